@@ -1,0 +1,234 @@
+"""What everyone else sees of a review: a closed union of events, and their JSON form. Pure.
+
+The order is: one ``review.started``, then everything else in any order that makes sense, then
+exactly one ``review.finished``. ``seq`` (from 1, without a gap) and ``at`` (RFC 3339, UTC) are added by
+:func:`record` at the edge that stores or writes an event, so that the pipeline has no clock.
+``schemas/events.schema.json`` describes the JSON form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar, Literal, TypeAlias
+
+from reviewbot.core.findings import Finding
+
+Outcome = Literal["clean", "findings", "incomplete", "superseded", "cancelled"]
+CoverageStatus = Literal["reviewed", "partly", "skipped", "failed"]
+ChunkStatus = Literal["reviewed", "partly", "failed"]
+Json: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one or more model requests. ``input`` excludes cache reads and writes."""
+
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input + other.input,
+            self.output + other.output,
+            self.cache_read + other.cache_read,
+            self.cache_write + other.cache_write,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FileCoverage:
+    """What became of one file of the diff. ``reason`` is a sentence unless ``reviewed``."""
+
+    path: str
+    status: CoverageStatus
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFile:
+    """A file of the diff as planned; ``chunks`` is empty for a skipped file."""
+
+    path: str
+    status: str
+    added: int
+    removed: int
+    chunks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedChunk:
+    """A chunk as planned: part ``part`` of ``parts`` of its file (1-based), in batch ``batch``."""
+
+    id: str
+    path: str
+    part: int
+    parts: int
+    batch: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What the review is expected to cost before it starts. ``cost_usd`` is None if unpriced."""
+
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewStarted:
+    """The plan, before the first model call."""
+
+    type: ClassVar[Literal["review.started"]] = "review.started"
+    models: tuple[str, ...]
+    files: tuple[PlannedFile, ...]
+    chunks: tuple[PlannedChunk, ...]
+    batches: int
+    estimate: Estimate
+    notices: tuple[str, ...] = ()
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileSkipped:
+    """A file that policy leaves out; it does not make the review incomplete."""
+
+    type: ClassVar[Literal["file.skipped"]] = "file.skipped"
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkStarted:
+    """A request for this chunk went out."""
+
+    type: ClassVar[Literal["chunk.started"]] = "chunk.started"
+    chunk: str
+    path: str
+    batch: str
+    model: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRaised:
+    """A finding, the moment its closing brace arrived and it was validated and placed."""
+
+    type: ClassVar[Literal["finding"]] = "finding"
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class FindingWithdrawn:
+    """An earlier finding no longer stands."""
+
+    type: ClassVar[Literal["finding.withdrawn"]] = "finding.withdrawn"
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRetrying:
+    """The answer for this chunk was not usable; what happens next and after how many seconds."""
+
+    type: ClassVar[Literal["chunk.retrying"]] = "chunk.retrying"
+    chunk: str
+    path: str
+    model: str
+    attempt: int
+    reason: str
+    next_model: str
+    delay_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkFinished:
+    """The final word on a chunk. ``reason`` is a sentence unless ``reviewed``."""
+
+    type: ClassVar[Literal["chunk.finished"]] = "chunk.finished"
+    chunk: str
+    path: str
+    status: ChunkStatus
+    model: str
+    attempt: int
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewProgress:
+    """Where the review stands. ``activity`` says what is going on while nothing else arrives."""
+
+    type: ClassVar[Literal["review.progress"]] = "review.progress"
+    files_done: int
+    files_total: int
+    chunks_done: int
+    chunks_total: int
+    findings: int
+    usage: Usage
+    cost_usd: float
+    activity: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WalkthroughEntry:
+    """One changed file in a few words."""
+
+    path: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewSummary:
+    """Summary and walkthrough. ``source`` is ``computed`` when no model was asked or none answered."""
+
+    type: ClassVar[Literal["review.summary"]] = "review.summary"
+    what: str
+    files: tuple[WalkthroughEntry, ...] = ()
+    look_at: tuple[str, ...] = ()
+    claim_mismatch: str | None = None
+    source: Literal["model", "computed"] = "computed"
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewFinished:
+    """The last event, exactly once. Times are seconds, ``cost_usd`` is what was spent."""
+
+    type: ClassVar[Literal["review.finished"]] = "review.finished"
+    outcome: Outcome
+    coverage: tuple[FileCoverage, ...]
+    usage: Usage
+    cost_usd: float
+    duration_s: float
+    time_to_first_finding_s: float | None
+    findings: dict[str, int] = field(default_factory=dict)
+    reasons: tuple[str, ...] = ()
+
+
+Event: TypeAlias = (
+    ReviewStarted
+    | FileSkipped
+    | ChunkStarted
+    | FindingRaised
+    | FindingWithdrawn
+    | ChunkRetrying
+    | ChunkFinished
+    | ReviewProgress
+    | ReviewSummary
+    | ReviewFinished
+)
+
+
+def record(event: Event, *, seq: int, review_id: str, at: str) -> Json:
+    """The JSON object of ``event``: what NDJSON lines, SSE ``data:`` and the store carry.
+
+    Args:
+        event: what happened.
+        seq: its number within the review, from 1.
+        review_id: the review.
+        at: RFC 3339 time.
+    """
+    return {"type": event.type, "seq": seq, "review_id": review_id, "at": at, **asdict(event)}

@@ -1,0 +1,1 @@
+"""Events to text, one module a format. Pure: the caller writes what comes back."""

@@ -1,0 +1,141 @@
+"""What the pipeline asks of a model: a protocol, the events of one answer, and the faults."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from reviewbot.errors import ReviewbotError
+
+if TYPE_CHECKING:
+    from reviewbot.core.events import Usage
+    from reviewbot.core.prompt import ModelRequest
+    from reviewbot.models.catalog import ModelInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """The server began to answer: the shared prefix is in its cache now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """The model is at work but wrote no answer yet; ``text`` is a thought or empty."""
+
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolInput:
+    """The next piece of the JSON text of the report (``{"findings": [...], "outcome": ...}``)."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class InputRestarted:
+    """What was written so far is void as JSON: the report starts again from its first character.
+
+    Findings that were already complete stay; the same ones will come again.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReport:
+    """Tokens of this answer so far; each report replaces the one before."""
+
+    usage: Usage
+
+
+class Stop(StrEnum):
+    """Why the answer ended. The stream ends right after; a stream that ends without is a fault."""
+
+    COMPLETE = "complete"
+    TRUNCATED = "truncated"
+    """max_tokens or the context window: what was complete counts, the rest is missing."""
+    REFUSED = "refused"
+    """The model declined: whatever it had written must not be used."""
+    NO_REPORT = "no_report"
+    """It ended properly but without a report: unusable, never "clean"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The last event of an answer."""
+
+    stop: Stop
+    detail: str = ""
+
+
+ModelEvent: TypeAlias = (
+    Answering | Thinking | ToolInput | InputRestarted | UsageReport | Stopped
+)
+
+
+class Fault(StrEnum):
+    """Kinds of failure, by what to do about them."""
+
+    TRANSIENT = "transient"
+    """Overload, 5xx, a cut connection, silence: worth another try on the same model."""
+    RATE_LIMITED = "rate_limited"
+    """Worth another try after ``retry_after``."""
+    UNUSABLE = "unusable"
+    """The answer was no report (broken JSON, wrong shape): worth another try."""
+    REFUSED = "refused"
+    """The model declined: the next model may not."""
+    REJECTED = "rejected"
+    """A 4xx that the same request will get again."""
+    SPEND_LIMIT = "spend_limit"
+    """The account's limit: nothing to be gained on this model."""
+    AUTH = "auth"
+    """Key missing, wrong or without permission."""
+    BUDGET = "budget"
+    """Our own --budget-usd does not admit the request."""
+
+
+class ModelFault(ReviewbotError):
+    """A request that failed, before or during its answer.
+
+    Args:
+        message: one sentence without secrets, for the coverage ledger.
+        fault: what kind it is.
+        retry_after: seconds the server asked to wait, if it did.
+        request_id: the server's id of the request, for support.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        fault: Fault,
+        retry_after: float | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.fault, self.retry_after, self.request_id = fault, retry_after, request_id
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same request may do better on the same model."""
+        return self.fault in (Fault.TRANSIENT, Fault.RATE_LIMITED, Fault.UNUSABLE)
+
+
+class Model(Protocol):
+    """Someone who writes findings."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """Its name, capabilities and prices."""
+        ...
+
+    def stream(
+        self, request: ModelRequest, *, max_tokens: int
+    ) -> AsyncGenerator[ModelEvent, None]:
+        """One answer, as it is written. Closing the generator ends the request at once.
+
+        Raises:
+            ModelFault: the request failed; what had arrived before stays valid.
+        """
+        ...
