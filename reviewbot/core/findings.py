@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 Side = Literal["RIGHT", "LEFT"]
 Severity = Literal["error", "warning", "note"]
@@ -64,3 +64,103 @@ class Finding:
     attempt: int
     placement: Placement
     suggestion_applies: bool = False
+
+
+REPORT_TOOL: Final[dict[str, Any]] = {
+    "name": "report_findings",
+    "description": (
+        "Report every problem that the changes shown introduce, in one call. "
+        "Call it with an empty list if there is none: that is a normal result."
+    ),
+    "input_schema": {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["findings", "outcome"],
+        "properties": {
+            "findings": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    # Fields are written in this order: the place and the evidence come before
+                    # the judgement, the judgement before the prose.
+                    "required": [
+                        "path",
+                        "quote",
+                        "side",
+                        "line",
+                        "end_line",
+                        "scenario",
+                        "category",
+                        "severity",
+                        "confidence",
+                        "title",
+                        "message",
+                        "suggestion",
+                    ],
+                    "properties": {
+                        "path": {
+                            "type": "string",
+                            "description": "The file, as written in the request.",
+                        },
+                        "quote": {
+                            "type": "string",
+                            "description": (
+                                "The lines at fault, copied verbatim: whole lines, what stands "
+                                "after the bar, nothing left out."
+                            ),
+                        },
+                        "side": {
+                            "type": "string",
+                            "enum": ["RIGHT", "LEFT"],
+                            "description": "RIGHT for R lines, LEFT for L lines.",
+                        },
+                        "line": {
+                            "type": "integer",
+                            "description": "Number of the first quoted line, copied.",
+                        },
+                        "end_line": {
+                            "type": "integer",
+                            "description": "Number of the last quoted line, copied.",
+                        },
+                        "scenario": {
+                            "type": "string",
+                            "description": (
+                                "One sentence: when what input or state occurs, what goes "
+                                "observably wrong."
+                            ),
+                        },
+                        "category": {"type": "string", "enum": list(CATEGORIES)},
+                        "severity": {"type": "string", "enum": list(SEVERITIES)},
+                        "confidence": {
+                            "type": "number",
+                            "description": "0.9, 0.7 or 0.5, by the evidence rules.",
+                        },
+                        "title": {"type": "string", "description": "One line."},
+                        "message": {
+                            "type": "string",
+                            "description": (
+                                "What to know and what to do: Markdown, at most four sentences."
+                            ),
+                        },
+                        "suggestion": {
+                            "type": ["string", "null"],
+                            "description": (
+                                "Code that replaces exactly line..end_line and fixes the problem "
+                                "whole, or null."
+                            ),
+                        },
+                    },
+                },
+            },
+            "outcome": {
+                "type": "string",
+                "enum": ["complete", "could_not_review"],
+                "description": "could_not_review if part of the code shown could not be judged.",
+            },
+        },
+    },
+}
+"""The only tool. Byte-identical in every request: tools lead the cached prefix, and one changed byte
+loses the whole cache (Anthropic documentation, "Prompt caching"). Only what strict mode admits:
+no bounds, no lengths, no extra properties, everything required."""
