@@ -3,11 +3,10 @@
 ::
 
     ReviewbotError                      exit 2: one clear sentence, no traceback
-      ConfigError                       .reviewbot.yml, an environment variable or a flag is wrong
+      ConfigError                       .reviewbot.yml, the environment or a flag is wrong
       SourceError                       the diff could not be had (no such file, not a repository ...)
       DiffError                         the bytes are not a diff that can be read whole
-      ModelFault                        a model did not answer; never leaves the pipeline (models.base)
-        BudgetExhausted                 the next request could cost more than is left
+      ModelFault                        a request failed; stays in the pipeline (models.base)
 
 A review that ran but could not cover everything is no exception: its outcome is ``incomplete``
 and the command line exits with :data:`EXIT_INCOMPLETE`.

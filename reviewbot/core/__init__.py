@@ -1,1 +1,1 @@
-"""The pure core: no input or output, no clock, no randomness, no environment. Imports only itself."""
+"""The pure core: no I/O, clock, randomness or environment. Imports only itself and the errors."""

@@ -1,8 +1,8 @@
 """What everyone else sees of a review: a closed union of events, and their JSON form. Pure.
 
 The order is: one ``review.started``, then everything else in any order that makes sense, then
-exactly one ``review.finished``. ``seq`` (from 1, without a gap) and ``at`` (RFC 3339, UTC) are added by
-:func:`record` at the edge that stores or writes an event, so that the pipeline has no clock.
+exactly one ``review.finished``. ``seq`` (from 1, without a gap) and ``at`` (RFC 3339, UTC) are
+added by :func:`record` at the edge that stores or writes an event.
 ``schemas/events.schema.json`` describes the JSON form.
 """
 
@@ -183,7 +183,7 @@ class WalkthroughEntry:
 
 @dataclass(frozen=True, slots=True)
 class ReviewSummary:
-    """Summary and walkthrough. ``source`` is ``computed`` when no model was asked or none answered."""
+    """Summary and walkthrough. ``source`` is ``computed`` when no model wrote them."""
 
     type: ClassVar[Literal["review.summary"]] = "review.summary"
     what: str

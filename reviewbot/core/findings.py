@@ -1,4 +1,4 @@
-"""What a reviewer says about one place: the finding, its two schemas, validation, identity, ranking."""
+"""The finding: its two schemas, validation, identity, ranking. Pure."""
 
 from __future__ import annotations
 
@@ -161,6 +161,6 @@ REPORT_TOOL: Final[dict[str, Any]] = {
         },
     },
 }
-"""The only tool. Byte-identical in every request: tools lead the cached prefix, and one changed byte
-loses the whole cache (Anthropic documentation, "Prompt caching"). Only what strict mode admits:
-no bounds, no lengths, no extra properties, everything required."""
+"""The only tool. Byte-identical in every request: tools lead the cached prefix, and one changed
+byte loses the whole cache (Anthropic documentation, "Prompt caching"). Only what strict mode
+admits: no bounds, no lengths, no extra properties, everything required."""
