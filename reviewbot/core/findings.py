@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jsonschema.protocols import Validator
 
 Side = Literal["RIGHT", "LEFT"]
 Severity = Literal["error", "warning", "note"]
@@ -29,11 +37,14 @@ class Placement:
 
     ``inline``: on ``line``..``end_line`` of the diff. ``file``: the file is in the diff, the quoted
     code is not. ``outside``: reported beside the diff, for example because its confidence is below
-    the inline threshold. ``reason`` is a sentence, ``None`` when inline.
+    the inline threshold. ``reason`` is a sentence, ``None`` when inline. ``held`` marks a finding
+    that the pipeline's own gates keep out of the way (confidence, number of notes); it never fails
+    a run.
     """
 
     kind: PlacementKind
     reason: str | None = None
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,3 +175,166 @@ REPORT_TOOL: Final[dict[str, Any]] = {
 """The only tool. Byte-identical in every request: tools lead the cached prefix, and one changed
 byte loses the whole cache (Anthropic documentation, "Prompt caching"). Only what strict mode
 admits: no bounds, no lengths, no extra properties, everything required."""
+
+_BOUNDS: Final[dict[str, dict[str, Any]]] = {
+    "path": {"minLength": 1, "maxLength": 4096},
+    "quote": {"minLength": 1, "maxLength": 20_000},
+    "line": {"minimum": 0, "maximum": 2**31 - 1},
+    "end_line": {"minimum": 0, "maximum": 2**31 - 1},
+    "scenario": {"maxLength": 4000},
+    "confidence": {"minimum": 0, "maximum": 1},
+    "title": {"maxLength": 1000},
+    "message": {"minLength": 1, "maxLength": 10_000},
+    "suggestion": {"maxLength": 20_000},
+}
+"""What strict mode cannot say and we enforce on arrival."""
+
+_FORGIVEN: Final[dict[str, Any]] = {
+    "side": "RIGHT",
+    "line": 0,
+    "scenario": "",
+    "category": "bug",
+    "confidence": 0.7,
+    "title": "",
+    "suggestion": None,
+}
+"""Defaults for what servers that enforce no schema leave out. A missing path, quote, severity or
+message is not forgiven: without them there is no finding."""
+
+_UPPER: Final = frozenset({"side"})
+_LOWER: Final = frozenset({"category", "severity"})
+
+
+class InvalidFinding(ValueError):  # noqa: N818 - named for what it is, not for being an error
+    """An item of the report that is no finding; the text says what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A finding as a model wrote it: complete and within bounds, not yet placed or made safe.
+
+    Fields are those of the wire schema; ``rule`` is set by the offline rules alone.
+    """
+
+    path: str
+    quote: str
+    side: Side
+    line: int
+    end_line: int
+    scenario: str
+    category: Category
+    severity: Severity
+    confidence: float
+    title: str
+    message: str
+    suggestion: str | None
+    rule: str | None = None
+
+
+@cache
+def _validator() -> Validator:
+    """The full schema: the wire schema of one item, with bounds, and ``rule`` allowed."""
+    from jsonschema import Draft202012Validator
+
+    wire = REPORT_TOOL["input_schema"]["properties"]["findings"]["items"]
+    properties = {
+        name: {**schema, **_BOUNDS.get(name, {})} for name, schema in wire["properties"].items()
+    }
+    properties["rule"] = {"type": "string", "pattern": r"^[a-z0-9][a-z0-9_./-]{0,99}$"}
+    required = [name for name in wire["required"] if name not in _FORGIVEN]
+    return Draft202012Validator({**wire, "properties": properties, "required": required})
+
+
+def parse_draft(item: Mapping[str, Any], *, own_rules: bool = False) -> Draft:
+    """Validate one item of the ``findings`` array.
+
+    Enums are compared without regard to case (Anthropic's documentation does not guarantee their
+    capitalisation), whole numbers may be written as ``12.0``, ``end_line`` defaults to ``line``.
+
+    Args:
+        item: the decoded object.
+        own_rules: whether ``rule`` is accepted: only from our own offline rules.
+
+    Raises:
+        InvalidFinding: a field is missing, unknown or out of bounds.
+    """
+    known = REPORT_TOOL["input_schema"]["properties"]["findings"]["items"]["properties"]
+    value = {name: item[name] for name in item if name in known or (own_rules and name == "rule")}
+    for name, default in _FORGIVEN.items():
+        if value.get(name) is None:
+            value[name] = default
+    if value.get("end_line") is None:
+        value["end_line"] = value["line"]
+    for name in _UPPER | _LOWER:
+        if isinstance(value.get(name), str):
+            value[name] = value[name].upper() if name in _UPPER else value[name].lower()
+    error = next(iter(_validator().iter_errors(value)), None)
+    if error is not None:
+        where = ".".join(str(part) for part in error.absolute_path)
+        raise InvalidFinding(f"{where}: {error.validator}" if where else error.message[:200])
+    value["line"], value["end_line"] = int(value["line"]), int(value["end_line"])
+    if not value["title"].strip():
+        value["title"] = value["message"].strip().split("\n", 1)[0][:120]
+    if value["end_line"] < value["line"]:
+        value["line"], value["end_line"] = value["end_line"], value["line"]
+    return Draft(**value)
+
+
+def fingerprint(path: str, rule: str, code: str, occurrence: int = 1) -> str:
+    """The identity of a finding: path, rule and code without regard to white space.
+
+    No line number, date or wording goes in, so that it survives rebases, shifted lines, new
+    indentation and a model that says the same thing in other words.
+
+    Args:
+        path: the file.
+        rule: the rule, for a model its category.
+        code: the lines at fault.
+        occurrence: 1, or n for the n-th finding of one review that is otherwise the same.
+    """
+    normal = "\n".join(filter(None, (" ".join(line.split()) for line in code.split("\n"))))
+    parts = (path, rule, normal, str(occurrence) if occurrence > 1 else "")
+    data = "\0".join(parts).encode("utf-8", "surrogateescape")
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+_WORD = re.compile(r"[^\W_]{3,}")
+
+
+def _words(finding: Finding) -> frozenset[str]:
+    return frozenset(_WORD.findall(f"{finding.title} {finding.scenario}".lower()))
+
+
+def same_place(one: Finding, other: Finding) -> bool:
+    """Whether two findings stand on the same lines: same file and side, at most one line apart."""
+    return (
+        one.path == other.path
+        and one.side == other.side
+        and one.line <= other.end_line + 1
+        and other.line <= one.end_line + 1
+    )
+
+
+def same_meaning(one: Finding, other: Finding) -> bool:
+    """Whether two findings at one place say the same thing.
+
+    The same own rule always does. Otherwise a third of their words must agree, or a fifth if
+    they are of one category: wording differs between attempts and models, the nouns rarely do.
+    """
+    if one.rule == other.rule and "/" in one.rule:
+        return True
+    ours, theirs = _words(one), _words(other)
+    union = len(ours | theirs)
+    shared = len(ours & theirs) / union if union else 1.0
+    return shared >= (0.2 if one.category == other.category else 1 / 3)
+
+
+def rank(finding: Finding) -> tuple[int, bool, float, str, int]:
+    """Sort key: worst first, then inline before the rest, then by confidence and place."""
+    return (
+        SEVERITIES.index(finding.severity),
+        finding.placement.kind != "inline",
+        -finding.confidence,
+        finding.path,
+        finding.line,
+    )
