@@ -1,0 +1,213 @@
+"""A quote to the lines that hold it: the quote decides, the line number breaks ties. Pure.
+
+A finding that matches nothing is kept with its reason. It is never moved to a line that does
+not hold its quote.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.escape import show
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from reviewbot.core.chunks import ChunkView
+    from reviewbot.core.diff import Line
+    from reviewbot.core.findings import Side
+
+MAX_QUOTE_LINES: Final = 400
+_DISTINCTIVE: Final = (
+    8  # characters without white space that make one line worth anchoring on alone
+)
+
+# A quote that kept our own line prefix, "R  42 + | text", or a diff marker.
+_PREFIX = re.compile(r"^[RL] {1,8}\d{1,9} [ +-] \| ?")
+_ELISION = re.compile(r"^\s*(?:(?:#|//|--|/\*)\s*)?(?:\.\.\.|\u2026).*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """Where a quote was found.
+
+    ``lines`` are the lines of the diff from ``line`` to ``end_line`` on ``side``, in order.
+    ``whole`` is true if the quote is those lines whole; a suggestion may replace them only then.
+    """
+
+    chunk: str
+    side: Side
+    line: int
+    end_line: int
+    lines: tuple[Line, ...]
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One hunk as one side shows it: consecutive line numbers from ``first``."""
+
+    chunk: str
+    side: Side
+    first: int
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    run: _Run
+    start: int
+    stop: int
+
+    @property
+    def line(self) -> int:
+        return self.run.first + self.start
+
+    def changed(self) -> bool:
+        return any(line.kind != "context" for line in self.run.lines[self.start : self.stop])
+
+
+def _exact(text: str) -> str:
+    return text.rstrip()
+
+
+def _stripped(text: str) -> str:
+    return text.strip()
+
+
+def _spaceless(text: str) -> str:
+    return "".join(text.split())
+
+
+_LEVELS: Final[tuple[Callable[[str], str], ...]] = (_exact, _stripped, _spaceless)
+
+
+class AnchorIndex:
+    """The lines of a batch's chunks, ready to be searched. Linear in their size."""
+
+    def __init__(self, views: Iterable[ChunkView]) -> None:
+        self._runs: dict[str, list[_Run]] = {}
+        self._tables: dict[tuple[str, int], dict[str, list[tuple[_Run, int]]]] = {}
+        for view in views:
+            self._runs.setdefault(view.path, []).extend(_runs(view))
+
+    def find(self, path: str, quote: str, side: Side, line: int) -> Anchor | None:
+        """The place in ``path`` that holds ``quote``, or None.
+
+        Matching loosens in steps (trailing white space, indentation, all white space); the first
+        step with a hit decides. Of several hits the claimed side wins, then the one closest to
+        the claimed line, then one with a changed line, then the first.
+
+        Args:
+            path: the file, as the chunks name it.
+            quote: the code as the model copied it.
+            side: the side the model claimed.
+            line: the line the model claimed; 0 if it claimed none.
+        """
+        wanted = _quote_lines(quote)
+        if not wanted or len(wanted) > MAX_QUOTE_LINES or path not in self._runs:
+            return None
+        for level in range(len(_LEVELS)):
+            hits = self._whole(path, wanted, level)
+            if hits:
+                return _anchor(_best(hits, side, line), whole=True)
+        hits = self._partial(path, wanted, line)
+        return _anchor(_best(hits, side, line), whole=False) if hits else None
+
+    def _table(self, path: str, level: int) -> dict[str, list[tuple[_Run, int]]]:
+        """Normalised line to the places where it stands, made when first asked for."""
+        key = (path, level)
+        if key not in self._tables:
+            table: dict[str, list[tuple[_Run, int]]] = {}
+            for run in self._runs[path]:
+                for index, shown in enumerate(run.lines):
+                    table.setdefault(_LEVELS[level](show(shown.text)), []).append((run, index))
+            self._tables[key] = table
+        return self._tables[key]
+
+    def _whole(self, path: str, wanted: Sequence[str], level: int) -> list[_Hit]:
+        """All places where the quote stands line for line."""
+        normal = _LEVELS[level]
+        lines = [normal(text) for text in wanted]
+        table = self._table(path, level)
+        # Start from the quote's rarest line, so that a quote of many "}" stays cheap.
+        places = [(len(table.get(text, ())), offset) for offset, text in enumerate(lines)]
+        count, offset = min(places)
+        if not count:
+            return []
+        return [
+            _Hit(run, start, start + len(lines))
+            for run, index in table[lines[offset]]
+            if (start := index - offset) >= 0
+            and start + len(lines) <= len(run.lines)
+            and all(
+                normal(show(run.lines[start + at].text)) == text for at, text in enumerate(lines)
+            )
+        ]
+
+    def _partial(self, path: str, wanted: Sequence[str], line: int) -> list[_Hit]:
+        """The place of a quote that was shortened: its first line, if that leaves no doubt.
+
+        Most quotes that are not found whole leave lines out in their middle, with a first line
+        that is right. A piece of one line counts where only one line holds it.
+        """
+        first = next((text for text in wanted if not _ELISION.match(text)), "")
+        needle = _spaceless(first)
+        if len(needle) < _DISTINCTIVE:
+            return []
+        places = self._table(path, len(_LEVELS) - 1)
+        hits = [_Hit(run, at, at + 1) for run, at in places.get(needle, ())]
+        if not hits:
+            hits = [
+                _Hit(run, at, at + 1)
+                for text, found in places.items()
+                if needle in text
+                for run, at in found
+            ]
+        lines = {hit.line for hit in hits if hit.run.side == "RIGHT"} or {hit.line for hit in hits}
+        return hits if len(lines) == 1 else [hit for hit in hits if hit.line == line]
+
+
+def _runs(view: ChunkView) -> Iterable[_Run]:
+    for hunk in view.hunks:
+        new = tuple(line for line in hunk.lines if line.new_no is not None)
+        old = tuple(line for line in hunk.lines if line.old_no is not None)
+        if new and new[0].new_no is not None:
+            yield _Run(view.id, "RIGHT", new[0].new_no, new)
+        if old and old[0].old_no is not None:
+            yield _Run(view.id, "LEFT", old[0].old_no, old)
+
+
+def _quote_lines(quote: str) -> list[str]:
+    """The quote's lines without blank edges and without our prefix where every line kept it."""
+    lines = quote.replace("\r\n", "\n").split("\n")
+    while lines and not lines[0].strip():
+        lines.pop(0)
+    while lines and not lines[-1].strip():
+        lines.pop()
+    if lines and all(_PREFIX.match(text) for text in lines):
+        lines = [_PREFIX.sub("", text, count=1) for text in lines]
+    # The model may quote what it saw (escapes) or what stands in the file; one form serves both.
+    return [show(text) for text in lines]
+
+
+def _best(hits: Sequence[_Hit], side: Side, line: int) -> _Hit:
+    def order(hit: _Hit) -> tuple[bool, int, bool]:
+        return (hit.run.side != side, abs(hit.line - line) if line else 0, not hit.changed())
+
+    return min(hits, key=order)
+
+
+def _anchor(hit: _Hit, *, whole: bool) -> Anchor:
+    """The hit as GitHub wants it: lines that did not change are commented on the right side."""
+    lines = hit.run.lines[hit.start : hit.stop]
+    numbers = [line.new_no for line in lines if line.new_no is not None]
+    side: Side = hit.run.side
+    if side == "LEFT" and len(numbers) == len(lines) and not hit.changed():
+        side = "RIGHT"
+        first = numbers[0]
+    else:
+        first = hit.line
+    return Anchor(hit.run.chunk, side, first, first + len(lines) - 1, lines, whole)
