@@ -1,0 +1,60 @@
+# Everything a developer runs. Each target first sets up what it needs, in .venv, from the locked
+# requirements; a second run finds it done. `make` alone lists the targets.
+#
+#   VENV=dir      another virtual environment      PYTHON=python3.12   its interpreter, when it is made
+#   ARGS="..."    more arguments for the command, for example make test ARGS="-k diff"
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test quick coverage lint lock bench wheel
+
+VENV ?= .venv
+ARGS ?=
+PY := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)/python
+# One stamp a set-up: newer than the lock it was made from means that there is nothing to do.
+RUN := $(VENV)/.ready-to-run
+DEV := $(VENV)/.ready-to-develop
+
+$(RUN): requirements/base.txt requirements/install.sh
+	@sh requirements/install.sh $(VENV) requirements/base.txt
+	@touch $@
+
+$(DEV): requirements/dev.txt requirements/install.sh pyproject.toml
+	@sh requirements/install.sh $(VENV) requirements/dev.txt -e .
+	@touch $(RUN) $@
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(RUN) ## Review fixtures/demo.diff: no key and no network needed
+	@$(PY) -m reviewbot review fixtures/demo.diff --fail-on never $(ARGS)
+
+test: $(DEV) ## Run all tests, on every core
+	@$(PY) -m pytest -n auto $(ARGS)
+
+quick: $(DEV) ## Run the tests but for those that take seconds
+	@$(PY) -m pytest -n auto -m "not slow" $(ARGS)
+
+coverage: $(DEV) ## Check that the tests reach every line and branch of reviewbot/core
+	@$(PY) -m coverage run --source reviewbot.core -m pytest -q tests/core $(ARGS)
+	@$(PY) -m coverage report --show-missing --skip-covered --fail-under 100
+
+lint: $(DEV) ## Check style, format and types, tests included
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+
+bench: $(DEV) ## Measure speed, memory, tokens and start-up
+	@$(PY) -m benchmarks $(ARGS)
+
+wheel: $(DEV) ## Build the sdist, and from it the wheel, into dist/
+	@$(PY) -m build --no-isolation $(ARGS)
+
+# The locks must install anywhere: no index, no folder and no command line of this machine is written.
+# ARGS=--upgrade takes newer versions, ARGS="--upgrade-package NAME" those of one package.
+LOCK = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(ARGS)
+
+lock: $(DEV) ## Write requirements/*.txt anew from pyproject.toml
+	@$(LOCK) pyproject.toml --output-file requirements/base.txt
+	@$(LOCK) pyproject.toml --extra dev --constraint requirements/base.txt --output-file requirements/dev.txt
