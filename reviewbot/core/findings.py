@@ -205,7 +205,7 @@ _UPPER: Final = frozenset({"side"})
 _LOWER: Final = frozenset({"category", "severity"})
 
 
-class InvalidFinding(ValueError):  # noqa: N818 - named for what it is, not for being an error
+class InvalidFinding(ValueError):
     """An item of the report that is no finding; the text says what is wrong with it."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, TypeAlias
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from reviewbot.errors import ReviewbotError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from reviewbot.core.events import Usage
     from reviewbot.core.prompt import ModelRequest
     from reviewbot.models.catalog import ModelInfo
@@ -69,9 +70,7 @@ class Stopped:
     detail: str = ""
 
 
-ModelEvent: TypeAlias = (
-    Answering | Thinking | ToolInput | InputRestarted | UsageReport | Stopped
-)
+ModelEvent: TypeAlias = Answering | Thinking | ToolInput | InputRestarted | UsageReport | Stopped
 
 
 class Fault(StrEnum):
@@ -83,6 +82,8 @@ class Fault(StrEnum):
     """Worth another try after ``retry_after``."""
     UNUSABLE = "unusable"
     """The answer was no report (broken JSON, wrong shape): worth another try."""
+    COULD_NOT_REVIEW = "could_not_review"
+    """The model itself said so: worth asking again in smaller pieces, or another model."""
     REFUSED = "refused"
     """The model declined: the next model may not."""
     REJECTED = "rejected"
@@ -130,9 +131,7 @@ class Model(Protocol):
         """Its name, capabilities and prices."""
         ...
 
-    def stream(
-        self, request: ModelRequest, *, max_tokens: int
-    ) -> AsyncGenerator[ModelEvent, None]:
+    def stream(self, request: ModelRequest, *, max_tokens: int) -> AsyncGenerator[ModelEvent, None]:
         """One answer, as it is written. Closing the generator ends the request at once.
 
         Raises:

@@ -1,0 +1,127 @@
+"""The seam between the review and whoever runs a batch: its task, its events, its result.
+
+The review is given a :data:`RunBatch`. ``models.attempts`` is one; a durable engine wraps it,
+stores the :class:`BatchResult` (JSON by :func:`result_to_json`) and hands it back after a crash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from reviewbot.core.events import ChunkStatus, Usage
+from reviewbot.core.findings import Draft
+
+if TYPE_CHECKING:
+    from reviewbot.core.prompt import ModelRequest
+
+
+@dataclass(frozen=True, slots=True)
+class BatchTask:
+    """What to ask, and under which name."""
+
+    id: str
+    request: ModelRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request for these chunks goes out."""
+
+    chunks: tuple[str, ...]
+    model: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """A complete finding of the answer named ``answer``."""
+
+    draft: Draft
+    model: str
+    attempt: int
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """The model declined in the middle of ``answer``: its drafts must not be used."""
+
+    answer: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying:
+    """The answer for these chunks was of no use; what comes next."""
+
+    chunks: tuple[str, ...]
+    model: str
+    attempt: int
+    reason: str
+    next_model: str
+    delay_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """The model thinks; ``text`` is what it lets on."""
+
+    model: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Tokens of one request, once it ended, however it ended. ``cost_usd`` is None if unpriced.
+
+    It is emitted while a cancelled request is torn down, so whoever takes it must not wait.
+    """
+
+    model: str
+    usage: Usage
+    cost_usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkOutcome:
+    """The last word on one chunk. ``reason`` is a sentence unless ``reviewed``."""
+
+    chunk: str
+    status: ChunkStatus
+    model: str
+    attempt: int
+    reason: str | None = None
+
+
+BatchEvent: TypeAlias = Asked | Drafted | Recalled | Retrying | Working | Spent | ChunkOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """All that is left of a batch once it is done; recalled drafts are not in it."""
+
+    drafts: tuple[Drafted, ...]
+    outcomes: tuple[ChunkOutcome, ...]
+    spent: tuple[Spent, ...]
+
+
+Emit: TypeAlias = Callable[[BatchEvent], Awaitable[None]]
+RunBatch: TypeAlias = Callable[[BatchTask, Emit], Awaitable[BatchResult]]
+
+
+def result_to_json(result: BatchResult) -> dict[str, Any]:
+    """``result`` as plain JSON values."""
+    return asdict(result)
+
+
+def result_from_json(value: dict[str, Any]) -> BatchResult:
+    """The inverse of :func:`result_to_json`."""
+    return BatchResult(
+        drafts=tuple(
+            Drafted(**{**item, "draft": Draft(**item["draft"])}) for item in value["drafts"]
+        ),
+        outcomes=tuple(ChunkOutcome(**item) for item in value["outcomes"]),
+        spent=tuple(Spent(**{**item, "usage": Usage(**item["usage"])}) for item in value["spent"]),
+    )

@@ -1,0 +1,94 @@
+"""The dollars a review may spend: each request reserves its worst case and settles what it used."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.events import Usage
+from reviewbot.models.base import Fault, ModelFault
+from reviewbot.models.catalog import cost_usd
+
+if TYPE_CHECKING:
+    from reviewbot.models.catalog import ModelInfo
+
+MIN_OUTPUT_TOKENS: Final = 1024
+"""Less room than this and an answer is not worth asking for."""
+
+_INPUT_MARGIN: Final = 1.15
+"""Input tokens are an estimate; a request reserves this much more."""
+
+
+class Budget:
+    """Never lets the sum of what was spent and what is reserved pass ``limit_usd``.
+
+    A request that does not fit while others are under way waits for them to settle: they mostly
+    use far less than they reserved.
+    """
+
+    def __init__(self, limit_usd: float) -> None:
+        self.limit_usd = limit_usd
+        self.spent_usd = 0.0
+        self._reserved = 0.0
+        self._changed = asyncio.Condition()
+
+    async def reserve(
+        self, info: ModelInfo, input_tokens: int, max_tokens: int
+    ) -> tuple[int, float]:
+        """Reserve the worst case of one request.
+
+        Returns:
+            How many output tokens the request may ask for, and the dollars reserved.
+
+        Raises:
+            ModelFault: not even a short answer fits, or the model has no price (Fault.BUDGET).
+        """
+        floor = min(MIN_OUTPUT_TOKENS, max_tokens)
+        async with self._changed:
+            while True:
+                left = self.limit_usd - self.spent_usd - self._reserved
+                if self._worst(info, input_tokens, floor) <= left:
+                    break
+                if not self._reserved:
+                    raise ModelFault(
+                        f"the budget of ${self.limit_usd:.2f} does not admit another request "
+                        f"(${self.spent_usd:.4f} spent)",
+                        fault=Fault.BUDGET,
+                    )
+                await self._changed.wait()
+            allowed = self._affordable(info, input_tokens, floor, max_tokens, left)
+            reserved = self._worst(info, input_tokens, allowed)
+            self._reserved += reserved
+            return allowed, reserved
+
+    async def settle(self, reserved: float, spent: float) -> None:
+        """Give back a reservation and book what the request really cost, in dollars."""
+        async with self._changed:
+            self._reserved = max(0.0, self._reserved - reserved)
+            self.spent_usd += spent
+            self._changed.notify_all()
+
+    def _affordable(
+        self, info: ModelInfo, input_tokens: int, low: int, high: int, left: float
+    ) -> int:
+        """The most output tokens whose worst case is within ``left``, by bisection."""
+        while low < high:
+            middle = (low + high + 1) // 2
+            if self._worst(info, input_tokens, middle) <= left:
+                low = middle
+            else:
+                high = middle - 1
+        return low
+
+    @staticmethod
+    def _worst(info: ModelInfo, input_tokens: int, output_tokens: int) -> float:
+        """Dollars if all input is written to the cache and all output is used."""
+        tokens = int(input_tokens * _INPUT_MARGIN)
+        cost = cost_usd(info, Usage(cache_write=tokens, output=output_tokens))
+        if cost is None:
+            raise ModelFault(
+                f"a budget is set, but the price of {info.name} is not known; "
+                f"set models.{info.name}.prices in the configuration",
+                fault=Fault.BUDGET,
+            )
+        return cost
