@@ -35,6 +35,7 @@ Sources: Unicode Standard Annex #44, table 9 (Default_Ignorable_Code_Point); Bou
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Final
 
@@ -64,6 +65,37 @@ def show(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return _HIDDEN.sub(_escape, text)
+
+
+def show_line(text: str) -> str:
+    r"""How the prompt shows a line of the diff: :func:`show` without the ``\r`` of a CRLF line end.
+
+    The carriage return of a file with CRLF line ends would otherwise stand as ``\x0d`` behind every
+    line, and models would copy it into quotes and suggestions. Compare quotes with this.
+    """
+    return show(text.removesuffix("\r"))
+
+
+def quoted(text: str, limit: int) -> str:
+    r"""``text`` as a JSON string on one line, with nothing in it that could close a tag.
+
+    Decoding it gives :func:`show` of each line of ``text``, so that a path that a model copies
+    matches ``show(path)``. Bytes that are not UTF-8 are no JSON: a lone surrogate in an answer
+    stops the decoder (ijson raises ``UnicodeDecodeError``), hence the escapes inside the string.
+
+    Args:
+        text: a path, title, instruction: text of a stranger.
+        limit: characters kept; more are cut, and the cut says how many.
+    """
+    shown = "\n".join(map(show, text.split("\n")))
+    return json.dumps(cut(shown, limit), ensure_ascii=False).replace("</", "<\\/")
+
+
+def cut(text: str, limit: int) -> str:
+    """The first ``limit`` characters of ``text``, followed by a mark if that is not all."""
+    if len(text) <= limit:
+        return text
+    return f"{text[:limit]} [CUT {len(text) - limit} characters]"
 
 
 def is_plain(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import unicodedata
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.core.escape import is_plain, show
+from reviewbot.core.escape import cut, is_plain, quoted, show, show_line
 
 DANGEROUS = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 # Default_Ignorable_Code_Point in other categories (Unicode 17, DerivedCoreProperties.txt).
@@ -94,3 +95,32 @@ def test_escapes_are_the_ones_python_writes(text: str, shown: str) -> None:
 def test_ordinary_text_stays_byte_for_byte(text: str) -> None:
     assert show(text) is text or show(text) == text
     assert is_plain(text)
+
+
+@given(any_text)
+def test_a_quoted_text_is_one_line_of_json_that_closes_no_tag(text: str) -> None:
+    line = quoted(text, limit=10_000)
+    assert len(line.splitlines()) == 1
+    assert "</" not in line
+    assert show(json.loads(line)) == show(text)
+    line.encode()
+
+
+def test_line_breaks_of_a_quoted_text_survive_as_json() -> None:
+    assert quoted('a\n"b"\r</x>', limit=99) == r'"a\n\"b\"\\x0d<\/x>"'
+
+
+@given(any_text, st.integers(0, 50))
+def test_a_cut_says_how_much_is_missing(text: str, limit: int) -> None:
+    short = cut(text, limit)
+    if len(text) <= limit:
+        assert short == text
+    else:
+        assert short == f"{text[:limit]} [CUT {len(text) - limit} characters]"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("a\r", "a"), ("a\r\r", r"a\x0d"), ("\ra", r"\x0da"), ("", ""), ("a", "a")]
+)
+def test_only_the_carriage_return_of_a_crlf_line_end_is_left_out(text: str, shown: str) -> None:
+    assert show_line(text) == shown
