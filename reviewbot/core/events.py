@@ -2,16 +2,23 @@
 
 The order is: one ``review.started``, then everything else in any order that makes sense, then
 exactly one ``review.finished``. ``seq`` (from 1, without a gap) and ``at`` (RFC 3339, UTC) are
-added by :func:`record` at the edge that stores or writes an event.
-``schemas/events.schema.json`` describes the JSON form.
+added by :func:`record` at the edge that stores or writes an event; :func:`from_record` is the way
+back.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias, cast, get_args
 
-from reviewbot.core.findings import Finding
+from reviewbot.core.decode import decoder
+from reviewbot.core.findings import Finding  # noqa: TC001 - from_record resolves it at run time
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SCHEMA_FILE: Final = "schemas/events.schema.json"
+"""JSON Schema of the JSON form, below ``importlib.resources.files("reviewbot")``."""
 
 Outcome = Literal["clean", "findings", "incomplete", "superseded", "cancelled"]
 CoverageStatus = Literal["reviewed", "partly", "skipped", "failed"]
@@ -169,7 +176,7 @@ class ReviewProgress:
     chunks_total: int
     findings: int
     usage: Usage
-    cost_usd: float
+    cost_usd: float | None
     activity: str | None = None
 
 
@@ -201,7 +208,7 @@ class ReviewFinished:
     outcome: Outcome
     coverage: tuple[FileCoverage, ...]
     usage: Usage
-    cost_usd: float
+    cost_usd: float | None
     duration_s: float
     time_to_first_finding_s: float | None
     findings: dict[str, int] = field(default_factory=dict)
@@ -232,3 +239,26 @@ def record(event: Event, *, seq: int, review_id: str, at: str) -> Json:
         at: RFC 3339 time.
     """
     return {"type": event.type, "seq": seq, "review_id": review_id, "at": at, **asdict(event)}
+
+
+_TYPES: Final = {cls.type: cls for cls in get_args(Event)}
+
+
+def from_record(obj: Mapping[str, Any]) -> Event:
+    """The event of a record: replay files and other servers' streams are read with it.
+
+    Fields that are not known are ignored; fields with a default may be missing.
+
+    Args:
+        obj: the decoded JSON object.
+
+    Raises:
+        ValueError: the type is unknown, or a field is missing or not of its type. Names it.
+    """
+    kind = obj.get("type")
+    if not isinstance(kind, str) or kind not in _TYPES:
+        raise ValueError(f"unknown type of event: {kind!r:.60}")
+    try:
+        return cast("Event", decoder(_TYPES[kind])(obj, ""))
+    except ValueError as error:
+        raise ValueError(f"{kind}: {error}") from None

@@ -1,0 +1,203 @@
+"""What a review came to: the fold of its events to one value that renderers show. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from reviewbot.core.events import (
+    ChunkFinished,
+    CoverageStatus,
+    Estimate,
+    FileCoverage,
+    FileSkipped,
+    FindingRaised,
+    FindingWithdrawn,
+    ReviewFinished,
+    ReviewProgress,
+    ReviewStarted,
+    ReviewSummary,
+    Usage,
+)
+from reviewbot.core.findings import SEVERITIES, Finding, Severity, rank
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reviewbot.core.events import Event, Outcome, PlannedFile
+
+Threshold = Literal["error", "warning", "note", "never"]
+_NOTHING: Final = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """A finding that was shown and no longer stands, and why."""
+
+    finding: Finding
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A review as far as its events tell; ``outcome`` is None while it has not finished.
+
+    ``findings`` stand, worst first; ``coverage`` is in the order of the plan. While the review has
+    not finished, ``coverage`` lists only what is decided, ``pending`` the rest of the planned
+    files, and ``usage`` and ``cost_usd`` are as of the last progress; times are then None.
+    ``cost_usd`` is also None where a model that was used has no known price.
+    """
+
+    outcome: Outcome | None = None
+    reasons: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    withdrawn: tuple[Withdrawal, ...] = ()
+    coverage: tuple[FileCoverage, ...] = ()
+    pending: tuple[str, ...] = ()
+    summary: ReviewSummary | None = None
+    notices: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    files: tuple[PlannedFile, ...] = ()
+    chunks: int = 0
+    batches: int = 0
+    estimate: Estimate | None = None
+    usage: Usage = _NOTHING
+    cost_usd: float | None = 0.0
+    duration_s: float | None = None
+    time_to_first_finding_s: float | None = None
+    version: str = ""
+
+    @property
+    def counts(self) -> dict[Severity, int]:
+        """Findings that stand and are not held back, by severity, zeros included."""
+        found = Counter(finding.severity for finding in self.findings if gates(finding))
+        return {severity: found[severity] for severity in SEVERITIES}
+
+    @property
+    def held(self) -> tuple[Finding, ...]:
+        """Findings that the confidence threshold or the note limit holds back."""
+        return tuple(finding for finding in self.findings if not gates(finding))
+
+    @property
+    def complete(self) -> bool:
+        """Whether all was reviewed that should have been: no other outcome may look clean."""
+        return self.outcome in ("clean", "findings")
+
+    def covered(self, *statuses: CoverageStatus) -> tuple[FileCoverage, ...]:
+        """Files whose coverage is one of ``statuses``, in order."""
+        return tuple(file for file in self.coverage if file.status in statuses)
+
+
+class ReportBuilder:
+    """Takes the events of one review in order; linear in their number."""
+
+    def __init__(self) -> None:
+        self._plan: ReviewStarted | None = None
+        self._progress: ReviewProgress | None = None
+        self._summary: ReviewSummary | None = None
+        self._finished: ReviewFinished | None = None
+        self._raised: dict[str, Finding] = {}
+        self._withdrawn: dict[str, Withdrawal] = {}
+        self._skipped: dict[str, FileCoverage] = {}
+        self._chunks: dict[str, ChunkFinished] = {}
+
+    def add(self, event: Event) -> None:
+        """Take the next event.
+
+        A finding that comes again under its id replaces the first, and stands again if it was
+        withdrawn: after a refusal the next model may say the same. Withdrawing what was never
+        raised changes nothing.
+        """
+        match event:
+            case ReviewStarted():
+                self._plan = event
+            case FileSkipped():
+                self._skipped[event.path] = FileCoverage(event.path, "skipped", event.reason)
+            case FindingRaised():
+                self._raised[event.finding.id] = event.finding
+                self._withdrawn.pop(event.finding.id, None)
+            case FindingWithdrawn():
+                finding = self._raised.pop(event.id, None)
+                if finding is not None:
+                    self._withdrawn[event.id] = Withdrawal(finding, event.reason)
+            case ChunkFinished():
+                self._chunks[event.chunk] = event
+            case ReviewProgress():
+                self._progress = event
+            case ReviewSummary():
+                self._summary = event
+            case ReviewFinished():
+                self._finished = event
+            case _:  # chunk.started and chunk.retrying change nothing that lasts
+                pass
+
+    @property
+    def report(self) -> Report:
+        """The state after the events so far."""
+        plan, end = self._plan, self._finished
+        coverage, pending = self._coverage()
+        last = end or self._progress
+        return Report(
+            outcome=end.outcome if end else None,
+            reasons=end.reasons if end else (),
+            findings=tuple(sorted(self._raised.values(), key=lambda one: (*rank(one), one.id))),
+            withdrawn=tuple(self._withdrawn.values()),
+            coverage=end.coverage if end else coverage,
+            pending=() if end else pending,
+            summary=self._summary,
+            notices=plan.notices if plan else (),
+            models=plan.models if plan else (),
+            files=plan.files if plan else (),
+            chunks=len(plan.chunks) if plan else 0,
+            batches=plan.batches if plan else 0,
+            estimate=plan.estimate if plan else None,
+            usage=last.usage if last else _NOTHING,
+            cost_usd=last.cost_usd if last else 0.0,
+            duration_s=end.duration_s if end else None,
+            time_to_first_finding_s=end.time_to_first_finding_s if end else None,
+            version=plan.version if plan else "",
+        )
+
+    def _coverage(self) -> tuple[tuple[FileCoverage, ...], tuple[str, ...]]:
+        """What is decided before the end, and the paths that are not."""
+        decided: list[FileCoverage] = []
+        pending: list[str] = []
+        for file in self._plan.files if self._plan else ():
+            known = [self._chunks[chunk] for chunk in file.chunks if chunk in self._chunks]
+            if file.path in self._skipped:
+                decided.append(self._skipped[file.path])
+            elif file.chunks and len(known) == len(file.chunks):
+                decided.append(_file_coverage(file.path, known))
+            else:
+                pending.append(file.path)
+        return tuple(decided), tuple(pending)
+
+
+def _file_coverage(path: str, chunks: list[ChunkFinished]) -> FileCoverage:
+    """Coverage of a file all of whose chunks finished."""
+    statuses = {chunk.status for chunk in chunks}
+    reason = next((chunk.reason for chunk in chunks if chunk.status != "reviewed"), None)
+    status: CoverageStatus = next(iter(statuses)) if len(statuses) == 1 else "partly"
+    return FileCoverage(path, status, reason)
+
+
+def fold(events: Iterable[Event]) -> Report:
+    """The report of all of ``events``."""
+    builder = ReportBuilder()
+    for event in events:
+        builder.add(event)
+    return builder.report
+
+
+def gates(finding: Finding) -> bool:
+    """Whether a finding counts for ``--fail-on``: all do, but those that are held back."""
+    return not finding.placement.held
+
+
+def fails(report: Report, threshold: Threshold) -> bool:
+    """Whether a finding that counts is as bad as ``threshold`` or worse."""
+    if threshold == "never":
+        return False
+    counts = report.counts
+    return any(counts[severity] for severity in SEVERITIES[: SEVERITIES.index(threshold) + 1])
