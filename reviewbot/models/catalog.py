@@ -1,9 +1,26 @@
-"""What each model can do and costs, as data with a source and a date; overridable in configuration."""
+"""What each model can do and costs: data with a source and a date, overridable.
+
+The data is ``data/models.toml``. Nothing in reviewbot asks for a model's name to decide what to
+do; it asks for a capability of its :class:`ModelInfo`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+from reviewbot.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reviewbot.core.events import Usage
+
+ThinkingMode = Literal["adaptive", "budget", "none"]
+Effort = Literal["low", "medium", "high", "xhigh", "max"]
+Provider = Literal["anthropic", "offline"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +39,27 @@ class Prices:
 class ModelInfo:
     """Capabilities and prices of one model.
 
-    ``token_factor`` is its tokens per o200k token on diffs. ``cache_minimum`` is the shortest prefix, in
-    tokens, that is cached at all. ``prices`` is None where unknown: cost is then shown as unknown.
-    ``source`` says where and when the facts were read.
+    Args:
+        name: as it is sent to the server.
+        provider: who answers: a server of the Messages API, or the rules on this machine.
+        context: tokens of input and output together.
+        max_output: the largest ``max_tokens`` that is accepted.
+        token_factor: its tokens per o200k token on diffs.
+        forced_tools: a forced ``tool_choice`` is accepted and does not silence its thinking.
+        strict_tools: ``strict`` on a tool is accepted.
+        eager_input: ``eager_input_streaming`` on a tool is accepted.
+        structured_output: ``output_config.format`` is accepted.
+        thinking: which kind can be asked for.
+        sampling: ``temperature`` is accepted; Anthropic's own API refuses it.
+        source: where and when the facts were read.
+        effort: the ``effort`` to ask for; None leaves the model's default.
+        cache_minimum: the shortest prefix, in tokens, that is cached at all; None: there is no
+            cache that can be asked for.
+        prices: None where unknown: the cost is then unknown, too.
     """
 
     name: str
-    provider: Literal["anthropic", "offline"]
+    provider: Provider
     context: int
     max_output: int
     token_factor: float
@@ -36,8 +67,132 @@ class ModelInfo:
     strict_tools: bool
     eager_input: bool
     structured_output: bool
-    thinking: Literal["adaptive", "budget", "none"]
+    thinking: ThinkingMode
     sampling: bool
-    cache_minimum: int
-    prices: Prices | None
     source: str
+    effort: Effort | None = None
+    cache_minimum: int | None = None
+    prices: Prices | None = None
+
+
+def lookup(name: str, overrides: Mapping[str, Mapping[str, object]] | None = None) -> ModelInfo:
+    """The facts about ``name``; of an unknown model only what every server understands.
+
+    Args:
+        name: the model, for example ``claude-sonnet-5-5``, ``offline`` or a local server's name.
+        overrides: from the configuration: model name to fields of :class:`ModelInfo`; a table of
+            ``prices`` replaces the known one as a whole.
+
+    Raises:
+        ConfigError: an override has an unknown key or a value of the wrong kind.
+    """
+    data = _load()
+    facts = dict(data["server"])
+    known = data["models"].get(data["aliases"].get(name, name))
+    if known is not None:
+        facts |= data[known.get("base", "claude")] | known
+        facts.pop("base", None)
+    where = f"models.{name}"
+    for key, value in (overrides or {}).get(name, {}).items():
+        if key not in _CHECKS:
+            valid = ", ".join(sorted(_CHECKS))
+            raise ConfigError(f"no such capability; there are {valid}", key=f"{where}.{key}")
+        facts[key] = _checked(key, value, where)
+    prices = facts.pop("prices", None)
+    return ModelInfo(name=name, prices=_prices(prices, f"{where}.prices"), **facts)
+
+
+def known_models() -> tuple[str, ...]:
+    """All names of the catalogue, best known first."""
+    return tuple(_load()["models"])
+
+
+def cost_usd(info: ModelInfo, usage: Usage) -> float | None:
+    """What ``usage``, the tokens of one request, costs in US dollars; None if prices are unknown.
+
+    Which tier of prices holds is decided by the whole input, cached or not.
+    """
+    prices = info.prices
+    if prices is None:
+        return None
+    total_input = usage.input + usage.cache_read + usage.cache_write
+    if prices.long and prices.long_from is not None and total_input > prices.long_from:
+        prices = prices.long
+    millionths = (
+        usage.input * prices.input
+        + usage.output * prices.output
+        + usage.cache_read * prices.cache_read
+        + usage.cache_write * prices.cache_write
+    )
+    return millionths / 1_000_000
+
+
+@cache
+def _load() -> dict[str, Any]:
+    import tomllib
+
+    data = tomllib.loads((files("reviewbot") / "data" / "models.toml").read_text("utf-8"))
+    data["aliases"] = {
+        alias: name for name, facts in data["models"].items() for alias in facts.pop("aliases", ())
+    }
+    return data
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _amount(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e6
+
+
+def _truth(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+_CHECKS: Final = {
+    "context": (_whole, "a whole number of tokens"),
+    "max_output": (_whole, "a whole number of tokens"),
+    "token_factor": (lambda value: _amount(value) and value > 0, "a number above 0"),
+    "forced_tools": (_truth, "true or false"),
+    "strict_tools": (_truth, "true or false"),
+    "eager_input": (_truth, "true or false"),
+    "structured_output": (_truth, "true or false"),
+    "thinking": (
+        lambda value: value in get_args(ThinkingMode),
+        "one of " + ", ".join(get_args(ThinkingMode)),
+    ),
+    "sampling": (_truth, "true or false"),
+    "effort": (
+        lambda value: value is None or value in get_args(Effort),
+        "one of " + ", ".join(get_args(Effort)),
+    ),
+    "cache_minimum": (lambda value: value is None or _whole(value), "a whole number of tokens"),
+    "prices": (lambda _: True, ""),  # looked into by _prices
+}
+"""What may be overridden: a test of the value, and what is right, in words."""
+
+
+def _checked(key: str, value: object, where: str) -> object:
+    check, right = _CHECKS[key]
+    if not check(value):
+        raise ConfigError(f"must be {right}, not {value!r}", key=f"{where}.{key}")
+    return value
+
+
+def _prices(data: object, where: str) -> Prices | None:
+    if data is None:
+        return None
+    if not isinstance(data, dict):
+        raise ConfigError(f"must be a table of prices, not {data!r}", key=where)
+    names = [field.name for field in fields(Prices)]
+    for key, value in data.items():
+        if key not in names:
+            raise ConfigError(f"no such price; there are {', '.join(names)}", key=f"{where}.{key}")
+        if key != "long" and not (_whole if key == "long_from" else _amount)(value):
+            raise ConfigError(f"must be an amount, not {value!r}", key=f"{where}.{key}")
+    missing = [name for name in names[:4] if name not in data]
+    if missing:
+        raise ConfigError(f"{' and '.join(missing)} missing", key=where)
+    values = {key: value for key, value in data.items() if key != "long"}
+    return Prices(**values, long=_prices(data.get("long"), f"{where}.long"))
