@@ -318,11 +318,13 @@ def same_place(one: Finding, other: Finding) -> bool:
 def same_meaning(one: Finding, other: Finding) -> bool:
     """Whether two findings at one place say the same thing.
 
-    The same own rule always does. Otherwise a third of their words must agree, or a fifth if
-    they are of one category: wording differs between attempts and models, the nouns rarely do.
+    Two of our own rules do if they are one rule on shared lines. Otherwise a third of their words
+    must agree, or a fifth if they are of one category: wording differs between attempts and
+    models, the nouns rarely do.
     """
-    if one.rule == other.rule and "/" in one.rule:
-        return True
+    if "/" in one.rule and "/" in other.rule:
+        shared_lines = one.line <= other.end_line and other.line <= one.end_line
+        return one.rule == other.rule and shared_lines
     ours, theirs = _words(one), _words(other)
     union = len(ours | theirs)
     shared = len(ours & theirs) / union if union else 1.0

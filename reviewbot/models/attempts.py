@@ -106,6 +106,7 @@ class _Answer:
     drafts: int = 0
     malformed: list[str] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
+    estimated: int = 0
     stopped: Stopped | None = None
     stream: ToolStream = field(default_factory=ToolStream)
 
@@ -250,11 +251,15 @@ class Attempts:
         run.tried.update((chunk.id, (model.info.name, attempt)) for chunk in chunks)
         await run.say(Asked(tuple(chunk.id for chunk in chunks), model.info.name, attempt))
         max_tokens = min(self._policy.max_tokens, model.info.max_output)
-        request = replace(run.task.request, chunks=chunks)
+        request = run.task.request
+        if chunks != request.chunks:
+            request = replace(request, chunks=chunks)
         reason: str | None = None
         for part in range(1 + self._policy.max_continuations):
             name = f"{chunks[0].id}/{model.info.name}/{attempt}.{part}"
             answer = _Answer(name, model, attempt)
+            if tries.index == 0 and request is run.task.request:
+                answer.estimated = request.tokens
             await self._stream(run, answer, request, max_tokens)
             if _judge(answer) is Stop.COMPLETE:
                 break
@@ -287,7 +292,7 @@ class Attempts:
             cost = cost_usd(info, answer.usage)
             if self._budget:
                 await self._budget.settle(reserved, cost or 0.0)
-            await run.say(Spent(info.name, answer.usage, cost))
+            await run.say(Spent(info.name, answer.usage, cost, answer.estimated))
         if answer.stopped and answer.stopped.stop is Stop.REFUSED:
             reason = answer.stopped.detail or "the model declined to answer"
             await run.say(Recalled(answer.name, reason))
@@ -346,7 +351,7 @@ def _judge(answer: _Answer) -> Stop:
         detail = stopped.detail or "the model answered without a report"
         raise ModelFault(detail, fault=Fault.UNUSABLE)
     report = answer.stream.close()
-    if not report.complete:
+    if report.problem:  # incomplete, or items in it that are no findings
         raise ModelFault(f"the model's report is broken: {report.problem}", fault=Fault.UNUSABLE)
     if answer.malformed:
         raise ModelFault(

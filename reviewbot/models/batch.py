@@ -77,11 +77,13 @@ class Spent:
     """Tokens of one request, once it ended, however it ended. ``cost_usd`` is None if unpriced.
 
     It is emitted while a cancelled request is torn down, so whoever takes it must not wait.
+    ``estimated`` is the input as the plan estimated it for this model, 0 where it made none.
     """
 
     model: str
     usage: Usage
     cost_usd: float | None
+    estimated: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,70 @@
+"""What became of every file, and what that makes of the review. Pure.
+
+The rule that the rest of the project leans on: any file that is ``partly`` or ``failed`` makes the
+review ``incomplete``; a chunk that nobody answered for counts as failed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reviewbot.core.events import FileCoverage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from reviewbot.core.chunks import Plan
+    from reviewbot.core.events import ChunkStatus, Outcome
+    from reviewbot.core.findings import Finding
+
+NOT_REACHED = "the review ended before it was reached"
+
+
+def coverage_of(
+    plan: Plan, outcomes: Mapping[str, tuple[ChunkStatus, str | None]]
+) -> tuple[FileCoverage, ...]:
+    """Every file of the diff with its status and reason.
+
+    Args:
+        plan: the plan of the review.
+        outcomes: status and reason of each chunk that came to an end.
+    """
+    skipped = {entry.path: entry.reason for entry in plan.skipped}
+    return tuple(
+        FileCoverage(file.path, "skipped", skipped[file.path])
+        if not file.chunks
+        else _file(file.path, [outcomes.get(name, ("failed", NOT_REACHED)) for name in file.chunks])
+        for file in plan.files
+    )
+
+
+def _file(path: str, chunks: Sequence[tuple[ChunkStatus, str | None]]) -> FileCoverage:
+    if all(status == "reviewed" for status, _ in chunks):
+        return FileCoverage(path, "reviewed")
+    status = "failed" if all(status == "failed" for status, _ in chunks) else "partly"
+    part, reason = next(
+        (part, reason) for part, (status, reason) in enumerate(chunks, 1) if status != "reviewed"
+    )
+    return FileCoverage(
+        path, status, f"part {part} of {len(chunks)}: {reason}" if len(chunks) > 1 else reason
+    )
+
+
+def outcome_of(coverage: Iterable[FileCoverage], findings: Sequence[Finding]) -> Outcome:
+    """The outcome of a review that ran to its end."""
+    if any(file.status in ("partly", "failed") for file in coverage):
+        return "incomplete"
+    return "findings" if findings else "clean"
+
+
+def reasons_of(coverage: Iterable[FileCoverage]) -> tuple[str, ...]:
+    """Why a review is incomplete, one sentence a reason, most files first."""
+    files: dict[tuple[str, str], list[str]] = {}
+    for file in coverage:
+        if file.status in ("partly", "failed"):
+            word = "not reviewed" if file.status == "failed" else "reviewed in part only"
+            files.setdefault((word, file.reason or ""), []).append(file.path)
+    return tuple(
+        f"{paths[0] if len(paths) == 1 else f'{len(paths)} files'} {word}: {reason}"
+        for (word, reason), paths in sorted(files.items(), key=lambda item: -len(item[1]))
+    )

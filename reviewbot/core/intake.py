@@ -1,0 +1,147 @@
+"""A draft becomes a finding: placed by its quote, made safe to show, and gated. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.anchors import AnchorIndex
+from reviewbot.core.chunks import CUT_MARK
+from reviewbot.core.escape import show
+from reviewbot.core.findings import Finding, Placement, fingerprint
+from reviewbot.core.redact import REDACTED_MARK, redact_text
+from reviewbot.core.safe_text import safe_line, safe_markdown
+from reviewbot.core.suggestions import applies
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from reviewbot.core.anchors import Anchor
+    from reviewbot.core.chunks import ChunkView
+    from reviewbot.core.findings import Draft, Severity
+
+_WORD = re.compile(r"\w{6,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """What keeps a finding out of the inline comments, and what is switched off altogether.
+
+    ``rules`` maps a rule to ``off`` or to the severity it shall have. ``decoys`` are identifiers
+    of the prompt's examples: a finding that names one and has no such code before it speaks of
+    the example.
+    """
+
+    confidence: float = 0.7
+    max_notes: int = 5
+    link_hosts: tuple[str, ...] = ("github.com",)
+    rules: Mapping[str, Severity | str] = field(default_factory=dict)
+    decoys: Collection[str] = frozenset()
+
+
+class Intake:
+    """Turns the drafts of one batch into findings.
+
+    Args:
+        views: the chunks of the batch as the model saw them.
+        gates: the thresholds.
+    """
+
+    def __init__(self, views: Collection[ChunkView], gates: Gates) -> None:
+        self._views = {view.id: view for view in views}
+        self._index = AnchorIndex(views)
+        self._gates = gates
+        self._paths = {view.path: view for view in views}
+        self._shown_paths = {show(path): path for path in self._paths}
+
+    def admit(self, draft: Draft, *, model: str, attempt: int) -> Finding:
+        """The finding that ``draft`` amounts to, its id still that of a first occurrence."""
+        path = self._path(draft.path)
+        anchor = self._index.find(path, draft.quote, draft.side, draft.line) if path else None
+        rule = draft.rule or draft.category
+        severity = self._gates.rules.get(rule, draft.severity)
+        quote = (
+            "\n".join(line.text for line in anchor.lines) if anchor else redact_text(draft.quote)
+        )
+        suggestion = None if draft.suggestion is None else redact_text(draft.suggestion)
+        shown_path = path or safe_line(draft.path)
+        known = self._paths.get(path or "")
+        return Finding(
+            id=fingerprint(shown_path, rule, quote),
+            path=shown_path,
+            quote=quote,
+            side=anchor.side if anchor else draft.side,
+            line=anchor.line if anchor else draft.line,
+            end_line=anchor.end_line if anchor else draft.end_line,
+            scenario=safe_line(redact_text(draft.scenario)),
+            category=draft.category,
+            severity=draft.severity if severity == "off" else severity,  # type: ignore[arg-type] # validated by the settings
+            confidence=draft.confidence,
+            title=safe_line(redact_text(draft.title)),
+            message=safe_markdown(redact_text(draft.message), link_hosts=self._gates.link_hosts),
+            suggestion=suggestion,
+            rule=rule,
+            model=model,
+            chunk=anchor.chunk if anchor else (known.id if known else next(iter(self._views))),
+            attempt=attempt,
+            placement=self._placement(draft, path, anchor),
+            suggestion_applies=anchor is not None and self._applies(draft, suggestion, anchor),
+        )
+
+    def switched_off(self, draft: Draft) -> bool:
+        """Whether the configuration does not want findings of this rule or category."""
+        return "off" in (
+            self._gates.rules.get(draft.rule or draft.category),
+            self._gates.rules.get(draft.category),
+        )
+
+    def _path(self, claimed: str) -> str | None:
+        """The file of the batch that the model means, or None."""
+        for path in (claimed, claimed.removeprefix("./"), claimed[2:]):
+            if path in self._paths:
+                return path
+            if path in self._shown_paths:
+                return self._shown_paths[path]
+        return None
+
+    def _placement(self, draft: Draft, path: str | None, anchor: Anchor | None) -> Placement:
+        gates = self._gates
+        if path is None:
+            return Placement("outside", "it names a file that was not part of the request")
+        if self._speaks_of_an_example(draft):
+            return Placement(
+                "outside", "it repeats an example of the prompt, not this code", held=True
+            )
+        if not draft.scenario.strip() and draft.rule is None:
+            return Placement("outside", "it gives no scenario in which it goes wrong", held=True)
+        if draft.confidence < gates.confidence:
+            return Placement(
+                "outside",
+                f"its confidence of {draft.confidence:.2g} is below {gates.confidence:.2g}",
+                held=True,
+            )
+        if anchor is None:
+            return Placement("file", "the code it quotes is not in the diff")
+        return Placement("inline")
+
+    def _speaks_of_an_example(self, draft: Draft) -> bool:
+        """Whether an identifier of our examples is in the finding but not in the code shown."""
+        if not self._gates.decoys:
+            return False
+        words = set(_WORD.findall(f"{draft.title} {draft.message} {draft.quote}"))
+        named = words & set(self._gates.decoys)
+        return bool(named) and not any(
+            name in line.text
+            for name in named
+            for view in self._views.values()
+            for hunk in view.hunks
+            for line in hunk.lines
+        )
+
+    def _applies(self, draft: Draft, suggestion: str | None, anchor: Anchor) -> bool:
+        """Whether the suggestion is for the very lines that hold the quote, and can be offered."""
+        if suggestion is None or draft.end_line - draft.line + 1 != len(anchor.lines):
+            return False
+        marks: Final = (REDACTED_MARK, CUT_MARK)
+        return applies(suggestion, anchor, self._views[anchor.chunk], marks=marks)

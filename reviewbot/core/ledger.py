@@ -1,0 +1,116 @@
+"""The findings of one review that stand: duplicates merged, notes limited, ids unique. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reviewbot.core.events import FindingRaised, FindingWithdrawn
+from reviewbot.core.findings import (
+    SEVERITIES,
+    Placement,
+    fingerprint,
+    rank,
+    same_meaning,
+    same_place,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reviewbot.core.findings import Finding
+
+
+class Ledger:
+    """Decides what becomes of each finding, whichever chunk, attempt or model it came from.
+
+    Args:
+        max_notes: how many notes are shown inline.
+        shown: findings that an earlier run of this review has already shown.
+    """
+
+    def __init__(self, *, max_notes: int, shown: Iterable[Finding] = ()) -> None:
+        self._max_notes = max_notes
+        self._notes = 0
+        self._standing: dict[str, Finding] = {}
+        self._by_path: dict[str, list[Finding]] = {}
+        self._answers: dict[str, set[str]] = {}
+        self.merged = 0
+        for finding in shown:
+            self._stand(finding)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What stands, worst first."""
+        return sorted(self._standing.values(), key=rank)
+
+    def __len__(self) -> int:
+        return len(self._standing)
+
+    def accept(self, finding: Finding, *, answer: str) -> list[FindingRaised | FindingWithdrawn]:
+        """Take a finding in.
+
+        A finding that says what one at the same place says already is merged into it; if it is
+        the more severe of the two, it takes the other's place.
+
+        Returns:
+            The events that follow from it, none if it was merged away.
+        """
+        same = [
+            other
+            for other in self._by_path.get(finding.path, ())
+            if same_place(finding, other) and same_meaning(finding, other)
+        ]
+        self.merged += len(same)
+        worst = min((SEVERITIES.index(other.severity) for other in same), default=len(SEVERITIES))
+        if worst <= SEVERITIES.index(finding.severity):
+            for other in same:
+                self._answers.setdefault(other.id, set()).add(answer)
+            return []
+        for other in same:
+            self._drop(other)
+        finding = self._limited(self._named(finding))
+        self._stand(finding)
+        self._answers[finding.id] = {answer}
+        return [
+            *(FindingWithdrawn(other.id, "merged into a more severe finding") for other in same),
+            FindingRaised(finding),
+        ]
+
+    def recall(self, answer: str, reason: str) -> list[FindingWithdrawn]:
+        """Withdraw what came from this answer and from no other."""
+        events = []
+        for name, answers in list(self._answers.items()):
+            if answer in answers:
+                answers.remove(answer)
+                if not answers:
+                    self._drop(self._standing[name])
+                    events.append(FindingWithdrawn(name, reason))
+        return events
+
+    def _named(self, finding: Finding) -> Finding:
+        """The finding under an id that nothing else here has."""
+        occurrence, name = 1, finding.id
+        while name in self._standing:
+            occurrence += 1
+            name = fingerprint(finding.path, finding.rule, finding.quote, occurrence)
+        return replace(finding, id=name)
+
+    def _limited(self, finding: Finding) -> Finding:
+        if finding.severity != "note" or finding.placement.kind != "inline":
+            return finding
+        if self._notes < self._max_notes:
+            return finding
+        reason = f"more than {self._max_notes} notes"
+        return replace(finding, placement=Placement("outside", reason, held=True))
+
+    def _stand(self, finding: Finding) -> None:
+        self._standing[finding.id] = finding
+        self._by_path.setdefault(finding.path, []).append(finding)
+        self._notes += finding.severity == "note" and finding.placement.kind == "inline"
+
+    def _drop(self, finding: Finding) -> None:
+        del self._standing[finding.id]
+        self._answers.pop(finding.id, None)
+        self._by_path[finding.path].remove(finding)
+        self._notes -= finding.severity == "note" and finding.placement.kind == "inline"
