@@ -1,12 +1,41 @@
-"""A model request and its text: templates in ``prompts/``, data behind our own line prefixes. Pure."""
+"""A model request and its text: templates in ``prompts/``, data behind our own line prefixes. Pure.
+
+A prompt has three parts, in the order in which a cache of prefixes wants them, the report tool
+going ahead of all::
+
+    system   rules, the same for every repository                     cache breakpoint 1
+    shared   examples, repository instructions, changed paths:
+             the same for every request of a pull request             cache breakpoint 2
+    body     the chunks of this request, what is known, the task
+
+The examples open ``shared`` and do not end ``system``: chosen by language they differ between pull
+requests, and in ``system`` they would take the cached rules with them. Neither of the first two
+parts holds a date, a SHA, a name of the run or anything that depends on the chunks.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.escape import quoted
+from reviewbot.core.examples import choose_examples
+from reviewbot.core.numbered import INSTRUCTIONS_LIMIT, chunk_lines
+from reviewbot.core.templates import fill
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from reviewbot.core.chunks import ChunkView
+
+MANIFEST_LIMIT: Final = 6_000
+"""Characters of the list of changed paths. A pull request of 1,400 files would need 100,000."""
+LISTED_PATH_LIMIT: Final = 300
+TITLE_LIMIT: Final = 200
+KNOWN_LIMIT: Final = 200
+"""Findings that a continuation lists as known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +71,76 @@ class ModelRequest:
     instructions: str = ""
     known: tuple[KnownFinding, ...] = ()
     tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """The text of a request: the system prompt and the two blocks of the one user message."""
+
+    system: str
+    shared: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The changed paths as a prompt lists them: the first ones, and how many more there are."""
+
+    listed: tuple[ManifestEntry, ...]
+    more: int
+    more_not_shown: int
+
+
+def render(request: ModelRequest, *, as_text: bool = False) -> Prompt:
+    """The prompt for ``request``. Linear in the size of what is shown.
+
+    ``system`` and ``shared`` are the same, byte for byte, for requests with the same manifest and
+    instructions. Every line of code stands behind a prefix of ours, all other text of strangers is
+    a JSON string on one line.
+
+    Args:
+        request: what to review.
+        as_text: whether the answer is asked for as a JSON text (``output_config.format``) and not
+            as a call of the report tool.
+    """
+    return Prompt(
+        system=_system(),
+        shared=fill(
+            "shared",
+            examples=choose_examples(request.manifest),
+            instructions=request.instructions.strip().replace("\r\n", "\n"),
+            instructions_limit=INSTRUCTIONS_LIMIT,
+            manifest=manifest_within(request.manifest, MANIFEST_LIMIT),
+            path_limit=LISTED_PATH_LIMIT,
+        ).strip("\n"),
+        body=fill(
+            "body",
+            changes="\n".join(line for chunk in request.chunks for line in chunk_lines(chunk)),
+            known=request.known[:KNOWN_LIMIT],
+            known_more=len(request.known[KNOWN_LIMIT:]),
+            path_limit=LISTED_PATH_LIMIT,
+            title_limit=TITLE_LIMIT,
+            as_text=as_text,
+        ).strip("\n"),
+    )
+
+
+@cache
+def _system() -> str:
+    return fill("system").strip("\n")
+
+
+def manifest_within(entries: Sequence[ManifestEntry], limit: int) -> Manifest:
+    """The first ``entries`` that fit into ``limit`` characters, and the count of the rest."""
+    count = 0
+    for entry in entries:
+        limit -= len(quoted(entry.path, LISTED_PATH_LIMIT)) + len(entry.status) + 25
+        if limit < 0:
+            break
+        count += 1
+    rest = list(islice(entries, count, None))
+    return Manifest(
+        listed=tuple(islice(entries, count)),
+        more=len(rest),
+        more_not_shown=sum(not entry.shown for entry in rest),
+    )

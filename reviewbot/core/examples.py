@@ -1,0 +1,121 @@
+"""The few-shot examples: invented changes with the answer that is right for them. Pure.
+
+``prompts/examples/*.toml`` holds one set for a group of languages, and ``general.toml`` for all.
+Of each pair one example has a finding and one is a tempting case without: a guard above the hunk,
+moved code that looks deleted, a refactoring, a declared default.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from reviewbot.core.findings import REPORT_TOOL
+from reviewbot.core.languages import language_of
+from reviewbot.core.templates import sources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reviewbot.core.prompt import ManifestEntry
+
+_FOLDER: Final = "examples/"
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One example.
+
+    ``shown`` is the change in the form of :mod:`reviewbot.core.numbered`, ``answer`` the input of
+    the report tool as JSON, ``decided_by`` one sentence on the line that decides.
+    ``identifiers`` are names that occur in ``shown`` and hardly anywhere else.
+    """
+
+    shown: str
+    decided_by: str
+    answer: str
+    identifiers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleSet:
+    """The examples of one file: ``findings`` have a finding in their answer, ``clean`` none."""
+
+    languages: tuple[str, ...]
+    findings: tuple[Example, ...]
+    clean: tuple[Example, ...]
+
+
+@cache
+def example_sets() -> dict[str, ExampleSet]:
+    """All examples, by the name of their file without the extension."""
+    import tomllib
+
+    return {
+        path.removeprefix(_FOLDER).removesuffix(".toml"): _set(tomllib.loads(text))
+        for path, text in sources().items()
+        if path.startswith(_FOLDER)
+    }
+
+
+def _set(data: dict[str, Any]) -> ExampleSet:
+    examples = [(bool(item.get("findings")), _example(item)) for item in data["example"]]
+    return ExampleSet(
+        languages=tuple(data["languages"]),
+        findings=tuple(example for found, example in examples if found),
+        clean=tuple(example for found, example in examples if not found),
+    )
+
+
+def _example(item: dict[str, Any]) -> Example:
+    fields = REPORT_TOOL["input_schema"]["properties"]["findings"]["items"]["required"]
+    findings = [
+        {name: finding.get(name) if name == "suggestion" else finding[name] for name in fields}
+        for finding in item.get("findings", [])
+    ]
+    return Example(
+        shown=item["shown"],
+        decided_by=item["decided_by"],
+        answer=json.dumps({"findings": findings, "outcome": "complete"}, ensure_ascii=False),
+        identifiers=tuple(item["identifiers"]),
+    )
+
+
+def choose_examples(manifest: Iterable[ManifestEntry]) -> tuple[Example, ...]:
+    """Four examples for a pull request, two with a finding and two without, in mixed languages.
+
+    The language with the most changed lines gives a finding, the one after it (else the same) a
+    case without; the general set gives a broken repository rule and a move, and stands in where no
+    language is known. The choice depends on nothing but the manifest: the same in every request.
+    """
+    sets = example_sets()
+    by_language = {language: name for name, each in sets.items() for language in each.languages}
+    lines: Counter[str] = Counter()
+    for entry in manifest:
+        name = by_language.get(language_of(entry.path) or "")
+        if entry.shown and name:
+            lines[name] += entry.added + entry.removed
+    ranked = sorted(lines, key=lambda name: (-lines[name], name))
+    rule, stand_in = sets["general"].findings
+    moved, stand_in_clean = sets["general"].clean
+    if not ranked:
+        return (stand_in, stand_in_clean, rule, moved)
+    first, second = sets[ranked[0]], sets[ranked[min(1, len(ranked) - 1)]]
+    return (first.findings[0], second.clean[0], rule, moved)
+
+
+@cache
+def example_identifiers() -> frozenset[str]:
+    """The names invented for the examples: a finding that holds one was copied, not found.
+
+    Unless the diff holds it too, as a change to this very package may.
+    """
+    return frozenset(
+        identifier
+        for each in example_sets().values()
+        for example in (*each.findings, *each.clean)
+        for identifier in example.identifiers
+    )

@@ -1,0 +1,76 @@
+"""The files in ``prompts/``: templates and examples, read once, on first use, and their version.
+
+The one place in core that reads files: package data, the same for every request, so a cache of
+constants and not an input. Jinja2 takes about 50 ms to import, hence inside the functions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cache
+from typing import TYPE_CHECKING
+
+from reviewbot.core.escape import quoted
+from reviewbot.core.findings import REPORT_TOOL
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+    from jinja2 import Environment
+
+
+@cache
+def sources() -> dict[str, str]:
+    """Text of every file in ``prompts/`` by its path in there, in order of path."""
+    from importlib.resources import files
+
+    return dict(sorted(_walk(files("reviewbot") / "prompts", "")))
+
+
+def _walk(folder: Traversable, prefix: str) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            found += _walk(entry, f"{prefix}{entry.name}/")
+        elif entry.name.endswith((".j2", ".toml")):
+            found.append((prefix + entry.name, entry.read_text(encoding="utf-8")))
+    return found
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import DictLoader, Environment, StrictUndefined
+
+    environment = Environment(
+        loader=DictLoader(sources()),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701 (no HTML: the text of strangers goes through `quoted`)
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["quoted"] = quoted
+    return environment
+
+
+def fill(template: str, **values: object) -> str:
+    """The text of ``prompts/<template>.md.j2`` with ``values`` in it.
+
+    Raises:
+        jinja2.UndefinedError: the template uses a name that is not among ``values``.
+    """
+    return (
+        _environment().get_template(f"{template}.md.j2").render(tool=REPORT_TOOL["name"], **values)
+    )
+
+
+@cache
+def prompt_version() -> str:
+    """Twelve hexadecimal digits that change whenever the wording of a prompt changes.
+
+    A hash over all templates and examples and the report tool, in a fixed order: the same in every
+    process. The line format is covered by the examples, which a test holds to it.
+    """
+    content = json.dumps([sources(), REPORT_TOOL], ensure_ascii=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
