@@ -1,0 +1,1 @@
+"""Commands that print measured figures: `python -m benchmarks.bench_toolstream` and others."""

@@ -1,0 +1,368 @@
+"""Deltas of the report's JSON text to finding objects, each the moment its brace closes. Pure.
+
+Fed and asked, as h11 is: :meth:`ToolStream.feed`, :meth:`ToolStream.drain`, and at the end
+:meth:`ToolStream.close`, which says whether the answer counts. The text is
+``{"findings": [{...}, ...], "outcome": "complete"}``; it comes from a model, so its size, depth
+and shape are bounded and nothing in it is trusted. ijson reads the JSON in linear time.
+
+Two habits of ijson's C backend (yajl) are kept away from callers: it decodes an unpaired
+surrogate escape to garbage or dies of it, so those become U+FFFD first; and it refuses integers
+outside 64 bits, so the Python backend is made to refuse them too. The Python backend alone
+admits ``+1``, ``1.e5`` and Unicode blanks, which no JSON writer emits.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from reviewbot.errors import ReviewbotError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+MAX_CHARS: Final = 8 << 20
+"""Of the whole text. The longest answer of today's models (128k tokens) is near 0.6 MB."""
+MAX_FINDING_CHARS: Final = 256 << 10
+"""Of one finding: its decoded keys and strings, and 8 for each other value."""
+MAX_FINDINGS: Final = 2000
+MAX_DEPTH: Final = 16
+"""Of nested arrays and objects, the report itself included. A finding of ours needs 3."""
+_Value: TypeAlias = str | int | float | bool | None
+_HELD_CHARS: Final = 4096
+_STRAYS_NAMED: Final = 3
+_BRACKETS: Final = ("}", "]")
+_BOM: Final = "\ufeff"
+
+_ESCAPE: Final = re.compile(
+    r"""
+    \\ (?:
+        (?P<tail> (?: u[dD][89abAB][0-9a-fA-F]{2} (?: \\ (?: u[0-9a-fA-F]{0,3} )? )?
+                    | (?: u[0-9a-fA-F]{0,3} )? ) \Z )
+      | u[dD][89abAB][0-9a-fA-F]{2} \\u[dD][c-fC-F][0-9a-fA-F]{2}
+      | (?P<lone> u[dD][89a-fA-F][0-9a-fA-F]{2} )
+      | .
+    )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+"""One escape sequence: cut off by the end of the text, a surrogate pair, half of one, any other."""
+
+
+class ToolStreamError(ReviewbotError):
+    """The report cannot be read any further. ``str(error)`` says why, without quoting it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of the whole report.
+
+    ``complete``: a ``findings`` array was seen to open and to close, once, and the report closed
+    after it with nothing behind. ``outcome`` is the report's own word, None where it has none.
+    ``problem`` is a sentence, or None: always there if not complete; on a complete report it
+    names items that were no findings.
+    """
+
+    complete: bool
+    outcome: str | None
+    problem: str | None
+
+
+class ToolStream:
+    """Reads one report.
+
+    Args:
+        backend: an ijson backend module; by default the fastest of the two that are tested.
+        max_chars: bound of the whole text, in characters.
+        max_finding_chars: bound of one finding, see :data:`MAX_FINDING_CHARS`.
+        max_findings: bound of their number.
+    """
+
+    def __init__(
+        self,
+        *,
+        backend: ModuleType | None = None,
+        max_chars: int = MAX_CHARS,
+        max_finding_chars: int = MAX_FINDING_CHARS,
+        max_findings: int = MAX_FINDINGS,
+    ) -> None:
+        backend = backend or _fastest_backend()
+        self._reader = _Reader(max_finding_chars, max_findings, backend)
+        self._parser = backend.basic_parse_coro(self._reader, use_float=True)
+        self._room = max_chars
+        self._cleaner = _Cleaner()
+        # Nothing can be complete before a bracket closes, so text is handed on up to the last
+        # closing bracket: fewer calls, and ijson's Python backend, which copies an unfinished
+        # token each time it is given more, stays linear in the length of a finding.
+        self._held: list[str] = []
+        self._held_chars = 0
+        self._error: str | None = None
+        self._closed: Report | None = None
+
+    def feed(self, text: str) -> None:
+        """Take the next piece of the text; it may be cut anywhere.
+
+        Raises:
+            ToolStreamError: the text is no JSON, no report, or beyond a bound. What was complete
+                before can still be drained. Feeding again raises the same.
+        """
+        if self._closed:
+            raise ToolStreamError("the report was closed already")
+        self._check()
+        self._room -= len(text)
+        if self._room < 0:
+            self._error = "the report is too long"
+        else:
+            self._hand_on(self._cleaner.clean(text))
+        self._check()
+
+    def drain(self) -> list[dict[str, Any]]:
+        """The findings that became complete since the last call, in the order of the text."""
+        findings, self._reader.findings = self._reader.findings, []
+        return findings
+
+    def close(self) -> Report:
+        """End of the text, wherever that is. Raises nothing; a second call returns the same."""
+        if self._closed:
+            return self._closed
+        if self._error is None:
+            self._held.append(self._cleaner.rest())
+            self._parse("".join(self._held))
+        late = self._end_parser()
+        self._error = self._error or late
+        self._closed = self._reader.report(self._error)
+        return self._closed
+
+    def __del__(self) -> None:
+        # ijson's Python backend complains on standard error when it is dropped in mid-text.
+        self._end_parser()
+
+    def _hand_on(self, text: str) -> None:
+        self._held_chars += len(text)
+        end = max(text.rfind(bracket) for bracket in _BRACKETS) + 1
+        if not end and self._held_chars >= _HELD_CHARS:
+            end = len(text)
+        self._held.append(text[:end] if end else text)
+        if end:
+            ready, rest = "".join(self._held), text[end:]
+            self._held, self._held_chars = [rest], len(rest)
+            self._parse(ready)
+
+    def _parse(self, text: str) -> None:
+        from ijson import JSONError
+
+        if not text:
+            return  # to ijson, nothing is the end
+        try:
+            self._parser.send(text.encode())
+        except ToolStreamError as error:
+            self._error = str(error)
+        except (JSONError, ValueError):
+            # The parser's own message quotes the text, which may hold a secret.
+            self._error = self._reader.syntax_error()
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise ToolStreamError(self._error)
+
+    def _end_parser(self) -> str | None:
+        """What the parser still has to say: it holds back a last word that may go on."""
+        from ijson import JSONError
+
+        try:
+            self._parser.close()
+        except ToolStreamError as error:
+            return str(error)
+        except JSONError:
+            # Cut off, which the reader knows, unless this is behind the end.
+            return self._reader.syntax_error() if self._reader.ended else None
+        return None
+
+
+class _Cleaner:
+    """Makes text encodable: joins surrogate pairs that a cut parted, replaces lone halves."""
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._started = False
+
+    def clean(self, text: str) -> str:
+        """``text`` after what was held back, less what must wait for the next piece."""
+        if not text:
+            return ""
+        if not self._started:
+            self._started, text = True, text.removeprefix(_BOM)
+        text = self._held + text
+        self._held = ""
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            text, self._held = text[:-1], text[-1]
+        if "\\" in text:
+            text = _ESCAPE.sub(self._escape, text)
+        return _encodable(text)
+
+    def rest(self) -> str:
+        """What is still held back: half of something."""
+        return _encodable(self._held)
+
+    def _escape(self, match: re.Match[str]) -> str:
+        if match["tail"] is not None:
+            self._held = match[0] + self._held
+            return ""
+        return match[0] if match["lone"] is None else "\\ufffd"
+
+
+class _Reader:
+    """Receives ijson's events and builds the findings; ``send`` is ijson's name for it."""
+
+    def __init__(self, max_finding_chars: int, max_findings: int, backend: ModuleType) -> None:
+        self.findings: list[dict[str, Any]] = []
+        self._max_finding_chars, self._max_findings = max_finding_chars, max_findings
+        self._backend = backend
+        self._depth = 0
+        self._key = ""
+        self._arrays_open = self._arrays_closed = 0
+        self._encoded = False
+        self._items = 0
+        self._builder: Any = None
+        self._finding_chars = 0
+        self._outcome: str | None = None
+        self._outcomes = 0
+        self.ended = False
+        self._strays: list[str] = []
+
+    def send(self, parsed: tuple[str, _Value]) -> None:
+        """One event of ijson's ``basic_parse``."""
+        event, value = parsed
+        if isinstance(value, int | float) and not _in_range(value):
+            raise ToolStreamError(self.syntax_error())
+        if event in ("end_map", "end_array"):
+            self._depth -= 1
+        if self._builder is not None:
+            self._build(event, value)
+        elif event == "map_key":
+            if self._depth == 1:
+                self._key = str(value)
+        elif event == "end_array":
+            if self._depth == 1 and self._key == "findings":
+                self._arrays_closed += 1
+        elif event == "end_map":
+            self.ended = self._depth == 0
+        else:
+            self._begin(event, value)
+        if event in ("start_map", "start_array"):
+            self._depth += 1
+            if self._depth > MAX_DEPTH:
+                raise ToolStreamError(f"the report is nested too deeply {self._where()}")
+
+    def report(self, error: str | None) -> Report:
+        """The verdict at the end of the text, given the sentence of what stopped the reading."""
+        if not self.ended:
+            error = error or f"the report was cut off {self._where()}"
+        elif not self._arrays_closed:
+            error = error or "the report has no findings array"
+        elif self._arrays_open > 1 or self._outcomes > 1:
+            error = error or "the report says findings or outcome twice"
+        return Report(
+            complete=error is None,
+            outcome=self._outcome,
+            problem=error or "; ".join(self._strays) or None,
+        )
+
+    def syntax_error(self) -> str:
+        """The sentence for text that the parser refused."""
+        if self.ended:
+            return "text follows the end of the report"
+        return f"the report cannot be read as JSON {self._where()}"
+
+    def _where(self) -> str:
+        if self._builder is not None:
+            return f"in finding {self._items}"
+        return f"after {self._items} finding{'' if self._items == 1 else 's'}"
+
+    def _begin(self, event: str, value: _Value) -> None:
+        """A value begins outside of any finding."""
+        if self._depth == 0 and event != "start_map":
+            raise ToolStreamError(f"the report is {_name(event)}, not an object")
+        if self._depth == 1 and self._key == "findings":
+            self._begin_findings(event, value)
+        elif self._depth == 1 and self._key == "outcome":
+            self._outcomes += 1
+            self._outcome = value if isinstance(value, str) else None
+            if event not in ("string", "null"):
+                self._note(f"outcome is {_name(event)}, not a string")
+        elif self._depth == 2 and self._key == "findings":
+            self._begin_item(event)
+
+    def _begin_findings(self, event: str, value: _Value) -> None:
+        if event == "start_array":
+            self._arrays_open += 1
+        elif isinstance(value, str) and not self._encoded:
+            self._read_encoded(value)
+        else:
+            raise ToolStreamError(f"findings is {_name(event)}, not an array")
+
+    def _begin_item(self, event: str) -> None:
+        from ijson import ObjectBuilder
+
+        if self._items == self._max_findings:
+            raise ToolStreamError(f"the report has more than {self._max_findings} findings")
+        self._items += 1
+        if event == "start_map":
+            self._builder, self._finding_chars = ObjectBuilder(), 0
+            self._builder.event(event, None)
+        else:
+            self._note(f"item {self._items} of findings is {_name(event)}, not an object")
+
+    def _note(self, stray: str) -> None:
+        if len(self._strays) < _STRAYS_NAMED:
+            self._strays.append(stray)
+        elif len(self._strays) == _STRAYS_NAMED:
+            self._strays.append("and more of this kind")
+
+    def _build(self, event: str, value: _Value) -> None:
+        self._builder.event(event, value)
+        self._finding_chars += len(value) if isinstance(value, str) else 8
+        if self._finding_chars > self._max_finding_chars:
+            raise ToolStreamError(f"finding {self._items} is too long")
+        if event == "end_map" and self._depth == 2:
+            self.findings.append(self._builder.value)
+            self._builder = None
+
+    def _read_encoded(self, text: str) -> None:
+        """Some models encode the array once more, as a string: read it as if it stood there."""
+        self._encoded = True
+        parser = self._backend.basic_parse_coro(self, use_float=True)
+        parser.send(_Cleaner().clean(text).encode() or b" ")
+        parser.close()
+
+
+def _fastest_backend() -> ModuleType:
+    from ijson import get_backend
+
+    try:
+        backend: ModuleType = get_backend("yajl2_c")
+    except ImportError:  # no compiled wheel for this platform
+        backend = get_backend("python")
+    return backend
+
+
+def _encodable(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def _in_range(number: float) -> bool:
+    """Whether yajl's C types hold it; it counts the two outermost integers as overflow."""
+    if isinstance(number, int):
+        return -(2**63) < number < 2**63
+    return math.isfinite(number)
+
+
+def _name(event: str) -> str:
+    names = {"start_map": "an object", "start_array": "an array", "null": "null"}
+    return names.get(event, f"a {event}")
