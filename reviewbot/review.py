@@ -36,9 +36,9 @@ from reviewbot.core.events import (
 )
 from reviewbot.core.intake import Gates, Intake
 from reviewbot.core.ledger import Ledger
+from reviewbot.core.overview import computed_summary
 from reviewbot.core.prompt import ManifestEntry, ModelRequest
 from reviewbot.core.redact import redact_file
-from reviewbot.core.overview import computed_summary
 from reviewbot.models.batch import (
     Asked,
     BatchResult,
@@ -52,11 +52,17 @@ from reviewbot.models.batch import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable
+    from collections.abc import AsyncGenerator, Iterable, Iterator
 
     from reviewbot.core.chunks import Batch, Chunk, ChunkView, Plan
     from reviewbot.core.diff import FileDiff
-    from reviewbot.core.events import Event, FileCoverage, Outcome, ReviewSummary
+    from reviewbot.core.events import (
+        Event,
+        FileCoverage,
+        FindingWithdrawn,
+        Outcome,
+        ReviewSummary,
+    )
     from reviewbot.core.findings import Finding
     from reviewbot.core.redact import FileRedaction
     from reviewbot.models.batch import BatchEvent, RunBatch
@@ -147,7 +153,7 @@ async def review(
     stop = stop or StopSignal()
     yield run.started()
     for entry in job.plan.skipped:
-        yield FileSkipped(entry.path, entry.reason)
+        yield FileSkipped(entry.path, entry.skipped or "")
     batches = asyncio.create_task(run.all_batches(stop))
     try:
         while (event := await run.events.get()) is not None:
@@ -193,11 +199,8 @@ class _Run:
             PlannedFile(file.path, file.status, file.added, file.removed, file.chunks)
             for file in job.plan.files
         )
-        skipped = {entry.path for entry in job.plan.skipped}
         self._manifest = tuple(
-            ManifestEntry(
-                file.path, file.status, file.added, file.removed, file.path not in skipped
-            )
+            ManifestEntry(file.path, file.status, file.added, file.removed, file.skipped is None)
             for file in job.plan.files
         )
 
@@ -297,52 +300,60 @@ class _Run:
     async def _on(self, event: BatchEvent, batch: Batch, intake: Intake) -> None:
         """One event of a batch, as events of the review."""
         match event:
-            case Drafted(draft=draft, model=model, attempt=attempt, answer=answer):
-                if not intake.switched_off(draft):
-                    finding = intake.admit(draft, model=model, attempt=attempt)
-                    await self._put_all(self.ledger.accept(finding, answer=answer))
+            case Drafted():
+                await self._put_all(self._found(event, intake))
             case Recalled(answer=answer, reason=reason):
                 await self._put_all(self.ledger.recall(answer, reason))
             case Spent():
                 self.book(event)
-            case ChunkOutcome(chunk=chunk):
-                event = self._outcomes[chunk] = self._cut(event)
-                path = self._chunks[chunk].path
-                self._open[path] -= 1
-                if not self._open[path]:
-                    del self._open[path]
-                await self.events.put(
-                    ChunkFinished(
-                        chunk, path, event.status, event.model, event.attempt, event.reason
-                    )
-                )
-                await self.events.put(self._progress(None))
-            case Asked(chunks=chunks, model=model, attempt=attempt):
-                for chunk in chunks:
-                    path = self._chunks[chunk].path
-                    await self.events.put(ChunkStarted(chunk, path, batch.id, model, attempt))
-            case Retrying(chunks=chunks):
-                for chunk in chunks:
-                    await self.events.put(
-                        ChunkRetrying(
-                            chunk,
-                            self._chunks[chunk].path,
-                            event.model,
-                            event.attempt,
-                            event.reason,
-                            event.next_model,
-                            round(event.delay_s, 3),
-                        )
-                    )
+            case ChunkOutcome():
+                await self._put_all(self._chunk_finished(event))
+            case Asked() | Retrying():
+                await self._put_all(self._announced(event, batch))
             case Working(model=model):
                 if self._clock() - self._last_progress >= PROGRESS_EVERY_S:
                     await self.events.put(self._progress(f"{model} is thinking"))
+
+    def _found(self, drafted: Drafted, intake: Intake) -> list[FindingRaised | FindingWithdrawn]:
+        if intake.switched_off(drafted.draft):
+            return []
+        finding = intake.admit(drafted.draft, model=drafted.model, attempt=drafted.attempt)
+        return self.ledger.accept(finding, answer=drafted.answer)
+
+    def _announced(self, event: Asked | Retrying, batch: Batch) -> Iterator[Event]:
+        for chunk in event.chunks:
+            path = self._chunks[chunk].path
+            if isinstance(event, Asked):
+                yield ChunkStarted(chunk, path, batch.id, event.model, event.attempt)
+            else:
+                yield ChunkRetrying(
+                    chunk=chunk,
+                    path=path,
+                    model=event.model,
+                    attempt=event.attempt,
+                    reason=event.reason,
+                    next_model=event.next_model,
+                    delay_s=round(event.delay_s, 3),
+                )
+
+    def _chunk_finished(self, outcome: ChunkOutcome) -> tuple[ChunkFinished, ReviewProgress]:
+        outcome = self._outcomes[outcome.chunk] = self._cut(outcome)
+        path = self._chunks[outcome.chunk].path
+        self._open[path] -= 1
+        if not self._open[path]:
+            del self._open[path]
+        return (
+            ChunkFinished(
+                outcome.chunk, path, outcome.status, outcome.model, outcome.attempt, outcome.reason
+            ),
+            self._progress(None),
+        )
 
     def _cut(self, outcome: ChunkOutcome) -> ChunkOutcome:
         """A chunk that shows a line cut was reviewed in part, whatever the model says."""
         if outcome.status != "reviewed" or not self._chunks[outcome.chunk].cut:
             return outcome
-        reason = "a line is too long to be shown whole"
+        reason = "A line is too long to be shown whole."
         return ChunkOutcome(outcome.chunk, "partly", outcome.model, outcome.attempt, reason)
 
     async def _put_all(self, events: Iterable[Event]) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events import ChunkStatus, Outcome
     from reviewbot.core.findings import Finding
 
-NOT_REACHED = "the review ended before it was reached"
+NOT_REACHED = "The review ended before it was reached."
 
 
 def coverage_of(
@@ -29,10 +29,9 @@ def coverage_of(
         plan: the plan of the review.
         outcomes: status and reason of each chunk that came to an end.
     """
-    skipped = {entry.path: entry.reason for entry in plan.skipped}
     return tuple(
-        FileCoverage(file.path, "skipped", skipped[file.path])
-        if not file.chunks
+        FileCoverage(file.path, "skipped", file.skipped)
+        if file.skipped is not None
         else _file(file.path, [outcomes.get(name, ("failed", NOT_REACHED)) for name in file.chunks])
         for file in plan.files
     )

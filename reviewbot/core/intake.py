@@ -108,21 +108,21 @@ class Intake:
     def _placement(self, draft: Draft, path: str | None, anchor: Anchor | None) -> Placement:
         gates = self._gates
         if path is None:
-            return Placement("outside", "it names a file that was not part of the request")
+            return Placement("outside", "It names a file that was not part of the request.")
         if self._speaks_of_an_example(draft):
             return Placement(
-                "outside", "it repeats an example of the prompt, not this code", held=True
+                "outside", "It repeats an example of the prompt, not this code.", held=True
             )
         if not draft.scenario.strip() and draft.rule is None:
-            return Placement("outside", "it gives no scenario in which it goes wrong", held=True)
+            return Placement("outside", "It names no scenario in which something goes wrong.", held=True)
         if draft.confidence < gates.confidence:
             return Placement(
                 "outside",
-                f"its confidence of {draft.confidence:.2g} is below {gates.confidence:.2g}",
+                f"Its confidence of {draft.confidence:.2g} is below {gates.confidence:.2g}.",
                 held=True,
             )
         if anchor is None:
-            return Placement("file", "the code it quotes is not in the diff")
+            return Placement("file", "The code it quotes is not in the diff.")
         return Placement("inline")
 
     def _speaks_of_an_example(self, draft: Draft) -> bool:

@@ -73,7 +73,7 @@ class Ledger:
         self._stand(finding)
         self._answers[finding.id] = {answer}
         return [
-            *(FindingWithdrawn(other.id, "merged into a more severe finding") for other in same),
+            *(FindingWithdrawn(other.id, "Merged into a more severe finding at the same place.") for other in same),
             FindingRaised(finding),
         ]
 
@@ -101,7 +101,7 @@ class Ledger:
             return finding
         if self._notes < self._max_notes:
             return finding
-        reason = f"more than {self._max_notes} notes"
+        reason = f"Only {self._max_notes} notes are shown on lines."
         return replace(finding, placement=Placement("outside", reason, held=True))
 
     def _stand(self, finding: Finding) -> None:

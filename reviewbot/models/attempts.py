@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from reviewbot.models.batch import BatchEvent, BatchTask, Emit
     from reviewbot.models.budget import Budget
 
-COULD_NOT_REVIEW: Final = "the model said that it could not review all of it"
+COULD_NOT_REVIEW: Final = "The model said that it could not review all of it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,9 +267,9 @@ class Attempts:
                 max_tokens = min(2 * max_tokens, model.info.max_output)
             request = replace(request, known=_known(run, chunks))
         else:
-            reason = "the model's answer was cut at its length limit again and again"
+            reason = "The model's answer was cut at its length limit again and again."
         if model.info.provider == "offline" and tries.index > 0:
-            reason = f"only the offline rules saw it: {run.reasons[chunks[0].id]}"
+            reason = f"Only the offline rules saw it: {run.reasons[chunks[0].id]}"
         for chunk in chunks:
             await run.say(
                 ChunkOutcome(
@@ -294,7 +294,7 @@ class Attempts:
                 await self._budget.settle(reserved, cost or 0.0)
             await run.say(Spent(info.name, answer.usage, cost, answer.estimated))
         if answer.stopped and answer.stopped.stop is Stop.REFUSED:
-            reason = answer.stopped.detail or "the model declined to answer"
+            reason = answer.stopped.detail or "The model declined to answer."
             await run.say(Recalled(answer.name, reason))
             raise ModelFault(reason, fault=Fault.REFUSED)
 
@@ -307,7 +307,7 @@ async def _take(run: _Run, answer: _Answer, event: ModelEvent) -> None:
                 answer.stream.feed(text)
             except ToolStreamError as error:
                 raise ModelFault(
-                    f"the model's report is broken: {error}", fault=Fault.UNUSABLE
+                    f"The model's report is broken: {error}", fault=Fault.UNUSABLE
                 ) from None
             finally:  # what was complete counts, whatever came after it
                 await _drain(run, answer)
@@ -344,19 +344,19 @@ def _judge(answer: _Answer) -> Stop:
     """
     stopped = answer.stopped
     if stopped is None:
-        raise ModelFault("the model's answer broke off", fault=Fault.TRANSIENT)
+        raise ModelFault("The model's answer broke off.", fault=Fault.TRANSIENT)
     if stopped.stop is Stop.TRUNCATED:
         return Stop.TRUNCATED
     if stopped.stop is Stop.NO_REPORT:
-        detail = stopped.detail or "the model answered without a report"
+        detail = stopped.detail or "The model answered without a report."
         raise ModelFault(detail, fault=Fault.UNUSABLE)
     report = answer.stream.close()
     if report.problem:  # incomplete, or items in it that are no findings
-        raise ModelFault(f"the model's report is broken: {report.problem}", fault=Fault.UNUSABLE)
+        raise ModelFault(f"The model's report is broken: {report.problem}", fault=Fault.UNUSABLE)
     if answer.malformed:
         raise ModelFault(
             f"{len(answer.malformed)} of the model's findings could not be read "
-            f"({answer.malformed[0]})",
+            f"({answer.malformed[0]}).",
             fault=Fault.UNUSABLE,
         )
     if (report.outcome or "complete").lower() != "complete":

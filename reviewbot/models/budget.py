@@ -51,8 +51,8 @@ class Budget:
                     break
                 if not self._reserved:
                     raise ModelFault(
-                        f"the budget of ${self.limit_usd:.2f} does not admit another request "
-                        f"(${self.spent_usd:.4f} spent)",
+                        f"The budget of ${self.limit_usd:.2f} does not admit another request "
+                        f"(${self.spent_usd:.4f} spent).",
                         fault=Fault.BUDGET,
                     )
                 await self._changed.wait()
@@ -87,8 +87,8 @@ class Budget:
         cost = cost_usd(info, Usage(cache_write=tokens, output=output_tokens))
         if cost is None:
             raise ModelFault(
-                f"a budget is set, but the price of {info.name} is not known; "
-                f"set models.{info.name}.prices in the configuration",
+                f"A budget is set, but the price of {info.name} is not known; "
+                f"set models.{info.name}.prices in the configuration.",
                 fault=Fault.BUDGET,
             )
         return cost
