@@ -31,11 +31,11 @@ MAX_FINDINGS: Final = 2000
 MAX_DEPTH: Final = 16
 """Of nested arrays and objects, the report itself included. A finding of ours needs 3."""
 _Value: TypeAlias = str | int | float | bool | None
-_HELD_CHARS: Final = 4096
+_HOLD_CHARS: Final = 4096
 _STRAYS_NAMED: Final = 3
-_BRACKETS: Final = ("}", "]")
 _BOM: Final = "\ufeff"
 
+_ANY_ESCAPE: Final = re.compile(r"\\.", re.DOTALL)
 _ESCAPE: Final = re.compile(
     r"""
     \\ (?:
@@ -93,11 +93,13 @@ class ToolStream:
         self._parser = backend.basic_parse_coro(self._reader, use_float=True)
         self._room = max_chars
         self._cleaner = _Cleaner()
-        # Nothing can be complete before a bracket closes, so text is handed on up to the last
-        # closing bracket: fewer calls, and ijson's Python backend, which copies an unfinished
-        # token each time it is given more, stays linear in the length of a finding.
+        # Nothing can be complete before a bracket closes outside of strings, so text is handed on
+        # up to the last such bracket. Both backends start over on an unfinished token each time
+        # they are given more of it; this, and the doubling, keeps the whole linear.
         self._held: list[str] = []
         self._held_chars = 0
+        self._hold = _HOLD_CHARS
+        self._in_string = False
         self._error: str | None = None
         self._closed: Report | None = None
 
@@ -140,15 +142,29 @@ class ToolStream:
         self._end_parser()
 
     def _hand_on(self, text: str) -> None:
+        end = self._last_closing(text)
         self._held_chars += len(text)
-        end = max(text.rfind(bracket) for bracket in _BRACKETS) + 1
-        if not end and self._held_chars >= _HELD_CHARS:
-            end = len(text)
+        if end:
+            self._hold = _HOLD_CHARS
+        elif self._held_chars >= self._hold:
+            self._hold, end = 2 * self._hold, len(text)
         self._held.append(text[:end] if end else text)
         if end:
             ready, rest = "".join(self._held), text[end:]
             self._held, self._held_chars = [rest], len(rest)
             self._parse(ready)
+
+    def _last_closing(self, text: str) -> int:
+        """Index behind the last bracket that closes outside of strings, 0 if there is none."""
+        plain = _ANY_ESCAPE.sub("..", text) if "\\" in text else text
+        last = start = 0
+        for number, part in enumerate(plain.split('"')):
+            self._in_string ^= number > 0
+            if not self._in_string:
+                end = max(part.rfind("}"), part.rfind("]"))
+                last = start + end + 1 if end >= 0 else last
+            start += len(part) + 1
+        return last
 
     def _parse(self, text: str) -> None:
         from ijson import JSONError
