@@ -151,9 +151,9 @@ def _model(choice: ModelChoice, settings: Settings) -> Model:
         raise ConfigError(choice.problem)
     info = lookup(choice.name, settings.models)
     if choice.name == OFFLINE:
-        from reviewbot.models.offline import Offline
+        from reviewbot.models.offline import OfflineModel
 
-        return Offline(info)
+        return OfflineModel()
     from reviewbot.models.claude import Claude, Timeouts
 
     limits = settings.timeouts

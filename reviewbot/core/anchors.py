@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.escape import show
+from reviewbot.core.escape import show_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -123,7 +123,7 @@ class AnchorIndex:
             table: dict[str, list[tuple[_Run, int]]] = {}
             for run in self._runs[path]:
                 for index, shown in enumerate(run.lines):
-                    table.setdefault(_LEVELS[level](show(shown.text)), []).append((run, index))
+                    table.setdefault(_LEVELS[level](show_line(shown.text)), []).append((run, index))
             self._tables[key] = table
         return self._tables[key]
 
@@ -143,7 +143,8 @@ class AnchorIndex:
             if (start := index - offset) >= 0
             and start + len(lines) <= len(run.lines)
             and all(
-                normal(show(run.lines[start + at].text)) == text for at, text in enumerate(lines)
+                normal(show_line(run.lines[start + at].text)) == text
+                for at, text in enumerate(lines)
             )
         ]
 
@@ -190,7 +191,7 @@ def _quote_lines(quote: str) -> list[str]:
     if lines and all(_PREFIX.match(text) for text in lines):
         lines = [_PREFIX.sub("", text, count=1) for text in lines]
     # The model may quote what it saw (escapes) or what stands in the file; one form serves both.
-    return [show(text) for text in lines]
+    return [show_line(text) for text in lines]
 
 
 def _best(hits: Sequence[_Hit], side: Side, line: int) -> _Hit:

@@ -1,0 +1,221 @@
+"""``reviewbot review``: a diff from a file, standard input or git; findings as they arrive."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from contextlib import aclosing, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from reviewbot import sources
+from reviewbot.cli.output import Outputs, write_plan
+from reviewbot.core.report import fails
+from reviewbot.errors import (
+    EXIT_FINDINGS,
+    EXIT_INCOMPLETE,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    SourceError,
+)
+from reviewbot.prepare import chain_of, prepare, runner
+from reviewbot.review import StopSignal, review
+from reviewbot.settings import OFFLINE, Settings, read_settings
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+
+    from reviewbot.core.report import Report
+    from reviewbot.models.base import Model
+    from reviewbot.models.budget import Budget
+    from reviewbot.prepare import Prepared
+    from reviewbot.review import Summarize
+
+FORMATS: Final = ("terminal", "ndjson", "json", "sarif", "markdown", "annotations", "rdjson")
+
+EPILOG: Final = """\
+examples:
+  reviewbot review                         what changed in this working tree
+  reviewbot review --base main             what this branch changes
+  reviewbot review change.diff             a diff file
+  gh pr diff 42 | reviewbot review -       a diff from another program
+  reviewbot review --dry-run               what would be sent, and what it would cost
+
+exit codes:
+  0 nothing at or above --fail-on   1 something   2 usage or configuration
+  3 incomplete, even if there are findings        130 interrupted
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the command."""
+    parser.add_argument(
+        "diff", nargs="?", metavar="DIFF", help="a diff file, or - for standard input"
+    )
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--base", metavar="REV", help="all changes since the branch left REV")
+    source.add_argument("--staged", action="store_true", help="what the next commit changes")
+    parser.add_argument("--model", metavar="NAME", help="who reviews; offline needs no key")
+    parser.add_argument(
+        "--format", choices=FORMATS, default="terminal", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="write the format to FILE, text to the terminal"
+    )
+    parser.add_argument(
+        "--fail-on",
+        choices=("error", "warning", "note", "never"),
+        help="exit 1 from this severity on (default: error)",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print files, chunks, tokens and cost; ask no model"
+    )
+    parser.add_argument(
+        "--budget-usd", type=_dollars, metavar="X", help="stop before spending more than X dollars"
+    )
+    parser.add_argument(
+        "--jobs", type=_positive, metavar="N", help="model requests at once (default: 8)"
+    )
+    parser.add_argument("--no-summary", action="store_true", help="do not ask for a summary")
+    parser.add_argument("--title", default="", help="title of the change, for the summary")
+    parser.add_argument(
+        "--description-file", type=Path, metavar="FILE", help="its description, for the summary"
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="instead of .reviewbot.yml")
+    parser.epilog = EPILOG
+
+
+def run(args: argparse.Namespace) -> int:
+    """Review; the exit code says how it went."""
+    settings = read_settings(
+        {
+            "model": args.model,
+            "fail_on": args.fail_on,
+            "budget_usd": args.budget_usd,
+            "jobs": args.jobs,
+            "summary": False if args.no_summary else None,
+        },
+        config=args.config,
+    )
+    data, notices = _read(args)
+    prepared = prepare(
+        data, settings, attributes=_attributes(args), notices=(*_notices(settings), *notices)
+    )
+    if args.dry_run:
+        write_plan(prepared.job, args.format, args.output)
+        return EXIT_OK
+    chain = chain_of(settings)
+    report = asyncio.run(_review(args, settings, prepared, chain))
+    with suppress(OSError):  # what was learned about tokens is a convenience
+        prepared.calibration.save()
+    return exit_code(report, settings)
+
+
+def exit_code(report: Report, settings: Settings) -> int:
+    """The exit code that a report amounts to."""
+    if report.outcome == "cancelled":
+        return EXIT_INTERRUPTED
+    if not report.complete:
+        return EXIT_INCOMPLETE
+    return EXIT_FINDINGS if fails(report, settings.fail_on) else EXIT_OK
+
+
+async def _review(
+    args: argparse.Namespace, settings: Settings, prepared: Prepared, chain: Sequence[Model]
+) -> Report:
+    from reviewbot.models.budget import Budget
+
+    budget = None if settings.budget_usd is None else Budget(settings.budget_usd)
+    stop = StopSignal()
+    restore = _stop_on_interrupt(stop)
+    outputs = Outputs(args.format, args.output, prepared.job.files)
+    try:
+        events = review(
+            prepared.job,
+            runner(prepared, settings, chain, budget),
+            summarize=_summarizer(args, settings, chain, budget),
+            stop=stop,
+        )
+        async with aclosing(events), outputs:
+            async for event in events:
+                await outputs.take(event)
+    finally:
+        restore()
+        for model in chain:
+            await model.aclose()
+    return outputs.report
+
+
+def _stop_on_interrupt(stop: StopSignal) -> Callable[[], None]:
+    """The first Ctrl-C (or SIGTERM) ends the review properly, a second one at once.
+
+    Returns:
+        What puts the signals back as they were.
+    """
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+
+    def restore() -> None:
+        for number in numbers:
+            with suppress(NotImplementedError):
+                loop.remove_signal_handler(number)
+
+    def interrupt() -> None:
+        restore()
+        stop.stop("cancelled")
+
+    for number in numbers:
+        with suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt there
+            loop.add_signal_handler(number, interrupt)
+    return restore
+
+
+def _summarizer(
+    args: argparse.Namespace, settings: Settings, chain: Sequence[Model], budget: Budget | None
+) -> Summarize | None:
+    """What asks for the summary, if one is wanted and the first model can write one."""
+    if not settings.summary or chain[0].info.provider == OFFLINE:
+        return None
+    from reviewbot.models.summary import Summarizer
+
+    description = ""
+    if args.description_file:
+        description = sources.read_file(args.description_file).decode("utf-8", "replace")
+    return Summarizer(chain[0], budget, title=args.title, description=description)
+
+
+def _read(args: argparse.Namespace) -> tuple[bytes, tuple[str, ...]]:
+    """The diff, and what has to be said about where it comes from."""
+    if args.diff is not None:
+        if args.base or args.staged:
+            raise SourceError("give either a diff or --base or --staged, not both")
+        if args.diff == "-":
+            return sources.read_stdin(), ()
+        return sources.read_file(Path(args.diff)), ()
+    here = Path.cwd()
+    if args.staged:
+        return sources.staged(here), ()
+    untracked = sources.untracked(here)
+    notices = ()
+    if untracked:
+        more = "" if len(untracked) == 1 else f" and {len(untracked) - 1} more"
+        notices = (f"Not in the diff: untracked {untracked[0]}{more}; git add what belongs to it.",)
+    return (sources.since(here, args.base) if args.base else sources.working_tree(here)), notices
+
+
+def _notices(settings: Settings) -> tuple[str, ...]:
+    if settings.model.name != OFFLINE or "model" in settings.origins:
+        return ()
+    return (f"Reviewed {OFFLINE}: {settings.model_source}.",)
+
+
+def _attributes(args: argparse.Namespace) -> str:
+    """The ``.gitattributes`` of the working tree; a diff of elsewhere has none here."""
+    root = None if args.diff else sources.root_of(Path.cwd())
+    path = root / ".gitattributes" if root else None
+    if path is None or not path.is_file():
+        return ""
+    return path.read_text("utf-8", "replace")

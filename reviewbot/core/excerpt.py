@@ -1,0 +1,64 @@
+"""The lines of the diff around a finding, redacted, for whoever shows code beside words. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.redact import redact_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reviewbot.core.diff import FileDiff, Line
+    from reviewbot.core.findings import Finding
+    from reviewbot.core.redact import FileRedaction
+    from reviewbot.core.render.finding_block import CodeLine
+
+AROUND: Final = 2
+MAX_LINES: Final = 40
+
+
+class Excerpts:
+    """Looks up code in the files of a diff.
+
+    Args:
+        files: the diff.
+    """
+
+    def __init__(self, files: Iterable[FileDiff]) -> None:
+        self._files = {file.path: file for file in files}
+        self._redactions: dict[str, FileRedaction] = {}
+
+    def around(self, finding: Finding) -> tuple[CodeLine, ...]:
+        """Number, sign and text of the lines around ``finding``; empty if it stands on none."""
+        file = self._files.get(finding.path)
+        if file is None or finding.placement.kind == "file":
+            return ()
+        if finding.path not in self._redactions:
+            self._redactions[finding.path] = redact_file(file)
+        replaced = self._redactions[finding.path].replacements
+        left = finding.side == "LEFT"
+        for index, hunk in enumerate(file.hunks):
+            start = hunk.old_start if left else hunk.new_start
+            length = hunk.old_count if left else hunk.new_count
+            if not start <= finding.line < start + length:
+                continue
+            rows = list(enumerate(hunk.lines))
+            hit = [
+                at
+                for at, line in rows
+                if (number := line.old_no if left else line.new_no) is not None
+                and finding.line <= number <= finding.end_line
+            ]
+            first, last = max(0, hit[0] - AROUND), min(hit[-1] + AROUND, hit[0] + MAX_LINES)
+            return tuple(
+                _code_line(line, replaced.get((index, at), line.text))
+                for at, line in rows[first : last + 1]
+            )
+        return ()
+
+
+def _code_line(line: Line, text: str) -> CodeLine:
+    if line.kind == "removed":
+        return (line.old_no, "-", text)
+    return (line.new_no, "+" if line.kind == "added" else " ", text)

@@ -1,0 +1,226 @@
+"""Findings: validated on arrival, the same finding under the same id, duplicates recognised."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reviewbot.core.findings import (
+    CATEGORIES,
+    REPORT_TOOL,
+    SEVERITIES,
+    Finding,
+    InvalidFinding,
+    Placement,
+    fingerprint,
+    parse_draft,
+    rank,
+    same_meaning,
+    same_place,
+)
+
+ITEM: dict[str, Any] = {
+    "path": "a.py",
+    "quote": "x = 1",
+    "side": "RIGHT",
+    "line": 4,
+    "end_line": 5,
+    "scenario": "When x is read, it is stale.",
+    "category": "bug",
+    "severity": "warning",
+    "confidence": 0.9,
+    "title": "Stale x",
+    "message": "Read it again.",
+    "suggestion": None,
+}
+
+
+def finding(**changes: Any) -> Finding:
+    base = Finding(
+        id="f",
+        path="a.py",
+        quote="x = 1",
+        side="RIGHT",
+        line=4,
+        end_line=4,
+        scenario="When x is read, it is stale.",
+        category="bug",
+        severity="warning",
+        confidence=0.9,
+        title="Stale x",
+        message="Read it again.",
+        suggestion=None,
+        rule="bug",
+        model="m",
+        chunk="c1",
+        attempt=1,
+        placement=Placement("inline"),
+    )
+    return replace(base, **changes)
+
+
+def test_a_complete_item_is_taken_as_it_is() -> None:
+    draft = parse_draft(ITEM)
+    assert {name: getattr(draft, name) for name in ITEM} == ITEM
+    assert draft.rule is None
+
+
+@pytest.mark.parametrize("name", ["path", "quote", "severity", "message"])
+@pytest.mark.parametrize("value", ["absent", None, "", 7])
+def test_without_path_quote_severity_or_message_there_is_no_finding(
+    name: str, value: object
+) -> None:
+    item = {key: old for key, old in ITEM.items() if key != name}
+    if value != "absent":
+        item[name] = value
+    with pytest.raises(InvalidFinding):
+        parse_draft(item)
+
+
+def test_what_servers_without_a_schema_leave_out_is_forgiven() -> None:
+    draft = parse_draft({"path": "a.py", "quote": "x", "severity": "note", "message": "One.\nTwo."})
+    assert (draft.side, draft.line, draft.end_line, draft.category) == ("RIGHT", 0, 0, "bug")
+    assert (draft.confidence, draft.suggestion, draft.title) == (0.7, None, "One.")
+
+
+def test_enums_are_compared_without_regard_to_case() -> None:
+    draft = parse_draft(
+        ITEM | {"side": "left", "severity": "WARNING", "category": "Error-Handling"}
+    )
+    assert (draft.side, draft.severity, draft.category) == ("LEFT", "warning", "error-handling")
+
+
+def test_whole_numbers_may_be_written_as_decimals_and_ranges_upside_down() -> None:
+    draft = parse_draft(ITEM | {"line": 9.0, "end_line": 7.0})
+    assert (draft.line, draft.end_line) == (7, 9)
+    assert isinstance(draft.line, int)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"severity": "critical"},
+        {"side": "BOTH"},
+        {"category": "style"},
+        {"confidence": 1.5},
+        {"confidence": "high"},
+        {"line": -1},
+        {"line": 4.5},
+        {"line": True},
+        {"quote": "x" * 20_001},
+        {"message": ["a"]},
+        {"suggestion": {}},
+    ],
+)
+def test_what_is_out_of_bounds_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(InvalidFinding):
+        parse_draft(ITEM | change)
+
+
+def test_only_our_own_rules_may_name_a_rule() -> None:
+    item = ITEM | {"rule": "python/eval", "mood": "happy"}
+    assert parse_draft(item).rule is None
+    assert parse_draft(item, own_rules=True).rule == "python/eval"
+    with pytest.raises(InvalidFinding):
+        parse_draft(ITEM | {"rule": "../x y"}, own_rules=True)
+
+
+def test_the_wire_schema_keeps_to_what_strict_mode_admits() -> None:
+    forbidden = {"minimum", "maximum", "minLength", "maxLength", "maxItems", "multipleOf"}
+
+    def check(schema: Any) -> None:
+        if isinstance(schema, dict):
+            assert not forbidden & schema.keys()
+            if schema.get("type") == "object":
+                assert schema["additionalProperties"] is False
+                assert schema["required"] == list(schema["properties"])
+            for inner in schema.values():
+                check(inner)
+        elif isinstance(schema, list):
+            for inner in schema:
+                check(inner)
+
+    check(REPORT_TOOL["input_schema"])
+    items = REPORT_TOOL["input_schema"]["properties"]["findings"]["items"]["properties"]
+    assert list(items) == list(ITEM)
+    assert items["severity"]["enum"] == list(SEVERITIES)
+    assert items["category"]["enum"] == list(CATEGORIES)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*ITEM, "x"]), st.none() | st.text() | st.integers() | st.floats()
+    )
+)
+def test_any_object_is_a_draft_or_an_invalid_finding(item: dict[str, Any]) -> None:
+    try:
+        parse_draft(item)
+    except InvalidFinding as error:
+        assert str(error)
+
+
+def test_an_id_survives_other_white_space_and_blank_lines() -> None:
+    assert fingerprint("a", "bug", "  x =  1\n\ty") == fingerprint("a", "bug", "x = 1\n\n    y\n")
+
+
+def test_an_id_tells_path_rule_code_and_occurrence_apart() -> None:
+    ids = {
+        fingerprint("a", "bug", "x"),
+        fingerprint("b", "bug", "x"),
+        fingerprint("a", "docs", "x"),
+        fingerprint("a", "bug", "y"),
+        fingerprint("a", "bug", "x", 2),
+        fingerprint("a\udcff", "bug", "x"),
+    }
+    assert len(ids) == 6
+
+
+def test_one_place_is_the_same_file_and_side_and_at_most_one_line_apart() -> None:
+    here = finding(line=4, end_line=6)
+    assert same_place(here, finding(line=7, end_line=7))
+    assert same_place(here, finding(line=1, end_line=3))
+    assert not same_place(here, finding(line=8, end_line=9))
+    assert not same_place(here, finding(path="b.py"))
+    assert not same_place(here, finding(side="LEFT"))
+
+
+def test_other_words_for_the_same_thing_have_the_same_meaning() -> None:
+    one = finding(title="Division by zero when items is empty", scenario="With no items it raises.")
+    other = finding(title="Empty items: division by zero", scenario="An empty list raises here.")
+    assert same_meaning(one, other)
+    assert not same_meaning(one, finding(title="Typo in the log text", scenario="Users misread."))
+
+
+def test_another_category_needs_more_agreement() -> None:
+    one = finding(title="alpha beta gamma delta", scenario="")
+    other = finding(title="alpha beta omega sigma theta", scenario="")
+    assert same_meaning(one, other)
+    assert not same_meaning(one, replace(other, category="docs"))
+
+
+def test_findings_without_words_at_one_place_mean_the_same() -> None:
+    assert same_meaning(finding(title="", scenario=""), finding(title="", scenario=""))
+
+
+def test_one_rule_of_ours_repeats_itself_only_on_shared_lines() -> None:
+    one = finding(rule="python/eval", line=4, end_line=5)
+    assert same_meaning(one, finding(rule="python/eval", line=5, end_line=5))
+    assert not same_meaning(one, finding(rule="python/eval", line=6, end_line=6))
+    assert not same_meaning(one, finding(rule="python/exec", line=5, end_line=5))
+
+
+def test_the_worst_comes_first_and_inline_before_the_rest() -> None:
+    order = [
+        finding(severity="error", confidence=0.9),
+        finding(severity="error", confidence=0.7),
+        finding(severity="error", placement=Placement("file", "x")),
+        finding(severity="warning", line=1),
+        finding(severity="warning", line=2),
+        finding(severity="note", path="0"),
+    ]
+    mixed = [order[index] for index in (3, 5, 1, 4, 0, 2)]
+    assert sorted(mixed, key=rank) == order

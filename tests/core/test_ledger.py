@@ -1,0 +1,137 @@
+"""The ledger: nothing said twice, nothing lost, ids unique, notes limited."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reviewbot.core.events import FindingRaised, FindingWithdrawn
+from reviewbot.core.findings import Finding, Placement, fingerprint
+from reviewbot.core.ledger import Ledger
+from tests.core.test_findings import finding
+
+
+def shown(events: list[FindingRaised | FindingWithdrawn]) -> list[str]:
+    return [
+        f"+{event.finding.id}" if isinstance(event, FindingRaised) else f"-{event.id}"
+        for event in events
+    ]
+
+
+def test_a_finding_is_raised_once_however_often_it_comes() -> None:
+    ledger = Ledger(max_notes=5)
+    assert shown(ledger.accept(finding(), answer="1")) == ["+f"]
+    assert ledger.accept(finding(model="other", attempt=2), answer="2") == []
+    assert (len(ledger), ledger.merged) == (1, 1)
+
+
+def test_a_more_severe_duplicate_takes_the_place_of_the_others() -> None:
+    ledger = Ledger(max_notes=5)
+    ledger.accept(finding(severity="note"), answer="1")
+    ledger.accept(finding(id="g", severity="note", line=6, end_line=6), answer="1")
+    raised = ledger.accept(finding(id="h", severity="error", line=5, end_line=5), answer="2")
+    assert shown(raised) == ["-f", "-g", "+h"]
+    assert [one.id for one in ledger.findings] == ["h"]
+
+
+def test_a_duplicate_worse_than_one_but_not_another_withdraws_nothing() -> None:
+    ledger = Ledger(max_notes=5)
+    ledger.accept(finding(severity="note"), answer="1")
+    ledger.accept(finding(id="g", severity="error", line=6, end_line=6), answer="1")
+    assert ledger.accept(finding(id="h", line=5, end_line=5), answer="2") == []
+    assert len(ledger) == 2
+
+
+def test_equal_code_in_two_places_gets_two_ids() -> None:
+    ledger = Ledger(max_notes=5)
+    name = fingerprint("a.py", "bug", "x = 1")
+    first = ledger.accept(finding(id=name), answer="1")
+    second = ledger.accept(finding(id=name, line=40, end_line=40), answer="1")
+    assert shown(first) == [f"+{name}"]
+    assert shown(second) == [f"+{fingerprint('a.py', 'bug', 'x = 1', 2)}"]
+
+
+def test_a_recalled_answer_takes_its_findings_with_it_and_no_others() -> None:
+    ledger = Ledger(max_notes=5)
+    ledger.accept(finding(), answer="1")
+    ledger.accept(finding(id="g", path="b.py"), answer="2")
+    assert shown(list(ledger.recall("2", "refused"))) == ["-g"]
+    assert ledger.recall("2", "refused") == []
+    assert [one.id for one in ledger.findings] == ["f"]
+
+
+def test_a_finding_that_another_answer_made_too_survives_a_recall() -> None:
+    ledger = Ledger(max_notes=5)
+    ledger.accept(finding(), answer="1")
+    ledger.accept(finding(), answer="2")
+    assert ledger.recall("1", "refused") == []
+    assert shown(list(ledger.recall("2", "refused"))) == ["-f"]
+
+
+def test_notes_beyond_the_limit_are_held_and_said_so() -> None:
+    ledger = Ledger(max_notes=1)
+    ledger.accept(finding(severity="note"), answer="1")
+    [event] = ledger.accept(finding(id="g", severity="note", path="b.py"), answer="1")
+    assert isinstance(event, FindingRaised)
+    assert event.finding.placement.held
+    assert event.finding.placement.reason == "Only 1 notes are shown on lines."
+    [event] = ledger.accept(finding(id="h", severity="error", path="c.py"), answer="1")
+    assert isinstance(event, FindingRaised)
+    assert event.finding.placement == Placement("inline")
+
+
+def test_a_withdrawn_note_makes_room_for_another() -> None:
+    ledger = Ledger(max_notes=1)
+    ledger.accept(finding(severity="note"), answer="1")
+    ledger.recall("1", "refused")
+    [event] = ledger.accept(finding(id="g", severity="note", path="b.py"), answer="2")
+    assert isinstance(event, FindingRaised)
+    assert not event.finding.placement.held
+
+
+def test_what_an_earlier_run_showed_is_not_shown_again_but_stands() -> None:
+    ledger = Ledger(max_notes=5, shown=[finding()])
+    assert ledger.accept(finding(), answer="1") == []
+    assert [one.id for one in ledger.findings] == ["f"]
+
+
+PLACES = st.lists(
+    st.builds(
+        lambda line, severity, title, answer: (
+            finding(
+                id=fingerprint("a.py", "bug", title),
+                line=line,
+                end_line=line,
+                severity=severity,
+                title=title,
+            ),
+            answer,
+        ),
+        st.integers(1, 12),
+        st.sampled_from(["error", "warning", "note"]),
+        st.sampled_from(["alpha beta", "gamma delta", "omega"]),
+        st.sampled_from("12"),
+    ),
+    max_size=25,
+)
+
+
+@given(PLACES)
+def test_replaying_the_events_gives_what_stands(places: list[tuple[Finding, str]]) -> None:
+    ledger = Ledger(max_notes=3)
+    standing: dict[str, Finding] = {}
+    events: list[FindingRaised | FindingWithdrawn] = []
+    for one, answer in places:
+        events += ledger.accept(one, answer=answer)
+    events += ledger.recall("1", "refused")
+    for event in events:
+        if isinstance(event, FindingRaised):
+            assert event.finding.id not in standing
+            standing[event.finding.id] = event.finding
+        else:
+            del standing[event.id]
+    assert {one.id for one in ledger.findings} == set(standing)
+    assert (
+        sum(1 for one in standing.values() if one.severity == "note" and not one.placement.held)
+        <= 3
+    )
