@@ -46,7 +46,11 @@ def applies(suggestion: str, anchor: Anchor, view: ChunkView, *, marks: Sequence
     start = next(index for index, line in enumerate(hunk) if line.new_no == anchor.line)
     before = [line.text for line in hunk]
     after = [*before[:start], *new, *before[start + len(old) :]]
-    return _errors(view.path, after) <= _errors(view.path, before)
+    faults = _errors(view.path, before)
+    if _errors(view.path, after) > faults:
+        return False
+    # One error can swallow a whole fragment, so the lines are then compared by themselves, too.
+    return not faults or _errors(view.path, new) <= _errors(view.path, old)
 
 
 def _new_side(anchor: Anchor, view: ChunkView) -> list[Line]:
