@@ -1,0 +1,124 @@
+"""A model that answers from a script, for tests of what stands above models."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from reviewbot.core.events import Usage
+from reviewbot.models.base import (
+    Answering,
+    Fault,
+    InputRestarted,
+    ModelFault,
+    Stop,
+    Stopped,
+    Thinking,
+    ToolInput,
+    UsageReport,
+)
+from reviewbot.models.catalog import ModelInfo, lookup
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from reviewbot.core.prompt import ModelRequest
+    from reviewbot.models.base import ModelEvent
+
+
+def item(line: int = 1, **changes: Any) -> dict[str, Any]:
+    """One finding as a model writes it; its words are of its own for each line."""
+    return {
+        "path": "a.py",
+        "quote": f"line_{line} = {line}",
+        "side": "RIGHT",
+        "line": line,
+        "end_line": line,
+        "scenario": f"When {'abcdefghijklmnopqrstuvwxyz'[line % 26] * 9} it fails.",
+        "category": "bug",
+        "severity": "warning",
+        "confidence": 0.9,
+        "title": f"Fault {'abcdefghijklmnopqrstuvwxyz'[line % 26] * 7}",
+        "message": "It fails.",
+        "suggestion": None,
+    } | changes
+
+
+@dataclass
+class Say:
+    """An answer: text in pieces, an end or a fault, what it cost, and what it waits for."""
+
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    outcome: str | None = "complete"
+    stop: Stop | None = Stop.COMPLETE
+    fault: ModelFault | None = None
+    text: str | None = None
+    cut: int | None = None
+    restart: bool = False
+    think: int = 0
+    usage: Usage = field(default_factory=lambda: Usage(input=100, output=10))
+    wait_s: float = 0.0
+    detail: str = ""
+
+    @property
+    def json(self) -> str:
+        if self.text is not None:
+            return self.text
+        report: dict[str, Any] = {"findings": self.findings}
+        if self.outcome:
+            report["outcome"] = self.outcome
+        return json.dumps(report)[: self.cut]
+
+
+class Scripted:
+    """Answers one request after another from ``script``; keeps what it was asked."""
+
+    def __init__(
+        self,
+        *script: Say | Callable[[ModelRequest], Say],
+        name: str = "claude-sonnet-5-5",
+        info: ModelInfo | None = None,
+    ) -> None:
+        self._script = list(script)
+        self._info = info or lookup(name)
+        self.requests: list[ModelRequest] = []
+        self.max_tokens: list[int] = []
+        self.open = 0
+
+    @property
+    def info(self) -> ModelInfo:
+        return self._info
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+    async def stream(
+        self, request: ModelRequest, *, max_tokens: int
+    ) -> AsyncGenerator[ModelEvent, None]:
+        self.requests.append(request)
+        self.max_tokens.append(max_tokens)
+        if not self._script:
+            raise ModelFault("The script is over.", fault=Fault.REJECTED)
+        say = self._script.pop(0) if len(self._script) > 1 else self._script[0]
+        if not isinstance(say, Say):
+            say = say(request)
+        self.open += 1
+        try:
+            await asyncio.sleep(say.wait_s)
+            yield Answering()
+            for _ in range(say.think):
+                yield Thinking("hm")
+            if say.restart:
+                yield ToolInput(say.json[: len(say.json) // 2])
+                yield InputRestarted()
+            for start in range(0, len(say.json), 7):
+                yield ToolInput(say.json[start : start + 7])
+            yield UsageReport(say.usage)
+            if say.fault:
+                raise say.fault
+            if say.stop:
+                yield Stopped(say.stop, say.detail)
+        finally:
+            self.open -= 1
