@@ -1,0 +1,281 @@
+"""A `.reviewbot.yml` from text to values and their lines; errors name the key and the line.
+
+Import it late: it brings PyYAML and jsonschema. The file may be hostile (it lies in the repository
+under review), so it is read as plain data with bounds: no tags, anchors or aliases, at most
+:data:`MAX_BYTES` long and :data:`MAX_DEPTH` deep. Scalars follow YAML 1.2, as the published schema
+and editors do: ``off`` and ``no`` are words, not booleans.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import yaml
+from jsonschema import Draft202012Validator
+
+from reviewbot.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from jsonschema.exceptions import ValidationError
+
+MAX_BYTES: Final = 65_536
+MAX_DEPTH: Final = 12
+
+Path = tuple[str | int, ...]
+
+# YAML 1.2, core schema (https://yaml.org/spec/1.2.2/#103-core-schema), without hexadecimal, octal,
+# infinities and NaN, which no setting needs.
+_WORDS: Final[Mapping[str, bool | None]] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_INT: Final = re.compile(r"[-+]?[0-9]{1,18}\Z")
+_FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
+
+# The trust boundary. Whoever writes these receives a key of the user or defeats the user's budget,
+# so a file that merely lay in the reviewed repository may not set them. "*" is any one step.
+USER_ONLY: Final[tuple[Path, ...]] = (
+    ("base_url",),
+    ("fallback_models", "*", "base_url"),
+    ("fallback_models", "*", "api_key_env"),
+    ("models", "*", "prices"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """A valid configuration file.
+
+    Attributes:
+        name: how messages call it.
+        values: its settings, plain JSON values that satisfy the schema.
+        lines: the 1-based line of every key and item, by its path.
+    """
+
+    name: str
+    values: Mapping[str, Any]
+    lines: Mapping[Path, int]
+
+
+def schema() -> dict[str, Any]:
+    """The published JSON Schema (draft 2020-12) of the file."""
+    text = files("reviewbot").joinpath("schemas/config.schema.json").read_text(encoding="utf-8")
+    result: dict[str, Any] = json.loads(text)
+    return result
+
+
+def parse_config(text: str, *, name: str, trusted: bool) -> ConfigFile:
+    """Reads and validates a configuration file.
+
+    Args:
+        text: the YAML document; an empty one sets nothing.
+        name: how messages call the file.
+        trusted: whether the user named the file; :data:`USER_ONLY` is refused in any other.
+
+    Raises:
+        ConfigError: no YAML that we read, or a value that the schema does not admit.
+    """
+    if len(text) > MAX_BYTES:
+        raise ConfigError(f"is longer than {MAX_BYTES} bytes", source=name)
+    reader = _Reader(name)
+    try:
+        values = reader.read(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        message = f"is not valid YAML: {error.problem or error.context}"
+        raise ConfigError(message, source=name, line=_line(mark)) from error
+    except yaml.YAMLError as error:
+        message = f"is not valid YAML: {str(error).splitlines()[0]}"
+        raise ConfigError(message, source=name) from error
+    config = ConfigFile(name, {} if values is None else values, reader.lines)
+    _validate(config)
+    if not trusted:
+        _refuse_user_only(config)
+    return config
+
+
+_Node: TypeAlias = (
+    yaml.ScalarEvent | yaml.SequenceStartEvent | yaml.MappingStartEvent | yaml.AliasEvent
+)
+
+
+class _Reader:
+    """Builds plain values from the parser's events, and notes the line of each key and item."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.lines: dict[Path, int] = {(): 1}
+        # The parser guarantees which event follows which.
+        self.events: Iterator[Any] = iter(())
+
+    def read(self, text: str) -> Any:  # noqa: ANN401  any YAML value; the schema judges it
+        self.events = yaml.parse(text, Loader=yaml.BaseLoader)
+        documents = 0
+        value = None
+        for event in self.events:  # goes on after the events that _value takes
+            if isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    raise self._error("only one document is read", event, ())
+                first: Any = next(self.events)
+                value = self._value(first, ())
+        return value
+
+    def _value(self, event: _Node, path: Path) -> Any:  # noqa: ANN401  as in read
+        if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
+            raise self._error("anchors and aliases are not read; write the value out", event, path)
+        if event.tag not in (None, "!"):
+            raise self._error(f"the tag {event.tag} is not read", event, path)
+        if len(path) > MAX_DEPTH:
+            raise self._error("is nested too deep", event, path)
+        if isinstance(event, yaml.MappingStartEvent):
+            return self._mapping(path)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self._sequence(path)
+        return self._scalar(event, path)
+
+    def _mapping(self, path: Path) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        while not isinstance(key := next(self.events), yaml.MappingEndEvent):
+            if not isinstance(key, yaml.ScalarEvent):
+                raise self._error("a key must be a plain word", key, path)
+            if key.value in result:
+                raise self._error(
+                    f"is set twice, first in line {self.lines[*path, key.value]}",
+                    key,
+                    (*path, key.value),
+                )
+            self.lines[*path, key.value] = _line(key.start_mark)
+            result[key.value] = self._value(next(self.events), (*path, key.value))
+        return result
+
+    def _sequence(self, path: Path) -> list[Any]:
+        result: list[Any] = []
+        while not isinstance(item := next(self.events), yaml.SequenceEndEvent):
+            self.lines[*path, len(result)] = _line(item.start_mark)
+            result.append(self._value(item, (*path, len(result))))
+        return result
+
+    def _scalar(self, event: yaml.ScalarEvent, path: Path) -> str | int | float | bool | None:
+        text: str = event.value
+        if event.style is not None:  # quoted, or a block
+            return text
+        if text in _WORDS:
+            return _WORDS[text]
+        if _INT.match(text):
+            return int(text)
+        if _FLOAT.match(text):
+            if not math.isfinite(number := float(text)):
+                raise self._error("is too large a number", event, path)
+            return number
+        return text
+
+    def _error(self, message: str, event: yaml.Event, path: Path) -> ConfigError:
+        line = _line(event.start_mark)
+        return ConfigError(message, source=self.name, key=dotted(path) or None, line=line)
+
+
+def _line(mark: Any) -> int:  # noqa: ANN401  PyYAML has two classes of marks, and None
+    return mark.line + 1 if mark else 1
+
+
+def dotted(path: Path) -> str:
+    """A path as people write it: ``path_instructions[0].paths``."""
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return text.removeprefix(".")
+
+
+def _validate(config: ConfigFile) -> None:
+    """Raises the first problem by line: the others may only follow from it."""
+    problems = [
+        (config.lines.get(path, config.lines[path[:-1]] if path else 1), dotted(path), sentence)
+        for error in Draft202012Validator(schema()).iter_errors(config.values)
+        for path, sentence in _explain(error)
+    ]
+    if problems:
+        line, key, sentence = min(problems)
+        raise ConfigError(sentence, source=config.name, key=key or None, line=line)
+
+
+def _explain(error: ValidationError) -> Iterator[tuple[Path, str]]:
+    """The places that a schema error is about, each with a sentence on what would be right."""
+    path: Path = tuple(error.absolute_path)
+    facts: Any = error  # its attributes are typed as "set or unset"; here they are set
+    keyword, wanted, instance = facts.validator, facts.validator_value, facts.instance
+    if keyword == "additionalProperties":
+        known = sorted(facts.schema["properties"])
+        for key in instance.keys() - set(known):
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+            yield (*path, key), f"is not a setting; {hint}"
+    elif keyword == "required":
+        missing = [key for key in wanted if key not in instance]
+        yield path, f"needs {' and '.join(missing)}"
+    else:
+        yield path, f"must be {_wanted(keyword, wanted)}, not {_short(instance)}"
+
+
+_TYPES: Final = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "null",
+}
+_BOUNDS: Final = {
+    "minimum": "at least {}",
+    "maximum": "at most {}",
+    "exclusiveMinimum": "more than {}",
+    "minLength": "text of {} characters or more",
+    "maxLength": "text of at most {} characters",
+    "minItems": "a list of {} or more",
+    "maxItems": "a list of at most {}",
+}
+_PATTERNS: Final = {
+    "^https?://": "an http or https address without user name",
+    "^[A-Za-z_]": "the name of an environment variable",
+    "^[A-Za-z0-9.-]": "the name of a host",
+}
+
+
+def _wanted(validator: str, value: Any) -> str:  # noqa: ANN401  a keyword of JSON Schema has any value
+    if validator == "type":
+        return " or ".join(_TYPES[name] for name in ([value] if isinstance(value, str) else value))
+    if validator == "enum":
+        return f"one of {', '.join(item or 'null' for item in value)}"
+    if validator == "pattern":
+        return next(words for start, words in _PATTERNS.items() if value.startswith(start))
+    return _BOUNDS[validator].format(value)
+
+
+def _short(value: Any) -> str:  # noqa: ANN401  any YAML value
+    if isinstance(value, (dict, list)):
+        return "a mapping" if isinstance(value, dict) else f"a list of {len(value)}"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:40]}… ({len(text)} characters)"
+
+
+def _refuse_user_only(config: ConfigFile) -> None:
+    for path, line in sorted(config.lines.items(), key=lambda item: item[1]):
+        for pattern in USER_ONLY:
+            if len(path) == len(pattern) and all(
+                want in ("*", step) for want, step in zip(pattern, path, strict=True)
+            ):
+                raise ConfigError(
+                    "is not read from a file that was found in the repository: it decides who"
+                    " gets your key or what you pay; put it in a file that you name by --config",
+                    source=config.name,
+                    key=dotted(path),
+                    line=line,
+                )
