@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot import sources
 from reviewbot.cli.output import Outputs, write_plan
+from reviewbot.configure import read_settings
 from reviewbot.core.report import fails
 from reviewbot.errors import (
     EXIT_FINDINGS,
@@ -21,7 +22,7 @@ from reviewbot.errors import (
 )
 from reviewbot.prepare import chain_of, prepare, runner
 from reviewbot.review import StopSignal, review
-from reviewbot.settings import OFFLINE, Settings, read_settings
+from reviewbot.settings import OFFLINE, Settings
 
 if TYPE_CHECKING:
     import argparse
