@@ -187,7 +187,7 @@ def manifest_of(planned: Plan) -> tuple[ManifestEntry, ...]:
     from reviewbot.core.prompt import ManifestEntry
 
     return tuple(
-        ManifestEntry(file.path, file.status, file.added, file.removed, file.skipped is None)
+        ManifestEntry(file.path, file.status, file.added, file.removed, file.reason is None)
         for file in planned.files
     )
 

@@ -153,7 +153,7 @@ async def review(
     stop = stop or StopSignal()
     yield run.started()
     for entry in job.plan.skipped:
-        yield FileSkipped(entry.path, entry.skipped or "")
+        yield FileSkipped(entry.path, entry.reason or "")
     batches = asyncio.create_task(run.all_batches(stop))
     try:
         while (event := await run.events.get()) is not None:
@@ -200,7 +200,7 @@ class _Run:
             for file in job.plan.files
         )
         self._manifest = tuple(
-            ManifestEntry(file.path, file.status, file.added, file.removed, file.skipped is None)
+            ManifestEntry(file.path, file.status, file.added, file.removed, file.reason is None)
             for file in job.plan.files
         )
 

@@ -30,8 +30,8 @@ def coverage_of(
         outcomes: status and reason of each chunk that came to an end.
     """
     return tuple(
-        FileCoverage(file.path, "skipped", file.skipped)
-        if file.skipped is not None
+        FileCoverage(file.path, "skipped", file.reason)
+        if file.reason is not None
         else _file(file.path, [outcomes.get(name, ("failed", NOT_REACHED)) for name in file.chunks])
         for file in plan.files
     )
@@ -45,7 +45,7 @@ def _file(path: str, chunks: Sequence[tuple[ChunkStatus, str | None]]) -> FileCo
         (part, reason) for part, (status, reason) in enumerate(chunks, 1) if status != "reviewed"
     )
     return FileCoverage(
-        path, status, f"part {part} of {len(chunks)}: {reason}" if len(chunks) > 1 else reason
+        path, status, f"Part {part} of {len(chunks)}: {reason}" if len(chunks) > 1 else reason
     )
 
 
@@ -62,7 +62,7 @@ def reasons_of(coverage: Iterable[FileCoverage]) -> tuple[str, ...]:
     for file in coverage:
         if file.status in ("partly", "failed"):
             word = "not reviewed" if file.status == "failed" else "reviewed in part only"
-            files.setdefault((word, file.reason or ""), []).append(file.path)
+            files.setdefault((word, file.reason or "no reason was given"), []).append(file.path)
     return tuple(
         f"{paths[0] if len(paths) == 1 else f'{len(paths)} files'} {word}: {reason}"
         for (word, reason), paths in sorted(files.items(), key=lambda item: -len(item[1]))

@@ -1,0 +1,116 @@
+"""Coverage: any file that is partly or failed makes a review incomplete, and says why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reviewbot.core.chunks import Batch, Chunk, FilePlan, Plan
+from reviewbot.core.coverage import NOT_REACHED, coverage_of, outcome_of, reasons_of
+from reviewbot.core.events import FileCoverage, PlannedFile
+from reviewbot.core.overview import MAX_FILES, computed_summary
+from tests.core.test_findings import finding
+
+if TYPE_CHECKING:
+    from reviewbot.core.events import ChunkStatus
+
+
+def plan_of(**files: tuple[str, ...] | str) -> Plan:
+    """A plan from path to chunk ids, or to the reason for which it is skipped."""
+    plans = tuple(
+        FilePlan(
+            path,
+            "modified",
+            3,
+            1,
+            chunks if isinstance(chunks, str) else None,
+            () if isinstance(chunks, str) else chunks,
+        )
+        for path, chunks in files.items()
+    )
+    chunks = tuple(
+        Chunk(name, at, file.path, 1, 1, (), 10)
+        for at, file in enumerate(plans)
+        for name in file.chunks
+    )
+    return Plan(plans, chunks, (Batch("b1", tuple(one.id for one in chunks), 10),))
+
+
+def covered(
+    plan: Plan, **outcomes: tuple[ChunkStatus, str | None]
+) -> list[tuple[str, str, str | None]]:
+    return [(one.path, one.status, one.reason) for one in coverage_of(plan, outcomes)]
+
+
+def test_every_file_is_in_the_ledger_with_its_reason() -> None:
+    plan = plan_of(a=("c1",), b="Lockfile.", c=("c2", "c3"), d=("c4", "c5"), e=("c6",))
+    assert covered(
+        plan,
+        c1=("reviewed", None),
+        c2=("reviewed", None),
+        c3=("partly", "It was cut."),
+        c4=("failed", "Overloaded."),
+        c5=("failed", "Refused."),
+        c6=("failed", "Overloaded."),
+    ) == [
+        ("a", "reviewed", None),
+        ("b", "skipped", "Lockfile."),
+        ("c", "partly", "Part 2 of 2: It was cut."),
+        ("d", "failed", "Part 1 of 2: Overloaded."),
+        ("e", "failed", "Overloaded."),
+    ]
+
+
+def test_a_file_of_which_one_part_failed_is_partly_reviewed() -> None:
+    plan = plan_of(a=("c1", "c2"))
+    assert covered(plan, c1=("failed", "X."), c2=("reviewed", None)) == [
+        ("a", "partly", "Part 1 of 2: X.")
+    ]
+
+
+def test_a_chunk_that_nobody_answered_for_has_failed() -> None:
+    assert covered(plan_of(a=("c1",))) == [("a", "failed", NOT_REACHED)]
+
+
+def test_the_outcome_is_clean_only_if_all_was_reviewed_and_nothing_found() -> None:
+    clean = [FileCoverage("a", "reviewed"), FileCoverage("b", "skipped", "Lockfile.")]
+    assert outcome_of(clean, []) == "clean"
+    assert outcome_of(clean, [finding()]) == "findings"
+    for status in ("partly", "failed"):
+        gap = [*clean, FileCoverage("c", status, "X.")]
+        assert outcome_of(gap, []) == outcome_of(gap, [finding()]) == "incomplete"
+
+
+def test_reasons_are_grouped_and_the_widest_comes_first() -> None:
+    coverage = [
+        FileCoverage("a", "reviewed"),
+        FileCoverage("b", "partly", "It was cut."),
+        FileCoverage("c", "failed", "Overloaded."),
+        FileCoverage("d", "failed", "Overloaded."),
+        FileCoverage("e", "failed"),
+    ]
+    assert reasons_of(coverage) == (
+        "2 files not reviewed: Overloaded.",
+        "b reviewed in part only: It was cut.",
+        "e not reviewed: no reason was given",
+    )
+
+
+def test_the_computed_summary_counts_and_points_to_the_worst_files() -> None:
+    files = [PlannedFile("a.py", "modified", 3, 1, ("c1",)), PlannedFile("b.lock", "added", 9, 0)]
+    findings = [finding(severity="error"), finding(path="gone.py")]
+    coverage = [FileCoverage("a.py", "reviewed"), FileCoverage("b.lock", "skipped", "Lockfile.")]
+    summary = computed_summary(files, findings, coverage)
+    assert summary.what == "2 files changed, +12 -1; 1 reviewed; 1 error, 1 warning."
+    assert [(one.path, one.summary) for one in summary.files] == [
+        ("a.py", "modified, +3 -1; 1 finding"),
+        ("b.lock", "added, +9 -0"),
+    ]
+    assert summary.look_at == ("a.py",)
+    assert summary.source == "computed"
+
+
+def test_the_computed_summary_of_a_huge_change_stays_short() -> None:
+    files = [PlannedFile(f"{number}.py", "modified", 1, 1, ()) for number in range(500)]
+    summary = computed_summary(files, [], [])
+    assert len(summary.files) == MAX_FILES
+    assert summary.what.endswith("no findings.")
