@@ -132,6 +132,10 @@ class ReportBuilder:
             case _:  # chunk.started and chunk.retrying change nothing that lasts
                 pass
 
+    def withdrawal(self, finding_id: str) -> Withdrawal | None:
+        """The finding that was withdrawn under this id and does not stand again, or None."""
+        return self._withdrawn.get(finding_id)
+
     @property
     def report(self) -> Report:
         """The state after the events so far."""

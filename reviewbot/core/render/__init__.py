@@ -1,1 +1,52 @@
-"""Events to text, one module a format. Pure: the caller writes what comes back."""
+"""Events to text, one module a format. Pure: the caller writes what comes back.
+
+Streaming formats take one record (:func:`reviewbot.core.events.record`) at a time, final ones the
+:class:`~reviewbot.core.report.Report`. ``terminal`` has an interface of its own, because it needs
+code around a finding and the width of the screen. Modules are imported when first asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reviewbot.core.events import Json
+    from reviewbot.core.report import Report
+
+TOOL_NAME: Final = "reviewbot"
+TOOL_URL: Final = "https://github.com/reviewbot-dev/reviewbot"
+
+STREAMING: Final = {"ndjson": "ndjson", "sse": "sse"}
+"""Format to module with ``render(record) -> str``."""
+
+FINAL: Final = {
+    "json": "document",
+    "sarif": "sarif",
+    "markdown": "markdown",
+    "annotations": "annotations",
+    "rdjson": "rdjson",
+}
+"""Format to module with ``render(report) -> str``; some take further keyword arguments."""
+
+
+def streaming(name: str) -> Callable[[Json], str]:
+    """The renderer of a streaming format: one record in, its text out.
+
+    Raises:
+        KeyError: no streaming format is called ``name``.
+    """
+    module = import_module(f"{__name__}.{STREAMING[name]}")
+    return cast("Callable[[Json], str]", module.render)
+
+
+def final(name: str) -> Callable[[Report], str]:
+    """The renderer of a final format: the report in, the whole text out.
+
+    Raises:
+        KeyError: no final format is called ``name``.
+    """
+    module = import_module(f"{__name__}.{FINAL[name]}")
+    return cast("Callable[[Report], str]", module.render)

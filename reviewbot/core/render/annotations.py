@@ -1,0 +1,100 @@
+"""The review as GitHub workflow commands: ``::error file=...,line=...,title=...::message``. Pure.
+
+Format: docs.github.com, "Workflow commands for GitHub Actions"; escapes as in actions/toolkit
+(``packages/core/src/command.ts``). GitHub shows 10 errors, 10 warnings and 10 notices of a step;
+the worst findings come first, and a last notice says what had no room.
+
+Every line is a whole command of ours, and whatever could end it is escaped, so that no text of a
+finding can be a command: neither ``::`` at the start of a line nor ``##[`` anywhere
+(actions/runner#4692).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final, Literal
+
+from reviewbot.core.escape import show
+from reviewbot.core.render.inert import disarm
+from reviewbot.core.render.wording import aside, count, listed, on_new_lines, outcome, unreviewed
+from reviewbot.core.report import gates
+
+if TYPE_CHECKING:
+    from reviewbot.core.findings import Finding, Severity
+    from reviewbot.core.report import Report
+
+Command = Literal["error", "warning", "notice"]
+
+LIMIT: Final = 10
+"""Annotations of one level that GitHub shows of a step."""
+_COMMANDS: Final[dict[Severity, Command]] = {
+    "error": "error",
+    "warning": "warning",
+    "note": "notice",
+}
+_MAX_MESSAGE: Final = 4_000  # an annotation holds 64 KB; a log line should stay readable
+
+
+def render(report: Report) -> str:
+    """The commands, one a line: the outcome if something is missing, then findings, then the rest.
+
+    What was not reviewed is an error and takes the first place. Findings that are held back and
+    those beyond GitHub's limit are counted in the last notice.
+    """
+    lines: list[str] = []
+    left: Counter[str] = Counter()
+    room = {"error": LIMIT, "warning": LIMIT, "notice": LIMIT - 1}
+    if not report.complete:
+        command: Command = "warning" if report.outcome == "superseded" else "error"
+        room[command] -= 1
+        lines.append(_command(command, _missing(report), title="reviewbot: incomplete"))
+    for finding in filter(gates, report.findings):
+        command = _COMMANDS[finding.severity]
+        if room[command]:
+            room[command] -= 1
+            lines.append(_finding(finding, command))
+        else:
+            left[finding.severity] += 1
+    lines.append(_command("notice", _rest(report, left), title="reviewbot"))
+    return "".join(line + "\n" for line in lines)
+
+
+def _finding(finding: Finding, command: Command) -> str:
+    parts = (finding.scenario, finding.message, aside(finding))
+    properties = {"file": finding.path}
+    if on_new_lines(finding):
+        properties |= {"line": str(finding.line), "endLine": str(finding.end_line)}
+    message = "\n\n".join(filter(None, parts))
+    return _command(command, message, **properties, title=" ".join(finding.title.split()))
+
+
+def _missing(report: Report) -> str:
+    files = [f"- {file.path}: {file.reason or ''}" for file in unreviewed(report)]
+    return "\n".join((outcome(report), *report.reasons, *files))
+
+
+def _rest(report: Report, left: Counter[str]) -> str:
+    text = outcome(report)
+    if left:
+        what = listed([count(number, severity) for severity, number in left.items()])
+        text += f" {what} had no room among the annotations: see the job's log or summary."
+    if report.held:
+        text += f" {count(len(report.held), 'finding')} held back."
+    return text
+
+
+def _command(command: Command, message: str, **properties: str) -> str:
+    pairs = ",".join(f"{name}={_property(value)}" for name, value in properties.items() if value)
+    text = "\n".join(disarm(show(line.removesuffix("\r"))) for line in message.split("\n"))
+    if len(text) > _MAX_MESSAGE:
+        text = text[:_MAX_MESSAGE] + " ..."
+    return f"::{command} {pairs}::{_data(text) or 'No message.'}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    escaped = _data(disarm(show(text)))
+    return escaped.replace(":", "%3A").replace(",", "%2C")

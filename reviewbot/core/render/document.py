@@ -1,0 +1,19 @@
+"""The whole review as one JSON object, for scripts: format ``json``. Pure.
+
+Its values have the same fields as in the events, see ``schemas/events.schema.json``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from reviewbot.core.render.inert import json_text
+
+if TYPE_CHECKING:
+    from reviewbot.core.report import Report
+
+
+def render(report: Report) -> str:
+    """All of ``report``, and ``counts``: findings that are not held back, by severity."""
+    return json_text({**asdict(report), "counts": report.counts}, indent=2) + "\n"

@@ -1,0 +1,47 @@
+"""Output that nobody obeys: neither a CI runner that reads a log nor a strict JSON reader. Pure.
+
+GitHub's runner reads every line that a step prints. It takes ``::command::`` at the start of a
+line, and the older ``##[command]`` anywhere in it (actions/runner#4692). Whatever a stranger wrote
+must reach the log as neither.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+_LEGACY: Final = "##["
+
+
+def disarm(text: str) -> str:
+    """``text`` in which ``##[`` starts no command: a space is put between ``##`` and ``[``."""
+    return text.replace(_LEGACY, "## [")
+
+
+def json_text(value: object, *, indent: int | None = None) -> str:
+    """``value`` as JSON in ASCII without ``##[``, on one line unless ``indent`` is given.
+
+    ASCII, so that U+2028 and U+0085 end no line in any reader. The escape that breaks up ``##[``
+    is JSON's own: readers get the value unchanged.
+
+    Raises:
+        ValueError: a number is not finite.
+    """
+    separators = (",", ":") if indent is None else None
+    text = json.dumps(value, allow_nan=False, indent=indent, separators=separators)
+    return text.replace(_LEGACY, "#\\u0023[")  # outside of strings JSON has no "#"
+
+
+def well_formed(value: Any) -> Any:  # noqa: ANN401 - any JSON value in, the same shape out
+    """``value`` with every lone surrogate in its strings replaced by U+FFFD.
+
+    A surrogate stands for a byte that is not UTF-8. JSON can write it, but readers that are strict
+    about Unicode refuse the whole document (RFC 8259, section 8.2).
+    """
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {key: well_formed(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [well_formed(each) for each in value]
+    return value

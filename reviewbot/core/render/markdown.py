@@ -1,0 +1,190 @@
+"""The review as GitHub Flavored Markdown, to be pasted or posted. Pure.
+
+Titles, messages and the summary are Markdown that the pipeline has made safe to render; here they
+are kept in their place (:mod:`~reviewbot.core.render.markdown_text`). Everything else is shown
+as it is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.render.markdown_text import (
+    cell,
+    code_span,
+    fence,
+    literal,
+    one_line,
+    quoted,
+)
+from reviewbot.core.render.wording import (
+    aside,
+    count,
+    lines_of,
+    outcome,
+    spending,
+    unreviewed,
+)
+from reviewbot.core.report import gates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from reviewbot.core.events import FileCoverage
+    from reviewbot.core.findings import Finding
+    from reviewbot.core.report import Report
+
+MIN_LIMIT: Final = 40_000
+"""Characters that everything but the findings takes at most, and room for some of them."""
+_SECTION: Final = 3_000
+_MESSAGE: Final = 12_000
+_CODE_LINES: Final = 40
+_NOTES: Final = 200  # what is said about findings that are left out
+_SHARE: Final = 3  # the table may take a third of the room that there is for findings
+
+
+def render(report: Report, *, limit: int | None = None) -> str:
+    """The report. Its first line is the outcome.
+
+    Args:
+        report: the review.
+        limit: characters that the text may have, at least :data:`MIN_LIMIT`; findings that do not
+            fit are left out, the least bad first, and counted, and long lists are cut. GitHub
+            takes 65,536 in a comment.
+
+    Raises:
+        ValueError: ``limit`` is too small.
+    """
+    if limit is not None and limit < MIN_LIMIT:
+        raise ValueError(f"limit is {limit}, at least {MIN_LIMIT} is needed")
+    section = None if limit is None else _SECTION
+    head = [f"**{literal(outcome(report))}**", *_missing(report, section)]
+    head += _summary(report, section)
+    tail = [*_withdrawn(report, section), *_skipped(report, section), *_notes(report, section)]
+    room = None if limit is None else limit - len(_joined([*head, *tail])) - 2
+    return _joined([*head, *_findings(report, room), *tail])
+
+
+def _joined(blocks: Iterable[str]) -> str:
+    return "\n\n".join(blocks) + "\n"
+
+
+def _missing(report: Report, room: int | None) -> list[str]:
+    blocks = _listed("", map(literal, report.reasons), room)
+    return blocks + _listed("Not fully reviewed:", map(_coverage, unreviewed(report)), room)
+
+
+def _summary(report: Report, room: int | None) -> list[str]:
+    summary = report.summary
+    if summary is None:
+        return []
+    blocks = ["## Summary"]
+    if summary.what.strip():
+        blocks.append(quoted(summary.what, _MESSAGE if room is None else room))
+    if summary.claim_mismatch:
+        text = one_line(summary.claim_mismatch, 600)
+        blocks.append(f"**Description and change disagree:** {text}")
+    look_at = (one_line(text, 300) for text in summary.look_at)
+    files = (f"{code_span(file.path)}: {one_line(file.summary, 300)}" for file in summary.files)
+    return [*blocks, *_listed("Look at:", look_at, room), *_listed("Files:", files, room)]
+
+
+def _findings(report: Report, room: int | None) -> list[str]:
+    """Table and details, worst first, as many as fit."""
+    shown = sorted(report.findings, key=lambda finding: not gates(finding))
+    if not shown:
+        return []
+    rows = [_row(finding) for finding in shown]
+    kept_rows = _fitting(rows, None if room is None else room // _SHARE)
+    table = ["| Severity | Where | Finding |", "| --- | --- | --- |", *rows[:kept_rows]]
+    blocks = ["## Findings", "\n".join(table)]
+    if kept_rows < len(rows):
+        blocks.append(f"{count(len(rows) - kept_rows, 'more finding')}: no room here.")
+    details = [_details(finding) for finding in shown[:kept_rows]]
+    kept = _fitting(details, None if room is None else room - len(_joined(blocks)) - _NOTES)
+    blocks += details[:kept]
+    if kept < len(shown):
+        blocks.append(f"Details of {count(len(shown) - kept, 'finding')} left out: no room here.")
+    return blocks
+
+
+def _fitting(parts: Sequence[str], room: int | None) -> int:
+    """How many of ``parts``, from the first, fit."""
+    if room is None:
+        return len(parts)
+    for index, part in enumerate(parts):
+        room -= len(part) + 2
+        if room < 0:
+            return index
+    return len(parts)
+
+
+def _row(finding: Finding) -> str:
+    severity = f"{finding.severity}, held back" if finding.placement.held else finding.severity
+    where, title = code_span(_place(finding)), one_line(finding.title, 200)
+    return f"| {severity} | {cell(where)} | {cell(title)} |"
+
+
+def _place(finding: Finding) -> str:
+    if finding.placement.kind != "inline":
+        return finding.path
+    return f"{finding.path}:{finding.line}"
+
+
+def _details(finding: Finding) -> str:
+    where = code_span(finding.path)
+    if finding.placement.kind == "inline":
+        where += f", {lines_of(finding)}"
+    facts = [
+        where,
+        finding.category,
+        literal(finding.model),
+        f"confidence {finding.confidence:.2f}",
+    ]
+    if finding.rule != finding.category:
+        facts.insert(2, code_span(finding.rule))
+    blocks = [f"### {finding.severity}: {one_line(finding.title, 200)}", ", ".join(facts)]
+    if aside(finding):
+        blocks.append(literal(aside(finding)))
+    blocks += [
+        quoted(text, _MESSAGE) for text in (finding.scenario, finding.message) if text.strip()
+    ]
+    blocks.append(fence(finding.quote, lines=_CODE_LINES))
+    if finding.suggestion is not None:
+        label = "Suggestion" if finding.suggestion_applies else "Suggestion, to be adapted by hand"
+        instead = f"{label}, instead of these lines:" if finding.suggestion else f"{label}: delete."
+        blocks.append(instead)
+        if finding.suggestion:
+            blocks.append(fence(finding.suggestion, lines=_CODE_LINES))
+    return "\n\n".join(blocks)
+
+
+def _withdrawn(report: Report, room: int | None) -> list[str]:
+    entries = (
+        f"{one_line(one.finding.title, 200)} ({code_span(one.finding.path)}): {literal(one.reason)}"
+        for one in report.withdrawn
+    )
+    return _listed("Withdrawn:", entries, room)
+
+
+def _skipped(report: Report, room: int | None) -> list[str]:
+    return _listed("Skipped:", map(_coverage, report.covered("skipped")), room)
+
+
+def _notes(report: Report, room: int | None) -> list[str]:
+    facts = [literal(", ".join(report.models)), spending(report)]
+    spent = "; ".join(filter(None, facts))
+    return [*_listed("Notices:", map(literal, report.notices), room), *([spent] if spent else [])]
+
+
+def _coverage(file: FileCoverage) -> str:
+    return f"{code_span(file.path)} ({file.status}): {literal(file.reason or 'No reason given.')}"
+
+
+def _listed(heading: str, entries: Iterable[str], room: int | None) -> list[str]:
+    """A heading and a list, cut where ``room`` characters are used; nothing without entries."""
+    lines = [f"- {entry}" for entry in entries]
+    kept = _fitting(lines, room)
+    if kept < len(lines):
+        lines = [*lines[:kept], f"- and {len(lines) - kept:,} more"]
+    return [*([heading] if heading else []), "\n".join(lines)] if lines else []

@@ -1,0 +1,79 @@
+"""A stranger's text inside Markdown: it stays in its span, cell, quote or fence. Pure.
+
+Format: GitHub Flavored Markdown Spec 0.29.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from reviewbot.core.escape import show
+from reviewbot.core.render.inert import disarm
+
+_TICKS: Final = re.compile("`+")
+_SPECIAL: Final = re.compile(r"[\\`*_\[\]<>&#|~!]")
+_CUT: Final = "..."
+
+
+def one_line(text: str, limit: int) -> str:
+    """``text`` on one line, of at most ``limit`` characters, with nothing hidden in it."""
+    flat = disarm(show(" ".join(text[: 4 * limit].split())))
+    return flat if len(flat) <= limit and len(text) <= 4 * limit else flat[:limit] + _CUT
+
+
+def literal(text: str, limit: int = 300) -> str:
+    """``text`` as itself: no markup, and no one is mentioned (section 6.1, backslash escapes)."""
+    escaped = _SPECIAL.sub(r"\\\g<0>", one_line(text, limit))
+    return escaped.replace("@", "@\u200b")
+
+
+def code_span(text: str, limit: int = 200) -> str:
+    """``text`` as inline code, behind more backticks than it has in a row (section 6.3)."""
+    flat = _clipped(disarm(show(text)), limit)
+    ticks = "`" * (_longest(flat) + 1)
+    pad = " " if "`" in flat or not flat else ""
+    return f"{ticks}{pad}{flat}{pad}{ticks}"
+
+
+def cell(markdown: str) -> str:
+    """Inline Markdown as a table's cell: bars divide cells even inside of code (section 4.10)."""
+    # A backslash before the bar would escape our escape.
+    return re.sub(r"\\*\|", lambda match: "\\" * (2 * len(match[0]) - 1) + "|", markdown)
+
+
+def fence(text: str, *, lines: int) -> str:
+    """``text`` as a quoted code block of at most ``lines`` lines; it cannot close its fence.
+
+    Quoted, because a line of code that starts with ``::`` would be a command to a CI runner.
+    """
+    all_lines = text.removesuffix("\n").split("\n")
+    kept = [_clipped(disarm(show(line.removesuffix("\r"))), 500) for line in all_lines[:lines]]
+    if len(all_lines) > lines:
+        kept.append(f"{_CUT} {len(all_lines) - lines:,} more lines")
+    ticks = "`" * max(_longest("\n".join(kept)) + 1, 3)
+    return "\n".join(f"> {line}" for line in (ticks, *kept, ticks))
+
+
+def quoted(markdown: str, limit: int) -> str:
+    """Markdown as a block quote: what it opens and does not close ends with it (section 5.1).
+
+    Cut to about ``limit`` characters.
+    """
+    lines = []
+    for line in markdown.strip().split("\n"):
+        shown = disarm(show(line[:limit].removesuffix("\r")))
+        limit -= len(shown) + 3
+        if limit < 0:
+            lines.append(f"> {_CUT}")
+            break
+        lines.append(f"> {shown}".rstrip())
+    return "\n".join(lines)
+
+
+def _clipped(line: str, limit: int) -> str:
+    return line if len(line) <= limit else line[:limit] + _CUT
+
+
+def _longest(text: str) -> int:
+    return max((len(run) for run in _TICKS.findall(text)), default=0)

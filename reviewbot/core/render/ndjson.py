@@ -1,0 +1,15 @@
+"""One record a line: newline-delimited JSON (https://github.com/ndjson/ndjson-spec). Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reviewbot.core.render.inert import json_text
+
+if TYPE_CHECKING:
+    from reviewbot.core.events import Json
+
+
+def render(record: Json) -> str:
+    r"""The line of one record, with its ``\n``. Paths that are not UTF-8 survive the round trip."""
+    return json_text(record) + "\n"

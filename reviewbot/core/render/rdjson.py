@@ -1,0 +1,71 @@
+"""The review in reviewdog's diagnostic format, a ``DiagnosticResult``. Pure.
+
+Format: github.com/reviewdog/reviewdog, ``proto/rdf/reviewdog.proto``. A range without columns means
+whole lines, its end included.
+
+reviewdog posts what has a line in the diff and, by default, drops the rest; so a finding on the old
+file or without a line has a location without range, and one that is held back is ``INFO`` without
+range. The format has no outcome: each file that was not reviewed is an ``ERROR`` of its own, so
+that a review that failed can not be read as one that found nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.render import TOOL_NAME, TOOL_URL
+from reviewbot.core.render.inert import json_text, well_formed
+from reviewbot.core.render.wording import aside, on_new_lines, outcome, unreviewed
+
+if TYPE_CHECKING:
+    from reviewbot.core.events import FileCoverage, Json
+    from reviewbot.core.findings import Finding, Severity
+    from reviewbot.core.report import Report
+
+_SEVERITY: Final[dict[Severity, str]] = {"error": "ERROR", "warning": "WARNING", "note": "INFO"}
+
+
+def render(report: Report) -> str:
+    """The whole result. Bytes of a path that are not UTF-8 become U+FFFD: JSON has no others."""
+    diagnostics = [_diagnostic(finding) for finding in report.findings]
+    if not report.complete:
+        missing = unreviewed(report)
+        diagnostics += [_gap(file) for file in missing]
+        if not missing:
+            diagnostics.append(_note(".", " ".join((outcome(report), *report.reasons))))
+    result = {"source": {"name": TOOL_NAME, "url": TOOL_URL}, "diagnostics": diagnostics}
+    return json_text(well_formed(result), indent=2) + "\n"
+
+
+def _diagnostic(finding: Finding) -> Json:
+    parts = (finding.title, finding.scenario, finding.message, aside(finding))
+    location: Json = {"path": finding.path}
+    lines = {"start": {"line": finding.line}, "end": {"line": finding.end_line}}
+    if on_new_lines(finding):
+        location["range"] = lines
+    held = finding.placement.held
+    diagnostic: Json = {
+        "message": "\n\n".join(filter(None, parts)) or finding.rule,
+        "location": location,
+        "severity": "INFO" if held else _SEVERITY[finding.severity],
+        "code": {"value": finding.rule},
+        "original_output": json_text(asdict(finding)),
+    }
+    if finding.suggestion is not None and finding.suggestion_applies and on_new_lines(finding):
+        text = finding.suggestion.removesuffix("\n")
+        diagnostic["suggestions"] = [{"range": lines, "text": text}]
+    return diagnostic
+
+
+def _gap(file: FileCoverage) -> Json:
+    return _note(file.path, f"Not fully reviewed: {file.reason or 'No reason was given.'}")
+
+
+def _note(path: str, message: str) -> Json:
+    return {
+        "message": message,
+        "location": {"path": path},
+        "severity": "ERROR",
+        "code": {"value": "review-incomplete"},
+    }

@@ -1,0 +1,201 @@
+"""The review as SARIF 2.1.0, as GitHub code scanning reads it. Pure.
+
+Format: OASIS Standard "Static Analysis Results Interchange Format (SARIF) Version 2.1.0". Limits
+and the fields that count: docs.github.com, "SARIF support for code scanning".
+
+- A finding on lines of the new file is a result with a region. One on the old file, or without a
+  line, is a result at its file: code scanning knows the new file only.
+- A finding that is held back is a notification, not a result: code scanning ignores
+  ``suppressions`` and ``kind`` (codeql-action#1230), so that each would become an alert.
+- What was not reviewed makes ``executionSuccessful`` false and is a notification with its file.
+- The fingerprint is the finding's id, which comes from path, rule and code, never from a line.
+- ``{`` and ``}`` in messages stay single, other than section 3.11.5 asks: no reader of note undoes
+  the doubling, and messages without ``arguments`` have no placeholders.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from reviewbot.core.render import TOOL_NAME, TOOL_URL
+from reviewbot.core.render.inert import json_text, well_formed
+from reviewbot.core.render.wording import aside, count, on_new_lines, outcome, unreviewed
+from reviewbot.core.report import gates
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reviewbot.core.events import FileCoverage, Json
+    from reviewbot.core.findings import Category, Finding
+    from reviewbot.core.report import Report
+
+SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
+MAX_RESULTS: Final = 25_000
+MAX_GZIPPED: Final = 10_000_000
+"""Bytes. GitHub says 10 MB; the smaller reading."""
+_MAX_NOTIFICATIONS: Final = 1_000
+
+_HELP: Final[dict[Category, tuple[str, str]]] = {
+    "bug": ("Bug", "The code does something else than it is meant to."),
+    "security": ("Security problem", "Someone can do or read what they must not."),
+    "performance": ("Performance problem", "The code takes far more time or memory than needed."),
+    "concurrency": ("Concurrency problem", "The result depends on what runs first."),
+    "error-handling": ("Error handling", "A failure is lost, hidden or handled wrongly."),
+    "api": ("Interface problem", "Callers break, or are led to use the interface wrongly."),
+    "tests": ("Test problem", "A test proves less than it seems to, or something has none."),
+    "docs": ("Documentation problem", "What is written is not what the code does."),
+    "maintainability": ("Maintainability", "The next change is harder than it has to be."),
+}
+
+
+def render(report: Report) -> str:
+    """The log with one run.
+
+    At most :data:`MAX_RESULTS` results, and as many as fit :data:`MAX_GZIPPED`; the worst are kept
+    and a notification says how many are not in it.
+    """
+    shown = [finding for finding in report.findings if gates(finding)]
+    limit = min(len(shown), MAX_RESULTS)
+    while True:
+        text = json_text(_log(report, shown[:limit], left_out=len(shown) - limit), indent=2) + "\n"
+        if limit == 0 or not _too_large(text):
+            return text
+        limit //= 2
+
+
+def _too_large(text: str) -> bool:
+    data = text.encode()
+    return len(data) > MAX_GZIPPED and len(zlib.compress(data, wbits=31)) > MAX_GZIPPED
+
+
+def _log(report: Report, findings: Sequence[Finding], *, left_out: int) -> Json:
+    indices: dict[str, int] = {}
+    rules: list[Json] = []
+    for finding in findings:
+        if finding.rule not in indices:
+            indices[finding.rule] = len(rules)
+            rules.append(_rule(finding))
+    driver: Json = {"name": TOOL_NAME, "informationUri": TOOL_URL, "rules": rules}
+    if report.version:
+        driver["semanticVersion"] = report.version
+    invocation = {
+        "executionSuccessful": report.complete,
+        "toolExecutionNotifications": _notifications(report, left_out),
+    }
+    run = {
+        "tool": {"driver": driver},
+        "invocations": [invocation],
+        "columnKind": "unicodeCodePoints",
+        "results": [_result(finding, indices[finding.rule]) for finding in findings],
+    }
+    log: Json = well_formed({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
+    return log
+
+
+def _rule(finding: Finding) -> Json:
+    """The rule of a finding. Nothing in it depends on this one finding but rule and category."""
+    name, text = _HELP[finding.category]
+    own = finding.rule != finding.category
+    return {
+        "id": finding.rule,
+        "shortDescription": {"text": f"{name}: {finding.rule}" if own else name},
+        "fullDescription": {"text": text},
+        "help": {"text": f"{text} Found by review of a change; each result says what goes wrong."},
+        "properties": {"tags": [finding.category]},
+    }
+
+
+def _result(finding: Finding, index: int) -> Json:
+    words = "\n\n".join(filter(None, (finding.scenario, finding.message, aside(finding))))
+    title = finding.title or finding.rule
+    result: Json = {
+        "ruleId": finding.rule,
+        "ruleIndex": index,
+        "level": finding.severity,
+        "message": {"text": f"{title}\n\n{words}", "markdown": f"**{title}**\n\n{words}"},
+        "locations": [_location(finding)],
+        "partialFingerprints": {"primaryLocationLineHash": finding.id},
+        "rank": round(finding.confidence * 100, 1),
+        "properties": {
+            "category": finding.category,
+            "confidence": finding.confidence,
+            "model": finding.model,
+            "placement": finding.placement.kind,
+        },
+    }
+    if finding.suggestion is not None and finding.suggestion_applies and on_new_lines(finding):
+        result["fixes"] = [_fix(finding, finding.suggestion)]
+    return result
+
+
+def _location(finding: Finding) -> Json:
+    place: Json = {"artifactLocation": _artifact(finding.path)}
+    if on_new_lines(finding):
+        place["region"] = {"startLine": finding.line, "endLine": finding.end_line}
+    return {"physicalLocation": place}
+
+
+def _artifact(path: str) -> Json:
+    """The file by a relative reference (RFC 3986): every byte that is not plain is encoded.
+
+    A first segment with a colon would read as a scheme, two leading slashes as a host.
+    """
+    try:
+        data = path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a surrogate that stands for no byte: not from a diff
+        data = path.encode("utf-8", "replace")
+    uri = quote(data, safe="/")
+    return {"uri": uri.lstrip("/") or ".", "uriBaseId": "%SRCROOT%"}
+
+
+def _fix(finding: Finding, suggestion: str) -> Json:
+    """Whole lines are replaced: without columns a region ends before its last line end (3.30.8)."""
+    region: Json = {"startLine": finding.line, "endLine": finding.end_line}
+    if not suggestion:  # the lines go, with the last line end
+        region = {"startLine": finding.line, "startColumn": 1}
+        region |= {"endLine": finding.end_line + 1, "endColumn": 1}
+    content = {"text": suggestion.removesuffix("\n")}
+    return {
+        "description": {"text": f"Suggested by {finding.model}."},
+        "artifactChanges": [
+            {
+                "artifactLocation": _artifact(finding.path),
+                "replacements": [{"deletedRegion": region, "insertedContent": content}],
+            }
+        ],
+    }
+
+
+def _notifications(report: Report, left_out: int) -> list[Json]:
+    notes: list[Json] = []
+    if not report.complete:
+        notes.append(_notification("error", " ".join((outcome(report), *report.reasons))))
+        notes += [_notification("error", _coverage(file), file.path) for file in unreviewed(report)]
+    if left_out:
+        text = f"{count(left_out, 'more finding')} did not fit the limits of code scanning."
+        notes.append(_notification("warning", text))
+    notes += [_notification("note", _held(finding), finding.path) for finding in report.held]
+    skipped = report.covered("skipped")
+    notes += [_notification("note", _coverage(file), file.path) for file in skipped]
+    notes += [_notification("note", notice) for notice in report.notices]
+    if len(notes) > _MAX_NOTIFICATIONS:
+        rest = count(len(notes) - _MAX_NOTIFICATIONS, "more notification")
+        notes = [*notes[:_MAX_NOTIFICATIONS], _notification("warning", f"{rest} left out.")]
+    return notes
+
+
+def _coverage(file: FileCoverage) -> str:
+    return f"{file.status}: {file.reason or 'No reason was given.'}"
+
+
+def _held(finding: Finding) -> str:
+    return f"{aside(finding)} {finding.severity}: {finding.title}"
+
+
+def _notification(level: str, text: str, path: str | None = None) -> Json:
+    note: Json = {"level": level, "message": {"text": text}}
+    if path is not None:
+        note["locations"] = [{"physicalLocation": {"artifactLocation": _artifact(path)}}]
+    return note

@@ -1,0 +1,26 @@
+"""One record as a server-sent event (WHATWG HTML, "Server-sent events"). Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.render.inert import json_text
+
+if TYPE_CHECKING:
+    from reviewbot.core.events import Json
+
+_TYPE: Final = re.compile(r"[a-z]+(?:\.[a-z]+)?")
+
+
+def render(record: Json) -> str:
+    """``event:`` is the type, ``id:`` the sequence number, ``data:`` the record on one line.
+
+    Raises:
+        ValueError: the type is no name or the sequence number no number: either could end the
+            line and forge another event.
+    """
+    kind, seq = record["type"], record["seq"]
+    if not isinstance(kind, str) or not _TYPE.fullmatch(kind) or type(seq) is not int:
+        raise ValueError(f"not a record: type {kind!r:.60}, seq {seq!r:.60}")
+    return f"event: {kind}\nid: {seq}\ndata: {json_text(record)}\n\n"

@@ -1,0 +1,198 @@
+"""Events as a person reads them on a terminal, while the review runs and at its end. Pure.
+
+Every function returns styled lines (:mod:`~reviewbot.core.render.layout`). The command line prints
+them with ``plain`` or ``rich_text`` and knows what a terminal is: width, colour, the live line.
+The look follows rustc and ruff: title, ``-->`` place, the code behind a gutter, then the words.
+Only ASCII is ours, so that it prints in any encoding.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core import events as ev
+from reviewbot.core.render.finding_block import STYLES, finding_block
+from reviewbot.core.render.layout import Line, clip, paragraph, shown
+from reviewbot.core.render.wording import (
+    count,
+    dollars,
+    duration,
+    listed,
+    outcome,
+    spending,
+    total,
+    unreviewed,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reviewbot.core.events import Event, ReviewProgress
+    from reviewbot.core.render.finding_block import CodeLine
+    from reviewbot.core.report import Report, Withdrawal
+
+LISTED: Final = 50
+"""Files that the end lists one by one; the others are counted."""
+_LABEL: Final = 11
+
+
+def event_lines(event: Event, *, width: int, code: Sequence[CodeLine] = ()) -> list[Line]:
+    """What a review prints when ``event`` arrives; empty if nothing.
+
+    ``finding.withdrawn`` and ``review.finished`` are not enough to go by: for these call
+    :func:`withdrawn_lines` and :func:`final_lines` with what the report knows.
+
+    Args:
+        event: what happened.
+        width: columns of the terminal.
+        code: the diff around the finding, if the event is one; without it its quote is shown.
+    """
+    match event:
+        case ev.ReviewStarted():
+            return _started(event, width)
+        case ev.FindingRaised():
+            return [(), *finding_block(event.finding, code, width)]
+        case ev.ReviewSummary():
+            return _summary(event, width)
+        case _:
+            return _note(event, width)
+
+
+def _note(event: Event, width: int) -> list[Line]:
+    """What happens to a file or a chunk, if a person should know; the live line shows the rest."""
+    match event:
+        case ev.FileSkipped():
+            return paragraph(f"{event.path}: {event.reason}", width, first=("skipped ", "dim"))
+        case ev.ChunkRetrying():
+            return _retrying(event, width)
+        case ev.ChunkFinished() if event.status != "reviewed":
+            word = "not reviewed" if event.status == "failed" else "partly reviewed"
+            text = f"{event.path}: {event.reason or 'No reason was given.'}"
+            return paragraph(text, width, first=(f"{word} ", "bold red"))
+        case _:
+            return []
+
+
+def _started(event: ev.ReviewStarted, width: int) -> list[Line]:
+    files = sum(bool(file.chunks) for file in event.files)
+    models = ", then ".join(event.models) or "no model"
+    parts = [count(files, "file")]
+    if len(event.chunks) != files:
+        parts.append(count(len(event.chunks), "chunk"))
+    if event.estimate.requests:
+        parts.append(count(event.estimate.requests, "request"))
+    text = f"Reviewing {', '.join(parts)} with {models}"
+    if event.estimate.input_tokens and event.estimate.cost_usd != 0:
+        about = f"{event.estimate.input_tokens:,} tokens in, {dollars(event.estimate.cost_usd)}"
+        text += f" (about {about})"
+    lines = paragraph(f"{text}.", width, style="bold")
+    for notice in event.notices:
+        lines += paragraph(notice, width, first=("notice: ", "bold yellow"))
+    return lines
+
+
+def _retrying(event: ev.ChunkRetrying, width: int) -> list[Line]:
+    to = "" if event.next_model == event.model else f" with {event.next_model}"
+    wait = f" in {duration(event.delay_s)}" if event.delay_s >= 0.1 else ""
+    text = f"{event.path}{to}{wait}: {event.reason} ({event.model}, attempt {event.attempt})"
+    return paragraph(text, width, first=("retrying ", "yellow"))
+
+
+def _summary(event: ev.ReviewSummary, width: int) -> list[Line]:
+    lines: list[Line] = [(), (("Summary", "bold"),)]
+    lines += paragraph(event.what, width, first=("  ", ""))
+    for entry in event.files:
+        lines += paragraph(f"{entry.path}: {entry.summary}", width, first=("  - ", ""))
+    if event.look_at:
+        lines.append((("  Look at", "bold"),))
+        for text in event.look_at:
+            lines += paragraph(text, width, first=("  - ", ""))
+    if event.claim_mismatch:
+        text = f"Description and change disagree: {event.claim_mismatch}"
+        lines += paragraph(text, width, first=("  ! ", "bold yellow"), style="yellow")
+    return lines
+
+
+def withdrawn_lines(withdrawal: Withdrawal, *, width: int) -> list[Line]:
+    """What is printed when a finding that was shown no longer stands."""
+    finding = withdrawal.finding
+    text = f"{finding.title} ({finding.path}:{finding.line}): {withdrawal.reason}"
+    return paragraph(text, width, first=("withdrawn ", "yellow"), style="dim")
+
+
+def progress_line(progress: ReviewProgress, *, width: int) -> Line:
+    """The live line: what is done, what was found, what it cost, what goes on; never wraps."""
+    parts = [f"{progress.files_done}/{count(progress.files_total, 'file')}"]
+    if progress.chunks_total != progress.files_total:
+        parts.append(f"{progress.chunks_done}/{count(progress.chunks_total, 'chunk')}")
+    parts.append(count(progress.findings, "finding"))
+    tokens = total(progress.usage)
+    if tokens:
+        parts += [count(tokens, "token"), dollars(progress.cost_usd)]
+    text = "Reviewing: " + ", ".join(parts)
+    if progress.activity:
+        text += f" - {progress.activity}"
+    return ((clip(shown(text), max(width - 1, 20)), "dim"),)
+
+
+def final_lines(report: Report, *, width: int) -> list[Line]:
+    """The end: one line where all is clean, otherwise the outcome and what it rests on.
+
+    What was not reviewed comes last, where the eye is, and under a heading of its own.
+    """
+    if report.outcome == "clean" and not report.held and not report.withdrawn:
+        skipped = report.covered("skipped")
+        aside = f" {count(len(skipped), 'file')} skipped." if skipped else ""
+        spent = spending(report)
+        text = outcome(report) + aside + (f" {spent}." if spent else "")
+        return [(), *paragraph(text, width, style="bold green")]
+    lines: list[Line] = [(), (("-" * min(width, 72), "dim"),)]
+    if report.complete:
+        worst = next((severity for severity, number in report.counts.items() if number), None)
+        style = STYLES[worst] if worst else "bold green"
+        lines += paragraph(outcome(report), width, style=style)
+    if report.held:
+        text = f"{count(len(report.held), 'finding')}, shown above, not counted"
+        lines += _row("held back", text, width)
+    if report.withdrawn:
+        text = f"{count(len(report.withdrawn), 'finding')} shown above, no longer standing"
+        lines += _row("withdrawn", text, width)
+    lines += _skipped(report, width)
+    spent = spending(report)
+    if spent:
+        lines += _row("spent", spent, width)
+    return lines if report.complete else [*lines, *_not_complete(report, width)]
+
+
+def _row(label: str, text: str, width: int) -> list[Line]:
+    return paragraph(text, width, first=(f"  {label:<{_LABEL}}", "dim"))
+
+
+def _skipped(report: Report, width: int) -> list[Line]:
+    """Skipped files, counted by reason: each was named when it was skipped."""
+    reasons: dict[str, int] = {}
+    for file in report.covered("skipped"):
+        reason = file.reason or "No reason was given."
+        reasons[reason] = reasons.get(reason, 0) + 1
+    parts = [f"{count(number, 'file')} ({why.rstrip('.')})" for why, number in reasons.items()]
+    if len(parts) > LISTED:
+        parts = [*parts[:LISTED], f"{len(parts) - LISTED:,} more reasons"]
+    return _row("skipped", listed(parts), width) if parts else []
+
+
+def _not_complete(report: Report, width: int) -> list[Line]:
+    if report.outcome == "superseded":
+        return paragraph(outcome(report), width, style="bold yellow")
+    lines: list[Line] = [(), (("=" * min(width, 72), "bold red"),)]
+    heading = outcome(report)
+    word, _, rest = heading.partition(":")
+    lines += paragraph(f"{rest.strip()}", width, first=(f"{word.upper()}: ", "bold red"))
+    for reason in report.reasons:
+        lines += paragraph(reason, width, first=("  ", ""))
+    missing = unreviewed(report)
+    for file in missing[:LISTED]:
+        text = f"{file.path}: {file.reason or 'No reason was given.'}"
+        lines += paragraph(text, width, first=(f"  {file.status:<8}", "red"))
+    if len(missing) > LISTED:
+        lines.append(((f"  and {count(len(missing) - LISTED, 'more file')}", "red"),))
+    return [*lines, (("=" * min(width, 72), "bold red"),)]

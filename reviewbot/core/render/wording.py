@@ -1,0 +1,122 @@
+"""Sentences about a review that several formats share. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reviewbot.core.events import FileCoverage, Usage
+
+if TYPE_CHECKING:
+    from reviewbot.core.findings import Finding
+    from reviewbot.core.report import Report
+
+NOTHING = "no findings"
+UNFINISHED = "The review ended before this file was done."
+
+
+def count(number: int, noun: str) -> str:
+    """``1 file``, ``2,000 files``."""
+    plural = noun if number == 1 else f"{noun}s"
+    return f"{number:,} {plural}"
+
+
+def listed(parts: list[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
+
+
+def counted(report: Report) -> str:
+    """``2 errors, 1 warning and 3 notes``, or ``no findings``; without what is held back."""
+    parts = [count(number, severity) for severity, number in report.counts.items() if number]
+    return listed(parts) if parts else NOTHING
+
+
+def outcome(report: Report) -> str:
+    """One sentence that can stand alone: what came of the review. Never reads clean if it is not.
+
+    Files that policy skips are not counted.
+    """
+    files = len(report.coverage) - len(report.covered("skipped")) + len(report.pending)
+    missing, found = len(unreviewed(report)), counted(report)
+    if report.complete:
+        return f"{found[0].upper()}{found[1:]} in {count(files, 'file')}."
+    if report.outcome == "superseded":
+        return f"Superseded by a newer version of the change; {found} until then."
+    word = (report.outcome or "unfinished").capitalize()
+    if missing:
+        verb = "was" if missing == 1 else "were"
+        what = f"{missing:,} of {count(files, 'file')} {verb} not fully reviewed"
+    else:
+        what = "the review did not come to its end"
+    if found == NOTHING:
+        return f"{word}: {what}; nothing was found in the rest."
+    return f"{word}: {what}; {found} found."
+
+
+def unreviewed(report: Report) -> tuple[FileCoverage, ...]:
+    """Files that were not reviewed whole and should have been, failed ones first."""
+    pending = tuple(FileCoverage(path, "failed", UNFINISHED) for path in report.pending)
+    return (*report.covered("failed"), *pending, *report.covered("partly"))
+
+
+def total(tokens: Usage) -> int:
+    """All tokens, whatever they cost."""
+    return tokens.input + tokens.output + tokens.cache_read + tokens.cache_write
+
+
+def usage(tokens: Usage) -> str:
+    """``45,120 tokens in (30,000 from the cache), 2,100 out``, empty if no model was asked."""
+    if tokens == Usage():
+        return ""
+    entered = total(tokens) - tokens.output
+    cached = f" ({tokens.cache_read:,} from the cache)" if tokens.cache_read else ""
+    return f"{count(entered, 'token')} in{cached}, {tokens.output:,} out"
+
+
+def dollars(amount: float | None) -> str:
+    """``$1.20``, ``$0.0042``; ``cost unknown`` without a price."""
+    if amount is None:
+        return "cost unknown"
+    return f"${amount:.2f}" if amount >= 0.1 or amount == 0 else f"${amount:.4f}"
+
+
+def duration(seconds: float) -> str:
+    """``0.4 s``, ``3 min 12 s``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes:,} min {rest} s"
+
+
+def spending(report: Report) -> str:
+    """Tokens, cost and times that are known, separated by semicolons."""
+    parts = [usage(report.usage)]
+    if parts[0]:
+        parts.append(dollars(report.cost_usd))
+    if report.duration_s is not None:
+        parts.append(duration(report.duration_s))
+    if report.time_to_first_finding_s is not None:
+        parts.append(f"first finding after {duration(report.time_to_first_finding_s)}")
+    return "; ".join(filter(None, parts))
+
+
+def lines_of(finding: Finding) -> str:
+    """``line 4``, ``lines 4-9``."""
+    if finding.line == finding.end_line:
+        return f"line {finding.line}"
+    return f"lines {finding.line}-{finding.end_line}"
+
+
+def on_new_lines(finding: Finding) -> bool:
+    """Whether the finding stands on lines that exist in the new file."""
+    return finding.placement.kind == "inline" and finding.side == "RIGHT"
+
+
+def aside(finding: Finding) -> str:
+    """Why a finding is not on a line of the new file, as a sentence; empty if it is on one."""
+    reason = finding.placement.reason or "No reason was given."
+    if finding.placement.held:
+        return f"Held back: {reason}"
+    if finding.placement.kind != "inline":
+        return f"Not placed on a line: {reason}"
+    return "" if finding.side == "RIGHT" else f"On {lines_of(finding)} of the old file."

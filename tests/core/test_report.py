@@ -1,0 +1,237 @@
+"""The report is what the events came to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+
+from reviewbot.core import events as ev
+from reviewbot.core.findings import SEVERITIES, Finding, Placement, Severity
+from reviewbot.core.report import Report, ReportBuilder, fails, fold, gates
+from tests.review_strategies import reports, streams
+
+FINDING = Finding(
+    id="a" * 16,
+    path="app/db.py",
+    quote="x = 1",
+    side="RIGHT",
+    line=3,
+    end_line=3,
+    scenario="",
+    category="bug",
+    severity="warning",
+    confidence=0.8,
+    title="Wrong",
+    message="It is wrong.",
+    suggestion=None,
+    rule="bug",
+    model="m",
+    chunk="c1",
+    attempt=1,
+    placement=Placement("inline"),
+)
+HELD = Placement("outside", "Its confidence is below 0.7.", held=True)
+PLAN = ev.ReviewStarted(
+    models=("m", "offline"),
+    files=(
+        ev.PlannedFile("a.py", "modified", 1, 0, ("c1", "c2")),
+        ev.PlannedFile("b.py", "modified", 1, 0, ("c3",)),
+        ev.PlannedFile("c.lock", "modified", 1, 0),
+    ),
+    chunks=tuple(
+        ev.PlannedChunk(name, path, part, parts, "b1", 10)
+        for name, path, part, parts in (
+            ("c1", "a.py", 1, 2),
+            ("c2", "a.py", 2, 2),
+            ("c3", "b.py", 1, 1),
+        )
+    ),
+    batches=1,
+    estimate=ev.Estimate(1, 30, 10, 0.1),
+    notices=("Be careful.",),
+    version="0.1.0",
+)
+
+
+def raised(**changes: object) -> ev.FindingRaised:
+    return ev.FindingRaised(replace(FINDING, **changes))  # type: ignore[arg-type]  # by field name
+
+
+def chunk(name: str, path: str, status: ev.ChunkStatus, reason: str | None = None) -> ev.Event:
+    return ev.ChunkFinished(name, path, status, "m", 1, reason)
+
+
+def end(outcome: ev.Outcome = "findings") -> ev.ReviewFinished:
+    return ev.ReviewFinished(
+        outcome, (ev.FileCoverage("a.py", "reviewed"),), ev.Usage(5, 6), 0.2, 3.0, 1.0, {}, ("why",)
+    )
+
+
+def test_the_end_decides_outcome_coverage_usage_and_times() -> None:
+    progress = ev.ReviewProgress(0, 2, 0, 3, 0, ev.Usage(1, 1), 0.1)
+    report = fold([PLAN, progress, end()])
+    assert (report.outcome, report.reasons) == ("findings", ("why",))
+    assert report.coverage == (ev.FileCoverage("a.py", "reviewed"),)
+    assert report.pending == ()
+    assert (report.usage, report.cost_usd) == (ev.Usage(5, 6), 0.2)
+    assert (report.duration_s, report.time_to_first_finding_s) == (3.0, 1.0)
+
+
+def test_the_plan_gives_models_files_notices_and_estimate() -> None:
+    report = fold([PLAN])
+    assert report.models == ("m", "offline")
+    assert report.files == PLAN.files
+    assert (report.chunks, report.batches) == (3, 1)
+    assert report.estimate == PLAN.estimate
+    assert (report.notices, report.version) == (("Be careful.",), "0.1.0")
+
+
+def test_before_the_end_there_is_no_outcome_and_usage_is_that_of_the_last_progress() -> None:
+    first = ev.ReviewProgress(0, 2, 0, 3, 0, ev.Usage(1, 1), 0.1)
+    report = fold([PLAN, first, replace(first, usage=ev.Usage(2, 2), cost_usd=0.2)])
+    assert report.outcome is None
+    assert not report.complete
+    assert (report.usage, report.cost_usd) == (ev.Usage(2, 2), 0.2)
+    assert (report.duration_s, report.time_to_first_finding_s) == (None, None)
+
+
+def test_no_events_are_an_unfinished_review_of_nothing() -> None:
+    assert fold([]) == Report()
+
+
+def test_before_the_end_only_files_whose_chunks_all_finished_are_decided() -> None:
+    report = fold(
+        [
+            PLAN,
+            ev.FileSkipped("c.lock", "A lockfile."),
+            chunk("c1", "a.py", "reviewed"),
+            chunk("c3", "b.py", "failed", "It was refused."),
+        ]
+    )
+    assert report.coverage == (
+        ev.FileCoverage("b.py", "failed", "It was refused."),
+        ev.FileCoverage("c.lock", "skipped", "A lockfile."),
+    )
+    assert report.pending == ("a.py",)
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "status", "reason"),
+    [
+        ("reviewed", "reviewed", "reviewed", None),
+        ("reviewed", "failed", "partly", "two"),
+        ("failed", "failed", "failed", "one"),
+        ("partly", "reviewed", "partly", "one"),
+    ],
+)
+def test_a_file_is_as_well_covered_as_its_chunks(
+    one: ev.ChunkStatus, two: ev.ChunkStatus, status: ev.CoverageStatus, reason: str | None
+) -> None:
+    report = fold(
+        [
+            PLAN,
+            chunk("c1", "a.py", one, None if one == "reviewed" else "one"),
+            chunk("c2", "a.py", two, None if two == "reviewed" else "two"),
+        ]
+    )
+    assert report.coverage == (ev.FileCoverage("a.py", status, reason),)
+
+
+def test_findings_are_worst_first_then_inline_then_sure_then_by_place() -> None:
+    order: list[dict[str, object]] = [
+        {"severity": "error", "confidence": 0.1, "line": 9},
+        {"severity": "error", "placement": Placement("file", "why"), "confidence": 1.0},
+        {"severity": "warning", "confidence": 0.9},
+        {"severity": "warning", "confidence": 0.8, "path": "a.py", "line": 7},
+        {"severity": "warning", "confidence": 0.8, "path": "b.py", "line": 2},
+        {"severity": "warning", "confidence": 0.8, "path": "b.py", "line": 10},
+        {"severity": "note"},
+    ]
+    events = [raised(id=f"{index:016}", **changes) for index, changes in enumerate(order)]
+    report = fold([*events[3:], *events[:3]])
+    assert [int(finding.id) for finding in report.findings] == list(range(len(order)))
+
+
+def test_a_withdrawn_finding_does_not_stand_and_keeps_its_reason() -> None:
+    builder = ReportBuilder()
+    builder.add(raised())
+    builder.add(ev.FindingWithdrawn(FINDING.id, "Disproved."))
+    assert builder.report.findings == ()
+    assert [(one.finding, one.reason) for one in builder.report.withdrawn] == [
+        (FINDING, "Disproved.")
+    ]
+    assert builder.withdrawal(FINDING.id) == builder.report.withdrawn[0]
+
+
+def test_a_finding_that_another_model_raises_again_stands_again() -> None:
+    again = raised(model="other")
+    report = fold([raised(), ev.FindingWithdrawn(FINDING.id, "Refused."), again])
+    assert report.findings == (again.finding,)
+    assert report.withdrawn == ()
+
+
+def test_withdrawing_what_was_never_raised_changes_nothing() -> None:
+    assert fold([ev.FindingWithdrawn("0" * 16, "why")]) == Report()
+
+
+def test_the_last_summary_is_kept() -> None:
+    summary = ev.ReviewSummary("It adds a cache.")
+    assert fold([ev.ReviewSummary("x"), summary]).summary == summary
+
+
+def test_what_only_shows_activity_leaves_no_trace() -> None:
+    started = ev.ChunkStarted("c1", "a.py", "b1", "m", 1)
+    retrying = ev.ChunkRetrying("c1", "a.py", "m", 1, "why", "m", 1.0)
+    assert fold([PLAN, started, retrying]) == fold([PLAN])
+
+
+def test_counts_leave_out_what_is_held_back() -> None:
+    report = fold([raised(severity="error"), raised(id="b" * 16, severity="error", placement=HELD)])
+    assert report.counts == {"error": 1, "warning": 0, "note": 0}
+    assert [finding.id for finding in report.held] == ["b" * 16]
+
+
+@pytest.mark.parametrize(
+    ("severity", "failing"),
+    [("error", "error warning note"), ("warning", "warning note"), ("note", "note")],
+)
+def test_a_finding_fails_every_threshold_up_to_its_severity(
+    severity: Severity, failing: str
+) -> None:
+    report = fold([raised(severity=severity)])
+    assert [name for name in SEVERITIES if fails(report, name)] == failing.split()
+    assert not fails(report, "never")
+
+
+def test_findings_without_a_line_fail_and_held_ones_never_do() -> None:
+    outside = raised(severity="error", placement=Placement("outside", "Not in the diff."))
+    held = raised(severity="error", placement=HELD)
+    assert fails(fold([outside]), "error")
+    assert not fails(fold([held]), "note")
+    assert gates(outside.finding)
+    assert not gates(held.finding)
+
+
+@pytest.mark.parametrize("outcome", ["incomplete", "superseded", "cancelled"])
+def test_only_clean_and_findings_are_complete(outcome: ev.Outcome) -> None:
+    assert not fold([end(outcome)]).complete
+    assert fold([end("clean")]).complete
+    assert fold([end("findings")]).complete
+
+
+@given(streams())
+def test_every_finding_stands_or_is_withdrawn_and_never_both(stream: list[ev.Event]) -> None:
+    report = fold(stream)
+    standing = {finding.id for finding in report.findings}
+    gone = {one.finding.id for one in report.withdrawn}
+    seen = {event.finding.id for event in stream if isinstance(event, ev.FindingRaised)}
+    assert standing | gone == seen
+    assert not standing & gone
+
+
+@given(reports)
+def test_a_stricter_threshold_never_fails_less(report: Report) -> None:
+    results = [fails(report, name) for name in (*SEVERITIES[:1], "warning", "note")]
+    assert results == sorted(results)
