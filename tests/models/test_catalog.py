@@ -14,6 +14,7 @@ from tests.fake_anthropic.validation import (
     NO_FORCING,
 )
 
+PRICES: dict[str, object] = {"input": 1, "output": 2.5, "cache_read": 0, "cache_write": 1}
 CLAUDE = [name for name in known_models() if name != "offline"]
 
 
@@ -84,8 +85,7 @@ def test_overrides_win_and_leave_other_models_alone() -> None:
 
 
 def test_prices_are_overridden_as_a_whole() -> None:
-    prices = {"input": 1, "output": 2.5, "cache_read": 0, "cache_write": 1}
-    info = lookup("local", {"local": {"prices": prices}})
+    info = lookup("local", {"local": {"prices": PRICES}})
     assert cost_usd(info, Usage(input=1_000_000, output=2_000_000)) == pytest.approx(6.0)
 
 
@@ -108,7 +108,7 @@ def test_prices_are_overridden_as_a_whole() -> None:
         ({"prices": {"in": 1}}, "models.m.prices.in", "there are input"),
         ({"prices": {"input": -1}}, "models.m.prices.input", "amount"),
         ({"prices": {"long_from": 0.5}}, "models.m.prices.long_from", "amount"),
-        ({"prices": {"long": 5}}, "models.m.prices.long", "table"),
+        ({"prices": PRICES | {"long": 5}}, "models.m.prices.long", "table"),
     ],
 )
 def test_a_wrong_override_is_refused_by_its_key(
