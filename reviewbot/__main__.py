@@ -1,0 +1,7 @@
+"""``python -m reviewbot``."""
+
+import sys
+
+from reviewbot.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,169 @@
+"""The command line's entry: finds the command, runs it, and turns errors into exit codes.
+
+Only the module of the command that was asked for is imported: ``--version`` and ``--help`` are
+instant, and an offline review pays for nothing that it does not use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, cast
+
+from reviewbot import __version__
+from reviewbot.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, ReviewbotError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS: Final = {
+    "review": ("reviewbot.cli.review", "Review a diff; findings are shown as they are found."),
+    "rules": ("reviewbot.cli.rules", "List the offline rules, or explain one."),
+    "init": ("reviewbot.cli.init", "Write a commented .reviewbot.yml."),
+    "doctor": ("reviewbot.cli.doctor", "Check the installation, the settings and the model."),
+}
+"""Each command: its module, and what it does."""
+
+EXIT_BUG: Final = 70
+"""An error of our own: ``EX_SOFTWARE`` of sysexits.h, and none of the codes that mean something."""
+EXIT_PIPE: Final = 141
+"""Whoever read our output left: what a shell reports for a program that SIGPIPE ended."""
+_PACKAGE: Final = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120  pathlib costs 10 ms
+ISSUES: Final = "https://github.com/reviewbot-dev/reviewbot/issues"
+
+EXAMPLES: Final = """\
+examples:
+  reviewbot review                  what changed in this working tree
+  reviewbot review --base main      what this branch changes
+  gh pr diff 42 | reviewbot review -
+  reviewbot COMMAND --help          more on one command
+
+Without a key the offline rules review. For a review by Claude, set
+ANTHROPIC_API_KEY.
+"""
+
+
+class Command(Protocol):
+    """What the module of a command offers."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the arguments of the command."""
+        ...
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Run it.
+
+        Returns:
+            The exit code.
+
+        Raises:
+            ReviewbotError: something that the user can act on.
+        """
+        ...
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run reviewbot with these arguments, the process's own by default; returns the exit code."""
+    _make_output_safe()
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except ReviewbotError as error:
+        return _say(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _say("interrupted", EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # Nobody reads on, as with `| head`. Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_PIPE
+    except Exception as error:  # noqa: BLE001  the one catch-all: a traceback helps no user
+        return _report_bug(error)
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    if not arguments:
+        # Not 0: in a script whose arguments got lost it would mean "nothing was found".
+        _parser().print_help(sys.stderr)
+        return EXIT_USAGE
+    name = arguments[0]
+    if name.startswith("-") and name != "-":
+        _parser().parse_args(arguments)  # answers --help and --version, refuses the rest
+        return EXIT_OK
+    if name not in COMMANDS:
+        _refuse(name)
+    module, summary = COMMANDS[name]
+    command = cast("Command", import_module(module))
+    parser = argparse.ArgumentParser(
+        prog=f"reviewbot {name}",
+        description=summary,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,  # a script must not break when an option is added
+    )
+    command.add_arguments(parser)
+    return command.run(parser.parse_args(arguments[1:]))
+
+
+def _parser() -> argparse.ArgumentParser:
+    listing = "\n".join(f"  {name:<8} {summary}" for name, (_, summary) in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="reviewbot",
+        usage="reviewbot COMMAND ...",
+        description=f"Reviews a diff while the model is still writing.\n\ncommands:\n{listing}",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"reviewbot {__version__}")
+    return parser
+
+
+def _refuse(name: str) -> NoReturn:
+    import difflib
+
+    near = difflib.get_close_matches(name, COMMANDS, n=1)
+    if near:
+        hint = f"did you mean reviewbot {near[0]}?"
+    elif name == "-" or name.endswith((".diff", ".patch")) or os.path.isfile(name):  # noqa: PTH113  as above
+        hint = f"did you mean reviewbot review {name}?"
+    else:
+        hint = f"there are {', '.join(COMMANDS)}"
+    _parser().error(f"no such command: {name}; {hint}")
+
+
+def _say(message: str, code: int) -> int:
+    """One line on standard error. What a stranger wrote may be quoted in it."""
+    from reviewbot.core.escape import show
+
+    print(f"reviewbot: {show(message)}", file=sys.stderr)  # noqa: T201  it is for people
+    return code
+
+
+def _report_bug(error: Exception) -> int:
+    """Names the kind and the place, not the message: that may quote a secret of the diff."""
+    import traceback
+
+    if os.environ.get("REVIEWBOT_DEBUG"):
+        traceback.print_exception(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    last = [frame for frame in frames if frame.filename.startswith(_PACKAGE)][-1]
+    place = f"{os.path.basename(last.filename)}:{last.lineno}"  # noqa: PTH119  as above
+    return _say(
+        f"this is a bug of reviewbot {__version__}: {type(error).__name__} at {place}."
+        f" Please report it at {ISSUES}; REVIEWBOT_DEBUG=1 shows the traceback.",
+        EXIT_BUG,
+    )
+
+
+def _make_output_safe() -> None:
+    """No text can make printing fail: a redirected Windows console takes few characters."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            options: dict[str, Any] = {"errors": "backslashreplace"}
+            if sys.platform == "win32":
+                options["encoding"] = "utf-8"
+            stream.reconfigure(**options)
