@@ -102,7 +102,7 @@ def gates_of(settings: Settings, *, online: bool) -> Gates:
     """The thresholds; the prompt's examples matter only where a model saw them."""
     decoys: frozenset[str] = frozenset()
     if online:
-        from reviewbot.core.prompt import example_identifiers
+        from reviewbot.core.examples import example_identifiers
 
         decoys = example_identifiers()
     return Gates(
