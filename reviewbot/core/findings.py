@@ -112,7 +112,7 @@ REPORT_TOOL: Final[dict[str, Any]] = {
                     "properties": {
                         "path": {
                             "type": "string",
-                            "description": "The file, as written in the request.",
+                            "description": "The file, as the heading above its lines gives it.",
                         },
                         "quote": {
                             "type": "string",
@@ -142,16 +142,23 @@ REPORT_TOOL: Final[dict[str, Any]] = {
                             ),
                         },
                         "category": {"type": "string", "enum": list(CATEGORIES)},
-                        "severity": {"type": "string", "enum": list(SEVERITIES)},
+                        "severity": {
+                            "type": "string",
+                            "enum": list(SEVERITIES),
+                            "description": "By the severity tests; between two, the lower.",
+                        },
                         "confidence": {
                             "type": "number",
                             "description": "0.9, 0.7 or 0.5, by the evidence rules.",
                         },
-                        "title": {"type": "string", "description": "One line."},
+                        "title": {
+                            "type": "string",
+                            "description": "The fault in one line, at most 80 characters.",
+                        },
                         "message": {
                             "type": "string",
                             "description": (
-                                "What to know and what to do: Markdown, at most four sentences."
+                                "The cause, then the smallest fix: Markdown, at most four sentences."
                             ),
                         },
                         "suggestion": {
