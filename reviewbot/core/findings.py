@@ -158,7 +158,7 @@ REPORT_TOOL: Final[dict[str, Any]] = {
                         "message": {
                             "type": "string",
                             "description": (
-                                "The cause, then the smallest fix: Markdown, at most four sentences."
+                                "Cause, then smallest fix: Markdown, at most four sentences."
                             ),
                         },
                         "suggestion": {
