@@ -1,4 +1,4 @@
-"""Checks that a wheel holds every tracked file of the package, and nothing else: check_wheel.py WHEEL."""
+"""Checks that a wheel holds the tracked files of the package: check_wheel.py WHEEL."""
 
 import subprocess
 import sys

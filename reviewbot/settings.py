@@ -192,7 +192,7 @@ def load_settings(
         value = found.get(key_name)
         if value is not None:
             values[key_name] = convert(value)
-    return Settings(**values, origins=MappingProxyType(found.origins))
+    return Settings(**values, origins=found.origins)
 
 
 class _Found:
