@@ -104,6 +104,7 @@ class ModelFault(ReviewbotError):
         fault: what kind it is.
         retry_after: seconds the server asked to wait, if it did.
         request_id: the server's id of the request, for support.
+        usage: what it cost, where no :class:`UsageReport` said so before.
     """
 
     def __init__(
@@ -113,9 +114,11 @@ class ModelFault(ReviewbotError):
         fault: Fault,
         retry_after: float | None = None,
         request_id: str | None = None,
+        usage: Usage | None = None,
     ) -> None:
         super().__init__(message)
         self.fault, self.retry_after, self.request_id = fault, retry_after, request_id
+        self.usage = usage
 
     @property
     def retryable(self) -> bool:

@@ -225,7 +225,7 @@ def _model_facts(body: Mapping[str, Any], *, counting: bool) -> Iterator[str]:
         )
     forced = (body.get("tool_choice") or {}).get("type") in ("any", "tool")
     if forced and name in NO_FORCING:
-        yield f"tool_choice: forcing tool use is not supported for {name}; use 'auto' or 'none'"
+        yield 'tool_choice: type "tool" and "any" are not supported for this model.'
     if "effort" in (body.get("output_config") or {}) and name in BUDGET_ONLY - {"claude-opus-4-5"}:
         yield f"output_config.effort: This model does not support the effort parameter: {name}"
     yield from _thinking(body, forced=forced)

@@ -1,0 +1,250 @@
+"""The events of one streamed message to what the pipeline wants to know of it. Pure, no waiting.
+
+Made for the real API and for servers that only resemble it: blocks without a start or an end,
+overlapping or repeated blocks, an input that stands in ``content_block_start``, missing usage.
+The wire format is that of Anthropic's documentation, "Streaming messages".
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from reviewbot.core.events import Usage
+from reviewbot.core.findings import REPORT_TOOL
+from reviewbot.models.base import (
+    Answering,
+    Fault,
+    InputRestarted,
+    ModelFault,
+    Stop,
+    Stopped,
+    Thinking,
+    ToolInput,
+    UsageReport,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from reviewbot.models.base import ModelEvent
+
+_MOST_TOKENS: Final = 10**10
+_USAGE: Final = {
+    "input": "input_tokens",
+    "output": "output_tokens",
+    "cache_read": "cache_read_input_tokens",
+    "cache_write": "cache_creation_input_tokens",
+}
+
+
+class ErrorEvent(Exception):
+    """The stream held an ``error`` event; ``data`` is its object."""
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.data = data
+
+
+@dataclass(slots=True)
+class _Block:
+    """A content block that holds the report, or a part of it that waits for its turn."""
+
+    start_input: object = None
+    pending: list[str] = field(default_factory=list)
+    shown: bool = False
+    closed: bool = False
+
+
+class AnswerReader:
+    """Reads one message.
+
+    Args:
+        as_text: the report comes as text and not as a tool call.
+        clean: makes a server's text fit for a message.
+    """
+
+    def __init__(self, *, as_text: bool, clean: Callable[[str], str]) -> None:
+        self.ended = False
+        self.wrote = False
+        self._as_text, self._clean = as_text, clean
+        self._answering = False
+        self._usage = Usage()
+        self._blocks: dict[int, _Block] = {}
+        self._queue: deque[_Block] = deque()
+        self._called = False
+        self._other_call = False
+        self._stop_reason: object = None
+        self._stop_details: object = None
+
+    def take(self, name: str | None, text: str) -> Iterator[ModelEvent]:
+        """What one server-sent event means.
+
+        Args:
+            name: its ``event:``, if it has one.
+            text: its ``data:``, a JSON object.
+
+        Raises:
+            ErrorEvent: it was an error.
+            ModelFault: it is no JSON.
+        """
+        data = _parsed(text)
+        if data is None:
+            return
+        kind = data.get("type") or name
+        if kind == "error" or (name == "error" and "error" in data):
+            raise ErrorEvent(data)
+        if kind == "ping":
+            return
+        if not self._answering:
+            self._answering = True
+            yield Answering()
+        match kind:
+            case "message_start":
+                yield from self._count(_table(data.get("message")).get("usage"))
+            case "content_block_start":
+                yield from self._start(_index(data), _table(data.get("content_block")))
+            case "content_block_delta":
+                yield from self._delta(_index(data), _table(data.get("delta")))
+            case "content_block_stop":
+                yield from self._close(_index(data))
+            case "message_delta":
+                delta = _table(data.get("delta"))
+                self._stop_reason = delta.get("stop_reason") or self._stop_reason
+                self._stop_details = delta.get("stop_details") or self._stop_details
+                yield from self._count(data.get("usage"))
+            case "message_stop":
+                for index in tuple(self._blocks):
+                    yield from self._close(index)
+                self.ended = True
+            case _:
+                pass  # event types may be added at any time ("Streaming messages")
+
+    def stopped(self) -> Stopped:
+        """How the message ended, once :attr:`ended`.
+
+        Raises:
+            ModelFault: with a stop reason that is not known.
+        """
+        match self._stop_reason:
+            case "refusal":
+                return Stopped(Stop.REFUSED, self._refusal())
+            case "max_tokens" | "model_context_window_exceeded" as reason:
+                return Stopped(Stop.TRUNCATED, f"the answer was cut: {reason}")
+            case "tool_use" | "end_turn" | "stop_sequence":
+                if self._called if not self._as_text else self.wrote:
+                    return Stopped(Stop.COMPLETE)
+                what = "with another tool" if self._other_call else "without a report"
+                return Stopped(Stop.NO_REPORT, f"the model answered {what}")
+            case reason:
+                told = self._clean(str(reason)) if reason else "none"
+                raise ModelFault(
+                    f"the answer ended with an unknown stop reason: {told}", fault=Fault.UNUSABLE
+                )
+
+    def _refusal(self) -> str:
+        details = _table(self._stop_details)
+        category, explanation = details.get("category"), details.get("explanation")
+        told = "the model declined to answer"
+        if category:
+            told += f" ({self._clean(str(category))})"
+        return f"{told}: {self._clean(str(explanation))}" if explanation else told
+
+    def _start(self, index: int, content: Mapping[str, Any]) -> Iterator[ModelEvent]:
+        kind = content.get("type")
+        if kind == "tool_use" and not self._as_text:
+            if content.get("name") != REPORT_TOOL["name"]:
+                self._other_call = True
+                yield Thinking()
+                return
+            self._called = True
+            yield from self._open(index, content.get("input"))
+        elif kind == "text" and self._as_text:
+            yield from self._open(index, content.get("text"))
+        else:
+            yield Thinking(_string(content.get("thinking")))
+
+    def _open(self, index: int, start_input: object) -> Iterator[ModelEvent]:
+        yield from self._close(index)  # a server that does not number its blocks
+        self._blocks[index] = block = _Block(start_input)
+        self._queue.append(block)
+
+    def _delta(self, index: int, delta: Mapping[str, Any]) -> Iterator[ModelEvent]:
+        block = self._blocks.get(index)
+        piece = _string(delta.get("text" if self._as_text else "partial_json"))
+        if block is None:
+            yield Thinking(_string(delta.get("thinking")))
+        elif piece:
+            block.pending.append(piece)
+            yield from self._advance()
+
+    def _close(self, index: int) -> Iterator[ModelEvent]:
+        block = self._blocks.pop(index, None)
+        if block is None:
+            return
+        if not block.shown and not block.pending and block.start_input:
+            whole = block.start_input
+            block.pending.append(whole if isinstance(whole, str) else json.dumps(whole))
+        block.closed = True
+        yield from self._advance()
+
+    def _advance(self) -> Iterator[ModelEvent]:
+        """Hand on the text of the oldest open block; the others wait until it is closed."""
+        while self._queue:
+            block = self._queue[0]
+            if block.pending:
+                if self.wrote and not block.shown and not self._as_text:
+                    yield InputRestarted()
+                self.wrote = block.shown = True
+                yield ToolInput("".join(block.pending))
+                block.pending.clear()
+            if not block.closed:
+                return
+            self._queue.popleft()
+
+    def _count(self, usage: object) -> Iterator[ModelEvent]:
+        """Counts are cumulative: each one given replaces the one before."""
+        table = _table(usage)
+        known = {
+            name: table[key]
+            for name, key in _USAGE.items()
+            if isinstance(table.get(key), int) and 0 <= table[key] <= _MOST_TOKENS
+        }
+        counted = Usage(
+            input=known.get("input", self._usage.input),
+            output=known.get("output", self._usage.output),
+            cache_read=known.get("cache_read", self._usage.cache_read),
+            cache_write=known.get("cache_write", self._usage.cache_write),
+        )
+        if counted != self._usage:
+            self._usage = counted
+            yield UsageReport(counted)
+
+
+def _parsed(text: str) -> dict[str, Any] | None:
+    if not text or text == "[DONE]":  # some proxies end every stream as OpenAI's does
+        return None
+    try:
+        data = json.loads(text)
+    except ValueError:
+        raise ModelFault(
+            "the server's stream holds an event that is no JSON", fault=Fault.UNUSABLE
+        ) from None
+    except RecursionError:
+        raise ModelFault("the server's stream is nested too deeply", fault=Fault.UNUSABLE) from None
+    return data if isinstance(data, dict) else None
+
+
+def _table(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _string(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _index(data: Mapping[str, Any]) -> int:
+    index = data.get("index")
+    return index if isinstance(index, int) else 0

@@ -1,0 +1,246 @@
+"""Claude, and every server that speaks the Anthropic Messages API, as a reviewer.
+
+What a server refuses of a request is left out from then on (:mod:`reviewbot.models.dialect`), and
+the first request of a shared prefix goes ahead of the others (:mod:`reviewbot.models.prefix_gate`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from reviewbot.core.events import Usage
+from reviewbot.core.findings import REPORT_TOOL
+from reviewbot.core.prompt import render
+from reviewbot.models.base import (
+    Answering,
+    Fault,
+    InputRestarted,
+    ModelFault,
+    Stop,
+    Stopped,
+    ToolInput,
+    UsageReport,
+)
+from reviewbot.models.deadlines import Timeouts
+from reviewbot.models.dialect import (
+    Ask,
+    Feature,
+    features_of,
+    refused_feature,
+    request_body,
+    sent_features,
+)
+from reviewbot.models.messages_api import BadRequest, MessagesApi
+from reviewbot.models.prefix_gate import PrefixGate
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from reviewbot.core.prompt import ModelRequest
+    from reviewbot.models.base import ModelEvent
+    from reviewbot.models.catalog import ModelInfo
+
+__all__ = ["Claude", "JsonAnswer", "Probe", "Timeouts"]
+
+_PROBE_TOKENS: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class JsonAnswer:
+    """An answer that was asked for as one JSON object, and what it cost."""
+
+    value: dict[str, Any]
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a tiny request showed: how it ended, its tokens, and what the server refused."""
+
+    stop: Stop
+    usage: Usage
+    refused: tuple[str, ...]
+
+
+class Claude:
+    """A :class:`reviewbot.models.base.Model`. Use one instance for many requests, then close it.
+
+    Args:
+        info: the model.
+        api_key: None or empty for servers that ask for none.
+        base_url: of the server; None is Anthropic's own. The environment is never asked.
+        timeouts: when to give up.
+
+    Raises:
+        ConfigError: the key or the address cannot be used.
+    """
+
+    def __init__(
+        self,
+        info: ModelInfo,
+        *,
+        api_key: str | None,
+        base_url: str | None = None,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        timeouts = timeouts or Timeouts()
+        self._info = info
+        self._features = features_of(info)
+        self._gate = PrefixGate(timeouts.follow_s)
+        self._api = MessagesApi(api_key, base_url, timeouts)
+
+    @property
+    def info(self) -> ModelInfo:
+        """Its name, capabilities and prices, as the catalogue has them."""
+        return self._info
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """Parts of requests that the server refused so far, by their names on the wire."""
+        return tuple(sorted(features_of(self._info) - self._features))
+
+    async def aclose(self) -> None:
+        """Close all connections. The instance can still be used: it would open new ones."""
+        await self._api.aclose()
+
+    async def stream(
+        self, request: ModelRequest, *, max_tokens: int
+    ) -> AsyncGenerator[ModelEvent, None]:
+        """One answer, as it is written. Closing the generator ends the request at once.
+
+        An answer without a call of the tool is asked for once more as JSON text, where the server
+        knows ``output_config.format``.
+
+        Raises:
+            ModelFault: the request failed; what had arrived before stays valid.
+        """
+        earlier = Usage()
+        wrote = False
+        for schema in (None, REPORT_TOOL["input_schema"]):
+            prompt = render(request, as_text=schema is not None)
+            ask = Ask(prompt.system, prompt.shared, prompt.body, max_tokens, schema)
+            usage = Usage()
+            async with aclosing(self._answer(ask)) as events:
+                async for event in events:
+                    match event:
+                        case UsageReport():
+                            usage = event.usage
+                            yield UsageReport(earlier + usage)
+                        case Answering() if schema:
+                            pass
+                        case Stopped(stop=Stop.NO_REPORT) if not schema and self._formats:
+                            break
+                        case Stopped():
+                            yield event
+                            return
+                        case ToolInput():
+                            wrote = True
+                            yield event
+                        case _:
+                            yield event
+            earlier = earlier + usage
+            if wrote:
+                yield InputRestarted()
+
+    async def answer_json(
+        self, system: str, user: str, schema: dict[str, Any], *, max_tokens: int
+    ) -> JsonAnswer:
+        """One JSON object that fits ``schema`` as far as the server can promise it.
+
+        Raises:
+            ModelFault: there was none; ``usage`` says what it cost all the same.
+        """
+        # Said in words, too, for servers that take output_config.format and do not heed it.
+        user += f"\n\nAnswer with one JSON object that fits this schema:\n{json.dumps(schema)}"
+        ask = Ask(system, "", user, max_tokens, schema)
+        text, usage = "", Usage()
+        stopped: Stopped | None = None
+        try:
+            async for event in self._answer(ask):
+                match event:
+                    case ToolInput(text=piece):
+                        text += piece
+                    case UsageReport():
+                        usage = event.usage
+                    case Stopped():
+                        stopped = event
+                    case _:
+                        pass
+            return JsonAnswer(_object_in(text, stopped), usage)
+        except ModelFault as fault:
+            fault.usage = usage
+            raise
+
+    async def probe(self) -> Probe:
+        """A tiny request of the same shape as a review's: does the key, the model, the tool work?
+
+        Raises:
+            ModelFault: no.
+        """
+        body = f"This is a test. Call {REPORT_TOOL['name']} with no findings, outcome complete."
+        ask = Ask("You test a connection.", "", body, _PROBE_TOKENS)
+        usage, stop = Usage(), Stop.NO_REPORT
+        async for event in self._answer(ask):
+            match event:
+                case UsageReport():
+                    usage = event.usage
+                case Stopped():
+                    stop = event.stop
+                case _:
+                    pass
+        return Probe(stop, usage, self.refused)
+
+    @property
+    def _formats(self) -> bool:
+        return Feature.FORMAT in self._features
+
+    async def _answer(self, ask: Ask) -> AsyncGenerator[ModelEvent, None]:
+        """One request, asked again as long as the server refuses a part of it."""
+        async with self._gate.turn(self._prefix_key(ask)) as turn:
+            while True:
+                features = self._features
+                piecewise = ask.as_text or Feature.EAGER in features
+                body = request_body(self._info, ask, features)
+                sent = self._api.stream(body, as_text=ask.as_text, piecewise=piecewise)
+                try:
+                    async with aclosing(sent) as events:
+                        async for event in events:
+                            if turn is not None and isinstance(event, Answering):
+                                turn.began()
+                            yield event
+                except BadRequest as refusal:
+                    feature = refused_feature(sent_features(ask, features), refusal.complaint)
+                    if feature is None:
+                        raise refusal.fault from None
+                    # Less than what was just sent, so this comes to an end.
+                    self._features -= {feature}
+                else:
+                    return
+
+    def _prefix_key(self, ask: Ask) -> bytes | None:
+        minimum = self._info.cache_minimum
+        text = f"{ask.as_text}\0{ask.system}\0{ask.shared}"
+        # Two characters a token is more tokens than any tokenizer makes of code.
+        if minimum is None or Feature.CACHE not in self._features or len(text) < 2 * minimum:
+            return None
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+def _object_in(text: str, stopped: Stopped | None) -> dict[str, Any]:
+    """The JSON object of an answer; servers without structured output may write around it."""
+    stop = stopped.stop if stopped else Stop.NO_REPORT
+    if stop is Stop.REFUSED:
+        raise ModelFault(stopped.detail if stopped else "", fault=Fault.REFUSED)
+    if stop is Stop.COMPLETE:
+        try:
+            value, _ = json.JSONDecoder().raw_decode(text[text.index("{") :])
+        except (ValueError, RecursionError):
+            value = None
+        if isinstance(value, dict):
+            return value
+    what = "was cut at its length limit" if stop is Stop.TRUNCATED else "is no JSON object"
+    raise ModelFault(f"the model's answer {what}", fault=Fault.UNUSABLE)

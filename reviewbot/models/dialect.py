@@ -1,0 +1,185 @@
+"""One request in the Messages API's terms, and what to leave out when a server refuses a part.
+
+A request is built from a set of :class:`Feature`. A server that answers 400 names what it does not
+take; :func:`refused_feature` finds it, the caller drops it and asks again. Each step makes the set
+smaller, so the negotiation ends.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from reviewbot.core.findings import REPORT_TOOL
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
+    from reviewbot.models.catalog import ModelInfo
+
+MIN_BUDGET: Final = 1024
+"""Smallest thinking budget (Anthropic documentation, "Extended thinking")."""
+
+
+class Feature(StrEnum):
+    """A part of a request that not every server takes; the value is its name on the wire."""
+
+    STRICT = "strict"
+    EAGER = "eager_input_streaming"
+    FORCED = "forced tool_choice"
+    TOOL_CHOICE = "tool_choice"
+    SINGLE_CALL = "disable_parallel_tool_use"
+    THINKING = "thinking"
+    SUMMARIES = "thinking.display"
+    EFFORT = "output_config.effort"
+    FORMAT = "output_config.format"
+    CACHE = "cache_control"
+    SAMPLING = "temperature"
+
+
+_OF_TOOLS: Final = frozenset(
+    {Feature.STRICT, Feature.EAGER, Feature.FORCED, Feature.TOOL_CHOICE, Feature.SINGLE_CALL}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What one request asks: text, and how the answer shall come.
+
+    ``shared`` may be empty. ``schema`` is None where the report tool shall be called, else the
+    answer shall be JSON text that fits it.
+    """
+
+    system: str
+    shared: str
+    body: str
+    max_tokens: int
+    schema: dict[str, Any] | None = None
+
+    @property
+    def as_text(self) -> bool:
+        """Whether the answer is JSON text and not a tool call."""
+        return self.schema is not None
+
+
+def features_of(info: ModelInfo) -> frozenset[Feature]:
+    """What may be asked of a model by its capabilities."""
+    offered = {
+        Feature.STRICT: info.strict_tools,
+        Feature.EAGER: info.eager_input,
+        Feature.FORCED: info.forced_tools,
+        Feature.TOOL_CHOICE: True,
+        Feature.SINGLE_CALL: True,
+        Feature.THINKING: info.thinking != "none",
+        Feature.SUMMARIES: info.thinking == "adaptive",
+        Feature.EFFORT: info.effort is not None,
+        Feature.FORMAT: info.structured_output,
+        Feature.CACHE: info.cache_minimum is not None,
+        Feature.SAMPLING: info.sampling,
+    }
+    return frozenset(feature for feature, on in offered.items() if on)
+
+
+def sent_features(ask: Ask, features: AbstractSet[Feature]) -> frozenset[Feature]:
+    """Those of ``features`` that have a part in ``ask``."""
+    return frozenset(features) - (_OF_TOOLS if ask.as_text else {Feature.FORMAT})
+
+
+def request_body(info: ModelInfo, ask: Ask, features: AbstractSet[Feature]) -> dict[str, Any]:
+    """Arguments for ``messages.create``, apart from ``stream``."""
+    sent = sent_features(ask, features)
+    mark = {"cache_control": {"type": "ephemeral"}} if Feature.CACHE in sent else {}
+    shared = [{"type": "text", "text": ask.shared, **mark}] if ask.shared else []
+    max_tokens = min(ask.max_tokens, info.max_output)
+    body: dict[str, Any] = {
+        "model": info.name,
+        "max_tokens": max_tokens,
+        # Servers that know no cache may know no system blocks either.
+        "system": [{"type": "text", "text": ask.system, **mark}] if mark else ask.system,
+        "messages": [{"role": "user", "content": [*shared, {"type": "text", "text": ask.body}]}],
+    }
+    if ask.schema is None:
+        body |= _tools(sent)
+    thinking = _thinking(info, sent, max_tokens)
+    if thinking:
+        body["thinking"] = thinking
+    elif Feature.SAMPLING in sent:
+        body["extra_body"] = {"temperature": 0}
+    output: dict[str, Any] = {}
+    if Feature.EFFORT in sent:
+        output["effort"] = info.effort
+    if ask.schema is not None and Feature.FORMAT in sent:
+        output["format"] = {"type": "json_schema", "schema": ask.schema}
+    if output:
+        body["output_config"] = output
+    return body
+
+
+def _tools(sent: AbstractSet[Feature]) -> dict[str, Any]:
+    tool = dict(REPORT_TOOL)
+    for feature in (Feature.STRICT, Feature.EAGER):
+        if feature in sent:
+            tool[feature.value] = True
+    if Feature.TOOL_CHOICE not in sent:
+        return {"tools": [tool]}
+    choice: dict[str, Any] = {"type": "auto"}
+    if Feature.FORCED in sent:
+        choice = {"type": "tool", "name": tool["name"]}
+    if Feature.SINGLE_CALL in sent:
+        choice[Feature.SINGLE_CALL.value] = True
+    return {"tools": [tool], "tool_choice": choice}
+
+
+def _thinking(
+    info: ModelInfo, sent: AbstractSet[Feature], max_tokens: int
+) -> dict[str, Any] | None:
+    if Feature.THINKING not in sent:
+        return None
+    if info.thinking == "adaptive":
+        display = {"display": "summarized"} if Feature.SUMMARIES in sent else {}
+        return {"type": "adaptive", **display}
+    # A budget forbids forcing, and must be below max_tokens ("Extended thinking").
+    if Feature.FORCED in sent or max_tokens < 2 * MIN_BUDGET:
+        return None
+    return {"type": "enabled", "budget_tokens": max(MIN_BUDGET, max_tokens // 2)}
+
+
+_REFUSALS: Final[tuple[tuple[re.Pattern[str], tuple[Feature, ...]], ...]] = tuple(
+    (re.compile(pattern), features)
+    for pattern, features in (
+        # The pair is refused: without strict the answer still streams, which matters more.
+        (r"eager.*\bstrict\b|\bstrict\b.*eager", (Feature.STRICT, Feature.EAGER)),
+        (r"eager", (Feature.EAGER,)),
+        (r"parallel", (Feature.SINGLE_CALL,)),
+        (r"tool_choice|tool choice", (Feature.FORCED, Feature.SINGLE_CALL, Feature.TOOL_CHOICE)),
+        (r"\bdisplay\b", (Feature.SUMMARIES,)),
+        (r"\beffort\b", (Feature.EFFORT,)),
+        (r"thinking|budget_tokens", (Feature.THINKING,)),
+        (r"output_config\.format|output_format|json_schema", (Feature.FORMAT,)),
+        (r"output_config", (Feature.EFFORT, Feature.FORMAT)),
+        (r"cache_control|prompt caching", (Feature.CACHE,)),
+        (r"\bstrict\b|input_schema|grammar|schema is too", (Feature.STRICT,)),
+        (r"grammar|schema", (Feature.FORMAT,)),
+        (r"temperature|sampling", (Feature.SAMPLING,)),
+    )
+)
+
+
+_COMPLAINT: Final = 2000
+"""Characters of a complaint that are looked at."""
+
+
+def refused_feature(sent: AbstractSet[Feature], complaint: str) -> Feature | None:
+    """Which part of a request ``complaint``, the text of a 400, is about; None if about none.
+
+    Only what was sent can have been refused.
+    """
+    complaint = complaint[:_COMPLAINT].lower()
+    for pattern, features in _REFUSALS:
+        if pattern.search(complaint):
+            for feature in features:
+                if feature in sent:
+                    return feature
+    return None

@@ -1,0 +1,190 @@
+"""What went wrong with a request, as a :class:`ModelFault`: from a status, an event, a socket.
+
+Kinds and codes are those of Anthropic's documentation, "Errors" and "Rate limits". A message of a
+server is a stranger's text: it is bounded, freed of control characters, and of our key.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from reviewbot.models.base import Fault, ModelFault
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_MESSAGE: Final = 300
+
+_BY_TYPE: Final = {
+    "overloaded_error": Fault.TRANSIENT,
+    "api_error": Fault.TRANSIENT,
+    "timeout_error": Fault.TRANSIENT,
+    "conflict_error": Fault.TRANSIENT,
+    "rate_limit_error": Fault.RATE_LIMITED,
+    "authentication_error": Fault.AUTH,
+    "permission_error": Fault.AUTH,
+    "billing_error": Fault.SPEND_LIMIT,
+}
+"""Of error events; every other type is a request that will fail again."""
+_BY_STATUS: Final = {
+    401: Fault.AUTH,
+    402: Fault.SPEND_LIMIT,
+    403: Fault.AUTH,
+    408: Fault.TRANSIENT,
+    409: Fault.TRANSIENT,
+    425: Fault.TRANSIENT,
+    429: Fault.RATE_LIMITED,
+}
+_SPENT_CODE: Final = "spend_limit_reached"
+"""``enforced_``, ``contract_`` and ``linked_organization_spend_limit_reached``."""
+_SPENT_WORDS: Final = ("credit balance is too low", "specified api usage limits", "spend limit")
+"""One's own limit is a plain 400 with these words."""
+_HINTS: Final = {
+    Fault.AUTH: "check the API key and what it may use",
+    Fault.SPEND_LIMIT: "the account's spend limit is reached",
+}
+_STATUS_HINTS: Final = {404: "check the model's name and the base URL"}
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """Makes faults for one server.
+
+    Args:
+        server: host and port, for messages.
+        secret: the key, which no message may hold.
+    """
+
+    server: str
+    secret: str
+
+    def clean(self, text: object) -> str:
+        """``text`` of the server on one line, at most :data:`MAX_MESSAGE` characters."""
+        line = "".join(char if char.isprintable() else " " for char in str(text)[: 1 << 16])
+        if self.secret:
+            line = line.replace(self.secret, "[key]")
+        line = " ".join(line.split())
+        return line if len(line) <= MAX_MESSAGE else line[: MAX_MESSAGE - 3] + "..."
+
+    def of_status(
+        self, status: int, body: object, headers: Mapping[str, str], text: str
+    ) -> ModelFault:
+        """The fault of an answer with an HTTP error status.
+
+        Args:
+            status: 400 or above.
+            body: the parsed body, the API's own form if it is one.
+            headers: of the response.
+            text: the body as text, for servers with a form of their own.
+        """
+        error = _error_of(body)
+        said = error.get("message") or text
+        kind = _kind(error, str(said))
+        if kind is None:
+            kind = _BY_STATUS.get(status)
+        if kind is None:
+            kind = Fault.TRANSIENT if status >= 500 else Fault.REJECTED
+        kind = _told(kind, status, headers)
+        name = f"{status} {self.clean(error.get('type') or '')}".strip()
+        return ModelFault(
+            self._sentence(f"{self.server} answered {name}", said, kind, status),
+            fault=kind,
+            retry_after=retry_after(headers),
+            request_id=self._id(headers.get("request-id")),
+        )
+
+    def of_event(self, data: Mapping[str, Any], headers: Mapping[str, str]) -> ModelFault:
+        """The fault of an ``error`` event within a stream, whose HTTP status was 200."""
+        error = _error_of(data)
+        name = str(error.get("type") or "error")
+        said = error.get("message") or ""
+        kind = _kind(error, str(said)) or _BY_TYPE.get(name, Fault.REJECTED)
+        return ModelFault(
+            self._sentence(f"{self.server} broke off with {self.clean(name)}", said, kind),
+            fault=kind,
+            retry_after=retry_after(headers),
+            request_id=self._id(data.get("request_id") or headers.get("request-id")),
+        )
+
+    def of_transport(self, error: BaseException, request_id: str | None = None) -> ModelFault:
+        """The fault of a connection that could not be made, or that broke."""
+        cause = error.__cause__ or error
+        what = self.clean(cause) or type(cause).__name__
+        return ModelFault(
+            f"the connection to {self.server} failed: {what}",
+            fault=Fault.TRANSIENT,
+            request_id=self._id(request_id),
+        )
+
+    def _id(self, request_id: object) -> str | None:
+        return self.clean(request_id)[:100] or None if request_id else None
+
+    def _sentence(self, what: str, said: object, kind: Fault, status: int = 200) -> str:
+        hint = _HINTS.get(kind) or _STATUS_HINTS.get(status)
+        hint = f"; {hint}" if hint else ""
+        said = self.clean(said)
+        return f"{what}: {said}{hint}" if said else f"{what}{hint}"
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that ``retry-after-ms`` or ``retry-after`` (seconds or an HTTP date) ask to wait.
+
+    A date is compared with the response's own ``date``, so that a wrong clock here does no harm.
+    """
+    for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        seconds = _seconds(headers.get(name))
+        if seconds is not None:
+            return seconds * scale
+    then = _date(headers.get("retry-after"))
+    if then is None:
+        return None
+    now = _date(headers.get("date")) or datetime.now(UTC)
+    return max(0.0, (then - now).total_seconds())
+
+
+def _seconds(value: str | None) -> float | None:
+    try:
+        seconds = float(value or "")
+    except ValueError:
+        return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _date(value: str | None) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(value or "")
+    except ValueError:
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
+
+
+def _error_of(body: object) -> Mapping[str, Any]:
+    error = body.get("error") if isinstance(body, dict) else None
+    if isinstance(error, str):
+        return {"message": error}
+    return error if isinstance(error, dict) else {}
+
+
+def _kind(error: Mapping[str, Any], said: str) -> Fault | None:
+    """What the error says beyond its status: only limits of spending change the kind."""
+    details = error.get("details")
+    code = details.get("error_code") if isinstance(details, dict) else None
+    if isinstance(code, str) and code.endswith(_SPENT_CODE):
+        return Fault.SPEND_LIMIT
+    if any(words in said.lower() for words in _SPENT_WORDS):
+        return Fault.SPEND_LIMIT
+    return None
+
+
+def _told(kind: Fault, status: int, headers: Mapping[str, str]) -> Fault:
+    """The server's own word on retrying, which the SDK follows, too (``x-should-retry``)."""
+    word = headers.get("x-should-retry")
+    if word == "false" and kind in (Fault.TRANSIENT, Fault.RATE_LIMITED):
+        return Fault.REJECTED
+    if word == "true" and kind is Fault.REJECTED and status != 413:
+        return Fault.TRANSIENT
+    return kind

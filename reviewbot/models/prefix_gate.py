@@ -1,0 +1,82 @@
+"""Lets the first request of a shared prefix go ahead, so that the others find it in the cache.
+
+An entry of the prompt cache can be read once the response that wrote it began (Anthropic
+documentation, "Prompt caching"); eight requests at once would each pay for writing it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+_LIFETIME_S: Final = 240.0
+"""Cache entries live five minutes after their last use; less is assumed."""
+
+
+class Turn:
+    """One request's turn; call :meth:`began` when it is being answered."""
+
+    def __init__(self, gate: PrefixGate, key: bytes) -> None:
+        self._gate, self._key = gate, key
+
+    def began(self) -> None:
+        """The prefix is in the cache now: the others may go."""
+        self._gate.warm(self._key)
+
+
+class PrefixGate:
+    """Orders the requests of one model.
+
+    Args:
+        patience_s: longest wait for the request ahead; a silent one must not hold up the rest.
+    """
+
+    def __init__(self, patience_s: float) -> None:
+        self._patience_s = patience_s
+        self._warm: dict[bytes, float] = {}
+        self._ahead: dict[bytes, asyncio.Event] = {}
+
+    @asynccontextmanager
+    async def turn(self, key: bytes | None) -> AsyncGenerator[Turn | None, None]:
+        """Waits for this request's turn. ``key`` stands for its prefix, None for one not cached."""
+        if key is None:
+            yield None
+            return
+        mine = await self._first(key)
+        try:
+            yield Turn(self, key)
+        finally:
+            if mine is not None and self._ahead.get(key) is mine:
+                self._release(key)
+
+    def warm(self, key: bytes) -> None:
+        """The prefix of ``key`` can be read from the cache now."""
+        now = asyncio.get_running_loop().time()
+        self._warm = {one: until for one, until in self._warm.items() if until > now}
+        self._warm[key] = now + _LIFETIME_S
+        self._release(key)
+
+    def _release(self, key: bytes) -> None:
+        ahead = self._ahead.pop(key, None)
+        if ahead is not None:
+            ahead.set()
+
+    async def _first(self, key: bytes) -> asyncio.Event | None:
+        """Waits; the event is for the one that now goes ahead, which must release it."""
+        loop = asyncio.get_running_loop()
+        patience = loop.time() + self._patience_s
+        while self._warm.get(key, 0.0) <= loop.time():
+            ahead = self._ahead.get(key)
+            if ahead is None:
+                self._ahead[key] = mine = asyncio.Event()
+                return mine
+            try:
+                async with asyncio.timeout_at(patience):
+                    await ahead.wait()
+            except TimeoutError:
+                return None
+        return None
