@@ -148,3 +148,7 @@ def test_every_field_without_a_default_is_required_when_read() -> None:
                 with pytest.raises(ValueError, match="is missing"):
                     from_record({"type": cls.type})
                 break
+
+
+def test_usage_adds_up_kind_by_kind() -> None:
+    assert ev.Usage(1, 2, 3, 4) + ev.Usage(10, 20, 30, 40) == ev.Usage(11, 22, 33, 44)

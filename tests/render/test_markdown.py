@@ -1,0 +1,240 @@
+"""Markdown keeps every text in its place; a real parser says so."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from reviewbot.core import events as ev
+from reviewbot.core.findings import Finding, Placement
+from reviewbot.core.render.markdown import MIN_LIMIT, render
+from reviewbot.core.render.markdown_text import (
+    cell,
+    code_span,
+    fence,
+    literal,
+    one_line,
+    quoted,
+)
+from reviewbot.core.report import Report, fold
+from tests.core.test_report import FINDING, HELD
+from tests.render.test_documents import report_of
+from tests.review_strategies import reports, texts
+from tests.runner_model import commands
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
+MARKDOWN = MarkdownIt("commonmark").enable("table")
+HEADINGS = re.compile(r"(Summary|Findings|(error|warning|note):.*)", re.DOTALL)
+
+
+def tokens(text: str) -> list[Token]:
+    return MARKDOWN.parse(text)
+
+
+def types(text: str) -> list[str]:
+    return [token.type for token in tokens(text)]
+
+
+def inside(text: str) -> list[Token]:
+    """Inline tokens of a text that must be one paragraph."""
+    opened, inline, closed = tokens(text)
+    assert (opened.type, closed.type) == ("paragraph_open", "paragraph_close")
+    return inline.children or []
+
+
+@given(reports)
+def test_headings_and_tables_are_ours_whatever_the_review_holds(report: Report) -> None:
+    parsed = tokens(render(report))
+    headings = [
+        parsed[index + 1].content
+        for index, token in enumerate(parsed)
+        if token.type == "heading_open" and token.level == 0
+    ]
+    expected = len(report.findings) + bool(report.findings) + (report.summary is not None)
+    assert len(headings) == expected
+    assert all(map(HEADINGS.fullmatch, headings))
+    at_top = [token.type for token in parsed if token.level == 0]
+    assert at_top.count("table_open") == bool(report.findings)
+    assert not {"fence", "code_block", "html_block", "hr"} & set(at_top)
+
+
+@given(reports)
+def test_a_table_has_one_row_of_three_cells_for_each_finding(report: Report) -> None:
+    kinds = types(render(report))
+    rows = len(report.findings) + bool(report.findings)
+    assert kinds.count("tr_open") == rows
+    assert kinds.count("td_open") + kinds.count("th_open") == 3 * rows
+
+
+@given(reports)
+def test_markdown_in_a_log_is_no_command_to_a_ci_runner(report: Report) -> None:
+    text = render(report)
+    assert commands(text) == []
+    text.encode()
+
+
+@given(texts, st.sampled_from(("code", "a```b\n````\n`````", "\r\n", "::x::\n##[error]")))
+def test_a_fence_holds_exactly_its_code(start: str, code: str) -> None:
+    parsed = tokens(fence(f"{start}\n{code}", lines=99) + "\n\nafter")
+    assert [token.type for token in parsed] == [
+        "blockquote_open",
+        "fence",
+        "blockquote_close",
+        "paragraph_open",
+        "inline",
+        "paragraph_close",
+    ]
+
+
+def test_code_is_shown_as_it_is() -> None:
+    (_, block, _) = tokens(fence("\tif x:  # ```\r\n        pass\r\n", lines=9))
+    assert block.content == "\tif x:  # ```\n        pass\n"
+
+
+def test_long_code_is_cut_visibly() -> None:
+    (_, block, _) = tokens(fence("\n".join("x" * 600 for _ in range(9)), lines=2))
+    assert block.content.split("\n") == [
+        "x" * 500 + "...",
+        "x" * 500 + "...",
+        "... 7 more lines",
+        "",
+    ]
+
+
+@given(texts)
+def test_a_code_span_is_one_span(text: str) -> None:
+    (code,) = [child for child in inside(f"a {code_span(text)} b") if child.type == "code_inline"]
+    assert "`" not in text or "`" in code.content
+
+
+def test_a_path_is_shown_with_its_odd_characters() -> None:
+    (code,) = inside(code_span("a  b`c\nd\udcff"))
+    assert code.content == r"a  b`c\x0ad\xff"
+
+
+@given(texts)
+def test_a_literal_is_text_and_nothing_else(text: str) -> None:
+    children = inside(f"a {literal(text)} b")
+    assert {child.type for child in children} <= {"text", "text_special"}
+    shown = "".join(child.content for child in children)
+    assert shown == f"a {one_line(text, 300)} b".replace("@", "@\u200b")
+
+
+@given(st.text("a|\\` ", max_size=12))
+def test_no_text_divides_a_cell(text: str) -> None:
+    table = f"| a | b |\n| --- | --- |\n| x{cell(text)}x | end |"
+    parsed = tokens(table)
+    cells = [
+        parsed[index + 1].content for index, token in enumerate(parsed) if token.type == "td_open"
+    ]
+    assert len(cells) == 2
+    assert cells[1] == "end"
+
+
+@given(texts)
+def test_a_quote_ends_with_what_it_opened(text: str) -> None:
+    parsed = tokens(f"{quoted(f'x{text}', 500)}\n\nafter")
+    assert [token.type for token in parsed if token.level == 0] == [
+        "blockquote_open",
+        "blockquote_close",
+        "paragraph_open",
+        "paragraph_close",
+    ]
+
+
+def test_a_long_quote_is_cut_visibly() -> None:
+    assert quoted("a\n" * 50, 20).split("\n") == ["> a"] * 5 + ["> ..."]
+    assert quoted("a" * 50, 20) == "> ..."
+
+
+def test_a_long_line_is_cut_visibly() -> None:
+    assert one_line("a" * 50, 20) == "a" * 20 + "..."
+    assert one_line("a" + " " * 5_000 + "b", 20) == "a..."
+
+
+@pytest.mark.parametrize(
+    ("outcome", "line"),
+    [
+        ("clean", "**No findings in 1 file.**"),
+        ("incomplete", "**Incomplete: the review did not come to its end; nothing was found"),
+        ("superseded", "**Superseded by a newer version of the change; no findings until then.**"),
+    ],
+)
+def test_the_first_line_is_the_outcome(outcome: ev.Outcome, line: str) -> None:
+    assert render(report_of(outcome=outcome)).startswith(line)
+
+
+def test_a_suggestion_says_whether_it_can_be_taken_as_it_is() -> None:
+    fits = replace(FINDING, suggestion="x = 2", suggestion_applies=True)
+    assert "Suggestion, instead of these lines:\n\n> ```\n> x = 2" in render(report_of(fits))
+    asked = replace(fits, suggestion_applies=False)
+    assert "Suggestion, to be adapted by hand, instead" in render(report_of(asked))
+    assert "Suggestion: delete." in render(report_of(replace(fits, suggestion="")))
+
+
+def test_held_back_findings_come_last_and_are_marked() -> None:
+    held = replace(FINDING, id="b" * 16, severity="error", title="Maybe", placement=HELD)
+    text = render(report_of(FINDING, held))
+    assert text.index("| warning |") < text.index("| error, held back |")
+    assert "Held back: Its confidence is below 0.7." in text
+
+
+def test_withdrawn_findings_and_notices_are_listed() -> None:
+    gone = ev.FindingWithdrawn(FINDING.id, "Disproved.")
+    started = ev.ReviewStarted((), (), (), 0, ev.Estimate(0, 0, 0, None), ("Be careful.",))
+    text = render(fold([started, ev.FindingRaised(FINDING), gone]))
+    assert "Withdrawn:\n\n- Wrong (`app/db.py`): Disproved." in text
+    assert "Notices:\n\n- Be careful." in text
+
+
+def many(number: int, **changes: object) -> list[Finding]:
+    base = replace(FINDING, **changes)  # type: ignore[arg-type]  # by field name
+    return [replace(base, id=f"{index:016}", line=index + 1) for index in range(number)]
+
+
+def test_findings_that_do_not_fit_are_left_out_from_the_end_and_counted() -> None:
+    report = report_of(*many(500, title="t" * 100, message="m" * 500))
+    text = render(report, limit=MIN_LIMIT)
+    assert len(text) <= MIN_LIMIT
+    assert text.startswith("**500 warnings in 1 file.**")
+    rows = text.count("\n| warning |")
+    details = text.count("\n### ")
+    assert 0 < details < rows < 500
+    assert f"{500 - rows} more findings: no room here." in text
+    assert f"Details of {500 - details} findings left out: no room here." in text
+    assert render(report).count("\n### ") == 500
+
+
+def test_the_limit_holds_however_hostile_the_rest_is() -> None:
+    bad = "\u202e`|@*" * 2_000
+    placement = Placement("outside", bad)
+    findings = many(
+        60, title=bad, message=bad * 5, quote=f"{bad}\n" * 90, path=bad, placement=placement
+    )
+    events: list[ev.Event] = [
+        ev.ReviewStarted((bad,), (), (), 0, ev.Estimate(0, 0, 0, None), (bad,) * 60),
+        *map(ev.FindingRaised, findings),
+        *(ev.FindingWithdrawn(finding.id, bad) for finding in findings[30:]),
+        ev.ReviewSummary(bad, (ev.WalkthroughEntry(bad, bad),) * 60, (bad,) * 60, bad),
+    ]
+    statuses: tuple[ev.CoverageStatus, ...] = ("failed", "skipped")
+    coverage = tuple(ev.FileCoverage(bad, status, bad) for status in statuses for _ in range(60))
+    end = ev.ReviewFinished("incomplete", coverage, ev.Usage(1), 0.1, 1.0, None, {}, (bad,) * 60)
+    text = render(fold([*events, end]), limit=MIN_LIMIT)
+    assert len(text) <= MIN_LIMIT
+    assert text.startswith("**Incomplete: 60 of 60 files were not fully reviewed; 30 warnings")
+    assert "- and " in text
+    assert "\n| warning |" in text
+
+
+def test_a_limit_that_is_too_small_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 40000 is needed"):
+        render(report_of(), limit=1_000)
