@@ -1,0 +1,251 @@
+"""Secrets and personal data out of text, before it is sent and before it is shown. Pure.
+
+Line by line, so that no line changes its number, and both sides, because a secret that a change
+removes must not be sent either. A redacted place reads ``[REDACTED:kind]``; the prompt explains
+that mark, and anchors match the redacted text. What is found is never part of an error, a ``repr``
+or a log: a :class:`Secret` says where, not what.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar, get_args
+
+from reviewbot.core.sensitive import leak_scan, personal_data, private_keys, secret_rules
+from reviewbot.core.sensitive.text import BREAK, Confidence, Kind, ScanText
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from reviewbot.core.diff import Line, LineKind
+    from reviewbot.core.sensitive.text import Hit
+
+REDACTED_MARK: Final = "[REDACTED:"
+"""What every redacted place begins with; a :data:`Kind` and ``]`` follow."""
+_KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+_PLACEHOLDER: Final = re.compile(re.escape(REDACTED_MARK) + f"(?:{'|'.join(_KINDS)})]")
+_ROUNDS: Final = 4
+_PERSONAL: Final = ("email", "card")
+_Place: TypeAlias = tuple[int, int]
+_Key = TypeVar("_Key", _Place, int)
+
+
+class _Hunk(Protocol):
+    @property
+    def section(self) -> str: ...
+    @property
+    def lines(self) -> Sequence[Line]: ...
+
+
+class _File(Protocol):
+    @property
+    def path(self) -> str: ...
+    @property
+    def hunks(self) -> Sequence[_Hunk]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """Where a secret stands. Personal data is redacted too, but is no secret.
+
+    ``hunk`` and ``line`` are indices into the file; ``end`` is the index of its last line. Where a
+    secret spans lines of several kinds, ``line`` is the first added one, if any is. ``old_no`` and
+    ``new_no`` are the numbers of ``line``. ``rule`` and ``description`` name what it is.
+    """
+
+    rule: str
+    description: str
+    confidence: Confidence
+    hunk: int
+    line: int
+    end: int
+    kind: LineKind
+    old_no: int | None
+    new_no: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileRedaction:
+    """What to show of a file instead of its own text, and the secrets that this hides.
+
+    ``replacements`` has the new text by index of the hunk and index of the line in it; ``sections``
+    the new heading by index of the hunk. Both hold only what differs.
+    """
+
+    replacements: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    sections: Mapping[int, str] = field(default_factory=dict)
+    secrets: tuple[Secret, ...] = ()
+
+
+def redact_file(file: _File) -> FileRedaction:
+    """Find and replace what must not leave in one file of a diff.
+
+    Raises:
+        ReviewbotError: the scan failed.
+    """
+    hunks = [hunk.lines for hunk in file.hunks]
+    headings = [hunk.section for hunk in file.hunks]
+    kinds = {line.kind for lines in hunks for line in lines}
+    # Without removed lines the old side has nothing that the new side has not, and the reverse.
+    sides = ("removed", "added") if kinds >= {"removed", "added"} else (None,)
+    hits: dict[_Place, list[Hit]] = defaultdict(list)
+    secrets: list[Secret] = []
+    for other_side in sides:
+        places, texts = _side(hunks, headings, other_side)
+        found = [(places[hit.line], hit) for hit in _find(texts, file.path)]
+        secrets += _secrets(found, hits, hunks)
+        for place, hit in found:
+            hits[place].append(hit)
+    changed = _settle(
+        {
+            (hunk, line): _apply(headings[hunk] if line < 0 else hunks[hunk][line].text, each)
+            for (hunk, line), each in hits.items()
+        }
+    )
+    return FileRedaction(
+        replacements={place: text for place, text in changed.items() if place[1] >= 0},
+        sections={hunk: text for (hunk, line), text in changed.items() if line < 0},
+        secrets=tuple(sorted(secrets, key=lambda secret: (secret.hunk, secret.line))),
+    )
+
+
+def redact_text(text: str) -> str:
+    """``text`` without secrets and personal data; it keeps its lines. For titles, model output.
+
+    Raises:
+        ReviewbotError: the scan failed.
+    """
+    lines = text.split("\n")
+    hits: dict[int, list[Hit]] = defaultdict(list)
+    for hit in _find(lines, path=""):
+        hits[hit.line].append(hit)
+    changed = {number: _apply(lines[number], each) for number, each in hits.items()}
+    for number, line in _settle(changed).items():
+        lines[number] = line
+    return "\n".join(lines)
+
+
+def secret_engine() -> str:
+    """Which lists of secrets are in use, for ``reviewbot doctor``."""
+    library = leak_scan.engine()
+    if library is None:
+        return "built-in patterns only: betterleaks has no build for this Python and platform"
+    return f"betterleaks {library.__version__} and built-in patterns"
+
+
+def _find(lines: Sequence[str], path: str) -> list[Hit]:
+    """What must go, the surest first."""
+    scan = ScanText(lines, _PLACEHOLDER)
+    return [
+        *private_keys.find(scan, path),
+        *secret_rules.find(scan),
+        *leak_scan.find(scan),
+        *personal_data.find(scan),
+    ]
+
+
+def _side(
+    hunks: list[Sequence[Line]], headings: list[str], other_side: str | None
+) -> tuple[list[_Place], list[str]]:
+    """The lines of one side, and the place of each: hunk and line, -1 for the heading."""
+    places: list[_Place] = []
+    texts: list[str] = []
+    for hunk, lines in enumerate(hunks):
+        places += [(hunk, -1), (hunk, -1)]
+        texts += [headings[hunk], BREAK]
+        for number, line in enumerate(lines):
+            if line.kind != other_side:
+                places.append((hunk, number))
+                texts.append(line.text)
+        places.append((hunk, -1))
+        texts.append(BREAK)
+    return places, texts
+
+
+def _secrets(
+    found: list[tuple[_Place, Hit]], before: Mapping[_Place, list[Hit]], hunks: list[Sequence[Line]]
+) -> Iterator[Secret]:
+    """One for each secret, though several rules or both sides may have found it."""
+    marks: dict[_Place, bytearray] = {}
+    groups: dict[object, list[tuple[_Place, Hit]]] = defaultdict(list)
+    for place, hit in found:
+        if place[1] >= 0 and hit.kind not in _PERSONAL:
+            alone = (place, hit.rule, hit.start)
+            groups[alone if hit.block is None else (hit.rule, hit.block)].append((place, hit))
+    for group in groups.values():
+        news = [_mark(marks, before, hunks, place, hit) for place, hit in group]
+        if any(news):
+            yield _secret(group, hunks)
+
+
+def _mark(
+    marks: dict[_Place, bytearray],
+    before: Mapping[_Place, list[Hit]],
+    hunks: list[Sequence[Line]],
+    place: _Place,
+    hit: Hit,
+) -> bool:
+    """Whether no earlier hit covers any of this one; it is marked as covered from now on."""
+    if place not in marks:
+        marks[place] = bytearray(len(hunks[place[0]][place[1]].text))
+        for earlier in before.get(place, ()):
+            marks[place][earlier.start : earlier.end] = b"1" * (earlier.end - earlier.start)
+    is_new = not any(marks[place][hit.start : hit.end])
+    marks[place][hit.start : hit.end] = b"1" * (hit.end - hit.start)
+    return is_new
+
+
+def _secret(group: list[tuple[_Place, Hit]], hunks: list[Sequence[Line]]) -> Secret:
+    hunk = group[0][0][0]
+    numbers = sorted(number for (_, number), _ in group)
+    lines = hunks[hunk]
+    first = next((number for number in numbers if lines[number].kind == "added"), numbers[0])
+    hit = group[0][1]
+    return Secret(
+        rule=hit.rule,
+        description=hit.description,
+        confidence=hit.confidence,
+        hunk=hunk,
+        line=first,
+        end=numbers[-1],
+        kind=lines[first].kind,
+        old_no=lines[first].old_no,
+        new_no=lines[first].new_no,
+    )
+
+
+def _apply(text: str, hits: Iterable[Hit]) -> str:
+    """``text`` with a placeholder for each run of hits that overlap."""
+    runs: list[tuple[int, int, Kind]] = []
+    for hit in sorted(hits, key=lambda hit: hit.start):
+        if runs and hit.start < runs[-1][1]:
+            start, end, kind = runs[-1]
+            runs[-1] = (start, max(end, hit.end), min(kind, hit.kind, key=_KINDS.index))
+        else:
+            runs.append((hit.start, hit.end, hit.kind))
+    parts, done = [], 0
+    for start, end, kind in runs:
+        parts += [text[done:start], f"{REDACTED_MARK}{kind}]"]
+        done = end
+    return "".join([*parts, text[done:]])
+
+
+def _settle(changed: dict[_Key, str]) -> dict[_Key, str]:
+    """Search what was changed until there is nothing more.
+
+    A secret may become visible only when its neighbour is gone; two tokens without a gap are read
+    as one, or as none.
+    """
+    recent = changed
+    for _ in range(_ROUNDS):
+        keys = list(recent)
+        hits: dict[_Key, list[Hit]] = defaultdict(list)
+        for hit in _find([text for key in keys for text in (recent[key], BREAK)], path=""):
+            hits[keys[hit.line // 2]].append(hit)
+        recent = {key: _apply(recent[key], each) for key, each in hits.items()}
+        changed |= recent
+        if not recent:
+            break
+    return changed

@@ -1,0 +1,79 @@
+"""The lines to search as one text, made harmless to the searchers, and what they find. Pure."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Kind = Literal["private-key", "secret", "password", "email", "card"]
+Confidence = Literal["high", "medium", "low"]
+
+BREAK: Final = "\x01"
+"""A line of its own between lines that do not follow each other: nothing reaches across it."""
+MASK: Final = "\ufffd"
+_UNSCANNABLE: Final = re.compile("[\x00\ud800-\udfff]")
+# betterleaks leaves out lines with such a comment. It may have a reason to; sending them has none.
+_ALLOW: Final = re.compile(r"((?:git|better)leaks):(?=allow)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A piece of one line that must go. Where something spans lines, its hits share a ``block``.
+
+    ``line`` indexes the searched lines, ``start`` and ``end`` the characters of that line.
+    The text itself is not held.
+    """
+
+    line: int
+    start: int
+    end: int
+    kind: Kind
+    rule: str
+    description: str
+    confidence: Confidence = "high"
+    block: int | None = None
+
+
+class ScanText:
+    """Lines to search, character for character where they are in the original.
+
+    NUL, which ends a C string, and lone surrogates, which do not encode, are replaced; what was
+    redacted before is masked, so that it is not found again.
+
+    Args:
+        lines: without line ends; a line that is :data:`BREAK` parts what does not belong together.
+        placeholder: what earlier redaction left.
+    """
+
+    def __init__(self, lines: Sequence[str], placeholder: re.Pattern[str]) -> None:
+        text = "\n".join(
+            line if line is BREAK else line.replace(BREAK, MASK).replace("\n", MASK)
+            for line in lines
+        )
+        if "\x00" in text or not _encodes(text):
+            text = _UNSCANNABLE.sub(MASK, text)
+        if ":" in text:
+            text = _ALLOW.sub(r"\1 ", text)
+            text = placeholder.sub(lambda match: MASK * len(match[0]), text)
+        self.text: Final = text
+        self.lines: Final = text.split("\n")
+        self._starts: Final = list(accumulate((len(line) + 1 for line in self.lines), initial=0))
+
+    def place(self, start: int, end: int) -> tuple[int, int, int]:
+        """Line, start and end within it, of a piece of :attr:`text` that crosses no line end."""
+        line = bisect_right(self._starts, start) - 1
+        return line, start - self._starts[line], end - self._starts[line]
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
