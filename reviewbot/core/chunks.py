@@ -1,4 +1,4 @@
-"""Files to chunks and batches: what is reviewed, in which pieces, and who answers for which line. Pure.
+"""Files to chunks and batches: what is reviewed, in which pieces, who answers for a line. Pure.
 
 A chunk is the unit of coverage, a batch the unit of request and payment. A :class:`Plan` holds
 indices into the parsed diff, never its text, so that it is small and can be stored.
@@ -6,25 +6,40 @@ indices into the parsed diff, never its text, so that it is small and can be sto
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from reviewbot.core.split import CUT_MARK as CUT_MARK  # noqa: PLC0414 - part of this room's contract
+from reviewbot.core.split import SECTION_LIMIT, cut_line, split_file
+from reviewbot.core.split import Segment as Segment  # noqa: PLC0414 - as above
+from reviewbot.core.split import TokenCount as TokenCount  # noqa: PLC0414 - as above
+
 if TYPE_CHECKING:
-    from reviewbot.core.diff import FileStatus, Line
+    from collections.abc import Callable, Mapping, Sequence
 
+    from reviewbot.core.diff import FileDiff, FileStatus, Line
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A run of lines of one hunk: ``hunk.lines[start:stop]`` is this chunk's responsibility.
+CHUNK_BUDGET = 12_000
+"""Tokens of a chunk: about 24 kB or 500 lines of diff. The largest file of 19 pull requests in 20
+is smaller (p90 15 kB, p95 29 kB of 1,500 measured). More at once is slower to answer and finds
+less: SWE-PRBench (2603.26130) saw every model get worse with more context."""
 
-    ``show_start <= start`` and ``show_stop >= stop`` add the overlap, shown as context only.
-    """
+BATCH_BUDGET = 12_000
+"""Tokens of the chunks in a batch. A median pull request (3.7 kB) is one request, one at p90
+(41 kB) three that run side by side."""
 
-    hunk: int
-    start: int
-    stop: int
-    show_start: int
-    show_stop: int
+MAX_BATCH_CHUNKS = 10
+"""Chunks in a batch, so that a change all over a repository does not become one long answer."""
+
+MIN_BUDGET = 2_000
+"""Below this, headers and overlap would crowd out the code."""
+
+SYMLINK = "120000"
+"""git's mode of a symbolic link."""
+
+_NO_REDACTIONS: Mapping[tuple[int, int], str] = MappingProxyType({})
+_NO_SECTIONS: Mapping[int, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +47,7 @@ class Chunk:
     """A part of one file that is reviewed in one go. ``file`` indexes the parsed diff.
 
     ``part`` counts from 1 to ``parts``. ``tokens`` is the estimate for what the prompt will show.
-    ``cut`` is true where a line was too long to be shown whole: the file is then ``partly``.
+    ``line_limit`` is None, or the bytes above which this chunk's lines are cut.
     """
 
     id: str
@@ -42,7 +57,12 @@ class Chunk:
     parts: int
     segments: tuple[Segment, ...]
     tokens: int
-    cut: bool = False
+    line_limit: int | None = None
+
+    @property
+    def cut(self) -> bool:
+        """Whether a line was too long to be shown whole: the file is then ``partly``."""
+        return self.line_limit is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +72,42 @@ class Batch:
     id: str
     chunks: tuple[str, ...]
     tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class FilePlan:
+    """A file of the diff, in its order: either ``chunks`` (ids) or the ``reason`` to skip it."""
+
+    path: str
+    status: FileStatus
+    added: int
+    removed: int
+    reason: str | None
+    chunks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a review will do, decided before its first request."""
+
+    files: tuple[FilePlan, ...]
+    chunks: tuple[Chunk, ...]
+    batches: tuple[Batch, ...]
+
+    @property
+    def skipped(self) -> tuple[FilePlan, ...]:
+        """The files that policy leaves out."""
+        return tuple(file for file in self.files if file.reason is not None)
+
+    @property
+    def tokens(self) -> int:
+        """The estimate for all chunks, without what each request adds (instructions, examples)."""
+        return sum(batch.tokens for batch in self.batches)
+
+    @property
+    def by_id(self) -> dict[str, Chunk]:
+        """The chunks by their ids; made anew, so keep it."""
+        return {chunk.id: chunk for chunk in self.chunks}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +138,150 @@ class ChunkView:
     hunks: tuple[ShownHunk, ...]
     instructions: tuple[str, ...] = ()
     """Instructions of the repository for this path, from its configuration."""
+
+
+def budget_for(context: int) -> int:
+    """Tokens of a chunk for a model with ``context`` tokens of context window.
+
+    A quarter at most: an estimate by bytes can be short by half (a token is at least a byte), and
+    a chunk that takes half the window still leaves the rest for instructions and the answer.
+    """
+    return max(MIN_BUDGET, min(CHUNK_BUDGET, context // 4))
+
+
+def plan(
+    files: Sequence[FileDiff],
+    *,
+    skip: Callable[[FileDiff], str | None],
+    count: TokenCount,
+    budget: int = CHUNK_BUDGET,
+    batch_budget: int = BATCH_BUDGET,
+    max_batch_chunks: int = MAX_BATCH_CHUNKS,
+) -> Plan:
+    """Decide what is reviewed, in which pieces. The same arguments give the same plan.
+
+    Args:
+        files: the parsed diff.
+        skip: why a file is not reviewed, or None (:func:`reviewbot.core.policy.skip_reason`). A
+            file without hunks must be skipped.
+        count: the estimate of tokens.
+        budget: tokens of a chunk, headers and overlap included.
+        batch_budget: tokens of the chunks in one batch; a single chunk may be larger.
+        max_batch_chunks: chunks in one batch.
+
+    Raises:
+        ValueError: ``budget`` is below ``MIN_BUDGET``, or ``max_batch_chunks`` below 1.
+    """
+    if budget < MIN_BUDGET:
+        raise ValueError(f"a chunk budget of {budget} tokens is below {MIN_BUDGET}")
+    if max_batch_chunks < 1:
+        raise ValueError("a batch holds at least one chunk")
+    planned: list[FilePlan] = []
+    chunks: list[Chunk] = []
+    for index, file in enumerate(files):
+        reason = skip(file)
+        mine = [] if reason else _chunks_of(file, index, len(chunks), count=count, budget=budget)
+        chunks += mine
+        ids = tuple(chunk.id for chunk in mine)
+        planned.append(FilePlan(file.path, file.status, file.added, file.removed, reason, ids))
+    batches = _batches(chunks, budget=batch_budget, limit=max_batch_chunks)
+    return Plan(tuple(planned), tuple(chunks), batches)
+
+
+def _chunks_of(
+    file: FileDiff, index: int, before: int, *, count: TokenCount, budget: int
+) -> list[Chunk]:
+    parts = split_file(file, count=count, budget=budget)
+    return [
+        Chunk(
+            id=f"c{before + number}",
+            file=index,
+            path=file.path,
+            part=number,
+            parts=len(parts),
+            segments=part.segments,
+            tokens=part.tokens,
+            line_limit=part.line_limit,
+        )
+        for number, part in enumerate(parts, start=1)
+    ]
+
+
+def _batches(chunks: list[Chunk], *, budget: int, limit: int) -> tuple[Batch, ...]:
+    """Neighbours share a batch: files of one directory are next to each other in a diff."""
+    groups: list[list[Chunk]] = []
+    room = 0
+    for chunk in chunks:
+        if not groups or chunk.tokens > room or len(groups[-1]) == limit:
+            groups.append([])
+            room = budget
+        groups[-1].append(chunk)
+        room -= chunk.tokens
+    return tuple(
+        Batch(f"b{number}", tuple(c.id for c in group), sum(c.tokens for c in group))
+        for number, group in enumerate(groups, start=1)
+    )
+
+
+def view(
+    file: FileDiff,
+    chunk: Chunk,
+    *,
+    replacements: Mapping[tuple[int, int], str] = _NO_REDACTIONS,
+    sections: Mapping[int, str] = _NO_SECTIONS,
+    instructions: tuple[str, ...] = (),
+) -> ChunkView:
+    """The text of ``chunk``: redacted, then cut, with the overlap marked.
+
+    Args:
+        file: the file that the chunk was planned from.
+        chunk: its plan.
+        replacements: redacted text by index of the hunk and index of the line in it.
+        sections: redacted section by index of the hunk.
+        instructions: what the repository asks of reviews of this path.
+    """
+    return ChunkView(
+        id=chunk.id,
+        path=file.path,
+        old_path=file.old_path,
+        status=file.status,
+        part=chunk.part,
+        parts=chunk.parts,
+        hunks=tuple(
+            _shown(file, segment, chunk.line_limit, replacements, sections)
+            for segment in chunk.segments
+        ),
+        instructions=instructions,
+    )
+
+
+def _shown(
+    file: FileDiff,
+    segment: Segment,
+    limit: int | None,
+    replacements: Mapping[tuple[int, int], str],
+    sections: Mapping[int, str],
+) -> ShownHunk:
+    hunk = file.hunks[segment.hunk]
+    lines = []
+    for index, line in enumerate(
+        hunk.slice(segment.show_start, segment.show_stop), segment.show_start
+    ):
+        text = replacements.get((segment.hunk, index), line.text)
+        if limit is not None:
+            text = cut_line(text, limit)
+        lines.append(line if text is line.text else replace(line, text=text))
+    old_start, new_start = hunk.position(segment.show_start)
+    section = sections.get(segment.hunk, hunk.section)[:SECTION_LIMIT]
+    if (file.new_mode if hunk.new_count else file.old_mode) == SYMLINK:
+        section = "symbolic link: the line is its target"
+    return ShownHunk(
+        old_start=old_start,
+        new_start=new_start,
+        section=section,
+        lines=tuple(lines),
+        owned=tuple(
+            segment.start <= index < segment.stop
+            for index in range(segment.show_start, segment.show_stop)
+        ),
+    )

@@ -1,0 +1,163 @@
+"""A plan as JSON, for whoever carries it out later, and whether it still fits the diff. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, get_args
+
+from reviewbot.core.chunks import Batch, Chunk, FilePlan, Plan, Segment
+from reviewbot.core.diff import FileStatus
+from reviewbot.core.split import line_count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reviewbot.core.diff import FileDiff
+
+VERSION = 1
+Json: TypeAlias = dict[str, Any]
+_T = TypeVar("_T")
+_STATUSES: tuple[FileStatus, ...] = get_args(FileStatus)
+
+
+def plan_to_json(plan: Plan) -> Json:
+    """``plan`` as a JSON object; segments are ``[hunk, start, stop, show_start, show_stop]``."""
+    return {
+        "version": VERSION,
+        "files": [
+            {
+                "path": file.path,
+                "status": file.status,
+                "added": file.added,
+                "removed": file.removed,
+                "reason": file.reason,
+                "chunks": list(file.chunks),
+            }
+            for file in plan.files
+        ],
+        "chunks": [
+            {
+                "id": chunk.id,
+                "file": chunk.file,
+                "path": chunk.path,
+                "part": chunk.part,
+                "parts": chunk.parts,
+                "segments": [
+                    [piece.hunk, piece.start, piece.stop, piece.show_start, piece.show_stop]
+                    for piece in chunk.segments
+                ],
+                "tokens": chunk.tokens,
+                "line_limit": chunk.line_limit,
+            }
+            for chunk in plan.chunks
+        ],
+        "batches": [
+            {"id": batch.id, "chunks": list(batch.chunks), "tokens": batch.tokens}
+            for batch in plan.batches
+        ],
+    }
+
+
+def plan_from_json(data: object) -> Plan:
+    """The plan that :func:`plan_to_json` wrote.
+
+    Raises:
+        ValueError: ``data`` is not such an object. Whether the plan is a good one for the diff at
+            hand is :func:`check_fits`' question.
+    """
+    if not isinstance(data, dict) or data.get("version") != VERSION:
+        raise ValueError(f"this is not a stored plan of version {VERSION}")
+    try:
+        return Plan(
+            files=tuple(map(_file, data["files"])),
+            chunks=tuple(map(_chunk, data["chunks"])),
+            batches=tuple(map(_batch, data["batches"])),
+        )
+    except (KeyError, TypeError, IndexError) as error:
+        raise ValueError(f"this stored plan is damaged: {error!r}") from error
+
+
+def _file(data: Json) -> FilePlan:
+    if data["status"] not in _STATUSES:
+        raise ValueError(f"this stored plan is damaged: status {data['status']!r}")
+    return FilePlan(
+        path=_a(str, data["path"]),
+        status=data["status"],
+        added=_a(int, data["added"]),
+        removed=_a(int, data["removed"]),
+        reason=None if data["reason"] is None else _a(str, data["reason"]),
+        chunks=tuple(_a(str, item) for item in data["chunks"]),
+    )
+
+
+def _chunk(data: Json) -> Chunk:
+    limit = data["line_limit"]
+    return Chunk(
+        id=_a(str, data["id"]),
+        file=_a(int, data["file"]),
+        path=_a(str, data["path"]),
+        part=_a(int, data["part"]),
+        parts=_a(int, data["parts"]),
+        segments=tuple(Segment(*(_a(int, item) for item in row)) for row in data["segments"]),
+        tokens=_a(int, data["tokens"]),
+        line_limit=None if limit is None else _a(int, limit),
+    )
+
+
+def _batch(data: Json) -> Batch:
+    return Batch(
+        id=_a(str, data["id"]),
+        chunks=tuple(_a(str, item) for item in data["chunks"]),
+        tokens=_a(int, data["tokens"]),
+    )
+
+
+def _a(kind: type[_T], value: object) -> _T:
+    if type(value) is not kind:  # a bool is no int here
+        raise TypeError(f"{value!r} is no {kind.__name__}")
+    return value
+
+
+def check_fits(plan: Plan, files: Sequence[FileDiff]) -> None:
+    """Make sure that ``plan`` was made of ``files`` and leaves no line of them out.
+
+    Raises:
+        ValueError: it was not, or it does; the message says where.
+    """
+    if len(plan.files) != len(files):
+        raise ValueError(f"the plan has {len(plan.files)} files, the diff {len(files)}")
+    for planned, file in zip(plan.files, files, strict=True):
+        facts = (planned.path, planned.status, planned.added, planned.removed)
+        if facts != (file.path, file.status, file.added, file.removed):
+            raise ValueError(f"the plan's {planned.path!r} is not the diff's {file.path!r}")
+    by_id = plan.by_id
+    if len(by_id) != len(plan.chunks):
+        raise ValueError("two chunks of the plan have the same id")
+    if [name for batch in plan.batches for name in batch.chunks] != list(by_id):
+        raise ValueError("the plan's batches do not hold each of its chunks once and in order")
+    if [name for planned in plan.files for name in planned.chunks] != list(by_id):
+        raise ValueError("the plan's files do not hold each of its chunks once and in order")
+    for index, (planned, file) in enumerate(zip(plan.files, files, strict=True)):
+        if planned.reason is None:
+            _check_lines(file, index, [by_id[name] for name in planned.chunks])
+        elif planned.chunks:
+            raise ValueError(f"the plan both skips and reviews {file.path!r}")
+
+
+def _check_lines(file: FileDiff, index: int, chunks: Sequence[Chunk]) -> None:
+    """Each line of each hunk is owned once, in order, and shown where it is owned."""
+    ends = [0] * len(file.hunks)
+    counts = [line_count(hunk) for hunk in file.hunks]
+    last = 0
+    for chunk in chunks:
+        if (chunk.file, chunk.path) != (index, file.path):
+            raise ValueError(f"the plan's chunk {chunk.id} is not one of {file.path!r}")
+        for piece in chunk.segments:
+            if not (
+                last <= piece.hunk < len(counts)
+                and 0 <= piece.show_start <= piece.start == ends[piece.hunk]
+                and piece.start < piece.stop <= piece.show_stop <= counts[piece.hunk]
+            ):
+                raise ValueError(f"the plan's chunk {chunk.id} does not fit {file.path!r}: {piece}")
+            ends[piece.hunk], last = piece.stop, piece.hunk
+    if ends != counts:
+        raise ValueError(f"the plan leaves out lines of {file.path!r}")

@@ -1,0 +1,517 @@
+"""Chunks and batches: every line answered for once, no chunk above budget, the same each time."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reviewbot.core.chunks import (
+    CHUNK_BUDGET,
+    CUT_MARK,
+    MIN_BUDGET,
+    Chunk,
+    Plan,
+    budget_for,
+    plan,
+    view,
+)
+from reviewbot.core.diff import FileDiff, parse_diff
+from reviewbot.core.split import CHUNK_HEADER, HUNK_HEADER, LINE_PREFIX, OVERLAP_LINES
+from reviewbot.core.stored_plan import check_fits, plan_from_json, plan_to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reviewbot.core.chunks import ChunkView
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """Half a token a byte, tokenized or not."""
+
+    per_byte: float = 0.5
+    dense: float = 0.5
+
+    def count(self, text: str) -> int:
+        return math.ceil(self.dense * len(text.encode("utf-8", "surrogatepass")))
+
+
+class NoTokenizer(Bytes):
+    def count(self, text: str) -> int:
+        raise AssertionError(f"{len(text)} characters were tokenized")
+
+
+def diff_of(*hunks: Sequence[str], path: str = "shop/a.py", section: str = "") -> bytes:
+    """A git diff of one file; a hunk is its lines with their markers."""
+    out = [f"diff --git a/{path} b/{path}", f"--- a/{path}", f"+++ b/{path}"]
+    old = new = 1
+    for lines in hunks:
+        olds = sum(line[0] != "+" for line in lines)
+        news = sum(line[0] != "-" for line in lines)
+        out.append(f"@@ -{old if olds else old - 1},{olds} +{new if news else new - 1},{news} @@")
+        out[-1] += f" {section}" if section else ""
+        out += lines
+        old, new = old + olds + 10, new + news + 10
+    return ("\n".join(out) + "\n").encode("utf-8", "surrogateescape")
+
+
+def one(*hunks: Sequence[str], **options: str) -> FileDiff:
+    (file,) = parse_diff(diff_of(*hunks, **options))
+    return file
+
+
+def planned(*files: FileDiff, count: Bytes | None = None, **options: Any) -> Plan:
+    return plan(files, skip=lambda _: None, count=count or Bytes(), **options)
+
+
+def shown_tokens(shown: ChunkView, per_byte: float) -> float:
+    """What a view takes in the prompt, by bytes: the estimate's own rule, worked out again."""
+    size = CHUNK_HEADER + len(shown.path) + len(shown.old_path or "")
+    for hunk in shown.hunks:
+        size += HUNK_HEADER + len(hunk.section.encode())
+        for line in hunk.lines:
+            size += LINE_PREFIX + 1 + len(line.text.encode("utf-8", "surrogateescape"))
+    return size * per_byte
+
+
+texts = st.one_of(
+    st.sampled_from(["", "    return total", "def charge(order):", "}", "\tif x:", "# why"]),
+    st.text(st.characters(exclude_characters="\n\r", exclude_categories=["Cs"]), max_size=60),
+)
+long_texts = st.builds(str.__mul__, st.sampled_from(["x", "\U0001f600"]), st.integers(1, 6_000))
+markers = st.sampled_from(" +-")
+lines = st.builds(str.__add__, markers, texts)
+long_lines = st.builds(str.__add__, markers, long_texts)
+# Repeated blocks make long hunks of few draws.
+blocks = st.one_of(
+    st.builds(list.__mul__, st.lists(lines, min_size=1, max_size=6), st.integers(1, 30)),
+    long_lines.map(lambda line: [line]),
+)
+hunks = st.lists(blocks, min_size=1, max_size=6).map(
+    lambda many: [line for block in many for line in block]
+)
+diffs = st.lists(hunks, min_size=1, max_size=3).map(lambda many: one(*many))
+budgets = st.integers(MIN_BUDGET, 6_000)
+counts = st.sampled_from([Bytes(), Bytes(dense=0.3), Bytes(dense=1.6), Bytes(1.5, 2.0)])
+
+
+@settings(deadline=None)
+@given(diffs, budgets, counts)
+def test_every_line_is_in_exactly_one_chunks_responsibility(
+    file: FileDiff, budget: int, count: Bytes
+) -> None:
+    made = planned(file, budget=budget, count=count)
+    owners: dict[tuple[int, int], str] = {}
+    order: list[tuple[int, int]] = []
+    for chunk in made.chunks:
+        for piece in chunk.segments:
+            assert piece.start < piece.stop
+            assert 0 <= piece.start - piece.show_start <= OVERLAP_LINES
+            assert 0 <= piece.show_stop - piece.stop <= OVERLAP_LINES
+            for index in range(piece.start, piece.stop):
+                assert (piece.hunk, index) not in owners
+                owners[piece.hunk, index] = chunk.id
+                order.append((piece.hunk, index))
+    every = [
+        (number, index)
+        for number, hunk in enumerate(file.hunks)
+        for index in range(len(hunk.lines))
+    ]
+    assert order == every
+    check_fits(made, [file])
+
+
+@settings(deadline=None)
+@given(diffs, budgets, counts)
+def test_a_view_shows_the_owned_lines_and_their_neighbours_at_their_numbers(
+    file: FileDiff, budget: int, count: Bytes
+) -> None:
+    made = planned(file, budget=budget, count=count)
+    for chunk in made.chunks:
+        shown = view(file, chunk)
+        for piece, hunk in zip(chunk.segments, shown.hunks, strict=True):
+            whole = file.hunks[piece.hunk].lines
+            expected = whole[piece.show_start : piece.show_stop]
+            assert len(hunk.lines) == len(hunk.owned) == len(expected)
+            for line, real in zip(hunk.lines, expected, strict=True):
+                assert replace(line, text=real.text) == real
+                assert line.text == real.text or (chunk.cut and CUT_MARK in line.text)
+            assert hunk.owned.count(True) == piece.stop - piece.start
+            olds = [line.old_no for line in expected if line.old_no is not None]
+            news = [line.new_no for line in expected if line.new_no is not None]
+            assert not olds or hunk.old_start == olds[0]
+            assert not news or hunk.new_start == news[0]
+
+
+@settings(deadline=None)
+@given(diffs, budgets, st.sampled_from([Bytes(), Bytes(1.5, 1.5), Bytes(0.25, 0.25)]))
+def test_no_chunk_is_above_its_budget_overlap_and_headers_included(
+    file: FileDiff, budget: int, count: Bytes
+) -> None:
+    made = planned(file, budget=budget, count=count)
+    for chunk in made.chunks:
+        assert chunk.tokens <= budget
+        tokens = shown_tokens(view(file, chunk), count.per_byte)
+        # Tokenized blocks are rounded up, one token each.
+        assert tokens <= chunk.tokens + 1 <= budget + 1
+
+
+@settings(deadline=None)
+@given(st.lists(diffs, max_size=3), budgets, counts)
+def test_a_plan_is_the_same_each_time_and_survives_being_stored(
+    files: list[FileDiff], budget: int, count: Bytes
+) -> None:
+    made = planned(*files, budget=budget, count=count)
+    assert planned(*files, budget=budget, count=count) == made
+    stored = json.loads(json.dumps(plan_to_json(made)))
+    assert plan_from_json(stored) == made
+    check_fits(plan_from_json(stored), files)
+
+
+def test_a_small_file_is_one_chunk_and_needs_no_tokenizer() -> None:
+    file = one([" a", "-b", "+c"], [" d", "+e"])
+    made = planned(file, count=NoTokenizer())
+    (chunk,) = made.chunks
+    assert (chunk.id, chunk.part, chunk.parts, chunk.cut) == ("c1", 1, 1, False)
+    assert [piece.hunk for piece in chunk.segments] == [0, 1]
+    tokens = shown_tokens(view(file, chunk), 0.5)
+    assert tokens <= chunk.tokens <= tokens * 1.25
+    assert made.tokens == chunk.tokens
+
+
+def test_a_file_that_fits_once_it_is_tokenized_stays_whole() -> None:
+    file = one(["+" + "x" * 60] * 400)
+    assert len(planned(file, budget=12_000, count=Bytes(dense=0.25)).chunks) == 1
+    assert len(planned(file, budget=12_000).chunks) == 2
+
+
+def test_a_file_too_large_to_tokenize_is_split_by_its_bytes() -> None:
+    file = one(["+" + "x" * 99] * 10_000, ["+" + "y" * 99] * 50)
+    made = planned(file, count=NoTokenizer())
+    assert 45 <= len(made.chunks) <= 60
+    check_fits(made, [file])
+
+
+def test_hunks_stay_whole_where_they_can() -> None:
+    file = one(*[["+" + "x" * 99] * 20] * 10)
+    made = planned(file, budget=3_000, count=Bytes())
+    assert len(made.chunks) > 1
+    for chunk in made.chunks:
+        assert all(piece.stop == 20 and piece.start == 0 for piece in chunk.segments)
+
+
+def function(name: str, size: int) -> list[str]:
+    body = [f"+    step_{number} = charge(order, rate={number})" for number in range(size)]
+    return [f"+def {name}(order):", *body, "+    return order", "+"]
+
+
+def test_a_split_inside_a_hunk_falls_between_functions() -> None:
+    file = one([line for number in range(12) for line in function(f"f{number}", 30)])
+    made = planned(file, budget=3_000)
+    assert len(made.chunks) > 2
+    for chunk in made.chunks:
+        (piece,) = chunk.segments
+        assert file.hunks[0].lines[piece.start].text.startswith("def ")
+
+
+def test_a_comment_or_decorator_stays_with_its_function() -> None:
+    block = ["+# What it costs.", "+@cached", "+def cost(order):", *["+    x = order.total()"] * 20]
+    file = one(block * 20)
+    for chunk in planned(file, budget=2_000).chunks:
+        (piece,) = chunk.segments
+        assert file.hunks[0].lines[piece.start].text == "# What it costs."
+
+
+def test_a_replacement_is_not_torn_from_what_it_replaces() -> None:
+    block = ["     same()"] * 3 + ["-    old_call(order)"] * 6 + ["+    new_call(order)"] * 6
+    file = one(block * 30)
+    made = planned(file, budget=2_000)
+    assert len(made.chunks) > 2
+    for chunk in made.chunks:
+        (piece,) = chunk.segments
+        assert piece.start % len(block) in (0, 1, 2, 3)
+
+
+def test_the_last_two_parts_share_evenly() -> None:
+    file = one([f"+x{number:04} = {number:04}" for number in range(220)])
+    first, last = planned(file, budget=2_500).chunks
+    assert abs(first.tokens - last.tokens) < 250
+
+
+def test_each_part_carries_the_heading_and_a_few_lines_of_overlap() -> None:
+    file = one([f" line {number}" for number in range(800)], section="class Order:")
+    made = planned(file, budget=2_500)
+    assert len(made.chunks) > 2
+    middle = view(file, made.chunks[1])
+    (hunk,) = middle.hunks
+    assert (middle.part, middle.parts) == (2, len(made.chunks))
+    assert hunk.section == "class Order:"
+    assert hunk.owned[:OVERLAP_LINES] == (False,) * OVERLAP_LINES
+    assert hunk.owned[-OVERLAP_LINES:] == (False,) * OVERLAP_LINES
+    assert all(hunk.owned[OVERLAP_LINES:-OVERLAP_LINES])
+    assert hunk.new_start == hunk.lines[0].new_no == made.chunks[1].segments[0].show_start + 1
+
+
+def test_a_line_longer_than_the_budget_is_cut_from_its_middle_and_said_so() -> None:
+    file = one(["+start", "+" + "a" * 50_000 + "b" * 50_000, "+end"])
+    made = planned(file)
+    (chunk,) = made.chunks
+    assert chunk.cut
+    assert chunk.line_limit is not None
+    start, long, end = view(file, chunk).hunks[0].lines
+    assert (start.text, end.text) == ("start", "end")
+    keep = chunk.line_limit // 8
+    mark = f"[CUT {100_000 - 2 * keep} characters]"
+    assert long.text == "a" * keep + mark + "b" * keep
+    assert (long.kind, long.new_no) == ("added", 2)
+
+
+def test_only_the_part_with_the_long_line_is_cut() -> None:
+    normal = [f"+x{number} = {number}" for number in range(1_500)]
+    file = one([*normal, "+" + "a" * 100_000, *normal])
+    made = planned(file)
+    # The neighbours show it as overlap only if it fits there.
+    assert 1 <= sum(chunk.cut for chunk in made.chunks) <= 2
+    assert len(made.chunks) >= 3
+
+
+def test_a_line_that_is_denser_than_its_bytes_let_expect_is_cut_alone() -> None:
+    file = one(["+start"] * 30 + ["+" + "x" * 3_000] + ["+end"] * 30)
+    made = planned(file, budget=2_000, count=Bytes(dense=1.6))
+    (cut,) = [chunk for chunk in made.chunks if chunk.cut]
+    (hunk,) = view(file, cut).hunks
+    assert len(hunk.lines) == 1
+    assert CUT_MARK in hunk.lines[0].text
+    assert all(chunk.tokens <= 2_000 for chunk in made.chunks)
+
+
+def test_a_path_that_takes_most_of_the_budget_leaves_room_for_lines() -> None:
+    file = one([f"+line {number}" for number in range(400)], path="d/" * 2_000 + "a.py")
+    made = planned(file, budget=2_000)
+    assert 2 <= len(made.chunks) <= 10
+    check_fits(made, [file])
+
+
+def test_redacted_text_is_shown_in_place_of_the_real_one() -> None:
+    file = one([" a", "-b", "+secret"], ["+c"], section="def f(key='secret')")
+    (chunk,) = planned(file).chunks
+    shown = view(
+        file,
+        chunk,
+        replacements={(0, 2): "[REDACTED:key]"},
+        sections={0: "def f(key='[REDACTED:key]')"},
+        instructions=("be kind",),
+    )
+    first, second = shown.hunks
+    assert [line.text for line in first.lines] == ["a", "b", "[REDACTED:key]"]
+    assert first.lines[2].new_no == 2
+    assert first.section == "def f(key='[REDACTED:key]')"
+    assert second.section == "def f(key='secret')"
+    assert shown.instructions == ("be kind",)
+
+
+def test_a_long_line_is_redacted_before_it_is_cut() -> None:
+    file = one(["+" + "k" * 100_000])
+    (chunk,) = planned(file).chunks
+    shown = view(file, chunk, replacements={(0, 0): "r" * 100_000})
+    assert set(shown.hunks[0].lines[0].text) <= set("r[CUT 0123456789 characters]")
+    assert view(file, chunk, replacements={(0, 0): "short"}).hunks[0].lines[0].text == "short"
+
+
+def test_an_endless_section_is_shown_to_its_first_200_characters() -> None:
+    file = one(["+a"], section="s" * 5_000)
+    (chunk,) = planned(file).chunks
+    assert view(file, chunk).hunks[0].section == "s" * 200
+
+
+def test_a_symbolic_link_is_said_to_be_one() -> None:
+    (file,) = parse_diff(
+        b"diff --git a/link b/link\nnew file mode 120000\nindex 0000000..1234567\n"
+        b"--- /dev/null\n+++ b/link\n@@ -0,0 +1 @@\n+../target\n\\ No newline at end of file\n"
+    )
+    (chunk,) = planned(file).chunks
+    assert view(file, chunk).hunks[0].section == "symbolic link: the line is its target"
+
+
+def test_a_file_that_becomes_a_link_is_called_one_where_it_is() -> None:
+    (file,) = parse_diff(
+        b"diff --git a/x b/x\ndeleted file mode 100644\nindex 1234567..0000000\n"
+        b"--- a/x\n+++ /dev/null\n@@ -1 +0,0 @@\n-code\n"
+        b"diff --git a/x b/x\nnew file mode 120000\nindex 0000000..1234567\n"
+        b"--- /dev/null\n+++ b/x\n@@ -0,0 +1 @@\n+../target\n\\ No newline at end of file\n"
+    )
+    (chunk,) = planned(file).chunks
+    assert [hunk.section for hunk in view(file, chunk).hunks] == [
+        "",
+        "symbolic link: the line is its target",
+    ]
+
+
+def small(number: int, size: int = 100) -> FileDiff:
+    return one(["+" + "x" * size], path=f"f{number}.py")
+
+
+def test_small_chunks_share_a_batch_in_the_order_of_the_diff() -> None:
+    files = [small(number) for number in range(7)]
+    made = planned(*files, max_batch_chunks=3)
+    assert [batch.id for batch in made.batches] == ["b1", "b2", "b3"]
+    assert [batch.chunks for batch in made.batches] == [
+        ("c1", "c2", "c3"),
+        ("c4", "c5", "c6"),
+        ("c7",),
+    ]
+    assert made.tokens == sum(chunk.tokens for chunk in made.chunks)
+
+
+def test_a_batch_keeps_to_its_budget_unless_one_chunk_alone_is_larger() -> None:
+    files = [small(0, 3_000), small(1, 2_000), small(2), small(3, 5_000), small(4)]
+    made = planned(*files, batch_budget=2_000)
+    assert [batch.chunks for batch in made.batches] == [("c1",), ("c2", "c3"), ("c4",), ("c5",)]
+
+
+def test_skipped_files_are_listed_with_their_reason_and_have_no_chunk() -> None:
+    files = [small(0), small(1), small(2)]
+    made = plan(
+        files,
+        skip=lambda file: "Lockfile." if file.path == "f1.py" else None,
+        count=Bytes(),
+    )
+    assert [(file.path, file.reason, file.chunks) for file in made.files] == [
+        ("f0.py", None, ("c1",)),
+        ("f1.py", "Lockfile.", ()),
+        ("f2.py", None, ("c2",)),
+    ]
+    assert [file.path for file in made.skipped] == ["f1.py"]
+    assert made.by_id["c2"].file == 2
+    check_fits(made, files)
+
+
+def test_an_empty_diff_is_an_empty_plan() -> None:
+    made = planned()
+    assert made == Plan((), (), ())
+    check_fits(made, [])
+
+
+def test_budgets_that_cannot_work_are_refused() -> None:
+    with pytest.raises(ValueError, match="below 2000"):
+        planned(small(0), budget=1_999)
+    with pytest.raises(ValueError, match="at least one"):
+        planned(small(0), max_batch_chunks=0)
+
+
+@pytest.mark.parametrize(
+    ("context", "budget"),
+    [(1_000_000, CHUNK_BUDGET), (200_000, CHUNK_BUDGET), (32_000, 8_000), (4_000, MIN_BUDGET)],
+)
+def test_a_chunk_never_takes_more_than_half_of_the_context_window(
+    context: int, budget: int
+) -> None:
+    assert budget_for(context) == budget
+    assert budget <= context // 2
+
+
+def stored() -> tuple[dict[str, Any], list[FileDiff]]:
+    files = [one([f"+line {number}" for number in range(300)]), small(1)]
+    made = planned(*files, budget=2_500)
+    assert len(made.files[0].chunks) > 1
+    return json.loads(json.dumps(plan_to_json(made))), files
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data.clear(),
+        lambda data: data.update(version=2),
+        lambda data: data.pop("files"),
+        lambda data: data.update(chunks=3),
+        lambda data: data["files"][0].pop("path"),
+        lambda data: data["files"][0].update(status="moved"),
+        lambda data: data["files"][0].update(added=True),
+        lambda data: data["files"][0].update(reason=1),
+        lambda data: data["chunks"][0].update(tokens="9"),
+        lambda data: data["chunks"][0].update(line_limit=1.5),
+        lambda data: data["chunks"][0].update(segments=[[0, 1, 2]]),
+        lambda data: data["batches"][0].update(chunks=[1]),
+        lambda data: data["batches"].append("b"),
+    ],
+)
+def test_a_damaged_stored_plan_is_refused(damage: Any) -> None:
+    data, _ = stored()
+    damage(data)
+    with pytest.raises(ValueError, match="stored plan"):
+        plan_from_json(data)
+
+
+def test_what_is_not_an_object_is_no_stored_plan() -> None:
+    with pytest.raises(ValueError, match="not a stored plan"):
+        plan_from_json([])
+
+
+def move(chunk: Chunk, **change: int) -> Chunk:
+    first, *others = chunk.segments
+    return replace(chunk, segments=(replace(first, **change), *others))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda p: replace(p, files=p.files[1:]), "1 files, the diff 2"),
+        (lambda p: replace(p, files=(replace(p.files[0], added=1), p.files[1])), "not the diff's"),
+        (lambda p: replace(p, chunks=(p.chunks[0], *p.chunks)), "same id"),
+        (lambda p: replace(p, batches=p.batches[1:]), "batches"),
+        (lambda p: replace(p, files=(replace(p.files[0], chunks=()), p.files[1])), "files do not"),
+        (
+            lambda p: replace(p, files=(p.files[0], replace(p.files[1], reason="Lockfile."))),
+            "both skips and reviews",
+        ),
+        (
+            lambda p: replace(p, chunks=(replace(p.chunks[0], file=1), *p.chunks[1:])),
+            "is not one of",
+        ),
+        (lambda p: replace(p, chunks=(move(p.chunks[0], hunk=1), *p.chunks[1:])), "does not fit"),
+        (lambda p: replace(p, chunks=(move(p.chunks[0], start=1), *p.chunks[1:])), "does not fit"),
+        (
+            lambda p: replace(p, chunks=(move(p.chunks[0], show_stop=301), *p.chunks[1:])),
+            "does not fit",
+        ),
+        (
+            lambda p: replace(p, chunks=(replace(p.chunks[0], segments=()), *p.chunks[1:])),
+            "does not fit",
+        ),
+        (
+            lambda p: replace(p, chunks=(*p.chunks[:-1], replace(p.chunks[-1], segments=()))),
+            "leaves out lines",
+        ),
+    ],
+)
+def test_a_plan_of_another_diff_or_with_a_gap_does_not_fit(damage: Any, message: str) -> None:
+    data, files = stored()
+    whole = plan_from_json(data)
+    check_fits(whole, files)
+    with pytest.raises(ValueError, match=message):
+        check_fits(damage(whole), files)
+
+
+def test_a_hunk_is_walked_once_however_many_parts_it_makes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = one(["+" + "x" * 40] * 20_000)
+    walked = 0
+    (hunk,) = file.hunks
+    original = type(hunk).iter_lines
+
+    def counting(self: Any) -> Any:
+        nonlocal walked
+        for line in original(self):
+            walked += 1
+            yield line
+
+    monkeypatch.setattr(type(hunk), "iter_lines", counting)
+    assert len(planned(file, budget=2_000).chunks) > 100
+    assert walked == 20_000
