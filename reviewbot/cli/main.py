@@ -46,6 +46,17 @@ ANTHROPIC_API_KEY.
 """
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Keeps what is laid out in lines, and wraps what is one paragraph."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if "\n" in text:
+            return super()._fill_text(text, width, indent)
+        import textwrap
+
+        return textwrap.fill(" ".join(text.split()), width)
+
+
 class Command(Protocol):
     """What the module of a command offers."""
 
@@ -101,7 +112,7 @@ def _run(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog=f"reviewbot {name}",
         description=summary,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
         allow_abbrev=False,  # a script must not break when an option is added
     )
     command.add_arguments(parser)
@@ -115,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
         usage="reviewbot COMMAND ...",
         description=f"Reviews a diff while the model is still writing.\n\ncommands:\n{listing}",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"reviewbot {__version__}")

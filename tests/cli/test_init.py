@@ -1,0 +1,97 @@
+"""``reviewbot init``: the file that it writes says the truth, and nothing is overwritten."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from reviewbot.cli.init import template
+from reviewbot.cli.main import main
+from reviewbot.config_file import schema
+from reviewbot.settings import ModelChoice, load_settings
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def uncommented() -> str:
+    """The template with its settings in force: they stand behind ``#`` without one space."""
+    return re.sub(r"^#(?! \S|$)", "", template(), flags=re.MULTILINE)
+
+
+def test_as_it_is_written_the_file_changes_nothing() -> None:
+    assert load_settings(flags={}, env={}, config_text=template()) == load_settings(
+        flags={}, env={}
+    )
+
+
+def test_every_key_of_the_schema_is_in_the_file_and_valid_when_uncommented() -> None:
+    settings = load_settings(flags={}, env={}, config_text=uncommented(), config_trusted=True)
+    assert settings.origins.keys() == schema()["properties"].keys()
+
+
+def test_what_the_file_calls_a_default_is_the_default() -> None:
+    shown = load_settings(flags={}, env={}, config_text=uncommented(), config_trusted=True)
+    default = load_settings(flags={}, env={"ANTHROPIC_API_KEY": "x"})
+    examples = {"exclude", "instructions", "path_instructions", "rules", "fallback_models"}
+    examples |= {"budget_usd", "base_url", "models", "model", "chunk_tokens", "batch_tokens"}
+    for key in schema()["properties"].keys() - examples:
+        assert getattr(shown, key) == getattr(default, key), key
+    assert shown.model.name == default.model.name
+
+
+def test_what_the_repository_may_not_set_is_at_the_end_under_its_own_heading() -> None:
+    text = uncommented()
+    before = text[: text.index("# ONLY IN A FILE OF YOUR OWN")]
+    settings = load_settings(flags={}, env={}, config_text=before)
+    assert schema()["properties"].keys() - settings.origins.keys() == {"base_url", "models"}
+    assert settings.fallback_models[-1] == ModelChoice("offline")
+
+
+def test_the_file_is_written_at_the_root_of_the_repository_and_the_next_step_named(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / ".git").mkdir()
+    (folder / "a").mkdir()
+    monkeypatch.chdir(folder / "a")
+    assert main(["init"]) == 0
+    assert (folder / ".reviewbot.yml").read_text() == template()
+    out = capsys.readouterr().out
+    assert str(folder / ".reviewbot.yml") in out
+    assert "reviewbot doctor" in out
+
+
+@pytest.mark.parametrize("name", [".reviewbot.yml", ".reviewbot.yaml"])
+def test_a_file_that_is_there_is_not_overwritten(
+    name: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / name).write_text("jobs: 1")
+    assert main(["init"]) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert (folder / name).read_text() == "jobs: 1"
+
+
+def test_force_replaces_the_file(folder: Path) -> None:
+    (folder / ".reviewbot.yml").write_text("jobs: 1")
+    assert main(["init", "--force"]) == 0
+    assert (folder / ".reviewbot.yml").read_text() == template()
+
+
+@pytest.mark.parametrize("arguments", [["init"], ["init", "--force"]])
+def test_a_symbolic_link_is_never_written_through(arguments: list[str], folder: Path) -> None:
+    target = folder / "precious"
+    target.write_text("mine")
+    (folder / ".reviewbot.yml").symlink_to(target)
+    main(arguments)
+    assert target.read_text() == "mine"
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / ".reviewbot.yml").mkdir()
+    assert main(["init", "--force"]) == 2
+    assert "cannot be written" in capsys.readouterr().err
