@@ -1,0 +1,109 @@
+"""Syntax rules on one parsed hunk: which lines they hit, and what the texts say of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.rules import META_VARIABLE
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Iterable, Iterator
+
+    from ast_grep_py import SgNode
+
+    from reviewbot.models.fragments import Fragment
+    from reviewbot.rules import Rule
+
+MAX_LINES: Final = 6
+"""A match above this many lines is reported on its first line, where its construct is named."""
+_VALUE_CHARS: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A rule and the lines (indices into the new side, both inclusive) that it hit.
+
+    ``values`` are texts for the rule's meta variables; ``excerpt`` is the source of the first of
+    the lines that matched, for lines too long to quote.
+    """
+
+    rule: Rule
+    first: int
+    last: int
+    values: dict[str, str] = field(default_factory=dict)
+    suggestion: str | None = None
+    excerpt: str = ""
+
+
+def match(rules: Iterable[Rule], fragment: Fragment) -> Iterator[Hit]:
+    """Every place of the hunk where a rule fits and that a fresh line belongs to."""
+    text = fragment.root.text()
+    for rule in rules:
+        # Most rules have no business in most hunks, and looking for a word is a hundred times
+        # cheaper than walking the tree.
+        if not any(word in text for word in rule.words):
+            continue
+        for node in fragment.root.find_all(dict(rule.matcher)):  # type: ignore[arg-type] # checked by ast-grep
+            hit = _hit(rule, node, fragment)
+            if hit is not None:
+                yield hit
+
+
+def _hit(rule: Rule, node: SgNode, fragment: Fragment) -> Hit | None:
+    place = (node.get_match(rule.focus) if rule.focus else None) or node
+    span = place.range()
+    first = span.start.line - fragment.first_row
+    # A node that takes its newline with it ends at column 0 of the next row.
+    last = span.end.line - fragment.first_row - (span.end.column == 0)
+    if first < 0 or last >= len(fragment.lines):
+        return None
+    if last - first >= MAX_LINES:
+        last = first
+    if not any(fragment.fresh[first : last + 1]) or not fragment.understood(node):
+        return None
+    return Hit(
+        rule,
+        first,
+        last,
+        _values(rule, node),
+        _suggestion(rule, node, fragment),
+        place.text().split("\n", 1)[0],
+    )
+
+
+def _values(rule: Rule, node: SgNode) -> dict[str, str]:
+    texts = f"{rule.title} {rule.message} {rule.scenario}"
+    return {name[2]: _short(_source(node, name)) for name in META_VARIABLE.finditer(texts)}
+
+
+def _source(node: SgNode, name: re.Match[str]) -> str:
+    """The source that a meta variable stands for; of several nodes from the first to the last."""
+    if name[1] == "$":
+        match = node.get_match(name[2])
+        return match.text() if match else ""
+    nodes = node.get_multiple_matches(name[2])
+    if not nodes:
+        return ""
+    text, offset = node.text(), node.range().start.index
+    return text[nodes[0].range().start.index - offset : nodes[-1].range().end.index - offset]
+
+
+def _short(source: str) -> str:
+    text = " ".join(source.split()).replace("`", "'")
+    return text if len(text) <= _VALUE_CHARS else f"{text[: _VALUE_CHARS - 1]}\u2026"
+
+
+def _suggestion(rule: Rule, node: SgNode, fragment: Fragment) -> str | None:
+    """The lines of the match with the rule's fix in it, if the match is short enough to show."""
+    if rule.fix is None:
+        return None
+    span = node.range()
+    first, last = (row - fragment.first_row for row in (span.start.line, span.end.line))
+    if last - first >= MAX_LINES:
+        return None
+    fixed = META_VARIABLE.sub(lambda name: _source(node, name), rule.fix)
+    head = fragment.lines[first].text[: span.start.column]
+    tail = fragment.lines[last].text[span.end.column :]
+    return "\n".join(line.removesuffix("\r") for line in f"{head}{fixed}{tail}".split("\n"))

@@ -1,0 +1,95 @@
+"""Checks of added lines that need no grammar: conflict markers and characters that deceive."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.languages import language_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reviewbot.core.diff import Line
+
+CONFLICT: Final = "any/conflict-marker"
+BIDI: Final = "any/bidi-control"
+INVISIBLE: Final = "any/invisible-character"
+
+# Seven of one sign, then a blank and a label, as git writes them. A line of "=======" alone is a
+# heading in RST and Markdown and proves nothing.
+_CONFLICT: Final = re.compile(r"(?P<open><{7} \S)|(?P<close>>{7} \S)|(?P<middle>={7}\r?$)")
+# The characters that reorder what is displayed: Boucher and Anderson, "Trojan Source" (2021).
+_BIDI: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_BIDI_OPEN: Final = frozenset("\u202a\u202b\u202d\u202e\u2066\u2067\u2068")
+# Joiners are letters of Persian and glue of emoji, so they count only beside ASCII code. The two
+# Hangul fillers are invisible letters: no code has a use for them.
+_INVISIBLE: Final = re.compile(
+    "(?<=[A-Za-z0-9_$])[\u00ad\u200b-\u200d\u2060\ufeff\U000e0000-\U000e007f]+(?=[\x21-\x7e]|[ \t]|$)"
+    "|(?<=[ -~])[\u00ad\u200b-\u200d\u2060\ufeff\U000e0000-\U000e007f]+(?=[A-Za-z0-9_$])"
+    "|[\u3164\uffa0]"
+)
+_NOT_CODE: Final = frozenset({"html", "json", "yaml"})
+"""Languages that hold text for people, where such characters have honest uses."""
+
+
+def check_lines(
+    path: str, lines: tuple[Line, ...], fresh: tuple[bool, ...]
+) -> Iterator[tuple[str, int, dict[str, str]]]:
+    """What is wrong with the fresh ones of ``lines``.
+
+    Args:
+        path: the file, for its language.
+        lines: the new side of a hunk.
+        fresh: which of them were added and are the chunk's own.
+
+    Yields:
+        The rule's id, the index of the line, and values for the rule's texts.
+    """
+    language = language_of(path)
+    code = language is not None and language not in _NOT_CODE
+    yield from _conflicts(lines, fresh)
+    for index, line in enumerate(lines):
+        if not fresh[index] or line.text.isascii():
+            continue
+        controls = _BIDI.findall(line.text)
+        if controls and (code or not _balanced(controls)):
+            yield BIDI, index, {"CHARACTER": _name(controls[0])}
+        hidden = _INVISIBLE.search(line.text) if code else None
+        if hidden:
+            yield INVISIBLE, index, {"CHARACTER": _name(hidden[0])}
+
+
+def _conflicts(
+    lines: tuple[Line, ...], fresh: tuple[bool, ...]
+) -> Iterator[tuple[str, int, dict[str, str]]]:
+    """One hit a conflict: at its first line, or at its last where the hunk begins inside it."""
+    opened = middle = False
+    for index, line in enumerate(lines):
+        mark = _CONFLICT.match(line.text)
+        if not mark:
+            continue
+        if mark["middle"]:
+            middle = True
+        elif mark["open"]:
+            if fresh[index]:
+                yield CONFLICT, index, {}
+            opened, middle = True, False
+        else:
+            # Mail quoted seven deep looks like a closing marker; with the "=======" it is one.
+            if middle and not opened and fresh[index]:
+                yield CONFLICT, index, {}
+            opened = middle = False
+
+
+def _balanced(controls: list[str]) -> bool:
+    depth = 0
+    for control in controls:
+        depth += 1 if control in _BIDI_OPEN else -1
+        if depth < 0:
+            return False
+    return depth == 0
+
+
+def _name(text: str) -> str:
+    return f"U+{ord(text[0]):04X}"

@@ -1,0 +1,221 @@
+"""The offline rules: ast-grep rule files, read strictly.
+
+A file holds one rule in ast-grep's own format
+(https://ast-grep.github.io/reference/yaml.html), so that ``ast-grep scan --rule FILE`` can run it:
+``message`` is the title, ``note`` what to know and what to do, ``labels`` may name the meta
+variable that is the place to report. ``metadata`` holds what ast-grep has no word for:
+``category``, ``confidence``, ``scenario``, and ``words``, of which a text must hold one for the
+rule to be worth running. The texts may use the rule's meta variables.
+
+The folder says where a rule runs: ``python``; ``javascript``, also on TypeScript and TSX, whose
+grammars extend it; ``jsx`` on JavaScript and TSX; ``any`` on every text file: those have no ``rule``, their check is code in
+:mod:`reviewbot.models.textrules`. Nothing is ever read from the repository under review.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, get_args
+
+from reviewbot.core.findings import Category, Severity
+from reviewbot.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Set
+
+FOLDERS: Final = ("any", "javascript", "jsx", "python")
+META_VARIABLE: Final = re.compile(r"(\$\$\$|\$)([A-Z_][A-Z0-9_]*)")
+
+_HERE: Final = Path(__file__).parent
+_FOLDERS_OF: Final = {
+    "python": ("python",),
+    "javascript": ("javascript", "jsx"),
+    "typescript": ("javascript",),
+    "tsx": ("javascript", "jsx"),
+}
+_LANGUAGES: Final = {"any": "Any", "javascript": "JavaScript", "jsx": "Tsx", "python": "Python"}
+_SEVERITIES: Final[dict[str, Severity]] = {
+    "error": "error",
+    "warning": "warning",
+    "info": "note",
+    "hint": "note",
+}
+_MATCHER: Final = ("rule", "constraints", "utils", "transform")
+_REQUIRED: Final = {"id", "language", "severity", "message", "note", "metadata"}
+_OPTIONAL: Final = {*_MATCHER, "labels", "fix", "url", "files", "ignores"}
+_METADATA: Final = {"category", "confidence", "scenario"}
+_WORDS: Final = {"words"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule.
+
+    ``id`` is ``folder/name``. ``matcher`` is what ast-grep's ``find_all`` takes, empty in the
+    folder ``any``. ``focus`` is the meta variable to report, None for the whole match. ``fix``
+    replaces the match. The rule runs on paths that fit one of ``files`` (if any are given) and
+    none of ``ignores``: gitignore patterns. Text without any of ``words`` cannot match.
+    """
+
+    id: str
+    language: str
+    severity: Severity
+    category: Category
+    confidence: float
+    title: str
+    message: str
+    scenario: str
+    url: str | None = None
+    fix: str | None = None
+    focus: str | None = None
+    files: tuple[str, ...] = ()
+    ignores: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    matcher: Mapping[str, Any] = field(default_factory=dict)
+
+
+def load_rules() -> tuple[Rule, ...]:
+    """All rules, sorted by id.
+
+    Raises:
+        ConfigError: a rule file is broken; the message names it and what is wrong.
+    """
+    return tuple(rule for folder in FOLDERS for rule in load_folder(folder))
+
+
+def rules_for(language: str | None) -> tuple[Rule, ...]:
+    """The syntax rules for a language as :func:`reviewbot.core.languages.language_of` names it.
+
+    Raises:
+        ConfigError: a rule file is broken.
+    """
+    folders = _FOLDERS_OF.get(language or "", ())
+    return tuple(rule for folder in folders for rule in load_folder(folder))
+
+
+@cache
+def load_folder(folder: str) -> tuple[Rule, ...]:
+    """The rules of one of :data:`FOLDERS`, sorted by id, read once in a process.
+
+    Raises:
+        ConfigError: a rule file is broken.
+    """
+    return tuple(read_rule(path) for path in sorted((_HERE / folder).glob("*.yml")))
+
+
+def read_rule(path: Path) -> Rule:
+    """The rule in the file at ``path``.
+
+    Raises:
+        ConfigError: it is not YAML, or not a rule of ours: a key is missing, unknown or wrong.
+    """
+    import yaml
+
+    try:
+        # The C loader reads a folder in a few milliseconds; wheels without it exist.
+        data = yaml.load(  # both loaders make plain values only
+            path.read_text("utf-8"),
+            Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader),  # noqa: S506 - both are safe
+        )
+    except yaml.YAMLError as error:
+        raise ConfigError(f"not YAML: {error}", source=str(path)) from error
+    return parse_rule(data, source=f"{path.parent.name}/{path.name}")
+
+
+def parse_rule(data: Any, *, source: str) -> Rule:
+    """The rule that ``data``, a decoded rule file, describes.
+
+    Args:
+        data: the decoded YAML.
+        source: ``folder/name.yml``: what the id must be, and what errors name.
+
+    Raises:
+        ConfigError: a key is missing, unknown or wrong.
+    """
+    reader = _Reader(source)
+    reader.keys(data, "", required=_REQUIRED, optional=_OPTIONAL)
+    metadata = data["metadata"]
+    folder = source.partition("/")[0]
+    reader.keys(metadata, "metadata.", required=_METADATA | (_WORDS if folder != "any" else set()))
+    confidence = metadata["confidence"]
+    reader.need(data["id"] == source.removesuffix(".yml"), "id", "must be the file's name")
+    reader.need(data["language"] == _LANGUAGES.get(folder), "language", "must fit the folder")
+    reader.need(data["severity"] in tuple(_SEVERITIES), "severity", f"must be of {list(_SEVERITIES)}")
+    reader.need(metadata["category"] in get_args(Category), "metadata.category", "is no category")
+    reader.need(confidence in (0.5, 0.7, 0.9), "metadata.confidence", "must be 0.5, 0.7 or 0.9")
+    reader.need(("rule" in data) == (folder != "any"), "rule", "is for languages with a grammar")
+    rule = Rule(
+        id=data["id"],
+        language=data["language"],
+        severity=_SEVERITIES[data["severity"]],
+        category=metadata["category"],
+        confidence=confidence,
+        title=reader.text(data, "message"),
+        message=reader.text(data, "note"),
+        scenario=reader.text(metadata, "scenario"),
+        url=reader.text(data, "url") if "url" in data else None,
+        fix=reader.text(data, "fix") if "fix" in data else None,
+        focus=reader.focus(data.get("labels")),
+        files=reader.texts(data, "files"),
+        ignores=reader.texts(data, "ignores"),
+        words=reader.texts(metadata, "words"),
+        matcher={key: data[key] for key in _MATCHER if key in data},
+    )
+    reader.variables(rule)
+    return rule
+
+
+class _Reader:
+    """Takes values out of a decoded rule file and says what is wrong with them."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+
+    def need(self, condition: bool, key: str, message: str) -> None:  # noqa: FBT001 - a condition
+        if not condition:
+            raise ConfigError(message, source=self._source, key=key or None)
+
+    def keys(
+        self, data: Any, prefix: str, *, required: set[str], optional: Set[str] = frozenset()
+    ) -> None:
+        self.need(isinstance(data, dict), prefix.rstrip("."), "must be a mapping")
+        for key in sorted(required - data.keys()):
+            self.need(False, prefix + key, "is missing")
+        for key in data.keys() - required - optional:
+            self.need(False, f"{prefix}{key}", "is unknown")
+
+    def text(self, data: Mapping[str, Any], key: str) -> str:
+        value = data[key]
+        self.need(isinstance(value, str) and bool(value.strip()), key, "must be a text")
+        return " ".join(value.split()) if key != "fix" else str(value)
+
+    def texts(self, data: Mapping[str, Any], key: str) -> tuple[str, ...]:
+        value = data.get(key, [])
+        valid = isinstance(value, list) and (value or key not in data) and all(isinstance(text, str) for text in value)
+        self.need(valid, key, "must be a list of texts")
+        return tuple(value)
+
+    def focus(self, labels: Any) -> str | None:
+        """The meta variable of the one primary label."""
+        if labels is None:
+            return None
+        valid = (
+            isinstance(labels, dict)
+            and len(labels) == 1
+            and all(label == {"style": "primary"} for label in labels.values())
+        )
+        self.need(valid, "labels", "must be one meta variable with `style: primary`")
+        return str(next(iter(labels)))
+
+    def variables(self, rule: Rule) -> None:
+        """Every meta variable that a text uses must be one of the matcher's."""
+        if not rule.matcher:
+            return  # the check in models.textrules gives the values, and its test sees to it
+        known = {match[2] for match in META_VARIABLE.finditer(str(rule.matcher))}
+        used = f"{rule.title} {rule.message} {rule.scenario} {rule.fix or ''}"
+        names = {match[2] for match in META_VARIABLE.finditer(used)} | {rule.focus or ""} - {""}
+        for name in sorted(names - known):
+            self.need(False, name, "is no meta variable of the rule")

@@ -1,0 +1,195 @@
+"""Every rule against its own examples, in ast-grep's test format (valid, invalid)."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from ast_grep_py import SgRoot
+
+from reviewbot.core.chunks import ChunkView, ShownHunk
+from reviewbot.core.diff import Line
+from reviewbot.core.escape import show
+from reviewbot.core.findings import parse_draft
+from reviewbot.errors import ConfigError
+from reviewbot.models.offline import review_chunk
+from reviewbot.rules import FOLDERS, Rule, load_rules, parse_rule, read_rule, rules_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HERE = Path(__file__).parent
+RULES = load_rules()
+SYNTAX = [rule for rule in RULES if rule.matcher]
+EXTENSIONS = {
+    "python": ["py"],
+    "javascript": ["js", "ts", "tsx"],
+    "jsx": ["js", "tsx"],
+    "any": ["py", "ts"],
+}
+GRAMMARS = {"py": "python", "js": "javascript", "ts": "typescript", "tsx": "tsx"}
+
+
+def folder(rule: Rule) -> str:
+    return rule.id.partition("/")[0]
+
+
+def path_for(rule: Rule, extension: str) -> str:
+    return f"src/example.{'test.' if rule.files else ''}{extension}"
+
+
+def review(path: str, code: str) -> list[dict[str, Any]]:
+    texts = code.rstrip("\n").split("\n")
+    lines = tuple(Line("added", None, number, text) for number, text in enumerate(texts, 1))
+    hunk = ShownHunk(0, 1, "", lines, (True,) * len(lines))
+    return review_chunk(ChunkView("c", path, None, "modified", 1, 1, (hunk,)))
+
+
+@cache
+def examples(rule_id: str) -> dict[str, list[str]]:
+    data = yaml.safe_load((HERE / f"{rule_id}-test.yml").read_text("utf-8"))
+    assert data["id"] == rule_id
+    assert data["valid"]
+    assert data["invalid"]
+    assert data.keys() == {"id", "valid", "invalid"}
+    return {"valid": data["valid"], "invalid": data["invalid"]}
+
+
+def cases(kind: str) -> Iterator[Any]:
+    for rule in RULES:
+        for extension in EXTENSIONS[folder(rule)]:
+            for number, code in enumerate(examples(rule.id)[kind]):
+                yield pytest.param(rule, extension, code, id=f"{rule.id}-{number}.{extension}")
+
+
+@pytest.mark.parametrize(("rule", "extension", "code"), list(cases("invalid")))
+def test_a_rule_finds_its_invalid_examples(rule: Rule, extension: str, code: str) -> None:
+    found = [item for item in review(path_for(rule, extension), code) if item["rule"] == rule.id]
+    assert found
+    for item in found:
+        draft = parse_draft(item, own_rules=True)
+        assert draft.rule == rule.id
+        quoted = code.split("\n")[draft.line - 1 : draft.end_line]
+        assert draft.quote == "\n".join(show(text) for text in quoted)
+        assert "$" not in draft.title.replace(code, "")
+        assert "``" not in f"{draft.title} {draft.message} {draft.scenario}"
+
+
+@pytest.mark.parametrize(("rule", "extension", "code"), list(cases("valid")))
+def test_a_rule_leaves_its_valid_examples_alone(rule: Rule, extension: str, code: str) -> None:
+    assert rule.id not in {item["rule"] for item in review(path_for(rule, extension), code)}
+
+
+@pytest.mark.parametrize(
+    ("rule", "extension", "code"), [p for p in cases("invalid") if p.values[0].fix]
+)
+def test_a_suggestion_fixes_the_finding_and_parses(rule: Rule, extension: str, code: str) -> None:
+    item = next(i for i in review(path_for(rule, extension), code) if i["rule"] == rule.id)
+    lines = code.rstrip("\n").split("\n")
+    lines[item["line"] - 1 : item["end_line"]] = item["suggestion"].split("\n")
+    fixed = "\n".join(lines)
+    assert rule.id not in {i["rule"] for i in review(path_for(rule, extension), fixed)}
+    assert SgRoot(fixed, GRAMMARS[extension]).root().find(kind="ERROR") is None
+
+
+@pytest.mark.parametrize("rule", SYNTAX, ids=lambda rule: rule.id)
+def test_the_examples_are_code_that_parses(rule: Rule) -> None:
+    for extension in EXTENSIONS[folder(rule)]:
+        for code in (text for texts in examples(rule.id).values() for text in texts):
+            root = SgRoot(code, GRAMMARS[extension]).root()
+            assert root.find(kind="ERROR") is None, code
+
+
+def test_every_example_file_belongs_to_a_rule() -> None:
+    files = {str(path.relative_to(HERE)) for path in HERE.glob("*/*.yml")}
+    assert files == {f"{rule.id}-test.yml" for rule in RULES}
+
+
+@pytest.mark.parametrize("rule", SYNTAX, ids=lambda rule: rule.id)
+def test_every_invalid_example_holds_one_of_the_rules_words(rule: Rule) -> None:
+    for code in examples(rule.id)["invalid"]:
+        assert any(word in code for word in rule.words)
+
+
+def test_rules_for_a_language_are_those_of_its_grammar() -> None:
+    assert {folder(rule) for rule in rules_for("python")} == {"python"}
+    assert {folder(rule) for rule in rules_for("tsx")} == {"javascript", "jsx"}
+    assert {folder(rule) for rule in rules_for("typescript")} == {"javascript"}
+    assert rules_for("rust") == rules_for(None) == ()
+
+
+def test_all_rules_are_listed_once_and_sorted() -> None:
+    ids = [rule.id for rule in RULES]
+    assert ids == sorted(set(ids))
+    assert {folder(rule) for rule in RULES} == set(FOLDERS)
+
+
+def test_a_rule_is_plain_text_in_its_listing() -> None:
+    for rule in RULES:
+        assert "\n" not in f"{rule.title}{rule.message}{rule.scenario}"
+        assert len(rule.title) < 90
+
+
+GOOD: dict[str, Any] = {
+    "id": "python/x",
+    "language": "Python",
+    "severity": "warning",
+    "message": "A title",
+    "note": "What to do about `$A`.",
+    "metadata": {"category": "bug", "confidence": 0.9, "scenario": "When.", "words": ["f("]},
+    "rule": {"pattern": "f($A)"},
+}
+
+
+def test_a_good_rule_is_read() -> None:
+    rule = parse_rule(GOOD, source="python/x.yml")
+    assert (rule.id, rule.severity, rule.title) == ("python/x", "warning", "A title")
+    assert rule.matcher == {"rule": {"pattern": "f($A)"}}
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"id": "python/y"}, "id"),
+        ({"id": 3}, "id"),
+        ({"language": "Rust"}, "language"),
+        ({"severity": "fatal"}, "severity"),
+        ({"severity": []}, "severity"),
+        ({"message": ""}, "message"),
+        ({"note": ["x"]}, "note"),
+        ({"note": "About `$B`."}, "B"),
+        ({"fix": "g($$$C)"}, "C"),
+        ({"labels": {"D": {"style": "primary"}}}, "D"),
+        ({"labels": {"A": {"style": "secondary"}}}, "labels"),
+        ({"labels": []}, "labels"),
+        ({"ignores": "tests/"}, "ignores"),
+        ({"surprise": 1}, "surprise"),
+        ({"metadata": None}, "metadata"),
+        ({"metadata": GOOD["metadata"] | {"confidence": 0.8}}, "metadata.confidence"),
+        ({"metadata": GOOD["metadata"] | {"category": "style"}}, "metadata.category"),
+        ({"metadata": GOOD["metadata"] | {"words": []}}, "words"),
+        ({"metadata": GOOD["metadata"] | {"more": 1}}, "metadata.more"),
+        ({"metadata": {"category": "bug", "confidence": 0.9, "words": ["f"]}}, "metadata.scenario"),
+    ],
+)
+def test_a_broken_rule_is_refused_with_the_key_named(change: dict[str, Any], named: str) -> None:
+    with pytest.raises(ConfigError, match=rf"python/x\.yml: {named}: ") as caught:
+        parse_rule(GOOD | change, source="python/x.yml")
+    assert caught.value.key == named
+
+
+def test_a_missing_key_is_named() -> None:
+    with pytest.raises(ConfigError, match="rule: "):
+        parse_rule({key: GOOD[key] for key in GOOD if key != "rule"}, source="python/x.yml")
+    with pytest.raises(ConfigError, match="must be a mapping"):
+        parse_rule(["no"], source="python/x.yml")
+
+
+def test_a_file_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.yml"
+    path.write_text("id: [", "utf-8")
+    with pytest.raises(ConfigError, match=r"x\.yml: not YAML"):
+        read_rule(path)
