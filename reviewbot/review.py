@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from reviewbot import __version__
-from reviewbot.core import secret_findings
 from reviewbot.core.chunks import view
 from reviewbot.core.coverage import coverage_of, outcome_of, reasons_of
 from reviewbot.core.events import (
@@ -39,6 +38,7 @@ from reviewbot.core.ledger import Ledger
 from reviewbot.core.overview import computed_summary
 from reviewbot.core.prompt import ManifestEntry, ModelRequest
 from reviewbot.core.redact import redact_file
+from reviewbot.core.secret_findings import secret_findings
 from reviewbot.models.batch import (
     Asked,
     BatchResult,
@@ -95,11 +95,13 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class SummaryTask:
-    """What a summary may be written from."""
+    """What a summary may be written from. ``views`` shows the chunks again, batch by batch."""
 
-    job: Job
+    files: tuple[PlannedFile, ...]
+    manifest: tuple[ManifestEntry, ...]
     findings: tuple[Finding, ...]
     coverage: tuple[FileCoverage, ...]
+    views: Callable[[], Iterator[list[ChunkView]]]
 
 
 Summarize: TypeAlias = Callable[
@@ -165,9 +167,9 @@ async def review(
             await batches
     coverage = run.coverage()
     if stop.outcome is None:
-        task = SummaryTask(job, tuple(run.ledger.findings), coverage)
+        task = run.summary_task(coverage)
         summary = await summarize(task, run.book) if summarize else None
-        yield summary or computed_summary(run.planned_files, task.findings, coverage)
+        yield summary or computed_summary(task.files, task.findings, coverage)
     yield run.finished(coverage, stop.outcome)
 
 
@@ -256,9 +258,14 @@ class _Run:
         chunks = [self._chunks[chunk] for chunk in batch.chunks]
         views = await asyncio.to_thread(self._views, chunks)
         intake = Intake(views, self.job.gates)
-        for chunk in chunks:
-            for finding in secret_findings.of_chunk(
-                chunk, self.job.files[chunk.file], self._redactions[chunk.file]
+        gates = self.job.gates
+        for chunk, shown in zip(chunks, views, strict=True):
+            for finding in secret_findings(
+                chunk,
+                shown,
+                self._redactions[chunk.file],
+                rules=gates.rules,
+                threshold=gates.confidence,
             ):
                 await self._put_all(self.ledger.accept(finding, answer=f"secrets/{chunk.id}"))
 
@@ -379,6 +386,15 @@ class _Run:
             usage=self._usage,
             cost_usd=self._cost,
             activity=activity,
+        )
+
+    def summary_task(self, coverage: tuple[FileCoverage, ...]) -> SummaryTask:
+        def views() -> Iterator[list[ChunkView]]:
+            for batch in self.job.plan.batches:
+                yield self._views(self._chunks[name] for name in batch.chunks)
+
+        return SummaryTask(
+            self.planned_files, self._manifest, tuple(self.ledger.findings), coverage, views
         )
 
     def coverage(self) -> tuple[FileCoverage, ...]:

@@ -325,8 +325,8 @@ def same_place(one: Finding, other: Finding) -> bool:
 def same_meaning(one: Finding, other: Finding) -> bool:
     """Whether two findings at one place say the same thing.
 
-    Two of our own rules do if they are one rule on shared lines. Otherwise a third of their words
-    must agree, or a fifth if they are of one category: wording differs between attempts and
+    Two of our own rules do if they are one rule on shared lines. Otherwise half of their words
+    must agree, or a third if they are of one category: wording differs between attempts and
     models, the nouns rarely do.
     """
     if "/" in one.rule and "/" in other.rule:
@@ -335,7 +335,7 @@ def same_meaning(one: Finding, other: Finding) -> bool:
     ours, theirs = _words(one), _words(other)
     union = len(ours | theirs)
     shared = len(ours & theirs) / union if union else 1.0
-    return shared >= (0.2 if one.category == other.category else 1 / 3)
+    return shared >= (1 / 3 if one.category == other.category else 1 / 2)
 
 
 def rank(finding: Finding) -> tuple[int, bool, float, str, int]:

@@ -30,17 +30,18 @@ if TYPE_CHECKING:
 
 def item(line: int = 1, **changes: Any) -> dict[str, Any]:
     """One finding as a model writes it; its words are of its own for each line."""
+    letter = "abcdefghijklmnopqrstuvwxyz"[line % 26]
     return {
         "path": "a.py",
         "quote": f"line_{line} = {line}",
         "side": "RIGHT",
         "line": line,
         "end_line": line,
-        "scenario": f"When {'abcdefghijklmnopqrstuvwxyz'[line % 26] * 9} it fails.",
+        "scenario": letter * 9,
         "category": "bug",
         "severity": "warning",
         "confidence": 0.9,
-        "title": f"Fault {'abcdefghijklmnopqrstuvwxyz'[line % 26] * 7}",
+        "title": letter * 7,
         "message": "It fails.",
         "suggestion": None,
     } | changes

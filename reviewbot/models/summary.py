@@ -1,0 +1,122 @@
+"""The summary and walkthrough, asked of a model once, after the last batch."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from reviewbot.core.events import Usage
+from reviewbot.core.redact import redact_text
+from reviewbot.core.safe_text import safe_line
+from reviewbot.core.summary import SUMMARY_SCHEMA, parse_summary, render_summary
+from reviewbot.models.base import ModelFault
+from reviewbot.models.batch import Spent
+from reviewbot.models.catalog import cost_usd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reviewbot.core.events import ReviewSummary
+    from reviewbot.models.budget import Budget
+    from reviewbot.models.catalog import ModelInfo
+    from reviewbot.models.claude import JsonAnswer
+    from reviewbot.review import SummaryTask
+
+MAX_TOKENS: Final = 8_000
+"""A few sentences, and what the model thinks before it writes them."""
+CHARS_PER_TOKEN: Final = 2
+"""On the safe side, for what the budget reserves."""
+
+
+class Writer(Protocol):
+    """A model that can write a JSON object to a schema."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """Its name and prices."""
+        ...
+
+    async def answer_json(
+        self, system: str, user: str, schema: dict[str, Any], *, max_tokens: int
+    ) -> JsonAnswer:
+        """One answer.
+
+        Raises:
+            ModelFault: there was none.
+        """
+        ...
+
+
+class Summarizer:
+    """Asks ``writer``; an instance is a ``review.Summarize``.
+
+    A summary is a convenience: when the budget or the model has none to give, the caller's
+    computed one stands in, and says that it does.
+
+    Args:
+        writer: the model.
+        budget: shared with the review, if there is a limit.
+        title: what the change calls itself; shown to the model as a claim.
+        description: what it says of itself; likewise.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        budget: Budget | None = None,
+        *,
+        title: str = "",
+        description: str = "",
+    ) -> None:
+        self._writer = writer
+        self._budget = budget
+        self._title, self._description = title, description
+
+    async def __call__(
+        self, task: SummaryTask, book: Callable[[Spent], None]
+    ) -> ReviewSummary | None:
+        """The summary, made safe to show, or None."""
+        system, user = await asyncio.to_thread(self._prompt, task)
+        info, usage, reserved = self._writer.info, Usage(), 0.0
+        try:
+            max_tokens = min(MAX_TOKENS, info.max_output)
+            if self._budget:
+                tokens = (len(system) + len(user)) // CHARS_PER_TOKEN
+                max_tokens, reserved = await self._budget.reserve(info, tokens, max_tokens)
+            answer = await self._writer.answer_json(
+                system, user, SUMMARY_SCHEMA, max_tokens=max_tokens
+            )
+            usage = answer.usage
+            summary = parse_summary(answer.value, [file.path for file in task.files])
+        except (ModelFault, ValueError):
+            return None
+        finally:
+            spent = Spent(info.name, usage, cost_usd(info, usage))
+            if self._budget:
+                await self._budget.settle(reserved, spent.cost_usd or 0.0)
+            book(spent)
+        return _safe(summary)
+
+    def _prompt(self, task: SummaryTask) -> tuple[str, str]:
+        return render_summary(
+            title=redact_text(self._title),
+            description=redact_text(self._description),
+            manifest=task.manifest,
+            findings=task.findings,
+            coverage=task.coverage,
+            chunks=chain.from_iterable(task.views()),
+        )
+
+
+def _safe(summary: ReviewSummary) -> ReviewSummary:
+    def clean(text: str) -> str:
+        return safe_line(redact_text(text))
+
+    return replace(
+        summary,
+        what=clean(summary.what),
+        files=tuple(replace(entry, summary=clean(entry.summary)) for entry in summary.files),
+        claim_mismatch=summary.claim_mismatch and clean(summary.claim_mismatch),
+    )

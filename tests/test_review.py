@@ -1,0 +1,536 @@
+"""The pipeline: one stream of events, honest to its last, whatever the models do."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reviewbot.core.chunks import plan
+from reviewbot.core.diff import parse_diff
+from reviewbot.core.events import (
+    ChunkFinished,
+    ChunkRetrying,
+    ChunkStarted,
+    Estimate,
+    Event,
+    FileSkipped,
+    FindingRaised,
+    FindingWithdrawn,
+    ReviewFinished,
+    ReviewProgress,
+    ReviewStarted,
+    ReviewSummary,
+    Usage,
+    record,
+)
+from reviewbot.core.intake import Gates
+from reviewbot.core.policy import Policy, skip_reason
+from reviewbot.models.attempts import Attempts
+from reviewbot.models.base import Answering, Fault, ModelFault, Stop, Stopped, ToolInput
+from reviewbot.models.batch import BatchResult, BatchTask, Emit, Spent
+from reviewbot.review import QUEUE_SIZE, Job, StopSignal, review
+from reviewbot.tokens import TokenCounter
+from tests.event_schema import assert_valid_event
+from tests.models.scripted import Say, Scripted, item
+from tests.virtual_time import in_virtual_time
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Mapping
+
+    from reviewbot.core.findings import Finding
+    from reviewbot.core.prompt import ModelRequest
+    from reviewbot.models.base import Model, ModelEvent
+    from reviewbot.models.batch import RunBatch
+
+
+def added(path: str, *lines: str) -> str:
+    body = "".join(f"+{line}\n" for line in lines)
+    return (
+        f"diff --git a/{path} b/{path}\nnew file mode 100644\nindex 0000000..1111111\n"
+        f"--- /dev/null\n+++ b/{path}\n@@ -0,0 +1,{len(lines)} @@\n{body}"
+    )
+
+
+def numbered(path: str, count: int = 3) -> str:
+    """A new file whose n-th line is ``line_n = n``, as ``scripted.item`` quotes it."""
+    return added(path, *(f"line_{number} = {number}" for number in range(1, count + 1)))
+
+
+def job(diff: str, *, apart: bool = True, **changes: Any) -> Job:
+    """A job for ``diff``; ``apart``: every chunk is a batch of its own."""
+    files = parse_diff(diff.encode("utf-8", "surrogateescape"))
+    planned = plan(
+        files,
+        skip=lambda file: skip_reason(file, Policy()),
+        count=TokenCounter(1.6),
+        budget=changes.pop("budget", 12_000),
+        max_batch_chunks=1 if apart else 10,
+    )
+    values = {"models": ("m",), "estimate": Estimate(1, 1, 1, 0.0)} | changes
+    return Job(files, planned, **values)
+
+
+@dataclass
+class Seen:
+    """The events of a review, sorted for asking."""
+
+    events: list[Event] = field(default_factory=list)
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def findings(self) -> list[Finding]:
+        return [event.finding for event in self.of(FindingRaised)]
+
+    @property
+    def titles(self) -> list[str]:
+        return [one.title for one in self.findings]
+
+    @property
+    def standing(self) -> set[str]:
+        gone = {event.id for event in self.of(FindingWithdrawn)}
+        return {one.id for one in self.findings} - gone
+
+    @property
+    def end(self) -> ReviewFinished:
+        [end] = self.of(ReviewFinished)
+        assert self.events[-1] is end
+        assert isinstance(end, ReviewFinished)
+        return end
+
+
+async def run(one: Job, *chain: Model, run_batch: RunBatch | None = None, **options: Any) -> Seen:
+    seen = Seen()
+    events = review(one, run_batch or Attempts(chain), **options)
+    async with aclosing(events):
+        async for event in events:
+            seen.events.append(event)
+            assert_valid_event(
+                record(event, seq=len(seen.events), review_id="r", at="2026-01-01T00:00:00Z")
+            )
+    assert isinstance(seen.events[0], ReviewStarted)
+    assert seen.end
+    return seen
+
+
+def by_path(**answers: Say) -> Callable[[ModelRequest], Say]:
+    """Answers by the first file of the request; the key is its stem."""
+    return lambda request: answers[request.chunks[0].path.removesuffix(".py")]
+
+
+@in_virtual_time
+async def test_a_clean_review_says_so_and_covers_every_file() -> None:
+    seen = await run(job(numbered("a.py") + numbered("b.py")), Scripted(Say()))
+    assert seen.end.outcome == "clean"
+    assert [(one.path, one.status) for one in seen.end.coverage] == [
+        ("a.py", "reviewed"),
+        ("b.py", "reviewed"),
+    ]
+    assert [type(event) for event in seen.events[-2:]] == [ReviewSummary, ReviewFinished]
+    assert seen.end.usage == Usage(input=200, output=20)
+
+
+@in_virtual_time
+async def test_the_plan_comes_first_and_skipped_files_are_named() -> None:
+    seen = await run(job(numbered("a.py") + numbered("uv.lock")), Scripted(Say()))
+    [started] = seen.of(ReviewStarted)
+    assert [file.path for file in started.files] == ["a.py", "uv.lock"]
+    assert [chunk.path for chunk in started.chunks] == ["a.py"]
+    assert [event.path for event in seen.of(FileSkipped)] == ["uv.lock"]
+    assert seen.end.outcome == "clean"
+    assert [(one.path, one.status) for one in seen.end.coverage] == [
+        ("a.py", "reviewed"),
+        ("uv.lock", "skipped"),
+    ]
+
+
+@in_virtual_time
+async def test_findings_are_placed_on_their_lines() -> None:
+    seen = await run(job(numbered("a.py")), Scripted(Say([item(2, line=77, end_line=77)])))
+    [finding] = seen.findings
+    assert (finding.path, finding.line, finding.placement.kind) == ("a.py", 2, "inline")
+    assert (finding.chunk, finding.model, finding.rule) == ("c1", "claude-sonnet-5-5", "bug")
+    assert seen.end.outcome == "findings"
+    assert seen.end.findings == {"warning": 1}
+
+
+@in_virtual_time
+async def test_a_finding_is_shown_while_the_model_is_still_writing() -> None:
+    class Waiting(Scripted):
+        """Writes its first finding, then nothing more until someone has seen it."""
+
+        shown = asyncio.Event()
+
+        async def stream(
+            self, request: ModelRequest, *, max_tokens: int
+        ) -> AsyncGenerator[ModelEvent, None]:
+            del request, max_tokens
+            text = Say([item(1), item(2)]).json
+            first = text.index("}") + 1
+            yield Answering()
+            yield ToolInput(text[:first])
+            await self.shown.wait()
+            yield ToolInput(text[first:])
+            yield Stopped(Stop.COMPLETE)
+
+    model = Waiting(Say())
+    lines = []
+    async for event in review(job(numbered("a.py")), Attempts([model])):
+        if isinstance(event, FindingRaised):
+            lines.append(event.finding.line)
+            model.shown.set()
+    assert lines == [1, 2]
+
+
+@in_virtual_time
+async def test_retries_are_told_and_repeat_nothing() -> None:
+    cut = ModelFault("The connection was cut.", fault=Fault.TRANSIENT)
+    model = Scripted(Say([item(1)], cut=-20, fault=cut), Say([item(1), item(2)]))
+    seen = await run(job(numbered("a.py")), model)
+    assert [one.line for one in seen.findings] == [1, 2]
+    [retry] = seen.of(ChunkRetrying)
+    assert (retry.reason, retry.attempt) == ("The connection was cut.", 1)
+    assert [event.attempt for event in seen.of(ChunkStarted)] == [1, 2]
+    assert seen.end.outcome == "findings"
+
+
+@in_virtual_time
+async def test_a_refused_answer_is_withdrawn_and_the_next_model_asked() -> None:
+    refusing = Scripted(Say([item(1)], stop=Stop.REFUSED, detail="Declined (cyber)."))
+    other = Scripted(Say([item(2)]), name="claude-haiku-5-5")
+    seen = await run(job(numbered("a.py")), refusing, other)
+    [withdrawn] = seen.of(FindingWithdrawn)
+    assert withdrawn.reason == "Declined (cyber)."
+    assert seen.standing == {seen.findings[1].id}
+    assert (seen.end.outcome, seen.end.findings) == ("findings", {"warning": 1})
+
+
+@pytest.mark.parametrize(
+    "say",
+    [
+        Say(text="", fault=ModelFault("Down.", fault=Fault.TRANSIENT)),
+        Say(text="", fault=ModelFault("No key.", fault=Fault.AUTH)),
+        Say(text="", fault=ModelFault("Quota.", fault=Fault.SPEND_LIMIT)),
+        Say(text="", stop=Stop.NO_REPORT),
+        Say(stop=Stop.REFUSED),
+        Say(outcome="could_not_review"),
+        Say(text="{}"),
+        Say([item(1)], cut=-2),
+    ],
+)
+@in_virtual_time
+async def test_one_chunk_without_an_answer_makes_the_review_incomplete(say: Say) -> None:
+    model = Scripted(*[by_path(a=Say(), b=say)] * 2)
+    seen = await run(job(numbered("a.py") + numbered("b.py")), model)
+    assert seen.end.outcome == "incomplete"
+    assert [one.status == "reviewed" for one in seen.end.coverage] == [True, False]
+    assert all(one.reason for one in seen.end.coverage if one.status != "reviewed")
+    assert len(seen.end.reasons) == 1
+    assert {event.status for event in seen.of(ChunkFinished)} - {"reviewed"}
+
+
+@in_virtual_time
+async def test_a_line_too_long_to_show_makes_its_file_partly_reviewed() -> None:
+    seen = await run(job(added("a.py", "x = '" + "long " * 20_000 + "'")), Scripted(Say()))
+    assert seen.end.outcome == "incomplete"
+    assert seen.end.coverage[0].status == "partly"
+    assert "too long" in (seen.end.coverage[0].reason or "")
+
+
+@in_virtual_time
+async def test_duplicates_of_other_chunks_and_models_are_merged() -> None:
+    seen = await run(job(numbered("a.py")), Scripted(Say([item(1), item(1), item(1)])))
+    assert len(seen.findings) == 1
+
+
+@in_virtual_time
+async def test_what_the_gates_hold_back_is_shown_with_its_reason() -> None:
+    found = [
+        item(1, confidence=0.5),
+        item(2, severity="note"),
+        item(3, severity="note"),
+        item(4, quote="nowhere(to, be, found)"),
+        item(5, path="other.py"),
+        item(6, scenario=" "),
+    ]
+    gates = Gates(max_notes=1)
+    seen = await run(job(numbered("a.py", 9), gates=gates), Scripted(Say(found)))
+    assert [(one.placement.kind, one.placement.held) for one in seen.findings] == [
+        ("outside", True),
+        ("inline", False),
+        ("outside", True),
+        ("file", False),
+        ("outside", False),
+        ("outside", True),
+    ]
+    assert all(one.placement.reason for one in seen.findings if one.placement.kind != "inline")
+
+
+@in_virtual_time
+async def test_rules_can_be_switched_off_or_given_another_severity() -> None:
+    gates = Gates(rules={"docs": "off", "bug": "error"})
+    found = [item(1, category="docs"), item(2), item(3, category="tests")]
+    seen = await run(job(numbered("a.py"), gates=gates), Scripted(Say(found)))
+    assert [(one.line, one.severity) for one in seen.findings] == [(2, "error"), (3, "warning")]
+
+
+@in_virtual_time
+async def test_a_finding_about_an_example_of_the_prompt_is_held() -> None:
+    gates = Gates(decoys=frozenset({"frobnicate_ledger"}))
+    found = [item(1, message="`frobnicate_ledger` is wrong."), item(2)]
+    seen = await run(job(numbered("a.py"), gates=gates), Scripted(Say(found)))
+    assert [one.placement.held for one in seen.findings] == [True, False]
+
+
+@in_virtual_time
+async def test_a_secret_is_never_sent_and_is_a_finding_by_itself() -> None:
+    secret = "ghp_" + "aB3dE5gH7jK9mN1pQ3rS5tU7vW9xY1zA3bC5"
+    model = Scripted(Say())
+    seen = await run(job(added("a.py", "x = 1", f"token = '{secret}'")), model)
+    [finding] = seen.findings
+    assert (finding.line, finding.severity, finding.category) == (2, "error", "security")
+    assert finding.rule.startswith("secrets/")
+    assert secret not in repr(model.requests)
+    assert secret not in repr(seen.events)
+    assert "[REDACTED" in repr(model.requests)
+    assert seen.end.outcome == "findings"
+
+
+@in_virtual_time
+async def test_a_secret_that_the_model_repeats_is_not_shown() -> None:
+    secret = "ghp_" + "aB3dE5gH7jK9mN1pQ3rS5tU7vW9xY1zA3bC5"
+    said = item(1, message=f"Use {secret} here.", suggestion=f"x = '{secret}'", title=secret)
+    seen = await run(job(numbered("a.py")), Scripted(Say([said])))
+    assert secret not in repr(seen.events)
+    assert not seen.findings[0].suggestion_applies
+
+
+@in_virtual_time
+async def test_what_a_model_writes_is_made_safe() -> None:
+    said = item(
+        1, message="<img src=x> @everyone ![a](http://evil.example/p.png)", title="a\x1b[2J"
+    )
+    seen = await run(job(numbered("a.py")), Scripted(Say([said])))
+    [finding] = seen.findings
+    assert "<img" not in finding.message
+    assert "\x1b" not in finding.title
+    assert "](http://evil" not in finding.message
+
+
+@in_virtual_time
+async def test_a_good_suggestion_is_offered_and_a_broken_one_is_only_shown() -> None:
+    found = [item(1, suggestion="line_1 = 5"), item(2, suggestion="line_2 = (")]
+    seen = await run(job(numbered("a.py")), Scripted(Say(found)))
+    assert [(one.suggestion, one.suggestion_applies) for one in seen.findings] == [
+        ("line_1 = 5", True),
+        ("line_2 = (", False),
+    ]
+
+
+@in_virtual_time
+async def test_no_more_than_the_allowed_requests_run_at_once() -> None:
+    model = Scripted(Say(wait_s=10))
+    peak = 0
+    files = "".join(numbered(f"f{number}.py") for number in range(9))
+    async for _ in review(job(files, jobs=3), Attempts([model])):
+        peak = max(peak, model.open)
+    assert peak == 3
+    assert len(model.requests) == 9
+
+
+@in_virtual_time
+async def test_stopping_ends_the_requests_and_still_tells_how_far_it_came() -> None:
+    model = Scripted(*[by_path(a=Say([item(1)]), b=Say(wait_s=9999))] * 2)
+    stop = StopSignal()
+    seen = Seen()
+    async for event in review(
+        job(numbered("a.py") + numbered("b.py")), Attempts([model]), stop=stop
+    ):
+        seen.events.append(event)
+        if isinstance(event, ChunkFinished):
+            stop.stop("cancelled")
+            stop.stop("superseded")
+    assert model.open == 0
+    assert seen.end.outcome == "cancelled"
+    assert [(one.path, one.status) for one in seen.end.coverage] == [
+        ("a.py", "reviewed"),
+        ("b.py", "failed"),
+    ]
+    assert seen.end.usage == Usage(input=100, output=10)
+    assert asyncio.get_running_loop().time() < 9999
+
+
+@in_virtual_time
+async def test_closing_the_stream_ends_the_requests_at_once() -> None:
+    model = Scripted(Say(wait_s=9999))
+    events = review(job(numbered("a.py") + numbered("b.py")), Attempts([model]))
+    async for event in events:
+        if isinstance(event, ChunkStarted) and model.open == 2:
+            break
+        await asyncio.sleep(1)
+    await events.aclose()
+    assert model.open == 0
+    assert asyncio.get_running_loop().time() < 9999
+
+
+@in_virtual_time
+async def test_cancelling_the_reader_ends_the_requests_at_once() -> None:
+    model = Scripted(Say(wait_s=9999))
+    reader = asyncio.create_task(run(job(numbered("a.py")), model))
+    await asyncio.sleep(5)
+    reader.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reader
+    assert model.open == 0
+
+
+@in_virtual_time
+async def test_a_slow_reader_holds_the_models_back() -> None:
+    written = 0
+
+    class Counting(Scripted):
+        async def stream(
+            self, request: ModelRequest, *, max_tokens: int
+        ) -> AsyncGenerator[ModelEvent, None]:
+            nonlocal written
+            async for event in super().stream(request, max_tokens=max_tokens):
+                written += len(event.text) if isinstance(event, ToolInput) else 0
+                yield event
+
+    say = Say([item(line) for line in range(1, 400)])
+    async with aclosing(review(job(numbered("a.py", 400)), Attempts([Counting(say)]))) as events:
+        async for event in events:
+            if isinstance(event, FindingRaised):
+                break
+        await asyncio.sleep(60)
+        assert written < (QUEUE_SIZE + 10) * len(say.json) / 400
+
+
+@in_virtual_time
+async def test_an_error_of_our_own_is_not_swallowed() -> None:
+    async def broken(task: BatchTask, emit: Emit) -> BatchResult:
+        del task, emit
+        raise LookupError("a bug")
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await run(job(numbered("a.py")), run_batch=broken)
+    assert caught.group_contains(LookupError, match="a bug")
+
+
+@in_virtual_time
+async def test_a_summary_of_the_model_is_used_and_paid_for() -> None:
+    async def summarize(task: Any, book: Callable[[Spent], None]) -> ReviewSummary:
+        assert [file.path for file in task.files] == ["a.py"]
+        assert [view.id for views in task.views() for view in views] == ["c1"]
+        book(Spent("m", Usage(input=7), 0.5))
+        return ReviewSummary("It adds lines.", source="model")
+
+    seen = await run(job(numbered("a.py")), Scripted(Say()), summarize=summarize)
+    assert [event.what for event in seen.of(ReviewSummary)] == ["It adds lines."]
+    assert seen.end.usage.input == 107
+    assert seen.end.cost_usd == pytest.approx(0.5 + 100 * 2e-6 + 10 * 1e-5)
+
+
+@in_virtual_time
+async def test_without_a_summary_of_a_model_one_is_computed() -> None:
+    async def summarize(task: Any, book: Callable[[Spent], None]) -> None:
+        del task, book
+
+    seen = await run(job(numbered("a.py")), Scripted(Say()), summarize=summarize)
+    [summary] = seen.of(ReviewSummary)
+    assert (summary.source, summary.what) == (
+        "computed",
+        "1 file changed, +3 -0; 1 reviewed; no findings.",
+    )
+
+
+@in_virtual_time
+async def test_an_unpriced_request_makes_the_cost_unknown_not_zero() -> None:
+    seen = await run(job(numbered("a.py")), Scripted(Say(), name="some-local-model"))
+    assert seen.end.cost_usd is None
+
+
+@in_virtual_time
+async def test_thinking_shows_as_progress_now_and_then() -> None:
+    times = iter(range(10_000))
+    seen = await run(
+        job(numbered("a.py")), Scripted(Say(think=3)), clock=lambda: float(next(times))
+    )
+    told = [event.activity for event in seen.of(ReviewProgress) if event.activity]
+    assert told == ["claude-sonnet-5-5 is thinking"] * 3
+    quiet = await run(job(numbered("a.py")), Scripted(Say(think=3)), clock=lambda: 5.0)
+    assert not [event for event in quiet.of(ReviewProgress) if event.activity]
+
+
+@in_virtual_time
+async def test_an_empty_diff_is_a_clean_review_of_nothing() -> None:
+    seen = await run(job(""), Scripted(Say()))
+    assert (seen.end.outcome, seen.end.coverage) == ("clean", ())
+
+
+@dataclass
+class Checkpoints:
+    """Runs batches as a durable engine does: keeps each result, and dies on command."""
+
+    inner: RunBatch
+    results: dict[str, BatchResult] = field(default_factory=dict)
+    paid: list[str] = field(default_factory=list)
+
+    async def __call__(self, task: BatchTask, emit: Emit) -> BatchResult:
+        self.paid.append(task.id)
+        result = await self.inner(task, emit)
+        self.results[task.id] = result
+        return result
+
+
+def story() -> Model:
+    cut = ModelFault("Cut.", fault=Fault.TRANSIENT)
+    return Scripted(
+        *[
+            lambda request: {
+                "a.py": Say([item(1), item(2)], fault=None),
+                "b.py": Say([item(1, path="b.py")]),
+                "c.py": Say([item(3, path="c.py")], fault=cut),
+            }[request.chunks[0].path]
+        ]
+        * 2
+    )
+
+
+async def crash_after(count: int) -> tuple[list[Event], Checkpoints]:
+    """Run the story and drop it after ``count`` events."""
+    engine = Checkpoints(Attempts([story()]))
+    files = numbered("a.py") + numbered("b.py") + numbered("c.py")
+    events: list[Event] = []
+    generator = review(job(files, jobs=1), engine)
+    async with aclosing(generator):
+        async for event in generator:
+            events.append(event)
+            if len(events) == count:
+                break
+    return events, engine
+
+
+@in_virtual_time
+async def test_after_a_crash_at_any_event_nothing_is_lost_doubled_or_paid_twice() -> None:
+    files = numbered("a.py") + numbered("b.py") + numbered("c.py")
+    whole, _ = await crash_after(10_000)
+    expected = Seen(whole)
+    for count in range(1, len(whole)):
+        before, engine = await crash_after(count)
+        shown = Seen(before).findings
+        finished: Mapping[str, BatchResult] = dict(engine.results)
+        again = Checkpoints(Attempts([story()]))
+        after = await run(job(files, jobs=1), run_batch=again, finished=finished, shown=shown)
+        assert not set(again.paid) & set(finished)
+        together = [one.id for one in (*shown, *after.findings)]
+        assert sorted(together) == sorted(set(together))
+        assert set(together) == expected.standing
+        assert after.end.outcome == expected.end.outcome == "incomplete"
+        assert after.end.coverage == expected.end.coverage
+        assert after.end.findings == expected.end.findings
