@@ -1,0 +1,218 @@
+"""Git's header of one file, from ``diff --git`` up to its hunks. Pure.
+
+The format: https://git-scm.com/docs/diff-generate-patch
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core import names
+from reviewbot.core.cursor import colour_error, shown
+
+if TYPE_CHECKING:
+    from reviewbot.core.cursor import Cursor
+
+_MODE: Final = rb"([0-7]{6})"
+_PERCENT: Final = rb"(\d{1,3})%"
+_NAME: Final = rb"(.+)"
+_FIELDS: Final[tuple[tuple[bytes, str, re.Pattern[bytes]], ...]] = tuple(
+    (start, key, re.compile(re.escape(start) + rest, re.DOTALL))
+    for start, key, rest in (
+        (b"index ", "index", rb"([0-9a-f]+\.\.[0-9a-f]+(?: [0-7]{6})?)"),
+        (b"old mode ", "old_mode", _MODE),
+        (b"new mode ", "new_mode", _MODE),
+        (b"deleted file mode ", "deleted", _MODE),
+        (b"new file mode ", "added", _MODE),
+        (b"similarity index ", "similarity", _PERCENT),
+        (b"dissimilarity index ", "dissimilarity", _PERCENT),
+        (b"rename from ", "rename_from", _NAME),
+        (b"rename to ", "rename_to", _NAME),
+        (b"copy from ", "copy_from", _NAME),
+        (b"copy to ", "copy_to", _NAME),
+    )
+)
+_EMPTY_BLOBS: Final = (
+    b"e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
+    b"473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813",
+)
+_PATCH: Final = re.compile(rb"(?:literal|delta) \d+")
+_BASE85: Final = re.compile(rb"[A-Za-z](?:[0-9A-Za-z!#$%&()*+;<=>?@^_`{|}~-]{5})+")
+
+
+@dataclass(slots=True)
+class GitHeader:
+    """What the lines of a header say. ``pair`` is what follows ``diff --git``, as it stands."""
+
+    pos: int
+    pair: bytes
+    crlf: bool
+    said: dict[str, bytes] = field(default_factory=dict)
+    binary: bool = False
+    minus: bytes | None = None
+    """The name after ``---``, unquoted; None where the header has no such line."""
+    plus: bytes | None = None
+
+    def mode(self, key: str) -> str | None:
+        """A mode such as ``100644``, if the header has that line."""
+        return self.said[key].decode() if key in self.said else None
+
+    @property
+    def index_mode(self) -> str | None:
+        """The mode of both sides, from the ``index`` line."""
+        mode = self.said.get("index", b"").partition(b" ")[2]
+        return mode.decode() or None
+
+    def paths(self) -> tuple[bytes, bytes]:
+        """The path of the old and of the new side, without prefixes.
+
+        Raises:
+            ValueError: the lines contradict each other, or a prefix cannot be told from a path.
+        """
+        for how in ("rename", "copy"):
+            if f"{how}_from" in self.said:
+                return self._moved(self.said[f"{how}_from"], self.said[f"{how}_to"])
+        left, right = self._sides()
+        path = names.common(left, right)
+        if path is not None:
+            return path, path
+        stripped = names.strip_pair(left, right)
+        if stripped is None:
+            raise ValueError(
+                "the file names have prefixes that are not known; "
+                "make the diff with: git diff --src-prefix=a/ --dst-prefix=b/"
+            )
+        return stripped
+
+    def _moved(self, old: bytes, new: bytes) -> tuple[bytes, bytes]:
+        # Both lines must agree with the others: a name that was cut off does not.
+        agree = old.removeprefix(b'"') in self.pair and self.pair.endswith(new.removeprefix(b'"'))
+        old, new = names.unquote(old), names.unquote(new)
+        if self.minus is not None and self.plus is not None:
+            agree = agree and self.minus.endswith(old) and self.plus.endswith(new)
+        if not agree:
+            raise ValueError("the names in this file header contradict each other")
+        return old, new
+
+    def _sides(self) -> tuple[bytes, bytes]:
+        """Both names with their prefixes, wherever the header tells them best."""
+        minus = None if self.minus == names.ABSENT else self.minus
+        plus = None if self.plus == names.ABSENT else self.plus
+        pair = names.split_pair(self.pair)
+        if pair is None and plus is not None and self.pair.endswith(b" " + plus):
+            pair = self.pair[: -len(plus) - 1], plus
+        elif pair is None and minus is not None and self.pair.startswith(minus + b" "):
+            pair = minus, self.pair[len(minus) + 1 :]
+        if pair is None:
+            raise ValueError("the two names of this file header cannot be told apart")
+        if minus not in (None, pair[0]) or plus not in (None, pair[1]):
+            raise ValueError("the names in this file header contradict each other")
+        return pair
+
+
+def read_header(cursor: Cursor) -> GitHeader:
+    """Read the header at ``cursor`` and leave the cursor at the hunks, or behind the file.
+
+    Raises:
+        DiffError: a line is broken, or the header is cut off.
+    """
+    crlf = cursor.raw_line.endswith(b"\r")
+    header = GitHeader(cursor.pos, cursor.line.removeprefix(b"diff --git "), crlf)
+    cursor.advance()
+    while _read_field(cursor, header):
+        cursor.advance()
+    if cursor.starts(b"Binary files "):
+        if not cursor.line.endswith(b" differ"):
+            raise cursor.error("the diff is cut off in the line of a binary file")
+        header.binary = True
+        cursor.advance()
+    elif cursor.starts(b"GIT binary patch"):
+        header.binary = True
+        _skip_binary_patch(cursor)
+    elif cursor.starts(b"--- "):
+        header.minus, header.plus = read_sides(cursor)[:2]
+    _refuse_cut(cursor, header)
+    return header
+
+
+def _read_field(cursor: Cursor, header: GitHeader) -> bool:
+    for start, key, pattern in _FIELDS:
+        if cursor.starts(start):
+            match = pattern.fullmatch(cursor.line)
+            if match is None:
+                raise cursor.error(f"this line of a file header is broken: {shown(cursor.line)}")
+            header.said[key] = match[1]
+            return True
+    return False
+
+
+def read_sides(cursor: Cursor) -> tuple[bytes, bytes, bytes, bytes]:
+    """Read the lines ``---`` and ``+++``: old name, new name, old time stamp, new time stamp.
+
+    Raises:
+        DiffError: the second line or the first hunk is missing.
+    """
+    try:
+        minus, old_time = names.side_name(cursor.line[4:])
+        if not cursor.next_starts(b"+++ "):
+            cursor.advance()
+            raise cursor.error("the diff is cut off: after the line --- there must be a line +++")
+        cursor.advance()
+        plus, new_time = names.side_name(cursor.line[4:])
+    except ValueError as error:
+        raise cursor.error(str(error)) from error
+    cursor.advance()
+    if cursor.at_end:
+        raise cursor.error("the diff is cut off: a file header without a hunk")
+    if not cursor.starts(b"@@"):
+        raise colour_error(cursor) or cursor.error(
+            f"here the first hunk should start, with @@, but there is {shown(cursor.line)}"
+        )
+    return minus, plus, old_time, new_time
+
+
+def _skip_binary_patch(cursor: Cursor) -> None:
+    """Skip both halves of a binary patch; each ends with an empty line."""
+    cursor.advance()
+    halves = 0
+    while _PATCH.fullmatch(cursor.line):
+        halves += 1
+        cursor.advance()
+        while not cursor.at_end and _BASE85.fullmatch(cursor.line):
+            cursor.advance()
+        if cursor.at_end or cursor.line:
+            raise cursor.error("the diff is cut off in a binary patch, or the patch is broken")
+        cursor.advance()
+    if not halves:
+        raise cursor.error("here a binary patch should start, with literal or delta")
+
+
+def _refuse_cut(cursor: Cursor, header: GitHeader) -> None:
+    """Refuse a header that ends with the input before it has said what changed.
+
+    Elsewhere the next file shows that nothing is missing: ``git diff -w`` leaves out hunks.
+    """
+    said = header.said
+    for first, second in (
+        ("old_mode", "new_mode"), ("rename_from", "rename_to"), ("copy_from", "copy_to"),
+    ):  # fmt: skip
+        if (first in said) != (second in said):
+            raise cursor.error(f"the file header has no line {second.replace('_', ' ')}")
+    if header.binary or header.plus is not None:
+        return
+    if not said.keys() - {"index", "similarity", "dissimilarity"}:
+        raise cursor.error("the diff is cut off, or broken: a file header that says no change")
+    if cursor.at_end and not _complete(said):
+        raise cursor.error("the diff is cut off: the header of its last file has no hunk")
+
+
+def _complete(said: dict[str, bytes]) -> bool:
+    """Whether a header explains by itself why it has no hunk."""
+    if "added" in said or "deleted" in said:
+        # Only an empty file has none. Its hash shows it.
+        blobs = said.get("index", b"").partition(b" ")[0].partition(b"..")
+        blob = blobs[2] if "added" in said else blobs[0]
+        return bool(blob) and any(empty.startswith(blob) for empty in _EMPTY_BLOBS)
+    return "index" not in said and said.get("similarity", b"100") == b"100"

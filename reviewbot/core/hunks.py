@@ -1,0 +1,289 @@
+"""One hunk of a diff: checked whole when it is found, its lines read when they are asked for. Pure.
+
+unidiff reads the lines and is used in here alone. It reads a block of lines at a time, under a
+header that we write, so that it sees neither file headers nor content that looks like them, and
+so that one hunk of 100 MB needs the memory of one block.
+
+The format: https://www.gnu.org/software/diffutils/manual/html_node/Detailed-Unified.html
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, Literal
+
+from unidiff.patch import PatchSet
+
+from reviewbot.core.cursor import colour_error, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reviewbot.core.cursor import Cursor
+    from reviewbot.errors import DiffError
+
+LineKind = Literal["added", "removed", "context"]
+
+_HEADER: Final = re.compile(
+    rb"@@ -(\d{1,10})(?:,(\d{1,10}))? \+(\d{1,10})(?:,(\d{1,10}))? @@([^\n]*)"
+)
+_BLOCK: Final = 512
+"""Lines that are read at a time."""
+_KINDS: Final[dict[str, LineKind]] = {"+": "added", "-": "removed", " ": "context"}
+_RAW_KINDS: Final = {ord(mark): kind for mark, kind in _KINDS.items()}
+_PLUS, _MINUS, _SPACE, _BACKSLASH, _LF, _CR = b"+- \\\n\r"
+
+# What a hunk needs beyond the plain case.
+_OLD_UNENDED: Final = 1  # the last line of the old side has no newline
+_NEW_UNENDED: Final = 2
+_CRLF: Final = 4  # the whole diff was sent with CRLF line ends
+_STRIPPED: Final = 8  # a blank context line lost its space
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a hunk.
+
+    ``text`` has no line end; bytes that are not UTF-8 are lone surrogates (``surrogateescape``).
+    Only a line feed ends a line: the carriage return of a file with CRLF stays in ``text``.
+    ``old_no`` and ``new_no`` are 1-based, ``None`` on the side where the line does not exist.
+    ``no_newline`` is true where git says "No newline at end of file" of this line.
+    """
+
+    kind: LineKind
+    old_no: int | None
+    new_no: int | None
+    text: str
+    no_newline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hunk:
+    """One hunk, its counts already checked against its lines.
+
+    ``old_start`` and ``new_start`` are the header's: on a side without lines, the line before.
+    ``added`` and ``removed`` count lines. Nothing that is read from a hunk is kept by it.
+    """
+
+    old_start: int
+    old_count: int
+    new_start: int
+    new_count: int
+    added: int
+    removed: int
+    _data: bytes = field(repr=False)
+    _head: int = field(repr=False)
+    _end: int = field(repr=False)
+    _flags: int = field(repr=False)
+    _marks: tuple[tuple[int, int, int], ...] = field(repr=False)
+    """Of each block: its offset, and the lines of the old and new side that are left there."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the hunk in the diff, its header included."""
+        return self._end - self._head
+
+    @property
+    def section(self) -> str:
+        """Git's heading after the second ``@@``, often the function; empty if there is none."""
+        header = _HEADER.match(self._data, self._head)
+        assert header is not None  # noqa: S101 - scan_hunk matched it at this offset
+        return _text(header[5].removeprefix(b" ").removesuffix(b"\r"))
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """All lines, read anew on each access. For a large hunk prefer the methods below."""
+        return tuple(self.iter_lines())
+
+    def iter_lines(self) -> Iterator[Line]:
+        """The lines one by one, in the memory of a block of them."""
+        for block in range(len(self._marks)):
+            yield from self._read(block)
+
+    def iter_raw(self) -> Iterator[tuple[LineKind, bytes]]:
+        """Kind and undecoded text of the lines one by one: what planning needs, a copy of each."""
+        data, end = self._data, self._end
+        pos = self._marks[0][0] if self._marks else end
+        while pos < end:
+            stop = data.find(b"\n", pos, end)
+            stop = end if stop < 0 else stop
+            kind = _RAW_KINDS.get(data[pos], "context")
+            if data[pos] != _BACKSLASH:
+                # A blank context line may have lost its space.
+                raw = data[pos + (data[pos] in _RAW_KINDS) : stop]
+                yield kind, raw.removesuffix(b"\r") if self._flags & _CRLF else raw
+            pos = stop + 1
+
+    def slice(self, start: int, stop: int) -> tuple[Line, ...]:
+        """``lines[start:stop]`` for ``0 <= start <= stop``, reading only what is near."""
+        first = start // _BLOCK
+        blocks = range(first, min(-(-stop // _BLOCK), len(self._marks)))
+        near = [line for block in blocks for line in self._read(block)]
+        return tuple(near[start - first * _BLOCK : stop - first * _BLOCK])
+
+    def position(self, index: int) -> tuple[int, int]:
+        """The header's starts, ``(old, new)``, of a hunk that would begin with ``lines[index]``.
+
+        The numbers of the next line on each side; on a side that has no lines in this hunk, the
+        line before, as headers have it.
+        """
+        before = self.slice(index // _BLOCK * _BLOCK, index)
+        _, old, new = self._marks[index // _BLOCK]
+        old -= sum(line.old_no is not None for line in before)
+        new -= sum(line.new_no is not None for line in before)
+        return self.old_start + self.old_count - old, self.new_start + self.new_count - new
+
+    def _read(self, block: int) -> list[Line]:
+        start, old, new = self._marks[block]
+        following = self._marks[block + 1 : block + 2]
+        stop, old_left, new_left = following[0] if following else (self._end, 0, 0)
+        old_no = self.old_start + self.old_count - old
+        new_no = self.new_start + self.new_count - new
+        header = f"@@ -{old_no},{old - old_left} +{new_no},{new - new_left} @@"
+        texts = self._texts(start, stop)
+        # A git header is the one that unidiff recognises soonest. Its lines may come without line
+        # end: then the values have none either, and a lone CR stays what it is.
+        patch = PatchSet(["diff --git a/- b/-", header, *texts])[0][0]
+        lines = [
+            Line(_KINDS[line.line_type], line.source_line_no, line.target_line_no, line.value)
+            for line in patch
+        ]
+        return self._unended(lines) if self._flags & (_OLD_UNENDED | _NEW_UNENDED) else lines
+
+    def _texts(self, start: int, stop: int) -> list[str]:
+        """The lines between two offsets with their markers, as plain as unidiff wants them."""
+        texts = _text(self._data[start:stop]).split("\n")
+        if self._data[stop - 1] == _LF:
+            texts.pop()
+        if self._flags & (_OLD_UNENDED | _NEW_UNENDED):
+            texts = [text for text in texts if not text.startswith("\\")]
+        if self._flags & _CRLF:
+            texts = [text.removesuffix("\r") for text in texts]
+        if self._flags & _STRIPPED:
+            texts = [" " + text if text in ("", "\r") else text for text in texts]
+        return texts
+
+    def _unended(self, lines: list[Line]) -> list[Line]:
+        """Mark the last line of a side whose newline is missing."""
+        old = self.old_start + self.old_count - 1 if self._flags & _OLD_UNENDED else None
+        new = self.new_start + self.new_count - 1 if self._flags & _NEW_UNENDED else None
+        return [
+            replace(line, no_newline=True)
+            if (old is not None and line.old_no == old) or (new is not None and line.new_no == new)
+            else line
+            for line in lines
+        ]
+
+
+def is_hunk_header(line: bytes) -> bool:
+    """Whether ``line`` is the header of a hunk."""
+    return _HEADER.match(line) is not None
+
+
+def scan_hunk(cursor: Cursor, *, crlf: bool) -> Hunk:
+    """Read the hunk at ``cursor`` and leave the cursor behind it.
+
+    Args:
+        cursor: stands on a line that starts with ``@@``.
+        crlf: the diff came with CRLF line ends, which are no part of the lines.
+
+    Raises:
+        DiffError: the header is broken, or its counts are not those of the lines.
+    """
+    head = cursor.pos
+    header = _HEADER.match(cursor.data, head)
+    if header is None:
+        raise cursor.error(
+            "this should be the header of a hunk, such as @@ -1,3 +1,4 @@, "
+            f"but it is {shown(cursor.line)}"
+        )
+    old_count, new_count = int(header[2] or 1), int(header[4] or 1)
+    old_start, new_start = int(header[1]), int(header[3])
+    if (old_count and not old_start) or (new_count and not new_start):
+        raise cursor.error("the hunk starts at line 0, but lines are numbered from 1")
+    if not old_count and not new_count:
+        raise cursor.error("the header of this hunk says that it has no lines")
+    cursor.advance()
+    marks, lines, flags = _scan_body(cursor, head, old_count, new_count)
+    context = old_count + new_count - lines
+    _refuse_word_diff(cursor, head, changed=context != lines)
+    return Hunk(
+        old_start, old_count, new_start, new_count, new_count - context, old_count - context,
+        cursor.data, head, min(cursor.pos, len(cursor.data)), flags | (_CRLF if crlf else 0), marks,
+    )  # fmt: skip
+
+
+def _scan_body(
+    cursor: Cursor, head: int, old: int, new: int
+) -> tuple[tuple[tuple[int, int, int], ...], int, int]:
+    """Walk over the lines until the header's counts are met: the marks, the lines, the flags.
+
+    This loop sees every line of the diff. It is why a wrong count is found here and not later,
+    and it is kept to the least a line needs.
+    """
+    data, pos, size = cursor.data, cursor.pos, len(cursor.data)
+    find = data.find
+    marks: list[tuple[int, int, int]] = []
+    lines = flags = 0
+    while old > 0 or new > 0:
+        if not lines % _BLOCK:
+            marks.append((pos, old, new))
+        code = data[pos] if pos < size else -1
+        if code == _PLUS:
+            new -= 1
+        elif code == _SPACE:
+            old -= 1
+            new -= 1
+        elif code == _MINUS:
+            old -= 1
+        elif code == _LF or (code == _CR and data[pos + 1 : pos + 2] in (b"\n", b"")):
+            flags |= _STRIPPED
+            old -= 1
+            new -= 1
+        else:
+            cursor.pos = pos
+            raise _not_in_hunk(cursor, head, old, new)
+        lines += 1
+        end = find(b"\n", pos)
+        pos = end + 1 if end >= 0 else size
+        if pos < size and data[pos] == _BACKSLASH:
+            cursor.pos = pos
+            flags |= _unended(cursor, code, old, new)
+            pos = cursor.pos
+    if old < 0 or new < 0:
+        raise cursor.error("the lines of this hunk do not add up to the counts of its header", head)
+    cursor.pos = pos
+    return tuple(marks), lines, flags
+
+
+def _unended(cursor: Cursor, code: int, old: int, new: int) -> int:
+    """The flags for the "No newline" marker at the cursor, which follows a line of ``code``."""
+    flags = {_MINUS: _OLD_UNENDED, _PLUS: _NEW_UNENDED}.get(code, _OLD_UNENDED | _NEW_UNENDED)
+    if (flags & _OLD_UNENDED and old) or (flags & _NEW_UNENDED and new):
+        raise cursor.error('"No newline at end of file" stands before the end of the hunk')
+    cursor.advance()
+    return flags
+
+
+def _not_in_hunk(cursor: Cursor, head: int, old: int, new: int) -> DiffError:
+    """What is wrong with the line at the cursor, given the lines that the header still promises."""
+    missing = max(old, new)
+    short = f"the hunk of line {cursor.number(head)} lacks {missing} line{'s' * (missing != 1)}"
+    if cursor.at_end:
+        return cursor.error(f"the diff is cut off: {short}")
+    return colour_error(cursor) or cursor.error(
+        "a line of a hunk starts with a space, + or -, "
+        f"but this one is {shown(cursor.line)}; {short}"
+    )
+
+
+def _refuse_word_diff(cursor: Cursor, head: int, *, changed: bool) -> None:
+    """A word diff of indented lines looks like a hunk of nothing but context."""
+    marks = (b"[-", b"{+")
+    if not changed and any(cursor.data.find(mark, head, cursor.pos) >= 0 for mark in marks):
+        raise cursor.error("this looks like a word diff; make it without --word-diff", head)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
