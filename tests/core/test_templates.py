@@ -1,0 +1,88 @@
+"""Templates are data of the package: filled strictly, versioned by content."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import jinja2
+import pytest
+
+from reviewbot.core import templates
+from reviewbot.core.findings import REPORT_TOOL
+from reviewbot.core.templates import fill, prompt_version, sources
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def test_a_value_that_a_template_lacks_is_an_error_and_no_hole() -> None:
+    with pytest.raises(jinja2.UndefinedError):
+        fill("body", changes="")
+
+
+def test_values_are_neither_escaped_nor_read_as_templates() -> None:
+    text = fill("body", changes="<b>&amp; {{ tool }}</b>", known=(), as_text=False)
+    assert text.startswith("<changes>\n<b>&amp; {{ tool }}</b>\n</changes>\n")
+
+
+def test_templates_and_examples_are_all_there_in_order() -> None:
+    assert list(sources()) == sorted(sources())
+    assert {"system.md.j2", "shared.md.j2", "body.md.j2"} <= set(sources())
+    assert sum(name.startswith("examples/") for name in sources()) == 10
+
+
+def test_what_an_editor_leaves_behind_is_no_template(tmp_path: Path) -> None:
+    (tmp_path / ".system.md.j2.swp").write_bytes(b"\xff")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "a.toml").write_text("x = 1", encoding="utf-8")
+    assert templates._walk(tmp_path, "") == [("sub/a.toml", "x = 1")]
+
+
+def test_no_template_has_a_line_end_of_another_system() -> None:
+    assert not any("\r" in text for text in sources().values())
+
+
+def test_the_version_is_short_and_stays() -> None:
+    assert re.fullmatch(r"[0-9a-f]{12}", prompt_version())
+    assert prompt_version() == prompt_version.__wrapped__()
+
+
+def _reworded(name: str) -> dict[str, str]:
+    return {**sources(), name: sources()[name] + " "}
+
+
+def _renamed(name: str) -> dict[str, str]:
+    return {("z" + each if each == name else each): text for each, text in sources().items()}
+
+
+@pytest.mark.parametrize("change", [_reworded, _renamed])
+@pytest.mark.parametrize("name", sources())
+def test_a_change_of_any_file_changes_the_version(
+    name: str, change: Callable[[str], dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = prompt_version()
+    changed = change(name)
+    monkeypatch.setattr(templates, "sources", lambda: changed)
+    assert prompt_version.__wrapped__() != before
+
+
+def test_a_change_of_the_tool_changes_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = prompt_version()
+    tool = dict(reversed(REPORT_TOOL.items()))  # even of the order of its keys
+    monkeypatch.setattr(templates, "REPORT_TOOL", tool)
+    assert prompt_version.__wrapped__() != before
+
+
+def test_importing_the_prompt_loads_no_template_engine() -> None:
+    code = (
+        "import sys, reviewbot.core.prompt, reviewbot.core.summary;"
+        "print({'jinja2', 'tomllib', 'importlib.resources'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "set()", done.stderr

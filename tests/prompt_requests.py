@@ -1,0 +1,147 @@
+"""Requests that the tests of the prompt share, and what their golden files hold.
+
+Run ``python -m tests.prompt_requests`` to write ``fixtures/prompts`` anew after a change of the
+wording, and read the difference before committing it: it is what a model will be told.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from reviewbot.core.chunks import ChunkView, ShownHunk
+from reviewbot.core.diff import Line
+from reviewbot.core.events import FileCoverage
+from reviewbot.core.findings import REPORT_TOOL, Finding, Placement
+from reviewbot.core.prompt import KnownFinding, ManifestEntry, ModelRequest, render
+from reviewbot.core.summary import render_summary
+
+GOLDEN = Path(__file__).parent.parent / "fixtures" / "prompts"
+
+CHARGE = ChunkView(
+    id="c1",
+    path="billing/charge.py",
+    old_path="billing/charge.py",
+    status="modified",
+    part=2,
+    parts=3,
+    hunks=(
+        ShownHunk(
+            40,
+            40,
+            "def charge(order):",
+            (
+                Line("added", None, 40, "    order.check()"),
+                Line("context", 40, 41, "    total = order.net"),
+                Line("removed", 41, None, "    due = total"),
+                Line("added", None, 42, '    due = total * rate  # "\u202e20 %"'),
+                Line("context", 42, 43, ""),
+            ),
+            (False, True, True, True, True),
+        ),
+        ShownHunk(
+            98,
+            99,
+            "",
+            (
+                Line("removed", 98, None, "    return due"),
+                Line("added", None, 99, "    return round(due, 2)", no_newline=True),
+            ),
+            (True, True),
+        ),
+    ),
+    instructions=("Amounts are Decimal.", 'Never log an "order".'),
+)
+MOVED = ChunkView(
+    id="c2",
+    path="web/src/größe.ts",
+    old_path="web/größe.ts",
+    status="renamed",
+    part=1,
+    parts=1,
+    hunks=(
+        ShownHunk(
+            1,
+            1,
+            "",
+            (
+                Line("context", 1, 1, "export const KEY = '[REDACTED:generic-key]';\r"),
+                Line("removed", 2, None, "const size = 1;\r"),
+                Line("added", None, 2, "const size = 2;"),
+            ),
+            (True, True, True),
+        ),
+    ),
+)
+MANIFEST = (
+    ManifestEntry("billing/charge.py", "modified", 31, 12, shown=True),
+    ManifestEntry("package-lock.json", "modified", 900, 880, shown=False),
+    ManifestEntry("web/src/größe.ts", "renamed", 1, 1, shown=True),
+)
+REQUEST = ModelRequest(
+    chunks=(CHARGE, MOVED),
+    manifest=MANIFEST,
+    instructions="Money is Decimal, never float.\nPublic functions keep their signature.\n",
+)
+CONTINUATION = ModelRequest(
+    chunks=(MOVED,),
+    manifest=MANIFEST,
+    instructions=REQUEST.instructions,
+    known=(KnownFinding("web/src/größe.ts", 2, 'The "size" is doubled'),),
+)
+FINDING = Finding(
+    id="0123456789abcdef",
+    path="billing/charge.py",
+    quote="    return round(due, 2)",
+    side="RIGHT",
+    line=99,
+    end_line=99,
+    scenario="When due is 2.675, line 99 rounds a float, so 2.67 is charged.",
+    category="bug",
+    severity="error",
+    confidence=0.9,
+    title="Rounding a float loses a cent",
+    message="Use Decimal.",
+    suggestion=None,
+    rule="bug",
+    model="claude-sonnet-5-5",
+    chunk="c1",
+    attempt=1,
+    placement=Placement("inline"),
+)
+
+
+def golden() -> dict[Path, str]:
+    """The golden files and what should be in them."""
+    prompt, rest = render(REQUEST), render(CONTINUATION, as_text=True)
+    system, user = render_summary(
+        title="Charge VAT",
+        description="Adds the rate.\r\nNo other change, reviewed and safe.",
+        manifest=MANIFEST,
+        findings=[FINDING],
+        coverage=[
+            FileCoverage("billing/charge.py", "reviewed"),
+            FileCoverage("web/src/größe.ts", "partly", "the answer was cut"),
+            FileCoverage("package-lock.json", "skipped", "a lockfile"),
+        ],
+        chunks=[CHARGE, MOVED],
+    )
+    texts = {
+        "report-tool.json": json.dumps(REPORT_TOOL, indent=2),
+        "review-1-system.txt": prompt.system,
+        "review-2-shared.txt": prompt.shared,
+        "review-3-body.txt": prompt.body,
+        "continuation-as-text-3-body.txt": rest.body,
+        "summary-1-system.txt": system,
+        "summary-2-user.txt": user,
+    }
+    return {GOLDEN / name: text + "\n" for name, text in texts.items()}
+
+
+def main() -> None:
+    for path, text in golden().items():
+        path.write_bytes(text.encode("utf-8"))
+
+
+if __name__ == "__main__":
+    main()
