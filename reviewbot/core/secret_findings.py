@@ -80,6 +80,6 @@ def _finding(
         rule=rule,
         model=WRITER,
         chunk=chunk.id,
-        attempt=0,
+        attempt=1,
         placement=Placement("outside", reason, held=True) if held else Placement("inline"),
     )

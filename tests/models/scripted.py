@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from reviewbot.models.base import ModelEvent
 
 
-def item(line: int = 1, **changes: Any) -> dict[str, Any]:
+def item(line: int = 1, /, **changes: Any) -> dict[str, Any]:
     """One finding as a model writes it; its words are of its own for each line."""
     letter = "abcdefghijklmnopqrstuvwxyz"[line % 26]
     return {
