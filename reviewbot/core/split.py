@@ -42,7 +42,7 @@ TOKENIZED_BLOCK = 4_096
 """Bytes of lines that are tokenized together; their tokens are shared out by size."""
 
 HEAD = 120
-"""Characters of a line that the choice of a boundary looks at."""
+"""Bytes of a line that the choice of a boundary looks at."""
 
 
 class TokenCount(Protocol):
@@ -91,7 +91,7 @@ class _Weighed(NamedTuple):
     tokens: float
     kind: LineKind
     replacing: bool
-    head: str
+    head: bytes
     limit: int | None = None
 
 
@@ -115,6 +115,14 @@ def cut_line(text: str, limit: int) -> str:
         return text
     keep = max(limit // 8, 1)
     return f"{text[:keep]}{CUT_MARK}{len(text) - 2 * keep} characters]{text[-keep:]}"
+
+
+def _ends(raw: bytes, limit: int) -> bytes:
+    """As :func:`cut_line` (its mark may be longer), without decoding a line that may be 100 MB."""
+    keep = max(limit // 8, 1)
+    head = raw[: 4 * keep].decode("utf-8", "surrogateescape")[:keep]
+    tail = raw[-4 * keep :].decode("utf-8", "surrogateescape")[-keep:]
+    return f"{head}{CUT_MARK}{len(raw)} characters]{tail}".encode("utf-8", "surrogateescape")
 
 
 def split_file(file: FileDiff, *, count: TokenCount, budget: int) -> tuple[Part, ...]:
@@ -217,28 +225,43 @@ class _Splitter:
         """The lines of ``hunk`` with their tokens, prefix and line end included."""
         prefix = (LINE_PREFIX + 1) * self.count.per_byte
         for block in _blocks(hunk, self.line_limit):
-            rate = self.count.per_byte
-            if self.tokenized:
-                size = sum(line.size for line in block)
-                rate = self.count.count("\n".join(line.text for line in block)) / max(size, 1)
-            for line in block:
-                tokens, limit = prefix + rate * line.size, line.limit
-                if tokens > room:
+            rate = self._rate(block)
+            for kind, replacing, raw, limit in block:
+                tokens = prefix + rate * len(raw)
+                if tokens <= room:
+                    yield _Weighed(tokens, kind, replacing, raw[:HEAD], limit)
+                else:
                     # Denser than its bytes let expect. It fills a part of its own and is cut there.
-                    tokens, limit = room, line.size - 1
-                yield _Weighed(tokens, line.kind, line.replacing, line.text[:HEAD], limit)
+                    yield _Weighed(room, kind, replacing, raw[:HEAD], len(raw) - 1)
+
+    def _rate(self, block: list[_Raw]) -> float:
+        """Tokens a byte in ``block``."""
+        text = b"\n".join(line.raw for line in block)
+        if not self.tokenized or not text:
+            return self.count.per_byte
+        return self.count.count(text.decode("utf-8", "surrogateescape")) / len(text)
 
 
-def _blocks(hunk: Hunk, limit: int) -> Iterator[list[_Sized]]:
-    """The lines of ``hunk``, cut, in blocks of about ``TOKENIZED_BLOCK`` bytes."""
-    block: list[_Sized] = []
+class _Raw(NamedTuple):
+    """A line on its way to being weighed. ``raw`` is cut already if there is a ``limit``."""
+
+    kind: LineKind
+    replacing: bool
+    raw: bytes
+    limit: int | None
+
+
+def _blocks(hunk: Hunk, limit: int) -> Iterator[list[_Raw]]:
+    """The lines of ``hunk`` in blocks of about ``TOKENIZED_BLOCK`` bytes."""
+    block: list[_Raw] = []
     size, replacing = 0, False
-    for line in hunk.iter_lines():
-        replacing = line.kind == "removed" or (replacing and line.kind == "added")
-        text = cut_line(line.text, limit)
-        cut = None if text is line.text else limit
-        block.append(_Sized(text, text_size(text), line.kind, replacing, cut))
-        size += block[-1].size
+    for kind, raw in hunk.iter_raw():
+        replacing = kind == "removed" or (replacing and kind == "added")
+        if len(raw) <= limit:
+            block.append(_Raw(kind, replacing, raw, None))
+        else:
+            block.append(_Raw(kind, replacing, _ends(raw, limit), limit))
+        size += len(block[-1].raw)
         if size >= TOKENIZED_BLOCK:
             yield block
             block, size = [], 0
@@ -248,16 +271,6 @@ def _blocks(hunk: Hunk, limit: int) -> Iterator[list[_Sized]]:
 
 def _limit(lines: Iterable[_Weighed]) -> int | None:
     return next((line.limit for line in lines if line.limit is not None), None)
-
-
-class _Sized(NamedTuple):
-    """A line on its way to being weighed; ``text`` is cut already."""
-
-    text: str
-    size: int
-    kind: LineKind
-    replacing: bool
-    limit: int | None
 
 
 class _Taken(NamedTuple):
@@ -336,7 +349,7 @@ class _Walk:
             score = -math.inf
             if sum_before >= low:
                 score = boundary_score(previous, line)
-                score -= 8 * abs(sum_before - ideal) / self.target
+                score -= 4 * abs(sum_before - ideal) / self.target
             # Until the window opens, the furthest boundary is the best there is.
             if score > best_score or best_score == -math.inf:
                 best, best_score = index, score
@@ -356,12 +369,12 @@ def _fitting(lines: Iterable[_Weighed], tokens: float) -> int:
 
 
 _DEFINITION = re.compile(
-    r"@|(?:abstract|async|class|const|def|enum|export|fn|func|function|impl|import|interface"
-    r"|internal|macro_rules!|mod|module|namespace|object|package|private|protected|pub|public"
-    r"|record|sealed|static|struct|sub|template|test|trait|type|union)\b"
+    rb"@|(?:abstract|async|class|const|def|enum|export|fn|func|function|impl|import|interface"
+    rb"|internal|macro_rules!|mod|module|namespace|object|package|private|protected|pub|public"
+    rb"|record|sealed|static|struct|sub|template|test|trait|type|union)\b"
 )
-_COMMENTS = ("#", "//", "/*", "*", "--", '"""', "'''", ";;", "<!--", "@")
-_CLOSERS = ("}", ")", "]", "end", "</", "else", "elif", "except", "catch", "finally")
+_COMMENTS = (b"#", b"//", b"/*", b"*", b"--", b'"""', b"'''", b";;", b"<!--", b"@")
+_CLOSERS = (b"}", b")", b"]", b"end", b"</", b"else", b"elif", b"except", b"catch", b"finally")
 
 
 def boundary_score(above: _Weighed, below: _Weighed) -> float:
@@ -387,10 +400,10 @@ def boundary_score(above: _Weighed, below: _Weighed) -> float:
         score -= 4
     elif _DEFINITION.match(lower):
         score += 2
-    return score + 2 - _indentation(below.head) / 4
+    return score + 2 - _indentation(below.head) / 2
 
 
-def _indentation(head: str) -> int:
+def _indentation(head: bytes) -> int:
     """Columns of white space before the text, at most 40."""
     expanded = head.expandtabs(4)
     return min(len(expanded) - len(expanded.lstrip()), 40)

@@ -504,7 +504,7 @@ def test_a_hunk_is_walked_once_however_many_parts_it_makes(
     file = one(["+" + "x" * 40] * 20_000)
     walked = 0
     (hunk,) = file.hunks
-    original = type(hunk).iter_lines
+    original = type(hunk).iter_raw
 
     def counting(self: Any) -> Any:
         nonlocal walked
@@ -512,6 +512,37 @@ def test_a_hunk_is_walked_once_however_many_parts_it_makes(
             walked += 1
             yield line
 
-    monkeypatch.setattr(type(hunk), "iter_lines", counting)
+    monkeypatch.setattr(type(hunk), "iter_raw", counting)
     assert len(planned(file, budget=2_000).chunks) > 100
     assert walked == 20_000
+
+
+contents = st.lists(
+    st.tuples(
+        st.sampled_from(
+            ["a", "", " ", "\\", "-", "+", "@@ -1 +1 @@", "x\r", "\r", "\udcff", "é\x85"]
+        ),
+        st.sampled_from(" +-"),
+    ),
+    min_size=1,
+    max_size=1_200,
+)
+
+
+@settings(deadline=None)
+@given(contents, st.booleans(), st.booleans(), st.booleans())
+def test_what_is_weighed_of_a_hunk_is_what_its_lines_are(
+    content: list[tuple[str, str]], crlf: bool, stripped: bool, unended: bool
+) -> None:
+    data = diff_of([marker + text for text, marker in content])
+    if stripped:
+        data = data.replace(b"\n \n", b"\n\n")
+    if crlf:
+        data = data.replace(b"\n", b"\r\n")
+    if unended:
+        data += b"\\ No newline at end of file\n"
+    (file,) = parse_diff(data)
+    (hunk,) = file.hunks
+    assert [(kind, raw.decode("utf-8", "surrogateescape")) for kind, raw in hunk.iter_raw()] == [
+        (line.kind, line.text) for line in hunk.lines
+    ]
