@@ -153,7 +153,7 @@ async def review(
     """
     run = _Run(job, run_batch, finished or {}, tuple(shown), clock)
     stop = stop or StopSignal()
-    yield run.started()
+    yield started(job)
     for entry in job.plan.skipped:
         yield FileSkipped(entry.path, entry.reason or "")
     batches = asyncio.create_task(run.all_batches(stop))
@@ -171,6 +171,34 @@ async def review(
         summary = await summarize(task, run.book) if summarize else None
         yield summary or computed_summary(task.files, task.findings, coverage)
     yield run.finished(coverage, stop.outcome)
+
+
+def started(job: Job) -> ReviewStarted:
+    """The plan of ``job`` as the event that opens its review."""
+    plan = job.plan
+    batch_of = {chunk: batch.id for batch in plan.batches for chunk in batch.chunks}
+    return ReviewStarted(
+        models=job.models,
+        files=planned_files(plan),
+        chunks=tuple(
+            PlannedChunk(
+                chunk.id, chunk.path, chunk.part, chunk.parts, batch_of[chunk.id], chunk.tokens
+            )
+            for chunk in plan.chunks
+        ),
+        batches=len(plan.batches),
+        estimate=job.estimate,
+        notices=job.notices,
+        version=__version__,
+    )
+
+
+def planned_files(plan: Plan) -> tuple[PlannedFile, ...]:
+    """The files of ``plan`` as events name them."""
+    return tuple(
+        PlannedFile(file.path, file.status, file.added, file.removed, file.chunks)
+        for file in plan.files
+    )
 
 
 class _Run:
@@ -197,31 +225,10 @@ class _Run:
         self._cost: float | None = 0.0
         self._first_finding: float | None = None
         self._last_progress = 0.0
-        self.planned_files = tuple(
-            PlannedFile(file.path, file.status, file.added, file.removed, file.chunks)
-            for file in job.plan.files
-        )
+        self.planned_files = planned_files(job.plan)
         self._manifest = tuple(
             ManifestEntry(file.path, file.status, file.added, file.removed, file.reason is None)
             for file in job.plan.files
-        )
-
-    def started(self) -> ReviewStarted:
-        plan = self.job.plan
-        batch_of = {chunk: batch.id for batch in plan.batches for chunk in batch.chunks}
-        return ReviewStarted(
-            models=self.job.models,
-            files=self.planned_files,
-            chunks=tuple(
-                PlannedChunk(
-                    chunk.id, chunk.path, chunk.part, chunk.parts, batch_of[chunk.id], chunk.tokens
-                )
-                for chunk in plan.chunks
-            ),
-            batches=len(plan.batches),
-            estimate=self.job.estimate,
-            notices=self.job.notices,
-            version=__version__,
         )
 
     async def all_batches(self, stop: StopSignal) -> None:

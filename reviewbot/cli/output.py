@@ -12,13 +12,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from reviewbot.core.events import FindingRaised, FindingWithdrawn, ReviewFinished, ReviewProgress
+from reviewbot.core.events import (
+    FileSkipped,
+    FindingRaised,
+    FindingWithdrawn,
+    ReviewFinished,
+    ReviewProgress,
+)
 from reviewbot.core.events import record as record_of
 from reviewbot.core.excerpt import Excerpts
 from reviewbot.core.render import STREAMING, final, streaming, terminal
 from reviewbot.core.render.layout import plain, rich_text
 from reviewbot.core.report import ReportBuilder
 from reviewbot.errors import SourceError
+from reviewbot.review import started
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +37,7 @@ if TYPE_CHECKING:
     from reviewbot.core.render.finding_block import CodeLine
     from reviewbot.core.render.layout import Line
     from reviewbot.core.report import Report
+    from reviewbot.review import Job
 
 PLAIN_WIDTH: Final = 100
 """Columns of text that goes to no terminal, unless COLUMNS says otherwise."""
@@ -75,8 +83,7 @@ class Outputs:
         """Show one event."""
         self._builder.add(event)
         self._seq += 1
-        at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        record = record_of(event, seq=self._seq, review_id=self._review_id, at=at)
+        record = record_of(event, seq=self._seq, review_id=self._review_id, at=_now())
         code: tuple[CodeLine, ...] = ()
         if isinstance(event, FindingRaised):  # looks for secrets in the file: work for a thread
             code = await asyncio.to_thread(self._excerpts.around, event.finding)
@@ -92,8 +99,37 @@ class Outputs:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        del kind, error, trace  # a review that broke is shown as what it is: unfinished
         for sink in self._sinks:
-            sink.close(None if error else self.report)
+            sink.close(self.report)
+
+
+def write_plan(job: Job, name: str, path: Path | None) -> None:
+    """Write what ``--dry-run`` shows: records for ``ndjson`` and ``json``, text otherwise."""
+    events: list[Event] = [started(job)]
+    events += [FileSkipped(file.path, file.reason or "") for file in job.plan.skipped]
+    target = _Target(path)
+    if name in ("ndjson", "json"):
+        render, review_id = streaming("ndjson"), uuid.uuid4().hex
+        target.replace(
+            "".join(
+                render(record_of(event, seq=seq, review_id=review_id, at=_now()))
+                for seq, event in enumerate(events, 1)
+            )
+        )
+    else:
+        from reviewbot.core.render.dry_run import plan_lines
+
+        reasons = {file.path: file.reason or "" for file in job.plan.skipped}
+        target.replace(plain(plan_lines(started(job), reasons, width=_width())))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _width() -> int:
+    return shutil.get_terminal_size((PLAIN_WIDTH, 25)).columns
 
 
 class _Sink(Protocol):
@@ -103,9 +139,7 @@ class _Sink(Protocol):
         self, event: Event, record: Json, code: Sequence[CodeLine], builder: ReportBuilder
     ) -> None: ...
 
-    def close(self, report: Report | None) -> None:
-        """The end; without a report, the review broke and nothing whole can be written."""
-        ...
+    def close(self, report: Report) -> None: ...
 
 
 class _Target:
@@ -170,7 +204,7 @@ class _Records:
         del event, code, builder
         self._target.append(self._render(record))
 
-    def close(self, report: Report | None) -> None:
+    def close(self, report: Report) -> None:
         del report
         self._target.close()
 
@@ -186,9 +220,8 @@ class _Whole:
     ) -> None:
         pass
 
-    def close(self, report: Report | None) -> None:
-        if report is not None:
-            self._target.replace(self._render(report))
+    def close(self, report: Report) -> None:
+        self._target.replace(self._render(report))
 
 
 class _Text:
@@ -196,7 +229,7 @@ class _Text:
 
     def __init__(self, target: _Target) -> None:
         self._target = target
-        self._width = shutil.get_terminal_size((PLAIN_WIDTH, 25)).columns
+        self._width = _width()
 
     def take(
         self, event: Event, record: Json, code: Sequence[CodeLine], builder: ReportBuilder
@@ -204,9 +237,10 @@ class _Text:
         del record
         self._show(_lines(event, code, builder, self._width))
 
-    def close(self, report: Report | None) -> None:
+    def close(self, report: Report) -> None:
+        if report.outcome is None:
+            self._show(terminal.final_lines(report, width=self._width))
         self._target.close()
-        del report
 
     def _show(self, lines: Sequence[Line]) -> None:
         if lines:
@@ -235,13 +269,16 @@ class _Live:
         if isinstance(event, ReviewFinished):
             self._status.stop()
         if not self._only_progress:
-            lines = _lines(event, code, builder, width)
-            if lines:
-                self._console.print(rich_text(lines), end="", soft_wrap=True)
+            self._print(_lines(event, code, builder, width))
 
-    def close(self, report: Report | None) -> None:
-        del report
+    def close(self, report: Report) -> None:
         self._status.stop()
+        if report.outcome is None and not self._only_progress:
+            self._print(terminal.final_lines(report, width=self._console.width))
+
+    def _print(self, lines: Sequence[Line]) -> None:
+        if lines:
+            self._console.print(rich_text(lines), end="", soft_wrap=True)
 
 
 def _terminal(stream: TextIO) -> _Sink:
@@ -254,12 +291,8 @@ def _lines(
     """What a person reads of one event."""
     match event:
         case FindingWithdrawn():
-            return [
-                line
-                for gone in builder.report.withdrawn
-                if gone.finding.id == event.id
-                for line in terminal.withdrawn_lines(gone, width=width)
-            ]
+            gone = builder.withdrawal(event.id)
+            return terminal.withdrawn_lines(gone, width=width) if gone else []
         case ReviewFinished():
             return terminal.final_lines(builder.report, width=width)
         case _:

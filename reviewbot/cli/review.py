@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
-import sys
 from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -27,7 +27,6 @@ from reviewbot.settings import OFFLINE, Settings
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
-
 
     from reviewbot.core.report import Report
     from reviewbot.models.base import Model
@@ -87,6 +86,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="instead of .reviewbot.yml")
     parser.epilog = EPILOG
+
+
+def _dollars(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise ValueError(text)
+    return value
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError(text)
+    return value
+
+
+_dollars.__name__, _positive.__name__ = "amount", "number"  # what argparse calls them in errors
 
 
 def run(args: argparse.Namespace) -> int:
@@ -180,8 +196,10 @@ def _summarizer(
     """What asks for the summary, if one is wanted and the first model can write one."""
     if not settings.summary or chain[0].info.provider == OFFLINE:
         return None
-    from reviewbot.models.summary import Summarizer
+    from reviewbot.models.summary import Summarizer, Writer
 
+    if not isinstance(chain[0], Writer):
+        return None
     description = ""
     if args.description_file:
         description = sources.read_file(args.description_file).decode("utf-8", "replace")
@@ -200,7 +218,7 @@ def _read(args: argparse.Namespace) -> tuple[bytes, tuple[str, ...]]:
     if args.staged:
         return sources.staged(here), ()
     untracked = sources.untracked(here)
-    notices = ()
+    notices: tuple[str, ...] = ()
     if untracked:
         more = "" if len(untracked) == 1 else f" and {len(untracked) - 1} more"
         notices = (f"Not in the diff: untracked {untracked[0]}{more}; git add what belongs to it.",)

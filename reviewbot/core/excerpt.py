@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from reviewbot.core.diff import FileDiff, Line
     from reviewbot.core.findings import Finding
     from reviewbot.core.redact import FileRedaction
-    from reviewbot.core.render.finding_block import CodeLine
+    from reviewbot.core.render.finding_block import CodeLine, Sign
 
 AROUND: Final = 2
 MAX_LINES: Final = 40
@@ -52,13 +52,13 @@ class Excerpts:
             ]
             first, last = max(0, hit[0] - AROUND), min(hit[-1] + AROUND, hit[0] + MAX_LINES)
             return tuple(
-                _code_line(line, replaced.get((index, at), line.text))
+                _code_line(line, replaced.get((index, at), line.text), left=left)
                 for at, line in rows[first : last + 1]
             )
         return ()
 
 
-def _code_line(line: Line, text: str) -> CodeLine:
-    if line.kind == "removed":
-        return (line.old_no, "-", text)
-    return (line.new_no, "+" if line.kind == "added" else " ", text)
+def _code_line(line: Line, text: str, *, left: bool) -> CodeLine:
+    """The line under its number on the finding's side, None where it is not on that side."""
+    sign: Sign = "+" if line.kind == "added" else "-" if line.kind == "removed" else " "
+    return (line.old_no if left else line.new_no, sign, text)

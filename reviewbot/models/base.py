@@ -141,3 +141,7 @@ class Model(Protocol):
             ModelFault: the request failed; what had arrived before stays valid.
         """
         ...
+
+    async def aclose(self) -> None:
+        """Give back what it holds, such as connections."""
+        ...

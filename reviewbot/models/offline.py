@@ -68,6 +68,9 @@ class OfflineModel:
         yield UsageReport(Usage())
         yield Stopped(Stop.COMPLETE)
 
+    async def aclose(self) -> None:
+        """Nothing to give back."""
+
 
 def review_chunk(view: ChunkView) -> list[dict[str, Any]]:
     """The findings of one chunk, as items of the report, from its first line to its last.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from reviewbot.core.events import Usage
 from reviewbot.core.redact import redact_text
@@ -30,6 +30,7 @@ CHARS_PER_TOKEN: Final = 2
 """On the safe side, for what the budget reserves."""
 
 
+@runtime_checkable
 class Writer(Protocol):
     """A model that can write a JSON object to a schema."""
 
@@ -90,7 +91,10 @@ class Summarizer:
             )
             usage = answer.usage
             summary = parse_summary(answer.value, [file.path for file in task.files])
-        except (ModelFault, ValueError):
+        except ModelFault as fault:
+            usage = fault.usage or Usage()
+            return None
+        except ValueError:
             return None
         finally:
             spent = Spent(info.name, usage, cost_usd(info, usage))

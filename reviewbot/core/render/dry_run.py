@@ -1,0 +1,77 @@
+"""The plan of a review as a person reads it before any model is asked. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.render.layout import cells, clip, paragraph, shown
+from reviewbot.core.render.wording import count, dollars
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reviewbot.core.events import PlannedChunk, PlannedFile, ReviewStarted
+    from reviewbot.core.render.layout import Line
+
+_MAX_PATH: Final = 60
+
+
+def plan_lines(plan: ReviewStarted, skipped: Mapping[str, str], *, width: int) -> list[Line]:
+    """Every file with its chunks, batches and tokens or the reason to skip it, then the sums.
+
+    Args:
+        plan: the event that would open the review.
+        skipped: reason by path.
+        width: columns.
+    """
+    chunks = {chunk.id: chunk for chunk in plan.chunks}
+    room = min(max((cells(shown(file.path)) for file in plan.files), default=0), _MAX_PATH)
+    lines: list[Line] = []
+    for file in plan.files:
+        path = clip(shown(file.path), room)
+        head = f"{path}{' ' * (room - cells(path))}  +{file.added} -{file.removed}  "
+        if file.chunks:
+            lines.append(((head, ""), (_chunks([chunks[name] for name in file.chunks]), "")))
+        else:
+            lines += paragraph(
+                f"skipped: {skipped.get(file.path, 'no reason')}",
+                width,
+                first=(head, "dim"),
+                style="dim",
+            )
+    return [*lines, (), *_sums(plan, width)]
+
+
+def _chunks(chunks: list[PlannedChunk]) -> str:
+    tokens = sum(chunk.tokens for chunk in chunks)
+    batches = list(dict.fromkeys(chunk.batch for chunk in chunks))
+    names = chunks[0].id if len(chunks) == 1 else f"{chunks[0].id}..{chunks[-1].id}"
+    where = batches[0] if len(batches) == 1 else f"{batches[0]}..{batches[-1]}"
+    return f"{count(tokens, 'token')} in {names}, batch {where}"
+
+
+def _sums(plan: ReviewStarted, width: int) -> list[Line]:
+    estimate = plan.estimate
+    reviewed: list[PlannedFile] = [file for file in plan.files if file.chunks]
+    text = (
+        f"{count(len(plan.files), 'file')}, {len(reviewed)} to review, "
+        f"{len(plan.files) - len(reviewed)} skipped; {count(len(plan.chunks), 'chunk')} in "
+        f"{count(plan.batches, 'batch').replace('batchs', 'batches')}."
+    )
+    lines = paragraph(text, width, style="bold")
+    cost = (
+        "costs nothing"
+        if estimate.cost_usd == 0
+        else f"about {dollars(estimate.cost_usd)}"
+        if estimate.cost_usd is not None
+        else "cost unknown"
+    )
+    lines += paragraph(
+        f"With {', then '.join(plan.models)}: {count(estimate.requests, 'request')}, about "
+        f"{count(estimate.input_tokens, 'token')} in and up to "
+        f"{estimate.output_tokens:,} out; {cost}. Nothing was sent.",
+        width,
+    )
+    for notice in plan.notices:
+        lines += paragraph(notice, width, first=("notice: ", "bold yellow"))
+    return lines
