@@ -9,6 +9,7 @@ import platform
 import shutil
 import subprocess
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -87,7 +88,7 @@ def _checks(args: argparse.Namespace) -> Iterator[Check]:
         if choice.name != OFFLINE:
             yield _key(choice)
             if choice.problem is None:
-                yield _guard("endpoint", lambda choice=choice: _probe(choice, settings))
+                yield _guard("endpoint", partial(_probe, choice, settings))
 
 
 def _guard(name: str, check: Callable[[], Check]) -> Check:

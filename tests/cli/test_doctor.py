@@ -1,0 +1,204 @@
+"""``reviewbot doctor``: it says what works, what does not, and never shows a key."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reviewbot import tokens
+from reviewbot.cli.main import main
+from reviewbot.core import redact
+from reviewbot.errors import ReviewbotError
+from tests.fake_anthropic import Answer, FakeAnthropic, StatusError
+
+KEY = "sk-ant-" + "fake"  # the one that the fake takes
+
+Doctor = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def doctor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Doctor:
+    """Runs the command in an empty folder and environment; its code and what it printed."""
+    monkeypatch.chdir(tmp_path)
+    for name in os.environ:
+        if name.startswith(("ANTHROPIC_", "REVIEWBOT_")):
+            monkeypatch.delenv(name)
+
+    def run(*arguments: str) -> tuple[int, str]:
+        code = main(["doctor", *arguments])
+        out, err = capsys.readouterr()
+        assert err == ""
+        return code, out
+
+    return run
+
+
+def test_without_key_and_files_all_is_well_and_it_says_who_reviews(doctor: Doctor) -> None:
+    code, out = doctor()
+    assert code == 0
+    assert "✗" not in out
+    assert "no file; the defaults hold" in out
+    assert "offline: no ANTHROPIC_API_KEY is set, so the offline rules review" in out
+    for name in ("reviewbot", "git", "token encoding", "offline rules", "secrets"):
+        assert f" {name} " in out
+
+
+def test_a_damaged_encoding_is_found(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def damaged() -> None:
+        raise ReviewbotError("the token encoding in this installation is damaged")
+
+    monkeypatch.setattr(tokens, "encoding", damaged)
+    code, out = doctor()
+    assert code == 2
+    assert "✗ token encoding the token encoding in this installation is damaged" in out
+    assert "✓ configuration" in out, "one broken part does not hide the others"
+
+
+def test_a_library_that_is_not_there_is_named(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> None:
+        raise ModuleNotFoundError("No module named 'ast_grep_py'")
+
+    monkeypatch.setattr(tokens, "encoding", missing)
+    code, out = doctor()
+    assert code == 2
+    assert "ast_grep_py" in out
+
+
+def test_the_shorter_list_of_secrets_is_a_warning(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redact, "secret_engine", lambda: "built-in patterns only: no build")
+    code, out = doctor()
+    assert code == 0
+    assert "! secrets        built-in patterns only" in out
+
+
+def test_without_git_diff_files_can_still_be_reviewed(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    code, out = doctor()
+    assert code == 0
+    assert "! git            not found" in out
+
+
+def test_a_git_that_does_not_run_is_wrong(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    git = tmp_path / "git"
+    git.write_text("#!/bin/sh\nexit 1\n")
+    git.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    code, out = doctor()
+    assert code == 2
+    assert "✗ git" in out
+
+
+def test_a_wrong_file_is_named_with_its_line(doctor: Doctor, tmp_path: Path) -> None:
+    (tmp_path / ".reviewbot.yml").write_text("\njobs: 0\n")
+    code, out = doctor()
+    assert code == 2
+    assert "✗ configuration  .reviewbot.yml:2: jobs: must be at least 1, not 0" in out
+
+
+def test_a_rule_that_does_not_exist_is_found(doctor: Doctor, tmp_path: Path) -> None:
+    (tmp_path / ".reviewbot.yml").write_text("rules: {python/evil: off, docs: off}\n")
+    code, out = doctor()
+    assert code == 2
+    assert "rules: there is no rule python/evil; did you mean python/eval?" in out
+
+
+def test_each_setting_is_shown_with_its_source(
+    doctor: Doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".reviewbot.yml").write_text("jobs: 2\nmodel: claude-x\n")
+    monkeypatch.setenv("REVIEWBOT_MODEL", "offline")
+    code, out = doctor()
+    assert code == 0
+    assert "✓ configuration" in out
+    assert "jobs is set by .reviewbot.yml:1" in out
+    assert "model is set by REVIEWBOT_MODEL" in out
+
+
+def test_a_variable_with_a_typing_error_is_a_warning(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVIEWBOT_MODLE", "x")
+    monkeypatch.setenv("REVIEWBOT_DEBUG", "")
+    code, out = doctor()
+    assert code == 0
+    assert "! environment    REVIEWBOT_MODLE is not read; did you mean REVIEWBOT_MODEL?" in out
+    assert "REVIEWBOT_DEBUG" not in out
+
+
+def test_a_model_without_its_key_is_wrong(doctor: Doctor) -> None:
+    code, out = doctor("--model", "claude-sonnet-5-5")
+    assert code == 2
+    assert "✗ key            claude-sonnet-5-5 needs a key: set ANTHROPIC_API_KEY" in out
+    assert "endpoint" not in out
+
+
+async def probed(
+    doctor: Doctor,
+    monkeypatch: pytest.MonkeyPatch,
+    reply: Answer | StatusError,
+    *,
+    key: str = KEY,
+    arguments: tuple[str, ...] = (),
+) -> tuple[int, str]:
+    """The doctor's answer where the model's server gives this reply."""
+    async with FakeAnthropic(lambda _: reply) as fake:
+        monkeypatch.setenv("ANTHROPIC_API_KEY", key)
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", fake.base_url)
+        return await asyncio.to_thread(doctor, *arguments)
+
+
+async def test_with_a_key_the_model_is_asked_and_the_key_is_not_shown(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, out = await probed(doctor, monkeypatch, Answer())
+    assert code == 0, out
+    assert "✓ key            claude-sonnet-5-5: ANTHROPIC_API_KEY is set" in out
+    assert "✓ endpoint       claude-sonnet-5-5 at http://127.0.0.1:" in out
+    assert KEY not in out
+
+
+async def test_a_wrong_key_is_found_and_not_shown(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = "sk-ant-" + "wrong"
+    code, out = await probed(doctor, monkeypatch, Answer(), key=wrong)
+    assert code == 2
+    assert "✗ endpoint" in out
+    assert wrong not in out
+
+
+async def test_a_server_that_is_down_is_found(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, out = await probed(doctor, monkeypatch, StatusError(500))
+    assert code == 2
+    assert "✗ endpoint" in out
+
+
+async def test_an_answer_that_is_no_report_is_not_called_working(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, out = await probed(doctor, monkeypatch, Answer(call=False, preamble="Hello."))
+    assert code == 2
+    assert "answers, but with no report: no_report" in out
+
+
+async def test_every_model_of_the_chain_is_asked(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVIEWBOT_FALLBACK_MODELS", "claude-haiku-5-5,offline")
+    code, out = await probed(doctor, monkeypatch, Answer())
+    assert code == 0, out
+    assert out.count("✓ endpoint") == 2

@@ -1,0 +1,275 @@
+"""What holds for the project as a whole: who may import whom, locks, documentation, hygiene."""
+
+import ast
+import json
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+from packaging.requirements import Requirement
+
+from reviewbot import __version__
+from reviewbot.cli.doctor import KNOWN_VARIABLES
+from reviewbot.cli.main import main
+from reviewbot.config_file import schema
+from reviewbot.settings import API_KEY
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "reviewbot"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+DOCUMENTS = sorted(path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")))
+
+
+# --- Who may import whom
+
+ROOMS: dict[str, set[str]] = {
+    "errors": set(),
+    "core": {"core", "errors"},
+    "rules": {"core", "errors", "rules"},
+    "models": {"core", "errors", "models", "rules"},
+    "review": {"core", "models"},
+    "config_file": {"errors"},
+    "settings": {"config_file", "errors"},
+    "configure": {"errors", "settings"},
+    "sources": {"errors"},
+    "tokens": {"errors"},
+    "prepare": {"core", "errors", "models", "review", "settings", "tokens"},
+}
+"""Each room, and the rooms that its code may import; ``cli`` and what comes on top may use all."""
+
+ON_TOP = {"cli", "__main__", "__init__"}
+
+IMPURE = {
+    *("asyncio", "datetime", "io", "logging", "multiprocessing", "os", "pathlib", "random"),
+    *("secrets", "select", "shutil", "signal", "socket", "sqlite3", "ssl", "subprocess"),
+    *("tempfile", "threading", "time", "uuid", "urllib.request", "http", "anthropic", "httpx2"),
+}
+"""What I/O, clocks, chance and the environment come from."""
+
+
+def runtime_imports(path: Path) -> Iterator[str]:
+    """The modules that a file imports when it runs, wherever in it; not those for types alone."""
+    tree = ast.parse(path.read_text("utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            node.body = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            assert node.module is not None
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def room_of(module: str) -> str:
+    """``reviewbot.core.diff`` is in ``core``; ``reviewbot`` itself, or a name in it, in ``""``."""
+    name = module.removeprefix("reviewbot").removeprefix(".").partition(".")[0]
+    there = (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").is_file()
+    return name if name and there else ""
+
+
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_room_imports_only_the_rooms_below_it(path: Path) -> None:
+    room = path.relative_to(PACKAGE).with_suffix("").parts[0]
+    if room in ON_TOP:
+        return
+    imported = {name for name in runtime_imports(path) if name.partition(".")[0] == "reviewbot"}
+    # The package itself holds the version alone.
+    assert {room_of(name) for name in imported} - {""} <= ROOMS[room]
+
+
+def test_every_room_is_known_to_the_rule_above() -> None:
+    names = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py"}
+    names |= {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert names - {"__init__", "__main__", "cli"} == ROOMS.keys()
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted((PACKAGE / "core").rglob("*.py")),
+    ids=lambda path: str(path.relative_to(PACKAGE)),
+)
+def test_the_core_is_pure(path: Path) -> None:
+    imported = set(runtime_imports(path))
+    assert not {name for name in imported if name in IMPURE or name.partition(".")[0] in IMPURE}
+    calls = {
+        node.func.id
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert not calls & {"open", "print", "input", "eval", "exec"}
+
+
+# --- The locks
+
+
+def locked(name: str) -> dict[str, list[tuple[Requirement, list[str]]]]:
+    """Each requirement of a lock, by package (which may stand there once a platform)."""
+    text = (ROOT / "requirements" / name).read_text("utf-8")
+    found: dict[str, list[tuple[Requirement, list[str]]]] = {}
+    joined = text.replace("\\\n", " ")
+    for line in joined.splitlines():
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        requirement, *hashes = re.split(r"\s+--hash=", line.strip())
+        parsed = Requirement(requirement)
+        found.setdefault(parsed.name, []).append((parsed, hashes))
+    return found
+
+
+@pytest.mark.parametrize("name", ["base.txt", "dev.txt"])
+def test_every_locked_package_has_one_exact_version_and_sha256_hashes(name: str) -> None:
+    for package, entries in locked(name).items():
+        for requirement, hashes in entries:
+            assert re.fullmatch(r"==[^,*]+", str(requirement.specifier)), package
+            assert requirement.url is None
+            assert hashes, package
+            assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", one) for one in hashes), package
+
+
+@pytest.mark.parametrize("name", ["base.txt", "dev.txt"])
+def test_a_lock_names_no_index_and_no_place_of_this_machine(name: str) -> None:
+    for line in (ROOT / "requirements" / name).read_text("utf-8").splitlines():
+        assert not re.match(r"\s*(-|https?:|file:|/)(?!-hash=)", line), line
+        assert "://" not in line
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("base.txt", PROJECT["dependencies"]),
+        ("dev.txt", PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]),
+    ],
+)
+def test_the_lock_is_that_of_the_project(name: str, wanted: list[str]) -> None:
+    lock = locked(name)
+    for text in wanted:
+        asked = Requirement(text)
+        entries = lock.get(asked.name.lower(), [])
+        assert entries, f"{asked.name} is not locked: run make lock"
+        for requirement, _ in entries:
+            (version,) = [part.version for part in requirement.specifier]
+            assert version in asked.specifier, f"{requirement} is not {asked}: run make lock"
+
+
+def test_tests_run_with_what_users_get() -> None:
+    base, dev = locked("base.txt"), locked("dev.txt")
+    for package, entries in base.items():
+        assert dev[package] == entries, package
+
+
+# --- Documentation
+
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_to_a_file_leads_somewhere(path: Path) -> None:
+    for target in LINK.findall(path.read_text("utf-8")):
+        file, _, fragment = target.partition("#")
+        if "://" in target or target.startswith("mailto:"):
+            continue
+        there = path if not file else (path.parent / file).resolve()
+        assert there.exists(), f"{path.name}: {target}"
+        if fragment:
+            headings = re.findall(r"^#+ (.+)$", there.read_text("utf-8"), re.MULTILINE)
+            slugs = {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in headings}
+            assert fragment in slugs, f"{path.name}: {target}"
+
+
+def test_every_setting_and_every_variable_is_documented() -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text("utf-8")
+    whole = schema()
+    properties = whole["properties"]
+    keys = {
+        *properties,
+        *properties["timeouts"]["properties"],
+        *properties["models"]["additionalProperties"]["properties"],
+        *properties["fallback_models"]["items"]["properties"],
+        *properties["path_instructions"]["items"]["properties"],
+        *whole["$defs"]["prices"]["properties"],
+    }
+    missing = {key for key in keys | KNOWN_VARIABLES | {API_KEY} if f"`{key}`" not in text}
+    assert not missing
+
+
+def test_the_example_environment_has_every_variable_that_sets_something() -> None:
+    text = (ROOT / ".env.example").read_text("utf-8")
+    names = set(re.findall(r"^#([A-Z_]+)=", text, re.MULTILINE))
+    assert names == (KNOWN_VARIABLES | {API_KEY}) - {"REVIEWBOT_DEBUG"}
+
+
+def test_every_flag_in_the_documentation_exists(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["review", "--help"])
+    known = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
+    table = (ROOT / "docs" / "configuration.md").read_text("utf-8")
+    flags = set(re.findall(r"^\| `(--[a-z-]+)", table, re.MULTILINE))
+    assert flags
+    assert flags <= known
+
+
+def test_every_make_target_that_is_documented_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    for path in DOCUMENTS:
+        for target in re.findall(r"`make ([a-z]+)", path.read_text("utf-8")):
+            assert target in targets, f"{path.name}: make {target}"
+
+
+def test_the_changelog_knows_this_version_or_has_it_before_it() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert "## Unreleased" in text or f"## {__version__}" in text
+
+
+# --- Hygiene
+
+
+def tracked() -> list[Path]:
+    done = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False, text=True
+    )
+    if done.returncode:
+        pytest.skip("not a checkout")
+    return [ROOT / name for name in done.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_no_file_names_a_place_of_one_machine_or_a_registry() -> None:
+    # In two parts each, so that this file is no hit itself.
+    words = ["/work" + "/", "/opt" + "/wheels", "files.python" + "hosted", "pypi" + ".org/simple"]
+    words += ["registry.npm" + "js", "/root" + "/", "find" + "-links ="]
+    for path in tracked():
+        content = path.read_bytes()
+        found = [word for word in words if word.encode() in content]
+        assert not found, f"{path.relative_to(ROOT)}: {found}"
+
+
+@pytest.mark.parametrize(
+    "path", sorted((PACKAGE / "schemas").glob("*.json")), ids=lambda path: path.name
+)
+def test_every_published_schema_is_one(path: Path) -> None:
+    content = json.loads(path.read_text("utf-8"))
+    assert content["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert content["$id"].endswith(path.name)
+    Draft202012Validator.check_schema(content)
+
+
+def test_awkward_bytes_are_not_changed_by_a_checkout() -> None:
+    paths = [path for path in tracked() if path.suffix in (".diff", ".patch", ".tiktoken")]
+    assert paths
+    done = subprocess.run(
+        ["git", "check-attr", "text", "--", *map(str, paths)],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert all(line.endswith(": text: unset") for line in done.stdout.splitlines())
