@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from reviewbot.core.split import CUT_MARK as CUT_MARK  # noqa: PLC0414 - part of this room's contract
-from reviewbot.core.split import SECTION_LIMIT, cut_line, split_file
-from reviewbot.core.split import Segment as Segment  # noqa: PLC0414 - as above
-from reviewbot.core.split import TokenCount as TokenCount  # noqa: PLC0414 - as above
+from reviewbot.core.split import Segment as Segment  # noqa: PLC0414 - part of this contract
+from reviewbot.core.split import split_file
+from reviewbot.core.weigh import CUT_MARK as CUT_MARK  # noqa: PLC0414 - as above
+from reviewbot.core.weigh import SECTION_LIMIT, cut_line
+from reviewbot.core.weigh import TokenCount as TokenCount  # noqa: PLC0414 - as above
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

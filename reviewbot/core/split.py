@@ -1,7 +1,6 @@
 """One file of a diff to parts that fit a budget: at hunk borders, then inside a hunk. Pure.
 
-Linear in time, and in memory but for about two budgets' worth of lines: a hunk is walked once,
-never held.
+Linear in time. A hunk is walked once and never held, but for the lines of about two parts.
 """
 
 from __future__ import annotations
@@ -11,51 +10,27 @@ import re
 from collections import deque
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
+
+from reviewbot.core.weigh import (
+    TOKENIZED_FILE,
+    TokenCount,
+    Weighed,
+    file_header,
+    hunk_bound,
+    hunk_header,
+    line_count,
+    longest_line,
+    weigh,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from reviewbot.core.diff import FileDiff, Hunk, LineKind
+    from reviewbot.core.diff import FileDiff, Hunk
 
 OVERLAP_LINES = 4
 """Lines of the neighbouring part that are shown around a split, as context."""
-
-LINE_PREFIX = 10
-"""Bytes that the prompt puts before each line: side, number and marker (``R  41 + | ``)."""
-
-HUNK_HEADER = 40
-CHUNK_HEADER = 120
-"""Bytes around a hunk and a chunk in the prompt, besides section and paths."""
-
-CUT_MARK = "[CUT "
-"""How the mark in a cut line begins; whole, it is ``[CUT 1234 characters]``."""
-
-SECTION_LIMIT = 200
-"""Characters of a hunk's section that are shown; git itself writes at most 80 bytes."""
-
-TOKENIZED_FILE = 1_000_000
-"""Bytes up to which a file that may not fit is tokenized. Above, bytes are near enough: such a file
-becomes dozens of parts whatever the estimate, and 100 MB would take tiktoken ten seconds."""
-
-TOKENIZED_BLOCK = 4_096
-"""Bytes of lines that are tokenized together; their tokens are shared out by size."""
-
-HEAD = 120
-"""Bytes of a line that the choice of a boundary looks at."""
-
-
-class TokenCount(Protocol):
-    """Estimates tokens of the model at hand. Both numbers must stay the same during a review."""
-
-    @property
-    def per_byte(self) -> float:
-        """Tokens a byte counts for where text is not tokenized: on the safe side, and cheap."""
-        ...
-
-    def count(self, text: str) -> int:
-        """Tokens of ``text``; may be slow the first time, must be linear."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,50 +56,6 @@ class Part:
     line_limit: int | None = None
 
 
-class _Weighed(NamedTuple):
-    """A line as the splitter sees it.
-
-    ``replacing``: removed, or added in place of removed lines above. ``limit``: bytes above which
-    this line is cut, if it is.
-    """
-
-    tokens: float
-    kind: LineKind
-    replacing: bool
-    head: bytes
-    limit: int | None = None
-
-
-def line_count(hunk: Hunk) -> int:
-    """Lines of ``hunk``: context and removed ones are the old side's."""
-    return hunk.old_count + hunk.added
-
-
-def text_size(text: str) -> int:
-    """Bytes of ``text`` as UTF-8; a byte that was not UTF-8 counts as one."""
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogateescape"))
-
-
-def cut_line(text: str, limit: int) -> str:
-    """``text``, or its two ends around a mark if it is longer than ``limit`` bytes.
-
-    The ends are an eighth of ``limit`` characters each: so long a line is data, which its ends
-    identify as well as all of it, and four bytes a character still fit.
-    """
-    if len(text) * 4 <= limit or text_size(text) <= limit:
-        return text
-    keep = max(limit // 8, 1)
-    return f"{text[:keep]}{CUT_MARK}{len(text) - 2 * keep} characters]{text[-keep:]}"
-
-
-def _ends(raw: bytes, limit: int) -> bytes:
-    """As :func:`cut_line` (its mark may be longer), without decoding a line that may be 100 MB."""
-    keep = max(limit // 8, 1)
-    head = raw[: 4 * keep].decode("utf-8", "surrogateescape")[:keep]
-    tail = raw[-4 * keep :].decode("utf-8", "surrogateescape")[-keep:]
-    return f"{head}{CUT_MARK}{len(raw)} characters]{tail}".encode("utf-8", "surrogateescape")
-
-
 def split_file(file: FileDiff, *, count: TokenCount, budget: int) -> tuple[Part, ...]:
     """The parts of ``file``, in order; a single one if it fits.
 
@@ -136,8 +67,8 @@ def split_file(file: FileDiff, *, count: TokenCount, budget: int) -> tuple[Part,
         count: the estimate.
         budget: tokens of a part.
     """
-    header = count.per_byte * (CHUNK_HEADER + text_size(file.path) + text_size(file.old_path or ""))
-    whole = header + sum(_bound(hunk, count) for hunk in file.hunks)
+    header = file_header(file, count)
+    whole = header + sum(hunk_bound(hunk, count) for hunk in file.hunks)
     if whole <= budget:
         segments = tuple(_whole(index, hunk) for index, hunk in enumerate(file.hunks))
         return (Part(segments, math.ceil(whole)),)
@@ -157,15 +88,6 @@ def _whole(index: int, hunk: Hunk) -> Segment:
     return Segment(index, 0, count, 0, count)
 
 
-def _bound(hunk: Hunk, count: TokenCount) -> float:
-    """Tokens of ``hunk`` by its bytes alone, its section and line ends among them."""
-    return count.per_byte * (HUNK_HEADER + hunk.size + LINE_PREFIX * line_count(hunk))
-
-
-def _heading(hunk: Hunk, count: TokenCount) -> float:
-    return count.per_byte * (HUNK_HEADER + text_size(hunk.section[:SECTION_LIMIT]))
-
-
 @dataclass(slots=True)
 class _Splitter:
     """Packs hunks into parts one after the other; ``used`` is what the open part takes so far."""
@@ -179,20 +101,13 @@ class _Splitter:
     used: float = 0.0
     limit: int | None = None
 
-    @property
-    def line_limit(self) -> int:
-        """Bytes of the longest line that fits a part of its own, under the longest section."""
-        room = (self.budget - self.header) / self.count.per_byte
-        return max(int(room) - HUNK_HEADER - 4 * SECTION_LIMIT - LINE_PREFIX - 2, 64)
-
     def add(self, index: int, hunk: Hunk) -> None:
-        heading = _heading(hunk, self.count)
-        bound = _bound(hunk, self.count)
+        bound = hunk_bound(hunk, self.count)
         if not self.tokenized and self.header + bound <= self.budget:
             self._append(_whole(index, hunk), bound, None)
             return
-        room = self.budget - self.header - heading
-        walk = _Walk(self._weigh(hunk, room), room=room)
+        heading = hunk_header(hunk, self.count)
+        walk = self._walk(hunk, self.budget - self.header - heading)
         walk.fill()
         if walk.complete and walk.tokens <= walk.room:
             self._append(_whole(index, hunk), heading + walk.tokens, _limit(walk.lines))
@@ -203,6 +118,11 @@ class _Splitter:
             start, stop = piece.start - piece.before, piece.stop + piece.after
             segment = Segment(index, piece.start, piece.stop, start, stop)
             self._append(segment, heading + piece.tokens, piece.limit)
+
+    def _walk(self, hunk: Hunk, room: float) -> _Walk:
+        limit = longest_line(self.budget - self.header, self.count)
+        lines = weigh(hunk, count=self.count, tokenized=self.tokenized, limit=limit, room=room)
+        return _Walk(lines, room=room)
 
     def close(self) -> tuple[Part, ...]:
         self._flush()
@@ -217,59 +137,12 @@ class _Splitter:
 
     def _flush(self) -> None:
         if self.segments:
-            tokens = math.ceil(self.header + self.used)
+            tokens = math.ceil(self.header + self.used - 1e-6)  # not what adding floats adds
             self.parts.append(Part(tuple(self.segments), tokens, self.limit))
         self.segments, self.used, self.limit = [], 0.0, None
 
-    def _weigh(self, hunk: Hunk, room: float) -> Iterator[_Weighed]:
-        """The lines of ``hunk`` with their tokens, prefix and line end included."""
-        prefix = (LINE_PREFIX + 1) * self.count.per_byte
-        for block in _blocks(hunk, self.line_limit):
-            rate = self._rate(block)
-            for kind, replacing, raw, limit in block:
-                tokens = prefix + rate * len(raw)
-                if tokens <= room:
-                    yield _Weighed(tokens, kind, replacing, raw[:HEAD], limit)
-                else:
-                    # Denser than its bytes let expect. It fills a part of its own and is cut there.
-                    yield _Weighed(room, kind, replacing, raw[:HEAD], len(raw) - 1)
 
-    def _rate(self, block: list[_Raw]) -> float:
-        """Tokens a byte in ``block``."""
-        text = b"\n".join(line.raw for line in block)
-        if not self.tokenized or not text:
-            return self.count.per_byte
-        return self.count.count(text.decode("utf-8", "surrogateescape")) / len(text)
-
-
-class _Raw(NamedTuple):
-    """A line on its way to being weighed. ``raw`` is cut already if there is a ``limit``."""
-
-    kind: LineKind
-    replacing: bool
-    raw: bytes
-    limit: int | None
-
-
-def _blocks(hunk: Hunk, limit: int) -> Iterator[list[_Raw]]:
-    """The lines of ``hunk`` in blocks of about ``TOKENIZED_BLOCK`` bytes."""
-    block: list[_Raw] = []
-    size, replacing = 0, False
-    for kind, raw in hunk.iter_raw():
-        replacing = kind == "removed" or (replacing and kind == "added")
-        if len(raw) <= limit:
-            block.append(_Raw(kind, replacing, raw, None))
-        else:
-            block.append(_Raw(kind, replacing, _ends(raw, limit), limit))
-        size += len(block[-1].raw)
-        if size >= TOKENIZED_BLOCK:
-            yield block
-            block, size = [], 0
-    if block:
-        yield block
-
-
-def _limit(lines: Iterable[_Weighed]) -> int | None:
+def _limit(lines: Iterable[Weighed]) -> int | None:
     return next((line.limit for line in lines if line.limit is not None), None)
 
 
@@ -288,12 +161,12 @@ class _Taken(NamedTuple):
 class _Walk:
     """Walks one hunk, holding the lines of about two parts, and takes piece after piece off it."""
 
-    source: Iterator[_Weighed]
+    source: Iterator[Weighed]
     room: float
-    lines: deque[_Weighed] = field(default_factory=deque)
+    lines: deque[Weighed] = field(default_factory=deque)
     tokens: float = 0.0
     taken: int = 0
-    past: tuple[_Weighed, ...] = ()
+    past: tuple[Weighed, ...] = ()
     complete: bool = False
 
     @property
@@ -357,7 +230,7 @@ class _Walk:
         return best
 
 
-def _fitting(lines: Iterable[_Weighed], tokens: float) -> int:
+def _fitting(lines: Iterable[Weighed], tokens: float) -> int:
     """How many of the first ``OVERLAP_LINES`` fit ``tokens``."""
     fit = 0
     for line in islice(lines, OVERLAP_LINES):
@@ -377,7 +250,7 @@ _COMMENTS = (b"#", b"//", b"/*", b"*", b"--", b'"""', b"'''", b";;", b"<!--", b"
 _CLOSERS = (b"}", b")", b"]", b"end", b"</", b"else", b"elif", b"except", b"catch", b"finally")
 
 
-def boundary_score(above: _Weighed, below: _Weighed) -> float:
+def boundary_score(above: Weighed, below: Weighed) -> float:
     """How good it is to split between two lines; higher is better, by at most a few points.
 
     A change is never torn from what it replaces if there is any other place. Then: after a blank

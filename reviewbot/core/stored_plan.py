@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, get_args
 
 from reviewbot.core.chunks import Batch, Chunk, FilePlan, Plan, Segment
 from reviewbot.core.diff import FileStatus
-from reviewbot.core.split import line_count
+from reviewbot.core.weigh import line_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -22,8 +22,9 @@ from reviewbot.core.chunks import (
     view,
 )
 from reviewbot.core.diff import FileDiff, parse_diff
-from reviewbot.core.split import CHUNK_HEADER, HUNK_HEADER, LINE_PREFIX, OVERLAP_LINES
+from reviewbot.core.split import OVERLAP_LINES
 from reviewbot.core.stored_plan import check_fits, plan_from_json, plan_to_json
+from reviewbot.core.weigh import CHUNK_HEADER, HUNK_HEADER, LINE_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

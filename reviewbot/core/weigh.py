@@ -1,0 +1,172 @@
+"""What lines, hunks and files of a diff cost in tokens, as the prompt shows them. Pure.
+
+Lines are weighed as bytes, a block at a time: nothing is decoded that need not be tokenized, so a
+diff of 100 MB is weighed in little more memory than it has.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reviewbot.core.diff import FileDiff, Hunk, LineKind
+
+LINE_PREFIX = 10
+"""Bytes that the prompt puts before each line: side, number and marker (``R  41 + | ``)."""
+
+HUNK_HEADER = 40
+CHUNK_HEADER = 120
+"""Bytes around a hunk and a chunk in the prompt, besides section and paths."""
+
+CUT_MARK = "[CUT "
+"""How the mark in a cut line begins; whole, it is ``[CUT 1234 characters]``."""
+
+SECTION_LIMIT = 200
+"""Characters of a hunk's section that are shown; git itself writes at most 80 bytes."""
+
+TOKENIZED_FILE = 1_000_000
+"""Bytes up to which a file that may not fit is tokenized. Above, bytes are near enough: such a file
+becomes dozens of parts whatever the estimate, and 100 MB would take tiktoken ten seconds."""
+
+TOKENIZED_BLOCK = 4_096
+"""Bytes of lines that are tokenized together; their tokens are shared out by size."""
+
+HEAD = 120
+"""Bytes of a line that the choice of a boundary looks at."""
+
+
+class TokenCount(Protocol):
+    """Estimates tokens of the model at hand. Both numbers must stay the same during a review."""
+
+    @property
+    def per_byte(self) -> float:
+        """Tokens a byte counts for where text is not tokenized: on the safe side, and cheap."""
+        ...
+
+    def count(self, text: str) -> int:
+        """Tokens of ``text``; may be slow the first time, must be linear."""
+        ...
+
+
+class Weighed(NamedTuple):
+    """A line as it weighs on a part.
+
+    ``replacing``: removed, or added in place of removed lines above. ``limit``: bytes above which
+    this line is cut, if it is.
+    """
+
+    tokens: float
+    kind: LineKind
+    replacing: bool
+    head: bytes
+    limit: int | None = None
+
+
+def line_count(hunk: Hunk) -> int:
+    """Lines of ``hunk``: context and removed ones are the old side's."""
+    return hunk.old_count + hunk.added
+
+
+def text_size(text: str) -> int:
+    """Bytes of ``text`` as UTF-8; a byte that was not UTF-8 counts as one."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogateescape"))
+
+
+def cut_line(text: str, limit: int) -> str:
+    """``text``, or its two ends around a mark if it is longer than ``limit`` bytes.
+
+    The ends are an eighth of ``limit`` characters each: so long a line is data, which its ends
+    identify as well as all of it, and four bytes a character still fit.
+    """
+    if len(text) * 4 <= limit or text_size(text) <= limit:
+        return text
+    keep = max(limit // 8, 1)
+    return f"{text[:keep]}{CUT_MARK}{len(text) - 2 * keep} characters]{text[-keep:]}"
+
+
+def _ends(raw: bytes, limit: int) -> bytes:
+    """As :func:`cut_line` (its mark may be longer), without decoding a line that may be 100 MB."""
+    keep = max(limit // 8, 1)
+    head = raw[: 4 * keep].decode("utf-8", "surrogateescape")[:keep]
+    tail = raw[-4 * keep :].decode("utf-8", "surrogateescape")[-keep:]
+    return f"{head}{CUT_MARK}{len(raw)} characters]{tail}".encode("utf-8", "surrogateescape")
+
+
+def file_header(file: FileDiff, count: TokenCount) -> float:
+    """Tokens of what the prompt says of ``file`` above its hunks."""
+    return count.per_byte * (CHUNK_HEADER + text_size(file.path) + text_size(file.old_path or ""))
+
+
+def hunk_bound(hunk: Hunk, count: TokenCount) -> float:
+    """Tokens of ``hunk`` by its bytes alone, its section and line ends among them."""
+    return count.per_byte * (HUNK_HEADER + hunk.size + LINE_PREFIX * line_count(hunk))
+
+
+def hunk_header(hunk: Hunk, count: TokenCount) -> float:
+    """Tokens of the heading above lines of ``hunk``."""
+    return count.per_byte * (HUNK_HEADER + text_size(hunk.section[:SECTION_LIMIT]))
+
+
+def longest_line(room: float, count: TokenCount) -> int:
+    """Bytes of the longest line that fits ``room`` tokens under the longest section."""
+    headers = HUNK_HEADER + 4 * SECTION_LIMIT + LINE_PREFIX + 2
+    return max(int(room / count.per_byte) - headers, 64)
+
+
+def weigh(
+    hunk: Hunk, *, count: TokenCount, tokenized: bool, limit: int, room: float
+) -> Iterator[Weighed]:
+    """The lines of ``hunk`` with their tokens, prefix and line end included.
+
+    Args:
+        hunk: walked once, as the result is.
+        count: the estimate.
+        tokenized: whether to tokenize, or to go by bytes.
+        limit: bytes above which a line is cut.
+        room: tokens that no line may exceed.
+    """
+    prefix = (LINE_PREFIX + 1) * count.per_byte
+    for block in _blocks(hunk, limit):
+        rate = _rate(block, count) if tokenized else count.per_byte
+        for kind, replacing, raw, cut in block:
+            tokens = prefix + rate * len(raw)
+            if tokens <= room:
+                yield Weighed(tokens, kind, replacing, raw[:HEAD], cut)
+            else:
+                # Denser than its bytes let expect. It fills a part of its own and is cut there.
+                yield Weighed(room, kind, replacing, raw[:HEAD], len(raw) - 1)
+
+
+def _rate(block: list[_Raw], count: TokenCount) -> float:
+    """Tokens a byte in ``block``."""
+    text = b"\n".join(line.raw for line in block)
+    return count.count(text.decode("utf-8", "surrogateescape")) / max(len(text), 1)
+
+
+class _Raw(NamedTuple):
+    """A line on its way to being weighed. ``raw`` is cut already if there is a ``limit``."""
+
+    kind: LineKind
+    replacing: bool
+    raw: bytes
+    limit: int | None
+
+
+def _blocks(hunk: Hunk, limit: int) -> Iterator[list[_Raw]]:
+    """The lines of ``hunk`` in blocks of about ``TOKENIZED_BLOCK`` bytes."""
+    block: list[_Raw] = []
+    size, replacing = 0, False
+    for kind, raw in hunk.iter_raw():
+        replacing = kind == "removed" or (replacing and kind == "added")
+        if len(raw) <= limit:
+            block.append(_Raw(kind, replacing, raw, None))
+        else:
+            block.append(_Raw(kind, replacing, _ends(raw, limit), limit))
+        size += len(block[-1].raw)
+        if size >= TOKENIZED_BLOCK:
+            yield block
+            block, size = [], 0
+    if block:
+        yield block
