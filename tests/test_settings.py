@@ -6,7 +6,7 @@ import os
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from reviewbot.config_file import MAX_BYTES, parse_config, schema
 from reviewbot.configure import find_config, read_settings, repository_root
 from reviewbot.errors import ConfigError
+from reviewbot.models import catalog
 from reviewbot.settings import (
     DEFAULT_MODEL,
     ModelChoice,
@@ -500,3 +501,22 @@ def test_a_missing_file_or_a_folder_is_refused_by_name(tmp_path: Path) -> None:
 def test_a_pipe_in_place_of_dotenv_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / ".env")
     assert read_settings({}, cwd=tmp_path, env={}).model.name == "offline"
+
+
+def test_the_schema_admits_the_capabilities_that_the_catalogue_takes() -> None:
+    facts = schema()["properties"]["models"]["additionalProperties"]["properties"]
+    assert facts.keys() == catalog._CHECKS.keys()
+    assert facts["thinking"]["enum"] == list(get_args(catalog.ThinkingMode))
+    assert facts["effort"]["enum"] == [*get_args(catalog.Effort), None]
+    prices = schema()["$defs"]["prices"]["properties"]
+    assert list(prices) == [field.name for field in dataclasses.fields(catalog.Prices)]
+
+
+def test_overrides_that_the_file_admits_reach_the_catalogue() -> None:
+    prices = {"input": 1, "output": 2, "cache_read": 0, "cache_write": 1}
+    long = {"long_from": 1000, "long": prices}
+    text = json.dumps({"models": {"m": {"context": 9000, "prices": prices | long}}})
+    info = catalog.lookup("m", load(text, trusted=True).models)
+    assert info.context == 9000
+    assert info.prices is not None
+    assert info.prices.long == catalog.Prices(1, 2, 0, 1)
