@@ -8,13 +8,30 @@ from reviewbot.errors import DiffError
 class Cursor:
     """Reads the bytes of a diff line by line, where a line ends at a line feed only.
 
-    ``pos`` is the offset of the current line. Lines are numbered only when an error needs it.
+    ``pos`` is the offset of the current line. ``line`` is that line without its end, which is a
+    line feed or, then ``crlf`` is true, one behind a carriage return. That is right for headers,
+    where git quotes a name with a carriage return; lines of hunks are read elsewhere. At the end
+    of the input ``line`` is empty. Lines are numbered only when an error needs it.
     """
 
-    __slots__ = ("data", "pos")
+    __slots__ = ("crlf", "data", "end", "line", "pos")
 
     def __init__(self, data: bytes, pos: int = 0) -> None:
-        self.data, self.pos = data, pos
+        self.data = data
+        self.move(pos)
+
+    def move(self, pos: int) -> None:
+        """Go to the line that starts at ``pos``."""
+        end = self.data.find(b"\n", pos)
+        self.pos, self.end = pos, len(self.data) if end < 0 else end
+        self.line = self.data[pos : self.end]
+        self.crlf = self.line.endswith(b"\r")
+        if self.crlf:
+            self.line = self.line[:-1]
+
+    def advance(self) -> None:
+        """Go to the next line."""
+        self.move(min(self.end + 1, len(self.data)))
 
     @property
     def at_end(self) -> bool:
@@ -22,35 +39,13 @@ class Cursor:
         return self.pos >= len(self.data)
 
     @property
-    def line(self) -> bytes:
-        """The current line without its end: a line feed, or one behind a carriage return.
-
-        Right for headers, whose names git quotes if they hold a carriage return. Lines of hunks
-        are read by :mod:`reviewbot.core.hunks`.
-        """
-        return self.raw_line.removesuffix(b"\r")
-
-    @property
-    def raw_line(self) -> bytes:
-        """The current line without its line feed."""
-        return self.data[self.pos : self._line_end()]
-
-    @property
     def cut(self) -> bool:
         """True if the input ends within the current line: its line feed is missing."""
-        return self._line_end() == len(self.data)
-
-    def advance(self) -> None:
-        """Go to the next line."""
-        self.pos = self._line_end() + 1
-
-    def starts(self, prefix: bytes) -> bool:
-        """Whether the current line starts with ``prefix``."""
-        return self.data.startswith(prefix, self.pos)
+        return self.end == len(self.data)
 
     def next_starts(self, prefix: bytes) -> bool:
         """Whether the line after the current one starts with ``prefix``."""
-        return self.data.startswith(prefix, self._line_end() + 1)
+        return self.data.startswith(prefix, self.end + 1)
 
     def error(self, message: str, pos: int | None = None) -> DiffError:
         """An error for the line at ``pos``, by default the current one."""
@@ -63,14 +58,10 @@ class Cursor:
             at = max(len(self.data) - 1, 0)
         return self.data.count(b"\n", 0, at) + 1
 
-    def _line_end(self) -> int:
-        end = self.data.find(b"\n", self.pos)
-        return len(self.data) if end < 0 else end
-
 
 def colour_error(cursor: Cursor) -> DiffError | None:
     """The refusal of a diff with colour codes, if the line at the cursor starts with one."""
-    if cursor.starts(b"\x1b["):
+    if cursor.line.startswith(b"\x1b["):
         return cursor.error("the diff has colour codes; make it with: git diff --no-color")
     return None
 

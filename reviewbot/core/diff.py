@@ -139,15 +139,15 @@ def _files(cursor: Cursor) -> Iterator[FileDiff]:
 
 def _file(cursor: Cursor) -> FileDiff | None:
     """The file that starts at the cursor, if one does; the cursor is then behind it."""
-    if cursor.starts(b"diff --git "):
+    if cursor.line.startswith(b"diff --git "):
         return _git_file(cursor)
-    if cursor.starts(b"--- ") and cursor.next_starts(b"+++ "):
+    if cursor.line.startswith(b"--- ") and cursor.next_starts(b"+++ "):
         return _plain_file(cursor)
-    if cursor.starts(b"Binary files ") and cursor.line.endswith(b" differ"):
+    if cursor.line.startswith(b"Binary files ") and cursor.line.endswith(b" differ"):
         return _plain_binary(cursor)
-    if cursor.starts(b"Submodule ") and (match := _SUBMODULE.fullmatch(cursor.line)):
+    if cursor.line.startswith(b"Submodule ") and (match := _SUBMODULE.fullmatch(cursor.line)):
         cursor.advance()
-        while cursor.starts(b"  > ") or cursor.starts(b"  < "):  # the subjects of its commits
+        while cursor.line.startswith((b"  > ", b"  < ")):  # the subjects of its commits
             cursor.advance()
         return _submodule(*match.groups())
     return None
@@ -165,44 +165,36 @@ def _git_file(cursor: Cursor) -> FileDiff:
         status == "deleted" and any(hunk.new_count for hunk in hunks)
     ):
         raise cursor.error(f"the file header says {status}, but the hunks do not", header.pos)
-    similarity = header.said.get("similarity")
+    similarity = header.said.get(b"similarity index")
     added, deleted = status == "added", status == "deleted"
     return FileDiff(
         old_path=None if added else names.text(old),
         new_path=None if deleted else names.text(new),
         status=status,
-        old_mode=None if added else _old_mode(header),
-        new_mode=None if deleted else _new_mode(header),
+        old_mode=None if added else header.mode(b"old mode", b"deleted file mode"),
+        new_mode=None if deleted else header.mode(b"new mode", b"new file mode"),
         binary=header.binary,
         hunks=hunks,
-        similarity=None if similarity is None else int(similarity),
+        similarity=None if similarity is None else int(similarity[:-1]),
     )
-
-
-def _old_mode(header: GitHeader) -> str | None:
-    return header.mode("old_mode") or header.mode("deleted") or header.index_mode
-
-
-def _new_mode(header: GitHeader) -> str | None:
-    return header.mode("new_mode") or header.mode("added") or header.index_mode
 
 
 def _status(header: GitHeader) -> FileStatus:
     said = header.said
-    if "added" in said or header.minus == names.ABSENT:
+    if b"new file mode" in said or header.minus == names.ABSENT:
         return "added"
-    if "deleted" in said or header.plus == names.ABSENT:
+    if b"deleted file mode" in said or header.plus == names.ABSENT:
         return "deleted"
-    if "rename_from" in said:
+    if b"rename from" in said:
         return "renamed"
-    if "copy_from" in said:
+    if b"copy from" in said:
         return "copied"
     return "modified"
 
 
 def _plain_file(cursor: Cursor) -> FileDiff:
     """A file of ``diff -u`` or of a git diff whose own header was left out."""
-    start, crlf = cursor.pos, cursor.raw_line.endswith(b"\r")
+    start, crlf = cursor.pos, cursor.crlf
     old, new, old_time, new_time = read_sides(cursor)
     hunks = _hunks(cursor, crlf=crlf)
     added = not any(hunk.old_count for hunk in hunks) and (
@@ -256,7 +248,7 @@ def _submodule(name: bytes, old: bytes, new: bytes) -> FileDiff:
 def _hunks(cursor: Cursor, *, crlf: bool) -> tuple[Hunk, ...]:
     hunks: list[Hunk] = []
     old_end = new_end = 0
-    while cursor.starts(b"@@"):
+    while cursor.line.startswith(b"@@"):
         start = cursor.pos
         hunk = scan_hunk(cursor, crlf=crlf)
         # A side without lines stands behind the line it names.

@@ -15,29 +15,33 @@ from reviewbot.core.cursor import colour_error, shown
 if TYPE_CHECKING:
     from reviewbot.core.cursor import Cursor
 
-_MODE: Final = rb"([0-7]{6})"
-_PERCENT: Final = rb"(\d{1,3})%"
-_NAME: Final = rb"(.+)"
-_FIELDS: Final[tuple[tuple[bytes, str, re.Pattern[bytes]], ...]] = tuple(
-    (start, key, re.compile(re.escape(start) + rest, re.DOTALL))
-    for start, key, rest in (
-        (b"index ", "index", rb"([0-9a-f]+\.\.[0-9a-f]+(?: [0-7]{6})?)"),
-        (b"old mode ", "old_mode", _MODE),
-        (b"new mode ", "new_mode", _MODE),
-        (b"deleted file mode ", "deleted", _MODE),
-        (b"new file mode ", "added", _MODE),
-        (b"similarity index ", "similarity", _PERCENT),
-        (b"dissimilarity index ", "dissimilarity", _PERCENT),
-        (b"rename from ", "rename_from", _NAME),
-        (b"rename to ", "rename_to", _NAME),
-        (b"copy from ", "copy_from", _NAME),
-        (b"copy to ", "copy_to", _NAME),
-    )
+_FIELD: Final = re.compile(
+    rb"(index|(?:dis)?similarity index|(?:old|new|deleted file|new file) mode"
+    rb"|(?:rename|copy) (?:from|to)) (.*)",
+    re.DOTALL,
 )
+_MODE: Final = re.compile(rb"[0-7]{6}")
+_PERCENT: Final = re.compile(rb"\d{1,3}%")
+_VALUES: Final = {
+    b"index": re.compile(rb"[0-9a-f]+\.\.[0-9a-f]+(?: [0-7]{6})?"),
+    b"similarity index": _PERCENT,
+    b"dissimilarity index": _PERCENT,
+    b"old mode": _MODE,
+    b"new mode": _MODE,
+    b"deleted file mode": _MODE,
+    b"new file mode": _MODE,
+}
+_ANY: Final = re.compile(rb".+", re.DOTALL)
 _EMPTY_BLOBS: Final = (
     b"e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
     b"473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813",
 )
+_BOTH: Final = (
+    (b"old mode", b"new mode"),
+    (b"rename from", b"rename to"),
+    (b"copy from", b"copy to"),
+)
+_REASONLESS: Final = frozenset({b"index", b"similarity index", b"dissimilarity index"})
 _PATCH: Final = re.compile(rb"(?:literal|delta) \d+")
 _BASE85: Final = re.compile(rb"[A-Za-z](?:[0-9A-Za-z!#$%&()*+;<=>?@^_`{|}~-]{5})+")
 
@@ -49,21 +53,21 @@ class GitHeader:
     pos: int
     pair: bytes
     crlf: bool
-    said: dict[str, bytes] = field(default_factory=dict)
+    said: dict[bytes, bytes] = field(default_factory=dict)
     binary: bool = False
     minus: bytes | None = None
     """The name after ``---``, unquoted; None where the header has no such line."""
     plus: bytes | None = None
 
-    def mode(self, key: str) -> str | None:
-        """A mode such as ``100644``, if the header has that line."""
-        return self.said[key].decode() if key in self.said else None
+    def mode(self, *keys: bytes) -> str | None:
+        """A mode such as ``100644`` from the first of these lines that is there.
 
-    @property
-    def index_mode(self) -> str | None:
-        """The mode of both sides, from the ``index`` line."""
-        mode = self.said.get("index", b"").partition(b" ")[2]
-        return mode.decode() or None
+        The ``index`` line has the mode of both sides, if it is the same.
+        """
+        for key in keys:
+            if key in self.said:
+                return self.said[key].decode()
+        return self.said.get(b"index", b"").partition(b" ")[2].decode() or None
 
     def paths(self) -> tuple[bytes, bytes]:
         """The path of the old and of the new side, without prefixes.
@@ -71,9 +75,10 @@ class GitHeader:
         Raises:
             ValueError: the lines contradict each other, or a prefix cannot be told from a path.
         """
-        for how in ("rename", "copy"):
-            if f"{how}_from" in self.said:
-                return self._moved(self.said[f"{how}_from"], self.said[f"{how}_to"])
+        if b"rename from" in self.said:
+            return self._moved(self.said[b"rename from"], self.said[b"rename to"])
+        if b"copy from" in self.said:
+            return self._moved(self.said[b"copy from"], self.said[b"copy to"])
         left, right = self._sides()
         path = names.common(left, right)
         if path is not None:
@@ -118,34 +123,33 @@ def read_header(cursor: Cursor) -> GitHeader:
     Raises:
         DiffError: a line is broken, or the header is cut off.
     """
-    crlf = cursor.raw_line.endswith(b"\r")
-    header = GitHeader(cursor.pos, cursor.line.removeprefix(b"diff --git "), crlf)
+    header = GitHeader(cursor.pos, cursor.line.removeprefix(b"diff --git "), cursor.crlf)
     cursor.advance()
     while _read_field(cursor, header):
         cursor.advance()
-    if cursor.starts(b"Binary files "):
+    if cursor.line.startswith(b"Binary files "):
         if not cursor.line.endswith(b" differ"):
             raise cursor.error("the diff is cut off in the line of a binary file")
         header.binary = True
         cursor.advance()
-    elif cursor.starts(b"GIT binary patch"):
+    elif cursor.line.startswith(b"GIT binary patch"):
         header.binary = True
         _skip_binary_patch(cursor)
-    elif cursor.starts(b"--- "):
+    elif cursor.line.startswith(b"--- "):
         header.minus, header.plus = read_sides(cursor)[:2]
     _refuse_cut(cursor, header)
     return header
 
 
 def _read_field(cursor: Cursor, header: GitHeader) -> bool:
-    for start, key, pattern in _FIELDS:
-        if cursor.starts(start):
-            match = pattern.fullmatch(cursor.line)
-            if match is None:
-                raise cursor.error(f"this line of a file header is broken: {shown(cursor.line)}")
-            header.said[key] = match[1]
-            return True
-    return False
+    field = _FIELD.fullmatch(cursor.line)
+    if field is None:
+        return False
+    name, value = field.groups()
+    if not _VALUES.get(name, _ANY).fullmatch(value):
+        raise cursor.error(f"this line of a file header is broken: {shown(cursor.line)}")
+    header.said[name] = value
+    return True
 
 
 def read_sides(cursor: Cursor) -> tuple[bytes, bytes, bytes, bytes]:
@@ -166,7 +170,7 @@ def read_sides(cursor: Cursor) -> tuple[bytes, bytes, bytes, bytes]:
     cursor.advance()
     if cursor.at_end:
         raise cursor.error("the diff is cut off: a file header without a hunk")
-    if not cursor.starts(b"@@"):
+    if not cursor.line.startswith(b"@@"):
         raise colour_error(cursor) or cursor.error(
             f"here the first hunk should start, with @@, but there is {shown(cursor.line)}"
         )
@@ -195,24 +199,25 @@ def _refuse_cut(cursor: Cursor, header: GitHeader) -> None:
     Elsewhere the next file shows that nothing is missing: ``git diff -w`` leaves out hunks.
     """
     said = header.said
-    for first, second in (
-        ("old_mode", "new_mode"), ("rename_from", "rename_to"), ("copy_from", "copy_to"),
-    ):  # fmt: skip
+    for first, second in _BOTH:
         if (first in said) != (second in said):
-            raise cursor.error(f"the file header has no line {second.replace('_', ' ')}")
+            raise cursor.error(
+                f"the file header must have both {first.decode()} and {second.decode()}"
+            )
     if header.binary or header.plus is not None:
         return
-    if not said.keys() - {"index", "similarity", "dissimilarity"}:
+    if not said.keys() - _REASONLESS:
         raise cursor.error("the diff is cut off, or broken: a file header that says no change")
     if cursor.at_end and not _complete(said):
         raise cursor.error("the diff is cut off: the header of its last file has no hunk")
 
 
-def _complete(said: dict[str, bytes]) -> bool:
+def _complete(said: dict[bytes, bytes]) -> bool:
     """Whether a header explains by itself why it has no hunk."""
-    if "added" in said or "deleted" in said:
+    added, deleted = b"new file mode" in said, b"deleted file mode" in said
+    if added or deleted:
         # Only an empty file has none. Its hash shows it.
-        blobs = said.get("index", b"").partition(b" ")[0].partition(b"..")
-        blob = blobs[2] if "added" in said else blobs[0]
+        old, _, new = said.get(b"index", b"").partition(b" ")[0].partition(b"..")
+        blob = new if added else old
         return bool(blob) and any(empty.startswith(blob) for empty in _EMPTY_BLOBS)
-    return "index" not in said and said.get("similarity", b"100") == b"100"
+    return b"index" not in said and said.get(b"similarity index", b"100%") == b"100%"

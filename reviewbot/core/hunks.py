@@ -13,12 +13,14 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal
 
-from unidiff.patch import PatchSet
+from unidiff.patch import PatchedFile
 
 from reviewbot.core.cursor import colour_error, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from unidiff.patch import Hunk as UnidiffHunk
 
     from reviewbot.core.cursor import Cursor
     from reviewbot.errors import DiffError
@@ -37,6 +39,7 @@ _PLUS, _MINUS, _SPACE, _BACKSLASH, _LF, _CR = b"+- \\\n\r"
 # What a hunk needs beyond the plain case.
 _OLD_UNENDED: Final = 1  # the last line of the old side has no newline
 _NEW_UNENDED: Final = 2
+_UNENDED: Final = _OLD_UNENDED | _NEW_UNENDED
 _CRLF: Final = 4  # the whole diff was sent with CRLF line ends
 _STRIPPED: Final = 8  # a blank context line lost its space
 
@@ -56,6 +59,12 @@ class Line:
     new_no: int | None
     text: str
     no_newline: bool = False
+
+
+_new: Final = object.__new__
+_set_kind, _set_old_no, _set_new_no, _set_text, _set_no_newline = (
+    Line.__dict__[name].__set__ for name in ("kind", "old_no", "new_no", "text", "no_newline")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +103,7 @@ class Hunk:
     @property
     def lines(self) -> tuple[Line, ...]:
         """All lines, read anew on each access. For a large hunk prefer the methods below."""
-        return tuple(self.iter_lines())
+        return tuple(self._read(0) if len(self._marks) == 1 else self.iter_lines())
 
     def iter_lines(self) -> Iterator[Line]:
         """The lines one by one, in the memory of a block of them."""
@@ -135,28 +144,22 @@ class Hunk:
         return self.old_start + self.old_count - old, self.new_start + self.new_count - new
 
     def _read(self, block: int) -> list[Line]:
-        start, old, new = self._marks[block]
-        following = self._marks[block + 1 : block + 2]
-        stop, old_left, new_left = following[0] if following else (self._end, 0, 0)
+        marks, stop, old_left, new_left = self._marks, self._end, 0, 0
+        start, old, new = marks[block]
+        if block + 1 < len(marks):
+            stop, old_left, new_left = marks[block + 1]
         old_no = self.old_start + self.old_count - old
         new_no = self.new_start + self.new_count - new
         header = f"@@ -{old_no},{old - old_left} +{new_no},{new - new_left} @@"
-        texts = self._texts(start, stop)
-        # A git header is the one that unidiff recognises soonest. Its lines may come without line
-        # end: then the values have none either, and a lone CR stays what it is.
-        patch = PatchSet(["diff --git a/- b/-", header, *texts])[0][0]
-        lines = [
-            Line(_KINDS[line.line_type], line.source_line_no, line.target_line_no, line.value)
-            for line in patch
-        ]
-        return self._unended(lines) if self._flags & (_OLD_UNENDED | _NEW_UNENDED) else lines
+        lines = _numbered(_Reader().read(header, self._texts(start, stop)))
+        return self._unended(lines) if self._flags & _UNENDED else lines
 
     def _texts(self, start: int, stop: int) -> list[str]:
         """The lines between two offsets with their markers, as plain as unidiff wants them."""
         texts = _text(self._data[start:stop]).split("\n")
         if self._data[stop - 1] == _LF:
             texts.pop()
-        if self._flags & (_OLD_UNENDED | _NEW_UNENDED):
+        if self._flags & _UNENDED:
             texts = [text for text in texts if not text.startswith("\\")]
         if self._flags & _CRLF:
             texts = [text.removesuffix("\r") for text in texts]
@@ -174,6 +177,35 @@ class Hunk:
             else line
             for line in lines
         ]
+
+
+class _Reader(PatchedFile):
+    """unidiff, entered where a hunk starts.
+
+    By the front door each hunk would need the header of a file, which PatchSet tries a dozen
+    patterns on: for a hunk of a few lines that takes as long as its lines. The method is not
+    public, so pyproject.toml allows no unidiff whose minor version is another.
+    """
+
+    def read(self, header: str, texts: list[str]) -> UnidiffHunk:
+        """The hunk. Lines without line end make values without one; a lone CR stays as it is."""
+        self._parse_hunk(header, enumerate(texts), None, metadata_only=False)
+        return self[0]
+
+
+def _numbered(hunk: UnidiffHunk) -> list[Line]:
+    """Our lines for those of unidiff."""
+    lines = []
+    for read in hunk:
+        # Line(...) takes twice the time: a frozen class sets each field through object.__setattr__.
+        line = _new(Line)
+        _set_kind(line, _KINDS[read.line_type])
+        _set_old_no(line, read.source_line_no)
+        _set_new_no(line, read.target_line_no)
+        _set_text(line, read.value)
+        _set_no_newline(line, False)
+        lines.append(line)
+    return lines
 
 
 def is_hunk_header(line: bytes) -> bool:
@@ -210,7 +242,7 @@ def scan_hunk(cursor: Cursor, *, crlf: bool) -> Hunk:
     _refuse_word_diff(cursor, head, changed=context != lines)
     return Hunk(
         old_start, old_count, new_start, new_count, new_count - context, old_count - context,
-        cursor.data, head, min(cursor.pos, len(cursor.data)), flags | (_CRLF if crlf else 0), marks,
+        cursor.data, head, cursor.pos, flags | (_CRLF if crlf else 0), marks,
     )  # fmt: skip
 
 
@@ -227,9 +259,14 @@ def _scan_body(
     marks: list[tuple[int, int, int]] = []
     lines = flags = 0
     while old > 0 or new > 0:
+        code = data[pos] if pos < size else -1
+        if code == _BACKSLASH and lines:
+            cursor.move(pos)
+            flags |= _unended(cursor, old, new)
+            pos = cursor.pos
+            continue
         if not lines % _BLOCK:
             marks.append((pos, old, new))
-        code = data[pos] if pos < size else -1
         if code == _PLUS:
             new -= 1
         elif code == _SPACE:
@@ -242,26 +279,25 @@ def _scan_body(
             old -= 1
             new -= 1
         else:
-            cursor.pos = pos
+            cursor.move(pos)
             raise _not_in_hunk(cursor, head, old, new)
         lines += 1
         end = find(b"\n", pos)
         pos = end + 1 if end >= 0 else size
-        if pos < size and data[pos] == _BACKSLASH:
-            cursor.pos = pos
-            flags |= _unended(cursor, code, old, new)
-            pos = cursor.pos
+    cursor.move(pos)
     if old < 0 or new < 0:
         raise cursor.error("the lines of this hunk do not add up to the counts of its header", head)
-    cursor.pos = pos
+    if cursor.line.startswith(b"\\"):
+        flags |= _unended(cursor, old, new)
     return tuple(marks), lines, flags
 
 
-def _unended(cursor: Cursor, code: int, old: int, new: int) -> int:
-    """The flags for the "No newline" marker at the cursor, which follows a line of ``code``."""
-    flags = {_MINUS: _OLD_UNENDED, _PLUS: _NEW_UNENDED}.get(code, _OLD_UNENDED | _NEW_UNENDED)
-    if (flags & _OLD_UNENDED and old) or (flags & _NEW_UNENDED and new):
-        raise cursor.error('"No newline at end of file" stands before the end of the hunk')
+def _unended(cursor: Cursor, old: int, new: int) -> int:
+    """The flags for the "No newline" marker at the cursor, which says them of the line above."""
+    above = cursor.data[cursor.data.rfind(b"\n", 0, cursor.pos - 1) + 1]
+    flags = {_MINUS: _OLD_UNENDED, _PLUS: _NEW_UNENDED}.get(above, _UNENDED)
+    if above == _BACKSLASH or (flags & _OLD_UNENDED and old) or (flags & _NEW_UNENDED and new):
+        raise cursor.error('"No newline at end of file" must follow the last line of a side')
     cursor.advance()
     return flags
 
