@@ -79,25 +79,14 @@ class AnswerReader:
         self._stop_reason: object = None
         self._stop_details: object = None
 
-    def take(self, name: str | None, text: str) -> Iterator[ModelEvent]:
-        """What one server-sent event means.
-
-        Args:
-            name: its ``event:``, if it has one.
-            text: its ``data:``, a JSON object.
+    def take(self, kind: str, data: Mapping[str, Any]) -> Iterator[ModelEvent]:
+        """What one event, as :func:`event_of` gives it, means.
 
         Raises:
             ErrorEvent: it was an error.
-            ModelFault: it is no JSON.
         """
-        data = _parsed(text)
-        if data is None:
-            return
-        kind = data.get("type") or name
-        if kind == "error" or (name == "error" and "error" in data):
+        if kind == "error":
             raise ErrorEvent(data)
-        if kind == "ping":
-            return
         if not self._answering:
             self._answering = True
             yield Answering()
@@ -223,18 +212,27 @@ class AnswerReader:
             yield UsageReport(counted)
 
 
-def _parsed(text: str) -> dict[str, Any] | None:
-    if not text or text == "[DONE]":  # some proxies end every stream as OpenAI's does
+def event_of(name: str | None, text: str) -> tuple[str, Mapping[str, Any]] | None:
+    """Kind and object of a server-sent event; None for a ping and for what is no event of ours.
+
+    Args:
+        name: its ``event:``, if it has one.
+        text: its ``data:``, a JSON object.
+
+    Raises:
+        ModelFault: it is no JSON.
+    """
+    if name == "ping" or not text or text == "[DONE]":  # proxies may end as OpenAI does
         return None
     try:
         data = json.loads(text)
-    except ValueError:
-        raise ModelFault(
-            "the server's stream holds an event that is no JSON", fault=Fault.UNUSABLE
-        ) from None
-    except RecursionError:
-        raise ModelFault("the server's stream is nested too deeply", fault=Fault.UNUSABLE) from None
-    return data if isinstance(data, dict) else None
+    except (ValueError, RecursionError):
+        what = "the server's stream holds an event that is no JSON"
+        raise ModelFault(what, fault=Fault.UNUSABLE) from None
+    if name == "error":
+        return "error", _table(data)
+    kind = _string(_table(data).get("type")) or name
+    return None if kind is None or kind == "ping" else (kind, _table(data))
 
 
 def _table(value: object) -> Mapping[str, Any]:

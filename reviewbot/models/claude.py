@@ -18,7 +18,6 @@ from reviewbot.core.prompt import render
 from reviewbot.models.base import (
     Answering,
     Fault,
-    InputRestarted,
     ModelFault,
     Stop,
     Stopped,
@@ -119,7 +118,6 @@ class Claude:
             ModelFault: the request failed; what had arrived before stays valid.
         """
         earlier = Usage()
-        wrote = False
         for schema in (None, REPORT_TOOL["input_schema"]):
             prompt = render(request, as_text=schema is not None)
             ask = Ask(prompt.system, prompt.shared, prompt.body, max_tokens, schema)
@@ -137,14 +135,9 @@ class Claude:
                         case Stopped():
                             yield event
                             return
-                        case ToolInput():
-                            wrote = True
-                            yield event
                         case _:
                             yield event
             earlier = earlier + usage
-            if wrote:
-                yield InputRestarted()
 
     async def answer_json(
         self, system: str, user: str, schema: dict[str, Any], *, max_tokens: int

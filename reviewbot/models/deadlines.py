@@ -75,17 +75,17 @@ class Waiting:
         """
         return await self._limited(coming)
 
+    def heard(self) -> None:
+        """Something came that is no ping."""
+        self._silent = 0.0
+
     async def frame(self, frames: AsyncIterator[Frame]) -> Frame | None:
-        """The next frame that is no ping; None at the end of the body.
+        """The next frame; None at the end of the body.
 
         Raises:
             ModelFault: it took too long.
         """
-        while True:
-            frame = await self._limited(anext(frames, None))
-            if frame is None or (frame.event != "ping" and (frame.event or frame.data)):
-                self._silent = 0.0
-                return frame
+        return await self._limited(anext(frames, None))
 
     async def _limited(self, coming: Awaitable[T]) -> T:
         loop = asyncio.get_running_loop()

@@ -94,7 +94,7 @@ class Faults:
             self._sentence(f"{self.server} answered {name}", said, kind, status),
             fault=kind,
             retry_after=retry_after(headers),
-            request_id=self._id(headers.get("request-id")),
+            request_id=self.request_id(headers),
         )
 
     def of_event(self, data: Mapping[str, Any], headers: Mapping[str, str]) -> ModelFault:
@@ -107,21 +107,22 @@ class Faults:
             self._sentence(f"{self.server} broke off with {self.clean(name)}", said, kind),
             fault=kind,
             retry_after=retry_after(headers),
-            request_id=self._id(data.get("request_id") or headers.get("request-id")),
+            request_id=self.request_id(headers, data.get("request_id")),
         )
 
-    def of_transport(self, error: BaseException, request_id: str | None = None) -> ModelFault:
+    def of_transport(self, error: BaseException, headers: Mapping[str, str]) -> ModelFault:
         """The fault of a connection that could not be made, or that broke."""
         cause = error.__cause__ or error
         what = self.clean(cause) or type(cause).__name__
         return ModelFault(
             f"the connection to {self.server} failed: {what}",
             fault=Fault.TRANSIENT,
-            request_id=self._id(request_id),
+            request_id=self.request_id(headers),
         )
 
-    def _id(self, request_id: object) -> str | None:
-        return self.clean(request_id)[:100] or None if request_id else None
+    def request_id(self, headers: Mapping[str, str], told: object = None) -> str | None:
+        """The server's id of a request: as ``told`` in a body, or from the headers."""
+        return self.clean(told or headers.get("request-id") or "")[:100] or None
 
     def _sentence(self, what: str, said: object, kind: Fault, status: int = 200) -> str:
         hint = _HINTS.get(kind) or _STATUS_HINTS.get(status)

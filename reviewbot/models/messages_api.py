@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlsplit
 
 from reviewbot.errors import ConfigError
-from reviewbot.models.answer import AnswerReader, ErrorEvent
+from reviewbot.models.answer import AnswerReader, ErrorEvent, event_of
 from reviewbot.models.base import Fault, ModelFault
 from reviewbot.models.deadlines import Timeouts, Waiting
 from reviewbot.models.faults import Faults
@@ -111,11 +111,15 @@ class MessagesApi:
         except anthropic.APIStatusError as error:
             raise self._of_status(error) from None
         except (anthropic.APIError, httpx2.HTTPError, httpx2.StreamError) as error:
-            raise self._faults.of_transport(error, headers.get("request-id")) from None
+            raise self._faults.of_transport(error, headers) from None
         except UnicodeDecodeError:
-            raise ModelFault("the server's stream is not UTF-8", fault=Fault.UNUSABLE) from None
+            raise ModelFault(
+                "the server's stream is not UTF-8",
+                fault=Fault.UNUSABLE,
+                request_id=self._faults.request_id(headers),
+            ) from None
         except ModelFault as fault:
-            fault.request_id = fault.request_id or headers.get("request-id")
+            fault.request_id = fault.request_id or self._faults.request_id(headers)
             raise
 
     async def _read(
@@ -127,7 +131,11 @@ class MessagesApi:
                 raise ModelFault(
                     f"{self._faults.server} ended its answer in the middle", fault=Fault.TRANSIENT
                 )
-            for event in reader.take(frame.event, frame.data):
+            happened = event_of(frame.event, frame.data)
+            if happened is None:
+                continue
+            waiting.heard()
+            for event in reader.take(*happened):
                 yield event
             if reader.wrote:
                 waiting.report_begins()
@@ -188,6 +196,7 @@ def _open_client(key: str, url: str, connect_s: float) -> AsyncAnthropic:
     )
     # ANTHROPIC_CUSTOM_HEADERS is meant for one server; a fallback chain may ask several.
     client._custom_headers = {}  # noqa: SLF001 -- the SDK reads that variable come what may
+    _ = client.messages.with_streaming_response  # imports the rest of it
     return client
 
 

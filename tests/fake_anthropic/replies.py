@@ -51,7 +51,7 @@ class Cut:
 Step: TypeAlias = bytes | Pause | Hang | Cut
 
 
-def frame(event: str, **data: Any) -> bytes:  # noqa: ANN401 -- any JSON
+def frame(event: str, **data: Any) -> bytes:
     """One server-sent event as the API writes it; ``data`` gets ``type`` put in front."""
     text = json.dumps({"type": event, **data}, separators=(",", ":"), ensure_ascii=False)
     return f"event: {event}\ndata: {text}\n\n".encode()
@@ -60,7 +60,7 @@ def frame(event: str, **data: Any) -> bytes:  # noqa: ANN401 -- any JSON
 PING = frame("ping")
 
 
-def finding(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 -- any JSON
+def finding(**changes: Any) -> dict[str, Any]:
     """A valid finding as a model writes it, with ``changes``."""
     return {
         "path": "app.py",
@@ -319,7 +319,7 @@ class _Content:
         for index in opened:
             self._stop(index)
 
-    def _start(self, **block: Any) -> int:  # noqa: ANN401 -- any JSON
+    def _start(self, **block: Any) -> int:
         self._index += 1
         if self.stop_reason is None:
             start = frame("content_block_start", index=self._index, content_block=block)

@@ -189,8 +189,8 @@ class FakeAnthropic:
 
     async def _play_answer(self, exchange: _Exchange, answer: Answer) -> bool:
         request = exchange.request
+        request.usage = self.cache.usage(request)  # as it was when the request came in
         await exchange.pause(Pause(answer.delay))
-        request.usage = self.cache.usage(request)
         await exchange.head(200, answer.headers, close=answer.close)
         self.cache.began(request)
         return await exchange.play(answer.steps(request, request.usage)) and not answer.close
