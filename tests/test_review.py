@@ -93,8 +93,13 @@ class Seen:
 
     @property
     def standing(self) -> set[str]:
-        gone = {event.id for event in self.of(FindingWithdrawn)}
-        return {one.id for one in self.findings} - gone
+        ids: set[str] = set()
+        for event in self.events:
+            if isinstance(event, FindingRaised):
+                ids.add(event.finding.id)
+            elif isinstance(event, FindingWithdrawn):
+                ids.discard(event.id)
+        return ids
 
     @property
     def end(self) -> ReviewFinished:
@@ -317,7 +322,8 @@ async def test_what_a_model_writes_is_made_safe() -> None:
     )
     seen = await run(job(numbered("a.py")), Scripted(Say([said])))
     [finding] = seen.findings
-    assert "<img" not in finding.message
+    assert "`<img`" in finding.message
+    assert "`@everyone`" in finding.message
     assert "\x1b" not in finding.title
     assert "](http://evil" not in finding.message
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -138,8 +139,10 @@ class ToolStream:
         return self._closed
 
     def __del__(self) -> None:
-        # ijson's Python backend complains on standard error when it is dropped in mid-text.
-        self._end_parser()
+        # ijson's Python backend complains on standard error when it is dropped in mid-text. At
+        # the end of the process nothing can be relied on, so nothing else is done.
+        with suppress(Exception):
+            self._parser.close()
 
     def _hand_on(self, text: str) -> None:
         end = self._last_closing(text)

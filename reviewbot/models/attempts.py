@@ -240,7 +240,9 @@ class Attempts:
         from tenacity import wait_exponential_jitter
 
         policy = self._policy
-        backoff = wait_exponential_jitter(policy.backoff_initial_s, policy.backoff_max_s)
+        backoff = wait_exponential_jitter(
+            multiplier=policy.backoff_initial_s, max=policy.backoff_max_s
+        )
         return max(backoff(state), _fault_of(state).retry_after or 0.0)
 
     async def _ask(self, run: _Run, chunks: tuple[ChunkView, ...], tries: _Tries) -> None:
