@@ -60,7 +60,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--staged", action="store_true", help="what the next commit changes")
     parser.add_argument("--model", metavar="NAME", help="who reviews; offline needs no key")
     parser.add_argument(
-        "--format", choices=FORMATS, default="terminal", help="default: %(default)s"
+        "--format",
+        choices=FORMATS,
+        default="terminal",
+        metavar="FORMAT",
+        help=f"{', '.join(FORMATS)} (default: %(default)s)",
     )
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="write the format to FILE, text to the terminal"
