@@ -42,7 +42,7 @@ examples:
   reviewbot review --base main             what this branch changes
   reviewbot review change.diff             a diff file
   gh pr diff 42 | reviewbot review -       a diff from another program
-  reviewbot review --dry-run               what would be sent, and what it would cost
+  reviewbot review --dry-run               what would be sent, and its cost
 
 exit codes:
   0 nothing at or above --fail-on   1 something   2 usage or configuration
