@@ -257,3 +257,25 @@ def test_the_settings_without_files_import_none_of_the_heavy_libraries(tmp_path:
         f"read_settings({{}}, cwd=pathlib.Path({str(tmp_path)!r}), env={{}})"
     )
     assert not loaded & HEAVY
+
+
+DIFF = """\
+diff --git a/a.py b/a.py
+--- a/a.py
++++ b/a.py
+@@ -1 +1,2 @@
+ import os
++assert (os, "never")
+"""
+
+
+def test_an_offline_review_imports_no_client_of_a_network(tmp_path: Path) -> None:
+    (tmp_path / "x.diff").write_text(DIFF)
+    loaded = modules_after(
+        f"import os; os.chdir({str(tmp_path)!r})\nfrom reviewbot.cli.main import main\n"
+        "assert main(['review', 'x.diff', '--model', 'offline', '--format', 'json']) == 0"
+    )
+    assert "reviewbot.models.offline" in loaded
+    unused = {"anthropic", "httpx2", "pydantic", "jinja2", "tiktoken", "rich"}
+    unused |= {"dotenv", "platformdirs", "starlette", "github", "dbos"}
+    assert not loaded & unused
