@@ -1,0 +1,233 @@
+r"""A parsed Markdown text written again, with only what cannot act on its reader. Pure.
+
+Kept: paragraphs, lists, quotes, emphasis, code, links to the hosts given. Headings become bold,
+rules are left out, images become their description and address. A word that would act when it is
+shown (a mention, an address, HTML, a stray asterisk) becomes code; that reads well on a terminal
+too, where a backslash would not. A backslash is written only at the start of a line.
+
+Format: CommonMark 0.31; GitHub Flavored Markdown 0.29 for tables (4.10), bare links (6.9) and HTML.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from markdown_it.tree import SyntaxTreeNode
+
+_WORD: Final = re.compile(r"\S+")
+_ACTIVE: Final = re.compile(
+    r"""
+      [`*]
+    | (?<![^\W_])_ | _(?![^\W_])                  # emphasis, unless inside of a word
+    | \][(\[:]                                    # a link, a definition, a footnote
+    | \\ (?: [!-/:-@\[-`{-~] | \Z )               # an escape, a hard line break
+    | < [A-Za-z/!?] | & [#A-Za-z0-9]+ ;           # HTML
+    | @ \w                                        # a mention, an e-mail address
+    | \# [0-9] | \b GH- [0-9]                     # an issue
+    | [A-Za-z][A-Za-z0-9+.\-]* :// | \b www\. | \b (?:mailto|xmpp): \S
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_AROUND: Final = "(\"'{}),.;:?!"
+_LINE_START: Final = re.compile(
+    r"""
+    ^ (?: (?P<number> [0-9]{1,9} ) (?= [.)] (?:\s|$) )
+        | (?= [-+*] (?:\s|$) | \#{1,6} (?:\s|$) | > | ~~~ | = | [-:|\s]+ $ ) )
+    """,
+    re.VERBOSE | re.MULTILINE,
+)
+_LABEL: Final = re.compile(r"^\[(?![^\]\n]*\]\()", re.MULTILINE)
+_BLOCK_START: Final = re.compile(r"(?:>|~{3,}|(?:[#*+=~|:-]+|[0-9]{1,9}[.)])(?:\s+|$)|\s+)+")
+_LANGUAGE: Final = re.compile(r"[A-Za-z0-9_+#.\-]{1,20}")
+# GitHub draws these, or offers the block as a change to apply.
+_ACTING_LANGUAGES: Final = frozenset(
+    {"suggestion", "mermaid", "geojson", "topojson", "stl", "math"}
+)
+# A link to one of these leaves a mark on the other page and notifies who follows it.
+_NOTIFYING: Final = re.compile(r"/(?:issues|pull|pulls|discussions)(?:/|$)", re.IGNORECASE)
+_TICKS: Final = re.compile("`+")
+
+
+def code_span(text: str) -> str:
+    """``text`` as inline code."""
+    ticks = "`" * (_longest_run(text) + 1)
+    padded = text.startswith("`") or text.endswith("`") or (text[:1] == " " == text[-1:])
+    space = " " if padded and text.strip(" ") else ""
+    return f"{ticks}{space}{text}{space}{ticks}"
+
+
+def code_block(text: str, language: str = "") -> str:
+    """``text`` as a fenced block."""
+    fence = "`" * max(3, _longest_run(text) + 1)
+    return "\n".join((fence + language, *([text] if text else []), fence))
+
+
+class Writer:
+    """Writes the nodes of a document.
+
+    Args:
+        link_hosts: hosts that a link may lead to.
+    """
+
+    def __init__(self, link_hosts: Collection[str]) -> None:
+        self._hosts = frozenset(map(str.lower, link_hosts))
+
+    def blocks(self, nodes: Sequence[SyntaxTreeNode], *, tight: bool = False) -> str:
+        """Blocks, one after the other."""
+        written: list[str] = []
+        lists = 0  # two lists in a row are two only if their markers differ
+        for node in nodes:
+            lists = lists + 1 if node.type in ("bullet_list", "ordered_list") else 0
+            if block := self._block(node, lists):
+                written.append(block)
+        return ("\n" if tight else "\n\n").join(written)
+
+    def inline(self, node: SyntaxTreeNode, *, marks: bool = True) -> str:
+        """What is in a line. ``marks``: whether emphasis is shown."""
+        out = ""
+        for child in node.children:
+            piece = self._piece(child, marks=marks)
+            if piece and _would_join(out, piece):
+                out += " "
+            out += piece
+        return out
+
+    def _block(self, node: SyntaxTreeNode, lists: int) -> str:
+        match node.type:
+            case "paragraph":
+                return _lines(self.inline(node.children[0]))
+            case "heading":
+                text = self.inline(node.children[0], marks=False).strip()
+                return f"**{text}**" if text else ""
+            case "fence" | "code_block":
+                return code_block(node.content.rstrip("\n"), _language(node.info))
+            case "blockquote":
+                return _indented(self.blocks(node.children), "> ", "> ")
+            case "bullet_list" | "ordered_list":
+                return self._list(node, lists)
+            case _:  # a horizontal rule: it could look like the border of a section of ours
+                return ""
+
+    def _list(self, node: SyntaxTreeNode, lists: int) -> str:
+        tight = all(
+            child.hidden
+            for item in node.children
+            for child in item.children
+            if child.type == "paragraph"
+        )
+        items = []
+        for number, item in enumerate(node.children, start=int(node.attrs.get("start", 1))):
+            if node.type == "bullet_list":
+                marker = "-*"[(lists - 1) % 2] + " "
+            else:
+                marker = f"{number}{'.)'[(lists - 1) % 2]} "
+            text = self.blocks(item.children, tight=tight)
+            items.append(_indented(text, marker, " " * len(marker)))
+        return ("\n" if tight else "\n\n").join(items)
+
+    def _piece(self, node: SyntaxTreeNode, *, marks: bool) -> str:
+        match node.type:
+            case "text":
+                return self._text(node.content)
+            case "code_inline":
+                return code_span(node.content)
+            case "softbreak" | "hardbreak":
+                return "\n" if node.type == "softbreak" or not marks else "\\\n"
+            case "em" | "strong":
+                inner = self.inline(node, marks=marks)
+                mark = {"em": "*", "strong": "**"}[node.type] if marks and inner.strip() else ""
+                return f"{mark}{inner}{mark}"
+            case "link":
+                return self._link(self.inline(node, marks=marks), str(node.attrs["href"]))
+            case _:  # an image
+                return self._shown(self.inline(node, marks=marks), str(node.attrs["src"]))
+
+    def _link(self, text: str, address: str) -> str:
+        if not self._is_allowed(address):
+            return self._shown(text, address)
+        if text in ("", f"<{address}>"):
+            return f"<{address}>"
+        return (
+            f"[{text}](<{address}>)" if "(" in address or ")" in address else f"[{text}]({address})"
+        )
+
+    def _shown(self, text: str, address: str) -> str:
+        """What a link or an image says, and where it leads, as code."""
+        if not address:
+            return text
+        address = code_span(address)
+        return address if text in ("", address) else f"{text} ({address})"
+
+    def _text(self, text: str) -> str:
+        return _WORD.sub(self._word, text.replace("\n", " "))
+
+    def _word(self, match: re.Match[str]) -> str:
+        word = match[0]
+        if not _ACTIVE.search(word):
+            return word
+        if word == "*" and match.start() > 0 and match.end() < len(match.string):
+            return word
+        core = word.strip(_AROUND)
+        before, _, after = word.partition(core)
+        if after.startswith(")") and core.count("(") > core.count(")"):
+            core, after = core + ")", after[1:]
+        if self._is_allowed(core):
+            return f"{before}<{core}>{after}"
+        return f"{before}{code_span(core)}{after}"
+
+    def _is_allowed(self, address: str) -> bool:
+        """Whether a link may lead there: to an allowed host, and without notifying anyone."""
+        if not address.isascii() or re.search(r"[\s<>\\`\"^{|}\x00-\x1f]", address):
+            return False
+        try:
+            parts = urlsplit(address)
+        except ValueError:
+            return False
+        return (
+            parts.scheme in ("https", "http")
+            and parts.netloc.lower() in self._hosts
+            and not _NOTIFYING.search(address)
+        )
+
+
+def without_block_start(line: str) -> str:
+    """``line`` less what would make it a heading, an item or a quote."""
+    match = _BLOCK_START.match(line)
+    return line[match.end() :] if match else line
+
+
+def _lines(text: str) -> str:
+    """The lines of a paragraph, none of which begins a block of another kind."""
+    lines = [line.strip(" \t") for line in text.split("\n")]
+    text = _LINE_START.sub(_escaped_start, "\n".join(line for line in lines if line))
+    return _LABEL.sub(r"\\[", text) if "]:" in text else text
+
+
+def _escaped_start(match: re.Match[str]) -> str:
+    return f"{match['number'] or ''}\\"
+
+
+def _would_join(before: str, piece: str) -> bool:
+    """Whether two pieces would read as one: two runs of ticks, an exclamation mark and a link."""
+    return (before[-1:] == "`" == piece[0]) or (before[-1:] == "!" and piece[0] == "[")
+
+
+def _indented(text: str, first: str, rest: str) -> str:
+    lines = text.split("\n")
+    return "\n".join(
+        ((first if number == 0 else rest) + line).rstrip() for number, line in enumerate(lines)
+    )
+
+
+def _language(info: str) -> str:
+    match = _LANGUAGE.match(info.strip())
+    return match[0] if match and match[0].lower() not in _ACTING_LANGUAGES else ""
+
+
+def _longest_run(text: str) -> int:
+    return max((len(run) for run in _TICKS.findall(text)), default=0)

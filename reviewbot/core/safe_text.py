@@ -1,0 +1,114 @@
+"""Text from a model made safe to show: in a terminal, on one line, or as Markdown on GitHub. Pure.
+
+:func:`safe_markdown` does not filter: it parses, and writes again only what it knows to be
+harmless (``inert_markdown``), until the result no longer changes. So what is returned is known to
+parse to nothing else, and making it safe twice is the same as once.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.escape import show
+from reviewbot.core.inert_markdown import Writer, code_block, code_span, without_block_start
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from markdown_it import MarkdownIt
+
+MARKDOWN_LIMIT: Final = 10_000
+LINE_LIMIT: Final = 300
+_CUT: Final = "(cut)"
+_ROUNDS: Final = 8
+_LINE_END: Final = re.compile(r"\r\n?|\n")
+
+
+def safe_markdown(
+    text: str, *, link_hosts: Collection[str] = ("github.com",), limit: int = MARKDOWN_LIMIT
+) -> str:
+    """``text`` as Markdown that mentions nobody and holds no image, HTML or link elsewhere.
+
+    What it says stays: addresses and mentions are shown as code, images by their description.
+    Control, bidi and invisible characters become visible escapes. Idempotent.
+
+    Args:
+        text: Markdown, as a model wrote it.
+        link_hosts: the hosts that links may lead to, over http or https; not their subdomains.
+        limit: characters of the result; what is longer is cut, and says so.
+    """
+    from markdown_it.tree import SyntaxTreeNode
+
+    writer = Writer(link_hosts)
+
+    def write(source: str) -> str:
+        return writer.blocks(SyntaxTreeNode(_parser().parse(source)).children)
+
+    return _within(
+        safe_terminal(text).strip("\n"),
+        limit,
+        "\n\n",
+        lambda part: _settled(part, write, code_block),
+    )
+
+
+def safe_line(text: str, *, limit: int = LINE_LIMIT) -> str:
+    """``text`` on one line, safe in Markdown and in a terminal: for titles. Idempotent.
+
+    Code in backticks stays, other markup goes.
+    """
+    from markdown_it.tree import SyntaxTreeNode
+
+    writer = Writer(())
+
+    def write(source: str) -> str:
+        root = SyntaxTreeNode(_parser().parseInline(source))
+        line = writer.inline(root.children[0], marks=False) if root.children else ""
+        return without_block_start(" ".join(line.split()))
+
+    flat = " ".join(safe_terminal(text).split())
+    return _within(flat, limit, " ", lambda part: _settled(part, write, code_span))
+
+
+def safe_terminal(text: str) -> str:
+    r"""``text`` with nothing in it that moves a cursor, colours, hides or reorders.
+
+    Line ends become ``\n``; tabs stay; other such characters become visible escapes.
+    """
+    return "\n".join(map(show, _LINE_END.split(text)))
+
+
+@cache
+def _parser() -> MarkdownIt:
+    # 50 ms to import, and only texts of a model need it.
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark", {"html": False})
+    # Nothing is refused here: the writer judges addresses, and shows what it refuses.
+    parser.validateLink = lambda url: True  # type: ignore[method-assign] # noqa: ARG005 - markdown-it's extension point
+    return parser
+
+
+def _settled(text: str, write: Callable[[str], str], as_code: Callable[[str], str]) -> str:
+    """``text`` written until it no longer changes; as code if that never happens."""
+    for _ in range(_ROUNDS):
+        written = write(text)
+        if written == text:
+            return text
+        if not written and text.strip():
+            break  # nothing but definitions or rules: show what they were
+        text = written
+    return as_code(text) if text.strip() else ""
+
+
+def _within(text: str, limit: int, gap: str, make_safe: Callable[[str], str]) -> str:
+    """The safe form of as much of ``text`` as fits into ``limit`` characters, mark included."""
+    kept = len(text)
+    while True:
+        written = make_safe(text[:kept])
+        cut = written if kept == len(text) else f"{written}{gap}{_CUT}"
+        if len(cut) <= limit or not kept:
+            return cut
+        kept = min(kept - 1, kept * limit // len(cut), limit)
