@@ -36,7 +36,7 @@ quick: $(DEV) ## Run the tests but for those that take seconds
 	@$(PY) -m pytest -n auto -m "not slow" $(ARGS)
 
 coverage: $(DEV) ## Check that the tests reach every line and branch of reviewbot/core
-	@$(PY) -m coverage run --source reviewbot.core -m pytest -q tests/core $(ARGS)
+	@$(PY) -m coverage run --source reviewbot.core -m pytest -q -m "not slow" tests/core tests/render tests/test_review.py $(ARGS)
 	@$(PY) -m coverage report --show-missing --skip-covered --fail-under 100
 
 lint: $(DEV) ## Check style, format and types, tests included
