@@ -1,0 +1,177 @@
+"""What may have stood above and below a hunk, so that its text can be parsed by itself.
+
+A hunk of a diff often begins inside a call, a literal, a block or a class. Each guess is a text to
+put in front and one to put behind; the parser tells which fits (:mod:`reviewbot.models.fragments`).
+Strings and comments that were open above the hunk are guessed only where their end is in plain
+sight: a wrong guess would turn code into text and text into code.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+# One token that holds or is a bracket. Every branch ends at the end of the line or text at the
+# latest, so that no opening is searched for its end twice: linear, whatever the text.
+_JAVASCRIPT: Final = re.compile(
+    r"""//[^\n]* | /\*(?:[^*]|\*(?!/))*(?:\*/)?
+      | "(?:[^"\\\n]|\\.)*"? | '(?:[^'\\\n]|\\.)*'? | `(?:[^`\\]|\\.)*`?
+      | (?P<open>[(\[{])
+      | (?P<close>[)\]}])(?=\s*(?P<next>else|catch|finally|while|[),;\]])?)""",
+    re.VERBOSE | re.DOTALL,
+)
+_PYTHON: Final = re.compile(
+    r"""\#[^\n]* | \"{3}(?:[^"\\]|\\.|"(?!""))*(?:\"{3})? | '{3}(?:[^'\\]|\\.|'(?!''))*(?:'{3})?
+      | "(?:[^"\\\n]|\\.)*"? | '(?:[^'\\\n]|\\.)*'?
+      | (?P<open>[(\[{]) | (?P<close>[)\]}])(?P<next>)""",
+    re.VERBOSE | re.DOTALL,
+)
+_PYTHON_CLAUSE: Final = re.compile(r"[ \t]*(elif|else|except|finally)\b")
+_CLOSER_OF: Final = {"(": ")", "[": "]", "{": "}"}
+_STATEMENT_BEFORE: Final = {
+    "else": "if(0){",
+    "catch": "try{",
+    "finally": "try{",
+    "while": "do{",
+}
+_MAX_BRACKETS: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Closer:
+    """A bracket that is closed in the hunk and opened above it."""
+
+    bracket: str
+    before: str
+    """The character in front of it, white space aside."""
+    after: str
+    """What follows it: a keyword, a sign or nothing."""
+
+
+def guesses(text: str, language: str) -> Iterator[tuple[str, str]]:
+    """What may have stood before and behind ``text``, the likeliest first; first of all, nothing.
+
+    Args:
+        text: the new side of a hunk.
+        language: ``python``, ``javascript``, ``typescript`` or ``tsx``.
+    """
+    yield "", ""
+    yield from (_python if language == "python" else _javascript)(text)
+
+
+def _python(text: str) -> Iterator[tuple[str, str]]:
+    indent, openers = _clause_openers(text.split("\n"))
+    closers, behind = _brackets(_PYTHON, text)
+    inside = ""
+    parent = ""
+    for closer in reversed(closers):
+        inside += "_:" if parent == "}" else ""
+        inside += {")": "_(", "]": "[", "}": "{"}[closer.bracket]
+        parent = closer.bracket
+    front = openers + (f"{indent} {inside}\n" if inside else "")
+    tail = f"\n{behind}" if behind else ""
+    if front or tail:
+        yield front, tail
+    if openers and inside:
+        yield f"{inside}\n", tail
+    for quotes in ('"""', "'''"):
+        if text.count(quotes) % 2:
+            yield f"{quotes}\n", ""
+            yield front, f"\n{quotes}"
+
+
+def _clause_openers(texts: Sequence[str]) -> tuple[str, str]:
+    """Statements above the hunk whose ``else``, ``except`` or ``finally`` is in it.
+
+    Returns:
+        The indentation of the innermost, and the statements.
+    """
+    openers: list[str] = []
+    innermost: str | None = None
+    least: int | None = None
+    for text in texts:
+        code = text.lstrip(" \t")
+        if not code or code.startswith("#"):
+            continue
+        indent = text[: len(text) - len(code)]
+        clause = _PYTHON_CLAUSE.match(text)
+        if clause and (least is None or len(indent) < least):
+            opener = "try:" if clause[1] in ("except", "finally") else "if _:"
+            openers.append(f"{indent}{opener}\n{indent} _\n")
+            innermost = indent if innermost is None else innermost
+        least = len(indent) if least is None else min(least, len(indent))
+    return innermost or "", "".join(reversed(openers))
+
+
+def _javascript(text: str) -> Iterator[tuple[str, str]]:
+    closers, behind = _brackets(_JAVASCRIPT, text)
+    tail = f"\n{behind}" if behind else ""
+    for unclear in ("block", "object") if closers else ("block",):
+        plain = _open(closers, "block", unclear)
+        if plain or tail:
+            yield f"{plain}\n", tail
+        if closers and closers[-1].bracket == "}":
+            yield f"class _{{{_open(closers[:-1], 'class', unclear)}\n", tail
+        yield f"class _{{{_open(closers, 'class', unclear)}\n", f"{tail}\n}}"
+    for context, front, end in (("object", "_({", "})"), ("array", "_([", "])")):
+        yield f"{front}{_open(closers, context, 'object')}\n", f"{tail}\n{end}"
+    end = text.find("*/")
+    if end >= 0 and text.rfind("/*", 0, end) < 0:
+        yield "/*\n", tail
+
+
+def _open(closers: Sequence[_Closer], context: str, unclear: str) -> str:
+    """What opens ``closers``, given in the order of the text, inside ``context``.
+
+    Args:
+        closers: the brackets.
+        context: ``block``, ``class``, ``object`` or ``array``.
+        unclear: what braces hold that show neither: ``block`` or ``object``.
+    """
+    text = ""
+    for closer in reversed(closers):
+        value = {"object": "_:", "class": "_="}.get(context, "")
+        if closer.bracket == ")":
+            text, context = f"{text}{value}_(", "array"
+        elif closer.bracket == "]":
+            text, context = f"{text}{value or '_=' * (context == 'block')}[", "array"
+        elif _is_object(closer, unclear):
+            text, context = f"{text}{value or '_=' * (context == 'block')}{{", "object"
+        else:
+            text += {"class": "_(){", "object": "_:()=>{", "array": "()=>{"}.get(
+                context, _STATEMENT_BEFORE.get(closer.after, "{")
+            )
+            context = "block"
+    return text
+
+
+def _is_object(closer: _Closer, unclear: str) -> bool:
+    """Whether a brace closes an object literal rather than statements."""
+    if closer.after in _STATEMENT_BEFORE or closer.before == ";":
+        return False
+    return closer.before == "," or unclear == "object"
+
+
+def _brackets(token: re.Pattern[str], text: str) -> tuple[list[_Closer], str]:
+    """Brackets opened above the text, and what closes those that it leaves open."""
+    closers: list[_Closer] = []
+    open_: list[str] = []
+    for match in token.finditer(text):
+        if match["open"]:
+            open_.append(_CLOSER_OF[match["open"]])
+        elif not match["close"]:
+            continue
+        elif open_ and open_[-1] == match["close"]:
+            open_.pop()
+        elif not open_:
+            before = match.start() - 1
+            while before > 0 and text[before].isspace():
+                before -= 1
+            closers.append(_Closer(match["close"], text[max(before, 0)], match["next"] or ""))
+    if len(closers) > _MAX_BRACKETS or len(open_) > _MAX_BRACKETS:
+        return [], ""
+    return closers, "".join(reversed(open_))
