@@ -93,14 +93,16 @@ def _parser() -> MarkdownIt:
 
 def _settled(text: str, write: Callable[[str], str], as_code: Callable[[str], str]) -> str:
     """``text`` written until it no longer changes; as code if that never happens."""
+    if not text.strip():
+        return ""
     for _ in range(_ROUNDS):
         written = write(text)
         if written == text:
             return text
-        if not written and text.strip():
+        if not written:
             break  # nothing but definitions or rules: show what they were
         text = written
-    return as_code(text) if text.strip() else ""
+    return as_code(text)
 
 
 def _within(text: str, limit: int, gap: str, make_safe: Callable[[str], str]) -> str:
