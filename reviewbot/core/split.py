@@ -112,7 +112,6 @@ class _Splitter:
         if walk.complete and walk.tokens <= walk.room:
             self._append(_whole(index, hunk), heading + walk.tokens, _limit(walk.lines))
             return
-        self._flush()
         while walk.lines:
             piece = walk.take()
             start, stop = piece.start - piece.before, piece.stop + piece.after
@@ -129,16 +128,15 @@ class _Splitter:
         return tuple(self.parts)
 
     def _append(self, segment: Segment, tokens: float, limit: int | None) -> None:
-        if self.header + self.used + tokens > self.budget:
+        if self.segments and self.header + self.used + tokens > self.budget:
             self._flush()
         self.segments.append(segment)
         self.used += tokens
         self.limit = limit if self.limit is None else self.limit
 
     def _flush(self) -> None:
-        if self.segments:
-            tokens = math.ceil(self.header + self.used - 1e-6)  # not what adding floats adds
-            self.parts.append(Part(tuple(self.segments), tokens, self.limit))
+        tokens = math.ceil(self.header + self.used - 1e-6)  # not what adding floats adds
+        self.parts.append(Part(tuple(self.segments), tokens, self.limit))
         self.segments, self.used, self.limit = [], 0.0, None
 
 

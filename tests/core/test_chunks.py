@@ -229,14 +229,23 @@ def test_a_comment_or_decorator_stays_with_its_function() -> None:
         assert file.hunks[0].lines[piece.start].text == "# What it costs."
 
 
-def test_a_replacement_is_not_torn_from_what_it_replaces() -> None:
-    block = ["     same()"] * 3 + ["-    old_call(order)"] * 6 + ["+    new_call(order)"] * 6
-    file = one(block * 30)
-    made = planned(file, budget=2_000)
+def starts_of(made: Plan) -> list[int]:
+    """Where the parts of a single hunk begin, but for the first."""
     assert len(made.chunks) > 2
-    for chunk in made.chunks:
-        (piece,) = chunk.segments
-        assert piece.start % len(block) in (0, 1, 2, 3)
+    return [piece.start for chunk in made.chunks[1:] for piece in chunk.segments]
+
+
+def test_a_replacement_is_not_torn_from_what_it_replaces() -> None:
+    # By their text alone, all changed lines would be better places than the unchanged ones.
+    block = [*[" " * 17 + "same()"] * 3, *["-        old_call(order)"] * 6, "+def new_call():"]
+    file = one([*block, *["+        pass"] * 4] * 30)
+    for start in starts_of(planned(file, budget=2_000)):
+        assert start % (len(block) + 4) in (0, 1, 2, 3)
+
+
+def test_a_split_falls_after_a_blank_line() -> None:
+    file = one([*["+some words of a paragraph"] * 9, "+"] * 60)
+    assert all(start % 10 == 0 for start in starts_of(planned(file, budget=2_000)))
 
 
 def test_the_last_two_parts_share_evenly() -> None:
@@ -315,6 +324,18 @@ def test_redacted_text_is_shown_in_place_of_the_real_one() -> None:
     assert first.section == "def f(key='[REDACTED:key]')"
     assert second.section == "def f(key='secret')"
     assert shown.instructions == ("be kind",)
+
+
+def test_redactions_of_later_parts_and_of_overlap_are_found() -> None:
+    file = one([f"+line {number}" for number in range(400)])
+    made = planned(file, budget=2_500)
+    (piece,) = made.chunks[1].segments
+    assert piece.show_start < piece.start
+    redacted = {(0, piece.show_start): "[REDACTED:a]", (0, piece.start): "[REDACTED:b]"}
+    (hunk,) = view(file, made.chunks[1], replacements=redacted).hunks
+    assert hunk.lines[0].text == "[REDACTED:a]"
+    assert hunk.lines[piece.start - piece.show_start].text == "[REDACTED:b]"
+    assert [line.text for line in hunk.lines].count("[REDACTED:a]") == 1
 
 
 def test_a_long_line_is_redacted_before_it_is_cut() -> None:

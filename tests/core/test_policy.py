@@ -132,6 +132,7 @@ def test_minified_code_is_known_by_its_lines() -> None:
         "Minified: 25.. bytes a line on average.", reason("a.js", None, "x" * 5_000) or ""
     )
     assert reason("a.js", None, "x" * 900, *["y"] * 20) is None
+    assert reason("a.js", None, *["x" * 400] * 20) is None
     assert reason("a.py", None, "x" * 5_000) is None
 
 
