@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import jinja2
@@ -16,7 +17,6 @@ from reviewbot.core.templates import fill, prompt_version, sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 def test_a_value_that_a_template_lacks_is_an_error_and_no_hole() -> None:
@@ -82,7 +82,7 @@ def test_importing_the_prompt_loads_no_template_engine() -> None:
         "import sys, reviewbot.core.prompt, reviewbot.core.summary;"
         "print({'jinja2', 'tomllib', 'importlib.resources'} & set(sys.modules))"
     )
-    done = subprocess.run(
-        [sys.executable, "-S", "-c", code], capture_output=True, text=True, check=False
-    )
-    assert done.stdout.strip() == "set()", done.stderr
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-S", "-c", code]
+    done = subprocess.run(command, capture_output=True, check=True, cwd=root, text=True)
+    assert done.stdout == "set()\n"
