@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     from reviewbot.models.batch import BatchEvent, BatchTask, Emit
     from reviewbot.models.budget import Budget
 
+CHARS_PER_TOKEN: Final = 2
+"""Of a model's output, on the safe side, where its server did not come to say."""
+
 COULD_NOT_REVIEW: Final = "The model said that it could not review all of it."
 
 
@@ -109,6 +112,16 @@ class _Answer:
     estimated: int = 0
     stopped: Stopped | None = None
     stream: ToolStream = field(default_factory=ToolStream)
+    characters: int = 0
+    gave_up: bool = False
+
+    @property
+    def used(self) -> Usage:
+        """Its tokens. A server that is cut off has often named only the first output token."""
+        if self.stopped is not None:
+            return self.usage
+        written = self.characters // CHARS_PER_TOKEN
+        return replace(self.usage, output=max(self.usage.output, written))
 
 
 @dataclass(slots=True)
@@ -285,16 +298,21 @@ class Attempts:
         """Send one request and pass on what comes, until the answer ends or breaks."""
         info, reserved = answer.model.info, 0.0
         if self._budget:
-            max_tokens, reserved = await self._budget.reserve(info, request.tokens, max_tokens)
+            # A model that cannot be forced to call the tool may have to be asked once more.
+            requests = 1 if info.forced_tools or not info.structured_output else 2
+            max_tokens, reserved = await self._budget.reserve(
+                info, request.tokens, max_tokens, requests=requests
+            )
         try:
             async with aclosing(answer.model.stream(request, max_tokens=max_tokens)) as events:
                 async for event in events:
                     await _take(run, answer, event)
         finally:
-            cost = cost_usd(info, answer.usage)
+            usage = answer.used
+            cost = cost_usd(info, usage)
             if self._budget:
                 await self._budget.settle(reserved, cost or 0.0)
-            await run.say(Spent(info.name, answer.usage, cost, answer.estimated))
+            await run.say(Spent(info.name, usage, cost, answer.estimated))
         if answer.stopped and answer.stopped.stop is Stop.REFUSED:
             reason = answer.stopped.detail or "The model declined to answer."
             await run.say(Recalled(answer.name, reason))
@@ -305,6 +323,7 @@ async def _take(run: _Run, answer: _Answer, event: ModelEvent) -> None:
     """One event of an answer."""
     match event:
         case ToolInput(text=text):
+            answer.characters += len(text)
             try:
                 answer.stream.feed(text)
             except ToolStreamError as error:
@@ -314,8 +333,10 @@ async def _take(run: _Run, answer: _Answer, event: ModelEvent) -> None:
             finally:  # what was complete counts, whatever came after it
                 await _drain(run, answer)
         case InputRestarted():
+            answer.gave_up |= _gives_up(answer.stream.close().outcome)
             answer.stream = ToolStream()
         case Thinking(text=text):
+            answer.characters += len(text)
             await run.say(Working(answer.model.info.name, text))
         case UsageReport(usage=usage):
             answer.usage = usage
@@ -361,9 +382,14 @@ def _judge(answer: _Answer) -> Stop:
             f"({answer.malformed[0]}).",
             fault=Fault.UNUSABLE,
         )
-    if (report.outcome or "complete").lower() != "complete":
+    if answer.gave_up or _gives_up(report.outcome):
         raise ModelFault(COULD_NOT_REVIEW, fault=Fault.COULD_NOT_REVIEW)
     return Stop.COMPLETE
+
+
+def _gives_up(outcome: str | None) -> bool:
+    """Whether a report's own word is that it is not all; a missing word is forgiven."""
+    return (outcome or "complete").lower() != "complete"
 
 
 def _known(run: _Run, chunks: tuple[ChunkView, ...]) -> tuple[KnownFinding, ...]:

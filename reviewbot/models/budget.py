@@ -33,12 +33,18 @@ class Budget:
         self._changed = asyncio.Condition()
 
     async def reserve(
-        self, info: ModelInfo, input_tokens: int, max_tokens: int
+        self, info: ModelInfo, input_tokens: int, max_tokens: int, *, requests: int = 1
     ) -> tuple[int, float]:
-        """Reserve the worst case of one request.
+        """Reserve the worst case of an answer.
+
+        Args:
+            info: the model.
+            input_tokens: of one request, as estimated.
+            max_tokens: what it would like to ask for.
+            requests: how many requests the answer may take, one after the other.
 
         Returns:
-            How many output tokens the request may ask for, and the dollars reserved.
+            How many output tokens a request may ask for, and the dollars reserved.
 
         Raises:
             ModelFault: not even a short answer fits, or the model has no price (Fault.BUDGET).
@@ -46,7 +52,7 @@ class Budget:
         floor = min(MIN_OUTPUT_TOKENS, max_tokens)
         async with self._changed:
             while True:
-                left = self.limit_usd - self.spent_usd - self._reserved
+                left = (self.limit_usd - self.spent_usd - self._reserved) / requests
                 if self._worst(info, input_tokens, floor) <= left:
                     break
                 if not self._reserved:
@@ -57,7 +63,7 @@ class Budget:
                     )
                 await self._changed.wait()
             allowed = self._affordable(info, input_tokens, floor, max_tokens, left)
-            reserved = self._worst(info, input_tokens, allowed)
+            reserved = self._worst(info, input_tokens, allowed) * requests
             self._reserved += reserved
             return allowed, reserved
 

@@ -52,7 +52,7 @@ def event_lines(event: Event, *, width: int, code: Sequence[CodeLine] = ()) -> l
             return _started(event, width)
         case ev.FindingRaised():
             return [(), *finding_block(event.finding, code, width)]
-        case ev.ReviewSummary():
+        case ev.ReviewSummary() if event.source == "model":  # a computed one repeats the end
             return _summary(event, width)
         case _:
             return _note(event, width)

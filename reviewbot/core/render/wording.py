@@ -38,6 +38,8 @@ def outcome(report: Report) -> str:
     """
     files = len(report.coverage) - len(report.covered("skipped")) + len(report.pending)
     missing, found = len(unreviewed(report)), counted(report)
+    if report.complete and not files:
+        return _nothing(len(report.coverage))
     if report.complete:
         return f"{found[0].upper()}{found[1:]} in {count(files, 'file')}."
     if report.outcome == "superseded":
@@ -51,6 +53,13 @@ def outcome(report: Report) -> str:
     if found == NOTHING:
         return f"{word}: {what}; nothing was found in the rest."
     return f"{word}: {what}; {found} found."
+
+
+def _nothing(skipped: int) -> str:
+    if not skipped:
+        return "Nothing to review: the diff is empty."
+    which = "its only file is" if skipped == 1 else f"all its {skipped:,} files are"
+    return f"Nothing of this diff was reviewed: {which} skipped by policy."
 
 
 def unreviewed(report: Report) -> tuple[FileCoverage, ...]:

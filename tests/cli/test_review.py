@@ -1,0 +1,391 @@
+"""``reviewbot review`` as a user runs it: sources, formats, exit codes, a server on loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reviewbot.cli.main import main
+from reviewbot.cli.review import FORMATS
+from tests.event_schema import assert_valid_event
+from tests.models.scripted import item
+from tests.test_review import added, numbered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BAD = added(
+    "app.py", "import subprocess", "", "def run(cmd):", '    subprocess.run(f"a {cmd}", shell=True)'
+)
+CLEAN = added("app.py", "def double(number):", "    return number * 2")
+WORSE = 'import subprocess\n\ndef double(number):\n    subprocess.run(f"a {number}", shell=True)\n'
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder and an environment in which nothing of this machine can be seen."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "REVIEWBOT_MODEL", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("REVIEWBOT_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+
+
+def write(text: str, name: str = "x.diff") -> str:
+    Path(name).write_text(text, encoding="utf-8", newline="\n")
+    return name
+
+
+def git(*arguments: str) -> None:
+    identity = [
+        "-c",
+        "user.name=t",
+        "-c",
+        "user.email=t@example.org",
+        "-c",
+        "init.defaultBranch=main",
+    ]
+    subprocess.run(["git", *identity, *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture
+def repository() -> None:
+    """A repository with one commit of ``app.py``."""
+    git("init")
+    write("def double(number):\n    return number * 2\n", "app.py")
+    git("add", "app.py")
+    git("commit", "-m", "one")
+
+
+@contextmanager
+def fake(
+    *replies: dict[str, Any], repeat: dict[str, Any] | None = None
+) -> Iterator[dict[str, str]]:
+    """The fake API as a process; the environment that points to it."""
+    script = [*replies, *([{**repeat, "repeat": True}] if repeat else [])]
+    Path("script.json").write_text(json.dumps(script), encoding="utf-8")
+    command = [
+        sys.executable,
+        "-m",
+        "tests.fake_anthropic",
+        "--script",
+        str(Path("script.json").resolve()),
+    ]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        try:
+            address = process.stdout.readline().strip()
+            yield {"ANTHROPIC_API_KEY": "sk-ant-" + "fake", "ANTHROPIC_BASE_URL": address}
+        finally:
+            process.kill()
+
+
+def records(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_a_finding_at_the_gate_exits_1_and_below_it_0(capsys: pytest.CaptureFixture[str]) -> None:
+    name = write(BAD)
+    assert main(["review", name]) == 1
+    out = capsys.readouterr().out
+    assert "--> app.py:4" in out
+    assert "shell=True" in out
+    assert main(["review", name, "--fail-on", "never"]) == 0
+    assert main(["review", write(CLEAN)]) == 0
+    assert "No findings in 1 file." in capsys.readouterr().out
+
+
+def test_without_a_key_it_says_that_the_offline_rules_review(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    main(["review", write(CLEAN)])
+    assert "no ANTHROPIC_API_KEY is set" in capsys.readouterr().out
+    main(["review", write(CLEAN), "--model", "offline"])
+    assert "no ANTHROPIC_API_KEY is set" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_is_written_to_standard_output_and_to_a_file(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["review", write(BAD), "--format", name]) == 1
+    printed = capsys.readouterr().out
+    assert main(["review", write(BAD), "--format", name, "--output", "out"]) == 1
+    written = Path("out").read_text(encoding="utf-8")
+    assert "shell" in printed
+    assert "shell" in written
+    assert "--> app.py:4" in capsys.readouterr().out
+    if name in ("json", "sarif", "rdjson"):
+        json.loads(printed)
+        json.loads(written)
+    assert not [path for path in Path().iterdir() if path.name.startswith("tmp")]
+
+
+def test_ndjson_is_a_whole_valid_stream(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["review", write(BAD), "--format", "ndjson"])
+    events = records(capsys.readouterr().out)
+    for event in events:
+        assert_valid_event(event)
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    assert events[0]["type"] == "review.started"
+    assert events[-1]["type"] == "review.finished"
+    assert len({event["review_id"] for event in events}) == 1
+
+
+def test_a_diff_can_be_piped_in() -> None:
+    done = run_process(["review", "-"], input=BAD)
+    assert done.returncode == 1
+    assert "--> app.py:4" in done.stdout
+
+
+def run_process(
+    arguments: list[str], env: dict[str, str] | None = None, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "reviewbot", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **(env or {})}
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, timeout=60, **options
+    )
+
+
+@pytest.mark.usefixtures("repository")
+def test_the_working_tree_the_index_and_a_branch_are_reviewed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["review"]) == 0
+    git("checkout", "-b", "topic")
+    write(WORSE, "app.py")
+    assert main(["review"]) == 1
+    assert main(["review", "--staged"]) == 0
+    git("add", "app.py")
+    assert main(["review", "--staged"]) == 1
+    git("commit", "-m", "two")
+    assert main(["review"]) == 0
+    assert main(["review", "--base", "main"]) == 1
+    capsys.readouterr()
+
+
+@pytest.mark.usefixtures("repository")
+def test_untracked_files_are_named_as_not_reviewed(capsys: pytest.CaptureFixture[str]) -> None:
+    write("x = 1\n", "new.py")
+    main(["review"])
+    assert "Not in the diff: untracked new.py" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_repository_cannot_run_programs_through_its_configuration() -> None:
+    git("config", "diff.external", "touch pwned; false")
+    git("config", "core.fsmonitor", "touch pwned; false")
+    git("config", "diff.x.textconv", "touch pwned; cat")
+    write("*.py diff=x\n", ".gitattributes")
+    write(WORSE, "app.py")
+    assert main(["review"]) == 1
+    assert not Path("pwned").exists()
+
+
+@pytest.mark.usefixtures("repository")
+def test_attributes_of_the_repository_mark_generated_files(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write("app.py linguist-generated\n", ".gitattributes")
+    write(WORSE, "app.py")
+    assert main(["review"]) == 0
+    assert "Generated: .gitattributes says so." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nowhere.diff"], "cannot read nowhere.diff: No such file or directory"),
+        (["."], "cannot read .: Is a directory"),
+        (["x.diff", "--staged"], "give either a diff or --base or --staged, not both"),
+        ([], "this is not a git repository"),
+        (["--base", "main"], "this is not a git repository"),
+        (["garbage"], "line 1 of the diff"),
+        (["x.diff", "--model", "claude-sonnet-5-5"], "needs a key: set ANTHROPIC_API_KEY"),
+        (["x.diff", "--config", "none.yml"], "none.yml"),
+        (["x.diff", "--output", "no/such/folder/out"], "cannot write no/such/folder/out"),
+    ],
+)
+def test_what_cannot_work_is_one_sentence_and_exit_2(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(BAD)
+    write("this is no diff\n", "garbage")
+    assert main(["review", *arguments]) == 2
+    err = capsys.readouterr().err
+    assert sentence in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("repository")
+def test_an_unknown_base_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["review", "--base", "nope"]) == 2
+    assert "git knows no revision 'nope'" in capsys.readouterr().err
+    assert main(["review", "--base=--output=pwned"]) == 2
+    assert not Path("pwned").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--format", "xml"],
+        ["--budget-usd", "0"],
+        ["--budget-usd", "nan"],
+        ["--jobs", "0"],
+        ["--nope"],
+    ],
+)
+def test_a_wrong_flag_exits_2_with_the_usage(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["review", write(BAD), *arguments])
+    assert ended.value.code == 2
+    assert "usage: reviewbot review" in capsys.readouterr().err
+
+
+def test_a_dry_run_shows_the_plan_and_asks_nobody(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-" + "unused")
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
+    name = write(BAD + added("uv.lock", "x"))
+    assert main(["review", name, "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert "app.py   +4 -0  " in out
+    assert "skipped: Lockfile" in out
+    assert "2 files, 1 to review, 1 skipped; 1 chunk in 1 batch." in out
+    assert "With claude-sonnet-5-5: 1 request, about " in out
+    assert "about $0." in out
+    assert "Nothing was sent." in " ".join(out.split())
+    assert main(["review", name, "--dry-run", "--format", "ndjson"]) == 0
+    started, skipped = records(capsys.readouterr().out)
+    assert_valid_event(started)
+    assert_valid_event(skipped)
+    assert 0 < started["estimate"]["cost_usd"] < 0.2
+
+
+def test_claude_reviews_when_there_is_a_key(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fake({"findings": [item(2)]}, repeat={"report": '{"what": "It adds lines."}'}) as env:
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        assert main(["review", write(numbered("a.py")), "--format", "ndjson"]) == 0
+    events = records(capsys.readouterr().out)
+    for event in events:
+        assert_valid_event(event)
+    [finding] = [event["finding"] for event in events if event["type"] == "finding"]
+    assert (finding["line"], finding["model"]) == (2, "claude-sonnet-5-5")
+    [summary] = [event for event in events if event["type"] == "review.summary"]
+    assert (summary["what"], summary["source"]) == ("It adds lines.", "model")
+    assert events[-1]["cost_usd"] > 0
+    assert list(Path("state").iterdir())
+
+
+@pytest.mark.parametrize("status", [401, 404])
+def test_a_review_without_an_answer_exits_3_and_never_shows_the_key(
+    status: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fake(repeat={"status": status}) as env:
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        assert main(["review", write(numbered("a.py")), "--fail-on", "never"]) == 3
+    out, err = capsys.readouterr()
+    assert "INCOMPLETE" in out
+    assert "a.py" in out
+    assert env["ANTHROPIC_API_KEY"] not in out + err
+
+
+def test_findings_of_an_incomplete_review_are_shown_and_it_still_exits_3(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [item(1, severity="error")]
+    with fake({"findings": found, "outcome": "could_not_review"}, repeat={"status": 401}) as env:
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        assert main(["review", write(numbered("a.py")), "--no-summary"]) == 3
+    assert "--> a.py:1" in capsys.readouterr().out
+
+
+def test_a_budget_too_small_for_a_request_sends_none(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-" + "unused")
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
+    assert main(["review", write(CLEAN), "--budget-usd", "0.0001", "--no-summary"]) == 3
+    assert "budget" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_the_request_and_prints_what_is_known(number: int) -> None:
+    slow = {"findings": [item(1), item(2)], "pace": 0.2, "delta_size": 40}
+    with fake(repeat=slow) as env:
+        command = [
+            sys.executable,
+            "-m",
+            "reviewbot",
+            "review",
+            write(numbered("a.py")),
+            "--format",
+            "ndjson",
+        ]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), **env}
+        with subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout
+            seen = []
+            for line in process.stdout:
+                seen.append(json.loads(line))
+                if seen[-1]["type"] == "finding":
+                    process.send_signal(number)
+                    break
+            seen += records(process.stdout.read())
+            assert process.wait(20) == 130
+    assert seen[-1]["type"] == "review.finished"
+    assert seen[-1]["outcome"] == "cancelled"
+    assert [event["finding"]["line"] for event in seen if event["type"] == "finding"] == [1]
+
+
+def test_an_offline_review_loads_neither_the_sdk_nor_a_template_engine() -> None:
+    heavy = ("anthropic", "httpx2", "jinja2", "github", "starlette", "dbos", "tiktoken", "rich")
+    code = (
+        "import sys; from reviewbot.cli.main import main; main(sys.argv[1:]);"
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "review", write(BAD)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    many = added("app.py", *(f"eval(input_{number})\n+" for number in range(400)))
+    write(many.replace("\n+\n", "\n").replace("+1,400", "+1,400"))
+    command = f"{sys.executable} -m reviewbot review x.diff --format ndjson | head -n 1"
+    done = subprocess.run(
+        ["sh", "-c", command],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "Traceback" not in done.stderr
+    assert json.loads(done.stdout)["type"] == "review.started"
