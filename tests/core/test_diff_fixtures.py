@@ -1,4 +1,4 @@
-"""The diffs in fixtures/awkward-diffs: git's read without one difference, odd ones read or refused."""
+"""fixtures/awkward-diffs: git's read without one difference, odd ones read right or refused."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ FIXTURES = Path(__file__).parents[2] / "fixtures" / "awkward-diffs"
 GIT = sorted((FIXTURES / "git").glob("*.diff"))
 ODD = sorted((FIXTURES / "odd").glob("*.diff"))
 STATUS = {
-    "A": "added", "D": "deleted", "M": "modified", "R": "renamed", "C": "copied", "T": "type-changed",
+    "A": "added", "D": "deleted", "M": "modified", "R": "renamed", "C": "copied",
+    "T": "type-changed",
 }  # fmt: skip
 
 
