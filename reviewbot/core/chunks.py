@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from reviewbot.core.diff import FileDiff, FileStatus, Line
 
 CHUNK_BUDGET = 12_000
-"""Tokens of a chunk: about 24 kB or 500 lines of diff. The largest file of 19 pull requests in 20
-is smaller (p90 15 kB, p95 29 kB of 1,500 measured). More at once is slower to answer and finds
+"""Tokens of a chunk: about 16 kB or 430 lines of diff. The largest file of nine pull requests in
+ten is smaller (p90 15 kB, p95 29 kB of 1,500 measured). More at once is slower to answer and finds
 less: SWE-PRBench (2603.26130) saw every model get worse with more context."""
 
 BATCH_BUDGET = 12_000
-"""Tokens of the chunks in a batch. A median pull request (3.7 kB) is one request, one at p90
-(41 kB) three that run side by side."""
+"""Tokens of the chunks in a batch. A median pull request (3.7 kB) is one request, and so is one
+at p75 (13 kB); one at p90 (41 kB) is three or four that run side by side."""
 
 MAX_BATCH_CHUNKS = 10
 """Chunks in a batch, so that a change all over a repository does not become one long answer."""

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
     from reviewbot.core.diff import FileDiff, Hunk, LineKind
 
-LINE_PREFIX = 10
-"""Bytes that the prompt puts before each line: side, number and marker (``R  41 + | ``)."""
+LINE_PREFIX = 18
+"""What the prompt's prefix of a line counts for, in bytes. Side, number and mark (``R  41 + | ``)
+are 10 characters, but denser than code: 5.7 o200k tokens, measured on 32,000 lines of diffs."""
 
 HUNK_HEADER = 40
 CHUNK_HEADER = 120

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reviewbot.core import weigh
 from reviewbot.core.chunks import (
     CHUNK_BUDGET,
     CUT_MARK,
@@ -22,9 +24,11 @@ from reviewbot.core.chunks import (
     view,
 )
 from reviewbot.core.diff import FileDiff, parse_diff
+from reviewbot.core.numbered import chunk_lines
 from reviewbot.core.split import OVERLAP_LINES
 from reviewbot.core.stored_plan import check_fits, plan_from_json, plan_to_json
 from reviewbot.core.weigh import CHUNK_HEADER, HUNK_HEADER, LINE_PREFIX
+from reviewbot.tokens import TokenCounter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -184,6 +188,19 @@ def test_a_small_file_is_one_chunk_and_needs_no_tokenizer() -> None:
     tokens = shown_tokens(view(file, chunk), 0.5)
     assert tokens <= chunk.tokens <= tokens * 1.25
     assert made.tokens == chunk.tokens
+
+
+@pytest.mark.parametrize("copies", [1, 6])
+def test_the_estimate_of_code_is_a_little_above_what_the_prompt_takes(copies: int) -> None:
+    # Once by bytes alone, once tokenized and split.
+    source = Path(weigh.__file__).read_text(encoding="utf-8").splitlines()
+    file = one([f"+{line}" for line in source] * copies)
+    counter = TokenCounter(1.6)
+    made = plan([file], skip=lambda _: None, count=counter)
+    assert (len(made.chunks) > 1) == (copies > 1)
+    for chunk in made.chunks:
+        real = counter.count("\n".join(chunk_lines(view(file, chunk))))
+        assert real <= chunk.tokens <= 1.3 * real
 
 
 def test_a_file_that_fits_once_it_is_tokenized_stays_whole() -> None:
