@@ -26,7 +26,7 @@ REDACTED_MARK: Final = "[REDACTED:"
 """What every redacted place begins with; a :data:`Kind` and ``]`` follow."""
 _KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 _PLACEHOLDER: Final = re.compile(re.escape(REDACTED_MARK) + f"(?:{'|'.join(_KINDS)})]")
-_ROUNDS: Final = 4
+_ROUNDS: Final = 8
 _PERSONAL: Final = ("email", "card")
 _Place: TypeAlias = tuple[int, int]
 _Key = TypeVar("_Key", _Place, int)

@@ -96,36 +96,47 @@ def _with_components(finding: _Finding) -> Iterator[_Finding]:
 def _hits(
     finding: _Finding, part: _Finding, block: int, scan: ScanText, pieces: list[tuple[int, int]]
 ) -> Iterator[Hit]:
-    """The value of one match, on each line that it covers."""
-    where, value = part["location"], part["match"]["value"]
-    first, last = where["start_line"] - 1, where["end_line"] - 1
-    values = value.split("\n")
+    """The value of one match, on each line that it covers; all of the match if it is not there."""
+    regions = list(_regions(part["location"], scan, pieces))
+    value = part["match"]["value"]
+    if "\n" not in value:
+        found = [span for region in regions for span in _occurrences(value, scan, *region)]
+        regions = found or regions
     kind: Kind = "password" if finding["rule_id"] in _PASSWORDS else "secret"
+    for line, start, end in regions:
+        yield Hit(
+            line,
+            start,
+            end,
+            kind,
+            finding["rule_id"],
+            finding["description"],
+            "medium" if kind == "password" else finding["confidence"],
+            block if len(regions) > 1 and "\n" in value else None,
+        )
+
+
+def _regions(
+    where: dict[str, int], scan: ScanText, pieces: list[tuple[int, int]]
+) -> Iterator[tuple[int, int, int]]:
+    """Line, start and end of what a match covers of each line."""
+    first, last = where["start_line"] - 1, where["end_line"] - 1
     for number in range(first, last + 1):
         line, offset = pieces[number]
         piece = scan.lines[line][offset : offset + _PIECE]
         start = _characters(piece, where["start_column"] - 1) if number == first else 0
         end = _characters(piece, where["end_column"]) if number == last else len(piece)
-        wanted = values[0] if len(values) == 1 else piece[start:end]
-        for begin in _occurrences(piece, wanted, start, end):
-            yield Hit(
-                line,
-                offset + begin,
-                offset + begin + len(wanted),
-                kind,
-                finding["rule_id"],
-                finding["description"],
-                "medium" if kind == "password" else finding["confidence"],
-                block if last > first else None,
-            )
+        yield line, offset + start, offset + end
 
 
-def _occurrences(piece: str, wanted: str, start: int, end: int) -> Iterator[int]:
+def _occurrences(
+    value: str, scan: ScanText, line: int, start: int, end: int
+) -> Iterator[tuple[int, int, int]]:
     """Every place of the value within the match: the library does not say which one it means."""
-    at = piece.find(wanted, start, end)
-    while at >= 0 and wanted:
-        yield at
-        at = piece.find(wanted, at + len(wanted), end)
+    at = scan.lines[line].find(value, start, end)
+    while at >= 0 and value:
+        yield line, at, at + len(value)
+        at = scan.lines[line].find(value, at + len(value), end)
 
 
 def _characters(line: str, column: int) -> int:

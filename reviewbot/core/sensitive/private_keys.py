@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.sensitive.text import BREAK, MASK, Hit
+from reviewbot.core.sensitive.text import BREAK, KEY_MASK, Hit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,7 +132,7 @@ def _core(line: str) -> str | None:
 
 
 def _masked(line: str) -> bool:
-    return MASK in line and not line.strip(MASK + " \t\r\"'`,;:+#*|>\\nbrf()")
+    return KEY_MASK in line and not line.strip(KEY_MASK + " \t\r\"'`,;:+#*|>\\nbrf()")
 
 
 def _hit(number: int, start: int, end: int, block: int, *, sure: bool = True) -> Hit:

@@ -71,7 +71,7 @@ _RULES: Final = (
         "slack-webhook",
         "Slack webhook",
         "hooks.slack.com/",
-        r"hooks\.slack\.com/(?:services|workflows|triggers)/(?P<value>[A-Za-z0-9+/_\-]{20,256})",
+        r"hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9+/_\-]{20,256}",
     ),
     _rule(
         "gitlab-token",
@@ -79,11 +79,11 @@ _RULES: Final = (
         "glpat- gldt- glrt- glcbt- glptt- glft- glimt- glsoat-",
         r"gl(?:pat|dt|rt|cbt|ptt|ft|imt|soat)-[A-Za-z0-9_\-]{20,300}",
     ),
-    _rule("npm-token", "npm token", "npm_", _NOT_AFTER_WORD + r"npm_[A-Za-z0-9]{36}"),
+    _rule("npm-token", "npm token", "npm_", r"npm_[A-Za-z0-9]{36}"),
     _rule("pypi-token", "PyPI token", "pypi-AgE", r"pypi-AgE[A-Za-z0-9_\-]{50,1000}"),
     _rule("google-key", "Google API key", "AIza", r"AIza[A-Za-z0-9_\-]{35}"),
     _rule("google-secret", "Google client secret", "GOCSPX-", r"GOCSPX-[A-Za-z0-9_\-]{28}"),
-    _rule("hugging-face-token", "Hugging Face token", "hf_", _NOT_AFTER_WORD + r"hf_[A-Za-z]{34}"),
+    _rule("hugging-face-token", "Hugging Face token", "hf_", r"hf_[A-Za-z]{34}"),
     _rule("sendgrid-key", "SendGrid key", "SG.", r"SG\.[A-Za-z0-9_\-]{22}\.[A-Za-z0-9_\-]{43}"),
     _rule("digitalocean-token", "DigitalOcean token", "dop_v1_", r"dop_v1_[a-f0-9]{64}"),
     _rule(

@@ -17,6 +17,9 @@ Confidence = Literal["high", "medium", "low"]
 BREAK: Final = "\x01"
 """A line of its own between lines that do not follow each other: nothing reaches across it."""
 MASK: Final = "\ufffd"
+KEY_MASK: Final = "\x02"
+"""Masks a redacted line of a private key, which still belongs to the key."""
+_OURS: Final = re.compile("[\x01\x02]")
 _UNSCANNABLE: Final = re.compile("[\x00\ud800-\udfff]")
 # betterleaks leaves out lines with such a comment. It may have a reason to; sending them has none.
 _ALLOW: Final = re.compile(r"((?:git|better)leaks):(?=allow)", re.IGNORECASE)
@@ -53,14 +56,13 @@ class ScanText:
 
     def __init__(self, lines: Sequence[str], placeholder: re.Pattern[str]) -> None:
         text = "\n".join(
-            line if line is BREAK else line.replace(BREAK, MASK).replace("\n", MASK)
-            for line in lines
+            line if line is BREAK else _OURS.sub(MASK, line).replace("\n", MASK) for line in lines
         )
         if "\x00" in text or not _encodes(text):
             text = _UNSCANNABLE.sub(MASK, text)
         if ":" in text:
             text = _ALLOW.sub(r"\1 ", text)
-            text = placeholder.sub(lambda match: MASK * len(match[0]), text)
+            text = placeholder.sub(_mask, text)
         self.text: Final = text
         self.lines: Final = text.split("\n")
         self._starts: Final = list(accumulate((len(line) + 1 for line in self.lines), initial=0))
@@ -69,6 +71,10 @@ class ScanText:
         """Line, start and end within it, of a piece of :attr:`text` that crosses no line end."""
         line = bisect_right(self._starts, start) - 1
         return line, start - self._starts[line], end - self._starts[line]
+
+
+def _mask(match: re.Match[str]) -> str:
+    return (KEY_MASK if "private-key" in match[0] else MASK) * len(match[0])
 
 
 def _encodes(text: str) -> bool:
