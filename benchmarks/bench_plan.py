@@ -3,7 +3,8 @@
 Each case runs in a process of its own: the bytes are read, parsed and planned. The resident peak
 is that of the whole process above what an idle one with the same imports has. Growth is the time
 per megabyte, which must not rise; memory is the peak over the size of the diff, which the project
-keeps under four.
+keeps under four. A file that must be split and has at most a megabyte is tokenized: that row holds
+the encoding as well, 0.3 s and 100 MB whatever the size of the diff.
 """
 
 from __future__ import annotations
