@@ -308,8 +308,15 @@ def fingerprint(path: str, rule: str, code: str, occurrence: int = 1) -> str:
 _WORD = re.compile(r"[^\W_]{3,}")
 
 
+# What findings about different things share: the frame of the sentence.
+_FILLER: Final = frozenset(
+    "and any are because but can does fails for from goes happens has have into its not one raises "
+    "returns the then that this value when where which while will with without would wrong".split()
+)
+
+
 def _words(finding: Finding) -> frozenset[str]:
-    return frozenset(_WORD.findall(f"{finding.title} {finding.scenario}".lower()))
+    return frozenset(_WORD.findall(f"{finding.title} {finding.scenario}".lower())) - _FILLER
 
 
 def same_place(one: Finding, other: Finding) -> bool:

@@ -195,6 +195,12 @@ def test_other_words_for_the_same_thing_have_the_same_meaning() -> None:
     assert not same_meaning(one, finding(title="Typo in the log text", scenario="Users misread."))
 
 
+def test_the_frame_of_a_sentence_is_no_common_meaning() -> None:
+    one = finding(title="Value is wrong", scenario="When rate is None, the call raises TypeError.")
+    other = finding(title="Value is wrong", scenario="When path is empty, the open fails.")
+    assert not same_meaning(one, other)
+
+
 def test_another_category_needs_more_agreement() -> None:
     one = finding(title="alpha beta gamma delta", scenario="")
     other = finding(title="alpha beta omega", scenario="")

@@ -1,0 +1,217 @@
+"""How soon a finding is shown, and what the pipeline adds: ``python -m benchmarks.bench_review``.
+
+A server in a process of its own streams answers as the Anthropic API does, at a steady pace. Each
+finding carries the time at which the byte that closes it was written (the monotonic clock is one
+for all processes of a machine), so that the time to its event can be told. The server also adds up
+how long it took for each request, to set beside the whole review.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+import time
+from contextlib import aclosing
+
+PACE_S = 0.02
+"""Between deltas of 32 characters: about 400 tokens a second."""
+FINDINGS = 20
+FILES = 8
+
+
+def frame(event: str, **data: object) -> bytes:
+    """One server-sent event."""
+    return f"event: {event}\ndata: {json.dumps({'type': event, **data})}\n\n".encode()
+
+
+def delta(text: str) -> bytes:
+    """The next piece of the tool's input."""
+    piece = {"type": "input_json_delta", "partial_json": text}
+    return frame("content_block_delta", index=0, delta=piece)
+
+
+def finding(number: int) -> dict[str, object]:
+    """A finding on line ``number``; ``title`` will hold the time."""
+    letter = chr(97 + number % 26)
+    return {
+        "path": "PATH",
+        "quote": f"line_{number} = {number}",
+        "side": "RIGHT",
+        "line": number,
+        "end_line": number,
+        "scenario": f"When {letter * 8} happens, {letter * 9} is wrong.",
+        "category": "bug",
+        "severity": "warning",
+        "confidence": 0.9,
+        "message": "Say what to know and what to do, in a sentence or two of ordinary length.",
+        "suggestion": None,
+        "title": "AT",
+    }
+
+
+async def answer(writer: asyncio.StreamWriter, path: str) -> None:
+    """One paced answer."""
+    usage = {"input_tokens": 3000, "output_tokens": 1}
+    message = {
+        "id": "msg",
+        "type": "message",
+        "role": "assistant",
+        "model": "m",
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": usage,
+    }
+    block = {"type": "tool_use", "id": "toolu", "name": "report_findings", "input": {}}
+    writer.write(frame("message_start", message=message))
+    writer.write(frame("content_block_start", index=0, content_block=block))
+    writer.write(delta('{"findings": ['))
+    for number in range(1, FINDINGS + 1):
+        text = ("" if number == 1 else ", ") + json.dumps(finding(number) | {"path": path})
+        head = text[: text.rindex('"AT"')]
+        for start in range(0, len(head), 32):
+            writer.write(delta(head[start : start + 32]))
+            await writer.drain()
+            await asyncio.sleep(PACE_S)
+        writer.write(delta(f'"{time.monotonic_ns() // 1000}"}}'))
+        await writer.drain()
+        await asyncio.sleep(PACE_S)
+    writer.write(delta('], "outcome": "complete"}'))
+    writer.write(frame("content_block_stop", index=0))
+    end = {"stop_reason": "tool_use", "stop_sequence": None}
+    writer.write(frame("message_delta", delta=end, usage={"output_tokens": 900}))
+    writer.write(frame("message_stop"))
+    await writer.drain()
+
+
+async def serve() -> None:
+    """Answer requests until killed; a GET of /took tells the seconds spent in answers."""
+    took = 0.0
+
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal took
+        while True:
+            try:
+                head = await reader.readuntil(b"\r\n\r\n")
+            except (asyncio.IncompleteReadError, ConnectionError):
+                writer.close()
+                return
+            begun = time.perf_counter()
+            if head.startswith(b"GET"):
+                body = str(took).encode()
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+                await writer.drain()
+                continue
+            length = next(
+                int(line.split(b":")[1])
+                for line in head.lower().split(b"\r\n")
+                if line.startswith(b"content-length")
+            )
+            request = json.loads(await reader.readexactly(length))
+            text = request["messages"][-1]["content"][-1]["text"]
+            path = text.partition('=== file "')[2].partition('"')[0]
+            writer.write(
+                b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
+            )
+            await answer(writer, path)
+            writer.close()
+            took += time.perf_counter() - begun
+            return
+
+    server = await asyncio.start_server(client, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    async with server:
+        await server.serve_forever()
+
+
+def diff(files: int) -> bytes:
+    """New files whose n-th line is ``line_n = n``; each is too large to share a batch."""
+    parts = []
+    for number in range(files):
+        rows = [f"+line_{line} = {line}\n" for line in range(1, FINDINGS + 1)]
+        rows += [f"+# padding {line} {'x' * 60}\n" for line in range(260)]
+        parts.append(
+            f"diff --git a/f{number}.py b/f{number}.py\nnew file mode 100644\n--- /dev/null\n"
+            f"+++ b/f{number}.py\n@@ -0,0 +1,{len(rows)} @@\n{''.join(rows)}"
+        )
+    return "".join(parts).encode()
+
+
+async def took_so_far(port: int) -> float:
+    """What the server says it spent in answers."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /took HTTP/1.1\r\n\r\n")
+    head = await reader.readuntil(b"\r\n\r\n")
+    body = await reader.readexactly(int(head.split(b"content-length: ")[1].split(b"\r\n")[0]))
+    writer.close()
+    return float(body)
+
+
+async def measure(port: int, files: int, jobs: int) -> tuple[list[float], float, float]:
+    """Lags in ms of all findings, seconds of the whole review, and of the server alone."""
+    from reviewbot.core.events import FindingRaised, ReviewFinished
+    from reviewbot.prepare import chain_of, prepare, runner
+    from reviewbot.review import review
+    from reviewbot.settings import load_settings
+
+    env = {"ANTHROPIC_API_KEY": "unused", "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{port}"}
+    settings = load_settings(flags={"jobs": jobs, "summary": False}, env=env)
+    before = await took_so_far(port)
+    begun = time.perf_counter()
+    prepared = prepare(diff(files), settings)
+    chain = chain_of(settings)
+    lags = []
+    events = review(prepared.job, runner(prepared, settings, chain, None))
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, FindingRaised):
+                assert event.finding.placement.kind == "inline", event
+                lags.append(time.monotonic_ns() / 1e6 - int(event.finding.title) / 1e3)
+            if isinstance(event, ReviewFinished):
+                assert event.outcome == "findings", event
+    whole = time.perf_counter() - begun
+    for model in chain:
+        await model.aclose()
+    assert len(lags) == files * FINDINGS, len(lags)
+    return lags, whole, await took_so_far(port) - before
+
+
+def main() -> None:
+    """Parse the arguments, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    if parser.parse_args().serve:
+        asyncio.run(serve())
+        return
+    import anthropic  # noqa: F401 - a second of import, which bench_startup is about
+
+    command = [sys.executable, "-m", "benchmarks.bench_review", "--serve"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        port = int(server.stdout.readline())
+        try:
+            asyncio.run(measure(port, 1, 1))  # warm
+            print("from the byte that closes a finding to its event, ms")
+            for files, jobs in ((1, 1), (FILES, 8)):
+                lags, whole, alone = asyncio.run(measure(port, files, jobs))
+                cuts = statistics.quantiles(lags, n=100)
+                print(
+                    f"  {files} answers at once: p50 {statistics.median(lags):.2f}  "
+                    f"p99 {cuts[98]:.2f}  max {max(lags):.2f}  ({len(lags)} findings)"
+                )
+            print("whole review beside the answers of the server alone")
+            lags, whole, alone = asyncio.run(measure(port, 3, 1))
+            print(
+                f"  3 answers one after the other: {whole:.2f} s beside {alone:.2f} s: "
+                f"+{100 * (whole / alone - 1):.1f} %"
+            )
+        finally:
+            server.kill()
+
+
+if __name__ == "__main__":
+    main()
