@@ -5,7 +5,7 @@ or a comment. tree-sitter recovers from much of that by itself, Python's indenta
 the rest, guesses at what stood above and below (:mod:`reviewbot.models.stitching`) are parsed with
 it, and the one with the least unparsed text is taken. Where the grammar still found an ERROR or had
 to invent a token, nothing is matched; a hunk that stays mostly unparsed is prose or another
-language, and nothing in it is matched at all.
+language, and nothing in it is matched at all. The same goes for brackets nested absurdly deep.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from reviewbot.core.chunks import ShownHunk
     from reviewbot.core.diff import Line
 
+MAX_DEPTH: Final = 200
+"""Brackets in brackets from which on a hunk is not parsed. Looking for a node's parent takes as
+long as the tree is deep; code that people write stays below 30."""
+_BRACKET: Final = re.compile(r"[(){}\[\]]")
 _PROSE_SHARE: Final = 0.3
 """Share of lines with unparsed text from which on a hunk is not taken for code."""
 _PROSE_LINES: Final = 2
@@ -44,13 +48,16 @@ class Fragment:
     first_row: int
     errors: tuple[tuple[int, int], ...]
 
-    def understood(self, node: SgNode) -> bool:
-        """Whether nothing in or around ``node`` is unparsed or invented."""
-        start, end = _span(node)
-        # An error that only touches the node's border belongs to its neighbour.
+    def understood(self, match: SgNode, place: SgNode) -> bool:
+        """Whether nothing is unparsed or invented from the start of ``match`` to ``place``'s end.
+
+        What follows the place in a longer match, the rest of a function for example, may be cut.
+        """
+        start, end = _span(match)[0], _span(place)[1]
+        # An error that only touches the border belongs to the neighbour.
         if any(first < end and start < last for first, last in self.errors):
             return False
-        return node.find(regex="^$") is None
+        return place.find(regex="^$") is None
 
 
 def new_side(hunk: ShownHunk) -> tuple[tuple[Line, ...], tuple[bool, ...]]:
@@ -73,6 +80,8 @@ def parse(lines: tuple[Line, ...], fresh: tuple[bool, ...], language: str) -> Fr
     """
     from ast_grep_py import SgRoot
 
+    if _depth(lines) > MAX_DEPTH:
+        return None
     # One character for one, so that columns stay right; ast-grep counts characters, not bytes.
     text = _SURROGATE.sub("\ufffd", "\n".join(line.text for line in lines))
     best: Fragment | None = None
@@ -86,6 +95,15 @@ def parse(lines: tuple[Line, ...], fresh: tuple[bool, ...], language: str) -> Fr
         if not cost:
             break
     return None if best is None or _is_prose(best) else best
+
+
+def _depth(lines: tuple[Line, ...]) -> int:
+    deepest = depth = 0
+    for line in lines:
+        for bracket in _BRACKET.findall(line.text):
+            depth += 1 if bracket in "([{" else -1
+            deepest = max(deepest, depth)
+    return deepest
 
 
 def _span(node: SgNode) -> tuple[int, int]:

@@ -119,8 +119,8 @@ def _javascript(text: str) -> Iterator[tuple[str, str]]:
         yield f"class _{{{_open(closers, 'class', unclear)}\n", f"{tail}\n}}"
     for context, front, end in (("object", "_({", "})"), ("array", "_([", "])")):
         yield f"{front}{_open(closers, context, 'object')}\n", f"{tail}\n{end}"
-    end = text.find("*/")
-    if end >= 0 and text.rfind("/*", 0, end) < 0:
+    comment_end = text.find("*/")
+    if comment_end >= 0 and text.rfind("/*", 0, comment_end) < 0:
         yield "/*\n", tail
 
 

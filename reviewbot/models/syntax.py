@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from reviewbot.rules import META_VARIABLE
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Iterable, Iterator
 
-    from ast_grep_py import SgNode
+    from ast_grep_py import Config, SgNode
 
     from reviewbot.models.fragments import Fragment
     from reviewbot.rules import Rule
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 MAX_LINES: Final = 6
 """A match above this many lines is reported on its first line, where its construct is named."""
 _VALUE_CHARS: Final = 60
+_TRIES_PER_LINE: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +40,24 @@ class Hit:
 
 
 def match(rules: Iterable[Rule], fragment: Fragment) -> Iterator[Hit]:
-    """Every place of the hunk where a rule fits and that a fresh line belongs to."""
-    text = fragment.root.text()
+    """Where the rules fit and a fresh line is part of it; of one rule once a line."""
     for rule in rules:
-        # Most rules have no business in most hunks, and looking for a word is a hundred times
-        # cheaper than walking the tree.
-        if not any(word in text for word in rule.words):
-            continue
-        for node in fragment.root.find_all(dict(rule.matcher)):  # type: ignore[arg-type] # checked by ast-grep
-            hit = _hit(rule, node, fragment)
-            if hit is not None:
-                yield hit
+        tried: Counter[int] = Counter()
+        for node in fragment.root.find_all(cast("Config", rule.matcher)):
+            place = (node.get_match(rule.focus) if rule.focus else None) or node
+            rows = _rows(place, fragment)
+            # Matches nest: without a bound, a line of 10,000 nested calls would be looked at
+            # from each of them.
+            if rows is None or tried[rows[0]] == _TRIES_PER_LINE:
+                continue
+            tried[rows[0]] += 1
+            if fragment.understood(node, place):
+                tried[rows[0]] = _TRIES_PER_LINE
+                yield _hit(rule, node, place, rows, fragment)
 
 
-def _hit(rule: Rule, node: SgNode, fragment: Fragment) -> Hit | None:
-    place = (node.get_match(rule.focus) if rule.focus else None) or node
+def _rows(place: SgNode, fragment: Fragment) -> tuple[int, int] | None:
+    """The lines to report for a place, None if none of them is fresh or they are not the hunk's."""
     span = place.range()
     first = span.start.line - fragment.first_row
     # A node that takes its newline with it ends at column 0 of the next row.
@@ -61,12 +66,13 @@ def _hit(rule: Rule, node: SgNode, fragment: Fragment) -> Hit | None:
         return None
     if last - first >= MAX_LINES:
         last = first
-    if not any(fragment.fresh[first : last + 1]) or not fragment.understood(node):
-        return None
+    return (first, last) if any(fragment.fresh[first : last + 1]) else None
+
+
+def _hit(rule: Rule, node: SgNode, place: SgNode, rows: tuple[int, int], fragment: Fragment) -> Hit:
     return Hit(
         rule,
-        first,
-        last,
+        *rows,
         _values(rule, node),
         _suggestion(rule, node, fragment),
         place.text().split("\n", 1)[0],

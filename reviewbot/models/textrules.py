@@ -24,9 +24,9 @@ _BIDI: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _BIDI_OPEN: Final = frozenset("\u202a\u202b\u202d\u202e\u2066\u2067\u2068")
 # Joiners are letters of Persian and glue of emoji, so they count only beside ASCII code. The two
 # Hangul fillers are invisible letters: no code has a use for them.
+_HIDDEN: Final = "[\u00ad\u200b-\u200d\u2060\ufeff\U000e0000-\U000e007f]"
 _INVISIBLE: Final = re.compile(
-    "(?<=[A-Za-z0-9_$])[\u00ad\u200b-\u200d\u2060\ufeff\U000e0000-\U000e007f]+(?=[\x21-\x7e]|[ \t]|$)"
-    "|(?<=[ -~])[\u00ad\u200b-\u200d\u2060\ufeff\U000e0000-\U000e007f]+(?=[A-Za-z0-9_$])"
+    f"(?<=[A-Za-z0-9_$]){_HIDDEN}+(?=[\t -~]|$)|(?<=[ -~]){_HIDDEN}+(?=[A-Za-z0-9_$])"
     "|[\u3164\uffa0]"
 )
 _NOT_CODE: Final = frozenset({"html", "json", "yaml"})

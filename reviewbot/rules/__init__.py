@@ -8,8 +8,9 @@ variable that is the place to report. ``metadata`` holds what ast-grep has no wo
 rule to be worth running. The texts may use the rule's meta variables.
 
 The folder says where a rule runs: ``python``; ``javascript``, also on TypeScript and TSX, whose
-grammars extend it; ``jsx`` on JavaScript and TSX; ``any`` on every text file: those have no ``rule``, their check is code in
-:mod:`reviewbot.models.textrules`. Nothing is ever read from the repository under review.
+grammars extend it; ``jsx`` on JavaScript and TSX; ``any`` on every text file: those have no
+``rule``, their check is code in :mod:`reviewbot.models.textrules`. Nothing is ever read from the
+repository under review.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from reviewbot.core.findings import Category, Severity
 from reviewbot.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Set
+    from collections.abc import Mapping
 
 FOLDERS: Final = ("any", "javascript", "jsx", "python")
 META_VARIABLE: Final = re.compile(r"(\$\$\$|\$)([A-Z_][A-Z0-9_]*)")
@@ -45,9 +46,8 @@ _SEVERITIES: Final[dict[str, Severity]] = {
 }
 _MATCHER: Final = ("rule", "constraints", "utils", "transform")
 _REQUIRED: Final = {"id", "language", "severity", "message", "note", "metadata"}
-_OPTIONAL: Final = {*_MATCHER, "labels", "fix", "url", "files", "ignores"}
+_OPTIONAL: Final = frozenset({*_MATCHER, "labels", "fix", "url", "files", "ignores"})
 _METADATA: Final = {"category", "confidence", "scenario"}
-_WORDS: Final = {"words"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Rule:
     files: tuple[str, ...] = ()
     ignores: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
-    matcher: Mapping[str, Any] = field(default_factory=dict)
+    matcher: dict[str, Any] = field(default_factory=dict)
 
 
 def load_rules() -> tuple[Rule, ...]:
@@ -125,7 +125,7 @@ def read_rule(path: Path) -> Rule:
     return parse_rule(data, source=f"{path.parent.name}/{path.name}")
 
 
-def parse_rule(data: Any, *, source: str) -> Rule:
+def parse_rule(data: Mapping[str, Any], *, source: str) -> Rule:
     """The rule that ``data``, a decoded rule file, describes.
 
     Args:
@@ -139,11 +139,15 @@ def parse_rule(data: Any, *, source: str) -> Rule:
     reader.keys(data, "", required=_REQUIRED, optional=_OPTIONAL)
     metadata = data["metadata"]
     folder = source.partition("/")[0]
-    reader.keys(metadata, "metadata.", required=_METADATA | (_WORDS if folder != "any" else set()))
+    reader.keys(
+        metadata, "metadata.", required=_METADATA | ({"words"} if folder != "any" else set())
+    )
     confidence = metadata["confidence"]
     reader.need(data["id"] == source.removesuffix(".yml"), "id", "must be the file's name")
     reader.need(data["language"] == _LANGUAGES.get(folder), "language", "must fit the folder")
-    reader.need(data["severity"] in tuple(_SEVERITIES), "severity", f"must be of {list(_SEVERITIES)}")
+    reader.need(
+        data["severity"] in tuple(_SEVERITIES), "severity", f"must be of {list(_SEVERITIES)}"
+    )
     reader.need(metadata["category"] in get_args(Category), "metadata.category", "is no category")
     reader.need(confidence in (0.5, 0.7, 0.9), "metadata.confidence", "must be 0.5, 0.7 or 0.9")
     reader.need(("rule" in data) == (folder != "any"), "rule", "is for languages with a grammar")
@@ -174,14 +178,21 @@ class _Reader:
     def __init__(self, source: str) -> None:
         self._source = source
 
-    def need(self, condition: bool, key: str, message: str) -> None:  # noqa: FBT001 - a condition
+    def need(self, condition: bool, key: str, message: str) -> None:
         if not condition:
             raise ConfigError(message, source=self._source, key=key or None)
 
     def keys(
-        self, data: Any, prefix: str, *, required: set[str], optional: Set[str] = frozenset()
+        self,
+        data: object,
+        prefix: str,
+        *,
+        required: set[str],
+        optional: frozenset[str] = frozenset(),
     ) -> None:
-        self.need(isinstance(data, dict), prefix.rstrip("."), "must be a mapping")
+        if not isinstance(data, dict):
+            self.need(False, prefix.rstrip("."), "must be a mapping")
+            return
         for key in sorted(required - data.keys()):
             self.need(False, prefix + key, "is missing")
         for key in data.keys() - required - optional:
@@ -194,11 +205,15 @@ class _Reader:
 
     def texts(self, data: Mapping[str, Any], key: str) -> tuple[str, ...]:
         value = data.get(key, [])
-        valid = isinstance(value, list) and (value or key not in data) and all(isinstance(text, str) for text in value)
+        valid = (
+            isinstance(value, list)
+            and (value or key not in data)
+            and all(isinstance(text, str) for text in value)
+        )
         self.need(valid, key, "must be a list of texts")
         return tuple(value)
 
-    def focus(self, labels: Any) -> str | None:
+    def focus(self, labels: object) -> str | None:
         """The meta variable of the one primary label."""
         if labels is None:
             return None
