@@ -137,4 +137,4 @@ def _masked(line: str) -> bool:
 
 def _hit(number: int, start: int, end: int, block: int, *, sure: bool = True) -> Hit:
     confidence: Confidence = "high" if sure else "medium"
-    return Hit(number, start, end, "private-key", "private-key", "Private key", confidence, block)
+    return Hit(number, start, end, "private-key", "private-key", "Private key.", confidence, block)

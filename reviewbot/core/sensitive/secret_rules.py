@@ -124,7 +124,7 @@ def find(scan: ScanText) -> Iterator[Hit]:
             if rule.kind == "password" and stands_for_a_password(match[group]):
                 continue
             line, start, end = scan.place(*match.span(group))
-            yield Hit(line, start, end, rule.kind, rule.name, rule.description)
+            yield Hit(line, start, end, rule.kind, rule.name, f"{rule.description}.")
 
 
 def stands_for_a_password(value: str) -> bool:
