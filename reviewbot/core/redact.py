@@ -52,7 +52,8 @@ class Secret:
 
     ``hunk`` and ``line`` are indices into the file; ``end`` is the index of its last line. Where a
     secret spans lines of several kinds, ``line`` is the first added one, if any is. ``old_no`` and
-    ``new_no`` are the numbers of ``line``. ``rule`` names what it is, ``description`` says it in a sentence.
+    ``new_no`` are the numbers of ``line``. ``rule`` names what it is, ``description`` says it in
+    a sentence.
     """
 
     rule: str
