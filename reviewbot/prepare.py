@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.chunks import BATCH_BUDGET, budget_for, plan
+from reviewbot.core.chunks import BATCH_BUDGET, MIN_BUDGET, budget_for, plan
 from reviewbot.core.diff import parse_diff
 from reviewbot.core.events import Estimate, Usage
 from reviewbot.core.intake import Gates
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 OUTPUT_PER_REQUEST: Final = 4_000
 """Output tokens that the estimate assumes for a request, thinking included. A guess on the high
 side: findings are short, and what a model thinks depends on the code."""
+
+OFFLINE_CHUNK_TOKENS: Final = 1_000_000
+"""The rules read a file best whole; this only bounds what is held at once (about 2 MB)."""
 
 CALIBRATION_FILE: Final = "calibration.json"
 
@@ -74,7 +77,7 @@ def prepare(
         configured=_patterns(settings.exclude, "exclude"), attributes=git_attributes(attributes)
     )
     counter = TokenCounter(info.token_factor, calibration.correction(info.name))
-    budget = min(settings.chunk_tokens or budget_for(info.context), info.context // 2)
+    budget = _chunk_budget(settings, info)
     planned = plan(
         files,
         skip=lambda file: skip_reason(file, policy),
@@ -94,8 +97,22 @@ def prepare(
         prefix_tokens=prefix,
         jobs=settings.jobs,
         notices=tuple(notices),
+        prompt_version=_prompt_version() if online else None,
     )
     return Prepared(job, info, calibration)
+
+
+def _chunk_budget(settings: Settings, info: ModelInfo) -> int:
+    if info.provider == "offline":
+        return OFFLINE_CHUNK_TOKENS
+    if info.context < 2 * MIN_BUDGET:
+        raise ConfigError(
+            f"a context of {info.context} tokens is too small to review in; at least "
+            f"{2 * MIN_BUDGET} are needed",
+            key=f"models.{info.name}.context",
+        )
+    wanted = settings.chunk_tokens or budget_for(info.context)
+    return max(MIN_BUDGET, min(wanted, info.context // 2))
 
 
 def gates_of(settings: Settings, *, online: bool) -> Gates:
@@ -180,6 +197,12 @@ def _path_instructions(settings: Settings) -> Callable[[str], tuple[str, ...]]:
         for one in settings.path_instructions
     ]
     return lambda path: tuple(text for matches, text in matchers if matches(path))
+
+
+def _prompt_version() -> str:
+    from reviewbot.core.templates import prompt_version
+
+    return prompt_version()
 
 
 def manifest_of(planned: Plan) -> tuple[ManifestEntry, ...]:

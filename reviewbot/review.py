@@ -79,6 +79,7 @@ class Job:
 
     ``path_instructions`` gives the repository's instructions for one path. ``prefix_tokens`` is
     what each request costs beside its chunks.
+    ``prompt_version`` names the templates that models are asked with.
     """
 
     files: tuple[FileDiff, ...]
@@ -91,6 +92,7 @@ class Job:
     prefix_tokens: int = 0
     jobs: int = 8
     notices: tuple[str, ...] = ()
+    prompt_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +192,7 @@ def started(job: Job) -> ReviewStarted:
         estimate=job.estimate,
         notices=job.notices,
         version=__version__,
+        prompt_version=job.prompt_version,
     )
 
 

@@ -98,6 +98,7 @@ class ReviewStarted:
     estimate: Estimate
     notices: tuple[str, ...] = ()
     version: str = ""
+    prompt_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,80 @@
+"""What a review of real diffs would send and cost: ``python -m benchmarks.bench_cost``.
+
+The diffs of ``fixtures/real`` are planned, nothing is sent. Input tokens are those of the rendered
+prompts, tokenized (o200k times the model's factor), beside the plan's own cheap estimate, which
+should not be lower. The cost takes the shared prefix as written to the cache once and read afterwards,
+and the output that the estimate assumes.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from pathlib import Path
+
+from reviewbot.core.chunks import ChunkView, view
+from reviewbot.core.findings import REPORT_TOOL
+from reviewbot.core.prompt import ModelRequest, render
+from reviewbot.core.redact import redact_file
+from reviewbot.prepare import Prepared, manifest_of, prepare
+from reviewbot.settings import load_settings
+from reviewbot.tokens import TokenCounter
+
+REAL = Path(__file__).parents[1] / "fixtures" / "real"
+MODELS = ("claude-haiku-5-5", "claude-sonnet-5-5", "claude-opus-5-5")
+
+
+def prompts(prepared: Prepared) -> list[str]:
+    """The whole text of every request of a review."""
+    job = prepared.job
+    chunks = job.plan.by_id
+    texts = []
+    for batch in job.plan.batches:
+        views: list[ChunkView] = []
+        for name in batch.chunks:
+            chunk = chunks[name]
+            redaction = redact_file(job.files[chunk.file])
+            views.append(
+                view(
+                    job.files[chunk.file],
+                    chunk,
+                    replacements=redaction.replacements,
+                    sections=redaction.sections,
+                )
+            )
+        prompt = render(ModelRequest(tuple(views), manifest_of(job.plan)))
+        texts.append(json.dumps(REPORT_TOOL) + prompt.system + prompt.shared + prompt.body)
+    return texts
+
+
+def main() -> None:
+    """Plan, count, print."""
+    print(f"{'diff':<10} {'bytes':>7} {'files':>5} {'requests':>8} {'tokens':>7} {'estimate':>8}")
+    costs: dict[str, list[float]] = {model: [] for model in MODELS}
+    tokens: list[int] = []
+    ratios: list[float] = []
+    for path in sorted(REAL.glob("*.diff"), key=lambda one: one.stat().st_size):
+        data = path.read_bytes()
+        for model in MODELS:
+            settings = load_settings(flags={"model": model}, env={"ANTHROPIC_API_KEY": "unused"})
+            prepared = prepare(data, settings)
+            costs[model].append(prepared.job.estimate.cost_usd or 0.0)
+        counter = TokenCounter(prepared.info.token_factor)
+        real = sum(counter.count(text) for text in prompts(prepared))
+        estimate = prepared.job.estimate
+        tokens.append(real)
+        ratios.append(estimate.input_tokens / real if real else 1.0)
+        print(
+            f"{path.stem:<10} {len(data):>7,} {len(prepared.job.files):>5} "
+            f"{estimate.requests:>8} {real:>7,} {estimate.input_tokens:>8,}"
+        )
+    print(
+        f"input tokens a review: median {statistics.median(tokens):,.0f}, max {max(tokens):,}; "
+        f"estimate beside tokenized: {min(ratios):.2f} to {max(ratios):.2f}"
+    )
+    for model, each in costs.items():
+        print(f"{model}: median ${statistics.median(each):.4f}, max ${max(each):.4f} a review")
+
+
+if __name__ == "__main__":
+    main()

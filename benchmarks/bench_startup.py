@@ -1,0 +1,58 @@
+"""How long whole commands take and what they hold: ``python -m benchmarks.bench_startup``.
+
+Each command runs many times, in turn with a bare ``python -c pass``; medians and their ratio are
+printed. ``--version`` should stay below 10 times, an offline review of the demo below 50 times.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+DEMO = Path(__file__).parents[1] / "fixtures" / "demo.diff"
+PASS = (sys.executable, "-c", "pass")
+CASES = {
+    "reviewbot --version": (10, ("--version",)),
+    "offline review of the demo": (50, ("review", str(DEMO), "--model", "offline")),
+}
+
+
+def seconds(command: tuple[str, ...]) -> tuple[float, int]:
+    """Wall-clock seconds and peak resident bytes of one run; findings are no failure."""
+    begun = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in (0, 1):
+        raise SystemExit(f"{' '.join(command)} failed with {process.returncode}")
+    return time.perf_counter() - begun, usage.ru_maxrss * 1024
+
+
+def main() -> None:
+    """Parse the arguments, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-n", type=int, default=15, help="runs of each (default: %(default)s)")
+    runs: int = parser.parse_args().n
+    script = Path(sys.executable).with_name("reviewbot")
+    base = (str(script),) if script.exists() else (sys.executable, "-m", "reviewbot")
+    for name, (limit, arguments) in CASES.items():
+        command = (*base, *arguments)
+        seconds(PASS)
+        seconds(command)
+        pairs = [(seconds(PASS), seconds(command)) for _ in range(runs)]
+        bare = statistics.median(one[0] for one, _ in pairs)
+        ours = statistics.median(other[0] for _, other in pairs)
+        peak = max(other[1] for _, other in pairs)
+        print(
+            f"{name}: {ours * 1000:.0f} ms beside {bare * 1000:.1f} ms of python -c pass: "
+            f"{ours / bare:.1f} times (at most {limit}); peak {peak / 1e6:.0f} MB"
+        )
+
+
+if __name__ == "__main__":
+    main()
