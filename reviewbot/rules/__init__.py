@@ -217,13 +217,11 @@ class _Reader:
         """The meta variable of the one primary label."""
         if labels is None:
             return None
-        valid = (
-            isinstance(labels, dict)
-            and len(labels) == 1
-            and all(label == {"style": "primary"} for label in labels.values())
+        if isinstance(labels, dict) and list(labels.values()) == [{"style": "primary"}]:
+            return str(next(iter(labels)))
+        raise ConfigError(
+            "must be one meta variable with `style: primary`", source=self._source, key="labels"
         )
-        self.need(valid, "labels", "must be one meta variable with `style: primary`")
-        return str(next(iter(labels)))
 
     def variables(self, rule: Rule) -> None:
         """Every meta variable that a text uses must be one of the matcher's."""
