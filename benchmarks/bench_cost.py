@@ -2,8 +2,8 @@
 
 The diffs of ``fixtures/real`` are planned, nothing is sent. Input tokens are those of the rendered
 prompts, tokenized (o200k times the model's factor), beside the plan's own cheap estimate, which
-should not be lower. The cost takes the shared prefix as written to the cache once and read afterwards,
-and the output that the estimate assumes.
+should not be lower. The cost takes the shared prefix as written to the cache once and read
+afterwards, and the output that the estimate assumes.
 """
 
 from __future__ import annotations

@@ -114,7 +114,9 @@ class Intake:
                 "outside", "It repeats an example of the prompt, not this code.", held=True
             )
         if not draft.scenario.strip() and draft.rule is None:
-            return Placement("outside", "It names no scenario in which something goes wrong.", held=True)
+            return Placement(
+                "outside", "It names no scenario in which something goes wrong.", held=True
+            )
         if draft.confidence < gates.confidence:
             return Placement(
                 "outside",

@@ -73,7 +73,10 @@ class Ledger:
         self._stand(finding)
         self._answers[finding.id] = {answer}
         return [
-            *(FindingWithdrawn(other.id, "Merged into a more severe finding at the same place.") for other in same),
+            *(
+                FindingWithdrawn(other.id, "Merged into a more severe finding at the same place.")
+                for other in same
+            ),
             FindingRaised(finding),
         ]
 
