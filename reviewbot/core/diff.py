@@ -254,11 +254,23 @@ def _hunks(cursor: Cursor, *, crlf: bool) -> tuple[Hunk, ...]:
         # A side without lines stands behind the line it names.
         old_first = hunk.old_start + (not hunk.old_count)
         new_first = hunk.new_start + (not hunk.new_count)
-        if old_first < old_end or new_first < new_end:
+        old_over, new_over = old_end - old_first, new_end - new_first
+        if (old_over > 0 or new_over > 0) and not (
+            old_over == new_over and _share_context(hunks[-1], hunk, old_over)
+        ):
             raise cursor.error("this hunk starts before the end of the one above", start)
         old_end, new_end = old_first + hunk.old_count, new_first + hunk.new_count
         hunks.append(hunk)
     return tuple(hunks)
+
+
+def _share_context(above: Hunk, below: Hunk, count: int) -> bool:
+    """Whether two hunks overlap by ``count`` lines of context alone, as ``git diff -W`` can."""
+    length = above.old_count + above.added
+    if count > length:
+        return False
+    last, first = above.slice(length - count, length), below.slice(0, count)
+    return len(first) == count and all(line.kind == "context" for line in last + first)
 
 
 def _refuse(cursor: Cursor, line: bytes, behind: str) -> None:
