@@ -208,6 +208,9 @@ _FORGIVEN: Final[dict[str, Any]] = {
 """Defaults for what servers that enforce no schema leave out. A missing path, quote, severity or
 message is not forgiven: without them there is no finding."""
 
+_FIELDS: Final = frozenset(
+    REPORT_TOOL["input_schema"]["properties"]["findings"]["items"]["properties"]
+)
 _UPPER: Final = frozenset({"side"})
 _LOWER: Final = frozenset({"category", "severity"})
 
@@ -238,35 +241,44 @@ class Draft:
     rule: str | None = None
 
 
-@cache
-def _validator() -> Validator:
-    """The full schema: the wire schema of one item, with bounds, and ``rule`` allowed."""
-    from jsonschema import Draft202012Validator
-
+def draft_schema() -> dict[str, Any]:
+    """The full schema of a draft: the wire schema of one item with bounds, and ``rule``."""
     wire = REPORT_TOOL["input_schema"]["properties"]["findings"]["items"]
     properties = {
         name: {**schema, **_BOUNDS.get(name, {})} for name, schema in wire["properties"].items()
     }
     properties["rule"] = {"type": "string", "pattern": r"^[a-z0-9][a-z0-9_./-]{0,99}$"}
     required = [name for name in wire["required"] if name not in _FORGIVEN]
-    return Draft202012Validator({**wire, "properties": properties, "required": required})
+    return {**wire, "properties": properties, "required": required}
 
 
-def parse_draft(item: Mapping[str, Any], *, own_rules: bool = False) -> Draft:
-    """Validate one item of the ``findings`` array.
+@cache
+def _validator() -> Validator:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(draft_schema())
+
+
+def own_draft(item: Mapping[str, Any]) -> Draft:
+    """The draft that our own rules wrote.
+
+    It is not validated: tests hold what rules write to :func:`draft_schema`, and jsonschema would
+    take 55 ms of every offline review to import.
+    """
+    return Draft(**item)
+
+
+def parse_draft(item: Mapping[str, Any]) -> Draft:
+    """Validate one item of the ``findings`` array of a model.
 
     Enums are compared without regard to case (Anthropic's documentation does not guarantee their
     capitalisation), whole numbers may be written as ``12.0``, ``end_line`` defaults to ``line``.
-
-    Args:
-        item: the decoded object.
-        own_rules: whether ``rule`` is accepted: only from our own offline rules.
+    Unknown fields are left out, ``rule`` among them: only our own rules may name one.
 
     Raises:
-        InvalidFinding: a field is missing, unknown or out of bounds.
+        InvalidFinding: a field is missing or out of bounds.
     """
-    known = REPORT_TOOL["input_schema"]["properties"]["findings"]["items"]["properties"]
-    value = {name: item[name] for name in item if name in known or (own_rules and name == "rule")}
+    value = {name: item[name] for name in item if name in _FIELDS}
     for name, default in _FORGIVEN.items():
         if value.get(name) is None:
             value[name] = default
@@ -310,8 +322,10 @@ _WORD = re.compile(r"[^\W_]{3,}")
 
 # What findings about different things share: the frame of the sentence.
 _FILLER: Final = frozenset(
-    "and any are because but can does fails for from goes happens has have into its not one raises "
-    "returns the then that this value when where which while will with without would wrong".split()
+    """
+    and any are because but can does fails for from goes happens has have into its not one raises
+    returns the then that this value when where which while will with without would wrong
+    """.split()
 )
 
 

@@ -12,7 +12,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.escape import show
-from reviewbot.core.inert_markdown import Writer, code_block, code_span, without_block_start
+from reviewbot.core.inert_markdown import (
+    Writer,
+    code_block,
+    code_span,
+    is_ordinary,
+    without_block_start,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -39,6 +45,8 @@ def safe_markdown(
         link_hosts: the hosts that links may lead to, over http or https; not their subdomains.
         limit: characters of the result; what is longer is cut, and says so.
     """
+    if len(text) <= limit and is_ordinary(text):
+        return text
     from markdown_it.tree import SyntaxTreeNode
 
     writer = Writer(link_hosts)
@@ -59,6 +67,8 @@ def safe_line(text: str, *, limit: int = LINE_LIMIT) -> str:
 
     Code in backticks stays, other markup goes.
     """
+    if len(text) <= limit and is_ordinary(text):
+        return text
     from markdown_it.tree import SyntaxTreeNode
 
     writer = Writer(())

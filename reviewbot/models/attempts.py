@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events import Usage
-from reviewbot.core.findings import InvalidFinding, parse_draft
+from reviewbot.core.findings import InvalidFinding, own_draft, parse_draft
 from reviewbot.core.prompt import KnownFinding
 from reviewbot.core.toolstream import ToolStream, ToolStreamError
 from reviewbot.models.base import (
@@ -351,7 +351,7 @@ async def _drain(run: _Run, answer: _Answer) -> None:
     info = answer.model.info
     for item in answer.stream.drain():
         try:
-            draft = parse_draft(item, own_rules=info.provider == "offline")
+            draft = own_draft(item) if info.provider == "offline" else parse_draft(item)
         except InvalidFinding as error:
             answer.malformed.append(str(error))
             continue

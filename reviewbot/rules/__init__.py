@@ -57,7 +57,8 @@ class Rule:
     ``id`` is ``folder/name``. ``matcher`` is what ast-grep's ``find_all`` takes, empty in the
     folder ``any``. ``focus`` is the meta variable to report, None for the whole match. ``fix``
     replaces the match. The rule runs on paths that fit one of ``files`` (if any are given) and
-    none of ``ignores``: gitignore patterns. Text without any of ``words`` cannot match.
+    none of ``ignores``: a folder (``tests/``) or a name (``*.test.*``). Text without any of
+    ``words`` cannot match.
     """
 
     id: str

@@ -17,6 +17,7 @@ from reviewbot.core.findings import (
     InvalidFinding,
     Placement,
     fingerprint,
+    own_draft,
     parse_draft,
     rank,
     same_meaning,
@@ -124,9 +125,7 @@ def test_what_is_out_of_bounds_is_refused(change: dict[str, Any]) -> None:
 def test_only_our_own_rules_may_name_a_rule() -> None:
     item = ITEM | {"rule": "python/eval", "mood": "happy"}
     assert parse_draft(item).rule is None
-    assert parse_draft(item, own_rules=True).rule == "python/eval"
-    with pytest.raises(InvalidFinding):
-        parse_draft(ITEM | {"rule": "../x y"}, own_rules=True)
+    assert own_draft(ITEM | {"rule": "python/eval"}).rule == "python/eval"
 
 
 def test_the_wire_schema_keeps_to_what_strict_mode_admits() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from reviewbot.core import safe_text
+from reviewbot.core.inert_markdown import is_ordinary
 from reviewbot.core.safe_text import LINE_LIMIT, safe_line, safe_markdown, safe_terminal
 
 if TYPE_CHECKING:
@@ -270,3 +271,34 @@ def test_any_text_can_be_made_safe_and_encodes(text: str) -> None:
 @given(st.text(alphabet="abc d.,", max_size=30))
 def test_plain_words_are_kept_to_the_letter(text: str) -> None:
     assert safe_line(text).split() == text.split()
+
+
+PIECES = """
+a B9 when (if) it's "so" x=1 50% a/b c-d e+f : ; ? . , `x` `<b>` `@me` ` `` - + = 1. 1) www.
+mailto:x GH-1 http://x --- *a* _a_ ( ) [x] # > ~ ~~~ === \\ & &amp;
+"""
+ORDINARY = st.lists(
+    st.sampled_from(PIECES.split()) | st.text(alphabet="ab1 `.,:()'=%/+-", max_size=8), max_size=8
+).map(" ".join)
+
+
+@given(ORDINARY)
+def test_what_counts_as_ordinary_is_what_the_parser_would_leave_alone(text: str) -> None:
+    if not is_ordinary(text):
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reviewbot.core.safe_text.is_ordinary", lambda _: False)
+        assert safe_markdown(text) == text
+        assert safe_line(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Use `None` and make a new one inside.",
+        "When `a` holds `;`, the shell runs it.",
+        "a (b): c?",
+    ],
+)
+def test_an_ordinary_message_needs_no_parser(text: str) -> None:
+    assert is_ordinary(text)

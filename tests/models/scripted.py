@@ -7,7 +7,10 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from jsonschema import Draft202012Validator
+
 from reviewbot.core.events import Usage
+from reviewbot.core.findings import Draft, draft_schema, own_draft
 from reviewbot.models.base import (
     Answering,
     Fault,
@@ -71,6 +74,12 @@ class Say:
         if self.outcome:
             report["outcome"] = self.outcome
         return json.dumps(report)[: self.cut]
+
+
+def checked(item: dict[str, Any]) -> Draft:
+    """The draft that one of our own rules wrote, held to the full schema."""
+    Draft202012Validator(draft_schema()).validate(item)
+    return own_draft(item)
 
 
 class Scripted:

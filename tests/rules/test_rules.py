@@ -12,11 +12,11 @@ from ast_grep_py import SgRoot
 
 from reviewbot.core.chunks import ChunkView, ShownHunk
 from reviewbot.core.diff import Line
-from reviewbot.core.escape import show
-from reviewbot.core.findings import parse_draft
+from reviewbot.core.escape import show_line
 from reviewbot.errors import ConfigError
 from reviewbot.models.offline import review_chunk
 from reviewbot.rules import FOLDERS, Rule, load_rules, parse_rule, read_rule, rules_for
+from tests.models.scripted import checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,10 +70,10 @@ def test_a_rule_finds_its_invalid_examples(rule: Rule, extension: str, code: str
     found = [item for item in review(path_for(rule, extension), code) if item["rule"] == rule.id]
     assert found
     for item in found:
-        draft = parse_draft(item, own_rules=True)
+        draft = checked(item)
         assert draft.rule == rule.id
         quoted = code.split("\n")[draft.line - 1 : draft.end_line]
-        assert draft.quote == "\n".join(show(text) for text in quoted)
+        assert draft.quote == "\n".join(show_line(text) for text in quoted)
         assert "$" not in draft.title.replace(code, "")
         assert "``" not in f"{draft.title} {draft.message} {draft.scenario}"
 
