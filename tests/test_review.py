@@ -308,6 +308,26 @@ async def test_a_secret_is_never_sent_and_is_a_finding_by_itself() -> None:
 
 
 @in_virtual_time
+async def test_of_a_split_file_each_chunk_reports_its_own_secrets_once() -> None:
+    secret = "ghp_" + "aB3dE5gH7jK9mN1pQ3rS5tU7vW9xY1zA3bC5"
+    rows = [f"value_{number} = {number} * 3" for number in range(900)]
+    rows[5] = rows[880] = f"token = '{secret}'"
+    seen = await run(job(added("a.py", *rows), budget=2_000), Scripted(Say()))
+    assert [one.line for one in seen.findings] == [6, 881]
+    assert len({one.chunk for one in seen.findings}) == 2
+
+
+@in_virtual_time
+async def test_a_removed_secret_is_not_sent_and_is_no_finding() -> None:
+    secret = "ghp_" + "aB3dE5gH7jK9mN1pQ3rS5tU7vW9xY1zA3bC5"
+    diff = f"--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-token = '{secret}'\n+token = read()\n"
+    model = Scripted(Say())
+    seen = await run(job(diff), model)
+    assert seen.end.outcome == "clean"
+    assert secret not in repr(model.requests)
+
+
+@in_virtual_time
 async def test_a_secret_that_the_model_repeats_is_not_shown() -> None:
     secret = "ghp_" + "aB3dE5gH7jK9mN1pQ3rS5tU7vW9xY1zA3bC5"
     said = item(1, message=f"Use {secret} here.", suggestion=f"x = '{secret}'", title=secret)

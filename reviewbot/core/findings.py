@@ -322,10 +322,42 @@ _WORD = re.compile(r"[^\W_]{3,}")
 
 # What findings about different things share: the frame of the sentence.
 _FILLER: Final = frozenset(
-    """
-    and any are because but can does fails for from goes happens has have into its not one raises
-    returns the then that this value when where which while will with without would wrong
-    """.split()
+    [
+        "and",
+        "any",
+        "are",
+        "because",
+        "but",
+        "can",
+        "does",
+        "fails",
+        "for",
+        "from",
+        "goes",
+        "happens",
+        "has",
+        "have",
+        "into",
+        "its",
+        "not",
+        "one",
+        "raises",
+        "returns",
+        "the",
+        "then",
+        "that",
+        "this",
+        "value",
+        "when",
+        "where",
+        "which",
+        "while",
+        "will",
+        "with",
+        "without",
+        "would",
+        "wrong",
+    ]
 )
 
 

@@ -98,7 +98,8 @@ class Intake:
 
     def _path(self, claimed: str) -> str | None:
         """The file of the batch that the model means, or None."""
-        for path in (claimed, claimed.removeprefix("./"), claimed[2:]):
+        bare = claimed[2:] if claimed.startswith(("./", "a/", "b/")) else claimed
+        for path in (claimed, bare):
             if path in self._paths:
                 return path
             if path in self._shown_paths:

@@ -55,11 +55,11 @@ def applies(suggestion: str, anchor: Anchor, view: ChunkView, *, marks: Sequence
 
 def _new_side(anchor: Anchor, view: ChunkView) -> list[Line]:
     """The new side of the hunk that holds the anchor."""
-    for hunk in view.hunks:
-        new = [line for line in hunk.lines if line.new_no is not None]
-        if any(line.new_no == anchor.line for line in new):
-            return new
-    raise ValueError(f"line {anchor.line} is not in chunk {view.id}")
+    return next(
+        [line for line in hunk.lines if line.new_no is not None]
+        for hunk in view.hunks
+        if any(line.new_no == anchor.line for line in hunk.lines)
+    )
 
 
 def _errors(path: str, lines: Sequence[str]) -> int:

@@ -56,7 +56,7 @@ def _sums(plan: ReviewStarted, width: int) -> list[Line]:
     text = (
         f"{count(len(plan.files), 'file')}, {len(reviewed)} to review, "
         f"{len(plan.files) - len(reviewed)} skipped; {count(len(plan.chunks), 'chunk')} in "
-        f"{count(plan.batches, 'batch').replace('batchs', 'batches')}."
+        f"{plan.batches:,} {'batch' if plan.batches == 1 else 'batches'}."
     )
     lines = paragraph(text, width, style="bold")
     cost = (

@@ -1,0 +1,83 @@
+"""Code beside words: the right lines, under the numbers of the finding's side, redacted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reviewbot.core.diff import parse_diff
+from reviewbot.core.excerpt import MAX_LINES, Excerpts
+from reviewbot.core.findings import Placement
+from tests.core.test_findings import finding
+
+DIFF = b"""\
+--- a/a.py
++++ b/a.py
+@@ -1,3 +1,3 @@
+ first = 1
+-second = 2
++second = 3
+ third = 3
+@@ -20,4 +20,5 @@ def later():
+ a = 1
+ b = 2
++c = 3
+ d = 4
+ e = 5
+"""
+
+
+def around(line: int, **changes: object) -> tuple[tuple[int | None, str, str], ...]:
+    one = replace(finding(path="a.py", line=line, end_line=line), **changes)  # type: ignore[arg-type]  # any field
+    return Excerpts(parse_diff(DIFF)).around(one)
+
+
+def test_two_lines_around_the_finding_are_shown_and_no_other_hunk() -> None:
+    assert around(22) == (
+        (20, " ", "a = 1"),
+        (21, " ", "b = 2"),
+        (22, "+", "c = 3"),
+        (23, " ", "d = 4"),
+        (24, " ", "e = 5"),
+    )
+
+
+def test_lines_of_the_other_side_have_no_number() -> None:
+    assert around(2) == (
+        (1, " ", "first = 1"),
+        (None, "-", "second = 2"),
+        (2, "+", "second = 3"),
+        (3, " ", "third = 3"),
+    )
+    assert around(2, side="LEFT") == (
+        (1, " ", "first = 1"),
+        (2, "-", "second = 2"),
+        (None, "+", "second = 3"),
+        (3, " ", "third = 3"),
+    )
+
+
+def test_what_stands_on_no_line_has_no_code() -> None:
+    assert around(9) == ()
+    assert around(22, placement=Placement("file", "Not there.")) == ()
+    assert around(22, path="other.py") == ()
+
+
+def test_a_held_finding_still_shows_its_code() -> None:
+    assert around(22, placement=Placement("outside", "Too unsure.", held=True))
+
+
+def test_a_secret_nearby_is_redacted() -> None:
+    secret = "ghp_" + "aB3dE5gH7jK9mN1pQ3rS5tU7vW9xY1zA3bC5"
+    data = DIFF.replace(b"d = 4", f"d = '{secret}'".encode())
+    excerpts = Excerpts(parse_diff(data))
+    for _ in range(2):
+        shown = excerpts.around(finding(path="a.py", line=22, end_line=22))
+        assert secret not in repr(shown)
+        assert "[REDACTED:" in repr(shown)
+
+
+def test_a_long_range_is_cut() -> None:
+    body = b"".join(b"+line %d\n" % number for number in range(500))
+    data = b"--- /dev/null\n+++ b/a.py\n@@ -0,0 +1,500 @@\n" + body
+    shown = Excerpts(parse_diff(data)).around(finding(path="a.py", line=1, end_line=400))
+    assert len(shown) == MAX_LINES + 1

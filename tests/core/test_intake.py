@@ -1,0 +1,78 @@
+"""Intake: a draft becomes a finding that is placed, safe to show, and gated."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reviewbot.core.findings import parse_draft
+from reviewbot.core.intake import Gates, Intake
+from tests.core.test_anchors import hunk, view
+from tests.core.test_findings import ITEM
+
+if TYPE_CHECKING:
+    from reviewbot.core.findings import Finding
+
+
+def admit(where: str = "a.py", gates: Gates | None = None, **changes: Any) -> Finding:
+    intake = Intake([view(hunk("+x = 1\n+y = 2"), path=where)], gates or Gates())
+    draft = parse_draft(ITEM | {"line": 1, "end_line": 1} | changes)
+    return intake.admit(draft, model="m", attempt=2)
+
+
+@pytest.mark.parametrize(
+    ("path", "claimed"),
+    [
+        ("src/a.py", "src/a.py"),
+        ("src/a.py", "./src/a.py"),
+        ("src/a.py", "a/src/a.py"),
+        ("src/a.py", "b/src/a.py"),
+        ("na\udcffme.py", "na\\xffme.py"),
+        ("tab\there.py", "tab\there.py"),
+    ],
+)
+def test_a_path_may_be_written_as_it_was_shown_or_as_diffs_write_it(
+    path: str, claimed: str
+) -> None:
+    finding = admit(path, path=claimed)
+    assert (finding.path, finding.placement.kind, finding.line) == (path, "inline", 1)
+
+
+@pytest.mark.parametrize("claimed", ["c/src/a.py", "a.py", "SRC/a.py", "../src/a.py"])
+def test_another_path_is_not_guessed_at(claimed: str) -> None:
+    finding = admit("src/a.py", path=claimed)
+    assert finding.placement.kind == "outside"
+    assert not finding.placement.held
+    assert finding.chunk == "c1"
+
+
+def test_a_quote_that_is_nowhere_leaves_the_finding_with_its_file() -> None:
+    finding = admit(quote="z = 'nowhere at all'")
+    assert (finding.placement.kind, finding.placement.reason) == (
+        "file",
+        "The code it quotes is not in the diff.",
+    )
+    assert (finding.quote, finding.line) == ("z = 'nowhere at all'", 1)
+
+
+def test_a_suggestion_for_other_lines_than_the_quoted_ones_is_not_offered() -> None:
+    assert admit(suggestion="x = 5").suggestion_applies
+    assert not admit(suggestion="x = 5", end_line=2).suggestion_applies
+
+
+def test_the_configuration_decides_severity_and_silence() -> None:
+    gates = Gates(rules={"bug": "note", "docs": "off"})
+    assert admit(gates=gates).severity == "note"
+    intake = Intake([view(hunk("+x = 1"))], gates)
+    assert intake.switched_off(parse_draft(ITEM | {"category": "docs"}))
+    assert not intake.switched_off(parse_draft(ITEM))
+
+
+def test_a_decoy_that_stands_in_the_code_is_no_sign_of_confusion() -> None:
+    gates = Gates(decoys=frozenset({"frobnicate_all"}))
+    intake = Intake([view(hunk("+frobnicate_all(x)"))], gates)
+    draft = parse_draft(ITEM | {"quote": "frobnicate_all(x)", "title": "frobnicate_all twice"})
+    assert intake.admit(draft, model="m", attempt=1).placement.kind == "inline"
+    other = Intake([view(hunk("+x = 1"))], gates)
+    assert other.admit(draft, model="m", attempt=1).placement.held

@@ -1,0 +1,68 @@
+"""The plan before any model is asked: every file, every reason, the sums."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from reviewbot.core.events import Estimate, PlannedChunk, PlannedFile, ReviewStarted
+from reviewbot.core.render.dry_run import plan_lines
+from reviewbot.core.render.layout import plain
+
+PLAN = ReviewStarted(
+    models=("claude-sonnet-5-5", "offline"),
+    files=(
+        PlannedFile("shop/charge.py", "modified", 10, 2, ("c1",)),
+        PlannedFile("big.py", "added", 900, 0, ("c2", "c3")),
+        PlannedFile("uv.lock", "modified", 4000, 3900),
+    ),
+    chunks=(
+        PlannedChunk("c1", "shop/charge.py", 1, 1, "b1", 400),
+        PlannedChunk("c2", "big.py", 1, 2, "b1", 9000),
+        PlannedChunk("c3", "big.py", 2, 2, "b2", 8000),
+    ),
+    batches=2,
+    estimate=Estimate(2, 25_400, 8000, 0.1),
+    notices=("Not in the diff: new.py.",),
+)
+
+
+def text(plan: ReviewStarted = PLAN, width: int = 100) -> str:
+    return plain(plan_lines(plan, {"uv.lock": "Lockfile."}, width=width))
+
+
+def test_every_file_is_listed_with_its_chunks_or_the_reason_to_skip_it() -> None:
+    lines = text().splitlines()
+    assert lines[0] == "shop/charge.py  +10 -2  400 tokens in c1, batch b1"
+    assert lines[1] == "big.py          +900 -0  17,000 tokens in c2..c3, batch b1..b2"
+    assert lines[2] == "uv.lock         +4000 -3900  skipped: Lockfile."
+
+
+def test_the_sums_say_that_nothing_was_sent() -> None:
+    words = " ".join(text().split())
+    assert "3 files, 2 to review, 1 skipped; 3 chunks in 2 batches." in words
+    assert (
+        "With claude-sonnet-5-5, then offline: 2 requests, about 25,400 tokens in and up to "
+        "8,000 out; about $0.10. Nothing was sent." in words
+    )
+    assert "notice: Not in the diff: new.py." in words
+
+
+@pytest.mark.parametrize(("cost", "words"), [(None, "cost unknown"), (0.0, "costs nothing")])
+def test_an_unknown_price_is_not_called_nothing(cost: float | None, words: str) -> None:
+    plan = replace(PLAN, estimate=replace(PLAN.estimate, cost_usd=cost))
+    assert words in " ".join(text(plan).split())
+
+
+def test_an_empty_plan_is_said_so() -> None:
+    empty = ReviewStarted(("offline",), (), (), 0, Estimate(0, 0, 0, 0.0))
+    assert "0 files, 0 to review, 0 skipped; 0 chunks in 0 batches." in text(empty)
+
+
+def test_a_hostile_path_cannot_act_on_the_terminal() -> None:
+    files = (PlannedFile("a\x1b[2J\n::error::x" + "y" * 200, "added", 1, 0, ("c1",)),)
+    shown = text(replace(PLAN, files=files))
+    assert "\x1b" not in shown
+    assert not any(line.startswith("::") for line in shown.splitlines())
+    assert max(map(len, shown.splitlines())) < 160
