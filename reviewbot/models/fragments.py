@@ -30,7 +30,8 @@ _PROSE_SHARE: Final = 0.3
 """Share of lines with unparsed text from which on a hunk is not taken for code."""
 _PROSE_LINES: Final = 2
 """So many of them prove nothing: a hunk's edges are often cut."""
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_UNREADABLE: Final = re.compile("[\x00\ud800-\udfff]")
+"""A grammar takes NUL for the end of the text, and ast-grep takes no lone surrogates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def parse(lines: tuple[Line, ...], fresh: tuple[bool, ...], language: str) -> Fr
     if _depth(lines) > MAX_DEPTH:
         return None
     # One character for one, so that columns stay right; ast-grep counts characters, not bytes.
-    text = _SURROGATE.sub("\ufffd", "\n".join(line.text for line in lines))
+    text = _UNREADABLE.sub("\ufffd", "\n".join(line.text for line in lines))
     best: Fragment | None = None
     least = 0
     for before, after in guesses(text, language):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MAX_LINES: Final = 6
 """A match above this many lines is reported on its first line, where its construct is named."""
 _VALUE_CHARS: Final = 60
+_SUGGESTION_CHARS: Final = 4000
 _TRIES_PER_LINE: Final = 3
 
 
@@ -27,8 +28,8 @@ _TRIES_PER_LINE: Final = 3
 class Hit:
     """A rule and the lines (indices into the new side, both inclusive) that it hit.
 
-    ``values`` are texts for the rule's meta variables; ``excerpt`` is the source of the first of
-    the lines that matched, for lines too long to quote.
+    ``values`` are texts for the rule's meta variables; ``column`` is where in the first line the
+    match begins, for lines too long to quote.
     """
 
     rule: Rule
@@ -36,7 +37,7 @@ class Hit:
     last: int
     values: dict[str, str] = field(default_factory=dict)
     suggestion: str | None = None
-    excerpt: str = ""
+    column: int = 0
 
 
 def match(rules: Iterable[Rule], fragment: Fragment) -> Iterator[Hit]:
@@ -75,7 +76,7 @@ def _hit(rule: Rule, node: SgNode, place: SgNode, rows: tuple[int, int], fragmen
         *rows,
         _values(rule, node),
         _suggestion(rule, node, fragment),
-        place.text().split("\n", 1)[0],
+        place.range().start.column,
     )
 
 
@@ -112,4 +113,5 @@ def _suggestion(rule: Rule, node: SgNode, fragment: Fragment) -> str | None:
     fixed = META_VARIABLE.sub(lambda name: _source(node, name), rule.fix)
     head = fragment.lines[first].text[: span.start.column]
     tail = fragment.lines[last].text[span.end.column :]
-    return "\n".join(line.removesuffix("\r") for line in f"{head}{fixed}{tail}".split("\n"))
+    text = "\n".join(line.removesuffix("\r") for line in f"{head}{fixed}{tail}".split("\n"))
+    return text if len(text) <= _SUGGESTION_CHARS else None

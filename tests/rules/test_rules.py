@@ -10,12 +10,11 @@ import pytest
 import yaml
 from ast_grep_py import SgRoot
 
-from reviewbot.core.chunks import ChunkView, ShownHunk
-from reviewbot.core.diff import Line
 from reviewbot.core.escape import show_line
 from reviewbot.errors import ConfigError
 from reviewbot.models.offline import review_chunk
 from reviewbot.rules import FOLDERS, Rule, load_rules, parse_rule, read_rule, rules_for
+from tests.models.hunks import added
 from tests.models.scripted import checked
 
 if TYPE_CHECKING:
@@ -42,10 +41,7 @@ def path_for(rule: Rule, extension: str) -> str:
 
 
 def review(path: str, code: str) -> list[dict[str, Any]]:
-    texts = code.rstrip("\n").split("\n")
-    lines = tuple(Line("added", None, number, text) for number, text in enumerate(texts, 1))
-    hunk = ShownHunk(0, 1, "", lines, (True,) * len(lines))
-    return review_chunk(ChunkView("c", path, None, "modified", 1, 1, (hunk,)))
+    return review_chunk(added(path, code.rstrip("\n")))
 
 
 @cache
@@ -119,6 +115,13 @@ def test_rules_for_a_language_are_those_of_its_grammar() -> None:
     assert {folder(rule) for rule in rules_for("tsx")} == {"javascript", "jsx"}
     assert {folder(rule) for rule in rules_for("typescript")} == {"javascript"}
     assert rules_for("rust") == rules_for(None) == ()
+
+
+def test_path_patterns_are_of_the_two_kinds_that_are_understood() -> None:
+    for rule in RULES:
+        for pattern in (*rule.files, *rule.ignores):
+            assert "/" not in pattern.removesuffix("/"), rule.id
+            assert not (pattern.endswith("/") and "*" in pattern), rule.id
 
 
 def test_all_rules_are_listed_once_and_sorted() -> None:

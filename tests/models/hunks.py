@@ -1,0 +1,42 @@
+"""Hunks to review."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reviewbot.core.chunks import ChunkView, ShownHunk
+from reviewbot.core.diff import Line
+from reviewbot.models.offline import review_chunk
+
+
+def hunk(text: str, *, start: int = 1) -> ShownHunk:
+    """A hunk from its diff lines; ``~`` in front marks an added line of the overlap."""
+    lines = []
+    owned = []
+    old = new = start
+    for row in text.strip("\n").split("\n"):
+        mark, code = row[:1], row[1:]
+        if mark == "-":
+            lines.append(Line("removed", old, None, code))
+            old += 1
+        elif mark in ("+", "~"):
+            lines.append(Line("added", None, new, code))
+            new += 1
+        else:
+            lines.append(Line("context", old, new, code))
+            old, new = old + 1, new + 1
+        owned.append(mark != "~")
+    return ShownHunk(start, start, "", tuple(lines), tuple(owned))
+
+
+def chunk(path: str, *hunks: ShownHunk) -> ChunkView:
+    return ChunkView("c", path, None, "modified", 1, 1, hunks)
+
+
+def added(path: str, code: str) -> ChunkView:
+    """A chunk of one hunk in which every line is new."""
+    return chunk(path, hunk("\n".join(f"+{line}" for line in code.split("\n"))))
+
+
+def review(path: str, text: str, *, start: int = 1) -> list[dict[str, Any]]:
+    return review_chunk(chunk(path, hunk(text, start=start)))
