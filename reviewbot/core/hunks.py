@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from unidiff.patch import PatchedFile
 
@@ -179,6 +179,10 @@ class Hunk:
         ]
 
 
+# The marks of a hunk, the number of its lines, and its flags.
+_Scanned: TypeAlias = tuple[tuple[tuple[int, int, int], ...], int, int]
+
+
 class _Reader(PatchedFile):
     """unidiff, entered where a hunk starts.
 
@@ -236,41 +240,36 @@ def scan_hunk(cursor: Cursor, *, crlf: bool) -> Hunk:
         raise cursor.error("the hunk starts at line 0, but lines are numbered from 1")
     if not old_count and not new_count:
         raise cursor.error("the header of this hunk says that it has no lines")
-    cursor.advance()
-    marks, lines, flags = _scan_body(cursor, head, old_count, new_count)
+    marks, lines, flags = _scan_body(cursor, old_count, new_count)
     context = old_count + new_count - lines
-    _refuse_word_diff(cursor, head, changed=context != lines)
+    if context == lines:
+        _refuse_word_diff(cursor, head)
     return Hunk(
         old_start, old_count, new_start, new_count, new_count - context, old_count - context,
         cursor.data, head, cursor.pos, flags | (_CRLF if crlf else 0), marks,
     )  # fmt: skip
 
 
-def _scan_body(
-    cursor: Cursor, head: int, old: int, new: int
-) -> tuple[tuple[tuple[int, int, int], ...], int, int]:
-    """Walk over the lines until the header's counts are met: the marks, the lines, the flags.
+def _scan_body(cursor: Cursor, old: int, new: int) -> _Scanned:
+    """Walk from the header until its counts are met: the marks, the number of lines, the flags.
 
     This loop sees every line of the diff. It is why a wrong count is found here and not later,
     and it is kept to the least a line needs.
     """
-    data, pos, size = cursor.data, cursor.pos, len(cursor.data)
+    data, size = cursor.data, len(cursor.data)
+    head, pos = cursor.pos, min(cursor.end + 1, size)
     find = data.find
     marks: list[tuple[int, int, int]] = []
-    lines = flags = 0
+    lines = flags = next_mark = 0
     while old > 0 or new > 0:
-        code = data[pos] if pos < size else -1
-        if code == _BACKSLASH and lines:
-            cursor.move(pos)
-            flags |= _unended(cursor, old, new)
-            pos = cursor.pos
-            continue
-        if not lines % _BLOCK:
+        if lines == next_mark:
             marks.append((pos, old, new))
-        if code == _PLUS:
-            new -= 1
-        elif code == _SPACE:
+            next_mark += _BLOCK
+        code = data[pos] if pos < size else -1
+        if code == _SPACE:
             old -= 1
+            new -= 1
+        elif code == _PLUS:
             new -= 1
         elif code == _MINUS:
             old -= 1
@@ -280,7 +279,11 @@ def _scan_body(
             new -= 1
         else:
             cursor.move(pos)
-            raise _not_in_hunk(cursor, head, old, new)
+            if code != _BACKSLASH or not lines:
+                raise _not_in_hunk(cursor, head, old, new)
+            flags |= _unended(cursor, old, new)
+            pos = cursor.pos
+            continue
         lines += 1
         end = find(b"\n", pos)
         pos = end + 1 if end >= 0 else size
@@ -314,10 +317,10 @@ def _not_in_hunk(cursor: Cursor, head: int, old: int, new: int) -> DiffError:
     )
 
 
-def _refuse_word_diff(cursor: Cursor, head: int, *, changed: bool) -> None:
+def _refuse_word_diff(cursor: Cursor, head: int) -> None:
     """A word diff of indented lines looks like a hunk of nothing but context."""
     marks = (b"[-", b"{+")
-    if not changed and any(cursor.data.find(mark, head, cursor.pos) >= 0 for mark in marks):
+    if any(cursor.data.find(mark, head, cursor.pos) >= 0 for mark in marks):
         raise cursor.error("this looks like a word diff; make it without --word-diff", head)
 
 

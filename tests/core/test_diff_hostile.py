@@ -55,6 +55,8 @@ def read(data: bytes) -> tuple[FileDiff, ...] | None:
             assert len(lines) - hunk.added == hunk.old_count
             assert len(lines) - hunk.removed == hunk.new_count
             assert "\n" not in hunk.section
+            raw = [(line.kind, line.text.encode("utf-8", "surrogateescape")) for line in lines]
+            assert list(hunk.iter_raw()) == raw
     return files
 
 
