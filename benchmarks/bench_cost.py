@@ -47,6 +47,12 @@ def prompts(prepared: Prepared) -> list[str]:
     return texts
 
 
+def planned(data: bytes, model: str) -> Prepared:
+    """The review of ``data`` by ``model``, before anything is sent."""
+    settings = load_settings(flags={"model": model}, env={"ANTHROPIC_API_KEY": "unused"})
+    return prepare(data, settings)
+
+
 def main() -> None:
     """Plan, count, print."""
     print(f"{'diff':<10} {'bytes':>7} {'files':>5} {'requests':>8} {'tokens':>7} {'estimate':>8}")
@@ -56,9 +62,8 @@ def main() -> None:
     for path in sorted(REAL.glob("*.diff"), key=lambda one: one.stat().st_size):
         data = path.read_bytes()
         for model in MODELS:
-            settings = load_settings(flags={"model": model}, env={"ANTHROPIC_API_KEY": "unused"})
-            prepared = prepare(data, settings)
-            costs[model].append(prepared.job.estimate.cost_usd or 0.0)
+            costs[model].append(planned(data, model).job.estimate.cost_usd or 0.0)
+        prepared = planned(data, MODELS[0])
         counter = TokenCounter(prepared.info.token_factor)
         real = sum(counter.count(text) for text in prompts(prepared))
         estimate = prepared.job.estimate

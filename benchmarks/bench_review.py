@@ -56,7 +56,7 @@ def finding(number: int) -> dict[str, object]:
 async def answer(writer: asyncio.StreamWriter, path: str) -> None:
     """One paced answer."""
     usage = {"input_tokens": 3000, "output_tokens": 1}
-    message = {
+    message: dict[str, object] = {
         "id": "msg",
         "type": "message",
         "role": "assistant",

@@ -4,7 +4,7 @@
 
     ReviewbotError                      exit 2: one clear sentence, no traceback
       ConfigError                       .reviewbot.yml, the environment or a flag is wrong
-      SourceError                       the diff could not be had (no such file, not a repository ...)
+      SourceError                       the diff could not be had, or the output not written
       DiffError                         the bytes are not a diff that can be read whole
       ModelFault                        a request failed; stays in the pipeline (models.base)
       ToolStreamError                   a report cannot be read on; likewise (core.toolstream)

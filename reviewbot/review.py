@@ -292,7 +292,8 @@ class _Run:
             )
             await self._run_batch(BatchTask(batch.id, request), emit)
         else:
-            for event in (*result.spent, *result.drafts, *result.outcomes):
+            events: tuple[BatchEvent, ...] = (*result.spent, *result.drafts, *result.outcomes)
+            for event in events:
                 await emit(event)
 
     def _views(self, chunks: Iterable[Chunk]) -> list[ChunkView]:

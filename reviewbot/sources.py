@@ -116,7 +116,7 @@ def _git(directory: Path, *arguments: str) -> bytes:
 
 
 def _explain(stderr: str, arguments: tuple[str, ...]) -> str:
-    """git's complaint as one sentence that says what to do."""
+    """Git's complaint as one sentence that says what to do."""
     if "not a git repository" in stderr:
         return "this is not a git repository; give a diff file or pipe a diff in"
     if arguments[0] == "rev-parse":

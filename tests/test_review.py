@@ -70,7 +70,7 @@ def job(diff: str, *, apart: bool = True, **changes: Any) -> Job:
         budget=changes.pop("budget", 12_000),
         max_batch_chunks=1 if apart else 10,
     )
-    values = {"models": ("m",), "estimate": Estimate(1, 1, 1, 0.0)} | changes
+    values: dict[str, Any] = {"models": ("m",), "estimate": Estimate(1, 1, 1, 0.0)} | changes
     return Job(files, planned, **values)
 
 
@@ -119,7 +119,7 @@ async def run(one: Job, *chain: Model, run_batch: RunBatch | None = None, **opti
                 record(event, seq=len(seen.events), review_id="r", at="2026-01-01T00:00:00Z")
             )
     assert isinstance(seen.events[0], ReviewStarted)
-    assert seen.end
+    assert isinstance(seen.events[-1], ReviewFinished)
     return seen
 
 

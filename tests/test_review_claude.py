@@ -225,8 +225,8 @@ async def test_a_summary_is_asked_for_once_and_shown() -> None:
         assert "fix typo" not in fake.requests[0].text
         assert len(fake.requests) == 2
     [event] = [one for one in seen.events if one.type == "review.summary"]
-    assert event.source == "model"  # type: ignore[union-attr]  # by its type
-    assert [entry.path for entry in event.files] == ["a.py"]  # type: ignore[union-attr]  # likewise
+    assert event.source == "model"
+    assert [entry.path for entry in event.files] == ["a.py"]
     assert seen.end.usage.output > 0
 
 
@@ -249,7 +249,7 @@ async def test_an_answer_cut_at_any_byte_loses_and_doubles_nothing() -> None:
     policy = AttemptPolicy(backoff_initial_s=0.1)
     async with claude() as (fake, client):
         for cut_at in range(1, size):
-            how = Cut(("reset", "close", "eof")[cut_at % 3])  # type: ignore[arg-type]  # literals
+            how = Cut(("reset", "close", "eof")[cut_at % 3])
             fake.enqueue(Answer([item(1), item(2)], delta_size=None, cut_at=cut_at, cut=how))
             fake.enqueue(whole)
             seen = await run(job(numbered("a.py")), run_batch=Attempts([client], policy))

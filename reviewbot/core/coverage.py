@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from reviewbot.core.chunks import Plan
-    from reviewbot.core.events import ChunkStatus, Outcome
+    from reviewbot.core.events import ChunkStatus, CoverageStatus, Outcome
     from reviewbot.core.findings import Finding
 
 NOT_REACHED = "The review ended before it was reached."
@@ -40,7 +40,7 @@ def coverage_of(
 def _file(path: str, chunks: Sequence[tuple[ChunkStatus, str | None]]) -> FileCoverage:
     if all(status == "reviewed" for status, _ in chunks):
         return FileCoverage(path, "reviewed")
-    status = "failed" if all(status == "failed" for status, _ in chunks) else "partly"
+    status: CoverageStatus = "failed" if all(status == "failed" for status, _ in chunks) else "partly"
     part, reason = next(
         (part, reason) for part, (status, reason) in enumerate(chunks, 1) if status != "reviewed"
     )

@@ -42,7 +42,9 @@ def find(
     index: AnchorIndex, quote: str, side: Side = "RIGHT", line: int = 0
 ) -> tuple[str, int, int, bool] | None:
     anchor = index.find("a.py", quote, side, line)
-    return anchor and (anchor.side, anchor.line, anchor.end_line, anchor.whole)
+    if anchor is None:
+        return None
+    return (anchor.side, anchor.line, anchor.end_line, anchor.whole)
 
 
 CODE = hunk(
