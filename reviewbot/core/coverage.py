@@ -40,7 +40,9 @@ def coverage_of(
 def _file(path: str, chunks: Sequence[tuple[ChunkStatus, str | None]]) -> FileCoverage:
     if all(status == "reviewed" for status, _ in chunks):
         return FileCoverage(path, "reviewed")
-    status: CoverageStatus = "failed" if all(status == "failed" for status, _ in chunks) else "partly"
+    status: CoverageStatus = (
+        "failed" if all(status == "failed" for status, _ in chunks) else "partly"
+    )
     part, reason = next(
         (part, reason) for part, (status, reason) in enumerate(chunks, 1) if status != "reviewed"
     )

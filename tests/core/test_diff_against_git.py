@@ -278,13 +278,13 @@ def test_files_and_lines_are_those_of_git(
             # Without a change of mode a pure rename has no line that tells it.
             assert expected["old_mode"] == expected["new_mode"]
             expected |= {"old_mode": None, "new_mode": None}
-        if file.status == "type-changed":
-            # The patch takes the old content away whole and brings the new; --numstat compares.
-            del expected["added"], expected["removed"]
-        elif expected["binary"] and "--text" in arguments:
+        if expected["binary"] and "--text" in arguments:
             # --numstat has no lines of it, the patch does.
             del expected["added"], expected["removed"]
             expected["binary"] = False
+        elif file.status == "type-changed":
+            # The patch takes the old content away whole and brings the new; --numstat compares.
+            del expected["added"], expected["removed"]
         if expected["binary"] and not file.binary and not file.hunks:
             # Where only the mode or the name changed, the patch has no reason to tell.
             assert old[os.fsencode(file.old_path or "")].content in {
