@@ -33,7 +33,6 @@ _SUBMODULE: Final = re.compile(
 )
 # The time stamp that diff -N gives to the side where the file does not exist.
 _EPOCH: Final = re.compile(rb"(1969-12-31|1970-01-01) (\d\d):(\d\d):00(?:\.0+)? ([+-])(\d\d)(\d\d)")
-_ONE_SIDED: Final = re.compile(rb"Only in .+: .+|File .+ is an? .+ while file .+ is an? .+")
 _ENCODED: Final = re.compile(
     rb"content-transfer-encoding:\s*(quoted-printable|base64)\s*", re.IGNORECASE
 )
@@ -287,7 +286,7 @@ def _refuse(cursor: Cursor, line: bytes, behind: str) -> None:
         raise cursor.error(f"a hunk without the name of its file; {_HOW_TO}")
     if _COLOURED.match(line) and (error := colour_error(cursor)):
         raise error
-    if behind in ("start", "file") and _ONE_SIDED.fullmatch(line):
+    if behind in ("start", "file") and _is_one_sided(line):
         raise cursor.error(
             f"the content of a file is not in the diff: {shown(line)}; make it with: diff -ruN"
         )
@@ -299,6 +298,13 @@ def _refuse(cursor: Cursor, line: bytes, behind: str) -> None:
         behind == "file" or line.startswith(b"--- ") or b"diff --git ".startswith(line)
     ):
         raise cursor.error(f"the diff is cut off: {shown(line)}")
+
+
+def _is_one_sided(line: bytes) -> bool:
+    """Whether ``diff -r`` only names a file here, or says that it became another kind of file."""
+    if line.startswith(b"Only in "):
+        return b": " in line
+    return line.startswith(b"File ") and b" while file " in line
 
 
 def _is_epoch(time: bytes) -> bool:

@@ -289,6 +289,16 @@ def test_a_file_that_diff_only_names_is_refused_with_what_to_do(folders: Path) -
     )
 
 
+def test_a_file_that_became_a_folder_is_refused_too(folders: Path) -> None:
+    (folders / "old" / "zzz").write_text("x\n")
+    (folders / "new" / "zzz").mkdir()
+    line, message = refusal(diff_u(folders, "-ru", "old", "new"))
+    assert line > 1
+    assert '"File old/zzz is a regular file while file new/zzz is a dire' in message
+    # In a mail such words are words.
+    assert len(parse_diff(b"Subject: x\n\nOnly in tests: f\n" + HEADER + HUNK)) == 1
+
+
 @pytest.mark.parametrize(
     ("time", "status"),
     [
