@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BAD = added(
-    "app.py", "import subprocess", "", "def run(cmd):", '    subprocess.run(f"a {cmd}", shell=True)'
+    "app.py", "", "def drop(orders):", "    for key in orders.keys():", "        del orders[key]"
 )
 CLEAN = added("app.py", "def double(number):", "    return number * 2")
-WORSE = 'import subprocess\n\ndef double(number):\n    subprocess.run(f"a {number}", shell=True)\n'
+WORSE = "def drop(orders):\n    for key in orders.keys():\n        del orders[key]\n"
 ROOT = Path(__file__).parents[2]
 
 
@@ -99,7 +99,7 @@ def test_a_finding_at_the_gate_exits_1_and_below_it_0(capsys: pytest.CaptureFixt
     assert main(["review", name]) == 1
     out = capsys.readouterr().out
     assert "--> app.py:4" in out
-    assert "shell=True" in out
+    assert "is changed while it is iterated" in out
     assert main(["review", name, "--fail-on", "never"]) == 0
     assert main(["review", write(CLEAN)]) == 0
     assert "No findings in 1 file." in capsys.readouterr().out
@@ -139,8 +139,8 @@ def test_every_format_is_written_to_standard_output_and_to_a_file(
     printed = capsys.readouterr().out
     assert main(["review", write(BAD), "--format", name, "--output", "out"]) == 1
     written = Path("out").read_text(encoding="utf-8")
-    assert "shell" in printed
-    assert "shell" in written
+    assert "iterated" in printed
+    assert "iterated" in written
     assert "--> app.py:4" in capsys.readouterr().out
     if name in ("json", "sarif", "rdjson"):
         json.loads(printed)
