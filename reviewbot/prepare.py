@@ -12,6 +12,7 @@ from reviewbot.core.chunks import BATCH_BUDGET, MIN_BUDGET, budget_for, plan
 from reviewbot.core.diff import parse_diff
 from reviewbot.core.events import Estimate, Usage
 from reviewbot.core.intake import Gates
+from reviewbot.core.languages import language_of
 from reviewbot.core.policy import Policy, git_attributes, path_patterns, skip_reason
 from reviewbot.errors import ConfigError
 from reviewbot.models.attempts import AttemptPolicy, Attempts
@@ -96,7 +97,7 @@ def prepare(
         path_instructions=_path_instructions(settings),
         prefix_tokens=prefix,
         jobs=settings.jobs,
-        notices=tuple(notices),
+        notices=(*notices, *_offline_notice(planned, info)),
         prompt_version=_prompt_version() if online else None,
     )
     return Prepared(job, info, calibration)
@@ -197,6 +198,23 @@ def _path_instructions(settings: Settings) -> Callable[[str], tuple[str, ...]]:
         for one in settings.path_instructions
     ]
     return lambda path: tuple(text for matches, text in matchers if matches(path))
+
+
+def _offline_notice(planned: Plan, info: ModelInfo) -> tuple[str, ...]:
+    """What has to be said where the rules can say little."""
+    if info.provider != "offline":
+        return ()
+    from reviewbot.rules import FOLDERS_OF
+
+    foreign = [
+        file.path
+        for file in planned.files
+        if file.reason is None and language_of(file.path) not in FOLDERS_OF
+    ]
+    if not foreign:
+        return ()
+    which = foreign[0] if len(foreign) == 1 else f"{foreign[0]} and {len(foreign) - 1} more"
+    return (f"There are no offline syntax rules for {which}; only secrets and text were checked.",)
 
 
 def _prompt_version() -> str:

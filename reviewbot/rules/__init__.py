@@ -31,7 +31,7 @@ FOLDERS: Final = ("any", "javascript", "jsx", "python")
 META_VARIABLE: Final = re.compile(r"(\$\$\$|\$)([A-Z_][A-Z0-9_]*)")
 
 _HERE: Final = Path(__file__).parent
-_FOLDERS_OF: Final = {
+FOLDERS_OF: Final = {
     "python": ("python",),
     "javascript": ("javascript", "jsx"),
     "typescript": ("javascript",),
@@ -93,7 +93,7 @@ def rules_for(language: str | None) -> tuple[Rule, ...]:
     Raises:
         ConfigError: a rule file is broken.
     """
-    folders = _FOLDERS_OF.get(language or "", ())
+    folders = FOLDERS_OF.get(language or "", ())
     return tuple(rule for folder in folders for rule in load_folder(folder))
 
 
