@@ -13,10 +13,11 @@ import statistics
 from pathlib import Path
 
 from reviewbot.core.chunks import ChunkView, view
-from reviewbot.core.findings import REPORT_TOOL
 from reviewbot.core.prompt import ModelRequest, render
 from reviewbot.core.redact import redact_file
-from reviewbot.prepare import Prepared, manifest_of, prepare
+from reviewbot.core.report_tool import REPORT_TOOL
+from reviewbot.prepare import Prepared, prepare
+from reviewbot.review import manifest_of
 from reviewbot.settings import load_settings
 from reviewbot.tokens import TokenCounter
 

@@ -17,7 +17,7 @@ from reviewbot.core.policy import Policy, git_attributes, path_patterns, skip_re
 from reviewbot.errors import ConfigError
 from reviewbot.models.attempts import AttemptPolicy, Attempts
 from reviewbot.models.catalog import cost_usd, lookup
-from reviewbot.review import Job
+from reviewbot.review import Job, manifest_of
 from reviewbot.settings import OFFLINE
 from reviewbot.tokens import Calibration, TokenCounter
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from reviewbot.core.chunks import Plan
-    from reviewbot.core.prompt import ManifestEntry
     from reviewbot.models.base import Model
     from reviewbot.models.batch import BatchResult, BatchTask, Emit, RunBatch
     from reviewbot.models.budget import Budget
@@ -223,22 +222,12 @@ def _prompt_version() -> str:
     return prompt_version()
 
 
-def manifest_of(planned: Plan) -> tuple[ManifestEntry, ...]:
-    """Every changed file, for the prompt; those that policy skips are named, not shown."""
-    from reviewbot.core.prompt import ManifestEntry
-
-    return tuple(
-        ManifestEntry(file.path, file.status, file.added, file.removed, file.reason is None)
-        for file in planned.files
-    )
-
-
 def _prefix_tokens(planned: Plan, settings: Settings, counter: TokenCounter) -> int:
     """What every request costs beside its chunks: tool, instructions, examples, manifest."""
     import json
 
-    from reviewbot.core.findings import REPORT_TOOL
     from reviewbot.core.prompt import ModelRequest, render
+    from reviewbot.core.report_tool import REPORT_TOOL
 
     request = ModelRequest((), manifest_of(planned), instructions=settings.instructions)
     prompt = render(request)

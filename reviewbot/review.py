@@ -11,14 +11,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from reviewbot import __version__
-from reviewbot.core.chunks import view
-from reviewbot.core.coverage import coverage_of, outcome_of, reasons_of
+from reviewbot.core.coverage import outcome_of, reasons_of
 from reviewbot.core.events import (
     ChunkFinished,
     ChunkRetrying,
@@ -31,14 +30,14 @@ from reviewbot.core.events import (
     ReviewFinished,
     ReviewProgress,
     ReviewStarted,
-    Usage,
 )
 from reviewbot.core.intake import Gates, Intake
 from reviewbot.core.ledger import Ledger
 from reviewbot.core.overview import computed_summary
 from reviewbot.core.prompt import ManifestEntry, ModelRequest
-from reviewbot.core.redact import redact_file
 from reviewbot.core.secret_findings import secret_findings
+from reviewbot.core.tally import Tally
+from reviewbot.core.views import Views
 from reviewbot.models.batch import (
     Asked,
     BatchResult,
@@ -54,7 +53,7 @@ from reviewbot.models.batch import (
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Iterator
 
-    from reviewbot.core.chunks import Batch, Chunk, ChunkView, Plan
+    from reviewbot.core.chunks import Batch, ChunkView, Plan
     from reviewbot.core.diff import FileDiff
     from reviewbot.core.events import (
         Event,
@@ -64,8 +63,9 @@ if TYPE_CHECKING:
         ReviewSummary,
     )
     from reviewbot.core.findings import Finding
-    from reviewbot.core.redact import FileRedaction
     from reviewbot.models.batch import BatchEvent, RunBatch
+
+T = TypeVar("T")
 
 QUEUE_SIZE: Final = 64
 """Events that may wait for the consumer; a slow one slows the readers of the models down."""
@@ -107,7 +107,7 @@ class SummaryTask:
 
 
 Summarize: TypeAlias = Callable[
-    [SummaryTask, Callable[[Spent], None]], Awaitable["ReviewSummary | None"]
+    [SummaryTask, Callable[[Spent], None]], Coroutine[Any, Any, "ReviewSummary | None"]
 ]
 """Asks for a summary; books what it spent; None if there is none to be had."""
 
@@ -153,8 +153,8 @@ async def review(
         stop: ends the review early.
         clock: seconds, for durations alone.
     """
-    run = _Run(job, run_batch, finished or {}, tuple(shown), clock)
     stop = stop or StopSignal()
+    run = _Run(job, run_batch, finished or {}, tuple(shown), clock)
     yield started(job)
     for entry in job.plan.skipped:
         yield FileSkipped(entry.path, entry.reason or "")
@@ -167,12 +167,25 @@ async def review(
         batches.cancel()
         with suppress(asyncio.CancelledError, Exception):  # raised above, if it is to be
             await batches
-    coverage = run.coverage()
+    task = run.summary_task()
     if stop.outcome is None:
-        task = run.summary_task(coverage)
-        summary = await summarize(task, run.book) if summarize else None
-        yield summary or computed_summary(task.files, task.findings, coverage)
-    yield run.finished(coverage, stop.outcome)
+        asked = summarize(task, run.book) if summarize else None
+        summary = await _unless_stopped(stop, asked) if asked else None
+        yield summary or computed_summary(task.files, task.findings, task.coverage)
+    yield run.finished(task.coverage, stop.outcome)
+
+
+async def _unless_stopped(stop: StopSignal, work: Coroutine[Any, Any, T]) -> T | None:
+    """The result of ``work``, or None if ``stop`` was called first: then ``work`` is cancelled."""
+    working = asyncio.create_task(work)
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        for task in (working, stopped):
+            task.cancel()
+        await asyncio.wait({working, stopped})
 
 
 def started(job: Job) -> ReviewStarted:
@@ -204,6 +217,14 @@ def planned_files(plan: Plan) -> tuple[PlannedFile, ...]:
     )
 
 
+def manifest_of(plan: Plan) -> tuple[ManifestEntry, ...]:
+    """Every changed file, for the prompt; those that policy skips are named, not shown."""
+    return tuple(
+        ManifestEntry(file.path, file.status, file.added, file.removed, file.reason is None)
+        for file in plan.files
+    )
+
+
 class _Run:
     """The state of one run of :func:`review`."""
 
@@ -218,40 +239,22 @@ class _Run:
         self.job, self._run_batch, self._finished = job, run_batch, finished
         self._clock, self._begun = clock, clock()
         self.events: asyncio.Queue[Event | None] = asyncio.Queue(QUEUE_SIZE)
-        self.ledger = Ledger(max_notes=job.gates.max_notes, shown=shown)
-        self._chunks = {chunk.id: chunk for chunk in job.plan.chunks}
-        self._outcomes: dict[str, ChunkOutcome] = {}
-        self._open = Counter(chunk.path for chunk in job.plan.chunks)
-        self._files = len(self._open)
-        self._redactions: dict[int, FileRedaction] = {}
-        self._usage = Usage()
-        self._cost: float | None = 0.0
+        self._ledger = Ledger(max_notes=job.gates.max_notes, shown=shown)
+        self._tally = Tally(job.plan)
+        self._views = Views(job.files, job.path_instructions)
+        self._chunks = job.plan.by_id
         self._first_finding: float | None = None
         self._last_progress = 0.0
-        self.planned_files = planned_files(job.plan)
-        self._manifest = tuple(
-            ManifestEntry(file.path, file.status, file.added, file.removed, file.reason is None)
-            for file in job.plan.files
-        )
+        self._manifest = manifest_of(job.plan)
 
     async def all_batches(self, stop: StopSignal) -> None:
         """Run every batch, ``jobs`` at once, until all are done or ``stop`` is called."""
-        work = asyncio.create_task(self._work())
-        stopped = asyncio.create_task(stop.wait())
         try:
-            await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if stop.outcome is not None:
-                work.cancel()
-            await asyncio.wait({work})
-        except asyncio.CancelledError:  # nobody reads any more
-            work.cancel()
-            await asyncio.wait({work})
+            await _unless_stopped(stop, self._work())
+        except Exception:
+            await self.events.put(None)
             raise
-        finally:
-            stopped.cancel()
-        await self.events.put(None)
-        if not work.cancelled():
-            work.result()
+        await self.events.put(None)  # not after a cancellation: nobody reads any more
 
     async def _work(self) -> None:
         slots = asyncio.Semaphore(self.job.jobs)
@@ -266,18 +269,18 @@ class _Run:
 
     async def _batch(self, batch: Batch) -> None:
         chunks = [self._chunks[chunk] for chunk in batch.chunks]
-        views = await asyncio.to_thread(self._views, chunks)
-        intake = Intake(views, self.job.gates)
+        views = await asyncio.to_thread(self._views.of, chunks)
         gates = self.job.gates
+        intake = Intake(views, gates)
         for chunk, shown in zip(chunks, views, strict=True):
             for finding in secret_findings(
                 chunk,
                 shown,
-                self._redactions[chunk.file],
+                self._views.redaction(chunk),
                 rules=gates.rules,
                 threshold=gates.confidence,
             ):
-                await self._put_all(self.ledger.accept(finding, answer=f"secrets/{chunk.id}"))
+                await self._put_all(self._ledger.accept(finding, answer=f"secrets/{chunk.id}"))
 
         async def emit(event: BatchEvent) -> None:
             await self._on(event, batch, intake)
@@ -296,32 +299,13 @@ class _Run:
             for event in events:
                 await emit(event)
 
-    def _views(self, chunks: Iterable[Chunk]) -> list[ChunkView]:
-        """What a reviewer gets to see of the chunks: parsed, redacted. CPU work, in a thread."""
-        views = []
-        for chunk in chunks:
-            file = self.job.files[chunk.file]
-            redaction = self._redactions.get(chunk.file)
-            if redaction is None:
-                redaction = self._redactions[chunk.file] = redact_file(file)
-            views.append(
-                view(
-                    file,
-                    chunk,
-                    replacements=redaction.replacements,
-                    sections=redaction.sections,
-                    instructions=self.job.path_instructions(chunk.path),
-                )
-            )
-        return views
-
     async def _on(self, event: BatchEvent, batch: Batch, intake: Intake) -> None:
         """One event of a batch, as events of the review."""
         match event:
             case Drafted():
                 await self._put_all(self._found(event, intake))
             case Recalled(answer=answer, reason=reason):
-                await self._put_all(self.ledger.recall(answer, reason))
+                await self._put_all(self._ledger.recall(answer, reason))
             case Spent():
                 self.book(event)
             case ChunkOutcome():
@@ -336,7 +320,7 @@ class _Run:
         if intake.switched_off(drafted.draft):
             return []
         finding = intake.admit(drafted.draft, model=drafted.model, attempt=drafted.attempt)
-        return self.ledger.accept(finding, answer=drafted.answer)
+        return self._ledger.accept(finding, answer=drafted.answer)
 
     def _announced(self, event: Asked | Retrying, batch: Batch) -> Iterator[Event]:
         for chunk in event.chunks:
@@ -355,17 +339,17 @@ class _Run:
                 )
 
     def _chunk_finished(self, outcome: ChunkOutcome) -> tuple[ChunkFinished, ReviewProgress]:
-        outcome = self._outcomes[outcome.chunk] = self._cut(outcome)
-        path = self._chunks[outcome.chunk].path
-        self._open[path] -= 1
-        if not self._open[path]:
-            del self._open[path]
-        return (
-            ChunkFinished(
-                outcome.chunk, path, outcome.status, outcome.model, outcome.attempt, outcome.reason
-            ),
-            self._progress(None),
+        outcome = self._cut(outcome)
+        self._tally.finish(outcome.chunk, outcome.status, outcome.reason)
+        event = ChunkFinished(
+            chunk=outcome.chunk,
+            path=self._chunks[outcome.chunk].path,
+            status=outcome.status,
+            model=outcome.model,
+            attempt=outcome.attempt,
+            reason=outcome.reason,
         )
+        return (event, self._progress())
 
     def _cut(self, outcome: ChunkOutcome) -> ChunkOutcome:
         """A chunk that shows a line cut was reviewed in part, whatever the model says."""
@@ -382,51 +366,37 @@ class _Run:
 
     def book(self, spent: Spent) -> None:
         """Add what a request used. Does not wait: it is called while requests are torn down."""
-        self._usage += spent.usage
-        if self._cost is not None:
-            self._cost = None if spent.cost_usd is None else self._cost + spent.cost_usd
+        self._tally.book(spent.usage, spent.cost_usd)
 
-    def _progress(self, activity: str | None) -> ReviewProgress:
+    def _progress(self, activity: str | None = None) -> ReviewProgress:
         self._last_progress = self._clock()
-        return ReviewProgress(
-            files_done=self._files - len(self._open),
-            files_total=self._files,
-            chunks_done=len(self._outcomes),
-            chunks_total=len(self._chunks),
-            findings=len(self.ledger),
-            usage=self._usage,
-            cost_usd=self._cost,
-            activity=activity,
-        )
+        return self._tally.progress(findings=len(self._ledger), activity=activity)
 
-    def summary_task(self, coverage: tuple[FileCoverage, ...]) -> SummaryTask:
+    def summary_task(self) -> SummaryTask:
         def views() -> Iterator[list[ChunkView]]:
             for batch in self.job.plan.batches:
-                yield self._views(self._chunks[name] for name in batch.chunks)
+                yield self._views.of(self._chunks[name] for name in batch.chunks)
 
         return SummaryTask(
-            self.planned_files, self._manifest, tuple(self.ledger.findings), coverage, views
+            files=planned_files(self.job.plan),
+            manifest=self._manifest,
+            findings=tuple(self._ledger.findings),
+            coverage=self._tally.coverage(),
+            views=views,
         )
-
-    def coverage(self) -> tuple[FileCoverage, ...]:
-        outcomes = {
-            name: (outcome.status, outcome.reason) for name, outcome in self._outcomes.items()
-        }
-        return coverage_of(self.job.plan, outcomes)
 
     def finished(
         self, coverage: tuple[FileCoverage, ...], stopped: Outcome | None
     ) -> ReviewFinished:
-        findings = self.ledger.findings
+        findings = self._ledger.findings
+        first = self._first_finding
         return ReviewFinished(
             outcome=stopped or outcome_of(coverage, findings),
             coverage=coverage,
-            usage=self._usage,
-            cost_usd=self._cost,
+            usage=self._tally.usage,
+            cost_usd=self._tally.cost_usd,
             duration_s=round(self._clock() - self._begun, 3),
-            time_to_first_finding_s=(
-                None if self._first_finding is None else round(self._first_finding, 3)
-            ),
+            time_to_first_finding_s=None if first is None else round(first, 3),
             findings=dict(Counter(finding.severity for finding in findings)),
             reasons=reasons_of(coverage),
         )

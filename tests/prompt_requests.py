@@ -12,8 +12,9 @@ from pathlib import Path
 from reviewbot.core.chunks import ChunkView, ShownHunk
 from reviewbot.core.diff import Line
 from reviewbot.core.events import FileCoverage
-from reviewbot.core.findings import REPORT_TOOL, Finding, Placement
+from reviewbot.core.findings import Finding, Placement
 from reviewbot.core.prompt import KnownFinding, ManifestEntry, ModelRequest, render
+from reviewbot.core.report_tool import REPORT_TOOL
 from reviewbot.core.summary import render_summary
 
 GOLDEN = Path(__file__).parent.parent / "fixtures" / "prompts"

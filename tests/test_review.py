@@ -393,6 +393,29 @@ async def test_stopping_ends_the_requests_and_still_tells_how_far_it_came() -> N
 
 
 @in_virtual_time
+async def test_stopping_while_the_summary_is_written_ends_it_too() -> None:
+    ended = False
+    stop = StopSignal()
+
+    async def summarize(task: Any, book: Callable[[Spent], None]) -> ReviewSummary:
+        nonlocal ended
+        del task
+        stop.stop("cancelled")
+        try:
+            await asyncio.sleep(9999)
+        finally:
+            ended = True
+            book(Spent("m", Usage(output=5), 0.1))
+        return ReviewSummary("Never.")
+
+    seen = await run(job(numbered("a.py")), Scripted(Say()), summarize=summarize, stop=stop)
+    assert ended
+    assert seen.end.outcome == "cancelled"
+    assert seen.end.usage.output == 15
+    assert [event.source for event in seen.of(ReviewSummary)] == ["computed"]
+
+
+@in_virtual_time
 async def test_closing_the_stream_ends_the_requests_at_once() -> None:
     model = Scripted(Say(wait_s=9999))
     events = review(job(numbered("a.py") + numbered("b.py")), Attempts([model]))

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from reviewbot.core.anchors import Anchor
     from reviewbot.core.chunks import ChunkView
-    from reviewbot.core.findings import Draft, Severity
+    from reviewbot.core.drafts import Draft
+    from reviewbot.core.findings import Severity
 
 _WORD = re.compile(r"\w{6,}")
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.events import Usage
-from reviewbot.core.findings import REPORT_TOOL
+from reviewbot.core.report_tool import REPORT_TOOL
 from reviewbot.models.base import (
     Answering,
     Fault,

@@ -14,8 +14,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.drafts import InvalidFinding, own_draft, parse_draft
 from reviewbot.core.events import Usage
-from reviewbot.core.findings import InvalidFinding, own_draft, parse_draft
 from reviewbot.core.prompt import KnownFinding
 from reviewbot.core.toolstream import ToolStream, ToolStreamError
 from reviewbot.models.base import (

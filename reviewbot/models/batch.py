@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from reviewbot.core.drafts import Draft
 from reviewbot.core.events import ChunkStatus, Usage
-from reviewbot.core.findings import Draft
 
 if TYPE_CHECKING:
     from reviewbot.core.prompt import ModelRequest

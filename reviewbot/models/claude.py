@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.events import Usage
-from reviewbot.core.findings import REPORT_TOOL
 from reviewbot.core.prompt import render
+from reviewbot.core.report_tool import REPORT_TOOL
 from reviewbot.models.base import (
     Answering,
     Fault,

@@ -12,16 +12,17 @@ import pytest
 
 from reviewbot.core.chunks import ChunkView, ShownHunk
 from reviewbot.core.diff import FileStatus, Line
+from reviewbot.core.drafts import Draft, parse_draft
 from reviewbot.core.examples import (
     Example,
     choose_examples,
     example_identifiers,
     example_sets,
 )
-from reviewbot.core.findings import REPORT_TOOL, Draft, parse_draft
 from reviewbot.core.languages import language_of
 from reviewbot.core.numbered import NumberedLine, chunk_lines, parse_line
 from reviewbot.core.prompt import ManifestEntry
+from reviewbot.core.report_tool import REPORT_TOOL
 
 ALL = {
     f"{name}-{kind}-{number}": example

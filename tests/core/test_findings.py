@@ -9,20 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reviewbot.core.drafts import InvalidFinding, own_draft, parse_draft
 from reviewbot.core.findings import (
     CATEGORIES,
-    REPORT_TOOL,
     SEVERITIES,
     Finding,
-    InvalidFinding,
     Placement,
     fingerprint,
-    own_draft,
-    parse_draft,
     rank,
     same_meaning,
     same_place,
 )
+from reviewbot.core.report_tool import REPORT_TOOL
 
 ITEM: dict[str, Any] = {
     "path": "a.py",

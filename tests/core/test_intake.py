@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reviewbot.core.findings import parse_draft
+from reviewbot.core.drafts import parse_draft
 from reviewbot.core.intake import Gates, Intake
 from tests.core.test_anchors import hunk, view
 from tests.core.test_findings import ITEM

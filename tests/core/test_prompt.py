@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from reviewbot.core.chunks import ChunkView, ShownHunk
 from reviewbot.core.diff import Line
 from reviewbot.core.escape import show
-from reviewbot.core.findings import CATEGORIES, REPORT_TOOL, SEVERITIES
+from reviewbot.core.findings import CATEGORIES, SEVERITIES
 from reviewbot.core.numbered import parse_line
 from reviewbot.core.prompt import (
     KNOWN_LIMIT,
@@ -28,6 +28,7 @@ from reviewbot.core.prompt import (
     Prompt,
     render,
 )
+from reviewbot.core.report_tool import REPORT_TOOL
 from reviewbot.core.templates import sources
 from reviewbot.tokens import encoding
 from tests.prompt_requests import CHARGE, CONTINUATION, GOLDEN, MOVED, REQUEST, golden

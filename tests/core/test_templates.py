@@ -12,7 +12,7 @@ import jinja2
 import pytest
 
 from reviewbot.core import templates
-from reviewbot.core.findings import REPORT_TOOL
+from reviewbot.core.report_tool import REPORT_TOOL
 from reviewbot.core.templates import fill, prompt_version, sources
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from reviewbot.core.anchors import AnchorIndex
 from reviewbot.core.chunks import ChunkView, ShownHunk
 from reviewbot.core.diff import parse_diff
 from reviewbot.core.escape import show_line
-from reviewbot.core.findings import REPORT_TOOL
 from reviewbot.core.prompt import ModelRequest
+from reviewbot.core.report_tool import REPORT_TOOL
 from reviewbot.core.toolstream import ToolStream
 from reviewbot.models.base import Answering, Stop, Stopped, ToolInput, UsageReport
 from reviewbot.models.offline import MAX_PER_RULE, OfflineModel, review_chunk

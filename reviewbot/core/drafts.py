@@ -1,0 +1,129 @@
+"""A finding as a model wrote it: validated on arrival, not yet placed or made safe. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from reviewbot.core.report_tool import FINDING_SCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jsonschema.protocols import Validator
+
+    from reviewbot.core.findings import Category, Severity, Side
+
+_BOUNDS: Final[dict[str, dict[str, Any]]] = {
+    "path": {"minLength": 1, "maxLength": 4096},
+    "quote": {"minLength": 1, "maxLength": 20_000},
+    "line": {"minimum": 0, "maximum": 2**31 - 1},
+    "end_line": {"minimum": 0, "maximum": 2**31 - 1},
+    "scenario": {"maxLength": 4000},
+    "confidence": {"minimum": 0, "maximum": 1},
+    "title": {"maxLength": 1000},
+    "message": {"minLength": 1, "maxLength": 10_000},
+    "suggestion": {"maxLength": 20_000},
+}
+"""What strict mode cannot say and we enforce on arrival."""
+
+_FORGIVEN: Final[dict[str, Any]] = {
+    "side": "RIGHT",
+    "line": 0,
+    "scenario": "",
+    "category": "bug",
+    "confidence": 0.7,
+    "title": "",
+    "suggestion": None,
+}
+"""Defaults for what servers that enforce no schema leave out. A missing path, quote, severity or
+message is not forgiven: without them there is no finding."""
+
+_FIELDS: Final = frozenset(FINDING_SCHEMA["properties"])
+_UPPER: Final = frozenset({"side"})
+_LOWER: Final = frozenset({"category", "severity"})
+
+
+class InvalidFinding(ValueError):
+    """An item of the report that is no finding; the text says what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A finding as a model wrote it: complete and within bounds, not yet placed or made safe.
+
+    Fields are those of the wire schema; ``rule`` is set by the offline rules alone.
+    """
+
+    path: str
+    quote: str
+    side: Side
+    line: int
+    end_line: int
+    scenario: str
+    category: Category
+    severity: Severity
+    confidence: float
+    title: str
+    message: str
+    suggestion: str | None
+    rule: str | None = None
+
+
+def draft_schema() -> dict[str, Any]:
+    """The full schema of a draft: the wire schema of one item with bounds, and ``rule``."""
+    wire = FINDING_SCHEMA
+    properties = {
+        name: {**schema, **_BOUNDS.get(name, {})} for name, schema in wire["properties"].items()
+    }
+    properties["rule"] = {"type": "string", "pattern": r"^[a-z0-9][a-z0-9_./-]{0,99}$"}
+    required = [name for name in wire["required"] if name not in _FORGIVEN]
+    return {**wire, "properties": properties, "required": required}
+
+
+@cache
+def _validator() -> Validator:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(draft_schema())
+
+
+def own_draft(item: Mapping[str, Any]) -> Draft:
+    """The draft that our own rules wrote.
+
+    It is not validated: tests hold what rules write to :func:`draft_schema`, and jsonschema would
+    take 55 ms of every offline review to import.
+    """
+    return Draft(**item)
+
+
+def parse_draft(item: Mapping[str, Any]) -> Draft:
+    """Validate one item of the ``findings`` array of a model.
+
+    Enums are compared without regard to case (Anthropic's documentation does not guarantee their
+    capitalisation), whole numbers may be written as ``12.0``, ``end_line`` defaults to ``line``.
+    Unknown fields are left out, ``rule`` among them: only our own rules may name one.
+
+    Raises:
+        InvalidFinding: a field is missing or out of bounds.
+    """
+    value = {name: item[name] for name in item if name in _FIELDS}
+    for name, default in _FORGIVEN.items():
+        if value.get(name) is None:
+            value[name] = default
+    if value.get("end_line") is None:
+        value["end_line"] = value["line"]
+    for name in _UPPER | _LOWER:
+        if isinstance(value.get(name), str):
+            value[name] = value[name].upper() if name in _UPPER else value[name].lower()
+    error = next(iter(_validator().iter_errors(value)), None)
+    if error is not None:
+        where = ".".join(str(part) for part in error.absolute_path)
+        raise InvalidFinding(f"{where}: {error.validator}" if where else error.message[:200])
+    value["line"], value["end_line"] = int(value["line"]), int(value["end_line"])
+    if not value["title"].strip():
+        value["title"] = value["message"].strip().split("\n", 1)[0][:120]
+    if value["end_line"] < value["line"]:
+        value["line"], value["end_line"] = value["end_line"], value["line"]
+    return Draft(**value)
