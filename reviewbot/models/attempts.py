@@ -12,22 +12,11 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from reviewbot.core.drafts import InvalidFinding, own_draft, parse_draft
-from reviewbot.core.events import Usage
+from reviewbot.core.drafts import Draft
 from reviewbot.core.prompt import KnownFinding
-from reviewbot.core.toolstream import ToolStream, ToolStreamError
-from reviewbot.models.base import (
-    Fault,
-    InputRestarted,
-    ModelFault,
-    Stop,
-    Stopped,
-    Thinking,
-    ToolInput,
-    UsageReport,
-)
+from reviewbot.models.base import Fault, ModelFault, Stop
 from reviewbot.models.batch import (
     Asked,
     BatchResult,
@@ -39,6 +28,7 @@ from reviewbot.models.batch import (
     Working,
 )
 from reviewbot.models.catalog import cost_usd
+from reviewbot.models.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -50,11 +40,6 @@ if TYPE_CHECKING:
     from reviewbot.models.base import Model, ModelEvent
     from reviewbot.models.batch import BatchEvent, BatchTask, Emit
     from reviewbot.models.budget import Budget
-
-CHARS_PER_TOKEN: Final = 2
-"""Of a model's output, on the safe side, where its server did not come to say."""
-
-COULD_NOT_REVIEW: Final = "The model said that it could not review all of it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,29 +84,22 @@ class _Run:
         await self.emit(event)
 
 
-@dataclass(slots=True)
 class _Answer:
-    """One request to ``model`` and what came of it."""
+    """One request to ``model``, by the name that its drafts carry."""
 
-    name: str
-    model: Model
-    attempt: int
-    drafts: int = 0
-    malformed: list[str] = field(default_factory=list)
-    usage: Usage = field(default_factory=Usage)
-    estimated: int = 0
-    stopped: Stopped | None = None
-    stream: ToolStream = field(default_factory=ToolStream)
-    characters: int = 0
-    gave_up: bool = False
+    def __init__(self, name: str, model: Model, attempt: int) -> None:
+        self.name, self.model, self.attempt = name, model, attempt
+        self.estimated = 0
+        self.reading = Reading(own=model.info.provider == "offline")
 
-    @property
-    def used(self) -> Usage:
-        """Its tokens. A server that is cut off has often named only the first output token."""
-        if self.stopped is not None:
-            return self.usage
-        written = self.characters // CHARS_PER_TOKEN
-        return replace(self.usage, output=max(self.usage.output, written))
+    async def pass_on(self, run: _Run, event: ModelEvent) -> None:
+        """Tell what an event of the answer amounts to."""
+        model = self.model.info.name
+        for said in self.reading.take(event):
+            if isinstance(said, Draft):
+                await run.say(Drafted(said, model, self.attempt, self.name))
+            else:
+                await run.say(Working(model, said.text))
 
 
 @dataclass(slots=True)
@@ -276,9 +254,9 @@ class Attempts:
             if tries.index == 0 and request is run.task.request:
                 answer.estimated = request.tokens
             await self._stream(run, answer, request, max_tokens)
-            if _judge(answer) is Stop.COMPLETE:
+            if answer.reading.judge() is Stop.COMPLETE:
                 break
-            if not answer.drafts:
+            if not answer.reading.drafts:
                 max_tokens = min(2 * max_tokens, model.info.max_output)
             request = replace(request, known=_known(run, chunks))
         else:
@@ -306,90 +284,16 @@ class Attempts:
         try:
             async with aclosing(answer.model.stream(request, max_tokens=max_tokens)) as events:
                 async for event in events:
-                    await _take(run, answer, event)
+                    await answer.pass_on(run, event)
         finally:
-            usage = answer.used
+            usage = answer.reading.used
             cost = cost_usd(info, usage)
             if self._budget:
                 await self._budget.settle(reserved, cost or 0.0)
             await run.say(Spent(info.name, usage, cost, answer.estimated))
-        if answer.stopped and answer.stopped.stop is Stop.REFUSED:
-            reason = answer.stopped.detail or "The model declined to answer."
-            await run.say(Recalled(answer.name, reason))
-            raise ModelFault(reason, fault=Fault.REFUSED)
-
-
-async def _take(run: _Run, answer: _Answer, event: ModelEvent) -> None:
-    """One event of an answer."""
-    match event:
-        case ToolInput(text=text):
-            answer.characters += len(text)
-            try:
-                answer.stream.feed(text)
-            except ToolStreamError as error:
-                raise ModelFault(
-                    f"The model's report is broken: {error}", fault=Fault.UNUSABLE
-                ) from None
-            finally:  # what was complete counts, whatever came after it
-                await _drain(run, answer)
-        case InputRestarted():
-            answer.gave_up |= _gives_up(answer.stream.close().outcome)
-            answer.stream = ToolStream()
-        case Thinking(text=text):
-            answer.characters += len(text)
-            await run.say(Working(answer.model.info.name, text))
-        case UsageReport(usage=usage):
-            answer.usage = usage
-        case Stopped():
-            answer.stopped = event
-        case _:
-            pass
-
-
-async def _drain(run: _Run, answer: _Answer) -> None:
-    """Validate and pass on the findings that are complete by now."""
-    info = answer.model.info
-    for item in answer.stream.drain():
-        try:
-            draft = own_draft(item) if info.provider == "offline" else parse_draft(item)
-        except InvalidFinding as error:
-            answer.malformed.append(str(error))
-            continue
-        answer.drafts += 1
-        await run.say(Drafted(draft, info.name, answer.attempt, answer.name))
-
-
-def _judge(answer: _Answer) -> Stop:
-    """Whether an ended answer is complete or cut; anything else is a fault.
-
-    Raises:
-        ModelFault: there was no end, no report, a broken one, or one that gives up.
-    """
-    stopped = answer.stopped
-    if stopped is None:
-        raise ModelFault("The model's answer broke off.", fault=Fault.TRANSIENT)
-    if stopped.stop is Stop.TRUNCATED:
-        return Stop.TRUNCATED
-    if stopped.stop is Stop.NO_REPORT:
-        detail = stopped.detail or "The model answered without a report."
-        raise ModelFault(detail, fault=Fault.UNUSABLE)
-    report = answer.stream.close()
-    if report.problem:  # incomplete, or items in it that are no findings
-        raise ModelFault(f"The model's report is broken: {report.problem}", fault=Fault.UNUSABLE)
-    if answer.malformed:
-        raise ModelFault(
-            f"{len(answer.malformed)} of the model's findings could not be read "
-            f"({answer.malformed[0]}).",
-            fault=Fault.UNUSABLE,
-        )
-    if answer.gave_up or _gives_up(report.outcome):
-        raise ModelFault(COULD_NOT_REVIEW, fault=Fault.COULD_NOT_REVIEW)
-    return Stop.COMPLETE
-
-
-def _gives_up(outcome: str | None) -> bool:
-    """Whether a report's own word is that it is not all; a missing word is forgiven."""
-    return (outcome or "complete").lower() != "complete"
+        if (refusal := answer.reading.refusal) is not None:
+            await run.say(Recalled(answer.name, refusal))
+            raise ModelFault(refusal, fault=Fault.REFUSED)
 
 
 def _known(run: _Run, chunks: tuple[ChunkView, ...]) -> tuple[KnownFinding, ...]:

@@ -1,0 +1,137 @@
+"""The events of one answer to drafts, and a verdict at its end. Does no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.drafts import Draft, InvalidFinding, own_draft, parse_draft
+from reviewbot.core.events import Usage
+from reviewbot.core.toolstream import ToolStream, ToolStreamError
+from reviewbot.models.base import (
+    Fault,
+    InputRestarted,
+    ModelFault,
+    Stop,
+    Stopped,
+    Thinking,
+    ToolInput,
+    UsageReport,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reviewbot.models.base import ModelEvent
+
+CHARS_PER_TOKEN: Final = 2
+"""Of a model's output, on the safe side, where its server did not come to say."""
+
+COULD_NOT_REVIEW: Final = "The model said that it could not review all of it."
+
+
+class Reading:
+    """Reads one answer.
+
+    Args:
+        own: whether our own rules write it; what they write is not validated.
+    """
+
+    def __init__(self, *, own: bool) -> None:
+        self._own = own
+        self._stream = ToolStream()
+        self._stopped: Stopped | None = None
+        self._usage = Usage()
+        self._malformed: list[str] = []
+        self._characters = 0
+        self._gave_up = False
+        self.drafts = 0
+
+    @property
+    def used(self) -> Usage:
+        """Its tokens. A server that is cut off has often named only the first output token."""
+        if self._stopped is not None:
+            return self._usage
+        written = self._characters // CHARS_PER_TOKEN
+        return replace(self._usage, output=max(self._usage.output, written))
+
+    @property
+    def refusal(self) -> str | None:
+        """Why the model declined, if it did: what it had written must not be used."""
+        if self._stopped is None or self._stopped.stop is not Stop.REFUSED:
+            return None
+        return self._stopped.detail or "The model declined to answer."
+
+    def take(self, event: ModelEvent) -> Iterator[Draft | Thinking]:
+        """What the next event amounts to: drafts that are complete by now, or a thought.
+
+        Raises:
+            ModelFault: the report is broken; drafts that were complete come first.
+        """
+        match event:
+            case ToolInput(text=text):
+                self._characters += len(text)
+                yield from self._feed(text)
+            case InputRestarted():
+                self._gave_up |= _gives_up(self._stream.close().outcome)
+                self._stream = ToolStream()
+            case Thinking(text=text):
+                self._characters += len(text)
+                yield event
+            case UsageReport(usage=usage):
+                self._usage = usage
+            case Stopped():
+                self._stopped = event
+            case _:
+                pass
+
+    def _feed(self, text: str) -> Iterator[Draft]:
+        broken: ToolStreamError | None = None
+        try:
+            self._stream.feed(text)
+        except ToolStreamError as error:
+            broken = error
+        for item in self._stream.drain():
+            try:
+                draft = own_draft(item) if self._own else parse_draft(item)
+            except InvalidFinding as error:
+                self._malformed.append(str(error))
+            else:
+                self.drafts += 1
+                yield draft
+        if broken:
+            raise ModelFault(f"The model's report is broken: {broken}", fault=Fault.UNUSABLE)
+
+    def judge(self) -> Stop:
+        """Whether the ended answer is complete or cut; anything else is a fault.
+
+        Raises:
+            ModelFault: there was no end, no report, a broken one, or one that gives up.
+        """
+        stopped = self._stopped
+        if stopped is None:
+            raise ModelFault("The model's answer broke off.", fault=Fault.TRANSIENT)
+        if stopped.stop is Stop.TRUNCATED:
+            return Stop.TRUNCATED
+        if stopped.stop is Stop.NO_REPORT:
+            detail = stopped.detail or "The model answered without a report."
+            raise ModelFault(detail, fault=Fault.UNUSABLE)
+        report = self._stream.close()
+        if report.problem:  # incomplete, or items in it that are no findings
+            raise ModelFault(
+                f"The model's report is broken: {report.problem}", fault=Fault.UNUSABLE
+            )
+        if self._malformed:
+            raise ModelFault(
+                f"{len(self._malformed)} of the model's findings could not be read "
+                f"({self._malformed[0]}).",
+                fault=Fault.UNUSABLE,
+            )
+        if self._gave_up or _gives_up(report.outcome):
+            raise ModelFault(COULD_NOT_REVIEW, fault=Fault.COULD_NOT_REVIEW)
+        return Stop.COMPLETE
+
+
+def _gives_up(outcome: str | None) -> bool:
+    """Whether a report's own word is that it is not all; a missing word is forgiven."""
+    return (outcome or "complete").lower() != "complete"
