@@ -37,7 +37,7 @@ ROOMS: dict[str, set[str]] = {
     "configure": {"errors", "settings"},
     "sources": {"errors"},
     "tokens": {"errors"},
-    "prepare": {"core", "errors", "models", "review", "settings", "tokens"},
+    "prepare": {"core", "errors", "models", "review", "rules", "settings", "tokens"},
 }
 """Each room, and the rooms that its code may import; ``cli`` and what comes on top may use all."""
 
