@@ -81,7 +81,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._thread_done)
         return future
 
-    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncio's signature
         """Waits for the threads for real: from Python 3.12 on, the loop sets a timer of 300 s."""
         del timeout
         self.busy_threads += 1  # the thread that joins the others
