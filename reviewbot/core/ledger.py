@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events import FindingRaised, FindingWithdrawn
 from reviewbot.core.findings import (
@@ -16,9 +16,12 @@ from reviewbot.core.findings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from reviewbot.core.findings import Finding
+
+
+_EARLIER: Final = "an earlier run"
 
 
 class Ledger:
@@ -26,7 +29,7 @@ class Ledger:
 
     Args:
         max_notes: how many notes are shown inline.
-        shown: findings that an earlier run of this review has already shown.
+        shown: findings that an earlier run of this review has shown and not withdrawn.
     """
 
     def __init__(self, *, max_notes: int, shown: Iterable[Finding] = ()) -> None:
@@ -35,9 +38,10 @@ class Ledger:
         self._standing: dict[str, Finding] = {}
         self._by_path: dict[str, list[Finding]] = {}
         self._answers: dict[str, set[str]] = {}
-        self.merged = 0
+        self._replaced: dict[str, list[tuple[Finding, set[str]]]] = {}
         for finding in shown:
             self._stand(finding)
+            self._answers[finding.id] = {_EARLIER}
 
     @property
     def findings(self) -> list[Finding]:
@@ -61,17 +65,16 @@ class Ledger:
             for other in self._by_path.get(finding.path, ())
             if same_place(finding, other) and same_meaning(finding, other)
         ]
-        self.merged += len(same)
         worst = min((SEVERITIES.index(other.severity) for other in same), default=len(SEVERITIES))
         if worst <= SEVERITIES.index(finding.severity):
             for other in same:
-                self._answers.setdefault(other.id, set()).add(answer)
+                self._answers[other.id].add(answer)
             return []
-        for other in same:
-            self._drop(other)
+        replaced = [(other, self._drop(other)) for other in same]
         finding = self._limited(self._named(finding))
         self._stand(finding)
         self._answers[finding.id] = {answer}
+        self._replaced[finding.id] = replaced
         return [
             *(
                 FindingWithdrawn(other.id, "Merged into a more severe finding at the same place.")
@@ -80,16 +83,31 @@ class Ledger:
             FindingRaised(finding),
         ]
 
-    def recall(self, answer: str, reason: str) -> list[FindingWithdrawn]:
-        """Withdraw what came from this answer and from no other."""
-        events = []
+    def recall(self, answer: str, reason: str) -> list[FindingRaised | FindingWithdrawn]:
+        """Withdraw what came from this answer and from no other.
+
+        What a withdrawn finding had replaced is raised again.
+        """
+        events: list[FindingRaised | FindingWithdrawn] = []
         for name, answers in list(self._answers.items()):
-            if answer in answers:
-                answers.remove(answer)
-                if not answers:
-                    self._drop(self._standing[name])
-                    events.append(FindingWithdrawn(name, reason))
+            answers.discard(answer)
+            if not answers:
+                self._drop(self._standing[name])
+                events.append(FindingWithdrawn(name, reason))
+                events += self._restored(name, answer)
         return events
+
+    def _restored(self, name: str, answer: str) -> Iterator[FindingRaised]:
+        """What the finding of that name had replaced, as far as other answers vouch for it."""
+        for other, answers in self._replaced.pop(name, ()):
+            answers.discard(answer)
+            if answers:
+                finding = self._named(other)
+                self._stand(finding)
+                self._answers[finding.id] = answers
+                yield FindingRaised(finding)
+            else:
+                yield from self._restored(other.id, answer)
 
     def _named(self, finding: Finding) -> Finding:
         """The finding under an id that nothing else here has."""
@@ -112,8 +130,9 @@ class Ledger:
         self._by_path.setdefault(finding.path, []).append(finding)
         self._notes += finding.severity == "note" and finding.placement.kind == "inline"
 
-    def _drop(self, finding: Finding) -> None:
+    def _drop(self, finding: Finding) -> set[str]:
+        """Take a finding out; returns the answers it came from."""
         del self._standing[finding.id]
-        self._answers.pop(finding.id, None)
         self._by_path[finding.path].remove(finding)
         self._notes -= finding.severity == "note" and finding.placement.kind == "inline"
+        return self._answers.pop(finding.id)

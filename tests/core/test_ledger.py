@@ -22,7 +22,7 @@ def test_a_finding_is_raised_once_however_often_it_comes() -> None:
     ledger = Ledger(max_notes=5)
     assert shown(ledger.accept(finding(), answer="1")) == ["+f"]
     assert ledger.accept(finding(model="other", attempt=2), answer="2") == []
-    assert (len(ledger), ledger.merged) == (1, 1)
+    assert len(ledger) == 1
 
 
 def test_a_more_severe_duplicate_takes_the_place_of_the_others() -> None:
@@ -93,6 +93,60 @@ def test_what_an_earlier_run_showed_is_not_shown_again_but_stands() -> None:
     ledger = Ledger(max_notes=5, shown=[finding()])
     assert ledger.accept(finding(), answer="1") == []
     assert [one.id for one in ledger.findings] == ["f"]
+
+
+def test_what_a_recalled_finding_had_replaced_is_raised_again() -> None:
+    ledger = Ledger(max_notes=5)
+    ledger.accept(finding(severity="note"), answer="1")
+    ledger.accept(finding(id="g", severity="warning"), answer="2")
+    ledger.accept(finding(id="h", severity="error"), answer="3")
+    assert shown(ledger.recall("3", "refused")) == ["-h", "+g"]
+    assert shown(ledger.recall("2", "refused")) == ["-g", "+f"]
+    assert [one.id for one in ledger.findings] == ["f"]
+
+
+def test_what_one_answer_replaced_twice_is_found_again_underneath() -> None:
+    ledger = Ledger(max_notes=5)
+    ledger.accept(finding(severity="note"), answer="1")
+    ledger.accept(finding(id="g", severity="warning"), answer="2")
+    ledger.accept(finding(id="h", severity="error"), answer="2")
+    assert shown(ledger.recall("2", "refused")) == ["-h", "+f"]
+
+
+def test_a_finding_of_an_earlier_run_survives_the_refusal_of_a_later_answer() -> None:
+    ledger = Ledger(max_notes=5, shown=[finding()])
+    ledger.accept(finding(), answer="1")
+    assert ledger.recall("1", "refused") == []
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([10, 20]),
+            st.sampled_from(["error", "warning", "note"]),
+            st.sampled_from("123"),
+        ),
+        max_size=15,
+    ),
+    st.sets(st.sampled_from("123")),
+)
+def test_what_stands_is_what_the_answers_that_were_not_refused_said(
+    said: list[tuple[int, str, str]], refused: set[str]
+) -> None:
+    ledger = Ledger(max_notes=99)
+    for line, severity, answer in said:
+        one = finding(id=f"{line}", line=line, end_line=line, severity=severity)
+        ledger.accept(one, answer=answer)
+    for answer in refused:
+        ledger.recall(answer, "refused")
+    order = ["error", "warning", "note"]
+    worst = {
+        line: min((order.index(s) for at, s, a in said if at == line and a not in refused))
+        for line in {at for at, _, a in said if a not in refused}
+    }
+    standing = {one.line: order.index(one.severity) for one in ledger.findings}
+    assert standing.keys() == worst.keys()
+    assert len(standing) == len(ledger)
 
 
 PLACES = st.lists(
