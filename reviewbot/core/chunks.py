@@ -139,6 +139,8 @@ class ChunkView:
     hunks: tuple[ShownHunk, ...]
     instructions: tuple[str, ...] = ()
     """Instructions of the repository for this path, from its configuration."""
+    tokens: int = 0
+    """The plan's estimate for it."""
 
 
 def budget_for(context: int) -> int:
@@ -253,6 +255,7 @@ def view(
             for segment in chunk.segments
         ),
         instructions=instructions,
+        tokens=chunk.tokens,
     )
 
 

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+from reviewbot.core.findings import Category, Severity, Side  # noqa: TC001 - decoders look them up
 from reviewbot.core.report_tool import FINDING_SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jsonschema.protocols import Validator
-
-    from reviewbot.core.findings import Category, Severity, Side
 
 _BOUNDS: Final[dict[str, dict[str, Any]]] = {
     "path": {"minLength": 1, "maxLength": 4096},

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.drafts import Draft
 from reviewbot.core.prompt import KnownFinding
@@ -27,19 +27,25 @@ from reviewbot.models.batch import (
     Spent,
     Working,
 )
+from reviewbot.models.budget import MIN_OUTPUT_TOKENS
 from reviewbot.models.catalog import cost_usd
 from reviewbot.models.reading import Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
 
     from tenacity import RetryCallState
 
     from reviewbot.core.chunks import ChunkView
+    from reviewbot.core.events import ChunkStatus
     from reviewbot.core.prompt import ModelRequest
     from reviewbot.models.base import Model, ModelEvent
     from reviewbot.models.batch import BatchEvent, BatchTask, Emit
     from reviewbot.models.budget import Budget
+
+
+FAILURES_TOGETHER: Final = 2
+"""So many times a batch may fail before its chunks are asked about one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,7 @@ class _Run:
     drafts: list[Drafted] = field(default_factory=list)
     outcomes: list[ChunkOutcome] = field(default_factory=list)
     spent: list[Spent] = field(default_factory=list)
-    reasons: dict[str, str] = field(default_factory=dict)
+    faults: dict[str, ModelFault] = field(default_factory=dict)
     """The last failure of each chunk."""
     tried: dict[str, tuple[str, int]] = field(default_factory=dict)
     """Model and attempt that each chunk was last asked with."""
@@ -87,19 +93,19 @@ class _Run:
 class _Answer:
     """One request to ``model``, by the name that its drafts carry."""
 
-    def __init__(self, name: str, model: Model, attempt: int) -> None:
-        self.name, self.model, self.attempt = name, model, attempt
+    def __init__(self, name: str, model: Model, attempt: int, chunks: tuple[str, ...]) -> None:
+        self.name, self.model, self.attempt, self.chunks = name, model, attempt, chunks
         self.estimated = 0
-        self.reading = Reading(own=model.info.provider == "offline")
+        self.reading = Reading(own=model.info.offline)
 
     async def pass_on(self, run: _Run, event: ModelEvent) -> None:
         """Tell what an event of the answer amounts to."""
         model = self.model.info.name
         for said in self.reading.take(event):
             if isinstance(said, Draft):
-                await run.say(Drafted(said, model, self.attempt, self.name))
+                await run.say(Drafted(said, model, self.attempt, self.name, self.chunks))
             else:
-                await run.say(Working(model, said.text))
+                await run.say(Working(model))
 
 
 @dataclass(slots=True)
@@ -133,7 +139,6 @@ class Attempts:
         chain: the models, best first.
         policy: how hard to try.
         budget: shared by all batches of the review, if there is a limit.
-        sleep: waits that many seconds; tests pass their own.
     """
 
     def __init__(
@@ -142,12 +147,10 @@ class Attempts:
         policy: AttemptPolicy | None = None,
         *,
         budget: Budget | None = None,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._chain = tuple(chain)
         self._policy = policy or AttemptPolicy()
         self._budget = budget
-        self._sleep = sleep
         self._closed: dict[str, ModelFault] = {}
 
     async def __call__(self, task: BatchTask, emit: Emit) -> BatchResult:
@@ -160,15 +163,10 @@ class Attempts:
                 break
         for chunk in left:
             name, attempt = run.tried.get(chunk.id, (self._chain[-1].info.name, 0))
-            found = any(drafted.draft.path == chunk.path for drafted in run.drafts)
+            fault = run.faults[chunk.id]
+            status: ChunkStatus = "partly" if _known(run, (chunk,)) else "failed"
             await run.say(
-                ChunkOutcome(
-                    chunk.id,
-                    "partly" if found else "failed",
-                    name,
-                    attempt,
-                    run.reasons[chunk.id],
-                )
+                ChunkOutcome(chunk.id, status, name, attempt, str(fault), fault.fault.value)
             )
         return BatchResult(tuple(run.drafts), tuple(run.outcomes), tuple(run.spent))
 
@@ -184,7 +182,7 @@ class Attempts:
             await run.say(tries.retrying(model.info.name, state.upcoming_sleep))
 
         retrying = AsyncRetrying(
-            sleep=self._sleep,
+            sleep=asyncio.sleep,
             stop=stop_after_attempt(self._policy.max_attempts),
             wait=self._wait,
             retry=retry_if_exception(lambda error: self._worth_another_try(error, tries)),
@@ -202,7 +200,8 @@ class Attempts:
     async def _attempt(self, run: _Run, tries: _Tries) -> None:
         """One attempt at what is left, together or, when it is the last one, chunk by chunk."""
         tries.attempt += 1
-        tries.apart = tries.apart or tries.attempt == self._policy.max_attempts
+        failed_twice = tries.attempt > FAILURES_TOGETHER
+        tries.apart |= failed_twice and tries.attempt == self._policy.max_attempts
         left = tuple(tries.left)
         fault: ModelFault | None = None
         for group in [(chunk,) for chunk in left] if tries.apart else [left]:
@@ -210,7 +209,7 @@ class Attempts:
                 await self._ask(run, group, tries)
             except ModelFault as error:
                 fault = tries.fault = error
-                run.reasons.update((chunk.id, str(error)) for chunk in group)
+                run.faults.update((chunk.id, error) for chunk in group)
                 if error.fault is Fault.COULD_NOT_REVIEW:
                     tries.apart = True
                 if error.fault in (Fault.AUTH, Fault.SPEND_LIMIT):
@@ -243,26 +242,29 @@ class Attempts:
             raise self._closed[model.info.name]
         run.tried.update((chunk.id, (model.info.name, attempt)) for chunk in chunks)
         await run.say(Asked(tuple(chunk.id for chunk in chunks), model.info.name, attempt))
-        max_tokens = min(self._policy.max_tokens, model.info.max_output)
-        request = run.task.request
-        if chunks != request.chunks:
-            request = replace(request, chunks=chunks)
+        request = _narrowed(run.task.request, chunks)
+        room = min(model.info.max_output, model.info.context - request.tokens)
+        if room < MIN_OUTPUT_TOKENS:
+            message = f"The request is too large for the context window of {model.info.name}."
+            raise ModelFault(message, fault=Fault.REJECTED)
+        max_tokens = min(self._policy.max_tokens, room)
+        ids = tuple(chunk.id for chunk in chunks)
         reason: str | None = None
         for part in range(1 + self._policy.max_continuations):
             name = f"{chunks[0].id}/{model.info.name}/{attempt}.{part}"
-            answer = _Answer(name, model, attempt)
+            answer = _Answer(name, model, attempt, ids)
             if tries.index == 0 and request is run.task.request:
                 answer.estimated = request.tokens
             await self._stream(run, answer, request, max_tokens)
             if answer.reading.judge() is Stop.COMPLETE:
                 break
             if not answer.reading.drafts:
-                max_tokens = min(2 * max_tokens, model.info.max_output)
+                max_tokens = min(2 * max_tokens, room)
             request = replace(request, known=_known(run, chunks))
         else:
             reason = "The model's answer was cut at its length limit again and again."
-        if model.info.provider == "offline" and tries.index > 0:
-            reason = f"Only the offline rules saw it: {run.reasons[chunks[0].id]}"
+        if model.info.offline and tries.index > 0:
+            reason = f"Only the offline rules saw it: {run.faults[chunks[0].id]}"
         for chunk in chunks:
             await run.say(
                 ChunkOutcome(
@@ -290,19 +292,27 @@ class Attempts:
             cost = cost_usd(info, usage)
             if self._budget:
                 await self._budget.settle(reserved, cost or 0.0)
-            await run.say(Spent(info.name, usage, cost, answer.estimated))
+            estimated = answer.estimated if answer.reading.requests == 1 else 0
+            await run.say(Spent(info.name, usage, cost, estimated))
         if (refusal := answer.reading.refusal) is not None:
             await run.say(Recalled(answer.name, refusal))
             raise ModelFault(refusal, fault=Fault.REFUSED)
 
 
+def _narrowed(request: ModelRequest, chunks: tuple[ChunkView, ...]) -> ModelRequest:
+    """The request for some of its chunks alone."""
+    if chunks == request.chunks:
+        return request
+    left_out = sum(one.tokens for one in request.chunks) - sum(one.tokens for one in chunks)
+    return replace(request, chunks=chunks, tokens=max(0, request.tokens - left_out))
+
+
 def _known(run: _Run, chunks: tuple[ChunkView, ...]) -> tuple[KnownFinding, ...]:
     """What was found so far in these chunks, for the request that asks for the rest."""
-    paths = {chunk.path for chunk in chunks}
     return tuple(
         KnownFinding(drafted.draft.path, drafted.draft.line, drafted.draft.title)
         for drafted in run.drafts
-        if drafted.draft.path in paths
+        if any(one.id in drafted.chunks and one.path == drafted.draft.path for one in chunks)
     )
 
 

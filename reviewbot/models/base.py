@@ -45,9 +45,13 @@ class InputRestarted:
 
 @dataclass(frozen=True, slots=True)
 class UsageReport:
-    """Tokens of this answer so far; each report replaces the one before."""
+    """Tokens of this answer so far; each report replaces the one before.
+
+    ``requests`` is how many requests they are of: a model that wrote no report is asked again.
+    """
 
     usage: Usage
+    requests: int = 1
 
 
 class Stop(StrEnum):
@@ -119,6 +123,10 @@ class ModelFault(ReviewbotError):
         super().__init__(message)
         self.fault, self.retry_after, self.request_id = fault, retry_after, request_id
         self.usage = usage
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return f"{text} (request {self.request_id})" if self.request_id else text
 
     @property
     def retryable(self) -> bool:

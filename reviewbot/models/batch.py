@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from reviewbot.core.drafts import Draft
-from reviewbot.core.events import ChunkStatus, Usage
+from reviewbot.core.decode import decoder
+from reviewbot.core.drafts import Draft  # noqa: TC001 - the decoder looks these up
+from reviewbot.core.events import ChunkStatus, Usage  # noqa: TC001 - likewise
 
 if TYPE_CHECKING:
     from reviewbot.core.prompt import ModelRequest
@@ -36,12 +37,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Drafted:
-    """A complete finding of the answer named ``answer``."""
+    """A complete finding of the answer named ``answer``, to a request for ``chunks``."""
 
     draft: Draft
     model: str
     attempt: int
     answer: str
+    chunks: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +68,9 @@ class Retrying:
 
 @dataclass(frozen=True, slots=True)
 class Working:
-    """The model thinks; ``text`` is what it lets on."""
+    """The model is at work but has nothing to show yet."""
 
     model: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +89,17 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class ChunkOutcome:
-    """The last word on one chunk. ``reason`` is a sentence unless ``reviewed``."""
+    """The last word on one chunk. ``reason`` is a sentence unless ``reviewed``.
+
+    ``fault`` is the kind of the failure behind it (``models.base.Fault``): whether it may pass.
+    """
 
     chunk: str
     status: ChunkStatus
     model: str
     attempt: int
     reason: str | None = None
+    fault: str | None = None
 
 
 BatchEvent: TypeAlias = Asked | Drafted | Recalled | Retrying | Working | Spent | ChunkOutcome
@@ -119,11 +124,9 @@ def result_to_json(result: BatchResult) -> dict[str, Any]:
 
 
 def result_from_json(value: dict[str, Any]) -> BatchResult:
-    """The inverse of :func:`result_to_json`."""
-    return BatchResult(
-        drafts=tuple(
-            Drafted(**{**item, "draft": Draft(**item["draft"])}) for item in value["drafts"]
-        ),
-        outcomes=tuple(ChunkOutcome(**item) for item in value["outcomes"]),
-        spent=tuple(Spent(**{**item, "usage": Usage(**item["usage"])}) for item in value["spent"]),
-    )
+    """The inverse of :func:`result_to_json`.
+
+    Raises:
+        ValueError: it is none; the text names the field.
+    """
+    return cast("BatchResult", decoder(BatchResult)(value, "result"))

@@ -24,11 +24,15 @@ class Budget:
 
     A request that does not fit while others are under way waits for them to settle: they mostly
     use far less than they reserved.
+
+    Args:
+        limit_usd: what the review may spend in all.
+        spent_usd: what an earlier run of it has spent.
     """
 
-    def __init__(self, limit_usd: float) -> None:
+    def __init__(self, limit_usd: float, *, spent_usd: float = 0.0) -> None:
         self.limit_usd = limit_usd
-        self.spent_usd = 0.0
+        self.spent_usd = spent_usd
         self._reserved = 0.0
         self._changed = asyncio.Condition()
 

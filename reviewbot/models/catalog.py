@@ -74,6 +74,11 @@ class ModelInfo:
     cache_minimum: int | None = None
     prices: Prices | None = None
 
+    @property
+    def offline(self) -> bool:
+        """Whether rules on this machine answer, and no model."""
+        return self.provider == "offline"
+
 
 def lookup(name: str, overrides: Mapping[str, Mapping[str, object]] | None = None) -> ModelInfo:
     """The facts about ``name``; of an unknown model only what every server understands.

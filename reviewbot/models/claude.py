@@ -127,7 +127,7 @@ class Claude:
                     match event:
                         case UsageReport():
                             usage = event.usage
-                            yield UsageReport(earlier + usage)
+                            yield UsageReport(earlier + usage, requests=2 if schema else 1)
                         case Answering() if schema:
                             pass
                         case Stopped(stop=Stop.NO_REPORT) if not schema and self._formats:

@@ -44,6 +44,8 @@ class Reading:
         self._usage = Usage()
         self._malformed: list[str] = []
         self._characters = 0
+        self.requests = 1
+        """How many requests the answer took."""
         self._gave_up = False
         self.drafts = 0
 
@@ -78,8 +80,8 @@ class Reading:
             case Thinking(text=text):
                 self._characters += len(text)
                 yield event
-            case UsageReport(usage=usage):
-                self._usage = usage
+            case UsageReport():
+                self._usage, self.requests = event.usage, event.requests
             case Stopped():
                 self._stopped = event
             case _:

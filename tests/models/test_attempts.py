@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +19,7 @@ from reviewbot.models.base import (
     Stop,
     Stopped,
     ToolInput,
+    UsageReport,
 )
 from reviewbot.models.batch import (
     BatchEvent,
@@ -277,6 +279,65 @@ async def test_a_batch_that_failed_twice_is_split_for_its_last_attempt() -> None
     ]
 
 
+@pytest.mark.parametrize("limit", [1, 2])
+@in_virtual_time
+async def test_few_attempts_are_no_reason_to_split_a_batch(limit: int) -> None:
+    model = Scripted(Say(text="", fault=overloaded()))
+    policy = AttemptPolicy(max_attempts=limit)
+    result = await Run().of(model, chunks=("c1", "c2"), policy=policy)
+    assert [len(request.chunks) for request in model.requests] == [2] * limit
+    assert [one.fault for one in result.outcomes] == ["transient", "transient"]
+
+
+@in_virtual_time
+async def test_a_part_of_a_file_that_nobody_answered_for_has_failed_beside_one_with_findings() -> (
+    None
+):
+    def answer(request: ModelRequest) -> Say:
+        first = request.chunks[0].id == "c1"
+        return Say([item(1, path="big.py")] if first else [], fault=overloaded())
+
+    parts = tuple(replace(chunk(name, "big.py"), parts=2) for name in ("c1", "c2"))
+    run = Run()
+    attempts = Attempts([Scripted(answer, answer)])
+    for part in parts:
+        result = await attempts(BatchTask("b1", ModelRequest((part,), ())), run.emit)
+        assert result.outcomes[0].status == ("partly" if part.id == "c1" else "failed")
+
+
+@in_virtual_time
+async def test_a_chunk_asked_alone_counts_its_own_tokens_only() -> None:
+    chunks = tuple(replace(chunk(name, f"{name}.py"), tokens=400) for name in ("c1", "c2"))
+    model = Scripted(Say(outcome="could_not_review"), Say())
+    await Attempts([model])(BatchTask("b1", ModelRequest(chunks, (), tokens=1000)), Run().emit)
+    assert [request.tokens for request in model.requests] == [1000, 600, 600]
+
+
+@in_virtual_time
+async def test_an_answer_is_never_longer_than_the_context_leaves_room_for() -> None:
+    info = replace(lookup("claude-sonnet-5-5"), context=8000)
+    model = Scripted(Say(text="", stop=Stop.TRUNCATED), info=info)
+    await Run().of(model)
+    assert model.max_tokens == [7000, 7000, 7000]
+    full = Scripted(Say(), info=replace(info, context=1500))
+    [outcome] = (await Run().of(full)).outcomes
+    assert (outcome.status, full.requests) == ("failed", [])
+    assert "too large for the context window" in (outcome.reason or "")
+
+
+@in_virtual_time
+async def test_an_answer_that_took_two_requests_teaches_no_estimate() -> None:
+    class Twice(Scripted):
+        async def stream(
+            self, request: ModelRequest, *, max_tokens: int
+        ) -> AsyncGenerator[ModelEvent, None]:
+            async for event in super().stream(request, max_tokens=max_tokens):
+                yield replace(event, requests=2) if isinstance(event, UsageReport) else event
+
+    result = await Run().of(Twice(Say()))
+    assert [one.estimated for one in result.spent] == [0]
+
+
 @in_virtual_time
 async def test_of_a_split_batch_only_what_failed_goes_to_the_next_model() -> None:
     def answer(request: ModelRequest) -> Say:
@@ -365,7 +426,7 @@ async def test_thoughts_are_passed_on() -> None:
     run = Run()
     await run.of(Scripted(Say(think=2)))
     assert [event for event in run.events if isinstance(event, Working)] == [
-        Working("claude-sonnet-5-5", "hm")
+        Working("claude-sonnet-5-5")
     ] * 2
 
 
