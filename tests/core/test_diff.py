@@ -490,3 +490,12 @@ def test_headers_that_say_why_they_have_no_hunk_are_whole() -> None:
     # git diff -w leaves out hunks, but the next file shows that nothing is missing.
     spaces = b"diff --git a/e b/e\nold mode 100644\nnew mode 100755\nindex 12..34\n"
     assert len(parse_diff(spaces + rest)) == 2
+
+
+def test_a_deleted_file_under_prefixes_of_different_length_is_refused_with_what_to_do() -> None:
+    data = (
+        b"diff --git x y/f\ndeleted file mode 100644\nindex 1111111..0000000\n"
+        b"--- x\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n"
+    )
+    with pytest.raises(DiffError, match="--src-prefix=a/"):
+        parse_diff(data)
