@@ -2,59 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, get_args
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
-from reviewbot.core.chunks import Batch, Chunk, FilePlan, Plan, Segment
-from reviewbot.core.diff import FileStatus
+from reviewbot.core.chunks import Plan
+from reviewbot.core.decode import decoder
 from reviewbot.core.weigh import line_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from reviewbot.core.chunks import Chunk
     from reviewbot.core.diff import FileDiff
 
-VERSION = 1
+VERSION: Final = 1
 Json: TypeAlias = dict[str, Any]
-_T = TypeVar("_T")
-_STATUSES: tuple[FileStatus, ...] = get_args(FileStatus)
 
 
 def plan_to_json(plan: Plan) -> Json:
-    """``plan`` as a JSON object; segments are ``[hunk, start, stop, show_start, show_stop]``."""
-    return {
-        "version": VERSION,
-        "files": [
-            {
-                "path": file.path,
-                "status": file.status,
-                "added": file.added,
-                "removed": file.removed,
-                "reason": file.reason,
-                "chunks": list(file.chunks),
-            }
-            for file in plan.files
-        ],
-        "chunks": [
-            {
-                "id": chunk.id,
-                "file": chunk.file,
-                "path": chunk.path,
-                "part": chunk.part,
-                "parts": chunk.parts,
-                "segments": [
-                    [piece.hunk, piece.start, piece.stop, piece.show_start, piece.show_stop]
-                    for piece in chunk.segments
-                ],
-                "tokens": chunk.tokens,
-                "line_limit": chunk.line_limit,
-            }
-            for chunk in plan.chunks
-        ],
-        "batches": [
-            {"id": batch.id, "chunks": list(batch.chunks), "tokens": batch.tokens}
-            for batch in plan.batches
-        ],
-    }
+    """``plan`` as an object for JSON: its fields, under the version of this form."""
+    return {"version": VERSION, **asdict(plan)}
 
 
 def plan_from_json(data: object) -> Plan:
@@ -67,54 +34,9 @@ def plan_from_json(data: object) -> Plan:
     if not isinstance(data, dict) or data.get("version") != VERSION:
         raise ValueError(f"this is not a stored plan of version {VERSION}")
     try:
-        return Plan(
-            files=tuple(map(_file, data["files"])),
-            chunks=tuple(map(_chunk, data["chunks"])),
-            batches=tuple(map(_batch, data["batches"])),
-        )
-    except (KeyError, TypeError, IndexError) as error:
-        raise ValueError(f"this stored plan is damaged: {error!r}") from error
-
-
-def _file(data: Json) -> FilePlan:
-    if data["status"] not in _STATUSES:
-        raise ValueError(f"this stored plan is damaged: status {data['status']!r}")
-    return FilePlan(
-        path=_a(str, data["path"]),
-        status=data["status"],
-        added=_a(int, data["added"]),
-        removed=_a(int, data["removed"]),
-        reason=None if data["reason"] is None else _a(str, data["reason"]),
-        chunks=tuple(_a(str, item) for item in data["chunks"]),
-    )
-
-
-def _chunk(data: Json) -> Chunk:
-    limit = data["line_limit"]
-    return Chunk(
-        id=_a(str, data["id"]),
-        file=_a(int, data["file"]),
-        path=_a(str, data["path"]),
-        part=_a(int, data["part"]),
-        parts=_a(int, data["parts"]),
-        segments=tuple(Segment(*(_a(int, item) for item in row)) for row in data["segments"]),
-        tokens=_a(int, data["tokens"]),
-        line_limit=None if limit is None else _a(int, limit),
-    )
-
-
-def _batch(data: Json) -> Batch:
-    return Batch(
-        id=_a(str, data["id"]),
-        chunks=tuple(_a(str, item) for item in data["chunks"]),
-        tokens=_a(int, data["tokens"]),
-    )
-
-
-def _a(kind: type[_T], value: object) -> _T:
-    if type(value) is not kind:  # a bool is no int here
-        raise TypeError(f"{value!r} is no {kind.__name__}")
-    return value
+        return cast("Plan", decoder(Plan)(data, ""))
+    except ValueError as error:
+        raise ValueError(f"this stored plan is damaged: {error}") from error
 
 
 def check_fits(plan: Plan, files: Sequence[FileDiff]) -> None:

@@ -476,6 +476,8 @@ def stored() -> tuple[dict[str, Any], list[FileDiff]]:
         lambda data: data["chunks"][0].update(tokens="9"),
         lambda data: data["chunks"][0].update(line_limit=1.5),
         lambda data: data["chunks"][0].update(segments=[[0, 1, 2]]),
+        lambda data: data["chunks"][0]["segments"][0].pop("stop"),
+        lambda data: data["chunks"][0]["segments"][0].update(hunk=True),
         lambda data: data["batches"][0].update(chunks=[1]),
         lambda data: data["batches"].append("b"),
     ],
