@@ -32,12 +32,15 @@ def coverage_of(
     return tuple(
         FileCoverage(file.path, "skipped", file.reason)
         if file.reason is not None
-        else _file(file.path, [outcomes.get(name, ("failed", NOT_REACHED)) for name in file.chunks])
+        else file_coverage(
+            file.path, [outcomes.get(name, ("failed", NOT_REACHED)) for name in file.chunks]
+        )
         for file in plan.files
     )
 
 
-def _file(path: str, chunks: Sequence[tuple[ChunkStatus, str | None]]) -> FileCoverage:
+def file_coverage(path: str, chunks: Sequence[tuple[ChunkStatus, str | None]]) -> FileCoverage:
+    """Coverage of one file by status and reason of each of its chunks, in order."""
     if all(status == "reviewed" for status, _ in chunks):
         return FileCoverage(path, "reviewed")
     status: CoverageStatus = (

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from reviewbot.core.coverage import file_coverage
 from reviewbot.core.events import (
     ChunkFinished,
     CoverageStatus,
@@ -172,18 +173,11 @@ class ReportBuilder:
             if file.path in self._skipped:
                 decided.append(self._skipped[file.path])
             elif file.chunks and len(known) == len(file.chunks):
-                decided.append(_file_coverage(file.path, known))
+                outcomes = [(chunk.status, chunk.reason) for chunk in known]
+                decided.append(file_coverage(file.path, outcomes))
             else:
                 pending.append(file.path)
         return tuple(decided), tuple(pending)
-
-
-def _file_coverage(path: str, chunks: list[ChunkFinished]) -> FileCoverage:
-    """Coverage of a file all of whose chunks finished."""
-    statuses = {chunk.status for chunk in chunks}
-    reason = next((chunk.reason for chunk in chunks if chunk.status != "reviewed"), None)
-    status: CoverageStatus = next(iter(statuses)) if len(statuses) == 1 else "partly"
-    return FileCoverage(path, status, reason)
 
 
 def fold(events: Iterable[Event]) -> Report:

@@ -121,9 +121,9 @@ def test_before_the_end_only_files_whose_chunks_all_finished_are_decided() -> No
     ("one", "two", "status", "reason"),
     [
         ("reviewed", "reviewed", "reviewed", None),
-        ("reviewed", "failed", "partly", "two"),
-        ("failed", "failed", "failed", "one"),
-        ("partly", "reviewed", "partly", "one"),
+        ("reviewed", "failed", "partly", "Part 2 of 2: two"),
+        ("failed", "failed", "failed", "Part 1 of 2: one"),
+        ("partly", "reviewed", "partly", "Part 1 of 2: one"),
     ],
 )
 def test_a_file_is_as_well_covered_as_its_chunks(
