@@ -154,28 +154,28 @@ async def took_so_far(port: int) -> float:
 async def measure(port: int, files: int, jobs: int) -> tuple[list[float], float, float]:
     """Lags in ms of all findings, seconds of the whole review, and of the server alone."""
     from reviewbot.core.events import FindingRaised, ReviewFinished
-    from reviewbot.prepare import chain_of, prepare, runner
+    from reviewbot.prepare import prepare, workers
     from reviewbot.review import review
     from reviewbot.settings import load_settings
 
     env = {"ANTHROPIC_API_KEY": "unused", "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{port}"}
     settings = load_settings(flags={"jobs": jobs, "summary": False}, env=env)
     before = await took_so_far(port)
+    whole = 0.0
     begun = time.perf_counter()
     prepared = prepare(diff(files), settings)
-    chain = chain_of(settings)
     lags = []
-    events = review(prepared.job, runner(prepared, settings, chain, None))
-    async with aclosing(events):
+    async with (
+        workers(prepared, settings) as work,
+        aclosing(review(prepared.job, work.run_batch)) as events,
+    ):
         async for event in events:
             if isinstance(event, FindingRaised):
                 assert event.finding.placement.kind == "inline", event
                 lags.append(time.monotonic_ns() / 1e6 - int(event.finding.title) / 1e3)
             if isinstance(event, ReviewFinished):
                 assert event.outcome == "findings", event
-    whole = time.perf_counter() - begun
-    for model in chain:
-        await model.aclose()
+                whole = time.perf_counter() - begun
     assert len(lags) == files * FINDINGS, len(lags)
     return lags, whole, await took_so_far(port) - before
 

@@ -5,6 +5,7 @@ What every way in (command line, server, Action) does before :func:`reviewbot.re
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -14,21 +15,24 @@ from reviewbot.core.events import Estimate, Usage
 from reviewbot.core.intake import Gates
 from reviewbot.core.languages import language_of
 from reviewbot.core.policy import Policy, git_attributes, path_patterns, skip_reason
+from reviewbot.core.stored_plan import check_fits
 from reviewbot.errors import ConfigError
 from reviewbot.models.attempts import AttemptPolicy, Attempts
+from reviewbot.models.budget import Budget
 from reviewbot.models.catalog import cost_usd, lookup
-from reviewbot.review import Job, manifest_of
+from reviewbot.review import Job
 from reviewbot.settings import OFFLINE
 from reviewbot.tokens import Calibration, TokenCounter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from reviewbot.core.chunks import Plan
+    from reviewbot.core.diff import FileDiff
     from reviewbot.models.base import Model
     from reviewbot.models.batch import BatchResult, BatchTask, Emit, RunBatch
-    from reviewbot.models.budget import Budget
     from reviewbot.models.catalog import ModelInfo
+    from reviewbot.review import Summarize
     from reviewbot.settings import ModelChoice, Settings
 
 OUTPUT_PER_REQUEST: Final = 4_000
@@ -37,6 +41,10 @@ side: findings are short, and what a model thinks depends on the code."""
 
 OFFLINE_CHUNK_TOKENS: Final = 1_000_000
 """The rules read a file best whole; this only bounds what is held at once (about 2 MB)."""
+
+SUMMARY_PROMPT: Final = 2_000
+SUMMARY_TOKENS: Final = 20_000
+"""Tokens of the summary's own prompt, and of the most that it shows of a diff."""
 
 CALIBRATION_FILE: Final = "calibration.json"
 
@@ -56,6 +64,7 @@ def prepare(
     *,
     attributes: str = "",
     notices: Sequence[str] = (),
+    stored: Plan | None = None,
 ) -> Prepared:
     """Parse and plan.
 
@@ -64,55 +73,75 @@ def prepare(
         settings: as read.
         attributes: the text of the base's ``.gitattributes``.
         notices: what the reader shall be told beside the review.
+        stored: the plan that an earlier run of this review has made; it is kept to.
 
     Raises:
         DiffError: ``data`` is no diff that can be read whole.
-        ConfigError: a model's overrides are wrong.
+        ConfigError: a model's overrides are wrong, or a rule does not exist.
+        ValueError: ``stored`` is not a plan of this diff.
     """
+    if settings.rules:
+        from reviewbot.rules import check_levels
+
+        check_levels(settings.rules)
     files = parse_diff(data)
     info = lookup(settings.model.name, settings.models)
-    online = settings.model.name != OFFLINE
-    calibration = Calibration(settings.state_folder / CALIBRATION_FILE if online else None)
-    policy = Policy(
-        configured=_patterns(settings.exclude, "exclude"), attributes=git_attributes(attributes)
-    )
+    calibration = Calibration(None if info.offline else settings.state_folder / CALIBRATION_FILE)
     counter = TokenCounter(info.token_factor, calibration.correction(info.name))
-    budget = _chunk_budget(settings, info)
-    planned = plan(
-        files,
-        skip=lambda file: skip_reason(file, policy),
-        count=counter,
-        budget=budget,
-        batch_budget=settings.batch_tokens or max(BATCH_BUDGET, budget),
-    )
-    prefix = _prefix_tokens(planned, settings, counter) if online else 0
+    prefix = 0 if info.offline else _prefix_tokens(files, settings, counter)
+    if stored is None:
+        planned = _plan(files, settings, attributes, info=info, counter=counter, prefix=prefix)
+    else:
+        check_fits(stored, files)
+        planned = stored
     job = Job(
         files=files,
         plan=planned,
         models=tuple(one.name for one in (settings.model, *settings.fallback_models)),
-        estimate=_estimate(planned, info, prefix),
-        gates=gates_of(settings, online=online),
+        estimate=_estimate(planned, info, prefix, summary=settings.summary),
+        gates=gates_of(settings, online=not info.offline),
         instructions=settings.instructions,
         path_instructions=_path_instructions(settings),
         prefix_tokens=prefix,
         jobs=settings.jobs,
-        notices=(*notices, *_offline_notice(planned, info)),
-        prompt_version=_prompt_version() if online else None,
+        notices=(*notices, *_offline_notices(settings, planned, info)),
+        prompt_version=None if info.offline else _prompt_version(),
     )
     return Prepared(job, info, calibration)
 
 
-def _chunk_budget(settings: Settings, info: ModelInfo) -> int:
-    if info.provider == "offline":
-        return OFFLINE_CHUNK_TOKENS
-    if info.context < 2 * MIN_BUDGET:
+def _plan(
+    files: Sequence[FileDiff],
+    settings: Settings,
+    attributes: str,
+    *,
+    info: ModelInfo,
+    counter: TokenCounter,
+    prefix: int,
+) -> Plan:
+    """What is reviewed, in pieces that leave half of the context window to the answer."""
+    policy = Policy(
+        configured=_patterns(settings.exclude, "exclude"), attributes=git_attributes(attributes)
+    )
+    room = info.context // 2 - prefix
+    if info.offline:
+        budget = batch = OFFLINE_CHUNK_TOKENS
+    elif room < MIN_BUDGET:
         raise ConfigError(
-            f"a context of {info.context} tokens is too small to review in; at least "
-            f"{2 * MIN_BUDGET} are needed",
+            f"a context of {info.context:,} tokens is too small to review in: half of it has to "
+            f"hold the prompt ({prefix:,}) and a piece of the diff ({MIN_BUDGET:,})",
             key=f"models.{info.name}.context",
         )
-    wanted = settings.chunk_tokens or budget_for(info.context)
-    return max(MIN_BUDGET, min(wanted, info.context // 2))
+    else:
+        budget = min(settings.chunk_tokens or budget_for(info.context), room)
+        batch = min(settings.batch_tokens or max(BATCH_BUDGET, budget), room)
+    return plan(
+        files,
+        skip=lambda file: skip_reason(file, policy),
+        count=counter,
+        budget=max(MIN_BUDGET, budget),
+        batch_budget=batch,
+    )
 
 
 def gates_of(settings: Settings, *, online: bool) -> Gates:
@@ -131,6 +160,51 @@ def gates_of(settings: Settings, *, online: bool) -> Gates:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """What :func:`reviewbot.review.review` is given to work with."""
+
+    run_batch: RunBatch
+    summarize: Summarize | None
+
+
+@asynccontextmanager
+async def workers(
+    prepared: Prepared,
+    settings: Settings,
+    *,
+    title: str = "",
+    description: str = "",
+    spent_usd: float = 0.0,
+) -> AsyncIterator[Workers]:
+    """The models of the settings, at work within their budget; closed at the end.
+
+    Args:
+        prepared: the job, and what learns from it.
+        settings: as read.
+        title: what the change calls itself, for the summary.
+        description: what it says of itself, likewise.
+        spent_usd: what an earlier run of the review has spent of its budget.
+
+    Raises:
+        ConfigError: a model has no key, or its overrides are wrong.
+    """
+    budget = None
+    if settings.budget_usd is not None:
+        budget = Budget(settings.budget_usd, spent_usd=spent_usd)
+    async with AsyncExitStack() as stack:
+        chain = chain_of(settings)
+        for model in chain:
+            stack.push_async_callback(model.aclose)
+        summarize = None
+        if settings.summary and not chain[0].info.offline:
+            from reviewbot.models.summary import Summarizer, Writer
+
+            if isinstance(chain[0], Writer):
+                summarize = Summarizer(chain[0], budget, title=title, description=description)
+        yield Workers(_runner(prepared, settings, chain, budget), summarize)
+
+
 def chain_of(settings: Settings) -> tuple[Model, ...]:
     """The models that review, best first. Nothing is asked yet.
 
@@ -140,7 +214,7 @@ def chain_of(settings: Settings) -> tuple[Model, ...]:
     return tuple(_model(choice, settings) for choice in (settings.model, *settings.fallback_models))
 
 
-def runner(
+def _runner(
     prepared: Prepared, settings: Settings, chain: Sequence[Model], budget: Budget | None
 ) -> RunBatch:
     """What runs one batch: the chain, and a note of how good the token estimate was."""
@@ -199,21 +273,26 @@ def _path_instructions(settings: Settings) -> Callable[[str], tuple[str, ...]]:
     return lambda path: tuple(text for matches, text in matchers if matches(path))
 
 
-def _offline_notice(planned: Plan, info: ModelInfo) -> tuple[str, ...]:
-    """What has to be said where the rules can say little."""
-    if info.provider != "offline":
+def _offline_notices(settings: Settings, planned: Plan, info: ModelInfo) -> tuple[str, ...]:
+    """That no model reviews, if nobody asked for that, and where the rules can say little."""
+    if not info.offline:
         return ()
     from reviewbot.rules import FOLDERS_OF
 
+    notices = []
+    if "model" not in settings.origins:
+        notices.append(f"Reviewed {OFFLINE}: {settings.model_source}.")
     foreign = [
         file.path
         for file in planned.files
         if file.reason is None and language_of(file.path) not in FOLDERS_OF
     ]
-    if not foreign:
-        return ()
-    which = foreign[0] if len(foreign) == 1 else f"{foreign[0]} and {len(foreign) - 1} more"
-    return (f"There are no offline syntax rules for {which}; only secrets and text were checked.",)
+    if foreign:
+        which = foreign[0] if len(foreign) == 1 else f"{foreign[0]} and {len(foreign) - 1} more"
+        notices.append(
+            f"There are no offline syntax rules for {which}; only secrets and text were checked."
+        )
+    return tuple(notices)
 
 
 def _prompt_version() -> str:
@@ -222,28 +301,40 @@ def _prompt_version() -> str:
     return prompt_version()
 
 
-def _prefix_tokens(planned: Plan, settings: Settings, counter: TokenCounter) -> int:
+def _prefix_tokens(files: Sequence[FileDiff], settings: Settings, counter: TokenCounter) -> int:
     """What every request costs beside its chunks: tool, instructions, examples, manifest."""
     import json
 
-    from reviewbot.core.prompt import ModelRequest, render
+    from reviewbot.core.prompt import ManifestEntry, ModelRequest, render
     from reviewbot.core.report_tool import REPORT_TOOL
 
-    request = ModelRequest((), manifest_of(planned), instructions=settings.instructions)
-    prompt = render(request)
+    # Which files policy skips is not known yet; it changes the manifest by a word.
+    manifest = tuple(
+        ManifestEntry(file.path, file.status, file.added, file.removed, shown=True)
+        for file in files
+    )
+    prompt = render(ModelRequest((), manifest, instructions=settings.instructions))
     text = json.dumps(REPORT_TOOL) + prompt.system + prompt.shared + prompt.body
     return round(len(text.encode()) * counter.per_byte)
 
 
-def _estimate(planned: Plan, info: ModelInfo, prefix: int) -> Estimate:
+def _estimate(planned: Plan, info: ModelInfo, prefix: int, *, summary: bool) -> Estimate:
     """The first request writes the shared prefix to the cache, the others read it."""
     requests = len(planned.batches)
-    if info.provider == "offline":
+    if info.offline:
         return Estimate(requests, planned.tokens, 0, 0.0)
-    output = OUTPUT_PER_REQUEST * requests
-    cost: float | None = 0.0
-    for number, batch in enumerate(planned.batches):
-        shared = Usage(cache_write=prefix) if number == 0 else Usage(cache_read=prefix)
-        one = cost_usd(info, shared + Usage(input=batch.tokens, output=OUTPUT_PER_REQUEST))
-        cost = None if cost is None or one is None else cost + one
-    return Estimate(requests, planned.tokens + prefix * requests, output, cost)
+    usages = [
+        (Usage(cache_write=prefix) if number == 0 else Usage(cache_read=prefix))
+        + Usage(input=batch.tokens, output=OUTPUT_PER_REQUEST)
+        for number, batch in enumerate(planned.batches)
+    ]
+    if summary and usages:
+        shown = min(planned.tokens, SUMMARY_TOKENS)
+        usages.append(Usage(input=SUMMARY_PROMPT + shown, output=OUTPUT_PER_REQUEST // 2))
+    costs = [cost_usd(info, usage) for usage in usages]
+    return Estimate(
+        requests=len(usages),
+        input_tokens=sum(one.input + one.cache_read + one.cache_write for one in usages),
+        output_tokens=sum(one.output for one in usages),
+        cost_usd=None if None in costs else sum(cost or 0.0 for cost in costs),
+    )

@@ -1,18 +1,18 @@
 """The pipeline: a planned diff in, events out, one by one. Nothing else composes the stages.
 
 It runs each batch through a callable that it is given (``models.batch.RunBatch``), and can be given
-what an earlier run of the same review left behind: the plan, the results of finished batches
-and the findings that were already shown. So a durable engine can checkpoint batches and go on
-after a crash, and the pipeline knows nothing of it.
+what an earlier run of the same review left behind (:class:`Earlier`): the results of finished
+batches, and what was already told. So a durable engine can checkpoint batches and go on after a
+crash, and the pipeline knows nothing of it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
@@ -51,9 +51,9 @@ from reviewbot.models.batch import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Iterator
+    from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 
-    from reviewbot.core.chunks import Batch, ChunkView, Plan
+    from reviewbot.core.chunks import Batch, Chunk, ChunkView, Plan
     from reviewbot.core.diff import FileDiff
     from reviewbot.core.events import (
         Event,
@@ -112,6 +112,19 @@ Summarize: TypeAlias = Callable[
 """Asks for a summary; books what it spent; None if there is none to be had."""
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What a run of the same review that broke off has left; what it told is not told again.
+
+    ``finished`` has the results of its batches by id; ``shown`` the findings that it raised and did
+    not withdraw; ``ended`` the chunks whose end it told.
+    """
+
+    finished: Mapping[str, BatchResult] = field(default_factory=dict)
+    shown: tuple[Finding, ...] = ()
+    ended: frozenset[str] = frozenset()
+
+
 class StopSignal:
     """Ends a review early, but properly: ``review.finished`` still comes, with this outcome."""
 
@@ -134,8 +147,7 @@ async def review(
     run_batch: RunBatch,
     *,
     summarize: Summarize | None = None,
-    finished: Mapping[str, BatchResult] | None = None,
-    shown: Iterable[Finding] = (),
+    earlier: Earlier | None = None,
     stop: StopSignal | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> AsyncGenerator[Event, None]:
@@ -148,20 +160,19 @@ async def review(
         job: the diff and its plan.
         run_batch: runs one batch.
         summarize: asks for the summary; without it, it is computed.
-        finished: results of batches, by id, that an earlier run of this review has finished.
-        shown: findings that it has already shown; they are not shown again.
+        earlier: what a run of this review that broke off has left; its plan must be the job's.
         stop: ends the review early.
         clock: seconds, for durations alone.
     """
     stop = stop or StopSignal()
-    run = _Run(job, run_batch, finished or {}, tuple(shown), clock)
-    yield started(job)
-    for entry in job.plan.skipped:
-        yield FileSkipped(entry.path, entry.reason or "")
+    run = _Run(job, run_batch, earlier or Earlier(), clock)
+    if earlier is None:
+        for event in opening(job):
+            yield event
     batches = asyncio.create_task(run.all_batches(stop))
     try:
-        while (event := await run.events.get()) is not None:
-            yield event
+        while (happened := await run.events.get()) is not None:
+            yield happened
         await batches  # a bug in a batch surfaces here
     finally:
         batches.cancel()
@@ -188,8 +199,15 @@ async def _unless_stopped(stop: StopSignal, work: Coroutine[Any, Any, T]) -> T |
         await asyncio.wait({working, stopped})
 
 
+def opening(job: Job) -> Iterator[Event]:
+    """The plan of ``job`` as the events that open its review."""
+    yield started(job)
+    for file in job.plan.skipped:
+        yield FileSkipped(file.path, file.reason or "")
+
+
 def started(job: Job) -> ReviewStarted:
-    """The plan of ``job`` as the event that opens its review."""
+    """The plan of ``job`` as an event."""
     plan = job.plan
     batch_of = {chunk: batch.id for batch in plan.batches for chunk in batch.chunks}
     return ReviewStarted(
@@ -232,16 +250,16 @@ class _Run:
         self,
         job: Job,
         run_batch: RunBatch,
-        finished: Mapping[str, BatchResult],
-        shown: tuple[Finding, ...],
+        earlier: Earlier,
         clock: Callable[[], float],
     ) -> None:
-        self.job, self._run_batch, self._finished = job, run_batch, finished
+        self.job, self._run_batch, self._earlier = job, run_batch, earlier
         self._clock, self._begun = clock, clock()
         self.events: asyncio.Queue[Event | None] = asyncio.Queue(QUEUE_SIZE)
-        self._ledger = Ledger(max_notes=job.gates.max_notes, shown=shown)
+        self._ledger = Ledger(max_notes=job.gates.max_notes, shown=earlier.shown)
         self._tally = Tally(job.plan)
         self._views = Views(job.files, job.path_instructions)
+        self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._chunks = job.plan.by_id
         self._first_finding: float | None = None
         self._last_progress = 0.0
@@ -269,7 +287,7 @@ class _Run:
 
     async def _batch(self, batch: Batch) -> None:
         chunks = [self._chunks[chunk] for chunk in batch.chunks]
-        views = await asyncio.to_thread(self._views.of, chunks)
+        views = await self._views_of(chunks)
         gates = self.job.gates
         intake = Intake(views, gates)
         for chunk, shown in zip(chunks, views, strict=True):
@@ -285,7 +303,7 @@ class _Run:
         async def emit(event: BatchEvent) -> None:
             await self._on(event, batch, intake)
 
-        result = self._finished.get(batch.id)
+        result = self._earlier.finished.get(batch.id)
         if result is None:
             request = ModelRequest(
                 chunks=tuple(views),
@@ -298,6 +316,16 @@ class _Run:
             events: tuple[BatchEvent, ...] = (*result.spent, *result.drafts, *result.outcomes)
             for event in events:
                 await emit(event)
+            # What was shown but is not in the result was recalled before the batch was done.
+            reason = "The answer that it came from was withdrawn."
+            await self._put_all(self._ledger.unvouched(batch.chunks, reason))
+
+    async def _views_of(self, chunks: Sequence[Chunk]) -> list[ChunkView]:
+        """The views of the chunks; parts of one file take turns, so that it is searched once."""
+        async with AsyncExitStack() as turns:
+            for file in sorted({chunk.file for chunk in chunks if chunk.parts > 1}):
+                await turns.enter_async_context(self._turns[file])
+            return await asyncio.to_thread(self._views.of, chunks)
 
     async def _on(self, event: BatchEvent, batch: Batch, intake: Intake) -> None:
         """One event of a batch, as events of the review."""
@@ -309,7 +337,8 @@ class _Run:
             case Spent():
                 self.book(event)
             case ChunkOutcome():
-                await self._put_all(self._chunk_finished(event))
+                told = event.chunk in self._earlier.ended
+                await self._put_all(self._chunk_finished(event)[1 if told else 0 :])
             case Asked() | Retrying():
                 await self._put_all(self._announced(event, batch))
             case Working(model=model):
@@ -317,10 +346,8 @@ class _Run:
                     await self.events.put(self._progress(f"{model} is thinking"))
 
     def _found(self, drafted: Drafted, intake: Intake) -> list[FindingRaised | FindingWithdrawn]:
-        if intake.switched_off(drafted.draft):
-            return []
         finding = intake.admit(drafted.draft, model=drafted.model, attempt=drafted.attempt)
-        return self._ledger.accept(finding, answer=drafted.answer)
+        return self._ledger.accept(finding, answer=drafted.answer) if finding else []
 
     def _announced(self, event: Asked | Retrying, batch: Batch) -> Iterator[Event]:
         for chunk in event.chunks:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from reviewbot.errors import SourceError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _GIT: Final = (
     "git",
@@ -39,6 +41,10 @@ _DIFF: Final = (
     "--inter-hunk-context=0",
     "--diff-algorithm=histogram",
 )
+
+
+ATTRIBUTES_LIMIT: Final = 1_000_000
+"""Bytes of a ``.gitattributes`` that are read."""
 
 
 def read_file(path: Path) -> bytes:
@@ -82,10 +88,24 @@ def since(directory: Path, base: str) -> bytes:
     Raises:
         SourceError: ``base`` is no revision, or shares no history with the current commit.
     """
-    commit = _git(
-        directory, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{base}^{{commit}}"
-    )
-    return _git(directory, *_DIFF, "--merge-base", commit.decode().strip(), "--")
+    return _git(directory, *_DIFF, "--merge-base", _commit(directory, base), "--")
+
+
+def attributes(directory: Path, base: str | None = None) -> str:
+    """The ``.gitattributes`` at the root of the base, so that a change cannot mark its own files.
+
+    Args:
+        directory: within the repository.
+        base: the revision that a branch left; without one, the last commit.
+    """
+    commit = "HEAD"
+    if base is not None:
+        commit = _git(directory, "merge-base", "HEAD", _commit(directory, base)).decode().strip()
+    try:
+        data = _git(directory, "cat-file", "blob", f"{commit}:.gitattributes")
+    except SourceError:  # there is none, or no commit yet
+        return ""
+    return data[:ATTRIBUTES_LIMIT].decode("utf-8", "replace")
 
 
 def untracked(directory: Path) -> tuple[str, ...]:
@@ -94,12 +114,9 @@ def untracked(directory: Path) -> tuple[str, ...]:
     return tuple(os.fsdecode(name) for name in names.split(b"\0") if name)
 
 
-def root_of(directory: Path) -> Path | None:
-    """The top of the git working tree that holds ``directory``; None outside of one."""
-    try:
-        return Path(os.fsdecode(_git(directory, "rev-parse", "--show-toplevel")).removesuffix("\n"))
-    except SourceError:
-        return None
+def _commit(directory: Path, revision: str) -> str:
+    arguments = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    return _git(directory, *arguments).decode().strip()
 
 
 def _git(directory: Path, *arguments: str) -> bytes:

@@ -32,14 +32,14 @@ from reviewbot.core.policy import Policy, skip_reason
 from reviewbot.models.attempts import Attempts
 from reviewbot.models.base import Answering, Fault, ModelFault, Stop, Stopped, ToolInput
 from reviewbot.models.batch import BatchResult, BatchTask, Emit, Spent
-from reviewbot.review import QUEUE_SIZE, Job, StopSignal, review
+from reviewbot.review import QUEUE_SIZE, Earlier, Job, StopSignal, review
 from reviewbot.tokens import TokenCounter
 from tests.event_schema import assert_valid_event
 from tests.models.scripted import Say, Scripted, item
 from tests.virtual_time import in_virtual_time
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable
 
     from reviewbot.core.findings import Finding
     from reviewbot.core.prompt import ModelRequest
@@ -538,26 +538,32 @@ class Checkpoints:
         return result
 
 
-def story() -> Model:
+def story() -> tuple[Model, Model]:
+    """Two models: one that is cut, merges with itself, and refuses; and one that takes over."""
     cut = ModelFault("Cut.", fault=Fault.TRANSIENT)
-    return Scripted(
-        *[
-            lambda request: {
-                "a.py": Say([item(1), item(2)], fault=None),
-                "b.py": Say([item(1, path="b.py")]),
-                "c.py": Say([item(3, path="c.py")], fault=cut),
-            }[request.chunks[0].path]
-        ]
-        * 2
+    first = {
+        "a.py": Say([item(1, severity="note"), item(1), item(2)]),
+        "b.py": Say([item(1, path="b.py"), item(2, path="b.py")], stop=Stop.REFUSED),
+        "c.py": Say([item(3, path="c.py")], fault=cut),
+    }
+    second = {
+        "b.py": Say([item(2, path="b.py"), item(3, path="b.py")]),
+        "c.py": Say(text="", fault=cut),
+    }
+    return (
+        Scripted(*[lambda request: first[request.chunks[0].path]] * 2),
+        Scripted(*[lambda request: second[request.chunks[0].path]] * 2, name="claude-haiku-5-5"),
     )
+
+
+FILES = numbered("a.py") + numbered("b.py") + numbered("c.py")
 
 
 async def crash_after(count: int) -> tuple[list[Event], Checkpoints]:
     """Run the story and drop it after ``count`` events."""
-    engine = Checkpoints(Attempts([story()]))
-    files = numbered("a.py") + numbered("b.py") + numbered("c.py")
+    engine = Checkpoints(Attempts(story()))
     events: list[Event] = []
-    generator = review(job(files, jobs=1), engine)
+    generator = review(job(FILES, jobs=1), engine)
     async with aclosing(generator):
         async for event in generator:
             events.append(event)
@@ -568,19 +574,29 @@ async def crash_after(count: int) -> tuple[list[Event], Checkpoints]:
 
 @in_virtual_time
 async def test_after_a_crash_at_any_event_nothing_is_lost_doubled_or_paid_twice() -> None:
-    files = numbered("a.py") + numbered("b.py") + numbered("c.py")
     whole, _ = await crash_after(10_000)
     expected = Seen(whole)
+    assert expected.of(FindingWithdrawn)
     for count in range(1, len(whole)):
         before, engine = await crash_after(count)
-        shown = Seen(before).findings
-        finished: Mapping[str, BatchResult] = dict(engine.results)
-        again = Checkpoints(Attempts([story()]))
-        after = await run(job(files, jobs=1), run_batch=again, finished=finished, shown=shown)
-        assert not set(again.paid) & set(finished)
-        together = [one.id for one in (*shown, *after.findings)]
-        assert sorted(together) == sorted(set(together))
-        assert set(together) == expected.standing
+        seen = Seen(before)
+        left = Earlier(
+            finished=dict(engine.results),
+            shown=tuple({one.id: one for one in seen.findings if one.id in seen.standing}.values()),
+            ended=frozenset(event.chunk for event in seen.of(ChunkFinished)),
+        )
+        again = Checkpoints(Attempts(story()))
+        after = Seen([event async for event in review(job(FILES, jobs=1), again, earlier=left)])
+        both = Seen([*before, *after.events])
+        assert not set(again.paid) & set(left.finished)
+        assert len(both.of(ReviewStarted)) == 1
+        assert sorted(event.chunk for event in both.of(ChunkFinished)) == ["c1", "c2", "c3"]
+        assert both.standing == expected.standing, count
         assert after.end.outcome == expected.end.outcome == "incomplete"
         assert after.end.coverage == expected.end.coverage
         assert after.end.findings == expected.end.findings
+        # What stands is never raised a second time.
+        raised = [one.id for one in after.findings]
+        assert not set(raised) & {one.id for one in left.shown} - {
+            event.id for event in after.of(FindingWithdrawn)
+        }

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Final
 from reviewbot import __version__
 from reviewbot.configure import find_config, read_settings
 from reviewbot.core.escape import show
-from reviewbot.core.findings import CATEGORIES
 from reviewbot.errors import EXIT_OK, EXIT_USAGE, ConfigError, ReviewbotError
 from reviewbot.settings import OFFLINE, VARIABLES
 
@@ -152,14 +151,12 @@ def _variables() -> Iterator[Check]:
 
 def _configuration(settings: Settings, named: Path | None) -> Check:
     """The file is valid by now; what no schema can know is whether its rules exist."""
-    from reviewbot.rules import load_rules
+    from reviewbot.rules import check_levels
 
-    known = [*(rule.id for rule in load_rules()), *CATEGORIES]
-    for name in settings.rules:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else "; `reviewbot rules` lists them"
-            return Check(WRONG, "configuration", f"rules: there is no rule {name}{hint}")
+    try:
+        check_levels(settings.rules)
+    except ConfigError as error:
+        return Check(WRONG, "configuration", str(error))
     path = named or find_config(Path.cwd())
     return Check(OK, "configuration", str(path) if path else "no file; the defaults hold")
 

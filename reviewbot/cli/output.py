@@ -8,12 +8,12 @@ import shutil
 import sys
 import tempfile
 import uuid
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from reviewbot.core.events import (
-    FileSkipped,
     FindingRaised,
     FindingWithdrawn,
     ReviewFinished,
@@ -25,14 +25,12 @@ from reviewbot.core.render import STREAMING, final, streaming, terminal
 from reviewbot.core.render.layout import plain, rich_text
 from reviewbot.core.report import ReportBuilder
 from reviewbot.errors import SourceError
-from reviewbot.review import started
+from reviewbot.review import opening, started
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
     from typing import Self, TextIO
 
-    from reviewbot.core.diff import FileDiff
     from reviewbot.core.events import Event, Json
     from reviewbot.core.render.finding_block import CodeLine
     from reviewbot.core.render.layout import Line
@@ -46,33 +44,27 @@ PLAIN_WIDTH: Final = 100
 class Outputs:
     """Numbers the events, folds them to a report, and hands them to whoever shows them.
 
-    With ``path`` the format goes to that file, and the terminal shows the review as text.
+    With ``path`` the format goes to that file, and the terminal shows the review as text. Leaving
+    the context writes what is written at the end; a review that broke is shown as unfinished.
 
     Args:
         name: the format.
         path: a file for it; None is standard output.
-        files: the diff, for the code around findings.
+        job: the review, for the code around findings.
     """
 
-    def __init__(self, name: str, path: Path | None, files: Sequence[FileDiff]) -> None:
-        self._review_id = uuid.uuid4().hex
-        self._seq = 0
+    def __init__(self, name: str, path: Path | None, job: Job) -> None:
+        self._recorder = _Recorder()
         self._builder = ReportBuilder()
-        self._excerpts = Excerpts(files)
+        self._excerpts = Excerpts(job.files, job.plan)
+        self._reads = path is not None or name == "terminal"
         self._sinks: list[_Sink] = []
-        if path is not None or name == "terminal":
+        if self._reads:
             self._sinks.append(_terminal(sys.stdout))
         elif sys.stderr.isatty():
             self._sinks.append(_Live(sys.stderr, only_progress=True))
         if path is not None or name != "terminal":
-            target = _Target(path)
-            self._sinks.append(
-                _Records(name, target)
-                if name in STREAMING
-                else _Text(target)
-                if name == "terminal"
-                else _Whole(name, target)
-            )
+            self._sinks.append(_format(name, _Target(path)))
 
     @property
     def report(self) -> Report:
@@ -82,50 +74,65 @@ class Outputs:
     async def take(self, event: Event) -> None:
         """Show one event."""
         self._builder.add(event)
-        self._seq += 1
-        record = record_of(event, seq=self._seq, review_id=self._review_id, at=_now())
         code: tuple[CodeLine, ...] = ()
-        if isinstance(event, FindingRaised):  # looks for secrets in the file: work for a thread
+        if self._reads and isinstance(event, FindingRaised):  # searches the file: for a thread
             code = await asyncio.to_thread(self._excerpts.around, event.finding)
+        shown = _Shown(event, self._recorder.record(event), code, self._builder)
         for sink in self._sinks:
-            sink.take(event, record, code, self._builder)
+            sink.take(shown)
 
-    async def __aenter__(self) -> Self:
+    def __enter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        del kind, error, trace  # a review that broke is shown as what it is: unfinished
+    def __exit__(self, *_: object) -> None:
         for sink in self._sinks:
             sink.close(self.report)
 
 
 def write_plan(job: Job, name: str, path: Path | None) -> None:
     """Write what ``--dry-run`` shows: records for ``ndjson`` and ``json``, text otherwise."""
-    events: list[Event] = [started(job)]
-    events += [FileSkipped(file.path, file.reason or "") for file in job.plan.skipped]
-    target = _Target(path)
     if name in ("ndjson", "json"):
-        render, review_id = streaming("ndjson"), uuid.uuid4().hex
-        target.replace(
-            "".join(
-                render(record_of(event, seq=seq, review_id=review_id, at=_now()))
-                for seq, event in enumerate(events, 1)
-            )
-        )
+        recorder, render = _Recorder(), streaming("ndjson")
+        text = "".join(render(recorder.record(event)) for event in opening(job))
     else:
         from reviewbot.core.render.dry_run import plan_lines
 
         reasons = {file.path: file.reason or "" for file in job.plan.skipped}
-        target.replace(plain(plan_lines(started(job), reasons, width=_width())))
+        text = plain(plan_lines(started(job), reasons, width=_width()))
+    _Target(path).replace(text)
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+class _Recorder:
+    """Gives the events of one review their number and time."""
+
+    def __init__(self) -> None:
+        self._review_id, self._seq = uuid.uuid4().hex, 0
+
+    def record(self, event: Event) -> Json:
+        self._seq += 1
+        at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return record_of(event, seq=self._seq, review_id=self._review_id, at=at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """An event in the forms that a sink may want."""
+
+    event: Event
+    record: Json
+    code: Sequence[CodeLine]
+    builder: ReportBuilder
+
+    def lines(self, width: int) -> list[Line]:
+        """What a person reads of it."""
+        match self.event:
+            case FindingWithdrawn():
+                gone = self.builder.withdrawal(self.event.id)
+                return terminal.withdrawn_lines(gone, width=width) if gone else []
+            case ReviewFinished():
+                return terminal.final_lines(self.builder.report, width=width)
+            case _:
+                return terminal.event_lines(self.event, width=width, code=self.code)
 
 
 def _width() -> int:
@@ -135,9 +142,7 @@ def _width() -> int:
 class _Sink(Protocol):
     """Shows a review somewhere."""
 
-    def take(
-        self, event: Event, record: Json, code: Sequence[CodeLine], builder: ReportBuilder
-    ) -> None: ...
+    def take(self, shown: _Shown) -> None: ...
 
     def close(self, report: Report) -> None: ...
 
@@ -198,11 +203,8 @@ class _Records:
     def __init__(self, name: str, target: _Target) -> None:
         self._render, self._target = streaming(name), target
 
-    def take(
-        self, event: Event, record: Json, code: Sequence[CodeLine], builder: ReportBuilder
-    ) -> None:
-        del event, code, builder
-        self._target.append(self._render(record))
+    def take(self, shown: _Shown) -> None:
+        self._target.append(self._render(shown.record))
 
     def close(self, report: Report) -> None:
         del report
@@ -215,9 +217,7 @@ class _Whole:
     def __init__(self, name: str, target: _Target) -> None:
         self._render, self._target = final(name), target
 
-    def take(
-        self, event: Event, record: Json, code: Sequence[CodeLine], builder: ReportBuilder
-    ) -> None:
+    def take(self, shown: _Shown) -> None:
         pass
 
     def close(self, report: Report) -> None:
@@ -231,11 +231,8 @@ class _Text:
         self._target = target
         self._width = _width()
 
-    def take(
-        self, event: Event, record: Json, code: Sequence[CodeLine], builder: ReportBuilder
-    ) -> None:
-        del record
-        self._show(_lines(event, code, builder, self._width))
+    def take(self, shown: _Shown) -> None:
+        self._show(shown.lines(self._width))
 
     def close(self, report: Report) -> None:
         if report.outcome is None:
@@ -258,18 +255,15 @@ class _Live:
         self._status = self._console.status("Reviewing", spinner="line")
         self._status.start()
 
-    def take(
-        self, event: Event, record: Json, code: Sequence[CodeLine], builder: ReportBuilder
-    ) -> None:
-        del record
+    def take(self, shown: _Shown) -> None:
         width = self._console.width
-        if isinstance(event, ReviewProgress):
-            line = terminal.progress_line(event, width=width - 2)
+        if isinstance(shown.event, ReviewProgress):
+            line = terminal.progress_line(shown.event, width=width - 2)
             self._status.update("".join(text for text, _ in line))
-        if isinstance(event, ReviewFinished):
+        if isinstance(shown.event, ReviewFinished):
             self._status.stop()
         if not self._only_progress:
-            self._print(_lines(event, code, builder, width))
+            self._print(shown.lines(width))
 
     def close(self, report: Report) -> None:
         self._status.stop()
@@ -285,15 +279,7 @@ def _terminal(stream: TextIO) -> _Sink:
     return _Live(stream) if stream.isatty() else _Text(_Target(None))
 
 
-def _lines(
-    event: Event, code: Sequence[CodeLine], builder: ReportBuilder, width: int
-) -> list[Line]:
-    """What a person reads of one event."""
-    match event:
-        case FindingWithdrawn():
-            gone = builder.withdrawal(event.id)
-            return terminal.withdrawn_lines(gone, width=width) if gone else []
-        case ReviewFinished():
-            return terminal.final_lines(builder.report, width=width)
-        case _:
-            return terminal.event_lines(event, width=width, code=code)
+def _format(name: str, target: _Target) -> _Sink:
+    if name == "terminal":
+        return _Text(target)
+    return _Records(name, target) if name in STREAMING else _Whole(name, target)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 import signal
-from contextlib import aclosing, suppress
+from contextlib import AsyncExitStack, aclosing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reviewbot import sources
 from reviewbot.cli.output import Outputs, write_plan
 from reviewbot.configure import read_settings
+from reviewbot.core.render import FINAL, STREAMING
 from reviewbot.core.report import fails
 from reviewbot.errors import (
     EXIT_FINDINGS,
@@ -20,21 +21,18 @@ from reviewbot.errors import (
     EXIT_OK,
     SourceError,
 )
-from reviewbot.prepare import chain_of, prepare, runner
+from reviewbot.prepare import prepare, workers
 from reviewbot.review import StopSignal, review
-from reviewbot.settings import OFFLINE, Settings
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from reviewbot.core.report import Report
-    from reviewbot.models.base import Model
-    from reviewbot.models.budget import Budget
     from reviewbot.prepare import Prepared
-    from reviewbot.review import Summarize
+    from reviewbot.settings import Settings
 
-FORMATS: Final = ("terminal", "ndjson", "json", "sarif", "markdown", "annotations", "rdjson")
+FORMATS: Final = ("terminal", *(name for name in STREAMING if name != "sse"), *FINAL)
 
 EPILOG: Final = """\
 examples:
@@ -122,14 +120,11 @@ def run(args: argparse.Namespace) -> int:
         config=args.config,
     )
     data, notices = _read(args)
-    prepared = prepare(
-        data, settings, attributes=_attributes(args), notices=(*_notices(settings), *notices)
-    )
+    prepared = prepare(data, settings, attributes=_attributes(args), notices=notices)
     if args.dry_run:
         write_plan(prepared.job, args.format, args.output)
         return EXIT_OK
-    chain = chain_of(settings)
-    report = asyncio.run(_review(args, settings, prepared, chain))
+    report = asyncio.run(_review(args, settings, prepared))
     with suppress(OSError):  # what was learned about tokens is a convenience
         prepared.calibration.save()
     return exit_code(report, settings)
@@ -144,29 +139,21 @@ def exit_code(report: Report, settings: Settings) -> int:
     return EXIT_FINDINGS if fails(report, settings.fail_on) else EXIT_OK
 
 
-async def _review(
-    args: argparse.Namespace, settings: Settings, prepared: Prepared, chain: Sequence[Model]
-) -> Report:
-    from reviewbot.models.budget import Budget
-
-    budget = None if settings.budget_usd is None else Budget(settings.budget_usd)
+async def _review(args: argparse.Namespace, settings: Settings, prepared: Prepared) -> Report:
+    description = ""
+    if args.description_file:
+        description = sources.read_file(args.description_file).decode("utf-8", "replace")
     stop = StopSignal()
-    restore = _stop_on_interrupt(stop)
-    outputs = Outputs(args.format, args.output, prepared.job.files)
-    try:
-        events = review(
-            prepared.job,
-            runner(prepared, settings, chain, budget),
-            summarize=_summarizer(args, settings, chain, budget),
-            stop=stop,
+    async with AsyncExitStack() as stack:
+        work = await stack.enter_async_context(
+            workers(prepared, settings, title=args.title, description=description)
         )
-        async with aclosing(events), outputs:
-            async for event in events:
-                await outputs.take(event)
-    finally:
-        restore()
-        for model in chain:
-            await model.aclose()
+        outputs = stack.enter_context(Outputs(args.format, args.output, prepared.job))
+        stack.callback(_stop_on_interrupt(stop))
+        events = review(prepared.job, work.run_batch, summarize=work.summarize, stop=stop)
+        await stack.enter_async_context(aclosing(events))
+        async for event in events:
+            await outputs.take(event)
     return outputs.report
 
 
@@ -194,22 +181,6 @@ def _stop_on_interrupt(stop: StopSignal) -> Callable[[], None]:
     return restore
 
 
-def _summarizer(
-    args: argparse.Namespace, settings: Settings, chain: Sequence[Model], budget: Budget | None
-) -> Summarize | None:
-    """What asks for the summary, if one is wanted and the first model can write one."""
-    if not settings.summary or chain[0].info.provider == OFFLINE:
-        return None
-    from reviewbot.models.summary import Summarizer, Writer
-
-    if not isinstance(chain[0], Writer):
-        return None
-    description = ""
-    if args.description_file:
-        description = sources.read_file(args.description_file).decode("utf-8", "replace")
-    return Summarizer(chain[0], budget, title=args.title, description=description)
-
-
 def _read(args: argparse.Namespace) -> tuple[bytes, tuple[str, ...]]:
     """The diff, and what has to be said about where it comes from."""
     if args.diff is not None:
@@ -229,16 +200,8 @@ def _read(args: argparse.Namespace) -> tuple[bytes, tuple[str, ...]]:
     return (sources.since(here, args.base) if args.base else sources.working_tree(here)), notices
 
 
-def _notices(settings: Settings) -> tuple[str, ...]:
-    if settings.model.name != OFFLINE or "model" in settings.origins:
-        return ()
-    return (f"Reviewed {OFFLINE}: {settings.model_source}.",)
-
-
 def _attributes(args: argparse.Namespace) -> str:
-    """The ``.gitattributes`` of the working tree; a diff of elsewhere has none here."""
-    root = None if args.diff else sources.root_of(Path.cwd())
-    path = root / ".gitattributes" if root else None
-    if path is None or not path.is_file():
+    """The ``.gitattributes`` of the base; a diff of elsewhere has none here."""
+    if args.diff is not None:
         return ""
-    return path.read_text("utf-8", "replace")
+    return sources.attributes(Path.cwd(), args.base)

@@ -8,6 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from reviewbot.configure import read_settings
+from reviewbot.core.findings import level_of
 from reviewbot.errors import EXIT_OK, ConfigError
 from reviewbot.rules import load_rules
 
@@ -63,9 +64,7 @@ def _find(name: str, rules: Sequence[Rule]) -> Rule:
 
 def _level(rule: Rule, levels: Mapping[str, str]) -> str:
     """The severity that the rule's findings get here, or off."""
-    if levels.get(rule.category) == "off":
-        return "off"
-    return levels.get(rule.id, rule.severity)
+    return level_of(rule.id, rule.category, rule.severity, levels) or "off"
 
 
 def _record(rule: Rule, levels: Mapping[str, str]) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.core.redact import redact_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
+    from reviewbot.core.chunks import Plan
     from reviewbot.core.diff import FileDiff, Line
     from reviewbot.core.findings import Finding
     from reviewbot.core.redact import FileRedaction
@@ -23,22 +24,24 @@ class Excerpts:
 
     Args:
         files: the diff.
+        plan: says which file a finding's chunk is of: a path may come twice in a diff.
     """
 
-    def __init__(self, files: Iterable[FileDiff]) -> None:
-        self._files = {file.path: file for file in files}
-        self._redactions: dict[str, FileRedaction] = {}
+    def __init__(self, files: Sequence[FileDiff], plan: Plan) -> None:
+        self._files = files
+        self._file_of = {chunk.id: chunk.file for chunk in plan.chunks}
+        self._redactions: dict[int, FileRedaction] = {}
 
     def around(self, finding: Finding) -> tuple[CodeLine, ...]:
         """Number, sign and text of the lines around ``finding``; empty if it stands on none."""
-        file = self._files.get(finding.path)
-        if file is None or finding.placement.kind == "file":
+        index = self._file_of.get(finding.chunk)
+        if index is None or finding.placement.kind == "file":
             return ()
-        if finding.path not in self._redactions:
-            self._redactions[finding.path] = redact_file(file)
-        replaced = self._redactions[finding.path].replacements
+        if index not in self._redactions:
+            self._redactions[index] = redact_file(self._files[index])
+        replaced = self._redactions[index].replacements
         left = finding.side == "LEFT"
-        for index, hunk in enumerate(file.hunks):
+        for number, hunk in enumerate(self._files[index].hunks):
             start = hunk.old_start if left else hunk.new_start
             length = hunk.old_count if left else hunk.new_count
             if not start <= finding.line < start + length:
@@ -47,12 +50,12 @@ class Excerpts:
             hit = [
                 at
                 for at, line in rows
-                if (number := line.old_no if left else line.new_no) is not None
-                and finding.line <= number <= finding.end_line
+                if (here := line.old_no if left else line.new_no) is not None
+                and finding.line <= here <= finding.end_line
             ]
             first, last = max(0, hit[0] - AROUND), min(hit[-1] + AROUND, hit[0] + MAX_LINES)
             return tuple(
-                _code_line(line, replaced.get((index, at), line.text), left=left)
+                _code_line(line, replaced.get((number, at), line.text), left=left)
                 for at, line in rows[first : last + 1]
             )
         return ()

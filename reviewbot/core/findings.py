@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal, get_args
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Side = Literal["RIGHT", "LEFT"]
 Severity = Literal["error", "warning", "note"]
@@ -161,6 +164,21 @@ def same_meaning(one: Finding, other: Finding) -> bool:
     union = len(ours | theirs)
     shared = len(ours & theirs) / union if union else 1.0
     return shared >= (1 / 3 if one.category == other.category else 1 / 2)
+
+
+def level_of(
+    rule: str, category: Category, severity: Severity, levels: Mapping[str, str]
+) -> Severity | None:
+    """The severity that a finding gets by the configuration; None if it is switched off.
+
+    Args:
+        rule: the finding's rule.
+        category: its category.
+        severity: what it would have otherwise.
+        levels: ``off`` or a severity, by rule or category; the rule goes first.
+    """
+    level = levels.get(rule, levels.get(category, severity))
+    return next((one for one in SEVERITIES if one == level), None)
 
 
 def rank(finding: Finding) -> tuple[int, bool, float, str, int]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.core.anchors import AnchorIndex
 from reviewbot.core.chunks import CUT_MARK
 from reviewbot.core.escape import show
-from reviewbot.core.findings import Finding, Placement, fingerprint
+from reviewbot.core.findings import Finding, Placement, fingerprint, level_of
 from reviewbot.core.redact import REDACTED_MARK, redact_text
 from reviewbot.core.safe_text import safe_line, safe_markdown
 from reviewbot.core.suggestions import applies
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from reviewbot.core.anchors import Anchor
     from reviewbot.core.chunks import ChunkView
     from reviewbot.core.drafts import Draft
-    from reviewbot.core.findings import Severity
 
 _WORD = re.compile(r"\w{6,}")
 
@@ -29,7 +28,7 @@ _WORD = re.compile(r"\w{6,}")
 class Gates:
     """What keeps a finding out of the inline comments, and what is switched off altogether.
 
-    ``rules`` maps a rule to ``off`` or to the severity it shall have. ``decoys`` are identifiers
+    ``rules`` maps a rule or category to ``off`` or a severity. ``decoys`` are identifiers
     of the prompt's examples: a finding that names one and has no such code before it speaks of
     the example.
     """
@@ -37,7 +36,7 @@ class Gates:
     confidence: float = 0.7
     max_notes: int = 5
     link_hosts: tuple[str, ...] = ("github.com",)
-    rules: Mapping[str, Severity | str] = field(default_factory=dict)
+    rules: Mapping[str, str] = field(default_factory=dict)
     decoys: Collection[str] = frozenset()
 
 
@@ -56,12 +55,17 @@ class Intake:
         self._paths = {view.path: view for view in views}
         self._shown_paths = {show(path): path for path in self._paths}
 
-    def admit(self, draft: Draft, *, model: str, attempt: int) -> Finding:
-        """The finding that ``draft`` amounts to, its id still that of a first occurrence."""
+    def admit(self, draft: Draft, *, model: str, attempt: int) -> Finding | None:
+        """The finding that ``draft`` amounts to, its id still that of a first occurrence.
+
+        None if the configuration does not want findings of this rule or category.
+        """
+        rule = draft.rule or draft.category
+        severity = level_of(rule, draft.category, draft.severity, self._gates.rules)
+        if severity is None:
+            return None
         path = self._path(draft.path)
         anchor = self._index.find(path, draft.quote, draft.side, draft.line) if path else None
-        rule = draft.rule or draft.category
-        severity = self._gates.rules.get(rule, draft.severity)
         quote = (
             "\n".join(line.text for line in anchor.lines) if anchor else redact_text(draft.quote)
         )
@@ -77,7 +81,7 @@ class Intake:
             end_line=anchor.end_line if anchor else draft.end_line,
             scenario=safe_line(redact_text(draft.scenario)),
             category=draft.category,
-            severity=draft.severity if severity == "off" else severity,  # type: ignore[arg-type] # validated by the settings
+            severity=severity,
             confidence=draft.confidence,
             title=safe_line(redact_text(draft.title)),
             message=safe_markdown(redact_text(draft.message), link_hosts=self._gates.link_hosts),
@@ -88,13 +92,6 @@ class Intake:
             attempt=attempt,
             placement=self._placement(draft, path, anchor),
             suggestion_applies=anchor is not None and self._applies(draft, suggestion, anchor),
-        )
-
-    def switched_off(self, draft: Draft) -> bool:
-        """Whether the configuration does not want findings of this rule or category."""
-        return "off" in (
-            self._gates.rules.get(draft.rule or draft.category),
-            self._gates.rules.get(draft.category),
         )
 
     def _path(self, claimed: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from reviewbot.core.events import FindingRaised, FindingWithdrawn
 from reviewbot.core.findings import (
@@ -16,12 +16,9 @@ from reviewbot.core.findings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from reviewbot.core.findings import Finding
-
-
-_EARLIER: Final = "an earlier run"
 
 
 class Ledger:
@@ -38,10 +35,11 @@ class Ledger:
         self._standing: dict[str, Finding] = {}
         self._by_path: dict[str, list[Finding]] = {}
         self._answers: dict[str, set[str]] = {}
+        self._recalled: set[str] = set()
         self._replaced: dict[str, list[tuple[Finding, set[str]]]] = {}
         for finding in shown:
             self._stand(finding)
-            self._answers[finding.id] = {_EARLIER}
+            self._answers[finding.id] = set()  # which answer it came from is not known any more
 
     @property
     def findings(self) -> list[Finding]:
@@ -88,26 +86,38 @@ class Ledger:
 
         What a withdrawn finding had replaced is raised again.
         """
+        self._recalled.add(answer)
         events: list[FindingRaised | FindingWithdrawn] = []
         for name, answers in list(self._answers.items()):
-            answers.discard(answer)
-            if not answers:
+            if answers == {answer}:
                 self._drop(self._standing[name])
                 events.append(FindingWithdrawn(name, reason))
-                events += self._restored(name, answer)
+                events += self._restored(name)
+            answers.discard(answer)
         return events
 
-    def _restored(self, name: str, answer: str) -> Iterator[FindingRaised]:
+    def unvouched(self, chunks: Collection[str], reason: str) -> list[FindingWithdrawn]:
+        """Withdraw what an earlier run showed in these chunks and no answer has repeated."""
+        gone = [
+            finding
+            for finding in self._standing.values()
+            if not self._answers[finding.id] and finding.chunk in chunks
+        ]
+        for finding in gone:
+            self._drop(finding)
+        return [FindingWithdrawn(finding.id, reason) for finding in gone]
+
+    def _restored(self, name: str) -> Iterator[FindingRaised]:
         """What the finding of that name had replaced, as far as other answers vouch for it."""
-        for other, answers in self._replaced.pop(name, ()):
-            answers.discard(answer)
+        for other, said_by in self._replaced.pop(name, ()):
+            answers = said_by - self._recalled
             if answers:
                 finding = self._named(other)
                 self._stand(finding)
                 self._answers[finding.id] = answers
                 yield FindingRaised(finding)
             else:
-                yield from self._restored(other.id, answer)
+                yield from self._restored(other.id)
 
     def _named(self, finding: Finding) -> Finding:
         """The finding under an id that nothing else here has."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.findings import SEVERITIES, Finding, Placement, fingerprint
+from reviewbot.core.findings import Finding, Placement, fingerprint, level_of
 from reviewbot.core.safe_text import safe_line
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ def secret_findings(
         chunk: the chunk as planned.
         view: the same chunk as shown, redacted.
         redaction: what was found in its file.
-        rules: severity by rule from the configuration; ``off`` silences the finding, never the
-            redaction.
+        rules: severity by rule or category from the configuration; ``off`` silences the finding,
+            never the redaction.
         threshold: the confidence from which a finding is shown inline.
     """
     text = {
@@ -43,12 +43,13 @@ def secret_findings(
     }
     for secret in redaction.secrets:
         rule = f"secrets/{secret.rule}"
-        level = rules.get(rule, "error" if secret.confidence != "low" else "warning")
+        severity: Severity = "warning" if secret.confidence == "low" else "error"
+        level = level_of(rule, "security", severity, rules)
         mine = any(
             one.hunk == secret.hunk and one.start <= secret.line < one.stop
             for one in chunk.segments
         )
-        if mine and secret.kind == "added" and level in SEVERITIES and secret.new_no in text:
+        if mine and level and secret.kind == "added" and secret.new_no in text:
             yield _finding(
                 chunk, secret, rule, severity=level, quote=text[secret.new_no], threshold=threshold
             )

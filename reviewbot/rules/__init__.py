@@ -17,15 +17,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
-from reviewbot.core.findings import Category, Severity
+from reviewbot.core.findings import CATEGORIES, Category, Severity
 from reviewbot.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 FOLDERS: Final = ("any", "javascript", "jsx", "python")
 META_VARIABLE: Final = re.compile(r"(\$\$\$|\$)([A-Z_][A-Z0-9_]*)")
@@ -85,6 +86,20 @@ def load_rules() -> tuple[Rule, ...]:
         ConfigError: a rule file is broken; the message names it and what is wrong.
     """
     return tuple(rule for folder in FOLDERS for rule in load_folder(folder))
+
+
+def check_levels(names: Iterable[str]) -> None:
+    """Check that each name is a rule of ours, a category, or a kind of secret (``secrets/...``).
+
+    Raises:
+        ConfigError: one is none of these.
+    """
+    known = [*(rule.id for rule in load_rules()), *CATEGORIES]
+    for name in names:
+        if name not in known and not name.startswith("secrets/"):
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else "`reviewbot rules` lists them"
+            raise ConfigError(f"there is no rule {name}; {hint}", key=f"rules.{name}")
 
 
 def rules_for(language: str | None) -> tuple[Rule, ...]:

@@ -111,7 +111,7 @@ def test_a_rule_that_does_not_exist_is_found(doctor: Doctor, tmp_path: Path) -> 
     (tmp_path / ".reviewbot.yml").write_text("rules: {python/evil: off, docs: off}\n")
     code, out = doctor()
     assert code == 2
-    assert "rules: there is no rule python/evil; did you mean python/eval?" in out
+    assert "there is no rule python/evil; did you mean python/eval?" in out
 
 
 def test_each_setting_is_shown_with_its_source(

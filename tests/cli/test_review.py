@@ -216,6 +216,10 @@ def test_attributes_of_the_repository_mark_generated_files(
 ) -> None:
     write("app.py linguist-generated\n", ".gitattributes")
     write(WORSE, "app.py")
+    assert main(["review"]) == 1  # the change itself has no say
+    git("add", ".gitattributes")
+    git("commit", "-m", "attributes")
+    capsys.readouterr()
     assert main(["review"]) == 0
     assert "Generated: .gitattributes says so." in capsys.readouterr().out
 
@@ -283,7 +287,7 @@ def test_a_dry_run_shows_the_plan_and_asks_nobody(
     assert "app.py   +4 -0  " in out
     assert "skipped: Lockfile" in out
     assert "2 files, 1 to review, 1 skipped; 1 chunk in 1 batch." in out
-    assert "With claude-sonnet-5-5: 1 request, about " in out
+    assert "With claude-sonnet-5-5: 2 requests, about " in out
     assert "about $0." in out
     assert "Nothing was sent." in " ".join(out.split())
     assert main(["review", name, "--dry-run", "--format", "ndjson"]) == 0

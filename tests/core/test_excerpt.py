@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reviewbot.core.chunks import plan
 from reviewbot.core.diff import parse_diff
 from reviewbot.core.excerpt import MAX_LINES, Excerpts
 from reviewbot.core.findings import Placement
+from reviewbot.tokens import TokenCounter
 from tests.core.test_findings import finding
 
 DIFF = b"""\
@@ -26,9 +28,15 @@ DIFF = b"""\
 """
 
 
+def excerpts(data: bytes) -> Excerpts:
+    files = parse_diff(data)
+    planned = plan(files, skip=lambda _: None, count=TokenCounter(1.6))
+    return Excerpts(files, planned)
+
+
 def around(line: int, **changes: object) -> tuple[tuple[int | None, str, str], ...]:
     one = replace(finding(path="a.py", line=line, end_line=line), **changes)  # type: ignore[arg-type]  # any field
-    return Excerpts(parse_diff(DIFF)).around(one)
+    return excerpts(DIFF).around(one)
 
 
 def test_two_lines_around_the_finding_are_shown_and_no_other_hunk() -> None:
@@ -59,7 +67,7 @@ def test_lines_of_the_other_side_have_no_number() -> None:
 def test_what_stands_on_no_line_has_no_code() -> None:
     assert around(9) == ()
     assert around(22, placement=Placement("file", "Not there.")) == ()
-    assert around(22, path="other.py") == ()
+    assert around(22, chunk="c9") == ()
 
 
 def test_a_held_finding_still_shows_its_code() -> None:
@@ -69,9 +77,9 @@ def test_a_held_finding_still_shows_its_code() -> None:
 def test_a_secret_nearby_is_redacted() -> None:
     secret = "ghp_" + "aB3dE5gH7jK9mN1pQ3rS5tU7vW9xY1zA3bC5"
     data = DIFF.replace(b"d = 4", f"d = '{secret}'".encode())
-    excerpts = Excerpts(parse_diff(data))
+    shows = excerpts(data)
     for _ in range(2):
-        shown = excerpts.around(finding(path="a.py", line=22, end_line=22))
+        shown = shows.around(finding(path="a.py", line=22, end_line=22))
         assert secret not in repr(shown)
         assert "[REDACTED:" in repr(shown)
 
@@ -79,5 +87,15 @@ def test_a_secret_nearby_is_redacted() -> None:
 def test_a_long_range_is_cut() -> None:
     body = b"".join(b"+line %d\n" % number for number in range(500))
     data = b"--- /dev/null\n+++ b/a.py\n@@ -0,0 +1,500 @@\n" + body
-    shown = Excerpts(parse_diff(data)).around(finding(path="a.py", line=1, end_line=400))
+    shown = excerpts(data).around(finding(path="a.py", line=1, end_line=400))
     assert len(shown) == MAX_LINES + 1
+
+
+def test_of_a_path_that_comes_twice_the_finding_s_own_file_is_shown() -> None:
+    second = b"--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-first = 3\n+first = 4\n"
+    shows = excerpts(DIFF + second)
+    assert shows.around(finding(path="a.py", line=1, end_line=1, chunk="c2"))[-1] == (
+        1,
+        "+",
+        "first = 4",
+    )

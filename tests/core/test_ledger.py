@@ -113,10 +113,19 @@ def test_what_one_answer_replaced_twice_is_found_again_underneath() -> None:
     assert shown(ledger.recall("2", "refused")) == ["-h", "+f"]
 
 
-def test_a_finding_of_an_earlier_run_survives_the_refusal_of_a_later_answer() -> None:
-    ledger = Ledger(max_notes=5, shown=[finding()])
+def test_a_finding_of_an_earlier_run_goes_with_the_refused_answer_that_repeats_it() -> None:
+    ledger = Ledger(max_notes=5, shown=[finding(), finding(id="g", path="b.py")])
     ledger.accept(finding(), answer="1")
-    assert ledger.recall("1", "refused") == []
+    assert shown(ledger.recall("1", "refused")) == ["-f"]
+    assert [one.id for one in ledger.findings] == ["g"]
+
+
+def test_what_an_earlier_run_showed_and_nobody_repeats_can_be_withdrawn_by_chunk() -> None:
+    earlier = [finding(), finding(id="g", path="b.py"), finding(id="h", path="c.py", chunk="c2")]
+    ledger = Ledger(max_notes=5, shown=earlier)
+    ledger.accept(finding(path="b.py"), answer="1")
+    assert shown([*ledger.unvouched({"c1"}, "recalled")]) == ["-f"]
+    assert sorted(one.id for one in ledger.findings) == ["g", "h"]
 
 
 @given(

@@ -11,12 +11,13 @@ from tests.core.test_coverage import plan_of
 
 def test_a_file_is_done_when_its_last_chunk_is() -> None:
     tally = Tally(plan_of(a=("c1", "c2"), b=("c3",), c="Lockfile."))
-    done = []
+    seen = []
     for chunk in ("c1", "c3", "c2"):
         tally.finish(chunk, "reviewed", None)
-        progress = tally.progress(findings=4, activity="x")
-        done.append((progress.files_done, progress.files_total, progress.chunks_done))
+        seen.append(tally.progress(findings=4, activity="x"))
+    done = [(one.files_done, one.files_total, one.chunks_done) for one in seen]
     assert done == [(0, 2, 1), (1, 2, 2), (2, 2, 3)]
+    progress = seen[-1]
     assert (progress.chunks_total, progress.findings, progress.activity) == (3, 4, "x")
 
 
@@ -24,7 +25,8 @@ def test_tokens_and_dollars_add_up_until_a_price_is_unknown() -> None:
     tally = Tally(plan_of(a=("c1",)))
     tally.book(Usage(input=3, output=1), 0.5)
     tally.book(Usage(cache_read=2), 0.25)
-    assert (tally.usage, tally.cost_usd) == (Usage(3, 1, 2, 0), pytest.approx(0.75))
+    assert tally.usage == Usage(3, 1, 2, 0)
+    assert tally.cost_usd == pytest.approx(0.75)
     tally.book(Usage(output=1), None)
     tally.book(Usage(output=1), 1.0)
     assert (tally.usage.output, tally.cost_usd) == (3, None)
