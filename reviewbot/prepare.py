@@ -42,6 +42,9 @@ side: findings are short, and what a model thinks depends on the code."""
 OFFLINE_CHUNK_TOKENS: Final = 1_000_000
 """The rules read a file best whole; this only bounds what is held at once (about 2 MB)."""
 
+LEAST_OUTPUT: Final = 4_000
+"""Tokens of the context window that are kept free for an answer, however small the window."""
+
 SUMMARY_PROMPT: Final = 2_000
 SUMMARY_TOKENS: Final = 20_000
 """Tokens of the summary's own prompt, and of the most that it shows of a diff."""
@@ -119,17 +122,19 @@ def _plan(
     counter: TokenCounter,
     prefix: int,
 ) -> Plan:
-    """What is reviewed, in pieces that leave half of the context window to the answer."""
+    """What is reviewed, in pieces that fit: half of the context window at most, and with the prompt
+    and the least room for an answer all of it."""
     policy = Policy(
         configured=_patterns(settings.exclude, "exclude"), attributes=git_attributes(attributes)
     )
-    room = info.context // 2 - prefix
+    room = min(info.context // 2, info.context - prefix - LEAST_OUTPUT)
     if info.offline:
         budget = batch = OFFLINE_CHUNK_TOKENS
     elif room < MIN_BUDGET:
         raise ConfigError(
-            f"a context of {info.context:,} tokens is too small to review in: half of it has to "
-            f"hold the prompt ({prefix:,}) and a piece of the diff ({MIN_BUDGET:,})",
+            f"a context of {info.context:,} tokens is too small to review in: it has to hold the "
+            f"prompt ({prefix:,}), a piece of the diff ({MIN_BUDGET:,}) and an answer "
+            f"({LEAST_OUTPUT:,})",
             key=f"models.{info.name}.context",
         )
     else:

@@ -1,0 +1,98 @@
+"""Settings and a diff to a job: within the context window, within what exists, told in advance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from reviewbot.core.stored_plan import plan_from_json, plan_to_json
+from reviewbot.errors import ConfigError
+from reviewbot.prepare import Prepared, prepare
+from reviewbot.settings import Settings, load_settings
+from tests.test_review import added, numbered
+
+
+def settings(config: str = "", **flags: Any) -> Settings:
+    return load_settings(
+        flags=flags,
+        env={"ANTHROPIC_API_KEY": "unused"},
+        config_text=config,
+        config_name="c.yml",
+        config_trusted=True,
+    )
+
+
+def prepared(diff: str, config: str = "", **flags: Any) -> Prepared:
+    return prepare(diff.encode(), settings(config, **flags))
+
+
+BIG = added("big.py", *(f"value_{number} = {number} * 17  # and more" for number in range(4000)))
+SMALL_CONTEXT = "models: {small: {context: 16000, max_output: 4000}}\nmodel: small"
+
+
+def test_prompt_pieces_and_an_answer_fit_into_a_small_context_window() -> None:
+    job = prepared(BIG, SMALL_CONTEXT).job
+    assert len(job.plan.batches) > 10
+    assert max(batch.tokens + job.prefix_tokens for batch in job.plan.batches) <= 12_000
+    assert max(batch.tokens for batch in job.plan.batches) <= 8_000
+
+
+def test_a_configured_chunk_or_batch_size_cannot_pass_the_context_window() -> None:
+    config = f"{SMALL_CONTEXT}\nchunk_tokens: 100000\nbatch_tokens: 100000"
+    job = prepared(BIG + numbered("a.py"), config).job
+    assert max(batch.tokens + job.prefix_tokens for batch in job.plan.batches) <= 12_000
+
+
+def test_a_context_window_that_holds_no_review_is_said_to_be_too_small() -> None:
+    config = "models: {tiny: {context: 8000}}\nmodel: tiny"
+    with pytest.raises(ConfigError, match="too small to review in"):
+        prepared(BIG, config)
+
+
+def test_the_estimate_counts_the_summary() -> None:
+    with_summary = prepared(numbered("a.py")).job.estimate
+    without = prepared(numbered("a.py"), summary=False).job.estimate
+    assert (with_summary.requests, without.requests) == (2, 1)
+    assert with_summary.cost_usd is not None
+    assert without.cost_usd is not None
+    assert with_summary.cost_usd > without.cost_usd > 0
+
+
+def test_an_unknown_price_makes_the_estimate_unknown() -> None:
+    assert prepared(numbered("a.py"), SMALL_CONTEXT).job.estimate.cost_usd is None
+
+
+@pytest.mark.parametrize("name", ["python/evil", "bugs", "secret/x"])
+def test_a_rule_that_does_not_exist_is_named(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"there is no rule {name}"):
+        prepared(numbered("a.py"), f"rules: {{{name}: off}}")
+
+
+@pytest.mark.parametrize("name", ["python/eval", "bug", "secrets/github-pat"])
+def test_rules_categories_and_kinds_of_secrets_can_be_set(name: str) -> None:
+    assert prepared(numbered("a.py"), f"rules: {{{name}: off}}").job.gates.rules == {name: "off"}
+
+
+def test_a_stored_plan_is_kept_to_and_one_of_another_diff_refused() -> None:
+    data = BIG.encode()
+    first = prepare(data, settings(model="offline"))
+    stored = plan_from_json(plan_to_json(first.job.plan))
+    assert prepare(data, settings(), stored=stored).job.plan == first.job.plan
+    with pytest.raises(ValueError, match="plan"):
+        prepare(numbered("a.py").encode(), settings(), stored=stored)
+
+
+def test_offline_keeps_files_whole_and_says_where_it_knows_little() -> None:
+    job = prepared(BIG + added("x.go", "package x"), model="offline").job
+    assert [chunk.parts for chunk in job.plan.chunks] == [1, 1]
+    assert job.notices == (
+        "There are no offline syntax rules for x.go; only secrets and text were checked.",
+    )
+    assert job.prompt_version is None
+
+
+def test_the_prompt_of_a_model_has_a_version() -> None:
+    version = prepared(numbered("a.py")).job.prompt_version
+    assert version
+    assert version == prepared(numbered("b.py")).job.prompt_version
