@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reviewbot.core.events import FileCoverage
+from reviewbot.core.wording import NO_REASON, count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -49,9 +50,9 @@ def file_coverage(path: str, chunks: Sequence[tuple[ChunkStatus, str | None]]) -
     part, reason = next(
         (part, reason) for part, (status, reason) in enumerate(chunks, 1) if status != "reviewed"
     )
-    return FileCoverage(
-        path, status, f"Part {part} of {len(chunks)}: {reason}" if len(chunks) > 1 else reason
-    )
+    if len(chunks) > 1:
+        reason = f"Part {part} of {len(chunks)}: {reason or NO_REASON}"
+    return FileCoverage(path, status, reason)
 
 
 def outcome_of(coverage: Iterable[FileCoverage], findings: Sequence[Finding]) -> Outcome:
@@ -67,8 +68,8 @@ def reasons_of(coverage: Iterable[FileCoverage]) -> tuple[str, ...]:
     for file in coverage:
         if file.status in ("partly", "failed"):
             word = "not reviewed" if file.status == "failed" else "reviewed in part only"
-            files.setdefault((word, file.reason or "no reason was given"), []).append(file.path)
+            files.setdefault((word, file.reason or NO_REASON), []).append(file.path)
     return tuple(
-        f"{paths[0] if len(paths) == 1 else f'{len(paths)} files'} {word}: {reason}"
+        f"{paths[0] if len(paths) == 1 else count(len(paths), 'file')} {word}: {reason}"
         for (word, reason), paths in sorted(files.items(), key=lambda item: -len(item[1]))
     )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from unidiff.patch import PatchedFile
 
 from reviewbot.core.cursor import colour_error, shown
+from reviewbot.core.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -308,7 +309,7 @@ def _unended(cursor: Cursor, old: int, new: int) -> int:
 def _not_in_hunk(cursor: Cursor, head: int, old: int, new: int) -> DiffError:
     """What is wrong with the line at the cursor, given the lines that the header still promises."""
     missing = max(old, new)
-    short = f"the hunk of line {cursor.number(head)} lacks {missing} line{'s' * (missing != 1)}"
+    short = f"the hunk of line {cursor.number(head)} lacks {count(missing, 'line')}"
     if cursor.at_end:
         return cursor.error(f"the diff is cut off: {short}")
     return colour_error(cursor) or cursor.error(

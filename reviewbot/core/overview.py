@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events import ReviewSummary, WalkthroughEntry
 from reviewbot.core.findings import SEVERITIES
+from reviewbot.core.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,11 +17,6 @@ if TYPE_CHECKING:
 
 MAX_FILES: Final = 100
 MAX_LOOK_AT: Final = 3
-
-
-def count(number: int, noun: str) -> str:
-    """``1 file``, ``2 files``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def computed_summary(

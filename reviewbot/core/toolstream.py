@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from reviewbot.core.wording import count
 from reviewbot.errors import ReviewbotError
 
 if TYPE_CHECKING:
@@ -298,7 +299,7 @@ class _Reader:
     def _where(self) -> str:
         if self._builder is not None:
             return f"in finding {self._items}"
-        return f"after {self._items} finding{'' if self._items == 1 else 's'}"
+        return f"after {count(self._items, 'finding')}"
 
     def _begin(self, event: str, value: _Value) -> None:
         """A value begins outside of any finding."""

@@ -67,6 +67,13 @@ def test_a_file_of_which_one_part_failed_is_partly_reviewed() -> None:
     ]
 
 
+def test_a_part_without_a_reason_says_that_none_was_given() -> None:
+    plan = plan_of(a=("c1", "c2"))
+    assert covered(plan, c1=("reviewed", None), c2=("partly", None)) == [
+        ("a", "partly", "Part 2 of 2: No reason was given.")
+    ]
+
+
 def test_a_chunk_that_nobody_answered_for_has_failed() -> None:
     assert covered(plan_of(a=("c1",))) == [("a", "failed", NOT_REACHED)]
 
@@ -91,7 +98,7 @@ def test_reasons_are_grouped_and_the_widest_comes_first() -> None:
     assert reasons_of(coverage) == (
         "2 files not reviewed: Overloaded.",
         "b reviewed in part only: It was cut.",
-        "e not reviewed: no reason was given",
+        "e not reviewed: No reason was given.",
     )
 
 

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from reviewbot.core.escape import show
 from reviewbot.core.render.inert import disarm
-from reviewbot.core.render.wording import aside, count, listed, on_new_lines, outcome, unreviewed
+from reviewbot.core.render.wording import aside, on_new_lines, outcome, unreviewed
 from reviewbot.core.report import gates
+from reviewbot.core.wording import count, listed
 
 if TYPE_CHECKING:
     from reviewbot.core.findings import Finding, Severity

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.render.layout import cells, clip, paragraph, shown
-from reviewbot.core.render.wording import count, dollars
+from reviewbot.core.render.wording import dollars
+from reviewbot.core.wording import NO_REASON, count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +35,7 @@ def plan_lines(plan: ReviewStarted, skipped: Mapping[str, str], *, width: int) -
             lines.append(((head, ""), (_chunks([chunks[name] for name in file.chunks]), "")))
         else:
             lines += paragraph(
-                f"skipped: {skipped.get(file.path, 'no reason')}",
+                f"skipped: {skipped.get(file.path, NO_REASON)}",
                 width,
                 first=(head, "dim"),
                 style="dim",
@@ -56,7 +57,7 @@ def _sums(plan: ReviewStarted, width: int) -> list[Line]:
     text = (
         f"{count(len(plan.files), 'file')}, {len(reviewed)} to review, "
         f"{len(plan.files) - len(reviewed)} skipped; {count(len(plan.chunks), 'chunk')} in "
-        f"{plan.batches:,} {'batch' if plan.batches == 1 else 'batches'}."
+        f"{count(plan.batches, 'batch', 'batches')}."
     )
     lines = paragraph(text, width, style="bold")
     cost = (

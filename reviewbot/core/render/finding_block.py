@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from reviewbot.core.render.layout import Line, Span, clip, paragraph, shown, wrap
 from reviewbot.core.render.wording import aside
+from reviewbot.core.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +92,7 @@ def _code(finding: Finding, rows: Sequence[CodeLine], digits: int, width: int) -
         body = clip(shown(text), max(width - digits - 7, 20))
         lines.append((mark, gutter, (f"{kind} {body}", _KINDS[kind])))
     if len(rows) > CODE_LINES:
-        more = f"  {' ' * digits} | ... {len(rows) - CODE_LINES:,} more lines"
+        more = f"  {' ' * digits} | ... {count(len(rows) - CODE_LINES, 'more line')}"
         lines.append(((more, _GUTTER),))
     return lines
 
@@ -100,7 +101,7 @@ def _words(text: str, blank: Span, width: int) -> list[Line]:
     room = max(width - len(blank[0]) - 1, 20)
     lines = [part for line in text.strip().split("\n") for part in wrap(shown(line), room)]
     if len(lines) > _MESSAGE_LINES:
-        lines = [*lines[:_MESSAGE_LINES], f"... {len(lines) - _MESSAGE_LINES:,} more lines"]
+        lines = [*lines[:_MESSAGE_LINES], f"... {count(len(lines) - _MESSAGE_LINES, 'more line')}"]
     return [(blank, (f" {line}", "")) for line in lines]
 
 
@@ -119,7 +120,7 @@ def _suggestion(finding: Finding, rows: Sequence[CodeLine], blank: Span, width: 
         body = clip(shown(text), max(width - len(blank[0]) - 3, 20))
         lines.append((blank, (f" {sign} {body}", _KINDS[sign])))
     if len(diff) > CODE_LINES:
-        more = f" ... {len(diff) - CODE_LINES:,} more lines"
+        more = f" ... {count(len(diff) - CODE_LINES, 'more line')}"
         lines.append((blank, (more, _GUTTER)))
     return lines
 

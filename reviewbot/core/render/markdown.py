@@ -17,15 +17,9 @@ from reviewbot.core.render.markdown_text import (
     one_line,
     quoted,
 )
-from reviewbot.core.render.wording import (
-    aside,
-    count,
-    lines_of,
-    outcome,
-    spending,
-    unreviewed,
-)
+from reviewbot.core.render.wording import aside, lines_of, outcome, spending, unreviewed
 from reviewbot.core.report import gates
+from reviewbot.core.wording import NO_REASON, count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -178,7 +172,7 @@ def _notes(report: Report, room: int | None) -> list[str]:
 
 
 def _coverage(file: FileCoverage) -> str:
-    return f"{code_span(file.path)} ({file.status}): {literal(file.reason or 'No reason given.')}"
+    return f"{code_span(file.path)} ({file.status}): {literal(file.reason or NO_REASON)}"
 
 
 def _listed(heading: str, entries: Iterable[str], room: int | None) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Final
 
 from reviewbot.core.escape import show
 from reviewbot.core.render.inert import disarm
+from reviewbot.core.wording import count
 
 _TICKS: Final = re.compile("`+")
 _SPECIAL: Final = re.compile(r"[\\`*_\[\]<>&#|~!]")
@@ -50,7 +51,7 @@ def fence(text: str, *, lines: int) -> str:
     all_lines = text.removesuffix("\n").split("\n")
     kept = [_clipped(disarm(show(line.removesuffix("\r"))), 500) for line in all_lines[:lines]]
     if len(all_lines) > lines:
-        kept.append(f"{_CUT} {len(all_lines) - lines:,} more lines")
+        kept.append(f"{_CUT} {count(len(all_lines) - lines, 'more line')}")
     ticks = "`" * max(_longest("\n".join(kept)) + 1, 3)
     return "\n".join(f"> {line}" for line in (ticks, *kept, ticks))
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.core.render import TOOL_NAME, TOOL_URL
 from reviewbot.core.render.inert import json_text, well_formed
 from reviewbot.core.render.wording import aside, on_new_lines, outcome, unreviewed
+from reviewbot.core.wording import NO_REASON
 
 if TYPE_CHECKING:
     from reviewbot.core.events import FileCoverage, Json
@@ -59,7 +60,7 @@ def _diagnostic(finding: Finding) -> Json:
 
 
 def _gap(file: FileCoverage) -> Json:
-    return _note(file.path, f"Not fully reviewed: {file.reason or 'No reason was given.'}")
+    return _note(file.path, f"Not fully reviewed: {file.reason or NO_REASON}")
 
 
 def _note(path: str, message: str) -> Json:

@@ -21,8 +21,9 @@ from urllib.parse import quote
 
 from reviewbot.core.render import TOOL_NAME, TOOL_URL
 from reviewbot.core.render.inert import json_text, well_formed
-from reviewbot.core.render.wording import aside, count, on_new_lines, outcome, unreviewed
+from reviewbot.core.render.wording import aside, on_new_lines, outcome, unreviewed
 from reviewbot.core.report import gates
+from reviewbot.core.wording import NO_REASON, count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -187,7 +188,7 @@ def _notifications(report: Report, left_out: int) -> list[Json]:
 
 
 def _coverage(file: FileCoverage) -> str:
-    return f"{file.status}: {file.reason or 'No reason was given.'}"
+    return f"{file.status}: {file.reason or NO_REASON}"
 
 
 def _held(finding: Finding) -> str:

@@ -14,15 +14,14 @@ from reviewbot.core import events as ev
 from reviewbot.core.render.finding_block import STYLES, finding_block
 from reviewbot.core.render.layout import Line, clip, paragraph, shown
 from reviewbot.core.render.wording import (
-    count,
     dollars,
     duration,
-    listed,
     outcome,
     spending,
     total,
     unreviewed,
 )
+from reviewbot.core.wording import NO_REASON, count, listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +66,7 @@ def _note(event: Event, width: int) -> list[Line]:
             return _retrying(event, width)
         case ev.ChunkFinished() if event.status != "reviewed":
             word = "not reviewed" if event.status == "failed" else "partly reviewed"
-            text = f"{event.path}: {event.reason or 'No reason was given.'}"
+            text = f"{event.path}: {event.reason or NO_REASON}"
             return paragraph(text, width, first=(f"{word} ", "bold red"))
         case _:
             return []
@@ -83,8 +82,8 @@ def _started(event: ev.ReviewStarted, width: int) -> list[Line]:
         parts.append(count(event.estimate.requests, "request"))
     text = f"Reviewing {', '.join(parts)} with {models}"
     if event.estimate.input_tokens and event.estimate.cost_usd != 0:
-        about = f"{event.estimate.input_tokens:,} tokens in, {dollars(event.estimate.cost_usd)}"
-        text += f" (about {about})"
+        tokens = count(event.estimate.input_tokens, "token")
+        text += f" (about {tokens} in, {dollars(event.estimate.cost_usd)})"
     lines = paragraph(f"{text}.", width, style="bold")
     for notice in event.notices:
         lines += paragraph(notice, width, first=("notice: ", "bold yellow"))
@@ -172,11 +171,11 @@ def _skipped(report: Report, width: int) -> list[Line]:
     """Skipped files, counted by reason: each was named when it was skipped."""
     reasons: dict[str, int] = {}
     for file in report.covered("skipped"):
-        reason = file.reason or "No reason was given."
+        reason = file.reason or NO_REASON
         reasons[reason] = reasons.get(reason, 0) + 1
     parts = [f"{count(number, 'file')} ({why.rstrip('.')})" for why, number in reasons.items()]
     if len(parts) > LISTED:
-        parts = [*parts[:LISTED], f"{len(parts) - LISTED:,} more reasons"]
+        parts = [*parts[:LISTED], count(len(parts) - LISTED, "more reason")]
     return _row("skipped", listed(parts), width) if parts else []
 
 
@@ -191,7 +190,7 @@ def _not_complete(report: Report, width: int) -> list[Line]:
         lines += paragraph(reason, width, first=("  ", ""))
     missing = unreviewed(report)
     for file in missing[:LISTED]:
-        text = f"{file.path}: {file.reason or 'No reason was given.'}"
+        text = f"{file.path}: {file.reason or NO_REASON}"
         lines += paragraph(text, width, first=(f"  {file.status:<8}", "red"))
     if len(missing) > LISTED:
         lines.append(((f"  and {count(len(missing) - LISTED, 'more file')}", "red"),))

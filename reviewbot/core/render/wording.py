@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reviewbot.core.events import FileCoverage, Usage
+from reviewbot.core.wording import NO_REASON, count, listed
 
 if TYPE_CHECKING:
     from reviewbot.core.findings import Finding
@@ -12,17 +13,6 @@ if TYPE_CHECKING:
 
 NOTHING = "no findings"
 UNFINISHED = "The review ended before this file was done."
-
-
-def count(number: int, noun: str) -> str:
-    """``1 file``, ``2,000 files``."""
-    plural = noun if number == 1 else f"{noun}s"
-    return f"{number:,} {plural}"
-
-
-def listed(parts: list[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
-    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
 
 
 def counted(report: Report) -> str:
@@ -123,7 +113,7 @@ def on_new_lines(finding: Finding) -> bool:
 
 def aside(finding: Finding) -> str:
     """Why a finding is not on a line of the new file, as a sentence; empty if it is on one."""
-    reason = finding.placement.reason or "No reason was given."
+    reason = finding.placement.reason or NO_REASON
     if finding.placement.held:
         return f"Held back: {reason}"
     if finding.placement.kind != "inline":

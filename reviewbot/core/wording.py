@@ -1,0 +1,21 @@
+"""Words that sentences of ours share, wherever they are read: counts and lists. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NO_REASON: Final = "No reason was given."
+"""In place of a reason that should be there and is not."""
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """``1 file``, ``2,000 files``; ``plural`` where it is not the noun with an s."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``; at least one."""
+    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
