@@ -122,8 +122,11 @@ def _plan(
     counter: TokenCounter,
     prefix: int,
 ) -> Plan:
-    """What is reviewed, in pieces that fit: half of the context window at most, and with the prompt
-    and the least room for an answer all of it."""
+    """What is reviewed, in pieces that fit into the model's context window.
+
+    A piece takes half of the window at most; with the prompt and the least room for an answer, it
+    takes all of it.
+    """
     policy = Policy(
         configured=_patterns(settings.exclude, "exclude"), attributes=git_attributes(attributes)
     )

@@ -119,13 +119,11 @@ def test_the_factor_and_the_correction_scale_the_count() -> None:
     assert TokenCounter(1.6, 1.5).per_byte == 0.75
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(codec=None), max_size=300))
 def test_any_text_is_counted_lone_surrogates_too(text: str) -> None:
     assert 0 <= O200K.count(text) <= 4 * len(text)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=500))
 def test_text_of_one_piece_counts_as_tiktoken_counts(text: str) -> None:
     assert O200K.count(text) == len(encoding().encode_ordinary(text))

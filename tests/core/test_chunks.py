@@ -106,7 +106,6 @@ budgets = st.integers(MIN_BUDGET, 6_000)
 counts = st.sampled_from([Bytes(), Bytes(dense=0.3), Bytes(dense=1.6), Bytes(1.5, 2.0)])
 
 
-@settings(deadline=None)
 @given(diffs, budgets, counts)
 def test_every_line_is_in_exactly_one_chunks_responsibility(
     file: FileDiff, budget: int, count: Bytes
@@ -132,7 +131,6 @@ def test_every_line_is_in_exactly_one_chunks_responsibility(
     check_fits(made, [file])
 
 
-@settings(deadline=None)
 @given(diffs, budgets, counts)
 def test_a_view_shows_the_owned_lines_and_their_neighbours_at_their_numbers(
     file: FileDiff, budget: int, count: Bytes
@@ -154,7 +152,6 @@ def test_a_view_shows_the_owned_lines_and_their_neighbours_at_their_numbers(
             assert not news or hunk.new_start == news[0]
 
 
-@settings(deadline=None)
 @given(diffs, budgets, st.sampled_from([Bytes(), Bytes(1.5, 1.5), Bytes(0.25, 0.25)]))
 def test_no_chunk_is_above_its_budget_overlap_and_headers_included(
     file: FileDiff, budget: int, count: Bytes
@@ -167,7 +164,6 @@ def test_no_chunk_is_above_its_budget_overlap_and_headers_included(
         assert tokens <= chunk.tokens + 1 <= budget + 1
 
 
-@settings(deadline=None)
 @given(st.lists(diffs, max_size=3), budgets, counts)
 def test_a_plan_is_the_same_each_time_and_survives_being_stored(
     files: list[FileDiff], budget: int, count: Bytes
@@ -570,7 +566,6 @@ contents = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(contents, st.booleans(), st.booleans(), st.booleans())
 def test_what_is_weighed_of_a_hunk_is_what_its_lines_are(
     content: list[tuple[str, str]], crlf: bool, stripped: bool, unended: bool
