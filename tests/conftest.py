@@ -1,4 +1,4 @@
-"""What holds for every test: no network but loopback, and no waiting for real."""
+"""What holds for every test: no network but loopback, no waiting for real, the same examples."""
 
 from __future__ import annotations
 
@@ -7,9 +7,22 @@ import time
 from typing import Any, Final
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 LOOPBACK: Final = ("127.", "::1", "localhost")
 LONGEST_SLEEP_S: Final = 0.05
+
+# The same examples each time, so that a test that fails has been broken by the change at hand and
+# fails again; there is then nothing to remember in a database. How long an example takes to run
+# (the deadline) or to draw (too_slow) is no promise: a machine with other work would fail both.
+settings.register_profile(
+    "reviewbot",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("reviewbot")
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import tiktoken_ext.openai_public  # type: ignore[import-untyped]  # ships no types
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot import tokens

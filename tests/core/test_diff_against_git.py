@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from reviewbot.core.diff import FileDiff, parse_diff
@@ -251,13 +251,7 @@ def assert_lines_are_the_blobs(file: FileDiff, old: Tree, new: Tree) -> None:
         assert rebuilt + before[done:] == after
 
 
-@settings(
-    max_examples=250,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
+@settings(max_examples=250)
 @given(changes(), options, st.booleans())
 def test_files_and_lines_are_those_of_git(
     repository: Path, change: tuple[Tree, Tree], arguments: list[str], quote: bool

@@ -60,13 +60,12 @@ def read(data: bytes) -> tuple[FileDiff, ...] | None:
     return files
 
 
-@settings(derandomize=True, database=None, deadline=None)
 @given(st.one_of(st.binary(), SHAPED, SHAPED.map(lambda data: data + b"\n")))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     read(data)
 
 
-@settings(derandomize=True, database=None, deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(st.sampled_from(DIFFS), st.data())
 def test_a_diff_with_bytes_changed_is_read_or_refused(path: Path, data: st.DataObject) -> None:
     diff = bytearray(path.read_bytes())
