@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from reviewbot.core.wording import count
@@ -70,6 +70,8 @@ class Report:
     complete: bool
     outcome: str | None
     problem: str | None
+    strays: tuple[str, ...] = field(default=(), compare=False)
+    """Items that were no findings, also where the report was cut."""
 
 
 class ToolStream:
@@ -288,6 +290,7 @@ class _Reader:
             complete=error is None,
             outcome=self._outcome,
             problem=error or "; ".join(self._strays) or None,
+            strays=tuple(self._strays),
         )
 
     def syntax_error(self) -> str:

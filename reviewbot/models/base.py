@@ -37,9 +37,9 @@ class ToolInput:
 
 @dataclass(frozen=True, slots=True)
 class InputRestarted:
-    """What was written so far is void as JSON: the report starts again from its first character.
+    """The report starts again from its first character: the model wrote a second one.
 
-    Findings that were already complete stay; the same ones will come again.
+    Findings that were already complete stay, and so does what was wrong with the first report.
     """
 
 

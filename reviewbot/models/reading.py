@@ -47,6 +47,8 @@ class Reading:
         self.requests = 1
         """How many requests the answer took."""
         self._gave_up = False
+        self._broken: str | None = None
+        """What was wrong with a report that another one of this answer followed."""
         self.drafts = 0
 
     @property
@@ -75,7 +77,9 @@ class Reading:
                 self._characters += len(text)
                 yield from self._feed(text)
             case InputRestarted():
-                self._gave_up |= _gives_up(self._stream.close().outcome)
+                earlier = self._stream.close()
+                self._gave_up |= _gives_up(earlier.outcome)
+                self._broken = self._broken or earlier.problem
                 self._stream = ToolStream()
             case Thinking(text=text):
                 self._characters += len(text)
@@ -113,16 +117,16 @@ class Reading:
         stopped = self._stopped
         if stopped is None:
             raise ModelFault("The model's answer broke off.", fault=Fault.TRANSIENT)
-        if stopped.stop is Stop.TRUNCATED:
-            return Stop.TRUNCATED
         if stopped.stop is Stop.NO_REPORT:
             detail = stopped.detail or "The model answered without a report."
             raise ModelFault(detail, fault=Fault.UNUSABLE)
         report = self._stream.close()
-        if report.problem:  # incomplete, or items in it that are no findings
-            raise ModelFault(
-                f"The model's report is broken: {report.problem}", fault=Fault.UNUSABLE
-            )
+        cut = stopped.stop is Stop.TRUNCATED
+        # A cut report may be incomplete; what came of it must be sound all the same, since the
+        # answer that continues it is asked for the rest alone.
+        problem = self._broken or ("; ".join(report.strays) if cut else report.problem)
+        if problem:
+            raise ModelFault(f"The model's report is broken: {problem}", fault=Fault.UNUSABLE)
         if self._malformed:
             raise ModelFault(
                 f"{len(self._malformed)} of the model's findings could not be read "
@@ -131,7 +135,7 @@ class Reading:
             )
         if self._gave_up or _gives_up(report.outcome):
             raise ModelFault(COULD_NOT_REVIEW, fault=Fault.COULD_NOT_REVIEW)
-        return Stop.COMPLETE
+        return Stop.TRUNCATED if cut else Stop.COMPLETE
 
 
 def _gives_up(outcome: str | None) -> bool:

@@ -60,7 +60,8 @@ class Say:
     fault: ModelFault | None = None
     text: str | None = None
     cut: int | None = None
-    restart: bool = False
+    restart: str = ""
+    """A whole other report that the answer begins with."""
     think: int = 0
     usage: Usage = field(default_factory=lambda: Usage(input=100, output=10))
     wait_s: float = 0.0
@@ -121,7 +122,7 @@ class Scripted:
             for _ in range(say.think):
                 yield Thinking("hm")
             if say.restart:
-                yield ToolInput(say.json[: len(say.json) // 2])
+                yield ToolInput(say.restart)
                 yield InputRestarted()
             for start in range(0, len(say.json), 7):
                 yield ToolInput(say.json[start : start + 7])

@@ -207,6 +207,10 @@ async def test_a_refusal_by_the_last_model_is_a_failed_chunk() -> None:
         Say(stop=None),
         Say([item(1), item(2, severity="dire")]),
         Say(text='{"findings": [7], "outcome": "complete"}'),
+        Say(restart='{"findings": ["SQL injection in line 3"], "outcome": "complete"}'),
+        Say(restart=Say([item(1)]).json[:-30]),
+        Say([item(1, quote="")], cut=-1, stop=Stop.TRUNCATED),
+        Say(text='{"findings": ["a", ', stop=Stop.TRUNCATED),
     ],
 )
 @in_virtual_time
@@ -368,6 +372,13 @@ async def test_a_batch_that_could_not_be_reviewed_is_asked_apart_at_once() -> No
 
 
 @in_virtual_time
+async def test_a_report_that_gives_up_and_is_cut_is_not_continued_to_a_clean_end() -> None:
+    gave_up = Say(text='{"outcome": "could_not_review", "findings": [', stop=Stop.TRUNCATED)
+    [outcome] = (await Run().of(Scripted(gave_up, Say()))).outcomes
+    assert (outcome.status, outcome.fault) == ("failed", "could_not_review")
+
+
+@in_virtual_time
 async def test_could_not_review_is_never_clean() -> None:
     model = Scripted(Say(outcome="could_not_review"))
     [outcome] = (await Run().of(model)).outcomes
@@ -391,9 +402,10 @@ async def test_alone_the_offline_rules_review() -> None:
 @in_virtual_time
 async def test_a_restarted_report_is_read_from_its_first_character() -> None:
     run = Run()
-    result = await run.of(Scripted(Say([item(1), item(2)], restart=True)))
+    first = Say([item(1)]).json
+    result = await run.of(Scripted(Say([item(1), item(2)], restart=first)))
     assert ends(result) == [("c1", "reviewed", 1, None)]
-    assert run.lines in ([1, 2], [1, 1, 2])
+    assert run.lines == [1, 1, 2]
 
 
 @in_virtual_time
