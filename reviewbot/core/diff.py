@@ -22,12 +22,14 @@ from reviewbot.errors import DiffError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["FileDiff", "FileStatus", "Hunk", "Line", "LineKind", "parse_diff"]
+__all__ = ["SUBMODULE", "FileDiff", "FileStatus", "Hunk", "Line", "LineKind", "parse_diff"]
 
 FileStatus = Literal["added", "deleted", "modified", "renamed", "copied", "type-changed"]
 
-_SUBMODULE_MODE: Final = "160000"
-_SUBMODULE: Final = re.compile(
+SUBMODULE: Final = "160000"
+"""git's mode of a submodule."""
+
+_SUBMODULE_LOG: Final = re.compile(
     # git diff --submodule=log: what stands in place of the two "Subproject commit" lines.
     rb"Submodule (.+) ([0-9a-f]{4,64})\.{2,3}([0-9a-f]{4,64})(?::| \([a-z -]+\):?)"
 )
@@ -46,10 +48,9 @@ class FileDiff:
 
     Paths are without prefixes, ``/`` between folders; bytes that are not UTF-8 are lone surrogates.
     ``old_path`` is None for an added file, ``new_path`` for a deleted one. Modes are git's, such as
-    ``100644``; None where there is no such side or the diff does not tell. ``similarity`` is
-    git's percentage for a rename or copy. A file that became another kind (a link, a submodule)
-    is one entry, ``type-changed``, with the hunks that take away the old content before those that
-    bring the new.
+    ``100644``; None where there is no such side or the diff does not tell. A file that became
+    another kind (a link, a submodule) is one entry, ``type-changed``, with the hunks that take
+    away the old content before those that bring the new.
     """
 
     old_path: str | None
@@ -59,7 +60,6 @@ class FileDiff:
     new_mode: str | None = None
     binary: bool = False
     hunks: tuple[Hunk, ...] = ()
-    similarity: int | None = None
 
     @property
     def path(self) -> str:
@@ -82,11 +82,6 @@ class FileDiff:
     def size(self) -> int:
         """Bytes of all hunks in the diff, their headers included."""
         return sum(hunk.size for hunk in self.hunks)
-
-    @property
-    def submodule(self) -> bool:
-        """Whether either side is a submodule."""
-        return _SUBMODULE_MODE in (self.old_mode, self.new_mode)
 
 
 def parse_diff(data: bytes) -> tuple[FileDiff, ...]:
@@ -144,7 +139,7 @@ def _file(cursor: Cursor) -> FileDiff | None:
         return _plain_file(cursor)
     if cursor.line.startswith(b"Binary files ") and cursor.line.endswith(b" differ"):
         return _plain_binary(cursor)
-    if cursor.line.startswith(b"Submodule ") and (match := _SUBMODULE.fullmatch(cursor.line)):
+    if cursor.line.startswith(b"Submodule ") and (match := _SUBMODULE_LOG.fullmatch(cursor.line)):
         cursor.advance()
         while cursor.line.startswith((b"  > ", b"  < ")):  # the subjects of its commits
             cursor.advance()
@@ -164,7 +159,6 @@ def _git_file(cursor: Cursor) -> FileDiff:
         status == "deleted" and any(hunk.new_count for hunk in hunks)
     ):
         raise cursor.error(f"the file header says {status}, but the hunks do not", header.pos)
-    similarity = header.said.get(b"similarity index")
     added, deleted = status == "added", status == "deleted"
     return FileDiff(
         old_path=None if added else names.text(old),
@@ -174,7 +168,6 @@ def _git_file(cursor: Cursor) -> FileDiff:
         new_mode=None if deleted else header.mode(b"new mode", b"new file mode"),
         binary=header.binary,
         hunks=hunks,
-        similarity=None if similarity is None else int(similarity[:-1]),
     )
 
 
@@ -238,10 +231,10 @@ def _plain_binary(cursor: Cursor) -> FileDiff:
 def _submodule(name: bytes, old: bytes, new: bytes) -> FileDiff:
     path = names.text(name)
     if not old.strip(b"0"):
-        return FileDiff(None, path, "added", None, _SUBMODULE_MODE)
+        return FileDiff(None, path, "added", None, SUBMODULE)
     if not new.strip(b"0"):
-        return FileDiff(path, None, "deleted", _SUBMODULE_MODE, None)
-    return FileDiff(path, path, "modified", _SUBMODULE_MODE, _SUBMODULE_MODE)
+        return FileDiff(path, None, "deleted", SUBMODULE, None)
+    return FileDiff(path, path, "modified", SUBMODULE, SUBMODULE)
 
 
 def _hunks(cursor: Cursor, *, crlf: bool) -> tuple[Hunk, ...]:

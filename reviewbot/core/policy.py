@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from reviewbot.core.diff import SUBMODULE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -30,9 +32,6 @@ def _names(text: str) -> frozenset[str]:
 
 MAX_PATH = 4096
 """Bytes; Linux's PATH_MAX. A longer path can be checked out nowhere and would fill the prompt."""
-
-SUBMODULE = "160000"
-"""git's mode of a submodule."""
 
 MINIFIED_LINE = 500
 """Average bytes a line from which code counts as minified; linguist takes 110 for whole files,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reviewbot.core.diff import FileDiff, Line, parse_diff
+from reviewbot.core.diff import SUBMODULE, FileDiff, Line, parse_diff
 from reviewbot.errors import DiffError
 
 if TYPE_CHECKING:
@@ -35,9 +35,7 @@ def refusal(data: bytes) -> tuple[int, str]:
 def test_a_file_has_its_facts_without_its_lines() -> None:
     file = one(HEADER + HUNK)
     assert (file.path, file.old_path, file.new_path, file.status) == ("f", "f", "f", "modified")
-    assert (file.old_mode, file.new_mode, file.binary, file.submodule) == (
-        "100644", "100644", False, False,
-    )  # fmt: skip
+    assert (file.old_mode, file.new_mode, file.binary) == ("100644", "100644", False)
     assert (file.added, file.removed, file.size) == (1, 1, len(HUNK))
     (hunk,) = file.hunks
     assert (hunk.old_start, hunk.old_count, hunk.new_start, hunk.new_count) == (1, 2, 1, 2)
@@ -192,7 +190,7 @@ def test_a_rename_where_one_name_is_quoted() -> None:
         b'rename to "t\\tab"\n'
     )
     file = one(data)
-    assert (file.old_path, file.new_path, file.similarity) == ("plain b c", "t\tab", 100)
+    assert (file.old_path, file.new_path) == ("plain b c", "t\tab")
     mode = b'diff --git a/x "b/x"\nold mode 100644\nnew mode 100755\n'
     assert one(mode).path == "x"
 
@@ -379,7 +377,8 @@ def test_utf_16_is_refused_with_what_to_do() -> None:
 )
 def test_a_submodule_summary_is_a_file_without_hunks(summary: bytes, status: str) -> None:
     submodule, file = parse_diff(summary + HEADER + HUNK)
-    assert (submodule.path, submodule.status, submodule.submodule) == ("v/lib", status, True)
+    assert (submodule.path, submodule.status) == ("v/lib", status)
+    assert {submodule.old_mode, submodule.new_mode} - {None} == {SUBMODULE}
     assert submodule.hunks == ()
     assert file.path == "f"
 

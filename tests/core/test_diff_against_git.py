@@ -203,7 +203,6 @@ def file_list(raw: bytes) -> list[dict[str, object]]:
                 "new_path": None if status == "deleted" else new,
                 "old_mode": None if status == "added" else old_mode,
                 "new_mode": None if status == "deleted" else new_mode,
-                "similarity": int(code[1:]) if moved else None,
             }
         )
     for file, count in zip(files, counts, strict=True):
@@ -268,7 +267,8 @@ def test_files_and_lines_are_those_of_git(
         old, new = new, old
     for file, expected in zip(files, listed, strict=True):
         event(file.status)
-        if file.old_mode is None and file.similarity == 100:
+        moved = file.status in ("renamed", "copied")
+        if moved and file.old_mode is None and not file.hunks:
             # Without a change of mode a pure rename has no line that tells it.
             assert expected["old_mode"] == expected["new_mode"]
             expected |= {"old_mode": None, "new_mode": None}

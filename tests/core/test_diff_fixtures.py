@@ -33,14 +33,12 @@ def listed_by_git(entry: dict[str, Any], *, modes_told: bool) -> dict[str, Any]:
         "binary": entry["binary"],
         "added": entry["added"] or 0,
         "removed": entry["removed"] or 0,
-        "similarity": int(entry["status"][1:]) if entry["status"][1:] else None,
     }
 
 
 def as_read(file: FileDiff) -> dict[str, Any]:
     keys = (
         "status", "old_path", "new_path", "old_mode", "new_mode", "binary", "added", "removed",
-        "similarity",
     )  # fmt: skip
     return {key: getattr(file, key) for key in keys}
 
