@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.escape import show_line
+from reviewbot.core.numbered import parse_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -24,8 +25,6 @@ _DISTINCTIVE: Final = (
     8  # characters without white space that make one line worth anchoring on alone
 )
 
-# A quote that kept our own line prefix, "R  42 + | text", or a diff marker.
-_PREFIX = re.compile(r"^[RL] {1,8}\d{1,9} [ +-] \| ?")
 _ELISION = re.compile(r"^\s*(?:(?:#|//|--|/\*)\s*)?(?:\.\.\.|\u2026).*$")
 
 
@@ -188,8 +187,9 @@ def _quote_lines(quote: str) -> list[str]:
         lines.pop(0)
     while lines and not lines[-1].strip():
         lines.pop()
-    if lines and all(_PREFIX.match(text) for text in lines):
-        lines = [_PREFIX.sub("", text, count=1) for text in lines]
+    numbered = [parsed for parsed in map(parse_line, lines) if parsed is not None]
+    if len(numbered) == len(lines):
+        lines = [parsed.text for parsed in numbered]
     # The model may quote what it saw (escapes) or what stands in the file; one form serves both.
     return [show_line(text) for text in lines]
 

@@ -25,6 +25,7 @@ import re
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from reviewbot.core.escape import quoted, show_line
+from reviewbot.core.weigh import SECTION_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,14 +33,14 @@ if TYPE_CHECKING:
     from reviewbot.core.chunks import ChunkView, ShownHunk
     from reviewbot.core.diff import Line
 
-# A path is a file name and a heading is git's 80 bytes; what is longer was made to hurt.
+# A path is a file name; what is longer was made to hurt.
 PATH_LIMIT: Final = 4_096
-SECTION_LIMIT: Final = 200
 INSTRUCTIONS_LIMIT: Final = 4_000
 """Characters of instructions that a prompt holds for the repository, and for one file."""
 
 _MARKS: Final = {"added": "+", "removed": "-", "context": " "}
-_LINE: Final = re.compile(r"([RL]) {1,3}([0-9]+) ([ +-]) \| (.*)")
+# As models copy it: aligned anew, and without the blank that ends the prefix of an empty line.
+_LINE: Final = re.compile(r"([RL]) {1,8}([0-9]{1,10}) ([ +-]) \| ?(.*)")
 
 
 class NumberedLine(NamedTuple):
@@ -65,7 +66,7 @@ def format_line(line: Line, *, owned: bool = True) -> str:
 
 
 def parse_line(rendered: str) -> NumberedLine | None:
-    """The parts of a line that :func:`format_line` made, or None if it is none."""
+    """The parts of a line of :func:`format_line`, also as a model copies it; None if it is none."""
     match = _LINE.fullmatch(rendered)
     if match is None:
         return None

@@ -100,7 +100,6 @@ def test_a_line_is_side_number_mark_bar_and_text() -> None:
     [
         "",
         "=== file",
-        "R 41 + |",
         "r  41   | x",
         "R  41 * | x",
         "R  x   | x",
@@ -110,6 +109,11 @@ def test_a_line_is_side_number_mark_bar_and_text() -> None:
 )
 def test_what_is_no_numbered_line_is_not_read_as_one(text: str) -> None:
     assert parse_line(text) is None
+
+
+def test_a_line_is_read_as_models_copy_it() -> None:
+    assert parse_line("R     41 + |") == NumberedLine("R", 41, "+", "")
+    assert parse_line("R 4 + |     x") == NumberedLine("R", 4, "+", "    x")
 
 
 def test_lines_that_another_part_answers_for_carry_no_mark() -> None:
