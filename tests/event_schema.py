@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, Final
 
 from jsonschema import Draft202012Validator
 
-from reviewbot.core.events import SCHEMA_FILE
+SCHEMA_FILE: Final = "schemas/events.schema.json"
 
 
 @cache

@@ -14,12 +14,12 @@ from reviewbot.core.diff import FileStatus  # noqa: TC001 - stored_plan resolves
 from reviewbot.core.split import Segment, split_file
 from reviewbot.core.weigh import CUT_MARK as CUT_MARK  # noqa: PLC0414 - part of this contract
 from reviewbot.core.weigh import SECTION_LIMIT, cut_line
-from reviewbot.core.weigh import TokenCount as TokenCount  # noqa: PLC0414 - as above
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from reviewbot.core.diff import FileDiff, Line
+    from reviewbot.core.weigh import TokenCount
 
 CHUNK_BUDGET = 12_000
 """Tokens of a chunk: about 16 kB or 430 lines of diff. The largest file of nine pull requests in

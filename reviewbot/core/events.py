@@ -3,7 +3,7 @@
 The order is: one ``review.started``, then everything else in any order that makes sense, then
 exactly one ``review.finished``. ``seq`` (from 1, without a gap) and ``at`` (RFC 3339, UTC) are
 added by :func:`record` at the edge that stores or writes an event; :func:`from_record` is the way
-back.
+back. The JSON form has a JSON Schema, ``reviewbot/schemas/events.schema.json``.
 """
 
 from __future__ import annotations
@@ -16,9 +16,6 @@ from reviewbot.core.findings import Finding  # noqa: TC001 - from_record resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-SCHEMA_FILE: Final = "schemas/events.schema.json"
-"""JSON Schema of the JSON form, below ``importlib.resources.files("reviewbot")``."""
 
 Outcome = Literal["clean", "findings", "incomplete", "superseded", "cancelled"]
 CoverageStatus = Literal["reviewed", "partly", "skipped", "failed"]
