@@ -256,7 +256,11 @@ class _Run:
         self.job, self._run_batch, self._earlier = job, run_batch, earlier
         self._clock, self._begun = clock, clock()
         self.events: asyncio.Queue[Event | None] = asyncio.Queue(QUEUE_SIZE)
-        self._ledger = Ledger(max_notes=job.gates.max_notes, shown=earlier.shown)
+        self._ledger = Ledger(
+            max_notes=job.gates.max_notes,
+            shown=earlier.shown,
+            file_of={chunk.id: chunk.file for chunk in job.plan.chunks},
+        )
         self._tally = Tally(job.plan)
         self._views = Views(job.files, job.path_instructions)
         self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)

@@ -140,30 +140,35 @@ def _words(finding: Finding) -> frozenset[str]:
     return frozenset(_WORD.findall(f"{finding.title} {finding.scenario}".lower())) - _FILLER
 
 
-def same_place(one: Finding, other: Finding) -> bool:
-    """Whether two findings stand on the same lines: same file and side, at most one line apart."""
-    return (
-        one.path == other.path
-        and one.side == other.side
-        and one.line <= other.end_line + 1
-        and other.line <= one.end_line + 1
-    )
+def same(one: Finding, other: Finding) -> bool:
+    """Whether two findings of one file say the same thing of the same place.
 
-
-def same_meaning(one: Finding, other: Finding) -> bool:
-    """Whether two findings at one place say the same thing.
-
-    Two of our own rules do if they are one rule on shared lines. Otherwise half of their words
+    Two of our own rules do if they are one rule on shared lines. For others half of their words
     must agree, or a third if they are of one category: wording differs between attempts and
-    models, the nouns rarely do.
+    models, the nouns rarely do. On lines that only touch, most words must agree.
     """
+    if one.side != other.side or one.line > other.end_line + 1 or other.line > one.end_line + 1:
+        return False
+    apart = one.line > other.end_line or other.line > one.end_line
     if "/" in one.rule and "/" in other.rule:
-        shared_lines = one.line <= other.end_line and other.line <= one.end_line
-        return one.rule == other.rule and shared_lines
+        return one.rule == other.rule and not apart
     ours, theirs = _words(one), _words(other)
     union = len(ours | theirs)
-    shared = len(ours & theirs) / union if union else 1.0
-    return shared >= (1 / 3 if one.category == other.category else 1 / 2)
+    if not union:
+        return same_quote(one, other)
+    needed = 3 / 4 if apart else 1 / 3 if one.category == other.category else 1 / 2
+    return len(ours & theirs) / union >= needed
+
+
+def same_quote(one: Finding, other: Finding) -> bool:
+    """Whether two findings quote the same code, white space aside."""
+    return one.quote.split() == other.quote.split()
+
+
+def standing(finding: Finding) -> tuple[bool, bool, int]:
+    """How much a finding counts: the lesser, the more. What is held or not placed counts less."""
+    placement = finding.placement
+    return placement.held, placement.kind != "inline", SEVERITIES.index(finding.severity)
 
 
 def level_of(

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events import FindingRaised, FindingWithdrawn
 from reviewbot.core.findings import (
-    SEVERITIES,
     Placement,
     fingerprint,
     rank,
-    same_meaning,
-    same_place,
+    same,
+    same_quote,
+    standing,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from reviewbot.core.findings import Finding
+
+
+MAX_LINES: Final = 500
 
 
 class Ledger:
@@ -27,13 +31,22 @@ class Ledger:
     Args:
         max_notes: how many notes are shown inline.
         shown: findings that an earlier run of this review has shown and not withdrawn.
+        file_of: the file of each chunk, by its index in the diff.
     """
 
-    def __init__(self, *, max_notes: int, shown: Iterable[Finding] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        max_notes: int,
+        shown: Iterable[Finding] = (),
+        file_of: Mapping[str, int] | None = None,
+    ) -> None:
         self._max_notes = max_notes
         self._notes = 0
         self._standing: dict[str, Finding] = {}
-        self._by_path: dict[str, list[Finding]] = {}
+        self._by_line: dict[tuple[tuple[str, int | None], int], list[Finding]] = {}
+        self._occurrences: Counter[str] = Counter()
+        self._file_of = file_of or {}
         self._answers: dict[str, set[str]] = {}
         self._recalled: set[str] = set()
         self._replaced: dict[str, list[tuple[Finding, set[str]]]] = {}
@@ -52,31 +65,28 @@ class Ledger:
     def accept(self, finding: Finding, *, answer: str) -> list[FindingRaised | FindingWithdrawn]:
         """Take a finding in.
 
-        A finding that says what one at the same place says already is merged into it; if it is
-        the more severe of the two, it takes the other's place.
+        A finding that says what one at the same place says already is merged into it; if it counts
+        more (:func:`reviewbot.core.findings.standing`), it takes the other's place.
 
         Returns:
             The events that follow from it, none if it was merged away.
         """
-        same = [
-            other
-            for other in self._by_path.get(finding.path, ())
-            if same_place(finding, other) and same_meaning(finding, other)
-        ]
-        worst = min((SEVERITIES.index(other.severity) for other in same), default=len(SEVERITIES))
-        if worst <= SEVERITIES.index(finding.severity):
-            for other in same:
+        others = [other for other in self._near(finding) if self._repeats(finding, other, answer)]
+        if any(standing(other) <= standing(finding) for other in others):
+            for other in others:
                 self._answers[other.id].add(answer)
             return []
-        replaced = [(other, self._drop(other)) for other in same]
+        replaced = [(other, self._drop(other)) for other in others]
         finding = self._limited(self._named(finding))
         self._stand(finding)
         self._answers[finding.id] = {answer}
         self._replaced[finding.id] = replaced
         return [
             *(
-                FindingWithdrawn(other.id, "Merged into a more severe finding at the same place.")
-                for other in same
+                FindingWithdrawn(
+                    other.id, "Merged into a finding that says the same and counts more."
+                )
+                for other in others
             ),
             FindingRaised(finding),
         ]
@@ -119,12 +129,32 @@ class Ledger:
             else:
                 yield from self._restored(other.id)
 
+    def _repeats(self, finding: Finding, other: Finding, answer: str) -> bool:
+        """Whether two findings are one. An answer that says two things means two things."""
+        twice = answer in self._answers[other.id] and not same_quote(finding, other)
+        return not twice and same(finding, other)
+
+    def _near(self, finding: Finding) -> list[Finding]:
+        """What stands on the lines of ``finding``, or right beside them."""
+        found = {
+            other.id: other
+            for line in _lines(finding, margin=1)
+            for other in self._by_line.get((self._file(finding), line), ())
+        }
+        return list(found.values())
+
+    def _file(self, finding: Finding) -> tuple[str, int | None]:
+        """A path can come twice in a diff; the chunk tells which file is meant."""
+        return finding.path, self._file_of.get(finding.chunk)
+
     def _named(self, finding: Finding) -> Finding:
         """The finding under an id that nothing else here has."""
-        occurrence, name = 1, finding.id
+        first, name = finding.id, finding.id
         while name in self._standing:
-            occurrence += 1
-            name = fingerprint(finding.path, finding.rule, finding.quote, occurrence)
+            self._occurrences[first] += 1
+            name = fingerprint(
+                finding.path, finding.rule, finding.quote, 1 + self._occurrences[first]
+            )
         return replace(finding, id=name)
 
     def _limited(self, finding: Finding) -> Finding:
@@ -137,12 +167,20 @@ class Ledger:
 
     def _stand(self, finding: Finding) -> None:
         self._standing[finding.id] = finding
-        self._by_path.setdefault(finding.path, []).append(finding)
+        for line in _lines(finding):
+            self._by_line.setdefault((self._file(finding), line), []).append(finding)
         self._notes += finding.severity == "note" and finding.placement.kind == "inline"
 
     def _drop(self, finding: Finding) -> set[str]:
         """Take a finding out; returns the answers it came from."""
         del self._standing[finding.id]
-        self._by_path[finding.path].remove(finding)
+        for line in _lines(finding):
+            self._by_line[self._file(finding), line].remove(finding)
         self._notes -= finding.severity == "note" and finding.placement.kind == "inline"
         return self._answers.pop(finding.id)
+
+
+def _lines(finding: Finding, *, margin: int = 0) -> range:
+    """The lines of a finding; of what is not placed, as claimed and within bounds."""
+    last = min(finding.end_line, finding.line + MAX_LINES)
+    return range(finding.line - margin, last + margin + 1)

@@ -17,8 +17,8 @@ from reviewbot.core.findings import (
     Placement,
     fingerprint,
     rank,
-    same_meaning,
-    same_place,
+    same,
+    standing,
 )
 from reviewbot.core.report_tool import REPORT_TOOL
 
@@ -176,44 +176,62 @@ def test_an_id_tells_path_rule_code_and_occurrence_apart() -> None:
     assert len(ids) == 6
 
 
-def test_one_place_is_the_same_file_and_side_and_at_most_one_line_apart() -> None:
-    here = finding(line=4, end_line=6)
-    assert same_place(here, finding(line=7, end_line=7))
-    assert same_place(here, finding(line=1, end_line=3))
-    assert not same_place(here, finding(line=8, end_line=9))
-    assert not same_place(here, finding(path="b.py"))
-    assert not same_place(here, finding(side="LEFT"))
+WORDS = {"title": "Division by zero when items is empty", "scenario": "With no items it raises."}
+OTHER = {"title": "Empty items: division by zero", "scenario": "An empty list raises here."}
 
 
-def test_other_words_for_the_same_thing_have_the_same_meaning() -> None:
-    one = finding(title="Division by zero when items is empty", scenario="With no items it raises.")
-    other = finding(title="Empty items: division by zero", scenario="An empty list raises here.")
-    assert same_meaning(one, other)
-    assert not same_meaning(one, finding(title="Typo in the log text", scenario="Users misread."))
+def test_other_words_for_the_same_thing_on_shared_lines_are_the_same() -> None:
+    here = finding(line=4, end_line=6, **WORDS)
+    assert same(here, finding(line=6, end_line=9, **OTHER))
+    assert not same(here, finding(line=6, end_line=9, title="Typo in a log text", scenario="Ugly."))
+    assert not same(here, finding(line=6, end_line=9, side="LEFT", **OTHER))
+
+
+def test_lines_that_only_touch_need_most_words_to_agree() -> None:
+    here = finding(line=4, end_line=6, **WORDS)
+    assert same(here, finding(line=7, end_line=7, **WORDS))
+    assert same(finding(line=7, end_line=7, **WORDS), here)
+    assert not same(here, finding(line=7, end_line=7, **OTHER))
+    assert not same(here, finding(line=8, end_line=8, **WORDS))
+    first = finding(line=2, end_line=2, title="SQL injection through the user name", scenario="")
+    second = finding(line=3, end_line=3, title="SQL injection through the order id", scenario="")
+    assert not same(first, second)
 
 
 def test_the_frame_of_a_sentence_is_no_common_meaning() -> None:
     one = finding(title="Value is wrong", scenario="When rate is None, the call raises TypeError.")
     other = finding(title="Value is wrong", scenario="When path is empty, the open fails.")
-    assert not same_meaning(one, other)
+    assert not same(one, other)
 
 
 def test_another_category_needs_more_agreement() -> None:
     one = finding(title="alpha beta gamma delta", scenario="")
     other = finding(title="alpha beta omega", scenario="")
-    assert same_meaning(one, other)
-    assert not same_meaning(one, replace(other, category="docs"))
+    assert same(one, other)
+    assert not same(one, replace(other, category="docs"))
 
 
-def test_findings_without_words_at_one_place_mean_the_same() -> None:
-    assert same_meaning(finding(title="", scenario=""), finding(title="", scenario=""))
+def test_findings_without_words_are_the_same_if_they_quote_the_same() -> None:
+    one = finding(title="a != b", scenario="")
+    assert same(one, finding(title="c > d", scenario="", quote="x   = 1"))
+    assert not same(one, finding(title="c > d", scenario="", quote="y = 2"))
 
 
 def test_one_rule_of_ours_repeats_itself_only_on_shared_lines() -> None:
     one = finding(rule="python/eval", line=4, end_line=5)
-    assert same_meaning(one, finding(rule="python/eval", line=5, end_line=5))
-    assert not same_meaning(one, finding(rule="python/eval", line=6, end_line=6))
-    assert not same_meaning(one, finding(rule="python/exec", line=5, end_line=5))
+    assert same(one, finding(rule="python/eval", line=5, end_line=5))
+    assert not same(one, finding(rule="python/eval", line=6, end_line=6))
+    assert not same(one, finding(rule="python/exec", line=5, end_line=5))
+
+
+def test_what_is_held_or_not_placed_counts_less_than_any_severity_inline() -> None:
+    order = [
+        finding(severity="error"),
+        finding(severity="note"),
+        finding(severity="error", placement=Placement("file", "Not there.")),
+        finding(severity="error", placement=Placement("outside", "Unsure.", held=True)),
+    ]
+    assert sorted(order[::2] + order[1::2], key=standing) == order
 
 
 def test_the_worst_comes_first_and_inline_before_the_rest() -> None:

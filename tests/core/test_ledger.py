@@ -29,7 +29,7 @@ def test_a_more_severe_duplicate_takes_the_place_of_the_others() -> None:
     ledger = Ledger(max_notes=5)
     ledger.accept(finding(severity="note"), answer="1")
     ledger.accept(finding(id="g", severity="note", line=6, end_line=6), answer="1")
-    raised = ledger.accept(finding(id="h", severity="error", line=5, end_line=5), answer="2")
+    raised = ledger.accept(finding(id="h", severity="error", line=4, end_line=6), answer="2")
     assert shown(raised) == ["-f", "-g", "+h"]
     assert [one.id for one in ledger.findings] == ["h"]
 
@@ -38,7 +38,7 @@ def test_a_duplicate_worse_than_one_but_not_another_withdraws_nothing() -> None:
     ledger = Ledger(max_notes=5)
     ledger.accept(finding(severity="note"), answer="1")
     ledger.accept(finding(id="g", severity="error", line=6, end_line=6), answer="1")
-    assert ledger.accept(finding(id="h", line=5, end_line=5), answer="2") == []
+    assert ledger.accept(finding(id="h", line=4, end_line=6), answer="2") == []
     assert len(ledger) == 2
 
 
@@ -49,6 +49,42 @@ def test_equal_code_in_two_places_gets_two_ids() -> None:
     second = ledger.accept(finding(id=name, line=40, end_line=40), answer="1")
     assert shown(first) == [f"+{name}"]
     assert shown(second) == [f"+{fingerprint('a.py', 'bug', 'x = 1', 2)}"]
+
+
+SURE = Placement("inline")
+UNSURE = Placement("outside", "Its confidence of 0.5 is below 0.7.", held=True)
+NOWHERE = Placement("file", "The code it quotes is not in the diff.")
+
+
+def test_a_finding_that_is_held_or_not_placed_never_hides_one_that_counts() -> None:
+    for hidden in (UNSURE, NOWHERE):
+        for first, second in ((hidden, SURE), (SURE, hidden)):
+            ledger = Ledger(max_notes=5)
+            ledger.accept(finding(id="1", severity="error", placement=first), answer="1")
+            ledger.accept(finding(id="2", severity="warning", placement=second), answer="2")
+            assert [one.placement for one in ledger.findings] == [SURE]
+
+
+def test_two_findings_of_one_answer_are_two_unless_they_quote_the_same() -> None:
+    ledger = Ledger(max_notes=5)
+    assert ledger.accept(finding(quote="rows[i]"), answer="1")
+    assert ledger.accept(finding(id="g", quote="cols[i]"), answer="1")
+    assert not ledger.accept(finding(id="h", quote="cols[i]"), answer="1")
+    assert not ledger.accept(finding(id="h", quote="i"), answer="2")
+    assert len(ledger) == 2
+
+
+def test_the_same_path_twice_in_a_diff_is_two_files() -> None:
+    ledger = Ledger(max_notes=5, file_of={"c1": 0, "c2": 1})
+    assert ledger.accept(finding(), answer="1")
+    assert ledger.accept(finding(id="g", chunk="c2"), answer="2")
+    assert len(ledger) == 2
+
+
+def test_a_claimed_range_of_any_length_costs_little() -> None:
+    ledger = Ledger(max_notes=5)
+    ledger.accept(finding(line=1, end_line=2**31 - 1, placement=NOWHERE), answer="1")
+    assert len(ledger) == 1
 
 
 def test_a_recalled_answer_takes_its_findings_with_it_and_no_others() -> None:
