@@ -199,7 +199,7 @@ async def workers(
     """
     budget = None
     if settings.budget_usd is not None:
-        budget = Budget(settings.budget_usd, spent_usd=spent_usd)
+        budget = Budget(settings.budget_usd, _measure, spent_usd=spent_usd)
     async with AsyncExitStack() as stack:
         chain = chain_of(settings)
         for model in chain:
@@ -211,6 +211,10 @@ async def workers(
             if isinstance(chain[0], Writer):
                 summarize = Summarizer(chain[0], budget, title=title, description=description)
         yield Workers(_runner(prepared, settings, chain, budget), summarize)
+
+
+def _measure(info: ModelInfo, prompt: str) -> int:
+    return TokenCounter(info.token_factor).count(prompt) if prompt else 0
 
 
 def chain_of(settings: Settings) -> tuple[Model, ...]:

@@ -243,6 +243,11 @@ def manifest_of(plan: Plan) -> tuple[ManifestEntry, ...]:
     )
 
 
+def _instruction_tokens(views: Iterable[ChunkView]) -> int:
+    """What the instructions for single paths take, at two characters a token."""
+    return sum(len(text) for one in views for text in one.instructions) // 2
+
+
 class _Run:
     """The state of one run of :func:`review`."""
 
@@ -313,7 +318,7 @@ class _Run:
                 chunks=tuple(views),
                 manifest=self._manifest,
                 instructions=self.job.instructions,
-                tokens=batch.tokens + self.job.prefix_tokens,
+                tokens=batch.tokens + self.job.prefix_tokens + _instruction_tokens(views),
             )
             await self._run_batch(BatchTask(batch.id, request), emit)
         else:

@@ -10,12 +10,14 @@ something was found.
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.drafts import Draft
-from reviewbot.core.prompt import KnownFinding
+from reviewbot.core.prompt import KnownFinding, render
+from reviewbot.core.report_tool import REPORT_TOOL
 from reviewbot.models.base import Fault, ModelFault, Stop
 from reviewbot.models.batch import (
     Asked,
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from reviewbot.models.base import Model, ModelEvent
     from reviewbot.models.batch import BatchEvent, BatchTask, Emit
     from reviewbot.models.budget import Budget
+    from reviewbot.models.catalog import ModelInfo
 
 
 FAILURES_TOGETHER: Final = 2
@@ -260,7 +263,7 @@ class Attempts:
                 break
             if not answer.reading.drafts:
                 max_tokens = min(2 * max_tokens, room)
-            request = replace(request, known=_known(run, chunks))
+            request = _continued(request, _known(run, chunks))
         else:
             reason = "The model's answer was cut at its length limit again and again."
         if model.info.offline and tries.index > 0:
@@ -281,7 +284,7 @@ class Attempts:
             # A model that cannot be forced to call the tool may have to be asked once more.
             requests = 1 if info.forced_tools or not info.structured_output else 2
             max_tokens, reserved = await self._budget.reserve(
-                info, request.tokens, max_tokens, requests=requests
+                info, _text_of(request, info), max_tokens, requests=requests
             )
         try:
             async with aclosing(answer.model.stream(request, max_tokens=max_tokens)) as events:
@@ -305,6 +308,21 @@ def _narrowed(request: ModelRequest, chunks: tuple[ChunkView, ...]) -> ModelRequ
         return request
     left_out = sum(one.tokens for one in request.chunks) - sum(one.tokens for one in chunks)
     return replace(request, chunks=chunks, tokens=max(0, request.tokens - left_out))
+
+
+def _continued(request: ModelRequest, known: tuple[KnownFinding, ...]) -> ModelRequest:
+    """The request for what is still missing; it names what is known, which takes room."""
+    added = sum(len(one.path) + len(one.title) for one in known) // 2 + 10 * len(known)
+    before = sum(len(one.path) + len(one.title) for one in request.known) // 2
+    return replace(request, known=known, tokens=request.tokens + max(0, added - before))
+
+
+def _text_of(request: ModelRequest, info: ModelInfo) -> str:
+    """All text that ``request`` sends; none for rules on this machine."""
+    if info.offline:
+        return ""
+    prompt = render(request)
+    return json.dumps(REPORT_TOOL) + prompt.system + prompt.shared + prompt.body
 
 
 def _known(run: _Run, chunks: tuple[ChunkView, ...]) -> tuple[KnownFinding, ...]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from reviewbot.core.events import Usage
 from reviewbot.models.base import Fault, ModelFault
@@ -16,7 +17,10 @@ MIN_OUTPUT_TOKENS: Final = 1024
 """Less room than this and an answer is not worth asking for."""
 
 _INPUT_MARGIN: Final = 1.15
-"""Input tokens are an estimate; a request reserves this much more."""
+"""Another tokenizer counts for the model's; a request reserves this much more."""
+
+Measure: TypeAlias = Callable[["ModelInfo", str], int]
+"""Tokens of a prompt for a model; CPU work."""
 
 
 class Budget:
@@ -27,23 +31,26 @@ class Budget:
 
     Args:
         limit_usd: what the review may spend in all.
+        measure: counts the tokens of a prompt as it is sent. The estimates of the plan will not do:
+            a diff can be made of what costs more than it looks.
         spent_usd: what an earlier run of it has spent.
     """
 
-    def __init__(self, limit_usd: float, *, spent_usd: float = 0.0) -> None:
+    def __init__(self, limit_usd: float, measure: Measure, *, spent_usd: float = 0.0) -> None:
         self.limit_usd = limit_usd
         self.spent_usd = spent_usd
+        self._measure = measure
         self._reserved = 0.0
         self._changed = asyncio.Condition()
 
     async def reserve(
-        self, info: ModelInfo, input_tokens: int, max_tokens: int, *, requests: int = 1
+        self, info: ModelInfo, prompt: str, max_tokens: int, *, requests: int = 1
     ) -> tuple[int, float]:
         """Reserve the worst case of an answer.
 
         Args:
             info: the model.
-            input_tokens: of one request, as estimated.
+            prompt: all text of one request.
             max_tokens: what it would like to ask for.
             requests: how many requests the answer may take, one after the other.
 
@@ -53,6 +60,7 @@ class Budget:
         Raises:
             ModelFault: not even a short answer fits, or the model has no price (Fault.BUDGET).
         """
+        input_tokens = await asyncio.to_thread(self._measure, info, prompt)
         floor = min(MIN_OUTPUT_TOKENS, max_tokens)
         async with self._changed:
             while True:

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 MAX_TOKENS: Final = 8_000
 """A few sentences, and what the model thinks before it writes them."""
-CHARS_PER_TOKEN: Final = 2
-"""On the safe side, for what the budget reserves."""
 
 
 @runtime_checkable
@@ -84,8 +82,9 @@ class Summarizer:
         try:
             max_tokens = min(MAX_TOKENS, info.max_output)
             if self._budget:
-                tokens = (len(system) + len(user)) // CHARS_PER_TOKEN
-                max_tokens, reserved = await self._budget.reserve(info, tokens, max_tokens)
+                # The model adds the schema in words.
+                text = f"{system}\n{user}\n{SUMMARY_SCHEMA}"
+                max_tokens, reserved = await self._budget.reserve(info, text, max_tokens)
             answer = await self._writer.answer_json(
                 system, user, SUMMARY_SCHEMA, max_tokens=max_tokens
             )

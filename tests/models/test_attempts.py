@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reviewbot.core.chunks import ChunkView
+from reviewbot.core.chunks import ChunkView, ShownHunk
+from reviewbot.core.diff import Line
 from reviewbot.core.events import Usage
 from reviewbot.core.prompt import ModelRequest
 from reviewbot.models.attempts import AttemptPolicy, Attempts
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from reviewbot.models.base import Model, ModelEvent
+    from reviewbot.models.catalog import ModelInfo
 
 
 def chunk(name: str, path: str = "a.py") -> ChunkView:
@@ -51,6 +53,11 @@ def chunk(name: str, path: str = "a.py") -> ChunkView:
 def task(*names: str) -> BatchTask:
     chunks = tuple(chunk(name, f"{name}.py") for name in names or ("c1",))
     return BatchTask("b1", ModelRequest(chunks, (), tokens=1000))
+
+
+def by_task(info: ModelInfo, prompt: str) -> int:
+    """The tokens that ``task`` states, whatever the prompt; none for the offline rules."""
+    return 1000 if prompt and not info.offline else 0
 
 
 class Run:
@@ -446,7 +453,7 @@ async def test_thoughts_are_passed_on() -> None:
 async def test_cancelling_a_batch_closes_the_request_and_books_what_it_used() -> None:
     run = Run()
     model = Scripted(Say(wait_s=1000))
-    budget = Budget(1.0)
+    budget = Budget(1.0, by_task)
     batch = asyncio.create_task(run.of(model, budget=budget))
     await asyncio.sleep(1)
     assert model.open == 1
@@ -455,7 +462,7 @@ async def test_cancelling_a_batch_closes_the_request_and_books_what_it_used() ->
         await batch
     assert model.open == 0
     assert isinstance(run.events[-1], Spent)
-    assert (await budget.reserve(model.info, 1000, 1))[0] == 1
+    assert (await budget.reserve(model.info, "x", 1))[0] == 1
 
 
 @in_virtual_time
@@ -476,7 +483,7 @@ async def test_a_slow_consumer_slows_the_reading_of_the_answer() -> None:
 @in_virtual_time
 async def test_a_request_asks_for_no_more_than_the_budget_can_pay() -> None:
     model = Scripted(Say(usage=Usage(input=1000, output=1000)))
-    budget = Budget(0.05)
+    budget = Budget(0.05, by_task)
     await Run().of(model, budget=budget)
     worst = 2 * (1150 * 2.5e-6 + model.max_tokens[0] * 1e-5)
     assert 0.05 - 2e-5 < worst <= 0.05
@@ -484,9 +491,32 @@ async def test_a_request_asks_for_no_more_than_the_budget_can_pay() -> None:
 
 
 @in_virtual_time
+async def test_what_a_request_reserves_is_counted_on_all_the_text_that_it_sends() -> None:
+    prompts: list[str] = []
+
+    def measure(info: ModelInfo, prompt: str) -> int:
+        del info
+        prompts.append(prompt)
+        return 1000
+
+    line = Line("added", None, 1, "x = '\x01\x02'")
+    hunk = ShownHunk(1, 1, "", (line,), (True,))
+    shown = replace(chunk("c1", "c1.py"), hunks=(hunk,), instructions=("Mind the frobs.",))
+    model = Scripted(
+        Say([item(1, path="c1.py", title="Known already")], cut=-1, stop=Stop.TRUNCATED), Say()
+    )
+    attempts = Attempts([model], budget=Budget(5.0, measure))
+    await attempts(BatchTask("b1", ModelRequest((shown,), ())), Run().emit)
+    first, second = prompts
+    for text in ("report_findings", "x = '\\x01\\x02'", "Mind the frobs."):
+        assert text in first
+    assert "Known already" in second
+
+
+@in_virtual_time
 async def test_a_budget_that_is_used_up_fails_the_chunk_without_asking() -> None:
     model = Scripted(Say())
-    [outcome] = (await Run().of(model, budget=Budget(0.001))).outcomes
+    [outcome] = (await Run().of(model, budget=Budget(0.001, by_task))).outcomes
     assert (outcome.status, model.requests) == ("failed", [])
     assert "budget of $0.00" in (outcome.reason or "")
 
@@ -494,13 +524,13 @@ async def test_a_budget_that_is_used_up_fails_the_chunk_without_asking() -> None
 @in_virtual_time
 async def test_a_model_without_a_price_cannot_be_held_to_a_budget() -> None:
     model = Scripted(Say(), info=lookup("some-local-model"))
-    [outcome] = (await Run().of(model, budget=Budget(1.0))).outcomes
+    [outcome] = (await Run().of(model, budget=Budget(1.0, by_task))).outcomes
     assert "price of some-local-model is not known" in (outcome.reason or "")
 
 
 @in_virtual_time
 async def test_requests_wait_for_each_others_reservations_and_never_pass_the_limit() -> None:
-    budget = Budget(0.1)
+    budget = Budget(0.1, by_task)
     model = Scripted(Say(wait_s=5, usage=Usage(input=1000, output=1200)))
     attempts = Attempts([model], budget=budget)
     results = await asyncio.gather(*(attempts(task(), Run().emit) for _ in range(12)))
