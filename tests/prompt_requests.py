@@ -12,10 +12,10 @@ from pathlib import Path
 from reviewbot.core.chunks import ChunkView, ShownHunk
 from reviewbot.core.diff import Line
 from reviewbot.core.events import FileCoverage
-from reviewbot.core.findings import Finding, Placement
 from reviewbot.core.prompt import KnownFinding, ManifestEntry, ModelRequest, render
 from reviewbot.core.report_tool import REPORT_TOOL
 from reviewbot.core.summary import render_summary
+from tests.core.test_findings import finding
 
 GOLDEN = Path(__file__).parent.parent / "fixtures" / "prompts"
 
@@ -90,25 +90,17 @@ CONTINUATION = ModelRequest(
     instructions=REQUEST.instructions,
     known=(KnownFinding("web/src/größe.ts", 2, 'The "size" is doubled'),),
 )
-FINDING = Finding(
+FINDING = finding(
     id="0123456789abcdef",
     path="billing/charge.py",
     quote="    return round(due, 2)",
-    side="RIGHT",
     line=99,
     end_line=99,
     scenario="When due is 2.675, line 99 rounds a float, so 2.67 is charged.",
-    category="bug",
     severity="error",
-    confidence=0.9,
     title="Rounding a float loses a cent",
     message="Use Decimal.",
-    suggestion=None,
-    rule="bug",
     model="claude-sonnet-5-5",
-    chunk="c1",
-    attempt=1,
-    placement=Placement("inline"),
 )
 
 

@@ -8,29 +8,20 @@ import pytest
 from hypothesis import given
 
 from reviewbot.core import events as ev
-from reviewbot.core.findings import SEVERITIES, Finding, Placement, Severity
+from reviewbot.core.findings import SEVERITIES, Placement, Severity
 from reviewbot.core.report import Report, ReportBuilder, fails, fold, gates
+from tests.core.test_findings import finding
 from tests.review_strategies import reports, streams
 
-FINDING = Finding(
+FINDING = finding(
     id="a" * 16,
     path="app/db.py",
-    quote="x = 1",
-    side="RIGHT",
     line=3,
     end_line=3,
     scenario="",
-    category="bug",
-    severity="warning",
     confidence=0.8,
     title="Wrong",
     message="It is wrong.",
-    suggestion=None,
-    rule="bug",
-    model="m",
-    chunk="c1",
-    attempt=1,
-    placement=Placement("inline"),
 )
 HELD = Placement("outside", "Its confidence is below 0.7.", held=True)
 PLAN = ev.ReviewStarted(
