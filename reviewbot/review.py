@@ -38,6 +38,7 @@ from reviewbot.core.prompt import ManifestEntry, ModelRequest
 from reviewbot.core.secret_findings import secret_findings
 from reviewbot.core.tally import Tally
 from reviewbot.core.views import Views
+from reviewbot.errors import ReviewbotError
 from reviewbot.models.batch import (
     Asked,
     BatchResult,
@@ -296,7 +297,13 @@ class _Run:
 
     async def _batch(self, batch: Batch) -> None:
         chunks = [self._chunks[chunk] for chunk in batch.chunks]
-        views = await self._views_of(chunks)
+        try:
+            views = await self._views_of(chunks)
+        except ReviewbotError as error:  # what cannot be searched for secrets is not sent
+            for chunk in chunks:
+                outcome = ChunkOutcome(chunk.id, "failed", self.job.models[0], 1, str(error))
+                await self._put_all(self._chunk_finished(outcome))
+            return
         gates = self.job.gates
         intake = Intake(views, gates)
         for chunk, shown in zip(chunks, views, strict=True):

@@ -31,7 +31,7 @@ ROOMS: dict[str, set[str]] = {
     "core": {"core", "errors"},
     "rules": {"core", "errors", "rules"},
     "models": {"core", "errors", "models", "rules"},
-    "review": {"core", "models"},
+    "review": {"core", "errors", "models"},
     "config_file": {"errors"},
     "settings": {"config_file", "errors"},
     "configure": {"errors", "settings"},

@@ -29,6 +29,8 @@ from reviewbot.core.events import (
 )
 from reviewbot.core.intake import Gates
 from reviewbot.core.policy import Policy, skip_reason
+from reviewbot.core.redact import redact_file
+from reviewbot.errors import ReviewbotError
 from reviewbot.models.attempts import Attempts
 from reviewbot.models.base import Answering, Fault, ModelFault, Stop, Stopped, ToolInput
 from reviewbot.models.batch import BatchResult, BatchTask, Emit, Spent
@@ -41,8 +43,10 @@ from tests.virtual_time import in_virtual_time
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
+    from reviewbot.core.diff import FileDiff
     from reviewbot.core.findings import Finding
     from reviewbot.core.prompt import ModelRequest
+    from reviewbot.core.redact import FileRedaction
     from reviewbot.models.base import Model, ModelEvent
     from reviewbot.models.batch import RunBatch
 
@@ -315,6 +319,25 @@ async def test_of_a_split_file_each_chunk_reports_its_own_secrets_once() -> None
     seen = await run(job(added("a.py", *rows), budget=2_000), Scripted(Say()))
     assert [one.line for one in seen.findings] == [6, 881]
     assert len({one.chunk for one in seen.findings}) == 2
+
+
+@in_virtual_time
+async def test_what_cannot_be_searched_for_secrets_is_not_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(file: FileDiff) -> FileRedaction:
+        if file.path == "a.py":
+            raise ReviewbotError("The search for secrets failed.")
+        return redact_file(file)
+
+    monkeypatch.setattr("reviewbot.core.views.redact_file", broken)
+    model = Scripted(Say())
+    seen = await run(job(numbered("a.py") + numbered("b.py")), model)
+    assert [(one.status, one.reason) for one in seen.end.coverage] == [
+        ("failed", "The search for secrets failed."),
+        ("reviewed", None),
+    ]
+    assert len(model.requests) == 1
 
 
 @in_virtual_time

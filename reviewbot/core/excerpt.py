@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.redact import redact_file
@@ -10,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reviewbot.core.chunks import Plan
-    from reviewbot.core.diff import FileDiff, Line
+    from reviewbot.core.diff import FileDiff, Hunk, Line
     from reviewbot.core.findings import Finding
     from reviewbot.core.redact import FileRedaction
     from reviewbot.core.render.finding_block import CodeLine, Sign
@@ -31,34 +33,51 @@ class Excerpts:
         self._files = files
         self._file_of = {chunk.id: chunk.file for chunk in plan.chunks}
         self._redactions: dict[int, FileRedaction] = {}
+        self._known: dict[tuple[int, int, bool], Sequence[int]] = {}
 
     def around(self, finding: Finding) -> tuple[CodeLine, ...]:
         """Number, sign and text of the lines around ``finding``; empty if it stands on none."""
         index = self._file_of.get(finding.chunk)
         if index is None or finding.placement.kind == "file":
             return ()
+        file = self._files[index]
+        if file.path != finding.path:
+            return ()
+        left = finding.side == "LEFT"
+        for number, hunk in enumerate(file.hunks):
+            start = hunk.old_start if left else hunk.new_start
+            count = hunk.old_count if left else hunk.new_count
+            if start <= finding.line < start + count:
+                return self._lines(index, number, finding, left=left)
+        return ()
+
+    def _lines(
+        self, index: int, number: int, finding: Finding, *, left: bool
+    ) -> tuple[CodeLine, ...]:
         if index not in self._redactions:
             self._redactions[index] = redact_file(self._files[index])
         replaced = self._redactions[index].replacements
-        left = finding.side == "LEFT"
-        for number, hunk in enumerate(self._files[index].hunks):
-            start = hunk.old_start if left else hunk.new_start
-            length = hunk.old_count if left else hunk.new_count
-            if not start <= finding.line < start + length:
-                continue
-            rows = list(enumerate(hunk.lines))
-            hit = [
-                at
-                for at, line in rows
-                if (here := line.old_no if left else line.new_no) is not None
-                and finding.line <= here <= finding.end_line
-            ]
-            first, last = max(0, hit[0] - AROUND), min(hit[-1] + AROUND, hit[0] + MAX_LINES)
-            return tuple(
-                _code_line(line, replaced.get((number, at), line.text), left=left)
-                for at, line in rows[first : last + 1]
-            )
-        return ()
+        hunk = self._files[index].hunks[number]
+        numbers = self._numbers(index, number, hunk, left=left)
+        hit = bisect_left(numbers, finding.line)
+        end = min(bisect_left(numbers, finding.end_line), hit + MAX_LINES - AROUND)
+        first, last = max(0, hit - AROUND), min(end + AROUND, len(numbers) - 1)
+        return tuple(
+            _code_line(line, replaced.get((number, at), line.text), left=left)
+            for at, line in enumerate(hunk.slice(first, last + 1), start=first)
+        )
+
+    def _numbers(self, index: int, number: int, hunk: Hunk, *, left: bool) -> Sequence[int]:
+        """The number of each line on one side, or that of the line before where it has none."""
+        key = (index, number, left)
+        if key not in self._known:
+            last = (hunk.old_start if left else hunk.new_start) - 1
+            numbers = array("q")
+            for kind, _ in hunk.iter_raw():
+                last += kind != ("added" if left else "removed")
+                numbers.append(last)
+            self._known[key] = numbers
+        return self._known[key]
 
 
 def _code_line(line: Line, text: str, *, left: bool) -> CodeLine:

@@ -105,26 +105,26 @@ class Intake:
         return None
 
     def _placement(self, draft: Draft, path: str | None, anchor: Anchor | None) -> Placement:
-        gates = self._gates
         if path is None:
             return Placement("outside", "It names a file that was not part of the request.")
-        if self._speaks_of_an_example(draft):
-            return Placement(
-                "outside", "It repeats an example of the prompt, not this code.", held=True
-            )
-        if not draft.scenario.strip() and draft.rule is None:
-            return Placement(
-                "outside", "It names no scenario in which something goes wrong.", held=True
-            )
-        if draft.confidence < gates.confidence:
-            return Placement(
-                "outside",
-                f"Its confidence of {draft.confidence:.2g} is below {gates.confidence:.2g}.",
-                held=True,
-            )
+        reason = self._held_back(draft)
+        if reason is not None:
+            return Placement("outside" if anchor else "file", reason, held=True)
         if anchor is None:
             return Placement("file", "The code it quotes is not in the diff.")
         return Placement("inline")
+
+    def _held_back(self, draft: Draft) -> str | None:
+        """Why the gates keep a finding out of the way, or None."""
+        if self._speaks_of_an_example(draft):
+            return "It repeats an example of the prompt, not this code."
+        if not draft.scenario.strip() and draft.rule is None:
+            return "It names no scenario in which something goes wrong."
+        if draft.confidence < self._gates.confidence:
+            return (
+                f"Its confidence of {draft.confidence:.2g} is below {self._gates.confidence:.2g}."
+            )
+        return None
 
     def _speaks_of_an_example(self, draft: Draft) -> bool:
         """Whether an identifier of our examples is in the finding but not in the code shown."""

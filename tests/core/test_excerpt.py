@@ -70,6 +70,11 @@ def test_what_stands_on_no_line_has_no_code() -> None:
     assert around(22, chunk="c9") == ()
 
 
+def test_a_finding_in_a_file_of_another_request_shows_no_code() -> None:
+    other = around(22, path="other.py", placement=Placement("outside", "It names another file."))
+    assert other == ()
+
+
 def test_a_held_finding_still_shows_its_code() -> None:
     assert around(22, placement=Placement("outside", "Too unsure.", held=True))
 
@@ -89,6 +94,7 @@ def test_a_long_range_is_cut() -> None:
     data = b"--- /dev/null\n+++ b/a.py\n@@ -0,0 +1,500 @@\n" + body
     shown = excerpts(data).around(finding(path="a.py", line=1, end_line=400))
     assert len(shown) == MAX_LINES + 1
+    assert shown[0] == (1, "+", "line 0")
 
 
 def test_of_a_path_that_comes_twice_the_finding_s_own_file_is_shown() -> None:

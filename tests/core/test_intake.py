@@ -58,6 +58,11 @@ def test_a_quote_that_is_nowhere_leaves_the_finding_with_its_file() -> None:
     assert (finding.quote, finding.line) == ("z = 'nowhere at all'", 1)
 
 
+def test_a_held_finding_without_a_place_is_not_shown_beside_other_code() -> None:
+    finding = admit(quote="z = 'nowhere at all'", confidence=0.5)
+    assert (finding.placement.kind, finding.placement.held) == ("file", True)
+
+
 def test_a_suggestion_for_other_lines_than_the_quoted_ones_is_not_offered() -> None:
     assert admit(suggestion="x = 5").suggestion_applies
     assert not admit(suggestion="x = 5", end_line=2).suggestion_applies
