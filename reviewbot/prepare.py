@@ -6,7 +6,7 @@ What every way in (command line, server, Action) does before :func:`reviewbot.re
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.chunks import BATCH_BUDGET, MIN_BUDGET, budget_for, plan
@@ -15,6 +15,7 @@ from reviewbot.core.events import Estimate, Usage
 from reviewbot.core.intake import Gates
 from reviewbot.core.languages import language_of
 from reviewbot.core.policy import Policy, git_attributes, path_patterns, skip_reason
+from reviewbot.core.redact import redact_text
 from reviewbot.core.stored_plan import check_fits
 from reviewbot.errors import ConfigError
 from reviewbot.models.attempts import AttemptPolicy, Attempts
@@ -25,7 +26,7 @@ from reviewbot.settings import OFFLINE
 from reviewbot.tokens import Calibration, TokenCounter
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
     from reviewbot.core.chunks import Plan
     from reviewbot.core.diff import FileDiff
@@ -87,7 +88,7 @@ def prepare(
         from reviewbot.rules import check_levels
 
         check_levels(settings.rules)
-    files = parse_diff(data)
+    files = tuple(_without_secrets(parse_diff(data)))
     info = lookup(settings.model.name, settings.models)
     calibration = Calibration(None if info.offline else settings.state_folder / CALIBRATION_FILE)
     counter = TokenCounter(info.token_factor, calibration.correction(info.name))
@@ -111,6 +112,17 @@ def prepare(
         prompt_version=None if info.offline else _prompt_version(),
     )
     return Prepared(job, info, calibration)
+
+
+def _without_secrets(files: Sequence[FileDiff]) -> Iterator[FileDiff]:
+    """The files, a secret in a path replaced: paths are sent and shown like everything else."""
+    paths = [path or "" for file in files for path in (file.old_path, file.new_path)]
+    # One search for all of them; a line break in a path would shift those behind it.
+    shown = redact_text("\n".join(path.replace("\n", "\0") for path in paths)).split("\n")
+    for file, old, new in zip(files, shown[::2], shown[1::2], strict=True):
+        old_path, new_path = (text.replace("\0", "\n") or None for text in (old, new))
+        changed = (old_path, new_path) != (file.old_path, file.new_path)
+        yield replace(file, old_path=old_path, new_path=new_path) if changed else file
 
 
 def _plan(

@@ -96,3 +96,16 @@ def test_the_prompt_of_a_model_has_a_version() -> None:
     version = prepared(numbered("a.py")).job.prompt_version
     assert version
     assert version == prepared(numbered("b.py")).job.prompt_version
+
+
+def test_a_secret_in_a_path_is_replaced_before_anything_sees_it() -> None:
+    secret = "ghp_" + "aB3dE5gH7jK9mN1pQ3rS5tU7vW9xY1zA3bC5"
+    job = prepared(numbered(f"keys/{secret}.py")).job
+    assert secret not in repr(job.plan)
+    assert job.files[0].path.startswith("keys/[REDACTED:secret]")
+
+
+def test_other_paths_stay_as_they_are_line_breaks_and_all() -> None:
+    diff = added("a b/c.py", "x") + added("d.py", "y").replace("d.py", '"q\\nr.py"')
+    diff = diff.replace('a/"q', '"a/q').replace('b/"q', '"b/q')
+    assert [file.path for file in prepared(diff).job.files] == ["a b/c.py", "q\nr.py"]
