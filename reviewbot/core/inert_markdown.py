@@ -29,7 +29,9 @@ _ACTIVE: Final = re.compile(
     | < [A-Za-z/!?] | & [#A-Za-z0-9]+ ;           # HTML
     | @ \w                                        # a mention, an e-mail address
     | \# [0-9] | \b GH- [0-9]                     # an issue
-    | [A-Za-z][A-Za-z0-9+.\-]* :// | \b www\. | \b (?:mailto|xmpp): \S
+    # A scheme, tried from the start of its run of characters only: else it is quadratic.
+    | (?<![A-Za-z0-9+.\-]) [0-9+.\-]*+ [A-Za-z] [A-Za-z0-9+.\-]*+ ://
+    | \b www\. | \b (?:mailto|xmpp): \S
     """,
     re.VERBOSE | re.IGNORECASE,
 )

@@ -174,7 +174,9 @@ def _secrets(
     for place, hit in found:
         if place[1] >= 0 and hit.kind not in _PERSONAL:
             alone = (place, hit.rule, hit.start)
-            groups[alone if hit.block is None else (hit.rule, hit.block)].append((place, hit))
+            # A secret stands in one hunk, whatever a searcher says: its lines are that hunk's.
+            block = (place[0], hit.rule, hit.block)
+            groups[alone if hit.block is None else block].append((place, hit))
     for group in groups.values():
         news = [_mark(marks, before, hunks, place, hit) for place, hit in group]
         if any(news):

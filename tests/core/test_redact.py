@@ -318,6 +318,47 @@ def test_a_key_is_one_secret_at_its_first_added_line() -> None:
     ]
 
 
+def test_a_secret_stands_on_the_line_of_its_own_hunk() -> None:
+    body = BODY[0]
+    rows = (f" {body}\n+x", f" {body}\n x\n x\n x\n+harmless\n x", f" x\n x\n x\n+{body}", f"+{body}")
+    file = File(tuple(hunk(text, new=100 * number) for number, text in enumerate(rows)), "a.pem")
+    secrets = redact_file(file).secrets
+    assert [(s.hunk, s.line, s.end, s.kind, s.new_no) for s in secrets] == [
+        (0, 0, 0, "context", 0),
+        (1, 0, 0, "context", 100),
+        (2, 3, 3, "added", 203),
+        (3, 0, 0, "added", 300),
+    ]
+
+
+def test_parts_of_keys_that_do_not_follow_each_other_are_secrets_of_their_own() -> None:
+    rows = [f"+{BODY[0]}", f"+{BODY[1]}", "+-- another --", f"+{BODY[2]}"]
+    secrets = redact_file(File((hunk("\n".join(rows)),), "a.pem")).secrets
+    assert [(s.line, s.end) for s in secrets] == [(0, 1), (3, 3)]
+
+
+def test_a_match_that_reaches_into_the_next_hunk_is_told_in_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def scan(text: str) -> list[betterleaks.Finding]:
+        lines = text.split("\n")
+        if "first" not in lines:
+            return []
+        where = {
+            "start_line": lines.index("first") + 1,
+            "end_line": lines.index("second") + 1,
+            "start_column": 1,
+            "end_column": 6,
+        }
+        match = {"value": "first\n\x01\n\n\x01\nsecond"}
+        raw = {"rule_id": "far", "description": "Far.", "confidence": "high", "match": match}
+        return [betterleaks.Finding.from_dict({**raw, "location": where})]
+
+    monkeypatch.setattr(betterleaks, "scan_string", scan)
+    secrets = redact_file(File((hunk(" a\n+first"), hunk("+second")))).secrets
+    assert [(s.rule, s.hunk, s.line) for s in secrets] == [("far", 0, 1), ("far", 1, 0)]
+
+
 def test_personal_data_is_redacted_but_is_no_secret() -> None:
     result = redact_file(File((hunk("+by grace@navy.mil"),)))
     assert result.replacements == {(0, 0): "by [REDACTED:email]"}
@@ -365,6 +406,11 @@ def test_many_secrets_on_one_long_line_all_go_quickly() -> None:
     keys = [f'api_key = "{number:05d}9f86d081884c7d659a2feaa0c55ad015a3b"' for number in range(500)]
     assert redact_text(" é ".join(tokens)) == " é ".join(["[REDACTED:secret]"] * 3000)
     assert "9f86" not in redact_text("; ".join(keys))
+
+
+@pytest.mark.parametrize("line", ["A" + "+" * 200_000 + "!", "\\n" * 100_000, "A" + "\\" * 200_000])
+def test_a_hostile_line_of_a_key_file_is_judged_quickly(line: str) -> None:
+    assert redacted(File((hunk(f"+{line}\n {BODY[0]}"),), "a.pem")) == [[line, KEY]]
 
 
 def test_two_tokens_without_a_gap_both_go() -> None:

@@ -23,7 +23,7 @@ _END: Final = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _OTHER_BEGIN: Final = re.compile(r"-----BEGIN (?!.{0,40}PRIVATE KEY)")
 _HEADER: Final = re.compile(r"[\s\"'#*/|>+]*(?:(?:Proc-Type|DEK-Info|Version|Comment|Hash): .*)?")
 _BODY: Final = re.compile(
-    r"(?:[\s\"'`,;:(+#*|>]|//|[brf](?=\"))*+(?P<core>[A-Za-z0-9+/=]+?)(?:\\[nr])*[\s\"'`,;)+\\]*"
+    r"(?:[\s\"'`,;:(+#*|>]|//|[brf](?=\"))*+(?P<core>[A-Za-z0-9+/=]++)(?:\\[nr])*+[\s\"'`,;)+\\]*+"
 )
 _REST: Final = re.compile(r"(?:\\[nrt]|[A-Za-z0-9+/=\s]){16,}")
 _KEY_FILE: Final = re.compile(
@@ -49,7 +49,8 @@ def find(scan: ScanText, path: str) -> Iterator[Hit]:
         elif _END.search(line):
             yield from _lines(scan, _above(scan.lines, number), number, taken)
     if in_key_file:
-        yield from _lines(scan, _middle(scan.lines), len(scan.lines), taken, sure=False)
+        for run in _middle(scan.lines):
+            yield from _lines(scan, run, run[0], taken, sure=False)
 
 
 def _within(line: str, number: int, start: int) -> Iterator[Hit]:
@@ -100,17 +101,21 @@ def _above(lines: list[str], end: int) -> list[int]:
     return found[::-1]
 
 
-def _middle(lines: list[str]) -> list[int]:
-    """Numbers of whole body lines that no BEGIN shows to belong to something public."""
-    found, public = [], False
+def _middle(lines: list[str]) -> list[list[int]]:
+    """Runs of whole body lines that no BEGIN shows to belong to something public, as numbers."""
+    runs: list[list[int]] = []
+    public = False
     for number, line in enumerate(lines):
         if line == BREAK or "-----END" in line:
             public = False
         elif _OTHER_BEGIN.search(line):
             public = True
         elif not public and len(_core(line) or "") >= _FULL:
-            found.append(number)
-    return found
+            if runs and runs[-1][-1] == number - 1:
+                runs[-1].append(number)
+            else:
+                runs.append([number])
+    return runs
 
 
 def _lines(
