@@ -121,10 +121,14 @@ class _Tries:
     attempt: int = 0
     apart: bool = False
     fault: ModelFault | None = None
+    given_up: list[ChunkView] = field(default_factory=list)
+    """Chunks that another attempt on this model cannot help."""
 
     def retrying(self, next_model: str, delay_s: float) -> Retrying:
+        again = next_model == self.model.info.name
+        chunks = self.left if again else [*self.left, *self.given_up]
         return Retrying(
-            chunks=tuple(chunk.id for chunk in self.left),
+            chunks=tuple(chunk.id for chunk in chunks),
             model=self.model.info.name,
             attempt=self.attempt,
             reason=str(self.fault),
@@ -198,7 +202,7 @@ class Attempts:
             following = self._chain[index + 1 :]
             if following:
                 await run.say(tries.retrying(following[0].info.name, 0.0))
-        return tuple(tries.left)
+        return (*tries.left, *tries.given_up)
 
     async def _attempt(self, run: _Run, tries: _Tries) -> None:
         """One attempt at what is left, together or, when it is the last one, chunk by chunk."""
@@ -211,7 +215,11 @@ class Attempts:
             try:
                 await self._ask(run, group, tries)
             except ModelFault as error:
-                fault = tries.fault = error
+                if tries.apart and not error.retryable:  # this chunk is done with this model
+                    tries.left = [chunk for chunk in tries.left if chunk not in group]
+                    tries.given_up += group
+                if fault is None or error.retryable:
+                    fault = tries.fault = error
                 run.faults.update((chunk.id, error) for chunk in group)
                 if error.fault is Fault.COULD_NOT_REVIEW:
                     tries.apart = True

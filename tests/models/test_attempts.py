@@ -386,6 +386,22 @@ async def test_a_report_that_gives_up_and_is_cut_is_not_continued_to_a_clean_end
 
 
 @in_virtual_time
+async def test_asked_apart_each_chunk_is_tried_again_or_not_by_its_own_fault() -> None:
+    asked: list[str] = []
+
+    def answer(request: ModelRequest) -> Say:
+        names = [one.id for one in request.chunks]
+        asked.append("+".join(names))
+        if names == ["c1"]:
+            return Say(text="", fault=overloaded()) if asked.count("c1") == 1 else Say()
+        return Say(outcome="could_not_review")
+
+    result = await Run().of(Scripted(answer, answer), chunks=("c1", "c2"))
+    assert asked == ["c1+c2", "c1", "c2", "c1"]
+    assert {one.chunk: one.status for one in result.outcomes} == {"c1": "reviewed", "c2": "failed"}
+
+
+@in_virtual_time
 async def test_could_not_review_is_never_clean() -> None:
     model = Scripted(Say(outcome="could_not_review"))
     [outcome] = (await Run().of(model)).outcomes
