@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reviewbot.errors import ConfigError
 from reviewbot.settings import CONFIG_NAMES, DOTENV_NAME, Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from reviewbot.sources import Repository
+
+_MOST_BYTES: Final = 1_000_000
 
 
 def read_settings(
@@ -19,6 +23,7 @@ def read_settings(
     config: Path | None = None,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
+    base: Repository | None = None,
 ) -> Settings:
     """Reads the settings of a command: finds the files, then :func:`load_settings`.
 
@@ -27,20 +32,55 @@ def read_settings(
         config: the file that the user named; otherwise the repository's own is looked for.
         cwd: where to look; the working directory.
         env: the environment; the process's.
+        base: a repository at the commit that a branch left. What it holds is read from there, so
+            that the branch has no say in its own review; a file that git does not know is the
+            user's own.
 
     Raises:
         ConfigError: a file cannot be read, or as :func:`load_settings`.
     """
     cwd = Path.cwd() if cwd is None else cwd
-    found = find_config(cwd) if config is None else config
+    if config is not None:
+        found: tuple[str, str] | None = (_shown(config, cwd), _read_text(config))
+    elif base is not None:
+        found = _config_of(base)
+    else:
+        path = find_config(cwd)
+        found = None if path is None else (_shown(path, cwd), _read_text(path))
     return load_settings(
         flags=flags,
         env=os.environ if env is None else env,
-        dotenv=_read_dotenv(cwd / DOTENV_NAME),
-        config_text=None if found is None else _read_text(found),
-        config_name=_shown(found, cwd) if found else CONFIG_NAMES[0],
+        dotenv=_dotenv(cwd, base),
+        config_text=found[1] if found else None,
+        config_name=found[0] if found else CONFIG_NAMES[0],
         config_trusted=config is not None,
     )
+
+
+def config_differs(base: Repository, cwd: Path) -> bool:
+    """Whether the working tree's configuration file is not the one that ``base`` has.
+
+    Raises:
+        ConfigError: as :func:`read_settings`.
+    """
+    path, found = find_config(cwd), _config_of(base)
+    return (_read_text(path) if path else None) != (found[1] if found else None)
+
+
+def _config_of(base: Repository) -> tuple[str, str] | None:
+    """Name and text of the nearest configuration file at the commit that a branch left."""
+    for folder in base.folders():
+        there = [
+            (f"{folder}{name} of the base", data)
+            for name in CONFIG_NAMES
+            if (data := base.file(f"{folder}{name}")) is not None
+        ]
+        if len(there) > 1:
+            raise _two_names(there[0][0])
+        if there:
+            name, data = there[0]
+            return name, _text(data, name)
+    return None
 
 
 def find_config(start: Path) -> Path | None:
@@ -55,13 +95,17 @@ def find_config(start: Path) -> Path | None:
     for folder in (start, *start.parents):
         there = [folder / name for name in CONFIG_NAMES if (folder / name).is_file()]
         if len(there) > 1:
-            message = f"there is also a {CONFIG_NAMES[1]} beside it; keep one of the two"
-            raise ConfigError(message, source=str(there[0]))
+            raise _two_names(str(there[0]))
         if there:
             return there[0]
         if folder == root:
             break
     return None
+
+
+def _two_names(source: str) -> ConfigError:
+    message = f"there is also a {CONFIG_NAMES[1]} beside it; keep one of the two"
+    return ConfigError(message, source=source)
 
 
 def repository_root(start: Path) -> Path:
@@ -72,31 +116,41 @@ def repository_root(start: Path) -> Path:
 
 def _read_text(path: Path) -> str:
     """The text of a file that may be anything: read no further than a sensible file goes."""
-    limit = 1_000_000
     try:
         if not path.is_file():  # a pipe would block, a device never ends
             raise ConfigError("is no file", source=str(path))
         with path.open("rb") as file:
-            data = file.read(limit + 1)
-        if len(data) > limit:
-            raise ConfigError(f"is larger than {limit} bytes", source=str(path))
-        return data.decode("utf-8-sig")
+            data = file.read(_MOST_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", source=str(path)) from error
+    return _text(data, str(path))
+
+
+def _text(data: bytes, source: str) -> str:
+    if len(data) > _MOST_BYTES:
+        raise ConfigError(f"is larger than {_MOST_BYTES} bytes", source=source)
+    try:
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise ConfigError("is not UTF-8 text", source=str(path), line=line) from error
+        raise ConfigError("is not UTF-8 text", source=source, line=line) from error
 
 
-def _read_dotenv(path: Path) -> Mapping[str, str]:
-    if not path.is_file():
+def _dotenv(cwd: Path, base: Repository | None) -> Mapping[str, str]:
+    path = cwd / DOTENV_NAME
+    if base is not None and base.tracks(DOTENV_NAME):
+        name = f"{base.folders()[0]}{DOTENV_NAME}"
+        text = _text(base.file(name) or b"", name)
+    elif path.is_file():
+        text = _read_text(path)
+    else:
         return {}
     from io import StringIO
 
     from dotenv import dotenv_values
 
     # Without interpolation: an address in .env could otherwise hold ${ANTHROPIC_API_KEY}.
-    values = dotenv_values(stream=StringIO(_read_text(path)), interpolate=False)
+    values = dotenv_values(stream=StringIO(text), interpolate=False)
     return {name: value for name, value in values.items() if value is not None}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import math
 import signal
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot import sources
 from reviewbot.cli.output import Outputs, write_plan
-from reviewbot.configure import read_settings
+from reviewbot.configure import config_differs, read_settings
 from reviewbot.core.render import FINAL, STREAMING
 from reviewbot.core.report import fails
 from reviewbot.errors import (
@@ -25,7 +26,6 @@ from reviewbot.prepare import prepare, workers
 from reviewbot.review import StopSignal, review
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable
 
     from reviewbot.core.report import Report
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from reviewbot.settings import Settings
 
 FORMATS: Final = ("terminal", *(name for name in STREAMING if name != "sse"), *FINAL)
+
+MAX_JOBS: Final = 64
 
 EPILOG: Final = """\
 examples:
@@ -79,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--budget-usd", type=_dollars, metavar="X", help="stop before spending more than X dollars"
     )
     parser.add_argument(
-        "--jobs", type=_positive, metavar="N", help="model requests at once (default: 8)"
+        "--jobs", type=_jobs, metavar="N", help="model requests at once (default: 8)"
     )
     parser.add_argument("--no-summary", action="store_true", help="do not ask for a summary")
     parser.add_argument("--title", default="", help="title of the change, for the summary")
@@ -91,24 +93,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _dollars(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not 0 < value < math.inf:
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is no amount above 0, such as 0.50")
     return value
 
 
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError(text)
-    return value
-
-
-_dollars.__name__, _positive.__name__ = "amount", "number"  # what argparse calls them in errors
+def _jobs(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_JOBS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MAX_JOBS}")
+    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:
     """Review; the exit code says how it went."""
+    if args.diff is not None and (args.base or args.staged):
+        raise SourceError("give either a diff or --base or --staged, not both")
+    repository = None
+    if args.diff is None:
+        repository = sources.open_repository(Path.cwd(), args.base)
     settings = read_settings(
         {
             "model": args.model,
@@ -118,9 +124,11 @@ def run(args: argparse.Namespace) -> int:
             "summary": False if args.no_summary else None,
         },
         config=args.config,
+        base=repository if args.base else None,
     )
-    data, notices = _read(args)
-    prepared = prepare(data, settings, attributes=_attributes(args), notices=notices)
+    data, notices = _read(args, repository)
+    attributes = "" if repository is None else repository.attributes()
+    prepared = prepare(data, settings, attributes=attributes, notices=notices)
     if args.dry_run:
         write_plan(prepared.job, args.format, args.output)
         return EXIT_OK
@@ -181,27 +189,25 @@ def _stop_on_interrupt(stop: StopSignal) -> Callable[[], None]:
     return restore
 
 
-def _read(args: argparse.Namespace) -> tuple[bytes, tuple[str, ...]]:
+def _read(
+    args: argparse.Namespace, repository: sources.Repository | None
+) -> tuple[bytes, tuple[str, ...]]:
     """The diff, and what has to be said about where it comes from."""
-    if args.diff is not None:
-        if args.base or args.staged:
-            raise SourceError("give either a diff or --base or --staged, not both")
+    if repository is None:
         if args.diff == "-":
             return sources.read_stdin(), ()
         return sources.read_file(Path(args.diff)), ()
-    here = Path.cwd()
     if args.staged:
-        return sources.staged(here), ()
-    untracked = sources.untracked(here)
-    notices: tuple[str, ...] = ()
-    if untracked:
+        return repository.staged(), repository.notices
+    notices = list(repository.notices)
+    if args.base and args.config is None and config_differs(repository, Path.cwd()):
+        notices.append(
+            "The configuration is the base's, not the one of the working tree; --config names"
+            " another."
+        )
+    if untracked := repository.untracked():
         more = "" if len(untracked) == 1 else f" and {len(untracked) - 1} more"
-        notices = (f"Not in the diff: untracked {untracked[0]}{more}; git add what belongs to it.",)
-    return (sources.since(here, args.base) if args.base else sources.working_tree(here)), notices
-
-
-def _attributes(args: argparse.Namespace) -> str:
-    """The ``.gitattributes`` of the base; a diff of elsewhere has none here."""
-    if args.diff is not None:
-        return ""
-    return sources.attributes(Path.cwd(), args.base)
+        notices.append(
+            f"Not in the diff: untracked {untracked[0]}{more}; git add what belongs to it."
+        )
+    return repository.changes(), tuple(notices)
