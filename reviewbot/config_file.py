@@ -48,6 +48,7 @@ USER_ONLY: Final[tuple[Path, ...]] = (
     ("fallback_models", "*", "base_url"),
     ("fallback_models", "*", "api_key_env"),
     ("models", "*", "prices"),
+    ("models", "*", "token_factor"),
 )
 
 
@@ -93,6 +94,9 @@ def parse_config(text: str, *, name: str, trusted: bool) -> ConfigFile:
         mark = error.problem_mark
         message = f"is not valid YAML: {error.problem or error.context}"
         raise ConfigError(message, source=name, line=_line(mark)) from error
+    except (OverflowError, ValueError) as error:  # PyYAML on an escape such as "\UFFFFFFFF"
+        message = "is not valid YAML: an escape in it stands for no character"
+        raise ConfigError(message, source=name) from error
     except yaml.YAMLError as error:
         message = f"is not valid YAML: {str(error).splitlines()[0]}"
         raise ConfigError(message, source=name) from error
@@ -148,14 +152,12 @@ class _Reader:
         while not isinstance(key := next(self.events), yaml.MappingEndEvent):
             if not isinstance(key, yaml.ScalarEvent):
                 raise self._error("a key must be a plain word", key, path)
-            if key.value in result:
-                raise self._error(
-                    f"is set twice, first in line {self.lines[*path, key.value]}",
-                    key,
-                    (*path, key.value),
-                )
-            self.lines[*path, key.value] = _line(key.start_mark)
-            result[key.value] = self._value(next(self.events), (*path, key.value))
+            name = self._text(key, path)
+            inner = (*path, name)
+            if name in result:
+                raise self._error(f"is set twice, first in line {self.lines[inner]}", key, inner)
+            self.lines[inner] = _line(key.start_mark)
+            result[name] = self._value(next(self.events), inner)
         return result
 
     def _sequence(self, path: Path) -> list[Any]:
@@ -166,7 +168,7 @@ class _Reader:
         return result
 
     def _scalar(self, event: yaml.ScalarEvent, path: Path) -> str | int | float | bool | None:
-        text: str = event.value
+        text = self._text(event, path)
         if event.style is not None:  # quoted, or a block
             return text
         if text in _WORDS:
@@ -178,6 +180,13 @@ class _Reader:
                 raise self._error("is too large a number", event, path)
             return number
         return text
+
+    def _text(self, event: yaml.ScalarEvent, path: Path) -> str:
+        r"""The text of a scalar; ``\ud83d\ude00``, as JSON escapes it, is one character."""
+        try:
+            return event.value.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            raise self._error("holds half of a character (a surrogate)", event, path) from None
 
     def _error(self, message: str, event: yaml.Event, path: Path) -> ConfigError:
         line = _line(event.start_mark)

@@ -186,7 +186,7 @@ def load_settings(
         "model": found.choice(name),
         "model_source": source,
         "fallback_models": tuple(map(found.choice, found.get("fallback_models") or ())),
-        "state_dir": None if state_dir is None else Path(state_dir).expanduser(),
+        "state_dir": None if state_dir is None else _folder(state_dir, found.origins["state_dir"]),
     }
     for key_name, convert in _CONVERT.items():
         value = found.get(key_name)
@@ -262,6 +262,13 @@ def is_web_address(text: str) -> bool:
     host = rest.partition("/")[0]
     plain = not any(character.isspace() for character in text)
     return scheme in ("http", "https") and bool(separator and host) and "@" not in host and plain
+
+
+def _folder(text: str, origin: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"{text!r} begins with ~ and no known user", source=origin) from error
 
 
 def _strings(items: Any) -> tuple[str, ...]:  # noqa: ANN401  a list of strings, by the schema

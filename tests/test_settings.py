@@ -198,6 +198,11 @@ def test_a_secret_is_shown_by_nothing_that_prints() -> None:
             "models.m.prices",
             1,
         ),
+        (
+            "models: {m: {token_factor: 0.01}}",  # would estimate less than a request takes
+            "models.m.token_factor",
+            1,
+        ),
     ],
 )
 def test_a_file_found_in_the_repository_decides_neither_who_gets_a_key_nor_what_it_costs(
@@ -408,6 +413,31 @@ def test_json_is_read_as_json(values: dict[str, Any]) -> None:
     except ConfigError:
         return
     assert config.values == values
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (r'model: "\UFFFFFFFF"', "c.yml: is not valid YAML: an escape in it"),
+        (r'model: "\U00110000"', "c.yml: is not valid YAML: an escape in it"),
+        (r'model: "m\uD800"', "c.yml:1: model: holds half of a character"),
+        (r'exclude: ["\uDC00\uD800"]', r"c.yml:1: exclude\[0\]: holds half of a character"),
+        (r'rules: {"\uD800": off}', "c.yml:1: rules: holds half of a character"),
+    ],
+)
+def test_escapes_that_are_no_characters_are_refused(text: str, sentence: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{sentence}"):
+        parse_config(text, name="c.yml", trusted=True)
+
+
+def test_a_character_that_json_escapes_in_halves_is_whole() -> None:
+    config = parse_config(r'instructions: "\ud83d\ude00"', name="c.yml", trusted=True)
+    assert config.values == {"instructions": "\U0001f600"}
+
+
+def test_a_folder_of_an_unknown_user_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^REVIEWBOT_STATE_DIR in \.env: '~nouser/x' begins"):
+        load_settings(flags={}, env={}, dotenv={"REVIEWBOT_STATE_DIR": "~nouser/x"})
 
 
 # --- Which files are read

@@ -89,6 +89,7 @@ _HEADER = re.compile(
     rb"|this file (?:was|is|has been) (?:auto|automatically )-?generated",
     re.IGNORECASE,
 )
+_SUBPROJECT = re.compile(rb"Subproject commit [0-9a-f]{40,64}(?:-dirty)?\r?")
 _ATTRIBUTE_PATTERN = re.compile(r'"((?:[^"\\]|\\.)*)"(.*)|(\S+)(.*)')
 _VALUES = {"true": True, "false": False}
 
@@ -222,7 +223,7 @@ def skip_reason(file: FileDiff, policy: Policy) -> str | None:
 
 
 def _nothing_to_review(file: FileDiff) -> str | None:
-    if (file.new_mode or file.old_mode) == SUBMODULE:
+    if (file.new_mode or file.old_mode) == SUBMODULE and _names_commits_only(file):
         return "Submodule: only the commit it points to changed."
     if file.binary:
         return "Binary file: there is no text to review."
@@ -233,6 +234,11 @@ def _nothing_to_review(file: FileDiff) -> str | None:
     if len(file.path.encode("utf-8", "surrogateescape")) > MAX_PATH:
         return f"Its path is longer than {MAX_PATH} bytes, which no system can check out."
     return None if file.hunks else _unchanged(file.status)
+
+
+def _names_commits_only(file: FileDiff) -> bool:
+    """Whether it holds what a submodule can hold: a header alone may claim any mode."""
+    return all(_SUBPROJECT.fullmatch(raw) for hunk in file.hunks for _, raw in hunk.iter_raw())
 
 
 def _unchanged(status: FileStatus) -> str:

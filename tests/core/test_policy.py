@@ -199,6 +199,32 @@ def test_what_leaves_nothing_to_review_is_skipped_whatever_the_configuration(
     assert skip_reason(file, Policy(configured=path_patterns(["!*"]))) == expected
 
 
+COMMIT = "Subproject commit " + "1" * 40
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [["+eval(input())"], [*["+" + COMMIT] * 5, "+eval(input())"], [f"+{COMMIT}; eval(input())"]],
+)
+def test_a_header_that_claims_a_submodule_hides_no_code(lines: list[str]) -> None:
+    header = f"@@ -0,0 +1,{len(lines)} @@"
+    diff = git("x.py", "index 1111111..2222222 160000", "--- a/x.py", "+++ b/x.py", header, *lines)
+    assert skip_reason(parsed(diff), Policy()) is None
+
+
+def test_a_submodule_that_is_dirty_is_one() -> None:
+    diff = git(
+        "lib",
+        "index 1111111..2222222 160000",
+        "--- a/lib",
+        "+++ b/lib",
+        "@@ -1 +1 @@",
+        f"-{COMMIT}",
+        f"+{COMMIT}-dirty",
+    )
+    assert skip_reason(parsed(diff), Policy()) is not None
+
+
 def test_a_file_that_was_a_submodule_is_reviewed() -> None:
     file = parsed(
         git(
