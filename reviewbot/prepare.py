@@ -119,7 +119,7 @@ def _without_secrets(files: Sequence[FileDiff]) -> Iterator[FileDiff]:
     paths = [path or "" for file in files for path in (file.old_path, file.new_path)]
     # One search for all of them; a line break in a path would shift those behind it.
     shown = redact_text("\n".join(path.replace("\n", "\0") for path in paths)).split("\n")
-    for file, old, new in zip(files, shown[::2], shown[1::2], strict=True):
+    for file, old, new in zip(files, shown[::2], shown[1::2], strict=bool(files)):
         old_path, new_path = (text.replace("\0", "\n") or None for text in (old, new))
         changed = (old_path, new_path) != (file.old_path, file.new_path)
         yield replace(file, old_path=old_path, new_path=new_path) if changed else file

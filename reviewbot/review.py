@@ -13,7 +13,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from reviewbot import __version__
@@ -39,6 +39,7 @@ from reviewbot.core.secret_findings import secret_findings
 from reviewbot.core.tally import Tally
 from reviewbot.core.views import Views
 from reviewbot.errors import ReviewbotError
+from reviewbot.models.base import ModelFault
 from reviewbot.models.batch import (
     Asked,
     BatchResult,
@@ -108,9 +109,9 @@ class SummaryTask:
 
 
 Summarize: TypeAlias = Callable[
-    [SummaryTask, Callable[[Spent], None]], Coroutine[Any, Any, "ReviewSummary | None"]
+    [SummaryTask, Callable[[Spent], None]], Coroutine[Any, Any, "ReviewSummary"]
 ]
-"""Asks for a summary; books what it spent; None if there is none to be had."""
+"""Asks for a summary and books what it spent; raises ModelFault if there is none to be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +182,9 @@ async def review(
             await batches
     task = run.summary_task()
     if stop.outcome is None:
-        asked = summarize(task, run.book) if summarize else None
-        summary = await _unless_stopped(stop, asked) if asked else None
-        yield summary or computed_summary(task.files, task.findings, task.coverage)
+        if summarize:
+            yield run.progress("writing the summary")
+        yield await run.summary(task, summarize, stop)
     yield run.finished(task.coverage, stop.outcome)
 
 
@@ -359,7 +360,7 @@ class _Run:
                 await self._put_all(self._announced(event, batch))
             case Working(model=model):
                 if self._clock() - self._last_progress >= PROGRESS_EVERY_S:
-                    await self.events.put(self._progress(f"{model} is thinking"))
+                    await self.events.put(self.progress(f"{model} is thinking"))
 
     def _found(self, drafted: Drafted, intake: Intake) -> list[FindingRaised | FindingWithdrawn]:
         finding = intake.admit(drafted.draft, model=drafted.model, attempt=drafted.attempt)
@@ -392,7 +393,7 @@ class _Run:
             attempt=outcome.attempt,
             reason=outcome.reason,
         )
-        return (event, self._progress())
+        return (event, self.progress())
 
     def _cut(self, outcome: ChunkOutcome) -> ChunkOutcome:
         """A chunk that shows a line cut was reviewed in part, whatever the model says."""
@@ -411,9 +412,25 @@ class _Run:
         """Add what a request used. Does not wait: it is called while requests are torn down."""
         self._tally.book(spent.usage, spent.cost_usd)
 
-    def _progress(self, activity: str | None = None) -> ReviewProgress:
+    def progress(self, activity: str | None = None) -> ReviewProgress:
+        """Where the review stands."""
         self._last_progress = self._clock()
         return self._tally.progress(findings=len(self._ledger), activity=activity)
+
+    async def summary(
+        self, task: SummaryTask, summarize: Summarize | None, stop: StopSignal
+    ) -> ReviewSummary:
+        """The model's summary, or one that is counted and says why."""
+        reason = None
+        if summarize:
+            try:
+                written = await _unless_stopped(stop, summarize(task, self.book))
+            except ModelFault as fault:
+                reason = f"The model wrote no summary: {fault}"
+            else:
+                if written:
+                    return written
+        return replace(computed_summary(task.files, task.findings, task.coverage), reason=reason)
 
     def summary_task(self) -> SummaryTask:
         def views() -> Iterator[list[ChunkView]]:

@@ -109,3 +109,7 @@ def test_other_paths_stay_as_they_are_line_breaks_and_all() -> None:
     diff = added("a b/c.py", "x") + added("d.py", "y").replace("d.py", '"q\\nr.py"')
     diff = diff.replace('a/"q', '"a/q').replace('b/"q', '"b/q')
     assert [file.path for file in prepared(diff).job.files] == ["a b/c.py", "q\nr.py"]
+
+
+def test_an_empty_diff_is_a_job_without_files() -> None:
+    assert prepared("").job.files == ()

@@ -510,16 +510,21 @@ async def test_a_summary_of_the_model_is_used_and_paid_for() -> None:
 
 
 @in_virtual_time
-async def test_without_a_summary_of_a_model_one_is_computed() -> None:
-    async def summarize(task: Any, book: Callable[[Spent], None]) -> None:
+async def test_without_a_summary_of_a_model_one_is_computed_and_says_why() -> None:
+    async def summarize(task: Any, book: Callable[[Spent], None]) -> ReviewSummary:
         del task, book
+        raise ModelFault("Overloaded.", fault=Fault.TRANSIENT)
 
     seen = await run(job(numbered("a.py")), Scripted(Say()), summarize=summarize)
     [summary] = seen.of(ReviewSummary)
-    assert (summary.source, summary.what) == (
+    assert (summary.source, summary.what, summary.reason) == (
         "computed",
         "1 file changed, +3 -0; 1 reviewed; no findings.",
+        "The model wrote no summary: Overloaded.",
     )
+    assert seen.end.outcome == "clean"
+    [summary] = (await run(job(numbered("a.py")), Scripted(Say()))).of(ReviewSummary)
+    assert (summary.source, summary.reason) == ("computed", None)
 
 
 @in_virtual_time

@@ -188,7 +188,10 @@ class WalkthroughEntry:
 
 @dataclass(frozen=True, slots=True)
 class ReviewSummary:
-    """Summary and walkthrough. ``source`` is ``computed`` when no model wrote them."""
+    """Summary and walkthrough. ``source`` is ``computed`` when no model wrote them.
+
+    ``reason`` says why a model that was asked wrote none.
+    """
 
     type: ClassVar[Literal["review.summary"]] = "review.summary"
     what: str
@@ -196,6 +199,7 @@ class ReviewSummary:
     look_at: tuple[str, ...] = ()
     claim_mismatch: str | None = None
     source: Literal["model", "computed"] = "computed"
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

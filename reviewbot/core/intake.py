@@ -105,11 +105,11 @@ class Intake:
         return None
 
     def _placement(self, draft: Draft, path: str | None, anchor: Anchor | None) -> Placement:
-        if path is None:
-            return Placement("outside", "It names a file that was not part of the request.")
         reason = self._held_back(draft)
         if reason is not None:
-            return Placement("outside" if anchor else "file", reason, held=True)
+            return Placement("outside" if anchor or path is None else "file", reason, held=True)
+        if path is None:
+            return Placement("outside", "It names a file that was not part of the request.")
         if anchor is None:
             return Placement("file", "The code it quotes is not in the diff.")
         return Placement("inline")

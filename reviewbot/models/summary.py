@@ -11,7 +11,7 @@ from reviewbot.core.events import Usage
 from reviewbot.core.redact import redact_text
 from reviewbot.core.safe_text import safe_line
 from reviewbot.core.summary import SUMMARY_SCHEMA, parse_summary, render_summary
-from reviewbot.models.base import ModelFault
+from reviewbot.models.base import Fault, ModelFault
 from reviewbot.models.batch import Spent
 from reviewbot.models.catalog import cost_usd
 
@@ -51,9 +51,6 @@ class Writer(Protocol):
 class Summarizer:
     """Asks ``writer``; an instance is a ``review.Summarize``.
 
-    A summary is a convenience: when the budget or the model has none to give, the caller's
-    computed one stands in, and says that it does.
-
     Args:
         writer: the model.
         budget: shared with the review, if there is a limit.
@@ -73,10 +70,12 @@ class Summarizer:
         self._budget = budget
         self._title, self._description = title, description
 
-    async def __call__(
-        self, task: SummaryTask, book: Callable[[Spent], None]
-    ) -> ReviewSummary | None:
-        """The summary, made safe to show, or None."""
+    async def __call__(self, task: SummaryTask, book: Callable[[Spent], None]) -> ReviewSummary:
+        """The summary, made safe to show.
+
+        Raises:
+            ModelFault: there is none to be had.
+        """
         system, user = await asyncio.to_thread(self._prompt, task)
         info, usage, reserved = self._writer.info, Usage(), 0.0
         try:
@@ -91,10 +90,10 @@ class Summarizer:
             usage = answer.usage
             summary = parse_summary(answer.value, [file.path for file in task.files])
         except ModelFault as fault:
-            usage = fault.usage or Usage()
-            return None
-        except ValueError:
-            return None
+            usage = fault.usage or usage
+            raise
+        except ValueError as error:
+            raise ModelFault(f"The answer is no summary: {error}.", fault=Fault.UNUSABLE) from None
         finally:
             spent = Spent(info.name, usage, cost_usd(info, usage))
             if self._budget:

@@ -47,6 +47,7 @@ def test_another_path_is_not_guessed_at(claimed: str) -> None:
     assert finding.placement.kind == "outside"
     assert not finding.placement.held
     assert finding.chunk == "c1"
+    assert admit("src/a.py", path=claimed, confidence=0.3).placement.held
 
 
 def test_a_quote_that_is_nowhere_leaves_the_finding_with_its_file() -> None:

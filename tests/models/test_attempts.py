@@ -534,7 +534,7 @@ async def test_a_budget_that_is_used_up_fails_the_chunk_without_asking() -> None
     model = Scripted(Say())
     [outcome] = (await Run().of(model, budget=Budget(0.001, by_task))).outcomes
     assert (outcome.status, model.requests) == ("failed", [])
-    assert "budget of $0.00" in (outcome.reason or "")
+    assert "budget of $0.001" in (outcome.reason or "")
 
 
 @in_virtual_time

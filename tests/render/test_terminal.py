@@ -214,6 +214,8 @@ def test_the_start_says_what_is_reviewed_by_whom_and_for_how_much() -> None:
         (ev.ChunkFinished("c1", "a.py", "reviewed", "m", 1), ""),
         (ev.ChunkStarted("c1", "a.py", "b1", "m", 1), ""),
         (ev.ReviewSummary("It adds x.", source="model"), "\nSummary\n  It adds x.\n"),
+        (ev.ReviewSummary("1 file."), ""),
+        (ev.ReviewSummary("1 file.", reason="No answer."), "\nnotice: No answer.\n"),
     ],
 )
 def test_what_happens_to_a_file_is_one_line(event: ev.Event, text: str) -> None:

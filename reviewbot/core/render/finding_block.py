@@ -40,9 +40,11 @@ def finding_block(finding: Finding, code: Sequence[CodeLine], width: int) -> lis
         width: columns of the terminal.
     """
     rows = list(code) or _quoted(finding)
+    # Code is given for what stands on a line, even if the gates keep it out of the way.
+    placed = finding.placement.kind == "inline" or (finding.placement.held and bool(code))
     digits = max((len(str(number)) for number, _, _ in rows if number is not None), default=1)
     blank: Span = (f"  {' ' * digits} |", _GUTTER)
-    lines = [*_heading(finding, width), *_place(finding, digits, width), (blank,)]
+    lines = [*_heading(finding, width), *_place(finding, digits, width, placed=placed), (blank,)]
     lines += _code(finding, rows, digits, width)
     for text in (finding.scenario, finding.message):
         if text.strip():
@@ -65,9 +67,9 @@ def _heading(finding: Finding, width: int) -> list[Line]:
     return paragraph(title, width, first=first, style="bold")
 
 
-def _place(finding: Finding, digits: int, width: int) -> list[Line]:
+def _place(finding: Finding, digits: int, width: int, *, placed: bool) -> list[Line]:
     where = finding.path
-    if finding.placement.kind == "inline":
+    if placed:
         where += f":{finding.line}"
         where += f"-{finding.end_line}" if finding.end_line > finding.line else ""
         where += " (old file)" if finding.side == "LEFT" else ""
@@ -140,5 +142,6 @@ def _changes(old: Sequence[str], new: Sequence[str]) -> list[tuple[Sign, str]]:
 def _hit(finding: Finding, number: int | None, kind: Sign) -> bool:
     """Whether a line of code is one that the finding stands on."""
     other = "-" if finding.side == "RIGHT" else "+"
-    placed = finding.placement.kind == "inline" and kind != other
+    placement = finding.placement
+    placed = (placement.kind == "inline" or placement.held) and kind != other
     return placed and number is not None and finding.line <= number <= finding.end_line

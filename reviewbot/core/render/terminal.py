@@ -53,6 +53,8 @@ def event_lines(event: Event, *, width: int, code: Sequence[CodeLine] = ()) -> l
             return [(), *finding_block(event.finding, code, width)]
         case ev.ReviewSummary() if event.source == "model":  # a computed one repeats the end
             return _summary(event, width)
+        case ev.ReviewSummary() if event.reason:
+            return [(), *paragraph(event.reason, width, first=("notice: ", "bold yellow"))]
         case _:
             return _note(event, width)
 
