@@ -199,7 +199,7 @@ def test_a_secret_is_shown_by_nothing_that_prints() -> None:
             1,
         ),
         (
-            "models: {m: {token_factor: 0.01}}",  # would estimate less than a request takes
+            "models: {m: {token_factor: 0.5}}",  # would estimate less than a request takes
             "models.m.token_factor",
             1,
         ),
