@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from reviewbot.errors import DiffError
+
+_SHOWN: Final = 4
 
 
 class Cursor:
@@ -66,8 +70,16 @@ def colour_error(cursor: Cursor) -> DiffError | None:
     return None
 
 
-def shown(line: bytes) -> str:
-    """``line`` as an error message quotes it: short, on one line, nothing in it active."""
-    text = line[:200].decode("utf-8", "replace")
+def shown(line: bytes, most: int = _SHOWN) -> str:
+    """How ``line`` begins, as an error message quotes it: on one line, nothing in it active.
+
+    Its marker and what kind of line it is can be told from that. More of a line of code could be a
+    secret: nobody searches a diff that cannot be read, and an error is shown and logged.
+
+    Args:
+        line: the line.
+        most: characters shown; more only of lines that hold names of files alone.
+    """
+    text = line[: 4 * most].decode("utf-8", "replace")
     text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
-    return f'"{text[:60]}..."' if len(text) > 60 else f'"{text}"'
+    return f'"{text[:most]}..."' if len(text) > most else f'"{text}"'

@@ -281,7 +281,8 @@ def _refuse(cursor: Cursor, line: bytes, behind: str) -> None:
         raise error
     if behind in ("start", "file") and _is_one_sided(line):
         raise cursor.error(
-            f"the content of a file is not in the diff: {shown(line)}; make it with: diff -ruN"
+            f"the content of a file is not in the diff: {shown(line, most=60)}; "
+            "make it with: diff -ruN"
         )
     if behind in ("file", "signature") and line.startswith((b"+", b"-", b" ", b"\\", b"@@")):
         if behind == "file" and line in (b"-- ", b"--") and not cursor.cut:

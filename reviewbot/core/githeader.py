@@ -147,7 +147,7 @@ def _read_field(cursor: Cursor, header: GitHeader) -> bool:
         return False
     name, value = field.groups()
     if not _VALUES.get(name, _ANY).fullmatch(value):
-        raise cursor.error(f"this line of a file header is broken: {shown(cursor.line)}")
+        raise cursor.error(f"this line of a file header is broken: {name.decode()}")
     header.said[name] = value
     return True
 

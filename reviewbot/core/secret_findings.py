@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from bisect import bisect_left
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from reviewbot.core.escape import cut
 from reviewbot.core.findings import Finding, Placement, fingerprint, level_of
 from reviewbot.core.safe_text import safe_line
+from reviewbot.core.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -16,8 +20,19 @@ if TYPE_CHECKING:
 
 WRITER: Final = "offline"
 """Whom these findings name as their model: no model was asked."""
+MAX_FINDINGS: Final = 20
+"""Of one rule in one chunk; the last says how many lines more there are."""
+MAX_QUOTE: Final = 1_000
+"""Characters."""
 
 _CONFIDENCE: Final[Mapping[str, float]] = {"high": 0.9, "medium": 0.7, "low": 0.5}
+
+
+class _Found(NamedTuple):
+    """What one rule found in one line: the surest of it, and how much it is."""
+
+    secret: Secret
+    times: int
 
 
 def secret_findings(
@@ -28,7 +43,7 @@ def secret_findings(
     rules: Mapping[str, str],
     threshold: float,
 ) -> Iterator[Finding]:
-    """The findings for secrets that a chunk adds and answers for.
+    """The findings for secrets that a chunk adds and answers for: one for each line and rule.
 
     Args:
         chunk: the chunk as planned.
@@ -41,24 +56,64 @@ def secret_findings(
     text = {
         line.new_no: line.text for hunk in view.hunks for line in hunk.lines if line.kind == "added"
     }
-    for secret in redaction.secrets:
-        rule = f"secrets/{secret.rule}"
-        severity: Severity = "warning" if secret.confidence == "low" else "error"
-        level = level_of(rule, "security", severity, rules)
-        mine = any(
-            one.hunk == secret.hunk and one.start <= secret.line < one.stop
-            for one in chunk.segments
-        )
-        if mine and level and secret.kind == "added" and secret.new_no in text:
-            yield _finding(
-                chunk, secret, rule, severity=level, quote=text[secret.new_no], threshold=threshold
+    by_rule: dict[str, dict[int, _Found]] = defaultdict(dict)
+    for secret in _owned(chunk, redaction.secrets):
+        number = secret.new_no
+        if secret.kind == "added" and number is not None and number in text:
+            lines = by_rule[secret.rule]
+            before = lines.get(number)
+            best = max(before.secret, secret, key=_confidence) if before else secret
+            lines[number] = _Found(best, before.times + 1 if before else 1)
+    for name, lines in by_rule.items():
+        rule = f"secrets/{name}"
+        more = max(0, len(lines) - MAX_FINDINGS)
+        for place, (number, found) in enumerate(list(lines.items())[:MAX_FINDINGS], start=1):
+            severity: Severity = "warning" if found.secret.confidence == "low" else "error"
+            if level := level_of(rule, "security", severity, rules):
+                message = _message(found, more if place == MAX_FINDINGS else 0)
+                quote = cut(text[number], MAX_QUOTE)
+                yield _finding(
+                    chunk, found.secret, message, quote, severity=level, threshold=threshold
+                )
+
+
+def _owned(chunk: Chunk, secrets: tuple[Secret, ...]) -> Iterator[Secret]:
+    """Those of a file that stand in the chunk's own lines; they are in order."""
+    for segment in chunk.segments:
+        first, stop = (
+            bisect_left(
+                secrets, (segment.hunk, line), key=lambda secret: (secret.hunk, secret.line)
             )
+            for line in (segment.start, segment.stop)
+        )
+        yield from secrets[first:stop]
+
+
+def _confidence(secret: Secret) -> float:
+    return _CONFIDENCE[secret.confidence]
+
+
+def _message(found: _Found, more: int) -> str:
+    several = found.times > 1
+    parts = [
+        safe_line(found.secret.description),
+        f"There are {found.times:,} in this line." if several else "",
+        "They were not sent to any model." if several else "It was not sent to any model.",
+        f"{'Revoke them, then read them' if several else 'Revoke it, then read it'} from the "
+        "environment or a secret store.",
+        f"Below this line {count(more, 'more line has', 'more lines have')} such a secret, "
+        "for which there is no finding."
+        if more
+        else "",
+    ]
+    return " ".join(filter(None, parts))
 
 
 def _finding(
-    chunk: Chunk, secret: Secret, rule: str, *, severity: Severity, quote: str, threshold: float
+    chunk: Chunk, secret: Secret, message: str, quote: str, *, severity: Severity, threshold: float
 ) -> Finding:
-    confidence = _CONFIDENCE[secret.confidence]
+    confidence = _confidence(secret)
+    rule = f"secrets/{secret.rule}"
     reason = f"Its confidence of {confidence:.2g} is below {threshold:.2g}."
     held = confidence < threshold
     return Finding(
@@ -73,10 +128,7 @@ def _finding(
         severity=severity,
         confidence=confidence,
         title=safe_line(f"A secret is committed: {secret.rule}"),
-        message=(
-            f"{safe_line(secret.description)} It was not sent to any model. "
-            "Revoke it, then read it from the environment or a secret store."
-        ),
+        message=message,
         suggestion=None,
         rule=rule,
         model=WRITER,

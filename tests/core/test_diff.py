@@ -468,7 +468,24 @@ def test_what_cannot_be_read_whole_is_refused_at_its_line(
 def test_a_quoted_line_in_a_refusal_is_short_and_harmless() -> None:
     _, message = refusal(HEADER + HUNK + b"+\x1b[2J\xff" + b"x" * 1_000 + b"\n")
     assert message.isprintable()
+    assert '"+' in message
     assert len(message) < 120
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        HEADER + HUNK,
+        HEADER,
+        HEADER + HUNK.replace(b"-1,2 +1,2", b"-1,9 +1,9") + b"x",
+        b"diff --git a/f b/f\nindex ",
+        HEADER + b"@@ -1 ",
+    ],
+)
+def test_a_refusal_shows_no_secret(before: bytes) -> None:
+    secret = b"AKIA" + b"QWERTYUIOPASDFGH"
+    _, message = refusal(before + b"+" + secret + b"\n" + HUNK)
+    assert "QWERT" not in message
 
 
 def test_a_hunk_of_context_alone_is_read() -> None:

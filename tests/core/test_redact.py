@@ -320,7 +320,12 @@ def test_a_key_is_one_secret_at_its_first_added_line() -> None:
 
 def test_a_secret_stands_on_the_line_of_its_own_hunk() -> None:
     body = BODY[0]
-    rows = (f" {body}\n+x", f" {body}\n x\n x\n x\n+harmless\n x", f" x\n x\n x\n+{body}", f"+{body}")
+    rows = (
+        f" {body}\n+x",
+        f" {body}\n x\n x\n x\n+harmless\n x",
+        f" x\n x\n x\n+{body}",
+        f"+{body}",
+    )
     file = File(tuple(hunk(text, new=100 * number) for number, text in enumerate(rows)), "a.pem")
     secrets = redact_file(file).secrets
     assert [(s.hunk, s.line, s.end, s.kind, s.new_no) for s in secrets] == [

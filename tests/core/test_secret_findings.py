@@ -1,0 +1,153 @@
+"""A committed secret is one finding a line and rule, and many of them do not drown the rest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reviewbot.core.chunks import Chunk, ChunkView, plan, view
+from reviewbot.core.diff import parse_diff
+from reviewbot.core.redact import FileRedaction, Secret, redact_file
+from reviewbot.core.secret_findings import MAX_FINDINGS, MAX_QUOTE, secret_findings
+
+if TYPE_CHECKING:
+    from reviewbot.core.findings import Finding
+    from reviewbot.core.sensitive.text import Confidence
+
+
+class Words:
+    per_byte = 0.5
+
+    def count(self, text: str) -> int:
+        return len(text) // 2
+
+
+def token(number: int) -> str:
+    return "ghp" + f"_{number:036d}"
+
+
+def key(number: int) -> str:
+    return "AKIA" + "".join(chr(ord("A") + number // 26**place % 26) for place in range(16))
+
+
+def parts(*lines: str, budget: int = 20_000) -> list[tuple[Chunk, ChunkView, FileRedaction]]:
+    """A new file of these lines, planned and shown."""
+    head = f"--- /dev/null\n+++ b/a.py\n@@ -0,0 +1,{len(lines)} @@\n"
+    (file,) = parse_diff((head + "".join(f"+{line}\n" for line in lines)).encode())
+    redaction = redact_file(file)
+    planned = plan([file], skip=lambda _: None, count=Words(), budget=budget)
+    return [
+        (chunk, view(file, chunk, replacements=redaction.replacements), redaction)
+        for chunk in planned.chunks
+    ]
+
+
+def findings(
+    *lines: str, budget: int = 20_000, rules: dict[str, str] | None = None, threshold: float = 0.7
+) -> list[Finding]:
+    return [
+        finding
+        for part in parts(*lines, budget=budget)
+        for finding in secret_findings(*part, rules=rules or {}, threshold=threshold)
+    ]
+
+
+def test_a_secret_is_a_finding_on_its_line_that_does_not_quote_it() -> None:
+    (finding,) = findings("a = 1", f"b = '{token(1)}'")
+    assert (finding.line, finding.end_line, finding.side) == (2, 2, "RIGHT")
+    assert (finding.rule, finding.severity) == ("secrets/github-token", "error")
+    assert finding.quote == "b = '[REDACTED:secret]'"
+    assert finding.placement.kind == "inline"
+    assert token(1) not in repr(finding)
+    assert finding.message == (
+        "GitHub token. It was not sent to any model. "
+        "Revoke it, then read it from the environment or a secret store."
+    )
+
+
+def test_many_secrets_of_a_rule_on_one_line_are_one_finding_that_counts_them() -> None:
+    both = findings(" ".join([token(1), key(1), token(2), token(3)]))
+    assert sorted((one.rule, one.line) for one in both) == [
+        ("secrets/aws-access-key", 1),
+        ("secrets/github-token", 1),
+    ]
+    (finding,) = (one for one in both if one.rule == "secrets/github-token")
+    assert finding.message == (
+        "GitHub token. There are 3 in this line. They were not sent to any model. "
+        "Revoke them, then read them from the environment or a secret store."
+    )
+
+
+@pytest.mark.parametrize(
+    ("extra", "end"),
+    [
+        (0, "secret store."),
+        (1, " 1 more line has such a secret, for which there is no finding."),
+        (3, " 3 more lines have such a secret, for which there is no finding."),
+    ],
+)
+def test_after_so_many_lines_the_last_finding_says_how_many_more_there_are(
+    extra: int, end: str
+) -> None:
+    found = findings(*(token(number) for number in range(MAX_FINDINGS + extra)), key(1))
+    tokens = [one for one in found if one.rule == "secrets/github-token"]
+    assert [one.line for one in tokens] == list(range(1, MAX_FINDINGS + 1))
+    assert tokens[-1].message.endswith(end)
+    assert all("more line" not in one.message for one in tokens[:-1])
+    assert [one.line for one in found if one not in tokens] == [MAX_FINDINGS + extra + 1]
+
+
+def test_a_long_line_is_quoted_in_part() -> None:
+    (finding,) = findings(f"x = '{token(1)}' + '{'y' * 2 * MAX_QUOTE}'")
+    assert finding.quote.startswith("x = '[REDACTED:secret]'")
+    assert len(finding.quote) < MAX_QUOTE + 50
+
+
+def test_each_chunk_has_the_secrets_of_its_own_lines() -> None:
+    rows = [f"value_{number} = {number}" for number in range(900)]
+    rows[5] = rows[880] = token(1)
+    rows[890] = token(2)
+    found = findings(*rows, budget=2_000)
+    assert [one.line for one in found] == [6, 881, 891]
+    assert found[0].chunk != found[1].chunk
+
+
+def test_a_rule_that_is_off_is_silent_and_another_severity_is_kept() -> None:
+    lines = (token(1), key(1))
+    (finding,) = findings(*lines, rules={"secrets/github-token": "off"})
+    assert finding.rule == "secrets/aws-access-key"
+    by_rule = {one.rule: one for one in findings(*lines, rules={"secrets/github-token": "note"})}
+    assert by_rule["secrets/github-token"].severity == "note"
+
+
+@pytest.mark.parametrize(("removed", "added"), [("+", " "), ("+", "-")])
+def test_what_is_not_added_is_no_finding(removed: str, added: str) -> None:
+    old, new = (1, 2) if added == " " else (1, 1)
+    diff = f"--- a/a.py\n+++ b/a.py\n@@ -1,{old} +1,{new} @@\n{added}{token(1)}\n{removed}x\n"
+    (file,) = parse_diff(diff.encode())
+    (chunk,) = plan([file], skip=lambda _: None, count=Words()).chunks
+    redaction = redact_file(file)
+    shown = view(file, chunk, replacements=redaction.replacements)
+    assert redaction.secrets
+    assert not list(secret_findings(chunk, shown, redaction, rules={}, threshold=0.7))
+
+
+@pytest.mark.parametrize(
+    ("sure", "severity", "confidence"),
+    [
+        (("low", "low"), "warning", 0.5),
+        (("low", "high"), "error", 0.9),
+        (("medium", "low"), "error", 0.7),
+    ],
+)
+def test_of_several_on_a_line_the_surest_counts(
+    sure: tuple[Confidence, ...], severity: str, confidence: float
+) -> None:
+    ((chunk, shown, _),) = parts("x = 1")
+    secrets = tuple(Secret("r", "What.", one, 0, 0, 0, "added", None, 1) for one in sure)
+    (finding,) = secret_findings(
+        chunk, shown, FileRedaction(secrets=secrets), rules={}, threshold=0.7
+    )
+    assert (finding.severity, finding.confidence) == (severity, confidence)
+    assert finding.placement.held == (confidence < 0.7)
