@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from reviewbot.core import events as ev
+from reviewbot.core.escape import show
 from reviewbot.core.findings import Finding, Placement
+from reviewbot.core.render.inert import disarm
 from reviewbot.core.render.markdown import MIN_LIMIT, render
 from reviewbot.core.render.markdown_text import (
     cell,
@@ -123,9 +125,56 @@ def test_a_path_is_shown_with_its_odd_characters() -> None:
 @given(texts)
 def test_a_literal_is_text_and_nothing_else(text: str) -> None:
     children = inside(f"a {literal(text)} b")
-    assert {child.type for child in children} <= {"text", "text_special"}
+    kinds = {child.type for child in children}
+    assert kinds <= {"text", "text_special"} or kinds == {"text", "code_inline"}
     shown = "".join(child.content for child in children)
-    assert shown == f"a {one_line(text, 300)} b".replace("@", "@\u200b")
+    assert shown.strip() == f"a {disarm(show(' '.join(text.split())))} b"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "see https://evil.example/x",
+        "see www.evil.example",
+        "ask @bob",
+        "fixes #1",
+        "fixes o/r#1",
+        "GH-1",
+        "a@b.example",
+        "mailto:x",
+        "as in 0123abc",
+    ],
+)
+def test_what_github_links_in_plain_text_is_shown_as_code(text: str) -> None:
+    assert literal(text) == f"`{text}`"
+
+
+ODD = "@bob ![p](https://evil.example/p.png) <img src=x> fixes #1.py"
+
+
+def test_no_path_reason_rule_or_name_of_a_model_acts() -> None:
+    placement = Placement("outside", ODD)
+    bad = replace(FINDING, path=ODD, rule=ODD, model=ODD, placement=placement)
+    gone = replace(bad, id="b" * 16)
+    events: list[ev.Event] = [
+        ev.ReviewStarted((ODD,), (), (), 0, ev.Estimate(0, 0, 0, None), (ODD,)),
+        ev.FindingRaised(bad),
+        ev.FindingRaised(gone),
+        ev.FindingWithdrawn(gone.id, ODD),
+        ev.ReviewSummary("what", (ev.WalkthroughEntry(ODD, "x"),), (ODD,), None),
+    ]
+    statuses: tuple[ev.CoverageStatus, ...] = ("failed", "skipped")
+    coverage = tuple(ev.FileCoverage(ODD, status, ODD) for status in statuses)
+    end = ev.ReviewFinished("incomplete", coverage, ev.Usage(1), 0.1, 1.0, None, {}, (ODD,))
+    text = render(fold([*events, end]))
+    assert text.count("@bob") > 10
+    outside_of_code = re.sub(r"`[^`]*`", "", text)
+    assert not re.search(r"@|!\[|<img|#1|https", outside_of_code)
+
+
+def test_a_cut_title_leaves_no_code_span_open() -> None:
+    cut = one_line("x" * 180 + " `see @bob and @carol and @dave`", 200)
+    assert "@" not in re.sub(r"`[^`]*`", "", cut)
 
 
 @given(st.text("a|\\` ", max_size=12))

@@ -78,7 +78,7 @@ def _summary(report: Report, room: int | None) -> list[str]:
     if summary.claim_mismatch:
         text = one_line(summary.claim_mismatch, 600)
         blocks.append(f"**Description and change disagree:** {text}")
-    look_at = (one_line(text, 300) for text in summary.look_at)
+    look_at = map(code_span, summary.look_at)
     files = (f"{code_span(file.path)}: {one_line(file.summary, 300)}" for file in summary.files)
     return [*blocks, *_listed("Look at:", look_at, room), *_listed("Files:", files, room)]
 
@@ -132,7 +132,7 @@ def _details(finding: Finding) -> str:
     facts = [
         where,
         finding.category,
-        literal(finding.model),
+        code_span(finding.model),
         f"confidence {finding.confidence:.2f}",
     ]
     if finding.rule != finding.category:
@@ -166,7 +166,7 @@ def _skipped(report: Report, room: int | None) -> list[str]:
 
 
 def _notes(report: Report, room: int | None) -> list[str]:
-    facts = [literal(", ".join(report.models)), spending(report)]
+    facts = [", ".join(map(code_span, report.models)), spending(report)]
     spent = "; ".join(filter(None, facts))
     return [*_listed("Notices:", map(literal, report.notices), room), *([spent] if spent else [])]
 

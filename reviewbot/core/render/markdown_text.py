@@ -10,23 +10,32 @@ from typing import Final
 
 from reviewbot.core.escape import show
 from reviewbot.core.render.inert import disarm
+from reviewbot.core.safe_text import safe_line
 from reviewbot.core.wording import count
 
 _TICKS: Final = re.compile("`+")
 _SPECIAL: Final = re.compile(r"[\\`*_\[\]<>&#|~!]")
+_LINKED: Final = re.compile(
+    r"[#@]|://|\bwww\.|\b(?:mailto|xmpp):|\bgh-[0-9]|\b[0-9a-f]{7,40}\b", re.IGNORECASE
+)
+"""What GitHub makes a link of, or a mention, in plain text: escapes do not keep it from that. See
+"Autolinked references and URLs" and section 6.9."""
 _CUT: Final = "..."
 
 
-def one_line(text: str, limit: int) -> str:
-    """``text`` on one line, of at most ``limit`` characters, with nothing hidden in it."""
-    flat = disarm(show(" ".join(text[: 4 * limit].split())))
-    return flat if len(flat) <= limit and len(text) <= 4 * limit else flat[:limit] + _CUT
+def one_line(markdown: str, limit: int) -> str:
+    """Safe Markdown on one line, of at most ``limit`` characters, with nothing hidden in it."""
+    flat = disarm(show(" ".join(markdown[: 4 * limit].split())))
+    if len(flat) <= limit and len(markdown) <= 4 * limit:
+        return flat
+    # A cut may leave a code span open, and what was in it would act.
+    return disarm(safe_line(flat[:limit], limit=limit)) + _CUT
 
 
 def literal(text: str, limit: int = 300) -> str:
-    """``text`` as itself: no markup, and no one is mentioned (section 6.1, backslash escapes)."""
-    escaped = _SPECIAL.sub(r"\\\g<0>", one_line(text, limit))
-    return escaped.replace("@", "@\u200b")
+    """``text`` as itself: no markup (section 6.1), and code if GitHub would find links in it."""
+    flat = _clipped(disarm(show(" ".join(text[: 4 * limit].split()))), limit)
+    return code_span(flat, len(flat)) if _LINKED.search(flat) else _SPECIAL.sub(r"\\\g<0>", flat)
 
 
 def code_span(text: str, limit: int = 200) -> str:
