@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from reviewbot.core.diff import FileStatus  # noqa: TC001 - stored_plan resolves it at run time
 from reviewbot.core.split import Segment, split_file
-from reviewbot.core.weigh import CUT_MARK as CUT_MARK  # noqa: PLC0414 - part of this contract
 from reviewbot.core.weigh import SECTION_LIMIT, cut_line
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.anchors import AnchorIndex
-from reviewbot.core.chunks import CUT_MARK
 from reviewbot.core.escape import show
 from reviewbot.core.findings import Finding, Placement, fingerprint, level_of
 from reviewbot.core.redact import REDACTED_MARK, redact_text
 from reviewbot.core.safe_text import safe_line, safe_markdown
 from reviewbot.core.suggestions import applies
+from reviewbot.core.weigh import CUT_MARK
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

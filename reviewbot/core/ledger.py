@@ -15,6 +15,7 @@ from reviewbot.core.findings import (
     same_quote,
     standing,
 )
+from reviewbot.core.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -162,7 +163,7 @@ class Ledger:
             return finding
         if self._notes < self._max_notes:
             return finding
-        reason = f"Only {self._max_notes} notes are shown on lines."
+        reason = f"At most {count(self._max_notes, 'note')} on lines; this is one more."
         return replace(finding, placement=Placement("outside", reason, held=True))
 
     def _stand(self, finding: Finding) -> None:
