@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.events import Usage
 from reviewbot.core.report_tool import REPORT_TOOL
+from reviewbot.core.toolstream import MAX_CHARS
 from reviewbot.models.base import (
     Answering,
     Fault,
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from reviewbot.models.base import ModelEvent
 
 _MOST_TOKENS: Final = 10**10
+_MOST_BLOCKS: Final = 1000
+"""Blocks of a report that are open or wait for their turn."""
 _USAGE: Final = {
     "input": "input_tokens",
     "output": "output_tokens",
@@ -52,7 +55,8 @@ class ErrorEvent(Exception):
 class _Block:
     """A content block that holds the report, or a part of it that waits for its turn."""
 
-    start_input: object = None
+    start: str = ""
+    """The input that stood in ``content_block_start``."""
     pending: list[str] = field(default_factory=list)
     shown: bool = False
     closed: bool = False
@@ -74,6 +78,7 @@ class AnswerReader:
         self._usage = Usage()
         self._blocks: dict[int, _Block] = {}
         self._queue: deque[_Block] = deque()
+        self._chars = 0
         self._called = False
         self._other_call = False
         self._stop_reason: object = None
@@ -84,6 +89,7 @@ class AnswerReader:
 
         Raises:
             ErrorEvent: it was an error.
+            ModelFault: the report is larger than any.
         """
         if kind == "error":
             raise ErrorEvent(data)
@@ -157,27 +163,39 @@ class AnswerReader:
 
     def _open(self, index: int, start_input: object) -> Iterator[ModelEvent]:
         yield from self._close(index)  # a server that does not number its blocks
-        self._blocks[index] = block = _Block(start_input)
+        self._blocks[index] = block = _Block(self._bounded(_json_text(start_input)))
         self._queue.append(block)
+        if len(self._queue) > _MOST_BLOCKS:
+            raise ModelFault(
+                f"the answer has more than {_MOST_BLOCKS} blocks at once", fault=Fault.UNUSABLE
+            )
 
     def _delta(self, index: int, delta: Mapping[str, Any]) -> Iterator[ModelEvent]:
         block = self._blocks.get(index)
         piece = _string(delta.get("text" if self._as_text else "partial_json"))
-        if block is None:
+        if block is None or (not piece and delta.get("thinking")):
             yield Thinking(_string(delta.get("thinking")))
         elif piece:
-            block.pending.append(piece)
+            block.pending.append(self._bounded(piece))
             yield from self._advance()
 
     def _close(self, index: int) -> Iterator[ModelEvent]:
         block = self._blocks.pop(index, None)
         if block is None:
             return
-        if not block.shown and not block.pending and block.start_input:
-            whole = block.start_input
-            block.pending.append(whole if isinstance(whole, str) else json.dumps(whole))
+        if not block.shown and not block.pending and block.start:
+            block.pending.append(block.start)
         block.closed = True
         yield from self._advance()
+
+    def _bounded(self, piece: str) -> str:
+        """``piece``, which is passed on, or held until the block before it is closed."""
+        self._chars += len(piece)
+        if self._chars > MAX_CHARS:
+            raise ModelFault(
+                f"the answer is longer than {MAX_CHARS:,} characters", fault=Fault.UNUSABLE
+            )
+        return piece
 
     def _advance(self) -> Iterator[ModelEvent]:
         """Hand on the text of the oldest open block; the others wait until it is closed."""
@@ -233,6 +251,17 @@ def event_of(name: str | None, text: str) -> tuple[str, Mapping[str, Any]] | Non
         return "error", _table(data)
     kind = _string(_table(data).get("type")) or name
     return None if kind is None or kind == "ping" else (kind, _table(data))
+
+
+def _json_text(value: object) -> str:
+    """A report that came whole: its text takes less memory than the objects it was parsed to."""
+    if not value or isinstance(value, str):
+        return _string(value)
+    try:
+        return json.dumps(value)
+    except RecursionError:
+        what = "the server's stream holds an input that is nested too deeply"
+        raise ModelFault(what, fault=Fault.UNUSABLE) from None
 
 
 def _table(value: object) -> Mapping[str, Any]:

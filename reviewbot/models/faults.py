@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from reviewbot.models.base import Fault, ModelFault
 
@@ -76,11 +77,13 @@ class Faults:
         """The fault of an answer with an HTTP error status.
 
         Args:
-            status: 400 or above.
+            status: 300 or above; redirects are not followed.
             body: the parsed body, the API's own form if it is one.
             headers: of the response.
             text: the body as text, for servers with a form of their own.
         """
+        if status < 400:
+            return self._of_redirect(status, headers)
         error = _error_of(body)
         said = error.get("message") or text
         kind = _kind(error, str(said))
@@ -110,10 +113,26 @@ class Faults:
             request_id=self.request_id(headers, data.get("request_id")),
         )
 
-    def of_transport(self, error: BaseException, headers: Mapping[str, str]) -> ModelFault:
+    def of_sending(self, error: Exception) -> ModelFault:
+        """The fault of a request that got no answer: nobody there, or it cannot be written."""
+        import httpx2
+
+        cause = _cause(error)
+        if isinstance(cause, ValueError | TypeError | httpx2.InvalidURL):
+            return ModelFault(
+                f"the request cannot be sent to {self.server}: {type(cause).__name__}",
+                fault=Fault.REJECTED,
+            )
+        return self.of_transport(error, {})
+
+    def of_transport(self, error: Exception, headers: Mapping[str, str]) -> ModelFault:
         """The fault of a connection that could not be made, or that broke."""
-        cause = error.__cause__ or error
-        what = self.clean(cause) or type(cause).__name__
+        import httpx2
+
+        cause = _cause(error)
+        what = type(cause).__name__
+        if isinstance(cause, httpx2.HTTPError):
+            what = self.clean(cause) or what
         return ModelFault(
             f"the connection to {self.server} failed: {what}",
             fault=Fault.TRANSIENT,
@@ -123,6 +142,16 @@ class Faults:
     def request_id(self, headers: Mapping[str, str], told: object = None) -> str | None:
         """The server's id of a request: as ``told`` in a body, or from the headers."""
         return self.clean(told or headers.get("request-id") or "")[:100] or None
+
+    def _of_redirect(self, status: int, headers: Mapping[str, str]) -> ModelFault:
+        place = _origin(headers.get("location", ""))
+        elsewhere = f" with a redirect to {self.clean(place)}" if place else ""
+        return ModelFault(
+            f"{self.server} answered {status}{elsewhere}; it is not followed: correct the base URL"
+            " (base_url or ANTHROPIC_BASE_URL)",
+            fault=Fault.REJECTED,
+            request_id=self.request_id(headers),
+        )
 
     def _sentence(self, what: str, said: object, kind: Fault, status: int = 200) -> str:
         hint = _HINTS.get(kind) or _STATUS_HINTS.get(status)
@@ -161,6 +190,24 @@ def _date(value: str | None) -> datetime | None:
     except ValueError:
         return None
     return date if date.tzinfo else date.replace(tzinfo=UTC)
+
+
+def _cause(error: Exception) -> BaseException:
+    """What is behind the SDK's ``APIConnectionError``, which says nothing."""
+    import anthropic
+
+    wrapped = isinstance(error, anthropic.APIConnectionError)
+    return error.__cause__ if wrapped and error.__cause__ else error
+
+
+def _origin(url: str) -> str:
+    """Scheme, host and port: the rest of an address may hold secrets. Empty if it has none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}" if parts.scheme in ("http", "https") and host else ""
 
 
 def _error_of(body: object) -> Mapping[str, Any]:

@@ -1,15 +1,17 @@
 """One server of the Anthropic Messages API: one client, one streamed response at a time per call.
 
-``messages.create(stream=True)`` is read as raw events: the SDK's own helpers hide pings, take a
-cut stream for a whole one and parse tool input in quadratic time.
+``messages.create(stream=True)`` is read as raw events (:mod:`reviewbot.models.bodies`): the SDK's
+own helpers hide pings, take a cut stream for a whole one, parse tool input in quadratic time and
+split events in quadratic time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import AsyncExitStack, aclosing, suppress
-from typing import TYPE_CHECKING, Any, Final, cast
+from contextlib import aclosing, asynccontextmanager, suppress
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from reviewbot.errors import ConfigError
@@ -19,12 +21,16 @@ from reviewbot.models.deadlines import Timeouts, Waiting
 from reviewbot.models.faults import Faults
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, AsyncIterator
+    from contextlib import AbstractAsyncContextManager
 
+    import httpx2
     from anthropic import APIStatusError, AsyncAnthropic
 
     from reviewbot.models.base import ModelEvent
     from reviewbot.models.deadlines import Frame
+
+T = TypeVar("T")
 
 ANTHROPIC_URL: Final = "https://api.anthropic.com"
 _NO_KEY: Final = "none"
@@ -84,43 +90,64 @@ class MessagesApi:
             ModelFault: anything else went wrong.
         """
         client = await self._opened()
-        import anthropic
-        import httpx2
-
         waiting = Waiting(self._timeouts, self._faults.server, piecewise=piecewise)
         headers: dict[str, str] = {}
         try:
-            async with AsyncExitStack() as stack:
-                sending = client.messages.with_streaming_response.create(**body, stream=True)
-                response = await waiting.response(stack.enter_async_context(sending))
-                headers.update(response.http_response.headers)
+            async with self._response(client, body, waiting) as response:
+                headers.update(response.headers)
                 self._check_streams(headers)
-                frames = cast(
-                    "AsyncGenerator[Frame, None]",
-                    anthropic.AsyncStream.raw_events(response.http_response),
-                )
-                await stack.enter_async_context(aclosing(frames))
                 reader = AnswerReader(as_text=as_text, clean=self._faults.clean)
-                events = await stack.enter_async_context(
-                    aclosing(self._read(reader, frames, waiting))
-                )
-                async for event in events:
-                    yield event
+                async with (
+                    aclosing(self._frames(response)) as frames,
+                    aclosing(self._read(reader, frames, waiting)) as events,
+                ):
+                    async for event in events:
+                        yield event
         except ErrorEvent as error:
             raise self._faults.of_event(error.data, headers) from None
-        except anthropic.APIStatusError as error:
-            raise self._of_status(error) from None
-        except (anthropic.APIError, httpx2.HTTPError, httpx2.StreamError) as error:
-            raise self._faults.of_transport(error, headers) from None
-        except UnicodeDecodeError:
-            raise ModelFault(
-                "the server's stream is not UTF-8",
-                fault=Fault.UNUSABLE,
-                request_id=self._faults.request_id(headers),
-            ) from None
         except ModelFault as fault:
             fault.request_id = fault.request_id or self._faults.request_id(headers)
             raise
+
+    @asynccontextmanager
+    async def _response(
+        self, client: AsyncAnthropic, body: dict[str, Any], waiting: Waiting
+    ) -> AsyncIterator[httpx2.Response]:
+        """The response's head; its body is still to be read."""
+        sending = client.messages.with_streaming_response.create(**body, stream=True)
+        response = await waiting.response(self._sent(sending))
+        try:
+            yield response.http_response
+        finally:
+            # The answer is read, or failed with a reason of its own.
+            with suppress(Exception):
+                await response.close()
+
+    async def _sent(self, sending: AbstractAsyncContextManager[T]) -> T:
+        """What the SDK gives for a request; whatever it raises is a fault."""
+        import anthropic
+
+        try:
+            return await sending.__aenter__()
+        except anthropic.APIStatusError as error:
+            raise self._of_status(error) from None
+        except Exception as error:  # noqa: BLE001 -- a library's, and of any kind
+            raise self._faults.of_sending(error) from None
+
+    async def _frames(self, response: httpx2.Response) -> AsyncGenerator[Frame, None]:
+        """The events of a body; whatever reading it raises is a fault."""
+        from reviewbot.models.bodies import events_of
+
+        try:
+            async with aclosing(events_of(response)) as events:
+                async for event in events:
+                    yield event
+        except ModelFault:
+            raise
+        except UnicodeDecodeError:
+            raise ModelFault("the server's stream is not UTF-8", fault=Fault.UNUSABLE) from None
+        except Exception as error:  # noqa: BLE001 -- a library's, and of any kind
+            raise self._faults.of_transport(error, response.headers) from None
 
     async def _read(
         self, reader: AnswerReader, frames: AsyncGenerator[Frame, None], waiting: Waiting
@@ -174,9 +201,7 @@ async def _drain(frames: AsyncGenerator[Frame, None]) -> None:
 
     The message has ended: whatever happens now does not concern it.
     """
-    import httpx2
-
-    with suppress(TimeoutError, httpx2.HTTPError, UnicodeDecodeError):
+    with suppress(TimeoutError, ModelFault):
         async with asyncio.timeout(_DRAIN_S):
             async for _ in frames:
                 pass
@@ -186,13 +211,23 @@ def _open_client(key: str, url: str, connect_s: float) -> AsyncAnthropic:
     import anthropic
     import httpx2
 
+    from reviewbot.models.bodies import bound
+
+    # Silence is watched by deadlines of our own: pings would reset these.
+    timeout = httpx2.Timeout(None, connect=connect_s)
     client = anthropic.AsyncAnthropic(
         api_key=key,
         base_url=url,
         max_retries=0,
         open_telemetry=False,
-        # Silence is watched by deadlines of our own: pings would reset these.
-        timeout=httpx2.Timeout(None, connect=connect_s),
+        timeout=timeout,
+        http_client=anthropic.DefaultAsyncHttpxClient(
+            timeout=timeout,
+            headers={"accept-encoding": "identity"},
+            # A prompt goes to the server that was chosen, and to no other.
+            follow_redirects=False,
+            event_hooks={"response": [bound]},
+        ),
     )
     # ANTHROPIC_CUSTOM_HEADERS is meant for one server; a fallback chain may ask several.
     client._custom_headers = {}  # noqa: SLF001 -- the SDK reads that variable come what may
@@ -202,11 +237,25 @@ def _open_client(key: str, url: str, connect_s: float) -> AsyncAnthropic:
 
 def _server(url: str) -> str:
     """Host and port of ``url``, without what may be secret in it."""
-    parts = urlsplit(url)
     try:
-        host, port = parts.hostname, parts.port
+        return _host_and_port(url)
     except ValueError:
-        host = port = None
-    if parts.scheme not in ("http", "https") or not host:
-        raise ConfigError("the base URL must be http:// or https:// with a host", key="base_url")
+        raise ConfigError(
+            "the base URL must be http:// or https:// with a host, perhaps a port and a path,"
+            " but no user name, query or spaces",
+            key="base_url",
+        ) from None
+
+
+def _host_and_port(url: str) -> str:
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port
+    if ":" in host:
+        host = f"[{ip_address(host)}]"
+    elif not re.fullmatch(rb"[A-Za-z0-9._-]+", host.encode("idna")):
+        raise ValueError(host)
+    # urlsplit drops some control characters without a word.
+    plain = url.isprintable() and not re.search(r"[ ?#\\]", url) and "@" not in parts.netloc
+    if not plain or parts.scheme not in ("http", "https") or port == 0:
+        raise ValueError(url)
     return f"{host}:{port}" if port else host

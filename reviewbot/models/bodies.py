@@ -1,0 +1,99 @@
+"""Bodies of responses: decompressed, bounded in bytes, and read as server-sent events.
+
+A server is a stranger: it may write without end, or a little that unpacks to very much.
+"""
+
+from __future__ import annotations
+
+import codecs
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Final, cast
+
+import httpx2
+
+from reviewbot.models.base import Fault, ModelFault
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator
+
+MAX_BODY: Final = 64 << 20
+"""Bytes of an answer. The longest of today (128k tokens, an event of 150 bytes each) is 20 MB."""
+MAX_EVENT: Final = 4 << 20
+"""Bytes of one event. Servers that do not write piece by piece send a report as one."""
+MAX_ERROR_BODY: Final = 64 << 10
+"""Bytes of a body with another status than 2xx; what comes after them is not read."""
+_MB: Final = 1 << 20
+_EVENTS: Final = {"content-type": "text/event-stream; charset=utf-8"}
+
+
+async def bound(response: httpx2.Response) -> None:
+    """Bound what can be read of ``response``: a hook for httpx2 ("Event Hooks"), before any read.
+
+    Reading an answer too far raises :class:`ModelFault`; the body of an error just ends.
+    """
+    packed = httpx2.Response(
+        response.status_code,
+        headers=response.headers,
+        stream=response.stream,
+        request=response.request,
+    )
+    response.headers.pop("content-encoding", None)
+    response.stream = _Bounded(packed)
+    # What a server names here may be a codec that makes no text at all.
+    response.encoding = "utf-8"
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    """The body of ``packed``, unpacked in pieces (httpx2 makes them of at most 1 MiB)."""
+
+    def __init__(self, packed: httpx2.Response) -> None:
+        self._packed = packed
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        answers = self._packed.is_success
+        left = MAX_BODY if answers else MAX_ERROR_BODY
+        async with aclosing(self._packed.aiter_bytes()) as pieces:
+            async for piece in pieces:
+                yield piece[:left]
+                left -= len(piece)
+                if left <= 0 and not answers:
+                    return
+                if left < 0:
+                    raise ModelFault(
+                        f"the server's answer is larger than {MAX_BODY // _MB} MB",
+                        fault=Fault.UNUSABLE,
+                    )
+
+    async def aclose(self) -> None:
+        await self._packed.aclose()
+
+
+async def events_of(response: httpx2.Response) -> AsyncGenerator[httpx2.ServerSentEvent, None]:
+    """The events of a bounded ``response``, whatever content type it claims, in linear time.
+
+    Raises:
+        ModelFault: one is too large, or all are.
+        UnicodeDecodeError: they are not UTF-8.
+        httpx2.HTTPError: the connection broke.
+    """
+    # EventSource insists on the content type, and follows its charset.
+    plain = httpx2.Response(200, headers=_EVENTS, content=_utf8(response), request=response.request)
+    source = httpx2.EventSource(plain, max_event_size=MAX_EVENT)
+    events = cast("AsyncGenerator[httpx2.ServerSentEvent, None]", aiter(source))
+    try:
+        async with aclosing(events):
+            async for event in events:
+                yield event
+    except httpx2.SSEError:
+        raise ModelFault(
+            f"an event of the server is larger than {MAX_EVENT // _MB} MB", fault=Fault.UNUSABLE
+        ) from None
+
+
+async def _utf8(response: httpx2.Response) -> AsyncGenerator[bytes, None]:
+    """The body, checked: EventSource would put U+FFFD for what cannot be decoded."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    async with aclosing(response.aiter_bytes()) as pieces:
+        async for piece in pieces:
+            decoder.decode(piece)
+            yield piece
