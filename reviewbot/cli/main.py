@@ -10,14 +10,15 @@ import argparse
 import io
 import os
 import sys
+from contextlib import contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, TextIO, cast
 
 from reviewbot import __version__
-from reviewbot.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, ReviewbotError
+from reviewbot.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, ReviewbotError, SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 COMMANDS: Final = {
     "review": ("reviewbot.cli.review", "Review a diff; findings are shown as they are found."),
@@ -76,24 +77,75 @@ class Command(Protocol):
         ...
 
 
+class _OutputError(SourceError):
+    """Standard output takes nothing, as on a full disk."""
+
+
+class _Output:
+    """Standard output that says by the kind of its error that it was the one to fail."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with _writing():
+            return self._stream.write(text)
+
+    def flush(self) -> None:
+        with _writing():
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _OutputError(f"cannot write to standard output: {error.strerror}") from error
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run reviewbot with these arguments, the process's own by default; returns the exit code."""
+    if sys.stdout is None:  # the shell's ">&-"
+        return _say("standard output is closed", EXIT_USAGE)
     _make_output_safe()
-    arguments = sys.argv[1:] if argv is None else list(argv)
+    output = sys.stdout
+    sys.stdout = cast("TextIO", _Output(output))
     try:
-        code = _run(arguments)
-        sys.stdout.flush()
+        return _answer(sys.argv[1:] if argv is None else list(argv))
+    finally:
+        sys.stdout = output
+
+
+def _answer(arguments: list[str]) -> int:
+    try:
+        try:
+            return _run(arguments)
+        finally:
+            sys.stdout.flush()
+    except _OutputError as error:
+        _discard_output()
+        return _say(str(error), error.exit_code)
     except ReviewbotError as error:
         return _say(str(error), error.exit_code)
     except KeyboardInterrupt:
         return _say("interrupted", EXIT_INTERRUPTED)
     except BrokenPipeError:
-        # Nobody reads on, as with `| head`. Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Nobody reads on, as with `| head`.
+        _discard_output()
         return EXIT_PIPE
     except Exception as error:  # noqa: BLE001  the one catch-all: a traceback helps no user
         return _report_bug(error)
-    return code
+
+
+def _discard_output() -> None:
+    """Let what could not be written go: Python would try again at exit, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(arguments: list[str]) -> int:
@@ -148,6 +200,8 @@ def _refuse(name: str) -> NoReturn:
 
 def _say(message: str, code: int) -> int:
     """One line on standard error. What a stranger wrote may be quoted in it."""
+    if sys.stderr is None:  # print would take standard output instead
+        return code
     from reviewbot.core.escape import show
 
     print(f"reviewbot: {show(message)}", file=sys.stderr)  # noqa: T201  it is for people

@@ -61,7 +61,7 @@ class Outputs:
         self._sinks: list[_Sink] = []
         if self._reads:
             self._sinks.append(_terminal(sys.stdout))
-        elif sys.stderr.isatty():
+        elif sys.stderr is not None and sys.stderr.isatty():
             self._sinks.append(_Live(sys.stderr, only_progress=True))
         if path is not None or name != "terminal":
             self._sinks.append(_format(name, _Target(path)))
@@ -258,8 +258,10 @@ class _Live:
     def take(self, shown: _Shown) -> None:
         width = self._console.width
         if isinstance(shown.event, ReviewProgress):
+            from rich.text import Text  # a str would be read as rich's markup
+
             line = terminal.progress_line(shown.event, width=width - 2)
-            self._status.update("".join(text for text, _ in line))
+            self._status.update(Text("".join(text for text, _ in line)))
         if isinstance(shown.event, ReviewFinished):
             self._status.stop()
         if not self._only_progress:

@@ -204,6 +204,45 @@ def test_a_reader_that_leaves_ends_the_command_quietly() -> None:
     assert (done.returncode, done.stderr) == (141, "")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a device that is full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--version"], ["--help"], ["rules"], ["review", "-"], ["review", "-", "--format", "json"]],
+)
+def test_an_output_that_takes_nothing_is_one_sentence(
+    arguments: list[str], unbuffered: str
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "reviewbot", *arguments],
+            input=DIFF,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered, "REVIEWBOT_MODEL": "offline"},
+        )
+    sentence = "reviewbot: cannot write to standard output: No space left on device\n"
+    assert (done.returncode, done.stderr) == (2, sentence)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
+@pytest.mark.parametrize("arguments", ["--version", "rules", "review -"])
+def test_streams_that_are_closed_are_no_bug(arguments: str) -> None:
+    def shell(rest: str) -> "subprocess.CompletedProcess[str]":
+        command = f"{sys.executable} -m reviewbot {rest}"
+        return subprocess.run(
+            ["sh", "-c", command], input=DIFF, capture_output=True, text=True, check=False
+        )
+
+    done = shell(f"{arguments} >&-")
+    assert (done.returncode, done.stderr) == (2, "reviewbot: standard output is closed\n")
+    assert shell(f"{arguments} 2>&-").returncode == 0
+    done = shell("review no-such-file 2>&-")
+    assert (done.returncode, done.stdout) == (2, "")
+
+
 def test_an_output_that_knows_few_characters_is_no_error() -> None:
     done = reviewbot("rules", "python/eval", PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stderr

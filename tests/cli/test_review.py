@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -15,7 +16,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewbot.cli.main import main
+from reviewbot.cli.output import Outputs
 from reviewbot.cli.review import FORMATS
+from reviewbot.core.events import ReviewProgress, Usage
+from reviewbot.prepare import prepare
+from reviewbot.settings import load_settings
 from tests.event_schema import assert_valid_event
 from tests.models.scripted import item
 from tests.test_review import added, numbered
@@ -602,6 +607,25 @@ def test_an_offline_review_loads_neither_the_sdk_nor_a_template_engine() -> None
         check=True,
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+class Screen(io.StringIO):
+    """What a terminal was told."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+async def test_what_a_review_is_at_is_no_markup_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    screen = Screen()
+    monkeypatch.setattr(sys, "stdout", screen)
+    job = prepare(BAD.encode(), load_settings(flags={}, env={})).job
+    doing = ReviewProgress(0, 1, 0, 1, 0, Usage(), 0.0, "asking x[/]")
+    with Outputs("terminal", None, job) as outputs:
+        await outputs.take(doing)
+    assert "x[/]" in screen.getvalue()
 
 
 def test_a_reader_that_leaves_early_is_no_error() -> None:
