@@ -12,10 +12,16 @@ from markdown_it import MarkdownIt
 
 from reviewbot.core import safe_text
 from reviewbot.core.inert_markdown import is_ordinary
-from reviewbot.core.safe_text import LINE_LIMIT, safe_line, safe_markdown, safe_terminal
+from reviewbot.core.safe_text import (
+    LINE_LIMIT,
+    MARKDOWN_LIMIT,
+    safe_line,
+    safe_markdown,
+    safe_terminal,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from markdown_it.token import Token
 
@@ -212,6 +218,51 @@ def test_long_text_is_cut_says_so_and_stays_whole_markdown(text: str) -> None:
     assert 150 < len(line) <= LINE_LIMIT
     assert line.endswith(" (cut)")
     assert safe_line(line) == line
+
+
+SHAPES = [
+    "a", "A+", "a.", "[", "![", "](", "[]", "[a](b) ", "([", "*a ", "*_", "_*a_*", "a**b", "`",
+    "`a", "<", "<a", "<a@b.c>", "<http://a> ", ">", "> - ", "- a\n", "- a\n  ", "# a\n", "a\n=\n",
+    "1. a\n", '[a]: <b> "c\n', ":\n", "|\n", "a\\\n", "&lt;", "&#103;", "#1 ", "@a ", "a://",
+    "a\n---\n", "https://github.com/a![", "\x1b", "\u202e", "\\", "~~~\n", "```\n", " ", "a ",
+    "\n", "a\n\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_no_text_takes_long_and_all_are_safe_twice_over(
+    shape: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[str] = []
+    parser = safe_text._parser()
+    for name in ("parse", "parseInline"):
+        real = getattr(parser, name)
+
+        def noted(text: str, real: Callable[[str], list[Token]] = real) -> list[Token]:
+            parsed.append(text)
+            return real(text)
+
+        monkeypatch.setattr(parser, name, noted)
+    for size in (1_000, 2_000, 10_000):
+        text = (shape * size)[:size]
+        for safe in (safe_markdown, safe_line):
+            parsed.clear()
+            shown = safe(text)
+            marks = sum(1 for part in parsed for char in part if not char.isalnum() and char != " ")
+            assert marks < 15_000
+            assert safe(shown) == shown
+            assert len(shown) <= MARKDOWN_LIMIT
+            assert_harmless(shown)
+
+
+def test_what_is_almost_all_markup_is_shown_as_it_was_written() -> None:
+    text = "# a\n" * 1_000
+    assert safe_markdown(text) == f"```\n{text.rstrip()}\n```"
+    short = safe_markdown(text, limit=3_000)
+    assert short.startswith("```\n# a\n# a\n")
+    assert short.endswith("\n(cut)\n```")
+    assert len(short) <= 3_000
+    assert safe_markdown(short, limit=3_000) == short
 
 
 def test_a_limit_that_holds_nothing_leaves_the_mark() -> None:

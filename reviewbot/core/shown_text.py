@@ -1,0 +1,52 @@
+r"""Text of a model, redacted and made safe until neither changes it any more. Pure.
+
+One after the other is not enough: Markdown reads ``ghp\_...`` and ``&#103;hp_...`` as the token
+that no search for tokens has seen.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.redact import REDACTED_MARK, redact_text
+from reviewbot.core.safe_text import safe_line, safe_markdown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+WITHHELD: Final = f"{REDACTED_MARK}secret]"
+"""In place of a text that comes to no rest."""
+_ROUNDS: Final = 4
+
+
+def shown_markdown(text: str, *, link_hosts: Collection[str]) -> str:
+    """``text`` without secrets and personal data, as :func:`safe_markdown` has it. Idempotent.
+
+    Args:
+        text: Markdown, as a model wrote it.
+        link_hosts: the hosts that links may lead to.
+
+    Raises:
+        ReviewbotError: the search for secrets failed.
+    """
+    return _settled(text, lambda part: safe_markdown(part, link_hosts=link_hosts))
+
+
+def shown_line(text: str) -> str:
+    """``text`` without secrets and personal data, as :func:`safe_line` has it. Idempotent.
+
+    Raises:
+        ReviewbotError: the search for secrets failed.
+    """
+    return _settled(text, safe_line)
+
+
+def _settled(text: str, make_safe: Callable[[str], str]) -> str:
+    text = redact_text(text)
+    for _ in range(_ROUNDS):
+        safe = make_safe(text)
+        redacted = safe if safe == text else redact_text(safe)
+        if redacted == safe:
+            return safe
+        text = redacted
+    return WITHHELD
