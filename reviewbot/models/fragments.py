@@ -5,7 +5,8 @@ or a comment. tree-sitter recovers from much of that by itself, Python's indenta
 the rest, guesses at what stood above and below (:mod:`reviewbot.models.stitching`) are parsed with
 it, and the one with the least unparsed text is taken. Where the grammar still found an ERROR or had
 to invent a token, nothing is matched; a hunk that stays mostly unparsed is prose or another
-language, and nothing in it is matched at all. The same goes for brackets nested absurdly deep.
+language, and nothing in it is matched at all. Brackets nested absurdly deep are refused
+(:func:`too_deep`): no code needs them, so whoever reviews has to say that it was not read.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ def parse(lines: tuple[Line, ...], fresh: tuple[bool, ...], language: str) -> Fr
     """
     from ast_grep_py import SgRoot
 
-    if _depth(lines) > MAX_DEPTH:
+    if too_deep(lines):
         return None
     # One character for one, so that columns stay right; ast-grep counts characters, not bytes.
     text = _UNREADABLE.sub("\ufffd", "\n".join(line.text for line in lines))
@@ -98,13 +99,19 @@ def parse(lines: tuple[Line, ...], fresh: tuple[bool, ...], language: str) -> Fr
     return None if best is None or _is_prose(best) else best
 
 
-def _depth(lines: tuple[Line, ...]) -> int:
-    deepest = depth = 0
+def too_deep(lines: tuple[Line, ...]) -> bool:
+    """Whether the brackets nest more than :data:`MAX_DEPTH` deep.
+
+    Those in strings and comments count, too: where these begin and end is only known after
+    parsing, and a count that a stray quote can mislead protects from nothing.
+    """
+    depth = 0
     for line in lines:
         for bracket in _BRACKET.findall(line.text):
             depth += 1 if bracket in "([{" else -1
-            deepest = max(deepest, depth)
-    return deepest
+            if depth > MAX_DEPTH:
+                return True
+    return False
 
 
 def _span(node: SgNode) -> tuple[int, int]:

@@ -15,9 +15,17 @@ from typing import TYPE_CHECKING, Any, Final
 from reviewbot.core.escape import show, show_line
 from reviewbot.core.events import Usage
 from reviewbot.core.languages import language_of
-from reviewbot.models.base import Answering, Stop, Stopped, ToolInput, UsageReport
+from reviewbot.models.base import (
+    Answering,
+    Fault,
+    ModelFault,
+    Stop,
+    Stopped,
+    ToolInput,
+    UsageReport,
+)
 from reviewbot.models.catalog import lookup
-from reviewbot.models.fragments import new_side, parse
+from reviewbot.models.fragments import MAX_DEPTH, new_side, parse, too_deep
 from reviewbot.models.syntax import Hit, match
 from reviewbot.models.textrules import check_lines
 from reviewbot.rules import META_VARIABLE, Rule, load_folder, rules_for
@@ -33,6 +41,9 @@ if TYPE_CHECKING:
 
 MAX_PER_RULE: Final = 20
 """Findings of one rule in one chunk; the last one names the lines of the others."""
+REFUSED: Final = (
+    f"Brackets nest more than {MAX_DEPTH} deep in a hunk, so the offline rules did not read it."
+)
 _NAMED_LINES: Final = 20
 _QUOTE_CHARS: Final = 4000
 _EXCERPT_CHARS: Final = 200
@@ -56,6 +67,7 @@ class OfflineModel:
 
         Raises:
             ConfigError: a rule file of this installation is broken.
+            ModelFault: at the end, a hunk was not read.
         """
         yield Answering()
         yield ToolInput('{"findings":[')
@@ -65,6 +77,8 @@ class OfflineModel:
             for item in await asyncio.to_thread(review_chunk, view):
                 yield ToolInput(comma + json.dumps(item))
                 comma = ","
+        if any([await asyncio.to_thread(_refused, view) for view in request.chunks]):
+            raise ModelFault(REFUSED, fault=Fault.COULD_NOT_REVIEW)
         yield ToolInput('],"outcome":"complete"}')
         yield UsageReport(Usage())
         yield Stopped(Stop.COMPLETE)
@@ -108,6 +122,16 @@ def _scan(view: ChunkView, hunk: ShownHunk) -> Iterator[tuple[Hit, tuple[Line, .
         hits += match(rules, fragment) if fragment else ()
     for hit in hits:
         yield hit, lines
+
+
+def _refused(view: ChunkView) -> bool:
+    """Whether there is a hunk that rules would have to read and that is not parsed."""
+    language = language_of(view.path)
+    sides = (new_side(hunk) for hunk in view.hunks)
+    return any(
+        any(fresh) and too_deep(lines) and bool(_worth_running(language, view.path, lines))
+        for lines, fresh in sides
+    )
 
 
 def _worth_running(language: str | None, path: str, lines: tuple[Line, ...]) -> list[Rule]:

@@ -19,13 +19,24 @@ from reviewbot.core.escape import show_line
 from reviewbot.core.prompt import ModelRequest
 from reviewbot.core.report_tool import REPORT_TOOL
 from reviewbot.core.toolstream import ToolStream
-from reviewbot.models.base import Answering, Stop, Stopped, ToolInput, UsageReport
+from reviewbot.models.base import (
+    Answering,
+    Fault,
+    ModelFault,
+    Stop,
+    Stopped,
+    ToolInput,
+    UsageReport,
+)
+from reviewbot.models.fragments import MAX_DEPTH
 from reviewbot.models.offline import MAX_PER_RULE, OfflineModel, review_chunk
 from tests.models.hunks import added, chunk, hunk, review
 from tests.models.scripted import checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from reviewbot.models.base import ModelEvent
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -52,6 +63,30 @@ async def test_the_answer_is_a_complete_report_that_costs_nothing() -> None:
     usage = events[-2]
     assert isinstance(usage, UsageReport)
     assert usage.usage.input == usage.usage.output == 0
+    assert events[-1] == Stopped(Stop.COMPLETE)
+
+
+@pytest.mark.parametrize("path", ["a.py", "a.ts"])
+async def test_a_hunk_that_is_refused_does_not_count_as_read(path: str) -> None:
+    mark = "#" if path.endswith(".py") else "//"
+    deep = f"+{mark} {'(' * (MAX_DEPTH + 1)}\n+result = eval(input())"
+    views = (chunk(path, hunk("+eval(x)"), hunk(deep, start=50)),)
+    events: list[ModelEvent] = []
+
+    async def ask() -> None:
+        async for event in OfflineModel().stream(ModelRequest(views, ()), max_tokens=1):
+            events.append(event)  # noqa: PERF401  what came before the fault is wanted
+
+    with pytest.raises(ModelFault, match="Brackets nest more than 200 deep in a hunk") as caught:
+        await ask()
+    assert caught.value.fault is Fault.COULD_NOT_REVIEW
+    assert any(isinstance(event, ToolInput) and "/eval" in event.text for event in events)
+
+
+@pytest.mark.parametrize(("path", "text"), [("a.py", "+x = 1"), ("a.md", "+eval(x)")])
+async def test_depth_where_there_is_nothing_to_match_is_no_fault(path: str, text: str) -> None:
+    views = (chunk(path, hunk(f"+# {'(' * (MAX_DEPTH + 1)}\n{text}")),)
+    events = [e async for e in OfflineModel().stream(ModelRequest(views, ()), max_tokens=1)]
     assert events[-1] == Stopped(Stop.COMPLETE)
 
 
