@@ -359,6 +359,15 @@ async def test_a_secret_that_the_model_repeats_is_not_shown() -> None:
     assert not seen.findings[0].suggestion_applies
 
 
+@pytest.mark.parametrize("disguise", ["ghp\\_", "&#103;hp_"])
+@in_virtual_time
+async def test_a_secret_in_disguise_is_not_shown_either(disguise: str) -> None:
+    rest = "aB3dE5gH7jK9mN1pQ3rS5tU7vW9xY1zA3bC5"
+    said = item(1, message=f"Use {disguise}{rest} here.", title=f"{disguise}{rest}")
+    seen = await run(job(numbered("a.py")), Scripted(Say([said])))
+    assert rest not in repr(seen.events)
+
+
 @in_virtual_time
 async def test_what_a_model_writes_is_made_safe() -> None:
     said = item(

@@ -10,7 +10,7 @@ from reviewbot.core.anchors import AnchorIndex
 from reviewbot.core.escape import show
 from reviewbot.core.findings import Finding, Placement, fingerprint, level_of
 from reviewbot.core.redact import REDACTED_MARK, redact_text
-from reviewbot.core.safe_text import safe_line, safe_markdown
+from reviewbot.core.shown_text import shown_line, shown_markdown
 from reviewbot.core.suggestions import applies
 from reviewbot.core.weigh import CUT_MARK
 
@@ -70,7 +70,7 @@ class Intake:
             "\n".join(line.text for line in anchor.lines) if anchor else redact_text(draft.quote)
         )
         suggestion = None if draft.suggestion is None else redact_text(draft.suggestion)
-        shown_path = path or safe_line(draft.path)
+        shown_path = path or shown_line(draft.path)
         known = self._paths.get(path or "")
         return Finding(
             id=fingerprint(shown_path, rule, quote),
@@ -79,12 +79,12 @@ class Intake:
             side=anchor.side if anchor else draft.side,
             line=anchor.line if anchor else draft.line,
             end_line=anchor.end_line if anchor else draft.end_line,
-            scenario=safe_line(redact_text(draft.scenario)),
+            scenario=shown_line(draft.scenario),
             category=draft.category,
             severity=severity,
             confidence=draft.confidence,
-            title=safe_line(redact_text(draft.title)),
-            message=safe_markdown(redact_text(draft.message), link_hosts=self._gates.link_hosts),
+            title=shown_line(draft.title),
+            message=shown_markdown(draft.message, link_hosts=self._gates.link_hosts),
             suggestion=suggestion,
             rule=rule,
             model=model,

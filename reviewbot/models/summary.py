@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from reviewbot.core.events import Usage
 from reviewbot.core.redact import redact_text
-from reviewbot.core.safe_text import safe_line
+from reviewbot.core.shown_text import shown_line
 from reviewbot.core.summary import SUMMARY_SCHEMA, parse_summary, render_summary
 from reviewbot.models.base import Fault, ModelFault
 from reviewbot.models.batch import Spent
@@ -114,7 +114,7 @@ class Summarizer:
 
 def _safe(summary: ReviewSummary) -> ReviewSummary:
     def clean(text: str) -> str:
-        return safe_line(redact_text(text))
+        return shown_line(text)
 
     return replace(
         summary,

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from reviewbot.core import weigh
 from reviewbot.core.chunks import (
     CHUNK_BUDGET,
-    CUT_MARK,
     MIN_BUDGET,
     Chunk,
     Plan,
@@ -27,7 +26,7 @@ from reviewbot.core.diff import FileDiff, parse_diff
 from reviewbot.core.numbered import chunk_lines
 from reviewbot.core.split import OVERLAP_LINES
 from reviewbot.core.stored_plan import check_fits, plan_from_json, plan_to_json
-from reviewbot.core.weigh import CHUNK_HEADER, HUNK_HEADER, LINE_PREFIX
+from reviewbot.core.weigh import CHUNK_HEADER, CUT_MARK, HUNK_HEADER, LINE_PREFIX
 from reviewbot.tokens import TokenCounter
 
 if TYPE_CHECKING:
