@@ -32,7 +32,7 @@ _ROUNDS: Final = 8
 # Marks are what parsing costs: 10 to 20 us each and round. These keep a text below some 50 ms.
 _MAX_MARKS: Final = 1_000
 _MAX_WRITTEN_MARKS: Final = 1_500
-_MARK: Final = re.compile(r"""[^\w\s.,;:'"()?%+]|[_\n]""")
+_MARK: Final = re.compile(r"""[^\w\s.,;'"()?]|[_\n]""")
 _LINE_END: Final = re.compile(r"\r\n?|\n")
 
 
