@@ -1,4 +1,4 @@
-"""Where the events of a review go: the terminal, a file, standard output. All writing is here."""
+"""Where the events of a review go: a terminal with a live line, text, records, a document."""
 
 from __future__ import annotations
 
@@ -6,30 +6,37 @@ import asyncio
 import os
 import shutil
 import sys
-import tempfile
+import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
+from reviewbot.cli.target import Target
 from reviewbot.core.events import (
+    ChunkRetrying,
+    ChunkStarted,
     FindingRaised,
     FindingWithdrawn,
     ReviewFinished,
     ReviewProgress,
+    ReviewStarted,
+    Usage,
 )
 from reviewbot.core.events import record as record_of
 from reviewbot.core.excerpt import Excerpts
 from reviewbot.core.render import STREAMING, final, streaming, terminal
 from reviewbot.core.render.layout import plain, rich_text
+from reviewbot.core.render.wording import duration
 from reviewbot.core.report import ReportBuilder
-from reviewbot.errors import SourceError
 from reviewbot.review import opening, started
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
     from typing import Self, TextIO
+
+    from rich.text import Text
 
     from reviewbot.core.events import Event, Json
     from reviewbot.core.render.finding_block import CodeLine
@@ -64,7 +71,7 @@ class Outputs:
         elif sys.stderr is not None and sys.stderr.isatty():
             self._sinks.append(_Live(sys.stderr, only_progress=True))
         if path is not None or name != "terminal":
-            self._sinks.append(_format(name, _Target(path)))
+            self._sinks.append(_format(name, Target(path)))
 
     @property
     def report(self) -> Report:
@@ -78,8 +85,13 @@ class Outputs:
         if self._reads and isinstance(event, FindingRaised):  # searches the file: for a thread
             code = await asyncio.to_thread(self._excerpts.around, event.finding)
         shown = _Shown(event, self._recorder.record(event), code, self._builder)
-        for sink in self._sinks:
-            sink.take(shown)
+        for sink in list(self._sinks):
+            try:
+                sink.take(shown)
+            except BrokenPipeError:  # nobody reads the terminal's text; the file is written on
+                if len(self._sinks) == 1:
+                    raise
+                self._sinks.remove(sink)
 
     def __enter__(self) -> Self:
         return self
@@ -99,7 +111,7 @@ def write_plan(job: Job, name: str, path: Path | None) -> None:
 
         reasons = {file.path: file.reason or "" for file in job.plan.skipped}
         text = plain(plan_lines(started(job), reasons, width=_width()))
-    _Target(path).replace(text)
+    Target(path).replace(text)
 
 
 class _Recorder:
@@ -147,60 +159,10 @@ class _Sink(Protocol):
     def close(self, report: Report) -> None: ...
 
 
-class _Target:
-    """Standard output, or a file that appears whole or, for streams, grows line by line."""
-
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
-        self._open: TextIO | None = None
-
-    def append(self, text: str) -> None:
-        """Write ``text`` at once."""
-        if self._path is None:
-            sys.stdout.write(text)
-            sys.stdout.flush()
-            return
-        try:
-            if self._open is None:
-                self._open = self._path.open("w", encoding="utf-8", newline="\n")
-            self._open.write(text)
-            self._open.flush()
-        except OSError as error:
-            raise self._unwritable(error) from error
-
-    def replace(self, text: str) -> None:
-        """Write ``text`` as the whole content."""
-        if self._path is None:
-            self.append(text)
-            return
-        temporary = None
-        try:
-            with tempfile.NamedTemporaryFile(
-                "w", encoding="utf-8", newline="\n", dir=self._path.parent, delete=False
-            ) as file:
-                temporary = Path(file.name)
-                file.write(text)
-            mask = os.umask(0)
-            os.umask(mask)
-            temporary.chmod(0o666 & ~mask)  # as any other new file, not 0600
-            temporary.replace(self._path)
-        except OSError as error:
-            if temporary:
-                temporary.unlink(missing_ok=True)
-            raise self._unwritable(error) from error
-
-    def close(self) -> None:
-        if self._open is not None:
-            self._open.close()
-
-    def _unwritable(self, error: OSError) -> SourceError:
-        return SourceError(f"cannot write {self._path}: {error.strerror or error}")
-
-
 class _Records:
     """One record at a time, as it comes."""
 
-    def __init__(self, name: str, target: _Target) -> None:
+    def __init__(self, name: str, target: Target) -> None:
         self._render, self._target = streaming(name), target
 
     def take(self, shown: _Shown) -> None:
@@ -214,7 +176,7 @@ class _Records:
 class _Whole:
     """The report, once it is there."""
 
-    def __init__(self, name: str, target: _Target) -> None:
+    def __init__(self, name: str, target: Target) -> None:
         self._render, self._target = final(name), target
 
     def take(self, shown: _Shown) -> None:
@@ -227,7 +189,7 @@ class _Whole:
 class _Text:
     """The review as plain text."""
 
-    def __init__(self, target: _Target) -> None:
+    def __init__(self, target: Target) -> None:
         self._target = target
         self._width = _width()
 
@@ -250,22 +212,24 @@ class _Live:
     def __init__(self, stream: TextIO, *, only_progress: bool = False) -> None:
         from rich.console import Console
 
-        self._console = Console(file=stream, highlight=False, markup=False, emoji=False)
+        self._console = Console(
+            file=stream,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            color_system=None if os.environ.get("NO_COLOR") else "auto",
+        )
         self._only_progress = only_progress
-        self._status = self._console.status("Reviewing", spinner="line")
+        self._line = _LiveLine(self._console.width - 2)
+        self._status = self._console.status(self._line, spinner="line")
         self._status.start()
 
     def take(self, shown: _Shown) -> None:
-        width = self._console.width
-        if isinstance(shown.event, ReviewProgress):
-            from rich.text import Text  # a str would be read as rich's markup
-
-            line = terminal.progress_line(shown.event, width=width - 2)
-            self._status.update(Text("".join(text for text, _ in line)))
+        self._line.take(shown.event)
         if isinstance(shown.event, ReviewFinished):
             self._status.stop()
         if not self._only_progress:
-            self._print(shown.lines(width))
+            self._print(shown.lines(self._console.width))
 
     def close(self, report: Report) -> None:
         self._status.stop()
@@ -277,11 +241,48 @@ class _Live:
             self._console.print(rich_text(lines), end="", soft_wrap=True)
 
 
+class _LiveLine:
+    """The live line; rich draws it several times a second, so that its clock goes."""
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._begun = time.monotonic()
+        self._progress = ReviewProgress(0, 0, 0, 0, 0, Usage(), 0.0)
+
+    def take(self, event: Event) -> None:
+        """Note what an event changes; progress comes by chunk, findings come in between."""
+        now = self._progress
+        match event:
+            case ReviewStarted():
+                files = sum(1 for file in event.files if file.chunks)
+                now = replace(now, files_total=files, chunks_total=len(event.chunks))
+            case ReviewProgress():
+                now = event
+            case FindingRaised():
+                now = replace(now, findings=now.findings + 1)
+            case FindingWithdrawn():
+                now = replace(now, findings=now.findings - 1)
+            case ChunkStarted():
+                now = replace(now, activity=f"{event.model} reads {event.path}")
+            case ChunkRetrying():
+                now = replace(now, activity=f"{event.reason} Trying {event.next_model} again")
+            case _:
+                pass
+        self._progress = now
+
+    def __rich__(self) -> Text:
+        from rich.text import Text  # a str would be read as rich's markup
+
+        elapsed = duration(time.monotonic() - self._begun)
+        line = terminal.progress_line(self._progress, elapsed=elapsed, width=self._width)
+        return Text("".join(text for text, _ in line), no_wrap=True)
+
+
 def _terminal(stream: TextIO) -> _Sink:
-    return _Live(stream) if stream.isatty() else _Text(_Target(None))
+    return _Live(stream) if stream.isatty() else _Text(Target(None))
 
 
-def _format(name: str, target: _Target) -> _Sink:
+def _format(name: str, target: Target) -> _Sink:
     if name == "terminal":
         return _Text(target)
     return _Records(name, target) if name in STREAMING else _Whole(name, target)

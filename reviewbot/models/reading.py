@@ -54,7 +54,7 @@ class Reading:
     @property
     def used(self) -> Usage:
         """Its tokens. A server that is cut off has often named only the first output token."""
-        if self._stopped is not None:
+        if self._stopped is not None or self._own:
             return self._usage
         written = self._characters // CHARS_PER_TOKEN
         return replace(self._usage, output=max(self._usage.output, written))

@@ -230,13 +230,13 @@ def test_a_withdrawn_finding_is_named_with_its_reason() -> None:
 
 def test_the_live_line_tells_files_findings_cost_and_activity_and_never_wraps() -> None:
     progress = ev.ReviewProgress(1, 2, 1, 2, 3, ev.Usage(900, 100), 0.25, "thinking")
-    line = plain([terminal.progress_line(progress, width=100)])
-    assert line == "Reviewing: 1/2 files, 3 findings, 1,000 tokens, $0.25 - thinking\n"
+    line = plain([terminal.progress_line(progress, width=100, elapsed="4.0 s")])
+    assert line == "Reviewing: 1/2 files, 3 findings, 4.0 s, thinking, 1,000 tokens, $0.25\n"
     offline = replace(progress, chunks_total=4, usage=ev.Usage(), activity=None)
     line = plain([terminal.progress_line(offline, width=100)])
     assert line == "Reviewing: 1/2 files, 1/4 chunks, 3 findings\n"
     narrow = plain([terminal.progress_line(progress, width=40)])
-    assert narrow == "Reviewing: 1/2 files, 3 findings, 1,...\n"
+    assert narrow == "Reviewing: 1/2 files, 3 findings, th...\n"
 
 
 def test_a_clean_review_ends_in_one_line() -> None:

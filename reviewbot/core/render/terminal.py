@@ -121,19 +121,18 @@ def withdrawn_lines(withdrawal: Withdrawal, *, width: int) -> list[Line]:
     return paragraph(text, width, first=("withdrawn ", "yellow"), style="dim")
 
 
-def progress_line(progress: ReviewProgress, *, width: int) -> Line:
-    """The live line: what is done, what was found, what it cost, what goes on; never wraps."""
-    parts = [f"{progress.files_done}/{count(progress.files_total, 'file')}"]
+def progress_line(progress: ReviewProgress, *, width: int, elapsed: str = "") -> Line:
+    """The live line: what is done, found, going on, and what it took; never wraps."""
+    parts = [
+        f"{progress.files_done}/{count(progress.files_total, 'file')}",
+        count(progress.findings, "finding"),
+    ]
     if progress.chunks_total != progress.files_total:
-        parts.append(f"{progress.chunks_done}/{count(progress.chunks_total, 'chunk')}")
-    parts.append(count(progress.findings, "finding"))
+        parts.insert(1, f"{progress.chunks_done}/{count(progress.chunks_total, 'chunk')}")
     tokens = total(progress.usage)
-    if tokens:
-        parts += [count(tokens, "token"), dollars(progress.cost_usd)]
-    text = "Reviewing: " + ", ".join(parts)
-    if progress.activity:
-        text += f" - {progress.activity}"
-    return ((clip(shown(text), max(width - 1, 20)), "dim"),)
+    spent = f"{count(tokens, 'token')}, {dollars(progress.cost_usd)}" if tokens else ""
+    parts += [text for text in (elapsed, progress.activity, spent) if text]
+    return ((clip(shown("Reviewing: " + ", ".join(parts)), max(width - 1, 20)), "dim"),)
 
 
 def final_lines(report: Report, *, width: int) -> list[Line]:
