@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import pytest
 
 from reviewbot.cli.target import Target
 from reviewbot.errors import SourceError
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
