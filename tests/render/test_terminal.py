@@ -287,10 +287,21 @@ def test_what_is_not_complete_ends_under_a_heading_that_nobody_overlooks(
     before, middle, after = final(report).split(f"{bar}\n")
     word = (outcome or "unfinished").upper()
     assert middle.startswith(f"{word}: 60 of 60 files were not fully reviewed; 1 warning found.\n")
-    assert "\n  Quota.\n  failed  0.py: Refused.\n" in middle
-    assert middle.endswith("  and 10 more files\n")
+    assert middle.endswith("\n  failed  0.py, 1.py, 2.py, 3.py, 4.py and 55 more files: Refused.\n")
     assert after == ""
     assert "in 60 files" not in before
+
+
+def test_each_reason_for_a_gap_is_said_once_and_very_many_are_counted() -> None:
+    coverage = [ev.FileCoverage(f"{n}.py", "failed", f"Reason {n // 2}.") for n in range(120)]
+    text = final(report_of(coverage=tuple(coverage), outcome="incomplete"))
+    assert "\n  failed  0.py and 1.py: Reason 0.\n  failed  2.py and 3.py: Reason 1.\n" in text
+    assert "\n  and 10 more reasons\n" in text
+
+
+def test_a_review_that_lacks_no_file_still_says_why_it_is_not_complete() -> None:
+    text = final(report_of(outcome="incomplete", reasons=("The plan was lost.",)))
+    assert "\n  The plan was lost.\n" in text
 
 
 def test_a_superseded_review_says_so_without_alarm() -> None:

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from reviewbot.core.report import Report, Withdrawal
 
 LISTED: Final = 50
-"""Files that the end lists one by one; the others are counted."""
+"""Reasons that the end lists one by one; the others are counted."""
+NAMED: Final = 5
+"""Files that are named for one reason."""
 _LABEL: Final = 11
 
 
@@ -187,12 +189,16 @@ def _not_complete(report: Report, width: int) -> list[Line]:
     heading = outcome(report)
     word, _, rest = heading.partition(":")
     lines += paragraph(f"{rest.strip()}", width, first=(f"{word.upper()}: ", "bold red"))
-    for reason in report.reasons:
-        lines += paragraph(reason, width, first=("  ", ""))
     missing = unreviewed(report)
-    for file in missing[:LISTED]:
-        text = f"{file.path}: {file.reason or NO_REASON}"
-        lines += paragraph(text, width, first=(f"  {file.status:<8}", "red"))
-    if len(missing) > LISTED:
-        lines.append(((f"  and {count(len(missing) - LISTED, 'more file')}", "red"),))
+    groups: dict[tuple[str, str], list[str]] = {}
+    for file in missing:
+        groups.setdefault((file.status, file.reason or NO_REASON), []).append(file.path)
+    for (status, reason), paths in list(groups.items())[:LISTED]:
+        more = len(paths) - NAMED
+        named = [*paths[:NAMED], *([count(more, "more file")] if more > 0 else [])]
+        lines += paragraph(f"{listed(named)}: {reason}", width, first=(f"  {status:<8}", "red"))
+    if len(groups) > LISTED:
+        lines.append(((f"  and {count(len(groups) - LISTED, 'more reason')}", "red"),))
+    for reason in () if missing else report.reasons:
+        lines += paragraph(reason, width, first=("  ", ""))
     return [*lines, (("=" * min(width, 72), "bold red"),)]
