@@ -16,8 +16,8 @@ from reviewbot.core.chunks import ChunkView, view
 from reviewbot.core.prompt import ModelRequest, render
 from reviewbot.core.redact import redact_file
 from reviewbot.core.report_tool import REPORT_TOOL
+from reviewbot.job import manifest_of
 from reviewbot.prepare import Prepared, prepare
-from reviewbot.review import manifest_of
 from reviewbot.settings import load_settings
 from reviewbot.tokens import TokenCounter
 

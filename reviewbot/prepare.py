@@ -18,10 +18,10 @@ from reviewbot.core.policy import Policy, git_attributes, path_patterns, skip_re
 from reviewbot.core.redact import redact_text
 from reviewbot.core.stored_plan import check_fits
 from reviewbot.errors import ConfigError
+from reviewbot.job import Job
 from reviewbot.models.attempts import AttemptPolicy, Attempts
 from reviewbot.models.budget import Budget
 from reviewbot.models.catalog import cost_usd, lookup
-from reviewbot.review import Job
 from reviewbot.settings import OFFLINE
 from reviewbot.tokens import Calibration, TokenCounter
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
     from reviewbot.core.chunks import Plan
     from reviewbot.core.diff import FileDiff
+    from reviewbot.job import Summarize
     from reviewbot.models.base import Model
     from reviewbot.models.batch import BatchResult, BatchTask, Emit, RunBatch
     from reviewbot.models.catalog import ModelInfo
-    from reviewbot.review import Summarize
     from reviewbot.settings import ModelChoice, Settings
 
 OUTPUT_PER_REQUEST: Final = 4_000

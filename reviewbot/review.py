@@ -11,38 +11,31 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from reviewbot import __version__
 from reviewbot.core.coverage import outcome_of, reasons_of
 from reviewbot.core.events import (
     ChunkFinished,
     ChunkRetrying,
     ChunkStarted,
-    Estimate,
-    FileSkipped,
     FindingRaised,
-    PlannedChunk,
-    PlannedFile,
     ReviewFinished,
     ReviewProgress,
-    ReviewStarted,
 )
-from reviewbot.core.intake import Gates, Intake
+from reviewbot.core.intake import Intake
 from reviewbot.core.ledger import Ledger
 from reviewbot.core.overview import computed_summary
-from reviewbot.core.prompt import ManifestEntry, ModelRequest
+from reviewbot.core.prompt import ModelRequest
 from reviewbot.core.secret_findings import secret_findings
 from reviewbot.core.tally import Tally
 from reviewbot.core.views import Views
 from reviewbot.errors import ReviewbotError
+from reviewbot.job import Earlier, StopSignal, SummaryTask, manifest_of, opening, planned_files
 from reviewbot.models.base import ModelFault
 from reviewbot.models.batch import (
     Asked,
-    BatchResult,
     BatchTask,
     ChunkOutcome,
     Drafted,
@@ -53,10 +46,9 @@ from reviewbot.models.batch import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Sequence
 
-    from reviewbot.core.chunks import Batch, Chunk, ChunkView, Plan
-    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.chunks import Batch, Chunk, ChunkView
     from reviewbot.core.events import (
         Event,
         FileCoverage,
@@ -64,7 +56,7 @@ if TYPE_CHECKING:
         Outcome,
         ReviewSummary,
     )
-    from reviewbot.core.findings import Finding
+    from reviewbot.job import Job, Summarize
     from reviewbot.models.batch import BatchEvent, RunBatch
 
 T = TypeVar("T")
@@ -73,75 +65,6 @@ QUEUE_SIZE: Final = 64
 """Events that may wait for the consumer; a slow one slows the readers of the models down."""
 
 PROGRESS_EVERY_S: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What to review. ``estimate`` and ``notices`` are shown as they are.
-
-    ``path_instructions`` gives the repository's instructions for one path. ``prefix_tokens`` is
-    what each request costs beside its chunks.
-    ``prompt_version`` names the templates that models are asked with.
-    """
-
-    files: tuple[FileDiff, ...]
-    plan: Plan
-    models: tuple[str, ...]
-    estimate: Estimate
-    gates: Gates = field(default_factory=Gates)
-    instructions: str = ""
-    path_instructions: Callable[[str], tuple[str, ...]] = lambda _path: ()
-    prefix_tokens: int = 0
-    jobs: int = 8
-    notices: tuple[str, ...] = ()
-    prompt_version: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SummaryTask:
-    """What a summary may be written from. ``views`` shows the chunks again, batch by batch."""
-
-    files: tuple[PlannedFile, ...]
-    manifest: tuple[ManifestEntry, ...]
-    findings: tuple[Finding, ...]
-    coverage: tuple[FileCoverage, ...]
-    views: Callable[[], Iterator[list[ChunkView]]]
-
-
-Summarize: TypeAlias = Callable[
-    [SummaryTask, Callable[[Spent], None]], Coroutine[Any, Any, "ReviewSummary"]
-]
-"""Asks for a summary and books what it spent; raises ModelFault if there is none to be had."""
-
-
-@dataclass(frozen=True, slots=True)
-class Earlier:
-    """What a run of the same review that broke off has left; what it told is not told again.
-
-    ``finished`` has the results of its batches by id; ``shown`` the findings that it raised and did
-    not withdraw; ``ended`` the chunks whose end it told.
-    """
-
-    finished: Mapping[str, BatchResult] = field(default_factory=dict)
-    shown: tuple[Finding, ...] = ()
-    ended: frozenset[str] = frozenset()
-
-
-class StopSignal:
-    """Ends a review early, but properly: ``review.finished`` still comes, with this outcome."""
-
-    def __init__(self) -> None:
-        self.outcome: Outcome | None = None
-        self._set = asyncio.Event()
-
-    def stop(self, outcome: Outcome) -> None:
-        """Ask for the end: ``cancelled`` or ``superseded``. The first call decides."""
-        self.outcome = self.outcome or outcome
-        self._set.set()
-
-    async def wait(self) -> None:
-        """Return once :meth:`stop` was called."""
-        await self._set.wait()
 
 
 async def review(
@@ -199,50 +122,6 @@ async def _unless_stopped(stop: StopSignal, work: Coroutine[Any, Any, T]) -> T |
         for task in (working, stopped):
             task.cancel()
         await asyncio.wait({working, stopped})
-
-
-def opening(job: Job) -> Iterator[Event]:
-    """The plan of ``job`` as the events that open its review."""
-    yield started(job)
-    for file in job.plan.skipped:
-        yield FileSkipped(file.path, file.reason or "")
-
-
-def started(job: Job) -> ReviewStarted:
-    """The plan of ``job`` as an event."""
-    plan = job.plan
-    batch_of = {chunk: batch.id for batch in plan.batches for chunk in batch.chunks}
-    return ReviewStarted(
-        models=job.models,
-        files=planned_files(plan),
-        chunks=tuple(
-            PlannedChunk(
-                chunk.id, chunk.path, chunk.part, chunk.parts, batch_of[chunk.id], chunk.tokens
-            )
-            for chunk in plan.chunks
-        ),
-        batches=len(plan.batches),
-        estimate=job.estimate,
-        notices=job.notices,
-        version=__version__,
-        prompt_version=job.prompt_version,
-    )
-
-
-def planned_files(plan: Plan) -> tuple[PlannedFile, ...]:
-    """The files of ``plan`` as events name them."""
-    return tuple(
-        PlannedFile(file.path, file.status, file.added, file.removed, file.chunks)
-        for file in plan.files
-    )
-
-
-def manifest_of(plan: Plan) -> tuple[ManifestEntry, ...]:
-    """Every changed file, for the prompt; those that policy skips are named, not shown."""
-    return tuple(
-        ManifestEntry(file.path, file.status, file.added, file.removed, file.reason is None)
-        for file in plan.files
-    )
 
 
 def _instruction_tokens(views: Iterable[ChunkView]) -> int:

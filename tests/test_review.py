@@ -31,10 +31,11 @@ from reviewbot.core.intake import Gates
 from reviewbot.core.policy import Policy, skip_reason
 from reviewbot.core.redact import redact_file
 from reviewbot.errors import ReviewbotError
+from reviewbot.job import Earlier, Job, StopSignal
 from reviewbot.models.attempts import Attempts
 from reviewbot.models.base import Answering, Fault, ModelFault, Stop, Stopped, ToolInput
 from reviewbot.models.batch import BatchResult, BatchTask, Emit, Spent
-from reviewbot.review import QUEUE_SIZE, Earlier, Job, StopSignal, review
+from reviewbot.review import QUEUE_SIZE, review
 from reviewbot.tokens import TokenCounter
 from tests.event_schema import assert_valid_event
 from tests.models.scripted import Say, Scripted, item

@@ -29,7 +29,7 @@ from reviewbot.core.render import STREAMING, final, streaming, terminal
 from reviewbot.core.render.layout import plain, rich_text
 from reviewbot.core.render.wording import duration
 from reviewbot.core.report import ReportBuilder
-from reviewbot.review import opening, started
+from reviewbot.job import opening, started
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from reviewbot.core.render.finding_block import CodeLine
     from reviewbot.core.render.layout import Line
     from reviewbot.core.report import Report
-    from reviewbot.review import Job
+    from reviewbot.job import Job
 
 PLAIN_WIDTH: Final = 100
 """Columns of text that goes to no terminal, unless COLUMNS says otherwise."""

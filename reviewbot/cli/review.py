@@ -22,8 +22,9 @@ from reviewbot.errors import (
     EXIT_OK,
     SourceError,
 )
+from reviewbot.job import StopSignal
 from reviewbot.prepare import prepare, workers
-from reviewbot.review import StopSignal, review
+from reviewbot.review import review
 
 if TYPE_CHECKING:
     from collections.abc import Callable

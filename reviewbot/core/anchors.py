@@ -83,12 +83,23 @@ def _spaceless(text: str) -> str:
 _LEVELS: Final[tuple[Callable[[str], str], ...]] = (_exact, _stripped, _spaceless)
 
 
+class _Table:
+    """Where each line of a file stands, by its normalised text; with all texts of its run."""
+
+    def __init__(self, runs: Iterable[_Run], normal: Callable[[str], str]) -> None:
+        self.places: dict[str, list[tuple[_Run, list[str], int]]] = {}
+        for run in runs:
+            texts = [normal(show_line(line.text)) for line in run.lines]
+            for index, text in enumerate(texts):
+                self.places.setdefault(text, []).append((run, texts, index))
+
+
 class AnchorIndex:
     """The lines of a batch's chunks, ready to be searched. Linear in their size."""
 
     def __init__(self, views: Iterable[ChunkView]) -> None:
         self._runs: dict[str, list[_Run]] = {}
-        self._tables: dict[tuple[str, int], dict[str, list[tuple[_Run, int]]]] = {}
+        self._tables: dict[tuple[str, int], _Table] = {}
         for view in views:
             self._runs.setdefault(view.path, []).extend(_runs(view))
 
@@ -115,36 +126,26 @@ class AnchorIndex:
         hits = self._partial(path, wanted, line)
         return _anchor(_best(hits, side, line), whole=False) if hits else None
 
-    def _table(self, path: str, level: int) -> dict[str, list[tuple[_Run, int]]]:
-        """Normalised line to the places where it stands, made when first asked for."""
+    def _table(self, path: str, level: int) -> _Table:
+        """The lines of ``path``, normalised once: when they are first asked for."""
         key = (path, level)
         if key not in self._tables:
-            table: dict[str, list[tuple[_Run, int]]] = {}
-            for run in self._runs[path]:
-                for index, shown in enumerate(run.lines):
-                    table.setdefault(_LEVELS[level](show_line(shown.text)), []).append((run, index))
-            self._tables[key] = table
+            self._tables[key] = _Table(self._runs[path], _LEVELS[level])
         return self._tables[key]
 
     def _whole(self, path: str, wanted: Sequence[str], level: int) -> list[_Hit]:
         """All places where the quote stands line for line."""
-        normal = _LEVELS[level]
-        lines = [normal(text) for text in wanted]
+        lines = [_LEVELS[level](text) for text in wanted]
         table = self._table(path, level)
         # Start from the quote's rarest line, so that a quote of many "}" stays cheap.
-        places = [(len(table.get(text, ())), offset) for offset, text in enumerate(lines)]
+        places = [(len(table.places.get(text, ())), offset) for offset, text in enumerate(lines)]
         count, offset = min(places)
         if not count:
             return []
         return [
             _Hit(run, start, start + len(lines))
-            for run, index in table[lines[offset]]
-            if (start := index - offset) >= 0
-            and start + len(lines) <= len(run.lines)
-            and all(
-                normal(show_line(run.lines[start + at].text)) == text
-                for at, text in enumerate(lines)
-            )
+            for run, texts, index in table.places[lines[offset]]
+            if (start := index - offset) >= 0 and texts[start : start + len(lines)] == lines
         ]
 
     def _partial(self, path: str, wanted: Sequence[str], line: int) -> list[_Hit]:
@@ -157,14 +158,14 @@ class AnchorIndex:
         needle = _spaceless(first)
         if len(needle) < _DISTINCTIVE:
             return []
-        places = self._table(path, len(_LEVELS) - 1)
-        hits = [_Hit(run, at, at + 1) for run, at in places.get(needle, ())]
+        places = self._table(path, len(_LEVELS) - 1).places
+        hits = [_Hit(run, at, at + 1) for run, _, at in places.get(needle, ())]
         if not hits:
             hits = [
                 _Hit(run, at, at + 1)
                 for text, found in places.items()
                 if needle in text
-                for run, at in found
+                for run, _, at in found
             ]
         lines = {hit.line for hit in hits if hit.run.side == "RIGHT"} or {hit.line for hit in hits}
         return hits if len(lines) == 1 else [hit for hit in hits if hit.line == line]

@@ -1,0 +1,146 @@
+"""What the pipeline is given and hands on: the job, what an earlier run left, how to stop it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from reviewbot import __version__
+from reviewbot.core.events import (
+    Estimate,
+    FileSkipped,
+    PlannedChunk,
+    PlannedFile,
+    ReviewStarted,
+)
+from reviewbot.core.intake import Gates
+from reviewbot.core.prompt import ManifestEntry
+from reviewbot.models.batch import BatchResult, Spent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reviewbot.core.chunks import ChunkView, Plan
+    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.events import (
+        Event,
+        FileCoverage,
+        Outcome,
+        ReviewSummary,
+    )
+    from reviewbot.core.findings import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to review. ``estimate`` and ``notices`` are shown as they are.
+
+    ``path_instructions`` gives the repository's instructions for one path. ``prefix_tokens`` is
+    what each request costs beside its chunks.
+    ``prompt_version`` names the templates that models are asked with.
+    """
+
+    files: tuple[FileDiff, ...]
+    plan: Plan
+    models: tuple[str, ...]
+    estimate: Estimate
+    gates: Gates = field(default_factory=Gates)
+    instructions: str = ""
+    path_instructions: Callable[[str], tuple[str, ...]] = lambda _path: ()
+    prefix_tokens: int = 0
+    jobs: int = 8
+    notices: tuple[str, ...] = ()
+    prompt_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryTask:
+    """What a summary may be written from. ``views`` shows the chunks again, batch by batch."""
+
+    files: tuple[PlannedFile, ...]
+    manifest: tuple[ManifestEntry, ...]
+    findings: tuple[Finding, ...]
+    coverage: tuple[FileCoverage, ...]
+    views: Callable[[], Iterator[list[ChunkView]]]
+
+
+Summarize: TypeAlias = Callable[
+    [SummaryTask, Callable[[Spent], None]], Coroutine[Any, Any, "ReviewSummary"]
+]
+"""Asks for a summary and books what it spent; raises ModelFault if there is none to be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What a run of the same review that broke off has left; what it told is not told again.
+
+    ``finished`` has the results of its batches by id; ``shown`` the findings that it raised and did
+    not withdraw; ``ended`` the chunks whose end it told.
+    """
+
+    finished: Mapping[str, BatchResult] = field(default_factory=dict)
+    shown: tuple[Finding, ...] = ()
+    ended: frozenset[str] = frozenset()
+
+
+class StopSignal:
+    """Ends a review early, but properly: ``review.finished`` still comes, with this outcome."""
+
+    def __init__(self) -> None:
+        self.outcome: Outcome | None = None
+        self._set = asyncio.Event()
+
+    def stop(self, outcome: Outcome) -> None:
+        """Ask for the end: ``cancelled`` or ``superseded``. The first call decides."""
+        self.outcome = self.outcome or outcome
+        self._set.set()
+
+    async def wait(self) -> None:
+        """Return once :meth:`stop` was called."""
+        await self._set.wait()
+
+
+def opening(job: Job) -> Iterator[Event]:
+    """The plan of ``job`` as the events that open its review."""
+    yield started(job)
+    for file in job.plan.skipped:
+        yield FileSkipped(file.path, file.reason or "")
+
+
+def started(job: Job) -> ReviewStarted:
+    """The plan of ``job`` as an event."""
+    plan = job.plan
+    batch_of = {chunk: batch.id for batch in plan.batches for chunk in batch.chunks}
+    return ReviewStarted(
+        models=job.models,
+        files=planned_files(plan),
+        chunks=tuple(
+            PlannedChunk(
+                chunk.id, chunk.path, chunk.part, chunk.parts, batch_of[chunk.id], chunk.tokens
+            )
+            for chunk in plan.chunks
+        ),
+        batches=len(plan.batches),
+        estimate=job.estimate,
+        notices=job.notices,
+        version=__version__,
+        prompt_version=job.prompt_version,
+    )
+
+
+def planned_files(plan: Plan) -> tuple[PlannedFile, ...]:
+    """The files of ``plan`` as events name them."""
+    return tuple(
+        PlannedFile(file.path, file.status, file.added, file.removed, file.chunks)
+        for file in plan.files
+    )
+
+
+def manifest_of(plan: Plan) -> tuple[ManifestEntry, ...]:
+    """Every changed file, for the prompt; those that policy skips are named, not shown."""
+    return tuple(
+        ManifestEntry(file.path, file.status, file.added, file.removed, file.reason is None)
+        for file in plan.files
+    )
