@@ -108,7 +108,7 @@ def prepare(
         path_instructions=_path_instructions(settings),
         prefix_tokens=prefix,
         jobs=settings.jobs,
-        notices=(*notices, *_offline_notices(settings, planned, info)),
+        notices=(*notices, *_cut_notices(planned), *_offline_notices(settings, planned, info)),
         prompt_version=None if info.offline else _prompt_version(),
     )
     return Prepared(job, info, calibration)
@@ -297,6 +297,17 @@ def _path_instructions(settings: Settings) -> Callable[[str], tuple[str, ...]]:
     return lambda path: tuple(text for matches, text in matchers if matches(path))
 
 
+def _cut_notices(planned: Plan) -> Iterator[str]:
+    """Which files will be reviewed in part alone: known before a model is paid for the rest."""
+    paths = list(dict.fromkeys(chunk.path for chunk in planned.chunks if chunk.cut))
+    if paths:
+        yield f"A line is too long to be shown whole, so it is shown in part: {_which(paths)}."
+
+
+def _which(paths: Sequence[str]) -> str:
+    return paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+
+
 def _offline_notices(settings: Settings, planned: Plan, info: ModelInfo) -> tuple[str, ...]:
     """That no model reviews, if nobody asked for that, and where the rules can say little."""
     if not info.offline:
@@ -312,9 +323,9 @@ def _offline_notices(settings: Settings, planned: Plan, info: ModelInfo) -> tupl
         if file.reason is None and language_of(file.path) not in FOLDERS_OF
     ]
     if foreign:
-        which = foreign[0] if len(foreign) == 1 else f"{foreign[0]} and {len(foreign) - 1} more"
         notices.append(
-            f"There are no offline syntax rules for {which}; only secrets and text were checked."
+            f"There are no offline syntax rules for {_which(foreign)};"
+            " only secrets and text were checked."
         )
     return tuple(notices)
 

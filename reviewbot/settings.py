@@ -163,7 +163,8 @@ def load_settings(
     """Puts the settings together. Pure.
 
     Args:
-        flags: by the name of the setting, checked by argparse already; None is "not given".
+        flags: by the name of the setting, checked by argparse already; None and an empty text are
+            "not given".
         env: the real environment. An empty variable counts as not set.
         dotenv: the variables of a ``.env`` file.
         config_text: the YAML of the configuration file, if there is one.
@@ -219,7 +220,7 @@ class _Found:
         """The value of a setting, or None where no layer has it."""
         value: Any = self.flags.get(key)
         origin = f"--{key.replace('_', '-')}"
-        if value is None and key in VARIABLES:
+        if value in (None, "") and key in VARIABLES:
             value, origin = self.variable(VARIABLES[key])
             if value is not None and key == "fallback_models":
                 value = [name.strip() for name in value.split(",") if name.strip()]

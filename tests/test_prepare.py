@@ -92,6 +92,16 @@ def test_offline_keeps_files_whole_and_says_where_it_knows_little() -> None:
     assert job.prompt_version is None
 
 
+def test_lines_that_are_too_long_to_be_shown_whole_are_told_before_anything_is_sent() -> None:
+    wide = "x = '" + "wide " * 40_000 + "'"
+    one = prepared(added("a.py", wide) + numbered("b.py")).job
+    told = "A line is too long to be shown whole, so it is shown in part: "
+    assert one.notices == (f"{told}a.py.",)
+    assert prepared(added("a.py", wide) + added("b.py", wide)).job.notices == (
+        f"{told}a.py and 1 more.",
+    )
+
+
 def test_the_prompt_of_a_model_has_a_version() -> None:
     version = prepared(numbered("a.py")).job.prompt_version
     assert version

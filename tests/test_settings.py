@@ -87,6 +87,14 @@ def test_with_a_key_claude_reviews_and_without_one_the_offline_rules_and_it_says
     assert without.model_source == "no ANTHROPIC_API_KEY is set, so the offline rules review"
 
 
+def test_an_empty_flag_is_not_given() -> None:
+    assert load(env={"REVIEWBOT_MODEL": "claude-haiku-5-5"}, model="").model.name == (
+        "claude-haiku-5-5"
+    )
+    assert load(model="").model == ModelChoice("offline")
+    assert load("model: claude-haiku-5-5", model="").model.name == "claude-haiku-5-5"
+
+
 @pytest.mark.parametrize("value", ["", "  ", "\n"])
 def test_an_empty_variable_is_not_set(value: str) -> None:
     settings = load(env={"ANTHROPIC_API_KEY": value, "REVIEWBOT_MODEL": value})

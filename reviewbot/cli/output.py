@@ -101,9 +101,13 @@ class Outputs:
             sink.close(self.report)
 
 
+PLAN_FORMATS: Final = ("terminal", "ndjson", "json")
+"""What ``--dry-run`` can be written as: the other formats show findings, and it has none."""
+
+
 def write_plan(job: Job, name: str, path: Path | None) -> None:
-    """Write what ``--dry-run`` shows: records for ``ndjson`` and ``json``, text otherwise."""
-    if name in ("ndjson", "json"):
+    """Write what ``--dry-run`` shows: text for ``terminal``, records otherwise."""
+    if name != "terminal":
         recorder, render = _Recorder(), streaming("ndjson")
         text = "".join(render(recorder.record(event)) for event in opening(job))
     else:

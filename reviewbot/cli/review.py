@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reviewbot import sources
-from reviewbot.cli.output import Outputs, write_plan
+from reviewbot.cli.output import PLAN_FORMATS, Outputs, write_plan
 from reviewbot.configure import config_differs, read_settings
 from reviewbot.core.render import FINAL, STREAMING
 from reviewbot.core.report import fails
@@ -20,6 +20,7 @@ from reviewbot.errors import (
     EXIT_INCOMPLETE,
     EXIT_INTERRUPTED,
     EXIT_OK,
+    ConfigError,
     SourceError,
 )
 from reviewbot.job import StopSignal
@@ -111,6 +112,11 @@ def _jobs(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Review; the exit code says how it went."""
+    if args.dry_run and args.format not in PLAN_FORMATS:
+        raise ConfigError(
+            f"--dry-run has no findings to show as {args.format};"
+            f" use --format {', '.join(PLAN_FORMATS[:-1])} or {PLAN_FORMATS[-1]}"
+        )
     if args.diff is not None and (args.base or args.staged):
         raise SourceError("give either a diff or --base or --staged, not both")
     repository = None

@@ -509,6 +509,16 @@ def test_a_dry_run_shows_the_plan_and_asks_nobody(
     assert 0 < started["estimate"]["cost_usd"] < 0.2
 
 
+@pytest.mark.parametrize("name", ["sarif", "markdown", "annotations", "rdjson"])
+def test_a_dry_run_writes_no_format_of_findings(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["review", write(BAD), "--dry-run", "--format", name]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert f"no findings to show as {name}; use --format terminal, ndjson or json" in shown.err
+
+
 def test_claude_reviews_when_there_is_a_key(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,6 +55,12 @@ def test_an_unknown_price_is_not_called_nothing(cost: float | None, words: str) 
     assert words in " ".join(text(plan).split())
 
 
+def test_rules_that_write_no_tokens_are_not_said_to() -> None:
+    offline = replace(PLAN, models=("offline",), estimate=Estimate(2, 25_400, 0, 0.0))
+    words = " ".join(text(offline).split())
+    assert "With offline: 2 requests, about 25,400 tokens in; costs nothing." in words
+
+
 def test_an_empty_plan_is_said_so() -> None:
     empty = ReviewStarted(("offline",), (), (), 0, Estimate(0, 0, 0, 0.0))
     assert "0 files, 0 to review, 0 skipped; 0 chunks in 0 batches." in text(empty)

@@ -67,10 +67,10 @@ def _sums(plan: ReviewStarted, width: int) -> list[Line]:
         if estimate.cost_usd is not None
         else "cost unknown"
     )
+    out = f" and up to {estimate.output_tokens:,} out" if estimate.output_tokens else ""
     lines += paragraph(
         f"With {', then '.join(plan.models)}: {count(estimate.requests, 'request')}, about "
-        f"{count(estimate.input_tokens, 'token')} in and up to "
-        f"{estimate.output_tokens:,} out; {cost}. Nothing was sent.",
+        f"{count(estimate.input_tokens, 'token')} in{out}; {cost}. Nothing was sent.",
         width,
     )
     for notice in plan.notices:
