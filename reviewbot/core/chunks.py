@@ -6,7 +6,7 @@ indices into the parsed diff, never its text, so that it is small and can be sto
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -273,7 +273,7 @@ def _shown(
         text = replacements.get((segment.hunk, index), line.text)
         if limit is not None:
             text = cut_line(text, limit)
-        lines.append(line if text is line.text else replace(line, text=text))
+        lines.append(line if text is line.text else line._replace(text=text))
     old_start, new_start = hunk.position(segment.show_start)
     section = sections.get(segment.hunk, hunk.section)[:SECTION_LIMIT]
     if (file.new_mode if hunk.new_count else file.old_mode) == SYMLINK:

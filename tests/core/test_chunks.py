@@ -142,7 +142,7 @@ def test_a_view_shows_the_owned_lines_and_their_neighbours_at_their_numbers(
             expected = whole[piece.show_start : piece.show_stop]
             assert len(hunk.lines) == len(hunk.owned) == len(expected)
             for line, real in zip(hunk.lines, expected, strict=True):
-                assert replace(line, text=real.text) == real
+                assert line._replace(text=real.text) == real
                 assert line.text == real.text or (chunk.cut and CUT_MARK in line.text)
             assert hunk.owned.count(True) == piece.stop - piece.start
             olds = [line.old_no for line in expected if line.old_no is not None]
