@@ -2,8 +2,8 @@
 
 The diffs of ``fixtures/real`` are planned, nothing is sent. Input tokens are those of the rendered
 prompts, tokenized (o200k times the model's factor), beside the plan's own cheap estimate, which
-should not be lower. The cost takes the shared prefix as written to the cache once and read
-afterwards, and the output that the estimate assumes.
+should not be lower; both without the summary. The cost includes it, takes the shared prefix as
+written to the cache once and read afterwards, and the output that the estimate assumes.
 """
 
 from __future__ import annotations
@@ -48,9 +48,11 @@ def prompts(prepared: Prepared) -> list[str]:
     return texts
 
 
-def planned(data: bytes, model: str) -> Prepared:
+def planned(data: bytes, model: str, *, summary: bool) -> Prepared:
     """The review of ``data`` by ``model``, before anything is sent."""
-    settings = load_settings(flags={"model": model}, env={"ANTHROPIC_API_KEY": "unused"})
+    settings = load_settings(
+        flags={"model": model, "summary": summary}, env={"ANTHROPIC_API_KEY": "unused"}
+    )
     return prepare(data, settings)
 
 
@@ -63,8 +65,8 @@ def main() -> None:
     for path in sorted(REAL.glob("*.diff"), key=lambda one: one.stat().st_size):
         data = path.read_bytes()
         for model in MODELS:
-            costs[model].append(planned(data, model).job.estimate.cost_usd or 0.0)
-        prepared = planned(data, MODELS[0])
+            costs[model].append(planned(data, model, summary=True).job.estimate.cost_usd or 0.0)
+        prepared = planned(data, MODELS[0], summary=False)
         counter = TokenCounter(prepared.info.token_factor)
         real = sum(counter.count(text) for text in prompts(prepared))
         estimate = prepared.job.estimate
