@@ -13,7 +13,6 @@ from reviewbot.core.chunks import BATCH_BUDGET, MIN_BUDGET, budget_for, plan
 from reviewbot.core.diff import parse_diff
 from reviewbot.core.events import Estimate, Usage
 from reviewbot.core.intake import Gates
-from reviewbot.core.languages import language_of
 from reviewbot.core.policy import Policy, git_attributes, path_patterns, skip_reason
 from reviewbot.core.redact import redact_text
 from reviewbot.core.stored_plan import check_fits
@@ -22,6 +21,7 @@ from reviewbot.job import Job
 from reviewbot.models.attempts import AttemptPolicy, Attempts
 from reviewbot.models.budget import Budget
 from reviewbot.models.catalog import cost_usd, lookup
+from reviewbot.notices import plan_notices
 from reviewbot.settings import OFFLINE
 from reviewbot.tokens import Calibration, TokenCounter
 
@@ -108,7 +108,7 @@ def prepare(
         path_instructions=_path_instructions(settings),
         prefix_tokens=prefix,
         jobs=settings.jobs,
-        notices=(*notices, *_cut_notices(planned), *_offline_notices(settings, planned, info)),
+        notices=(*notices, *plan_notices(settings, planned, offline=info.offline)),
         prompt_version=None if info.offline else _prompt_version(),
     )
     return Prepared(job, info, calibration)
@@ -295,39 +295,6 @@ def _path_instructions(settings: Settings) -> Callable[[str], tuple[str, ...]]:
         for one in settings.path_instructions
     ]
     return lambda path: tuple(text for matches, text in matchers if matches(path))
-
-
-def _cut_notices(planned: Plan) -> Iterator[str]:
-    """Which files will be reviewed in part alone: known before a model is paid for the rest."""
-    paths = list(dict.fromkeys(chunk.path for chunk in planned.chunks if chunk.cut))
-    if paths:
-        yield f"A line is too long to be shown whole, so it is shown in part: {_which(paths)}."
-
-
-def _which(paths: Sequence[str]) -> str:
-    return paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-
-
-def _offline_notices(settings: Settings, planned: Plan, info: ModelInfo) -> tuple[str, ...]:
-    """That no model reviews, if nobody asked for that, and where the rules can say little."""
-    if not info.offline:
-        return ()
-    from reviewbot.rules import FOLDERS_OF
-
-    notices = []
-    if "model" not in settings.origins:
-        notices.append(f"Reviewed {OFFLINE}: {settings.model_source}.")
-    foreign = [
-        file.path
-        for file in planned.files
-        if file.reason is None and language_of(file.path) not in FOLDERS_OF
-    ]
-    if foreign:
-        notices.append(
-            f"There are no offline syntax rules for {_which(foreign)};"
-            " only secrets and text were checked."
-        )
-    return tuple(notices)
 
 
 def _prompt_version() -> str:

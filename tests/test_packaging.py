@@ -38,7 +38,8 @@ ROOMS: dict[str, set[str]] = {
     "configure": {"errors", "settings"},
     "sources": {"errors"},
     "tokens": {"errors"},
-    "prepare": {"core", "errors", "job", "models", "rules", "settings", "tokens"},
+    "notices": {"core", "rules", "settings"},
+    "prepare": {"core", "errors", "job", "models", "notices", "rules", "settings", "tokens"},
 }
 """Each room, and the rooms that its code may import; ``cli`` and what comes on top may use all."""
 

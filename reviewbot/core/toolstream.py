@@ -5,9 +5,8 @@ Fed and asked, as h11 is: :meth:`ToolStream.feed`, :meth:`ToolStream.drain`, and
 ``{"findings": [{...}, ...], "outcome": "complete"}``; it comes from a model, so its size, depth
 and shape are bounded and nothing in it is trusted. ijson reads the JSON in linear time.
 
-Two habits of ijson's C backend (yajl) are kept away from callers: it decodes an unpaired
-surrogate escape to garbage or dies of it, so those become U+FFFD first; and it refuses integers
-outside 64 bits, so the Python backend is made to refuse them too. The Python backend alone
+ijson's C backend (yajl) refuses integers outside 64 bits, so the Python backend is made to refuse
+them too. The Python backend alone
 admits ``+1``, ``1.e5`` and Unicode blanks, which no JSON writer emits.
 """
 
@@ -19,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from reviewbot.core.json_text import JsonTextCleaner
 from reviewbot.core.wording import count
 from reviewbot.errors import ReviewbotError
 
@@ -35,22 +35,8 @@ MAX_DEPTH: Final = 16
 _Value: TypeAlias = str | int | float | bool | None
 _HOLD_CHARS: Final = 4096
 _STRAYS_NAMED: Final = 3
-_BOM: Final = "\ufeff"
 
 _ANY_ESCAPE: Final = re.compile(r"\\.", re.DOTALL)
-_ESCAPE: Final = re.compile(
-    r"""
-    \\ (?:
-        (?P<tail> (?: u[dD][89abAB][0-9a-fA-F]{2} (?: \\ (?: u[0-9a-fA-F]{0,3} )? )?
-                    | (?: u[0-9a-fA-F]{0,3} )? ) \Z )
-      | u[dD][89abAB][0-9a-fA-F]{2} \\u[dD][c-fC-F][0-9a-fA-F]{2}
-      | (?P<lone> u[dD][89a-fA-F][0-9a-fA-F]{2} )
-      | .
-    )
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-"""One escape sequence: cut off by the end of the text, a surrogate pair, half of one, any other."""
 
 
 class ToolStreamError(ReviewbotError):
@@ -96,7 +82,7 @@ class ToolStream:
         self._reader = _Reader(max_finding_chars, max_findings, backend)
         self._parser = backend.basic_parse_coro(self._reader, use_float=True)
         self._room = max_chars
-        self._cleaner = _Cleaner()
+        self._cleaner = JsonTextCleaner()
         # Nothing can be complete before a bracket closes outside of strings, so text is handed on
         # up to the last such bracket. Both backends start over on an unfinished token each time
         # they are given more of it; this, and the doubling, keeps the whole linear.
@@ -201,38 +187,6 @@ class ToolStream:
             # Cut off, which the reader knows, unless this is behind the end.
             return self._reader.syntax_error() if self._reader.ended else None
         return None
-
-
-class _Cleaner:
-    """Makes text encodable: joins surrogate pairs that a cut parted, replaces lone halves."""
-
-    def __init__(self) -> None:
-        self._held = ""
-        self._started = False
-
-    def clean(self, text: str) -> str:
-        """``text`` after what was held back, less what must wait for the next piece."""
-        if not text:
-            return ""
-        if not self._started:
-            self._started, text = True, text.removeprefix(_BOM)
-        text = self._held + text
-        self._held = ""
-        if text and "\ud800" <= text[-1] <= "\udbff":
-            text, self._held = text[:-1], text[-1]
-        if "\\" in text:
-            text = _ESCAPE.sub(self._escape, text)
-        return _encodable(text)
-
-    def rest(self) -> str:
-        """What is still held back: half of something."""
-        return _encodable(self._held)
-
-    def _escape(self, match: re.Match[str]) -> str:
-        if match["tail"] is not None:
-            self._held = match[0] + self._held
-            return ""
-        return match[0] if match["lone"] is None else "\\ufffd"
 
 
 class _Reader:
@@ -357,7 +311,7 @@ class _Reader:
         """Some models encode the array once more, as a string: read it as if it stood there."""
         self._encoded = True
         parser = self._backend.basic_parse_coro(self, use_float=True)
-        parser.send(_Cleaner().clean(text).encode() or b" ")
+        parser.send(JsonTextCleaner().clean(text).encode() or b" ")
         parser.close()
 
 
@@ -369,14 +323,6 @@ def _fastest_backend() -> ModuleType:
     except ImportError:  # no compiled wheel for this platform
         backend = get_backend("python")
     return backend
-
-
-def _encodable(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text
 
 
 def _in_range(number: float) -> bool:
