@@ -26,12 +26,15 @@ class Cursor:
 
     def move(self, pos: int) -> None:
         """Go to the line that starts at ``pos``."""
-        end = self.data.find(b"\n", pos)
-        self.pos, self.end = pos, len(self.data) if end < 0 else end
-        self.line = self.data[pos : self.end]
-        self.crlf = self.line.endswith(b"\r")
+        data = self.data
+        end = data.find(b"\n", pos)
+        if end < 0:
+            end = len(data)
+        line = data[pos:end]
+        self.pos, self.end, self.line = pos, end, line
+        self.crlf = line.endswith(b"\r")
         if self.crlf:
-            self.line = self.line[:-1]
+            self.line = line[:-1]
 
     def advance(self) -> None:
         """Go to the next line."""

@@ -246,9 +246,9 @@ def _hunks(cursor: Cursor, *, crlf: bool) -> tuple[Hunk, ...]:
         # A side without lines stands behind the line it names.
         old_first = hunk.old_start + (not hunk.old_count)
         new_first = hunk.new_start + (not hunk.new_count)
-        old_over, new_over = old_end - old_first, new_end - new_first
-        if (old_over > 0 or new_over > 0) and not (
-            old_over == new_over and _share_context(hunks[-1], hunk, old_over)
+        if (old_first < old_end or new_first < new_end) and not (
+            old_end - old_first == new_end - new_first
+            and _share_context(hunks[-1], hunk, old_end - old_first)
         ):
             raise cursor.error("this hunk starts before the end of the one above", start)
         old_end, new_end = old_first + hunk.old_count, new_first + hunk.new_count

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, cast
 
 from unidiff.patch import PatchedFile
 
@@ -28,9 +29,7 @@ if TYPE_CHECKING:
 
 LineKind = Literal["added", "removed", "context"]
 
-_HEADER: Final = re.compile(
-    rb"@@ -(\d{1,10})(?:,(\d{1,10}))? \+(\d{1,10})(?:,(\d{1,10}))? @@([^\n]*)"
-)
+_HEADER: Final = re.compile(rb"@@ -(\d{1,10})(?:,(\d{1,10}))? \+(\d{1,10})(?:,(\d{1,10}))? @@")
 _BLOCK: Final = 512
 """Lines that are read at a time."""
 _KINDS: Final[dict[str, LineKind]] = {"+": "added", "-": "removed", " ": "context"}
@@ -61,12 +60,19 @@ class Line(NamedTuple):
     no_newline: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+_LINE: Final = partial(tuple.__new__, Line)
+"""A line of its values: half the time of Line(), which sorts out arguments."""
+
+
+@dataclass(slots=True)
 class Hunk:
-    """One hunk, its counts already checked against its lines.
+    """One hunk, its counts already checked against its lines. Not to be changed.
 
     ``old_start`` and ``new_start`` are the header's: on a side without lines, the line before.
     ``added`` and ``removed`` count lines. Nothing that is read from a hunk is kept by it.
+
+    Not frozen, which would double what it takes to make one: a diff can have more hunks than
+    anything else but lines.
     """
 
     old_start: int
@@ -92,12 +98,18 @@ class Hunk:
         """Git's heading after the second ``@@``, often the function; empty if there is none."""
         header = _HEADER.match(self._data, self._head)
         assert header is not None  # noqa: S101 - scan_hunk matched it at this offset
-        return _text(header[5].removeprefix(b" ").removesuffix(b"\r"))
+        stop = self._data.find(b"\n", header.end(), self._end)
+        heading = self._data[header.end() : self._end if stop < 0 else stop]
+        return _text(heading.removeprefix(b" ").removesuffix(b"\r"))
 
     @property
     def lines(self) -> tuple[Line, ...]:
         """All lines, read anew on each access. For a large hunk prefer the methods below."""
-        return tuple(self._read(0) if len(self._marks) == 1 else self.iter_lines())
+        if len(self._marks) > 1:
+            return tuple(self.iter_lines())
+        texts = enumerate(self._texts(self._head, self._end))
+        _, header = next(texts)
+        return tuple(self._read_lines(header, texts))
 
     def iter_lines(self) -> Iterator[Line]:
         """The lines one by one, in the memory of a block of them."""
@@ -145,7 +157,23 @@ class Hunk:
         old_no = self.old_start + self.old_count - old
         new_no = self.new_start + self.new_count - new
         header = f"@@ -{old_no},{old - old_left} +{new_no},{new - new_left} @@"
-        lines = _numbered(_Reader().read(header, self._texts(start, stop)))
+        return self._read_lines(header, enumerate(self._texts(start, stop)))
+
+    def _read_lines(self, header: str, texts: Iterator[tuple[int, str]]) -> list[Line]:
+        """What unidiff reads. Lines without line end make values without one; a lone CR stays.
+
+        unidiff is entered where a hunk starts. By the front door each hunk would need the header
+        of a file, which PatchSet tries a dozen patterns on: for a hunk of a few lines that takes
+        as long as its lines. The method is not public, so pyproject.toml allows no unidiff whose
+        minor version is another. Of the file it belongs to it needs no more than a list of hunks.
+        """
+        hunks: list[UnidiffHunk] = []
+        file = cast("PatchedFile", hunks)
+        PatchedFile._parse_hunk(file, header, texts, None, metadata_only=False)  # noqa: SLF001 - see above
+        lines = [
+            _LINE((_KINDS[its.line_type], its.source_line_no, its.target_line_no, its.value, False))
+            for its in hunks[0]
+        ]
         return self._unended(lines) if self._flags & _UNENDED else lines
 
     def _texts(self, start: int, stop: int) -> list[str]:
@@ -153,6 +181,8 @@ class Hunk:
         texts = _text(self._data[start:stop]).split("\n")
         if self._data[stop - 1] == _LF:
             texts.pop()
+        if not self._flags:
+            return texts
         if self._flags & _UNENDED:
             texts = [text for text in texts if not text.startswith("\\")]
         if self._flags & _CRLF:
@@ -177,28 +207,6 @@ class Hunk:
 _Scanned: TypeAlias = tuple[tuple[tuple[int, int, int], ...], int, int]
 
 
-class _Reader(PatchedFile):
-    """unidiff, entered where a hunk starts.
-
-    By the front door each hunk would need the header of a file, which PatchSet tries a dozen
-    patterns on: for a hunk of a few lines that takes as long as its lines. The method is not
-    public, so pyproject.toml allows no unidiff whose minor version is another.
-    """
-
-    def read(self, header: str, texts: list[str]) -> UnidiffHunk:
-        """The hunk. Lines without line end make values without one; a lone CR stays as it is."""
-        self._parse_hunk(header, enumerate(texts), None, metadata_only=False)
-        return self[0]
-
-
-def _numbered(hunk: UnidiffHunk) -> list[Line]:
-    """Our lines for those of unidiff."""
-    return [
-        Line(_KINDS[read.line_type], read.source_line_no, read.target_line_no, read.value)
-        for read in hunk
-    ]
-
-
 def is_hunk_header(line: bytes) -> bool:
     """Whether ``line`` is the header of a hunk."""
     return _HEADER.match(line) is not None
@@ -221,8 +229,7 @@ def scan_hunk(cursor: Cursor, *, crlf: bool) -> Hunk:
             "this should be the header of a hunk, such as @@ -1,3 +1,4 @@, "
             f"but it is {shown(cursor.line)}"
         )
-    old_count, new_count = int(header[2] or 1), int(header[4] or 1)
-    old_start, new_start = int(header[1]), int(header[3])
+    old_start, old_count, new_start, new_count = map(int, header.groups(b"1"))
     if (old_count and not old_start) or (new_count and not new_start):
         raise cursor.error("the hunk starts at line 0, but lines are numbered from 1")
     if not old_count and not new_count:
@@ -244,10 +251,10 @@ def _scan_body(cursor: Cursor, old: int, new: int) -> _Scanned:
     and it is kept to the least a line needs.
     """
     data, size = cursor.data, len(cursor.data)
-    head, pos = cursor.pos, min(cursor.end + 1, size)
+    head, pos = cursor.pos, cursor.end + 1
     find = data.find
-    marks: list[tuple[int, int, int]] = []
-    lines = flags = next_mark = 0
+    marks = [(pos, old, new)]
+    lines, flags, next_mark = 0, 0, _BLOCK
     while old > 0 or new > 0:
         if lines == next_mark:
             marks.append((pos, old, new))
@@ -277,7 +284,7 @@ def _scan_body(cursor: Cursor, old: int, new: int) -> _Scanned:
     cursor.move(pos)
     if old < 0 or new < 0:
         raise cursor.error("the lines of this hunk do not add up to the counts of its header", head)
-    if cursor.line.startswith(b"\\"):
+    if data.startswith(b"\\", pos):
         flags |= _unended(cursor, old, new)
     return tuple(marks), lines, flags
 
