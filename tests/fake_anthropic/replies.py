@@ -52,9 +52,12 @@ Step: TypeAlias = bytes | Pause | Hang | Cut
 
 
 def frame(event: str, **data: Any) -> bytes:
-    """One server-sent event as the API writes it; ``data`` gets ``type`` put in front."""
+    """One server-sent event as the API writes it; ``data`` gets ``type`` put in front.
+
+    The API pads its events with spaces at the end of the line.
+    """
     text = json.dumps({"type": event, **data}, separators=(",", ":"), ensure_ascii=False)
-    return f"event: {event}\ndata: {text}\n\n".encode()
+    return f"event: {event}\ndata: {text}{' ' * (len(text) % 16)}\n\n".encode()
 
 
 PING = frame("ping")

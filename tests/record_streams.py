@@ -1,0 +1,102 @@
+"""Records reviews of ``fixtures/demo.diff`` as they really run: ``python -m tests.record_streams``.
+
+Each is the command line in a process of its own, its events written as they came, with the times
+and ids of that run; the second one talks to the fake API. What these recordings look like in
+every format is then written by ``python -m tests.regenerate_golden``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from typing import Any, Final
+
+from tests.fake_anthropic import Answer, FakeAnthropic, StatusError
+from tests.fake_anthropic.replies import finding
+from tests.regenerate_golden import STREAMS
+
+DEMO: Final = STREAMS.parent / "demo.diff"
+
+FOUND: Final[list[dict[str, Any]]] = [
+    finding(
+        path="shop/orders.py",
+        quote="        f\"SELECT id, customer FROM orders WHERE customer = '{customer}'"
+        " AND status = '{status}'\"",
+        line=38,
+        end_line=38,
+        category="security",
+        title="SQL built from the caller's text",
+        scenario="A customer named x' OR '1'='1 reads the orders of every customer.",
+        message="Pass both values as parameters, as the line before this change did.",
+    ),
+    finding(
+        path="shop/orders.py",
+        quote="    for order_id, order in orders.items():",
+        line=40,  # as models do: the quote is right, the number is not
+        end_line=40,
+        title="The dictionary changes while it is walked",
+        scenario="One empty order among two raises RuntimeError.",
+        message="Walk over a copy: `for order_id, order in list(orders.items()):`.",
+        suggestion="    for order_id, order in list(orders.items()):",
+    ),
+    finding(
+        path="shop/sync.py",
+        quote="        time.sleep(2**attempt)",
+        line=19,
+        end_line=19,
+        category="performance",
+        severity="warning",
+        confidence=0.6,
+        title="A blocking sleep in a coroutine",
+        scenario="While one request waits for its next try, no other coroutine runs.",
+        message="Await `asyncio.sleep` instead.",
+    ),
+]
+SUMMARY: Final = {
+    "what": "Orders gain tax, a status filter and an archive; the cart is saved and drawn anew.",
+    "files": [
+        {"path": "shop/money.py", "summary": "adds with_tax"},
+        {"path": "shop/orders.py", "summary": "tax in totals, a filter by status, archive"},
+        {"path": "shop/sync.py", "summary": "more retries, a log line for each"},
+        {"path": "web/src/cart.ts", "summary": "saves in parallel, renders as a string"},
+    ],
+    "look_at": ["shop/orders.py"],
+    "claim_mismatch": None,
+}
+
+
+async def record(name: str, *arguments: str, **environment: str) -> None:
+    """One run of the command line to ``fixtures/streams/NAME.ndjson``."""
+    command = [sys.executable, "-m", "reviewbot", "review", "--format", "ndjson", *arguments]
+    known = {key: value for key, value in os.environ.items() if not key.startswith("ANTHROPIC_")}
+    process = await asyncio.create_subprocess_exec(
+        *command, str(DEMO), env=known | environment, stdout=asyncio.subprocess.PIPE
+    )
+    written, _ = await process.communicate()
+    if process.returncode != 1:  # findings at or above the gate
+        raise SystemExit(f"{name}: exit code {process.returncode}")
+    (STREAMS / f"{name}.ndjson").write_bytes(written)
+
+
+async def main() -> None:
+    """Record both reviews."""
+    await record("recorded-offline", "--model", "offline")
+    async with FakeAnthropic() as fake:
+        fake.enqueue(
+            StatusError(529, retry_after="0.2"),
+            Answer(FOUND, preamble="I read every hunk.", pace=0.01),
+            Answer(report=json.dumps(SUMMARY)),
+        )
+        await record(
+            "recorded-claude",
+            "--model",
+            "claude-sonnet-5-5",
+            ANTHROPIC_API_KEY=fake.key,
+            ANTHROPIC_BASE_URL=fake.base_url,
+        )
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
