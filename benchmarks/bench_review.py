@@ -11,14 +11,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import statistics
 import subprocess
 import sys
 import time
 from contextlib import aclosing
 
-PACE_S = 0.02
-"""Between deltas of 32 characters: about 400 tokens a second."""
+DELTA = int(os.environ.get("BENCH_DELTA", "32"))
+PACE_S = float(os.environ.get("BENCH_PACE_S", "0.02"))
+"""Between deltas of so many characters: by default about 400 tokens a second."""
 FINDINGS = 20
 FILES = 8
 
@@ -73,8 +75,8 @@ async def answer(writer: asyncio.StreamWriter, path: str) -> None:
     for number in range(1, FINDINGS + 1):
         text = ("" if number == 1 else ", ") + json.dumps(finding(number) | {"path": path})
         head = text[: text.rindex('"AT"')]
-        for start in range(0, len(head), 32):
-            writer.write(delta(head[start : start + 32]))
+        for start in range(0, len(head), DELTA):
+            writer.write(delta(head[start : start + DELTA]))
             await writer.drain()
             await asyncio.sleep(PACE_S)
         writer.write(delta(f'"{time.monotonic_ns() // 1000}"}}'))

@@ -47,6 +47,14 @@ USER_ONLY: Final[tuple[Path, ...]] = (
     ("base_url",),
     ("fallback_models", "*", "base_url"),
     ("fallback_models", "*", "api_key_env"),
+    ("routes", "*", "model", "base_url"),
+    ("routes", "*", "model", "api_key_env"),
+    ("routes", "*", "fallback_models", "*", "base_url"),
+    ("routes", "*", "fallback_models", "*", "api_key_env"),
+    ("ab_split", "model", "base_url"),
+    ("ab_split", "model", "api_key_env"),
+    ("ab_split", "fallback_models", "*", "base_url"),
+    ("ab_split", "fallback_models", "*", "api_key_env"),
     ("models", "*", "prices"),
     ("models", "*", "token_factor"),
 )
@@ -203,15 +211,32 @@ def dotted(path: Path) -> str:
     return text.removeprefix(".")
 
 
+def check_value(key: str, value: object, source: str) -> None:
+    """Check a setting that a variable holds, in its form in the file.
+
+    Raises:
+        ConfigError: the schema does not admit it.
+    """
+    for _, path, sentence in _problems({key: value}):
+        raise ConfigError(sentence, source=source, key=dotted(path))
+
+
+def _problems(values: object) -> Iterator[tuple[bool, Path, str]]:
+    """Whether something is missing (which may stand there misspelt), where, and a sentence."""
+    for error in Draft202012Validator(schema()).iter_errors(values):
+        for path, sentence in _explain(error):
+            yield error.validator in ("required", "anyOf"), path, sentence
+
+
 def _validate(config: ConfigFile) -> None:
-    """Raises the first problem by line: the others may only follow from it."""
+    """Raises the first problem by line, what is missing last: the others may follow from it."""
+    lines = config.lines
     problems = [
-        (config.lines.get(path, config.lines[path[:-1]] if path else 1), dotted(path), sentence)
-        for error in Draft202012Validator(schema()).iter_errors(config.values)
-        for path, sentence in _explain(error)
+        (missing, lines.get(path, lines[path[:-1]] if path else 1), dotted(path), sentence)
+        for missing, path, sentence in _problems(config.values)
     ]
     if problems:
-        line, key, sentence = min(problems)
+        _, line, key, sentence = min(problems)
         raise ConfigError(sentence, source=config.name, key=key or None, line=line)
 
 
@@ -229,6 +254,8 @@ def _explain(error: ValidationError) -> Iterator[tuple[Path, str]]:
     elif keyword == "required":
         missing = [key for key in wanted if key not in instance]
         yield path, f"needs {' and '.join(missing)}"
+    elif keyword == "anyOf":
+        yield path, f"needs one of {', '.join(branch['required'][0] for branch in wanted)}"
     else:
         yield path, f"must be {_wanted(keyword, wanted)}, not {_short(instance)}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reviewbot import __version__
@@ -22,7 +22,7 @@ from reviewbot.models.batch import BatchResult, Spent
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reviewbot.core.chunks import ChunkView, Plan
+    from reviewbot.core.chunks import Batch, ChunkView, Plan
     from reviewbot.core.diff import FileDiff
     from reviewbot.core.events import (
         Event,
@@ -38,7 +38,7 @@ class Job:
     """What to review. ``estimate`` and ``notices`` are shown as they are.
 
     ``path_instructions`` gives the repository's instructions for one path. ``prefix_tokens`` is
-    what each request costs beside its chunks.
+    what each request costs beside its chunks; ``prefix_by_model`` says it for single models.
     ``prompt_version`` names the templates that models are asked with.
     """
 
@@ -50,9 +50,19 @@ class Job:
     instructions: str = ""
     path_instructions: Callable[[str], tuple[str, ...]] = lambda _path: ()
     prefix_tokens: int = 0
+    prefix_by_model: Mapping[str, int] = field(default_factory=dict)
     jobs: int = 8
     notices: tuple[str, ...] = ()
     prompt_version: str | None = None
+
+    def model_of(self, batch: Batch) -> str:
+        """The model that ``batch`` goes to first."""
+        return (*batch.chain.models, *self.models)[0]
+
+    def request_tokens(self, batch: Batch) -> int:
+        """The estimate for a request for ``batch``, without instructions for single paths."""
+        prefix = self.prefix_by_model.get(self.model_of(batch), self.prefix_tokens)
+        return batch.tokens + prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +87,15 @@ class Earlier:
     """What a run of the same review that broke off has left; what it told is not told again.
 
     ``finished`` has the results of its batches by id; ``shown`` the findings that it raised and did
-    not withdraw; ``ended`` the chunks whose end it told.
+    not withdraw; ``ended`` the chunks whose end it told; ``spent`` what requests used whose batch
+    did not come to its end; ``summarized`` whether it told its summary.
     """
 
     finished: Mapping[str, BatchResult] = field(default_factory=dict)
     shown: tuple[Finding, ...] = ()
     ended: frozenset[str] = frozenset()
+    spent: tuple[Spent, ...] = ()
+    summarized: bool = False
 
 
 class StopSignal:
@@ -112,13 +125,23 @@ def opening(job: Job) -> Iterator[Event]:
 def started(job: Job) -> ReviewStarted:
     """The plan of ``job`` as an event."""
     plan = job.plan
-    batch_of = {chunk: batch.id for batch in plan.batches for chunk in batch.chunks}
+    batch_of = {chunk: batch for batch in plan.batches for chunk in batch.chunks}
+    model_of = {name: job.model_of(batch) for name, batch in batch_of.items()}
     return ReviewStarted(
         models=job.models,
-        files=planned_files(plan),
+        files=tuple(
+            replace(file, model=model_of[file.chunks[0]] if file.chunks else None)
+            for file in planned_files(plan)
+        ),
         chunks=tuple(
             PlannedChunk(
-                chunk.id, chunk.path, chunk.part, chunk.parts, batch_of[chunk.id], chunk.tokens
+                id=chunk.id,
+                path=chunk.path,
+                part=chunk.part,
+                parts=chunk.parts,
+                batch=batch_of[chunk.id].id,
+                tokens=chunk.tokens,
+                model=model_of[chunk.id],
             )
             for chunk in plan.chunks
         ),
@@ -131,9 +154,16 @@ def started(job: Job) -> ReviewStarted:
 
 
 def planned_files(plan: Plan) -> tuple[PlannedFile, ...]:
-    """The files of ``plan`` as events name them."""
+    """The files of ``plan`` as events name them; who reviews them is the job's to say."""
     return tuple(
-        PlannedFile(file.path, file.status, file.added, file.removed, file.chunks)
+        PlannedFile(
+            file.path,
+            file.status,
+            file.added,
+            file.removed,
+            file.chunks,
+            routed_by=file.routed_by,
+        )
         for file in plan.files
     )
 

@@ -8,31 +8,39 @@ from reviewbot.core.languages import language_of
 from reviewbot.settings import OFFLINE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from reviewbot.core.chunks import Plan
+    from reviewbot.core.chunks import Batch, Plan
     from reviewbot.settings import Settings
 
 
-def plan_notices(settings: Settings, planned: Plan, *, offline: bool) -> Iterator[str]:
-    """What of ``planned`` will be reviewed in part alone, and what the offline rules cannot do."""
+def plan_notices(settings: Settings, planned: Plan, first: Callable[[Batch], str]) -> Iterator[str]:
+    """What will be reviewed in part alone, by others than planned, or by rules that know little.
+
+    Args:
+        settings: as read.
+        planned: the plan.
+        first: the model that a batch goes to first.
+    """
     paths = list(dict.fromkeys(chunk.path for chunk in planned.chunks if chunk.cut))
     if paths:
         yield f"A line is too long to be shown whole, so it is shown in part: {_which(paths)}."
-    if offline:
-        yield from _offline_notices(settings, planned)
+    asked = [(batch, first(batch)) for batch in planned.batches]
+    gone = {(batch.chain.models[0], name) for batch, name in asked if batch.chain.models}
+    for wanted, instead in sorted((old, new) for old, new in gone if old != new):
+        yield f"This was planned for {wanted}, which is no longer set: {instead} reviews it."
+    rules = {name for batch, model in asked if model == OFFLINE for name in batch.chunks}
+    if settings.model.name == OFFLINE or rules:
+        files = [file.path for file in planned.files if not rules.isdisjoint(file.chunks)]
+        yield from _offline_notices(settings, files)
 
 
-def _offline_notices(settings: Settings, planned: Plan) -> Iterator[str]:
+def _offline_notices(settings: Settings, paths: Sequence[str]) -> Iterator[str]:
     from reviewbot.rules import FOLDERS_OF  # loads the engine: not for a review by a model
 
-    if "model" not in settings.origins:  # nobody asked for it
+    if settings.model.name == OFFLINE and "model" not in settings.origins:  # nobody asked for it
         yield f"Reviewed {OFFLINE}: {settings.model_source}."
-    foreign = [
-        file.path
-        for file in planned.files
-        if file.reason is None and language_of(file.path) not in FOLDERS_OF
-    ]
+    foreign = [path for path in paths if language_of(path) not in FOLDERS_OF]
     if foreign:
         yield (
             f"There are no offline syntax rules for {_which(foreign)};"

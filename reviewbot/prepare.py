@@ -9,46 +9,33 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.chunks import BATCH_BUDGET, MIN_BUDGET, budget_for, plan
 from reviewbot.core.diff import parse_diff
-from reviewbot.core.events import Estimate, Usage
 from reviewbot.core.intake import Gates
-from reviewbot.core.policy import Policy, git_attributes, path_patterns, skip_reason
 from reviewbot.core.redact import redact_text
 from reviewbot.core.stored_plan import check_fits
 from reviewbot.errors import ConfigError
 from reviewbot.job import Job
 from reviewbot.models.attempts import AttemptPolicy, Attempts
 from reviewbot.models.budget import Budget
-from reviewbot.models.catalog import cost_usd, lookup
+from reviewbot.models.catalog import lookup
 from reviewbot.notices import plan_notices
+from reviewbot.planning import OUTPUT_PER_REQUEST, Chains, Planner, patterns_of
 from reviewbot.settings import OFFLINE
 from reviewbot.tokens import Calibration, TokenCounter
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
     from reviewbot.core.chunks import Plan
     from reviewbot.core.diff import FileDiff
+    from reviewbot.core.routing import Chain
     from reviewbot.job import Summarize
-    from reviewbot.models.base import Model
+    from reviewbot.models.base import Model, ModelFault
     from reviewbot.models.batch import BatchResult, BatchTask, Emit, RunBatch
     from reviewbot.models.catalog import ModelInfo
     from reviewbot.settings import ModelChoice, Settings
 
-OUTPUT_PER_REQUEST: Final = 4_000
-"""Output tokens that the estimate assumes for a request, thinking included. A guess on the high
-side: findings are short, and what a model thinks depends on the code."""
-
-OFFLINE_CHUNK_TOKENS: Final = 1_000_000
-"""The rules read a file best whole; this only bounds what is held at once (about 2 MB)."""
-
-LEAST_OUTPUT: Final = 4_000
-"""Tokens of the context window that are kept free for an answer, however small the window."""
-
-SUMMARY_PROMPT: Final = 2_000
-SUMMARY_TOKENS: Final = 20_000
-"""Tokens of the summary's own prompt, and of the most that it shows of a diff."""
+__all__ = ["OUTPUT_PER_REQUEST", "Prepared", "Workers", "chain_of", "prepare", "workers"]
 
 CALIBRATION_FILE: Final = "calibration.json"
 
@@ -89,29 +76,43 @@ def prepare(
 
         check_levels(settings.rules)
     files = tuple(_without_secrets(parse_diff(data)))
-    info = lookup(settings.model.name, settings.models)
-    calibration = Calibration(None if info.offline else settings.state_folder / CALIBRATION_FILE)
-    counter = TokenCounter(info.token_factor, calibration.correction(info.name))
-    prefix = 0 if info.offline else _prefix_tokens(files, settings, counter)
+    chains = Chains(settings)
+    learns = any(chain.models[0] != OFFLINE for chain in chains.of_setting.values())
+    calibration = Calibration(settings.state_folder / CALIBRATION_FILE if learns else None)
+    planner = Planner(files, settings, chains, calibration)
     if stored is None:
-        planned = _plan(files, settings, attributes, info=info, counter=counter, prefix=prefix)
+        planned = planner.plan(attributes)
     else:
         check_fits(stored, files)
         planned = stored
+    asked = dict.fromkeys(map(chains.first, planned.batches)) or {settings.model.name: None}
+    online = not all(planner.info(name).offline for name in asked)
+    prefixes = {name: planner.prefix(name) for name in asked}
     job = Job(
         files=files,
         plan=planned,
-        models=tuple(one.name for one in (settings.model, *settings.fallback_models)),
-        estimate=_estimate(planned, info, prefix, summary=settings.summary),
-        gates=gates_of(settings, online=not info.offline),
+        models=_models(planned, chains),
+        estimate=planner.estimate(planned),
+        gates=gates_of(settings, online=online),
         instructions=settings.instructions,
         path_instructions=_path_instructions(settings),
-        prefix_tokens=prefix,
+        prefix_tokens=max(prefixes.values()),
+        prefix_by_model=prefixes,
         jobs=settings.jobs,
-        notices=(*notices, *plan_notices(settings, planned, offline=info.offline)),
-        prompt_version=None if info.offline else _prompt_version(),
+        notices=(*notices, *settings.notices, *plan_notices(settings, planned, chains.first)),
+        prompt_version=_prompt_version() if online else None,
     )
-    return Prepared(job, info, calibration)
+    return Prepared(job, planner.info(settings.model.name), calibration)
+
+
+def _models(planned: Plan, chains: Chains) -> tuple[str, ...]:
+    """Every model that may be asked, those first that are asked first."""
+    used = {batch.chain: chains.choices(batch.chain) for batch in planned.batches}
+    every = list(used.values()) or [chains.choices(chains.rest)]
+    if len(every) == 1:
+        return tuple(one.name for one in every[0])
+    firsts, others = [chain[0] for chain in every], [one for chain in every for one in chain[1:]]
+    return tuple(dict.fromkeys(one.name for one in (*firsts, *others)))
 
 
 def _without_secrets(files: Sequence[FileDiff]) -> Iterator[FileDiff]:
@@ -123,45 +124,6 @@ def _without_secrets(files: Sequence[FileDiff]) -> Iterator[FileDiff]:
         old_path, new_path = (text.replace("\0", "\n") or None for text in (old, new))
         changed = (old_path, new_path) != (file.old_path, file.new_path)
         yield replace(file, old_path=old_path, new_path=new_path) if changed else file
-
-
-def _plan(
-    files: Sequence[FileDiff],
-    settings: Settings,
-    attributes: str,
-    *,
-    info: ModelInfo,
-    counter: TokenCounter,
-    prefix: int,
-) -> Plan:
-    """What is reviewed, in pieces that fit into the model's context window.
-
-    A piece takes half of the window at most; with the prompt and the least room for an answer, it
-    takes all of it.
-    """
-    policy = Policy(
-        configured=_patterns(settings.exclude, "exclude"), attributes=git_attributes(attributes)
-    )
-    room = min(info.context // 2, info.context - prefix - LEAST_OUTPUT)
-    if info.offline:
-        budget = batch = OFFLINE_CHUNK_TOKENS
-    elif room < MIN_BUDGET:
-        raise ConfigError(
-            f"a context of {info.context:,} tokens is too small to review in: it has to hold the "
-            f"prompt ({prefix:,}), a piece of the diff ({MIN_BUDGET:,}) and an answer "
-            f"({LEAST_OUTPUT:,})",
-            key=f"models.{info.name}.context",
-        )
-    else:
-        budget = min(settings.chunk_tokens or budget_for(info.context), room)
-        batch = min(settings.batch_tokens or max(BATCH_BUDGET, budget), room)
-    return plan(
-        files,
-        skip=lambda file: skip_reason(file, policy),
-        count=counter,
-        budget=max(MIN_BUDGET, budget),
-        batch_budget=batch,
-    )
 
 
 def gates_of(settings: Settings, *, online: bool) -> Gates:
@@ -182,10 +144,14 @@ def gates_of(settings: Settings, *, online: bool) -> Gates:
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """What :func:`reviewbot.review.review` is given to work with."""
+    """What :func:`reviewbot.review.review` is given to work with.
+
+    ``chains`` has the models that may answer each batch, best first, by the batch's id.
+    """
 
     run_batch: RunBatch
     summarize: Summarize | None
+    chains: Mapping[str, tuple[ModelChoice, ...]]
 
 
 @asynccontextmanager
@@ -213,16 +179,22 @@ async def workers(
     if settings.budget_usd is not None:
         budget = Budget(settings.budget_usd, _measure, spent_usd=spent_usd)
     async with AsyncExitStack() as stack:
-        chain = chain_of(settings)
-        for model in chain:
-            stack.push_async_callback(model.aclose)
+        crew = Crew(settings)
+        stack.push_async_callback(crew.aclose)
+        writer = crew.chain(crew.chains.rest)[0]
         summarize = None
-        if settings.summary and not chain[0].info.offline:
+        if settings.summary and not writer.info.offline:
             from reviewbot.models.summary import Summarizer, Writer
 
-            if isinstance(chain[0], Writer):
-                summarize = Summarizer(chain[0], budget, title=title, description=description)
-        yield Workers(_runner(prepared, settings, chain, budget), summarize)
+            if isinstance(writer, Writer):
+                summarize = Summarizer(writer, budget, title=title, description=description)
+        yield Workers(
+            run_batch=_runner(prepared, settings, crew, budget),
+            summarize=summarize,
+            chains={
+                batch.id: crew.chains.choices(batch.chain) for batch in prepared.job.plan.batches
+            },
+        )
 
 
 def _measure(info: ModelInfo, prompt: str) -> int:
@@ -238,20 +210,55 @@ def chain_of(settings: Settings) -> tuple[Model, ...]:
     return tuple(_model(choice, settings) for choice in (settings.model, *settings.fallback_models))
 
 
-def _runner(
-    prepared: Prepared, settings: Settings, chain: Sequence[Model], budget: Budget | None
-) -> RunBatch:
-    """What runs one batch: the chain, and a note of how good the token estimate was."""
-    attempts = Attempts(
-        chain,
-        AttemptPolicy(
-            max_attempts=settings.max_attempts, retry_after_cap_s=settings.retry_after_cap_s
-        ),
-        budget=budget,
+class Crew:
+    """The models of the settings at work: one client each, however many chains it is in.
+
+    Raises:
+        ConfigError: a model has no key, or its overrides are wrong. Names the route.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.chains = Chains(settings)
+        places = {one.name: one.source for one in settings.routes}
+        if settings.ab_split:
+            places[settings.ab_split.name] = settings.ab_split.source
+        for setting, choices in settings.chains():
+            for problem in (one.problem for one in choices if one.problem):
+                key = setting if setting in places else None
+                raise ConfigError(problem, source=places.get(setting), key=key)
+        self._clients: dict[ModelChoice, Model] = {}
+        self._settings = settings
+
+    def chain(self, chain: Chain) -> tuple[Model, ...]:
+        """The models of ``chain``, best first."""
+        return tuple(map(self._client, self.chains.choices(chain)))
+
+    def _client(self, choice: ModelChoice) -> Model:
+        if choice not in self._clients:
+            self._clients[choice] = _model(choice, self._settings)
+        return self._clients[choice]
+
+    async def aclose(self) -> None:
+        """Close every client."""
+        async with AsyncExitStack() as stack:
+            for client in self._clients.values():
+                stack.push_async_callback(client.aclose)
+
+
+def _runner(prepared: Prepared, settings: Settings, crew: Crew, budget: Budget | None) -> RunBatch:
+    """What runs one batch: its chain, and a note of how good the token estimate was."""
+    policy = AttemptPolicy(
+        max_attempts=settings.max_attempts, retry_after_cap_s=settings.retry_after_cap_s
     )
+    closed: dict[Model, ModelFault] = {}
+    chain_of_batch = {batch.id: batch.chain for batch in prepared.job.plan.batches}
+    attempts = {
+        chain: Attempts(crew.chain(chain), policy, budget=budget, closed=closed)
+        for chain in set(chain_of_batch.values())
+    }
 
     async def run_batch(task: BatchTask, emit: Emit) -> BatchResult:
-        result = await attempts(task, emit)
+        result = await attempts[chain_of_batch[task.id]](task, emit)
         for spent in result.spent:
             usage = spent.usage
             actual = usage.input + usage.cache_read + usage.cache_write
@@ -282,16 +289,9 @@ def _model(choice: ModelChoice, settings: Settings) -> Model:
     )
 
 
-def _patterns(patterns: Sequence[str], key: str) -> Callable[[str], bool | None]:
-    try:
-        return path_patterns(patterns)
-    except ValueError as error:
-        raise ConfigError(str(error), key=key) from error
-
-
 def _path_instructions(settings: Settings) -> Callable[[str], tuple[str, ...]]:
     matchers = [
-        (_patterns(one.paths, "path_instructions"), one.instructions)
+        (patterns_of(one.paths, key="path_instructions"), one.instructions)
         for one in settings.path_instructions
     ]
     return lambda path: tuple(text for matches, text in matchers if matches(path))
@@ -301,42 +301,3 @@ def _prompt_version() -> str:
     from reviewbot.core.templates import prompt_version
 
     return prompt_version()
-
-
-def _prefix_tokens(files: Sequence[FileDiff], settings: Settings, counter: TokenCounter) -> int:
-    """What every request costs beside its chunks: tool, instructions, examples, manifest."""
-    import json
-
-    from reviewbot.core.prompt import ManifestEntry, ModelRequest, render
-    from reviewbot.core.report_tool import REPORT_TOOL
-
-    # Which files policy skips is not known yet; it changes the manifest by a word.
-    manifest = tuple(
-        ManifestEntry(file.path, file.status, file.added, file.removed, shown=True)
-        for file in files
-    )
-    prompt = render(ModelRequest((), manifest, instructions=settings.instructions))
-    text = json.dumps(REPORT_TOOL) + prompt.system + prompt.shared + prompt.body
-    return round(len(text.encode()) * counter.per_byte)
-
-
-def _estimate(planned: Plan, info: ModelInfo, prefix: int, *, summary: bool) -> Estimate:
-    """The first request writes the shared prefix to the cache, the others read it."""
-    requests = len(planned.batches)
-    if info.offline:
-        return Estimate(requests, planned.tokens, 0, 0.0)
-    usages = [
-        (Usage(cache_write=prefix) if number == 0 else Usage(cache_read=prefix))
-        + Usage(input=batch.tokens, output=OUTPUT_PER_REQUEST)
-        for number, batch in enumerate(planned.batches)
-    ]
-    if summary and usages:
-        shown = min(planned.tokens, SUMMARY_TOKENS)
-        usages.append(Usage(input=SUMMARY_PROMPT + shown, output=OUTPUT_PER_REQUEST // 2))
-    costs = [cost_usd(info, usage) for usage in usages]
-    return Estimate(
-        requests=len(usages),
-        input_tokens=sum(one.input + one.cache_read + one.cache_write for one in usages),
-        output_tokens=sum(one.output for one in usages),
-        cost_usd=None if None in costs else sum(cost or 0.0 for cost in costs),
-    )

@@ -104,7 +104,7 @@ async def review(
         with suppress(asyncio.CancelledError, Exception):  # raised above, if it is to be
             await batches
     task = run.summary_task()
-    if stop.outcome is None:
+    if stop.outcome is None and not (earlier and earlier.summarized):
         if summarize:
             yield run.progress("writing the summary")
         yield await run.summary(task, summarize, stop)
@@ -154,6 +154,8 @@ class _Run:
         self._first_finding: float | None = None
         self._last_progress = 0.0
         self._manifest = manifest_of(job.plan)
+        for spent in earlier.spent:
+            self.book(spent)
 
     async def all_batches(self, stop: StopSignal) -> None:
         """Run every batch, ``jobs`` at once, until all are done or ``stop`` is called."""
@@ -181,7 +183,7 @@ class _Run:
             views = await self._views_of(chunks)
         except ReviewbotError as error:  # what cannot be searched for secrets is not sent
             for chunk in chunks:
-                outcome = ChunkOutcome(chunk.id, "failed", self.job.models[0], 1, str(error))
+                outcome = ChunkOutcome(chunk.id, "failed", self.job.model_of(batch), 1, str(error))
                 await self._put_all(self._chunk_finished(outcome))
             return
         gates = self.job.gates
@@ -205,7 +207,7 @@ class _Run:
                 chunks=tuple(views),
                 manifest=self._manifest,
                 instructions=self.job.instructions,
-                tokens=batch.tokens + self.job.prefix_tokens + _instruction_tokens(views),
+                tokens=self.job.request_tokens(batch) + _instruction_tokens(views),
             )
             await self._run_batch(BatchTask(batch.id, request), emit)
         else:
@@ -242,7 +244,9 @@ class _Run:
                     await self.events.put(self.progress(f"{model} is thinking"))
 
     def _found(self, drafted: Drafted, intake: Intake) -> list[FindingRaised | FindingWithdrawn]:
-        finding = intake.admit(drafted.draft, model=drafted.model, attempt=drafted.attempt)
+        finding = intake.admit(
+            drafted.draft, model=drafted.model, attempt=drafted.attempt, cached=drafted.cached
+        )
         return self._ledger.accept(finding, answer=drafted.answer) if finding else []
 
     def _announced(self, event: Asked | Retrying, batch: Batch) -> Iterator[Event]:
@@ -263,7 +267,7 @@ class _Run:
 
     def _chunk_finished(self, outcome: ChunkOutcome) -> tuple[ChunkFinished, ReviewProgress]:
         outcome = self._cut(outcome)
-        self._tally.finish(outcome.chunk, outcome.status, outcome.reason)
+        self._tally.finish(outcome.chunk, outcome.status, outcome.reason, model=outcome.model)
         event = ChunkFinished(
             chunk=outcome.chunk,
             path=self._chunks[outcome.chunk].path,
@@ -271,6 +275,7 @@ class _Run:
             model=outcome.model,
             attempt=outcome.attempt,
             reason=outcome.reason,
+            cached=outcome.cached,
         )
         return (event, self.progress())
 
@@ -279,7 +284,7 @@ class _Run:
         if outcome.status != "reviewed" or not self._chunks[outcome.chunk].cut:
             return outcome
         reason = "A line is too long to be shown whole."
-        return ChunkOutcome(outcome.chunk, "partly", outcome.model, outcome.attempt, reason)
+        return replace(outcome, status="partly", reason=reason)
 
     async def _put_all(self, events: Iterable[Event]) -> None:
         for event in events:
@@ -289,7 +294,7 @@ class _Run:
 
     def book(self, spent: Spent) -> None:
         """Add what a request used. Does not wait: it is called while requests are torn down."""
-        self._tally.book(spent.usage, spent.cost_usd)
+        self._tally.book(spent.usage, spent.cost_usd, model=spent.model)
 
     def progress(self, activity: str | None = None) -> ReviewProgress:
         """Where the review stands."""
@@ -338,4 +343,5 @@ class _Run:
             time_to_first_finding_s=None if first is None else round(first, 3),
             findings=dict(Counter(finding.severity for finding in findings)),
             reasons=reasons_of(coverage),
+            by_model=self._tally.by_model(findings),
         )

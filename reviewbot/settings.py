@@ -17,79 +17,54 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from reviewbot.errors import ConfigError
+from reviewbot.model_choice import API_KEY, OFFLINE, ModelChoice, Secret
+from reviewbot.route_settings import (
+    RouteSettings,
+    SplitSettings,
+    read_routes,
+    read_split,
+    routes_text,
+    split_text,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from reviewbot.config_file import ConfigFile
 
+__all__ = [
+    "API_KEY",
+    "OFFLINE",
+    "ModelChoice",
+    "PathInstruction",
+    "Secret",
+    "Settings",
+    "Timeouts",
+    "load_settings",
+]
+
 DEFAULT_MODEL: Final = "claude-sonnet-5-5"
-OFFLINE: Final = "offline"
 CONFIG_NAMES: Final = (".reviewbot.yml", ".reviewbot.yaml")
 DOTENV_NAME: Final = ".env"
-API_KEY: Final = "ANTHROPIC_API_KEY"
 BASE_URL: Final = "ANTHROPIC_BASE_URL"
 
 VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "model": "REVIEWBOT_MODEL",
         "fallback_models": "REVIEWBOT_FALLBACK_MODELS",
+        "routes": "REVIEWBOT_ROUTES",
+        "ab_split": "REVIEWBOT_AB_SPLIT",
         "base_url": BASE_URL,
         "state_dir": "REVIEWBOT_STATE_DIR",
     }
 )
 """Settings that the environment can hold, and in which variable."""
 
+_LOWEST: Final = 3
+"""The layer of the file, below flag, environment and ``.env``."""
+
 FailOn = Literal["error", "warning", "note", "never"]
 RuleLevel = Literal["off", "error", "warning", "note"]
-
-
-class Secret:
-    """A text that neither ``repr``, ``str``, a traceback nor a dataclass shows by accident."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        """The text itself, for the one place that sends it."""
-        return self._text
-
-    def __repr__(self) -> str:
-        return "Secret(...)"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._text == self._text
-
-    def __hash__(self) -> int:
-        return hash(self._text)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelChoice:
-    """A model and where it lives.
-
-    Attributes:
-        name: the name that its server knows, or ``offline``.
-        base_url: its server; None is Anthropic's own.
-        api_key: its key, if one was found.
-        api_key_env: the variable where the key was looked for; None where it needs none.
-    """
-
-    name: str
-    base_url: str | None = None
-    api_key: Secret | None = None
-    api_key_env: str | None = None
-
-    @property
-    def problem(self) -> str | None:
-        """Why it cannot be asked, in a sentence, or None. One's own server may need no key."""
-        if self.name == OFFLINE or self.api_key is not None:
-            return None
-        if self.base_url is not None and self.api_key_env in (None, API_KEY):
-            return None
-        return f"{self.name} needs a key: set {self.api_key_env}, or review with --model {OFFLINE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +91,14 @@ class Settings:
     Attributes:
         model_source: why this model reviews, in words that complete "reviewed by X: ...".
         origins: where each setting that is not the default came from, by its name.
+        notices: what is set and not in force, in sentences.
     """
 
     model: ModelChoice
     model_source: str
     fallback_models: tuple[ModelChoice, ...] = ()
+    routes: tuple[RouteSettings, ...] = ()
+    ab_split: SplitSettings | None = None
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     jobs: int = 8
     budget_usd: float | None = None
@@ -140,6 +118,21 @@ class Settings:
     timeouts: Timeouts = Timeouts()
     state_dir: Path | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+
+    def chains(self) -> Iterator[tuple[str, tuple[ModelChoice, ...]]]:
+        """Each setting that names who reviews a file, and its models, best first."""
+        yield "model", (self.model, *self.fallback_models)
+        others: list[RouteSettings | SplitSettings] = [*self.routes]
+        others += [self.ab_split] if self.ab_split else []
+        for one in others:
+            own = one.fallback_models
+            yield one.name, (one.model, *(self.fallback_models if own is None else own))
+
+    @property
+    def choices(self) -> tuple[ModelChoice, ...]:
+        """Every model that may be asked, each once; that of ``model`` first."""
+        return tuple(dict.fromkeys(one for _, chain in self.chains() for one in chain))
 
     @property
     def state_folder(self) -> Path:
@@ -193,7 +186,29 @@ def load_settings(
         value = found.get(key_name)
         if value is not None:
             values[key_name] = convert(value)
-    return Settings(**values, origins=found.origins)
+    notices = tuple(_routing(found, values))
+    return Settings(**values, origins=found.origins, notices=notices)
+
+
+def _routing(found: _Found, values: dict[str, Any]) -> Iterator[str]:
+    """Reads the routes and the split into ``values``; yields what is said of those not in force.
+
+    Who sets one model by hand gets that model: one that is set above the routes, on the command
+    line or in the environment, is for all files.
+    """
+    for key, read in (("routes", read_routes), ("ab_split", read_split)):
+        value = found.get(key)
+        if value is None:
+            continue
+        where = found.origins[key]
+        if found.layers.get("model", _LOWEST) < found.layers[key]:
+            del found.origins[key]
+            yield (
+                f"{key}, set by {where}, is not in force: the model is set by"
+                f" {found.origins['model']} and reviews all files."
+            )
+        else:
+            values[key] = read(value, found.choice, found.place(key))
 
 
 class _Found:
@@ -208,6 +223,8 @@ class _Found:
     ) -> None:
         self.flags, self.env, self.dotenv, self.config = flags, env, dotenv, config
         self.origins: dict[str, str] = {}
+        self.layers: dict[str, int] = {}
+        """How far down each setting was found: 0 is a flag."""
 
     def variable(self, name: str) -> tuple[str | None, str]:
         """A variable and where it is from: the real environment goes before ``.env``."""
@@ -219,17 +236,25 @@ class _Found:
     def get(self, key: str) -> Any:  # noqa: ANN401  each setting has its own type
         """The value of a setting, or None where no layer has it."""
         value: Any = self.flags.get(key)
-        origin = f"--{key.replace('_', '-')}"
+        origin, layer = f"--{key.replace('_', '-')}", 0
         if value in (None, "") and key in VARIABLES:
             value, origin = self.variable(VARIABLES[key])
-            if value is not None and key == "fallback_models":
-                value = [name.strip() for name in value.split(",") if name.strip()]
+            layer = 1 if origin == VARIABLES[key] else 2
+            if value is not None and key in _TEXT_FORMS:
+                value = _TEXT_FORMS[key](value, origin)
         if value is None and self.config is not None:
             value = self.config.values.get(key)
-            origin = f"{self.config.name}:{self.config.lines.get((key,), 1)}"
+            origin, layer = f"{self.config.name}:{self.config.lines.get((key,), 1)}", _LOWEST
         if value is not None:
-            self.origins[key] = origin
+            self.origins[key], self.layers[key] = origin, layer
         return value
+
+    def place(self, key: str) -> Callable[[tuple[str | int, ...]], str]:
+        """What says where a part of a setting stands: its line in the file, or its variable."""
+        config = self.config
+        if config is None or self.layers[key] != _LOWEST:
+            return lambda _: self.origins[key]
+        return lambda path: f"{config.name}:{config.lines.get((key, *path), 1)}"
 
     def choice(self, model: str | Mapping[str, str]) -> ModelChoice:
         """A model with the address and the key that belong to it, and no other key."""
@@ -283,6 +308,15 @@ def _path_instructions(items: Any) -> tuple[PathInstruction, ...]:  # noqa: ANN4
 def _timeouts(values: Mapping[str, float]) -> Timeouts:
     return Timeouts(**{key: float(value) for key, value in values.items()})
 
+
+def _names(text: str, origin: str) -> list[str]:  # noqa: ARG001 - as the other forms
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+_TEXT_FORMS: Final[Mapping[str, Callable[[str, str], Any]]] = MappingProxyType(
+    {"fallback_models": _names, "routes": routes_text, "ab_split": split_text}
+)
+"""How a variable writes what is no text in the file: from its value and where it is from."""
 
 # JSON Schema takes 8.0 for a whole number and 60 for a number; these make them what they are for.
 _CONVERT: Final[Mapping[str, Any]] = MappingProxyType(

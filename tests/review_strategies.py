@@ -74,6 +74,7 @@ def findings(draw: st.DrawFn) -> Finding:
         and side == "RIGHT"
         and placement.kind == "inline"
         and draw(st.booleans()),
+        cached=draw(st.booleans()),
     )
 
 
@@ -89,15 +90,38 @@ started = st.builds(
     ev.ReviewStarted,
     models=_tuples(words),
     files=_tuples(
-        st.builds(ev.PlannedFile, paths, words, counts, counts, _tuples(st.sampled_from("abc")))
+        st.builds(
+            ev.PlannedFile,
+            paths,
+            words,
+            counts,
+            counts,
+            _tuples(st.sampled_from("abc")),
+            st.none() | words,
+            st.none() | words,
+        )
     ),
     chunks=_tuples(
         st.builds(
-            ev.PlannedChunk, words, paths, st.integers(1, 9), st.integers(1, 9), words, counts
+            ev.PlannedChunk,
+            words,
+            paths,
+            st.integers(1, 9),
+            st.integers(1, 9),
+            words,
+            counts,
+            st.just("") | words,
         )
     ),
     batches=counts,
-    estimate=st.builds(ev.Estimate, counts, counts, counts, st.none() | numbers),
+    estimate=st.builds(
+        ev.Estimate,
+        counts,
+        counts,
+        counts,
+        st.none() | numbers,
+        _tuples(st.builds(ev.ModelEstimate, words, counts, counts, counts, st.none() | numbers)),
+    ),
     notices=_tuples(texts),
     version=st.sampled_from(("", "0.1.0")),
 )
@@ -111,6 +135,7 @@ finished = st.builds(
     time_to_first_finding_s=st.none() | numbers,
     findings=st.dictionaries(st.sampled_from(SEVERITIES), counts),
     reasons=_tuples(texts),
+    by_model=_tuples(st.builds(ev.ModelShare, words, counts, counts, usages, st.none() | numbers)),
 )
 raised = st.builds(ev.FindingRaised, findings())
 chunk_finished = st.builds(
@@ -121,6 +146,7 @@ chunk_finished = st.builds(
     words,
     st.integers(0, 3),
     st.none() | texts,
+    st.booleans(),
 )
 middle = st.one_of(
     st.builds(ev.FileSkipped, paths, texts),

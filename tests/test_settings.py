@@ -16,6 +16,7 @@ from reviewbot.config_file import MAX_BYTES, parse_config, schema
 from reviewbot.configure import find_config, read_settings, repository_root
 from reviewbot.errors import ConfigError
 from reviewbot.models import catalog
+from reviewbot.route_settings import RouteSettings, SplitSettings
 from reviewbot.settings import (
     DEFAULT_MODEL,
     ModelChoice,
@@ -110,6 +111,8 @@ def test_every_key_of_the_file_reaches_the_settings() -> None:
     values: dict[str, Any] = {
         "model": "m",
         "fallback_models": ["f"],
+        "routes": [{"paths": ["d/"], "max_lines": 9.0, "model": "r", "fallback_models": []}],
+        "ab_split": {"model": "b", "share": 1, "by": "change"},
         "base_url": HERE,
         "models": {"m": {"context": 8192}},
         "jobs": 3.0,  # JSON Schema takes it for a whole number
@@ -134,11 +137,28 @@ def test_every_key_of_the_file_reaches_the_settings() -> None:
     assert settings.model == ModelChoice("m", HERE, None, "ANTHROPIC_API_KEY")
     assert settings.fallback_models == (ModelChoice("f", HERE, None, "ANTHROPIC_API_KEY"),)
     assert settings.path_instructions == (PathInstruction(("a/**",), "x"),)
+    assert settings.routes == (
+        RouteSettings(
+            name="routes[0]",
+            source=".reviewbot.yml:1",
+            model=ModelChoice("r", HERE, None, "ANTHROPIC_API_KEY"),
+            fallback_models=(),
+            paths=("d/",),
+            max_lines=9,
+        ),
+    )
+    assert settings.ab_split == SplitSettings(
+        source=".reviewbot.yml:1",
+        model=ModelChoice("b", HERE, None, "ANTHROPIC_API_KEY"),
+        share=1.0,
+        by="change",
+    )
     assert settings.timeouts == Timeouts(idle_s=7.0)
     assert settings.jobs == 3
     assert isinstance(settings.jobs, int)
     assert isinstance(settings.confidence, float)
     untouched = {"model", "base_url", "fallback_models", "path_instructions", "timeouts", "jobs"}
+    untouched |= {"routes", "ab_split"}
     for key, value in values.items():
         if key not in untouched:
             found = getattr(settings, key)
@@ -338,7 +358,7 @@ def test_the_schema_and_the_environment_agree_on_what_an_address_is(text: str) -
     [
         ("jobs: 0", ".reviewbot.yml:1: jobs: must be at least 1, not 0"),
         ("\nmodle: x", ".reviewbot.yml:2: modle: is not a setting; did you mean model?"),
-        ("zzz: x", ".reviewbot.yml:1: zzz: is not a setting; known are base_url, batch_tokens,"),
+        ("zzz: x", ".reviewbot.yml:1: zzz: is not a setting; known are ab_split, base_url,"),
         ("jobs: 1\n\njobs: 2", ".reviewbot.yml:3: jobs: is set twice, first in line 1"),
         ("jobs: many", '.reviewbot.yml:1: jobs: must be a whole number, not "many"'),
         ("summary: no", '.reviewbot.yml:1: summary: must be true or false, not "no"'),

@@ -82,8 +82,11 @@ def _checks(args: argparse.Namespace) -> Iterator[Check]:
         return
     for key, origin in sorted(settings.origins.items()):
         yield Check(OK, "setting", f"{key} is set by {origin}")
+    yield from (Check(WARNING, "setting", notice) for notice in settings.notices)
     yield Check(OK, "model", f"{settings.model.name}: {settings.model_source}")
-    for choice in (settings.model, *settings.fallback_models):
+    for setting, chain in list(settings.chains())[1:]:
+        yield Check(OK, "route", f"{setting}: {', then '.join(one.name for one in chain)}")
+    for choice in settings.choices:
         if choice.name != OFFLINE:
             yield _key(choice)
             if choice.problem is None:
@@ -150,11 +153,13 @@ def _variables() -> Iterator[Check]:
 
 
 def _configuration(settings: Settings, named: Path | None) -> Check:
-    """The file is valid by now; what no schema can know is whether its rules exist."""
+    """The file is valid by now; what no schema can know is whether its rules and patterns are."""
+    from reviewbot.planning import check_patterns
     from reviewbot.rules import check_levels
 
     try:
         check_levels(settings.rules)
+        check_patterns(settings)
     except ConfigError as error:
         return Check(WRONG, "configuration", str(error))
     path = named or find_config(Path.cwd())

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 COMMANDS: Final = {
     "review": ("reviewbot.cli.review", "Review a diff; findings are shown as they are found."),
+    "serve": ("reviewbot.cli.serve", "Serve reviews over HTTP, with a page to watch them."),
+    "keys": ("reviewbot.cli.keys", "Add, list and revoke the API keys of a server."),
     "rules": ("reviewbot.cli.rules", "List the offline rules, or explain one."),
     "init": ("reviewbot.cli.init", "Write a commented .reviewbot.yml."),
     "doctor": ("reviewbot.cli.doctor", "Check the installation, the settings and the model."),

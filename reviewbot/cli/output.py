@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
+    from reviewbot.core.diff import FileDiff
     from reviewbot.core.events import Event, Json
     from reviewbot.core.render.finding_block import CodeLine
     from reviewbot.core.render.layout import Line
@@ -57,13 +58,14 @@ class Outputs:
     Args:
         name: the format.
         path: a file for it; None is standard output.
-        job: the review, for the code around findings.
+        files: the diff, for the code around findings.
     """
 
-    def __init__(self, name: str, path: Path | None, job: Job) -> None:
+    def __init__(self, name: str, path: Path | None, files: Sequence[FileDiff]) -> None:
         self._recorder = _Recorder()
         self._builder = ReportBuilder()
-        self._excerpts = Excerpts(job.files, job.plan)
+        self._files = files
+        self._excerpts: Excerpts | None = None
         self._reads = path is not None or name == "terminal"
         self._sinks: list[_Sink] = []
         if self._reads:
@@ -82,7 +84,10 @@ class Outputs:
         """Show one event."""
         self._builder.add(event)
         code: tuple[CodeLine, ...] = ()
-        if self._reads and isinstance(event, FindingRaised):  # searches the file: for a thread
+        if isinstance(event, ReviewStarted):
+            self._excerpts = Excerpts(self._files, event)
+        # It searches the file: for a thread.
+        if self._reads and self._excerpts and isinstance(event, FindingRaised):
             code = await asyncio.to_thread(self._excerpts.around, event.finding)
         shown = _Shown(event, self._recorder.record(event), code, self._builder)
         for sink in list(self._sinks):

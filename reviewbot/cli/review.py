@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import math
+import os
 import signal
 from contextlib import AsyncExitStack, aclosing, suppress
 from pathlib import Path
@@ -90,6 +91,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--description-file", type=Path, metavar="FILE", help="its description, for the summary"
     )
+    parser.add_argument(
+        "--server",
+        metavar="URL",
+        help="have a reviewbot serve review it, and show what it finds as it comes",
+    )
     parser.add_argument("--config", type=Path, metavar="FILE", help="instead of .reviewbot.yml")
     parser.epilog = EPILOG
 
@@ -117,6 +123,8 @@ def run(args: argparse.Namespace) -> int:
             f"--dry-run has no findings to show as {args.format};"
             f" use --format {', '.join(PLAN_FORMATS[:-1])} or {PLAN_FORMATS[-1]}"
         )
+    if args.dry_run and args.server is not None:
+        raise ConfigError("--dry-run plans on this machine; leave out --server")
     if args.diff is not None and (args.base or args.staged):
         raise SourceError("give either a diff or --base or --staged, not both")
     repository = None
@@ -134,6 +142,8 @@ def run(args: argparse.Namespace) -> int:
         base=repository if args.base else None,
     )
     data, notices = _read(args, repository)
+    if args.server is not None:
+        return exit_code(asyncio.run(_review_there(args, settings, data)), settings)
     attributes = "" if repository is None else repository.attributes()
     prepared = prepare(data, settings, attributes=attributes, notices=notices)
     if args.dry_run:
@@ -155,21 +165,68 @@ def exit_code(report: Report, settings: Settings) -> int:
 
 
 async def _review(args: argparse.Namespace, settings: Settings, prepared: Prepared) -> Report:
-    description = ""
-    if args.description_file:
-        description = sources.read_file(args.description_file).decode("utf-8", "replace")
     stop = StopSignal()
     async with AsyncExitStack() as stack:
         work = await stack.enter_async_context(
-            workers(prepared, settings, title=args.title, description=description)
+            workers(prepared, settings, title=args.title, description=_description(args))
         )
-        outputs = stack.enter_context(Outputs(args.format, args.output, prepared.job))
+        outputs = stack.enter_context(Outputs(args.format, args.output, prepared.job.files))
         stack.callback(_stop_on_interrupt(stop))
         events = review(prepared.job, work.run_batch, summarize=work.summarize, stop=stop)
         await stack.enter_async_context(aclosing(events))
         async for event in events:
             await outputs.take(event)
     return outputs.report
+
+
+async def _review_there(args: argparse.Namespace, settings: Settings, data: bytes) -> Report:
+    """The same by a server; the code around findings is our own."""
+    from reviewbot.core.diff import parse_diff
+    from reviewbot.remote import KEY, RemoteRequest, Server
+    from reviewbot.settings import Secret
+
+    key = os.environ.get(KEY, "").strip()
+    server = Server(args.server, Secret(key) if key else None)
+    asked = RemoteRequest(
+        diff=data,
+        title=args.title,
+        description=_description(args),
+        options=remote_options(settings, model=args.model),
+    )
+    files = parse_diff(data)
+    stop = StopSignal()
+    async with AsyncExitStack() as stack:
+        outputs = stack.enter_context(Outputs(args.format, args.output, files))
+        stack.callback(_stop_on_interrupt(stop))
+        events = await stack.enter_async_context(aclosing(server.review(asked, stop)))
+        async for event in events:
+            await outputs.take(event)
+    return outputs.report
+
+
+def remote_options(settings: Settings, *, model: str | None) -> dict[str, object]:
+    """What of ``settings`` goes to a server: the review's own, not who reviews unless asked for."""
+    values: dict[str, object] = {
+        "budget_usd": settings.budget_usd,
+        "summary": settings.summary,
+        "instructions": settings.instructions,
+        "path_instructions": [
+            {"paths": list(one.paths), "instructions": one.instructions}
+            for one in settings.path_instructions
+        ],
+        "exclude": list(settings.exclude),
+        "rules": dict(settings.rules),
+        "confidence": settings.confidence,
+        "max_notes": settings.max_notes,
+    }
+    chosen = {name: value for name, value in values.items() if name in settings.origins}
+    return chosen | ({"model": model} if model else {})
+
+
+def _description(args: argparse.Namespace) -> str:
+    if not args.description_file:
+        return ""
+    return sources.read_file(args.description_file).decode("utf-8", "replace")
 
 
 def _stop_on_interrupt(stop: StopSignal) -> Callable[[], None]:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.escape import show_line
+from reviewbot.core.escape import show, show_line
 from reviewbot.core.numbered import parse_line
 
 if TYPE_CHECKING:
@@ -102,6 +102,17 @@ class AnchorIndex:
         self._tables: dict[tuple[str, int], _Table] = {}
         for view in views:
             self._runs.setdefault(view.path, []).extend(_runs(view))
+        self._shown_paths = {show(path): path for path in self._runs}
+
+    def path_of(self, claimed: str) -> str | None:
+        """The file that a model means by ``claimed``, or None if there is none of that name."""
+        bare = claimed[2:] if claimed.startswith(("./", "a/", "b/")) else claimed
+        for path in (claimed, bare):
+            if path in self._runs:
+                return path
+            if path in self._shown_paths:
+                return self._shown_paths[path]
+        return None
 
     def find(self, path: str, quote: str, side: Side, line: int) -> Anchor | None:
         """The place in ``path`` that holds ``quote``, or None.

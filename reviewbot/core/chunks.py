@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from reviewbot.core.diff import FileStatus  # noqa: TC001 - stored_plan resolves it at run time
+from reviewbot.core.routing import NOBODY, Chain, Routed
 from reviewbot.core.split import Segment, split_file
 from reviewbot.core.weigh import SECTION_LIMIT, cut_line
 
@@ -67,16 +68,20 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Chunks that share one model request."""
+    """Chunks that share one model request, and the models that it goes to, one after the other."""
 
     id: str
     chunks: tuple[str, ...]
     tokens: int
+    chain: Chain = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
 class FilePlan:
-    """A file of the diff, in its order: either ``chunks`` (ids) or the ``reason`` to skip it."""
+    """A file of the diff, in its order: either ``chunks`` (ids) or the ``reason`` to skip it.
+
+    ``routed_by`` is the setting that chose who reviews it, such as ``routes[0]``.
+    """
 
     path: str
     status: FileStatus
@@ -84,6 +89,7 @@ class FilePlan:
     removed: int
     reason: str | None
     chunks: tuple[str, ...]
+    routed_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +148,28 @@ class ChunkView:
     """The plan's estimate for it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How the plan cuts for one model.
+
+    Args:
+        count: the estimate of tokens.
+        budget: tokens of a chunk, headers and overlap included.
+        batch_budget: tokens of the chunks in one batch; a single chunk may be larger.
+
+    Raises:
+        ValueError: ``budget`` is below ``MIN_BUDGET``.
+    """
+
+    count: TokenCount
+    budget: int = CHUNK_BUDGET
+    batch_budget: int = BATCH_BUDGET
+
+    def __post_init__(self) -> None:
+        if self.budget < MIN_BUDGET:
+            raise ValueError(f"a chunk budget of {self.budget} tokens is below {MIN_BUDGET}")
+
+
 def budget_for(context: int) -> int:
     """Tokens of a chunk for a model with ``context`` tokens of context window.
 
@@ -160,40 +188,71 @@ def plan(
     batch_budget: int = BATCH_BUDGET,
     max_batch_chunks: int = MAX_BATCH_CHUNKS,
 ) -> Plan:
-    """Decide what is reviewed, in which pieces. The same arguments give the same plan.
+    """As :func:`plan_routed` with one chain for all; ``count`` and budgets as in :class:`Sizes`."""
+    sizes, everyone = Sizes(count, budget, batch_budget), Routed(NOBODY)
+    return plan_routed(
+        files,
+        reasons=[skip(file) for file in files],
+        route=lambda some: [everyone] * len(some),
+        sizes=lambda _: sizes,
+        max_batch_chunks=max_batch_chunks,
+    )
+
+
+def plan_routed(
+    files: Sequence[FileDiff],
+    *,
+    reasons: Sequence[str | None],
+    route: Callable[[Sequence[FileDiff]], Sequence[Routed]],
+    sizes: Callable[[Chain], Sizes],
+    max_batch_chunks: int = MAX_BATCH_CHUNKS,
+) -> Plan:
+    """Decide what is reviewed, in which pieces, by whom. The same arguments give the same plan.
 
     Args:
         files: the parsed diff.
-        skip: why a file is not reviewed, or None (:func:`reviewbot.core.policy.skip_reason`). A
-            file without hunks must be skipped.
-        count: the estimate of tokens.
-        budget: tokens of a chunk, headers and overlap included.
-        batch_budget: tokens of the chunks in one batch; a single chunk may be larger.
+        reasons: why each file is not reviewed, or None (:mod:`reviewbot.core.policy`). A file
+            without hunks must have one.
+        route: who reviews each of the files that are reviewed.
+        sizes: how to cut for the first model of a chain.
         max_batch_chunks: chunks in one batch.
 
     Raises:
-        ValueError: ``budget`` is below ``MIN_BUDGET``, or ``max_batch_chunks`` below 1.
+        ValueError: ``max_batch_chunks`` is below 1.
     """
-    if budget < MIN_BUDGET:
-        raise ValueError(f"a chunk budget of {budget} tokens is below {MIN_BUDGET}")
     if max_batch_chunks < 1:
         raise ValueError("a batch holds at least one chunk")
+    decided = iter(route([file for file, why in zip(files, reasons, strict=True) if why is None]))
     planned: list[FilePlan] = []
+    by_chain: dict[Chain, list[Chunk]] = {}
     chunks: list[Chunk] = []
-    for index, file in enumerate(files):
-        reason = skip(file)
-        mine = [] if reason else _chunks_of(file, index, len(chunks), count=count, budget=budget)
+    for index, (file, reason) in enumerate(zip(files, reasons, strict=True)):
+        routed = next(decided) if reason is None else None
+        mine = []
+        if routed:
+            mine = _chunks_of(file, index, len(chunks), sizes(routed.chain))
+            by_chain.setdefault(routed.chain, []).extend(mine)
         chunks += mine
-        ids = tuple(chunk.id for chunk in mine)
-        planned.append(FilePlan(file.path, file.status, file.added, file.removed, reason, ids))
-    batches = _batches(chunks, budget=batch_budget, limit=max_batch_chunks)
-    return Plan(tuple(planned), tuple(chunks), batches)
+        planned.append(
+            FilePlan(
+                path=file.path,
+                status=file.status,
+                added=file.added,
+                removed=file.removed,
+                reason=reason,
+                chunks=tuple(chunk.id for chunk in mine),
+                routed_by=routed.by if routed else None,
+            )
+        )
+    batches: list[Batch] = []
+    for chain, some in by_chain.items():
+        room = sizes(chain).batch_budget
+        batches += _batches(some, chain, len(batches), budget=room, limit=max_batch_chunks)
+    return Plan(tuple(planned), tuple(chunks), tuple(batches))
 
 
-def _chunks_of(
-    file: FileDiff, index: int, before: int, *, count: TokenCount, budget: int
-) -> list[Chunk]:
-    parts = split_file(file, count=count, budget=budget)
+def _chunks_of(file: FileDiff, index: int, before: int, sizes: Sizes) -> list[Chunk]:
+    parts = split_file(file, count=sizes.count, budget=sizes.budget)
     return [
         Chunk(
             id=f"c{before + number}",
@@ -209,7 +268,9 @@ def _chunks_of(
     ]
 
 
-def _batches(chunks: list[Chunk], *, budget: int, limit: int) -> tuple[Batch, ...]:
+def _batches(
+    chunks: list[Chunk], chain: Chain, before: int, *, budget: int, limit: int
+) -> list[Batch]:
     """Neighbours share a batch: files of one directory are next to each other in a diff."""
     groups: list[list[Chunk]] = []
     room = 0
@@ -219,10 +280,10 @@ def _batches(chunks: list[Chunk], *, budget: int, limit: int) -> tuple[Batch, ..
             room = budget
         groups[-1].append(chunk)
         room -= chunk.tokens
-    return tuple(
-        Batch(f"b{number}", tuple(c.id for c in group), sum(c.tokens for c in group))
-        for number, group in enumerate(groups, start=1)
-    )
+    return [
+        Batch(f"b{number}", tuple(c.id for c in group), sum(c.tokens for c in group), chain)
+        for number, group in enumerate(groups, start=before + 1)
+    ]
 
 
 def view(

@@ -52,18 +52,27 @@ class FileCoverage:
 
 @dataclass(frozen=True, slots=True)
 class PlannedFile:
-    """A file of the diff as planned; ``chunks`` is empty for a skipped file."""
+    """A file of the diff as planned; ``chunks`` is empty for a skipped file.
+
+    ``model`` is who is asked first, ``routed_by`` the setting that chose it, such as ``routes[0]``
+    or ``model``; None for a skipped file.
+    """
 
     path: str
     status: str
     added: int
     removed: int
     chunks: tuple[str, ...] = ()
+    model: str | None = None
+    routed_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedChunk:
-    """A chunk as planned: part ``part`` of ``parts`` of its file (1-based), in batch ``batch``."""
+    """A chunk as planned: part ``part`` of ``parts`` of its file (1-based), in batch ``batch``.
+
+    ``model`` is who is asked first; empty in streams of versions that did not say.
+    """
 
     id: str
     path: str
@@ -71,6 +80,18 @@ class PlannedChunk:
     parts: int
     batch: str
     tokens: int
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEstimate:
+    """What one model is expected to take of it, if none fails."""
+
+    model: str
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +101,21 @@ class Estimate:
     requests: int
     input_tokens: int
     output_tokens: int
+    cost_usd: float | None
+    by_model: tuple[ModelEstimate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelShare:
+    """What one model did of a review: chunks that it had the last word on, findings that stand.
+
+    ``cost_usd`` is None if it has no known price.
+    """
+
+    model: str
+    chunks: int
+    findings: int
+    usage: Usage
     cost_usd: float | None
 
 
@@ -152,7 +188,10 @@ class ChunkRetrying:
 
 @dataclass(frozen=True, slots=True)
 class ChunkFinished:
-    """The final word on a chunk. ``reason`` is a sentence unless ``reviewed``."""
+    """The final word on a chunk. ``reason`` is a sentence unless ``reviewed``.
+
+    ``cached``: all of it was reviewed before; nobody was asked.
+    """
 
     type: ClassVar[Literal["chunk.finished"]] = "chunk.finished"
     chunk: str
@@ -161,6 +200,7 @@ class ChunkFinished:
     model: str
     attempt: int
     reason: str | None = None
+    cached: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +255,7 @@ class ReviewFinished:
     time_to_first_finding_s: float | None
     findings: dict[str, int] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
+    by_model: tuple[ModelShare, ...] = ()
 
 
 Event: TypeAlias = (

@@ -11,8 +11,8 @@ from reviewbot.core.redact import redact_file
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reviewbot.core.chunks import Plan
     from reviewbot.core.diff import FileDiff, Hunk, Line
+    from reviewbot.core.events import ReviewStarted
     from reviewbot.core.findings import Finding
     from reviewbot.core.redact import FileRedaction
     from reviewbot.core.render.finding_block import CodeLine, Sign
@@ -26,19 +26,21 @@ class Excerpts:
 
     Args:
         files: the diff.
-        plan: says which file a finding's chunk is of: a path may come twice in a diff.
+        started: says which file a finding's chunk is of: a path may come twice in a diff.
     """
 
-    def __init__(self, files: Sequence[FileDiff], plan: Plan) -> None:
+    def __init__(self, files: Sequence[FileDiff], started: ReviewStarted) -> None:
         self._files = files
-        self._file_of = {chunk.id: chunk.file for chunk in plan.chunks}
+        self._file_of = {
+            chunk: index for index, file in enumerate(started.files) for chunk in file.chunks
+        }
         self._redactions: dict[int, FileRedaction] = {}
         self._known: dict[tuple[int, int, bool], Sequence[int]] = {}
 
     def around(self, finding: Finding) -> tuple[CodeLine, ...]:
         """Number, sign and text of the lines around ``finding``; empty if it stands on none."""
         index = self._file_of.get(finding.chunk)
-        if index is None or finding.placement.kind == "file":
+        if index is None or index >= len(self._files) or finding.placement.kind == "file":
             return ()
         file = self._files[index]
         if file.path != finding.path:

@@ -50,7 +50,8 @@ class Finding:
 
     ``line`` and ``end_line`` are 1-based on ``side`` (RIGHT: new file, LEFT: old file); where
     ``placement.kind`` is not ``inline`` they are what the model claimed. ``suggestion`` replaces
-    exactly ``line``..``end_line``; it is offered only if ``suggestion_applies``.
+    exactly ``line``..``end_line``; it is offered only if ``suggestion_applies``. ``cached`` says
+    that it was written for an earlier review, and not paid for again.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Finding:
     attempt: int
     placement: Placement
     suggestion_applies: bool = False
+    cached: bool = False
 
 
 def fingerprint(path: str, rule: str, code: str, occurrence: int = 1) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.anchors import AnchorIndex
-from reviewbot.core.escape import show
 from reviewbot.core.findings import Finding, Placement, fingerprint, level_of
 from reviewbot.core.redact import REDACTED_MARK, redact_text
 from reviewbot.core.shown_text import shown_line, shown_markdown
@@ -53,18 +52,25 @@ class Intake:
         self._index = AnchorIndex(views)
         self._gates = gates
         self._paths = {view.path: view for view in views}
-        self._shown_paths = {show(path): path for path in self._paths}
 
-    def admit(self, draft: Draft, *, model: str, attempt: int) -> Finding | None:
+    def admit(
+        self, draft: Draft, *, model: str, attempt: int, cached: bool = False
+    ) -> Finding | None:
         """The finding that ``draft`` amounts to, its id still that of a first occurrence.
 
         None if the configuration does not want findings of this rule or category.
+
+        Args:
+            draft: as the model wrote it.
+            model: who wrote it.
+            attempt: on which attempt.
+            cached: whether it was written for an earlier review.
         """
         rule = draft.rule or draft.category
         severity = level_of(rule, draft.category, draft.severity, self._gates.rules)
         if severity is None:
             return None
-        path = self._path(draft.path)
+        path = self._index.path_of(draft.path)
         anchor = self._index.find(path, draft.quote, draft.side, draft.line) if path else None
         quote = (
             "\n".join(line.text for line in anchor.lines) if anchor else redact_text(draft.quote)
@@ -92,17 +98,8 @@ class Intake:
             attempt=attempt,
             placement=self._placement(draft, path, anchor),
             suggestion_applies=anchor is not None and self._applies(draft, suggestion, anchor),
+            cached=cached,
         )
-
-    def _path(self, claimed: str) -> str | None:
-        """The file of the batch that the model means, or None."""
-        bare = claimed[2:] if claimed.startswith(("./", "a/", "b/")) else claimed
-        for path in (claimed, bare):
-            if path in self._paths:
-                return path
-            if path in self._shown_paths:
-                return self._shown_paths[path]
-        return None
 
     def _placement(self, draft: Draft, path: str | None, anchor: Anchor | None) -> Placement:
         reason = self._held_back(draft)

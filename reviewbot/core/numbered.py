@@ -77,6 +77,13 @@ def parse_line(rendered: str) -> NumberedLine | None:
 
 def chunk_lines(chunk: ChunkView) -> Iterator[str]:
     """The lines that show ``chunk``: heading, instructions for its path, hunks. Linear."""
+    yield from heading_lines(chunk)
+    for hunk in chunk.hunks:
+        yield from hunk_lines(hunk)
+
+
+def heading_lines(chunk: ChunkView) -> Iterator[str]:
+    """What stands above the hunks of ``chunk``: its path, and the instructions for it."""
     heading = f"=== file {quoted(chunk.path, PATH_LIMIT)}, {chunk.status}"
     if chunk.old_path is not None and chunk.old_path != chunk.path:
         heading += f" from {quoted(chunk.old_path, PATH_LIMIT)}"
@@ -86,12 +93,15 @@ def chunk_lines(chunk: ChunkView) -> Iterator[str]:
     if chunk.instructions:
         rules = "\n".join(sorted(chunk.instructions)).replace("\r\n", "\n")
         yield f"--- instructions for this file: {quoted(rules, INSTRUCTIONS_LIMIT)}"
-    for hunk in chunk.hunks:
-        yield _hunk_heading(hunk)
-        for line, owned in zip(hunk.lines, hunk.owned, strict=True):
-            yield format_line(line, owned=owned)
-            if line.no_newline and line.kind != "context":
-                yield "--- no line end after this line"
+
+
+def hunk_lines(hunk: ShownHunk) -> Iterator[str]:
+    """The lines that show ``hunk``, its heading first."""
+    yield _hunk_heading(hunk)
+    for line, owned in zip(hunk.lines, hunk.owned, strict=True):
+        yield format_line(line, owned=owned)
+        if line.no_newline and line.kind != "context":
+            yield "--- no line end after this line"
 
 
 def _hunk_heading(hunk: ShownHunk) -> str:

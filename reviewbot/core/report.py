@@ -15,6 +15,7 @@ from reviewbot.core.events import (
     FileSkipped,
     FindingRaised,
     FindingWithdrawn,
+    ModelShare,
     ReviewFinished,
     ReviewProgress,
     ReviewStarted,
@@ -68,6 +69,7 @@ class Report:
     duration_s: float | None = None
     time_to_first_finding_s: float | None = None
     version: str = ""
+    by_model: tuple[ModelShare, ...] = ()
 
     @property
     def counts(self) -> dict[Severity, int]:
@@ -162,6 +164,7 @@ class ReportBuilder:
             duration_s=end.duration_s if end else None,
             time_to_first_finding_s=end.time_to_first_finding_s if end else None,
             version=plan.version if plan else "",
+            by_model=end.by_model if end else (),
         )
 
     def _coverage(self) -> tuple[tuple[FileCoverage, ...], tuple[str, ...]]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reviewbot.core.chunks import Chunk
     from reviewbot.core.diff import FileDiff
 
-VERSION: Final = 1
+VERSION: Final = 2
 Json: TypeAlias = dict[str, Any]
 
 
@@ -54,7 +54,11 @@ def check_fits(plan: Plan, files: Sequence[FileDiff]) -> None:
     by_id = plan.by_id
     if len(by_id) != len(plan.chunks):
         raise ValueError("two chunks of the plan have the same id")
-    if [name for batch in plan.batches for name in batch.chunks] != list(by_id):
+    order = {name: index for index, name in enumerate(by_id)}
+    batched = [name for batch in plan.batches for name in batch.chunks]
+    if sorted(batched) != sorted(by_id) or any(
+        list(batch.chunks) != sorted(batch.chunks, key=order.__getitem__) for batch in plan.batches
+    ):
         raise ValueError("the plan's batches do not hold each of its chunks once and in order")
     if [name for planned in plan.files for name in planned.chunks] != list(by_id):
         raise ValueError("the plan's files do not hold each of its chunks once and in order")

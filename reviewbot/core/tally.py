@@ -6,11 +6,14 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from reviewbot.core.coverage import coverage_of
-from reviewbot.core.events import ReviewProgress, Usage
+from reviewbot.core.events import ModelShare, ReviewProgress, Usage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from reviewbot.core.chunks import Plan
     from reviewbot.core.events import ChunkStatus, FileCoverage
+    from reviewbot.core.findings import Finding
 
 
 class Tally:
@@ -25,22 +28,39 @@ class Tally:
         self._file_of = {chunk.id: chunk.file for chunk in plan.chunks}
         self._open = Counter(self._file_of.values())
         self._files = len(self._open)
+        self._ended_by: dict[str, str] = {}
+        self._spent: dict[str, tuple[Usage, float | None]] = {}
         self.usage = Usage()
         self.cost_usd: float | None = 0.0
 
-    def finish(self, chunk: str, status: ChunkStatus, reason: str | None) -> None:
-        """A chunk came to its end."""
+    def finish(self, chunk: str, status: ChunkStatus, reason: str | None, *, model: str) -> None:
+        """A chunk came to its end; ``model`` had the last word on it."""
         self._outcomes[chunk] = (status, reason)
+        self._ended_by[chunk] = model
         file = self._file_of[chunk]
         self._open[file] -= 1
         if not self._open[file]:
             del self._open[file]
 
-    def book(self, usage: Usage, cost_usd: float | None) -> None:
-        """A request used tokens."""
+    def book(self, usage: Usage, cost_usd: float | None, *, model: str) -> None:
+        """A request to ``model`` used tokens."""
         self.usage += usage
-        if self.cost_usd is not None:
-            self.cost_usd = None if cost_usd is None else self.cost_usd + cost_usd
+        self.cost_usd = _sum(self.cost_usd, cost_usd)
+        before, cost = self._spent.get(model, (Usage(), 0.0))
+        self._spent[model] = (before + usage, _sum(cost, cost_usd))
+
+    def by_model(self, findings: Iterable[Finding]) -> tuple[ModelShare, ...]:
+        """What each model did: those that spent first, in the order in which they began to.
+
+        Args:
+            findings: those that stand.
+        """
+        found = Counter(finding.model for finding in findings)
+        chunks = Counter(self._ended_by.values())
+        return tuple(
+            ModelShare(model, chunks[model], found[model], *self._spent.get(model, (Usage(), 0.0)))
+            for model in dict.fromkeys((*self._spent, *chunks, *found))
+        )
 
     def progress(self, *, findings: int, activity: str | None = None) -> ReviewProgress:
         """Where the review stands."""
@@ -58,3 +78,8 @@ class Tally:
     def coverage(self) -> tuple[FileCoverage, ...]:
         """What became of every file so far."""
         return coverage_of(self._plan, self._outcomes)
+
+
+def _sum(one: float | None, other: float | None) -> float | None:
+    """None as soon as one of them is unknown."""
+    return None if one is None or other is None else one + other

@@ -146,6 +146,7 @@ class Attempts:
         chain: the models, best first.
         policy: how hard to try.
         budget: shared by all batches of the review, if there is a limit.
+        closed: models that are left alone, and why; shared by all chains of the review.
     """
 
     def __init__(
@@ -154,11 +155,12 @@ class Attempts:
         policy: AttemptPolicy | None = None,
         *,
         budget: Budget | None = None,
+        closed: dict[Model, ModelFault] | None = None,
     ) -> None:
         self._chain = tuple(chain)
         self._policy = policy or AttemptPolicy()
         self._budget = budget
-        self._closed: dict[str, ModelFault] = {}
+        self._closed = {} if closed is None else closed
 
     async def __call__(self, task: BatchTask, emit: Emit) -> BatchResult:
         """Run one batch to its end; it fails only by cancellation."""
@@ -224,7 +226,7 @@ class Attempts:
                 if error.fault is Fault.COULD_NOT_REVIEW:
                     tries.apart = True
                 if error.fault in (Fault.AUTH, Fault.SPEND_LIMIT):
-                    self._closed[tries.model.info.name] = error
+                    self._closed[tries.model] = error
             else:
                 tries.left = [chunk for chunk in tries.left if chunk not in group]
         if fault:
@@ -249,8 +251,8 @@ class Attempts:
     async def _ask(self, run: _Run, chunks: tuple[ChunkView, ...], tries: _Tries) -> None:
         """A request, and its continuations if the answer is cut at its limit."""
         model, attempt = tries.model, tries.attempt
-        if model.info.name in self._closed:
-            raise self._closed[model.info.name]
+        if model in self._closed:
+            raise self._closed[model]
         run.tried.update((chunk.id, (model.info.name, attempt)) for chunk in chunks)
         await run.say(Asked(tuple(chunk.id for chunk in chunks), model.info.name, attempt))
         request = _narrowed(run.task.request, chunks)

@@ -37,13 +37,17 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Drafted:
-    """A complete finding of the answer named ``answer``, to a request for ``chunks``."""
+    """A complete finding of the answer named ``answer``, to a request for ``chunks``.
+
+    ``cached``: the answer was given to an earlier review.
+    """
 
     draft: Draft
     model: str
     attempt: int
     answer: str
     chunks: tuple[str, ...]
+    cached: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,7 @@ class ChunkOutcome:
     """The last word on one chunk. ``reason`` is a sentence unless ``reviewed``.
 
     ``fault`` is the kind of the failure behind it (``models.base.Fault``): whether it may pass.
+    ``cached``: all of it was reviewed before; nobody was asked, and ``attempt`` is 0.
     """
 
     chunk: str
@@ -100,6 +105,7 @@ class ChunkOutcome:
     attempt: int
     reason: str | None = None
     fault: str | None = None
+    cached: bool = False
 
 
 BatchEvent: TypeAlias = Asked | Drafted | Recalled | Retrying | Working | Spent | ChunkOutcome

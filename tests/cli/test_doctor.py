@@ -114,6 +114,39 @@ def test_a_rule_that_does_not_exist_is_found(doctor: Doctor, tmp_path: Path) -> 
     assert "there is no rule python/evil; did you mean python/eval?" in out
 
 
+def test_routes_are_shown_and_a_route_without_its_key_is_wrong(
+    doctor: Doctor, tmp_path: Path
+) -> None:
+    routes = "routes: [{paths: [a], model: claude-opus-5-5, fallback_models: [offline]}]"
+    (tmp_path / ".reviewbot.yml").write_text(f"{routes}\nab_split: {{model: offline, share: 1}}\n")
+    code, out = doctor()
+    assert code == 2
+    assert "✓ route          routes[0]: claude-opus-5-5, then offline" in out
+    assert "✓ route          ab_split: offline" in out
+    assert "✗ key            claude-opus-5-5 needs a key: set ANTHROPIC_API_KEY" in out
+    code, out = doctor("--model", "offline")
+    assert code == 0
+    assert "! setting        routes, set by .reviewbot.yml:1, is not in force: the model" in out
+    assert "route    " not in out
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("routes:\n- {paths: ['[b-a]'], model: offline}", ".reviewbot.yml:2: routes[0].paths"),
+        ("exclude: ['[b-a]']", "exclude"),
+        ("path_instructions: [{paths: ['[b-a]'], instructions: x}]", "path_instructions"),
+    ],
+)
+def test_a_pattern_that_is_none_is_found(
+    text: str, where: str, doctor: Doctor, tmp_path: Path
+) -> None:
+    (tmp_path / ".reviewbot.yml").write_text(text)
+    code, out = doctor()
+    assert code == 2
+    assert f"✗ configuration  {where}: '[b-a]' is no gitignore pattern" in out
+
+
 def test_each_setting_is_shown_with_its_source(
     doctor: Doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

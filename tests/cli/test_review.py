@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -509,6 +510,26 @@ def test_a_dry_run_shows_the_plan_and_asks_nobody(
     assert 0 < started["estimate"]["cost_usd"] < 0.2
 
 
+def test_a_dry_run_shows_who_gets_which_file_and_what_that_costs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-" + "unused")
+    write("routes: [{categories: [docs], model: claude-haiku-5-5}]", ".reviewbot.yml")
+    name = write(CLEAN + added("docs/a.md", "x"))
+    assert main(["review", name, "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^app.py .* batch b1, claude-sonnet-5-5 \(model\)$", out, re.MULTILINE)
+    assert re.search(
+        r"^docs/a.md .* batch b2, claude-haiku-5-5 \(routes\[0\]\)$", out, re.MULTILINE
+    )
+    assert "With claude-sonnet-5-5, claude-haiku-5-5: 3 requests, about " in out
+    assert re.search(r"^  claude-haiku-5-5: 1 request, about .* \$0.00", out, re.MULTILINE)
+    assert main(["review", name, "--dry-run", "--model", "claude-opus-5-5"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "notice: routes, set by .reviewbot.yml:1, is not in force" in out
+    assert "haiku" not in out
+
+
 @pytest.mark.parametrize("name", ["sarif", "markdown", "annotations", "rdjson"])
 def test_a_dry_run_writes_no_format_of_findings(
     name: str, capsys: pytest.CaptureFixture[str]
@@ -642,7 +663,7 @@ async def test_what_a_review_is_at_is_no_markup_on_a_terminal(
     monkeypatch.setattr(sys, "stdout", screen)
     job = prepare(BAD.encode(), load_settings(flags={}, env={})).job
     doing = ReviewProgress(0, 1, 0, 1, 0, Usage(), 0.0, "asking x[/]")
-    with Outputs("terminal", None, job) as outputs:
+    with Outputs("terminal", None, job.files) as outputs:
         await outputs.take(doing)
     assert "x[/]" in screen.getvalue()
 

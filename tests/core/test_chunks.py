@@ -18,12 +18,15 @@ from reviewbot.core.chunks import (
     MIN_BUDGET,
     Chunk,
     Plan,
+    Sizes,
     budget_for,
     plan,
+    plan_routed,
     view,
 )
 from reviewbot.core.diff import FileDiff, parse_diff
 from reviewbot.core.numbered import chunk_lines
+from reviewbot.core.routing import Chain, Routed
 from reviewbot.core.split import OVERLAP_LINES
 from reviewbot.core.stored_plan import check_fits, plan_from_json, plan_to_json
 from reviewbot.core.weigh import CHUNK_HEADER, CUT_MARK, HUNK_HEADER, LINE_PREFIX
@@ -450,6 +453,74 @@ def test_a_chunk_never_takes_more_than_half_of_the_context_window(
     assert budget <= context // 2
 
 
+CHAINS = [Chain("model", ("a", "b")), Chain("routes[0]", ("b",)), Chain("routes[1]", ("a", "b"))]
+SIZES = {
+    CHAINS[0]: Sizes(Bytes(), 2_000, 4_000),
+    CHAINS[1]: Sizes(Bytes(), 6_000),
+    CHAINS[2]: Sizes(Bytes(1.5)),
+}
+
+
+def routed(files: Sequence[FileDiff], chains: Sequence[Chain]) -> Plan:
+    """A plan in which each file goes to the chain at its place."""
+    return plan_routed(
+        files,
+        reasons=[None] * len(files),
+        route=lambda some: [Routed(chain, f"by {chain.setting}") for chain in chains[: len(some)]],
+        sizes=SIZES.__getitem__,
+    )
+
+
+@given(st.lists(st.tuples(diffs, st.sampled_from(CHAINS)), max_size=6))
+def test_batches_never_mix_models_and_each_is_cut_for_its_own(
+    many: list[tuple[FileDiff, Chain]],
+) -> None:
+    files, chains = [file for file, _ in many], [chain for _, chain in many]
+    made = routed(files, chains)
+    check_fits(made, files)
+    assert plan_from_json(json.loads(json.dumps(plan_to_json(made)))) == made
+    by_id = made.by_id
+    for batch in made.batches:
+        sizes = SIZES[batch.chain]
+        chunks = [by_id[name] for name in batch.chunks]
+        assert {chains[chunk.file] for chunk in chunks} == {batch.chain}
+        assert max(chunk.tokens for chunk in chunks) <= sizes.budget
+        assert batch.tokens == sum(chunk.tokens for chunk in chunks)
+        assert batch.tokens <= sizes.batch_budget or len(chunks) == 1
+    for chain in CHAINS:
+        alone = routed([file for file, its in many if its == chain], [chain] * len(many))
+        mine = [batch.tokens for batch in made.batches if batch.chain == chain]
+        assert mine == [batch.tokens for batch in alone.batches], "the others have no say"
+    assert [batch.id for batch in made.batches] == [f"b{n + 1}" for n in range(len(made.batches))]
+    assert [file.routed_by for file in made.files] == [f"by {chain.setting}" for chain in chains]
+
+
+def test_files_of_one_chain_share_a_request_though_others_stand_between() -> None:
+    made = routed([small(n) for n in range(4)], [CHAINS[0], CHAINS[1], CHAINS[0], CHAINS[1]])
+    assert [(batch.chunks, batch.chain) for batch in made.batches] == [
+        (("c1", "c3"), CHAINS[0]),
+        (("c2", "c4"), CHAINS[1]),
+    ]
+
+
+def test_only_files_that_are_reviewed_are_routed() -> None:
+    seen: list[str] = []
+
+    def route(files: Sequence[FileDiff]) -> list[Routed]:
+        seen.extend(file.path for file in files)
+        return [Routed(CHAINS[0])] * len(files)
+
+    files = [small(1), small(2)]
+    made = plan_routed(
+        files, reasons=["Lockfile.", None], route=route, sizes=lambda _: Sizes(Bytes())
+    )
+    assert seen == [files[1].path]
+    assert [(file.reason, file.routed_by) for file in made.files] == [
+        ("Lockfile.", None),
+        (None, "model"),
+    ]
+
+
 def stored() -> tuple[dict[str, Any], list[FileDiff]]:
     files = [one([f"+line {number}" for number in range(300)]), small(1)]
     made = planned(*files, budget=2_500)
@@ -461,7 +532,7 @@ def stored() -> tuple[dict[str, Any], list[FileDiff]]:
     "damage",
     [
         lambda data: data.clear(),
-        lambda data: data.update(version=2),
+        lambda data: data.update(version=1),
         lambda data: data.pop("files"),
         lambda data: data.update(chunks=3),
         lambda data: data["files"][0].pop("path"),
@@ -475,6 +546,8 @@ def stored() -> tuple[dict[str, Any], list[FileDiff]]:
         lambda data: data["chunks"][0]["segments"][0].update(hunk=True),
         lambda data: data["batches"][0].update(chunks=[1]),
         lambda data: data["batches"].append("b"),
+        lambda data: data["batches"][0].update(chain={"models": "a"}),
+        lambda data: data["files"][0].update(routed_by=0),
     ],
 )
 def test_a_damaged_stored_plan_is_refused(damage: Any) -> None:
@@ -501,6 +574,14 @@ def move(chunk: Chunk, **change: int) -> Chunk:
         (lambda p: replace(p, files=(replace(p.files[0], added=1), p.files[1])), "not the diff's"),
         (lambda p: replace(p, chunks=(p.chunks[0], *p.chunks)), "same id"),
         (lambda p: replace(p, batches=p.batches[1:]), "batches"),
+        (lambda p: replace(p, batches=(*p.batches, p.batches[0])), "batches"),
+        (
+            lambda p: replace(
+                p,
+                batches=(replace(p.batches[0], chunks=p.batches[0].chunks[::-1]), *p.batches[1:]),
+            ),
+            "in order",
+        ),
         (lambda p: replace(p, files=(replace(p.files[0], chunks=()), p.files[1])), "files do not"),
         (
             lambda p: replace(p, files=(p.files[0], replace(p.files[1], reason="Lockfile."))),

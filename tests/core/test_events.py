@@ -22,6 +22,8 @@ BODIES = {
     "planned_file": ev.PlannedFile,
     "planned_chunk": ev.PlannedChunk,
     "estimate": ev.Estimate,
+    "model_estimate": ev.ModelEstimate,
+    "model_share": ev.ModelShare,
     "usage": ev.Usage,
     "walkthrough_entry": ev.WalkthroughEntry,
     "file_coverage": ev.FileCoverage,

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 from reviewbot.core.chunks import plan
 from reviewbot.core.diff import parse_diff
+from reviewbot.core.events import Estimate
 from reviewbot.core.excerpt import MAX_LINES, Excerpts
 from reviewbot.core.findings import Placement
+from reviewbot.job import Job, started
 from reviewbot.tokens import TokenCounter
 from tests.core.test_findings import finding
 
@@ -31,7 +33,7 @@ DIFF = b"""\
 def excerpts(data: bytes) -> Excerpts:
     files = parse_diff(data)
     planned = plan(files, skip=lambda _: None, count=TokenCounter(1.6))
-    return Excerpts(files, planned)
+    return Excerpts(files, started(Job(files, planned, ("m",), Estimate(1, 1, 1, 0.0))))
 
 
 def around(line: int, **changes: object) -> tuple[tuple[int | None, str, str], ...]:

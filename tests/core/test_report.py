@@ -70,6 +70,12 @@ def test_the_end_decides_outcome_coverage_usage_and_times() -> None:
     assert (report.duration_s, report.time_to_first_finding_s) == (3.0, 1.0)
 
 
+def test_the_end_says_what_each_model_did() -> None:
+    shares = (ev.ModelShare("m", 2, 1, ev.Usage(5, 6), 0.2),)
+    assert fold([PLAN, replace(end(), by_model=shares)]).by_model == shares
+    assert fold([PLAN]).by_model == ()
+
+
 def test_the_plan_gives_models_files_notices_and_estimate() -> None:
     report = fold([PLAN])
     assert report.models == ("m", "offline")

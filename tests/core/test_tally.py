@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from reviewbot.core.events import Usage
+from reviewbot.core.events import ModelShare, Usage
 from reviewbot.core.tally import Tally
 from tests.core.test_coverage import plan_of
+from tests.core.test_findings import finding
 
 
 def test_a_file_is_done_when_its_last_chunk_is() -> None:
     tally = Tally(plan_of(a=("c1", "c2"), b=("c3",), c="Lockfile."))
     seen = []
     for chunk in ("c1", "c3", "c2"):
-        tally.finish(chunk, "reviewed", None)
+        tally.finish(chunk, "reviewed", None, model="m")
         seen.append(tally.progress(findings=4, activity="x"))
     done = [(one.files_done, one.files_total, one.chunks_done) for one in seen]
     assert done == [(0, 2, 1), (1, 2, 2), (2, 2, 3)]
@@ -23,19 +24,40 @@ def test_a_file_is_done_when_its_last_chunk_is() -> None:
 
 def test_tokens_and_dollars_add_up_until_a_price_is_unknown() -> None:
     tally = Tally(plan_of(a=("c1",)))
-    tally.book(Usage(input=3, output=1), 0.5)
-    tally.book(Usage(cache_read=2), 0.25)
+    tally.book(Usage(input=3, output=1), 0.5, model="m")
+    tally.book(Usage(cache_read=2), 0.25, model="m")
     assert tally.usage == Usage(3, 1, 2, 0)
     assert tally.cost_usd == pytest.approx(0.75)
-    tally.book(Usage(output=1), None)
-    tally.book(Usage(output=1), 1.0)
+    tally.book(Usage(output=1), None, model="m")
+    tally.book(Usage(output=1), 1.0, model="m")
     assert (tally.usage.output, tally.cost_usd) == (3, None)
 
 
 def test_what_has_not_ended_is_not_covered() -> None:
     tally = Tally(plan_of(a=("c1",), b=("c2",)))
-    tally.finish("c1", "partly", "It was cut.")
+    tally.finish("c1", "partly", "It was cut.", model="m")
     assert [(one.path, one.status) for one in tally.coverage()] == [
         ("a", "partly"),
         ("b", "failed"),
     ]
+
+
+def test_each_model_has_its_chunks_findings_tokens_and_dollars() -> None:
+    tally = Tally(plan_of(a=("c1", "c2"), b=("c3",)))
+    tally.book(Usage(input=5, output=1), 0.5, model="slow")
+    tally.book(Usage(input=3, output=1), 0.25, model="quick")
+    tally.book(Usage(input=2), 0.25, model="quick")
+    tally.finish("c1", "reviewed", None, model="quick")
+    tally.finish("c2", "failed", "It was refused.", model="quick")
+    tally.finish("c3", "reviewed", None, model="rules")
+    found = [finding(model="quick"), finding(model="quick"), finding(model="secrets")]
+    assert tally.by_model(found) == (
+        ModelShare("slow", 0, 0, Usage(5, 1), 0.5),
+        ModelShare("quick", 2, 2, Usage(5, 1), 0.5),
+        ModelShare("rules", 1, 0, Usage(), 0.0),
+        ModelShare("secrets", 0, 1, Usage(), 0.0),
+    )
+    tally.book(Usage(input=1), None, model="quick")
+    tally.book(Usage(input=1), 0.1, model="quick")
+    assert tally.by_model(())[1].cost_usd is None
+    assert tally.by_model(())[0].cost_usd == pytest.approx(0.5), "the others' prices are known"

@@ -6,7 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from reviewbot.core.events import Estimate, PlannedChunk, PlannedFile, ReviewStarted
+from reviewbot.core.events import (
+    Estimate,
+    ModelEstimate,
+    PlannedChunk,
+    PlannedFile,
+    ReviewStarted,
+)
 from reviewbot.core.render.dry_run import plan_lines
 from reviewbot.core.render.layout import plain
 
@@ -59,6 +65,48 @@ def test_rules_that_write_no_tokens_are_not_said_to() -> None:
     offline = replace(PLAN, models=("offline",), estimate=Estimate(2, 25_400, 0, 0.0))
     words = " ".join(text(offline).split())
     assert "With offline: 2 requests, about 25,400 tokens in; costs nothing." in words
+
+
+ROUTED = replace(
+    PLAN,
+    models=("sonnet", "haiku", "offline"),
+    files=(
+        replace(PLAN.files[0], model="haiku", routed_by="routes[1]"),
+        replace(PLAN.files[1], model="sonnet", routed_by="model"),
+        PLAN.files[2],
+    ),
+    chunks=(
+        replace(PLAN.chunks[0], model="haiku"),
+        replace(PLAN.chunks[1], model="sonnet"),
+        replace(PLAN.chunks[2], model="sonnet"),
+    ),
+    estimate=replace(
+        PLAN.estimate,
+        by_model=(
+            ModelEstimate("haiku", 1, 5_000, 4_000, 0.01),
+            ModelEstimate("sonnet", 1, 20_400, 4_000, None),
+        ),
+    ),
+)
+
+
+def test_where_several_models_review_each_file_has_its_own_and_why() -> None:
+    lines = text(ROUTED, width=120).splitlines()
+    assert lines[0] == ("shop/charge.py  +10 -2  400 tokens in c1, batch b1, haiku (routes[1])")
+    assert lines[1].endswith("17,000 tokens in c2..c3, batch b1..b2, sonnet (model)")
+    assert lines[2] == "uv.lock         +4000 -3900  skipped: Lockfile."
+    assert "With haiku, sonnet, then offline: 2 requests, about 25,400 tokens in" in text(ROUTED)
+    assert "\n  haiku: 1 request, about 5,000 tokens in and up to 4,000 out; about $0.01" in text(
+        ROUTED
+    )
+    assert "\n  sonnet: 1 request, about 20,400 tokens in and up to 4,000 out; cost unknown" in (
+        text(ROUTED)
+    )
+
+
+def test_one_model_needs_no_list_of_models() -> None:
+    one = replace(ROUTED.estimate, by_model=ROUTED.estimate.by_model[:1])
+    assert text(replace(PLAN, estimate=one)) == text(PLAN)
 
 
 def test_an_empty_plan_is_said_so() -> None:

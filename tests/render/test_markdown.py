@@ -244,6 +244,16 @@ def test_withdrawn_findings_and_notices_are_listed() -> None:
     assert "Notices:\n\n- Be careful." in text
 
 
+def test_what_each_model_did_is_listed_if_several_did_something() -> None:
+    shares = tuple(ev.ModelShare(f"m|{n}`", 1, n, ev.Usage(1, 1), 0.25) for n in (1, 2))
+    end = ev.ReviewFinished("clean", (), ev.Usage(1), 0.5, 1.0, None, by_model=shares)
+    text = render(fold([end]))
+    assert (
+        "By model:\n\n- `` m|1` ``: 1 chunk, 1 finding, $0.25\n- `` m|2` ``: 1 chunk, 2 findings"
+    ) in text
+    assert "By model" not in render(fold([replace(end, by_model=shares[:1])]))
+
+
 def many(number: int, **changes: object) -> list[Finding]:
     base = replace(FINDING, **changes)  # type: ignore[arg-type]  # by field name
     return [replace(base, id=f"{index:016}", line=index + 1) for index in range(number)]

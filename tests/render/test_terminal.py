@@ -136,6 +136,10 @@ def test_a_finding_that_is_held_back_says_so_in_its_first_line() -> None:
     assert "= Held back: Its confidence is below 0.7.\n" in text
 
 
+def test_a_finding_of_an_earlier_review_is_cached_in_one_word() -> None:
+    assert "= bug, m, confidence 0.80, cached\n" in block(replace(FINDING, cached=True))
+
+
 def test_a_suggestion_that_does_not_apply_is_shown_but_not_as_a_change() -> None:
     text = block(replace(FIX, suggestion_applies=False), CODE)
     assert "| suggestion, to be adapted by hand:\n    | + a\n    | + c\n" in text
@@ -189,6 +193,33 @@ def test_the_start_says_what_is_reviewed_by_whom_and_for_how_much() -> None:
     assert lines(nobody) == "Reviewing 1 file with no model.\n"
     unpriced = replace(PLAN, estimate=ev.Estimate(1, 30, 1, None), notices=())
     assert "(about 30 tokens in, cost unknown)" in lines(unpriced)
+
+
+def test_the_start_names_each_model_that_is_asked_first() -> None:
+    routed = replace(
+        PLAN,
+        models=("m", "n", "offline"),
+        chunks=(
+            replace(PLAN.chunks[0], model="m"),
+            replace(PLAN.chunks[1], model="n"),
+            *PLAN.chunks[2:],
+        ),
+    )
+    assert "with m, n, then offline (" in lines(routed)
+
+
+def test_what_each_model_did_is_shown_if_several_did_something() -> None:
+    shares = (
+        ev.ModelShare("haiku", 1, 0, ev.Usage(1, 1), 0.25),
+        ev.ModelShare("opus", 2, 1, ev.Usage(1, 1), None),
+    )
+    end = ev.ReviewFinished("findings", (), ev.Usage(1), None, 1.0, None, by_model=shares)
+    raised = ev.FindingRaised(FINDING)
+    text = final(fold([PLAN, raised, end]))
+    assert "\n  by model   haiku: 1 chunk, 0 findings, $0.25" in text
+    assert "\n  by model   opus: 2 chunks, 1 finding, cost unknown" in text
+    idle = (shares[0], replace(shares[1], chunks=0))
+    assert "by model" not in final(fold([PLAN, raised, replace(end, by_model=idle)]))
 
 
 @pytest.mark.parametrize(

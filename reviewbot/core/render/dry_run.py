@@ -5,13 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.render.layout import cells, clip, paragraph, shown
-from reviewbot.core.render.wording import dollars
+from reviewbot.core.render.wording import asked_first, dollars, reviewers
 from reviewbot.core.wording import NO_REASON, count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reviewbot.core.events import PlannedChunk, PlannedFile, ReviewStarted
+    from reviewbot.core.events import (
+        Estimate,
+        ModelEstimate,
+        PlannedChunk,
+        PlannedFile,
+        ReviewStarted,
+    )
     from reviewbot.core.render.layout import Line
 
 _MAX_PATH: Final = 60
@@ -20,6 +26,8 @@ _MAX_PATH: Final = 60
 def plan_lines(plan: ReviewStarted, skipped: Mapping[str, str], *, width: int) -> list[Line]:
     """Every file with its chunks, batches and tokens or the reason to skip it, then the sums.
 
+    Where several models review, each file has its own, and the setting that chose it.
+
     Args:
         plan: the event that would open the review.
         skipped: reason by path.
@@ -27,12 +35,15 @@ def plan_lines(plan: ReviewStarted, skipped: Mapping[str, str], *, width: int) -
     """
     chunks = {chunk.id: chunk for chunk in plan.chunks}
     room = min(max((cells(shown(file.path)) for file in plan.files), default=0), _MAX_PATH)
+    several = len(asked_first(plan)) > 1
     lines: list[Line] = []
     for file in plan.files:
         path = clip(shown(file.path), room)
         head = f"{path}{' ' * (room - cells(path))}  +{file.added} -{file.removed}  "
         if file.chunks:
-            lines.append(((head, ""), (_chunks([chunks[name] for name in file.chunks]), "")))
+            where = _chunks([chunks[name] for name in file.chunks])
+            whose = f", {shown(file.model or '')} ({file.routed_by})" if several else ""
+            lines.append(((head, ""), (where + whose, "")))
         else:
             lines += paragraph(
                 f"skipped: {skipped.get(file.path, NO_REASON)}",
@@ -60,6 +71,16 @@ def _sums(plan: ReviewStarted, width: int) -> list[Line]:
         f"{count(plan.batches, 'batch', 'batches')}."
     )
     lines = paragraph(text, width, style="bold")
+    lines += paragraph(f"With {reviewers(plan)}: {_expected(estimate)}. Nothing was sent.", width)
+    for part in estimate.by_model if len(estimate.by_model) > 1 else ():
+        lines += paragraph(_expected(part), width, first=(f"  {shown(part.model)}: ", ""))
+    for notice in plan.notices:
+        lines += paragraph(notice, width, first=("notice: ", "bold yellow"))
+    return lines
+
+
+def _expected(estimate: Estimate | ModelEstimate) -> str:
+    """``2 requests, about 25,400 tokens in and up to 8,000 out; about $0.10``."""
     cost = (
         "costs nothing"
         if estimate.cost_usd == 0
@@ -68,11 +89,5 @@ def _sums(plan: ReviewStarted, width: int) -> list[Line]:
         else "cost unknown"
     )
     out = f" and up to {estimate.output_tokens:,} out" if estimate.output_tokens else ""
-    lines += paragraph(
-        f"With {', then '.join(plan.models)}: {count(estimate.requests, 'request')}, about "
-        f"{count(estimate.input_tokens, 'token')} in{out}; {cost}. Nothing was sent.",
-        width,
-    )
-    for notice in plan.notices:
-        lines += paragraph(notice, width, first=("notice: ", "bold yellow"))
-    return lines
+    tokens = count(estimate.input_tokens, "token")
+    return f"{count(estimate.requests, 'request')}, about {tokens} in{out}; {cost}"

@@ -57,6 +57,8 @@ def finding_block(finding: Finding, code: Sequence[CodeLine], width: int) -> lis
     facts = [finding.category, finding.model, f"confidence {finding.confidence:.2f}"]
     if finding.rule != finding.category:
         facts.insert(1, finding.rule)
+    if finding.cached:
+        facts.append("cached")
     return [*lines, *paragraph(", ".join(facts), width, first=equals, style="dim")]
 
 

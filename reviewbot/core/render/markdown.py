@@ -17,7 +17,15 @@ from reviewbot.core.render.markdown_text import (
     one_line,
     quoted,
 )
-from reviewbot.core.render.wording import aside, lines_of, outcome, spending, unreviewed
+from reviewbot.core.render.wording import (
+    aside,
+    lines_of,
+    outcome,
+    share_of,
+    shares,
+    spending,
+    unreviewed,
+)
 from reviewbot.core.report import gates
 from reviewbot.core.wording import NO_REASON, count
 
@@ -168,7 +176,12 @@ def _skipped(report: Report, room: int | None) -> list[str]:
 def _notes(report: Report, room: int | None) -> list[str]:
     facts = [", ".join(map(code_span, report.models)), spending(report)]
     spent = "; ".join(filter(None, facts))
-    return [*_listed("Notices:", map(literal, report.notices), room), *([spent] if spent else [])]
+    by_model = (f"{code_span(share.model)}: {share_of(share)}" for share in shares(report))
+    return [
+        *_listed("Notices:", map(literal, report.notices), room),
+        *_listed("By model:", by_model, room),
+        *([spent] if spent else []),
+    ]
 
 
 def _coverage(file: FileCoverage) -> str:

@@ -24,3 +24,8 @@ def render(record: Json) -> str:
     if not isinstance(kind, str) or not _TYPE.fullmatch(kind) or type(seq) is not int:
         raise ValueError(f"not a record: type {kind!r:.60}, seq {seq!r:.60}")
     return f"event: {kind}\nid: {seq}\ndata: {json_text(record)}\n\n"
+
+
+def frame(kind: str, seq: int, data: str) -> bytes:
+    """The same of a record that is one line of JSON already, as a store keeps it."""
+    return f"event: {kind}\nid: {seq}\ndata: {data}\n\n".encode()

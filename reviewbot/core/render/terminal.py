@@ -17,6 +17,9 @@ from reviewbot.core.render.wording import (
     dollars,
     duration,
     outcome,
+    reviewers,
+    share_of,
+    shares,
     spending,
     total,
     unreviewed,
@@ -78,7 +81,7 @@ def _note(event: Event, width: int) -> list[Line]:
 
 def _started(event: ev.ReviewStarted, width: int) -> list[Line]:
     files = sum(bool(file.chunks) for file in event.files)
-    models = ", then ".join(event.models) or "no model"
+    models = reviewers(event) or "no model"
     parts = [count(files, "file")]
     if len(event.chunks) != files:
         parts.append(count(len(event.chunks), "chunk"))
@@ -163,6 +166,8 @@ def final_lines(report: Report, *, width: int) -> list[Line]:
     spent = spending(report)
     if spent:
         lines += _row("spent", spent, width)
+    for share in shares(report):
+        lines += _row("by model", f"{share.model}: {share_of(share)}", width)
     return lines if report.complete else [*lines, *_not_complete(report, width)]
 
 

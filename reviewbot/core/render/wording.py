@@ -8,6 +8,7 @@ from reviewbot.core.events import FileCoverage, Usage
 from reviewbot.core.wording import NO_REASON, count, listed
 
 if TYPE_CHECKING:
+    from reviewbot.core.events import ModelShare, ReviewStarted
     from reviewbot.core.findings import Finding
     from reviewbot.core.report import Report
 
@@ -61,6 +62,31 @@ def unreviewed(report: Report) -> tuple[FileCoverage, ...]:
 def total(tokens: Usage) -> int:
     """All tokens, whatever they cost."""
     return tokens.input + tokens.output + tokens.cache_read + tokens.cache_write
+
+
+def asked_first(plan: ReviewStarted) -> tuple[str, ...]:
+    """The models that are asked first, of one chunk or another."""
+    return tuple(dict.fromkeys(chunk.model for chunk in plan.chunks if chunk.model))
+
+
+def reviewers(plan: ReviewStarted) -> str:
+    """``a, then b``, or ``a, b, then c`` where some chunks go to ``a`` and others to ``b``."""
+    first = asked_first(plan)
+    if len(first) < 2:
+        return ", then ".join(plan.models)
+    return ", then ".join((", ".join(first), *(one for one in plan.models if one not in first)))
+
+
+def shares(report: Report) -> tuple[ModelShare, ...]:
+    """What each model did, if more than one had the last word on a chunk."""
+    several = sum(bool(share.chunks) for share in report.by_model) > 1
+    return report.by_model if several else ()
+
+
+def share_of(share: ModelShare) -> str:
+    """``3 chunks, 1 finding, $0.01``."""
+    parts = (count(share.chunks, "chunk"), count(share.findings, "finding"))
+    return ", ".join((*parts, dollars(share.cost_usd)))
 
 
 def usage(tokens: Usage) -> str:

@@ -1,0 +1,139 @@
+"""``reviewbot keys``: the API keys of a server."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.configure import read_settings
+from reviewbot.errors import EXIT_OK, ConfigError
+
+if TYPE_CHECKING:
+    from reviewbot.store.keys import Key, Limits
+
+EPILOG: Final = """\
+examples:
+  reviewbot keys add ci --tokens-per-day 2000000 --usd-per-day 20
+  reviewbot keys list
+  reviewbot keys revoke 3f2a91c07be4
+
+A key is shown once, when it is added; the database keeps only its digest.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the command."""
+    commands = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    database = argparse.ArgumentParser(add_help=False)
+    database.add_argument(
+        "--database", metavar="URL", help="that of reviewbot serve (default: the same)"
+    )
+    database.add_argument("--config", type=Path, metavar="FILE", help="instead of .reviewbot.yml")
+    add = commands.add_parser("add", parents=[database], help="make a key and show it")
+    add.add_argument("name", help="whose it is, or what for")
+    for flag, kind, what in (
+        ("--tokens-per-request", _count, "tokens of one review"),
+        ("--tokens-per-day", _count, "tokens of a day (UTC)"),
+        ("--usd-per-day", _dollars, "dollars of a day (UTC)"),
+        ("--requests-per-minute", _count, "new reviews a minute"),
+        ("--reviews-at-once", _count, "reviews at work at once"),
+    ):
+        add.add_argument(flag, type=kind, metavar="N", help=f"{what} (default: no limit)")
+    commands.add_parser("list", parents=[database], help="list the keys, without their secrets")
+    revoke = commands.add_parser("revoke", parents=[database], help="make a key worthless")
+    revoke.add_argument("id", help="as keys list shows it")
+    parser.epilog = EPILOG
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:16]) < 10**15:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
+
+
+def _dollars(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no amount above 0, such as 0.50")
+    return value
+
+
+def run(args: argparse.Namespace) -> int:
+    """Add, list or revoke."""
+    try:
+        from reviewbot.store import keys
+        from reviewbot.store.database import open_database
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("reviewbot"):
+            raise
+        raise ConfigError(
+            f"the server is not installed ({error.name} is missing):"
+            " pip install 'reviewbot[server]'"
+        ) from None
+    from reviewbot.cli.serve import database_url
+
+    engine = open_database(
+        database_url(args.database, read_settings({}, config=args.config))
+    ).engine
+    try:
+        with engine.begin() as connection:
+            if args.action == "add":
+                name = args.name.strip()
+                if not 1 <= len(name) <= 100 or not name.isprintable():
+                    raise ConfigError("a name has 1 to 100 printable characters", key="name")
+                key, secret = keys.add(connection, name, _limits(args))
+                said = f"{secret}\n\nThis is the key {key.id} ({name}). It is not shown again."
+            elif args.action == "list":
+                lines = map(_line, keys.everyone(connection))
+                said = "\n".join(lines) or "There are no keys; make one: reviewbot keys add NAME"
+            elif keys.revoke(connection, args.id):
+                said = f"revoked {args.id}"
+            else:
+                raise ConfigError(f"there is no key {args.id:.40} in use; see: reviewbot keys list")
+    finally:
+        engine.dispose()
+    print(said)  # noqa: T201  the command's output
+    return EXIT_OK
+
+
+def _limits(args: argparse.Namespace) -> Limits:
+    from reviewbot.store.keys import Limits
+
+    return Limits(
+        tokens_per_request=args.tokens_per_request,
+        tokens_per_day=args.tokens_per_day,
+        usd_per_day=args.usd_per_day,
+        requests_per_minute=args.requests_per_minute,
+        reviews_at_once=args.reviews_at_once,
+    )
+
+
+def _line(key: Key) -> str:
+    """A key in a list."""
+    state = f"revoked {_day(key.revoked_at)}" if key.revoked_at else f"used {_day(key.used_at)}"
+    limits = key.limits
+    shown = [
+        f"{value:,} {what}"
+        for value, what in (
+            (limits.tokens_per_request, "tokens a request"),
+            (limits.tokens_per_day, "tokens a day"),
+            (limits.usd_per_day, "dollars a day"),
+            (limits.requests_per_minute, "requests a minute"),
+            (limits.reviews_at_once, "reviews at once"),
+        )
+        if value is not None
+    ]
+    return (
+        f"{key.id}  {key.name}  added {_day(key.created_at)}, {state};"
+        f" {', '.join(shown) or 'no limits'}"
+    )
+
+
+def _day(at: int | None) -> str:
+    return "never" if at is None else datetime.fromtimestamp(at / 1000, tz=UTC).strftime("%Y-%m-%d")

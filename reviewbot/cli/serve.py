@@ -1,0 +1,304 @@
+"""``reviewbot serve``: reviews over HTTP, on this machine or for others."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import ipaddress
+import math
+import os
+import signal
+import sys
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from reviewbot import __version__
+from reviewbot.configure import read_settings
+from reviewbot.errors import EXIT_OK, ConfigError
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterator
+
+    import uvicorn
+
+    from reviewbot.settings import Settings
+
+EPILOG: Final = """\
+examples:
+  reviewbot serve                                   on this machine, without a key
+  reviewbot keys add ci && reviewbot serve --host 0.0.0.0
+  reviewbot serve --database postgresql://reviewbot@db/reviewbot
+
+  git diff main... | curl -N -H 'Accept: text/event-stream' \\
+      --data-binary @- localhost:8000/v1/reviews
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the command."""
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--port", type=_port, default=8000, help="0 takes a free one (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--database",
+        metavar="URL",
+        help="sqlite:///PATH or postgresql://... (default: a file in the state folder)",
+    )
+    parser.add_argument("--model", metavar="NAME", help="who reviews unless a request says")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="instead of .reviewbot.yml")
+    parser.add_argument(
+        "--require-keys", action="store_true", help="ask for a key on a loopback address, too"
+    )
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a host name that requests may be for, behind a proxy",
+    )
+    parser.add_argument(
+        "--cors-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="a site whose pages may use the API, such as https://example.com",
+    )
+    parser.add_argument(
+        "--reviews-at-once", type=_count, default=8, metavar="N", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--reviews-per-key",
+        type=_count,
+        default=8,
+        metavar="N",
+        help="reviews of one key at work at once, the others wait (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--max-body-mb", type=_count, default=10, metavar="N", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--retention-days",
+        type=_days,
+        default=30,
+        metavar="N",
+        help="delete finished reviews after N days; 0 keeps them (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--cache-mb",
+        type=_megabytes,
+        default=200,
+        metavar="N",
+        help="keep N MB of what was reviewed for each key, so that it is not paid for again;"
+        " 0 is no cache (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--grace-s",
+        type=_seconds,
+        default=10.0,
+        metavar="S",
+        help="let reviews go on for S seconds at the end (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--first-wait-s",
+        type=_seconds,
+        default=30.0,
+        metavar="S",
+        help="while every model is down, try again after S seconds, then ever later"
+        " (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--wait-limit-s",
+        type=_seconds,
+        default=3600.0,
+        metavar="S",
+        help="after S seconds of that, end the review as incomplete (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--log-format",
+        choices=("json", "text"),
+        help="of the log on standard error (default: text on a terminal, else json)",
+    )
+    parser.add_argument(
+        "--log-level",
+        choices=("debug", "info", "warning", "error"),
+        default="info",
+        help="default: %(default)s",
+    )
+    parser.epilog = EPILOG
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text[:6]) > 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port from 0 to 65535")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:7]) <= 10_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 10000")
+    return int(text)
+
+
+def _megabytes(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text[:9]) > 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of megabytes")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+    return value
+
+
+def _days(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text[:7]) > 36_500:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of days")
+    return int(text)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until a signal comes."""
+    try:
+        import uvicorn
+
+        from reviewbot.jobs.runner import Waits
+        from reviewbot.jobs.service import ReviewService, ServiceConfig
+        from reviewbot.server.app import ServerConfig, make_app
+        from reviewbot.server.guard import Guard
+        from reviewbot.server.logs import configure
+        from reviewbot.server.metrics import Metrics
+        from reviewbot.server.observed import Observed
+        from reviewbot.server.protocol import HEAD_LIMIT, ProblemProtocol
+        from reviewbot.server.traces import Traces, provider_from
+        from reviewbot.store import keys
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("reviewbot"):
+            raise
+        raise ConfigError(
+            f"the server is not installed ({error.name} is missing):"
+            " pip install 'reviewbot[server]'"
+        ) from None
+    configure(args.log_format or ("text" if sys.stderr.isatty() else "json"), args.log_level)
+    settings = _load({"model": args.model}, config=args.config)
+    url = database_url(args.database, settings)
+    loopback = _is_loopback(args.host)
+    metrics = Metrics([*(one.name for one in settings.choices), *settings.models])
+    observed = Observed(metrics, Traces(provider_from(os.environ), model=metrics.model))
+    service = ReviewService(
+        ServiceConfig(
+            database_url=url,
+            at_once=args.reviews_at_once,
+            per_tenant=args.reviews_per_key,
+            retention_days=args.retention_days,
+            grace_s=args.grace_s,
+            cache_bytes=args.cache_mb * 1_000_000,
+            waits=Waits(args.first_wait_s, args.wait_limit_s),
+        ),
+        partial(_load_for_request, args.model, args.config),
+        hooks=observed.hooks,
+    )
+    need_key = args.require_keys or not loopback
+    if need_key:
+        with service.database.engine.connect() as connection:
+            if not keys.exist(connection):
+                raise ConfigError(
+                    f"{args.host} can be reached by others, and there is no key yet;"
+                    " make one with: reviewbot keys add NAME",
+                    source="--host",
+                )
+    app = make_app(
+        service,
+        ServerConfig(
+            need_key=need_key,
+            guard=Guard(loopback, tuple(args.allow_host), tuple(args.cors_origin)),
+            body_limit=args.max_body_mb * 1_000_000,
+        ),
+        observed,
+    )
+    config = uvicorn.Config(
+        app,
+        host=args.host,
+        port=args.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # nothing here depends on who a proxy says that it asks for
+        ws="none",
+        timeout_graceful_shutdown=round(args.grace_s) + 5,
+        timeout_keep_alive=30,
+        http=ProblemProtocol,
+        h11_max_incomplete_event_size=HEAD_LIMIT,
+    )
+    _server(config, f"{settings.model.name} reviews: {settings.model_source}").run()
+    return EXIT_OK
+
+
+def _server(config: uvicorn.Config, about: str) -> uvicorn.Server:
+    """A server that says where it can be found once it can be."""
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            """Shut down at a signal, and be done: uvicorn would let it end the process after all."""
+            loop = asyncio.get_running_loop()
+            numbers = (signal.SIGINT, signal.SIGTERM)
+            try:
+                for number in numbers:
+                    loop.add_signal_handler(number, self.handle_exit, number, None)
+            except NotImplementedError:  # Windows
+                with super().capture_signals():
+                    yield
+                return
+            try:
+                yield
+            finally:
+                for number in numbers:
+                    loop.remove_signal_handler(number)
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                host, port = self.servers[0].sockets[0].getsockname()[:2]
+                name = f"[{host}]" if ":" in host else host
+                print(f"reviewbot {__version__} at http://{name}:{port} ({about})", flush=True)  # noqa: T201  for people
+
+    return Server(config)
+
+
+def _load(flags: dict[str, object], *, config: Path | None) -> Settings:
+    return read_settings(flags, config=config)
+
+
+def _load_for_request(
+    model: str | None, config: Path | None, options: dict[str, object]
+) -> Settings:
+    """The settings of one review: the request's options, then what serve was started with."""
+    return read_settings({"model": model, **options}, config=config)
+
+
+def database_url(given: str | None, settings: Settings) -> str:
+    """The flag, then the environment, then a file in the state folder."""
+    from reviewbot.jobs.service import default_url
+
+    return given or os.environ.get("REVIEWBOT_DATABASE_URL") or default_url(settings.state_folder)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

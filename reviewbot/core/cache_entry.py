@@ -1,0 +1,176 @@
+"""What the cache keeps of a reviewed chunk: hashes of its hunks and the drafts about it. Pure.
+
+No code is kept but what findings quote. That is redacted, since a chunk is before a model sees
+it, and the words of the drafts are searched once more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from reviewbot.core.chunk_keys import ChunkKey  # noqa: TC001 - the decoder looks these up
+from reviewbot.core.decode import decoder
+from reviewbot.core.drafts import Draft  # noqa: TC001 - likewise
+from reviewbot.core.redact import redact_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reviewbot.core.anchors import Anchor, AnchorIndex
+    from reviewbot.core.chunks import ChunkView, ShownHunk
+
+FORM: Final = 1
+"""The version of an entry's JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A draft about one chunk. ``answer`` tells those of one answer from those of another."""
+
+    draft: Draft
+    attempt: int
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A :class:`Heard` draft and the hunk that it stands in, None if its quote is in none.
+
+    A draft in a hunk names the side and the lines at which its quote was found.
+    """
+
+    heard: Heard
+    hunk: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Where the lines of a hunk stood: the first number and the count on each side, 0 if none."""
+
+    old: int
+    old_count: int
+    new: int
+    new_count: int
+
+    def holds(self, number: int) -> bool:
+        """Whether a line of that number was shown, on whichever side."""
+        return (
+            self.old <= number < self.old + self.old_count
+            or self.new <= number < self.new + self.new_count
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A chunk that was reviewed whole by ``model``, and all that was said of it.
+
+    ``extents`` are those of the hunks in ``key``. ``tokens`` is the plan's estimate for the chunk.
+    """
+
+    key: ChunkKey
+    model: str
+    prompt_version: str
+    tokens: int
+    extents: tuple[Extent, ...]
+    drafts: tuple[Placed, ...]
+
+
+def extent(hunk: ShownHunk) -> Extent:
+    """Where the lines of ``hunk`` stand."""
+    old = [line.old_no for line in hunk.lines if line.old_no is not None]
+    new = [line.new_no for line in hunk.lines if line.new_no is not None]
+    return Extent(old[0] if old else 0, len(old), new[0] if new else 0, len(new))
+
+
+def make_entry(
+    view: ChunkView,
+    key: ChunkKey,
+    drafts: Iterable[Heard],
+    index: AnchorIndex,
+    *,
+    model: str,
+    prompt_version: str,
+) -> Entry:
+    """The entry of a chunk that was reviewed.
+
+    Args:
+        view: the chunk.
+        key: its hashes.
+        drafts: all that was said of it.
+        index: finds quotes, in this chunk among others.
+        model: who said it.
+        prompt_version: what it was asked with.
+
+    Raises:
+        ReviewbotError: the search for secrets failed.
+    """
+    numbers: dict[str, str] = {}
+    placed = []
+    for heard in drafts:
+        answer = numbers.setdefault(heard.answer, str(len(numbers)))
+        placed.append(_placed(view, replace(heard, answer=answer), index))
+    return Entry(
+        key=key,
+        model=model,
+        prompt_version=prompt_version,
+        tokens=view.tokens,
+        extents=tuple(map(extent, view.hunks)),
+        drafts=tuple(placed),
+    )
+
+
+def _placed(view: ChunkView, heard: Heard, index: AnchorIndex) -> Placed:
+    draft = _redacted(heard.draft)
+    anchor = index.find(view.path, draft.quote, draft.side, draft.line)
+    hunk = hunk_of(view, anchor) if anchor else None
+    if anchor is None or not anchor.whole:  # then it holds more than lines of the chunk
+        draft = replace(draft, quote=redact_text(draft.quote))
+    if anchor is None or hunk is None:
+        return Placed(replace(heard, draft=replace(draft, path=view.path)), None)
+    last = anchor.line + draft.end_line - draft.line
+    draft = replace(draft, path=view.path, side=anchor.side, line=anchor.line, end_line=last)
+    return Placed(replace(heard, draft=draft), hunk)
+
+
+def hunk_of(view: ChunkView, anchor: Anchor) -> int | None:
+    """The index of the hunk of ``view`` that holds the anchored lines, if one does."""
+    if anchor.chunk != view.id:
+        return None
+    wanted = set(anchor.lines)
+    holding = (at for at, hunk in enumerate(view.hunks) if wanted <= set(hunk.lines))
+    return next(holding, None)
+
+
+def _redacted(draft: Draft) -> Draft:
+    suggestion = draft.suggestion
+    return replace(
+        draft,
+        scenario=redact_text(draft.scenario),
+        title=redact_text(draft.title),
+        message=redact_text(draft.message),
+        suggestion=None if suggestion is None else redact_text(suggestion),
+    )
+
+
+def entry_to_json(entry: Entry) -> dict[str, Any]:
+    """``entry`` as plain JSON values."""
+    return {"form": FORM, **asdict(entry)}
+
+
+def entry_from_json(value: object) -> Entry:
+    """The inverse of :func:`entry_to_json`.
+
+    Raises:
+        ValueError: it is none; the text names the field.
+    """
+    if not isinstance(value, dict) or value.get("form") != FORM:
+        raise ValueError(f"this is no cache entry of form {FORM}")
+    entry = cast("Entry", decoder(Entry)(value, "entry"))
+    count = len(entry.key.hunks)
+    if len(entry.extents) != count:
+        raise ValueError(f"the cache entry has {count} hunks, but {len(entry.extents)} extents")
+    for placed in entry.drafts:
+        if placed.hunk is not None and not 0 <= placed.hunk < count:
+            raise ValueError(f"the cache entry has no hunk {placed.hunk}")
+    return entry

@@ -1,0 +1,206 @@
+"""What an earlier review has to say of a chunk, and what of the chunk is left to ask about. Pure.
+
+The unit is the hunk. One counts as reviewed only if all that the prompt shows of it, heading and
+context included, is what it showed then; its line numbers may differ. A finding is reused with the
+hunk that it stands in, at the line where its quote is found in that hunk now; a finding whose hunk
+changed is dropped, since the model sees that hunk again. In doubt a hunk is asked about again:
+
+- if a finding in it, or one that was dropped, names a line by a number that has moved or changed
+  ("the same on line 40"), because its words would be wrong, or were about more than their hunk;
+- if it stands in the old or the new chunk more often than in the other: which is which is not told,
+  and of a fault that repeats a model reports the first place;
+- if its finding is not found at the very place where it has to be.
+
+An answer with a finding that was nowhere in its chunk is reused for the same chunk at the same
+lines alone.
+
+What this gives up: a fault that a new hunk and an old one make together is seen by nobody at once.
+And what stood beside a hunk when it was reviewed can have swayed the model, an injected instruction
+in another file of the request too; taken out by the next push, it still has its way. Where authors
+of changes are not trusted that far, the cache is to be left out.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.cache_entry import extent, hunk_of
+from reviewbot.core.chunk_keys import similarity
+from reviewbot.core.weigh import LINE_PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from reviewbot.core.anchors import AnchorIndex
+    from reviewbot.core.cache_entry import Entry, Extent, Heard, Placed
+    from reviewbot.core.chunk_keys import ChunkKey
+    from reviewbot.core.chunks import ChunkView, ShownHunk
+    from reviewbot.core.drafts import Draft
+
+_NUMBER: Final = re.compile(r"(?<![\d.])\d{1,10}(?!\d)")
+_LINE: Final = re.compile(r"\blines?\b\W{0,3}\d|\b[LR] ?\d|\w:\d", re.IGNORECASE)
+"""How words name a line: "line 7", "lines 7", "L7", "app.py:7"."""
+_COUNTS: Final = 10
+"""Below this a number that stands alone counts something; as a line it would be among imports."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """What is known of a chunk.
+
+    ``drafts`` are those about its ``hunks`` (indices) that were reviewed before, by ``model``, as
+    they stand now. ``rest`` is the chunk with its other hunks alone, None if they change nothing.
+    """
+
+    drafts: tuple[Heard, ...]
+    hunks: frozenset[int]
+    model: str
+    rest: ChunkView | None
+
+
+def reuse(
+    view: ChunkView, key: ChunkKey, entries: Iterable[Entry], index: AnchorIndex
+) -> Reuse | None:
+    """What ``entries`` say of ``view``; None if nothing in it was reviewed before.
+
+    Several may be needed: where a file is split differently now, its hunks come from several
+    chunks. Of two that know a hunk the more similar one goes first.
+
+    Args:
+        view: the chunk.
+        key: its hashes.
+        entries: chunks that were reviewed; those of another family are left alone.
+        index: finds quotes in the chunks that are reviewed together with this one.
+    """
+    ranked = sorted(
+        (entry for entry in entries if entry.key.family == key.family),
+        key=lambda entry: (-similarity(key, entry.key), entry.key.exact),
+    )
+    drafts: list[Heard] = []
+    known: set[int] = set()
+    model = ""
+    for number, entry in enumerate(ranked):
+        found = _Match(view, key, entry, index).kept()
+        new = set(found.values()) - known
+        drafts += [
+            replace(heard, answer=f"{number}.{heard.answer}")
+            for at, heard in _reused(view, entry, found)
+            if at in new
+        ]
+        model = model or (entry.model if new else "")
+        known |= new
+    if not known:
+        return None
+    return Reuse(tuple(drafts), frozenset(known), model, _rest(view, known))
+
+
+def _reused(view: ChunkView, entry: Entry, found: Mapping[int, int]) -> Iterator[tuple[int, Heard]]:
+    """The drafts of the hunks that were found, each with the hunk that it stands in now."""
+    for placed in entry.drafts if found else ():
+        if placed.hunk is None:  # then all of the chunk was found, at its old lines
+            yield 0, placed.heard
+        elif placed.hunk in found:
+            at = found[placed.hunk]
+            moved = _aimed(placed, entry.extents[placed.hunk], extent(view.hunks[at]), view.path)
+            yield at, replace(placed.heard, draft=moved)
+
+
+def _aimed(placed: Placed, then: Extent, now: Extent, path: str) -> Draft:
+    """The draft with the lines that its quote has now."""
+    draft = placed.heard.draft
+    shift = now.new - then.new if draft.side == "RIGHT" else now.old - then.old
+    return replace(draft, path=path, line=draft.line + shift, end_line=draft.end_line + shift)
+
+
+class _Match:
+    """The hunks of ``entry`` that stand in ``view`` as they were, one to one."""
+
+    def __init__(self, view: ChunkView, key: ChunkKey, entry: Entry, index: AnchorIndex) -> None:
+        self._view, self._entry, self._index = view, entry, index
+        self._found = dict(_pairs(entry.key.hunks, key.hunks))
+        self._extents = tuple(map(extent, view.hunks))
+
+    def kept(self) -> dict[int, int]:
+        """Those that need not be asked about again: the index then, and the index now."""
+        # A hunk that is given up takes its findings with it, and they may have named others.
+        while doubtful := {hunk for placed in self._entry.drafts for hunk in self._doubts(placed)}:
+            for hunk in doubtful:
+                del self._found[hunk]
+        nowhere = any(placed.hunk is None for placed in self._entry.drafts)
+        return {} if nowhere and not self._as_it_was() else self._found
+
+    def _as_it_was(self) -> bool:
+        return self._extents == self._entry.extents and len(self._found) == len(self._extents)
+
+    def _doubts(self, placed: Placed) -> set[int]:
+        """The hunks, of those that were found, that a draft makes doubtful."""
+        if placed.hunk is None:
+            return set()
+        named = set(_named(placed, self._entry.extents))
+        if placed.hunk not in self._found:
+            return named & self._found.keys()
+        stale = any(hunk not in self._found or self._moved(hunk) for hunk in named)
+        return {placed.hunk} if stale or not self._stands(placed, placed.hunk) else set()
+
+    def _moved(self, hunk: int) -> bool:
+        return self._extents[self._found[hunk]] != self._entry.extents[hunk]
+
+    def _stands(self, placed: Placed, hunk: int) -> bool:
+        """Whether the draft is found where it has to be now, and nowhere else."""
+        at = self._found[hunk]
+        path = self._view.path
+        draft = _aimed(placed, self._entry.extents[hunk], self._extents[at], path)
+        anchor = self._index.find(path, draft.quote, draft.side, draft.line)
+        return (
+            anchor is not None
+            and (anchor.side, anchor.line) == (draft.side, draft.line)
+            and hunk_of(self._view, anchor) == at
+        )
+
+
+def _pairs(then: Sequence[str], now: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Equal hunks, the first with the first, where both sides have as many of them."""
+    places: dict[str, tuple[list[int], list[int]]] = {}
+    for side, hashes in enumerate((then, now)):
+        for index, one in enumerate(hashes):
+            places.setdefault(one, ([], []))[side].append(index)
+    for before, after in places.values():
+        if len(before) == len(after):
+            yield from zip(before, after, strict=True)
+
+
+def _named(placed: Placed, extents: Sequence[Extent]) -> Iterator[int]:
+    """The hunks that a draft may speak of by a number: any number that is one of their lines.
+
+    Its own one, too, if it speaks of a line: no hunk may show that one.
+    """
+    draft = placed.heard.draft
+    text = f"{draft.title}\n{draft.scenario}\n{draft.message}"
+    speaks_of_lines = _LINE.search(text) is not None
+    for number in set(map(int, _NUMBER.findall(text))):
+        if speaks_of_lines or number >= _COUNTS:
+            yield from (at for at, one in enumerate(extents) if one.holds(number))
+    if placed.hunk is not None and speaks_of_lines:
+        yield placed.hunk
+
+
+def _rest(view: ChunkView, known: set[int]) -> ChunkView | None:
+    left = tuple(hunk for index, hunk in enumerate(view.hunks) if index not in known)
+    if not any(map(_changes, left)):
+        return None
+    share = _weight(left) / _weight(view.hunks)
+    return replace(view, hunks=left, tokens=math.ceil(view.tokens * share))
+
+
+def _changes(hunk: ShownHunk) -> bool:
+    """Whether ``hunk`` has a change that its chunk answers for."""
+    return any(
+        owned and line.kind != "context" for line, owned in zip(hunk.lines, hunk.owned, strict=True)
+    )
+
+
+def _weight(hunks: Iterable[ShownHunk]) -> int:
+    return sum(len(line.text) + LINE_PREFIX for hunk in hunks for line in hunk.lines)

@@ -1,0 +1,1 @@
+"""Durable execution: reviews that go on after a crash, on this node or on another."""

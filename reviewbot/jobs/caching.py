@@ -1,0 +1,74 @@
+"""The review cache before the models of one run."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from reviewbot.models.cached import CachedBatches, identity
+from reviewbot.models.catalog import lookup
+from reviewbot.settings import OFFLINE
+from reviewbot.store.cache import DatabaseCache
+
+if TYPE_CHECKING:
+    from reviewbot.models.batch import BatchTask, RunBatch
+    from reviewbot.models.cached import CacheUse
+    from reviewbot.prepare import Prepared, Workers
+    from reviewbot.settings import Settings
+    from reviewbot.store.database import Database
+    from reviewbot.store.reviews import Work
+
+log = logging.getLogger(__name__)
+
+
+def cached(
+    work: Work,
+    able: Workers,
+    prepared: Prepared,
+    settings: Settings,
+    *,
+    database: Database,
+    limit: int,
+    use: CacheUse,
+) -> RunBatch:
+    """``able.run_batch``, asked only for what its tenant has not had reviewed before.
+
+    Args:
+        work: the review; it may have asked for no cache.
+        able: the models.
+        prepared: the job.
+        settings: as they were read for it.
+        database: where the cache is.
+        limit: bytes that it may take for each tenant; 0 is no cache.
+        use: counts.
+    """
+    if not limit or not work.options.get("cache", True):
+        return able.run_batch
+
+    def identities(task: BatchTask) -> dict[str, str]:
+        chain = able.chains[task.id]
+        if chain[0].name == OFFLINE:
+            return {}  # the rules are faster than a look-up
+        return {
+            choice.name: identity(lookup(choice.name, settings.models), choice.base_url)
+            for choice in chain
+            if choice.name != OFFLINE
+        }
+
+    def failed(what: str, error: Exception) -> None:
+        log.warning(
+            "the cache could not %s: %s",
+            what,
+            type(error).__name__,
+            extra={"review_id": work.row.id},
+        )
+
+    return CachedBatches(
+        able.run_batch,
+        DatabaseCache(database, work.row.tenant, limit=limit),
+        identities=identities,
+        prompt_version=prepared.job.prompt_version or "",
+        rules=settings.rules,
+        use=use,
+        on_failure=failed,
+    )

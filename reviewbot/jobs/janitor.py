@@ -1,0 +1,172 @@
+"""What nobody else does: queue again what broke off, wake what waits, say who is next, tidy up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import sqlalchemy as sa
+
+from reviewbot.core.wording import count
+from reviewbot.jobs.engine import UNFINISHED, run_id
+from reviewbot.store import nodes, reviews
+from reviewbot.store.checkpoints import last_progress
+from reviewbot.store.database import StoreError, rows_changed
+from reviewbot.store.eventlog import insert_events, stored
+from reviewbot.store.tables import RATES, REVIEWS
+
+if TYPE_CHECKING:
+    from reviewbot.jobs.engine import Engine
+    from reviewbot.jobs.runner import Runner
+    from reviewbot.store.database import Database
+    from reviewbot.store.eventlog import Stored
+    from reviewbot.store.hub import Hub
+    from reviewbot.store.reviews import ReviewRow
+
+EVERY_S: Final = 1.0
+STOPS_EVERY_S: Final = 0.2
+QUEUED_FOR_MS: Final = 5_000
+"""A review that is queued so long is looked for in the queue: it may never have got there."""
+CLEAN_EVERY_S: Final = 24 * 3600.0
+DAY_MS: Final = 24 * 3600 * 1000
+
+log = logging.getLogger(__name__)
+
+
+class Janitor:
+    """Keeps the reviews of all nodes going. Each node has one; they are not in each other's way.
+
+    Args:
+        database: the store.
+        engine: the queue.
+        runner: what runs here.
+        hub: who follows here.
+        retention_days: how long finished reviews are kept; 0 is for ever.
+    """
+
+    def __init__(
+        self, database: Database, engine: Engine, runner: Runner, hub: Hub, *, retention_days: int
+    ) -> None:
+        self._database, self._engine, self._runner, self._hub = database, engine, runner, hub
+        self._retention_days = retention_days
+        self._cleaned: float | None = None
+
+    async def work(self) -> None:
+        """Go round until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._again(EVERY_S, self.round))
+            group.create_task(self._again(STOPS_EVERY_S, self.heed_stops))
+
+    async def _again(self, every_s: float, task: object) -> None:
+        while True:
+            try:
+                await task()  # type: ignore[operator]
+            except StoreError:
+                pass  # it was logged; the next round tries again
+            except Exception:
+                log.exception("the janitor failed; it goes on")
+            await asyncio.sleep(every_s)
+
+    async def round(self) -> None:
+        """One look at everything."""
+        await self._database.write(partial(nodes.beat, node=self._runner.node))
+        alive = await self._database.read(nodes.alive)
+        for row in await self._database.read(reviews.running):
+            mine = row.node == self._runner.node
+            if (mine and row.id not in self._runner.active) or (not mine and row.node not in alive):
+                await self.requeue(row, broke=True)
+        now = reviews.now_ms()
+        for row in await self._database.read(partial(reviews.due, at=now)):
+            await self.requeue(row, broke=False)
+        queued = await self._database.read(reviews.queued)
+        await self._find_lost(
+            [row for row in queued if row.created_at < now - QUEUED_FOR_MS], alive
+        )
+        await self._tell_positions(queued)
+        await self._clean_up()
+
+    async def heed_stops(self) -> None:
+        """End what runs here and was asked to stop, by whichever node."""
+        active = list(self._runner.active)
+        if active:
+            wanted = await self._database.read(partial(reviews.stops, ids=active))
+            for review_id, outcome in wanted.items():
+                self._runner.stop(review_id, outcome)
+
+    async def requeue(self, row: ReviewRow, *, broke: bool) -> None:
+        """Another run for a review whose last one is over."""
+        run = await self._database.write(
+            partial(reviews.requeue, review_id=row.id, run=row.runs, broke=broke)
+        )
+        if run is None:
+            return
+        if broke:
+            log.warning("the review broke off and is queued again", extra={"review_id": row.id})
+            await self._engine.drop([run_id(row.id, row.runs)])
+        await self._engine.enqueue(row.id, run, row.tenant)
+
+    async def _find_lost(self, rows: list[ReviewRow], alive: frozenset[str]) -> None:
+        """Reviews that were stored but not queued, or whose node died before it claimed them."""
+        if not rows:
+            return
+        known = await self._engine.known([run_id(row.id, row.runs) for row in rows])
+        for row in rows:
+            found = known.get(run_id(row.id, row.runs))
+            if found is None:
+                await self._engine.enqueue(row.id, row.runs, row.tenant)
+            elif found.status not in UNFINISHED or (
+                found.status == "PENDING" and found.executor not in alive
+            ):
+                await self.requeue(row, broke=True)
+
+    async def _tell_positions(self, queued: list[ReviewRow]) -> None:
+        """Say to those who follow a queued review how many are before it, when that changes."""
+        for before, row in enumerate(queued):
+            if row.queue_position != before and self._hub.followed(row.id):
+                told = await self._database.write(partial(_tell_position, row=row, before=before))
+                if told:
+                    self._hub.publish(row.id, [told])
+
+    async def _clean_up(self) -> None:
+        """Once a day delete what is older than it has to be kept."""
+        now = asyncio.get_running_loop().time()
+        if self._cleaned is not None and now - self._cleaned < CLEAN_EVERY_S:
+            return
+        self._cleaned = now
+        await self._database.write(_old_rates)
+        if not self._retention_days:
+            return
+        before = reviews.now_ms() - self._retention_days * DAY_MS
+        while ids := await self._database.write(partial(reviews.delete_finished, before=before)):
+            await self._engine.forget(ids)
+            log.info("deleted %s", count(len(ids), "old review"))
+
+
+def _old_rates(connection: sa.Connection) -> None:
+    connection.execute(sa.delete(RATES).where(RATES.c.minute < reviews.now_ms() // 60_000 - 60))
+
+
+def _tell_position(connection: sa.Connection, row: ReviewRow, before: int) -> Stored | None:
+    """Note a queued review's position as an event; None if it left the queue meanwhile."""
+    mine = rows_changed(
+        connection.execute(
+            sa.update(REVIEWS)
+            .where(
+                REVIEWS.c.id == row.id,
+                REVIEWS.c.state == "queued",
+                REVIEWS.c.epoch == row.epoch,
+                REVIEWS.c.last_seq == row.last_seq,
+            )
+            .values(last_seq=row.last_seq + 1, queue_position=before)
+        )
+    )
+    if not mine:
+        return None
+    others = f"{count(before, 'review')} before it" if before else "it is next"
+    event = replace(last_progress(connection, row.id), activity=f"queued: {others}")
+    told = stored(event, seq=row.last_seq + 1, review_id=row.id, at=reviews.now_ms())
+    insert_events(connection, row.id, [told])
+    return told

@@ -1,0 +1,166 @@
+"""What a request may set for its own review, and the settings that follow."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
+
+from reviewbot.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from reviewbot.settings import Settings
+
+SETTABLE: Final = (
+    "model",
+    "fallback_models",
+    "budget_usd",
+    "summary",
+    "instructions",
+    "path_instructions",
+    "exclude",
+    "rules",
+    "confidence",
+    "max_notes",
+)
+"""The settings of ``.reviewbot.yml`` that a request may set, in the same form."""
+
+_OWN: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "cancel_on_disconnect": {
+            "type": "boolean",
+            "default": False,
+            "description": "Cancel the review when the response that streams it is closed.",
+        },
+        "cache": {
+            "type": "boolean",
+            "default": True,
+            "description": "Whether what was reviewed before may be taken from the cache.",
+        },
+        "truncate": {
+            "enum": ["off", "middle"],
+            "default": "off",
+            "description": "What to do with a diff above the tokens that a request may take:"
+            " refuse it, or leave out its middle, which makes the review incomplete.",
+        },
+    }
+)
+
+
+BODY_ONLY: Final = frozenset({"path_instructions", "rules"})
+"""The options that are no text, number or list of texts: only a JSON body can carry them."""
+LISTS: Final = frozenset({"exclude", "fallback_models"})
+LIST_LIMIT: Final = 1_000
+"""Characters of a list in a query."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewOptions:
+    """The options of a request. ``settings`` are those of :data:`SETTABLE` that it gave."""
+
+    settings: Mapping[str, Any]
+    cancel_on_disconnect: bool = False
+    cache: bool = True
+    truncate: Literal["off", "middle"] = "off"
+
+
+def options_schema() -> dict[str, Any]:
+    """JSON Schema of ``options``."""
+    from reviewbot.config_file import schema
+
+    known = schema()
+    properties = {name: known["properties"][name] for name in SETTABLE}
+    # A model is a name and nothing else: where it lives, and which variable of the server's
+    # environment is sent there as its key, is for whoever runs the server to say.
+    properties["fallback_models"] = {
+        **properties["fallback_models"],
+        "items": {key: properties["model"][key] for key in ("type", "minLength", "maxLength")},
+    }
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": properties | dict(_OWN),
+        "$defs": {"patterns": known["$defs"]["patterns"]},
+    }
+
+
+def parse_options(values: Mapping[str, Any]) -> ReviewOptions:
+    """The options that a request gave.
+
+    Raises:
+        ConfigError: one is unknown, or its value is not of its kind. Names it.
+    """
+    from jsonschema import Draft202012Validator
+
+    unknown = sorted(set(values) - set(SETTABLE) - set(_OWN))
+    if unknown:
+        raise ConfigError(
+            f"there is no such option; there are {', '.join((*SETTABLE, *_OWN))}",
+            key=f"options.{unknown[0]:.60}",
+        )
+    for error in Draft202012Validator(options_schema()).iter_errors(dict(values)):
+        path = ".".join(map(str, error.absolute_path))
+        raise ConfigError(_shorter(error.message), key=f"options.{path}")
+    return ReviewOptions(
+        settings={name: values[name] for name in SETTABLE if name in values},
+        cancel_on_disconnect=values.get("cancel_on_disconnect", False),
+        cache=values.get("cache", True),
+        truncate=cast('Literal["off", "middle"]', values.get("truncate", "off")),
+    )
+
+
+def options_from_query(query: Mapping[str, str]) -> dict[str, Any]:
+    """The options of a query string, as JSON values.
+
+    Texts are as they are, items of a list are separated by commas, all else is written as in JSON.
+
+    Raises:
+        ConfigError: a value cannot be read.
+    """
+    known = options_schema()["properties"]
+    return {name: _read(name, text, known.get(name, {})) for name, text in query.items()}
+
+
+def _read(name: str, text: str, schema: Mapping[str, Any]) -> object:
+    if name in BODY_ONLY:
+        raise ConfigError("does not fit into a query; send JSON", key=f"options.{name}")
+    if name in LISTS:
+        if len(text) > LIST_LIMIT:
+            raise ConfigError(
+                f"is longer than {LIST_LIMIT:,} characters; send JSON", key=f"options.{name}"
+            )
+        return [one.strip() for one in text.split(",") if one.strip()]
+    if schema.get("type", "string") == "string":
+        return text
+    try:
+        return json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        raise ConfigError(
+            "is written as in JSON, such as true or 0.5", key=f"options.{name}"
+        ) from None
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def settings_for(
+    load: Callable[[Mapping[str, object]], Settings], values: Mapping[str, Any]
+) -> Settings:
+    """The node's settings with those of a request on top.
+
+    Raises:
+        ConfigError: a model that it names cannot be asked.
+    """
+    settings = load({name: values[name] for name in SETTABLE if name in values})
+    for choice in settings.choices:
+        if choice.problem:
+            raise ConfigError(choice.problem, key="options.model")
+    return settings
+
+
+def _shorter(message: str) -> str:
+    return message if len(message) <= 200 else message[:200] + "..."

@@ -1,0 +1,446 @@
+"""The reviews of a server: asked for, stored, queued, followed, ended. One object a node.
+
+What the HTTP API and the GitHub side stand on. It owns the database, the queue, the hub and what
+keeps them going.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import os
+import secrets
+import socket
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy.exc import IntegrityError
+
+from reviewbot.core.stored_plan import plan_to_json
+from reviewbot.errors import ConfigError, ReviewbotError
+from reviewbot.job import opening
+from reviewbot.jobs.engine import Engine
+from reviewbot.jobs.janitor import Janitor
+from reviewbot.jobs.options import ReviewOptions, settings_for
+from reviewbot.jobs.runner import Hooks, Runner, Waits
+from reviewbot.jobs.truncation import middle_to_leave_out
+from reviewbot.prepare import OUTPUT_PER_REQUEST, prepare
+from reviewbot.settings import OFFLINE
+from reviewbot.store import budgets, nodes, reviews
+from reviewbot.store.database import StoreError, open_database
+from reviewbot.store.eventlog import insert_events, stored
+from reviewbot.store.hub import Hub
+from reviewbot.store.keys import Limits
+from reviewbot.store.reviews import NewReview, ReviewRow
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+    from pathlib import Path
+    from typing import Self
+
+    import sqlalchemy as sa
+
+    from reviewbot.core.chunks import Batch
+    from reviewbot.core.events import Outcome
+    from reviewbot.job import Job
+    from reviewbot.prepare import Prepared
+    from reviewbot.settings import Settings
+
+PREPARED_AT_ONCE: Final = 2
+"""Diffs that are parsed and planned at the same time: it is work for the processor."""
+LISTEN_AGAIN_S: Final = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class UsedKeyError(ReviewbotError):
+    """An idempotency key that was used for another request."""
+
+
+class TooManyTokensError(ReviewbotError):
+    """The diff takes more tokens than one request may.
+
+    Args:
+        message: a sentence.
+        tokens: what it would take.
+        limit: what it may.
+    """
+
+    def __init__(self, message: str, *, tokens: int, limit: int) -> None:
+        self.tokens, self.limit = tokens, limit
+        super().__init__(message)
+
+
+class ClosingError(ReviewbotError):
+    """The node is shutting down and takes nothing new."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRequest:
+    """What someone wants reviewed. ``tenant`` is whose it is."""
+
+    tenant: str
+    diff: bytes
+    options: ReviewOptions = field(default_factory=lambda: ReviewOptions({}))
+    title: str = ""
+    description: str = ""
+    subject: str | None = None
+    idempotency_key: str | None = None
+    attributes: str = ""
+    notices: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def digest(self) -> str:
+        """Of all that decides what the review is."""
+        parts = (
+            json.dumps(dict(self.options.settings), sort_keys=True),
+            self.options.truncate,
+            str(self.options.cache),
+            self.title,
+            self.description,
+            self.subject or "",
+            self.attributes,
+        )
+        found = hashlib.sha256(self.diff)
+        for part in parts:
+            found.update(b"\0" + part.encode("utf-8", "surrogatepass"))
+        return found.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceConfig:
+    """How a node works.
+
+    Args:
+        database_url: SQLite or Postgres.
+        at_once: reviews that run on it at the same time.
+        per_tenant: reviews of one tenant at the same time, on all nodes.
+        retention_days: how long finished reviews are kept; 0 is for ever.
+        waits: how long reviews wait for their models.
+        grace_s: how long reviews may go on when the node shuts down.
+        cache_bytes: the most that is kept of reviewed code for each tenant; 0 is no cache.
+    """
+
+    database_url: str
+    at_once: int = 8
+    per_tenant: int = 8
+    retention_days: int = 30
+    waits: Waits = field(default_factory=Waits)
+    grace_s: float = 10.0
+    cache_bytes: int = 200_000_000
+
+
+class ReviewService:
+    """See the module. Use as an async context manager.
+
+    Args:
+        config: how the node works.
+        load: makes settings of the options of a request.
+        hooks: who is told what runs come to.
+    """
+
+    def __init__(
+        self,
+        config: ServiceConfig,
+        load: Callable[[Mapping[str, object]], Settings],
+        *,
+        hooks: Hooks | None = None,
+    ) -> None:
+        self.config, self._load = config, load
+        self.node = f"{socket.gethostname()[:20]}-{os.getpid()}-{secrets.token_hex(4)}"
+        self.database = open_database(config.database_url)
+        self.hub = Hub(self.database)
+        self.runner = Runner(
+            self.database,
+            self.hub,
+            self.node,
+            load,
+            waits=config.waits,
+            cache_bytes=config.cache_bytes,
+            hooks=hooks,
+        )
+        self._engine = Engine(
+            config.database_url,
+            self.node,
+            self.runner.run,
+            at_once=config.at_once,
+            per_tenant=config.per_tenant,
+        )
+        self._janitor = Janitor(
+            self.database,
+            self._engine,
+            self.runner,
+            self.hub,
+            retention_days=config.retention_days,
+        )
+        self._preparing = asyncio.Semaphore(PREPARED_AT_ONCE)
+        self._ended = AsyncExitStack()
+        self._unlock: Callable[[], object] = lambda: None
+        self.ready = False
+
+    async def __aenter__(self) -> Self:
+        self._lock_file()
+        await self.database.write(self._arrive)
+        await self._engine.start()
+        self._background(self._janitor.work())
+        self._background(self.hub.watch())
+        if self.database.postgres:
+            self._background(self._listen())
+        self.ready = True
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.ready = False
+        await self.runner.leave(self.config.grace_s)
+        self.hub.close()
+        await self._ended.aclose()
+        with suppress(StoreError):
+            await self._hand_over()
+        await self._engine.stop()
+        await self.database.close()
+        self._unlock()
+
+    def _background(self, work: Any) -> None:  # noqa: ANN401 - a coroutine of any kind
+        task = asyncio.create_task(work)
+
+        async def end() -> None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+        self._ended.push_async_callback(end)
+
+    def _lock_file(self) -> None:
+        """A SQLite file is for one node: two would be in each other's way.
+
+        Raises:
+            ConfigError: another one has it.
+        """
+        path = self.database.engine.url.database
+        if self.database.postgres or path is None:
+            return
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(f"{path}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise ConfigError(
+                f"another reviewbot serve uses {path}; for several nodes, use a Postgres URL",
+                source="--database",
+            ) from None
+        self._unlock = lock.release
+
+    def _arrive(self, connection: sa.Connection) -> None:
+        if not self.database.postgres:
+            nodes.leave_all(connection)  # the lock says that there is no other
+        nodes.beat(connection, self.node)
+
+    async def _hand_over(self) -> None:
+        """Put what was left back into the queue, for another node or the next start."""
+        for row in await self.database.read(reviews.running):
+            if row.node == self.node:
+                await self._janitor.requeue(row, broke=False)
+        await self.database.write(partial(nodes.leave, node=self.node))
+
+    async def _listen(self) -> None:
+        """Hear of what other nodes write."""
+        import psycopg
+
+        url = self.database.engine.url.set(drivername="postgresql")
+        while True:
+            try:
+                connection = await psycopg.AsyncConnection.connect(
+                    url.render_as_string(hide_password=False), autocommit=True
+                )
+                async with connection:
+                    await connection.execute("LISTEN rb_events")
+                    async for notice in connection.notifies():
+                        with suppress(StoreError):
+                            await self.hub.notice(notice.payload)
+            except psycopg.Error as error:
+                log.warning("lost the connection that hears of events: %s", type(error).__name__)
+            await asyncio.sleep(LISTEN_AGAIN_S)
+
+    async def create(self, request: ReviewRequest) -> tuple[ReviewRow, bool]:
+        """Plan, store and queue a review.
+
+        Returns:
+            The review, and whether the same request had made it before.
+
+        Raises:
+            DiffError: the diff cannot be read.
+            ConfigError: an option is wrong.
+            UsedKeyError: the idempotency key belongs to another request.
+            TooManyTokensError: it is above what one request may take.
+            OverLimitError: the tenant's budget has no room for it, or it has too many at work.
+            ClosingError: the node is shutting down.
+            StoreError: the database is away. Nothing was begun.
+        """
+        if not self.ready:
+            raise ClosingError("the server is shutting down; ask again in a moment")
+        if (known := await self._known(request)) is not None:
+            return known, True
+        async with self._preparing:
+            prepared = await asyncio.to_thread(self._prepare, request)
+        left_out = _left_out(request, prepared.job)
+        tokens, usd = _expected(prepared.job, left_out)
+        new = NewReview(
+            id=_new_id(),
+            tenant=request.tenant,
+            diff=request.diff,
+            plan=plan_to_json(prepared.job.plan),
+            options={**request.options.settings, "cache": request.options.cache},
+            request_hash=request.digest,
+            title=request.title,
+            description=request.description,
+            attributes=request.attributes,
+            subject=request.subject,
+            idempotency_key=request.idempotency_key,
+            left_out=left_out,
+            held_tokens=tokens,
+            held_usd=usd,
+            held_day=budgets.today(),
+        )
+        try:
+            older = await self.database.write(
+                partial(_insert, new=new, job=prepared.job, limits=request.limits)
+            )
+        except IntegrityError:  # the same key at the same time
+            if (known := await self._known(request)) is not None:
+                return known, True
+            raise
+        try:
+            await self._engine.enqueue(new.id, 1, new.tenant)
+        except Exception:
+            # It is stored; the janitor queues it as soon as the database can.
+            log.exception("could not queue a review yet", extra={"review_id": new.id})
+        for review_id in older:
+            await self._end_soon(review_id, "superseded")
+        row = await self.find(new.id)
+        assert row is not None  # noqa: S101 - it was committed above
+        return row, False
+
+    async def _known(self, request: ReviewRequest) -> ReviewRow | None:
+        if request.idempotency_key is None:
+            return None
+        row = await self.database.read(
+            partial(reviews.by_idempotency_key, tenant=request.tenant, key=request.idempotency_key)
+        )
+        if row is not None and row.request_hash != request.digest:
+            raise UsedKeyError(
+                "this Idempotency-Key was used for another request; use a new one for a new request"
+            )
+        return row
+
+    def _prepare(self, request: ReviewRequest) -> Prepared:
+        settings = settings_for(self._load, request.options.settings)
+        return prepare(
+            request.diff, settings, attributes=request.attributes, notices=request.notices
+        )
+
+    async def find(self, review_id: str, tenant: str | None = None) -> ReviewRow | None:
+        """A review, if it is the tenant's; None is everyone."""
+        return await self.database.read(partial(reviews.find, review_id=review_id, tenant=tenant))
+
+    async def stop(self, review_id: str, outcome: Outcome = "cancelled") -> None:
+        """End a review at once, wherever it runs; a finished one stays as it is."""
+        if await self.database.write(
+            partial(reviews.ask_to_stop, ids=[review_id], outcome=outcome)
+        ):
+            await self._end_soon(review_id, outcome)
+
+    async def _end_soon(self, review_id: str, outcome: Outcome) -> None:
+        """What can be done here about a review that was asked to stop."""
+        if not self.runner.stop(review_id, outcome):
+            try:
+                await self.runner.end_unstarted(review_id)
+            except StoreError:
+                log.warning("could not end a review yet", extra={"review_id": review_id})
+
+    def follow(self, review_id: str, after: int) -> AsyncIterator[bytes]:
+        """Its events after number ``after``, as server-sent events."""
+        return self.hub.follow(review_id, after)
+
+
+def _insert(connection: sa.Connection, new: NewReview, job: Job, limits: Limits) -> list[str]:
+    """Store the review and its first events; the older ones of its subject shall end."""
+    budgets.hold(connection, new.tenant, limits, tokens=new.held_tokens, usd=new.held_usd)
+    at = reviews.now_ms()
+    events = [
+        stored(event, seq=seq, review_id=new.id, at=at)
+        for seq, event in enumerate(opening(job), start=1)
+    ]
+    reviews.insert(connection, new, at, last_seq=len(events))
+    insert_events(connection, new.id, events)
+    if new.subject is None:
+        return []
+    older = reviews.older_of_subject(connection, new.tenant, new.subject, new.id, at)
+    return reviews.ask_to_stop(connection, older, "superseded")
+
+
+def _left_out(request: ReviewRequest, job: Job) -> tuple[str, ...]:
+    """The batches that are not sent, if the diff is above what one request may take.
+
+    Raises:
+        TooManyTokensError: it is, and was not to be cut; or nothing of it would be left.
+    """
+    limit = request.limits.tokens_per_request
+    tokens, _ = _expected(job, ())
+    if limit is None or tokens <= limit:
+        return ()
+    if request.options.truncate == "middle":
+        found = middle_to_leave_out(job.plan, room=limit, cost=partial(_cost, job))
+        if found is not None:
+            return found
+    raise TooManyTokensError(
+        f"this diff takes about {tokens:,} tokens, and one request may take {limit:,};"
+        " send it in parts, or leave files out with exclude",
+        tokens=tokens,
+        limit=limit,
+    )
+
+
+def _cost(job: Job, batch: Batch) -> int:
+    """Tokens that a batch is expected to take, an answer included."""
+    if job.model_of(batch) == OFFLINE:
+        return 0
+    return job.request_tokens(batch) + OUTPUT_PER_REQUEST
+
+
+def _expected(job: Job, left_out: tuple[str, ...]) -> tuple[int, float]:
+    """Tokens and dollars that a review is expected to take; the rules on this machine take none."""
+    if all(job.model_of(batch) == OFFLINE for batch in job.plan.batches):
+        return 0, 0.0
+    asked = [one for one in job.estimate.by_model if one.model != OFFLINE]
+    tokens = sum(one.input_tokens + one.output_tokens for one in asked)
+    usd = sum(one.cost_usd or 0.0 for one in asked)
+    saved = sum(_cost(job, batch) for batch in job.plan.batches if batch.id in left_out)
+    left = max(0, tokens - saved)
+    return left, usd * left / tokens if tokens else 0.0
+
+
+def _new_id() -> str:
+    """A UUID of version 7 without dashes: ids sort by time (RFC 9562, section 5.7)."""
+    number = (reviews.now_ms() << 80) | secrets.randbits(80)
+    number = number & ~(0xF << 76) | (7 << 76)
+    number = number & ~(0x3 << 62) | (2 << 62)
+    return f"{number:032x}"
+
+
+def default_url(folder: Path) -> str:
+    """The SQLite database of a state folder, which is made if it is not there."""
+    from reviewbot.store.database import sqlite_url
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigError(
+            f"the folder {folder} cannot be made: {error.strerror}", source="REVIEWBOT_STATE_DIR"
+        ) from error
+    return sqlite_url(folder / "reviewbot.db")

@@ -1,0 +1,320 @@
+"""A batch with the review cache before it: only what no earlier review has seen is asked about.
+
+What a cache does wrong is never the review's problem: an error or a silence of the store counts as
+a miss and is told to whoever wants to know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
+
+from reviewbot.core.anchors import AnchorIndex
+from reviewbot.core.cache_entry import Heard, make_entry
+from reviewbot.core.chunk_keys import Scope, bands, chunk_key, examples_of
+from reviewbot.core.reuse import reuse
+from reviewbot.models.batch import BatchResult, BatchTask, ChunkOutcome, Drafted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+    from typing import Any
+
+    from reviewbot.core.cache_entry import Entry
+    from reviewbot.core.chunk_keys import ChunkKey
+    from reviewbot.core.chunks import ChunkView
+    from reviewbot.core.reuse import Reuse
+    from reviewbot.models.batch import BatchEvent, Emit, RunBatch
+    from reviewbot.models.catalog import ModelInfo
+
+T = TypeVar("T")
+
+STORE_TIMEOUT_S: Final = 5.0
+"""How long the store may take to answer. A request to a model is slower, but this comes on top."""
+
+SIMILAR_EACH: Final = 8
+"""Similar chunks that are asked for, for each chunk that was not found."""
+
+Identities: TypeAlias = "Callable[[BatchTask], Mapping[str, str]]"
+"""The models that may answer a task, best first, by the name that results give them; the value is
+all of a model that decides what it says (:func:`identity`). What the first one has said before is
+used again; what any of them says is kept. A model that is left out is not cached."""
+
+
+class CacheStore(Protocol):
+    """Keeps entries of one tenant, bounded in size; whose they are is its own affair."""
+
+    async def exact(self, keys: Collection[str]) -> Mapping[str, Entry]:
+        """The entries whose ``key.exact`` is one of ``keys``, by it. What is found was used."""
+        ...
+
+    async def similar(self, bands: Collection[str], *, limit: int) -> Sequence[Entry]:
+        """Entries that were put under one of ``bands``, the newest first; ``limit`` at most."""
+        ...
+
+    async def put(self, entries: Sequence[Entry]) -> None:
+        """Keep ``entries``, each under its ``key.exact`` and ``bands`` of its key.
+
+        One that is there already is replaced. No two of ``entries`` have the same ``key.exact``.
+        """
+        ...
+
+
+@dataclass(slots=True)
+class CacheUse:
+    """What the cache was good for so far: chunks but for the last three.
+
+    ``similar`` counts chunks of which a part or all was taken from similar ones. ``tokens_saved``
+    are input tokens by the plan's estimate; what an answer would have cost comes on top.
+    """
+
+    exact: int = 0
+    similar: int = 0
+    misses: int = 0
+    findings: int = 0
+    tokens_saved: int = 0
+    failures: int = 0
+
+
+def identity(info: ModelInfo, base_url: str | None = None) -> str:
+    """All of a model that decides what it says; prices and limits do not."""
+    facts = (info.provider, info.effort, info.thinking, info.forced_tools, info.structured_output)
+    return json.dumps([info.name, base_url, *facts, info.strict_tools, info.sampling])
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the cache knows of a task: the hashes of each chunk, and what can be reused of it."""
+
+    keys: Mapping[str, ChunkKey]
+    reuses: Mapping[str, Reuse]
+    exact: frozenset[str] = frozenset()
+
+
+class CachedBatches:
+    """Runs batches with a cache before ``inner``; an instance is a ``RunBatch``.
+
+    Args:
+        inner: asks about what is left.
+        store: where entries are kept.
+        identities: who may answer a task.
+        prompt_version: what models are asked with.
+        rules: the levels of the configuration by rule or category.
+        use: counts; it may be shared by reviews.
+        on_failure: told when the store failed: what it was asked, and what it raised.
+    """
+
+    def __init__(
+        self,
+        inner: RunBatch,
+        store: CacheStore,
+        *,
+        identities: Identities,
+        prompt_version: str,
+        rules: Mapping[str, str] | None = None,
+        use: CacheUse | None = None,
+        on_failure: Callable[[str, Exception], None] = lambda _what, _error: None,
+    ) -> None:
+        self._inner, self._store = inner, store
+        self._identities, self._prompt_version = identities, prompt_version
+        self._rules = dict(rules or {})
+        self.use = use or CacheUse()
+        self._on_failure = on_failure
+
+    async def __call__(self, task: BatchTask, emit: Emit) -> BatchResult:
+        """Run one batch to its end, as ``inner`` does; it fails only as ``inner`` may."""
+        names = self._identities(task)
+        if not names:
+            return await self._inner(task, emit)
+        found = await self._safely("look up", self._look_up(task, names))
+        found = found or _Found({}, {})
+        drafts, outcomes = _replayed(task.request.chunks, found.reuses)
+        self._count(task, found, drafts)
+        told: tuple[BatchEvent, ...] = (*drafts, *outcomes)
+        for event in told:
+            await emit(event)
+        asked = await self._ask(task, found.reuses, emit)
+        result = BatchResult((*drafts, *asked.drafts), (*outcomes, *asked.outcomes), asked.spent)
+        await self._safely("store", self._keep(task, names, found, result))
+        return result
+
+    async def _safely(self, what: str, work: Coroutine[Any, Any, T]) -> T | None:
+        """The result of ``work``, or None if it failed or took too long."""
+        try:
+            async with asyncio.timeout(STORE_TIMEOUT_S):
+                return await work
+        except Exception as error:  # noqa: BLE001 - whatever it is, the review goes on without
+            self.use.failures += 1
+            self._on_failure(what, error)
+            return None
+
+    # --- Before the request
+
+    async def _look_up(self, task: BatchTask, names: Mapping[str, str]) -> _Found:
+        chunks = task.request.chunks
+        keys = await asyncio.to_thread(self._keys, task, chunks, next(iter(names.values())))
+        hits = await self._store.exact([key.exact for key in keys.values()])
+        candidates: dict[str, list[Entry]] = {
+            name: [hits[key.exact]] for name, key in keys.items() if key.exact in hits
+        }
+        missing = {name: key for name, key in keys.items() if name not in candidates}
+        wanted = sorted({band for key in missing.values() for band in bands(key)})
+        if wanted:
+            near = await self._store.similar(wanted, limit=SIMILAR_EACH * len(missing))
+            candidates |= {name: list(near) for name in missing}
+        reuses = await asyncio.to_thread(_reuses, chunks, keys, candidates)
+        return _Found(keys, reuses, exact=frozenset(keys.keys() - missing.keys()))
+
+    def _keys(
+        self, task: BatchTask, chunks: Iterable[ChunkView], model: str
+    ) -> dict[str, ChunkKey]:
+        scope = Scope(
+            model=model,
+            prompt_version=self._prompt_version,
+            instructions=task.request.instructions,
+            rules=self._rules,
+            examples=examples_of(task.request.manifest),
+        )
+        return {chunk.id: chunk_key(chunk, scope) for chunk in chunks}
+
+    def _count(self, task: BatchTask, found: _Found, drafts: Sequence[Drafted]) -> None:
+        use = self.use
+        use.findings += len(drafts)
+        for chunk in task.request.chunks:
+            known = found.reuses.get(chunk.id)
+            if known is None:
+                use.misses += 1
+                continue
+            use.exact += chunk.id in found.exact
+            use.similar += chunk.id not in found.exact
+            use.tokens_saved += chunk.tokens - (known.rest.tokens if known.rest else 0)
+
+    # --- The request
+
+    async def _ask(self, task: BatchTask, reuses: Mapping[str, Reuse], emit: Emit) -> BatchResult:
+        """Ask about what is left, if anything is."""
+        request = task.request
+        left = tuple(
+            rest
+            for chunk in request.chunks
+            if (rest := reuses[chunk.id].rest if chunk.id in reuses else chunk) is not None
+        )
+        if not left:
+            return BatchResult((), (), ())
+        if not reuses:
+            return await self._inner(task, emit)
+        saved = sum(chunk.tokens for chunk in request.chunks) - sum(one.tokens for one in left)
+        narrowed = replace(request, chunks=left, tokens=max(0, request.tokens - saved))
+
+        async def pass_on(event: BatchEvent) -> None:
+            await emit(_honest(event, reuses) if isinstance(event, ChunkOutcome) else event)
+
+        result = await self._inner(BatchTask(task.id, narrowed), pass_on)
+        return replace(result, outcomes=tuple(_honest(one, reuses) for one in result.outcomes))
+
+    # --- After it
+
+    async def _keep(
+        self, task: BatchTask, names: Mapping[str, str], found: _Found, result: BatchResult
+    ) -> None:
+        entries = await asyncio.to_thread(self._entries, task, names, found, result)
+        if entries:
+            await self._store.put(entries)
+
+    def _entries(
+        self, task: BatchTask, names: Mapping[str, str], found: _Found, result: BatchResult
+    ) -> list[Entry]:
+        """What is worth keeping: chunks that were reviewed whole, by one model, for the first time.
+
+        Where several of a chain have written about a chunk, neither's word alone is all of it.
+        """
+        views = {view.id: view for view in task.request.chunks}
+        index = AnchorIndex(views.values())
+        said, unclear = _by_chunk(views, index, result.drafts)
+        entries: dict[str, Entry] = {}
+        for outcome in result.outcomes:
+            name, model = outcome.chunk, outcome.model
+            known = outcome.cached and name in found.exact
+            if outcome.status != "reviewed" or known or name in unclear or model not in names:
+                continue
+            before = [found.reuses[name].model] if name in found.reuses else []
+            if any(one != model for one in [*before, *(drafted.model for drafted in said[name])]):
+                continue
+            view = views[name]
+            key = found.keys.get(name)
+            if key is None or names[model] != next(iter(names.values())):
+                key = self._keys(task, [view], names[model])[name]
+            entries[key.exact] = make_entry(
+                view,
+                key,
+                (Heard(one.draft, one.attempt, one.answer) for one in said[name]),
+                index,
+                model=model,
+                prompt_version=self._prompt_version,
+            )
+        return list(entries.values())
+
+
+def _reuses(
+    chunks: Sequence[ChunkView],
+    keys: Mapping[str, ChunkKey],
+    candidates: Mapping[str, Sequence[Entry]],
+) -> dict[str, Reuse]:
+    """What can be reused of each chunk of which anything can."""
+    index = AnchorIndex(chunks)
+    found = {
+        chunk.id: reuse(chunk, keys[chunk.id], candidates.get(chunk.id, ()), index)
+        for chunk in chunks
+    }
+    return {name: known for name, known in found.items() if known is not None}
+
+
+def _replayed(
+    chunks: Iterable[ChunkView], reuses: Mapping[str, Reuse]
+) -> tuple[list[Drafted], list[ChunkOutcome]]:
+    """What was said before, as events of now; an outcome where there is nothing left to ask."""
+    drafts: list[Drafted] = []
+    outcomes: list[ChunkOutcome] = []
+    for name, known in ((one.id, reuses[one.id]) for one in chunks if one.id in reuses):
+        for heard in known.drafts:
+            answer = f"cache/{name}/{heard.answer}"
+            drafts.append(
+                Drafted(heard.draft, known.model, heard.attempt, answer, (name,), cached=True)
+            )
+        if known.rest is None:
+            outcomes.append(ChunkOutcome(name, "reviewed", known.model, 0, cached=True))
+    return drafts, outcomes
+
+
+def _honest(outcome: ChunkOutcome, reuses: Mapping[str, Reuse]) -> ChunkOutcome:
+    """A chunk of which the cache knew a part has not failed as a whole."""
+    if outcome.status == "failed" and outcome.chunk in reuses:
+        return replace(outcome, status="partly")
+    return outcome
+
+
+def _by_chunk(
+    views: Mapping[str, ChunkView], index: AnchorIndex, drafts: Iterable[Drafted]
+) -> tuple[Mapping[str, list[Drafted]], set[str]]:
+    """The drafts by the chunk that each is about, and the chunks that miss one by not being clear.
+
+    An answer is about all chunks of its request. Where the quote is found decides; what is quoted
+    wrongly belongs to its file, if that was one chunk of the request.
+    """
+    said: defaultdict[str, list[Drafted]] = defaultdict(list)
+    unclear: set[str] = set()
+    for drafted in drafts:
+        draft = drafted.draft
+        path = index.path_of(draft.path)
+        anchor = index.find(path, draft.quote, draft.side, draft.line) if path else None
+        asked = [name for name in drafted.chunks if name in views]
+        of_file = [name for name in asked if views[name].path == path]
+        if anchor is not None:
+            of_file = [name for name in of_file if name == anchor.chunk]
+        if len(of_file) == 1:
+            said[of_file[0]].append(drafted)
+        else:
+            unclear.update(asked)
+    return said, unclear

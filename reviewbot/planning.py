@@ -1,0 +1,270 @@
+"""Who reviews which files, in pieces of which size, and what that is expected to take."""
+
+from __future__ import annotations
+
+import json
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.categories import CATEGORIES
+from reviewbot.core.chunks import BATCH_BUDGET, MIN_BUDGET, Sizes, budget_for, plan_routed
+from reviewbot.core.events import Estimate, ModelEstimate, Usage
+from reviewbot.core.policy import Policy, git_attributes, path_patterns, skip_reason
+from reviewbot.core.routing import AB_SPLIT, MODEL, Chain, Route, Routing, Split
+from reviewbot.errors import ConfigError
+from reviewbot.models.catalog import cost_usd, lookup
+from reviewbot.settings import OFFLINE, ModelChoice
+from reviewbot.tokens import TokenCounter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from reviewbot.core.chunks import Batch, Plan
+    from reviewbot.core.diff import FileDiff
+    from reviewbot.models.catalog import ModelInfo
+    from reviewbot.route_settings import RouteSettings
+    from reviewbot.settings import Settings
+    from reviewbot.tokens import Calibration
+
+OUTPUT_PER_REQUEST: Final = 4_000
+"""Output tokens that the estimate assumes for a request, thinking included. A guess on the high
+side: findings are short, and what a model thinks depends on the code."""
+
+OFFLINE_CHUNK_TOKENS: Final = 1_000_000
+"""The rules read a file best whole; this only bounds what is held at once (about 2 MB)."""
+
+LEAST_OUTPUT: Final = 4_000
+"""Tokens of the context window that are kept free for an answer, however small the window."""
+
+SUMMARY_PROMPT: Final = 2_000
+SUMMARY_TOKENS: Final = 20_000
+"""Tokens of the summary's own prompt, and of the most that it shows of a diff."""
+
+
+class Chains:
+    """The chains of models that the settings name; the same models in the same order are one."""
+
+    def __init__(self, settings: Settings) -> None:
+        known: dict[tuple[ModelChoice, ...], Chain] = {}
+        self.of_setting = {
+            setting: known.setdefault(choices, Chain(setting, tuple(one.name for one in choices)))
+            for setting, choices in settings.chains()
+        }
+        self._choices = {chain: choices for choices, chain in known.items()}
+        self._by_name = {one.name: one for one in reversed(settings.choices)}
+        self._by_name[OFFLINE] = ModelChoice(OFFLINE)
+        self.rest = self.of_setting[MODEL]
+
+    def choices(self, chain: Chain) -> tuple[ModelChoice, ...]:
+        """The models of ``chain`` with their addresses and keys.
+
+        A plan that was stored may name models that the settings no longer do: it is kept to as far
+        as they are known, and goes to the model of the settings where none is.
+        """
+        if chain in self._choices:
+            return self._choices[chain]
+        known = tuple(self._by_name[name] for name in chain.models if name in self._by_name)
+        return known or self._choices[self.rest]
+
+    def first(self, batch: Batch) -> str:
+        """The name of the model that a batch goes to first."""
+        return self.choices(batch.chain)[0].name
+
+
+class Planner:
+    """Plans one diff with the models of the settings.
+
+    Args:
+        files: the parsed diff.
+        settings: as read.
+        chains: those of the settings.
+        calibration: what earlier reviews taught about token counts.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[FileDiff],
+        settings: Settings,
+        chains: Chains,
+        calibration: Calibration,
+    ) -> None:
+        self._files, self._settings, self._chains = files, settings, chains
+        self._calibration = calibration
+        self.info: Callable[[str], ModelInfo] = cache(lambda name: lookup(name, settings.models))
+        self._sizes = cache(self._sizes_for)
+
+    def plan(self, attributes: str) -> Plan:
+        """What is reviewed, by whom, in pieces that fit into the context window of each.
+
+        Args:
+            attributes: the text of the base's ``.gitattributes``.
+
+        Raises:
+            ConfigError: a pattern is none, or a context window too small.
+        """
+        policy = Policy(
+            configured=patterns_of(self._settings.exclude, key="exclude"),
+            attributes=git_attributes(attributes),
+        )
+        sizes = {chain: self._sizes(chain.models[0]) for chain in self._chains.of_setting.values()}
+        return plan_routed(
+            self._files,
+            reasons=[skip_reason(file, policy) for file in self._files],
+            route=self.routing().decide,
+            sizes=sizes.__getitem__,
+        )
+
+    def routing(self) -> Routing:
+        """Routes and split of the settings, ready to decide.
+
+        Raises:
+            ConfigError: a pattern is none.
+        """
+        settings, chains = self._settings, self._chains
+        split = settings.ab_split
+        return Routing(
+            rest=chains.rest,
+            routes=tuple(_route(one, chains.of_setting[one.name]) for one in settings.routes),
+            split=Split(chains.of_setting[AB_SPLIT], split.share, split.by) if split else None,
+        )
+
+    def prefix(self, model: str) -> int:
+        """Tokens that every request to ``model`` costs beside its chunks."""
+        return 0 if self.info(model).offline else round(self._prefix * self._count(model).per_byte)
+
+    def estimate(self, planned: Plan) -> Estimate:
+        """What ``planned`` is expected to take, in all and by model."""
+        by_model: dict[str, list[Batch]] = {}
+        for batch in planned.batches:
+            by_model.setdefault(self._chains.first(batch), []).append(batch)
+        writer = self._settings.model.name
+        if self._settings.summary and planned.batches and not self.info(writer).offline:
+            by_model.setdefault(writer, [])
+        else:
+            writer = ""
+        parts = tuple(
+            self._estimate(model, batches, planned.tokens if model == writer else None)
+            for model, batches in by_model.items()
+        )
+        costs = [part.cost_usd for part in parts]
+        return Estimate(
+            requests=sum(part.requests for part in parts),
+            input_tokens=sum(part.input_tokens for part in parts),
+            output_tokens=sum(part.output_tokens for part in parts),
+            cost_usd=None if None in costs else sum(cost or 0.0 for cost in costs),
+            by_model=parts,
+        )
+
+    def _estimate(self, model: str, batches: list[Batch], summed_up: int | None) -> ModelEstimate:
+        """The first request writes the shared prefix to the model's cache, the others read it.
+
+        Args:
+            model: its name.
+            batches: those that go to it first.
+            summed_up: tokens of the diff that its summary is about; None: it writes none.
+        """
+        info = self.info(model)
+        if info.offline:
+            tokens = sum(batch.tokens for batch in batches)
+            return ModelEstimate(model, len(batches), tokens, 0, 0.0)
+        prefix = self.prefix(model)
+        usages = [
+            (Usage(cache_write=prefix) if number == 0 else Usage(cache_read=prefix))
+            + Usage(input=batch.tokens, output=OUTPUT_PER_REQUEST)
+            for number, batch in enumerate(batches)
+        ]
+        if summed_up is not None:
+            shown = min(summed_up, SUMMARY_TOKENS)
+            usages.append(Usage(input=SUMMARY_PROMPT + shown, output=OUTPUT_PER_REQUEST // 2))
+        costs = [cost_usd(info, usage) for usage in usages]
+        return ModelEstimate(
+            model=model,
+            requests=len(usages),
+            input_tokens=sum(one.input + one.cache_read + one.cache_write for one in usages),
+            output_tokens=sum(one.output for one in usages),
+            cost_usd=None if None in costs else sum(cost or 0.0 for cost in costs),
+        )
+
+    def _count(self, model: str) -> TokenCounter:
+        return TokenCounter(self.info(model).token_factor, self._calibration.correction(model))
+
+    def _sizes_for(self, model: str) -> Sizes:
+        """A piece takes half of the model's context window at most.
+
+        With the prompt and the least room for an answer, it takes all of it.
+        """
+        info, settings, prefix = self.info(model), self._settings, self.prefix(model)
+        room = min(info.context // 2, info.context - prefix - LEAST_OUTPUT)
+        if info.offline:
+            budget = batch = OFFLINE_CHUNK_TOKENS
+        elif room < MIN_BUDGET:
+            raise ConfigError(
+                f"a context of {info.context:,} tokens is too small to review in: it has to hold "
+                f"the prompt ({prefix:,}), a piece of the diff ({MIN_BUDGET:,}) and an answer "
+                f"({LEAST_OUTPUT:,})",
+                key=f"models.{info.name}.context",
+            )
+        else:
+            budget = min(settings.chunk_tokens or budget_for(info.context), room)
+            batch = min(settings.batch_tokens or max(BATCH_BUDGET, budget), room)
+        return Sizes(self._count(model), max(MIN_BUDGET, budget), batch)
+
+    @cached_property
+    def _prefix(self) -> int:
+        """Bytes of tool, instructions, examples and manifest."""
+        from reviewbot.core.prompt import ManifestEntry, ModelRequest, render
+        from reviewbot.core.report_tool import REPORT_TOOL
+
+        # Which files policy skips is not known yet; it changes the manifest by a word.
+        manifest = tuple(
+            ManifestEntry(file.path, file.status, file.added, file.removed, shown=True)
+            for file in self._files
+        )
+        prompt = render(ModelRequest((), manifest, instructions=self._settings.instructions))
+        text = json.dumps(REPORT_TOOL) + prompt.system + prompt.shared + prompt.body
+        return len(text.encode())
+
+
+def _route(one: RouteSettings, chain: Chain) -> Route:
+    categories = one.categories
+    return Route(
+        name=one.name,
+        chain=chain,
+        paths=patterns_of(one.paths, key=f"{one.name}.paths", source=one.source)
+        if one.paths
+        else None,
+        categories=None
+        if categories is None
+        else frozenset(known for known in CATEGORIES if known in categories),
+        min_lines=one.min_lines,
+        max_lines=one.max_lines,
+        min_change_lines=one.min_change_lines,
+        max_change_lines=one.max_change_lines,
+    )
+
+
+def patterns_of(
+    patterns: Sequence[str], *, key: str, source: str | None = None
+) -> Callable[[str], bool | None]:
+    """Gitignore patterns of a setting, as :func:`path_patterns` reads them.
+
+    Raises:
+        ConfigError: one is none.
+    """
+    try:
+        return path_patterns(patterns)
+    except ValueError as error:
+        raise ConfigError(str(error), key=key, source=source) from error
+
+
+def check_patterns(settings: Settings) -> None:
+    """Make sure that every pattern of the settings is one.
+
+    Raises:
+        ConfigError: one is not; names the setting.
+    """
+    patterns_of(settings.exclude, key="exclude")
+    for instruction in settings.path_instructions:
+        patterns_of(instruction.paths, key="path_instructions")
+    for route in settings.routes:
+        patterns_of(route.paths or (), key=f"{route.name}.paths", source=route.source)

@@ -1,0 +1,205 @@
+"""A review that a server runs: the diff goes there, its events come back, whatever the line does.
+
+The stream is taken up again after the last event that came, so that a connection that breaks, or a
+server that restarts, is no more than a pause.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import httpx2 as httpx
+
+from reviewbot.core.events import ReviewFinished, from_record
+from reviewbot.errors import ConfigError, SourceError
+from reviewbot.settings import Secret, is_web_address
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+
+    from reviewbot.core.events import Event
+    from reviewbot.job import StopSignal
+
+KEY: Final = "REVIEWBOT_API_KEY"
+"""The variable that holds the key of a server."""
+SILENCE_S: Final = 60.0
+"""A server says something every 15 seconds; one that does not for so long is gone."""
+CONNECT_S: Final = 10.0
+PAUSES_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 15.0, 15.0)
+"""Between the tries to reach it again; after the last it is given up."""
+STOP_S: Final = 10.0
+"""How long the end of a review that was cancelled is waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteRequest:
+    """What is asked of the server. ``options`` are those of its API."""
+
+    diff: bytes
+    title: str = ""
+    description: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class _Broken(Exception):
+    """The connection, not the request, is at fault: worth another try."""
+
+
+class Server:
+    """A server by its address.
+
+    Args:
+        url: such as ``http://localhost:8000``.
+        key: its key, if it needs one.
+
+    Raises:
+        ConfigError: this is no address, or the key would travel in the clear.
+    """
+
+    def __init__(self, url: str, key: Secret | None = None) -> None:
+        if not is_web_address(url):
+            raise ConfigError(
+                "must be an http or https address, such as http://localhost:8000", source="--server"
+            )
+        parts = urlsplit(url)
+        if (
+            key
+            and parts.scheme == "http"
+            and parts.hostname not in ("localhost", "127.0.0.1", "::1")
+        ):
+            raise ConfigError(
+                f"the key in {KEY} would be sent unencrypted; use an https address",
+                source="--server",
+            )
+        self._url, self._key = url.rstrip("/"), key
+
+    async def review(self, request: RemoteRequest, stop: StopSignal) -> AsyncGenerator[Event, None]:
+        """Have ``request`` reviewed; the events as :func:`reviewbot.review.review` has them.
+
+        ``stop`` cancels the review on the server; its last event still comes.
+
+        Raises:
+            ConfigError: the server does not take the key, or an option.
+            SourceError: it cannot be reached, or does not take the diff.
+        """
+        headers = {"User-Agent": "reviewbot", "Accept": "text/event-stream"}
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._key.reveal()}"
+        timeout = httpx.Timeout(SILENCE_S, connect=CONNECT_S)
+        async with httpx.AsyncClient(
+            base_url=self._url, headers=headers, timeout=timeout, follow_redirects=False
+        ) as client:
+            stream = _Stream(client, request)
+            cancelling = asyncio.create_task(stream.cancel_at(stop))
+            try:
+                async for event in stream.events():
+                    yield event
+            finally:
+                cancelling.cancel()
+                with suppress(asyncio.CancelledError):
+                    await cancelling
+
+
+class _Stream:
+    """One review as it comes in, over as many connections as it takes."""
+
+    def __init__(self, client: httpx.AsyncClient, request: RemoteRequest) -> None:
+        self._client, self._request = client, request
+        self._key = uuid.uuid4().hex  # a try that seemed to fail may have begun the review
+        self._location: str | None = None
+        self._seq = 0
+        self._begun = asyncio.Event()
+
+    async def events(self) -> AsyncIterator[Event]:
+        pauses = iter(PAUSES_S)
+        while True:
+            try:
+                async for record in self._connection():
+                    pauses = iter(PAUSES_S)
+                    if record["seq"] <= self._seq:
+                        continue
+                    self._seq = record["seq"]
+                    event = from_record(record)
+                    yield event
+                    if isinstance(event, ReviewFinished):
+                        return
+                reason = "it ended the stream early"
+            except (_Broken, httpx.TransportError) as error:
+                reason = str(error) or type(error).__name__
+            except ValueError as error:
+                raise SourceError(
+                    f"{self._client.base_url} sent what is no event: {error}"
+                ) from None
+            pause = next(pauses, None)
+            if pause is None:
+                raise SourceError(f"cannot reach {self._client.base_url}: {reason}")
+            await asyncio.sleep(pause)
+
+    async def _connection(self) -> AsyncIterator[dict[str, Any]]:
+        """The records of one connection: of the request itself, or of the review after it."""
+        async with self._asked() as answer:
+            if answer.status_code == 204:
+                raise SourceError("the server has no more events of this review")
+            if answer.status_code != 200:
+                await answer.aread()
+                raise _refused(answer)
+            self._location = answer.headers.get("Location", self._location)
+            self._begun.set()
+            async for record in _records(answer):
+                yield record
+
+    def _asked(self) -> Any:  # noqa: ANN401 - httpx's context manager of a response
+        if self._location is not None:
+            headers = {"Last-Event-ID": str(self._seq)}
+            return self._client.stream("GET", f"{self._location}/events", headers=headers)
+        asked = self._request
+        # Bytes that are not UTF-8 cannot be written in JSON; they are shown alike.
+        body = {
+            "diff": asked.diff.decode("utf-8", "replace"),
+            "title": asked.title[:500],
+            "description": asked.description[:20_000],
+            "options": dict(asked.options),
+        }
+        return self._client.stream(
+            "POST", "/v1/reviews", json=body, headers={"Idempotency-Key": self._key}
+        )
+
+    async def cancel_at(self, stop: StopSignal) -> None:
+        """Cancel the review once ``stop`` is called."""
+        await stop.wait()
+        await self._begun.wait()
+        for pause in (0.0, 0.5, 1.0):
+            await asyncio.sleep(pause)
+            with suppress(httpx.TransportError):
+                await self._client.delete(str(self._location), headers={"Accept": "*/*"})
+                return
+
+
+async def _records(answer: httpx.Response) -> AsyncIterator[dict[str, Any]]:
+    """The data of server-sent events (WHATWG HTML, "Parsing an event stream"), one line each."""
+    async for line in answer.aiter_lines():
+        if line.startswith("data:"):
+            record = json.loads(line.removeprefix("data:"))
+            if not isinstance(record, dict) or type(record.get("seq")) is not int:
+                raise ValueError("a record without a number")
+            yield record
+
+
+def _refused(answer: httpx.Response) -> Exception:
+    """What an answer that is no stream means."""
+    try:
+        detail = str(json.loads(answer.content)["detail"])[:500]
+    except (ValueError, KeyError, TypeError):
+        detail = f"it answered {answer.status_code}"
+    detail = "".join(char if char.isprintable() else "?" for char in detail)
+    if answer.status_code in (401, 403):
+        return ConfigError(f"{detail} (set {KEY})", source="--server")
+    if answer.status_code in (502, 503, 504):
+        return _Broken(detail)
+    return SourceError(f"the server refused: {detail}")

@@ -1,0 +1,97 @@
+"""Who asks, and what they may: keys, the minute's limit, and the headers that tell what is left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.server.problems import CLOSE, Problem
+from reviewbot.store import budgets, keys
+from reviewbot.store.keys import LOCAL, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import sqlalchemy as sa
+    from starlette.requests import Request
+
+    from reviewbot.store.database import Database
+
+UNLIMITED: Final = "unlimited"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: the tenant that reviews belong to, and its limits."""
+
+    tenant: str
+    limits: Limits
+
+
+class Access:
+    """Lets callers in.
+
+    Args:
+        database: where the keys are.
+        need_key: whether each call needs a key; without, all are one tenant.
+        local_limits: of that tenant.
+    """
+
+    def __init__(
+        self, database: Database, *, need_key: bool, local_limits: Limits | None = None
+    ) -> None:
+        self._database, self._need_key = database, need_key
+        self._local = Caller(LOCAL, local_limits or Limits())
+
+    async def caller(self, request: Request, *, counted: bool = False) -> Caller:
+        """Who sent ``request``.
+
+        Args:
+            request: any.
+            counted: whether it counts for the minute's limit.
+
+        Raises:
+            Problem: 401 without a key that is known (RFC 6750, section 3), where one is needed.
+            OverLimitError: there were too many requests in this minute.
+        """
+        header = request.headers.get("authorization")
+        if header is None and not self._need_key:
+            caller = self._local
+        else:
+            caller = await self._of_key(header or "")
+        if counted and caller.limits.requests_per_minute is not None:
+            await self._database.write(
+                partial(budgets.count_request, tenant=caller.tenant, limits=caller.limits)
+            )
+        return caller
+
+    async def _of_key(self, header: str) -> Caller:
+        scheme, _, secret = header.partition(" ")
+        secret = secret.strip()
+        if scheme.lower() != "bearer" or not secret:
+            raise _unauthorized("send a key: Authorization: Bearer rb_...", "")
+        key = await self._database.read(partial(keys.known, secret=secret))
+        if key is None:
+            raise _unauthorized("this key is not known, or was revoked", 'error="invalid_token"')
+        await self._database.write(partial(keys.used, key=key))
+        return Caller(key.id, key.limits)
+
+
+def _unauthorized(detail: str, parameter: str) -> Problem:
+    challenge = f'Bearer realm="reviewbot"{", " if parameter else ""}{parameter}'
+    return Problem(401, detail, headers={"WWW-Authenticate": challenge, **CLOSE})
+
+
+def budget_headers(connection: sa.Connection, caller: Caller) -> Mapping[str, str]:
+    """``X-Tokens-Used``, ``-Remaining``, ``-Reset``: of this day; what is held is not left."""
+    used = budgets.used_today(connection, caller.tenant)
+    limit = caller.limits.tokens_per_day
+    left = UNLIMITED
+    if limit is not None:
+        left = str(max(0, limit - used.tokens - used.held_tokens))
+    return {
+        "X-Tokens-Used": str(used.tokens),
+        "X-Tokens-Remaining": left,
+        "X-Tokens-Reset": str(used.reset_s),
+    }

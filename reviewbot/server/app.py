@@ -1,0 +1,156 @@
+"""The application: routes, what they need, and the page's files."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
+
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.staticfiles import StaticFiles
+
+from reviewbot import __version__
+from reviewbot.errors import ConfigError
+from reviewbot.server.access import Access
+from reviewbot.server.calls import Calls
+from reviewbot.server.faults import HANDLERS
+from reviewbot.server.guard import Guard, GuardMiddleware
+from reviewbot.server.observed import Observed, ObservedMiddleware
+from reviewbot.server.openapi import openapi_json
+from reviewbot.store.keys import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from reviewbot.jobs.service import ReviewService
+
+BODY_LIMIT: Final = 10_000_000
+
+log = logging.getLogger(__name__)
+
+PAGE_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; font-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
+"""What the page may do (W3C, "Content Security Policy Level 3"): load what this server has."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """How the HTTP side behaves.
+
+    Args:
+        need_key: whether every call of the API needs a key.
+        guard: which hosts and sites are let in.
+        body_limit: bytes of a request, inflated.
+        local_limits: of callers that need no key.
+    """
+
+    need_key: bool
+    guard: Guard
+    body_limit: int = BODY_LIMIT
+    local_limits: Limits = field(default_factory=Limits)
+
+
+def make_app(
+    service: ReviewService, config: ServerConfig, observed: Observed | None = None
+) -> ASGIApp:
+    """The whole application; ``service`` is started and ended with it.
+
+    Args:
+        service: the reviews.
+        config: how the HTTP side behaves.
+        observed: whose hooks the service was given; without it nothing is told of reviews.
+    """
+    observed = observed or Observed()
+    observed.watch(service)
+    access = Access(service.database, need_key=config.need_key, local_limits=config.local_limits)
+    calls = Calls(service, access, body_limit=config.body_limit)
+
+    async def healthy(_request: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def ready(_request: Request) -> Response:
+        if not service.ready:
+            return JSONResponse({"ready": False}, status_code=503, headers={"Retry-After": "5"})
+        await service.database.read(lambda connection: connection.exec_driver_sql("SELECT 1"))
+        return JSONResponse({"ready": True, "version": __version__})
+
+    async def described(_request: Request) -> Response:
+        text = await asyncio.to_thread(openapi_json, need_key=config.need_key)
+        headers = {"Cache-Control": "max-age=300"}
+        return Response(text, media_type="application/json", headers=headers)
+
+    async def metrics(request: Request) -> Response:
+        return await observed.scrape(request, service, access)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        try:
+            async with service:
+                yield
+        except ConfigError as error:  # told here: what the HTTP server logs of it is withheld
+            log.error("%s", error)  # noqa: TRY400 - the sentence says all
+            raise
+        except Exception:
+            log.exception("the server could not start, or not end as it should")
+            raise
+        finally:
+            await observed.close()
+
+    app = Starlette(
+        routes=[
+            _route("/v1/reviews", GET=calls.latest, POST=calls.create),
+            _route("/v1/reviews/{id}", DELETE=calls.cancel, GET=calls.show),
+            Route("/v1/reviews/{id}/events", calls.events, methods=["GET"]),
+            Route("/v1/reviews/{id}/diff", calls.diff, methods=["GET"]),
+            Route("/v1/reviews/{id}/sarif", calls.sarif, methods=["GET"]),
+            Route("/healthz", healthy),
+            Route("/readyz", ready),
+            Route("/metrics", metrics),
+            Route("/openapi.json", described),
+            # No mount: that would take every method, and so answer for the routes above.
+            Route("/{path:path}", _Page(), methods=["GET"]),
+        ],
+        exception_handlers=HANDLERS,
+        lifespan=lifespan,
+    )
+    return ObservedMiddleware(GuardMiddleware(app, config.guard), observed)
+
+
+def _route(path: str, **calls: Callable[[Request], Awaitable[Response]]) -> Route:
+    """A path with several methods: of several routes, 405 would name the first one's in ``Allow``."""
+
+    async def call(request: Request) -> Response:
+        return await calls["GET" if request.method == "HEAD" else request.method](request)
+
+    return Route(path, call, methods=[*calls])
+
+
+class _Page:
+    """The files of the page, each with the policy that browsers hold it to."""
+
+    def __init__(self) -> None:
+        self._files = StaticFiles(directory=str(files("reviewbot.server") / "page"), html=True)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_policy(message: Mapping[str, object]) -> None:
+            if message["type"] == "http.response.start":
+                headers = [*message.get("headers", ())]  # type: ignore[misc]
+                headers += [
+                    (b"content-security-policy", PAGE_POLICY.encode()),
+                    (b"cache-control", b"no-cache"),
+                ]
+                message = {**message, "headers": headers}
+            await send(message)  # type: ignore[arg-type]
+
+        await self._files(scope, receive, with_policy)

@@ -1,0 +1,289 @@
+"""The calls of ``/v1``: requests in, reviews and their streams out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.responses import JSONResponse, Response
+
+from reviewbot.core.diff import parse_diff
+from reviewbot.core.events import from_record
+from reviewbot.core.redact import redact_file
+from reviewbot.core.render import sarif
+from reviewbot.core.report import fold
+from reviewbot.jobs.options import options_from_query, parse_options
+from reviewbot.jobs.service import ReviewRequest, TooManyTokensError
+from reviewbot.server.access import budget_headers
+from reviewbot.server.bodies import read_body
+from reviewbot.server.documents import diff_document, entry_document, review_document
+from reviewbot.server.faults import over_limit
+from reviewbot.server.problems import CLOSE, Problem
+from reviewbot.server.streams import event_stream
+from reviewbot.store import reviews
+from reviewbot.store.budgets import OverLimitError
+from reviewbot.store.checkpoints import last_progress
+from reviewbot.store.eventlog import records_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    import sqlalchemy as sa
+    from starlette.requests import Request
+
+    from reviewbot.core.events import ReviewProgress
+    from reviewbot.core.report import Report
+    from reviewbot.jobs.service import ReviewService
+    from reviewbot.server.access import Access, Caller
+    from reviewbot.store.reviews import ReviewRow
+
+DIFF_TYPES: Final = frozenset(
+    {
+        "text/x-diff",
+        "text/x-patch",
+        "text/plain",
+        "application/octet-stream",
+        "application/x-www-form-urlencoded",  # what curl --data-binary says of anything
+        "",
+    }
+)
+EVENT_STREAM: Final = "text/event-stream"
+TEXT_LIMITS: Final[Mapping[str, int]] = {"title": 500, "description": 20_000, "subject": 500}
+PAGE_LIMIT: Final = 100
+_IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}")
+_ID: Final = re.compile(r"[0-9a-f]{32}")
+_NUMBER: Final = re.compile(r"[0-9]{1,9}")
+
+
+class Calls:
+    """What the routes lead to.
+
+    Args:
+        service: the reviews.
+        access: who may ask.
+        body_limit: bytes of a request, inflated.
+    """
+
+    def __init__(self, service: ReviewService, access: Access, *, body_limit: int) -> None:
+        self._service, self._access, self._body_limit = service, access, body_limit
+
+    async def create(self, request: Request) -> Response:
+        """``POST /v1/reviews``."""
+        caller = await self._access.caller(request, counted=True)
+        streamed = _accepts_stream(request)
+        asked = await self._request_of(request, caller)
+        try:
+            row, replayed = await self._service.create(asked)
+        except (OverLimitError, TooManyTokensError) as error:
+            raise over_limit(error, await self._headers(caller)) from error
+        headers = {"Location": f"/v1/reviews/{row.id}", **await self._headers(caller)}
+        if replayed:
+            headers["Idempotent-Replayed"] = "true"
+        if streamed:
+            return self._stream(
+                row.id, 0, headers, cancels=asked.options.cancel_on_disconnect and not replayed
+            )
+        return JSONResponse(await self._document(row), status_code=201, headers=headers)
+
+    async def latest(self, request: Request) -> Response:
+        """``GET /v1/reviews``."""
+        caller = await self._access.caller(request)
+        limit = _number(request.query_params.get("limit", "20"), "limit", at_least=1)
+        before = request.query_params.get("before")
+        if before is not None and not _ID.fullmatch(before):
+            raise Problem(400, "before is the id of a review", parameter="before")
+        limit = min(limit, PAGE_LIMIT)
+
+        def read(connection: sa.Connection) -> list[tuple[ReviewRow, Report]]:
+            rows = reviews.recent(connection, caller.tenant, limit=limit + 1, before=before)
+            return [(row, _report(connection, row.id)) for row in rows]
+
+        found = await self._service.database.read(read)
+        return JSONResponse(
+            {
+                "reviews": [entry_document(row, report) for row, report in found[:limit]],
+                "next": found[limit - 1][0].id if len(found) > limit else None,
+            },
+            headers=await self._headers(caller),
+        )
+
+    async def show(self, request: Request) -> Response:
+        """``GET /v1/reviews/{id}``."""
+        caller, row = await self._find(request)
+        return JSONResponse(await self._document(row), headers=await self._headers(caller))
+
+    async def events(self, request: Request) -> Response:
+        """``GET /v1/reviews/{id}/events``."""
+        caller, row = await self._find(request)
+        if not _accepts_stream(request, missing=True):
+            raise Problem(406, "this call answers with text/event-stream only")
+        after = _number(request.query_params.get("after", "0"), "after")
+        if (last := request.headers.get("last-event-id")) is not None:
+            after = _number(last, "Last-Event-ID")
+        after = min(after, row.last_seq)
+        headers = await self._headers(caller)
+        if row.state == "finished" and after == row.last_seq:
+            # An EventSource that comes back after the end stops at this (WHATWG HTML, 9.2.3).
+            return Response(status_code=204, headers=headers)
+        return self._stream(row.id, after, headers, cancels=False)
+
+    async def cancel(self, request: Request) -> Response:
+        """``DELETE /v1/reviews/{id}``."""
+        caller, row = await self._find(request)
+        await self._service.stop(row.id, "cancelled")
+        return Response(status_code=204, headers=await self._headers(caller))
+
+    async def diff(self, request: Request) -> Response:
+        """``GET /v1/reviews/{id}/diff``."""
+        caller, row = await self._find(request)
+        data = await self._service.database.read(partial(reviews.diff_of, review_id=row.id))
+        headers = await self._headers(caller)
+        if "application/json" not in request.headers.get("accept", ""):
+            return Response(data, media_type="text/x-diff", headers=headers)
+        return Response(
+            await asyncio.to_thread(_drawn, data), media_type="application/json", headers=headers
+        )
+
+    async def sarif(self, request: Request) -> Response:
+        """``GET /v1/reviews/{id}/sarif``."""
+        caller, row = await self._find(request)
+        if row.state != "finished":
+            raise Problem(409, "the review is not finished yet; follow its events", state=row.state)
+        report = await self._service.database.read(partial(_report, review_id=row.id))
+        text = await asyncio.to_thread(sarif.render, report)
+        return Response(
+            text, media_type="application/sarif+json", headers=await self._headers(caller)
+        )
+
+    async def _find(self, request: Request) -> tuple[Caller, ReviewRow]:
+        """The review of the path, if it is the caller's: another's is as if it were not."""
+        caller = await self._access.caller(request)
+        review_id = request.path_params["id"]
+        row = None
+        if _ID.fullmatch(review_id):
+            row = await self._service.find(review_id, caller.tenant)
+        if row is None:
+            raise Problem(404, "there is no such review, or it belongs to another key")
+        return caller, row
+
+    async def _headers(self, caller: Caller) -> dict[str, str]:
+        found = await self._service.database.read(partial(budget_headers, caller=caller))
+        return {"Cache-Control": "no-store", **found}
+
+    async def _document(self, row: ReviewRow) -> dict[str, Any]:
+        def read(connection: sa.Connection) -> tuple[ReviewRow, Report, ReviewProgress]:
+            found = reviews.find(connection, row.id)  # with its events, as of one moment
+            return found or row, _report(connection, row.id), last_progress(connection, row.id)
+
+        return review_document(*await self._service.database.read(read))
+
+    def _stream(
+        self, review_id: str, after: int, headers: Mapping[str, str], *, cancels: bool
+    ) -> Response:
+        async def gone() -> None:
+            if cancels:
+                await self._service.stop(review_id, "cancelled")
+
+        events: AsyncIterator[bytes] = self._service.follow(review_id, after)
+        return event_stream(events, headers=headers, gone=gone, closing=self._service.hub.closing)
+
+    async def _request_of(self, request: Request, caller: Caller) -> ReviewRequest:
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json" and kind not in DIFF_TYPES:
+            raise Problem(
+                415,
+                "send a diff as text/x-diff, or JSON as application/json",
+                headers={"Accept": "application/json, text/x-diff", **CLOSE},
+            )
+        key = request.headers.get("idempotency-key")
+        if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+            raise Problem(
+                400, "an Idempotency-Key has 1 to 255 visible ASCII characters", headers=CLOSE
+            )
+        body = await read_body(request, limit=self._body_limit)
+        values = _object_of(body) if kind == "application/json" else {"diff": body, "options": {}}
+        values = _with_query(values, dict(request.query_params))
+        texts = {name: _text(values, name, most) for name, most in TEXT_LIMITS.items()}
+        return ReviewRequest(
+            tenant=caller.tenant,
+            diff=values["diff"],
+            options=parse_options(values["options"]),
+            title=texts["title"] or "",
+            description=texts["description"] or "",
+            subject=texts["subject"],
+            idempotency_key=key,
+            limits=caller.limits,
+        )
+
+
+def _object_of(body: bytes) -> dict[str, Any]:
+    """The fields of a JSON request; ``diff`` as bytes."""
+    try:
+        values = json.loads(body, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise Problem(400, f"the body is not JSON: {str(error)[:200]}") from None
+    if not isinstance(values, dict) or not isinstance(values.get("diff"), str):
+        raise Problem(400, 'the body is an object with the diff as text: {"diff": "..."}')
+    unknown = sorted(set(values) - {"diff", "options", *TEXT_LIMITS})
+    if unknown:
+        raise Problem(
+            400,
+            f"there is no field {unknown[0]!r:.60}; there are diff, title, description,"
+            " subject and options",
+            key=unknown[0][:60],
+        )
+    options = values.get("options", {})
+    if not isinstance(options, dict):
+        raise Problem(400, "options is an object", key="options")
+    # A lone surrogate is no text: JSON can write it, but nobody can say which bytes it was.
+    return {**values, "diff": values["diff"].encode("utf-8", "replace"), "options": options}
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"it has no {name}")
+
+
+def _with_query(values: dict[str, Any], query: dict[str, str]) -> dict[str, Any]:
+    """The fields with those of the query, which go before those of the body."""
+    if not query:
+        return values
+    parse_options(values["options"])  # what the query replaces has to be right, too
+    for name, most in TEXT_LIMITS.items():
+        _text(values, name, most)
+    texts = {name: query.pop(name) for name in TEXT_LIMITS if name in query}
+    return {**values, **texts, "options": {**values["options"], **options_from_query(query)}}
+
+
+def _text(values: Mapping[str, Any], name: str, most: int) -> str | None:
+    text = values.get(name)
+    if text is None:
+        return None
+    if not isinstance(text, str) or len(text) > most:
+        raise Problem(400, f"{name} is a text of at most {most:,} characters", key=name)
+    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _report(connection: sa.Connection, review_id: str) -> Report:
+    return fold(map(from_record, records_of(connection, review_id)))
+
+
+def _drawn(data: bytes) -> bytes:
+    document = diff_document(parse_diff(data), redact_file)
+    return json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode()
+
+
+def _number(text: str, name: str, *, at_least: int = 0) -> int:
+    if not _NUMBER.fullmatch(text) or int(text) < at_least:
+        raise Problem(400, f"{name} is a whole number from {at_least} on", parameter=name)
+    return int(text)
+
+
+def _accepts_stream(request: Request, *, missing: bool = False) -> bool:
+    """Whether the client asked for the event stream; ``missing`` is what to take no wish for."""
+    accept = request.headers.get("accept", "*/*").lower()
+    if EVENT_STREAM in accept:
+        return True
+    return missing and any(one in accept for one in ("*/*", "text/*"))

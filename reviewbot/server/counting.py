@@ -1,0 +1,149 @@
+"""What happens to reviews, as counts: the runner's hooks in, metrics out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.events import ChunkFinished, FindingRaised, FindingWithdrawn, ReviewFinished
+from reviewbot.jobs import truncation
+from reviewbot.models.batch import Asked, ChunkOutcome, Drafted, Retrying, Spent, Working
+from reviewbot.settings import OFFLINE
+from reviewbot.store.reviews import now_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reviewbot.core.events import Event
+    from reviewbot.core.findings import Finding
+    from reviewbot.jobs.runner import ToldEnd
+    from reviewbot.models.batch import BatchEvent
+    from reviewbot.server.metrics import Metrics
+    from reviewbot.store.reviews import ReviewRow
+
+MOST_ATTEMPTS: Final = 5
+"""Attempts that are counted apart; more are one."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """What is remembered of a run while it lasts."""
+
+    begun: float
+    first: bool
+    """Whether it may have the review's first finding yet."""
+    cut: bool = False
+
+
+class Counting:
+    """Counts what reviews come to.
+
+    Args:
+        metrics: where.
+        clock: seconds.
+    """
+
+    def __init__(self, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
+        self._metrics, self._clock = metrics, clock
+        self._runs: dict[str, _Run] = {}
+
+    def began(self, row: ReviewRow) -> None:
+        """A run of ``row`` begins."""
+        self._runs[row.id] = _Run(self._clock(), first=row.runs == 1)
+        if row.epoch == 1 and row.stop is None and row.started_at is not None:
+            self._metrics.queue_wait.observe(max(0, row.started_at - row.created_at) / 1000)
+
+    def ended(self, row: ReviewRow, end: ToldEnd) -> None:
+        """That run ended."""
+        self._runs.pop(row.id, None)
+        self._metrics.runs.labels(end).inc()
+
+    def event(self, row: ReviewRow, event: Event) -> None:
+        """An event of ``row``."""
+        metrics = self._metrics
+        match event:
+            case FindingRaised(finding=finding):
+                self._found(row, finding)
+            case FindingWithdrawn():
+                metrics.withdrawn.inc()
+            case ChunkFinished(status=status, attempt=attempt):
+                metrics.chunks.labels(status, attempt_label(attempt)).inc()
+            case ReviewFinished():
+                metrics.reviews.labels(event.outcome).inc()
+                metrics.review_duration.observe(max(0, now_ms() - row.created_at) / 1000)
+                if event.cost_usd is not None:
+                    metrics.review_cost.observe(event.cost_usd)
+            case _:
+                pass
+
+    def _found(self, row: ReviewRow, finding: Finding) -> None:
+        placement = "held" if finding.placement.held else finding.placement.kind
+        self._metrics.findings.labels(finding.severity, placement).inc()
+        run = self._runs.get(row.id)
+        if run is not None and run.first:
+            run.first = False
+            self._metrics.first_finding.observe(self._clock() - run.begun)
+
+    def spent(self, spent: Spent) -> None:
+        """A request ended."""
+        metrics, model = self._metrics, self._metrics.model(spent.model)
+        usage = spent.usage
+        for kind, tokens in (
+            ("input", usage.input),
+            ("output", usage.output),
+            ("cache_read", usage.cache_read),
+            ("cache_write", usage.cache_write),
+        ):
+            metrics.tokens.labels(model, kind).inc(tokens)
+        metrics.requests.labels(model, "no" if spent.cost_usd is None else "yes").inc()
+        metrics.dollars.labels(model).inc(spent.cost_usd or 0.0)
+
+    def batch(self, row: ReviewRow) -> Callable[[BatchEvent], None]:
+        """What to tell of the events of a batch of ``row``."""
+        return _Batch(self._metrics, self._runs.get(row.id), self._clock).hear
+
+
+class _Batch:
+    """One batch: its requests come one after the other."""
+
+    def __init__(self, metrics: Metrics, run: _Run | None, clock: Callable[[], float]) -> None:
+        self._metrics, self._run, self._clock = metrics, run, clock
+        self._asked_at: float | None = None
+        self._answers = 0  # since it was last asked anew: one that follows another continues it
+        self._given_up = False
+
+    def hear(self, event: BatchEvent) -> None:
+        metrics = self._metrics
+        match event:
+            case Asked():
+                self._asked_at, self._answers, self._given_up = self._clock(), 0, False
+            case Working(model=model) | Drafted(model=model, cached=False):
+                if self._asked_at is not None:
+                    waited = self._clock() - self._asked_at
+                    metrics.first_token.labels(metrics.model(model)).observe(waited)
+                    self._asked_at = None
+            case Spent():
+                self._asked_at = None
+                self._answers += 1
+                if self._answers > 1:
+                    metrics.truncations.labels("continued").inc()
+            case Retrying(model=model, next_model=following):
+                following = "same" if following == model else "other"
+                metrics.retries.labels(metrics.model(model), following).inc()
+            case ChunkOutcome(reason=truncation.REASON):
+                if self._run is not None and not self._run.cut:
+                    self._run.cut = True
+                    metrics.truncations.labels("diff_middle").inc()
+            case ChunkOutcome(status="partly", fault=None, cached=False, model=model):
+                # Without a fault a model's answer is partial only where it was cut to the end.
+                if model != OFFLINE and not self._given_up:
+                    self._given_up = True
+                    metrics.truncations.labels("given_up").inc()
+            case _:
+                pass
+
+
+def attempt_label(attempt: int) -> str:
+    """``attempt`` as a label."""
+    return str(attempt) if attempt < MOST_ATTEMPTS else f"{MOST_ATTEMPTS}+"

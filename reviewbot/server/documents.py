@@ -1,0 +1,114 @@
+"""Reviews and diffs as the JSON objects that the API answers with. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, cast
+
+from reviewbot.core.render.inert import well_formed
+from reviewbot.store.eventlog import rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.events import ReviewProgress
+    from reviewbot.core.redact import FileRedaction
+    from reviewbot.core.report import Report
+    from reviewbot.store.reviews import ReviewRow
+
+Json = dict[str, Any]
+
+
+def review_document(row: ReviewRow, report: Report, progress: ReviewProgress) -> Json:
+    """All that is known of a review but its diff."""
+    found = {
+        "id": row.id,
+        "state": row.state,
+        "outcome": row.outcome,
+        "title": row.title,
+        "subject": row.subject,
+        "created_at": rfc3339(row.created_at),
+        "started_at": _time(row.started_at),
+        "finished_at": _time(row.finished_at),
+        "next_try_at": _time(row.next_try_at),
+        "queue_position": row.queue_position if row.state == "queued" else None,
+        "last_seq": row.last_seq,
+        "models": list(report.models),
+        "notices": list(report.notices),
+        "findings": [asdict(finding) for finding in report.findings],
+        "coverage": [asdict(file) for file in report.coverage] if row.outcome else [],
+        "summary": None if report.summary is None else asdict(report.summary),
+        "counts": report.counts,
+        "usage": asdict(report.usage),
+        "cost_usd": report.cost_usd,
+        "reasons": list(report.reasons),
+        "progress": {
+            "files_done": progress.files_done,
+            "files_total": progress.files_total,
+            "chunks_done": progress.chunks_done,
+            "chunks_total": progress.chunks_total,
+            "activity": progress.activity if row.state != "finished" else None,
+        },
+    }
+    return cast("Json", well_formed(found))  # a path need not be UTF-8, JSON has to be
+
+
+def entry_document(row: ReviewRow, report: Report) -> Json:
+    """A review in a list."""
+    return {
+        "id": row.id,
+        "state": row.state,
+        "outcome": row.outcome,
+        "title": row.title,
+        "subject": row.subject,
+        "created_at": rfc3339(row.created_at),
+        "finished_at": _time(row.finished_at),
+        "counts": report.counts,
+        "files": len(report.files),
+        "cost_usd": report.cost_usd,
+    }
+
+
+def diff_document(files: Sequence[FileDiff], redact: Callable[[FileDiff], FileRedaction]) -> Json:
+    """What the parser made of a diff, secrets replaced: for whoever draws it."""
+    return {"files": [_file(file, redact(file)) for file in files]}
+
+
+def _file(file: FileDiff, redaction: FileRedaction) -> Json:
+    return {
+        "path": _text(file.path),
+        "old_path": None if file.old_path is None else _text(file.old_path),
+        "new_path": None if file.new_path is None else _text(file.new_path),
+        "status": file.status,
+        "binary": file.binary,
+        "added": file.added,
+        "removed": file.removed,
+        "hunks": [
+            {
+                "old_start": hunk.old_start,
+                "old_count": hunk.old_count,
+                "new_start": hunk.new_start,
+                "new_count": hunk.new_count,
+                "section": _text(redaction.sections.get(index, hunk.section)),
+                "lines": [
+                    [
+                        line.kind,
+                        line.old_no,
+                        line.new_no,
+                        _text(redaction.replacements.get((index, at), line.text)),
+                    ]
+                    for at, line in enumerate(hunk.iter_lines())
+                ],
+            }
+            for index, hunk in enumerate(file.hunks)
+        ],
+    }
+
+
+def _text(text: str) -> str:
+    return str(well_formed(text))
+
+
+def _time(at: int | None) -> str | None:
+    return None if at is None else rfc3339(at)

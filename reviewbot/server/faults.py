@@ -1,0 +1,60 @@
+"""What the service refuses, as problems: which status, and when to ask again."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.jobs.service import ClosingError, TooManyTokensError, UsedKeyError
+from reviewbot.server.problems import EXCEPTION_HANDLERS, Problem, problem_response
+from reviewbot.store.budgets import OverLimitError
+from reviewbot.store.database import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.types import HTTPExceptionHandler
+
+AGAIN_S: Final = "5"
+"""Seconds after which a server that restarts, or a database that fails over, is mostly back."""
+
+
+def over_limit(
+    error: OverLimitError | TooManyTokensError, headers: Mapping[str, str] | None = None
+) -> Problem:
+    """429 for a limit that time lifts, 413 for a request that is too large for the key."""
+    if isinstance(error, TooManyTokensError):
+        return Problem(413, str(error), headers=headers, tokens=error.tokens, limit=error.limit)
+    return Problem(
+        429, str(error), headers={**(headers or {}), "Retry-After": str(error.retry_after)}
+    )
+
+
+async def _answer(_request: Request, error: Exception) -> Response:
+    match error:
+        case OverLimitError() | TooManyTokensError():
+            problem = over_limit(error)
+        case UsedKeyError():
+            problem = Problem(422, str(error))
+        case ClosingError():
+            problem = Problem(503, str(error), headers={"Retry-After": AGAIN_S})
+        case _:
+            problem = Problem(
+                503,
+                "the database does not answer; nothing was begun, so ask again",
+                headers={"Retry-After": AGAIN_S},
+            )
+    return problem_response(problem)
+
+
+HANDLERS: Final[Mapping[type[Exception], HTTPExceptionHandler]] = MappingProxyType(
+    {
+        **EXCEPTION_HANDLERS,
+        **dict.fromkeys(
+            (OverLimitError, TooManyTokensError, UsedKeyError, ClosingError, StoreError), _answer
+        ),
+    }
+)
+"""For Starlette: those of :mod:`reviewbot.server.problems`, and those of the service's errors."""

@@ -1,0 +1,249 @@
+"""What keeps pages of other sites away from a server that trusts whoever reaches it.
+
+A server on loopback asks for no key, and every page that the user's browser shows can send it
+requests. Two things tell such a page: the ``Host`` under which it found the server (a name of its
+own that now leads to 127.0.0.1: DNS rebinding), and the ``Origin`` and ``Sec-Fetch-*`` headers,
+which no page can forge (Fetch Standard, "forbidden request-header"). Programs send neither of the
+latter, and pass.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
+
+from reviewbot.errors import ConfigError
+from reviewbot.server.problems import Problem, problem_response
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+SECURITY_HEADERS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+    }
+)
+"""On every answer that does not set them itself. The page's CSP is for whoever serves the page."""
+CORS_METHODS: Final = ("DELETE", "GET", "HEAD", "POST")
+CORS_REQUEST_HEADERS: Final = (
+    *("Accept", "Authorization", "Content-Encoding", "Content-Type"),
+    *("Idempotency-Key", "Last-Event-ID"),
+)
+CORS_EXPOSED_HEADERS: Final = (
+    *("Idempotent-Replayed", "Location", "Retry-After"),
+    *("X-Tokens-Remaining", "X-Tokens-Reset", "X-Tokens-Used"),
+)
+CORS_MAX_AGE_S: Final = 600
+
+# Two of one of these would let two readers see two requests (RFC 9110, section 5.3).
+_ONCE: Final = (
+    *("access-control-request-method", "authorization", "content-length", "content-type", "host"),
+    *("idempotency-key", "last-event-id", "origin"),
+    *("sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site"),
+)
+# RFC 3986, section 3.2, without what no name in use has: percent escapes and sub-delimiters.
+_AUTHORITY: Final = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?")
+_ORIGIN: Final = re.compile(r"(https?)://(.*)")
+_ANY_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@,*\s]+")
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+class _Authority(NamedTuple):
+    name: str
+    port: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Who may come in.
+
+    Attributes:
+        loopback: whether the server is bound to loopback only. Then the ``Host`` must name
+            loopback or be one of ``allowed_hosts``.
+        allowed_hosts: names, with the one port or for any. On another than a loopback bind these
+            are the only ones, and without any the ``Host`` is not asked.
+        cors_origins: the other sites whose pages may use the server, as browsers write them:
+            ``https://example.com``. There is no wildcard.
+
+    Raises:
+        ConfigError: an entry is no host or no origin.
+    """
+
+    loopback: bool
+    allowed_hosts: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for host in self.allowed_hosts:
+            if _authority(host) is None:
+                raise ConfigError(
+                    f"{host!r} is no host; write a name or an address, with a port or without",
+                    key="allowed_hosts",
+                )
+        for origin in self.cors_origins:
+            if not _ANY_ORIGIN.fullmatch(origin):
+                raise ConfigError(
+                    f"{origin!r} is no origin; write one as https://example.com", key="cors_origins"
+                )
+
+    def check(self, scope: Scope) -> None:
+        """Lets an HTTP request pass, or raises what it is answered with.
+
+        Raises:
+            Problem: 400 for a request that no proper client sends, 421 for another ``Host``
+                (RFC 9110, section 15.5.20), 403 for a page of another site.
+        """
+        headers = Headers(scope=scope)
+        if not scope["path"].startswith("/"):
+            raise Problem(400, "The target of the request must be a path.")
+        for name in _ONCE:
+            if len(headers.getlist(name)) > 1:
+                raise Problem(400, f"The request has more than one {name} header; send one.")
+        host = self._host(scope, headers)
+        self._check_site(scope, headers, host)
+
+    def _host(self, scope: Scope, headers: Headers) -> _Authority | None:
+        """The ``Host``, if it is fine; None where it need not be there."""
+        text = headers.get("host")
+        checked = self.loopback or bool(self.allowed_hosts)
+        if text is None and scope["http_version"] == "1.0" and not checked:
+            return None
+        host = _authority(text or "")
+        if host is None:
+            # RFC 9112, section 3.2: without one, or with one that is none, the answer is 400.
+            raise Problem(400, "The request needs a Host header that names a host.")
+        allowed = [_authority(entry) for entry in self.allowed_hosts]
+        if (
+            not checked
+            or (self.loopback and _is_loopback(host.name))
+            or host in allowed
+            or _Authority(host.name, None) in allowed
+        ):
+            return host
+        raise Problem(
+            421,
+            f"This server does not answer for the host {host.name}; it has to be allowed where the"
+            " server is started.",
+        )
+
+    def _check_site(self, scope: Scope, headers: Headers, host: _Authority | None) -> None:
+        """See https://www.w3.org/TR/fetch-metadata/ and RFC 6454, section 7."""
+        origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+        if origin in self.cors_origins:
+            return
+        # Only the browser says same-origin. Behind a proxy, the Host may be another than the
+        # page's; on loopback there is none, and both have to agree.
+        same = site == "same-origin" and not self.loopback and origin != "null"
+        if origin is not None and not same and not _is_of(origin, host):
+            raise _foreign()
+        if site in (None, "same-origin", "none"):
+            return
+        # A link to the page, followed: nothing that the other site's page could read or embed.
+        if not (
+            scope["method"] == "GET"
+            and scope["path"] == "/"
+            and headers.get("sec-fetch-mode") == "navigate"
+            and headers.get("sec-fetch-dest", "document") == "document"
+        ):
+            raise _foreign()
+
+
+class GuardMiddleware:
+    """Applies a :class:`Guard` to each request, and :data:`SECURITY_HEADERS` to each answer.
+
+    Wrap the whole application in it, not a part: ``GuardMiddleware(Starlette(...), guard)``. It
+    passes each message on as it comes. With ``cors_origins`` it answers preflights (Fetch
+    Standard, "CORS protocol"), without credentials: keys come in ``Authorization``, which a page
+    sets itself. WebSockets are refused, since there are none.
+    """
+
+    def __init__(self, app: ASGIApp, guard: Guard) -> None:
+        self._guard = guard
+        self._app = app
+        if guard.cors_origins:
+            self._app = CORSMiddleware(
+                app,
+                allow_origins=guard.cors_origins,
+                allow_methods=CORS_METHODS,
+                allow_headers=CORS_REQUEST_HEADERS,
+                allow_private_network=True,
+                expose_headers=CORS_EXPOSED_HEADERS,
+                max_age=CORS_MAX_AGE_S,
+            )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes a request on, or refuses it."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def secured(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message.setdefault("headers", [])
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        app = self._app
+        try:
+            self._guard.check(scope)
+        except Problem as problem:
+            app = problem_response(problem)
+        await app(scope, receive, secured)
+
+
+def _authority(text: str) -> _Authority | None:
+    """A host and a port, if that is what it is; the name as it is compared."""
+    match = _AUTHORITY.fullmatch(text)
+    if match is None:
+        return None
+    name, port = match[1].lower().removesuffix("."), int(match[2]) if match[2] else None
+    if name.startswith("["):
+        try:
+            name = f"[{IPv6Address(name[1:-1]).compressed}]"
+        except AddressValueError:
+            return None
+    return _Authority(name, port) if name and (port or 0) < 65536 else None
+
+
+def _is_loopback(name: str) -> bool:
+    """RFC 6761, section 6.3; RFC 1122, section 3.2.1.3 (g); RFC 4291, section 2.5.3."""
+    if name in ("localhost", "[::1]"):
+        return True
+    try:
+        return IPv4Address(name).is_loopback
+    except AddressValueError:
+        return False
+
+
+def _is_of(origin: str, host: _Authority | None) -> bool:
+    """Whether a page of ``origin`` is one of this server, which was reached as ``host``."""
+    match = _ORIGIN.fullmatch(origin)
+    theirs = match and _authority(match[2])
+    if match is None or theirs is None or host is None or theirs.name != host.name:
+        return False
+    default = _DEFAULT_PORTS[match[1]]
+    return (theirs.port or default) == (host.port or default)
+
+
+def _foreign() -> Problem:
+    return Problem(
+        403,
+        "A page of another site may not use this server; its origin has to be allowed where the"
+        " server is started.",
+    )

@@ -1,0 +1,195 @@
+"""The server's log: one line a record, as JSON or for people, with ids, without what is reviewed.
+
+Our own messages are written so that they hold no text of a request. Everything else is not
+trusted: of ``extra=`` only the names in :data:`FIELDS` are shown, if they look like what they are;
+of exceptions the kind and the place (:mod:`reviewbot.server.tracebacks`); of other libraries'
+messages what stands word for word in their source, and not what they put into it.
+"""
+
+from __future__ import annotations
+
+import json
+import linecache
+import logging
+import re
+import sys
+import threading
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from pathlib import PurePath
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal, TextIO, get_args
+
+from reviewbot.core.escape import cut, show
+from reviewbot.server.tracebacks import shown_error, shown_traceback
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+LogFormat = Literal["json", "text"]
+FORMATS: Final[tuple[LogFormat, ...]] = get_args(LogFormat)
+LEVELS: Final = ("debug", "info", "warning", "error")
+
+FIELDS: Final = (
+    *("review_id", "run", "batch", "delivery_id", "request_id"),
+    *("method", "route", "status", "duration_s", "stream"),
+    "node",
+)
+"""What a record may carry, in ``extra=`` or by :func:`bound`. Anything else is left out."""
+MESSAGE_LIMIT: Final = 1_000
+_VALUE: Final = re.compile(r"[A-Za-z0-9_./:{}-]{1,200}")
+"""A text in a field: an id or a route, and never a sentence."""
+_RUN_ID: Final = re.compile(r"([0-9a-f]{32})-(\d+)")
+_WORTH_SHOWING: Final = 12
+"""Characters of a message that were found in its source; fewer may be there by chance."""
+
+_bound: ContextVar[Mapping[str, object]] = ContextVar("bound", default=MappingProxyType({}))
+
+
+@contextmanager
+def bound(**fields: object) -> Iterator[None]:
+    """Add ``fields`` to each record that this task, and those it starts, log meanwhile."""
+    token = _bound.set({**_bound.get(), **fields})
+    try:
+        yield
+    finally:
+        _bound.reset(token)
+
+
+def configure(kind: LogFormat, level: str = "info", stream: TextIO | None = None) -> None:
+    """Send all logging of this process to ``stream``; standard error by default.
+
+    ``level`` is for our own records. Other libraries are heard from ``warning`` on, since below
+    that they tell what they send and receive; uvicorn from ``info`` on.
+    """
+    handler = _Handler(sys.stderr if stream is None else stream)
+    handler.setFormatter(JsonLines() if kind == "json" else TextLines())
+    logging.captureWarnings(True)
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.WARNING)
+    own = logging.getLevelNamesMapping()[level.upper()]
+    logging.getLogger("reviewbot").setLevel(own)
+    logging.getLogger("uvicorn").setLevel(max(own, logging.INFO))
+    logging.getLogger("uvicorn.error").setLevel(max(own, logging.INFO))
+    dbos = logging.getLogger("dbos")
+    # It adds a handler of its own if it has none.
+    dbos.handlers, dbos.propagate = [handler], False
+    threading.excepthook = _of_thread
+    sys.unraisablehook = _unraisable
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """Is silent about a record that it could not write: the standard one prints its arguments."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        del record
+
+
+class JsonLines(logging.Formatter):
+    """A record as a JSON object on one line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """All of ASCII: nothing in it can break a line or move a cursor."""
+        return json.dumps(_document(record))
+
+
+class TextLines(logging.Formatter):
+    """A record for people; a traceback follows it on lines of its own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Time, level, logger, message, fields."""
+        found = _document(record)
+        head = [found.pop(name) for name in ("time", "level", "logger", "message")]
+        trace = found.pop("exception", None)
+        fields = " ".join(f"{name}={value}" for name, value in found.items())
+        line = f"{head[0]} {head[1].upper():7} {head[2]}: {head[3]}{'  ' if fields else ''}{fields}"
+        if trace is None:
+            return line
+        return "\n".join([line, *(f"    {show(one)}" for one in trace.split("\n"))])
+
+
+def _document(record: logging.LogRecord) -> dict[str, Any]:
+    moment = datetime.fromtimestamp(record.created, tz=UTC)
+    found = {
+        "time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "level": record.levelname.lower(),
+        "logger": record.name,
+        "message": cut(show(_message(record)), MESSAGE_LIMIT),
+        **_fields(record),
+    }
+    if record.exc_info and record.exc_info[1] is not None:
+        found["exception"] = shown_traceback(record.exc_info[1])
+    return found
+
+
+def _fields(record: logging.LogRecord) -> dict[str, object]:
+    given = {**_bound.get(), **record.__dict__}
+    run = _RUN_ID.fullmatch(str(given.get("operationUUID", "")))  # what DBOS calls it
+    if run:
+        given = {"review_id": run[1], "run": int(run[2])} | given
+    return {name: given[name] for name in FIELDS if name in given and _is_plain(given[name])}
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, int | float) or (
+        isinstance(value, str) and _VALUE.fullmatch(value) is not None
+    )
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        if record.name == "reviewbot" or record.name.startswith("reviewbot."):
+            return record.getMessage()
+        return _foreign(record)
+    except Exception as error:  # noqa: BLE001 - a log must not fail
+        return f"(a message that cannot be shown: {shown_error(error)})"
+
+
+def _foreign(record: logging.LogRecord) -> str:
+    """As much of another library's message as its source has word for word."""
+    place = f"{PurePath(record.pathname).name}:{record.lineno}"
+    if not isinstance(record.msg, str):
+        return f"({type(record.msg).__qualname__}, {place})"
+    template = record.msg.strip("\n")
+    shown = _in_source(template, record.pathname)
+    if shown != template:
+        told = f"{shown}... " if len(shown) >= _WORTH_SHOWING else ""
+        return f"{told}(the rest is withheld; {place})" if told else f"(withheld; {place})"
+    args = record.args
+    if not args:
+        return template
+    if isinstance(args, tuple):
+        return template % tuple(map(_number, args))
+    return template % {name: _number(value) for name, value in args.items()}
+
+
+def _in_source(text: str, path: str) -> str:
+    """The longest start of ``text`` that is in the source."""
+    source = "".join(linecache.getlines(path))
+    low, high = 0, len(text)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if text[:middle] in source else (low, middle - 1)
+    return text[:low]
+
+
+def _number(value: object) -> object:
+    return value if isinstance(value, int | float) else f"<{type(value).__name__}>"
+
+
+def _of_thread(args: threading.ExceptHookArgs) -> None:
+    if args.exc_value is not None:
+        logging.getLogger(__name__).error(
+            "a thread ended with %s", type(args.exc_value).__name__, exc_info=args.exc_value
+        )
+
+
+def _unraisable(args: sys.UnraisableHookArgs) -> None:
+    if args.exc_value is not None:
+        logging.getLogger(__name__).error(
+            "an error could not be raised: %s",
+            type(args.exc_value).__name__,
+            exc_info=args.exc_value,
+        )

@@ -1,0 +1,270 @@
+"""What Prometheus is told: the metrics of one application, in a registry of its own.
+
+Every label has few values, whatever a request says: models are those that are known or configured
+and else ``other``, routes are templates, and nothing is labelled by a path, a title or a tenant.
+What each metric means is in ``docs/metrics.md``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, get_args
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    PlatformCollector,
+    ProcessCollector,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from reviewbot import __version__
+from reviewbot.core.events import Outcome
+from reviewbot.models.catalog import known_models, lookup
+from reviewbot.settings import OFFLINE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from prometheus_client.metrics_core import Metric
+
+    from reviewbot.models.cached import CacheUse
+    from reviewbot.store.load import Load
+
+OTHER: Final = "other"
+RUN_ENDS: Final = ("finished", "waiting", "left", "gone", "broke")
+STREAM_ENDS: Final = ("complete", "left", "dropped")
+TRUNCATIONS: Final = ("continued", "given_up", "diff_middle")
+
+_SHORT: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_ANSWERS: Final = (0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300)
+_WAITS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
+_REVIEWS: Final = (0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 3600)
+_COMMITS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30)
+_GROUPS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+_DOLLARS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25)
+
+
+class ModelNames:
+    """Names of models as labels: a request can ask for any name.
+
+    Args:
+        configured: more names than those of the catalogue.
+    """
+
+    def __init__(self, configured: Iterable[str] = ()) -> None:
+        self._known = {*known_models(), *configured, OFFLINE, "none"}
+        self._nobody = lookup("").source
+
+    def __call__(self, name: str) -> str:
+        """``name`` if it is known, an alias of the catalogue included."""
+        if name in self._known or lookup(name).source != self._nobody:
+            return name
+        return OTHER
+
+
+class Metrics:
+    """All metrics. Whoever has something to tell counts in its attributes.
+
+    Args:
+        models: names of models that the node is configured with.
+    """
+
+    def __init__(self, models: Iterable[str] = ()) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.model = ModelNames(models)
+        self._state = _State()
+        self._cache = _Cache()
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"reviewbot_{name}", text, labels, registry=registry)
+
+        def histogram(name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+            return Histogram(f"reviewbot_{name}", text, labels, buckets=buckets, registry=registry)
+
+        self.reviews = counter("reviews", "Reviews that ended, by outcome.", "outcome")
+        self.review_duration = histogram(
+            "review_duration_seconds", "From the request for a review to its end.", _REVIEWS
+        )
+        self.review_cost = histogram(
+            "review_cost_dollars", "US dollars that an ended review took, if priced.", _DOLLARS
+        )
+        self.runs = counter("runs", "Runs of reviews on this node, by how they ended.", "end")
+        self.queue_wait = histogram(
+            "queue_wait_seconds", "From the request for a review to its first start.", _WAITS
+        )
+        self.first_token = histogram(
+            "time_to_first_token_seconds",
+            "From a request to a model to the first sign of its answer.",
+            _ANSWERS,
+            "model",
+        )
+        self.first_finding = histogram(
+            "time_to_first_finding_seconds",
+            "From the start of a review to its first finding, if it has one in its first run.",
+            _ANSWERS,
+        )
+        self.chunks = counter(
+            "chunks",
+            "Chunks that came to an end; attempt 0: nobody was asked.",
+            "status",
+            "attempt",
+        )
+        self.findings = counter(
+            "findings", "Findings that were raised, by where they stand.", "severity", "placement"
+        )
+        self.withdrawn = counter("findings_withdrawn", "Findings that were withdrawn again.")
+        self.tokens = counter("tokens", "Tokens that requests to models took.", "model", "kind")
+        self.dollars = counter("cost_dollars", "US dollars that priced requests took.", "model")
+        self.requests = counter(
+            "model_requests", "Requests to models that ended; priced: yes or no.", "model", "priced"
+        )
+        self.retries = counter(
+            "retries",
+            "Failed requests that were repeated, on the same or other model.",
+            "model",
+            "next",
+        )
+        self.truncations = counter(
+            "truncations",
+            "Answers cut at their length limit, continued or given up; diffs cut in the middle.",
+            "kind",
+        )
+        self.open_streams = Gauge(
+            "reviewbot_open_streams", "Event streams that are open here.", registry=registry
+        )
+        self.streams = counter("streams", "Event streams that ended, by how.", "end")
+        self.http = counter(
+            "http_requests", "HTTP requests that were answered.", "route", "method", "status"
+        )
+        self.http_duration = histogram(
+            "http_request_duration_seconds",
+            "From a request's head to its answer's end; event streams left out.",
+            _SHORT,
+            "route",
+            "method",
+        )
+        self.commits = histogram(
+            "database_commit_duration_seconds", "Seconds that a commit took.", _COMMITS
+        )
+        self.group = histogram(
+            "database_commit_writes", "Writes that a commit took together.", _GROUPS
+        )
+        self.failures = counter("database_write_failures", "Writes that the database did not take.")
+        self.stored = histogram(
+            "event_store_lag_seconds",
+            "From when an event happened to when it was stored.",
+            _COMMITS,
+        )
+        registry.register(self._state)
+        registry.register(self._cache)
+        Info("reviewbot_build", "This server.", registry=registry).info({"version": __version__})
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        # A series that is not there yet has no rate when it first counts.
+        for metric, values in (
+            (self.reviews, get_args(Outcome)),
+            (self.runs, RUN_ENDS),
+            (self.streams, STREAM_ENDS),
+            (self.truncations, TRUNCATIONS),
+        ):
+            for value in values:
+                metric.labels(value)
+
+    def watch_cache(self, use: CacheUse) -> None:
+        """Tell what ``use`` counts, too; it is read at each scrape."""
+        self._cache.uses.append(use)
+
+    def exposition(self, accept: str, state: Load | None) -> tuple[bytes, str]:
+        """The metrics as text, and its media type.
+
+        Args:
+            accept: which formats the scraper takes.
+            state: what is at work; None if the database did not say.
+        """
+        self._state.load = state
+        try:
+            encode, kind = choose_encoder(accept)
+        except ValueError:  # a version that is no number
+            encode, kind = choose_encoder("")
+        return encode(self.registry), kind
+
+
+class _State(Collector):
+    """What the database said is at work, for this scrape."""
+
+    def __init__(self) -> None:
+        self.load: Load | None = None
+
+    def describe(self) -> Iterable[Metric]:
+        return self._families()
+
+    def collect(self) -> Iterable[Metric]:
+        up, reviews, oldest = self._families()
+        up.add_metric((), float(self.load is not None))
+        if self.load is not None:
+            for state, number in self.load.reviews.items():
+                reviews.add_metric((state,), number)
+            for state, age in self.load.oldest_s.items():
+                oldest.add_metric((state,), age)
+        return (up, reviews, oldest)
+
+    def _families(self) -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
+        return (
+            GaugeMetricFamily(
+                "reviewbot_database_up", "Whether the database answered this scrape."
+            ),
+            GaugeMetricFamily(
+                "reviewbot_open_reviews",
+                "Reviews that have not ended, of all nodes together.",
+                labels=("state",),
+            ),
+            GaugeMetricFamily(
+                "reviewbot_open_review_age_seconds",
+                "Age of the oldest review of a state, of all nodes together.",
+                labels=("state",),
+            ),
+        )
+
+
+class _Cache(Collector):
+    """What the review cache was good for."""
+
+    def __init__(self) -> None:
+        self.uses: list[CacheUse] = []
+
+    def collect(self) -> Iterator[Metric]:
+        chunks = CounterMetricFamily(
+            "reviewbot_cache_chunks",
+            "Chunks that were looked for in the review cache.",
+            labels=("result",),
+        )
+        for result, found in (
+            ("exact", sum(use.exact for use in self.uses)),
+            ("similar", sum(use.similar for use in self.uses)),
+            ("miss", sum(use.misses for use in self.uses)),
+        ):
+            chunks.add_metric((result,), found)
+        yield chunks
+        yield CounterMetricFamily(
+            "reviewbot_cache_findings",
+            "Findings that the review cache knew.",
+            value=sum(use.findings for use in self.uses),
+        )
+        yield CounterMetricFamily(
+            "reviewbot_cache_saved_tokens",
+            "Input tokens that were not sent thanks to the review cache, by the plan's estimate.",
+            value=sum(use.tokens_saved for use in self.uses),
+        )
+        yield CounterMetricFamily(
+            "reviewbot_cache_failures",
+            "Times that the review cache's store failed or was too slow.",
+            value=sum(use.failures for use in self.uses),
+        )
+
+    def describe(self) -> Iterable[Metric]:
+        return self.collect()

@@ -1,0 +1,216 @@
+"""The description of the API, OpenAPI 3.1: what ``/openapi.json`` answers with.
+
+The calls are written down in ``reviewbot/schemas/openapi.yaml``. What has a source elsewhere is
+added here, so that it cannot be another in the document: the options of a review, the events, the
+version, and what every call can answer with.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
+
+from reviewbot import __version__
+from reviewbot.core.findings import CATEGORIES
+from reviewbot.jobs.options import BODY_ONLY, LIST_LIMIT, LISTS, options_schema
+from reviewbot.rules import load_rules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Json = dict[str, Any]
+
+ALWAYS: Final = {
+    "400": "BadRequest",
+    "403": "Forbidden",
+    "421": "Misdirected",
+    "500": "Fault",
+}
+"""What any call can be answered with: see :mod:`reviewbot.server.guard`."""
+WITH_KEY: Final = {"401": "Unauthorized", "503": "Unavailable"}
+"""What any call that asks for a key can be answered with, too."""
+BUDGET: Final = ("X-Tokens-Used", "X-Tokens-Remaining", "X-Tokens-Reset")
+_METHODS: Final = frozenset({"delete", "get", "post"})
+_ENVELOPE: Final = frozenset({"type", "seq", "review_id", "at"})
+_NAMES: Final = {"finding": "FindingEvent", "finding_body": "Finding"}
+_WHOLE: Final = "#/components/schemas/"
+
+
+@cache
+def openapi_json(*, need_key: bool) -> bytes:
+    """The document as it is sent.
+
+    Args:
+        need_key: whether every call of ``/v1`` needs a key on this server.
+    """
+    document = openapi_document(need_key=need_key)
+    return json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode()
+
+
+def openapi_document(*, need_key: bool = False) -> Json:
+    """The document.
+
+    Args:
+        need_key: whether every call of ``/v1`` needs a key on this server.
+    """
+    document = _written()
+    document["info"]["version"] = __version__
+    schemas: Json = document["components"]["schemas"]
+    schemas.update(_event_schemas())
+    schemas.update(_option_schemas())
+    security: list[Json] = [{"key": []}] if need_key else [{}, {"key": []}]
+    for path, operation in _operations(document):
+        _complete(operation, path, security)
+    document["paths"]["/v1/reviews"]["post"]["parameters"] += _option_parameters()
+    return document
+
+
+def _written() -> Json:
+    """The part that is written down, anchors resolved to copies that can be changed one by one."""
+    import yaml
+
+    text = files("reviewbot").joinpath("schemas/openapi.yaml").read_text(encoding="utf-8")
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    document: Json = json.loads(json.dumps(yaml.load(text, Loader=loader)))  # noqa: S506 - safe
+    return document
+
+
+def _operations(document: Json) -> Iterator[tuple[str, Json]]:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            if method in _METHODS:
+                yield path, operation
+
+
+def _complete(operation: Json, path: str, security: list[Json]) -> None:
+    """Add what is the same for every call, or for every one that asks for a key."""
+    of_reviews = path.startswith("/v1/")
+    keyed = of_reviews or path == "/metrics"
+    operation["security"] = security if keyed else []
+    responses: Json = operation["responses"]
+    for status, name in (ALWAYS | WITH_KEY if keyed else ALWAYS).items():
+        responses.setdefault(status, {"$ref": f"#/components/responses/{name}"})
+    operation["responses"] = dict(sorted(responses.items()))
+    if of_reviews:
+        told = {name: {"$ref": f"#/components/headers/{name}"} for name in BUDGET}
+        for status, response in responses.items():
+            if status.startswith("2"):
+                response["headers"] = response.get("headers", {}) | told
+
+
+def _event_schemas() -> Json:
+    """The events of ``events.schema.json``, each under a name of its own, and how they are sent."""
+    text = files("reviewbot").joinpath("schemas/events.schema.json").read_text(encoding="utf-8")
+    published: Json = json.loads(text)
+    kinds = [branch["$ref"].removeprefix("#/$defs/") for branch in published["oneOf"]]
+
+    def name(defined: str) -> str:
+        plain = "".join(map(str.capitalize, re.split("[._]", defined)))
+        return _NAMES.get(defined, f"{plain}Event" if defined in kinds else plain)
+
+    def elsewhere(reference: str) -> str:
+        return _WHOLE + name(reference.removeprefix("#/$defs/"))
+
+    found: Json = {
+        name(defined): _with_references(schema, elsewhere)
+        for defined, schema in published["$defs"].items()
+    }
+    found["Summary"] = _without_envelope(found[name("review.summary")])
+    found["Event"] = {
+        "description": published["description"],
+        "oneOf": [{"$ref": _WHOLE + name(kind)} for kind in kinds],
+        "discriminator": {
+            "propertyName": "type",
+            "mapping": {kind: _WHOLE + name(kind) for kind in kinds},
+        },
+    }
+    # OpenAPI 3.1 does not say what the schema of a stream is about. It is about one event here: what
+    # OpenAPI 3.2 calls `itemSchema`, and in the form that its section 4.14.4 gives to server-sent
+    # events.
+    found["StreamedEvent"] = {
+        "description": "A server-sent event of the stream, which is any number of them.",
+        "type": "object",
+        "required": ["event", "id", "data"],
+        "properties": {
+            "event": {"enum": kinds, "description": "The `type` of the event."},
+            "id": {"type": "string", "pattern": "^[1-9][0-9]*$", "description": "Its `seq`."},
+            "data": {
+                "type": "string",
+                "description": "The event, as JSON on one line.",
+                "contentMediaType": "application/json",
+                "contentSchema": {"$ref": f"{_WHOLE}Event"},
+            },
+        },
+    }
+    return found
+
+
+def _without_envelope(schema: Json) -> Json:
+    """An event's own fields, as a review has them."""
+    properties = schema["properties"]
+    return {
+        **schema,
+        "required": [key for key in schema["required"] if key not in _ENVELOPE],
+        "properties": {key: properties[key] for key in properties if key not in _ENVELOPE},
+    }
+
+
+def _option_schemas() -> Json:
+    """``Options``, and what its schema refers to."""
+    schema = options_schema()
+    defined: Json = schema.pop("$defs", {})
+
+    def elsewhere(reference: str) -> str:
+        return _WHOLE + reference.removeprefix("#/$defs/").capitalize()
+
+    found = {name.capitalize(): _with_references(one, elsewhere) for name, one in defined.items()}
+    options = {"description": "How to review.", **_with_references(schema, elsewhere)}
+    properties = options["properties"]
+    for model in (properties["model"], properties["fallback_models"]["items"]):
+        model["format"] = "model-name"
+        model.pop("examples", None)
+    properties["model"]["examples"] = ["offline"]
+    known = [*(rule.id for rule in load_rules()), *CATEGORIES]
+    properties["rules"]["propertyNames"] = {
+        "anyOf": [{"enum": known}, {"type": "string", "pattern": "^secrets/", "maxLength": 200}]
+    }
+    return {"Options": options, **found}
+
+
+def _option_parameters() -> list[Json]:
+    """The options as parameters of the query, but for those that need a body."""
+    options: Json = _option_schemas()["Options"]["properties"]
+    return [_parameter(name, one) for name, one in options.items() if name not in BODY_ONLY]
+
+
+def _parameter(name: str, schema: Json) -> Json:
+    """A parameter of the query; see :func:`~reviewbot.jobs.options.options_from_query`."""
+    description = schema["description"]
+    kept = {key: value for key, value in schema.items() if key != "description"}
+    found = {"name": name, "in": "query", "description": description, "schema": kept}
+    if name == "exclude":
+        # Not a list: of one, nothing could say that it has this many characters in all.
+        found["description"] = f"{description} Separated by commas."
+        found["schema"] = {"type": "string", "maxLength": LIST_LIMIT}
+        found["example"] = "vendor/,*.snap"
+    elif name in LISTS:
+        found["description"] = f"{description} Separated by commas."
+        found |= {"style": "form", "explode": False}
+    return found
+
+
+def _with_references(value: Any, elsewhere: Callable[[str], str]) -> Any:  # noqa: ANN401 - JSON
+    """A copy whose every ``$ref`` leads to where ``elsewhere`` says."""
+    match value:
+        case dict():
+            return {
+                key: elsewhere(item) if key == "$ref" else _with_references(item, elsewhere)
+                for key, item in value.items()
+            }
+        case list():
+            return [_with_references(item, elsewhere) for item in value]
+        case _:
+            return value

@@ -1,0 +1,117 @@
+/** The card of one finding. */
+
+import { announce } from "./announce.js";
+import { codeLines } from "./code-block.js";
+import { copy, copyButton } from "./clipboard.js";
+import { append, bdi, h, icon } from "./dom.js";
+import { capital, place } from "./format.js";
+import { line, markdown } from "./markdown.js";
+import { findingLink } from "./route.js";
+import { suggestionView } from "./suggestion.js";
+
+export const cardId = (id) => `finding-${id}`;
+
+/** What someone pastes into a chat or an issue. */
+export function asText(finding) {
+  const parts = [`${finding.severity}: ${finding.title}`, place(finding)];
+  if (finding.scenario) parts.push("", finding.scenario);
+  if (finding.message) parts.push("", finding.message);
+  if (finding.suggestion !== null) {
+    const fence = "`".repeat(Math.max(3, ...(finding.suggestion.match(/`+/g) ?? []).map((run) => run.length + 1)));
+    parts.push("", finding.suggestion_applies ? "Suggestion:" : "Suggestion (it does not apply as it is):", "");
+    parts.push(fence, finding.suggestion, fence);
+  }
+  return `${parts.join("\n")}\n`;
+}
+
+/**
+ * @param {object} finding
+ * @param {object} where `review`: its id; `level`: of the heading; `original`: the lines of the
+ *   diff that it is about, or null; `path`: the file, for colours; `note`: why it is here;
+ *   `shownUnderItsLine`
+ */
+export function findingCard(finding, where) {
+  const titleId = `${cardId(finding.id)}-title`;
+  const held = finding.placement.held;
+  const title = h(`h${where.level}`, { id: titleId, class: "finding-title" });
+  append(title, ...(finding.title.trim() ? line(finding.title) : ["(no title)"]));
+  const severity = h("span", { class: `severity ${finding.severity}` }, icon(finding.severity), capital(finding.severity));
+  const chip = held ? h("span", { class: "chip held-chip" }, "Held back") : null;
+  const tools = h(
+    "div",
+    { class: "finding-tools" },
+    copyButton("Copy", () => asText(finding)),
+    permalink(findingLink(where.review, finding.id)),
+  );
+  const card = h("article", {
+    class: `finding ${finding.severity}${held ? " held" : ""}`,
+    id: cardId(finding.id),
+    "data-id": finding.id,
+    tabindex: "-1",
+    "aria-labelledby": titleId,
+  });
+  const body = findingBody(finding, where);
+  if (held) {
+    const head = h("summary", { class: "finding-head" }, severity, chip, title);
+    append(card, h("details", { class: "held-details" }, head, h("div", { class: "finding-inner" }, tools, body)));
+  } else {
+    append(card, h("header", { class: "finding-head" }, severity, title, tools), body);
+  }
+  return card;
+}
+
+/** A link as any other; a plain click copies it too. */
+function permalink(href) {
+  const says = "Link to this finding";
+  const link = h("a", { class: "button quiet permalink", href, title: says }, icon("link"), icon("check"));
+  link.append(h("span", { class: "sr-only" }, says));
+  link.addEventListener("click", async () => {
+    if (!(await copy(link.href))) return;
+    link.classList.add("copied");
+    announce("The link was copied.");
+    setTimeout(() => link.classList.remove("copied"), 2_000);
+  });
+  return link;
+}
+
+function findingBody(finding, where) {
+  const body = h("div", { class: "finding-body" });
+  if (where.note) append(body, h("p", { class: "placement-note" }, h("bdi", {}, ...line(where.note))));
+  if (finding.quote && !where.shownUnderItsLine) append(body, codeLines(finding.quote, { path: finding.path }));
+  if (finding.scenario.trim()) append(body, h("p", { class: "scenario" }, ...line(finding.scenario)));
+  const message = h("div", { class: "markdown" });
+  append(message, ...markdown(finding.message, (text, language) => codeLines(text, { language })));
+  append(body, message);
+  if (finding.suggestion !== null) append(body, suggestionView(finding, where.original));
+  append(body, details(finding, where));
+  return body;
+}
+
+function details(finding, where) {
+  const items = [];
+  const add = (name, value) => items.push(h("div", {}, h("dt", {}, name), h("dd", {}, value)));
+  const last = finding.end_line > finding.line ? `–${finding.end_line}` : "";
+  const side = finding.side === "LEFT" ? " of the old file" : "";
+  if (where.showPath) add("File", bdi(finding.path));
+  if (finding.placement.kind === "inline") add(last ? "Lines" : "Line", `${finding.line}${last}${side}`);
+  add("Kind", capital(finding.category));
+  if (finding.rule !== finding.category) add("Rule", bdi(finding.rule));
+  add("Confidence", `${Math.round(finding.confidence * 100)}%`);
+  add("From", h("span", {}, bdi(finding.model), finding.cached ? ", in an earlier review" : ""));
+  return h("dl", { class: "facts" }, ...items);
+}
+
+/** What stays in the place of a finding that was withdrawn. */
+export function withdrawnNote(finding, reason) {
+  const note = h("p", { class: "withdrawn", "data-id": finding.id });
+  append(note, icon("skip"), h("strong", {}, "Withdrawn: "), h("s", {}, ...line(finding.title || "(no title)")), " ");
+  append(note, h("bdi", {}, ...line(reason)));
+  const dismiss = h("button", { type: "button", class: "button quiet", "aria-label": "Dismiss this note" }, icon("cross"));
+  dismiss.addEventListener("click", () => {
+    const row = note.closest(".finding-slot") ?? note;
+    note.remove();
+    if (!row.querySelector(".finding, .withdrawn")) row.remove();
+  });
+  append(note, dismiss);
+  return note;
+}

@@ -1,0 +1,70 @@
+/** The latest reviews of this key. */
+
+import { json } from "./api.js";
+import { append, bdi, byId, h, icon, replace } from "./dom.js";
+import { ago, count, counted, dollars } from "./format.js";
+import { hideProblem, showProblem } from "./problem.js";
+import { reviewLink } from "./route.js";
+import { outcomeLabel, stateLabel } from "./status.js";
+
+const DRAWN = { clean: "check", findings: "dot", incomplete: "warning", superseded: "skip", cancelled: "skip" };
+
+export class Recent {
+  constructor() {
+    this.list = byId("recent-list");
+    this.more = byId("recent-more");
+    this.before = null;
+    this.more.addEventListener("click", () => this.#load(this.before));
+    byId("recent-refresh").addEventListener("click", () => this.refresh());
+  }
+
+  refresh() {
+    return this.#load(null);
+  }
+
+  async #load(before) {
+    this.asked = (this.asked ?? 0) + 1;
+    const turn = this.asked;
+    try {
+      const rest = before ? `&before=${encodeURIComponent(before)}` : "";
+      const answer = await json(`v1/reviews?limit=20${rest}`);
+      if (turn !== this.asked) return;
+      hideProblem(byId("recent-problem"));
+      const reviews = Array.isArray(answer.reviews) ? answer.reviews : [];
+      if (!before) replace(this.list);
+      const first = reviews.map((review) => this.#entry(review));
+      append(this.list, ...first);
+      this.before = answer.next ?? null;
+      this.more.hidden = !this.before;
+      byId("recent-none").hidden = this.list.childElementCount > 0;
+      if (before) first[0]?.querySelector("a").focus();
+    } catch (error) {
+      if (turn === this.asked) showProblem(byId("recent-problem"), error);
+    }
+  }
+
+  #entry(review) {
+    const tone = review.outcome ?? review.state;
+    const label = review.outcome ? outcomeLabel(review.outcome) : stateLabel(review.state);
+    const title = review.title || `Review ${review.id.slice(0, 12)}`;
+    const facts = h("span", { class: "recent-facts" });
+    const parts = [label];
+    if (review.outcome !== "clean") parts.push(counted(review.counts ?? {}));
+    // A list of them or a number: both have been seen in drafts of the contract.
+    const files = Array.isArray(review.files) ? review.files.length : review.files;
+    if (Number.isInteger(files)) parts.push(count(files, "file"));
+    if (review.cost_usd) parts.push(dollars(review.cost_usd));
+    parts.push(ago(review.created_at));
+    append(facts, parts.filter(Boolean).join(" · "));
+    return h(
+      "li",
+      {},
+      h(
+        "a",
+        { href: reviewLink(review.id), class: "recent-entry" },
+        h("span", { class: "recent-mark", "data-tone": tone }, icon(DRAWN[tone] ?? "spin")),
+        h("span", { class: "recent-text" }, h("span", { class: "recent-title" }, bdi(title)), review.subject ? h("span", { class: "recent-subject" }, bdi(review.subject)) : null, facts),
+      ),
+    );
+  }
+}

@@ -1,0 +1,201 @@
+/**
+ * A run of lines of a hunk: a table when it is near the window, an empty box of about its height
+ * until then. That is what keeps a diff of 5 MB usable.
+ */
+
+import { difference, paintLine } from "./code-line.js";
+import { append, h } from "./dom.js";
+import { highlight } from "./highlight.js";
+
+export const MOST_LINES = 200;
+const LINE_HEIGHT = 20;
+const MOST_HIGHLIGHTED = 4_000;
+
+const SIGNS = { added: "+", removed: "-", context: " " };
+
+/** A hunk and what is known of its lines; its segments share it. */
+export class HunkModel {
+  constructor(hunk, language) {
+    this.hunk = hunk;
+    this.language = language;
+    this.lines = hunk.lines;
+    this.runs = null;
+    this.asked = null;
+    this.pairs = null;
+    this.crlf = this.lines.length > 0 && this.lines.every((one) => one[3].endsWith("\r"));
+  }
+
+  /** By line what differs, where as many lines were removed as were added right after. */
+  get changed() {
+    this.pairs ??= this.#pairs();
+    return this.pairs;
+  }
+
+  #pairs() {
+    const { lines } = this;
+    const changed = new Map();
+    for (let at = 0; at < lines.length; ) {
+      let removed = at;
+      while (removed < lines.length && lines[removed][0] === "removed") removed += 1;
+      let added = removed;
+      while (added < lines.length && lines[added][0] === "added") added += 1;
+      const size = removed - at;
+      if (size && added - removed === size) {
+        for (let one = 0; one < size; one += 1) {
+          const pair = difference(this.text(at + one), this.text(removed + one));
+          if (!pair) continue;
+          changed.set(at + one, pair[0]);
+          changed.set(removed + one, pair[1]);
+        }
+      }
+      at = Math.max(added, at + 1);
+    }
+    return changed;
+  }
+
+  /** A line, without the carriage return if every line of the hunk has one. */
+  text(index) {
+    const text = this.lines[index][3];
+    return this.crlf ? text.slice(0, -1) : text;
+  }
+
+  /** Colours by line, asked for once: each side is a text of its own. */
+  colours() {
+    this.asked ??= this.#ask();
+    return this.asked;
+  }
+
+  async #ask() {
+    if (!this.language || this.lines.length > MOST_HIGHLIGHTED) return null;
+    const sides = { old: [], now: [] };
+    const place = this.lines.map((one, index) => {
+      const text = this.text(index);
+      const [old, now] = [sides.old.length, sides.now.length];
+      if (one[0] !== "added") sides.old.push(text);
+      if (one[0] !== "removed") sides.now.push(text);
+      return one[0] === "removed" ? ["old", old] : ["now", now];
+    });
+    const found = await highlight(this.language, [sides.old.join("\n"), sides.now.join("\n")]);
+    if (!found) return null;
+    const [old, now] = found;
+    this.runs = place.map(([side, index]) => (side === "old" ? old : now)[index] ?? null);
+    return this.runs;
+  }
+}
+
+export class Segment {
+  constructor(model, from, to) {
+    this.model = model;
+    this.from = from;
+    this.to = to;
+    this.rows = null;
+    this.element = h("div", { class: "segment" });
+    this.element.segment = this;
+    const height = `${(to - from + (from === 0 ? 1 : 0)) * LINE_HEIGHT}px`;
+    this.element.style.minHeight = height;
+    this.element.style.containIntrinsicSize = `auto none auto ${height}`;
+    this.ranges = { RIGHT: this.#range(2), LEFT: this.#range(1) };
+  }
+
+  #range(field) {
+    const numbers = this.model.lines.slice(this.from, this.to).map((one) => one[field]);
+    const there = numbers.filter((one) => one !== null);
+    return there.length ? [there[0], there.at(-1)] : null;
+  }
+
+  has(side, number) {
+    const range = this.ranges[side];
+    return range !== null && range[0] <= number && number <= range[1];
+  }
+
+  /** The index in the hunk of a line by its number, or -1. */
+  indexOf(side, number) {
+    const field = side === "LEFT" ? 1 : 2;
+    for (let at = this.from; at < this.to; at += 1) {
+      if (this.model.lines[at][field] === number) return at;
+    }
+    return -1;
+  }
+
+  render() {
+    if (this.rows) return;
+    const { model } = this;
+    this.rows = new Map();
+    const body = h("tbody");
+    if (this.from === 0) append(body, heading(model.hunk));
+    for (let index = this.from; index < this.to; index += 1) append(body, this.#row(index));
+    const table = h("table", { class: "code-table diff-table" }, h("caption", { class: "sr-only" }, this.#caption()), body);
+    this.element.append(table);
+    this.element.style.minHeight = "";
+    if (!model.runs) {
+      model.colours().then((runs) => {
+        if (runs) this.#repaint();
+      });
+    }
+  }
+
+  #row(index) {
+    const [kind, old, now, , unended] = this.model.lines[index];
+    const code = h("td", { class: "code" });
+    this.#paint(code, index);
+    const row = h(
+      "tr",
+      { class: kind },
+      h("td", { class: "number old" }, old ?? ""),
+      h("td", { class: "number new", "data-old": kind === "removed" ? old : null }, now ?? ""),
+      h("td", { class: "sign" }, SIGNS[kind]),
+      code,
+    );
+    this.rows.set(index, { row, code, unended });
+    return row;
+  }
+
+  #paint(code, index) {
+    paintLine(code, this.model.text(index), this.model.runs?.[index], this.model.changed.get(index));
+    if (this.model.lines[index][4] === true) {
+      append(code, h("span", { class: "no-newline", title: "No newline at the end of the file" }, "no newline"));
+    }
+  }
+
+  #repaint() {
+    for (const [index, { code }] of this.rows) this.#paint(code, index);
+  }
+
+  #caption() {
+    const right = this.ranges.RIGHT;
+    const left = this.ranges.LEFT;
+    if (right) return `Lines ${right[0]} to ${right[1]} of the new file`;
+    return left ? `Lines ${left[0]} to ${left[1]} of the old file` : "No lines";
+  }
+
+  /** The row that holds the cards under a line, made if need be. */
+  slotAfter(index) {
+    this.render();
+    const { row } = this.rows.get(index);
+    const next = row.nextElementSibling;
+    if (next?.classList.contains("finding-slot")) return next.firstElementChild;
+    const cell = h("td", { colspan: "4" });
+    row.after(h("tr", { class: "finding-slot" }, cell));
+    return cell;
+  }
+
+  /** Marks or unmarks a line that a finding is about. */
+  mark(index, severity, on) {
+    this.render();
+    const { row } = this.rows.get(index);
+    const marks = (row.marks ??= { error: 0, warning: 0, note: 0 });
+    marks[severity] += on ? 1 : -1;
+    const worst = ["error", "warning", "note"].find((one) => marks[one] > 0);
+    row.classList.toggle("marked", Boolean(worst));
+    if (worst) row.dataset.worst = worst;
+    else delete row.dataset.worst;
+  }
+}
+
+function heading(hunk) {
+  const range = (start, size) => (size === 1 ? `${start}` : `${start},${size}`);
+  const where = `@@ -${range(hunk.old_start, hunk.old_count)} +${range(hunk.new_start, hunk.new_count)} @@`;
+  const cell = h("td", { colspan: "4" }, h("span", { class: "hunk-range" }, where), " ");
+  append(cell, h("bdi", {}, hunk.section ?? ""));
+  return h("tr", { class: "hunk" }, cell);
+}

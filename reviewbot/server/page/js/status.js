@@ -1,0 +1,195 @@
+/** The head of a review: where it stands, what it took, and how it ended. */
+
+import { append, bdi, byId, h, icon, replace, setText } from "./dom.js";
+import { ago, capital, clock, count, counted, dollars, duration, number } from "./format.js";
+import { titleOf } from "./sidebar.js";
+
+const STATES = { queued: "Queued", running: "Running", waiting: "Waiting", finished: "Finished" };
+const OUTCOMES = {
+  clean: "No findings",
+  findings: "Findings",
+  incomplete: "Incomplete",
+  superseded: "Superseded",
+  cancelled: "Cancelled",
+};
+
+export const outcomeLabel = (outcome) => OUTCOMES[outcome] ?? "Finished";
+export const stateLabel = (state) => STATES[state] ?? state;
+
+/** How a review that ended may look: only `clean` is green. */
+export function toneOf(review) {
+  if (review.outcome === "superseded" || review.outcome === "cancelled") return review.outcome;
+  if (!review.complete) return "incomplete";
+  if (!review.tally().planned) return "nothing";
+  return review.outcome;
+}
+
+/** One sentence that can stand alone. It never reads clean if it is not. */
+export function outcomeSentence(review) {
+  const tally = review.tally();
+  const counts = review.counts();
+  const found = counted(counts);
+  const missing = tally.failed + tally.partly + tally.open;
+  const tone = toneOf(review);
+  if (tone === "superseded") return `A newer version of the change took its place; ${found} until then.`;
+  if (tone === "nothing") {
+    if (!tally.all) return "Nothing to review: the diff is empty.";
+    const which = tally.all === 1 ? "its only file is" : `all its ${number(tally.all)} files are`;
+    return `Nothing of this diff was reviewed: ${which} skipped by policy.`;
+  }
+  if (tone === "clean" || tone === "findings") return `${capital(found)} in ${count(tally.planned, "file")}.`;
+  let what = "The review did not come to its end";
+  if (missing) {
+    const verb = missing === 1 ? "was" : "were";
+    what = `${number(missing)} of ${count(tally.planned, "file")} ${verb} not fully reviewed`;
+  }
+  return found === "no findings" ? `${what}; nothing was found in the rest.` : `${what}; ${found} found.`;
+}
+
+export class Status {
+  constructor() {
+    this.connection = null;
+    byId("outcome").hidden = true;
+    byId("connection").hidden = true;
+    this.timer = setInterval(() => this.tick(), 1000);
+    this.review = null;
+    this.banner = null;
+  }
+
+  close() {
+    clearInterval(this.timer);
+  }
+
+  update(review) {
+    this.review = review;
+    setText(byId("review-title"), titleOf(review));
+    this.#facts(review);
+    const pill = byId("state-pill");
+    const tone = review.finished ? toneOf(review) : review.state;
+    if (pill.dataset.tone !== tone) {
+      pill.dataset.tone = tone;
+      const drawn = { clean: "check", incomplete: "warning", findings: "dot" }[tone] ?? (review.finished ? "skip" : "spin");
+      const label = tone === "nothing" ? "Nothing reviewed" : review.finished ? outcomeLabel(tone) : stateLabel(tone);
+      replace(pill, icon(drawn), label);
+    }
+    byId("cancel-button").hidden = review.finished;
+    this.#progress(review, tone);
+    this.#outcome(review, tone);
+    this.tick();
+  }
+
+  #facts(review) {
+    const key = JSON.stringify([review.subject, review.models, review.createdAt]);
+    if (this.facts === key) return;
+    this.facts = key;
+    const parts = [];
+    if (review.subject) parts.push(bdi(review.subject));
+    if (review.models.length) parts.push(h("span", {}, ...review.models.flatMap((one, index) => [index ? ", then " : "", bdi(one)])));
+    const since = review.createdAt ?? review.startedAt;
+    if (since) parts.push(h("time", { datetime: since, title: since }, ago(since)));
+    parts.push(h("span", { class: "id" }, review.id));
+    replace(byId("review-facts"), ...parts.map((part) => h("li", {}, part)));
+  }
+
+  #progress(review, tone) {
+    const { progress } = review;
+    const tally = review.tally();
+    const bar = byId("progress");
+    const total = progress?.chunks_total || review.chunks.size || 1;
+    const ended = [...review.chunks.values()].filter((one) => ["reviewed", "partly", "failed"].includes(one.status)).length;
+    const done = Math.max(progress?.chunks_done ?? 0, ended);
+    bar.max = total;
+    bar.value = review.finished && review.complete ? total : Math.min(done, total);
+    bar.dataset.tone = tone;
+    const filesTotal = progress?.files_total ?? tally.planned;
+    const filesDone = review.finished ? tally.reviewed : Math.max(progress?.files_done ?? 0, tally.reviewed + tally.partly + tally.failed);
+    const files = `${number(Math.min(filesDone, filesTotal))} of ${number(filesTotal)}`;
+    bar.setAttribute("aria-valuetext", `${files} files`);
+    setText(byId("figure-files"), review.files.size || progress ? files : "–");
+    const { input, output, cache_read: read, cache_write: written } = review.usage;
+    const into = input + read + written;
+    setText(byId("figure-tokens"), into + output ? `${number(into)} in, ${number(output)} out` : "0");
+    byId("figure-tokens").title = read ? `${number(read)} of them from the cache` : "";
+    setText(byId("figure-cost"), dollars(review.cost));
+    const { estimate } = review;
+    byId("figure-cost").title = estimate && !review.finished ? `Estimated: ${dollars(estimate.cost_usd)}` : "";
+  }
+
+  /** What changes with the time alone. */
+  tick() {
+    const { review } = this;
+    if (!review) return;
+    setText(byId("figure-time"), this.#time(review));
+    setText(byId("activity"), this.#activity(review));
+    this.#showConnection();
+  }
+
+  #time(review) {
+    if (review.duration !== null) return duration(review.duration);
+    const start = Date.parse(review.startedAt ?? "");
+    if (Number.isNaN(start) || !review.lastEventAt) return "–";
+    // The server's clock up to its last event, ours from then on: the two need not agree.
+    const here = review.finished ? 0 : performance.now() - review.lastEventHere;
+    return clock((review.lastEventAt - start + here) / 1000);
+  }
+
+  #activity(review) {
+    if (review.finished) return review.firstFinding === null ? "" : `First finding after ${duration(review.firstFinding)}.`;
+    const parts = [];
+    if (review.activity) parts.push(review.activity);
+    else if (review.state === "queued") parts.push("Waiting for its turn");
+    const next = Date.parse(review.nextTryAt ?? "");
+    if (review.state === "waiting" && !Number.isNaN(next)) {
+      const seconds = (next - Date.now()) / 1000;
+      parts.push(seconds > 0 ? `next try in ${clock(seconds)}` : "next try now");
+    }
+    if (!parts.length) parts.push("Reviewing");
+    return `${parts.join("; ")}…`;
+  }
+
+  #outcome(review, tone) {
+    const box = byId("outcome");
+    box.hidden = !review.finished;
+    if (!review.finished) return;
+    const key = JSON.stringify([tone, review.reasons, outcomeSentence(review)]);
+    if (this.banner === key) return;
+    this.banner = key;
+    box.dataset.tone = tone;
+    const drawn = { clean: "check", findings: "note", incomplete: "error" }[tone] ?? "skip";
+    const words = { incomplete: "Incomplete. ", cancelled: "Cancelled. ", superseded: "Superseded. " };
+    const says = h("p", { class: "outcome-line" }, h("strong", {}, words[tone] ?? ""), outcomeSentence(review));
+    const text = h("div", { class: "outcome-text" }, says);
+    if (tone === "incomplete") {
+      append(text, h("p", {}, "Do not take this review as a sign that the rest is good. Start it again to have all files reviewed."));
+    }
+    if (review.reasons.length) append(text, h("ul", {}, ...review.reasons.map((one) => h("li", {}, bdi(one)))));
+    const bad = review.coverage().filter((one) => one.status === "failed" || one.status === "partly");
+    if (bad.length) {
+      const rows = bad.slice(0, 20).map((one) =>
+        h("li", {}, h("code", {}, one.path), ` ${one.status === "failed" ? "not reviewed" : "partly reviewed"}: `, bdi(one.reason ?? "no reason was given")),
+      );
+      if (bad.length > 20) rows.push(h("li", {}, `and ${count(bad.length - 20, "more file")}, listed under Coverage`));
+      append(text, h("ul", { class: "bad-files" }, ...rows));
+    }
+    const held = review.held();
+    if (held) append(text, h("p", { class: "held-line" }, `${count(held, "finding")} held back, not counted.`));
+    replace(box, icon(drawn), text);
+  }
+
+  setConnection(state) {
+    this.connection = state.state === "lost" ? { ...state, until: performance.now() + state.retryInMs } : null;
+    this.#showConnection();
+  }
+
+  #showConnection() {
+    const box = byId("connection");
+    const lost = this.connection;
+    box.hidden = !lost;
+    if (!lost) return;
+    const seconds = Math.ceil((lost.until - performance.now()) / 1000);
+    const why = lost.problem ? lost.problem.detail : "The connection was lost.";
+    const next = seconds > 0 ? ` Trying again in ${seconds} s.` : " Trying again now…";
+    setText(byId("connection-text"), `${why}${next}`);
+    byId("connection-retry").hidden = seconds <= 0;
+  }
+}

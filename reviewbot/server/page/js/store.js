@@ -1,0 +1,212 @@
+/** What a review came to so far: the fold of its events. Touches no element. */
+
+import { SEVERITIES } from "./format.js";
+
+const UNFINISHED = "The review ended before this file was done.";
+
+export class Review {
+  constructor(id) {
+    this.id = id;
+    /** queued, running, waiting or finished */
+    this.state = "queued";
+    this.outcome = null;
+    this.title = null;
+    this.subject = null;
+    this.createdAt = null;
+    this.startedAt = null;
+    this.nextTryAt = null;
+    this.queuePosition = null;
+    this.models = [];
+    this.notices = [];
+    this.estimate = null;
+    this.version = "";
+    /** Files of the plan: path -> {path, status, added, removed, chunks} */
+    this.files = new Map();
+    this.chunks = new Map();
+    this.skipped = new Map();
+    /** id -> {finding, withdrawn: reason or null} */
+    this.findings = new Map();
+    this.summary = null;
+    this.progress = null;
+    this.activity = null;
+    this.usage = { input: 0, output: 0, cache_read: 0, cache_write: 0 };
+    this.cost = 0;
+    this.finalCoverage = null;
+    this.reasons = [];
+    this.duration = null;
+    this.firstFinding = null;
+    this.lastEventAt = null;
+    this.lastEventHere = 0;
+  }
+
+  /** What `GET /v1/reviews/{id}` says that the events do not, or not yet. */
+  describe(object) {
+    this.title = object.title || null;
+    this.subject = object.subject || null;
+    this.createdAt = object.created_at ?? null;
+    this.nextTryAt = object.next_try_at ?? null;
+    this.queuePosition = object.queue_position ?? null;
+    if (!this.models.length) this.models = object.models ?? [];
+    if (!this.notices.length) this.notices = object.notices ?? [];
+    if (this.state !== "finished" && object.state !== "finished") this.state = object.state;
+    this.startedAt ??= object.started_at ?? null;
+    if (!this.finished) this.activity ??= object.progress?.activity ?? null;
+  }
+
+  apply(event) {
+    if (event.at) {
+      this.lastEventAt = Date.parse(event.at);
+      this.lastEventHere = performance.now();
+    }
+    const handle = HANDLERS[event.type];
+    if (handle) handle(this, event);
+  }
+
+  get finished() {
+    return this.outcome !== null;
+  }
+
+  standing() {
+    return [...this.findings.values()].filter((one) => one.withdrawn === null).map((one) => one.finding);
+  }
+
+  /** Findings that stand and are not held back, by severity. */
+  counts() {
+    const counts = Object.fromEntries(SEVERITIES.map((one) => [one, 0]));
+    for (const one of this.standing()) if (!one.placement.held) counts[one.severity] += 1;
+    return counts;
+  }
+
+  held() {
+    return this.standing().filter((one) => one.placement.held).length;
+  }
+
+  /** Every file of the diff: {path, status, reason}; while it runs also waiting and reviewing. */
+  coverage() {
+    if (this.finalCoverage) return this.finalCoverage;
+    const files = [...this.files.values()].map((file) => this.#coverageOf(file));
+    for (const [path, reason] of this.skipped) {
+      if (!this.files.has(path)) files.push({ path, status: "skipped", reason });
+    }
+    return files;
+  }
+
+  #coverageOf(file) {
+    const { path } = file;
+    if (this.skipped.has(path)) return { path, status: "skipped", reason: this.skipped.get(path) };
+    const chunks = file.chunks.map((id) => this.chunks.get(id) ?? { status: "waiting" });
+    if (!chunks.length) return { path, status: "skipped", reason: null };
+    const some = (status) => chunks.find((chunk) => chunk.status === status);
+    const open = some("retrying") ?? some("reviewing");
+    if (open) return { path, status: open.status, reason: open.reason ?? null };
+    if (some("waiting")) {
+      return { path, status: this.outcome ? "failed" : "waiting", reason: this.outcome ? UNFINISHED : null };
+    }
+    const bad = some("failed") ?? some("partly");
+    if (!bad) return { path, status: "reviewed", reason: null };
+    const whole = chunks.every((chunk) => chunk.status === "failed");
+    return { path, status: whole ? "failed" : "partly", reason: bad.reason };
+  }
+
+  /** How many files: all, to be reviewed, and by status. */
+  tally() {
+    const tally = { all: 0, planned: 0, reviewed: 0, partly: 0, failed: 0, skipped: 0, open: 0 };
+    for (const { status } of this.coverage()) {
+      tally.all += 1;
+      if (status !== "skipped") tally.planned += 1;
+      if (status in tally) tally[status] += 1;
+      else tally.open += 1;
+    }
+    return tally;
+  }
+
+  /** Whether all was reviewed that should have been. Nothing else may look green. */
+  get complete() {
+    const { partly, failed, open } = this.tally();
+    return (this.outcome === "clean" || this.outcome === "findings") && partly + failed + open === 0;
+  }
+}
+
+const HANDLERS = {
+  "review.started"(review, event) {
+    review.models = event.models;
+    review.notices = event.notices;
+    review.estimate = event.estimate;
+    review.version = event.version;
+    review.startedAt = event.at;
+    review.files = new Map(event.files.map((file) => [file.path, file]));
+    for (const chunk of event.chunks) {
+      review.chunks.set(chunk.id, { ...chunk, status: "waiting", reason: null });
+    }
+  },
+
+  "file.skipped"(review, event) {
+    review.skipped.set(event.path, event.reason);
+  },
+
+  "chunk.started"(review, event) {
+    goOn(review);
+    Object.assign(chunkOf(review, event), { status: "reviewing", reason: null });
+  },
+
+  "chunk.retrying"(review, event) {
+    goOn(review);
+    const how = event.next_model === event.model ? "" : ` with ${event.next_model}`;
+    const when = event.delay_s > 0 ? ` in ${event.delay_s.toFixed(1)} s` : "";
+    const reason = `Trying again${how}${when}: ${event.reason}`;
+    Object.assign(chunkOf(review, event), { status: "retrying", reason });
+  },
+
+  "chunk.finished"(review, event) {
+    Object.assign(chunkOf(review, event), { status: event.status, reason: event.reason });
+  },
+
+  finding(review, event) {
+    // Again under its id: it replaces the first, and stands again if it was withdrawn.
+    review.findings.set(event.finding.id, { finding: event.finding, withdrawn: null });
+  },
+
+  "finding.withdrawn"(review, event) {
+    const known = review.findings.get(event.id);
+    if (known) known.withdrawn = event.reason;
+  },
+
+  "review.progress"(review, event) {
+    review.progress = event;
+    review.usage = event.usage;
+    review.cost = event.cost_usd;
+    review.activity = event.activity;
+    if (!event.activity) goOn(review);
+  },
+
+  "review.summary"(review, event) {
+    review.summary = event;
+  },
+
+  "review.finished"(review, event) {
+    review.state = "finished";
+    review.outcome = event.outcome;
+    review.finalCoverage = event.coverage;
+    review.usage = event.usage;
+    review.cost = event.cost_usd;
+    review.duration = event.duration_s;
+    review.firstFinding = event.time_to_first_finding_s;
+    review.reasons = event.reasons;
+    review.activity = null;
+  },
+};
+
+function goOn(review) {
+  if (review.state !== "finished") review.state = "running";
+  review.nextTryAt = null;
+  review.queuePosition = null;
+}
+
+function chunkOf(review, event) {
+  let chunk = review.chunks.get(event.chunk);
+  if (!chunk) {
+    chunk = { id: event.chunk, path: event.path, status: "waiting", reason: null };
+    review.chunks.set(event.chunk, chunk);
+  }
+  return chunk;
+}

@@ -1,0 +1,197 @@
+"""Problems: every answer of the server that is an error, as RFC 9457 has them.
+
+Whoever meets one raises :class:`Problem`; :data:`EXCEPTION_HANDLERS` makes the answer. What goes
+wrong unexpectedly is told to the log, under a number that the client is told too, and to nobody
+else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import secrets
+from collections.abc import Mapping
+from http import HTTPStatus
+from http.client import responses as _PHRASES  # noqa: N812 - a table
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from reviewbot.core.escape import cut, show
+from reviewbot.errors import ConfigError, DiffError, ReviewbotError
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.types import HTTPExceptionHandler, Receive, Scope, Send
+
+MEDIA_TYPE: Final = "application/problem+json"
+TEXT_LIMIT: Final = 1_000
+"""Characters of a text in a problem; a sentence may quote what a client sent."""
+LINGER_S: Final = 10.0
+"""Seconds in which what a client still sends is read, after an answer that ends the connection."""
+LINGER_QUIET_S: Final = 2.0
+"""Seconds without a byte after which it is not waited for any longer."""
+CLOSE: Final[Mapping[str, str]] = MappingProxyType({"Connection": "close"})
+"""The headers of a problem that ends the connection, since a body was not read to its end."""
+
+# The phrases of RFC 9110, section 15.5, where older Pythons still have those of RFC 7231.
+_TITLES: Final = {413: "Content Too Large", 422: "Unprocessable Content"}
+_log = logging.getLogger(__name__)
+
+
+class Problem(Exception):
+    """An answer that is an error. Raise it anywhere below :data:`EXCEPTION_HANDLERS`.
+
+    Args:
+        status: 400 to 599.
+        detail: one sentence that says what to do. It may quote a stranger: what could move a
+            cursor, hide or break is escaped when the answer is made.
+        title: the same for each problem of the ``type``; the status's own phrase by default, as
+            RFC 9457, section 4.2.1, wants it for ``about:blank``.
+        type: a URI that names the kind of problem (RFC 9457, section 3.1.1).
+        headers: of the answer. ``Connection: close`` (:data:`CLOSE`) is for a request whose body
+            was not read to its end: see :func:`problem_response`.
+        members: extension members (RFC 9457, section 3.2): JSON values; None leaves one out.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str = "",
+        *,
+        title: str | None = None,
+        type: str = "about:blank",  # noqa: A002 - the name that RFC 9457 gives it
+        headers: Mapping[str, str] | None = None,
+        **members: object,
+    ) -> None:
+        self.status, self.detail, self.type = status, detail, type
+        self.title = _phrase(status) if title is None else title
+        self.headers = dict(headers or {})
+        self.members = {name: value for name, value in members.items() if value is not None}
+        super().__init__(f"{status} {self.title}: {detail}")
+
+    def document(self) -> dict[str, object]:
+        """The problem as the object that is sent, its texts made safe."""
+        standard = {"type": self.type, "title": self.title, "status": self.status}
+        if self.detail:
+            standard["detail"] = self.detail
+        return {name: _safe(value) for name, value in {**standard, **self.members}.items()}
+
+
+def problem_response(problem: Problem) -> Response:
+    """The answer to whoever caused ``problem``: ``application/problem+json``, never stored.
+
+    Where its headers say ``Connection: close``, the answer comes at once, and then what the client
+    still sends is read and thrown away for a moment. To close with unread bytes would reset the
+    connection, and a client that sends before it reads would never see the answer (RFC 9112,
+    section 9.6).
+    """
+    closes = any(
+        name.lower() == "connection" and value.lower() == "close"
+        for name, value in problem.headers.items()
+    )
+    kind = _LastAnswer if closes else Response
+    return kind(
+        json.dumps(problem.document(), ensure_ascii=False).encode(),
+        status_code=problem.status,
+        headers={"Cache-Control": "no-store", **problem.headers},
+        media_type=MEDIA_TYPE,
+    )
+
+
+def to_problem(error: Exception) -> Problem:
+    """What a client is told of ``error``. An error that is nobody's request's fault is logged."""
+    match error:
+        case Problem():
+            return error
+        case HTTPException():
+            return _of_starlette(error)
+        case DiffError():
+            return Problem(400, str(error), line=error.line)
+        case ConfigError():
+            return Problem(400, str(error), key=error.key)
+        case ClientDisconnect():
+            # Nobody reads this but the log of requests (RFC 9112, section 8: 400).
+            return Problem(400, "The connection ended before the body did.", headers=CLOSE)
+        case _:
+            return _incident(error)
+
+
+async def _answer(_request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException) and error.status_code < 400:
+        return Response(status_code=error.status_code, headers=error.headers)
+    return problem_response(to_problem(error))
+
+
+EXCEPTION_HANDLERS: Final[Mapping[type[Exception], HTTPExceptionHandler]] = MappingProxyType(
+    dict.fromkeys((Problem, HTTPException, ReviewbotError, ClientDisconnect, Exception), _answer)
+)
+"""For ``Starlette(exception_handlers=...)``.
+
+Starlette answers an ``Exception`` outside of all middleware, and raises it again for the server to
+log: middleware that has to see that answer too must be wrapped around the application.
+"""
+
+
+def _of_starlette(error: HTTPException) -> Problem:
+    headers = error.headers or {}
+    detail = error.detail
+    if detail == _PHRASES.get(error.status_code):
+        detail = ""
+        if error.status_code == 404:
+            detail = "There is nothing at this path."
+        elif error.status_code == 405 and (allowed := headers.get("Allow")):
+            detail = f"This path takes {allowed} only."
+    return Problem(error.status_code, detail, headers=headers)
+
+
+def _incident(error: Exception) -> Problem:
+    number = secrets.token_hex(4)
+    _log.error("incident %s: %s", number, type(error).__name__, exc_info=error)
+    detail = f"Something went wrong in the server; its log has it as incident {number}."
+    return Problem(500, detail, incident=number)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return _TITLES.get(status) or HTTPStatus(status).phrase
+    except ValueError:
+        return f"Status {status}"
+
+
+def _safe(value: object) -> object:
+    match value:
+        case str():
+            return cut(show(value), TEXT_LIMIT)
+        case Mapping():
+            return {show(str(name)): _safe(item) for name, item in value.items()}
+        case list() | tuple():
+            return [_safe(item) for item in value]
+        case _:
+            return value
+
+
+class _LastAnswer(Response):
+    """Ends the connection, but not before the client had time to read."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        del scope
+        start = {"status": self.status_code, "headers": self.raw_headers}
+        await send({"type": "http.response.start", **start})
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_S):
+                while await _sends_more(receive):
+                    pass
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _sends_more(receive: Receive) -> bool:
+    async with asyncio.timeout(LINGER_QUIET_S):
+        message = await receive()
+    return message["type"] == "http.request" and bool(message.get("more_body", False))

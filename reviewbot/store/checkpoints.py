@@ -1,0 +1,126 @@
+"""What the batches of a review, finished or not, have left for its next run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, cast
+
+import sqlalchemy as sa
+
+from reviewbot.core.decode import decoder
+from reviewbot.core.events import (
+    ChunkFinished,
+    FindingRaised,
+    FindingWithdrawn,
+    ReviewProgress,
+    ReviewStarted,
+    ReviewSummary,
+    Usage,
+    from_record,
+)
+from reviewbot.job import Earlier
+from reviewbot.models.batch import Spent, result_from_json, result_to_json
+from reviewbot.store.eventlog import records_of
+from reviewbot.store.tables import BATCHES, EVENTS, SPENT
+
+if TYPE_CHECKING:
+    from reviewbot.core.findings import Finding
+    from reviewbot.models.batch import BatchResult
+
+
+def save_result(connection: sa.Connection, review_id: str, batch: str, result: BatchResult) -> None:
+    """Checkpoint a batch: it will not be asked, or paid, again."""
+    connection.execute(
+        sa.insert(BATCHES).values(
+            review_id=review_id, batch=batch, result=json.dumps(result_to_json(result))
+        )
+    )
+
+
+def save_spent(connection: sa.Connection, review_id: str, batch: str | None, spent: Spent) -> None:
+    """Note what a request has used, at once: a crash must not lose it."""
+    connection.execute(
+        sa.insert(SPENT).values(review_id=review_id, batch=batch, spent=json.dumps(asdict(spent)))
+    )
+
+
+def earlier_of(connection: sa.Connection, review_id: str) -> Earlier:
+    """What earlier runs have left."""
+    results = {
+        row.batch: result_from_json(json.loads(row.result))
+        for row in connection.execute(
+            sa.select(BATCHES.c.batch, BATCHES.c.result).where(BATCHES.c.review_id == review_id)
+        )
+    }
+    spent = [
+        (row.batch, cast("Spent", decoder(Spent)(json.loads(row.spent), "spent")))
+        for row in connection.execute(
+            sa.select(SPENT.c.batch, SPENT.c.spent)
+            .where(SPENT.c.review_id == review_id)
+            .order_by(SPENT.c.id)
+        )
+    ]
+    shown: dict[str, Finding] = {}
+    ended: set[str] = set()
+    summarized = False
+    for one in records_of(connection, review_id):
+        match from_record(one):
+            case FindingRaised(finding=finding):
+                shown[finding.id] = finding
+            case FindingWithdrawn(id=gone):
+                shown.pop(gone, None)
+            case ChunkFinished(chunk=chunk):
+                ended.add(chunk)
+            case ReviewSummary():
+                summarized = True
+            case _:
+                pass
+    return Earlier(
+        finished=results,
+        shown=tuple(shown.values()),
+        ended=frozenset(ended),
+        # What a finished batch has spent is in its result.
+        spent=tuple(one for batch, one in spent if batch not in results),
+        summarized=summarized,
+    )
+
+
+def spent_of(connection: sa.Connection, review_id: str) -> tuple[Usage, float | None]:
+    """What all requests of a review have used so far, and what that costs if each has a price."""
+    usage, cost = Usage(), 0.0
+    priced = True
+    for text in connection.scalars(sa.select(SPENT.c.spent).where(SPENT.c.review_id == review_id)):
+        spent = cast("Spent", decoder(Spent)(json.loads(text), "spent"))
+        usage += spent.usage
+        priced &= spent.cost_usd is not None
+        cost += spent.cost_usd or 0.0
+    return usage, cost if priced else None
+
+
+def last_progress(connection: sa.Connection, review_id: str) -> ReviewProgress:
+    """Where the review stood when it last said so; before it said anything, at its plan's start."""
+    data = connection.scalar(
+        sa.select(EVENTS.c.data)
+        .where(
+            EVENTS.c.review_id == review_id,
+            EVENTS.c.type.in_((ReviewProgress.type, ReviewStarted.type)),
+        )
+        .order_by(EVENTS.c.seq.desc())
+        .limit(1)
+    )
+    match from_record(json.loads(data or "{}")):
+        case ReviewProgress() as told:
+            return told
+        case ReviewStarted() as started:
+            return ReviewProgress(
+                files_done=0,
+                files_total=sum(bool(file.chunks) for file in started.files),
+                chunks_done=0,
+                chunks_total=len(started.chunks),
+                findings=0,
+                usage=Usage(),
+                cost_usd=0.0,
+            )
+        case other:
+            raise TypeError(f"a review cannot begin with {other.type}")

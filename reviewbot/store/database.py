@@ -1,0 +1,265 @@
+"""One database, SQLite or Postgres: reads in threads, writes one by one, committed together.
+
+A write is committed as soon as none is under way; those that come meanwhile are committed together
+next. So a single write is as fast as the disk, and a thousand take a few commits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+
+from reviewbot.errors import ConfigError
+from reviewbot.store.tables import META, METADATA, VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+T = TypeVar("T")
+
+READERS: Final = 4
+BUSY_MS: Final = 30_000
+"""How long SQLite waits for another process's write."""
+AT_ONCE: Final = 500
+"""Writes that one commit takes at most: it should not keep others waiting for long."""
+
+log = logging.getLogger(__name__)
+
+
+class StoreError(Exception):
+    """The database did not take a write or answer a read. What was asked for did not happen."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreHooks:
+    """Who is told how the database does; nobody by default. None of them may raise.
+
+    Attributes:
+        committed: writes that shared a transaction, those of them that failed, and its seconds.
+        stored: seconds from when an event was put to when it was stored; of the oldest of a write.
+    """
+
+    committed: Callable[[int, int, float], object] = lambda _writes, _failed, _seconds: None
+    stored: Callable[[float], object] = lambda _seconds: None
+
+
+class Database:
+    """An open database. ``url`` is SQLAlchemy's; :func:`open_database` makes one."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+        self.dialect = engine.dialect.name
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-write")
+        self._waiting: deque[tuple[Callable[[sa.Connection], Any], asyncio.Future[Any]]] = deque()
+        self._draining: asyncio.Task[None] | None = None
+        self.hooks = StoreHooks()
+
+    @property
+    def postgres(self) -> bool:
+        """Whether other nodes can share it, and be notified."""
+        return self.dialect == "postgresql"
+
+    async def read(self, query: Callable[[sa.Connection], T]) -> T:
+        """What ``query`` reads in a transaction of its own, in a thread.
+
+        Raises:
+            StoreError: the database cannot be reached, or is at fault.
+        """
+
+        def work() -> T:
+            with self.engine.connect().execution_options(rb_write=False) as connection:
+                return query(connection)
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._readers, work)
+        except SQLAlchemyError as error:
+            raise _store_error(error) from error
+
+    async def write(self, change: Callable[[sa.Connection], T]) -> T:
+        """The result of ``change``, once it is committed.
+
+        Several changes may share a transaction. One that raises is undone alone, since the others
+        are then run again: a change must do nothing but read and write here.
+
+        Raises:
+            StoreError: the database did not take it.
+            Exception: what ``change`` raised.
+        """
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
+        self._waiting.append((change, done))
+        if self._draining is None or self._draining.done():
+            self._draining = loop.create_task(self._drain())
+        return await done
+
+    async def _drain(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            group = [self._waiting.popleft() for _ in range(min(len(self._waiting), AT_ONCE))]
+            changes = [change for change, _ in group]
+            begun = time.monotonic()
+            results = await loop.run_in_executor(self._writer, self._commit, changes)
+            failed = sum(isinstance(error, StoreError) for _, error in results)
+            self.hooks.committed(len(group), failed, time.monotonic() - begun)
+            for (_, done), (result, error) in zip(group, results, strict=True):
+                if done.cancelled():
+                    continue
+                if error is None:
+                    done.set_result(result)
+                else:
+                    done.set_exception(error)
+
+    def _commit(
+        self, changes: list[Callable[[sa.Connection], Any]]
+    ) -> list[tuple[Any, Exception | None]]:
+        """Each change's result or error."""
+        try:
+            with self.engine.begin() as connection:
+                return [(change(connection), None) for change in changes]
+        except Exception as error:  # noqa: BLE001 - it is handed to whoever asked
+            if len(changes) == 1:
+                away = isinstance(error, SQLAlchemyError) and not isinstance(error, IntegrityError)
+                return [(None, _store_error(error) if away else error)]
+        return [self._commit([change])[0] for change in changes]
+
+    async def close(self) -> None:
+        """Let what is under way end, and close. What waits is written first."""
+        while self._draining is not None and not self._draining.done():
+            with suppress(Exception):  # it went to whoever asked
+                await self._draining
+        await asyncio.to_thread(self._shutdown)
+
+    def _shutdown(self) -> None:
+        self._readers.shutdown()
+        self._writer.shutdown()
+        self.engine.dispose()
+
+
+def _store_error(error: Exception) -> StoreError:
+    """Without SQL and its values: they may hold what a diff holds."""
+    cause = named(error)
+    log.error("database: %s", cause)
+    return StoreError(f"the database did not answer: {cause}")
+
+
+def named(error: BaseException) -> str:
+    """The kind of a database's error and its code, and nothing else of it."""
+    cause = (error.orig or error) if isinstance(error, DBAPIError) else error
+    code = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)
+    return f"{type(cause).__name__} {code}" if isinstance(code, str) else type(cause).__name__
+
+
+def open_database(url: str) -> Database:
+    """Open ``url`` and bring its tables up to date.
+
+    Args:
+        url: ``sqlite:///PATH`` or ``postgresql://USER:PASSWORD@HOST/NAME``.
+
+    Raises:
+        ConfigError: it is no such URL, cannot be opened, or belongs to a later reviewbot.
+    """
+    database = Database(_engine(url))
+    try:
+        with database.engine.begin() as connection:
+            _lock_schema(connection)
+            METADATA.create_all(connection)
+            versions = connection.scalars(sa.select(META.c.version)).all()
+            if not versions:
+                connection.execute(sa.insert(META).values(version=VERSION))
+    except SQLAlchemyError as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        reason = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
+        raise ConfigError(
+            f"the database {shown_url(url)} cannot be opened: {reason}", source="--database"
+        ) from error
+    if versions and max(versions) > VERSION:
+        raise ConfigError(
+            f"the database {shown_url(url)} was written by a later reviewbot; use that one",
+            source="--database",
+        )
+    return database
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a SQLite file."""
+    return sa.URL.create("sqlite", database=str(path)).render_as_string(hide_password=False)
+
+
+def shown_url(url: str) -> str:
+    """``url`` without its password."""
+    try:
+        return sa.make_url(url).render_as_string(hide_password=True)
+    except SQLAlchemyError:
+        return "(not a URL)"
+
+
+def psycopg_url(url: str) -> sa.URL:
+    """``url`` with the driver that is installed.
+
+    Raises:
+        ConfigError: it is no URL of SQLite or Postgres.
+    """
+    try:
+        parsed = sa.make_url(url)
+    except SQLAlchemyError as error:
+        raise ConfigError("this is no database URL", source="--database") from error
+    if parsed.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername in ("sqlite", "sqlite+pysqlite") and parsed.database:
+        return parsed.set(drivername="sqlite+pysqlite")
+    raise ConfigError(
+        "a database is sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME", source="--database"
+    )
+
+
+def _engine(url: str) -> sa.Engine:
+    parsed = psycopg_url(url)
+    if parsed.drivername.startswith("postgresql"):
+        return sa.create_engine(
+            parsed,
+            pool_size=READERS + 1,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": 10, "application_name": "reviewbot"},
+        )
+    engine = sa.create_engine(parsed, pool_size=READERS + 1)
+
+    # SQLAlchemy's documentation, "Serializable isolation / Savepoints / Transactional DDL": the
+    # driver begins transactions by itself and too late unless it is told not to.
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: object) -> None:  # noqa: ANN401 - a driver's object
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+        # Kept by the file: DBOS, which opens it too, would use the slow rollback journal.
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        # IMMEDIATE for writers: a reader that becomes a writer cannot wait for another writer.
+        immediate = connection.get_execution_options().get("rb_write", True)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+def _lock_schema(connection: sa.Connection) -> None:
+    """Two nodes that start at once must not both create the tables."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(7281)"))
+
+
+def rows_changed(result: object) -> int:
+    """The number of rows that an UPDATE or DELETE touched."""
+    return cast("sa.CursorResult[Any]", result).rowcount

@@ -1,0 +1,219 @@
+"""The event log of a review: numbered, timed and stored before anyone sees an event.
+
+A review has one writer at a time. Its number, the epoch, is checked with every write, so that a
+writer that was replaced without knowing (its machine slept) cannot write any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+import sqlalchemy as sa
+
+from reviewbot.core.events import record
+from reviewbot.core.render.inert import json_text
+from reviewbot.store.database import StoreError, rows_changed
+from reviewbot.store.reviews import now_ms
+from reviewbot.store.tables import EVENTS, REVIEWS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from reviewbot.core.events import Event
+    from reviewbot.store.database import Database
+    from reviewbot.store.hub import Hub
+
+PENDING: Final = 256
+"""Events that wait for the disk before the review waits, too."""
+PAGE: Final = 1000
+"""Events that are read at a time."""
+RETRY_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
+"""Pauses between the tries of a write that the database did not take."""
+
+
+class FencedError(Exception):
+    """Another node has taken the review over; this one must stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An event as it is stored: ``data`` is its record as a line of JSON."""
+
+    seq: int
+    type: str
+    data: str
+
+
+def rfc3339(at: int) -> str:
+    """The time of Unix milliseconds, in UTC."""
+    moment = datetime.fromtimestamp(at / 1000, tz=UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def stored(event: Event, *, seq: int, review_id: str, at: int) -> Stored:
+    """``event`` as it is stored and sent."""
+    text = json_text(record(event, seq=seq, review_id=review_id, at=rfc3339(at)))
+    return Stored(seq, event.type, text)
+
+
+def insert_events(connection: sa.Connection, review_id: str, events: Sequence[Stored]) -> None:
+    """Store events, and tell the other nodes that there are some."""
+    connection.execute(
+        sa.insert(EVENTS),
+        [
+            {"review_id": review_id, "seq": one.seq, "type": one.type, "data": one.data}
+            for one in events
+        ],
+    )
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("SELECT pg_notify('rb_events', :id)"), {"id": review_id})
+
+
+def events_after(
+    connection: sa.Connection, review_id: str, after: int, limit: int = PAGE
+) -> list[Stored]:
+    """The next events of a review."""
+    rows = connection.execute(
+        sa.select(EVENTS.c.seq, EVENTS.c.type, EVENTS.c.data)
+        .where(EVENTS.c.review_id == review_id, EVENTS.c.seq > after)
+        .order_by(EVENTS.c.seq)
+        .limit(limit)
+    )
+    return [Stored(row.seq, row.type, row.data) for row in rows]
+
+
+def records_of(connection: sa.Connection, review_id: str) -> list[dict[str, Any]]:
+    """All records of a review."""
+    data = connection.scalars(
+        sa.select(EVENTS.c.data).where(EVENTS.c.review_id == review_id).order_by(EVENTS.c.seq)
+    )
+    return [json.loads(text) for text in data]
+
+
+@dataclass(slots=True)
+class _Group:
+    """What one write takes: events, and changes that belong to them."""
+
+    events: list[Stored]
+    changes: list[Callable[[sa.Connection], object]]
+    since: float = 0.0
+    """When its first event was put, on the monotonic clock."""
+
+
+class EventLog:
+    """Writes the events of one review, in order, as one writer among none.
+
+    :meth:`put` returns at once unless the disk is far behind; what was put is stored in the order
+    it came in, changes included, and nothing of it is seen by anyone before. A write that the
+    database does not take is tried again for a while; then the log is broken for good.
+    """
+
+    def __init__(self, database: Database, hub: Hub, review_id: str, epoch: int, seq: int) -> None:
+        self._database, self._hub = database, hub
+        self.review_id, self._epoch = review_id, epoch
+        self._seq = self._stored = seq
+        self._group = _Group([], [])
+        self._last_at = 0
+        self._writing: asyncio.Task[None] | None = None
+        self._error: Exception | None = None
+
+    async def put(self, *events: Event) -> None:
+        """Number ``events`` and hand them to the disk.
+
+        Raises:
+            FencedError: another node has the review now.
+            StoreError: the database is away.
+        """
+        if not self._group.events:
+            self._group.since = time.monotonic()
+        for event in events:
+            self._seq += 1
+            self._last_at = max(now_ms(), self._last_at)  # the clock may have been set back
+            self._group.events.append(
+                stored(event, seq=self._seq, review_id=self.review_id, at=self._last_at)
+            )
+        await self._kick()
+
+    def change(self, change: Callable[[sa.Connection], object]) -> None:
+        """Make ``change`` part of the log: after what was put before, before what is put next.
+
+        Never waits; if the log is broken, the next :meth:`put` or :meth:`flush` says so.
+        """
+        self._group.changes.append(change)
+        self._start()
+
+    async def flush(self) -> None:
+        """Return when all of it is stored.
+
+        Raises:
+            FencedError: another node has the review now.
+            StoreError: the database is away.
+        """
+        while self._writing is not None and not self._writing.done():
+            await asyncio.wait({self._writing})
+        self._check()
+
+    async def _kick(self) -> None:
+        self._check()
+        self._start()
+        if len(self._group.events) >= PENDING:
+            await self.flush()
+
+    def _start(self) -> None:
+        if self._error is None and (self._writing is None or self._writing.done()):
+            self._writing = asyncio.create_task(self._write())
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    async def _write(self) -> None:
+        while self._group.events or self._group.changes:
+            group, self._group = self._group, _Group([], [])
+            try:
+                await self._store(group)
+            except Exception as error:  # noqa: BLE001 - raised to whoever writes or flushes next
+                self._error = error
+                return
+
+    async def _store(self, group: _Group) -> None:
+        for pause in (*RETRY_S, None):
+            try:
+                await self._database.write(lambda connection: self._apply(connection, group))
+            except StoreError:
+                if pause is None:
+                    raise
+                await asyncio.sleep(pause)
+            else:
+                break
+        if group.events:
+            self._stored = group.events[-1].seq
+            self._database.hooks.stored(time.monotonic() - group.since)
+            self._hub.publish(self.review_id, group.events)
+
+    def _apply(self, connection: sa.Connection, group: _Group) -> None:
+        last = group.events[-1].seq if group.events else self._stored
+        before = group.events[0].seq - 1 if group.events else self._stored
+        mine = rows_changed(
+            connection.execute(
+                sa.update(REVIEWS)
+                .where(
+                    REVIEWS.c.id == self.review_id,
+                    REVIEWS.c.epoch == self._epoch,
+                    REVIEWS.c.last_seq == before,
+                )
+                .values(last_seq=last)
+            )
+        )
+        if not mine:
+            raise FencedError(self.review_id)
+        if group.events:
+            insert_events(connection, self.review_id, group.events)
+        for change in group.changes:
+            change(connection)

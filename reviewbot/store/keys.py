@@ -1,0 +1,132 @@
+"""API keys: shown once, kept as digests.
+
+A key is 256 random bits, so a plain SHA-256 is as safe at rest as a slow hash would be: there is
+no dictionary to try (OWASP, "Password Storage", is about what people make up).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Final
+
+import sqlalchemy as sa
+
+from reviewbot.store.database import rows_changed
+from reviewbot.store.reviews import now_ms
+from reviewbot.store.tables import KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+LOCAL: Final = "local"
+"""The tenant of those who need no key."""
+PREFIX: Final = "rb_"
+USED_EVERY_MS: Final = 60_000
+"""How exactly the time of a key's last use is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a key may use; None is as much as there is. Days are of UTC."""
+
+    tokens_per_request: int | None = None
+    tokens_per_day: int | None = None
+    usd_per_day: float | None = None
+    requests_per_minute: int | None = None
+    reviews_at_once: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key without its secret. Times are Unix milliseconds."""
+
+    id: str
+    name: str
+    limits: Limits
+    created_at: int
+    used_at: int | None
+    revoked_at: int | None
+
+
+def add(connection: sa.Connection, name: str, limits: Limits) -> tuple[Key, str]:
+    """A new key, and its secret, which is not to be had again."""
+    secret = PREFIX + secrets.token_urlsafe(32)
+    values = {
+        "id": secrets.token_hex(6),
+        "name": name,
+        "digest": _digest(secret),
+        "limits": json.dumps(asdict(limits)),
+        "created_at": now_ms(),
+    }
+    connection.execute(sa.insert(KEYS).values(values))
+    return Key(str(values["id"]), name, limits, int(str(values["created_at"])), None, None), secret
+
+
+def known(connection: sa.Connection, secret: str) -> Key | None:
+    """The key of ``secret``, unless there is none or it was revoked.
+
+    What is looked up is the digest, so how long it takes tells nothing of the secret.
+    """
+    digest = _digest(secret)
+    found = connection.execute(sa.select(KEYS).where(KEYS.c.digest == digest)).mappings().first()
+    if found is None or not hmac.compare_digest(found["digest"], digest):
+        return None
+    return None if found["revoked_at"] is not None else _key(found)
+
+
+def used(connection: sa.Connection, key: Key) -> None:
+    """Note that a key is in use."""
+    now = now_ms()
+    if key.used_at is None or now - key.used_at > USED_EVERY_MS:
+        connection.execute(sa.update(KEYS).where(KEYS.c.id == key.id).values(used_at=now))
+
+
+def everyone(connection: sa.Connection) -> list[Key]:
+    """All keys, the oldest first, revoked ones included."""
+    query = sa.select(KEYS).order_by(KEYS.c.created_at, KEYS.c.id)
+    return [_key(found) for found in connection.execute(query).mappings()]
+
+
+def exist(connection: sa.Connection) -> bool:
+    """Whether there is a key that was not revoked."""
+    query = sa.select(KEYS.c.id).where(KEYS.c.revoked_at.is_(None)).limit(1)
+    return connection.scalar(query) is not None
+
+
+def revoke(connection: sa.Connection, key_id: str) -> bool:
+    """Let a key be of no use from now on; False if there is none by that id."""
+    return bool(
+        rows_changed(
+            connection.execute(
+                sa.update(KEYS)
+                .where(KEYS.c.id == key_id, KEYS.c.revoked_at.is_(None))
+                .values(revoked_at=now_ms())
+            )
+        )
+    )
+
+
+def limits_of(connection: sa.Connection, tenant: str) -> Limits | None:
+    """The limits of a key by its id; None if there is no such key."""
+    text = connection.scalar(sa.select(KEYS.c.limits).where(KEYS.c.id == tenant))
+    return None if text is None else Limits(**json.loads(text))
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _key(found: Mapping[Any, Any]) -> Key:
+    return Key(
+        id=found["id"],
+        name=found["name"],
+        limits=Limits(**json.loads(found["limits"])),
+        created_at=found["created_at"],
+        used_at=found["used_at"],
+        revoked_at=found["revoked_at"],
+    )

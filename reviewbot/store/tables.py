@@ -1,0 +1,160 @@
+"""The tables, for SQLite and Postgres alike."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+VERSION: Final = 1
+"""Of these tables. A database of a later version is refused, an earlier one is brought up."""
+
+METADATA: Final = MetaData()
+
+META: Final = Table("rb_meta", METADATA, Column("version", Integer, primary_key=True))
+
+REVIEWS: Final = Table(
+    "rb_reviews",
+    METADATA,
+    Column("id", String(32), primary_key=True),
+    # Whose it is: the id of a key, or "local".
+    Column("tenant", String(64), nullable=False),
+    Column("subject", Text),
+    Column("title", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("options", Text, nullable=False),  # JSON, as the request had them
+    Column("diff", LargeBinary, nullable=False),  # compressed
+    Column("attributes", Text, nullable=False),  # .gitattributes of the base
+    Column("plan", Text, nullable=False),  # JSON, core.stored_plan
+    Column("left_out", Text, nullable=False),  # JSON: the batches that are not sent
+    # What is set aside for it of its tenant's day, and of which day.
+    Column("held_tokens", BigInteger, nullable=False),
+    Column("held_usd", Float, nullable=False),
+    Column("held_day", Integer, nullable=False),
+    Column("idempotency_key", String(255)),
+    Column("request_hash", String(64), nullable=False),
+    Column("state", String(16), nullable=False),  # queued, running, waiting, finished
+    Column("outcome", String(16)),
+    Column("stop", String(16)),  # the outcome that someone asked to end it with
+    # Who writes its events. Every taking over counts it up, and the one before is fenced off.
+    Column("epoch", Integer, nullable=False, server_default=text("0")),
+    Column("runs", Integer, nullable=False, server_default=text("0")),  # times it was queued
+    Column("breaks", Integer, nullable=False, server_default=text("0")),  # times it broke off
+    Column("waiting_since", BigInteger),  # for its models; None once something got on
+    Column("node", String(64)),  # who runs it
+    Column("last_seq", Integer, nullable=False, server_default=text("0")),
+    Column("queue_position", Integer),
+    Column("created_at", BigInteger, nullable=False),  # all times: Unix, milliseconds
+    Column("started_at", BigInteger),
+    Column("finished_at", BigInteger),
+    Column("next_try_at", BigInteger),
+    Index("rb_reviews_recent", "tenant", "created_at", "id"),
+    Index("rb_reviews_state", "state", "next_try_at"),
+    Index("rb_reviews_subject", "tenant", "subject"),
+    Index("rb_reviews_age", "created_at"),
+    Index(
+        "rb_reviews_idempotency",
+        "tenant",
+        "idempotency_key",
+        unique=True,
+    ),
+)
+
+EVENTS: Final = Table(
+    "rb_events",
+    METADATA,
+    Column("review_id", String(32), primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("type", String(32), nullable=False),
+    Column("data", Text, nullable=False),  # the record, as one line of JSON
+)
+
+BATCHES: Final = Table(
+    "rb_batches",
+    METADATA,
+    Column("review_id", String(32), primary_key=True),
+    Column("batch", String(32), primary_key=True),
+    Column("result", Text, nullable=False),  # JSON, models.batch
+)
+
+SPENT: Final = Table(
+    "rb_spent",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("review_id", String(32), nullable=False),
+    Column("batch", String(32)),  # None: the summary
+    Column("spent", Text, nullable=False),  # JSON, models.batch.Spent
+    Index("rb_spent_review", "review_id"),
+)
+
+NODES: Final = Table(
+    "rb_nodes",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("beat", BigInteger, nullable=False),
+)
+
+KEYS: Final = Table(
+    "rb_keys",
+    METADATA,
+    Column("id", String(16), primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("digest", String(64), nullable=False, unique=True),  # SHA-256, hexadecimal
+    Column("limits", Text, nullable=False),  # JSON
+    Column("created_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger),
+    Column("revoked_at", BigInteger),
+)
+
+USAGE: Final = Table(
+    "rb_usage",
+    METADATA,
+    Column("tenant", String(64), primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),  # days since 1970-01-01, UTC
+    Column("tokens", BigInteger, nullable=False, server_default=text("0")),
+    Column("usd", Float, nullable=False, server_default=text("0")),
+    # What reviews at work may still take.
+    Column("held_tokens", BigInteger, nullable=False, server_default=text("0")),
+    Column("held_usd", Float, nullable=False, server_default=text("0")),
+)
+
+RATES: Final = Table(
+    "rb_rates",
+    METADATA,
+    Column("tenant", String(64), primary_key=True),
+    Column("minute", Integer, primary_key=True, autoincrement=False),  # minutes since 1970, UTC
+    Column("requests", Integer, nullable=False, server_default=text("0")),
+)
+
+CACHE: Final = Table(
+    "rb_cache",
+    METADATA,
+    Column("tenant", String(64), primary_key=True),
+    Column("key", String(64), primary_key=True),
+    Column("entry", Text, nullable=False),  # JSON, core.cache_entry
+    Column("size", Integer, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger, nullable=False),
+    Index("rb_cache_used", "tenant", "used_at"),
+)
+
+CACHE_BANDS: Final = Table(
+    "rb_cache_bands",
+    METADATA,
+    Column("tenant", String(64), primary_key=True),
+    Column("band", String(32), primary_key=True),
+    Column("key", String(64), primary_key=True),
+    Index("rb_cache_bands_key", "tenant", "key"),
+)

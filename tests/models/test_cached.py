@@ -1,0 +1,391 @@
+"""The cache before the models: what was reviewed is not paid for again."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reviewbot.core.drafts import parse_draft
+from reviewbot.core.prompt import ManifestEntry, ModelRequest
+from reviewbot.models.attempts import AttemptPolicy, Attempts
+from reviewbot.models.base import Fault, ModelFault, Stop
+from reviewbot.models.batch import (
+    Asked,
+    BatchResult,
+    BatchTask,
+    ChunkOutcome,
+    Drafted,
+    Recalled,
+    Spent,
+    result_from_json,
+    result_to_json,
+)
+from reviewbot.models.cached import STORE_TIMEOUT_S, CachedBatches, CacheUse, identity
+from reviewbot.models.catalog import lookup
+from tests.core.test_anchors import hunk, view
+from tests.models.memory_cache import MemoryCache
+from tests.models.scripted import Say, Scripted, item
+from tests.virtual_time import in_virtual_time
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from reviewbot.core.chunks import ChunkView
+    from reviewbot.models.base import Model
+    from reviewbot.models.batch import BatchEvent, RunBatch
+
+FIRST, SECOND = "claude-sonnet-5-5", "claude-haiku-5-5"
+
+
+def chunk(*lines: int, path: str = "a.py", name: str = "c1", by: int = 0) -> ChunkView:
+    """A chunk with a hunk for each of ``lines``, as ``scripted.item`` quotes them."""
+    hunks = [hunk(f" # {n}\n+line_{n} = {n}", old=100 * n, new=100 * n + by) for n in lines]
+    return replace(view(*hunks, path=path, name=name), tokens=10 * len(lines))
+
+
+def task(*chunks: ChunkView, instructions: str = "") -> BatchTask:
+    manifest = (ManifestEntry("a.py", "modified", 1, 0, shown=True),)
+    return BatchTask("b1", ModelRequest(chunks, manifest, instructions, tokens=1000))
+
+
+def type_of(events: Sequence[BatchEvent]) -> type[BatchEvent] | tuple[()]:
+    return type(events[0]) if events else ()
+
+
+class Runs:
+    """One cache, and runs before it, one after the other."""
+
+    def __init__(self, store: MemoryCache | None = None) -> None:
+        self.store = store or MemoryCache()
+        self.failures: list[str] = []
+        self.use = CacheUse()
+        self.events: list[BatchEvent] = []
+        self.models: tuple[Scripted, ...] = ()
+
+    async def __call__(
+        self,
+        one: BatchTask,
+        *script: Say,
+        then: Scripted | None = None,
+        inner: RunBatch | None = None,
+        identities: Mapping[str, str] | None = None,
+        **changes: Any,
+    ) -> BatchResult:
+        self.events, self.use = [], CacheUse()
+        self.models = (Scripted(*script), *([then] if then else []))
+        chain: tuple[Model, ...] = self.models
+        known = {FIRST: FIRST, SECOND: SECOND} if identities is None else identities
+
+        async def emit(event: BatchEvent) -> None:
+            self.events.append(event)
+
+        cached = CachedBatches(
+            inner or Attempts(chain, AttemptPolicy(max_attempts=1)),
+            self.store,
+            identities=lambda _task: known,
+            use=self.use,
+            on_failure=lambda what, error: self.failures.append(f"{what}: {error!r}"),
+            **{"prompt_version": "p1"} | changes,
+        )
+        result = await cached(one, emit)
+        gone = {event.answer for event in self.events if isinstance(event, Recalled)}
+        told = [
+            event
+            for event in self.events
+            if isinstance(event, ChunkOutcome | Spent)
+            or (isinstance(event, Drafted) and event.answer not in gone)
+        ]
+        for part in (result.drafts, result.outcomes, result.spent):
+            assert list(part) == [event for event in told if isinstance(event, type_of(part))]
+        return result
+
+    @property
+    def asked(self) -> list[list[tuple[str, list[str]]]]:
+        """What was shown of each chunk of each request: its added lines."""
+        return [
+            [
+                (
+                    one.id,
+                    [line.text for h in one.hunks for line in h.lines if line.kind == "added"],
+                )
+                for one in request.chunks
+            ]
+            for model in self.models
+            for request in model.requests
+        ]
+
+
+def titles(result: BatchResult) -> list[tuple[str, int, bool]]:
+    return [(one.draft.quote, one.draft.line, one.cached) for one in result.drafts]
+
+
+@in_virtual_time
+async def test_what_was_reviewed_is_not_asked_about_again() -> None:
+    run = Runs()
+    one = task(chunk(1, 2), chunk(3, path="b.py", name="c2"))
+    first = await run(one, Say([item(2), item(3, path="b.py"), item(1, quote="nowhere()")]))
+    assert (run.use.misses, run.use.exact, run.use.findings) == (2, 0, 0)
+    again = await run(one)
+    assert not run.asked
+    assert [type(event) for event in run.events] == [Drafted] * 3 + [ChunkOutcome] * 2
+    assert {(one.draft.title, one.model, one.attempt) for one in again.drafts} == {
+        (one.draft.title, one.model, one.attempt) for one in first.drafts
+    }
+    assert all(one.cached and one.answer.startswith("cache/c") for one in again.drafts)
+    assert again.outcomes == (
+        ChunkOutcome("c1", "reviewed", FIRST, 0, cached=True),
+        ChunkOutcome("c2", "reviewed", FIRST, 0, cached=True),
+    )
+    assert again.spent == ()
+    assert run.use == CacheUse(exact=2, findings=3, tokens_saved=30)
+    assert result_from_json(result_to_json(again)) == again
+
+
+@in_virtual_time
+async def test_chunks_that_moved_or_have_another_id_are_known() -> None:
+    run = Runs()
+    await run(task(chunk(1, 2)), Say([item(2)]))
+    moved = await run(task(chunk(1, 2, name="c9", by=5)))
+    assert titles(moved) == [("line_2 = 2", 206, True)]
+    assert moved.drafts[0].chunks == ("c9",)
+
+
+@in_virtual_time
+async def test_of_a_chunk_that_changed_only_the_rest_is_asked_about() -> None:
+    run = Runs()
+    await run(task(chunk(1, 2, 3)), Say([item(1), item(2)]))
+    other = chunk(8, path="b.py", name="c2")
+    result = await run(task(chunk(1, 3, 4), other), Say([item(4)]))
+    assert run.asked == [[("c1", ["line_4 = 4"]), ("c2", ["line_8 = 8"])]]
+    [request] = run.models[0].requests
+    assert request.tokens == 1000 - 20
+    assert titles(result) == [("line_1 = 1", 101, True), ("line_4 = 4", 4, False)]
+    assert [(one.chunk, one.status, one.cached) for one in result.outcomes] == [
+        ("c1", "reviewed", False),
+        ("c2", "reviewed", False),
+    ]
+    assert run.use == CacheUse(similar=1, misses=1, findings=1, tokens_saved=20)
+    # All of the new chunk is kept, what was reused of it included.
+    again = await run(task(chunk(1, 3, 4), other))
+    assert not run.asked
+    assert titles(again) == [("line_1 = 1", 101, True), ("line_4 = 4", 401, True)]
+
+
+@in_virtual_time
+async def test_what_similar_chunks_know_whole_becomes_an_entry_of_its_own() -> None:
+    run = Runs()
+    await run(task(chunk(1, 2, 3)), Say([item(1)]))
+    await run(task(chunk(1, 2)))
+    assert (run.asked, run.use.similar, len(run.store.rows)) == ([], 1, 2)
+    await run(task(chunk(1, 2)))
+    assert (run.asked, run.use.exact, len(run.store.rows)) == ([], 1, 2)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"prompt_version": "p2"},
+        {"rules": {"docs": "off"}},
+        {"identities": {FIRST: "the same with more effort"}},
+        {"identities": {SECOND: SECOND, FIRST: FIRST}},
+    ],
+)
+@in_virtual_time
+async def test_another_prompt_model_or_rule_is_asked_anew(changes: dict[str, Any]) -> None:
+    run = Runs()
+    await run(task(chunk(1, 2)), Say([item(1)]))
+    await run(task(chunk(1, 2)), Say(), **changes)
+    assert len(run.asked) == 1
+
+
+@in_virtual_time
+async def test_other_instructions_are_asked_about_anew() -> None:
+    run = Runs()
+    await run(task(chunk(1)), Say([item(1)]))
+    await run(task(chunk(1), instructions="Be strict."), Say())
+    await run(task(replace(chunk(1), instructions=("Be strict.",))), Say())
+    assert len(run.asked) == 1
+
+
+@in_virtual_time
+async def test_a_model_that_is_not_to_be_cached_is_run_without_the_cache() -> None:
+    run = Runs()
+    await run(task(chunk(1)), Say([item(1)]), identities={})
+    assert run.store.calls == []
+    await run(task(chunk(1)), Say([item(1)]), identities={SECOND: SECOND})
+    assert run.store.calls == ["exact", "similar"]
+    assert not run.store.rows
+
+
+CUT = ModelFault("Cut.", fault=Fault.TRANSIENT)
+
+
+@pytest.mark.parametrize(
+    "say",
+    [
+        Say(text="", fault=CUT),
+        Say([item(1)], fault=CUT),
+        Say([item(1)], stop=Stop.REFUSED),
+        Say([item(1)], outcome="could_not_review"),
+        Say([item(1)], stop=Stop.TRUNCATED),
+        Say([item(1, path="other.py")]),
+    ],
+)
+@in_virtual_time
+async def test_what_was_not_reviewed_whole_or_not_clearly_of_the_chunk_is_not_kept(
+    say: Say,
+) -> None:
+    run = Runs()
+    await run(task(chunk(1)), say)
+    assert not run.store.rows
+
+
+@in_virtual_time
+async def test_a_recalled_draft_is_not_kept_and_the_model_that_answered_is_named() -> None:
+    run = Runs()
+    refused = Say([item(1)], stop=Stop.REFUSED)
+    await run(task(chunk(1, 2)), refused, then=Scripted(Say([item(2)]), name=SECOND))
+    [entry] = run.store.entries
+    assert (entry.model, [one.heard.draft.title for one in entry.drafts]) == (SECOND, ["ccccccc"])
+    # The first model has not said this, so it is asked.
+    await run(task(chunk(1, 2)), Say([item(1)]))
+    assert len(run.asked) == 1
+    again = await run(task(chunk(1, 2)), identities={SECOND: SECOND})
+    assert (run.asked, [one.model for one in again.drafts]) == ([], [SECOND])
+
+
+@in_virtual_time
+async def test_what_two_models_have_written_together_is_not_kept() -> None:
+    run = Runs()
+    broken = Say([item(1)], fault=CUT)
+    await run(task(chunk(1, 2)), broken, then=Scripted(Say([item(2)]), name=SECOND))
+    assert not run.store.rows
+    await run(task(chunk(1)), Say())
+    await run(task(chunk(1, 2)), Say(fault=CUT), then=Scripted(Say(), name=SECOND))
+    assert run.asked == [[("c1", ["line_2 = 2"])]] * 2
+    assert len(run.store.rows) == 1
+
+
+@in_virtual_time
+async def test_a_chunk_that_fails_but_was_known_in_part_is_partly_reviewed() -> None:
+    run = Runs()
+    await run(task(chunk(1)), Say())
+    result = await run(task(chunk(1, 2), chunk(5, path="b.py", name="c2")), Say(fault=CUT))
+    assert [(one.chunk, one.status, one.reason) for one in result.outcomes] == [
+        ("c1", "partly", "Cut."),
+        ("c2", "failed", "Cut."),
+    ]
+    assert len(run.store.rows) == 1
+
+
+@in_virtual_time
+async def test_of_two_parts_of_a_file_a_misquoted_finding_belongs_to_neither() -> None:
+    run = Runs()
+    parts = (chunk(1), chunk(2, name="c2"), chunk(3, path="b.py", name="c3"))
+    await run(task(*parts), Say([item(1, quote="nowhere()"), item(3, path="b.py")]))
+    assert not run.store.rows
+    await run(task(*parts), Say([item(1), item(2), item(3, path="b.py")]))
+    assert [len(entry.drafts) for entry in run.store.entries] == [1, 1, 1]
+
+
+@in_virtual_time
+async def test_a_finding_on_a_line_of_another_request_is_not_clearly_of_the_chunk() -> None:
+    async def astray(one: BatchTask, emit: Any) -> BatchResult:
+        drafts, outcomes = [], []
+        for asked, number in zip(one.request.chunks, (2, 1), strict=True):
+            draft = parse_draft(item(number))
+            drafts.append(Drafted(draft, FIRST, 1, asked.id, (asked.id,)))
+            outcomes.append(ChunkOutcome(asked.id, "reviewed", FIRST, 1))
+        for event in (*drafts, *outcomes):
+            await emit(event)
+        return BatchResult(tuple(drafts), tuple(outcomes), ())
+
+    run = Runs()
+    await run(task(chunk(1), chunk(2, name="c2")), inner=astray)
+    assert not run.store.rows
+
+
+@in_virtual_time
+async def test_a_cache_that_fails_is_a_miss() -> None:
+    run = Runs(MemoryCache(fault=OSError("disk")))
+    result = await run(task(chunk(1)), Say([item(1)]))
+    assert [one.cached for one in result.drafts] == [False]
+    assert [one.status for one in result.outcomes] == ["reviewed"]
+    assert run.failures == ["look up: OSError('disk')", "store: OSError('disk')"]
+    assert run.use == CacheUse(misses=1, failures=2)
+
+
+@in_virtual_time
+async def test_a_cache_that_is_silent_is_a_miss() -> None:
+    run, begun = Runs(MemoryCache(wait_s=9999)), asyncio.get_running_loop().time()
+    result = await run(task(chunk(1)), Say([item(1)]))
+    assert [one.status for one in result.outcomes] == ["reviewed"]
+    assert asyncio.get_running_loop().time() - begun < 3 * STORE_TIMEOUT_S
+    assert run.failures == ["look up: TimeoutError()", "store: TimeoutError()"]
+
+
+@in_virtual_time
+async def test_what_a_store_should_not_have_answered_is_not_believed() -> None:
+    class Confused(MemoryCache):
+        async def exact(self, keys: Any) -> Any:
+            return dict.fromkeys(keys, self.entries[0])
+
+    run = Runs()
+    await run(task(chunk(1)), Say([item(1)]))
+    store = Confused()
+    store.rows = run.store.rows
+    confused = Runs(store)
+    await confused(task(chunk(2, path="b.py")), Say())
+    assert confused.asked == [[("c1", ["line_2 = 2"])]]
+    assert confused.use.misses == 1
+
+
+@in_virtual_time
+async def test_a_cancelled_batch_keeps_nothing_and_is_cancelled() -> None:
+    run = Runs()
+    running = asyncio.create_task(run(task(chunk(1)), Say([item(1)], wait_s=9999)))
+    await asyncio.sleep(5)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert run.models[0].open == 0
+    assert run.store.calls == ["exact", "similar"]
+    slow = Runs(MemoryCache(wait_s=1))
+    running = asyncio.create_task(slow(task(chunk(1)), Say([item(1)])))
+    await asyncio.sleep(0.5)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert slow.failures == []
+
+
+@in_virtual_time
+async def test_a_cache_without_listeners_tells_nobody() -> None:
+    cached = CachedBatches(
+        Attempts([Scripted(Say())]),
+        MemoryCache(fault=OSError()),
+        identities=lambda _task: {FIRST: FIRST},
+        prompt_version="p1",
+    )
+    seen: list[BatchEvent] = []
+
+    async def emit(event: BatchEvent) -> None:
+        seen.append(event)
+
+    await cached(task(chunk(1)), emit)
+    assert isinstance(seen[0], Asked)
+    assert cached.use.failures == 2
+
+
+def test_an_identity_changes_with_what_changes_an_answer() -> None:
+    info = lookup(FIRST)
+    assert identity(info) == identity(replace(info, prices=None, context=1))
+    others = [
+        identity(replace(info, effort="max")),
+        identity(replace(info, name="x")),
+        identity(info, "http://localhost:1"),
+    ]
+    assert len({identity(info), *others}) == 4

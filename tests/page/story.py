@@ -1,0 +1,160 @@
+"""The events that the tests of the page tell their stories with."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tests.page.scripted_server import ROOT, Json, parsed_diff
+
+DEMO: Final = parsed_diff((ROOT / "fixtures" / "demo.diff").read_bytes())
+"""The parsed diff of most stories."""
+
+NOTHING_USED: Final = {"input": 0, "output": 0, "cache_read": 0, "cache_write": 0}
+PATHS: Final = tuple(file["path"] for file in DEMO["files"])
+SKIPPED: Final = "web/package-lock.json"
+REVIEWED: Final = tuple(path for path in PATHS if path != SKIPPED)
+
+
+def numbered(*events: Json) -> list[Json]:
+    """The events with what each has: a number, a review, a time."""
+    return [
+        {**event, "seq": seq, "review_id": "r", "at": f"2026-11-25T10:00:{seq % 60:02}.000Z"}
+        for seq, event in enumerate(events, start=1)
+    ]
+
+
+def started(paths: tuple[str, ...] = REVIEWED, skipped: tuple[str, ...] = (SKIPPED,)) -> Json:
+    chunks = {path: f"c{number}" for number, path in enumerate(paths, start=1)}
+    files = [
+        {
+            "path": path,
+            "status": "modified",
+            "added": 1,
+            "removed": 1,
+            "chunks": [chunks[path]] if path in chunks else [],
+        }
+        for path in (*paths, *skipped)
+    ]
+    planned = [
+        {"id": chunk, "path": path, "part": 1, "parts": 1, "batch": "b1", "tokens": 100}
+        for path, chunk in chunks.items()
+    ]
+    estimate = {"requests": 1, "input_tokens": 400, "output_tokens": 100, "cost_usd": 0.01}
+    return {
+        "type": "review.started",
+        "models": ["claude-sonnet-5-5"],
+        "files": files,
+        "chunks": planned,
+        "batches": 1,
+        "estimate": estimate,
+        "notices": [],
+        "version": "0.1.0",
+        "prompt_version": None,
+    }
+
+
+def finding(id_: str = "f000000000000001", **changes: Any) -> Json:
+    """A finding on line 36 of shop/orders.py, but for what is given."""
+    placement = {"kind": "inline", "reason": None, "held": False}
+    placement.update(changes.pop("placement", {}))
+    return {
+        "type": "finding",
+        "finding": {
+            "id": id_,
+            "path": "shop/orders.py",
+            "quote": "        f\"SELECT id, customer FROM orders WHERE customer = '{customer}'",
+            "side": "RIGHT",
+            "line": 36,
+            "end_line": 36,
+            "scenario": "A customer named x' OR '1'='1 reads all orders.",
+            "category": "security",
+            "severity": "error",
+            "confidence": 0.9,
+            "title": "SQL built from the caller's text",
+            "message": "Pass both values as parameters.",
+            "suggestion": None,
+            "rule": "security",
+            "model": "claude-sonnet-5-5",
+            "chunk": "c2",
+            "attempt": 1,
+            "suggestion_applies": False,
+            "placement": placement,
+            **changes,
+        },
+    }
+
+
+def withdrawn(id_: str = "f000000000000001", reason: str = "It was guarded.") -> Json:
+    return {"type": "finding.withdrawn", "id": id_, "reason": reason}
+
+
+def chunk_started(path: str) -> Json:
+    chunk = f"c{REVIEWED.index(path) + 1}"
+    return {
+        "type": "chunk.started",
+        "chunk": chunk,
+        "path": path,
+        "batch": "b1",
+        "model": "claude-sonnet-5-5",
+        "attempt": 1,
+    }
+
+
+def chunk_finished(path: str, status: str = "reviewed", reason: str | None = None) -> Json:
+    return {
+        **chunk_started(path),
+        "type": "chunk.finished",
+        "status": status,
+        "reason": reason,
+    }
+
+
+def progress(done: int, activity: str | None = None, cost: float | None = 0.0123) -> Json:
+    return {
+        "type": "review.progress",
+        "files_done": done,
+        "files_total": len(REVIEWED),
+        "chunks_done": done,
+        "chunks_total": len(REVIEWED),
+        "findings": 0,
+        "usage": {"input": 1200, "output": 340, "cache_read": 8000, "cache_write": 0},
+        "cost_usd": cost,
+        "activity": activity,
+    }
+
+
+def summary(**changes: Any) -> Json:
+    return {
+        "type": "review.summary",
+        "what": "Orders gain tax.",
+        "files": [{"path": "shop/money.py", "summary": "adds `with_tax`"}],
+        "look_at": ["shop/orders.py"],
+        "claim_mismatch": None,
+        "source": "model",
+        "reason": None,
+        **changes,
+    }
+
+
+def finished(outcome: str = "findings", bad: dict[str, tuple[str, str]] | None = None) -> Json:
+    """The end; ``bad`` has status and reason of the files that were not reviewed whole."""
+    coverage = [
+        {
+            "path": path,
+            "status": (bad or {}).get(path, ("reviewed", ""))[0],
+            "reason": (bad or {}).get(path, ("", None))[1],
+        }
+        for path in REVIEWED
+    ]
+    coverage.append({"path": SKIPPED, "status": "skipped", "reason": "Lockfile."})
+    return {
+        "type": "review.finished",
+        "outcome": outcome,
+        "coverage": coverage,
+        "usage": {"input": 2000, "output": 500, "cache_read": 8000, "cache_write": 0},
+        "cost_usd": 0.25,
+        "duration_s": 12.5,
+        "time_to_first_finding_s": 1.5,
+        "findings": {},
+        "reasons": ["Two files failed."] if bad else [],
+    }

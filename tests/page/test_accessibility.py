@@ -1,0 +1,297 @@
+"""What a screen reader, a keyboard and weak eyes need, on every view in both themes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.page.scripted_server import Refusal, recorded
+from tests.page.story import (
+    DEMO,
+    REVIEWED,
+    finding,
+    finished,
+    numbered,
+    progress,
+    started,
+    summary,
+    withdrawn,
+)
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from tests.page.scripted_server import ScriptedServer
+
+pytestmark = pytest.mark.slow
+
+# WCAG 2.2, 1.4.3: 4.5 for text, 3 for large text. What is disabled is exempt.
+CONTRAST: Final = """() => {
+    const canvas = new OffscreenCanvas(1, 1);
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    const paint = (colours) => {
+        context.clearRect(0, 0, 1, 1);
+        for (const colour of colours) {
+            context.fillStyle = colour;
+            context.fillRect(0, 0, 1, 1);
+        }
+        return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3);
+    };
+    const light = (rgb) => {
+        const [red, green, blue] = rgb.map((value) => {
+            const part = value / 255;
+            return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+        });
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+    };
+    const poor = new Map();
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+        const element = walker.currentNode.parentElement;
+        const text = walker.currentNode.data.trim();
+        if (!text || !element.checkVisibility({ checkVisibilityCSS: true })) continue;
+        if (element.closest(".sr-only, :disabled, option, .skip-link")) continue;
+        if (getComputedStyle(element).clipPath !== "none") continue;
+        const behind = [];
+        for (let one = element; one; one = one.parentElement) {
+            behind.unshift(getComputedStyle(one).backgroundColor);
+        }
+        const style = getComputedStyle(element);
+        const ground = light(paint(behind));
+        const ink = light(paint([...behind, style.color]));
+        const ratio = (Math.max(ink, ground) + 0.05) / (Math.min(ink, ground) + 0.05);
+        const size = parseFloat(style.fontSize);
+        const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
+        if (ratio < (large ? 3 : 4.5)) {
+            const name = element.tagName.toLowerCase() + "." + element.className;
+            poor.set(name, `${name} ${ratio.toFixed(2)}: ${text.slice(0, 40)}`);
+        }
+    }
+    return [...poor.values()];
+}"""
+
+STRUCTURE: Final = """() => {
+    const wrong = [];
+    const seen = (element) => element.checkVisibility({ checkVisibilityCSS: true });
+    const ids = new Set();
+    for (const { id } of document.querySelectorAll("[id]")) {
+        if (ids.has(id)) wrong.push(`id ${id} twice`);
+        ids.add(id);
+    }
+    for (const name of ["aria-labelledby", "aria-describedby", "aria-controls"]) {
+        for (const element of document.querySelectorAll(`[${name}]`)) {
+            for (const id of element.getAttribute(name).split(" ")) {
+                if (!ids.has(id)) wrong.push(`${name} leads to ${id}, which is not there`);
+            }
+        }
+    }
+    let level = 0;
+    for (const heading of document.querySelectorAll("h1, h2, h3, h4, h5, h6")) {
+        if (!seen(heading)) continue;
+        const now = Number(heading.tagName[1]);
+        if (now > level + 1) wrong.push(`h${now} after h${level}: ${heading.textContent}`);
+        if (!heading.textContent.trim()) wrong.push(`empty h${now}`);
+        level = now;
+    }
+    const h1 = [...document.querySelectorAll("h1")].filter(seen);
+    if (h1.length !== 1) wrong.push(`${h1.length} h1`);
+    for (const image of document.images) {
+        if (!image.hasAttribute("alt")) wrong.push("image without alt");
+    }
+    for (const group of document.querySelectorAll("[role=group]")) {
+        if (!group.matches("[aria-label], [aria-labelledby]")) wrong.push(group.outerHTML);
+    }
+    for (const list of document.querySelectorAll("ul, ol")) {
+        for (const child of list.children) {
+            if (child.tagName !== "LI") wrong.push(`${child.tagName} in a list`);
+        }
+    }
+    for (const element of document.querySelectorAll("[style]")) {
+        // Set by script, for what has no colour: the height of what is not made yet.
+        if (!element.matches(".segment")) wrong.push(`style on ${element.outerHTML.slice(0, 80)}`);
+    }
+    const nested = "a a, button button, a button, button a, summary button, summary a";
+    for (const inner of document.querySelectorAll(nested)) {
+        wrong.push(`a control in a control: ${inner.outerHTML.slice(0, 80)}`);
+    }
+    return wrong;
+}"""
+
+NAMED: Final = ("button", "link", "textbox", "searchbox", "combobox", "checkbox", "progressbar")
+NAMED_TOO: Final = (
+    "spinbutton",
+    "dialog",
+    "region",
+    "complementary",
+    "navigation",
+    "article",
+)
+
+
+def assert_accessible(page: Page) -> None:
+    """Names, roles, order and contrast, of all that is shown."""
+    assert page.evaluate(CONTRAST) == []
+    assert page.evaluate(STRUCTURE) == []
+    unnamed: list[str] = []
+    for role in (*NAMED, *NAMED_TOO):
+        found: Any = page.get_by_role(role)
+        for one in found.all():
+            snapshot = one.aria_snapshot().splitlines()[0]
+            if '"' not in snapshot:
+                unnamed.append(f"{role}: {one.evaluate('one => one.outerHTML')[:120]}")
+    assert unnamed == []
+
+
+@pytest.fixture(params=["light", "dark"])
+def themed(page: Page, request: pytest.FixtureRequest) -> Page:
+    page.emulate_media(color_scheme=request.param)
+    return page
+
+
+def test_the_first_view(themed: Page, server: ScriptedServer) -> None:
+    for name in ("sample", "clean", "cut", "findings"):
+        server.add(name, recorded(name), title=name)
+    themed.goto(server.url)
+    expect(themed.locator("#recent-list li")).to_have_count(4)
+    themed.get_by_text("Options", exact=True).click()
+    assert_accessible(themed)
+
+
+def test_a_running_review(themed: Page, server: ScriptedServer) -> None:
+    events = numbered(started(), finding(), progress(1, "thinking"))
+    server.add("r", events, diff=DEMO, title="Round totals")
+    themed.goto(f"{server.url}/#r=r")
+    expect(themed.locator(".finding")).to_have_count(1)
+    expect(themed.locator(".hl-k").first).to_be_visible()
+    themed.locator("#coverage summary").click()
+    refusals = [Refusal(503, "Busy.", {"Retry-After": "600"})] * 2
+    server.refuse("GET", "/v1/reviews/r/events", *refusals)
+    server.cut()
+    expect(themed.locator("#connection")).to_contain_text("Busy.")
+    assert_accessible(themed)
+
+
+@pytest.mark.parametrize("outcome", ["clean", "findings", "incomplete", "cancelled", "superseded"])
+def test_a_finished_review_of_all_sorts(themed: Page, server: ScriptedServer, outcome: str) -> None:
+    held = {"kind": "outside", "reason": "Its confidence is below 0.7.", "held": True}
+    bad = {REVIEWED[0]: ("failed", "Overloaded."), REVIEWED[1]: ("partly", "Cut.")}
+    code = "Say:\n\n```python\nx = 1\n```\n\n- a `b`\n- c\n\n> quote"
+    begin = {**started(), "notices": ["A secret was not sent."]}
+    server.add(
+        "r",
+        numbered(
+            begin,
+            finding("f1", suggestion="    rows = db.execute(query)  # new", message=code),
+            finding("f2", severity="warning", line=44, end_line=46, title="With `code` in it"),
+            finding("f3", severity="note", placement=held),
+            finding("f4", placement={"kind": "file", "reason": "Not in the diff."}),
+            finding("f5", line=59, end_line=59, message="Hidden \u202e here"),
+            finding("f6"),
+            withdrawn("f6", "It was `wrong`."),
+            summary(claim_mismatch="It does more."),
+            finished(outcome, bad if outcome == "incomplete" else None),
+        ),
+        diff=DEMO,
+        title="Round totals",
+    )
+    themed.goto(f"{server.url}/#r=r")
+    expect(themed.locator("#outcome")).to_be_visible()
+    expect(themed.locator(".hl-k").first).to_be_visible()
+    themed.locator("#finding-f3 summary").click()
+    themed.get_by_text("File by file").click()
+    themed.keyboard.press("j")
+    assert_accessible(themed)
+
+
+def test_a_problem_and_the_dialogs(themed: Page, server: ScriptedServer) -> None:
+    server.key = "rb_right"
+    themed.goto(f"{server.url}/#r=r")
+    expect(themed.get_by_role("dialog")).to_be_visible()
+    assert themed.evaluate(CONTRAST) == []
+    themed.get_by_role("button", name="Not now").click()
+    expect(themed.locator("#review-problem")).to_be_visible()
+    themed.keyboard.press("?")
+    expect(themed.get_by_role("dialog", name="Help")).to_be_visible()
+    assert themed.evaluate(CONTRAST) == []
+
+
+def test_what_happens_is_said_politely_and_not_each_finding_on_its_own(
+    page: Page, server: ScriptedServer
+) -> None:
+    review = server.add("r", numbered(started()), diff=DEMO)
+    page.goto(f"{server.url}/#r=r")
+    expect(page.locator(".file")).to_have_count(5)
+    page.evaluate(
+        """() => {
+            window.said = [];
+            const region = document.getElementById("announcer");
+            new MutationObserver(() => region.textContent && said.push(region.textContent))
+                .observe(region, { childList: true, characterData: true, subtree: true });
+        }"""
+    )
+    for number in range(12):
+        server.extend(review, finding(f"f{number}"))
+    expect(page.locator("#announcer")).to_have_text("12 new findings.")
+    server.extend(review, finished("incomplete", {REVIEWED[0]: ("failed", "Overloaded.")}))
+    says = "The review has ended. incomplete. 1 of 4 files was not fully reviewed; 12 errors found."
+    expect(page.locator("#announcer")).to_have_text(says)
+    assert page.evaluate("said.length") == 2
+    live = page.locator("[aria-live], [role=status], [role=alert]").locator("visible=true")
+    assert page.locator("#announcer").get_attribute("aria-live") == "polite"
+    expect(live).to_have_count(1)
+
+
+def test_a_finding_tells_where_it_is_and_what_it_is_by_its_roles(
+    page: Page, server: ScriptedServer
+) -> None:
+    server.add("r", numbered(started(), finding()), diff=DEMO)
+    page.goto(f"{server.url}/#r=r")
+    file = page.get_by_role("region", name="shop/orders.py")
+    article = file.get_by_role("article", name="SQL built from the caller's text")
+    expect(article).to_be_visible()
+    expect(article).to_contain_text("Error")
+    expect(article.get_by_role("heading", level=4)).to_be_visible()
+    table = file.get_by_role("table", name="Lines 25 to 49 of the new file")
+    expect(table.get_by_role("row").first).to_be_visible()
+
+
+def test_everything_can_be_reached_with_the_tab_key_and_the_focus_is_seen(
+    page: Page, server: ScriptedServer
+) -> None:
+    server.add("r", numbered(started(), finding(), finished()), diff=DEMO)
+    page.goto(f"{server.url}/#r=r")
+    expect(page.locator("#outcome")).to_be_visible()
+    page.evaluate("document.activeElement.blur()")
+    reached: list[str] = []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        outline, name = page.evaluate(
+            """() => {
+                const style = getComputedStyle(document.activeElement);
+                const element = document.activeElement;
+                const name = element.id || element.className || element.tagName;
+                return [`${style.outlineStyle} ${style.outlineWidth}`, name];
+            }"""
+        )
+        reached.append(name)
+        if name != "BODY":
+            assert outline.startswith(("solid 2px", "auto")), name
+    for wanted in ("skip-link", "theme-button", "help-button", "word-filter", "next-finding"):
+        assert wanted in reached
+    assert any("entry error" in name for name in reached)
+    assert any("fold" in name for name in reached)
+    assert any("permalink" in name for name in reached)
+
+
+def test_the_skip_link_leads_to_the_content_and_keeps_the_review(
+    page: Page, server: ScriptedServer
+) -> None:
+    server.add("r", numbered(started(), finished("clean")), diff=DEMO)
+    page.goto(f"{server.url}/#r=r")
+    expect(page.locator("#outcome")).to_be_visible()
+    page.get_by_role("link", name="Skip to the content").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+    expect(page.locator("#outcome")).to_be_visible()

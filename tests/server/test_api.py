@@ -1,0 +1,501 @@
+"""The calls of the API, asked of a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reviewbot.store import keys
+from reviewbot.store.database import open_database
+from reviewbot.store.keys import Limits
+from tests.fake_anthropic import Answer, FakeAnthropic, Hang
+from tests.server.nodes import (
+    APART,
+    DEMO,
+    Node,
+    assert_whole,
+    file_of,
+    findings_for,
+    follow,
+    get,
+    long_diff,
+    node,
+    parsed,
+    post,
+    until,
+    until_state,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+    import httpx2 as httpx
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Node]:
+    """A node without a key, on SQLite."""
+    async with node(tmp_path) as one:
+        yield one
+
+
+def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
+    """The problem of an answer of that status (RFC 9457)."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    found: dict[str, Any] = answer.json()
+    assert found["status"] == status
+    assert found["title"]
+    return found
+
+
+async def test_a_posted_diff_is_reviewed_and_can_be_asked_for(server: Node) -> None:
+    async with server.client() as client:
+        answer = await client.post(
+            "/v1/reviews", content=DEMO, headers={"Content-Type": "text/x-diff"}
+        )
+        assert answer.status_code == 201
+        started = answer.json()
+        assert answer.headers["location"] == f"/v1/reviews/{started['id']}"
+        assert (started["outcome"], started["state"]) == (None, "queued")
+        assert answer.headers["x-tokens-used"] == "0"
+        found = await until_state(server, started["id"], "finished")
+        assert found["outcome"] == "findings"
+        assert found["counts"]["error"] == 3
+        assert [file["status"] for file in found["coverage"]].count("skipped") == 1
+        assert found["summary"]["what"]
+        diff = await client.get(f"/v1/reviews/{started['id']}/diff")
+        assert diff.content == DEMO
+        assert diff.headers["content-type"].startswith("text/x-diff")
+        report = await client.get(f"/v1/reviews/{started['id']}/sarif")
+        assert report.json()["version"] == "2.1.0"
+        listed = (await client.get("/v1/reviews")).json()
+        assert [entry["id"] for entry in listed["reviews"]] == [started["id"]]
+        assert listed["next"] is None
+
+
+async def test_curl_streams_a_review_as_the_readme_says(server: Node) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *("curl", "-sN", "-H", "Accept: text/event-stream", "--data-binary", "@-"),
+        f"{server.url}/v1/reviews",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await process.communicate(DEMO)
+    assert process.returncode == 0
+    records = parsed(out.decode())
+    assert_whole(records)
+    assert sum(one["type"] == "finding" for one in records) == 7
+
+
+async def test_a_stream_goes_on_after_any_event_without_a_gap_or_a_double(server: Node) -> None:
+    review_id = await post(server)
+    everything = await follow(server, review_id)
+    assert_whole(everything)
+    for after in range(len(everything) + 1):
+        assert await follow(server, review_id, after) == everything[after:]
+
+
+async def test_a_number_beyond_the_last_event_is_taken_for_the_last(server: Node) -> None:
+    review_id = await post(server)
+    await follow(server, review_id)
+    assert await follow(server, review_id, after=9_999) == []
+
+
+@pytest.mark.parametrize("number", ["-1", "x", "1.5", "9" * 30, "\u0661"])
+async def test_what_is_no_event_number_is_refused(server: Node, number: str) -> None:
+    review_id = await post(server)
+    async with server.client() as client:
+        answer = await client.get(f"/v1/reviews/{review_id}/events", params={"after": number})
+        problem(answer, 400)
+
+
+async def test_the_query_has_the_options_of_a_raw_diff(server: Node) -> None:
+    review_id = await post(server, title="Totals", subject="acme#1", exclude="shop/,docs/")
+    found = await until_state(server, review_id, "finished")
+    assert (found["title"], found["subject"]) == ("Totals", "acme#1")
+    skipped = [one["path"] for one in found["coverage"] if one["status"] == "skipped"]
+    assert "shop/orders.py" in skipped
+
+
+async def test_json_carries_the_same(server: Node) -> None:
+    body = {
+        "diff": DEMO.decode(),
+        "title": "Totals",
+        "options": {"exclude": ["shop/", "web/"], "summary": False},
+    }
+    async with server.client() as client:
+        answer = await client.post("/v1/reviews", json=body)
+        assert answer.status_code == 201
+        found = await until_state(server, answer.json()["id"], "finished")
+    assert found["title"] == "Totals"
+    assert found["counts"]["error"] == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "says"),
+    [
+        (b"hello", "text/plain", "no diff"),
+        (b"{", "application/json", "not JSON"),
+        (b"[" * 100_000, "application/json", "not JSON"),
+        (b"[]", "application/json", "object"),
+        (b'{"diff": 3}', "application/json", "object"),
+        (b'{"diff": "x", "options": {"modle": "y"}}', "application/json", "options.modle"),
+        (b'{"diff": "x", "options": {"confidence": 7}}', "application/json", "confidence"),
+        (b'{"diff": "x", "options": []}', "application/json", "options"),
+        (b'{"diff": "x", "titel": ""}', "application/json", "titel"),
+        (b'{"diff": "x", "title": 3}', "application/json", "title"),
+        (DEMO[:700], "text/x-diff", "cut off"),
+    ],
+)
+async def test_what_cannot_be_reviewed_is_refused_with_a_sentence(
+    server: Node, body: bytes, kind: str, says: str
+) -> None:
+    async with server.client() as client:
+        answer = await client.post("/v1/reviews", content=body, headers={"Content-Type": kind})
+        assert says in problem(answer, 400)["detail"]
+        assert (await client.get("/v1/reviews")).json()["reviews"] == []
+
+
+async def test_an_empty_diff_of_git_is_a_clean_review(server: Node) -> None:
+    review_id = await post(server, b"")
+    assert (await until_state(server, review_id, "finished"))["outcome"] == "clean"
+
+
+async def test_a_model_that_cannot_be_asked_is_refused_at_once(server: Node) -> None:
+    async with server.client() as client:
+        answer = await client.post(
+            "/v1/reviews?model=claude-sonnet-5-5",
+            content=DEMO,
+            headers={"Content-Type": "text/x-diff"},
+        )
+        assert "needs a key" in problem(answer, 400)["detail"]
+
+
+async def test_other_media_types_are_refused(server: Node) -> None:
+    async with server.client() as client:
+        answer = await client.post(
+            "/v1/reviews", content=DEMO, headers={"Content-Type": "image/png"}
+        )
+        problem(answer, 415)
+        review_id = await post(server)
+        answer = await client.get(
+            f"/v1/reviews/{review_id}/events", headers={"Accept": "application/json"}
+        )
+        problem(answer, 406)
+
+
+async def test_a_compressed_body_is_read(server: Node) -> None:
+    headers = {"Content-Type": "text/x-diff", "Content-Encoding": "gzip"}
+    async with server.client() as client:
+        answer = await client.post("/v1/reviews", content=gzip.compress(DEMO), headers=headers)
+        assert answer.status_code == 201
+        assert (await client.get(f"{answer.headers['location']}/diff")).content == DEMO
+
+
+async def test_an_idempotency_key_makes_one_review_of_many_requests(server: Node) -> None:
+    headers = {"Content-Type": "text/x-diff", "Idempotency-Key": "once-1"}
+    async with server.client() as client:
+        answers = await asyncio.gather(
+            *(client.post("/v1/reviews", content=DEMO, headers=headers) for _ in range(8))
+        )
+        assert {answer.status_code for answer in answers} == {201}
+        assert len({answer.json()["id"] for answer in answers}) == 1
+        assert sum("idempotent-replayed" in answer.headers for answer in answers) == 7
+        assert len((await client.get("/v1/reviews")).json()["reviews"]) == 1
+        other = await client.post("/v1/reviews", content=DEMO + b"\n", headers=headers)
+        assert "Idempotency-Key" in problem(other, 422)["detail"]
+        other = await client.post("/v1/reviews?title=x", content=DEMO, headers=headers)
+        problem(other, 422)
+        bad = {**headers, "Idempotency-Key": "a b"}
+        problem(await client.post("/v1/reviews", content=DEMO, headers=bad), 400)
+
+
+async def test_a_replayed_request_streams_the_review_it_made(server: Node) -> None:
+    headers = {
+        "Content-Type": "text/x-diff",
+        "Idempotency-Key": "once-2",
+        "Accept": "text/event-stream",
+    }
+    async with server.client() as client:
+        first = await client.post("/v1/reviews", content=DEMO, headers=headers)
+        again = await client.post("/v1/reviews", content=DEMO, headers=headers)
+    assert parsed(first.text) == parsed(again.text)
+
+
+async def test_reviews_are_listed_page_by_page_newest_first(server: Node) -> None:
+    made = [await post(server, b"\n" * number) for number in range(1, 6)]
+    async with server.client() as client:
+        seen: list[str] = []
+        before: str | None = None
+        while True:
+            params = {"limit": "2"} | ({"before": before} if before else {})
+            page = (await client.get("/v1/reviews", params=params)).json()
+            seen += [entry["id"] for entry in page["reviews"]]
+            before = page["next"]
+            if before is None:
+                break
+        assert seen == made[::-1]
+        for bad in ({"limit": "0"}, {"limit": "x"}, {"before": "x"}):
+            problem(await client.get("/v1/reviews", params=bad), 400)
+
+
+async def test_a_review_that_is_not_there_is_404_on_every_call(server: Node) -> None:
+    async with server.client() as client:
+        for name in ("0" * 32, "x", "%2e%2e", "%00", "0" * 33):
+            for call in ("", "/events", "/diff", "/sarif"):
+                answer = await client.get(f"/v1/reviews/{name}{call}")
+                assert answer.status_code == 404, (name, call)
+            assert (await client.delete(f"/v1/reviews/{name}")).status_code == 404
+        problem(await client.put("/v1/reviews"), 405)
+
+
+async def test_sarif_of_a_review_that_runs_is_refused_until_it_is_finished(tmp_path: Path) -> None:
+    async with (
+        FakeAnthropic(lambda _: Answer([], before=[Hang()])) as fake,
+        node(tmp_path, fake=fake, settings=APART) as one,
+    ):
+        review_id = await post(one, long_diff(1))
+        async with one.client() as client:
+            answer = await client.get(f"/v1/reviews/{review_id}/sarif")
+            assert problem(answer, 409)["state"] in ("queued", "running")
+
+
+async def test_leaving_cancels_only_if_that_was_asked_for(tmp_path: Path) -> None:
+    async with (
+        FakeAnthropic(
+            lambda request: Answer(findings_for(file_of(request)), delta_size=20, pace=0.02)
+        ) as fake,
+        node(tmp_path, fake=fake, settings=APART) as one,
+        one.client() as client,
+    ):
+        for wish, outcome in (("true", "cancelled"), ("false", "findings")):
+            async with client.stream(
+                "POST",
+                f"/v1/reviews?cancel_on_disconnect={wish}&title={wish}",
+                content=long_diff(1),
+                headers={"Content-Type": "text/x-diff", "Accept": "text/event-stream"},
+            ) as answer:
+                review_id = answer.headers["location"].rpartition("/")[2]
+                async for piece in answer.aiter_text():
+                    if "chunk.started" in piece:
+                        break
+            found = await until_state(one, review_id, "finished")
+            assert found["outcome"] == outcome
+
+
+async def test_a_queued_review_says_its_position_and_can_be_cancelled(tmp_path: Path) -> None:
+    async with (
+        FakeAnthropic(lambda _: Answer([], before=[Hang()])) as fake,
+        node(tmp_path, "--reviews-at-once", "1", fake=fake, settings=APART) as one,
+    ):
+        first = await post(one, long_diff(1))
+        await follow(one, first, until="chunk.started")
+        second, third = await post(one, long_diff(1)), await post(one, long_diff(1))
+        told = (await follow(one, third, until="review.progress"))[-1]
+        assert told["activity"] == "queued: 1 review before it"
+        assert (await get(one, third))["queue_position"] == 1
+        async with one.client() as client:
+            await client.delete(f"/v1/reviews/{second}")
+            ended = await follow(one, second)
+            assert_whole(ended)
+            assert ended[-1]["outcome"] == "cancelled"
+            moved = await follow(one, third, after=told["seq"], until="review.progress")
+            assert moved[-1]["activity"] == "queued: it is next"
+            await client.delete(f"/v1/reviews/{first}")
+            await follow(one, third, until="chunk.started")
+        async with asyncio.timeout(30):
+            await until(lambda: len(fake.requests) == 2)
+
+
+# --- Keys and budgets
+
+
+@pytest.fixture
+def keyed(tmp_path: Path) -> Iterator[Any]:
+    """Makes keys in the database of ``tmp_path``."""
+    database = open_database(f"sqlite:///{tmp_path / 'reviewbot.db'}")
+
+    with database.engine.begin() as connection:
+        keys.add(connection, "so that there is one", Limits())
+
+    def make(**limits: Any) -> str:
+        with database.engine.begin() as connection:
+            _, secret = keys.add(connection, "test", Limits(**limits))
+        return secret
+
+    yield make
+    database.engine.dispose()
+
+
+def bearer(secret: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret}", "Content-Type": "text/x-diff"}
+
+
+async def test_without_a_known_key_nothing_of_the_api_is_answered(
+    tmp_path: Path, keyed: Any
+) -> None:
+    secret = keyed()
+    async with node(tmp_path, "--require-keys") as one, one.client() as client:
+        for headers in (
+            {},
+            {"Authorization": "Bearer"},
+            {"Authorization": f"Basic {secret}"},
+            {"Authorization": f"Bearer {secret}x"},
+            {"Authorization": "Bearer rb_" + "é" * 43},
+        ):
+            values = [(name.encode(), text.encode()) for name, text in headers.items()]
+            answer = await client.get("/v1/reviews", headers=values)
+            problem(answer, 401)
+            assert answer.headers["www-authenticate"].startswith("Bearer")
+            assert secret not in answer.text
+        assert (await client.get("/v1/reviews", headers=bearer(secret))).status_code == 200
+        assert (await client.get("/healthz")).status_code == 200
+    assert secret not in one.log
+
+
+async def test_nothing_of_another_key_is_seen_or_touched(tmp_path: Path, keyed: Any) -> None:
+    mine, other = keyed(), keyed()
+    async with node(tmp_path, "--require-keys") as one, one.client() as client:
+        answer = await client.post("/v1/reviews", content=DEMO, headers=bearer(mine))
+        path = answer.headers["location"]
+        for call in ("", "/events", "/diff", "/sarif"):
+            problem(await client.get(f"{path}{call}", headers=bearer(other)), 404)
+        problem(await client.delete(path, headers=bearer(other)), 404)
+        assert (await client.get("/v1/reviews", headers=bearer(other))).json()["reviews"] == []
+        # The same idempotency key of another tenant is another key.
+        again = {"Idempotency-Key": "k"}
+        first = await client.post("/v1/reviews", content=DEMO, headers=bearer(mine) | again)
+        second = await client.post("/v1/reviews", content=DEMO, headers=bearer(other) | again)
+        assert first.json()["id"] != second.json()["id"]
+
+
+async def test_a_revoked_key_is_of_no_use_from_then_on(tmp_path: Path, keyed: Any) -> None:
+    secret = keyed()
+    async with node(tmp_path, "--require-keys") as one, one.client() as client:
+        assert (await client.get("/v1/reviews", headers=bearer(secret))).status_code == 200
+        database = open_database(f"sqlite:///{tmp_path / 'reviewbot.db'}")
+        with database.engine.begin() as connection:
+            key = keys.everyone(connection)[-1]
+            assert keys.revoke(connection, key.id)
+        database.engine.dispose()
+        problem(await client.get("/v1/reviews", headers=bearer(secret)), 401)
+
+
+async def test_a_public_address_is_not_listened_on_without_a_key(tmp_path: Path) -> None:
+    one = Node(tmp_path, ("--host", "0.0.0.0"))  # noqa: S104 - that is what is refused
+    with pytest.raises(AssertionError, match="reviewbot keys add"):
+        await one.start()
+
+
+async def test_limits_of_a_key_hold_under_concurrency(tmp_path: Path, keyed: Any) -> None:
+    async with (
+        FakeAnthropic(lambda request: Answer(findings_for(file_of(request)))) as fake,
+        node(tmp_path, "--require-keys", fake=fake, settings=APART) as one,
+        one.client() as client,
+    ):
+        secret = keyed(tokens_per_day=60_000)
+
+        async def ask(number: int) -> httpx.Response:
+            return await client.post(
+                f"/v1/reviews?title={number}", content=long_diff(1), headers=bearer(secret)
+            )
+
+        answers = await asyncio.gather(*(ask(number) for number in range(12)))
+        taken = [answer for answer in answers if answer.status_code == 201]
+        refused = [answer for answer in answers if answer.status_code != 201]
+        assert 0 < len(taken) < 12
+        for answer in refused:
+            assert "budget" in problem(answer, 429)["detail"]
+            assert 0 < int(answer.headers["retry-after"]) <= 86_400
+            assert answer.headers["x-tokens-remaining"].isdigit()
+        spent = 0
+        for answer in taken:
+            path = answer.headers["location"]
+            await until_state_with(client, path, secret)
+            spent += sum((await client.get(path, headers=bearer(secret))).json()["usage"].values())
+        answer = await client.get("/v1/reviews", headers=bearer(secret))
+        used, left = (int(answer.headers[f"x-tokens-{name}"]) for name in ("used", "remaining"))
+        assert used == spent > 0
+        assert used + left == 60_000  # what was set aside and not used is free again
+
+
+async def until_state_with(client: httpx.AsyncClient, path: str, secret: str) -> None:
+    async def finished() -> bool:
+        answer = await client.get(path, headers=bearer(secret))
+        return bool(answer.json()["state"] == "finished")
+
+    async with asyncio.timeout(30):
+        while not await finished():  # noqa: ASYNC110 - another process brings it about
+            await asyncio.sleep(0.05)
+
+
+async def test_requests_of_a_minute_and_reviews_at_once_are_limited(
+    tmp_path: Path, keyed: Any
+) -> None:
+    async with (
+        FakeAnthropic(lambda _: Answer([], before=[Hang()])) as fake,
+        node(tmp_path, "--require-keys", fake=fake, settings=APART) as one,
+        one.client() as client,
+    ):
+        secret = keyed(requests_per_minute=3)
+        answers = [
+            await client.post("/v1/reviews", content=b"\n", headers=bearer(secret))
+            for _ in range(4)
+        ]
+        assert [answer.status_code for answer in answers] in ([201, 201, 201, 429], [201] * 4)
+        secret = keyed(reviews_at_once=2)
+        answers = await asyncio.gather(
+            *(
+                client.post("/v1/reviews", content=long_diff(1), headers=bearer(secret))
+                for _ in range(5)
+            )
+        )
+        assert sorted(answer.status_code for answer in answers) == [201, 201, 429, 429, 429]
+
+
+async def test_a_request_above_its_tokens_is_refused_or_cut_from_its_middle(
+    tmp_path: Path, keyed: Any
+) -> None:
+    async with (
+        FakeAnthropic(lambda request: Answer(findings_for(file_of(request)))) as fake,
+        node(tmp_path, "--require-keys", fake=fake, settings=APART) as one,
+        one.client() as client,
+    ):
+        secret = keyed(tokens_per_request=40_000)
+        answer = await client.post("/v1/reviews", content=long_diff(6), headers=bearer(secret))
+        found = problem(answer, 413)
+        assert found["tokens"] > found["limit"] == 40_000
+        assert fake.requests == []
+        answer = await client.post(
+            "/v1/reviews?truncate=middle", content=long_diff(6), headers=bearer(secret)
+        )
+        assert answer.status_code == 201
+        path = answer.headers["location"]
+        await until_state_with(client, path, secret)
+        review = (await client.get(path, headers=bearer(secret))).json()
+        assert review["outcome"] == "incomplete"
+        left_out = [one["path"] for one in review["coverage"] if one["status"] == "failed"]
+        assert left_out
+        assert {"file_0.py", "file_5.py"}.isdisjoint(left_out)
+        asked = {file_of(request) for request in fake.requests}
+        assert asked == {f"file_{number}.py" for number in range(6)} - set(left_out)
+        assert all(
+            "Left out" in one["reason"] for one in review["coverage"] if one["path"] in left_out
+        )
+
+
+async def test_a_line_break_in_any_text_stays_inside_its_event(server: Node) -> None:
+    title = "a\nevent: review.finished\ndata: {}\n\n"
+    diff = DEMO.replace(b"shop/orders.py", b"shop/or\xe2\x80\xa8ders.py")
+    async with server.client() as client:
+        answer = await client.post("/v1/reviews", json={"diff": diff.decode(), "title": title})
+        assert answer.status_code == 201, answer.text
+        records = await follow(server, answer.json()["id"])
+    assert_whole(records)
+    assert json.dumps(records)
