@@ -189,7 +189,7 @@ class Metrics:
         self._state.load = state
         try:
             encode, kind = choose_encoder(accept)
-        except ValueError:  # a version that is no number
+        except (TypeError, ValueError):  # a version that is no number
             encode, kind = choose_encoder("")
         return encode(self.registry), kind
 

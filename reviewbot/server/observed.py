@@ -79,6 +79,7 @@ class Observed:
         """Tell of its streams and its database, too."""
         metrics = self.metrics
         metrics.open_streams.set_function(lambda: service.hub.readers)
+        metrics.watch_cache(service.runner.cache_use)
 
         def committed(writes: int, failed: int, seconds: float) -> None:
             metrics.commits.observe(seconds)

@@ -22,6 +22,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from reviewbot.core.diff import parse_diff
+from tests.event_schema import assert_valid_event
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -245,11 +246,14 @@ class ScriptedServer:
     def extend(self, review: Review, *events: Json) -> None:
         """Adds events at the end, numbered, and sends all."""
 
+        added = []
+        for seq, event in enumerate(events, start=len(review.events) + 1):
+            at = f"2026-11-25T10:{seq // 60:02}:{seq % 60:02}.000Z"
+            added.append({**event, "seq": seq, "review_id": review.id, "at": at})
+            assert_valid_event(added[-1])
+
         def change() -> None:
-            for event in events:
-                seq = len(review.events) + 1
-                at = f"2026-11-25T10:{seq // 60:02}:{seq % 60:02}.000Z"
-                review.events.append({**event, "seq": seq, "review_id": review.id, "at": at})
+            review.events.extend(added)
             review.released = len(review.events)
 
         self._change(change)
@@ -442,6 +446,7 @@ def cancelled(review: Review) -> Json:
         "time_to_first_finding_s": None,
         "findings": {},
         "reasons": ["Someone cancelled it."],
+        "by_model": [],
     }
 
 

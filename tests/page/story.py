@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from tests.event_schema import assert_valid_event
 from tests.page.scripted_server import ROOT, Json, parsed_diff
 
 DEMO: Final = parsed_diff((ROOT / "fixtures" / "demo.diff").read_bytes())
 """The parsed diff of most stories."""
 
-NOTHING_USED: Final = {"input": 0, "output": 0, "cache_read": 0, "cache_write": 0}
+MODEL: Final = "claude-sonnet-5-5"
 PATHS: Final = tuple(file["path"] for file in DEMO["files"])
 SKIPPED: Final = "web/package-lock.json"
 REVIEWED: Final = tuple(path for path in PATHS if path != SKIPPED)
@@ -17,10 +18,13 @@ REVIEWED: Final = tuple(path for path in PATHS if path != SKIPPED)
 
 def numbered(*events: Json) -> list[Json]:
     """The events with what each has: a number, a review, a time."""
-    return [
+    whole = [
         {**event, "seq": seq, "review_id": "r", "at": f"2026-11-25T10:00:{seq % 60:02}.000Z"}
         for seq, event in enumerate(events, start=1)
     ]
+    for event in whole:
+        assert_valid_event(event)
+    return whole
 
 
 def started(paths: tuple[str, ...] = REVIEWED, skipped: tuple[str, ...] = (SKIPPED,)) -> Json:
@@ -32,17 +36,33 @@ def started(paths: tuple[str, ...] = REVIEWED, skipped: tuple[str, ...] = (SKIPP
             "added": 1,
             "removed": 1,
             "chunks": [chunks[path]] if path in chunks else [],
+            "model": MODEL if path in chunks else None,
+            "routed_by": "model" if path in chunks else None,
         }
         for path in (*paths, *skipped)
     ]
     planned = [
-        {"id": chunk, "path": path, "part": 1, "parts": 1, "batch": "b1", "tokens": 100}
+        {
+            "id": chunk,
+            "path": path,
+            "part": 1,
+            "parts": 1,
+            "batch": "b1",
+            "tokens": 100,
+            "model": MODEL,
+        }
         for path, chunk in chunks.items()
     ]
-    estimate = {"requests": 1, "input_tokens": 400, "output_tokens": 100, "cost_usd": 0.01}
+    estimate = {
+        "requests": 1,
+        "input_tokens": 400,
+        "output_tokens": 100,
+        "cost_usd": 0.01,
+        "by_model": [],
+    }
     return {
         "type": "review.started",
-        "models": ["claude-sonnet-5-5"],
+        "models": [MODEL],
         "files": files,
         "chunks": planned,
         "batches": 1,
@@ -74,10 +94,11 @@ def finding(id_: str = "f000000000000001", **changes: Any) -> Json:
             "message": "Pass both values as parameters.",
             "suggestion": None,
             "rule": "security",
-            "model": "claude-sonnet-5-5",
+            "model": MODEL,
             "chunk": "c2",
             "attempt": 1,
             "suggestion_applies": False,
+            "cached": False,
             "placement": placement,
             **changes,
         },
@@ -95,18 +116,23 @@ def chunk_started(path: str) -> Json:
         "chunk": chunk,
         "path": path,
         "batch": "b1",
-        "model": "claude-sonnet-5-5",
+        "model": MODEL,
         "attempt": 1,
     }
 
 
-def chunk_finished(path: str, status: str = "reviewed", reason: str | None = None) -> Json:
-    return {
-        **chunk_started(path),
-        "type": "chunk.finished",
-        "status": status,
-        "reason": reason,
-    }
+def chunk_retrying(path: str, reason: str, delay_s: float) -> Json:
+    about = {name: value for name, value in chunk_started(path).items() if name != "batch"}
+    rest = {"reason": reason, "next_model": MODEL, "delay_s": delay_s}
+    return {**about, "type": "chunk.retrying", **rest}
+
+
+def chunk_finished(
+    path: str, status: str = "reviewed", reason: str | None = None, *, cached: bool = False
+) -> Json:
+    about = {name: value for name, value in chunk_started(path).items() if name != "batch"}
+    rest = {"status": status, "reason": reason, "cached": cached}
+    return {**about, "type": "chunk.finished", **rest}
 
 
 def progress(done: int, activity: str | None = None, cost: float | None = 0.0123) -> Json:
@@ -157,4 +183,5 @@ def finished(outcome: str = "findings", bad: dict[str, tuple[str, str]] | None =
         "time_to_first_finding_s": 1.5,
         "findings": {},
         "reasons": ["Two files failed."] if bad else [],
+        "by_model": [],
     }

@@ -79,9 +79,8 @@ def test_no_text_becomes_markup_whatever_field_it_is_in(
     told = summary(claim_mismatch=attack, look_at=[attack], reason=attack)
     told["files"] = [{"path": attack, "summary": attack}]
     found = [suggested, outside, in_file, finding("f4", line=20, end_line=20), gone]
-    events = numbered(
-        *[attacked(one, attack) for one in (begin, progress(1, attack), *found, told, end)]
-    )
+    whole = numbered(begin, progress(1, attack), *found, told, end)
+    events = [attacked(event, attack) for event in whole]
     server.add(
         "r",
         events,

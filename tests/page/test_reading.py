@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
+from tests.page.conftest import Watch
 from tests.page.story import DEMO, finding, finished, numbered, started, withdrawn
 
 if TYPE_CHECKING:
@@ -287,12 +288,14 @@ def test_a_line_without_end_is_cut(page: Page, server: ScriptedServer) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_is_usable_on_a_phone(browser: Browser, server: ScriptedServer, scheme: str) -> None:
+    watch = Watch(server.url)
     context = browser.new_context(
         viewport=PHONE,  # type: ignore[arg-type] # a plain dict is what it takes
         has_touch=True,
         is_mobile=True,
         color_scheme="dark" if scheme == "dark" else "light",
     )
+    watch.over(context)
     page = context.new_page()
     long = finding("f4", line=46, end_line=46, title="W" * 200, message="M" * 500)
     open_story(page, server, rest="&f=f1")
@@ -320,6 +323,7 @@ def test_it_is_usable_on_a_phone(browser: Browser, server: ScriptedServer, schem
     expect(page.get_by_role("heading", name="Review a diff")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
     context.close()
+    assert not watch.wrong
 
 
 def background(page: Page) -> str:

@@ -12,6 +12,7 @@ from tests.page.story import (
     DEMO,
     REVIEWED,
     chunk_finished,
+    chunk_retrying,
     chunk_started,
     finding,
     finished,
@@ -246,26 +247,21 @@ def test_the_ledger_follows_every_file(page: Page, server: ScriptedServer) -> No
     expect(row(REVIEWED[0])).to_contain_text("Reviewing")
     expect(row(REVIEWED[1])).to_contain_text("Waiting")
     expect(row("package-lock")).to_contain_text("Skipped")
-    retrying = {
-        **chunk_started(REVIEWED[0]),
-        "type": "chunk.retrying",
-        "reason": "the server is overloaded (529)",
-        "next_model": "claude-sonnet-5-5",
-        "delay_s": 2.4,
-    }
-    server.extend(review, retrying)
+    server.extend(review, chunk_retrying(REVIEWED[0], "the server is overloaded (529)", 2.4))
     expect(row(REVIEWED[0])).to_contain_text("in 2.4 s: the server is overloaded (529)")
     bad = {REVIEWED[1]: ("partly", "The answer was cut."), REVIEWED[2]: ("failed", "Overloaded.")}
     server.extend(
         review,
         chunk_finished(REVIEWED[0]),
         chunk_finished(REVIEWED[1], "partly", "The answer was cut."),
+        chunk_finished(REVIEWED[3], cached=True),
     )
     expect(row(REVIEWED[0])).to_contain_text("Reviewed")
     expect(row(REVIEWED[1])).to_contain_text("Partly reviewed")
     server.extend(review, finished("incomplete", bad))
     expect(row(REVIEWED[2])).to_contain_text("Not reviewed")
     expect(row(REVIEWED[2])).to_contain_text("Overloaded.")
+    expect(row(REVIEWED[3])).to_contain_text("Unchanged since an earlier review")
     expect(page.locator("#coverage-line")).to_have_text(
         "2 of 4 files reviewed, 1 partly, 1 not and 1 skipped."
     )

@@ -41,7 +41,8 @@ export class Ledger {
         // The same path can come twice.
         const times = (seen.get(entry.path) ?? 0) + 1;
         seen.set(entry.path, times);
-        return { ...entry, key: `${times} ${entry.path}` };
+        const before = review.wasCached(entry.path) ? "Unchanged since an earlier review; not paid for again." : null;
+        return { ...entry, reason: entry.reason ?? before, key: `${times} ${entry.path}` };
       }),
       (entry) => entry.key,
       (entry) => row(entry),

@@ -32,7 +32,7 @@ export class ReviewPage {
     this.queue = [];
     this.live = false;
     this.scheduled = false;
-    this.askedAt = 0;
+    this.askedAt = -Infinity;
     this.dirty = { notices: true, summary: true };
     hideProblem(byId("review-problem"));
     this.status = new Status();

@@ -2,6 +2,7 @@
 
 import { append, bdi, byId, h, icon, replace, setText } from "./dom.js";
 import { ago, capital, clock, count, counted, dollars, duration, number } from "./format.js";
+import { plain } from "./show.js";
 import { titleOf } from "./sidebar.js";
 
 const STATES = { queued: "Queued", running: "Running", waiting: "Waiting", finished: "Finished" };
@@ -112,7 +113,8 @@ export class Status {
     byId("figure-tokens").title = read ? `${number(read)} of them from the cache` : "";
     setText(byId("figure-cost"), dollars(review.cost));
     const { estimate } = review;
-    byId("figure-cost").title = estimate && !review.finished ? `Estimated: ${dollars(estimate.cost_usd)}` : "";
+    const shares = review.byModel.map((one) => `${plain(one.model)}: ${dollars(one.cost_usd)}`).join("\n");
+    byId("figure-cost").title = estimate && !review.finished ? `Estimated: ${dollars(estimate.cost_usd)}` : shares;
   }
 
   /** What changes with the time alone. */

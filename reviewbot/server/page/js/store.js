@@ -32,6 +32,7 @@ export class Review {
     this.usage = { input: 0, output: 0, cache_read: 0, cache_write: 0 };
     this.cost = 0;
     this.finalCoverage = null;
+    this.byModel = [];
     this.reasons = [];
     this.duration = null;
     this.firstFinding = null;
@@ -108,6 +109,12 @@ export class Review {
     return { path, status: whole ? "failed" : "partly", reason: bad.reason };
   }
 
+  /** Whether all of a file was reviewed before, so that nobody was asked. */
+  wasCached(path) {
+    const chunks = this.files.get(path)?.chunks ?? [];
+    return chunks.length > 0 && chunks.every((id) => this.chunks.get(id)?.cached);
+  }
+
   /** How many files: all, to be reviewed, and by status. */
   tally() {
     const tally = { all: 0, planned: 0, reviewed: 0, partly: 0, failed: 0, skipped: 0, open: 0 };
@@ -158,7 +165,8 @@ const HANDLERS = {
   },
 
   "chunk.finished"(review, event) {
-    Object.assign(chunkOf(review, event), { status: event.status, reason: event.reason });
+    const { status, reason, cached = false } = event;
+    Object.assign(chunkOf(review, event), { status, reason, cached });
   },
 
   finding(review, event) {
@@ -192,6 +200,7 @@ const HANDLERS = {
     review.duration = event.duration_s;
     review.firstFinding = event.time_to_first_finding_s;
     review.reasons = event.reasons;
+    review.byModel = event.by_model ?? [];
     review.activity = null;
   },
 };

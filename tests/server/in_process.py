@@ -1,0 +1,53 @@
+"""A service in the process of the test, without its queue: reviews run when the test says so."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from reviewbot.configure import read_settings
+from reviewbot.jobs.service import ReviewRequest, ReviewService, ServiceConfig
+from reviewbot.store.eventlog import records_of
+from tests.server.nodes import DEMO
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
+
+    from reviewbot.server.observed import Observed
+    from reviewbot.settings import Settings
+
+
+@asynccontextmanager
+async def service(
+    folder: Path, observed: Observed, **settings: Any
+) -> AsyncIterator[ReviewService]:
+    """A service that tells ``observed``; the offline rules review unless ``settings`` say."""
+
+    def load(options: Mapping[str, object]) -> Settings:
+        environment = {"REVIEWBOT_STATE_DIR": str(folder), **settings.get("env", {})}
+        flags = {"model": settings.get("model", "offline"), **options}
+        return read_settings(flags, cwd=folder, env=environment)
+
+    config = ServiceConfig(f"sqlite:///{folder / 'reviewbot.db'}")
+    made = ReviewService(config, load, hooks=observed.hooks)
+    observed.watch(made)
+    made._engine = NoQueue()  # type: ignore[assignment]
+    made.ready = True
+    try:
+        yield made
+    finally:
+        await made.database.close()
+
+
+class NoQueue:
+    async def enqueue(self, *_: object) -> None:
+        """Nobody takes anything out of it."""
+
+
+async def reviewed(one: ReviewService, diff: bytes = DEMO, **changes: Any) -> list[dict[str, Any]]:
+    """Store a review and run it; its events."""
+    row, _ = await one.create(ReviewRequest("local", diff, **changes))
+    assert await one.runner.run(row.id, row.runs) == "finished"
+    return await one.database.read(partial(records_of, review_id=row.id))

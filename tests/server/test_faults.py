@@ -1,0 +1,172 @@
+"""What happens to a server's surroundings: the disk is full, the database locked, away, restarted."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+from reviewbot.core.events import ReviewProgress, Usage
+from reviewbot.store import eventlog, reviews
+from reviewbot.store.database import open_database, psycopg_url
+from reviewbot.store.eventlog import EventLog, FencedError
+from reviewbot.store.hub import Hub
+from tests.fake_anthropic import Answer, FakeAnthropic, Recorded, Reply
+from tests.server.databases import postgres_url
+from tests.server.nodes import (
+    APART,
+    assert_whole,
+    file_of,
+    findings_for,
+    follow,
+    long_diff,
+    node,
+    post,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def answer(request: Recorded) -> Reply:
+    return Answer(findings_for(file_of(request)), delta_size=40, pace=0.01)
+
+
+def assert_found(records: list[dict[str, Any]], files: int) -> None:
+    """The stream is whole, and has the findings of each file once."""
+    assert_whole(records)
+    assert records[-1]["outcome"] == "findings"
+    assert sum(one["type"] == "finding" for one in records) == 3 * files
+
+
+@pytest.mark.slow
+async def test_a_database_that_is_locked_for_seconds_delays_a_review_and_no_more(
+    tmp_path: Path,
+) -> None:
+    async with FakeAnthropic(answer) as fake, node(tmp_path, fake=fake, settings=APART) as one:
+        review_id = await post(one, long_diff(3))
+        await follow(one, review_id, until="finding")
+        other = sqlite3.connect(tmp_path / "reviewbot.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        await asyncio.sleep(2)
+        other.execute("ROLLBACK")
+        other.close()
+        assert_found(await follow(one, review_id), 3)
+        assert len(fake.requests) == 3
+
+
+@pytest.mark.slow
+async def test_a_full_disk_makes_a_review_wait_and_loses_none_of_it(tmp_path: Path) -> None:
+    async with FakeAnthropic(answer) as fake, node(tmp_path, fake=fake, settings=APART) as one:
+        review_id = await post(one, long_diff(3))
+        await follow(one, review_id, until="finding")
+        assert one.process is not None
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        # No file may grow: what a full disk is to SQLite.
+        resource.prlimit(one.process.pid, resource.RLIMIT_FSIZE, (1, hard))
+        await asyncio.sleep(1.5)
+        async with one.client() as client:
+            refused = await client.post(
+                "/v1/reviews", content=long_diff(1), headers={"Content-Type": "text/x-diff"}
+            )
+            assert refused.status_code == 503
+            assert refused.headers["retry-after"]
+            assert refused.headers["content-type"] == "application/problem+json"
+        resource.prlimit(one.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+        assert_found(await follow(one, review_id), 3)
+
+
+@pytest.mark.slow
+async def test_connections_that_a_postgres_ends_are_made_anew(tmp_path: Path) -> None:
+    database = postgres_url()
+    engine = sa.create_engine(psycopg_url(database))
+    async with (
+        FakeAnthropic(answer) as fake,
+        node(tmp_path, "--database", database, fake=fake, settings=APART) as one,
+    ):
+        review_id = await post(one, long_diff(4))
+        await follow(one, review_id, until="finding")
+        for _ in range(3):
+            with engine.begin() as connection:
+                connection.execute(
+                    sa.text(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                    )
+                )
+            await asyncio.sleep(0.2)
+        records: list[dict[str, Any]] = []
+        async with asyncio.timeout(60):
+            while not records or records[-1]["type"] != "review.finished":
+                records += await follow(one, review_id, after=len(records))
+        assert_found(records, 4)
+    engine.dispose()
+
+
+@pytest.mark.slow
+async def test_a_restart_in_the_middle_of_a_replay_leaves_no_gap(tmp_path: Path) -> None:
+    async with FakeAnthropic(answer) as fake, node(tmp_path, fake=fake, settings=APART) as one:
+        review_id = await post(one, long_diff(3))
+        whole = await follow(one, review_id)
+        part = await follow(one, review_id, until="finding")
+        await one.kill()
+        await one.start()
+        assert part + await follow(one, review_id, after=len(part)) == whole
+
+
+def progress(findings: int) -> ReviewProgress:
+    return ReviewProgress(0, 1, 0, 1, findings, Usage(), 0.0)
+
+
+@pytest.fixture
+def log_of(database: str) -> Any:
+    """Makes event logs of one review that is in the database."""
+    opened = open_database(database)
+    with opened.engine.begin() as connection:
+        new = reviews.NewReview("r" * 32, "local", b"", {}, {}, "")
+        reviews.insert(connection, new, 1, last_seq=0)
+        work = reviews.claim(connection, new.id, 1, "node")
+        assert work is not None
+    yield lambda epoch=1, seq=0: EventLog(opened, Hub(opened), new.id, epoch, seq)
+    opened.engine.dispose()
+
+
+async def test_times_never_go_back_when_the_clock_does(
+    log_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter([5_000_000, 4_000_000, 9_000_000, 1, 9_000_001])
+    monkeypatch.setattr(eventlog, "now_ms", lambda: next(times))
+    log = log_of()
+    for number in range(5):
+        await log.put(progress(number))
+    await log.flush()
+    found = await log._database.read(lambda connection: eventlog.records_of(connection, "r" * 32))
+    at = [record["at"] for record in found]
+    assert at == sorted(at)
+    assert [record["findings"] for record in found] == [0, 1, 2, 3, 4]
+    await log._database.close()
+
+
+async def test_a_writer_that_was_replaced_can_write_no_more(log_of: Any) -> None:
+    old, before = log_of(), log_of()
+    await before.put(progress(1))
+    await before.flush()
+    with before._database.engine.begin() as connection:
+        reviews.requeue(connection, "r" * 32, 1, broke=True)
+        assert reviews.claim(connection, "r" * 32, 2, "other")
+    await before.put(progress(2))
+    with pytest.raises(FencedError):
+        await before.flush()
+    await old.put(progress(3))
+    with pytest.raises(FencedError):
+        await old.flush()
+    new = log_of(epoch=2, seq=1)
+    await new.put(progress(4))
+    await new.flush()
+    found = await new._database.read(lambda connection: eventlog.records_of(connection, "r" * 32))
+    assert [record["findings"] for record in found] == [1, 4]
+    await new._database.close()

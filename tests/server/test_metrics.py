@@ -1,0 +1,375 @@
+"""The metrics tell what happened, and no label grows with what requests say."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from prometheus_client.openmetrics.parser import (
+    text_string_to_metric_families as openmetrics_families,
+)
+from sqlalchemy.exc import OperationalError
+from starlette.requests import Request
+
+from reviewbot.core.events import Usage
+from reviewbot.jobs import truncation
+from reviewbot.models.batch import Asked, ChunkOutcome, Drafted, Retrying, Spent, Working
+from reviewbot.models.cached import CacheUse
+from reviewbot.server.access import Access
+from reviewbot.server.counting import Counting, attempt_label
+from reviewbot.server.metrics import Metrics, ModelNames
+from reviewbot.server.observed import Observed
+from reviewbot.store import keys
+from reviewbot.store.database import StoreError, open_database
+from reviewbot.store.keys import Limits
+from reviewbot.store.reviews import ReviewRow
+from tests.fake_anthropic import Answer, FakeAnthropic, Hang, Recorded, Reply, StatusError
+from tests.models.scripted import item
+from tests.server.in_process import reviewed, service
+from tests.server.nodes import (
+    APART,
+    file_of,
+    findings_for,
+    follow,
+    get,
+    long_diff,
+    node,
+    post,
+    until_state,
+)
+from tests.server.scrapes import Scrape, scrape, scrape_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CLAUDE = "claude-sonnet-5-5"
+
+
+def row(**changes: Any) -> ReviewRow:
+    values = {
+        **dict.fromkeys(ReviewRow.__dataclass_fields__),
+        "id": "a" * 32,
+        "runs": 1,
+        "epoch": 1,
+        "created_at": 1_000,
+        "started_at": 3_500,
+        **changes,
+    }
+    return ReviewRow(**values)
+
+
+def exposed(metrics: Metrics) -> Scrape:
+    return Scrape(metrics.exposition("", None)[0].decode())
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_a_scrape_after_reviews_has_their_numbers(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def respond(request: Recorded) -> Reply:
+        path = file_of(request)
+        asked.append(path)
+        if path == "file_0.py" and asked.count(path) == 1:
+            return StatusError(529, retry_after=0)
+        if path == "file_1.py" and asked.count(path) == 1:
+            return Answer(findings_for(path), truncate_at=700)
+        elsewhere = item(7, path=path, quote="nobody_wrote_this()", title="Somewhere else")
+        return Answer([*findings_for(path), *([elsewhere] if path == "file_2.py" else [])])
+
+    async with (
+        FakeAnthropic(respond) as fake,
+        node(tmp_path, fake=fake, settings=APART) as one,
+    ):
+        review_id = await post(one, long_diff(3), title="Hostile \u202e title")
+        records = await follow(one, review_id)
+        review = await get(one, review_id)
+        seen = await scrape(one)
+    kinds = [record["type"] for record in records]
+    assert review["outcome"] == "findings"
+    assert seen.of("reviewbot_reviews_total") == [{"outcome": "findings"}]
+    assert seen.value("reviewbot_runs_total", end="finished") == 1
+    assert seen.value("reviewbot_queue_wait_seconds_count") == 1
+    assert 0 < seen.value("reviewbot_review_duration_seconds_sum") < 60
+    assert seen.value("reviewbot_chunks_total", status="reviewed", attempt="1") == 2
+    assert seen.value("reviewbot_chunks_total", status="reviewed", attempt="2") == 1
+    assert seen.value("reviewbot_findings_total") == kinds.count("finding") == 10
+    assert seen.value("reviewbot_findings_total", placement="file") == 1
+    for kind, tokens in review["usage"].items():
+        assert seen.value("reviewbot_tokens_total", model=CLAUDE, kind=kind) == tokens
+    assert seen.value("reviewbot_cost_dollars_total", model=CLAUDE) == pytest.approx(
+        review["cost_usd"]
+    )
+    assert seen.value("reviewbot_review_cost_dollars_sum") == pytest.approx(review["cost_usd"])
+    assert seen.value("reviewbot_model_requests_total", priced="yes") == len(fake.requests) == 5
+    assert seen.value("reviewbot_retries_total", model=CLAUDE, next="same") == 1
+    assert seen.of("reviewbot_truncations_total") == [{"kind": "continued"}]
+    assert seen.value("reviewbot_time_to_first_token_seconds_count", model=CLAUDE) >= 3
+    assert seen.value("reviewbot_time_to_first_finding_seconds_count") == 1
+    assert seen.value("reviewbot_cache_chunks_total", result="miss") == 3
+    assert seen.value("reviewbot_streams_total", end="complete") == 1
+    assert (
+        seen.value(
+            "reviewbot_http_requests_total", route="/v1/reviews", method="POST", status="201"
+        )
+        == 1
+    )
+    assert seen.value("reviewbot_http_request_duration_seconds_count", route="/v1/reviews") == 1
+    streams = "/v1/reviews/{id}/events"
+    assert seen.value("reviewbot_http_requests_total", route=streams) == 1
+    assert seen.value("reviewbot_http_request_duration_seconds_count", route=streams) == 0
+    assert seen.value("reviewbot_database_up") == 1
+    assert seen.value("reviewbot_database_commit_writes_sum") > 10
+    assert seen.value("reviewbot_event_store_lag_seconds_count") > 5
+    assert seen.value("process_resident_memory_bytes") > 1e7
+    assert review_id not in seen.text
+    assert "file_0" not in seen.text
+    assert "Hostile" not in seen.text
+
+
+async def test_a_second_review_of_the_same_diff_is_a_cache_hit(tmp_path: Path) -> None:
+    async with (
+        FakeAnthropic(lambda request: Answer(findings_for(file_of(request)))) as fake,
+        node(tmp_path, fake=fake, settings=APART) as one,
+    ):
+        for _ in range(2):
+            await follow(one, await post(one, long_diff(2)))
+        seen = await scrape(one)
+    assert seen.value("reviewbot_cache_chunks_total", result="exact") == 2
+    assert seen.value("reviewbot_cache_findings_total") == 6
+    assert seen.value("reviewbot_cache_saved_tokens_total") > 100
+    assert seen.value("reviewbot_chunks_total", attempt="0") == 2
+    assert seen.value("reviewbot_model_requests_total") == 2
+
+
+async def test_what_is_open_is_told_as_it_is_at_the_scrape(tmp_path: Path) -> None:
+    async with (
+        FakeAnthropic(lambda _: Answer([], before=[Hang()])) as fake,
+        node(tmp_path, "--reviews-at-once", "1", fake=fake, settings=APART) as one,
+    ):
+        first = await post(one, long_diff(1))
+        await until_state(one, first, "running")
+        second = await post(one, long_diff(2))
+        reading = [asyncio.create_task(follow(one, each)) for each in (first, second, second)]
+        seen = await scrape_until(one, lambda seen: seen.value("reviewbot_open_streams") == 3)
+        assert seen.value("reviewbot_open_reviews", state="running") == 1
+        assert seen.value("reviewbot_open_reviews", state="queued") == 1
+        assert seen.value("reviewbot_open_reviews", state="waiting") == 0
+        assert seen.value("reviewbot_open_review_age_seconds", state="queued") > 0
+        for task in reading:
+            task.cancel()
+        await asyncio.gather(*reading, return_exceptions=True)
+        seen = await scrape_until(
+            one, lambda seen: seen.value("reviewbot_streams_total", end="left") == 3
+        )
+        assert seen.value("reviewbot_open_streams") == 0
+
+
+async def test_names_that_a_request_makes_up_are_no_labels(tmp_path: Path) -> None:
+    async with (
+        FakeAnthropic(lambda request: Answer(findings_for(file_of(request)))) as fake,
+        node(tmp_path, fake=fake, settings=APART) as one,
+    ):
+        for number in range(3):
+            await follow(one, await post(one, long_diff(1), model=f"made-up-{number}"))
+        async with one.client() as client:
+            for number in range(3):
+                await client.request(f"VERB{number}", "/v1/reviews")
+                await client.get(f"/made/up/{number}")
+                await client.get(f"/v1/reviews/{number:032x}")
+        seen = await scrape(one)
+    models = {labels["model"] for labels in seen.of("reviewbot_model_requests_total")}
+    assert models == {"other"}
+    assert seen.value("reviewbot_model_requests_total", model="other", priced="no") == 3
+    routes = {labels["route"] for labels in seen.of("reviewbot_http_requests_total")}
+    assert routes == {"/v1/reviews", "/v1/reviews/{id}", "/v1/reviews/{id}/events", "/{path:path}"}
+    methods = {labels["method"] for labels in seen.of("reviewbot_http_requests_total")}
+    assert methods == {"GET", "POST", "other"}
+    assert "made" not in seen.text
+    assert "VERB" not in seen.text
+
+
+async def test_a_key_is_needed_where_keys_are_needed(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'reviewbot.db'}")
+    _, secret = await database.write(lambda connection: keys.add(connection, "prom", Limits()))
+    await database.close()
+    async with node(tmp_path, "--require-keys") as one, one.client() as client:
+        answer = await client.get("/metrics")
+        assert answer.status_code == 401
+        assert "bearer" in answer.headers["www-authenticate"].lower()
+        seen = await scrape(one, Authorization=f"Bearer {secret}")
+        assert secret not in seen.text
+        assert (await client.post("/metrics")).status_code in (404, 405)
+
+
+async def test_a_scraper_that_was_let_in_gets_metrics_while_the_database_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def request(key: str) -> Request:
+        headers = [(b"authorization", f"Bearer {key}".encode())]
+        return Request({"type": "http", "method": "GET", "path": "/metrics", "headers": headers})
+
+    def away(*_: object) -> None:
+        raise OperationalError("SELECT 1", {}, Exception("gone"))
+
+    observed = Observed()
+    async with service(tmp_path, observed) as one:
+        _, secret = await one.database.write(lambda each: keys.add(each, "prom", Limits()))
+        access = Access(one.database, need_key=True)
+        await observed.scrape(request(secret), one, access)
+        monkeypatch.setattr(one.database.engine, "connect", away)
+        monkeypatch.setattr(one.database.engine, "begin", away)
+        answer = await observed.scrape(request(secret), one, access)
+        seen = Scrape(bytes(answer.body).decode())
+        assert seen.value("reviewbot_database_up") == 0
+        assert seen.of("reviewbot_open_reviews") == []
+        with pytest.raises(StoreError):
+            await observed.scrape(request("rb_another"), one, access)
+        with pytest.raises(StoreError):
+            await one.database.write(lambda _: None)
+        assert exposed(observed.metrics).value("reviewbot_database_write_failures_total") >= 1
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("", "text/plain; version=0.0.4"),
+        ("application/openmetrics-text; version=1.0.0", "application/openmetrics-text"),
+        ("text/plain; version=x.y, application/openmetrics-text;version=z", "text/plain"),
+    ],
+)
+def test_the_format_is_what_the_scraper_takes(accept: str, kind: str) -> None:
+    body, told = Metrics().exposition(accept, None)
+    assert told.startswith(kind)
+    if kind.startswith("application"):
+        assert list(openmetrics_families(body.decode()))  # type: ignore[no-untyped-call]
+
+
+def test_each_application_counts_for_itself() -> None:
+    one, other = Metrics(), Metrics()
+    one.reviews.labels("clean").inc()
+    assert exposed(one).value("reviewbot_reviews_total") == 1
+    assert exposed(other).value("reviewbot_reviews_total") == 0
+
+
+def test_every_metric_has_a_help_text_and_base_units() -> None:
+    for name, kind in re.findall(
+        r"^# TYPE (reviewbot_\S+) (\S+)$", exposed(Metrics()).text, re.MULTILINE
+    ):
+        assert not re.search(r"_(ms|millis\w*|minutes|kb|mb|percent)(_|$)", name)
+        assert kind in ("counter", "gauge", "histogram")
+    for text in re.findall(r"^# HELP reviewbot_\S+ ?(.*)$", exposed(Metrics()).text, re.MULTILINE):
+        assert text.endswith(".")
+
+
+def test_configured_models_and_aliases_have_names_of_their_own() -> None:
+    names = ModelNames(["qwen3-coder"])
+    assert names("qwen3-coder") == "qwen3-coder"
+    assert names("claude-opus-4-5-20251101") == "claude-opus-4-5-20251101"
+    assert names("offline") == "offline"
+    assert names("none") == "none"
+    assert names("claude-sonnet-5-5\n") == "other"
+    assert names("") == "other"
+
+
+def test_attempts_are_counted_apart_only_as_far_as_there_are_few() -> None:
+    assert [attempt_label(one) for one in (0, 1, 4, 5, 10_000)] == ["0", "1", "4", "5+", "5+"]
+
+
+def test_the_first_sign_of_each_answer_is_timed_once() -> None:
+    metrics, clock = Metrics(), Clock()
+    hear = Counting(metrics, clock).batch(row())
+    for first in (Working(CLAUDE), drafted()):
+        hear(Asked(("c1",), CLAUDE, 1))
+        clock.now += 2.0
+        hear(first)
+        clock.now += 5.0
+        hear(Working(CLAUDE))
+        hear(Spent(CLAUDE, Usage(), None))
+        hear(Working(CLAUDE))
+    hear(Asked(("c1",), CLAUDE, 1))
+    hear(drafted(cached=True))
+    hear(Spent(CLAUDE, Usage(), None))
+    seen = exposed(metrics)
+    assert seen.value("reviewbot_time_to_first_token_seconds_count") == 2
+    assert seen.value("reviewbot_time_to_first_token_seconds_sum") == 4.0
+
+
+def drafted(*, cached: bool = False) -> Drafted:
+    draft: Any = None
+    return Drafted(draft, CLAUDE, 1, "a", ("c1",), cached=cached)
+
+
+def test_cut_answers_are_counted_each_and_given_up_ones_once() -> None:
+    metrics = Metrics()
+    hear = Counting(metrics).batch(row())
+    hear(Asked(("c1", "c2"), CLAUDE, 1))
+    for _ in range(3):
+        hear(Spent(CLAUDE, Usage(), None))
+    for chunk in ("c1", "c2"):
+        hear(ChunkOutcome(chunk, "partly", CLAUDE, 1, "cut again and again"))
+    hear(Asked(("c3",), CLAUDE, 2))
+    hear(Spent(CLAUDE, Usage(), None))
+    hear(ChunkOutcome("c3", "partly", CLAUDE, 2, "it broke off", "transient"))
+    hear(ChunkOutcome("c4", "partly", "offline", 1, "Only the offline rules saw it"))
+    seen = exposed(metrics)
+    assert seen.value("reviewbot_truncations_total", kind="continued") == 2
+    assert seen.value("reviewbot_truncations_total", kind="given_up") == 1
+
+
+def test_a_diff_cut_in_its_middle_is_counted_once_a_run() -> None:
+    metrics = Metrics()
+    counting = Counting(metrics)
+    counting.began(row())
+    for batch in range(3):
+        hear = counting.batch(row())
+        hear(ChunkOutcome(f"c{batch}", "failed", "none", 0, truncation.REASON))
+    assert exposed(metrics).value("reviewbot_truncations_total", kind="diff_middle") == 1
+
+
+def test_a_retry_on_another_model_is_told_apart() -> None:
+    metrics = Metrics()
+    hear = Counting(metrics).batch(row())
+    hear(Retrying(("c",), CLAUDE, 1, "x", CLAUDE, 1.0))
+    hear(Retrying(("c",), CLAUDE, 3, "x", "offline", 0.0))
+    seen = exposed(metrics)
+    assert seen.value("reviewbot_retries_total", model=CLAUDE, next="same") == 1
+    assert seen.value("reviewbot_retries_total", model=CLAUDE, next="other") == 1
+
+
+def test_only_the_first_start_is_a_wait_for_a_turn() -> None:
+    metrics = Metrics()
+    counting = Counting(metrics)
+    for one in (row(), row(runs=2, epoch=2), row(stop="cancelled")):
+        counting.began(one)
+        counting.ended(one, "finished")
+    seen = exposed(metrics)
+    assert seen.value("reviewbot_queue_wait_seconds_count") == 1
+    assert seen.value("reviewbot_queue_wait_seconds_sum") == 2.5
+
+
+def test_the_use_of_several_caches_adds_up() -> None:
+    metrics = Metrics()
+    for use in (CacheUse(exact=1, misses=2), CacheUse(exact=3, similar=1, failures=1)):
+        metrics.watch_cache(use)
+    seen = exposed(metrics)
+    assert seen.value("reviewbot_cache_chunks_total", result="exact") == 4
+    assert seen.value("reviewbot_cache_chunks_total") == 7
+    assert seen.value("reviewbot_cache_failures_total") == 1
+
+
+async def test_a_hook_that_fails_ends_no_review(tmp_path: Path) -> None:
+    metrics = Metrics()
+    metrics.chunks = metrics.tokens = metrics.queue_wait = None  # type: ignore[assignment]
+    metrics.retries = metrics.runs = metrics.commits = None  # type: ignore[assignment]
+    async with service(tmp_path, Observed(metrics)) as one:
+        records = await reviewed(one)
+    assert records[-1]["outcome"] == "findings"
