@@ -362,18 +362,19 @@ class _Run:
     async def _to_wait(self, steps: Checkpoints) -> None:
         """Leave the place to others until the next try."""
         await self._log.flush()
+        last = await self._database.read(
+            partial(checkpoints.last_progress, review_id=self._work.row.id)
+        )
         now = reviews.now_ms()
         since = now if steps.finished else (self._work.row.waiting_since or now)
         again = now + round(pause_after((now - since) / 1000, self._waits.first_s) * 1000)
+        # Both at once: whoever sees that it waits sees why.
         self._log.change(
             lambda connection: connection.execute(
                 sa.update(REVIEWS)
                 .where(REVIEWS.c.id == self._work.row.id)
                 .values(state="waiting", node=None, waiting_since=since, next_try_at=again)
             )
-        )
-        last = await self._database.read(
-            partial(checkpoints.last_progress, review_id=self._work.row.id)
         )
         why = f"waiting until {rfc3339(again)} for a model: {steps.reason}"
         await self._log.put(replace(last, activity=why))
