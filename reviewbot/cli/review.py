@@ -196,9 +196,11 @@ async def _review_there(args: argparse.Namespace, settings: Settings, data: byte
     files = parse_diff(data)
     stop = StopSignal()
     async with AsyncExitStack() as stack:
-        outputs = stack.enter_context(Outputs(args.format, args.output, files))
         stack.callback(_stop_on_interrupt(stop))
         events = await stack.enter_async_context(aclosing(server.review(asked, stop)))
+        first = await anext(events)  # what is refused shows nothing
+        outputs = stack.enter_context(Outputs(args.format, args.output, files))
+        await outputs.take(first)
         async for event in events:
             await outputs.take(event)
     return outputs.report

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import mimetypes
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -37,9 +38,9 @@ BODY_LIMIT: Final = 10_000_000
 log = logging.getLogger(__name__)
 
 PAGE_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self' data:; font-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types reviewbot-worker"
 )
 """What the page may do (W3C, "Content Security Policy Level 3"): load what this server has."""
 
@@ -128,7 +129,7 @@ def make_app(
 
 
 def _route(path: str, **calls: Callable[[Request], Awaitable[Response]]) -> Route:
-    """A path with several methods: of several routes, 405 would name the first one's in ``Allow``."""
+    """A path with several methods. Of several routes, 405 would name the first one's only."""
 
     async def call(request: Request) -> Response:
         return await calls["GET" if request.method == "HEAD" else request.method](request)
@@ -137,9 +138,14 @@ def _route(path: str, **calls: Callable[[Request], Awaitable[Response]]) -> Rout
 
 
 class _Page:
-    """The files of the page, each with the policy that browsers hold it to."""
+    """The files of the page, each with the policy that browsers hold it to.
+
+    Their media types are our own: a machine may have others, and browsers do not guess.
+    """
 
     def __init__(self) -> None:
+        mimetypes.add_type("text/javascript", ".js")
+        mimetypes.add_type("image/svg+xml", ".svg")
         self._files = StaticFiles(directory=str(files("reviewbot.server") / "page"), html=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

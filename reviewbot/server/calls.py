@@ -204,7 +204,9 @@ class Calls:
                 400, "an Idempotency-Key has 1 to 255 visible ASCII characters", headers=CLOSE
             )
         body = await read_body(request, limit=self._body_limit)
-        values = _object_of(body) if kind == "application/json" else {"diff": body, "options": {}}
+        values: dict[str, Any] = {"diff": body, "options": {}}
+        if kind == "application/json":
+            values = _object_of(body)
         values = _with_query(values, dict(request.query_params))
         texts = {name: _text(values, name, most) for name, most in TEXT_LIMITS.items()}
         return ReviewRequest(

@@ -97,6 +97,7 @@ def _file(file: FileDiff, redaction: FileRedaction) -> Json:
                         line.old_no,
                         line.new_no,
                         _text(redaction.replacements.get((index, at), line.text)),
+                        *((True,) if line.no_newline else ()),
                     ]
                     for at, line in enumerate(hunk.iter_lines())
                 ],

@@ -190,6 +190,11 @@ class ObservedMiddleware:
         with bound(request_id=seen.request_id), traced as span:
             try:
                 await self._app(scope, receive, watched)
+            except Exception:
+                # Starlette answers, logs by our handler, and raises again for a server that would
+                # log it once more and close a connection that the client may use already.
+                if not seen.complete:
+                    raise
             finally:
                 seen.ends()
                 if span is not None and seen.status is not None:

@@ -127,9 +127,9 @@ def _event_schemas() -> Json:
             "mapping": {kind: _WHOLE + name(kind) for kind in kinds},
         },
     }
-    # OpenAPI 3.1 does not say what the schema of a stream is about. It is about one event here: what
-    # OpenAPI 3.2 calls `itemSchema`, and in the form that its section 4.14.4 gives to server-sent
-    # events.
+    # OpenAPI 3.1 does not say what the schema of a stream is about. Here it is about one event, what
+    # OpenAPI 3.2 calls `itemSchema`, in the form that 3.2 has for server-sent events ("Special
+    # Considerations for text/event-stream Content").
     found["StreamedEvent"] = {
         "description": "A server-sent event of the stream, which is any number of them.",
         "type": "object",

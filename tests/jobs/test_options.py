@@ -60,10 +60,10 @@ def test_a_query_is_read_as_each_option_is_written_there(
     ],
 )
 def test_what_cannot_be_read_is_refused_by_name(name: str, text: str) -> None:
-    with pytest.raises(ConfigError, match=f"options.{name}"):
+    with pytest.raises(ConfigError, match=rf"options\.{name}"):
         options_from_query({name: text})
 
 
 def test_an_unknown_name_is_refused_by_name() -> None:
-    with pytest.raises(ConfigError, match="options.modle"):
+    with pytest.raises(ConfigError, match=r"options\.modle"):
         parse_options(options_from_query({"modle": "x"}))

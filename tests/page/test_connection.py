@@ -214,6 +214,7 @@ def test_a_review_that_waits_for_its_models_says_when_it_goes_on(
     page.goto(f"{server.url}/#r=r")
     expect(page.locator("#state-pill")).to_have_text("Waiting")
     expect(page.locator("#activity")).to_contain_text("every model is overloaded; next try in 1:")
+    review.state.clear()
     server.extend(review, chunk_started("shop/money.py"))
     expect(page.locator("#state-pill")).to_have_text("Running")
     expect(page.locator("#activity")).not_to_contain_text("next try")

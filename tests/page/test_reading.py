@@ -377,3 +377,19 @@ def test_nothing_moves_for_who_does_not_want_it(page: Page, server: ScriptedServ
         "Math.max(...document.getAnimations().map((one) => one.effect.getTiming().duration), 0)"
     )
     assert longest < 1
+
+
+def test_going_from_review_to_review_leaves_nothing_of_the_first(
+    page: Page, server: ScriptedServer
+) -> None:
+    server.add("other", numbered(started(), finished("clean")), diff=DEMO, title="Other")
+    open_story(page, server, rest="&f=f1")
+    expect(page.locator("#finding-f1")).to_be_focused()
+    page.evaluate("location.hash = '#r=other'")
+    expect(page.get_by_role("heading", name="Other")).to_be_visible()
+    expect(page.locator("#outcome")).to_be_visible()
+    expect(page.locator(".file")).to_have_count(5)
+    expect(page.locator(".finding, .marked, #finding-list li")).to_have_count(0)
+    page.go_back()
+    expect(page.locator(".finding")).to_have_count(3)
+    expect(page.locator("#outcome")).to_be_hidden()

@@ -9,7 +9,7 @@ import logging
 import re
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -21,10 +21,10 @@ from tests.fake_anthropic import Answer, FakeAnthropic, Reply, StatusError
 from tests.server.nodes import APART, ROOT, Node, follow, node, post, until_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-WORD = "xylophone_quartz"
+WORD = "xylophone" + "_quartz"
 SECRET = "ghp_" + "a8Xk2Lm9Qw4Er7Ty1Ui5Op3As6Df0Gh2Jk4Z"
 FOLDER = "walrus_folder"
 PLANTED = (WORD, SECRET, FOLDER, "marmalade", "pelican", "ostrich", "flamingo")
@@ -49,6 +49,7 @@ planted = os.environ["PLANTED"]
 mode = os.environ["SABOTAGE"]
 
 if mode == "write":
+    import sqlite3
     from sqlalchemy.exc import OperationalError
     from reviewbot.store import eventlog
 
@@ -58,7 +59,8 @@ if mode == "write":
     def failing(self, connection, group):
         for one in group.events:
             if one.type == "chunk.finished":
-                raise OperationalError("INSERT " + planted, {"data": one.data}, Exception(one.data))
+                error = sqlite3.OperationalError(one.data)
+                raise OperationalError("INSERT " + planted, {"data": one.data}, error)
         apply(self, connection, group)
 
     eventlog.EventLog._apply = failing
@@ -107,6 +109,14 @@ def is_record(line: dict[str, Any]) -> bool:
     )
 
 
+async def until_logged(one: Node, text: str) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            if text in one.log:
+                return
+            await asyncio.sleep(0.05)
+
+
 @pytest.mark.parametrize("kind", ["json", "text"])
 @pytest.mark.parametrize("mode", ["none", "model", "write", "run", "call"])
 async def test_no_secret_and_nothing_of_the_diff_is_logged_whatever_fails(
@@ -143,9 +153,7 @@ async def test_no_secret_and_nothing_of_the_diff_is_logged_whatever_fails(
         await client.get(f"/{FOLDER}?{WORD}", headers={"Authorization": f"Bearer {SECRET}"})
         await client.post("/v1/reviews", content=f"{WORD} {SECRET}")
         if mode == "write":
-            async with asyncio.timeout(20):
-                while "the run broke off" not in one.log:
-                    await asyncio.sleep(0.05)
+            await until_logged(one, "the run broke off")
         else:
             await until_state(one, review_id, "finished")
         assert await one.stop() == 0
@@ -279,7 +287,6 @@ def test_of_other_libraries_only_what_stands_in_their_source_is_shown(log: io.St
     logger.warning(f"could not parse the line {WORD}")  # noqa: G004 - as libraries do
     logger.warning(WORD + " is wrong")  # noqa: G003 - likewise
     logger.warning(ValueError(WORD))
-    logger.warning("%s and %s", WORD)
     logger.warning("a literal with a trailing line break\n")
     messages = [json.loads(line)["message"] for line in log.getvalue().splitlines()]
     place = r"test_logs\.py:\d+"
@@ -289,7 +296,6 @@ def test_of_other_libraries_only_what_stands_in_their_source_is_shown(log: io.St
         rf"could not parse the line \.\.\. \(the rest is withheld; {place}\)",
         rf"\(withheld; {place}\)",
         rf"\(ValueError, {place}\)",
-        r"\(a message that cannot be shown: TypeError\)",
         "a literal with a trailing line break",
     ]
     assert len(messages) == len(wanted)
@@ -315,6 +321,13 @@ def test_text_lines_cannot_be_forged() -> None:
         assert "r-1" in text
 
 
+def test_a_message_that_does_not_fit_its_arguments_is_replaced() -> None:
+    for name in ("library", "reviewbot"):
+        record = logging.LogRecord(name, logging.INFO, __file__, 1, "%s and %s", (WORD,), None)
+        message = json.loads(JsonLines().format(record))["message"]
+        assert message == "(a message that cannot be shown: TypeError)"
+
+
 def test_a_message_is_bounded(log: io.StringIO) -> None:
     logging.getLogger("reviewbot").info("x" * 5_000)
     assert len(only(log)["message"]) < 1_100
@@ -332,11 +345,17 @@ def test_a_line_that_cannot_be_written_is_not_printed_elsewhere(
 # --- Errors
 
 
-def raised(error: BaseException) -> BaseException:
+def throw(error: BaseException) -> NoReturn:
+    raise error
+
+
+def raised(work: Callable[[], object]) -> BaseException:
+    """What ``work`` raises."""
     try:
-        raise error
+        work()
     except BaseException as caught:  # noqa: BLE001 - it is what the test is about
         return caught
+    raise AssertionError("nothing")
 
 
 @pytest.mark.parametrize(
@@ -380,33 +399,30 @@ def test_a_database_error_has_its_code() -> None:
 
 
 def test_a_traceback_shows_places_causes_and_groups_and_no_message() -> None:
-    def inner() -> None:
+    inner = raised(lambda: throw(TypeError(WORD)))
+    assert isinstance(inner, TypeError)
+
+    def fail() -> None:
         try:
-            raise KeyError(WORD)
+            throw(KeyError(WORD))
         except KeyError as error:
             error.add_note(WORD)
-            raise ExceptionGroup(WORD, [ValueError(WORD), raised(TypeError(WORD))]) from error  # type: ignore[list-item]
+            raise ExceptionGroup(WORD, [ValueError(WORD), inner]) from error
 
-    try:
-        inner()
-    except ExceptionGroup as error:
-        text = shown_traceback(error)
+    text = shown_traceback(raised(fail))
     assert WORD not in text
-    for part in ("in inner", "KeyError", "direct cause", "ExceptionGroup: 2 in", "  | TypeError"):
+    for part in ("in fail", "KeyError", "direct cause", "ExceptionGroup: 2 in", "  | TypeError"):
         assert part in text
 
 
 def test_what_goes_wrong_while_an_error_is_handled_shows_both() -> None:
-    def inner() -> None:
+    def fail() -> None:
         try:
-            raise KeyError(WORD)
+            throw(KeyError(WORD))
         except KeyError:
             raise ValueError(WORD)  # noqa: B904 - that is the case
 
-    try:
-        inner()
-    except ValueError as error:
-        text = shown_traceback(error)
+    text = shown_traceback(raised(fail))
     assert text.index("KeyError") < text.index("While that was handled") < text.index("ValueError")
 
 
@@ -414,13 +430,9 @@ def test_a_traceback_ends_however_deep_and_twisted_the_error_is() -> None:
     def deep(left: int) -> None:
         if left:
             deep(left - 1)
-        raise ValueError(WORD)
+        throw(ValueError(WORD))
 
-    error = raised(ValueError(WORD))
-    try:
-        deep(500)
-    except ValueError as caught:
-        error = caught
+    error = raised(lambda: deep(500))
     assert shown_traceback(error).count("test_logs.py") <= FRAMES
     error.__cause__ = error
     assert shown_traceback(error).count("ValueError") >= 1

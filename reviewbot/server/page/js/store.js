@@ -36,6 +36,7 @@ export class Review {
     this.reasons = [];
     this.duration = null;
     this.firstFinding = null;
+    this.lastSeq = 0;
     this.lastEventAt = null;
     this.lastEventHere = 0;
   }
@@ -45,16 +46,19 @@ export class Review {
     this.title = object.title || null;
     this.subject = object.subject || null;
     this.createdAt = object.created_at ?? null;
-    this.nextTryAt = object.next_try_at ?? null;
-    this.queuePosition = object.queue_position ?? null;
+    this.startedAt ??= object.started_at ?? null;
     if (!this.models.length) this.models = object.models ?? [];
     if (!this.notices.length) this.notices = object.notices ?? [];
-    if (this.state !== "finished" && object.state !== "finished") this.state = object.state;
-    this.startedAt ??= object.started_at ?? null;
-    if (!this.finished) this.activity ??= object.progress?.activity ?? null;
+    // An answer that was written before the latest event says where the review was, not is.
+    if (this.finished || object.state === "finished" || object.last_seq < this.lastSeq) return;
+    this.state = object.state;
+    this.nextTryAt = object.next_try_at ?? null;
+    this.queuePosition = object.queue_position ?? null;
+    this.activity ??= object.progress?.activity ?? null;
   }
 
   apply(event) {
+    this.lastSeq = event.seq ?? this.lastSeq;
     if (event.at) {
       this.lastEventAt = Date.parse(event.at);
       this.lastEventHere = performance.now();
