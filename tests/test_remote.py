@@ -16,6 +16,9 @@ from reviewbot.errors import ConfigError, SourceError
 from reviewbot.job import StopSignal
 from reviewbot.remote import KEY, RemoteRequest, Server
 from reviewbot.settings import Secret
+from reviewbot.store import keys
+from reviewbot.store.database import open_database
+from reviewbot.store.keys import Limits
 from tests.fake_anthropic import Answer, FakeAnthropic, Hang
 from tests.server.nodes import (
     APART,
@@ -142,9 +145,7 @@ async def test_stopping_cancels_on_the_server_and_still_tells_the_end(tmp_path: 
     ):
         stop = StopSignal()
         seen: list[Event] = []
-        async with aclosing(
-            Server(one.url).review(RemoteRequest(long_diff(1)), stop)
-        ) as events:
+        async with aclosing(Server(one.url).review(RemoteRequest(long_diff(1)), stop)) as events:
             async for event in events:
                 seen.append(event)
                 if event.type == "chunk.started":
@@ -211,8 +212,6 @@ async def test_the_command_shows_it_as_one_of_its_own_with_the_same_exit_code(
 
 
 async def test_a_missing_key_is_named_and_one_that_is_set_is_sent(tmp_path: Path) -> None:
-    from tests.server.test_api import Limits, keys, open_database
-
     database = open_database(f"sqlite:///{tmp_path / 'reviewbot.db'}")
     with database.engine.begin() as connection:
         _, secret = keys.add(connection, "me", Limits())

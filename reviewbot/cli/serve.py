@@ -172,7 +172,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         import uvicorn
 
-        from reviewbot.jobs.runner import Waits
+        from reviewbot.jobs.run import Waits
         from reviewbot.jobs.service import ReviewService, ServiceConfig
         from reviewbot.server.app import ServerConfig, make_app
         from reviewbot.server.guard import Guard
@@ -251,7 +251,7 @@ def _server(config: uvicorn.Config, about: str) -> uvicorn.Server:
     class Server(uvicorn.Server):
         @contextmanager
         def capture_signals(self) -> Iterator[None]:
-            """Shut down at a signal, and be done: uvicorn would let it end the process after all."""
+            """Shut down at a signal, and be done: uvicorn lets it end the process after all."""
             loop = asyncio.get_running_loop()
             numbers = (signal.SIGINT, signal.SIGTERM)
             try:

@@ -7,8 +7,6 @@ keeps them going.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import logging
 import os
 import secrets
@@ -20,22 +18,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.exc import IntegrityError
 
-from reviewbot.core.stored_plan import plan_to_json
 from reviewbot.errors import ConfigError, ReviewbotError
-from reviewbot.job import opening
+from reviewbot.jobs.admission import UsedKeyError, admit, store
 from reviewbot.jobs.engine import Engine
 from reviewbot.jobs.janitor import Janitor
-from reviewbot.jobs.options import ReviewOptions, settings_for
-from reviewbot.jobs.runner import Hooks, Runner, Waits
-from reviewbot.jobs.truncation import middle_to_leave_out
-from reviewbot.prepare import OUTPUT_PER_REQUEST, prepare
-from reviewbot.settings import OFFLINE
-from reviewbot.store import budgets, nodes, reviews
+from reviewbot.jobs.run import Hooks, Kit, Waits
+from reviewbot.jobs.runner import Runner
+from reviewbot.models.cached import CacheUse
+from reviewbot.store import nodes, reviews
 from reviewbot.store.database import StoreError, open_database
-from reviewbot.store.eventlog import insert_events, stored
 from reviewbot.store.hub import Hub
-from reviewbot.store.keys import Limits
-from reviewbot.store.reviews import NewReview, ReviewRow
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -44,11 +36,10 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-    from reviewbot.core.chunks import Batch
     from reviewbot.core.events import Outcome
-    from reviewbot.job import Job
-    from reviewbot.prepare import Prepared
+    from reviewbot.jobs.admission import ReviewRequest
     from reviewbot.settings import Settings
+    from reviewbot.store.reviews import ReviewRow
 
 PREPARED_AT_ONCE: Final = 2
 """Diffs that are parsed and planned at the same time: it is work for the processor."""
@@ -57,59 +48,8 @@ LISTEN_AGAIN_S: Final = 1.0
 log = logging.getLogger(__name__)
 
 
-class UsedKeyError(ReviewbotError):
-    """An idempotency key that was used for another request."""
-
-
-class TooManyTokensError(ReviewbotError):
-    """The diff takes more tokens than one request may.
-
-    Args:
-        message: a sentence.
-        tokens: what it would take.
-        limit: what it may.
-    """
-
-    def __init__(self, message: str, *, tokens: int, limit: int) -> None:
-        self.tokens, self.limit = tokens, limit
-        super().__init__(message)
-
-
 class ClosingError(ReviewbotError):
     """The node is shutting down and takes nothing new."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewRequest:
-    """What someone wants reviewed. ``tenant`` is whose it is."""
-
-    tenant: str
-    diff: bytes
-    options: ReviewOptions = field(default_factory=lambda: ReviewOptions({}))
-    title: str = ""
-    description: str = ""
-    subject: str | None = None
-    idempotency_key: str | None = None
-    attributes: str = ""
-    notices: tuple[str, ...] = ()
-    limits: Limits = field(default_factory=Limits)
-
-    @property
-    def digest(self) -> str:
-        """Of all that decides what the review is."""
-        parts = (
-            json.dumps(dict(self.options.settings), sort_keys=True),
-            self.options.truncate,
-            str(self.options.cache),
-            self.title,
-            self.description,
-            self.subject or "",
-            self.attributes,
-        )
-        found = hashlib.sha256(self.diff)
-        for part in parts:
-            found.update(b"\0" + part.encode("utf-8", "surrogatepass"))
-        return found.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,15 +95,16 @@ class ReviewService:
         self.node = f"{socket.gethostname()[:20]}-{os.getpid()}-{secrets.token_hex(4)}"
         self.database = open_database(config.database_url)
         self.hub = Hub(self.database)
-        self.runner = Runner(
-            self.database,
-            self.hub,
-            self.node,
-            load,
+        kit = Kit(
+            database=self.database,
+            hub=self.hub,
+            load=load,
             waits=config.waits,
             cache_bytes=config.cache_bytes,
-            hooks=hooks,
+            cache_use=CacheUse(),
+            hooks=hooks or Hooks(),
         )
+        self.runner = Runner(self.node, kit)
         self._engine = Engine(
             config.database_url,
             self.node,
@@ -287,30 +228,10 @@ class ReviewService:
         if (known := await self._known(request)) is not None:
             return known, True
         async with self._preparing:
-            prepared = await asyncio.to_thread(self._prepare, request)
-        left_out = _left_out(request, prepared.job)
-        tokens, usd = _expected(prepared.job, left_out)
-        new = NewReview(
-            id=_new_id(),
-            tenant=request.tenant,
-            diff=request.diff,
-            plan=plan_to_json(prepared.job.plan),
-            options={**request.options.settings, "cache": request.options.cache},
-            request_hash=request.digest,
-            title=request.title,
-            description=request.description,
-            attributes=request.attributes,
-            subject=request.subject,
-            idempotency_key=request.idempotency_key,
-            left_out=left_out,
-            held_tokens=tokens,
-            held_usd=usd,
-            held_day=budgets.today(),
-        )
+            admitted = await asyncio.to_thread(admit, request, self._load)
+        new = admitted.new
         try:
-            older = await self.database.write(
-                partial(_insert, new=new, job=prepared.job, limits=request.limits)
-            )
+            older = await self.database.write(partial(store, admitted=admitted))
         except IntegrityError:  # the same key at the same time
             if (known := await self._known(request)) is not None:
                 return known, True
@@ -338,12 +259,6 @@ class ReviewService:
             )
         return row
 
-    def _prepare(self, request: ReviewRequest) -> Prepared:
-        settings = settings_for(self._load, request.options.settings)
-        return prepare(
-            request.diff, settings, attributes=request.attributes, notices=request.notices
-        )
-
     async def find(self, review_id: str, tenant: str | None = None) -> ReviewRow | None:
         """A review, if it is the tenant's; None is everyone."""
         return await self.database.read(partial(reviews.find, review_id=review_id, tenant=tenant))
@@ -366,71 +281,6 @@ class ReviewService:
     def follow(self, review_id: str, after: int) -> AsyncIterator[bytes]:
         """Its events after number ``after``, as server-sent events."""
         return self.hub.follow(review_id, after)
-
-
-def _insert(connection: sa.Connection, new: NewReview, job: Job, limits: Limits) -> list[str]:
-    """Store the review and its first events; the older ones of its subject shall end."""
-    budgets.hold(connection, new.tenant, limits, tokens=new.held_tokens, usd=new.held_usd)
-    at = reviews.now_ms()
-    events = [
-        stored(event, seq=seq, review_id=new.id, at=at)
-        for seq, event in enumerate(opening(job), start=1)
-    ]
-    reviews.insert(connection, new, at, last_seq=len(events))
-    insert_events(connection, new.id, events)
-    if new.subject is None:
-        return []
-    older = reviews.older_of_subject(connection, new.tenant, new.subject, new.id, at)
-    return reviews.ask_to_stop(connection, older, "superseded")
-
-
-def _left_out(request: ReviewRequest, job: Job) -> tuple[str, ...]:
-    """The batches that are not sent, if the diff is above what one request may take.
-
-    Raises:
-        TooManyTokensError: it is, and was not to be cut; or nothing of it would be left.
-    """
-    limit = request.limits.tokens_per_request
-    tokens, _ = _expected(job, ())
-    if limit is None or tokens <= limit:
-        return ()
-    if request.options.truncate == "middle":
-        found = middle_to_leave_out(job.plan, room=limit, cost=partial(_cost, job))
-        if found is not None:
-            return found
-    raise TooManyTokensError(
-        f"this diff takes about {tokens:,} tokens, and one request may take {limit:,};"
-        " send it in parts, or leave files out with exclude",
-        tokens=tokens,
-        limit=limit,
-    )
-
-
-def _cost(job: Job, batch: Batch) -> int:
-    """Tokens that a batch is expected to take, an answer included."""
-    if job.model_of(batch) == OFFLINE:
-        return 0
-    return job.request_tokens(batch) + OUTPUT_PER_REQUEST
-
-
-def _expected(job: Job, left_out: tuple[str, ...]) -> tuple[int, float]:
-    """Tokens and dollars that a review is expected to take; the rules on this machine take none."""
-    if all(job.model_of(batch) == OFFLINE for batch in job.plan.batches):
-        return 0, 0.0
-    asked = [one for one in job.estimate.by_model if one.model != OFFLINE]
-    tokens = sum(one.input_tokens + one.output_tokens for one in asked)
-    usd = sum(one.cost_usd or 0.0 for one in asked)
-    saved = sum(_cost(job, batch) for batch in job.plan.batches if batch.id in left_out)
-    left = max(0, tokens - saved)
-    return left, usd * left / tokens if tokens else 0.0
-
-
-def _new_id() -> str:
-    """A UUID of version 7 without dashes: ids sort by time (RFC 9562, section 5.7)."""
-    number = (reviews.now_ms() << 80) | secrets.randbits(80)
-    number = number & ~(0xF << 76) | (7 << 76)
-    number = number & ~(0x3 << 62) | (2 << 62)
-    return f"{number:032x}"
 
 
 def default_url(folder: Path) -> str:

@@ -15,8 +15,8 @@ from reviewbot.core.events import from_record
 from reviewbot.core.redact import redact_file
 from reviewbot.core.render import sarif
 from reviewbot.core.report import fold
+from reviewbot.jobs.admission import ReviewRequest, TooManyTokensError
 from reviewbot.jobs.options import options_from_query, parse_options
-from reviewbot.jobs.service import ReviewRequest, TooManyTokensError
 from reviewbot.server.access import budget_headers
 from reviewbot.server.bodies import read_body
 from reviewbot.server.documents import diff_document, entry_document, review_document

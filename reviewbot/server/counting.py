@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.events import Event
     from reviewbot.core.findings import Finding
-    from reviewbot.jobs.runner import ToldEnd
+    from reviewbot.jobs.run import ToldEnd
     from reviewbot.models.batch import BatchEvent
     from reviewbot.server.metrics import Metrics
     from reviewbot.store.reviews import ReviewRow

@@ -5,7 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.jobs.service import ClosingError, TooManyTokensError, UsedKeyError
+from reviewbot.jobs.admission import TooManyTokensError, UsedKeyError
+from reviewbot.jobs.service import ClosingError
 from reviewbot.server.problems import EXCEPTION_HANDLERS, Problem, problem_response
 from reviewbot.store.budgets import OverLimitError
 from reviewbot.store.database import StoreError

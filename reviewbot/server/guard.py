@@ -42,7 +42,7 @@ CORS_REQUEST_HEADERS: Final = (
 )
 CORS_EXPOSED_HEADERS: Final = (
     *("Idempotent-Replayed", "Location", "Retry-After"),
-    *("X-Tokens-Remaining", "X-Tokens-Reset", "X-Tokens-Used"),
+    *("X-Request-Id", "X-Tokens-Remaining", "X-Tokens-Reset", "X-Tokens-Used"),
 )
 CORS_MAX_AGE_S: Final = 600
 

@@ -24,6 +24,7 @@ from prometheus_client.registry import Collector
 
 from reviewbot import __version__
 from reviewbot.core.events import Outcome
+from reviewbot.core.findings import SEVERITIES, PlacementKind
 from reviewbot.models.catalog import known_models, lookup
 from reviewbot.settings import OFFLINE
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 OTHER: Final = "other"
 RUN_ENDS: Final = ("finished", "waiting", "left", "gone", "broke")
+PLACEMENTS: Final = (*get_args(PlacementKind), "held")
 STREAM_ENDS: Final = ("complete", "left", "dropped")
 TRUNCATIONS: Final = ("continued", "given_up", "diff_middle")
 
@@ -174,6 +176,9 @@ class Metrics:
         ):
             for value in values:
                 metric.labels(value)
+        for severity in SEVERITIES:
+            for placement in PLACEMENTS:
+                self.findings.labels(severity, placement)
 
     def watch_cache(self, use: CacheUse) -> None:
         """Tell what ``use`` counts, too; it is read at each scrape."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, ParamSpec
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 
-from reviewbot.jobs.runner import Hooks
+from reviewbot.jobs.run import Hooks
 from reviewbot.server.counting import Counting
 from reviewbot.server.logs import bound
 from reviewbot.server.metrics import OTHER, Metrics
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from reviewbot.core.events import Event
-    from reviewbot.jobs.runner import ToldEnd
+    from reviewbot.jobs.run import ToldEnd
     from reviewbot.jobs.service import ReviewService
     from reviewbot.models.batch import BatchEvent, BatchTask
     from reviewbot.server.access import Access
@@ -79,7 +79,7 @@ class Observed:
         """Tell of its streams and its database, too."""
         metrics = self.metrics
         metrics.open_streams.set_function(lambda: service.hub.readers)
-        metrics.watch_cache(service.runner.cache_use)
+        metrics.watch_cache(service.runner.kit.cache_use)
 
         def committed(writes: int, failed: int, seconds: float) -> None:
             metrics.commits.observe(seconds)
@@ -195,6 +195,8 @@ class ObservedMiddleware:
                 # log it once more and close a connection that the client may use already.
                 if not seen.complete:
                     raise
+                if seen.status != 500:
+                    log.exception("a request failed after its answer")
             finally:
                 seen.ends()
                 if span is not None and seen.status is not None:

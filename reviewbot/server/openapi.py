@@ -127,7 +127,7 @@ def _event_schemas() -> Json:
             "mapping": {kind: _WHOLE + name(kind) for kind in kinds},
         },
     }
-    # OpenAPI 3.1 does not say what the schema of a stream is about. Here it is about one event, what
+    # OpenAPI 3.1 does not say what the schema of a stream is of. Here it is of one event, what
     # OpenAPI 3.2 calls `itemSchema`, in the form that 3.2 has for server-sent events ("Special
     # Considerations for text/event-stream Content").
     found["StreamedEvent"] = {

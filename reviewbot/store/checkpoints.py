@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from reviewbot.core.decode import decoder
 from reviewbot.core.events import (
     ChunkFinished,
+    FileCoverage,
     FindingRaised,
     FindingWithdrawn,
     ReviewProgress,
@@ -19,6 +20,7 @@ from reviewbot.core.events import (
     Usage,
     from_record,
 )
+from reviewbot.core.report import fold
 from reviewbot.job import Earlier
 from reviewbot.models.batch import Spent, result_from_json, result_to_json
 from reviewbot.store.eventlog import records_of
@@ -124,3 +126,15 @@ def last_progress(connection: sa.Connection, review_id: str) -> ReviewProgress:
             )
         case other:
             raise TypeError(f"a review cannot begin with {other.type}")
+
+
+def coverage_of(connection: sa.Connection, review_id: str, reason: str) -> tuple[FileCoverage, ...]:
+    """What became of every file of a review that is given up for ``reason``.
+
+    From its events alone, which any version of reviewbot can read.
+    """
+    report = fold(map(from_record, records_of(connection, review_id)))
+    known = {file.path: file for file in report.coverage if file.path not in report.pending}
+    return tuple(
+        known.get(file.path) or FileCoverage(file.path, "failed", reason) for file in report.files
+    )

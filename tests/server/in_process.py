@@ -7,7 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from reviewbot.configure import read_settings
-from reviewbot.jobs.service import ReviewRequest, ReviewService, ServiceConfig
+from reviewbot.jobs.admission import ReviewRequest
+from reviewbot.jobs.service import ReviewService, ServiceConfig
 from reviewbot.store.eventlog import records_of
 from tests.server.nodes import DEMO
 

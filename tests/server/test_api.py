@@ -295,7 +295,7 @@ async def test_a_queued_review_says_its_position_and_can_be_cancelled(tmp_path: 
         node(tmp_path, "--reviews-at-once", "1", fake=fake, settings=APART) as one,
     ):
         first = await post(one, long_diff(1))
-        await follow(one, first, until="chunk.started")
+        await until(lambda: len(fake.requests) == 1)
         second, third = await post(one, long_diff(1)), await post(one, long_diff(1))
         told = (await follow(one, third, until="review.progress"))[-1]
         assert told["activity"] == "queued: 1 review before it"

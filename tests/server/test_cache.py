@@ -124,6 +124,8 @@ async def test_a_damaged_entry_is_as_if_it_were_not_there(opened: Database) -> N
     store = DatabaseCache(opened, "a", limit=1_000_000)
     await store.put([entry(1), entry(2)])
     with opened.engine.begin() as connection:
-        connection.execute(CACHE.update().where(CACHE.c.key == entry(1).key.exact).values(entry="{"))
+        connection.execute(
+            CACHE.update().where(CACHE.c.key == entry(1).key.exact).values(entry="{")
+        )
     found = await store.exact([entry(1).key.exact, entry(2).key.exact])
     assert set(found) == {entry(2).key.exact}

@@ -1,4 +1,4 @@
-"""What happens to a server's surroundings: the disk is full, the database locked, away, restarted."""
+"""What may happen around a server: a full disk, a database that is locked, away, restarted."""
 
 from __future__ import annotations
 

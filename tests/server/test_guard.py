@@ -335,7 +335,7 @@ def test_a_configured_origin_may_read_the_answer_and_its_headers(method: str) ->
     exposed = set(reply.headers["access-control-expose-headers"].split(", "))
     assert exposed == {
         *("Idempotent-Replayed", "Location", "Retry-After"),
-        *("X-Tokens-Remaining", "X-Tokens-Reset", "X-Tokens-Used"),
+        *("X-Request-Id", "X-Tokens-Remaining", "X-Tokens-Reset", "X-Tokens-Used"),
     }
 
 

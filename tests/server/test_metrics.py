@@ -17,10 +17,11 @@ from reviewbot.core.events import Usage
 from reviewbot.jobs import truncation
 from reviewbot.models.batch import Asked, ChunkOutcome, Drafted, Retrying, Spent, Working
 from reviewbot.models.cached import CacheUse
+from reviewbot.server import streams
 from reviewbot.server.access import Access
 from reviewbot.server.counting import Counting, attempt_label
 from reviewbot.server.metrics import Metrics, ModelNames
-from reviewbot.server.observed import Observed
+from reviewbot.server.observed import Observed, ObservedMiddleware
 from reviewbot.store import keys
 from reviewbot.store.database import StoreError, open_database
 from reviewbot.store.keys import Limits
@@ -42,7 +43,10 @@ from tests.server.nodes import (
 from tests.server.scrapes import Scrape, scrape, scrape_until
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from starlette.types import Message, Receive, Scope, Send
 
 CLAUDE = "claude-sonnet-5-5"
 
@@ -150,10 +154,15 @@ async def test_a_second_review_of_the_same_diff_is_a_cache_hit(tmp_path: Path) -
     assert seen.value("reviewbot_model_requests_total") == 2
 
 
-async def test_what_is_open_is_told_as_it_is_at_the_scrape(tmp_path: Path) -> None:
+async def test_what_is_open_is_told_as_it_is_at_the_scrape(database: str, tmp_path: Path) -> None:
     async with (
         FakeAnthropic(lambda _: Answer([], before=[Hang()])) as fake,
-        node(tmp_path, "--reviews-at-once", "1", fake=fake, settings=APART) as one,
+        node(
+            tmp_path,
+            *("--database", database, "--reviews-at-once", "1"),
+            fake=fake,
+            settings=APART,
+        ) as one,
     ):
         first = await post(one, long_diff(1))
         await until_state(one, first, "running")
@@ -236,6 +245,55 @@ async def test_a_scraper_that_was_let_in_gets_metrics_while_the_database_is_away
         with pytest.raises(StoreError):
             await one.database.write(lambda _: None)
         assert exposed(observed.metrics).value("reviewbot_database_write_failures_total") >= 1
+
+
+async def test_a_reader_that_takes_nothing_is_counted_as_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(streams, "SEND_TIMEOUT_S", 0.05)
+    observed = Observed()
+
+    async def events() -> AsyncIterator[bytes]:
+        yield b"data: 1\n\n"
+
+    async def gone() -> None:
+        pass
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        answer = streams.event_stream(events(), headers={}, gone=gone, closing=asyncio.Event())
+        await answer(scope, receive, send)
+
+    async def nothing() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            await nothing()
+
+    scope = {"type": "http", "method": "GET", "path": "/x", "headers": []}
+    await ObservedMiddleware(app, observed)(scope, nothing, send)
+    assert exposed(observed.metrics).of("reviewbot_streams_total") == [{"end": "dropped"}]
+
+
+async def test_an_answer_that_broke_off_is_raised_to_the_server_and_a_whole_one_is_not() -> None:
+    observed = Observed()
+    sent: list[Message] = []
+
+    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 500})
+        await send({"type": "http.response.body", "more_body": scope["path"] == "/broken"})
+        raise ValueError("after its answer")
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    whole = {"type": "http", "method": "GET", "path": "/whole", "headers": []}
+    await ObservedMiddleware(app, observed)(whole, pytest.fail, send)
+    with pytest.raises(ValueError, match="after"):
+        await ObservedMiddleware(app, observed)({**whole, "path": "/broken"}, pytest.fail, send)
+    assert exposed(observed.metrics).value("reviewbot_http_requests_total", status="500") == 2
+    assert [name for name, _ in sent[0]["headers"]] == [b"x-request-id"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,325 @@
+"""One run of a review: from what is stored, to the end or as far as it comes.
+
+A run may be the first one or the one after a crash: it takes the plan, the results of finished
+batches and what was already told from the store, and goes on from there. Where it stops without an
+end, the next run does the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing, nullcontext, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Final, Literal
+
+import sqlalchemy as sa
+
+from reviewbot.core.events import ReviewFinished
+from reviewbot.core.stored_plan import plan_from_json
+from reviewbot.errors import ReviewbotError
+from reviewbot.job import StopSignal
+from reviewbot.jobs.caching import cached
+from reviewbot.jobs.options import settings_for
+from reviewbot.jobs.truncation import leaving_out
+from reviewbot.jobs.waiting import Checkpoints, pause_after, unheard
+from reviewbot.prepare import prepare, workers
+from reviewbot.review import review
+from reviewbot.store import budgets, checkpoints, reviews
+from reviewbot.store.eventlog import EventLog, rfc3339
+from reviewbot.store.tables import REVIEWS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Mapping
+    from contextlib import AbstractContextManager
+
+    from reviewbot.core.events import Event, ReviewSummary, Usage
+    from reviewbot.job import Summarize, SummaryTask
+    from reviewbot.models.batch import BatchEvent, BatchResult, BatchTask, RunBatch, Spent
+    from reviewbot.models.cached import CacheUse
+    from reviewbot.prepare import Prepared, Workers
+    from reviewbot.settings import Settings
+    from reviewbot.store.database import Database
+    from reviewbot.store.hub import Hub
+    from reviewbot.store.reviews import ReviewRow, Work
+
+MOST_BREAKS: Final = 5
+"""A review that broke off so often is what breaks its nodes; it is ended."""
+
+DRAIN_S: Final = 0.05
+"""How long what is on its way is waited for before a review is left."""
+
+RunEnd = Literal["finished", "waiting", "left", "gone"]
+"""How a run ended: for good; for a pause; to be taken up again; someone else has the review."""
+ToldEnd = RunEnd | Literal["broke"]
+"""The same for whoever is told: a run that is left because something went wrong broke."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """Who is told what happens, once it did; nobody by default. None of them may raise.
+
+    Attributes:
+        event: an event of a review.
+        spent: what a request has used.
+        run: entered for as long as a run lasts, in its task.
+        ended: how that run ended, just before it is left.
+        batch: likewise entered for a batch that is asked about; what it gives is told each of its
+            events.
+    """
+
+    event: Callable[[ReviewRow, Event], object] = lambda _row, _event: None
+    spent: Callable[[Spent], object] = lambda _spent: None
+    run: Callable[[ReviewRow], AbstractContextManager[object]] = lambda _row: nullcontext()
+    ended: Callable[[ReviewRow, ToldEnd], object] = lambda _row, _end: None
+    batch: Callable[
+        [ReviewRow, BatchTask], AbstractContextManager[Callable[[BatchEvent], object]]
+    ] = lambda _row, task: unheard(task)
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How long a review waits for models that are down, in seconds.
+
+    ``first_s`` before its first other try, twice as long each time; after ``limit_s`` in all, what
+    was not reviewed has failed.
+    """
+
+    first_s: float = 30.0
+    limit_s: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """What a node gives to each of its runs.
+
+    Args:
+        database: the store.
+        hub: who follows reviews here.
+        load: makes settings of the options of a request.
+        waits: how long reviews wait for their models.
+        cache_bytes: the most that the cache keeps for each tenant; 0 is no cache.
+        cache_use: counts what the cache was good for.
+        hooks: who else is told.
+    """
+
+    database: Database
+    hub: Hub
+    load: Callable[[Mapping[str, object]], Settings]
+    waits: Waits
+    cache_bytes: int
+    cache_use: CacheUse
+    hooks: Hooks
+
+
+class Run:
+    """One run.
+
+    Args:
+        work: the review, claimed for this run.
+        kit: what the node gives to each run.
+    """
+
+    def __init__(self, work: Work, kit: Kit) -> None:
+        row = work.row
+        self._work, self._kit = work, kit
+        self._database, self._hooks, self._waits = kit.database, kit.hooks, kit.waits
+        self._log = EventLog(kit.database, kit.hub, row.id, row.epoch, row.last_seq)
+        self.signal = StopSignal()
+        self.interrupt = asyncio.Event()
+        """Set to leave the review as it is, for the next run."""
+        self.ended = asyncio.Event()
+
+    async def to_its_end(self) -> RunEnd:
+        """Go on with the review until it ends or has to be left.
+
+        Raises:
+            FencedError: another node has it now.
+            StoreError: the database is away.
+        """
+        work = self._work
+        if work.row.breaks > MOST_BREAKS:
+            return await self._give_up(f"The review broke off {work.row.breaks} times.")
+        try:
+            prepared, settings = await asyncio.to_thread(self._prepare)
+        except (ReviewbotError, ValueError) as error:
+            # The configuration, or reviewbot itself, is another than when it was planned.
+            return await self._give_up(f"It cannot go on: {error}")
+        earlier = await self._database.read(partial(checkpoints.earlier_of, review_id=work.row.id))
+        _, spent_usd = await self._spent()
+        async with workers(
+            prepared,
+            settings,
+            title=work.row.title,
+            description=work.description,
+            spent_usd=spent_usd or 0.0,
+        ) as able:
+            steps = Checkpoints(
+                leaving_out(work.left_out, self._cached(able, prepared, settings)),
+                save_result=self._save_result,
+                save_spent=self._save_spent,
+                may_wait=self._may_wait(),
+                around=partial(self._hooks.batch, work.row),
+            )
+            events = review(
+                prepared.job,
+                steps,
+                summarize=self._counted(able.summarize),
+                earlier=earlier,
+                stop=self.signal,
+            )
+            async with aclosing(events):
+                end = await self._pass_on(events, steps)
+        with suppress(OSError):  # what was learned about tokens is a convenience
+            await asyncio.to_thread(prepared.calibration.save)
+        if end == "waiting":
+            await self._to_wait(steps)
+        await self._log.flush()
+        return end
+
+    def _prepare(self) -> tuple[Prepared, Settings]:
+        work = self._work
+        settings = settings_for(self._kit.load, work.options)
+        stored = plan_from_json(work.plan)
+        prepared = prepare(work.diff, settings, attributes=work.attributes, stored=stored)
+        return prepared, settings
+
+    def _cached(self, able: Workers, prepared: Prepared, settings: Settings) -> RunBatch:
+        return cached(
+            self._work,
+            able,
+            prepared,
+            settings,
+            database=self._database,
+            limit=self._kit.cache_bytes,
+            use=self._kit.cache_use,
+        )
+
+    async def _spent(self) -> tuple[Usage, float | None]:
+        return await self._database.read(partial(checkpoints.spent_of, review_id=self._work.row.id))
+
+    async def _pass_on(self, events: AsyncGenerator[Event, None], steps: Checkpoints) -> RunEnd:
+        """Store every event as it comes, until the last one or a reason to leave."""
+        watched: list[asyncio.Task[object]] = [
+            asyncio.create_task(one.wait()) for one in (steps.quiet, self.interrupt)
+        ]
+        coming: asyncio.Task[Event] | None = None
+        try:
+            while True:
+                coming = asyncio.ensure_future(anext(events))
+                while not coming.done():
+                    await asyncio.wait({coming, *watched}, return_when=asyncio.FIRST_COMPLETED)
+                    if self.interrupt.is_set() and not coming.done():
+                        return "left"
+                    if steps.quiet.is_set() and not self.signal.outcome:
+                        await asyncio.wait({coming}, timeout=DRAIN_S)  # what is on its way yet
+                        if not coming.done():
+                            return "waiting"
+                    watched[0] = _renewed(watched[0], steps.quiet)
+                event = coming.result()
+                await self._tell(event)
+                if isinstance(event, ReviewFinished):
+                    return "finished"
+        finally:
+            for task in (coming, *watched):
+                if task is not None:
+                    task.cancel()
+                    with suppress(asyncio.CancelledError, StopAsyncIteration, Exception):
+                        await task
+
+    async def _tell(self, event: Event) -> None:
+        if isinstance(event, ReviewFinished):
+            self._log.change(partial(self._finish, finished=event))
+        await self._log.put(event)
+        self._hooks.event(self._work.row, event)
+
+    def _finish(self, connection: sa.Connection, finished: ReviewFinished) -> None:
+        connection.execute(
+            sa.update(REVIEWS)
+            .where(REVIEWS.c.id == self._work.row.id)
+            .values(
+                state="finished",
+                outcome=finished.outcome,
+                finished_at=reviews.now_ms(),
+                node=None,
+                next_try_at=None,
+                waiting_since=None,
+            )
+        )
+        budgets.release(connection, self._work.row.id)
+
+    def _save_result(self, batch: str, result: BatchResult) -> None:
+        save = checkpoints.save_result
+        self._log.change(partial(save, review_id=self._work.row.id, batch=batch, result=result))
+
+    def _save_spent(self, batch: str | None, spent: Spent) -> None:
+        def change(connection: sa.Connection) -> None:
+            checkpoints.save_spent(connection, self._work.row.id, batch, spent)
+            budgets.spend(connection, self._work.row.id, spent)
+
+        self._log.change(change)
+        self._hooks.spent(spent)
+
+    def _counted(self, summarize: Summarize | None) -> Summarize | None:
+        """``summarize``, what it spends noted."""
+        if summarize is None:
+            return None
+
+        async def counting(task: SummaryTask, book: Callable[[Spent], None]) -> ReviewSummary:
+            def both(spent: Spent) -> None:
+                self._save_spent(None, spent)
+                book(spent)
+
+            return await summarize(task, both)
+
+        return counting
+
+    def _may_wait(self) -> bool:
+        since = self._work.row.waiting_since
+        return since is None or reviews.now_ms() - since < self._waits.limit_s * 1000
+
+    async def _to_wait(self, steps: Checkpoints) -> None:
+        """Leave the place to others until the next try."""
+        await self._log.flush()
+        last = await self._database.read(
+            partial(checkpoints.last_progress, review_id=self._work.row.id)
+        )
+        now = reviews.now_ms()
+        since = now if steps.finished else (self._work.row.waiting_since or now)
+        again = now + round(pause_after((now - since) / 1000, self._waits.first_s) * 1000)
+        # Both at once: whoever sees that it waits sees why.
+        self._log.change(
+            lambda connection: connection.execute(
+                sa.update(REVIEWS)
+                .where(REVIEWS.c.id == self._work.row.id)
+                .values(state="waiting", node=None, waiting_since=since, next_try_at=again)
+            )
+        )
+        why = f"waiting until {rfc3339(again)} for a model: {steps.reason}"
+        await self._log.put(replace(last, activity=why))
+
+    async def _give_up(self, reason: str) -> RunEnd:
+        """End the review without asking anyone: what was not reviewed yet has failed."""
+        review_id = self._work.row.id
+        coverage = await self._database.read(
+            partial(checkpoints.coverage_of, review_id=review_id, reason=reason)
+        )
+        usage, cost_usd = await self._spent()
+        await self._tell(
+            ReviewFinished(
+                outcome=self.signal.outcome or "incomplete",
+                coverage=coverage,
+                usage=usage,
+                cost_usd=cost_usd,
+                duration_s=0.0,
+                time_to_first_finding_s=None,
+                reasons=(reason,),
+            )
+        )
+        await self._log.flush()
+        return "finished"
+
+
+def _renewed(task: asyncio.Task[object], event: asyncio.Event) -> asyncio.Task[object]:
+    """A task that waits for ``event``: this one, unless it is done."""
+    return asyncio.create_task(event.wait()) if task.done() else task
