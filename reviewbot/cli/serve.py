@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     import uvicorn
 
+    from reviewbot.jobs.service import ReviewService
     from reviewbot.settings import Settings
 
 EPILOG: Final = """\
@@ -235,16 +236,17 @@ def run(args: argparse.Namespace) -> int:
         server_header=False,
         proxy_headers=False,  # nothing here depends on who a proxy says that it asks for
         ws="none",
-        timeout_graceful_shutdown=round(args.grace_s) + 5,
+        timeout_graceful_shutdown=5,
         timeout_keep_alive=30,
         http=ProblemProtocol,
         h11_max_incomplete_event_size=HEAD_LIMIT,
     )
-    _server(config, f"{settings.model.name} reviews: {settings.model_source}").run()
+    about = f"{settings.model.name} reviews: {settings.model_source}"
+    _server(config, service, about).run()
     return EXIT_OK
 
 
-def _server(config: uvicorn.Config, about: str) -> uvicorn.Server:
+def _server(config: uvicorn.Config, service: ReviewService, about: str) -> uvicorn.Server:
     """A server that says where it can be found once it can be."""
     import uvicorn
 
@@ -273,6 +275,14 @@ def _server(config: uvicorn.Config, about: str) -> uvicorn.Server:
                 host, port = self.servers[0].sockets[0].getsockname()[:2]
                 name = f"[{host}]" if ":" in host else host
                 print(f"reviewbot {__version__} at http://{name}:{port} ({about})", flush=True)  # noqa: T201  for people
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            # uvicorn waits for streams to end before it tells the application to end them.
+            winding_down = asyncio.create_task(service.wind_down())
+            while not (winding_down.done() or self.force_exit):
+                await asyncio.wait({winding_down}, timeout=0.1)
+            winding_down.cancel()  # unless it is done: a second Ctrl-C does not wait
+            await super().shutdown(sockets)
 
     return Server(config)
 

@@ -49,7 +49,7 @@ class Runner:
 
     async def leave(self, grace_s: float) -> None:
         """Let the reviews come to their end for ``grace_s``; what is left is put back."""
-        if self._active and grace_s > 0:
+        if self._active and grace_s > 0 and not self._leaving:
             ends = [run.ended.wait() for run in self._active.values()]
             with suppress(TimeoutError):
                 async with asyncio.timeout(grace_s):

@@ -136,15 +136,23 @@ class ReviewService:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self.ready = False
-        await self.runner.leave(self.config.grace_s)
-        self.hub.close()
+        await self.wind_down()
         await self._ended.aclose()
         with suppress(StoreError):
             await self._hand_over()
         await self._engine.stop()
         await self.database.close()
         self._unlock()
+
+    async def wind_down(self) -> None:
+        """Take nothing new, let reviews go on for a while, then end all streams.
+
+        For whoever serves streams, before waiting for their connections to end; leaving the context
+        does it, too.
+        """
+        self.ready = False
+        await self.runner.leave(self.config.grace_s)
+        self.hub.close()
 
     def _background(self, work: Any) -> None:  # noqa: ANN401 - a coroutine of any kind
         task = asyncio.create_task(work)

@@ -40,7 +40,8 @@ log = logging.getLogger(__name__)
 PAGE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; "
     "connect-src 'self'; img-src 'self' data:; font-src 'self'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types reviewbot-worker"
+    "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
+    "trusted-types reviewbot-worker"
 )
 """What the page may do (W3C, "Content Security Policy Level 3"): load what this server has."""
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from reviewbot.store.database import psycopg_url
 from reviewbot.store.tables import BATCHES, EVENTS
-from tests.fake_anthropic import Answer, FakeAnthropic, Recorded, Reply, StatusError
+from tests.fake_anthropic import Answer, FakeAnthropic, Hang, Recorded, Reply, StatusError
 from tests.server.databases import postgres_url
 from tests.server.nodes import (
     APART,
@@ -178,6 +178,30 @@ async def test_a_deploy_strands_nothing(database: str, tmp_path: Path) -> None:
         assert_whole(records)
         assert titles(records) == expected_titles(FILES)
         await one.kill()
+
+
+@pytest.mark.slow
+async def test_shutting_down_ends_open_streams_and_takes_nothing_new(tmp_path: Path) -> None:
+    async with (
+        FakeAnthropic(lambda _: Answer([], before=[Hang()])) as fake,
+        node(tmp_path, "--grace-s", "2", fake=fake, settings=APART) as one,
+    ):
+        review_id = await post(one, long_diff(1))
+        await until(lambda: len(fake.requests) == 1)
+        reading = asyncio.create_task(follow(one, review_id))
+        await follow(one, review_id, until="chunk.started")
+        stopping = asyncio.create_task(one.stop())
+        async with one.client() as client:
+            await asyncio.sleep(0.5)
+            headers = {"Content-Type": "text/x-diff"}
+            refused = await client.post("/v1/reviews", content=DEMO, headers=headers)
+            assert refused.status_code == 503
+            assert refused.headers["retry-after"]
+            assert (await client.get("/readyz")).status_code == 503
+        async with asyncio.timeout(10):
+            assert await stopping == 0
+        records = await reading  # it ended as a stream ends, not as a connection breaks
+        assert records[-1]["type"] == "chunk.started"
 
 
 @pytest.mark.slow
