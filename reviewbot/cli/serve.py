@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 EPILOG: Final = """\
 examples:
-  reviewbot serve                                   on this machine, without a key
+  reviewbot serve                              on this machine, without a key
   reviewbot keys add ci && reviewbot serve --host 0.0.0.0
   reviewbot serve --database postgresql://reviewbot@db/reviewbot
 
