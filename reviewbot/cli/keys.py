@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -81,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
     engine = open_database(
         database_url(args.database, read_settings({}, config=args.config))
     ).engine
+    note = ""
     try:
         with engine.begin() as connection:
             if args.action == "add":
@@ -88,7 +90,8 @@ def run(args: argparse.Namespace) -> int:
                 if not 1 <= len(name) <= 100 or not name.isprintable():
                     raise ConfigError("a name has 1 to 100 printable characters", key="name")
                 key, secret = keys.add(connection, name, _limits(args))
-                said = f"{secret}\n\nThis is the key {key.id} ({name}). It is not shown again."
+                said = secret
+                note = f"This is the key {key.id} ({name}). It is not shown again."
             elif args.action == "list":
                 lines = map(_line, keys.everyone(connection))
                 said = "\n".join(lines) or "There are no keys; make one: reviewbot keys add NAME"
@@ -98,7 +101,9 @@ def run(args: argparse.Namespace) -> int:
                 raise ConfigError(f"there is no key {args.id:.40} in use; see: reviewbot keys list")
     finally:
         engine.dispose()
-    print(said)  # noqa: T201  the command's output
+    print(said, flush=True)  # noqa: T201  the command's output
+    if note:
+        print(note, file=sys.stderr)  # noqa: T201  for people: the output is the key alone
     return EXIT_OK
 
 

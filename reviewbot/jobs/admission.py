@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -125,7 +125,6 @@ def admit(request: ReviewRequest, load: Callable[[Mapping[str, object]], Setting
         left_out=left_out,
         held_tokens=tokens,
         held_usd=usd,
-        held_day=budgets.today(),
     )
     return Admitted(new, request.limits, tuple(opening(job)))
 
@@ -140,13 +139,13 @@ def store(connection: sa.Connection, admitted: Admitted) -> list[str]:
         OverLimitError: the tenant's budget has no room for it, or it has too many at work.
     """
     new, limits = admitted.new, admitted.limits
-    budgets.hold(connection, new.tenant, limits, tokens=new.held_tokens, usd=new.held_usd)
+    day = budgets.hold(connection, new.tenant, limits, tokens=new.held_tokens, usd=new.held_usd)
     at = reviews.now_ms()
     events = [
         stored(event, seq=seq, review_id=new.id, at=at)
         for seq, event in enumerate(admitted.opening, start=1)
     ]
-    reviews.insert(connection, new, at, last_seq=len(events))
+    reviews.insert(connection, replace(new, held_day=day), at, last_seq=len(events))
     insert_events(connection, new.id, events)
     if new.subject is None:
         return []

@@ -140,8 +140,9 @@ class Janitor:
         if not self._retention_days:
             return
         before = reviews.now_ms() - self._retention_days * DAY_MS
-        while ids := await self._database.write(partial(reviews.delete_finished, before=before)):
-            await self._engine.forget(ids)
+        while ids := await self._database.read(partial(reviews.finished_before, at=before)):
+            await self._engine.forget(ids)  # first: what is not deleted yet is found again
+            await self._database.write(partial(reviews.delete, ids=ids))
             log.info("deleted %s", count(len(ids), "old review"))
 
 

@@ -74,7 +74,7 @@ def event_stream(
         body(),
         headers={**headers, "Cache-Control": "no-store, no-transform"},
         ping=PING_S,
-        ping_message_factory=lambda: ServerSentEvent(comment="still here"),
+        ping_message_factory=lambda: ServerSentEvent(comment="still here", sep="\n"),
         send_timeout=SEND_TIMEOUT_S,
         client_close_handler_callable=closed,
         sep="\n",

@@ -92,10 +92,11 @@ def count_request(connection: sa.Connection, tenant: str, limits: Limits) -> Non
         )
 
 
-def hold(
-    connection: sa.Connection, tenant: str, limits: Limits, *, tokens: int, usd: float
-) -> None:
+def hold(connection: sa.Connection, tenant: str, limits: Limits, *, tokens: int, usd: float) -> int:
     """Set aside what a review is expected to take.
+
+    Returns:
+        The day of which it is, counted from 1970-01-01 in UTC.
 
     Raises:
         OverLimitError: the day has no room for it, or too many reviews are at work.
@@ -127,6 +128,7 @@ def hold(
                 f"this key may have {limits.reviews_at_once} reviews at work at once",
                 retry_after=SOON_S,
             )
+    return day
 
 
 def spend(connection: sa.Connection, review_id: str, spent: Spent) -> None:
@@ -185,11 +187,6 @@ def _give_back(
         .where(USAGE.c.tenant == tenant, USAGE.c.day == day)
         .values(held_tokens=USAGE.c.held_tokens - tokens, held_usd=USAGE.c.held_usd - usd)
     )
-
-
-def today() -> int:
-    """The day of UTC, counted from 1970-01-01."""
-    return _today()[0]
 
 
 def _today() -> tuple[int, int]:

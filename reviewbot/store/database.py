@@ -170,9 +170,18 @@ def open_database(url: str) -> Database:
     Raises:
         ConfigError: it is no such URL, cannot be opened, or belongs to a later reviewbot.
     """
-    database = Database(_engine(url))
+    engine = _engine(url)
     try:
-        with database.engine.begin() as connection:
+        _prepare_tables(engine, url)
+    except BaseException:
+        engine.dispose()
+        raise
+    return Database(engine)
+
+
+def _prepare_tables(engine: sa.Engine, url: str) -> None:
+    try:
+        with engine.begin() as connection:
             _lock_schema(connection)
             METADATA.create_all(connection)
             versions = connection.scalars(sa.select(META.c.version)).all()
@@ -189,7 +198,6 @@ def open_database(url: str) -> Database:
             f"the database {shown_url(url)} was written by a later reviewbot; use that one",
             source="--database",
         )
-    return database
 
 
 def sqlite_url(path: Path) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 import zlib
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -305,23 +306,34 @@ def due(connection: sa.Connection, at: int) -> list[ReviewRow]:
 
 
 def queued(connection: sa.Connection) -> list[ReviewRow]:
-    """The reviews in the queue, oldest first."""
-    return _rows(connection, REVIEWS.c.state == "queued")
+    """The reviews in the queue, in turn: of each tenant its oldest one, then its second, and so on.
+
+    A free place goes to one of the tenants that wait, so this is the order to expect.
+    """
+    before: Counter[str] = Counter()
+    turns = []
+    for row in _rows(connection, REVIEWS.c.state == "queued"):
+        turns.append((before[row.tenant], row))
+        before[row.tenant] += 1
+    return [row for _, row in sorted(turns, key=lambda turn: turn[0])]
 
 
-def delete_finished(connection: sa.Connection, before: int, limit: int = 200) -> list[str]:
-    """Delete up to ``limit`` reviews that were finished before that time, and all of theirs."""
-    ids = list(
+def finished_before(connection: sa.Connection, at: int, limit: int = 200) -> list[str]:
+    """Up to ``limit`` reviews that were finished before that time."""
+    return list(
         connection.scalars(
             sa.select(REVIEWS.c.id)
-            .where(REVIEWS.c.state == "finished", REVIEWS.c.finished_at < before)
+            .where(REVIEWS.c.state == "finished", REVIEWS.c.finished_at < at)
             .limit(limit)
         )
     )
+
+
+def delete(connection: sa.Connection, ids: Sequence[str]) -> None:
+    """Delete reviews and all that is theirs."""
     for table in (EVENTS, BATCHES, SPENT):
         connection.execute(sa.delete(table).where(table.c.review_id.in_(ids)))
     connection.execute(sa.delete(REVIEWS).where(REVIEWS.c.id.in_(ids)))
-    return ids
 
 
 def _one(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> ReviewRow | None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import secrets
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
 import sqlalchemy as sa
+
+# The lock of the Postgres keeps the time.sleep that it finds: not one that a test replaced.
+import_module("fasteners")
 
 
 @cache

@@ -159,11 +159,18 @@ def parsed(text: str) -> list[dict[str, Any]]:
 
 
 async def follow(
-    one: Node, review_id: str, after: int = 0, *, until: str | None = None
+    one: Node,
+    review_id: str,
+    after: int = 0,
+    *,
+    until: str | None = None,
+    secret: str | None = None,
 ) -> list[dict[str, Any]]:
     """The events after ``after``: to the end of the stream, or to the first of type ``until``."""
     found: list[dict[str, Any]] = []
     headers = {"Accept": "text/event-stream", "Last-Event-ID": str(after)}
+    if secret is not None:
+        headers["Authorization"] = f"Bearer {secret}"
     async with (
         one.client() as client,
         client.stream("GET", f"/v1/reviews/{review_id}/events", headers=headers) as answer,

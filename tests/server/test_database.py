@@ -1,0 +1,118 @@
+"""Opening databases, and what is written to them at once."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sqlite3
+import warnings
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
+
+from reviewbot.errors import ConfigError
+from reviewbot.store.database import StoreError, open_database
+from reviewbot.store.tables import META, RATES, VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("reviewbot.db", "no database URL"),
+        ("mysql://localhost/x", "sqlite:///PATH or postgresql://"),
+        ("sqlite://", "sqlite:///PATH or postgresql://"),
+        ("sqlite:////no/such/folder/x.db", "unable to open"),
+        ("postgresql://me:s3cret@127.0.0.1:1/x", "cannot be opened"),
+    ],
+)
+def test_a_database_that_cannot_be_opened_is_named_without_its_password(
+    url: str, sentence: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        open_database(url)
+    assert sentence in str(refused.value)
+    assert "s3cret" not in str(refused.value)
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("my notes" * 1000, "utf-8")
+    with pytest.raises(ConfigError, match="file is not a database"):
+        open_database(f"sqlite:///{path}")
+    assert path.read_text("utf-8") == "my notes" * 1000
+
+
+async def test_a_database_of_a_later_version_is_refused_and_nothing_stays_open(
+    database: str,
+) -> None:
+    opened = open_database(database)
+    with opened.engine.begin() as connection:
+        connection.execute(sa.update(META).values(version=VERSION + 1))
+    await opened.close()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ConfigError, match="later reviewbot"):
+            open_database(database)
+        gc.collect()
+
+
+async def test_a_change_that_fails_is_undone_alone(database: str) -> None:
+    opened = open_database(database)
+
+    def insert(minute: int) -> Callable[[sa.Connection], int]:
+        def change(connection: sa.Connection) -> int:
+            connection.execute(sa.insert(RATES).values(tenant="a", minute=minute))
+            if minute % 10 == 3:
+                raise ValueError(minute)
+            return minute
+
+        return change
+
+    try:
+        results = await asyncio.gather(
+            *(opened.write(insert(minute)) for minute in range(100)), return_exceptions=True
+        )
+        failed = [one for one in results if isinstance(one, ValueError)]
+        assert [one.args[0] for one in failed] == list(range(3, 100, 10))
+        stored = await opened.read(
+            lambda connection: connection.scalars(sa.select(RATES.c.minute)).all()
+        )
+        assert sorted(stored) == [one for one in range(100) if one % 10 != 3]
+    finally:
+        await opened.close()
+
+
+async def test_what_was_asked_for_and_given_up_keeps_no_other_write(database: str) -> None:
+    opened = open_database(database)
+    try:
+        given_up = asyncio.create_task(opened.write(lambda _: None))
+        other = asyncio.create_task(opened.write(lambda _: "done"))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        assert await other == "done"
+    finally:
+        await opened.close()
+
+
+async def test_an_error_of_the_database_tells_no_values(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    opened = open_database(f"sqlite:///{tmp_path / 'x.db'}")
+    with sqlite3.connect(tmp_path / "x.db") as connection:
+        connection.execute("DROP TABLE rb_rates")
+    connection.close()
+    try:
+        with pytest.raises(StoreError) as failed:
+            await opened.write(
+                lambda connection: connection.execute(
+                    sa.insert(RATES).values(tenant="s3cret", minute=1)
+                )
+            )
+        assert "s3cret" not in str(failed.value) + caplog.text
+    finally:
+        await opened.close()

@@ -1,0 +1,100 @@
+"""What is old is deleted, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+from reviewbot.store.database import open_database
+from reviewbot.store.reviews import now_ms
+from reviewbot.store.tables import METADATA, RATES, REVIEWS
+from tests.server.nodes import DEMO, follow, node, post, until_state
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DAY_MS = 24 * 3600 * 1000
+
+
+def rows_of(url: str, review_id: str) -> dict[str, int]:
+    """How many rows of each table are of a review, those of the queue included."""
+    engine = open_database(url).engine
+    try:
+        with engine.connect() as connection:
+            inspected = sa.MetaData()
+            schemas = [None, "dbos"] if engine.dialect.name == "postgresql" else [None]
+            for schema in schemas:
+                inspected.reflect(connection, schema=schema)
+            found = {}
+            for table in inspected.tables.values():
+                texts = [one for one in table.c if isinstance(one.type, sa.String | sa.Text)]
+                count = connection.scalar(
+                    sa.select(sa.func.count())
+                    .select_from(table)
+                    .where(sa.or_(sa.false(), *(one.startswith(review_id) for one in texts)))
+                )
+                if count:
+                    found[table.name] = count
+            return found
+    finally:
+        engine.dispose()
+
+
+def changed(url: str, statement: Any) -> None:
+    engine = open_database(url).engine
+    with engine.begin() as connection:
+        connection.execute(statement)
+    engine.dispose()
+
+
+async def test_old_reviews_are_deleted_with_all_that_is_theirs(
+    database: str, tmp_path: Path
+) -> None:
+    arguments = ("--database", database, "--retention-days", "2")
+    async with node(tmp_path, *arguments) as one:
+        old, recent = [await post(one, DEMO, title=title) for title in ("old", "recent")]
+        for review_id in (old, recent):
+            await until_state(one, review_id, "finished")
+    before = rows_of(database, old)
+    assert {"rb_reviews", "rb_events", "rb_batches", "workflow_status"} <= before.keys()
+    assert before.keys() == rows_of(database, recent).keys()
+    three_days_ago = now_ms() - 3 * DAY_MS
+    changed(
+        database,
+        sa.update(REVIEWS).where(REVIEWS.c.id == old).values(finished_at=three_days_ago),
+    )
+    changed(database, sa.insert(RATES).values(tenant="local", minute=three_days_ago // 60_000))
+    async with node(tmp_path, *arguments) as one, one.client() as client:
+        async with asyncio.timeout(20):
+            while (await client.get(f"/v1/reviews/{old}")).status_code != 404:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert len(await follow(one, recent)) > 5
+        async with asyncio.timeout(20):
+            while rows_of(database, old):  # noqa: ASYNC110 - the node brings it about
+                await asyncio.sleep(0.05)
+    assert rows_of(database, recent) == before
+    engine = open_database(database).engine
+    with engine.connect() as connection:
+        assert connection.scalars(sa.select(RATES.c.minute)).all() == []
+    engine.dispose()
+
+
+@pytest.mark.slow
+async def test_open_reviews_and_a_retention_of_0_keep_everything(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'reviewbot.db'}"
+    async with node(tmp_path, "--retention-days", "0") as one:
+        review_id = await post(one)
+        await until_state(one, review_id, "finished")
+    changed(url, sa.update(REVIEWS).values(finished_at=1))
+    async with node(tmp_path, "--retention-days", "0") as one:
+        await asyncio.sleep(2)
+        assert (await follow(one, review_id))[-1]["type"] == "review.finished"
+
+
+def test_every_table_of_a_review_is_one_that_is_cleaned() -> None:
+    """A new table with a review's id must be added to what is deleted with a review."""
+    of_reviews = {table.name for table in METADATA.sorted_tables if "review_id" in table.c}
+    assert of_reviews == {"rb_events", "rb_batches", "rb_spent"}
