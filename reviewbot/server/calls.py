@@ -29,7 +29,7 @@ from reviewbot.store.checkpoints import last_progress
 from reviewbot.store.eventlog import records_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     import sqlalchemy as sa
     from starlette.requests import Request
@@ -53,6 +53,7 @@ DIFF_TYPES: Final = frozenset(
 EVENT_STREAM: Final = "text/event-stream"
 TEXT_LIMITS: Final[Mapping[str, int]] = {"title": 500, "description": 20_000, "subject": 500}
 PAGE_LIMIT: Final = 100
+ENTRY_TYPES: Final = ("review.started", "finding", "finding.withdrawn", "review.finished")
 _IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}")
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
@@ -99,7 +100,7 @@ class Calls:
 
         def read(connection: sa.Connection) -> list[tuple[ReviewRow, Report]]:
             rows = reviews.recent(connection, caller.tenant, limit=limit + 1, before=before)
-            return [(row, _report(connection, row.id)) for row in rows]
+            return [(row, _report(connection, row.id, _types(row))) for row in rows]
 
         found = await self._service.database.read(read)
         return JSONResponse(
@@ -268,8 +269,15 @@ def _text(values: Mapping[str, Any], name: str, most: int) -> str | None:
     return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def _report(connection: sa.Connection, review_id: str) -> Report:
-    return fold(map(from_record, records_of(connection, review_id)))
+def _report(
+    connection: sa.Connection, review_id: str, types: Sequence[str] | None = None
+) -> Report:
+    return fold(map(from_record, records_of(connection, review_id, types)))
+
+
+def _types(row: ReviewRow) -> Sequence[str] | None:
+    """The events that a list needs of a review: most are of no use to it."""
+    return ENTRY_TYPES if row.state == "finished" else None
 
 
 def _drawn(data: bytes) -> bytes:

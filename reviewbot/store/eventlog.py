@@ -88,12 +88,14 @@ def events_after(
     return [Stored(row.seq, row.type, row.data) for row in rows]
 
 
-def records_of(connection: sa.Connection, review_id: str) -> list[dict[str, Any]]:
-    """All records of a review."""
-    data = connection.scalars(
-        sa.select(EVENTS.c.data).where(EVENTS.c.review_id == review_id).order_by(EVENTS.c.seq)
-    )
-    return [json.loads(text) for text in data]
+def records_of(
+    connection: sa.Connection, review_id: str, types: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
+    """The records of a review; all, or those of some types."""
+    query = sa.select(EVENTS.c.data).where(EVENTS.c.review_id == review_id).order_by(EVENTS.c.seq)
+    if types is not None:
+        query = query.where(EVENTS.c.type.in_(types))
+    return [json.loads(text) for text in connection.scalars(query)]
 
 
 @dataclass(slots=True)

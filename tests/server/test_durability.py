@@ -253,6 +253,41 @@ async def test_models_that_are_down_make_a_review_wait_and_go_on(
         assert Counter(map(file_of, fake.requests))["file_0.py"] == 1
 
 
+async def test_a_review_that_waits_for_its_models_can_be_cancelled(tmp_path: Path) -> None:
+    async with (
+        FakeAnthropic(lambda _: StatusError(529, retry_after=0)) as fake,
+        node(
+            tmp_path, "--first-wait-s", "600", fake=fake, settings=APART + "max_attempts: 1\n"
+        ) as one,
+    ):
+        review_id = await post(one, long_diff(1))
+        await until_state(one, review_id, "waiting")
+        asked = len(fake.requests)
+        async with one.client() as client:
+            assert (await client.delete(f"/v1/reviews/{review_id}")).status_code == 204
+        records = await follow(one, review_id)
+        assert_whole(records)
+        assert records[-1]["outcome"] == "cancelled"
+        assert len(fake.requests) == asked
+
+
+async def test_models_that_stay_down_end_a_review_as_incomplete(tmp_path: Path) -> None:
+    async with (
+        FakeAnthropic(lambda _: StatusError(529, retry_after=0)) as fake,
+        node(
+            tmp_path,
+            *("--first-wait-s", "0.2", "--wait-limit-s", "1"),
+            fake=fake,
+            settings=APART + "max_attempts: 1\n",
+        ) as one,
+    ):
+        records = await follow(one, await post(one, long_diff(1)))
+        assert_whole(records)
+        assert records[-1]["outcome"] == "incomplete"
+        assert [file["status"] for file in records[-1]["coverage"]] == ["failed"]
+        assert len(fake.requests) > 1
+
+
 async def test_delete_stops_the_model_call_at_once(tmp_path: Path) -> None:
     async with (
         FakeAnthropic(answer) as fake,
