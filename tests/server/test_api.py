@@ -499,3 +499,48 @@ async def test_a_line_break_in_any_text_stays_inside_its_event(server: Node) -> 
         records = await follow(server, answer.json()["id"])
     assert_whole(records)
     assert json.dumps(records)
+
+
+# --- Pages of other sites
+
+
+async def test_no_page_that_a_developer_visits_starts_or_reads_a_review(server: Node) -> None:
+    review_id = await post(server)
+    port = server.url.rpartition(":")[2]
+    async with server.client() as client:
+        for headers in (
+            {"Host": f"attacker.example:{port}"},  # a name that was bound to 127.0.0.1
+            {"Origin": "https://attacker.example"},
+            {"Origin": "null"},
+            {"Sec-Fetch-Site": "cross-site"},
+        ):
+            for path in (f"/v1/reviews/{review_id}", f"/v1/reviews/{review_id}/events", "/metrics"):
+                answer = await client.get(path, headers=headers)
+                assert answer.status_code in (403, 421), (path, headers)
+                assert "access-control-allow-origin" not in answer.headers
+                assert review_id not in answer.text
+            # What a form of another site can send without asking first.
+            sent = await client.post("/v1/reviews", content=DEMO, headers=headers | PLAIN)
+            assert sent.status_code in (403, 421), headers
+        listed = (await client.get("/v1/reviews")).json()["reviews"]
+        assert [one["id"] for one in listed].count(review_id) == 1
+
+
+PLAIN = {"Content-Type": "text/plain"}
+
+
+async def test_a_site_that_was_named_may_use_the_api_and_no_other(tmp_path: Path) -> None:
+    site = "https://reviews.example.com"
+    async with (
+        node(tmp_path, "--cors-origin", site, "--allow-host", "reviews.example.com") as one,
+        one.client(Origin=site, Host="reviews.example.com") as client,
+    ):
+        asks = {"Access-Control-Request-Method": "POST"}
+        preflight = await client.options("/v1/reviews", headers=asks)
+        assert preflight.headers["access-control-allow-origin"] == site
+        sent = await client.post("/v1/reviews", content=DEMO, headers=PLAIN)
+        assert sent.status_code == 201
+        assert sent.headers["access-control-allow-origin"] == site
+        other = await client.get("/v1/reviews", headers={"Origin": "https://example.com"})
+        assert other.status_code == 403
+        assert "access-control-allow-origin" not in other.headers
