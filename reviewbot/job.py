@@ -98,6 +98,13 @@ class Earlier:
     summarized: bool = False
 
 
+class Postponed(Exception):  # noqa: N818  what happens, no fault
+    """Raised by a ``RunBatch``: this batch has to wait, for a reason that is a sentence.
+
+    The others go on; then :func:`reviewbot.review.review` raises it instead of an end.
+    """
+
+
 class StopSignal:
     """Ends a review early, but properly: ``review.finished`` still comes, with this outcome."""
 

@@ -32,7 +32,15 @@ from reviewbot.core.secret_findings import secret_findings
 from reviewbot.core.tally import Tally
 from reviewbot.core.views import Views
 from reviewbot.errors import ReviewbotError
-from reviewbot.job import Earlier, StopSignal, SummaryTask, manifest_of, opening, planned_files
+from reviewbot.job import (
+    Earlier,
+    Postponed,
+    StopSignal,
+    SummaryTask,
+    manifest_of,
+    opening,
+    planned_files,
+)
 from reviewbot.models.base import ModelFault
 from reviewbot.models.batch import (
     Asked,
@@ -88,6 +96,10 @@ async def review(
         earlier: what a run of this review that broke off has left; its plan must be the job's.
         stop: ends the review early.
         clock: seconds, for durations alone.
+
+    Raises:
+        Postponed: batches have to wait, and nothing else is left to do. A later run with what this
+            one has left goes on with them.
     """
     stop = stop or StopSignal()
     run = _Run(job, run_batch, earlier or Earlier(), clock)
@@ -103,6 +115,8 @@ async def review(
         batches.cancel()
         with suppress(asyncio.CancelledError, Exception):  # raised above, if it is to be
             await batches
+    if run.postponed and stop.outcome is None:
+        raise run.postponed
     task = run.summary_task()
     if stop.outcome is None and not (earlier and earlier.summarized):
         if summarize:
@@ -154,6 +168,7 @@ class _Run:
         self._first_finding: float | None = None
         self._last_progress = 0.0
         self._manifest = manifest_of(job.plan)
+        self.postponed: Postponed | None = None
         for spent in earlier.spent:
             self.book(spent)
 
@@ -171,7 +186,10 @@ class _Run:
 
         async def one(batch: Batch) -> None:
             async with slots:
-                await self._batch(batch)
+                try:
+                    await self._batch(batch)
+                except Postponed as wait:
+                    self.postponed = wait
 
         async with asyncio.TaskGroup() as group:
             for batch in self.job.plan.batches:

@@ -113,9 +113,9 @@ def admit(request: ReviewRequest, load: Callable[[Mapping[str, object]], Setting
     new = NewReview(
         id=_new_id(),
         tenant=request.tenant,
-        diff=request.diff,
-        plan=plan_to_json(job.plan),
-        options={**request.options.settings, "cache": request.options.cache},
+        diff=reviews.packed(request.diff),
+        plan=json.dumps(plan_to_json(job.plan)),
+        options=json.dumps({**request.options.settings, "cache": request.options.cache}),
         request_hash=request.digest,
         title=request.title,
         description=request.description,
@@ -149,7 +149,8 @@ def store(connection: sa.Connection, admitted: Admitted) -> list[str]:
     insert_events(connection, new.id, events)
     if new.subject is None:
         return []
-    older = reviews.older_of_subject(connection, new.tenant, new.subject, new.id, at)
+    # All of them are older: a tenant's reviews are stored one after the other.
+    older = reviews.others_of_subject(connection, new.tenant, new.subject, new.id)
     return reviews.ask_to_stop(connection, older, "superseded")
 
 

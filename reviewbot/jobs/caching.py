@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from reviewbot.prepare import Prepared, Workers
     from reviewbot.settings import Settings
     from reviewbot.store.database import Database
-    from reviewbot.store.reviews import Work
+    from reviewbot.store.reviews import ReviewRow
 
 log = logging.getLogger(__name__)
 
 
 def cached(
-    work: Work,
+    row: ReviewRow,
     able: Workers,
     prepared: Prepared,
     settings: Settings,
@@ -34,7 +34,7 @@ def cached(
     """``able.run_batch``, asked only for what its tenant has not had reviewed before.
 
     Args:
-        work: the review; it may have asked for no cache.
+        row: the review.
         able: the models.
         prepared: the job.
         settings: as they were read for it.
@@ -42,7 +42,7 @@ def cached(
         limit: bytes that it may take for each tenant; 0 is no cache.
         use: counts.
     """
-    if not limit or not work.options.get("cache", True):
+    if not limit:
         return able.run_batch
 
     def identities(task: BatchTask) -> dict[str, str]:
@@ -60,12 +60,12 @@ def cached(
             "the cache could not %s: %s",
             what,
             type(error).__name__,
-            extra={"review_id": work.row.id},
+            extra={"review_id": row.id},
         )
 
     return CachedBatches(
         able.run_batch,
-        DatabaseCache(database, work.row.tenant, limit=limit),
+        DatabaseCache(database, row.tenant, limit=limit),
         identities=identities,
         prompt_version=prepared.job.prompt_version or "",
         rules=settings.rules,

@@ -71,13 +71,14 @@ class Engine:
         self._node, self._run = node, run
         self._at_once, self._per_tenant = at_once, per_tenant
         self._workflow: Any = None
+        self._dbos: Any = None
 
     async def start(self) -> None:
         """Take part: queued reviews begin to run here, on this event loop."""
         from dbos import DBOS, DBOSPortableJSONSerializer
 
         logging.getLogger("dbos").setLevel(logging.WARNING)
-        DBOS(
+        self._dbos = DBOS(
             config={
                 "name": "reviewbot",
                 "system_database_url": self._url,
@@ -115,6 +116,21 @@ class Engine:
         ):
             await DBOS.enqueue_workflow_async(QUEUE, self._workflow, review_id, number)
 
+    def take_no_more(self) -> None:
+        """Leave what is queued to other nodes, or to the next start."""
+        if self._dbos is not None:
+            for event in self._dbos.background_thread_stop_events:
+                event.set()
+
+    async def held(self) -> list[Queued]:
+        """The runs that hold a place in the queue: a node has taken them, and not ended them."""
+        from dbos import DBOS
+
+        found = await DBOS.list_workflows_async(
+            queue_name=QUEUE, status="PENDING", load_input=False, load_output=False
+        )
+        return [Queued(one.workflow_id, one.status, one.executor_id) for one in found]
+
     async def drop(self, ids: Sequence[str]) -> None:
         """Take runs out of the queue, so that they hold no place in it."""
         from dbos import DBOS
@@ -133,16 +149,12 @@ class Engine:
             one.workflow_id: Queued(one.workflow_id, one.status, one.executor_id) for one in found
         }
 
-    async def forget(self, review_ids: Sequence[str]) -> None:
-        """Delete what the queue keeps of finished reviews."""
+    async def forget(self, ids: Sequence[str]) -> None:
+        """Delete what the queue keeps of these runs."""
         from dbos import DBOS
 
-        for review_id in review_ids:
-            found = await DBOS.list_workflows_async(
-                workflow_id_prefix=f"{review_id}-", load_input=False, load_output=False
-            )
-            if found:
-                await DBOS.delete_workflows_async([one.workflow_id for one in found])
+        if ids:
+            await DBOS.delete_workflows_async(list(ids))
 
     async def stop(self) -> None:
         """Take part no longer. Runs must have ended before."""

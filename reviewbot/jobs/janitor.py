@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from reviewbot.core.wording import count
 from reviewbot.jobs.engine import UNFINISHED, run_id
+from reviewbot.jobs.waiting import longest_pause
 from reviewbot.store import nodes, reviews
 from reviewbot.store.checkpoints import last_progress
 from reviewbot.store.database import StoreError, rows_changed
@@ -19,6 +20,8 @@ from reviewbot.store.eventlog import insert_events, stored
 from reviewbot.store.tables import RATES, REVIEWS
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from reviewbot.jobs.engine import Engine
     from reviewbot.jobs.runner import Runner
     from reviewbot.store.database import Database
@@ -26,11 +29,17 @@ if TYPE_CHECKING:
     from reviewbot.store.hub import Hub
     from reviewbot.store.reviews import ReviewRow
 
-EVERY_S: Final = 1.0
+BEAT_EVERY_S: Final = 1.0
+ROUND_EVERY_S: Final = 1.0
 STOPS_EVERY_S: Final = 0.2
+LOST_EVERY_S: Final = 5.0
+LOST_AT_ONCE: Final = 500
+"""Runs that the queue is asked about at once."""
 QUEUED_FOR_MS: Final = 5_000
 """A review that is queued so long is looked for in the queue: it may never have got there."""
-CLEAN_EVERY_S: Final = 24 * 3600.0
+CLEAN_EVERY_S: Final = 60.0
+"""How often it is looked whether it is time to clean up."""
+CLEAN_AFTER_S: Final = 24 * 3600.0
 DAY_MS: Final = 24 * 3600 * 1000
 
 log = logging.getLogger(__name__)
@@ -52,41 +61,54 @@ class Janitor:
     ) -> None:
         self._database, self._engine, self._runner, self._hub = database, engine, runner, hub
         self._retention_days = retention_days
+        self._longest_wait_ms = round(longest_pause(runner.kit.waits.first_s) * 1000)
+        self._idle: set[str] = set()
         self._cleaned: float | None = None
 
     async def work(self) -> None:
-        """Go round until cancelled."""
+        """Go on until cancelled. What takes long holds up nothing else: a node has to beat."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._again(EVERY_S, self.round))
-            group.create_task(self._again(STOPS_EVERY_S, self.heed_stops))
+            for every_s, task in (
+                (BEAT_EVERY_S, self.beat),
+                (STOPS_EVERY_S, self.heed_stops),
+                (ROUND_EVERY_S, self.round),
+                (LOST_EVERY_S, self.find_lost),
+                (CLEAN_EVERY_S, self.clean_up),
+            ):
+                group.create_task(self._again(every_s, task))
 
-    async def _again(self, every_s: float, task: object) -> None:
+    async def _again(self, every_s: float, task: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
-                await task()  # type: ignore[operator]
+                await task()
             except StoreError:
                 pass  # it was logged; the next round tries again
             except Exception:
                 log.exception("the janitor failed; it goes on")
             await asyncio.sleep(every_s)
 
-    async def round(self) -> None:
-        """One look at everything."""
+    async def beat(self) -> None:
+        """Say that this node is alive."""
         await self._database.write(partial(nodes.beat, node=self._runner.node))
+
+    async def round(self) -> None:
+        """Go on with what broke off or waited long enough, and say who is next."""
         alive = await self._database.read(nodes.alive)
         for row in await self._database.read(reviews.running):
-            mine = row.node == self._runner.node
-            if (mine and row.id not in self._runner.active) or (not mine and row.node not in alive):
+            if self._broke_off(row, alive):
                 await self.requeue(row, broke=True)
         now = reviews.now_ms()
-        for row in await self._database.read(partial(reviews.due, at=now)):
+        for row in await self._database.read(
+            partial(reviews.due, at=now, longest_ms=self._longest_wait_ms)
+        ):
             await self.requeue(row, broke=False)
-        queued = await self._database.read(reviews.queued)
-        await self._find_lost(
-            [row for row in queued if row.created_at < now - QUEUED_FOR_MS], alive
-        )
-        await self._tell_positions(queued)
-        await self._clean_up()
+        await self._tell_positions(await self._database.read(reviews.queued))
+
+    def _broke_off(self, row: ReviewRow, alive: frozenset[str]) -> bool:
+        """Whether nobody runs a review that is said to run."""
+        if row.node != self._runner.node:
+            return row.node not in alive
+        return row.id not in self._runner.active and not self._runner.leaving
 
     async def heed_stops(self) -> None:
         """End what runs here and was asked to stop, by whichever node."""
@@ -108,19 +130,35 @@ class Janitor:
             await self._engine.drop([run_id(row.id, row.runs)])
         await self._engine.enqueue(row.id, run, row.tenant)
 
-    async def _find_lost(self, rows: list[ReviewRow], alive: frozenset[str]) -> None:
-        """Reviews that were stored but not queued, or whose node died before it claimed them."""
-        if not rows:
-            return
-        known = await self._engine.known([run_id(row.id, row.runs) for row in rows])
-        for row in rows:
-            found = known.get(run_id(row.id, row.runs))
-            if found is None:
-                await self._engine.enqueue(row.id, row.runs, row.tenant)
-            elif found.status not in UNFINISHED or (
-                found.status == "PENDING" and found.executor not in alive
-            ):
-                await self.requeue(row, broke=True)
+    async def find_lost(self) -> None:
+        """Queue again what the queue lost, and free the places in it that nobody uses.
+
+        A review may have been stored but not queued; its run may have been taken by a node that
+        died, or failed to begin it. And a node may have died before it noted that a run is over.
+        """
+        held = await self._engine.held()
+        alive = await self._database.read(nodes.alive)  # after them: a node may just have come
+        dead = {one.id for one in held if one.executor not in alive}
+        mine = {one.id for one in held if one.executor == self._runner.node}
+        idle = mine - self._runner.runs
+        await self._engine.drop(sorted(dead | (idle & self._idle)))  # twice: it may just begin
+        self._idle = idle
+        now = reviews.now_ms()
+        rows = [
+            row
+            for row in await self._database.read(reviews.queued)
+            # The second for a clock that was set back.
+            if row.created_at < now - QUEUED_FOR_MS or row.created_at > now + QUEUED_FOR_MS
+        ]
+        for start in range(0, len(rows), LOST_AT_ONCE):
+            some = rows[start : start + LOST_AT_ONCE]
+            known = await self._engine.known([run_id(row.id, row.runs) for row in some])
+            for row in some:
+                found = known.get(run_id(row.id, row.runs))
+                if found is None:
+                    await self._engine.enqueue(row.id, row.runs, row.tenant)
+                elif found.status not in UNFINISHED:
+                    await self.requeue(row, broke=False)  # nobody had begun it
 
     async def _tell_positions(self, queued: list[ReviewRow]) -> None:
         """Say to those who follow a queued review how many are before it, when that changes."""
@@ -130,20 +168,22 @@ class Janitor:
                 if told:
                     self._hub.publish(row.id, [told])
 
-    async def _clean_up(self) -> None:
+    async def clean_up(self) -> None:
         """Once a day delete what is older than it has to be kept."""
         now = asyncio.get_running_loop().time()
-        if self._cleaned is not None and now - self._cleaned < CLEAN_EVERY_S:
+        if self._cleaned is not None and now - self._cleaned < CLEAN_AFTER_S:
             return
-        self._cleaned = now
         await self._database.write(_old_rates)
-        if not self._retention_days:
-            return
-        before = reviews.now_ms() - self._retention_days * DAY_MS
-        while ids := await self._database.read(partial(reviews.finished_before, at=before)):
-            await self._engine.forget(ids)  # first: what is not deleted yet is found again
-            await self._database.write(partial(reviews.delete, ids=ids))
-            log.info("deleted %s", count(len(ids), "old review"))
+        if self._retention_days:
+            await self._delete_old(reviews.now_ms() - self._retention_days * DAY_MS)
+        self._cleaned = now
+
+    async def _delete_old(self, before: int) -> None:
+        while old := await self._database.read(partial(reviews.finished_before, at=before)):
+            runs = [run_id(one, run) for one, last in old.items() for run in range(1, last + 1)]
+            await self._engine.forget(runs)  # first: what is not deleted yet is found again
+            await self._database.write(partial(reviews.delete, ids=list(old)))
+            log.info("deleted %s", count(len(old), "old review"))
 
 
 def _old_rates(connection: sa.Connection) -> None:

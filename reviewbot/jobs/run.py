@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import sqlalchemy as sa
 
+from reviewbot.core.coverage import NOT_REACHED
 from reviewbot.core.events import ReviewFinished
 from reviewbot.core.stored_plan import plan_from_json
 from reviewbot.errors import ReviewbotError
-from reviewbot.job import StopSignal
+from reviewbot.job import Postponed, StopSignal
 from reviewbot.jobs.caching import cached
 from reviewbot.jobs.options import settings_for
 from reviewbot.jobs.truncation import leaving_out
@@ -45,9 +46,6 @@ if TYPE_CHECKING:
 
 MOST_BREAKS: Final = 5
 """A review that broke off so often is what breaks its nodes; it is ended."""
-
-DRAIN_S: Final = 0.05
-"""How long what is on its way is waited for before a review is left."""
 
 RunEnd = Literal["finished", "waiting", "left", "gone"]
 """How a run ended: for good; for a pause; to be taken up again; someone else has the review."""
@@ -97,6 +95,7 @@ class Kit:
         database: the store.
         hub: who follows reviews here.
         load: makes settings of the options of a request.
+        preparing: bounds how many diffs are parsed and planned at once: it is work for the processor.
         waits: how long reviews wait for their models.
         cache_bytes: the most that the cache keeps for each tenant; 0 is no cache.
         cache_use: counts what the cache was good for.
@@ -106,6 +105,7 @@ class Kit:
     database: Database
     hub: Hub
     load: Callable[[Mapping[str, object]], Settings]
+    preparing: asyncio.Semaphore
     waits: Waits
     cache_bytes: int
     cache_use: CacheUse
@@ -116,15 +116,14 @@ class Run:
     """One run.
 
     Args:
-        work: the review, claimed for this run.
+        row: the review, claimed for this run.
         kit: what the node gives to each run.
     """
 
-    def __init__(self, work: Work, kit: Kit) -> None:
-        row = work.row
-        self._work, self._kit = work, kit
+    def __init__(self, row: ReviewRow, kit: Kit) -> None:
+        self.row, self._kit = row, kit
         self._database, self._hooks, self._waits = kit.database, kit.hooks, kit.waits
-        self._log = EventLog(kit.database, kit.hub, row.id, row.epoch, row.last_seq)
+        self._log = EventLog(kit.database, kit.hub, row)
         self.signal = StopSignal()
         self.interrupt = asyncio.Event()
         """Set to leave the review as it is, for the next run."""
@@ -137,29 +136,33 @@ class Run:
             FencedError: another node has it now.
             StoreError: the database is away.
         """
-        work = self._work
-        if work.row.breaks > MOST_BREAKS:
-            return await self._give_up(f"The review broke off {work.row.breaks} times.")
+        row = self.row
+        if row.breaks > MOST_BREAKS:
+            return await self._give_up(f"The review broke off {row.breaks} times.")
+        if self.signal.outcome is not None:  # before it began: not even its diff is needed
+            return await self._give_up(NOT_REACHED)
+        work = await self._database.read(partial(reviews.work_of, review_id=row.id))
         try:
-            prepared, settings = await asyncio.to_thread(self._prepare)
+            async with self._kit.preparing:
+                prepared, settings = await asyncio.to_thread(self._prepare, work)
         except (ReviewbotError, ValueError) as error:
             # The configuration, or reviewbot itself, is another than when it was planned.
             return await self._give_up(f"It cannot go on: {error}")
-        earlier = await self._database.read(partial(checkpoints.earlier_of, review_id=work.row.id))
+        earlier = await self._database.read(partial(checkpoints.earlier_of, review_id=row.id))
         _, spent_usd = await self._spent()
         async with workers(
             prepared,
             settings,
-            title=work.row.title,
+            title=row.title,
             description=work.description,
             spent_usd=spent_usd or 0.0,
         ) as able:
             steps = Checkpoints(
-                leaving_out(work.left_out, self._cached(able, prepared, settings)),
+                leaving_out(work.left_out, self._cached(able, prepared, settings, work)),
                 save_result=self._save_result,
                 save_spent=self._save_spent,
                 may_wait=self._may_wait(),
-                around=partial(self._hooks.batch, work.row),
+                around=partial(self._hooks.batch, row),
             )
             events = review(
                 prepared.job,
@@ -168,25 +171,30 @@ class Run:
                 earlier=earlier,
                 stop=self.signal,
             )
-            async with aclosing(events):
-                end = await self._pass_on(events, steps)
+            try:
+                async with aclosing(events):
+                    end = await self._pass_on(events)
+            except Postponed as wait:
+                await self._to_wait(str(wait), got_on=steps.finished > 0)
+                end = "waiting"
         with suppress(OSError):  # what was learned about tokens is a convenience
             await asyncio.to_thread(prepared.calibration.save)
-        if end == "waiting":
-            await self._to_wait(steps)
         await self._log.flush()
         return end
 
-    def _prepare(self) -> tuple[Prepared, Settings]:
-        work = self._work
+    def _prepare(self, work: Work) -> tuple[Prepared, Settings]:
         settings = settings_for(self._kit.load, work.options)
         stored = plan_from_json(work.plan)
         prepared = prepare(work.diff, settings, attributes=work.attributes, stored=stored)
         return prepared, settings
 
-    def _cached(self, able: Workers, prepared: Prepared, settings: Settings) -> RunBatch:
+    def _cached(
+        self, able: Workers, prepared: Prepared, settings: Settings, work: Work
+    ) -> RunBatch:
+        if not work.options.get("cache", True):
+            return able.run_batch
         return cached(
-            self._work,
+            self.row,
             able,
             prepared,
             settings,
@@ -196,32 +204,28 @@ class Run:
         )
 
     async def _spent(self) -> tuple[Usage, float | None]:
-        return await self._database.read(partial(checkpoints.spent_of, review_id=self._work.row.id))
+        return await self._database.read(partial(checkpoints.spent_of, review_id=self.row.id))
 
-    async def _pass_on(self, events: AsyncGenerator[Event, None], steps: Checkpoints) -> RunEnd:
-        """Store every event as it comes, until the last one or a reason to leave."""
-        watched: list[asyncio.Task[object]] = [
-            asyncio.create_task(one.wait()) for one in (steps.quiet, self.interrupt)
-        ]
+    async def _pass_on(self, events: AsyncGenerator[Event, None]) -> RunEnd:
+        """Store every event as it comes, until the last one or until the review is to be left.
+
+        Raises:
+            Postponed: what is left has to wait.
+        """
+        interrupted = asyncio.create_task(self.interrupt.wait())
         coming: asyncio.Task[Event] | None = None
         try:
             while True:
                 coming = asyncio.ensure_future(anext(events))
-                while not coming.done():
-                    await asyncio.wait({coming, *watched}, return_when=asyncio.FIRST_COMPLETED)
-                    if self.interrupt.is_set() and not coming.done():
-                        return "left"
-                    if steps.quiet.is_set() and not self.signal.outcome:
-                        await asyncio.wait({coming}, timeout=DRAIN_S)  # what is on its way yet
-                        if not coming.done():
-                            return "waiting"
-                    watched[0] = _renewed(watched[0], steps.quiet)
+                await asyncio.wait({coming, interrupted}, return_when=asyncio.FIRST_COMPLETED)
+                if not coming.done():
+                    return "left"
                 event = coming.result()
                 await self._tell(event)
                 if isinstance(event, ReviewFinished):
                     return "finished"
         finally:
-            for task in (coming, *watched):
+            for task in (coming, interrupted):
                 if task is not None:
                     task.cancel()
                     with suppress(asyncio.CancelledError, StopAsyncIteration, Exception):
@@ -231,12 +235,12 @@ class Run:
         if isinstance(event, ReviewFinished):
             self._log.change(partial(self._finish, finished=event))
         await self._log.put(event)
-        self._hooks.event(self._work.row, event)
+        self._hooks.event(self.row, event)
 
     def _finish(self, connection: sa.Connection, finished: ReviewFinished) -> None:
         connection.execute(
             sa.update(REVIEWS)
-            .where(REVIEWS.c.id == self._work.row.id)
+            .where(REVIEWS.c.id == self.row.id)
             .values(
                 state="finished",
                 outcome=finished.outcome,
@@ -246,16 +250,20 @@ class Run:
                 waiting_since=None,
             )
         )
-        budgets.release(connection, self._work.row.id)
+        budgets.release(connection, self.row.id)
 
     def _save_result(self, batch: str, result: BatchResult) -> None:
-        save = checkpoints.save_result
-        self._log.change(partial(save, review_id=self._work.row.id, batch=batch, result=result))
+        def change(connection: sa.Connection) -> None:
+            checkpoints.save_result(connection, self.row.id, batch, result)
+            if self.row.breaks:
+                reviews.got_on(connection, self.row.id)
+
+        self._log.change(change)
 
     def _save_spent(self, batch: str | None, spent: Spent) -> None:
         def change(connection: sa.Connection) -> None:
-            checkpoints.save_spent(connection, self._work.row.id, batch, spent)
-            budgets.spend(connection, self._work.row.id, spent)
+            checkpoints.save_spent(connection, self.row.id, batch, spent)
+            budgets.spend(connection, self.row.id, spent)
 
         self._log.change(change)
         self._hooks.spent(spent)
@@ -275,32 +283,35 @@ class Run:
         return counting
 
     def _may_wait(self) -> bool:
-        since = self._work.row.waiting_since
+        since = self.row.waiting_since
         return since is None or reviews.now_ms() - since < self._waits.limit_s * 1000
 
-    async def _to_wait(self, steps: Checkpoints) -> None:
-        """Leave the place to others until the next try."""
+    async def _to_wait(self, reason: str, *, got_on: bool) -> None:
+        """Leave the place to others until the next try.
+
+        Args:
+            reason: why, in a sentence.
+            got_on: whether a batch was done in this run.
+        """
         await self._log.flush()
-        last = await self._database.read(
-            partial(checkpoints.last_progress, review_id=self._work.row.id)
-        )
+        last = await self._database.read(partial(checkpoints.last_progress, review_id=self.row.id))
         now = reviews.now_ms()
-        since = now if steps.finished else (self._work.row.waiting_since or now)
+        since = now if got_on else (self.row.waiting_since or now)
         again = now + round(pause_after((now - since) / 1000, self._waits.first_s) * 1000)
         # Both at once: whoever sees that it waits sees why.
         self._log.change(
             lambda connection: connection.execute(
                 sa.update(REVIEWS)
-                .where(REVIEWS.c.id == self._work.row.id)
+                .where(REVIEWS.c.id == self.row.id)
                 .values(state="waiting", node=None, waiting_since=since, next_try_at=again)
             )
         )
-        why = f"waiting until {rfc3339(again)} for a model: {steps.reason}"
+        why = f"waiting until {rfc3339(again)} for a model: {reason}"
         await self._log.put(replace(last, activity=why))
 
     async def _give_up(self, reason: str) -> RunEnd:
         """End the review without asking anyone: what was not reviewed yet has failed."""
-        review_id = self._work.row.id
+        review_id = self.row.id
         coverage = await self._database.read(
             partial(checkpoints.coverage_of, review_id=review_id, reason=reason)
         )
@@ -319,7 +330,3 @@ class Run:
         await self._log.flush()
         return "finished"
 
-
-def _renewed(task: asyncio.Task[object], event: asyncio.Event) -> asyncio.Task[object]:
-    """A task that waits for ``event``: this one, unless it is done."""
-    return asyncio.create_task(event.wait()) if task.done() else task

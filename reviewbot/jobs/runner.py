@@ -6,8 +6,9 @@ import asyncio
 import logging
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from reviewbot.jobs.engine import run_id
 from reviewbot.jobs.run import Run
 from reviewbot.store import reviews
 from reviewbot.store.database import StoreError
@@ -16,7 +17,12 @@ from reviewbot.store.eventlog import FencedError
 if TYPE_CHECKING:
     from reviewbot.core.events import Outcome
     from reviewbot.jobs.run import Kit, RunEnd, ToldEnd
-    from reviewbot.store.reviews import ReviewRow, Work
+    from reviewbot.store.reviews import ReviewRow
+
+SUSPECT_BREAKS: Final = 2
+"""A review that broke off so often since it last got on may be what ends its node. Of such reviews
+one runs at a time, so that the others are not taken for it."""
+SUSPECTS_EVERY_MS: Final = 5_000
 
 log = logging.getLogger(__name__)
 
@@ -33,12 +39,19 @@ class Runner:
         self.node, self.kit = node, kit
         self._database, self._hooks = kit.database, kit.hooks
         self._active: dict[str, Run] = {}
-        self._leaving = False
+        self._begun: dict[str, int] = {}  # the number of the run that is claimed or active
+        self._suspect: str | None = None
+        self.leaving = False
 
     @property
     def active(self) -> frozenset[str]:
-        """The reviews that run here."""
-        return frozenset(self._active)
+        """The reviews that run here, or just begin to."""
+        return frozenset(self._begun)
+
+    @property
+    def runs(self) -> frozenset[str]:
+        """The same by the names of their runs."""
+        return frozenset(run_id(review_id, number) for review_id, number in self._begun.items())
 
     def stop(self, review_id: str, outcome: Outcome) -> bool:
         """End a review that runs here, properly but at once; False if none does."""
@@ -48,13 +61,13 @@ class Runner:
         return run is not None
 
     async def leave(self, grace_s: float) -> None:
-        """Let the reviews come to their end for ``grace_s``; what is left is put back."""
-        if self._active and grace_s > 0 and not self._leaving:
+        """Begin nothing more, let what runs come to its end for ``grace_s``, then leave it."""
+        self.leaving = True
+        if self._active and grace_s > 0:
             ends = [run.ended.wait() for run in self._active.values()]
             with suppress(TimeoutError):
                 async with asyncio.timeout(grace_s):
                     await asyncio.gather(*ends)
-        self._leaving = True
         left = list(self._active.values())
         for run in left:
             run.interrupt.set()
@@ -62,42 +75,66 @@ class Runner:
 
     async def run(self, review_id: str, number: int) -> RunEnd:
         """The ``number``-th run of a review. Nothing that goes wrong in it is raised."""
-        if self._leaving:
+        if self.leaving or review_id in self._begun:
             return "left"
+        self._begun[review_id] = number
         try:
-            work = await self._database.write(
-                partial(reviews.claim, review_id=review_id, run=number, node=self.node)
-            )
+            return await self._claimed(review_id, number)
         except StoreError:
             return "left"
-        if work is None:
-            return "gone"
-        return await self._take(work, stop=work.row.stop)
+        except Exception:
+            log.exception("the run could not begin", extra={"review_id": review_id})
+            return "left"
+        finally:
+            del self._begun[review_id]
+
+    async def _claimed(self, review_id: str, number: int) -> RunEnd:
+        row = await self._database.read(partial(reviews.find, review_id=review_id))
+        suspect = row is not None and row.breaks >= SUSPECT_BREAKS
+        if suspect and self._suspect is not None:
+            until = reviews.now_ms() + SUSPECTS_EVERY_MS
+            await self._database.write(
+                partial(reviews.postpone, review_id=review_id, run=number, until=until)
+            )
+            return "waiting"
+        if suspect:
+            self._suspect = review_id
+        try:
+            row = await self._database.write(
+                partial(reviews.claim, review_id=review_id, run=number, node=self.node)
+            )
+            return "gone" if row is None else await self._take(row)
+        finally:
+            if suspect:
+                self._suspect = None
 
     async def end_unstarted(self, review_id: str) -> bool:
         """End a review at once that waits for its turn and shall not have it."""
         row = await self._database.read(partial(reviews.find, review_id=review_id))
         if row is None or row.state not in ("queued", "waiting") or row.stop is None:
             return False
-        work = await self._database.write(
-            partial(reviews.claim, review_id=review_id, run=row.runs, node=self.node)
-        )
-        if work is None or work.row.stop is None:
+        if review_id in self._begun:
             return False
-        return await self._take(work, stop=work.row.stop) == "finished"
-
-    async def _take(self, work: Work, *, stop: Outcome | None) -> RunEnd:
-        run = Run(work, self.kit)
-        if stop is not None:
-            run.signal.stop(stop)
-        self._active[work.row.id] = run
+        self._begun[review_id] = row.runs
         try:
-            with self._hooks.run(work.row):
-                end = await self._to_its_end(run, work.row)
-                self._hooks.ended(work.row, end)
+            claimed = await self._database.write(
+                partial(reviews.claim, review_id=review_id, run=row.runs, node=self.node)
+            )
+            return claimed is not None and await self._take(claimed) == "finished"
         finally:
-            if self._active.get(work.row.id) is run:  # not one that took the review over from it
-                del self._active[work.row.id]
+            del self._begun[review_id]
+
+    async def _take(self, row: ReviewRow) -> RunEnd:
+        run = Run(row, self.kit)
+        if row.stop is not None:
+            run.signal.stop(row.stop)
+        self._active[row.id] = run
+        try:
+            with self._hooks.run(row):
+                end = await self._to_its_end(run, row)
+                self._hooks.ended(row, end)
+        finally:
+            del self._active[row.id]
             run.ended.set()
         return "left" if end == "broke" else end
 

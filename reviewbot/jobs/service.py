@@ -99,6 +99,7 @@ class ReviewService:
             database=self.database,
             hub=self.hub,
             load=load,
+            preparing=asyncio.Semaphore(PREPARED_AT_ONCE),
             waits=config.waits,
             cache_bytes=config.cache_bytes,
             cache_use=CacheUse(),
@@ -119,7 +120,6 @@ class ReviewService:
             self.hub,
             retention_days=config.retention_days,
         )
-        self._preparing = asyncio.Semaphore(PREPARED_AT_ONCE)
         self._ended = AsyncExitStack()
         self._unlock: Callable[[], object] = lambda: None
         self.ready = False
@@ -139,7 +139,7 @@ class ReviewService:
         await self.wind_down()
         await self._ended.aclose()
         with suppress(StoreError):
-            await self._hand_over()
+            await self.database.write(partial(nodes.leave, node=self.node))
         await self._engine.stop()
         await self.database.close()
         self._unlock()
@@ -151,7 +151,10 @@ class ReviewService:
         does it, too.
         """
         self.ready = False
+        self._engine.take_no_more()
         await self.runner.leave(self.config.grace_s)
+        with suppress(StoreError):  # then it is found as broken off
+            await self._hand_over()
         self.hub.close()
 
     def _background(self, work: Any) -> None:  # noqa: ANN401 - a coroutine of any kind
@@ -195,7 +198,6 @@ class ReviewService:
         for row in await self.database.read(reviews.running):
             if row.node == self.node:
                 await self._janitor.requeue(row, broke=False)
-        await self.database.write(partial(nodes.leave, node=self.node))
 
     async def _listen(self) -> None:
         """Hear of what other nodes write."""
@@ -235,15 +237,21 @@ class ReviewService:
             raise ClosingError("the server is shutting down; ask again in a moment")
         if (known := await self._known(request)) is not None:
             return known, True
-        async with self._preparing:
+        async with self.runner.kit.preparing:
             admitted = await asyncio.to_thread(admit, request, self._load)
         new = admitted.new
         try:
-            older = await self.database.write(partial(store, admitted=admitted))
+            older = await self.database.write(
+                partial(store, admitted=admitted), tenant=new.tenant
+            )
         except IntegrityError:  # the same key at the same time
             if (known := await self._known(request)) is not None:
                 return known, True
             raise
+        except StoreError:  # it may be stored all the same: the answer alone was lost
+            if await self.find(new.id) is None:
+                raise
+            older = []
         try:
             await self._engine.enqueue(new.id, 1, new.tenant)
         except Exception:

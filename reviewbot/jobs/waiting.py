@@ -6,10 +6,10 @@ to others, and comes back at the time of its next try.
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
+from reviewbot.job import Postponed
 from reviewbot.models.base import Fault
 from reviewbot.models.batch import ChunkOutcome, Spent
 
@@ -32,9 +32,14 @@ def unheard(_task: BatchTask) -> AbstractContextManager[Callable[[BatchEvent], o
     return nullcontext(lambda _event: None)
 
 
+def longest_pause(first_s: float) -> float:
+    """Seconds that a review waits at most for its next try."""
+    return max(LONGEST_PAUSE_S, first_s)
+
+
 def pause_after(waited_s: float, first_s: float) -> float:
     """Seconds until the next try of a review that has waited for ``waited_s``: they double."""
-    return min(max(LONGEST_PAUSE_S, first_s), max(first_s, waited_s))
+    return min(longest_pause(first_s), max(first_s, waited_s))
 
 
 class Checkpoints:
@@ -59,51 +64,36 @@ class Checkpoints:
     ) -> None:
         self._inner, self._may_wait, self._around = inner, may_wait, around
         self._save_result, self._save_spent = save_result, save_spent
-        self._busy = 0
-        self.reason: str | None = None
-        """Why the batches that wait do so; None if there are none."""
         self.finished = 0
-        self.quiet = asyncio.Event()
-        """Set when nothing is left to do but to wait."""
+        """How many batches came to their end."""
 
     async def __call__(self, task: BatchTask, emit: Emit) -> BatchResult:
-        """Run a batch; one that has to wait never returns and is to be cancelled."""
+        """Run a batch.
+
+        Raises:
+            Postponed: it has to wait for its models.
+        """
         ends: list[ChunkOutcome] = []
+        with self._around(task) as hear:
 
-        self.quiet.clear()
-        self._busy += 1
-        try:
-            with self._around(task) as hear:
+            async def pass_on(event: BatchEvent) -> None:
+                hear(event)
+                match event:
+                    case ChunkOutcome():
+                        ends.append(event)
+                        return
+                    case Spent():
+                        self._save_spent(task.id, event)
+                    case _:
+                        pass
+                await emit(event)
 
-                async def pass_on(event: BatchEvent) -> None:
-                    hear(event)
-                    match event:
-                        case ChunkOutcome():
-                            ends.append(event)
-                            return
-                        case Spent():
-                            self._save_spent(task.id, event)
-                        case _:
-                            pass
-                    await emit(event)
-
-                result = await self._inner(task, pass_on)
-        finally:
-            self._busy -= 1
+            result = await self._inner(task, pass_on)
         passing = [end for end in ends if end.fault in PASSING]
         if passing and self._may_wait:
-            self.reason = passing[0].reason
-            await self._wait()
+            raise Postponed(passing[0].reason or "the model is down")
         self._save_result(task.id, result)
         self.finished += 1
         for end in ends:
             await emit(end)
-        if self.reason and not self._busy:
-            self.quiet.set()
         return result
-
-    async def _wait(self) -> NoReturn:
-        if not self._busy:
-            self.quiet.set()
-        await asyncio.Event().wait()
-        raise AssertionError("nothing sets it")

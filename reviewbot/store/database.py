@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 
 from reviewbot.errors import ConfigError
 from reviewbot.store.tables import META, METADATA, VERSION
@@ -33,6 +33,9 @@ BUSY_MS: Final = 30_000
 """How long SQLite waits for another process's write."""
 AT_ONCE: Final = 500
 """Writes that one commit takes at most: it should not keep others waiting for long."""
+
+DEADLOCKS: Final = 5
+"""How often a transaction is tried that others keep ending."""
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +57,15 @@ class StoreHooks:
     stored: Callable[[float], object] = lambda _seconds: None
 
 
+@dataclass(frozen=True, slots=True)
+class _Write:
+    tenant: str
+    change: Callable[[sa.Connection], Any]
+
+
+_LOCK_TENANT: Final = sa.text("SELECT pg_advisory_xact_lock(7282, hashtext(:tenant))")
+
+
 class Database:
     """An open database. ``url`` is SQLAlchemy's; :func:`open_database` makes one."""
 
@@ -62,7 +74,7 @@ class Database:
         self.dialect = engine.dialect.name
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-write")
-        self._waiting: deque[tuple[Callable[[sa.Connection], Any], asyncio.Future[Any]]] = deque()
+        self._waiting: deque[tuple[_Write, asyncio.Future[Any]]] = deque()
         self._draining: asyncio.Task[None] | None = None
         self.hooks = StoreHooks()
 
@@ -87,11 +99,16 @@ class Database:
         except SQLAlchemyError as error:
             raise _store_error(error) from error
 
-    async def write(self, change: Callable[[sa.Connection], T]) -> T:
+    async def write(self, change: Callable[[sa.Connection], T], *, tenant: str = "") -> T:
         """The result of ``change``, once it is committed.
 
-        Several changes may share a transaction. One that raises is undone alone, since the others
-        are then run again: a change must do nothing but read and write here.
+        Several changes may share a transaction; one that raises is undone alone. A transaction may
+        be run again, so a change must do nothing but read and write here.
+
+        Args:
+            change: what to do.
+            tenant: whose rows it changes, if more than one: those of two nodes then wait for each
+                other, where they could have blocked each other.
 
         Raises:
             StoreError: the database did not take it.
@@ -99,7 +116,7 @@ class Database:
         """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
-        self._waiting.append((change, done))
+        self._waiting.append((_Write(tenant, change), done))
         if self._draining is None or self._draining.done():
             self._draining = loop.create_task(self._drain())
         return await done
@@ -108,9 +125,10 @@ class Database:
         loop = asyncio.get_running_loop()
         while self._waiting:
             group = [self._waiting.popleft() for _ in range(min(len(self._waiting), AT_ONCE))]
-            changes = [change for change, _ in group]
             begun = time.monotonic()
-            results = await loop.run_in_executor(self._writer, self._commit, changes)
+            results = await loop.run_in_executor(
+                self._writer, self._commit, [write for write, _ in group]
+            )
             failed = sum(isinstance(error, StoreError) for _, error in results)
             self.hooks.committed(len(group), failed, time.monotonic() - begun)
             for (_, done), (result, error) in zip(group, results, strict=True):
@@ -121,18 +139,30 @@ class Database:
                 else:
                     done.set_exception(error)
 
-    def _commit(
-        self, changes: list[Callable[[sa.Connection], Any]]
-    ) -> list[tuple[Any, Exception | None]]:
-        """Each change's result or error."""
-        try:
-            with self.engine.begin() as connection:
-                return [(change(connection), None) for change in changes]
-        except Exception as error:  # noqa: BLE001 - it is handed to whoever asked
-            if len(changes) == 1:
-                away = isinstance(error, SQLAlchemyError) and not isinstance(error, IntegrityError)
-                return [(None, _store_error(error) if away else error)]
-        return [self._commit([change])[0] for change in changes]
+    def _commit(self, writes: list[_Write]) -> list[tuple[Any, Exception | None]]:
+        """Each write's result or error, in their order."""
+        for left in reversed(range(DEADLOCKS)):
+            try:
+                return self._transact(writes)
+            except Exception as error:  # noqa: BLE001 - it is handed to whoever asked
+                if left and _was_deadlocked(error):
+                    continue
+                failure = _store_error(error) if isinstance(error, SQLAlchemyError) else error
+                return [(None, failure)] * len(writes)
+        raise AssertionError("the last try returns")
+
+    def _transact(self, writes: list[_Write]) -> list[tuple[Any, Exception | None]]:
+        results: list[tuple[Any, Exception | None]] = [(None, None)] * len(writes)
+        # By tenant, so that all nodes lock them in the same order; those without one at the end.
+        order = sorted(range(len(writes)), key=lambda at: writes[at].tenant or "\U0010ffff")
+        locked = ""
+        with self.engine.begin() as connection:
+            for at in order:
+                if self.postgres and (tenant := writes[at].tenant) not in ("", locked):
+                    connection.execute(_LOCK_TENANT, {"tenant": tenant})
+                    locked = tenant
+                results[at] = _alone(connection, writes[at].change)
+        return results
 
     async def close(self) -> None:
         """Let what is under way end, and close. What waits is written first."""
@@ -145,6 +175,35 @@ class Database:
         self._readers.shutdown()
         self._writer.shutdown()
         self.engine.dispose()
+
+
+def _alone(
+    connection: sa.Connection, change: Callable[[sa.Connection], Any]
+) -> tuple[Any, Exception | None]:
+    """The result or error of a change, which is undone alone if there is one.
+
+    Raises:
+        sqlalchemy.exc.OperationalError: the database is at fault, and the transaction with it.
+    """
+    savepoint = connection.begin_nested()
+    try:
+        result = change(connection)
+        savepoint.commit()
+    except OperationalError:
+        raise
+    except Exception as error:  # noqa: BLE001 - it is handed to whoever asked
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
+            raise
+        savepoint.rollback()
+        expected = isinstance(error, IntegrityError) or not isinstance(error, SQLAlchemyError)
+        return None, error if expected else _store_error(error)
+    return result, None
+
+
+def _was_deadlocked(error: Exception) -> bool:
+    """Postgres ended the transaction so that another could go on (its appendix A, class 40)."""
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    return getattr(cause, "sqlstate", None) in ("40P01", "40001")
 
 
 def _store_error(error: Exception) -> StoreError:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events import Event
     from reviewbot.store.database import Database
     from reviewbot.store.hub import Hub
+    from reviewbot.store.reviews import ReviewRow
 
 PENDING: Final = 256
 """Events that wait for the disk before the review waits, too."""
@@ -116,10 +117,11 @@ class EventLog:
     database does not take is tried again for a while; then the log is broken for good.
     """
 
-    def __init__(self, database: Database, hub: Hub, review_id: str, epoch: int, seq: int) -> None:
+    def __init__(self, database: Database, hub: Hub, row: ReviewRow) -> None:
         self._database, self._hub = database, hub
-        self.review_id, self._epoch = review_id, epoch
-        self._seq = self._stored = seq
+        self.review_id, self._tenant, self._epoch = row.id, row.tenant, row.epoch
+        self._seq = self._stored = row.last_seq
+        self._writes = row.writes
         self._group = _Group([], [])
         self._last_at = 0
         self._writing: asyncio.Task[None] | None = None
@@ -187,13 +189,16 @@ class EventLog:
     async def _store(self, group: _Group) -> None:
         for pause in (*RETRY_S, None):
             try:
-                await self._database.write(lambda connection: self._apply(connection, group))
+                await self._database.write(
+                    lambda connection: self._apply(connection, group), tenant=self._tenant
+                )
             except StoreError:
                 if pause is None:
                     raise
                 await asyncio.sleep(pause)
             else:
                 break
+        self._writes += 1
         if group.events:
             self._stored = group.events[-1].seq
             self._database.hooks.stored(time.monotonic() - group.since)
@@ -202,18 +207,18 @@ class EventLog:
     def _apply(self, connection: sa.Connection, group: _Group) -> None:
         last = group.events[-1].seq if group.events else self._stored
         before = group.events[0].seq - 1 if group.events else self._stored
-        mine = rows_changed(
+        mine = sa.and_(REVIEWS.c.id == self.review_id, REVIEWS.c.epoch == self._epoch)
+        changed = rows_changed(
             connection.execute(
                 sa.update(REVIEWS)
-                .where(
-                    REVIEWS.c.id == self.review_id,
-                    REVIEWS.c.epoch == self._epoch,
-                    REVIEWS.c.last_seq == before,
-                )
-                .values(last_seq=last)
+                .where(mine, REVIEWS.c.last_seq == before, REVIEWS.c.writes == self._writes)
+                .values(last_seq=last, writes=self._writes + 1)
             )
         )
-        if not mine:
+        if not changed:
+            done = connection.scalar(sa.select(REVIEWS.c.writes).where(mine))
+            if done == self._writes + 1:
+                return  # at an earlier try, whose answer never came
             raise FencedError(self.review_id)
         if group.events:
             insert_events(connection, self.review_id, group.events)

@@ -40,13 +40,13 @@ def now_ms() -> int:
 
 @dataclass(frozen=True, slots=True)
 class NewReview:
-    """A review as it is asked for. ``plan`` and ``options`` are JSON values."""
+    """A review as it is asked for. ``diff`` is :func:`packed`; ``plan`` and ``options`` are JSON."""
 
     id: str
     tenant: str
     diff: bytes
-    plan: Mapping[str, Any]
-    options: Mapping[str, Any]
+    plan: str
+    options: str
     request_hash: str
     title: str = ""
     description: str = ""
@@ -78,6 +78,7 @@ class ReviewRow:
     waiting_since: int | None
     node: str | None
     last_seq: int
+    writes: int
     queue_position: int | None
     created_at: int
     started_at: int | None
@@ -89,13 +90,17 @@ class ReviewRow:
 class Work:
     """What a review is made of, for whoever runs it."""
 
-    row: ReviewRow
     diff: bytes
     plan: Any
     options: dict[str, Any]
     left_out: frozenset[str]
     description: str
     attributes: str
+
+
+def packed(diff: bytes) -> bytes:
+    """A diff as it is stored. It takes time: not in a write, which holds up others."""
+    return zlib.compress(diff, 1)
 
 
 def insert(connection: sa.Connection, new: NewReview, at: int, *, last_seq: int) -> None:
@@ -111,10 +116,10 @@ def insert(connection: sa.Connection, new: NewReview, at: int, *, last_seq: int)
             subject=new.subject,
             title=new.title,
             description=new.description,
-            options=json.dumps(dict(new.options)),
-            diff=zlib.compress(new.diff, 1),
+            options=new.options,
+            diff=new.diff,
             attributes=new.attributes,
-            plan=json.dumps(dict(new.plan)),
+            plan=new.plan,
             left_out=json.dumps(new.left_out),
             held_tokens=new.held_tokens,
             held_usd=new.held_usd,
@@ -169,11 +174,11 @@ def recent(
     return [_row(found) for found in connection.execute(query.limit(limit)).mappings()]
 
 
-def claim(connection: sa.Connection, review_id: str, run: int, node: str) -> Work | None:
+def claim(connection: sa.Connection, review_id: str, run: int, node: str) -> ReviewRow | None:
     """Take the review over for its ``run``-th run: whoever had it can no longer write to it.
 
     Returns:
-        All of it, or None if it is finished or this run is no longer the one.
+        It, or None if it is finished or this run is no longer the one.
     """
     changed = rows_changed(
         connection.execute(
@@ -193,11 +198,35 @@ def claim(connection: sa.Connection, review_id: str, run: int, node: str) -> Wor
             )
         )
     )
-    if not changed:
-        return None
-    found = connection.execute(sa.select(REVIEWS).where(REVIEWS.c.id == review_id)).mappings().one()
+    return find(connection, review_id) if changed else None
+
+
+def postpone(connection: sa.Connection, review_id: str, run: int, until: int) -> None:
+    """Let a queued review wait until then instead of having its ``run``-th run."""
+    connection.execute(
+        sa.update(REVIEWS)
+        .where(REVIEWS.c.id == review_id, REVIEWS.c.runs == run, REVIEWS.c.state == "queued")
+        .values(state="waiting", next_try_at=until)
+    )
+
+
+def work_of(connection: sa.Connection, review_id: str) -> Work:
+    """What a review is made of."""
+    found = (
+        connection.execute(
+            sa.select(
+                REVIEWS.c.diff,
+                REVIEWS.c.plan,
+                REVIEWS.c.options,
+                REVIEWS.c.left_out,
+                REVIEWS.c.description,
+                REVIEWS.c.attributes,
+            ).where(REVIEWS.c.id == review_id)
+        )
+        .mappings()
+        .one()
+    )
     return Work(
-        row=_row(found),
         diff=zlib.decompress(found["diff"]),
         plan=json.loads(found["plan"]),
         options=json.loads(found["options"]),
@@ -226,10 +255,10 @@ def ask_to_stop(connection: sa.Connection, ids: Iterable[str], outcome: Outcome)
     )
 
 
-def older_of_subject(
-    connection: sa.Connection, tenant: str, subject: str, than: str, created_at: int
+def others_of_subject(
+    connection: sa.Connection, tenant: str, subject: str, than: str
 ) -> list[str]:
-    """The open reviews of the same subject that came before."""
+    """The open reviews of the same subject."""
     return list(
         connection.scalars(
             sa.select(REVIEWS.c.id).where(
@@ -237,7 +266,6 @@ def older_of_subject(
                 REVIEWS.c.subject == subject,
                 REVIEWS.c.state.in_(OPEN),
                 REVIEWS.c.id != than,
-                REVIEWS.c.created_at <= created_at,
             )
         )
     )
@@ -289,18 +317,33 @@ def requeue(connection: sa.Connection, review_id: str, run: int, *, broke: bool)
     return run + 1 if changed else None
 
 
+def got_on(connection: sa.Connection, review_id: str) -> None:
+    """A batch was done: how often the review broke off before does not count any more."""
+    connection.execute(sa.update(REVIEWS).where(REVIEWS.c.id == review_id).values(breaks=0))
+
+
 def running(connection: sa.Connection) -> list[ReviewRow]:
     """The reviews that some node should be running."""
     return _rows(connection, REVIEWS.c.state == "running")
 
 
-def due(connection: sa.Connection, at: int) -> list[ReviewRow]:
-    """The waiting reviews whose next try has come, or which shall end."""
+def due(connection: sa.Connection, at: int, longest_ms: int) -> list[ReviewRow]:
+    """The waiting reviews whose next try has come, or which shall end.
+
+    Args:
+        connection: of a read.
+        at: now.
+        longest_ms: no review is made to wait for longer; one that has to, had its clock set back.
+    """
     return _rows(
         connection,
         sa.and_(
             REVIEWS.c.state == "waiting",
-            sa.or_(REVIEWS.c.next_try_at <= at, REVIEWS.c.stop.is_not(None)),
+            sa.or_(
+                REVIEWS.c.next_try_at <= at,
+                REVIEWS.c.next_try_at > at + longest_ms,
+                REVIEWS.c.stop.is_not(None),
+            ),
         ),
     )
 
@@ -318,15 +361,14 @@ def queued(connection: sa.Connection) -> list[ReviewRow]:
     return [row for _, row in sorted(turns, key=lambda turn: turn[0])]
 
 
-def finished_before(connection: sa.Connection, at: int, limit: int = 200) -> list[str]:
-    """Up to ``limit`` reviews that were finished before that time."""
-    return list(
-        connection.scalars(
-            sa.select(REVIEWS.c.id)
-            .where(REVIEWS.c.state == "finished", REVIEWS.c.finished_at < at)
-            .limit(limit)
-        )
+def finished_before(connection: sa.Connection, at: int, limit: int = 200) -> dict[str, int]:
+    """Up to ``limit`` reviews that were finished before that time, and the number of their runs."""
+    rows = connection.execute(
+        sa.select(REVIEWS.c.id, REVIEWS.c.runs)
+        .where(REVIEWS.c.state == "finished", REVIEWS.c.finished_at < at)
+        .limit(limit)
     )
+    return {row.id: row.runs for row in rows}
 
 
 def delete(connection: sa.Connection, ids: Sequence[str]) -> None:

@@ -55,6 +55,8 @@ REVIEWS: Final = Table(
     Column("waiting_since", BigInteger),  # for its models; None once something got on
     Column("node", String(64)),  # who runs it
     Column("last_seq", Integer, nullable=False, server_default=text("0")),
+    # Writes to its event log: tells whether one was done whose answer never came.
+    Column("writes", Integer, nullable=False, server_default=text("0")),
     Column("queue_position", Integer),
     Column("created_at", BigInteger, nullable=False),  # all times: Unix, milliseconds
     Column("started_at", BigInteger),
@@ -143,11 +145,19 @@ CACHE: Final = Table(
     METADATA,
     Column("tenant", String(64), primary_key=True),
     Column("key", String(64), primary_key=True),
-    Column("entry", Text, nullable=False),  # JSON, core.cache_entry
     Column("size", Integer, nullable=False),
     Column("made_at", BigInteger, nullable=False),
     Column("used_at", BigInteger, nullable=False),
+    # Last: to read what comes after a long text, SQLite reads the text.
+    Column("entry", Text, nullable=False),  # JSON, core.cache_entry
     Index("rb_cache_used", "tenant", "used_at"),
+)
+
+CACHE_SIZES: Final = Table(
+    "rb_cache_sizes",
+    METADATA,
+    Column("tenant", String(64), primary_key=True),
+    Column("bytes", BigInteger, nullable=False),  # the sum of its sizes in rb_cache
 )
 
 CACHE_BANDS: Final = Table(

@@ -12,9 +12,10 @@ import sqlalchemy as sa
 
 from reviewbot.core.events import ReviewProgress, Usage
 from reviewbot.store import eventlog, reviews
-from reviewbot.store.database import open_database, psycopg_url
+from reviewbot.store.database import StoreError, open_database, psycopg_url
 from reviewbot.store.eventlog import EventLog, FencedError
 from reviewbot.store.hub import Hub
+from reviewbot.store.tables import REVIEWS
 from tests.fake_anthropic import Answer, FakeAnthropic, Recorded, Reply
 from tests.server.databases import postgres_url
 from tests.server.nodes import (
@@ -127,11 +128,11 @@ def log_of(database: str) -> Any:
     """Makes event logs of one review that is in the database."""
     opened = open_database(database)
     with opened.engine.begin() as connection:
-        new = reviews.NewReview("r" * 32, "local", b"", {}, {}, "")
+        new = reviews.NewReview("r" * 32, "local", b"", "{}", "{}", "")
         reviews.insert(connection, new, 1, last_seq=0)
-        work = reviews.claim(connection, new.id, 1, "node")
-        assert work is not None
-    yield lambda epoch=1, seq=0: EventLog(opened, Hub(opened), new.id, epoch, seq)
+        claimed = reviews.claim(connection, new.id, 1, "node")
+        assert claimed is not None
+    yield lambda row=claimed: EventLog(opened, Hub(opened), row)
     opened.engine.dispose()
 
 
@@ -157,16 +158,57 @@ async def test_a_writer_that_was_replaced_can_write_no_more(log_of: Any) -> None
     await before.flush()
     with before._database.engine.begin() as connection:
         reviews.requeue(connection, "r" * 32, 1, broke=True)
-        assert reviews.claim(connection, "r" * 32, 2, "other")
+        claimed = reviews.claim(connection, "r" * 32, 2, "other")
+        assert claimed
     await before.put(progress(2))
     with pytest.raises(FencedError):
         await before.flush()
     await old.put(progress(3))
     with pytest.raises(FencedError):
         await old.flush()
-    new = log_of(epoch=2, seq=1)
+    new = log_of(claimed)
     await new.put(progress(4))
     await new.flush()
     found = await new._database.read(lambda connection: eventlog.records_of(connection, "r" * 32))
     assert [record["findings"] for record in found] == [1, 4]
     await new._database.close()
+
+
+async def test_a_commit_whose_answer_was_lost_is_done_once(
+    log_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both ways: the write was done, and the write was not done."""
+    log = log_of()
+    write, lost = log._database.write, iter([True, False, True, True, False, False])
+    monkeypatch.setattr(eventlog, "RETRY_S", (0.0,) * 5)
+
+    async def unreliable(change: Any, *, tenant: str) -> Any:
+        done = next(lost)
+        if done:
+            await write(change, tenant=tenant)
+        raise StoreError("no answer")
+
+    async def once_in_a_while(change: Any, *, tenant: str) -> Any:
+        nonlocal turn
+        turn += 1
+        return await (unreliable if turn % 2 else write)(change, tenant=tenant)
+
+    turn = 0
+    log._database.write = once_in_a_while
+    for number in range(3):
+        await log.put(progress(number))
+        await log.flush()
+        log.change(
+            lambda connection: connection.execute(
+                sa.update(REVIEWS).values(held_tokens=REVIEWS.c.held_tokens + 1)
+            )
+        )
+        await log.flush()
+    log._database.write = write
+    found = await log._database.read(lambda connection: eventlog.records_of(connection, "r" * 32))
+    assert [record["findings"] for record in found] == [0, 1, 2]
+    held = await log._database.read(
+        lambda connection: connection.scalar(sa.select(REVIEWS.c.held_tokens))
+    )
+    assert held == 3
+    await log._database.close()
