@@ -135,12 +135,12 @@ def spread(values: list[float]) -> str:
 async def event_lag(url: str, other: str | None) -> None:
     """1, 20 and 200 subscribers of one review."""
     print(f"a finding, from the model's byte to the subscriber's socket, ms ({FINDINGS} findings)")
-    await lags(url, await started(url, diff(1)))  # warm
+    await lags(url, await started(url, diff(1), "?cache=false"))  # warm
     for where, at in (("same node", url), ("other node", other)):
         if at is None:
             continue
         for count in (1, 20, 200):
-            path = await started(url, diff(1), "?title=lag")
+            path = await started(url, diff(1), "?title=lag&cache=false")
             found = await asyncio.gather(*(lags(at, path) for _ in range(count)))
             every = [one for each in found for one in each]
             print(f"{where:>12}, {count:>3} subscribers  {spread(every)}")
@@ -150,7 +150,9 @@ async def reviews_at_once(url: str) -> None:
     """More and more reviews, each at 50 tokens a second, until the lag shows."""
     print(f"reviews at once, each at {TOKENS_PER_S} tokens/s; lag in ms")
     for count in (10, 25, 50, 100):
-        paths = [await started(url, diff(1), f"?title={count}-{one}") for one in range(count)]
+        paths = [
+            await started(url, diff(1), f"?title={count}-{one}&cache=false") for one in range(count)
+        ]
         found = await asyncio.gather(*(lags(url, path) for path in paths))
         print(f"{count:>12}  {spread([one for each in found for one in each])}", flush=True)
 
@@ -168,7 +170,7 @@ async def posts(url: str, count: int = 200) -> None:
 
 async def replays(url: str, bare: str) -> None:
     """Events a second that one reader gets of a finished review, beside bare sse-starlette."""
-    path = await started(url, diff(8), "?title=replay")
+    path = await started(url, diff(8), "?title=replay&cache=false")
     await lags(url, path)
     rates = []
     for address in (f"{url}{path}/events", bare):
@@ -245,16 +247,21 @@ def resident(pid: int) -> int:
     return int(line.split()[1]) * 1024
 
 
-async def open_streams(url: str, pid: int, count: int = 500) -> None:
-    """Memory of streams that wait."""
-    path = await started(url, diff(1), "?title=open")
-    before = resident(pid)
-    writers = []
-    for _ in range(count):
-        reader, writer = await opened(url, f"GET {path}/events")
-        await reader.readuntil(b"event: review.started")
-        writers.append((reader, writer))
-    print(f"memory of an open stream: {(resident(pid) - before) / count / 1024:.1f} KiB")
+async def open_streams(url: str, pid: int, count: int = 400) -> None:
+    """Memory of streams that wait, beside those that were there before."""
+    path = await started(url, diff(1), "?title=open&cache=false")
+    sizes, writers = [], []
+    for _ in range(3):
+        for _ in range(count):
+            reader, writer = await opened(url, f"GET {path}/events")
+            await reader.readuntil(b"event: review.started")
+            writers.append((reader, writer))
+        sizes.append(resident(pid))
+    grown = (sizes[-1] - sizes[0]) / (2 * count)
+    print(
+        f"memory: {sizes[0] / 2**20:.0f} MiB with {count} open streams,"
+        f" {grown / 1024:.1f} KiB for each one more"
+    )
     for _, writer in writers:
         writer.close()
 
@@ -276,10 +283,11 @@ def start_up(port: int) -> None:
 
 def measure(url: str, pid: int, other: str | None) -> None:
     """All that one server is asked."""
+    print(f"memory of an idle server: {resident(pid) / 2**20:.0f} MiB")
+    asyncio.run(open_streams(url, pid))
     asyncio.run(event_lag(url, other))
     asyncio.run(posts(url))
     asyncio.run(reviews_at_once(url))
-    asyncio.run(open_streams(url, pid))
     with bare() as address:
         asyncio.run(replays(url, address))
 

@@ -277,6 +277,7 @@ _BOUNDS: Final = {
     "maxLength": "text of at most {} characters",
     "minItems": "a list of {} or more",
     "maxItems": "a list of at most {}",
+    "maxProperties": "a mapping of at most {}",
 }
 _PATTERNS: Final = {
     "^https?://": "an http or https address without user name",

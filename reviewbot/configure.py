@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from reviewbot.sources import Repository
 
+SERVER_VARIABLES: Final = frozenset({"REVIEWBOT_DATABASE_URL", "REVIEWBOT_API_KEY"})
+"""What :func:`read_variable` is asked for: the database of a server, the key for one."""
 _MOST_BYTES: Final = 1_000_000
 
 
@@ -55,6 +57,15 @@ def read_settings(
         config_name=found[0] if found else CONFIG_NAMES[0],
         config_trusted=config is not None,
     )
+
+
+def read_variable(name: str) -> str | None:
+    """A variable that is no setting: of the environment, else of the working directory's .env.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
+    return os.environ.get(name) or _dotenv(Path.cwd(), None).get(name) or None
 
 
 def config_differs(base: Repository, cwd: Path) -> bool:

@@ -132,11 +132,17 @@ class Planner:
         """Tokens that every request to ``model`` costs beside its chunks."""
         return 0 if self.info(model).offline else round(self._prefix * self._count(model).per_byte)
 
-    def estimate(self, planned: Plan) -> Estimate:
-        """What ``planned`` is expected to take, in all and by model."""
+    def estimate(self, planned: Plan, fallback: int = 0) -> Estimate:
+        """What ``planned`` is expected to take, in all and by model.
+
+        Args:
+            planned: it.
+            fallback: if the first so many models of each chain fail, as far as there are others.
+        """
         by_model: dict[str, list[Batch]] = {}
         for batch in planned.batches:
-            by_model.setdefault(self._chains.first(batch), []).append(batch)
+            choices = self._chains.choices(batch.chain)
+            by_model.setdefault(choices[: fallback + 1][-1].name, []).append(batch)
         writer = self._settings.model.name
         if self._settings.summary and planned.batches and not self.info(writer).offline:
             by_model.setdefault(writer, [])
@@ -154,6 +160,12 @@ class Planner:
             cost_usd=None if None in costs else sum(cost or 0.0 for cost in costs),
             by_model=parts,
         )
+
+    def fallback_estimates(self, planned: Plan) -> tuple[Estimate, ...]:
+        """The same if the first model of each chain fails, if the first two do, and so on."""
+        chains = {batch.chain for batch in planned.batches}
+        longest = max((len(self._chains.choices(chain)) for chain in chains), default=1)
+        return tuple(self.estimate(planned, fallback) for fallback in range(1, longest))
 
     def _estimate(self, model: str, batches: list[Batch], summed_up: int | None) -> ModelEstimate:
         """The first request writes the shared prefix to the model's cache, the others read it.

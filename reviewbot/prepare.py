@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.chunks import Plan
     from reviewbot.core.diff import FileDiff
+    from reviewbot.core.events import Estimate
     from reviewbot.core.routing import Chain
     from reviewbot.job import Summarize
     from reviewbot.models.base import Model, ModelFault
@@ -42,11 +43,15 @@ CALIBRATION_FILE: Final = "calibration.json"
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A job and what runs it. ``info`` is the first model's; ``calibration`` learns from it."""
+    """A job and what runs it. ``info`` is the first model's; ``calibration`` learns from it.
+
+    ``fallback_estimates`` is what the job takes if the first model of each chain fails, and so on.
+    """
 
     job: Job
     info: ModelInfo
     calibration: Calibration
+    fallback_estimates: tuple[Estimate, ...] = ()
 
 
 def prepare(
@@ -102,7 +107,12 @@ def prepare(
         notices=(*notices, *settings.notices, *plan_notices(settings, planned, chains.first)),
         prompt_version=_prompt_version() if online else None,
     )
-    return Prepared(job, planner.info(settings.model.name), calibration)
+    return Prepared(
+        job,
+        planner.info(settings.model.name),
+        calibration,
+        planner.fallback_estimates(planned),
+    )
 
 
 def _models(planned: Plan, chains: Chains) -> tuple[str, ...]:

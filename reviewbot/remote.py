@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ PAUSES_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 15.0, 15.0)
 """Between the tries to reach it again; after the last it is given up."""
 STOP_S: Final = 10.0
 """How long the end of a review that was cancelled is waited for."""
+_REVIEW: Final = re.compile(r"/v1/reviews/[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +151,25 @@ class _Stream:
             if answer.status_code != 200:
                 await answer.aread()
                 raise _refused(answer)
-            self._location = answer.headers.get("Location", self._location)
+            if self._location is None:
+                self._location = self._path_of_review(answer)
             self._begun.set()
             async for record in _records(answer):
                 yield record
+
+    def _path_of_review(self, answer: httpx.Response) -> str:
+        """Where the review is from now on.
+
+        The key goes with every request, and httpx would take it to the address of another server:
+        nothing but a path of this one will do.
+        """
+        path: str = answer.headers.get("Location", "")
+        if not _REVIEW.fullmatch(path):
+            raise SourceError(
+                f"{self._client.base_url} did not say where the review is;"
+                " is it a server of reviewbot?"
+            )
+        return path
 
     def _asked(self) -> Any:  # noqa: ANN401 - httpx's context manager of a response
         if self._location is not None:

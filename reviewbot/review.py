@@ -118,6 +118,8 @@ async def review(
     if run.postponed and stop.outcome is None:
         raise run.postponed
     task = run.summary_task()
+    if not job.plan.batches:
+        summarize = None  # nothing was reviewed: there is nothing to pay for
     if stop.outcome is None and not (earlier and earlier.summarized):
         if summarize:
             yield run.progress("writing the summary")

@@ -169,6 +169,49 @@ async def test_a_server_that_is_not_there_is_a_sentence(monkeypatch: pytest.Monk
         await reviewed("http://127.0.0.1:1")
 
 
+@asynccontextmanager
+async def answering(*lines: str) -> AsyncIterator[tuple[str, list[bytes]]]:
+    """A server that answers all alike, with an empty stream; and the requests that it gets."""
+    asked: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        head = ["HTTP/1.1 200 OK", "Content-Type: text/event-stream", "Connection: close", *lines]
+        writer.write("\r\n".join([*head, "", ""]).encode())
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", asked
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "{other}/v1/reviews/0199c3a2f4d57e0b9a6e3d1c5b7f2a48",
+        "//{host}/v1/reviews/0199c3a2f4d57e0b9a6e3d1c5b7f2a48",
+        "/v1/reviews/0199c3a2f4d57e0b9a6e3d1c5b7f2a48@{host}",
+        "/v1/reviews/../../other",
+        "/v1/reviews/0199c3a2f4d57e0b9a6e3d1c5b7f2a48/",
+        "",
+    ],
+)
+async def test_a_review_is_at_the_server_that_was_asked_and_the_key_goes_nowhere_else(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "PAUSES_S", (0.0,) * 3)
+    async with answering() as (other, elsewhere):
+        location = path.format(other=other, host=other.removeprefix("http://"))
+        lines = [f"Location: {location}"] if location else []
+        async with answering(*lines) as (url, asked):
+            events = Server(url, Secret("rb_secret")).review(RemoteRequest(DEMO), StopSignal())
+            with pytest.raises(SourceError, match="did not say where the review is"):
+                await anext(events)
+            assert len(asked) == 1
+        assert elsewhere == []
+
+
 @pytest.mark.parametrize(
     ("url", "says"),
     [

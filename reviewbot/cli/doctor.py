@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reviewbot import __version__
-from reviewbot.configure import find_config, read_settings
+from reviewbot.configure import SERVER_VARIABLES, find_config, read_settings
 from reviewbot.core.escape import show
 from reviewbot.errors import EXIT_OK, EXIT_USAGE, ConfigError, ReviewbotError
 from reviewbot.settings import OFFLINE, VARIABLES
@@ -30,7 +30,7 @@ OK: Final = "✓"
 WARNING: Final = "!"
 WRONG: Final = "✗"
 
-KNOWN_VARIABLES: Final = frozenset({*VARIABLES.values(), "REVIEWBOT_DEBUG"})
+KNOWN_VARIABLES: Final = frozenset({*VARIABLES.values(), *SERVER_VARIABLES, "REVIEWBOT_DEBUG"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.configure import read_settings
+from reviewbot.core.wording import count
 from reviewbot.errors import EXIT_OK, ConfigError
 
 if TYPE_CHECKING:
@@ -68,14 +69,14 @@ def _dollars(text: str) -> float:
 def run(args: argparse.Namespace) -> int:
     """Add, list or revoke."""
     try:
-        from reviewbot.store import keys
+        from reviewbot.store import keys, reviews
         from reviewbot.store.database import open_database
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("reviewbot"):
             raise
         raise ConfigError(
             f"the server is not installed ({error.name} is missing):"
-            " pip install 'reviewbot[server]'"
+            " install reviewbot with its extra, as in pip install '.[server]'"
         ) from None
     from reviewbot.cli.serve import database_url
 
@@ -96,7 +97,11 @@ def run(args: argparse.Namespace) -> int:
                 lines = map(_line, keys.everyone(connection))
                 said = "\n".join(lines) or "There are no keys; make one: reviewbot keys add NAME"
             elif keys.revoke(connection, args.id):
+                at_work = reviews.open_of(connection, args.id)
+                reviews.ask_to_stop(connection, at_work, "cancelled")
                 said = f"revoked {args.id}"
+                if at_work:
+                    said += f"; {count(len(at_work), 'review')} of it will be cancelled"
             else:
                 raise ConfigError(f"there is no key {args.id:.40} in use; see: reviewbot keys list")
     finally:

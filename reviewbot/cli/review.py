@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import math
-import os
 import signal
 from contextlib import AsyncExitStack, aclosing, suppress
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot import sources
 from reviewbot.cli.output import PLAN_FORMATS, Outputs, write_plan
-from reviewbot.configure import config_differs, read_settings
+from reviewbot.configure import config_differs, read_settings, read_variable
 from reviewbot.core.render import FINAL, STREAMING
 from reviewbot.core.report import fails
 from reviewbot.errors import (
@@ -185,7 +184,7 @@ async def _review_there(args: argparse.Namespace, settings: Settings, data: byte
     from reviewbot.remote import KEY, RemoteRequest, Server
     from reviewbot.settings import Secret
 
-    key = os.environ.get(KEY, "").strip()
+    key = (read_variable(KEY) or "").strip()
     server = Server(args.server, Secret(key) if key else None)
     asked = RemoteRequest(
         diff=data,

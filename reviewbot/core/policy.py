@@ -17,13 +17,13 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from reviewbot.core.diff import SUBMODULE
+from reviewbot.core.globs import read_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
-
     from reviewbot.core.diff import FileDiff, FileStatus
+    from reviewbot.core.globs import PathPattern
 
 
 def _names(text: str) -> frozenset[str]:
@@ -91,6 +91,9 @@ _HEADER = re.compile(
 )
 _SUBPROJECT = re.compile(rb"Subproject commit [0-9a-f]{40,64}(?:-dirty)?\r?")
 _ATTRIBUTE_PATTERN = re.compile(r'"((?:[^"\\]|\\.)*)"(.*)|(\S+)(.*)')
+MAX_ATTRIBUTE_LINE = 2048
+"""Bytes from which git leaves a line of ``.gitattributes`` out; patterns stay short so."""
+
 _VALUES = {"true": True, "false": False}
 
 
@@ -125,25 +128,29 @@ class Policy:
 def path_patterns(patterns: Iterable[str]) -> Callable[[str], bool | None]:
     """Gitignore patterns as a :attr:`Policy.configured`; the last one that matches decides.
 
+    One that matches the path itself goes before those that match only a directory that it is in:
+    unlike git's, a ``!pattern`` brings a file back out of a directory that is left out.
+
     Raises:
         ValueError: a pattern is not one that git would take.
     """
-    patterns = tuple(patterns)
-    if not patterns:
+    known = [pattern for glob in patterns if (pattern := read_pattern(glob)) is not None]
+    if not known:
         return _unmentioned
-    from pathspec import GitIgnoreSpec  # 20 ms that most reviews do not need
+    known.reverse()
 
-    spec = GitIgnoreSpec([_pattern(pattern) for pattern in patterns])
-    return lambda path: spec.check_file(path).include
+    def decide(path: str) -> bool | None:
+        path = path.removeprefix("/") if path.startswith("/") else path.removeprefix("./")
+        of_directory = None
+        for pattern in known:
+            match pattern.match(path):
+                case "path":
+                    return not pattern.negated
+                case "directory" if of_directory is None:
+                    of_directory = not pattern.negated
+        return of_directory
 
-
-def _pattern(glob: str) -> GitIgnoreSpecPattern:
-    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern  # as above
-
-    try:
-        return GitIgnoreSpecPattern(glob)
-    except (ValueError, re.error) as error:  # pathspec lets an empty range ("[b-a]") through to re
-        raise ValueError(f"{glob!r} is no gitignore pattern") from error
+    return decide
 
 
 def git_attributes(text: str) -> Callable[[str], Attributes]:
@@ -160,16 +167,22 @@ def git_attributes(text: str) -> Callable[[str], Attributes]:
     def look_up(path: str) -> Attributes:
         found: dict[str, bool | None] = {}
         for pattern, attributes in rules:
-            if _matches_file(pattern, path):
+            # Unlike gitignore's, an attribute of a directory is not one of the files below it.
+            if pattern.match(path) == "path":
                 found |= attributes
         return Attributes(found.get("linguist-generated"), found.get("linguist-vendored"))
 
     return look_up
 
 
-def _attribute_rule(line: str) -> tuple[GitIgnoreSpecPattern, dict[str, bool | None]] | None:
+def _attribute_rule(line: str) -> tuple[PathPattern, dict[str, bool | None]] | None:
+    if (
+        "linguist-" not in line
+        or len(line.encode("utf-8", "surrogateescape")) >= MAX_ATTRIBUTE_LINE
+    ):
+        return None
     match = _ATTRIBUTE_PATTERN.fullmatch(line.strip())
-    if not match or "linguist-" not in line:
+    if not match:
         return None
     quoted, quoted_rest, plain, rest = match.groups()
     glob = re.sub(r"\\(.)", r"\1", quoted) if plain is None else plain
@@ -177,9 +190,10 @@ def _attribute_rule(line: str) -> tuple[GitIgnoreSpecPattern, dict[str, bool | N
     if glob.startswith(("#", "!", "[attr]")):
         return None
     try:
-        return _pattern(glob), attributes
+        pattern = read_pattern(glob)
     except ValueError:
         return None
+    return None if pattern is None else (pattern, attributes)
 
 
 def _attribute(word: str) -> tuple[str, bool | None]:
@@ -191,13 +205,6 @@ def _attribute(word: str) -> tuple[str, bool | None]:
     if name.startswith("!"):
         return name[1:], None
     return name, True
-
-
-def _matches_file(pattern: GitIgnoreSpecPattern, path: str) -> bool:
-    # Unlike gitignore's, an attribute of a directory is not one of the files below it. The only
-    # group in pathspec's expressions is the one that marks a match of a directory.
-    result = pattern.match_file(path)
-    return result is not None and result.match.lastindex is None
 
 
 def skip_reason(file: FileDiff, policy: Policy) -> str | None:

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from reviewbot.core.events import Usage
 from reviewbot.core.stored_plan import plan_to_json
-from reviewbot.errors import ReviewbotError
+from reviewbot.errors import ConfigError, ReviewbotError
 from reviewbot.job import opening
 from reviewbot.jobs.options import ReviewOptions, settings_for
 from reviewbot.jobs.truncation import middle_to_leave_out
+from reviewbot.models.catalog import cost_usd, lookup
 from reviewbot.prepare import OUTPUT_PER_REQUEST, prepare
 from reviewbot.settings import OFFLINE
 from reviewbot.store import budgets, reviews
@@ -29,11 +31,16 @@ if TYPE_CHECKING:
     from reviewbot.core.chunks import Batch
     from reviewbot.core.events import Event
     from reviewbot.job import Job
+    from reviewbot.prepare import Prepared
     from reviewbot.settings import Settings
 
 
 class UsedKeyError(ReviewbotError):
     """An idempotency key that was used for another request."""
+
+
+class KnownKeyError(Exception):
+    """An idempotency key under which there is a review by now."""
 
 
 class TooManyTokensError(ReviewbotError):
@@ -52,7 +59,12 @@ class TooManyTokensError(ReviewbotError):
 
 @dataclass(frozen=True, slots=True)
 class ReviewRequest:
-    """What someone wants reviewed. ``tenant`` is whose it is."""
+    """What someone wants reviewed. Make it in a thread: the diff may be long.
+
+    Attributes:
+        tenant: whose it is.
+        digest: of all that decides what the review is.
+    """
 
     tenant: str
     diff: bytes
@@ -64,10 +76,9 @@ class ReviewRequest:
     attributes: str = ""
     notices: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    digest: str = field(init=False)
 
-    @property
-    def digest(self) -> str:
-        """Of all that decides what the review is."""
+    def __post_init__(self) -> None:
         parts = (
             json.dumps(dict(self.options.settings), sort_keys=True),
             self.options.truncate,
@@ -80,7 +91,7 @@ class ReviewRequest:
         found = hashlib.sha256(self.diff)
         for part in parts:
             found.update(b"\0" + part.encode("utf-8", "surrogatepass"))
-        return found.hexdigest()
+        object.__setattr__(self, "digest", found.hexdigest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +112,17 @@ def admit(request: ReviewRequest, load: Callable[[Mapping[str, object]], Setting
 
     Raises:
         DiffError: the diff cannot be read.
-        ConfigError: an option is wrong.
+        ConfigError: an option is wrong, or a model has no price and the key a limit in dollars.
         TooManyTokensError: it is above what one request may take.
     """
     settings = settings_for(load, request.options.settings)
-    job = prepare(
+    prepared = prepare(
         request.diff, settings, attributes=request.attributes, notices=request.notices
-    ).job
-    left_out = _left_out(request, job)
-    tokens, usd = _expected(job, left_out)
+    )
+    job = prepared.job
+    most = _most(prepared, settings, request)
+    left_out = _left_out(request, job, most)
+    share = _tokens_left(most, job, left_out) / most.tokens if most.tokens else 0.0
     new = NewReview(
         id=_new_id(),
         tenant=request.tenant,
@@ -123,8 +136,8 @@ def admit(request: ReviewRequest, load: Callable[[Mapping[str, object]], Setting
         subject=request.subject,
         idempotency_key=request.idempotency_key,
         left_out=left_out,
-        held_tokens=tokens,
-        held_usd=usd,
+        held_tokens=round(most.tokens * share),
+        held_usd=most.usd * share,
     )
     return Admitted(new, request.limits, tuple(opening(job)))
 
@@ -136,9 +149,13 @@ def store(connection: sa.Connection, admitted: Admitted) -> list[str]:
         The ids of those.
 
     Raises:
+        KnownKeyError: the same request was stored just before.
         OverLimitError: the tenant's budget has no room for it, or it has too many at work.
     """
     new, limits = admitted.new, admitted.limits
+    key = new.idempotency_key
+    if key is not None and reviews.by_idempotency_key(connection, new.tenant, key):
+        raise KnownKeyError(key)
     day = budgets.hold(connection, new.tenant, limits, tokens=new.held_tokens, usd=new.held_usd)
     at = reviews.now_ms()
     events = [
@@ -154,24 +171,66 @@ def store(connection: sa.Connection, admitted: Admitted) -> list[str]:
     return reviews.ask_to_stop(connection, older, "superseded")
 
 
-def _left_out(request: ReviewRequest, job: Job) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class _Most:
+    """What a review may take, whichever of its models answer."""
+
+    tokens: int
+    usd: float
+
+
+def _most(prepared: Prepared, settings: Settings, request: ReviewRequest) -> _Most:
+    """What is set aside for a review; the rules on this machine take nothing.
+
+    Raises:
+        ConfigError: a model has no known price, and the key has a limit in dollars.
+    """
+    claims = _claim_tokens(request)
+    most = _Most(0, 0.0)
+    for estimate in (prepared.job.estimate, *prepared.fallback_estimates):
+        tokens, usd = 0, 0.0
+        for one in estimate.by_model:
+            if one.model == OFFLINE:
+                continue
+            if one.cost_usd is None and request.limits.usd_per_day is not None:
+                raise ConfigError(
+                    f"{one.model} has no known price, and this key has a limit in dollars;"
+                    " name a model with a price",
+                    key="model",
+                )
+            tokens += one.input_tokens + one.output_tokens
+            usd += one.cost_usd or 0.0
+        if tokens:
+            writer = lookup(settings.model.name, settings.models)
+            tokens += claims
+            usd += cost_usd(writer, Usage(input=claims)) or 0.0
+        most = _Most(max(most.tokens, tokens), max(most.usd, usd))
+    return most
+
+
+def _claim_tokens(request: ReviewRequest) -> int:
+    """Tokens that title and description take in the summary's prompt, at two bytes each."""
+    return (len(request.title.encode()) + len(request.description.encode())) // 2
+
+
+def _left_out(request: ReviewRequest, job: Job, most: _Most) -> tuple[str, ...]:
     """The batches that are not sent, if the diff is above what one request may take.
 
     Raises:
         TooManyTokensError: it is, and was not to be cut; or nothing of it would be left.
     """
     limit = request.limits.tokens_per_request
-    tokens, _ = _expected(job, ())
-    if limit is None or tokens <= limit:
+    if limit is None or most.tokens <= limit:
         return ()
     if request.options.truncate == "middle":
-        found = middle_to_leave_out(job.plan, room=limit, cost=partial(_cost, job))
+        beside = _tokens_left(most, job, tuple(batch.id for batch in job.plan.batches))
+        found = middle_to_leave_out(job.plan, room=limit - beside, cost=partial(_cost, job))
         if found is not None:
             return found
     raise TooManyTokensError(
-        f"this diff takes about {tokens:,} tokens, and one request may take {limit:,};"
+        f"this diff takes about {most.tokens:,} tokens, and one request may take {limit:,};"
         " send it in parts, or leave files out with exclude",
-        tokens=tokens,
+        tokens=most.tokens,
         limit=limit,
     )
 
@@ -183,16 +242,10 @@ def _cost(job: Job, batch: Batch) -> int:
     return job.request_tokens(batch) + OUTPUT_PER_REQUEST
 
 
-def _expected(job: Job, left_out: tuple[str, ...]) -> tuple[int, float]:
-    """Tokens and dollars that a review is expected to take; the rules on this machine take none."""
-    if all(job.model_of(batch) == OFFLINE for batch in job.plan.batches):
-        return 0, 0.0
-    asked = [one for one in job.estimate.by_model if one.model != OFFLINE]
-    tokens = sum(one.input_tokens + one.output_tokens for one in asked)
-    usd = sum(one.cost_usd or 0.0 for one in asked)
+def _tokens_left(most: _Most, job: Job, left_out: tuple[str, ...]) -> int:
+    """Tokens that it takes without some of its batches."""
     saved = sum(_cost(job, batch) for batch in job.plan.batches if batch.id in left_out)
-    left = max(0, tokens - saved)
-    return left, usd * left / tokens if tokens else 0.0
+    return max(0, most.tokens - saved)
 
 
 def _new_id() -> str:

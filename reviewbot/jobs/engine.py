@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewbot.store.database import psycopg_url
+from reviewbot.store.database import connection_options, psycopg_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -67,7 +67,7 @@ class Engine:
         at_once: int,
         per_tenant: int,
     ) -> None:
-        self._url = psycopg_url(database_url).render_as_string(hide_password=False)
+        self._url = psycopg_url(database_url)
         self._node, self._run = node, run
         self._at_once, self._per_tenant = at_once, per_tenant
         self._workflow: Any = None
@@ -78,10 +78,15 @@ class Engine:
         from dbos import DBOS, DBOSPortableJSONSerializer
 
         logging.getLogger("dbos").setLevel(logging.WARNING)
+        options: dict[str, Any] = {}  # besides DBOS's own; of those, it replaces connect_args whole
+        if self._url.drivername.startswith("postgresql"):
+            limits = connection_options(self._url)
+            options = {"connect_args": {"application_name": "dbos_transact", **limits}}
         self._dbos = DBOS(
             config={
                 "name": "reviewbot",
-                "system_database_url": self._url,
+                "system_database_url": self._url.render_as_string(hide_password=False),
+                "db_engine_kwargs": options,
                 "application_version": APPLICATION_VERSION,
                 "executor_id": self._node,
                 "max_executor_threads": THREADS,

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from reviewbot.core.wording import count
 from reviewbot.jobs.engine import UNFINISHED, run_id
 from reviewbot.jobs.waiting import longest_pause
-from reviewbot.store import nodes, reviews
+from reviewbot.store import budgets, cache, nodes, reviews
 from reviewbot.store.checkpoints import last_progress
 from reviewbot.store.database import StoreError, rows_changed
 from reviewbot.store.eventlog import insert_events, stored
@@ -102,7 +102,11 @@ class Janitor:
             partial(reviews.due, at=now, longest_ms=self._longest_wait_ms)
         ):
             await self.requeue(row, broke=False)
-        await self._tell_positions(await self._database.read(reviews.queued))
+        queued = await self._database.read(reviews.queued)
+        for row in queued:
+            if row.stop is not None:  # it shall end, and has its turn only later
+                await self._runner.end_unstarted(row.id)
+        await self._tell_positions([row for row in queued if row.stop is None])
 
     def _broke_off(self, row: ReviewRow, alive: frozenset[str]) -> bool:
         """Whether nobody runs a review that is said to run."""
@@ -174,6 +178,8 @@ class Janitor:
         if self._cleaned is not None and now - self._cleaned < CLEAN_AFTER_S:
             return
         await self._database.write(_old_rates)
+        await self._database.write(budgets.forget_old_days)
+        await cache.clean_up(self._database, days=self._retention_days)
         if self._retention_days:
             await self._delete_old(reviews.now_ms() - self._retention_days * DAY_MS)
         self._cleaned = now

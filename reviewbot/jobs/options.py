@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
@@ -11,6 +13,8 @@ from reviewbot.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from jsonschema import Draft202012Validator
 
     from reviewbot.settings import Settings
 
@@ -55,6 +59,10 @@ BODY_ONLY: Final = frozenset({"path_instructions", "rules"})
 LISTS: Final = frozenset({"exclude", "fallback_models"})
 LIST_LIMIT: Final = 1_000
 """Characters of a list in a query."""
+MOST_CHARACTERS: Final = 65_536
+"""Of all texts in the options of a request: as many as a ``.reviewbot.yml`` may have."""
+MOST_VALUES: Final = 2_000
+"""Of all kinds, in the options of a request: each pattern is one, and is held against each path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +101,17 @@ def parse_options(values: Mapping[str, Any]) -> ReviewOptions:
     Raises:
         ConfigError: one is unknown, or its value is not of its kind. Names it.
     """
-    from jsonschema import Draft202012Validator
-
+    _check_size(values)
     unknown = sorted(set(values) - set(SETTABLE) - set(_OWN))
     if unknown:
         raise ConfigError(
             f"there is no such option; there are {', '.join((*SETTABLE, *_OWN))}",
             key=f"options.{unknown[0]:.60}",
         )
-    for error in Draft202012Validator(options_schema()).iter_errors(dict(values)):
+    for name, value in values.items():
+        if isinstance(value, float) and not math.isfinite(value):  # JSON can write 1e999
+            raise ConfigError("is too large a number", key=f"options.{name}")
+    for error in _validator().iter_errors(dict(values)):
         path = ".".join(map(str, error.absolute_path))
         raise ConfigError(_shorter(error.message), key=f"options.{path}")
     return ReviewOptions(
@@ -110,6 +120,36 @@ def parse_options(values: Mapping[str, Any]) -> ReviewOptions:
         cache=values.get("cache", True),
         truncate=cast('Literal["off", "middle"]', values.get("truncate", "off")),
     )
+
+
+@cache
+def _validator() -> Draft202012Validator:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(options_schema())
+
+
+def _check_size(values: Mapping[str, Any]) -> None:
+    """Before anything that takes longer the more there is; stops at what is too much.
+
+    Raises:
+        ConfigError: it is.
+    """
+    characters = number = 0
+    waiting: list[object] = [dict(values)]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            characters += len(one)
+        elif isinstance(one, dict | list):
+            number += len(one)
+            if number <= MOST_VALUES:
+                waiting += [*one, *one.values()] if isinstance(one, dict) else one
+        if characters > MOST_CHARACTERS or number > MOST_VALUES:
+            raise ConfigError(
+                f"have at most {MOST_CHARACTERS:,} characters and {MOST_VALUES:,} values in all",
+                key="options",
+            )
 
 
 def options_from_query(query: Mapping[str, str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ end, the next run does the same.
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import aclosing, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -95,7 +96,7 @@ class Kit:
         database: the store.
         hub: who follows reviews here.
         load: makes settings of the options of a request.
-        preparing: bounds how many diffs are parsed and planned at once: it is work for the processor.
+        preparing: bounds how many diffs are parsed and planned at once.
         waits: how long reviews wait for their models.
         cache_bytes: the most that the cache keeps for each tenant; 0 is no cache.
         cache_use: counts what the cache was good for.
@@ -233,17 +234,25 @@ class Run:
 
     async def _tell(self, event: Event) -> None:
         if isinstance(event, ReviewFinished):
-            self._log.change(partial(self._finish, finished=event))
+            entry = await self._entry(event)
+            self._log.change(partial(self._finish, finished=event, entry=entry))
         await self._log.put(event)
         self._hooks.event(self.row, event)
 
-    def _finish(self, connection: sa.Connection, finished: ReviewFinished) -> None:
+    async def _entry(self, finished: ReviewFinished) -> str:
+        """What lists show of the review from its end on: made before the write that ends it."""
+        await self._log.flush()
+        entry_of = partial(checkpoints.entry_of, review_id=self.row.id, end=finished)
+        return json.dumps(await self._database.read(entry_of))
+
+    def _finish(self, connection: sa.Connection, finished: ReviewFinished, entry: str) -> None:
         connection.execute(
             sa.update(REVIEWS)
             .where(REVIEWS.c.id == self.row.id)
             .values(
                 state="finished",
                 outcome=finished.outcome,
+                entry=entry,
                 finished_at=reviews.now_ms(),
                 node=None,
                 next_try_at=None,
@@ -329,4 +338,3 @@ class Run:
         )
         await self._log.flush()
         return "finished"
-

@@ -19,14 +19,21 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy.exc import IntegrityError
 
 from reviewbot.errors import ConfigError, ReviewbotError
-from reviewbot.jobs.admission import UsedKeyError, admit, store
+from reviewbot.jobs.admission import KnownKeyError, UsedKeyError, admit, store
 from reviewbot.jobs.engine import Engine
 from reviewbot.jobs.janitor import Janitor
 from reviewbot.jobs.run import Hooks, Kit, Waits
 from reviewbot.jobs.runner import Runner
 from reviewbot.models.cached import CacheUse
 from reviewbot.store import nodes, reviews
-from reviewbot.store.database import StoreError, open_database
+from reviewbot.store.database import (
+    PATIENCE_S,
+    StoreError,
+    connection_options,
+    file_of,
+    open_database,
+    others_can_read,
+)
 from reviewbot.store.hub import Hub
 
 if TYPE_CHECKING:
@@ -121,11 +128,11 @@ class ReviewService:
             retention_days=config.retention_days,
         )
         self._ended = AsyncExitStack()
-        self._unlock: Callable[[], object] = lambda: None
+        self._unlock: Callable[[], object] | None = None
         self.ready = False
 
     async def __aenter__(self) -> Self:
-        self._lock_file()
+        self.lock()
         await self.database.write(self._arrive)
         await self._engine.start()
         self._background(self._janitor.work())
@@ -142,17 +149,21 @@ class ReviewService:
             await self.database.write(partial(nodes.leave, node=self.node))
         await self._engine.stop()
         await self.database.close()
-        self._unlock()
+        if self._unlock is not None:
+            self._unlock()
 
-    async def wind_down(self) -> None:
+    async def wind_down(self, grace_s: float | None = None) -> None:
         """Take nothing new, let reviews go on for a while, then end all streams.
 
         For whoever serves streams, before waiting for their connections to end; leaving the context
         does it, too.
+
+        Args:
+            grace_s: how long they may go on; the node's configuration says so if None.
         """
         self.ready = False
         self._engine.take_no_more()
-        await self.runner.leave(self.config.grace_s)
+        await self.runner.leave(self.config.grace_s if grace_s is None else grace_s)
         with suppress(StoreError):  # then it is found as broken off
             await self._hand_over()
         self.hub.close()
@@ -167,18 +178,20 @@ class ReviewService:
 
         self._ended.push_async_callback(end)
 
-    def _lock_file(self) -> None:
-        """A SQLite file is for one node: two would be in each other's way.
+    def lock(self) -> None:
+        """Take the SQLite file, if it is one: two nodes would be in each other's way.
+
+        Starting does it, too; before that, it can be told in a sentence that another one has it.
 
         Raises:
             ConfigError: another one has it.
         """
-        path = self.database.engine.url.database
-        if self.database.postgres or path is None:
+        path = file_of(self.database.engine.url)
+        if path is None or self._unlock is not None:
             return
         from filelock import FileLock, Timeout
 
-        lock = FileLock(f"{path}.lock")
+        lock = FileLock(f"{path}.lock", mode=0o600)
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -186,7 +199,17 @@ class ReviewService:
                 f"another reviewbot serve uses {path}; for several nodes, use a Postgres URL",
                 source="--database",
             ) from None
+        except OSError as error:
+            raise ConfigError(
+                f"{path}.lock cannot be locked: {error.strerror}", source="--database"
+            ) from error
         self._unlock = lock.release
+        if others_can_read(path):
+            log.warning(
+                "every user of this machine can read the database, which holds diffs as they were"
+                " sent: chmod 600 %s",
+                path,
+            )
 
     def _arrive(self, connection: sa.Connection) -> None:
         if not self.database.postgres:
@@ -202,13 +225,13 @@ class ReviewService:
     async def _listen(self) -> None:
         """Hear of what other nodes write."""
         import psycopg
+        from psycopg.conninfo import make_conninfo
 
         url = self.database.engine.url.set(drivername="postgresql")
+        where = make_conninfo(url.render_as_string(hide_password=False), **connection_options(url))
         while True:
             try:
-                connection = await psycopg.AsyncConnection.connect(
-                    url.render_as_string(hide_password=False), autocommit=True
-                )
+                connection = await psycopg.AsyncConnection.connect(where, autocommit=True)
                 async with connection:
                     await connection.execute("LISTEN rb_events")
                     async for notice in connection.notifies():
@@ -231,7 +254,8 @@ class ReviewService:
             TooManyTokensError: it is above what one request may take.
             OverLimitError: the tenant's budget has no room for it, or it has too many at work.
             ClosingError: the node is shutting down.
-            StoreError: the database is away. Nothing was begun.
+            StoreError: the database is away, or does not answer: then the review may begin later,
+                and the same idempotency key finds it.
         """
         if not self.ready:
             raise ClosingError("the server is shutting down; ask again in a moment")
@@ -241,10 +265,8 @@ class ReviewService:
             admitted = await asyncio.to_thread(admit, request, self._load)
         new = admitted.new
         try:
-            older = await self.database.write(
-                partial(store, admitted=admitted), tenant=new.tenant
-            )
-        except IntegrityError:  # the same key at the same time
+            older = await self.database.write(partial(store, admitted=admitted), tenant=new.tenant)
+        except (KnownKeyError, IntegrityError):  # the same key at the same time
             if (known := await self._known(request)) is not None:
                 return known, True
             raise
@@ -253,7 +275,8 @@ class ReviewService:
                 raise
             older = []
         try:
-            await self._engine.enqueue(new.id, 1, new.tenant)
+            async with asyncio.timeout(PATIENCE_S):  # DBOS tries for as long as it takes
+                await self._engine.enqueue(new.id, 1, new.tenant)
         except Exception:
             # It is stored; the janitor queues it as soon as the database can.
             log.exception("could not queue a review yet", extra={"review_id": new.id})

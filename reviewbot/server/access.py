@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.server.problems import CLOSE, Problem
 from reviewbot.store import budgets, keys
+from reviewbot.store.database import StoreError
 from reviewbot.store.keys import LOCAL, Limits
 
 if TYPE_CHECKING:
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from reviewbot.store.database import Database
+    from reviewbot.store.keys import Key
 
 UNLIMITED: Final = "unlimited"
 
@@ -43,6 +47,7 @@ class Access:
     ) -> None:
         self._database, self._need_key = database, need_key
         self._local = Caller(LOCAL, local_limits or Limits())
+        self._notes: dict[str, asyncio.Task[None]] = {}
 
     async def caller(self, request: Request, *, counted: bool = False) -> Caller:
         """Who sent ``request``.
@@ -74,8 +79,17 @@ class Access:
         key = await self._database.read(partial(keys.known, secret=secret))
         if key is None:
             raise _unauthorized("this key is not known, or was revoked", 'error="invalid_token"')
-        await self._database.write(partial(keys.used, key=key))
+        if keys.due(key) and key.id not in self._notes:
+            self._notes[key.id] = asyncio.create_task(self._note(key))
         return Caller(key.id, key.limits)
+
+    async def _note(self, key: Key) -> None:
+        """Note that a key is in use. No call waits for it: one that only reads needs no writer."""
+        try:
+            with suppress(StoreError):  # it was logged; the next call tries again
+                await self._database.write(partial(keys.used, key_id=key.id))
+        finally:
+            del self._notes[key.id]
 
 
 def _unauthorized(detail: str, parameter: str) -> Problem:

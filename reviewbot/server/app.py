@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
@@ -23,6 +24,7 @@ from reviewbot.server.faults import HANDLERS
 from reviewbot.server.guard import Guard, GuardMiddleware
 from reviewbot.server.observed import Observed, ObservedMiddleware
 from reviewbot.server.openapi import openapi_json
+from reviewbot.server.streams import InTimeMiddleware
 from reviewbot.store.keys import Limits
 
 if TYPE_CHECKING:
@@ -124,6 +126,7 @@ def make_app(
             Route("/{path:path}", _Page(), methods=["GET"]),
         ],
         exception_handlers=HANDLERS,
+        middleware=[Middleware(InTimeMiddleware)],
         lifespan=lifespan,
     )
     return ObservedMiddleware(GuardMiddleware(app, config.guard), observed)

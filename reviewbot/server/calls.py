@@ -21,15 +21,16 @@ from reviewbot.server.access import budget_headers
 from reviewbot.server.bodies import read_body
 from reviewbot.server.documents import diff_document, entry_document, review_document
 from reviewbot.server.faults import over_limit
+from reviewbot.server.fields import read_fields
 from reviewbot.server.problems import CLOSE, Problem
 from reviewbot.server.streams import event_stream
 from reviewbot.store import reviews
 from reviewbot.store.budgets import OverLimitError
-from reviewbot.store.checkpoints import last_progress
+from reviewbot.store.checkpoints import entry_of, last_progress
 from reviewbot.store.eventlog import records_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping
 
     import sqlalchemy as sa
     from starlette.requests import Request
@@ -53,7 +54,6 @@ DIFF_TYPES: Final = frozenset(
 EVENT_STREAM: Final = "text/event-stream"
 TEXT_LIMITS: Final[Mapping[str, int]] = {"title": 500, "description": 20_000, "subject": 500}
 PAGE_LIMIT: Final = 100
-ENTRY_TYPES: Final = ("review.started", "finding", "finding.withdrawn", "review.finished")
 _IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}")
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
@@ -98,16 +98,13 @@ class Calls:
             raise Problem(400, "before is the id of a review", parameter="before")
         limit = min(limit, PAGE_LIMIT)
 
-        def read(connection: sa.Connection) -> list[tuple[ReviewRow, Report]]:
+        def read(connection: sa.Connection) -> tuple[list[dict[str, Any]], bool]:
             rows = reviews.recent(connection, caller.tenant, limit=limit + 1, before=before)
-            return [(row, _report(connection, row.id, _types(row))) for row in rows]
+            return [_entry(connection, row) for row in rows[:limit]], len(rows) > limit
 
-        found = await self._service.database.read(read)
+        entries, more = await self._service.database.read(read)
         return JSONResponse(
-            {
-                "reviews": [entry_document(row, report) for row, report in found[:limit]],
-                "next": found[limit - 1][0].id if len(found) > limit else None,
-            },
+            {"reviews": entries, "next": entries[-1]["id"] if more else None},
             headers=await self._headers(caller),
         )
 
@@ -205,48 +202,38 @@ class Calls:
                 400, "an Idempotency-Key has 1 to 255 visible ASCII characters", headers=CLOSE
             )
         body = await read_body(request, limit=self._body_limit)
-        values: dict[str, Any] = {"diff": body, "options": {}}
-        if kind == "application/json":
-            values = _object_of(body)
-        values = _with_query(values, dict(request.query_params))
-        texts = {name: _text(values, name, most) for name, most in TEXT_LIMITS.items()}
-        return ReviewRequest(
-            tenant=caller.tenant,
-            diff=values["diff"],
-            options=parse_options(values["options"]),
-            title=texts["title"] or "",
-            description=texts["description"] or "",
-            subject=texts["subject"],
-            idempotency_key=key,
-            limits=caller.limits,
-        )
+        query = dict(request.query_params)
+
+        def read() -> ReviewRequest:
+            values: dict[str, Any] = {"diff": body, "options": {}}
+            if kind == "application/json":
+                values = _object_of(body)
+            values = _with_query(values, query)
+            texts = {name: _text(values, name, most) for name, most in TEXT_LIMITS.items()}
+            return ReviewRequest(
+                tenant=caller.tenant,
+                diff=values["diff"],
+                options=parse_options(values["options"]),
+                title=texts["title"] or "",
+                description=texts["description"] or "",
+                subject=texts["subject"],
+                idempotency_key=key,
+                limits=caller.limits,
+            )
+
+        return await asyncio.to_thread(read)  # the body may be long
 
 
 def _object_of(body: bytes) -> dict[str, Any]:
     """The fields of a JSON request; ``diff`` as bytes."""
-    try:
-        values = json.loads(body, parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
-        raise Problem(400, f"the body is not JSON: {str(error)[:200]}") from None
-    if not isinstance(values, dict) or not isinstance(values.get("diff"), str):
+    values = read_fields(body, ("diff", *TEXT_LIMITS, "options"))
+    if not isinstance(values.get("diff"), str):
         raise Problem(400, 'the body is an object with the diff as text: {"diff": "..."}')
-    unknown = sorted(set(values) - {"diff", "options", *TEXT_LIMITS})
-    if unknown:
-        raise Problem(
-            400,
-            f"there is no field {unknown[0]!r:.60}; there are diff, title, description,"
-            " subject and options",
-            key=unknown[0][:60],
-        )
     options = values.get("options", {})
     if not isinstance(options, dict):
         raise Problem(400, "options is an object", key="options")
     # A lone surrogate is no text: JSON can write it, but nobody can say which bytes it was.
     return {**values, "diff": values["diff"].encode("utf-8", "replace"), "options": options}
-
-
-def _no_number(name: str) -> None:
-    raise ValueError(f"it has no {name}")
 
 
 def _with_query(values: dict[str, Any], query: dict[str, str]) -> dict[str, Any]:
@@ -269,15 +256,14 @@ def _text(values: Mapping[str, Any], name: str, most: int) -> str | None:
     return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def _report(
-    connection: sa.Connection, review_id: str, types: Sequence[str] | None = None
-) -> Report:
-    return fold(map(from_record, records_of(connection, review_id, types)))
+def _report(connection: sa.Connection, review_id: str) -> Report:
+    return fold(map(from_record, records_of(connection, review_id)))
 
 
-def _types(row: ReviewRow) -> Sequence[str] | None:
-    """The events that a list needs of a review: most are of no use to it."""
-    return ENTRY_TYPES if row.state == "finished" else None
+def _entry(connection: sa.Connection, row: ReviewRow) -> dict[str, Any]:
+    """A review in a list. What a finished one came to is kept with it: its events may be many."""
+    shown = entry_of(connection, row.id) if row.entry is None else json.loads(row.entry)
+    return entry_document(row, **shown)
 
 
 def _drawn(data: bytes) -> bytes:

@@ -9,7 +9,7 @@ from reviewbot.core.render.inert import well_formed
 from reviewbot.store.eventlog import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from reviewbot.core.diff import FileDiff
     from reviewbot.core.events import ReviewProgress
@@ -54,7 +54,9 @@ def review_document(row: ReviewRow, report: Report, progress: ReviewProgress) ->
     return cast("Json", well_formed(found))  # a path need not be UTF-8, JSON has to be
 
 
-def entry_document(row: ReviewRow, report: Report) -> Json:
+def entry_document(
+    row: ReviewRow, *, counts: Mapping[str, int], files: int, cost_usd: float | None
+) -> Json:
     """A review in a list."""
     return {
         "id": row.id,
@@ -64,9 +66,9 @@ def entry_document(row: ReviewRow, report: Report) -> Json:
         "subject": row.subject,
         "created_at": rfc3339(row.created_at),
         "finished_at": _time(row.finished_at),
-        "counts": report.counts,
-        "files": len(report.files),
-        "cost_usd": report.cost_usd,
+        "counts": counts,
+        "files": files,
+        "cost_usd": cost_usd,
     }
 
 

@@ -45,6 +45,7 @@ CORS_EXPOSED_HEADERS: Final = (
     *("X-Request-Id", "X-Tokens-Remaining", "X-Tokens-Reset", "X-Tokens-Used"),
 )
 CORS_MAX_AGE_S: Final = 600
+HEALTH_PATHS: Final = frozenset({"/healthz", "/readyz"})
 
 # Two of one of these would let two readers see two requests (RFC 9110, section 5.3).
 _ONCE: Final = (
@@ -72,7 +73,8 @@ class Guard:
         loopback: whether the server is bound to loopback only. Then the ``Host`` must name
             loopback or be one of ``allowed_hosts``.
         allowed_hosts: names, with the one port or for any. On another than a loopback bind these
-            are the only ones, and without any the ``Host`` is not asked.
+            are the only ones, and without any the ``Host`` is not asked. There the health checks
+            are for every name: who makes them knows the address alone.
         cors_origins: the other sites whose pages may use the server, as browsers write them:
             ``https://example.com``. There is no wildcard.
 
@@ -89,12 +91,13 @@ class Guard:
             if _authority(host) is None:
                 raise ConfigError(
                     f"{host!r} is no host; write a name or an address, with a port or without",
-                    key="allowed_hosts",
+                    source="--allow-host",
                 )
         for origin in self.cors_origins:
             if not _ANY_ORIGIN.fullmatch(origin):
                 raise ConfigError(
-                    f"{origin!r} is no origin; write one as https://example.com", key="cors_origins"
+                    f"{origin!r} is no origin; write one as https://example.com",
+                    source="--cors-origin",
                 )
 
     def check(self, scope: Scope) -> None:
@@ -116,7 +119,7 @@ class Guard:
     def _host(self, scope: Scope, headers: Headers) -> _Authority | None:
         """The ``Host``, if it is fine; None where it need not be there."""
         text = headers.get("host")
-        checked = self.loopback or bool(self.allowed_hosts)
+        checked = self.loopback or (bool(self.allowed_hosts) and scope["path"] not in HEALTH_PATHS)
         if text is None and scope["http_version"] == "1.0" and not checked:
             return None
         host = _authority(text or "")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import linecache
 import logging
+import math
 import re
 import sys
 import threading
@@ -18,6 +19,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import PurePath
+from time import monotonic
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, TextIO, get_args
 
@@ -38,6 +40,9 @@ FIELDS: Final = (
 )
 """What a record may carry, in ``extra=`` or by :func:`bound`. Anything else is left out."""
 MESSAGE_LIMIT: Final = 1_000
+NO_FILES: Final = "socket.accept() out of system resource"
+"""What asyncio says when the process may open no more files for connections."""
+NO_FILES_EVERY_S: Final = 60.0
 _VALUE: Final = re.compile(r"[A-Za-z0-9_./:{}-]{1,200}")
 """A text in a field: an id or a route, and never a sentence."""
 _RUN_ID: Final = re.compile(r"([0-9a-f]{32})-(\d+)")
@@ -65,6 +70,7 @@ def configure(kind: LogFormat, level: str = "info", stream: TextIO | None = None
     """
     handler = _Handler(sys.stderr if stream is None else stream)
     handler.setFormatter(JsonLines() if kind == "json" else TextLines())
+    handler.addFilter(_NoFiles())
     logging.captureWarnings(True)
     root = logging.getLogger()
     root.handlers = [handler]
@@ -85,6 +91,25 @@ class _Handler(logging.StreamHandler[TextIO]):
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         del record
+
+
+class _NoFiles(logging.Filter):
+    """Says once in a while, in words of ours, what asyncio says thousands of times a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told = -math.inf
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name != "asyncio" or not str(record.msg).startswith(NO_FILES):
+            return True
+        now = monotonic()
+        if now - self._told >= NO_FILES_EVERY_S:
+            self._told = now
+            logging.getLogger(__name__).error(
+                "no more files can be opened, so new connections wait; ulimit -n sets the limit"
+            )
+        return False
 
 
 class JsonLines(logging.Formatter):

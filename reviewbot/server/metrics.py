@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 OTHER: Final = "other"
 RUN_ENDS: Final = ("finished", "waiting", "left", "gone", "broke")
 PLACEMENTS: Final = (*get_args(PlacementKind), "held")
-STREAM_ENDS: Final = ("complete", "left", "dropped")
+STREAM_ENDS: Final = ("complete", "left", "dropped", "cut")
 TRUNCATIONS: Final = ("continued", "given_up", "diff_middle")
 
 _SHORT: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)

@@ -18,7 +18,7 @@ from reviewbot.jobs.run import Hooks
 from reviewbot.server.counting import Counting
 from reviewbot.server.logs import bound
 from reviewbot.server.metrics import OTHER, Metrics
-from reviewbot.server.streams import DROPPED
+from reviewbot.server.streams import ENDED
 from reviewbot.server.traces import Traces
 from reviewbot.store.database import StoreError, StoreHooks
 from reviewbot.store.load import load
@@ -251,7 +251,7 @@ class _Seen:
         }
         if self.streams:
             end = "complete" if self.complete else "left"
-            fields["stream"] = end = self._scope.get(DROPPED, end)
+            fields["stream"] = end = self._scope.get(ENDED, end)
             self._metrics.streams.labels(end).inc()
         elif self.status is not None:
             self._metrics.http_duration.labels(self.route, self.method).observe(seconds)

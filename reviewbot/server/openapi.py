@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot import __version__
 from reviewbot.core.findings import CATEGORIES
-from reviewbot.jobs.options import BODY_ONLY, LIST_LIMIT, LISTS, options_schema
+from reviewbot.jobs.options import (
+    BODY_ONLY,
+    LIST_LIMIT,
+    LISTS,
+    MOST_CHARACTERS,
+    MOST_VALUES,
+    options_schema,
+)
 from reviewbot.rules import load_rules
 
 if TYPE_CHECKING:
@@ -167,7 +174,8 @@ def _option_schemas() -> Json:
         return _WHOLE + reference.removeprefix("#/$defs/").capitalize()
 
     found = {name.capitalize(): _with_references(one, elsewhere) for name, one in defined.items()}
-    options = {"description": "How to review.", **_with_references(schema, elsewhere)}
+    bounds = f"At most {MOST_CHARACTERS:,} characters and {MOST_VALUES:,} values in all."
+    options = {"description": f"How to review. {bounds}", **_with_references(schema, elsewhere)}
     properties = options["properties"]
     for model in (properties["model"], properties["fallback_models"]["items"]):
         model["format"] = "model-name"

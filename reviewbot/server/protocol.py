@@ -1,22 +1,162 @@
-"""HTTP/1.1 itself: what comes before there is a request that the application could answer."""
+"""HTTP/1.1 itself: connections, and what comes before there is a request for the application.
+
+Whoever connects is a stranger: it may say nothing, or a byte now and then, and do so a thousand
+times. It has a limit of time for each head, and the one that has been silent for longest makes room
+for others.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import Final
+import socket
+from contextlib import suppress
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from starlette.responses import Response
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from reviewbot.server.problems import MEDIA_TYPE, Problem
+from reviewbot.server.streams import ABORT, PIECE
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Mapping
 
 HEAD_LIMIT: Final = 512 << 10
 """Bytes of a request before its body. A query can carry 20,000 characters of description, each of
 which takes up to twelve bytes there."""
+HEAD_S: Final = 15.0
+"""Seconds for the head of a request: from the start of the connection, later from its first byte
+on."""
+CLOSE_S: Final = 30.0
+"""Seconds after which, and before twice of which, a closed connection is dropped that does not take
+its last bytes."""
+CONNECTIONS: Final = 2_000
+"""As many at most; fewer where the process may not open enough files."""
+OWN_FILES: Final = 192
+"""Files that are left for the database, the models and new connections."""
+ACCEPTED_AT_ONCE: Final = 32
+"""Connections that are taken before the next of them is looked at: fewer than :data:`OWN_FILES`."""
+AGAIN_S: Final = 5
+
+_HEADERS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+        "Connection": "close",
+    }
+)
+
+
+def most_connections() -> int:
+    """How many connections there may be, as many files as the process may open now."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return CONNECTIONS
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return CONNECTIONS
+    return min(CONNECTIONS, max(files - OWN_FILES, files // 2))
 
 
 class ProblemProtocol(H11Protocol):
-    """Answers to what is no HTTP request with a problem, as to everything else."""
+    """Bounds connections in time and number, and answers what is no request with a problem.
+
+    Attributes:
+        awaited: what ends the wait for a head; None while a request is at work, and while the
+            connection rests between two of them, which uvicorn ends.
+        since: when it began to wait for a request.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - uvicorn's
+        super().__init__(*args, **kwargs)
+        self.awaited: asyncio.TimerHandle | None = None
+        self.since = self.loop.time()
+        self._closing: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begins to wait for a head, or makes room first."""
+        super().connection_made(transport)
+        _keep_little(transport.get_extra_info("socket"))
+        self.app_state = {**self.app_state, ABORT: transport.abort}
+        self.since = self.loop.time()
+        self._await_head()
+        self._closing = self.loop.call_later(CLOSE_S, self._drop_if_closing, False)
+        if len(self.connections) > most_connections() and not self._make_room():
+            self.app = _full
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Waits for nothing any longer."""
+        self._stop_waiting()
+        if self._closing is not None:
+            self._closing.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of a head, or of a body."""
+        super().data_received(data)
+        if self._at_work:
+            self._stop_waiting()
+        else:
+            self._await_head()  # also behind an answer that came before the end of its request
+
+    def on_response_complete(self) -> None:
+        """The next head may have begun to come meanwhile."""
+        self.since = self.loop.time()
+        super().on_response_complete()
+        if not self._at_work and self.conn.trailing_data[0]:
+            self._await_head()
+
+    @property
+    def _at_work(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
+
+    def _await_head(self) -> None:
+        if self.awaited is None and not self.transport.is_closing():
+            self.awaited = self.loop.call_later(HEAD_S, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self.awaited is not None:
+            self.awaited.cancel()
+            self.awaited = None
+
+    def _give_up(self) -> None:
+        """There is no whole head yet.
+
+        Nothing is said to who said nothing: it may begin only now, and take that for its answer.
+        """
+        if self.conn.trailing_data[0]:
+            self._answer(Problem(408, f"The head of a request has to come within {HEAD_S:.0f} s."))
+        else:
+            self.transport.close()
+
+    def _make_room(self) -> bool:
+        """Whether a connection without a request could be dropped, the one that is so for longest.
+
+        A new one is, too, as soon as the next comes, but not for its own sake.
+        """
+        idle = [
+            one
+            for one in self.connections
+            if isinstance(one, ProblemProtocol)
+            and one is not self
+            and not (one._at_work or one.transport.is_closing())  # noqa: SLF001 - of this class
+        ]
+        if not idle:
+            return False
+        min(idle, key=lambda one: one.since).transport.abort()
+        return True
+
+    def _drop_if_closing(self, was_closing: bool) -> None:
+        """Ends what would be closed for ever: a transport waits until its last bytes are taken."""
+        closing = self.transport.is_closing()
+        if closing and was_closing:
+            self.transport.abort()
+        self._closing = self.loop.call_later(CLOSE_S, self._drop_if_closing, closing)
 
     def send_400_response(self, msg: str) -> None:
         """The answer to what h11 refuses (RFC 9112, section 2.2). ``msg`` is for the log."""
@@ -25,18 +165,43 @@ class ProblemProtocol(H11Protocol):
             "The request is not HTTP/1.1, or what comes before its body is larger than"
             f" {HEAD_LIMIT >> 10} KiB; a long text goes into a JSON body."
         )
-        body = json.dumps(Problem(400, detail).document()).encode()
-        headers = [
-            ("Content-Type", MEDIA_TYPE),
-            ("Content-Length", str(len(body))),
-            ("Cache-Control", "no-store"),
-            ("X-Content-Type-Options", "nosniff"),
-            ("Connection", "close"),
-        ]
-        for event in (
-            h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
-            h11.Data(data=body),
-            h11.EndOfMessage(),
-        ):
-            self.transport.write(self.conn.send(event) or b"")
+        self._answer(Problem(400, detail))
+
+    def _answer(self, problem: Problem) -> None:
+        """Says ``problem``, if an answer can begin now, and ends the connection."""
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            body = json.dumps(problem.document()).encode()
+            headers = [
+                ("Content-Type", MEDIA_TYPE),
+                ("Content-Length", str(len(body))),
+                *_HEADERS.items(),
+            ]
+            reason = problem.title.encode()
+            for event in (
+                h11.Response(status_code=problem.status, headers=headers, reason=reason),
+                h11.Data(data=body),
+                h11.EndOfMessage(),
+            ):
+                self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
+
+
+def _keep_little(connection: socket.socket) -> None:
+    """Has the system say soon that a reader goes on, and not keep megabytes for one that does not.
+
+    It would wait until a third of them was taken: longer than a slow reader is waited for.
+    """
+    option = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # not on Windows
+    if option is not None:
+        with suppress(OSError):
+            connection.setsockopt(socket.IPPROTO_TCP, option, PIECE)
+
+
+_full = Response(
+    json.dumps(
+        Problem(503, "The server has as many connections as it takes; ask again soon.").document()
+    ).encode(),
+    status_code=503,
+    headers={**_HEADERS, "Retry-After": str(AGAIN_S)},
+    media_type=MEDIA_TYPE,
+)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from reviewbot.store.keys import Limits
 
 DAY_S: Final = 86_400
+KEPT_DAYS: Final = 400
+"""How long it is known what a tenant used on a day."""
 SOON_S: Final = 5
 """When to ask again after too many reviews at once: one of them may have ended."""
 
@@ -163,6 +165,12 @@ def release(connection: sa.Connection, review_id: str) -> None:
     if review is not None:
         tenant, tokens, usd, day = review
         _give_back(connection, review_id, tenant, day, tokens=tokens, usd=usd)
+
+
+def forget_old_days(connection: sa.Connection) -> None:
+    """Delete what was used so long ago that nobody will ask."""
+    day, _ = _today()
+    connection.execute(sa.delete(USAGE).where(USAGE.c.day < day - KEPT_DAYS))
 
 
 def _held(connection: sa.Connection, review_id: str) -> tuple[str, int, float, int] | None:

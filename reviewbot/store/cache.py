@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -13,18 +13,26 @@ from sqlalchemy.dialects import postgresql, sqlite
 from reviewbot.core.cache_entry import entry_from_json, entry_to_json
 from reviewbot.core.chunk_keys import bands as bands_of
 from reviewbot.store.reviews import now_ms
-from reviewbot.store.tables import CACHE, CACHE_BANDS
+from reviewbot.store.tables import CACHE, CACHE_BANDS, CACHE_SIZES, KEYS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from typing import Any
 
     from reviewbot.core.cache_entry import Entry
     from reviewbot.store.database import Database
 
+    Row = dict[str, Any]
+
+T = TypeVar("T")
+
 TOUCH_MS: Final = 3600 * 1000
 """How exactly the time of an entry's last use is kept."""
-KEPT_SHARE: Final = 0.9
-"""How much of its room the cache keeps when it has outgrown it: not every write shall clear up."""
+STEP: Final = 64
+"""Entries that one write deletes at most: the reviews of all tenants wait for it."""
+STEPS: Final = 16
+"""Writes after its own with which a put makes room; what is too much then, the next one deletes."""
+DAY_MS: Final = 24 * 3600 * 1000
 ROW_BYTES: Final = 200
 """What a row and its index entries take beside the text, about."""
 
@@ -43,7 +51,7 @@ class DatabaseCache:
         found = await self._database.read(partial(self._read, wanted=wanted))
         stale = [key for key, (_, used_at) in found.items() if used_at < now_ms() - TOUCH_MS]
         if stale:
-            await self._database.write(partial(self._touch, keys=stale))
+            await self._write(partial(self._touch, keys=stale))
         return {key: entry for key, (text, _) in found.items() if (entry := _entry(text))}
 
     async def similar(self, bands: Collection[str], *, limit: int) -> Sequence[Entry]:
@@ -55,11 +63,24 @@ class DatabaseCache:
 
     async def put(self, entries: Sequence[Entry]) -> None:
         """Keep ``entries``; the least used of the tenant go if there is no room."""
-        rows = [
-            (entry.key.exact, json.dumps(entry_to_json(entry)), bands_of(entry.key))
-            for entry in entries
-        ]
-        await self._database.write(partial(self._put, rows=rows))
+        if not entries:
+            return
+        now = now_ms()
+        rows, bands = [], []
+        for entry in entries:
+            of = {"tenant": self._tenant, "key": entry.key.exact}
+            text, found = json.dumps(entry_to_json(entry)), bands_of(entry.key)
+            size = len(text) + ROW_BYTES * (1 + len(found))
+            rows.append({**of, "entry": text, "size": size, "made_at": now, "used_at": now})
+            bands += [{**of, "band": band} for band in found]
+        too_much = await self._write(partial(self._put, rows=rows, bands=bands))
+        for _ in range(STEPS):
+            if not too_much:
+                break
+            too_much = await self._write(self._shrink)
+
+    async def _write(self, change: Callable[[sa.Connection], T]) -> T:
+        return await self._database.write(change, tenant=self._tenant)
 
     def _read(self, connection: sa.Connection, wanted: list[str]) -> dict[str, tuple[str, int]]:
         rows = connection.execute(
@@ -91,57 +112,105 @@ class DatabaseCache:
             )
         )
 
-    def _put(
-        self, connection: sa.Connection, rows: Iterable[tuple[str, str, tuple[str, ...]]]
-    ) -> None:
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        now = now_ms()
-        for key, text, bands in rows:
-            values = {
-                "entry": text,
-                "size": len(text) + ROW_BYTES * (1 + len(bands)),
-                "made_at": now,
-                "used_at": now,
-            }
-            connection.execute(
-                insert(CACHE)
-                .values(tenant=self._tenant, key=key, **values)
-                .on_conflict_do_update(index_elements=["tenant", "key"], set_=values)
-            )
-            if bands:
-                connection.execute(
-                    insert(CACHE_BANDS)
-                    .values([{"tenant": self._tenant, "band": one, "key": key} for one in bands])
-                    .on_conflict_do_nothing()
-                )
-        self._shrink(connection)
+    def _put(self, connection: sa.Connection, rows: list[Row], bands: list[Row]) -> bool:
+        """Whether there is more now than there is room for."""
+        _lock(connection, self._tenant)
+        _drop(connection, self._tenant, [row["key"] for row in rows])
+        connection.execute(sa.insert(CACHE), rows)
+        if bands:
+            connection.execute(sa.insert(CACHE_BANDS), bands)
+        _add(connection, self._tenant, sum(row["size"] for row in rows))
+        return self._shrink(connection)
 
-    def _shrink(self, connection: sa.Connection) -> None:
-        """Drop what was used least lately, if all of it is more than there is room for."""
-        mine = CACHE.c.tenant == self._tenant
-        size = connection.scalar(sa.select(sa.func.sum(CACHE.c.size)).where(mine)) or 0
-        if size <= self._limit:
-            return
-        room = self._limit * KEPT_SHARE
+    def _shrink(self, connection: sa.Connection) -> bool:
+        """Drop some of what was used least lately, if all of it is more than there is room for.
+
+        Returns:
+            Whether it still is.
+        """
+        surplus = _lock(connection, self._tenant) - self._limit
+        if surplus <= 0:
+            return False
+        oldest = connection.execute(
+            sa.select(CACHE.c.key, CACHE.c.size)
+            .where(CACHE.c.tenant == self._tenant)
+            .order_by(CACHE.c.used_at)
+            .limit(STEP)
+        ).all()
+        if len(oldest) < STEP:  # all there is; if rows were deleted by hand, that is less
+            there = sum(row.size for row in oldest)
+            _add(connection, self._tenant, there - self._limit - surplus)
+            surplus = there - self._limit
         doomed = []
-        oldest = sa.select(CACHE.c.key, CACHE.c.size).where(mine).order_by(CACHE.c.used_at)
-        for row in connection.execute(oldest):
-            if size <= room:
+        for row in oldest:
+            if surplus <= 0:
                 break
             doomed.append(row.key)
-            size -= row.size
-        for start in range(0, len(doomed), 500):
-            some = doomed[start : start + 500]
-            for table in (CACHE, CACHE_BANDS):
-                connection.execute(
-                    sa.delete(table).where(table.c.tenant == self._tenant, table.c.key.in_(some))
-                )
+            surplus -= row.size
+        _drop(connection, self._tenant, doomed)
+        return surplus > 0
 
 
-def forget(connection: sa.Connection, tenant: str) -> None:
-    """Delete all that is cached of a tenant."""
+async def clean_up(database: Database, *, days: int) -> None:
+    """Delete what was not used for ``days``, unless they are 0, and all that is of revoked keys."""
+    now = now_ms()
+    for tenant, revoked in await database.read(_tenants):
+        if revoked or days:
+            drop = partial(
+                _drop_unused, tenant=tenant, until=now if revoked else now - days * DAY_MS
+            )
+            while await database.write(drop, tenant=tenant):
+                pass
+
+
+def _tenants(connection: sa.Connection) -> list[tuple[str, bool]]:
+    """Who has a cache, and whether their key was revoked."""
+    rows = connection.execute(
+        sa.select(CACHE_SIZES.c.tenant, KEYS.c.revoked_at).select_from(
+            CACHE_SIZES.outerjoin(KEYS, KEYS.c.id == CACHE_SIZES.c.tenant)
+        )
+    )
+    return [(row.tenant, row.revoked_at is not None) for row in rows]
+
+
+def _drop_unused(connection: sa.Connection, tenant: str, until: int) -> bool:
+    """Delete some of what was last used at ``until`` or before; whether there may be more."""
+    _lock(connection, tenant)
+    keys = connection.scalars(
+        sa.select(CACHE.c.key).where(CACHE.c.tenant == tenant, CACHE.c.used_at <= until).limit(STEP)
+    ).all()
+    _drop(connection, tenant, keys)
+    return len(keys) == STEP
+
+
+def _lock(connection: sa.Connection, tenant: str) -> int:
+    """The bytes of a tenant, which nobody else changes before this transaction ends."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    connection.execute(
+        insert(CACHE_SIZES)
+        .values(tenant=tenant, bytes=0)
+        .on_conflict_do_update(index_elements=["tenant"], set_={"bytes": CACHE_SIZES.c.bytes})
+    )
+    found = connection.scalar(sa.select(CACHE_SIZES.c.bytes).where(CACHE_SIZES.c.tenant == tenant))
+    return int(found or 0)
+
+
+def _add(connection: sa.Connection, tenant: str, size: int) -> None:
+    """Count ``size`` bytes more."""
+    connection.execute(
+        sa.update(CACHE_SIZES)
+        .where(CACHE_SIZES.c.tenant == tenant)
+        .values(bytes=CACHE_SIZES.c.bytes + size)
+    )
+
+
+def _drop(connection: sa.Connection, tenant: str, keys: Sequence[str]) -> None:
+    """Delete the entries by these keys, as far as there are any."""
+    mine = (CACHE.c.tenant == tenant, CACHE.c.key.in_(keys))
+    size = connection.scalar(sa.select(sa.func.sum(CACHE.c.size)).where(*mine)) or 0
     for table in (CACHE, CACHE_BANDS):
-        connection.execute(sa.delete(table).where(table.c.tenant == tenant))
+        connection.execute(sa.delete(table).where(table.c.tenant == tenant, table.c.key.in_(keys)))
+    _add(connection, tenant, -size)
 
 
 def _entry(text: str) -> Entry | None:

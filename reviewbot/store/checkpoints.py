@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, cast
+from itertools import chain
+from typing import TYPE_CHECKING, Final, cast
 
 import sqlalchemy as sa
 
@@ -14,6 +15,7 @@ from reviewbot.core.events import (
     FileCoverage,
     FindingRaised,
     FindingWithdrawn,
+    ReviewFinished,
     ReviewProgress,
     ReviewStarted,
     ReviewSummary,
@@ -27,8 +29,16 @@ from reviewbot.store.eventlog import records_of
 from reviewbot.store.tables import BATCHES, EVENTS, SPENT
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from reviewbot.core.findings import Finding
     from reviewbot.models.batch import BatchResult
+
+ENTRY_TYPES: Final = tuple(
+    one.type
+    for one in (ReviewStarted, FindingRaised, FindingWithdrawn, ReviewProgress, ReviewFinished)
+)
+"""The events that say what a list shows of a review."""
 
 
 def save_result(connection: sa.Connection, review_id: str, batch: str, result: BatchResult) -> None:
@@ -126,6 +136,15 @@ def last_progress(connection: sa.Connection, review_id: str) -> ReviewProgress:
             )
         case other:
             raise TypeError(f"a review cannot begin with {other.type}")
+
+
+def entry_of(
+    connection: sa.Connection, review_id: str, end: ReviewFinished | None = None
+) -> dict[str, Any]:
+    """What a list shows of a review beside its row, so far or with the ``end`` it will have."""
+    events = map(from_record, records_of(connection, review_id, ENTRY_TYPES))
+    report = fold(chain(events, () if end is None else (end,)))
+    return {"counts": report.counts, "files": len(report.files), "cost_usd": report.cost_usd}
 
 
 def coverage_of(connection: sa.Connection, review_id: str, reason: str) -> tuple[FileCoverage, ...]:

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import stat
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import sqlalchemy as sa
@@ -24,7 +28,6 @@ from reviewbot.store.tables import META, METADATA, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 T = TypeVar("T")
 
@@ -34,6 +37,28 @@ BUSY_MS: Final = 30_000
 AT_ONCE: Final = 500
 """Writes that one commit takes at most: it should not keep others waiting for long."""
 
+PATIENCE_S: Final = 60.0
+"""How long anyone waits for an answer: longer than either database lets a statement wait."""
+
+CONNECTION: Final = MappingProxyType(
+    {
+        "connect_timeout": 10,
+        "keepalives": 1,
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,
+    }
+)
+"""How a connection notices that a Postgres is gone that did not say so (PostgreSQL's documentation
+of libpq, "Parameter Key Words")."""
+# In milliseconds; what the server or the URL says instead holds. Without the second one, a node
+# that is gone in the middle of a transaction keeps its locks while the server believes in it.
+_SESSION_LIMITS: Final = """\
+SELECT set_config(name, '30000', false) FROM pg_settings
+WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout') AND setting = '0'
+"""
+
 DEADLOCKS: Final = 5
 """How often a transaction is tried that others keep ending."""
 
@@ -41,7 +66,10 @@ log = logging.getLogger(__name__)
 
 
 class StoreError(Exception):
-    """The database did not take a write or answer a read. What was asked for did not happen."""
+    """The database did not take a write or answer a read, or not in time.
+
+    A write may have been done all the same: its answer alone was lost, or comes too late.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +115,7 @@ class Database:
         """What ``query`` reads in a transaction of its own, in a thread.
 
         Raises:
-            StoreError: the database cannot be reached, or is at fault.
+            StoreError: the database cannot be reached, is at fault, or does not answer.
         """
 
         def work() -> T:
@@ -95,8 +123,9 @@ class Database:
                 return query(connection)
 
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._readers, work)
-        except SQLAlchemyError as error:
+            async with asyncio.timeout(PATIENCE_S):
+                return await asyncio.get_running_loop().run_in_executor(self._readers, work)
+        except (SQLAlchemyError, TimeoutError) as error:
             raise _store_error(error) from error
 
     async def write(self, change: Callable[[sa.Connection], T], *, tenant: str = "") -> T:
@@ -105,21 +134,34 @@ class Database:
         Several changes may share a transaction; one that raises is undone alone. A transaction may
         be run again, so a change must do nothing but read and write here.
 
+        Who has waited for too long is told so. A change that was not begun by then is never done;
+        one that was begun may be yet, before any that is asked for later.
+
         Args:
             change: what to do.
             tenant: whose rows it changes, if more than one: those of two nodes then wait for each
                 other, where they could have blocked each other.
 
         Raises:
-            StoreError: the database did not take it.
+            StoreError: the database did not take it, or does not answer.
             Exception: what ``change`` raised.
         """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
-        self._waiting.append((_Write(tenant, change), done))
+        waiting = (_Write(tenant, change), done)
+        self._waiting.append(waiting)
         if self._draining is None or self._draining.done():
             self._draining = loop.create_task(self._drain())
-        return await done
+        limit = asyncio.timeout(PATIENCE_S)
+        try:
+            async with limit:
+                return await done
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            with suppress(ValueError):  # it was begun
+                self._waiting.remove(waiting)
+            raise _store_error(error) from error
 
     async def _drain(self) -> None:
         loop = asyncio.get_running_loop()
@@ -191,7 +233,7 @@ def _alone(
         savepoint.commit()
     except OperationalError:
         raise
-    except Exception as error:  # noqa: BLE001 - it is handed to whoever asked
+    except Exception as error:
         if isinstance(error, DBAPIError) and error.connection_invalidated:
             raise
         savepoint.rollback()
@@ -291,15 +333,28 @@ def psycopg_url(url: str) -> sa.URL:
     )
 
 
+def connection_options(url: sa.URL) -> dict[str, int]:
+    """What a connection to Postgres is given, unless ``url`` says it already."""
+    return {name: value for name, value in CONNECTION.items() if name not in url.query}
+
+
 def _engine(url: str) -> sa.Engine:
     parsed = psycopg_url(url)
     if parsed.drivername.startswith("postgresql"):
-        return sa.create_engine(
+        engine = sa.create_engine(
             parsed,
             pool_size=READERS + 1,
             pool_pre_ping=True,
-            connect_args={"connect_timeout": 10, "application_name": "reviewbot"},
+            connect_args={"application_name": "reviewbot", **connection_options(parsed)},
         )
+
+        @event.listens_for(engine, "connect")
+        def _limit(connection: Any, _record: object) -> None:  # noqa: ANN401 - a driver's object
+            connection.execute(_SESSION_LIMITS)
+            connection.commit()
+
+        return engine
+    _create_for_its_user(parsed)
     engine = sa.create_engine(parsed, pool_size=READERS + 1)
 
     # SQLAlchemy's documentation, "Serializable isolation / Savepoints / Transactional DDL": the
@@ -321,9 +376,38 @@ def _engine(url: str) -> sa.Engine:
     return engine
 
 
+def file_of(url: sa.URL) -> Path | None:
+    """The file of a SQLite database, if it is one."""
+    name = url.database if url.drivername.startswith("sqlite") else None
+    return None if name is None or name.startswith((":memory:", "file:")) else Path(name)
+
+
+def _create_for_its_user(url: sa.URL) -> None:
+    """Makes the file before SQLite does, which would let everyone read it.
+
+    The files beside it get its mode. One that is there keeps the mode that it was given.
+    """
+    path = file_of(url)
+    if path is not None:
+        with suppress(OSError):  # SQLite says why it cannot be opened
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def others_can_read(path: Path) -> bool:
+    """Whether everyone on this machine can read a file: they need to get to it, too."""
+    path = path.resolve()
+    try:
+        return bool(path.stat().st_mode & stat.S_IROTH) and all(
+            folder.stat().st_mode & stat.S_IXOTH for folder in path.parents
+        )
+    except OSError:
+        return False
+
+
 def _lock_schema(connection: sa.Connection) -> None:
     """Two nodes that start at once must not both create the tables."""
     if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("SET LOCAL statement_timeout = 0"))  # it may take its time
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(7281)"))
 
 

@@ -30,6 +30,8 @@ POLL_SHARED_S: Final = 0.2
 POLL_NOTIFIED_S: Final = 5.0
 """The same for Postgres, which notifies: in case that a notice was lost."""
 END: Final = "review.finished"
+UNREAD: Final = -1
+"""What was seen of a review before its first reader has read."""
 
 
 class _Channel:
@@ -37,29 +39,44 @@ class _Channel:
 
     def __init__(self) -> None:
         self.readers = 0
-        self.seen = 0  # the last number that a reader here has got or could get
+        self.seen = UNREAD  # the last number that a reader here has got or could get
+        self.noticed = False  # there may be more: whoever reads looks once more
         self.refreshing = False
+        self.gone = False  # the review was deleted
+        # If there is one, it ends with what was seen last: else it would hide what is behind it.
         self.tail: deque[tuple[int, str, bytes]] = deque(maxlen=TAIL)
         self.woken = asyncio.Event()
 
     def take(self, events: Sequence[Stored]) -> None:
         """Keep ``events`` if they continue what is kept, and wake the readers."""
         for event in events:
-            if self.tail and event.seq <= self.tail[-1][0]:
+            if event.seq <= self.seen:
                 continue
-            if self.tail and event.seq != self.tail[-1][0] + 1:
+            if event.seq != self.seen + 1:
                 self.tail.clear()
             self.tail.append((event.seq, event.type, frame(event.type, event.seq, event.data)))
-            self.seen = max(self.seen, event.seq)
+            self.seen = event.seq
         self.wake()
+
+    def reach(self, seq: int) -> None:
+        """A reader has read the log itself, to its end; the others may be behind that."""
+        if seq > self.seen:
+            self.seen = seq
+            self.tail.clear()
+            self.wake()
 
     def wake(self) -> None:
         self.woken.set()
         self.woken = asyncio.Event()
 
+    def end(self) -> None:
+        """The review was deleted: the streams end, and whoever comes back is told."""
+        self.gone = True
+        self.wake()
+
     def after(self, seq: int) -> list[tuple[int, str, bytes]] | None:
         """What there is after ``seq``; None if the log must be asked."""
-        if self.seen and seq >= self.seen:
+        if seq >= self.seen > UNREAD:
             return []
         if not self.tail or self.tail[0][0] > seq + 1:
             return None
@@ -96,12 +113,26 @@ class Hub:
             StoreError: the log cannot be read.
         """
         channel = self._channels.get(review_id)
-        if channel is None or channel.refreshing or not channel.seen:
-            return  # the first reader asks the log itself
+        if channel is None:
+            return
+        channel.noticed = True
+        if not channel.refreshing and channel.seen > UNREAD:
+            await self._refresh(review_id, channel)
+        # Otherwise someone is reading, and has perhaps been answered before this came.
+
+    async def _refresh(self, review_id: str, channel: _Channel) -> None:
         channel.refreshing = True
         try:
-            while found := await self._stored_after(review_id, channel.seen):
-                channel.take(found)
+            while channel.noticed:
+                channel.noticed = False
+                found = await self._stored_after(review_id, channel.seen)
+                if found:
+                    channel.take(found)
+                channel.noticed |= len(found) == eventlog.PAGE
+        except asyncio.CancelledError:  # the reader that looked has left: another one looks
+            channel.noticed = True
+            channel.wake()
+            raise
         finally:
             channel.refreshing = False
 
@@ -119,34 +150,41 @@ class Hub:
     async def follow(self, review_id: str, after: int) -> AsyncIterator[bytes]:
         """The events of a review after number ``after``, as server-sent events, several at a time.
 
-        Ends behind ``review.finished``, or when the node shuts down.
+        Ends behind ``review.finished``, when the review is deleted, or when the node shuts down.
 
         Raises:
             StoreError: the log cannot be read.
         """
         with self._joined(review_id) as channel:
-            while not self.closing.is_set():
+            while not (self.closing.is_set() or channel.gone):
                 woken = channel.woken
                 known = channel.after(after)
                 if known is None:
                     found = await self._stored_after(review_id, after)
+                    if not found and not await self._last_seqs([review_id]):
+                        return  # it was deleted between two pages
                     known = [
                         (one.seq, one.type, frame(one.type, one.seq, one.data)) for one in found
                     ]
                     if len(known) < eventlog.PAGE:  # there is no more
-                        channel.seen = max(channel.seen, known[-1][0] if known else after)
+                        channel.reach(known[-1][0] if known else after)
                 if known:
                     after = known[-1][0]
                     yield b"".join(data for _, _, data in known)
                     if known[-1][1] == END:
                         return
-                    continue
-                await woken.wait()
+                elif channel.noticed and not channel.refreshing:
+                    await self._refresh(review_id, channel)
+                else:
+                    await woken.wait()
 
     async def _stored_after(self, review_id: str, after: int) -> list[Stored]:
         return await self._database.read(
             lambda connection: eventlog.events_after(connection, review_id, after)
         )
+
+    async def _last_seqs(self, ids: list[str]) -> dict[str, int]:
+        return await self._database.read(partial(reviews.last_seqs, ids=ids))
 
     async def watch(self) -> None:
         """Notice what other nodes write, until cancelled."""
@@ -157,10 +195,14 @@ class Hub:
             if not ids:
                 continue
             with suppress(StoreError):  # it was logged; the next round tries again
-                seqs = await self._database.read(partial(reviews.last_seqs, ids=ids))
-                for review_id, seq in seqs.items():
+                seqs = await self._last_seqs(ids)
+                for review_id in ids:
                     channel = self._channels.get(review_id)
-                    if channel and channel.seen < seq:
+                    if channel is None:
+                        continue
+                    if review_id not in seqs:
+                        channel.end()
+                    elif channel.seen < seqs[review_id]:
                         await self.notice(review_id)
 
     def close(self) -> None:

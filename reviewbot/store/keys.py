@@ -79,11 +79,14 @@ def known(connection: sa.Connection, secret: str) -> Key | None:
     return None if found["revoked_at"] is not None else _key(found)
 
 
-def used(connection: sa.Connection, key: Key) -> None:
+def due(key: Key) -> bool:
+    """Whether what is known of a key's last use is so old that it has to be noted again."""
+    return key.used_at is None or now_ms() - key.used_at > USED_EVERY_MS
+
+
+def used(connection: sa.Connection, key_id: str) -> None:
     """Note that a key is in use."""
-    now = now_ms()
-    if key.used_at is None or now - key.used_at > USED_EVERY_MS:
-        connection.execute(sa.update(KEYS).where(KEYS.c.id == key.id).values(used_at=now))
+    connection.execute(sa.update(KEYS).where(KEYS.c.id == key_id).values(used_at=now_ms()))
 
 
 def everyone(connection: sa.Connection) -> list[Key]:

@@ -40,7 +40,7 @@ def now_ms() -> int:
 
 @dataclass(frozen=True, slots=True)
 class NewReview:
-    """A review as it is asked for. ``diff`` is :func:`packed`; ``plan`` and ``options`` are JSON."""
+    """A review as it is asked for: ``diff`` is :func:`packed`, ``plan`` and ``options`` JSON."""
 
     id: str
     tenant: str
@@ -84,6 +84,7 @@ class ReviewRow:
     started_at: int | None
     finished_at: int | None
     next_try_at: int | None
+    entry: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,10 @@ def recent(
     if tenant is not None:
         query = query.where(REVIEWS.c.tenant == tenant)
     if before is not None:
-        edge = sa.select(REVIEWS.c.created_at).where(REVIEWS.c.id == before).scalar_subquery()
+        seen = REVIEWS.c.id == before
+        if tenant is not None:
+            seen = sa.and_(seen, REVIEWS.c.tenant == tenant)
+        edge = sa.select(REVIEWS.c.created_at).where(seen).scalar_subquery()
         query = query.where(
             sa.or_(
                 REVIEWS.c.created_at < edge,
@@ -255,9 +259,16 @@ def ask_to_stop(connection: sa.Connection, ids: Iterable[str], outcome: Outcome)
     )
 
 
-def others_of_subject(
-    connection: sa.Connection, tenant: str, subject: str, than: str
-) -> list[str]:
+def open_of(connection: sa.Connection, tenant: str) -> list[str]:
+    """The open reviews of a tenant."""
+    return list(
+        connection.scalars(
+            sa.select(REVIEWS.c.id).where(REVIEWS.c.tenant == tenant, REVIEWS.c.state.in_(OPEN))
+        )
+    )
+
+
+def others_of_subject(connection: sa.Connection, tenant: str, subject: str, than: str) -> list[str]:
     """The open reviews of the same subject."""
     return list(
         connection.scalars(

@@ -33,12 +33,6 @@ REVIEWS: Final = Table(
     Column("tenant", String(64), nullable=False),
     Column("subject", Text),
     Column("title", Text, nullable=False),
-    Column("description", Text, nullable=False),
-    Column("options", Text, nullable=False),  # JSON, as the request had them
-    Column("diff", LargeBinary, nullable=False),  # compressed
-    Column("attributes", Text, nullable=False),  # .gitattributes of the base
-    Column("plan", Text, nullable=False),  # JSON, core.stored_plan
-    Column("left_out", Text, nullable=False),  # JSON: the batches that are not sent
     # What is set aside for it of its tenant's day, and of which day.
     Column("held_tokens", BigInteger, nullable=False),
     Column("held_usd", Float, nullable=False),
@@ -62,6 +56,14 @@ REVIEWS: Final = Table(
     Column("started_at", BigInteger),
     Column("finished_at", BigInteger),
     Column("next_try_at", BigInteger),
+    Column("entry", Text),  # JSON, store.checkpoints.entry_of: once it is finished
+    # Last: to read what comes after something long, SQLite reads all of that.
+    Column("description", Text, nullable=False),
+    Column("options", Text, nullable=False),  # JSON, as the request had them
+    Column("diff", LargeBinary, nullable=False),  # compressed
+    Column("attributes", Text, nullable=False),  # .gitattributes of the base
+    Column("plan", Text, nullable=False),  # JSON, core.stored_plan
+    Column("left_out", Text, nullable=False),  # JSON: the batches that are not sent
     Index("rb_reviews_recent", "tenant", "created_at", "id"),
     Index("rb_reviews_state", "state", "next_try_at"),
     Index("rb_reviews_subject", "tenant", "subject"),
@@ -148,7 +150,7 @@ CACHE: Final = Table(
     Column("size", Integer, nullable=False),
     Column("made_at", BigInteger, nullable=False),
     Column("used_at", BigInteger, nullable=False),
-    # Last: to read what comes after a long text, SQLite reads the text.
+    # Last, too.
     Column("entry", Text, nullable=False),  # JSON, core.cache_entry
     Index("rb_cache_used", "tenant", "used_at"),
 )

@@ -164,9 +164,11 @@ def test_a_variable_with_a_typing_error_is_a_warning(
 ) -> None:
     monkeypatch.setenv("REVIEWBOT_MODLE", "x")
     monkeypatch.setenv("REVIEWBOT_DEBUG", "")
+    monkeypatch.setenv("REVIEWBOT_DATABASE_URL", "sqlite:////nowhere")
     code, out = doctor()
     assert code == 0
     assert "! environment    REVIEWBOT_MODLE is not read; did you mean REVIEWBOT_MODEL?" in out
+    assert "REVIEWBOT_DATABASE_URL" not in out
     assert "REVIEWBOT_DEBUG" not in out
 
 

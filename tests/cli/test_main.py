@@ -259,7 +259,6 @@ HEAVY = {
     "importlib.metadata",
     "jinja2",
     "jsonschema",
-    "pathspec",
     "platformdirs",
     "pydantic",
     "rich",

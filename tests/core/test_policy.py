@@ -288,6 +288,16 @@ def test_a_negated_pattern_brings_a_file_back() -> None:
     assert reason("web/yarn.lock", policy) is None
 
 
+def test_what_matches_the_file_goes_before_what_matches_its_directory_in_any_order() -> None:
+    for patterns in (["docs/", "!docs/api.md"], ["!docs/api.md", "docs/"]):
+        decide = path_patterns(patterns)
+        assert decide("docs/api.md") is False
+        assert decide("docs/guide.md") is True
+    assert path_patterns(["*.md", "!*.md"])("a.md") is False
+    assert path_patterns(["!*.md", "*.md"])("a.md") is True
+    assert path_patterns(["docs/", "!api/"])("docs/api/a.md") is False
+
+
 def test_no_patterns_say_nothing() -> None:
     assert path_patterns([])("a.py") is None
     assert path_patterns(["# a comment", ""])("a.py") is None
@@ -341,11 +351,12 @@ onlypattern
 "unclosed           linguist-generated
 [x-z].md            linguist-generated -linguist-vendored
 """
+ATTRIBUTES += f"/long.c linguist-vendored{' ' * 2022}\n/longer.c linguist-vendored{' ' * 2021}\n"
 PATHS = """
 a.gen.ts|x/y/a.gen.ts|root.ts|x/root.ts|docs|docs/a.md|vendor/a.c|lib/a.js|lib/x/y.js|lib/ours/a.js
 lib/ours/x/a.js|gen/a.py|gen/x/a.py|gen/hand.py|deep/a.c|x/deep/a.c|a/b.c|a/x/y/b.c|with space/a.js
 quo"ted.js|odd.ts|not.ts|!not.ts|macro|a.[ch|onlypattern|unclosed|b-a|back|y.md|w.md|src/a.py
-x/gen/a.py
+x/gen/a.py|long.c|longer.c
 """
 
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 
 from reviewbot.errors import ConfigError
-from reviewbot.jobs.options import LIST_LIMIT, options_from_query, parse_options
+from reviewbot.jobs import options
+from reviewbot.jobs.options import (
+    LIST_LIMIT,
+    options_from_query,
+    options_schema,
+    parse_options,
+)
 
 
 @pytest.mark.parametrize(
@@ -67,3 +74,92 @@ def test_what_cannot_be_read_is_refused_by_name(name: str, text: str) -> None:
 def test_an_unknown_name_is_refused_by_name() -> None:
     with pytest.raises(ConfigError, match=r"options\.modle"):
         parse_options(options_from_query({"modle": "x"}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("budget_usd", math.inf),
+        ("budget_usd", -math.inf),
+        ("budget_usd", math.nan),
+        ("budget_usd", 1e300),
+        ("budget_usd", 10**400),
+        ("confidence", math.inf),
+        ("confidence", math.nan),
+        ("max_notes", math.inf),
+        ("max_notes", 10**400),
+    ],
+)
+def test_a_number_beyond_all_sense_is_refused_by_name(name: str, value: float) -> None:
+    with pytest.raises(ConfigError, match=rf"options\.{name}") as error:
+        parse_options({name: value})
+    assert len(str(error.value)) < 300
+
+
+def test_a_number_that_json_can_write_and_no_float_can_hold_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"options\.budget_usd"):
+        parse_options(options_from_query({"budget_usd": "1e999"}))
+
+
+LARGE: dict[str, dict[str, Any]] = {
+    "rules": {"rules": {f"x/{number}": "off" for number in range(500_000)}},
+    "names": {f"x{number}": 1 for number in range(500_000)},
+    "patterns": {"exclude": ["a"] * 500_000},
+    "paths": {"path_instructions": [{"paths": ["a"] * 500, "instructions": "b"}] * 50},
+    "instructions": {"path_instructions": [{"paths": ["a"], "instructions": "b" * 4000}] * 50},
+    "a text": {"instructions": "a" * 10_000_000},
+    "a name": {"a" * 10_000_000: 1},
+    "a name inside": {"rules": {"a" * 10_000_000: "off"}},
+    "models": {"fallback_models": ["a" * 200] * 10_000},
+    "nesting": {"exclude": [[["a"] * 1000] * 1000] * 1000},
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_what_is_too_large_is_refused_before_it_is_looked_at_whole(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(options, "_validator", lambda: pytest.fail("the schema was asked"))
+    with pytest.raises(ConfigError, match="in all") as error:
+        parse_options(LARGE[name])
+    assert len(str(error.value)) < 300
+
+
+def test_what_a_configuration_file_can_hold_is_not_too_large() -> None:
+    values = {
+        "exclude": [f"src/generated/{number}/**" for number in range(500)],
+        "rules": {f"secrets/{number}": "off" for number in range(500)},
+        "instructions": "a" * 4000,
+        "path_instructions": [{"paths": ["a", "b"], "instructions": "b" * 500}] * 50,
+        "fallback_models": ["offline"] * 8,
+    }
+    assert parse_options(values).settings == values
+
+
+def unbounded(schema: dict[str, Any], *path: str) -> list[str]:
+    """The places of a schema that have no end: texts, lists, mappings, numbers."""
+    ends = {
+        "string": "maxLength",
+        "array": "maxItems",
+        "number": "maximum",
+        "integer": "maximum",
+    }
+    kinds = schema.get("type", [])
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    found = [".".join(path) for kind in kinds if kind in ends and ends[kind] not in schema]
+    if "object" in kinds and schema.get("additionalProperties", True) is not False:
+        found += [".".join(path)] if "maxProperties" not in schema else []
+        found += [".".join(path)] if "maxLength" not in schema.get("propertyNames", {}) else []
+    for name, one in schema.get("properties", {}).items():
+        found += unbounded(one, *path, name)
+    for name in ("items", "additionalProperties"):
+        if isinstance(schema.get(name), dict):
+            found += unbounded(schema[name], *path, name)
+    return found
+
+
+def test_whatever_a_request_may_set_has_an_end() -> None:
+    schema = options_schema()
+    assert not unbounded(schema)
+    for name, one in schema["$defs"].items():
+        assert not unbounded(one, name)

@@ -80,10 +80,16 @@ async def connected(port: int) -> AsyncIterator[Client]:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: ASGIApp) -> AsyncIterator[int]:
+async def serving(app: ASGIApp, **options: Any) -> AsyncIterator[int]:
     """Serves ``app`` on a free port of 127.0.0.1, and yields the port."""
     config = uvicorn.Config(
-        app, port=0, lifespan="off", ws="none", log_config=None, timeout_graceful_shutdown=30
+        app,
+        port=0,
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        timeout_graceful_shutdown=30,
+        **options,
     )
     config.load()
     server = uvicorn.Server(config)

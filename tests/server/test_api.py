@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -446,9 +447,12 @@ async def test_requests_of_a_minute_and_reviews_at_once_are_limited(
         secret = keyed(requests_per_minute=3)
         answers = [
             await client.post("/v1/reviews", content=b"\n", headers=bearer(secret))
-            for _ in range(4)
+            for _ in range(10)
         ]
-        assert [answer.status_code for answer in answers] in ([201, 201, 201, 429], [201] * 4)
+        refused = [answer for answer in answers if answer.status_code == 429]
+        assert 4 <= len(refused) <= 7  # they may fall into two minutes
+        assert all(0 < int(answer.headers["retry-after"]) <= 60 for answer in refused)
+        assert {answer.status_code for answer in answers} == {201, 429}
         secret = keyed(reviews_at_once=2)
         answers = await asyncio.gather(
             *(
@@ -457,6 +461,83 @@ async def test_requests_of_a_minute_and_reviews_at_once_are_limited(
             )
         )
         assert sorted(answer.status_code for answer in answers) == [201, 201, 429, 429, 429]
+
+
+async def test_a_limit_in_dollars_holds_under_concurrency(tmp_path: Path, keyed: Any) -> None:
+    async with (
+        FakeAnthropic(lambda request: Answer(findings_for(file_of(request)))) as fake,
+        node(tmp_path, "--require-keys", fake=fake, settings=APART) as one,
+        one.client() as client,
+    ):
+        secret = keyed(usd_per_day=0.15)
+        answers = await asyncio.gather(
+            *(
+                client.post(
+                    f"/v1/reviews?title={number}", content=long_diff(1), headers=bearer(secret)
+                )
+                for number in range(12)
+            )
+        )
+        taken = [answer for answer in answers if answer.status_code == 201]
+        assert 0 < len(taken) < 12
+        spent = 0.0
+        for answer in taken:
+            path = answer.headers["location"]
+            await until_state_with(client, path, secret)
+            spent += (await client.get(path, headers=bearer(secret))).json()["cost_usd"]
+        assert 0 < spent <= 0.15
+        for answer in answers:
+            if answer.status_code != 201:
+                assert "of $0.15 are used" in problem(answer, 429)["detail"]
+        # What was set aside and not used is free again: there is room for one more.
+        more = await client.post("/v1/reviews", content=long_diff(1), headers=bearer(secret))
+        assert more.status_code == 201
+
+
+async def test_a_repeated_request_is_a_replay_and_not_one_too_many(
+    tmp_path: Path, keyed: Any
+) -> None:
+    async with (
+        FakeAnthropic(lambda _: Answer([], before=[Hang()])) as fake,
+        node(tmp_path, "--require-keys", fake=fake, settings=APART) as one,
+        one.client() as client,
+    ):
+        headers = {**bearer(keyed(reviews_at_once=1)), "Idempotency-Key": "once"}
+        answers = await asyncio.gather(
+            *(client.post("/v1/reviews", content=long_diff(1), headers=headers) for _ in range(6))
+        )
+        assert [answer.status_code for answer in answers] == [201] * 6
+        assert len({answer.headers["location"] for answer in answers}) == 1
+
+
+async def test_revoking_a_key_ends_what_it_has_at_work(tmp_path: Path, keyed: Any) -> None:
+    database = f"sqlite:///{tmp_path / 'reviewbot.db'}"
+    async with (
+        FakeAnthropic(lambda _: Answer([], before=[Hang()])) as fake,
+        node(
+            tmp_path, "--require-keys", "--reviews-at-once", "1", fake=fake, settings=APART
+        ) as one,
+        one.client() as client,
+    ):
+        leaked, kept = keyed(), keyed()
+        for secret in (leaked, leaked, kept):
+            await client.post("/v1/reviews", content=long_diff(1), headers=bearer(secret))
+        await until(lambda: len(fake.requests) == 1)
+        opened = open_database(database)
+        with opened.engine.connect() as connection:
+            key = keys.known(connection, leaked)
+        opened.engine.dispose()
+        assert key is not None
+        revoking = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "reviewbot", "keys", "revoke", key.id, "--database", database),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        said, _ = await revoking.communicate()
+        assert b"2 reviews of it will be cancelled" in said
+        async with asyncio.timeout(10):
+            await until(lambda: len(fake.requests) == 2)  # the other key's has its turn
+        assert fake.requests[0].ended == "client closed"
+        assert fake.requests[1].ended is None
 
 
 async def test_a_request_above_its_tokens_is_refused_or_cut_from_its_middle(

@@ -6,14 +6,18 @@ import asyncio
 import gc
 import sqlite3
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
 
 from reviewbot.errors import ConfigError
-from reviewbot.store.database import StoreError, open_database
-from reviewbot.store.tables import META, RATES, VERSION
+from reviewbot.store import budgets
+from reviewbot.store.database import StoreError, StoreHooks, open_database
+from reviewbot.store.keys import Limits
+from reviewbot.store.tables import META, RATES, USAGE, VERSION
+from tests.server.databases import postgres_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +67,8 @@ async def test_a_database_of_a_later_version_is_refused_and_nothing_stays_open(
 
 async def test_a_change_that_fails_is_undone_alone(database: str) -> None:
     opened = open_database(database)
+    groups = []
+    opened.hooks = StoreHooks(committed=lambda writes, _failed, _seconds: groups.append(writes))
 
     def insert(minute: int) -> Callable[[sa.Connection], int]:
         def change(connection: sa.Connection) -> int:
@@ -79,6 +85,7 @@ async def test_a_change_that_fails_is_undone_alone(database: str) -> None:
         )
         failed = [one for one in results if isinstance(one, ValueError)]
         assert [one.args[0] for one in failed] == list(range(3, 100, 10))
+        assert groups == [100]  # and no other one waited longer for that
         stored = await opened.read(
             lambda connection: connection.scalars(sa.select(RATES.c.minute)).all()
         )
@@ -116,3 +123,30 @@ async def test_an_error_of_the_database_tells_no_values(
         assert "s3cret" not in str(failed.value) + caplog.text
     finally:
         await opened.close()
+
+
+@pytest.mark.slow
+async def test_nodes_that_book_the_same_tenants_at_once_do_not_block_each_other() -> None:
+    url = postgres_url()
+    nodes = [open_database(url), open_database(url)]
+    tenants = [f"tenant {number}" for number in range(8)]
+
+    async def books(node: int, number: int) -> None:
+        tenant = tenants[(number * 3 if node else -number * 5) % 8]
+        await nodes[node].write(
+            partial(budgets.hold, tenant=tenant, limits=Limits(), tokens=1, usd=0.0),
+            tenant=tenant,
+        )
+
+    await asyncio.gather(*(books(node, number) for node in (0, 1) for number in range(300)))
+
+    def held(connection: sa.Connection) -> tuple[int, int]:
+        deadlocks = sa.text(
+            "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        )
+        total = connection.scalar(sa.select(sa.func.sum(USAGE.c.held_tokens)))
+        return int(total), int(connection.scalar(deadlocks))
+
+    assert await nodes[0].read(held) == (600, 0)
+    for node in nodes:
+        await node.close()

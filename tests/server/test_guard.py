@@ -166,6 +166,20 @@ def test_a_public_server_asks_for_the_host_only_where_hosts_are_named() -> None:
     assert ask(named, {"host": "localhost"}).status == 421
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_health_checks_of_a_public_server_come_in_under_every_name(path: str) -> None:
+    named = Guard(loopback=False, allowed_hosts=("reviews.example",))
+    for host in ("127.0.0.1:8000", "10.1.2.3", "node-7", "reviews.example"):
+        assert ask(named, {"host": host}, method="GET", path=path).came_in
+    assert ask(named, {"host": "absent"}, method="GET", path=path, version="1.0").came_in
+    assert ask(named, {"host": "a b"}, method="GET", path=path).status == 400
+    assert ask(named, {"host": "10.1.2.3"}, method="GET", path="/metrics").status == 421
+    page = {"host": "10.1.2.3", "origin": "https://evil.example"}
+    assert ask(named, page, method="GET", path=path).status == 403
+    for guard in (LOCAL, Guard(loopback=True, allowed_hosts=("reviews.example",))):
+        assert ask(guard, {"host": "evil.example"}, method="GET", path=path).status == 421
+
+
 def test_http_1_0_may_leave_out_a_host_that_nobody_asks_for() -> None:
     named = Guard(loopback=False, allowed_hosts=("reviews.example",))
     assert ask(PUBLIC, {"host": "absent"}, version="1.0").came_in
@@ -360,13 +374,13 @@ def test_an_origin_that_is_like_a_configured_one_is_another(origin: str) -> None
     "origin", ["*", "null", "friend.example", "https://friend.example/", "https://*.example", ""]
 )
 def test_what_is_no_origin_cannot_be_configured(origin: str) -> None:
-    with pytest.raises(ConfigError, match="cors_origins"):
+    with pytest.raises(ConfigError, match="--cors-origin: "):
         Guard(loopback=True, cors_origins=(FRIEND, origin))
 
 
 @pytest.mark.parametrize("host", ["*", "*.example", "http://a.example", "a.example/", "", "::1"])
 def test_what_is_no_host_cannot_be_configured(host: str) -> None:
-    with pytest.raises(ConfigError, match="allowed_hosts"):
+    with pytest.raises(ConfigError, match="--allow-host: "):
         Guard(loopback=True, allowed_hosts=("a.example", host))
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from reviewbot.server import logs
 from reviewbot.server.logs import FIELDS, JsonLines, TextLines, bound, configure
 from reviewbot.server.tracebacks import ERRORS, FRAMES, shown_error, shown_traceback
 from reviewbot.store.database import StoreError
@@ -301,6 +302,29 @@ def test_of_other_libraries_only_what_stands_in_their_source_is_shown(log: io.St
     assert len(messages) == len(wanted)
     for message, pattern in zip(messages, wanted, strict=True):
         assert re.fullmatch(pattern, message), message
+
+
+def out_of_files(loop: asyncio.AbstractEventLoop) -> None:
+    """What asyncio says of a connection that it cannot take, thousands of times a second."""
+    context = {"message": "socket.accept() out of system resource", "exception": OSError(24, "x")}
+    loop.call_exception_handler(context)
+
+
+async def test_what_cannot_be_taken_for_want_of_files_is_told_once_a_minute(
+    log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(logs, "monotonic", lambda: now)
+    loop = asyncio.get_running_loop()
+    for _ in range(1_000):
+        out_of_files(loop)
+    loop.call_exception_handler({"message": "something else"})
+    assert len(log.getvalue().splitlines()) == 2
+    assert "no more files can be opened" in log.getvalue().splitlines()[0]
+    now += 61
+    for _ in range(1_000):
+        out_of_files(loop)
+    assert len(log.getvalue().splitlines()) == 3
 
 
 def test_the_queue_s_messages_carry_the_review(log: io.StringIO) -> None:

@@ -272,7 +272,8 @@ async def test_a_reader_that_takes_nothing_is_counted_as_dropped(
             await nothing()
 
     scope = {"type": "http", "method": "GET", "path": "/x", "headers": []}
-    await ObservedMiddleware(app, observed)(scope, nothing, send)
+    in_time = streams.InTimeMiddleware(app)
+    await ObservedMiddleware(in_time, observed)(scope, nothing, send)
     assert exposed(observed.metrics).of("reviewbot_streams_total") == [{"end": "dropped"}]
 
 

@@ -107,6 +107,7 @@ def app_of(folder: Path) -> Starlette:
         ServiceConfig(f"sqlite:///{folder / 'reviewbot.db'}"),
         lambda _: read_settings({}, cwd=folder),
     )
+    service.database.engine.dispose()  # it is never started, and so never ended
     app: Any = make_app(service, ServerConfig(need_key=False, guard=Guard(loopback=True)))
     while not isinstance(app, Starlette):
         app = app._app

@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
+from reviewbot.jobs.janitor import Janitor
+from reviewbot.server.observed import Observed
+from reviewbot.store.budgets import KEPT_DAYS
 from reviewbot.store.database import open_database
 from reviewbot.store.reviews import now_ms
-from reviewbot.store.tables import METADATA, RATES, REVIEWS
+from reviewbot.store.tables import CACHE, CACHE_SIZES, METADATA, RATES, REVIEWS, USAGE
+from tests.server.in_process import service
 from tests.server.nodes import DEMO, follow, node, post, until_state
 
 if TYPE_CHECKING:
@@ -98,3 +102,30 @@ def test_every_table_of_a_review_is_one_that_is_cleaned() -> None:
     """A new table with a review's id must be added to what is deleted with a review."""
     of_reviews = {table.name for table in METADATA.sorted_tables if "review_id" in table.c}
     assert of_reviews == {"rb_events", "rb_batches", "rb_spent"}
+
+
+@pytest.mark.parametrize(("retention", "kept"), [(2, ["recent"]), (0, ["old", "recent"])])
+async def test_a_clean_up_also_forgets_days_long_past_and_cached_chunks_long_unused(
+    retention: int, kept: list[str], tmp_path: Path
+) -> None:
+    def put(connection: sa.Connection) -> None:
+        now = now_ms()
+        for age in (0, KEPT_DAYS, KEPT_DAYS + 1):
+            day = now // DAY_MS - age
+            connection.execute(sa.insert(USAGE).values(tenant="local", day=day, tokens=age))
+        entry = {"tenant": "local", "entry": "{}", "size": 5, "made_at": 0}
+        for name, used_at in (("old", now - 3 * DAY_MS), ("recent", now)):
+            connection.execute(sa.insert(CACHE).values(key=name, used_at=used_at, **entry))
+        connection.execute(sa.insert(CACHE_SIZES).values(tenant="local", bytes=10))
+
+    async with service(tmp_path, Observed()) as one:
+        await one.database.write(put)
+        janitor = Janitor(one.database, one._engine, one.runner, one.hub, retention_days=retention)
+        await janitor.clean_up()
+
+        def left(connection: sa.Connection) -> tuple[Any, ...]:
+            queries = (USAGE.c.tokens, CACHE.c.key, CACHE_SIZES.c.bytes)
+            return tuple(sorted(connection.scalars(sa.select(query))) for query in queries)
+
+        found = await one.database.read(left)
+    assert found == ([0, KEPT_DAYS], kept, [5 * len(kept)])

@@ -1,0 +1,93 @@
+"""The fields of a JSON body, one by one: what is not known, or too long, is not read.
+
+The standard library reads JSON whole, and meanwhile holds up everything else that the process does:
+ten million bytes of empty lists take half a second, and compress to a thousand. A text is no such
+matter, however long.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from reviewbot.server.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+VALUE_LIMIT: Final = 400_000
+"""Characters of JSON that a value may have which is no text."""
+
+_SIGN: Final = re.compile(r"[ \t\n\r]*(.?)[ \t\n\r]*", re.DOTALL)
+"""A sign between the values, with the white space around it (RFC 8259, section 2)."""
+
+
+def read_fields(body: bytes, known: Sequence[str]) -> dict[str, Any]:
+    """The object that ``body`` is.
+
+    Args:
+        body: UTF-8 (RFC 8259, section 8.1).
+        known: the names of the fields that there can be.
+
+    Raises:
+        Problem: it is no object of JSON, has another field, or one twice.
+    """
+    try:
+        return _read(body.decode("utf-8-sig", "surrogatepass"), known)
+    except (ValueError, RecursionError) as error:
+        raise Problem(400, f"the body is not JSON, or no object: {str(error)[:200]}") from None
+
+
+def _read(text: str, known: Sequence[str]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    sign, at = _sign(text, 0, "{")
+    if text.startswith("}", at):  # of an object with no field
+        sign, at = _sign(text, at, "}")
+    while sign != "}":
+        if not text.startswith('"', at):
+            raise json.JSONDecodeError("Expecting a name in double quotes", text, at)
+        name, at = _value(text, at)
+        _, at = _sign(text, at, ":")
+        value, at = _value(text, at)
+        if name not in known:
+            there = f"{', '.join(known[:-1])} and {known[-1]}"
+            raise Problem(400, f"there is no field {name[:60]!r}; there are {there}", key=name[:60])
+        if name in fields:
+            raise ValueError(f"{name} is there twice")
+        fields[name] = value
+        sign, at = _sign(text, at, ",}")
+    if at < len(text):
+        raise json.JSONDecodeError("Extra data", text, at)
+    return fields
+
+
+def _sign(text: str, at: int, signs: str) -> tuple[str, int]:
+    """The next sign, one of ``signs``, and where what follows it begins."""
+    match = _SIGN.match(text, at)
+    if match is None or not match[1] or match[1] not in signs:
+        wanted = " or ".join(map(repr, signs))
+        raise json.JSONDecodeError(f"Expecting {wanted}", text, match.start(1) if match else at)
+    return match[1], match.end()
+
+
+def _value(text: str, at: int) -> tuple[Any, int]:
+    """The value that begins there, and where it ends."""
+    if text.startswith('"', at):
+        return _DECODER.raw_decode(text, at)
+    piece = text[at : at + VALUE_LIMIT]
+    try:
+        value, length = _DECODER.raw_decode(piece)
+    except json.JSONDecodeError as error:
+        message = error.msg
+        if len(piece) == VALUE_LIMIT:
+            message += f", or a value is longer than {VALUE_LIMIT:,} characters"
+        raise json.JSONDecodeError(message, text, at + error.pos) from None
+    return value, at + length
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"it has no {name}")
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_no_number)

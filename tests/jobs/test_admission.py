@@ -1,0 +1,107 @@
+"""What is set aside for a review before a model is asked, and what is refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reviewbot.configure import read_settings
+from reviewbot.errors import ConfigError
+from reviewbot.jobs.admission import Admitted, ReviewRequest, TooManyTokensError, admit
+from reviewbot.jobs.options import parse_options
+from reviewbot.store.keys import Limits
+from tests.server.nodes import DEMO, long_diff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from reviewbot.settings import Settings
+
+CHEAP, DEAR = "claude-haiku-5-5", "claude-opus-5-5"
+A_CENT = Limits(usd_per_day=0.01)
+
+
+@pytest.fixture
+def admitted(tmp_path: Path) -> Any:
+    """Admits a diff with options, as a server with a key for Claude does."""
+
+    def load(options: Mapping[str, object]) -> Settings:
+        environment = {"REVIEWBOT_STATE_DIR": str(tmp_path), "ANTHROPIC_API_KEY": "unused"}
+        flags = {"batch_tokens": 2_000, "chunk_tokens": 12_000, **options}
+        return read_settings(flags, cwd=tmp_path, env=environment)
+
+    def of(diff: bytes = DEMO, limits: Limits | None = None, **fields: Any) -> Admitted:
+        texts = {name: fields.pop(name) for name in ("title", "description") if name in fields}
+        request = ReviewRequest(
+            "tenant", diff, parse_options(fields), limits=limits or Limits(), **texts
+        )
+        return admit(request, load)
+
+    return of
+
+
+def test_a_dearer_fallback_is_what_is_set_aside(admitted: Any) -> None:
+    cheap, dear = (admitted(model=name, summary=False).new for name in (CHEAP, DEAR))
+    both = admitted(model=CHEAP, fallback_models=[DEAR], summary=False).new
+    assert 0 < cheap.held_usd < dear.held_usd <= both.held_usd
+    assert both.held_tokens >= max(cheap.held_tokens, dear.held_tokens)
+
+
+def test_a_cheaper_fallback_takes_no_more_than_the_model(admitted: Any) -> None:
+    alone = admitted(model=DEAR).new
+    both = admitted(model=DEAR, fallback_models=[CHEAP]).new
+    assert both.held_usd == pytest.approx(alone.held_usd)
+
+
+def test_a_model_after_the_offline_rules_is_set_aside_for(admitted: Any) -> None:
+    assert admitted(model="offline").new.held_tokens == 0
+    assert admitted(model="offline", fallback_models=[DEAR]).new.held_usd > 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"model": "Claude-Opus-5-5"},
+        {"model": "claude-opus-5-5-20260101"},
+        {"model": "anthropic/claude-opus-5-5"},
+        {"model": CHEAP, "fallback_models": ["unheard-of"]},
+    ],
+)
+def test_a_model_without_a_price_is_refused_for_a_key_with_a_limit_in_dollars(
+    admitted: Any, options: dict[str, Any]
+) -> None:
+    admitted(**options)
+    with pytest.raises(ConfigError, match="no known price"):
+        admitted(**options, limits=A_CENT)
+
+
+def test_where_nothing_is_reviewed_nothing_is_paid_for(admitted: Any) -> None:
+    for diff in (b"", DEMO):
+        found = admitted(diff, model=DEAR, exclude=["*"], description="word " * 4000).new
+        assert (found.held_tokens, found.held_usd) == (0, 0.0)
+
+
+def test_a_description_counts(admitted: Any) -> None:
+    short, long = (admitted(model=DEAR, description="word " * many).new for many in (1, 4000))
+    assert long.held_tokens - short.held_tokens >= 5_000
+    assert long.held_usd > short.held_usd
+
+
+def test_a_request_above_its_tokens_is_refused_with_both_numbers(admitted: Any) -> None:
+    with pytest.raises(TooManyTokensError, match="one request may take 1,000") as refused:
+        admitted(model=DEAR, limits=Limits(tokens_per_request=1_000))
+    assert refused.value.tokens > refused.value.limit == 1_000
+
+
+def test_what_is_cut_from_the_middle_is_not_set_aside_and_what_is_left_fits(admitted: Any) -> None:
+    diff = long_diff(12)
+    whole = admitted(diff, model=DEAR).new
+    limit = whole.held_tokens // 2
+    cut = admitted(diff, model=DEAR, truncate="middle", limits=Limits(tokens_per_request=limit)).new
+    assert cut.left_out
+    assert cut.held_tokens <= limit
+    assert cut.held_usd == pytest.approx(
+        whole.held_usd * cut.held_tokens / whole.held_tokens, rel=0.01
+    )
