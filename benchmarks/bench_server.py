@@ -163,8 +163,9 @@ async def posts(url: str, count: int = 200) -> None:
     took = []
     for _ in range(count):
         begun = time.perf_counter()
-        await started(url, data, "?model=offline")
+        path = await started(url, data, "?model=offline")
         took.append((time.perf_counter() - begun) * 1000)
+        await count_events(f"{url}{path}/events", f"{path}/events")  # to the end of the review
     print(f"POST of the demo to 201, ms: {spread(took)}")
 
 

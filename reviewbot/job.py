@@ -98,7 +98,7 @@ class Earlier:
     summarized: bool = False
 
 
-class Postponed(Exception):  # noqa: N818  what happens, no fault
+class Postponed(Exception):
     """Raised by a ``RunBatch``: this batch has to wait, for a reason that is a sentence.
 
     The others go on; then :func:`reviewbot.review.review` raises it instead of an end.

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewbot.store.database import connection_options, psycopg_url
+from reviewbot.store.database import connection_options, queue_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -51,7 +51,7 @@ class Engine:
     """The queue as seen by one node. There is one at a time in a process.
 
     Args:
-        database_url: where DBOS keeps its tables; SQLite must be in WAL mode already.
+        database_url: the store's; DBOS keeps its tables where :func:`queue_url` says.
         node: this node's id, of this process alone.
         run: runs a review; it must not raise.
         at_once: reviews that this node runs at the same time.
@@ -67,7 +67,7 @@ class Engine:
         at_once: int,
         per_tenant: int,
     ) -> None:
-        self._url = psycopg_url(database_url)
+        self._url = queue_url(database_url)
         self._node, self._run = node, run
         self._at_once, self._per_tenant = at_once, per_tenant
         self._workflow: Any = None

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from starlette.datastructures import MutableHeaders
+
 from reviewbot.server.problems import CLOSE, Problem
 from reviewbot.store import budgets, keys
 from reviewbot.store.database import StoreError
@@ -18,11 +20,14 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
     from starlette.requests import Request
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from reviewbot.store.database import Database
     from reviewbot.store.keys import Key
 
 UNLIMITED: Final = "unlimited"
+CALLER: Final = "reviewbot.caller"
+"""Says in the scope of a request who sent it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +70,11 @@ class Access:
             caller = self._local
         else:
             caller = await self._of_key(header or "")
+        request.scope[CALLER] = caller
         if counted and caller.limits.requests_per_minute is not None:
             await self._database.write(
-                partial(budgets.count_request, tenant=caller.tenant, limits=caller.limits)
+                partial(budgets.count_request, tenant=caller.tenant, limits=caller.limits),
+                tenant=caller.tenant,
             )
         return caller
 
@@ -97,8 +104,36 @@ def _unauthorized(detail: str, parameter: str) -> Problem:
     return Problem(401, detail, headers={"WWW-Authenticate": challenge, **CLOSE})
 
 
-def budget_headers(connection: sa.Connection, caller: Caller) -> Mapping[str, str]:
-    """``X-Tokens-Used``, ``-Remaining``, ``-Reset``: of this day; what is held is not left."""
+class BudgetMiddleware:
+    """Tells each caller that :class:`Access` let in what it has used of its day, in every answer.
+
+    ``X-Tokens-Used``, ``-Remaining``, ``-Reset``; what is held is not left. None of what a caller
+    gets is for caches.
+
+    Args:
+        app: what answers.
+        database: where the budgets are.
+    """
+
+    def __init__(self, app: ASGIApp, database: Database) -> None:
+        self._app, self._database = app, database
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+
+        async def told(message: Message) -> None:
+            caller = scope.get(CALLER)
+            if message["type"] == "http.response.start" and caller is not None:
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("Cache-Control", "no-store")
+                with suppress(StoreError):  # it was logged
+                    headers.update(await self._database.read(partial(_budget, caller=caller)))
+            await send(message)
+
+        await self._app(scope, receive, told)
+
+
+def _budget(connection: sa.Connection, caller: Caller) -> Mapping[str, str]:
     used = budgets.used_today(connection, caller.tenant)
     limit = caller.limits.tokens_per_day
     left = UNLIMITED

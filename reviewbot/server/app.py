@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from reviewbot import __version__
 from reviewbot.errors import ConfigError
-from reviewbot.server.access import Access
+from reviewbot.server.access import Access, BudgetMiddleware
 from reviewbot.server.calls import Calls
 from reviewbot.server.faults import HANDLERS
 from reviewbot.server.guard import Guard, GuardMiddleware
@@ -129,7 +129,8 @@ def make_app(
         middleware=[Middleware(InTimeMiddleware)],
         lifespan=lifespan,
     )
-    return ObservedMiddleware(GuardMiddleware(app, config.guard), observed)
+    told = BudgetMiddleware(app, service.database)
+    return ObservedMiddleware(GuardMiddleware(told, config.guard), observed)
 
 
 def _route(path: str, **calls: Callable[[Request], Awaitable[Response]]) -> Route:

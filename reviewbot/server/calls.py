@@ -15,17 +15,14 @@ from reviewbot.core.events import from_record
 from reviewbot.core.redact import redact_file
 from reviewbot.core.render import sarif
 from reviewbot.core.report import fold
-from reviewbot.jobs.admission import ReviewRequest, TooManyTokensError
+from reviewbot.jobs.admission import ReviewRequest
 from reviewbot.jobs.options import options_from_query, parse_options
-from reviewbot.server.access import budget_headers
 from reviewbot.server.bodies import read_body
 from reviewbot.server.documents import diff_document, entry_document, review_document
-from reviewbot.server.faults import over_limit
 from reviewbot.server.fields import read_fields
 from reviewbot.server.problems import CLOSE, Problem
 from reviewbot.server.streams import event_stream
 from reviewbot.store import reviews
-from reviewbot.store.budgets import OverLimitError
 from reviewbot.store.checkpoints import entry_of, last_progress
 from reviewbot.store.eventlog import records_of
 
@@ -76,11 +73,8 @@ class Calls:
         caller = await self._access.caller(request, counted=True)
         streamed = _accepts_stream(request)
         asked = await self._request_of(request, caller)
-        try:
-            row, replayed = await self._service.create(asked)
-        except (OverLimitError, TooManyTokensError) as error:
-            raise over_limit(error, await self._headers(caller)) from error
-        headers = {"Location": f"/v1/reviews/{row.id}", **await self._headers(caller)}
+        row, replayed = await self._service.create(asked)
+        headers = {"Location": f"/v1/reviews/{row.id}"}
         if replayed:
             headers["Idempotent-Replayed"] = "true"
         if streamed:
@@ -103,60 +97,50 @@ class Calls:
             return [_entry(connection, row) for row in rows[:limit]], len(rows) > limit
 
         entries, more = await self._service.database.read(read)
-        return JSONResponse(
-            {"reviews": entries, "next": entries[-1]["id"] if more else None},
-            headers=await self._headers(caller),
-        )
+        return JSONResponse({"reviews": entries, "next": entries[-1]["id"] if more else None})
 
     async def show(self, request: Request) -> Response:
         """``GET /v1/reviews/{id}``."""
-        caller, row = await self._find(request)
-        return JSONResponse(await self._document(row), headers=await self._headers(caller))
+        return JSONResponse(await self._document(await self._find(request)))
 
     async def events(self, request: Request) -> Response:
         """``GET /v1/reviews/{id}/events``."""
-        caller, row = await self._find(request)
+        row = await self._find(request)
         if not _accepts_stream(request, missing=True):
             raise Problem(406, "this call answers with text/event-stream only")
         after = _number(request.query_params.get("after", "0"), "after")
         if (last := request.headers.get("last-event-id")) is not None:
             after = _number(last, "Last-Event-ID")
         after = min(after, row.last_seq)
-        headers = await self._headers(caller)
         if row.state == "finished" and after == row.last_seq:
             # An EventSource that comes back after the end stops at this (WHATWG HTML, 9.2.3).
-            return Response(status_code=204, headers=headers)
-        return self._stream(row.id, after, headers, cancels=False)
+            return Response(status_code=204)
+        return self._stream(row.id, after, {}, cancels=False)
 
     async def cancel(self, request: Request) -> Response:
         """``DELETE /v1/reviews/{id}``."""
-        caller, row = await self._find(request)
+        row = await self._find(request)
         await self._service.stop(row.id, "cancelled")
-        return Response(status_code=204, headers=await self._headers(caller))
+        return Response(status_code=204)
 
     async def diff(self, request: Request) -> Response:
         """``GET /v1/reviews/{id}/diff``."""
-        caller, row = await self._find(request)
+        row = await self._find(request)
         data = await self._service.database.read(partial(reviews.diff_of, review_id=row.id))
-        headers = await self._headers(caller)
         if "application/json" not in request.headers.get("accept", ""):
-            return Response(data, media_type="text/x-diff", headers=headers)
-        return Response(
-            await asyncio.to_thread(_drawn, data), media_type="application/json", headers=headers
-        )
+            return Response(data, media_type="text/x-diff")
+        return Response(await asyncio.to_thread(_drawn, data), media_type="application/json")
 
     async def sarif(self, request: Request) -> Response:
         """``GET /v1/reviews/{id}/sarif``."""
-        caller, row = await self._find(request)
+        row = await self._find(request)
         if row.state != "finished":
             raise Problem(409, "the review is not finished yet; follow its events", state=row.state)
         report = await self._service.database.read(partial(_report, review_id=row.id))
         text = await asyncio.to_thread(sarif.render, report)
-        return Response(
-            text, media_type="application/sarif+json", headers=await self._headers(caller)
-        )
+        return Response(text, media_type="application/sarif+json")
 
-    async def _find(self, request: Request) -> tuple[Caller, ReviewRow]:
+    async def _find(self, request: Request) -> ReviewRow:
         """The review of the path, if it is the caller's: another's is as if it were not."""
         caller = await self._access.caller(request)
         review_id = request.path_params["id"]
@@ -165,11 +149,7 @@ class Calls:
             row = await self._service.find(review_id, caller.tenant)
         if row is None:
             raise Problem(404, "there is no such review, or it belongs to another key")
-        return caller, row
-
-    async def _headers(self, caller: Caller) -> dict[str, str]:
-        found = await self._service.database.read(partial(budget_headers, caller=caller))
-        return {"Cache-Control": "no-store", **found}
+        return row
 
     async def _document(self, row: ReviewRow) -> dict[str, Any]:
         def read(connection: sa.Connection) -> tuple[ReviewRow, Report, ReviewProgress]:

@@ -22,21 +22,13 @@ AGAIN_S: Final = "5"
 """Seconds after which a server that restarts, or a database that fails over, is mostly back."""
 
 
-def over_limit(
-    error: OverLimitError | TooManyTokensError, headers: Mapping[str, str] | None = None
-) -> Problem:
-    """429 for a limit that time lifts, 413 for a request that is too large for the key."""
-    if isinstance(error, TooManyTokensError):
-        return Problem(413, str(error), headers=headers, tokens=error.tokens, limit=error.limit)
-    return Problem(
-        429, str(error), headers={**(headers or {}), "Retry-After": str(error.retry_after)}
-    )
-
-
 async def _answer(_request: Request, error: Exception) -> Response:
     match error:
-        case OverLimitError() | TooManyTokensError():
-            problem = over_limit(error)
+        case TooManyTokensError():
+            problem = Problem(413, str(error), tokens=error.tokens, limit=error.limit)
+        case OverLimitError():
+            headers = {"Retry-After": str(error.retry_after)}
+            problem = Problem(429, str(error), headers=headers)
         case UsedKeyError():
             problem = Problem(422, str(error))
         case ClosingError():

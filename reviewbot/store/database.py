@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sqlite3
 import stat
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -363,7 +364,6 @@ def _engine(url: str) -> sa.Engine:
     def _connect(connection: Any, _record: object) -> None:  # noqa: ANN401 - a driver's object
         connection.isolation_level = None
         connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
-        # Kept by the file: DBOS, which opens it too, would use the slow rollback journal.
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
 
@@ -380,6 +380,27 @@ def file_of(url: sa.URL) -> Path | None:
     """The file of a SQLite database, if it is one."""
     name = url.database if url.drivername.startswith("sqlite") else None
     return None if name is None or name.startswith((":memory:", "file:")) else Path(name)
+
+
+def queue_url(url: str) -> sa.URL:
+    """Where the queue of a database keeps its tables: with SQLite in a file of its own.
+
+    A file has one writer at a time, and events shall not wait for the queue. It is made if it is
+    not there.
+
+    Raises:
+        ConfigError: ``url`` is no URL of SQLite or Postgres.
+    """
+    parsed = psycopg_url(url)
+    path = file_of(parsed)
+    if path is None:
+        return parsed
+    queue = parsed.set(database=str(path.with_suffix(f".queue{path.suffix}")))
+    _create_for_its_user(queue)
+    # Kept by the file: DBOS would use the slow rollback journal.
+    with closing(sqlite3.connect(str(queue.database))) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+    return queue
 
 
 def _create_for_its_user(url: sa.URL) -> None:

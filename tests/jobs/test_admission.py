@@ -14,7 +14,7 @@ from reviewbot.store.keys import Limits
 from tests.server.nodes import DEMO, long_diff
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from reviewbot.settings import Settings

@@ -625,3 +625,27 @@ async def test_a_site_that_was_named_may_use_the_api_and_no_other(tmp_path: Path
         other = await client.get("/v1/reviews", headers={"Origin": "https://example.com"})
         assert other.status_code == 403
         assert "access-control-allow-origin" not in other.headers
+
+
+async def test_every_answer_to_a_key_says_what_is_left_of_its_day(
+    tmp_path: Path, keyed: Any
+) -> None:
+    secret = keyed(tokens_per_day=1_000, requests_per_minute=1)
+    async with node(tmp_path, "--require-keys") as one, one.client(**bearer(secret)) as client:
+        answers = [
+            await client.get("/v1/reviews"),
+            await client.get("/v1/reviews?limit=0"),
+            await client.get(f"/v1/reviews/{'0' * 32}"),
+            await client.post("/v1/reviews", content=b"no diff", headers=PLAIN),
+            await client.post("/v1/reviews", content=DEMO, headers=PLAIN),
+            await client.get("/metrics"),
+        ]
+        assert [answer.status_code for answer in answers][:4] == [200, 400, 404, 400]
+        for answer in answers:
+            assert answer.headers["x-tokens-used"] == "0"
+            assert answer.headers["x-tokens-remaining"] == "1000"
+            assert 0 < int(answer.headers["x-tokens-reset"]) <= 86_400
+            assert answer.headers["cache-control"].startswith("no-")
+        stranger = await client.get("/v1/reviews", headers=bearer("rb_unknown"))
+        assert stranger.status_code == 401
+        assert "x-tokens-used" not in stranger.headers

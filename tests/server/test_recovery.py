@@ -16,7 +16,7 @@ from reviewbot.jobs.janitor import Janitor
 from reviewbot.jobs.runner import SUSPECT_BREAKS
 from reviewbot.server.observed import Observed
 from reviewbot.store import nodes, reviews
-from reviewbot.store.database import StoreError, open_database
+from reviewbot.store.database import StoreError, open_database, psycopg_url, queue_url
 from reviewbot.store.reviews import NewReview, now_ms
 from reviewbot.store.tables import NODES, REVIEWS
 from tests.fake_anthropic import Answer, FakeAnthropic, Hang
@@ -26,6 +26,8 @@ from tests.server.nodes import (
     DEMO,
     Node,
     assert_whole,
+    file_of,
+    findings_for,
     follow,
     get,
     long_diff,
@@ -40,9 +42,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def asked(url: str, statement: Any) -> Sequence[Any]:
+def asked(url: str | sa.URL, statement: Any) -> Sequence[Any]:
     """The rows of a statement, or none."""
-    engine = open_database(url).engine
+    engine = sa.create_engine(psycopg_url(url) if isinstance(url, str) else url)
     try:
         with engine.begin() as connection:
             found = connection.execute(statement)
@@ -84,7 +86,7 @@ async def test_a_deploy_is_no_break_however_long_a_connection_lingers(tmp_path: 
 
 def workflow(url: str) -> sa.Table:
     """The queue's own table."""
-    engine = open_database(url).engine
+    engine = sa.create_engine(queue_url(url))
     schema = "dbos" if engine.dialect.name == "postgresql" else None
     with engine.connect() as connection:
         table = sa.Table("workflow_status", sa.MetaData(), schema=schema, autoload_with=connection)
@@ -104,12 +106,30 @@ async def test_a_node_that_died_with_a_run_that_was_over_keeps_no_place(
     table = workflow(database)
     pending = {"status": "PENDING", "queue_name": "reviews", "executor_id": "gone"}
     asked(
-        database,
+        queue_url(database),
         sa.update(table).where(table.c.queue_partition_key == "local").values(pending),
     )
     async with node(tmp_path, *arguments) as one:
         async with asyncio.timeout(25):
             await until_state(one, await post(one), "finished")
+
+
+@pytest.mark.slow
+async def test_the_queue_is_filled_again_from_the_reviews_that_are_open(tmp_path: Path) -> None:
+    async with (
+        FakeAnthropic(lambda request: Answer(findings_for(file_of(request)), pace=0.02)) as fake,
+        node(tmp_path, "--reviews-at-once", "1", fake=fake, settings=APART) as one,
+    ):
+        ids = [await post(one, long_diff(1), title=str(number)) for number in range(3)]
+        await follow(one, ids[0], until="finding")
+        await one.kill()
+        for path in tmp_path.glob("reviewbot.queue.db*"):
+            path.unlink()
+        await one.start()
+        for review_id in ids:
+            records = await follow(one, review_id)
+            assert_whole(records)
+            assert records[-1]["outcome"] == "findings"
 
 
 @pytest.mark.slow
@@ -126,7 +146,7 @@ async def test_a_run_that_was_taken_and_never_begun_is_queued_again(tmp_path: Pa
         (row,) = asked(url, sa.select(NODES.c.id))
         table = workflow(url)
         asked(
-            url,
+            queue_url(url),
             sa.update(table)
             .where(table.c.workflow_uuid == f"{second}-1")
             .values(status="PENDING", executor_id=row.id),

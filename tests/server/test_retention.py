@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from reviewbot.jobs.janitor import Janitor
 from reviewbot.server.observed import Observed
 from reviewbot.store.budgets import KEPT_DAYS
-from reviewbot.store.database import open_database
+from reviewbot.store.database import open_database, psycopg_url, queue_url
 from reviewbot.store.reviews import now_ms
 from reviewbot.store.tables import CACHE, CACHE_SIZES, METADATA, RATES, REVIEWS, USAGE
 from tests.server.in_process import service
@@ -25,14 +25,14 @@ DAY_MS = 24 * 3600 * 1000
 
 def rows_of(url: str, review_id: str) -> dict[str, int]:
     """How many rows of each table are of a review, those of the queue included."""
-    engine = open_database(url).engine
-    try:
+    found = {}
+    for address in {psycopg_url(url), queue_url(url)}:
+        engine = sa.create_engine(address)
         with engine.connect() as connection:
             inspected = sa.MetaData()
             schemas = [None, "dbos"] if engine.dialect.name == "postgresql" else [None]
             for schema in schemas:
                 inspected.reflect(connection, schema=schema)
-            found = {}
             for table in inspected.tables.values():
                 texts = [one for one in table.c if isinstance(one.type, sa.String | sa.Text)]
                 count = connection.scalar(
@@ -42,9 +42,8 @@ def rows_of(url: str, review_id: str) -> dict[str, int]:
                 )
                 if count:
                     found[table.name] = count
-            return found
-    finally:
         engine.dispose()
+    return found
 
 
 def changed(url: str, statement: Any) -> None:
