@@ -84,6 +84,11 @@ async def test_a_deploy_is_no_break_however_long_a_connection_lingers(tmp_path: 
 # --- What only the queue has noted
 
 
+def forget_queue(folder: Path) -> None:
+    for path in folder.glob("reviewbot.queue.db*"):
+        path.unlink()
+
+
 def workflow(url: str) -> sa.Table:
     """The queue's own table."""
     engine = sa.create_engine(queue_url(url))
@@ -123,8 +128,7 @@ async def test_the_queue_is_filled_again_from_the_reviews_that_are_open(tmp_path
         ids = [await post(one, long_diff(1), title=str(number)) for number in range(3)]
         await follow(one, ids[0], until="finding")
         await one.kill()
-        for path in tmp_path.glob("reviewbot.queue.db*"):
-            path.unlink()
+        forget_queue(tmp_path)
         await one.start()
         for review_id in ids:
             records = await follow(one, review_id)
