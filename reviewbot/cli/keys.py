@@ -69,7 +69,7 @@ def _dollars(text: str) -> float:
 def run(args: argparse.Namespace) -> int:
     """Add, list or revoke."""
     try:
-        from reviewbot.store import keys, reviews
+        from reviewbot.store import keys, turns
         from reviewbot.store.database import open_database
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("reviewbot"):
@@ -97,8 +97,8 @@ def run(args: argparse.Namespace) -> int:
                 lines = map(_line, keys.everyone(connection))
                 said = "\n".join(lines) or "There are no keys; make one: reviewbot keys add NAME"
             elif keys.revoke(connection, args.id):
-                at_work = reviews.open_of(connection, args.id)
-                reviews.ask_to_stop(connection, at_work, "cancelled")
+                at_work = turns.open_of(connection, args.id)
+                turns.ask_to_stop(connection, at_work, "cancelled")
                 said = f"revoked {args.id}"
                 if at_work:
                     said += f"; {count(len(at_work), 'review')} of it will be cancelled"

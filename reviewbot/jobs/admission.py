@@ -18,7 +18,7 @@ from reviewbot.jobs.truncation import middle_to_leave_out
 from reviewbot.models.catalog import cost_usd, lookup
 from reviewbot.prepare import OUTPUT_PER_REQUEST, prepare
 from reviewbot.settings import OFFLINE
-from reviewbot.store import budgets, reviews
+from reviewbot.store import budgets, reviews, turns
 from reviewbot.store.eventlog import insert_events, stored
 from reviewbot.store.keys import Limits
 from reviewbot.store.reviews import NewReview
@@ -167,8 +167,8 @@ def store(connection: sa.Connection, admitted: Admitted) -> list[str]:
     if new.subject is None:
         return []
     # All of them are older: a tenant's reviews are stored one after the other.
-    older = reviews.others_of_subject(connection, new.tenant, new.subject, new.id)
-    return reviews.ask_to_stop(connection, older, "superseded")
+    older = turns.others_of_subject(connection, new.tenant, new.subject, new.id)
+    return turns.ask_to_stop(connection, older, "superseded")
 
 
 @dataclass(frozen=True, slots=True)

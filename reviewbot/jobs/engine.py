@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewbot.store.database import connection_options, queue_url
+from reviewbot.store.connect import connection_options, queue_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from reviewbot.core.wording import count
 from reviewbot.jobs.engine import UNFINISHED, run_id
 from reviewbot.jobs.waiting import longest_pause
-from reviewbot.store import budgets, cache, nodes, reviews
+from reviewbot.store import budgets, cache, nodes, reviews, turns
 from reviewbot.store.checkpoints import last_progress
 from reviewbot.store.database import StoreError, rows_changed
 from reviewbot.store.eventlog import insert_events, stored
@@ -94,15 +94,15 @@ class Janitor:
     async def round(self) -> None:
         """Go on with what broke off or waited long enough, and say who is next."""
         alive = await self._database.read(nodes.alive)
-        for row in await self._database.read(reviews.running):
+        for row in await self._database.read(turns.running):
             if self._broke_off(row, alive):
                 await self.requeue(row, broke=True)
         now = reviews.now_ms()
         for row in await self._database.read(
-            partial(reviews.due, at=now, longest_ms=self._longest_wait_ms)
+            partial(turns.due, at=now, longest_ms=self._longest_wait_ms)
         ):
             await self.requeue(row, broke=False)
-        queued = await self._database.read(reviews.queued)
+        queued = await self._database.read(turns.queued)
         for row in queued:
             if row.stop is not None:  # it shall end, and has its turn only later
                 await self._runner.end_unstarted(row.id)
@@ -118,14 +118,14 @@ class Janitor:
         """End what runs here and was asked to stop, by whichever node."""
         active = list(self._runner.active)
         if active:
-            wanted = await self._database.read(partial(reviews.stops, ids=active))
+            wanted = await self._database.read(partial(turns.stops, ids=active))
             for review_id, outcome in wanted.items():
                 self._runner.stop(review_id, outcome)
 
     async def requeue(self, row: ReviewRow, *, broke: bool) -> None:
         """Another run for a review whose last one is over."""
         run = await self._database.write(
-            partial(reviews.requeue, review_id=row.id, run=row.runs, broke=broke)
+            partial(turns.requeue, review_id=row.id, run=row.runs, broke=broke)
         )
         if run is None:
             return
@@ -150,7 +150,7 @@ class Janitor:
         now = reviews.now_ms()
         rows = [
             row
-            for row in await self._database.read(reviews.queued)
+            for row in await self._database.read(turns.queued)
             # The second for a clock that was set back.
             if row.created_at < now - QUEUED_FOR_MS or row.created_at > now + QUEUED_FOR_MS
         ]

@@ -27,7 +27,7 @@ from reviewbot.jobs.truncation import leaving_out
 from reviewbot.jobs.waiting import Checkpoints, pause_after, unheard
 from reviewbot.prepare import prepare, workers
 from reviewbot.review import review
-from reviewbot.store import budgets, checkpoints, reviews
+from reviewbot.store import budgets, checkpoints, reviews, turns
 from reviewbot.store.eventlog import EventLog, rfc3339
 from reviewbot.store.tables import REVIEWS
 
@@ -265,7 +265,7 @@ class Run:
         def change(connection: sa.Connection) -> None:
             checkpoints.save_result(connection, self.row.id, batch, result)
             if self.row.breaks:
-                reviews.got_on(connection, self.row.id)
+                turns.got_on(connection, self.row.id)
 
         self._log.change(change)
 

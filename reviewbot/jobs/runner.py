@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.jobs.engine import run_id
 from reviewbot.jobs.run import Run
-from reviewbot.store import reviews
+from reviewbot.store import reviews, turns
 from reviewbot.store.database import StoreError
 from reviewbot.store.eventlog import FencedError
 
@@ -94,14 +94,14 @@ class Runner:
         if suspect and self._suspect is not None:
             until = reviews.now_ms() + SUSPECTS_EVERY_MS
             await self._database.write(
-                partial(reviews.postpone, review_id=review_id, run=number, until=until)
+                partial(turns.postpone, review_id=review_id, run=number, until=until)
             )
             return "waiting"
         if suspect:
             self._suspect = review_id
         try:
             row = await self._database.write(
-                partial(reviews.claim, review_id=review_id, run=number, node=self.node)
+                partial(turns.claim, review_id=review_id, run=number, node=self.node)
             )
             return "gone" if row is None else await self._take(row)
         finally:
@@ -118,7 +118,7 @@ class Runner:
         self._begun[review_id] = row.runs
         try:
             claimed = await self._database.write(
-                partial(reviews.claim, review_id=review_id, run=row.runs, node=self.node)
+                partial(turns.claim, review_id=review_id, run=row.runs, node=self.node)
             )
             return claimed is not None and await self._take(claimed) == "finished"
         finally:

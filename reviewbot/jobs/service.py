@@ -25,15 +25,9 @@ from reviewbot.jobs.janitor import Janitor
 from reviewbot.jobs.run import Hooks, Kit, Waits
 from reviewbot.jobs.runner import Runner
 from reviewbot.models.cached import CacheUse
-from reviewbot.store import nodes, reviews
-from reviewbot.store.database import (
-    PATIENCE_S,
-    StoreError,
-    connection_options,
-    file_of,
-    open_database,
-    others_can_read,
-)
+from reviewbot.store import nodes, reviews, turns
+from reviewbot.store.connect import connection_options, file_of, others_can_read
+from reviewbot.store.database import PATIENCE_S, StoreError, open_database
 from reviewbot.store.hub import Hub
 
 if TYPE_CHECKING:
@@ -74,7 +68,7 @@ class ServiceConfig:
     """
 
     database_url: str
-    at_once: int = 8
+    at_once: int = 16
     per_tenant: int = 8
     retention_days: int = 30
     waits: Waits = field(default_factory=Waits)
@@ -218,7 +212,7 @@ class ReviewService:
 
     async def _hand_over(self) -> None:
         """Put what was left back into the queue, for another node or the next start."""
-        for row in await self.database.read(reviews.running):
+        for row in await self.database.read(turns.running):
             if row.node == self.node:
                 await self._janitor.requeue(row, broke=False)
 
@@ -304,9 +298,7 @@ class ReviewService:
 
     async def stop(self, review_id: str, outcome: Outcome = "cancelled") -> None:
         """End a review at once, wherever it runs; a finished one stays as it is."""
-        if await self.database.write(
-            partial(reviews.ask_to_stop, ids=[review_id], outcome=outcome)
-        ):
+        if await self.database.write(partial(turns.ask_to_stop, ids=[review_id], outcome=outcome)):
             await self._end_soon(review_id, outcome)
 
     async def _end_soon(self, review_id: str, outcome: Outcome) -> None:
@@ -324,7 +316,7 @@ class ReviewService:
 
 def default_url(folder: Path) -> str:
     """The SQLite database of a state folder, which is made if it is not there."""
-    from reviewbot.store.database import sqlite_url
+    from reviewbot.store.connect import sqlite_url
 
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -8,17 +8,15 @@ from __future__ import annotations
 import json
 import time
 import zlib
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import sqlalchemy as sa
 
-from reviewbot.store.database import rows_changed
 from reviewbot.store.tables import BATCHES, EVENTS, REVIEWS, SPENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from reviewbot.core.events import Outcome
 
@@ -137,7 +135,7 @@ def insert(connection: sa.Connection, new: NewReview, at: int, *, last_seq: int)
 
 def by_idempotency_key(connection: sa.Connection, tenant: str, key: str) -> ReviewRow | None:
     """The review that ``tenant`` has started with ``key``."""
-    return _one(
+    return row_where(
         connection,
         sa.and_(REVIEWS.c.tenant == tenant, REVIEWS.c.idempotency_key == key),
     )
@@ -148,7 +146,7 @@ def find(connection: sa.Connection, review_id: str, tenant: str | None = None) -
     condition = REVIEWS.c.id == review_id
     if tenant is not None:
         condition = sa.and_(condition, REVIEWS.c.tenant == tenant)
-    return _one(connection, condition)
+    return row_where(connection, condition)
 
 
 def diff_of(connection: sa.Connection, review_id: str) -> bytes:
@@ -178,42 +176,6 @@ def recent(
     return [_row(found) for found in connection.execute(query.limit(limit)).mappings()]
 
 
-def claim(connection: sa.Connection, review_id: str, run: int, node: str) -> ReviewRow | None:
-    """Take the review over for its ``run``-th run: whoever had it can no longer write to it.
-
-    Returns:
-        It, or None if it is finished or this run is no longer the one.
-    """
-    changed = rows_changed(
-        connection.execute(
-            sa.update(REVIEWS)
-            .where(
-                REVIEWS.c.id == review_id,
-                REVIEWS.c.state != "finished",
-                REVIEWS.c.runs == run,
-            )
-            .values(
-                epoch=REVIEWS.c.epoch + 1,
-                state="running",
-                node=node,
-                queue_position=None,
-                next_try_at=None,
-                started_at=sa.func.coalesce(REVIEWS.c.started_at, now_ms()),
-            )
-        )
-    )
-    return find(connection, review_id) if changed else None
-
-
-def postpone(connection: sa.Connection, review_id: str, run: int, until: int) -> None:
-    """Let a queued review wait until then instead of having its ``run``-th run."""
-    connection.execute(
-        sa.update(REVIEWS)
-        .where(REVIEWS.c.id == review_id, REVIEWS.c.runs == run, REVIEWS.c.state == "queued")
-        .values(state="waiting", next_try_at=until)
-    )
-
-
 def work_of(connection: sa.Connection, review_id: str) -> Work:
     """What a review is made of."""
     found = (
@@ -240,136 +202,12 @@ def work_of(connection: sa.Connection, review_id: str) -> Work:
     )
 
 
-def ask_to_stop(connection: sa.Connection, ids: Iterable[str], outcome: Outcome) -> list[str]:
-    """Ask for the end of those of ``ids`` that are not finished; the first wish stands.
-
-    Returns:
-        The ids that are open.
-    """
-    wanted = list(ids)
-    connection.execute(
-        sa.update(REVIEWS)
-        .where(REVIEWS.c.id.in_(wanted), REVIEWS.c.state.in_(OPEN), REVIEWS.c.stop.is_(None))
-        .values(stop=outcome)
-    )
-    return list(
-        connection.scalars(
-            sa.select(REVIEWS.c.id).where(REVIEWS.c.id.in_(wanted), REVIEWS.c.state.in_(OPEN))
-        )
-    )
-
-
-def open_of(connection: sa.Connection, tenant: str) -> list[str]:
-    """The open reviews of a tenant."""
-    return list(
-        connection.scalars(
-            sa.select(REVIEWS.c.id).where(REVIEWS.c.tenant == tenant, REVIEWS.c.state.in_(OPEN))
-        )
-    )
-
-
-def others_of_subject(connection: sa.Connection, tenant: str, subject: str, than: str) -> list[str]:
-    """The open reviews of the same subject."""
-    return list(
-        connection.scalars(
-            sa.select(REVIEWS.c.id).where(
-                REVIEWS.c.tenant == tenant,
-                REVIEWS.c.subject == subject,
-                REVIEWS.c.state.in_(OPEN),
-                REVIEWS.c.id != than,
-            )
-        )
-    )
-
-
-def stops(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Outcome]:
-    """Which of ``ids`` shall end, and how."""
-    rows = connection.execute(
-        sa.select(REVIEWS.c.id, REVIEWS.c.stop).where(
-            REVIEWS.c.id.in_(ids), REVIEWS.c.stop.is_not(None)
-        )
-    )
-    return {row.id: row.stop for row in rows}
-
-
 def last_seqs(connection: sa.Connection, ids: Sequence[str]) -> dict[str, int]:
     """How far the event logs of ``ids`` are."""
     rows = connection.execute(
         sa.select(REVIEWS.c.id, REVIEWS.c.last_seq).where(REVIEWS.c.id.in_(ids))
     )
     return {row.id: row.last_seq for row in rows}
-
-
-def requeue(connection: sa.Connection, review_id: str, run: int, *, broke: bool) -> int | None:
-    """Back into the queue for another run, if ``run`` is still the latest.
-
-    Args:
-        connection: of a write.
-        review_id: the review.
-        run: the run that ended.
-        broke: whether it ended without having been meant to.
-
-    Returns:
-        The number of the new run; None if someone else was faster, or the review is finished.
-    """
-    changed = rows_changed(
-        connection.execute(
-            sa.update(REVIEWS)
-            .where(REVIEWS.c.id == review_id, REVIEWS.c.runs == run, REVIEWS.c.state.in_(OPEN))
-            .values(
-                state="queued",
-                runs=run + 1,
-                breaks=REVIEWS.c.breaks + int(broke),
-                node=None,
-                next_try_at=None,
-            )
-        )
-    )
-    return run + 1 if changed else None
-
-
-def got_on(connection: sa.Connection, review_id: str) -> None:
-    """A batch was done: how often the review broke off before does not count any more."""
-    connection.execute(sa.update(REVIEWS).where(REVIEWS.c.id == review_id).values(breaks=0))
-
-
-def running(connection: sa.Connection) -> list[ReviewRow]:
-    """The reviews that some node should be running."""
-    return _rows(connection, REVIEWS.c.state == "running")
-
-
-def due(connection: sa.Connection, at: int, longest_ms: int) -> list[ReviewRow]:
-    """The waiting reviews whose next try has come, or which shall end.
-
-    Args:
-        connection: of a read.
-        at: now.
-        longest_ms: no review is made to wait for longer; one that has to, had its clock set back.
-    """
-    return _rows(
-        connection,
-        sa.and_(
-            REVIEWS.c.state == "waiting",
-            sa.or_(
-                REVIEWS.c.next_try_at <= at,
-                REVIEWS.c.next_try_at > at + longest_ms,
-                REVIEWS.c.stop.is_not(None),
-            ),
-        ),
-    )
-
-
-def queued(connection: sa.Connection) -> list[ReviewRow]:
-    """The reviews in the queue, in turn: of each tenant its oldest one, then its second, and so on.
-
-    A free place goes to one of the tenants that wait, so this is the order to expect.
-    """
-    before: Counter[str] = Counter()
-    turns = []
-    for row in _rows(connection, REVIEWS.c.state == "queued"):
-        turns.append((before[row.tenant], row))
-        before[row.tenant] += 1
-    return [row for _, row in sorted(turns, key=lambda turn: turn[0])]
 
 
 def finished_before(connection: sa.Connection, at: int, limit: int = 200) -> dict[str, int]:
@@ -389,12 +227,14 @@ def delete(connection: sa.Connection, ids: Sequence[str]) -> None:
     connection.execute(sa.delete(REVIEWS).where(REVIEWS.c.id.in_(ids)))
 
 
-def _one(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> ReviewRow | None:
+def row_where(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> ReviewRow | None:
+    """The review of a condition, if there is one."""
     found = connection.execute(sa.select(*LIGHT).where(condition)).mappings().first()
     return None if found is None else _row(found)
 
 
-def _rows(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[ReviewRow]:
+def rows_where(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[ReviewRow]:
+    """The reviews of a condition, oldest first."""
     query = sa.select(*LIGHT).where(condition).order_by(REVIEWS.c.created_at, REVIEWS.c.id)
     return [_row(found) for found in connection.execute(query).mappings()]
 

@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from reviewbot.cli.serve import listening
 from reviewbot.errors import ConfigError
+from reviewbot.server.sockets import listening
 from reviewbot.store import keys
 from reviewbot.store.database import open_database
 from reviewbot.store.keys import Limits

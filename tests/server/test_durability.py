@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from reviewbot.store.database import psycopg_url
+from reviewbot.store.connect import psycopg_url
 from reviewbot.store.tables import BATCHES, EVENTS
 from tests.fake_anthropic import Answer, FakeAnthropic, Hang, Recorded, Reply, StatusError
 from tests.server.databases import postgres_url

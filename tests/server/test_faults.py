@@ -11,8 +11,9 @@ import pytest
 import sqlalchemy as sa
 
 from reviewbot.core.events import ReviewProgress, Usage
-from reviewbot.store import eventlog, reviews
-from reviewbot.store.database import StoreError, open_database, psycopg_url
+from reviewbot.store import eventlog, reviews, turns
+from reviewbot.store.connect import psycopg_url
+from reviewbot.store.database import StoreError, open_database
 from reviewbot.store.eventlog import EventLog, FencedError
 from reviewbot.store.hub import Hub
 from reviewbot.store.tables import REVIEWS
@@ -130,7 +131,7 @@ def log_of(database: str) -> Any:
     with opened.engine.begin() as connection:
         new = reviews.NewReview("r" * 32, "local", b"", "{}", "{}", "")
         reviews.insert(connection, new, 1, last_seq=0)
-        claimed = reviews.claim(connection, new.id, 1, "node")
+        claimed = turns.claim(connection, new.id, 1, "node")
         assert claimed is not None
     yield lambda row=claimed: EventLog(opened, Hub(opened), row)
     opened.engine.dispose()
@@ -157,8 +158,8 @@ async def test_a_writer_that_was_replaced_can_write_no_more(log_of: Any) -> None
     await before.put(progress(1))
     await before.flush()
     with before._database.engine.begin() as connection:
-        reviews.requeue(connection, "r" * 32, 1, broke=True)
-        claimed = reviews.claim(connection, "r" * 32, 2, "other")
+        turns.requeue(connection, "r" * 32, 1, broke=True)
+        claimed = turns.claim(connection, "r" * 32, 2, "other")
         assert claimed
     await before.put(progress(2))
     with pytest.raises(FencedError):

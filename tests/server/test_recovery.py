@@ -15,8 +15,9 @@ from reviewbot.jobs.admission import ReviewRequest
 from reviewbot.jobs.janitor import Janitor
 from reviewbot.jobs.runner import SUSPECT_BREAKS
 from reviewbot.server.observed import Observed
-from reviewbot.store import nodes, reviews
-from reviewbot.store.database import StoreError, open_database, psycopg_url, queue_url
+from reviewbot.store import nodes, reviews, turns
+from reviewbot.store.connect import psycopg_url, queue_url
+from reviewbot.store.database import StoreError, open_database
 from reviewbot.store.reviews import NewReview, now_ms
 from reviewbot.store.tables import NODES, REVIEWS
 from tests.fake_anthropic import Answer, FakeAnthropic, Hang
@@ -240,7 +241,7 @@ async def test_a_review_that_only_ever_breaks_off_is_ended_and_says_so(tmp_path:
             )
         )
         assert await one.runner.run(row.id, 1) == "left"
-        await one.database.write(partial(reviews.requeue, review_id=row.id, run=1, broke=True))
+        await one.database.write(partial(turns.requeue, review_id=row.id, run=1, broke=True))
         assert await one.runner.run(row.id, 2) == "finished"
         found = await one.find(row.id)
         assert found is not None
@@ -295,7 +296,7 @@ async def test_a_clock_that_was_set_back_keeps_no_review_waiting(database: str) 
                 .where(REVIEWS.c.id == name)
                 .values(state="waiting", next_try_at=now_ms() + again * minute)
             )
-        rows = reviews.due(connection, at=now_ms(), longest_ms=5 * minute)
+        rows = turns.due(connection, at=now_ms(), longest_ms=5 * minute)
         return sorted(row.id for row in rows)
 
     assert await opened.write(due) == ["never", "past"]

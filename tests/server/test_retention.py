@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from reviewbot.jobs.janitor import Janitor
 from reviewbot.server.observed import Observed
 from reviewbot.store.budgets import KEPT_DAYS
-from reviewbot.store.database import open_database, psycopg_url, queue_url
+from reviewbot.store.connect import psycopg_url, queue_url
+from reviewbot.store.database import open_database
 from reviewbot.store.reviews import now_ms
 from reviewbot.store.tables import CACHE, CACHE_SIZES, METADATA, RATES, REVIEWS, USAGE
 from tests.server.in_process import service

@@ -17,8 +17,9 @@ from reviewbot.jobs import service as jobs_service
 from reviewbot.jobs.admission import ReviewRequest
 from reviewbot.server.observed import Observed
 from reviewbot.store import database as store_database
-from reviewbot.store import eventlog, reviews
-from reviewbot.store.database import Database, StoreError, open_database, psycopg_url
+from reviewbot.store import eventlog, reviews, turns
+from reviewbot.store.connect import psycopg_url
+from reviewbot.store.database import Database, StoreError, open_database
 from reviewbot.store.eventlog import EventLog
 from reviewbot.store.hub import Hub
 from reviewbot.store.tables import RATES
@@ -204,7 +205,7 @@ async def test_events_whose_write_was_given_up_are_stored_once_and_in_order(
     new = reviews.NewReview("r" * 32, "local", b"", "{}", "{}", "")
     with opened.engine.begin() as connection:
         reviews.insert(connection, new, 1, last_seq=0)
-        row = reviews.claim(connection, new.id, 1, "node")
+        row = turns.claim(connection, new.id, 1, "node")
     assert row is not None
     log = EventLog(opened, Hub(opened), row)
     log.change(stuck)

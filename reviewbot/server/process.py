@@ -1,0 +1,138 @@
+"""The process of a server: says where it is, heeds signals, and ends with its reviews put away."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+import uvicorn
+
+from reviewbot import __version__
+from reviewbot.core.wording import count
+from reviewbot.errors import EXIT_INTERRUPTED
+from reviewbot.server.sockets import BACKLOG
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterator, Sequence
+    from types import FrameType
+
+    from reviewbot.jobs.service import ReviewService
+
+M_MMAP_THRESHOLD: Final = -3  # malloc.h
+LARGE: Final = 1 << 20
+"""Bytes of a block that is returned, such as a diff: the default grows up to 32 MiB."""
+AT_ONCE_S: Final = 0.7
+"""How long a server that is interrupted twice may take to put its reviews back into the queue."""
+
+log = logging.getLogger(__name__)
+
+
+class Server(uvicorn.Server):
+    """A server that says where it can be found once it can be, and ends as reviews need it to.
+
+    Args:
+        config: of uvicorn.
+        service: the reviews.
+        about: who reviews, in words.
+        tell: hears, in a sentence, what the end waits for.
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        service: ReviewService,
+        *,
+        about: str,
+        tell: Callable[[str], object],
+    ) -> None:
+        super().__init__(config)
+        self._service, self._about, self._tell = service, about, tell
+        self._winding_down: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Shut down at the first signal, at once at the second."""
+        super().handle_exit(sig, frame)
+        if self.force_exit and self._ending is None:
+            if self._winding_down is not None:
+                self._winding_down.cancel()
+            self._ending = asyncio.get_running_loop().create_task(_end_at_once(self._service))
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Shut down at a signal, and be done: uvicorn lets it end the process after all."""
+        loop = asyncio.get_running_loop()
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        try:
+            for number in numbers:
+                loop.add_signal_handler(number, self.handle_exit, number, None)
+        except NotImplementedError:  # Windows
+            with super().capture_signals():
+                yield
+            return
+        try:
+            yield
+        finally:
+            for number in numbers:
+                loop.remove_signal_handler(number)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say where."""
+        await super().startup(sockets)
+        if self.started and sockets:
+            _tell_where(sockets, self._about)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End reviews, then streams, then connections."""
+        _tell_of_wait(self._service, self._tell)
+        # uvicorn waits for streams to end before it tells the application to end them.
+        self._winding_down = asyncio.create_task(self._service.wind_down())
+        await asyncio.wait({self._winding_down})
+        if self._ending is None:
+            await super().shutdown(sockets)
+        if self._ending is not None:  # by now, perhaps: it ends the process
+            await self._ending
+
+
+async def _end_at_once(service: ReviewService) -> None:
+    """End the process, whatever its threads wait for: Python would wait for them."""
+    log.warning("interrupted again: it ends at once, and its reviews are taken up again later")
+    asyncio.get_running_loop().call_later(AT_ONCE_S, os._exit, EXIT_INTERRUPTED)
+    with suppress(Exception):  # what is not put back is found, as after a power cut
+        await service.wind_down(grace_s=0)
+    os._exit(EXIT_INTERRUPTED)
+
+
+def give_memory_back() -> None:
+    """Have large blocks returned once they are free. glibc would keep them between smaller ones."""
+    import ctypes
+
+    with suppress(AttributeError, OSError, TypeError):  # another C library
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE)
+
+
+def _tell_where(sockets: Sequence[socket.socket], about: str) -> None:
+    """Say where the server can be found."""
+    for one in sockets:
+        one.listen(BACKLOG)  # asyncio has set that to the number that it takes at once
+    host, port = sockets[0].getsockname()[:2]
+    name = f"[{host}]" if ":" in host else host
+    print(f"reviewbot {__version__} at http://{name}:{port} ({about})", flush=True)  # noqa: T201  for people
+
+
+def _tell_of_wait(service: ReviewService, tell: Callable[[str], object]) -> None:
+    running, grace_s = len(service.runner.active), service.config.grace_s
+    if running and grace_s > 0:
+        wait = f"waiting up to {grace_s:g} s for {count(running, 'review')}"
+        tell(f"{wait}; press Ctrl-C again to stop now")
+
+
+def say(sentence: str) -> None:
+    """Tell people, on standard error."""
+    print(f"reviewbot: {sentence}", file=sys.stderr, flush=True)  # noqa: T201  for people

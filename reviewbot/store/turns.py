@@ -1,0 +1,178 @@
+"""Whose turn it is: reviews claimed, put back, woken, and asked to stop; a query or change each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from reviewbot.store.database import rows_changed
+from reviewbot.store.reviews import OPEN, find, now_ms, rows_where
+from reviewbot.store.tables import REVIEWS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from reviewbot.core.events import Outcome
+    from reviewbot.store.reviews import ReviewRow
+
+
+def claim(connection: sa.Connection, review_id: str, run: int, node: str) -> ReviewRow | None:
+    """Take the review over for its ``run``-th run: whoever had it can no longer write to it.
+
+    Returns:
+        It, or None if it is finished or this run is no longer the one.
+    """
+    changed = rows_changed(
+        connection.execute(
+            sa.update(REVIEWS)
+            .where(
+                REVIEWS.c.id == review_id,
+                REVIEWS.c.state != "finished",
+                REVIEWS.c.runs == run,
+            )
+            .values(
+                epoch=REVIEWS.c.epoch + 1,
+                state="running",
+                node=node,
+                queue_position=None,
+                next_try_at=None,
+                started_at=sa.func.coalesce(REVIEWS.c.started_at, now_ms()),
+            )
+        )
+    )
+    return find(connection, review_id) if changed else None
+
+
+def postpone(connection: sa.Connection, review_id: str, run: int, until: int) -> None:
+    """Let a queued review wait until then instead of having its ``run``-th run."""
+    connection.execute(
+        sa.update(REVIEWS)
+        .where(REVIEWS.c.id == review_id, REVIEWS.c.runs == run, REVIEWS.c.state == "queued")
+        .values(state="waiting", next_try_at=until)
+    )
+
+
+def requeue(connection: sa.Connection, review_id: str, run: int, *, broke: bool) -> int | None:
+    """Back into the queue for another run, if ``run`` is still the latest.
+
+    Args:
+        connection: of a write.
+        review_id: the review.
+        run: the run that ended.
+        broke: whether it ended without having been meant to.
+
+    Returns:
+        The number of the new run; None if someone else was faster, or the review is finished.
+    """
+    changed = rows_changed(
+        connection.execute(
+            sa.update(REVIEWS)
+            .where(REVIEWS.c.id == review_id, REVIEWS.c.runs == run, REVIEWS.c.state.in_(OPEN))
+            .values(
+                state="queued",
+                runs=run + 1,
+                breaks=REVIEWS.c.breaks + int(broke),
+                node=None,
+                next_try_at=None,
+            )
+        )
+    )
+    return run + 1 if changed else None
+
+
+def got_on(connection: sa.Connection, review_id: str) -> None:
+    """A batch was done: how often the review broke off before does not count any more."""
+    connection.execute(sa.update(REVIEWS).where(REVIEWS.c.id == review_id).values(breaks=0))
+
+
+def ask_to_stop(connection: sa.Connection, ids: Iterable[str], outcome: Outcome) -> list[str]:
+    """Ask for the end of those of ``ids`` that are not finished; the first wish stands.
+
+    Returns:
+        The ids that are open.
+    """
+    wanted = list(ids)
+    connection.execute(
+        sa.update(REVIEWS)
+        .where(REVIEWS.c.id.in_(wanted), REVIEWS.c.state.in_(OPEN), REVIEWS.c.stop.is_(None))
+        .values(stop=outcome)
+    )
+    return list(
+        connection.scalars(
+            sa.select(REVIEWS.c.id).where(REVIEWS.c.id.in_(wanted), REVIEWS.c.state.in_(OPEN))
+        )
+    )
+
+
+def stops(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Outcome]:
+    """Which of ``ids`` shall end, and how."""
+    rows = connection.execute(
+        sa.select(REVIEWS.c.id, REVIEWS.c.stop).where(
+            REVIEWS.c.id.in_(ids), REVIEWS.c.stop.is_not(None)
+        )
+    )
+    return {row.id: row.stop for row in rows}
+
+
+def open_of(connection: sa.Connection, tenant: str) -> list[str]:
+    """The open reviews of a tenant."""
+    return list(
+        connection.scalars(
+            sa.select(REVIEWS.c.id).where(REVIEWS.c.tenant == tenant, REVIEWS.c.state.in_(OPEN))
+        )
+    )
+
+
+def others_of_subject(connection: sa.Connection, tenant: str, subject: str, than: str) -> list[str]:
+    """The open reviews of the same subject."""
+    return list(
+        connection.scalars(
+            sa.select(REVIEWS.c.id).where(
+                REVIEWS.c.tenant == tenant,
+                REVIEWS.c.subject == subject,
+                REVIEWS.c.state.in_(OPEN),
+                REVIEWS.c.id != than,
+            )
+        )
+    )
+
+
+def running(connection: sa.Connection) -> list[ReviewRow]:
+    """The reviews that some node should be running."""
+    return rows_where(connection, REVIEWS.c.state == "running")
+
+
+def due(connection: sa.Connection, at: int, longest_ms: int) -> list[ReviewRow]:
+    """The waiting reviews whose next try has come, or which shall end.
+
+    Args:
+        connection: of a read.
+        at: now.
+        longest_ms: no review is made to wait for longer; one that has to, had its clock set back.
+    """
+    return rows_where(
+        connection,
+        sa.and_(
+            REVIEWS.c.state == "waiting",
+            sa.or_(
+                REVIEWS.c.next_try_at <= at,
+                REVIEWS.c.next_try_at > at + longest_ms,
+                REVIEWS.c.stop.is_not(None),
+            ),
+        ),
+    )
+
+
+def queued(connection: sa.Connection) -> list[ReviewRow]:
+    """The reviews in the queue, in turn: of each tenant its oldest one, then its second, and so on.
+
+    A free place goes to one of the tenants that wait, so this is the order to expect.
+    """
+    before: Counter[str] = Counter()
+    turns = []
+    for row in rows_where(connection, REVIEWS.c.state == "queued"):
+        turns.append((before[row.tenant], row))
+        before[row.tenant] += 1
+    return [row for _, row in sorted(turns, key=lambda turn: turn[0])]
