@@ -181,11 +181,9 @@ def _attribute_rule(line: str) -> tuple[PathPattern, dict[str, bool | None]] | N
         or len(line.encode("utf-8", "surrogateescape")) >= MAX_ATTRIBUTE_LINE
     ):
         return None
-    match = _ATTRIBUTE_PATTERN.fullmatch(line.strip())
-    if not match:
-        return None
-    quoted, quoted_rest, plain, rest = match.groups()
-    glob = re.sub(r"\\(.)", r"\1", quoted) if plain is None else plain
+    # One match: it takes the rest of the line, which is not blank.
+    ((quoted, quoted_rest, plain, rest),) = _ATTRIBUTE_PATTERN.findall(line.strip())
+    glob = plain or re.sub(r"\\(.)", r"\1", quoted)
     attributes = dict(map(_attribute, (quoted_rest or rest or "").split()))
     if glob.startswith(("#", "!", "[attr]")):
         return None

@@ -11,6 +11,7 @@ from hypothesis import given
 from reviewbot.core import render
 from reviewbot.core.events import Event, from_record, record
 from reviewbot.core.render.inert import json_text
+from reviewbot.core.render.sse import frame
 from tests.event_schema import assert_valid_event
 from tests.review_strategies import NASTY, events, streams, texts
 from tests.runner_model import commands
@@ -22,8 +23,8 @@ ndjson, sse = render.streaming("ndjson"), render.streaming("sse")
 
 
 def records(stream: list[Event]) -> list[dict[str, Any]]:
-    frame = {"review_id": "r1", "at": "2026-11-24T10:00:00Z"}
-    return [record(event, seq=seq, **frame) for seq, event in enumerate(stream, 1)]
+    common = {"review_id": "r1", "at": "2026-11-24T10:00:00Z"}
+    return [record(event, seq=seq, **common) for seq, event in enumerate(stream, 1)]
 
 
 def parsed_sse(text: str) -> Iterator[tuple[str, str, str]]:
@@ -53,6 +54,12 @@ def test_ndjson_lines_come_back_as_the_same_events(stream: list[Event]) -> None:
     assert [from_record(line) for line in lines] == stream
     for line in lines:
         assert_valid_event(line)
+
+
+@given(streams())
+def test_a_stored_record_is_framed_as_it_was_when_it_was_new(stream: list[Event]) -> None:
+    for one in records(stream):
+        assert frame(one["type"], one["seq"], json_text(one)) == sse(one).encode()
 
 
 @given(streams())
