@@ -149,12 +149,14 @@ async def event_lag(url: str, other: str | None) -> None:
 async def reviews_at_once(url: str) -> None:
     """More and more reviews, each at 50 tokens a second, until the lag shows."""
     print(f"reviews at once, each at {TOKENS_PER_S} tokens/s; lag in ms")
-    for count in (10, 25, 50, 100):
-        paths = [
-            await started(url, diff(1), f"?title={count}-{one}&cache=false") for one in range(count)
-        ]
-        found = await asyncio.gather(*(lags(url, path) for path in paths))
+    for count in (10, 25, 50, 75, 100):
+        found = await asyncio.gather(*(followed(url, f"{count}-{one}") for one in range(count)))
         print(f"{count:>12}  {spread([one for each in found for one in each])}", flush=True)
+
+
+async def followed(url: str, title: str) -> list[float]:
+    """The lags of a new review, followed from when it is there."""
+    return await lags(url, await started(url, diff(1), f"?title={title}&cache=false"))
 
 
 async def posts(url: str, count: int = 200) -> None:
