@@ -8,6 +8,7 @@
       DiffError                         the bytes are not a diff that can be read whole
       ModelFault                        a request failed; stays in the pipeline (models.base)
       ToolStreamError                   a report cannot be read on; likewise (core.toolstream)
+      GitHubError                       GitHub refused, or did not answer (github.errors)
 
 A review that ran but could not cover everything is no exception: its outcome is ``incomplete``
 and the command line exits with :data:`EXIT_INCOMPLETE`.

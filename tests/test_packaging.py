@@ -51,6 +51,7 @@ ROOMS: dict[str, set[str]] = {
         *("config_file", "core", "errors", "job", "jobs", "models", "prepare", "review"),
         *("settings", "store"),
     },
+    "github": {"core", "errors", "github", "settings"},
     "server": {"core", "errors", "jobs", "models", "rules", "server", "settings", "store"},
 }
 """Each room, and the rooms that its code may import; ``cli`` and what comes on top may use all."""
@@ -106,6 +107,15 @@ def test_a_room_imports_only_the_rooms_below_it(path: Path) -> None:
     imported = {name for name in runtime_imports(path) if name.partition(".")[0] == "reviewbot"}
     # The package itself holds the version alone.
     assert {room_of(name) for name in imported} - {""} <= ROOMS[room]
+
+
+def test_one_module_knows_the_client_library_of_github() -> None:
+    users = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in SOURCES
+        if any(name.partition(".")[0] == "github" for name in runtime_imports(path))
+    }
+    assert users == {"github/client/wire.py"}
 
 
 def test_every_room_is_known_to_the_rule_above() -> None:

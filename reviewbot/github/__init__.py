@@ -1,0 +1,1 @@
+"""Reviews on GitHub: pull requests in, check runs and comments out."""

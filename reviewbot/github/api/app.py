@@ -1,0 +1,146 @@
+"""Who we are, the App itself, how it comes to be, and the deliveries of its webhook."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from reviewbot.github.api.records import segment
+from reviewbot.github.client.caller import Denied
+from reviewbot.github.client.exchange import read, write
+from reviewbot.github.errors import ForbiddenError, IncompleteListError, NotFoundError
+from reviewbot.settings import Secret
+
+if TYPE_CHECKING:
+    from reviewbot.github.client.caller import Caller, Record
+
+MOST: Final = 10_000
+PER_PAGE: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class AppSelf:
+    """Who the App is; its comments are by ``login``."""
+
+    id: int
+    slug: str
+    name: str
+
+    @property
+    def login(self) -> str:
+        """The name that it writes under."""
+        return f"{self.slug}[bot]"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One try to deliver an event. ``guid`` is that of the event; a redelivery has the same."""
+
+    id: int
+    guid: str
+    delivered_at: datetime
+    redelivery: bool
+    status_code: int
+    event: str
+    action: str | None
+    installation: int | None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether we took it."""
+        return 200 <= self.status_code < 300
+
+
+@dataclass(frozen=True, slots=True)
+class NewApp:
+    """An App that a click on the manifest's page has made, with all its secrets."""
+
+    id: int
+    slug: str
+    name: str
+    url: str
+    client_id: str
+    client_secret: Secret
+    webhook_secret: Secret
+    private_key: Secret
+
+
+async def login(caller: Caller) -> str:
+    """The name that whoever has this token writes under; such as ``github-actions[bot]``."""
+    data = await caller.graphql("{ viewer { login } }", {})
+    if isinstance(data, Denied):
+        raise ForbiddenError("GitHub does not say whose token this is")
+    name: str = data["viewer"]["login"]
+    return name
+
+
+async def converted(caller: Caller, code: str) -> NewApp:
+    """The App of a manifest, by the code that GitHub sent along. A code is good for one time.
+
+    Raises:
+        NotFoundError: it is no such code, was used, or is older than an hour.
+    """
+    name = segment(code)
+    if name is None:
+        raise NotFoundError("this is no code of an App manifest", status=404)
+    return await caller.one(write("POST", f"/app-manifests/{name}/conversions"), _new_app)
+
+
+class AppApi:
+    """What GitHub does for the App itself."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    async def get(self) -> AppSelf:
+        """Who we are."""
+        return await self._caller.one(
+            read("/app"), lambda found: AppSelf(found["id"], found["slug"], found["name"])
+        )
+
+    async def deliveries(self, since: datetime) -> tuple[Delivery, ...]:
+        """The deliveries since then, newest first."""
+        request = read("/app/hook/deliveries", {"per_page": PER_PAGE})
+        found: list[Delivery] = []
+        while True:
+            page, following = await self._caller.page(request, _delivery)
+            found += (one for one in page if one.delivered_at >= since)
+            older = bool(page) and page[-1].delivered_at < since
+            if older or following is None:
+                return tuple(found)
+            if len(found) > MOST:
+                raise IncompleteListError(f"there are more than {MOST:,} deliveries since {since}")
+            request = read(following)
+
+    async def redeliver(self, delivery: int) -> None:
+        """Have GitHub deliver it once more; who has it already does nothing."""
+        path = f"/app/hook/deliveries/{delivery}/attempts"
+        await self._caller.answer(write("POST", path, repeatable=True))
+
+
+def _new_app(found: Record) -> NewApp:
+    return NewApp(
+        id=found["id"],
+        slug=found["slug"],
+        name=found["name"],
+        url=found["html_url"],
+        client_id=found["client_id"],
+        client_secret=Secret(found["client_secret"]),
+        webhook_secret=Secret(found["webhook_secret"]),
+        private_key=Secret(found["pem"]),
+    )
+
+
+def _delivery(found: Record) -> Delivery:
+    installation: Any = found.get("installation_id")
+    return Delivery(
+        id=found["id"],
+        guid=found["guid"],
+        delivered_at=datetime.fromisoformat(found["delivered_at"]),
+        redelivery=bool(found.get("redelivery")),
+        status_code=found["status_code"],
+        event=found["event"],
+        action=found.get("action"),
+        installation=installation,
+    )

@@ -1,0 +1,100 @@
+"""Check runs. Their bodies are made by :mod:`reviewbot.github.check_run`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.github.api.records import commit, repository
+from reviewbot.github.client.exchange import Urgency, read, write
+
+if TYPE_CHECKING:
+    from reviewbot.github.client.caller import Caller, Record
+
+MOST: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRun:
+    """A check run. ``annotations``: how many it has; ``app_id``: whose it is."""
+
+    id: int
+    name: str
+    head_sha: str
+    external_id: str
+    status: str
+    conclusion: str | None
+    annotations: int
+    app_id: int | None
+    url: str
+
+
+class Checks:
+    """Makes and changes check runs."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    async def create(self, repo: str, body: Record) -> CheckRun:
+        """A new run.
+
+        Raises:
+            UncertainWriteError: look for it with :meth:`find` before making another.
+        """
+        request = write("POST", f"{repository(repo)}/check-runs", body)
+        return await self._caller.one(request, _run)
+
+    async def update(self, repo: str, number: int, body: Record) -> CheckRun:
+        """Change a run; one that ends it goes before those that tell of progress.
+
+        Raises:
+            UncertainWriteError: it has annotations, which GitHub adds to those that are there; see
+                by :meth:`get` how many are.
+        """
+        adds = bool((body.get("output") or {}).get("annotations"))
+        request = write(
+            "PATCH",
+            f"{repository(repo)}/check-runs/{number}",
+            body,
+            repeatable=not adds,
+            urgency=Urgency.FINAL if body.get("status") == "completed" else Urgency.PROGRESS,
+        )
+        return await self._caller.one(request, _run)
+
+    async def get(self, repo: str, number: int) -> CheckRun:
+        """The run of that id."""
+        return await self._caller.one(read(f"{repository(repo)}/check-runs/{number}"), _run)
+
+    async def find(
+        self, repo: str, head_sha: str, *, name: str, external_id: str, app_id: int | None = None
+    ) -> CheckRun | None:
+        """The newest run at a commit with that name and external id.
+
+        Args:
+            repo: the repository.
+            head_sha: the commit.
+            name: of the check.
+            external_id: as it was made with.
+            app_id: whose it must be. Another App may use the same name and id.
+        """
+        path = f"{repository(repo)}/commits/{commit(head_sha)}/check-runs"
+        parameters: dict[str, str | int] = {"check_name": name, "filter": "all"}
+        if app_id is not None:
+            parameters["app_id"] = app_id
+        runs = await self._caller.every(path, _run, parameters, within="check_runs", most=MOST)
+        ours = (run for run in runs if run.external_id == external_id and run.name == name)
+        return max(ours, key=lambda run: run.id, default=None)
+
+
+def _run(found: Record) -> CheckRun:
+    return CheckRun(
+        id=found["id"],
+        name=found["name"],
+        head_sha=found["head_sha"],
+        external_id=found.get("external_id") or "",
+        status=found["status"],
+        conclusion=found.get("conclusion"),
+        annotations=(found.get("output") or {}).get("annotations_count") or 0,
+        app_id=(found.get("app") or {}).get("id"),
+        url=found.get("html_url") or "",
+    )

@@ -1,0 +1,98 @@
+"""Comments below a pull request, and reactions to any comment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from reviewbot.github.api.records import Author, author, deleted, repository
+from reviewbot.github.client.exchange import Urgency, read, write
+
+if TYPE_CHECKING:
+    from reviewbot.github.client.caller import Caller, Record
+
+MOST: Final = 10_000
+
+Reaction = Literal["+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A comment below a pull request. ``app_id``: the App that wrote it, if one did."""
+
+    id: int
+    node_id: str
+    author: Author
+    app_id: int | None
+    body: str
+    created_at: str
+    url: str
+
+
+class Comments:
+    """Reads and writes comments."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    async def all(self, repo: str, number: int) -> tuple[Comment, ...]:
+        """The comments below a pull request, oldest first."""
+        path = f"{repository(repo)}/issues/{number}/comments"
+        return await self._caller.every(path, _comment, most=MOST)
+
+    async def get(self, repo: str, comment: int) -> Comment:
+        """One comment."""
+        return await self._caller.one(read(_one(repo, comment)), _comment)
+
+    async def create(self, repo: str, number: int, text: str) -> Comment:
+        """A new comment.
+
+        Raises:
+            UncertainWriteError: look for it in :meth:`all` before making another.
+        """
+        path = f"{repository(repo)}/issues/{number}/comments"
+        return await self._caller.one(write("POST", path, {"body": text}), _comment)
+
+    async def update(
+        self, repo: str, comment: int, text: str, *, urgency: Urgency = Urgency.NORMAL
+    ) -> Comment:
+        """Change a comment of ours."""
+        request = write("PATCH", _one(repo, comment), {"body": text}, urgency=urgency)
+        return await self._caller.one(request, _comment)
+
+    async def delete(self, repo: str, comment: int) -> bool:
+        """Delete a comment; False: there was none."""
+        return await deleted(self._caller, write("DELETE", _one(repo, comment)))
+
+    async def react(
+        self, repo: str, comment: int, reaction: Reaction, *, on_line: bool = False
+    ) -> None:
+        """React to a comment; again is as good as once.
+
+        Args:
+            repo: the repository.
+            comment: its id.
+            reaction: which.
+            on_line: it is a comment on a line.
+        """
+        kind = "pulls" if on_line else "issues"
+        path = f"{repository(repo)}/{kind}/comments/{comment}/reactions"
+        body = {"content": reaction}
+        request = write("POST", path, body, repeatable=True, urgency=Urgency.FINAL)
+        await self._caller.answer(request)
+
+
+def _one(repo: str, comment: int) -> str:
+    return f"{repository(repo)}/issues/comments/{comment}"
+
+
+def _comment(found: Record) -> Comment:
+    return Comment(
+        id=found["id"],
+        node_id=found["node_id"],
+        author=author(found.get("user")),
+        app_id=(found.get("performed_via_github_app") or {}).get("id"),
+        body=found.get("body") or "",
+        created_at=found["created_at"],
+        url=found.get("html_url") or "",
+    )

@@ -1,0 +1,52 @@
+"""Files of a repository, as bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from reviewbot.github.api.records import commit, repository
+from reviewbot.github.client.exchange import RAW, read
+from reviewbot.github.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from reviewbot.github.client.caller import Caller
+
+_LISTING: Final = "application/json"
+"""What a folder comes as, whatever was asked for."""
+
+
+class Contents:
+    """Reads files."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    async def file(self, repo: str, path: str, ref: str, *, max_bytes: int) -> bytes | None:
+        """The file of that path at a commit or branch; None if there is none.
+
+        Raises:
+            TooLargeError: it has more than ``max_bytes``, or than GitHub gives (100 MB).
+        """
+        # Such a path is in no repository, but might lead the request out of its own.
+        if {"", ".", ".."} & set(path.split("/")) or "\0" in path:
+            return None
+        quoted = quote(path.encode("utf-8", "surrogateescape"), safe="/")
+        request = read(
+            f"{repository(repo)}/contents/{quoted}", {"ref": ref}, accept=RAW, max_bytes=max_bytes
+        )
+        try:
+            answer = await self._caller.answer(request)
+        except NotFoundError:
+            return None
+        is_folder = answer.headers.get("content-type", "").startswith(_LISTING)
+        return None if is_folder else answer.body
+
+    async def blob(self, repo: str, sha: str, *, max_bytes: int) -> bytes:
+        """The blob of that id.
+
+        Raises:
+            TooLargeError: as of :meth:`file`.
+        """
+        path = f"{repository(repo)}/git/blobs/{commit(sha)}"
+        return (await self._caller.answer(read(path, accept=RAW, max_bytes=max_bytes))).body

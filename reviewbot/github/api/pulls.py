@@ -1,0 +1,185 @@
+"""Pull requests: what they are, and what they change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from reviewbot.github.api.records import Author, author, commit, repository, segment
+from reviewbot.github.client.exchange import DIFF, read
+from reviewbot.github.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from reviewbot.github.client.caller import Caller, Record
+
+LISTED: Final = 3_000
+"""Files that GitHub lists of a pull request at most."""
+COMPARED: Final = 300
+"""Files that it lists of a comparison."""
+
+Relation = Literal["ahead", "behind", "diverged", "identical"]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One end of a pull request. ``repository`` is None if it was deleted."""
+
+    sha: str
+    ref: str
+    repository: str | None
+    repository_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """A pull request. ``is_fork``: its head is in another repository, or was."""
+
+    number: int
+    node_id: str
+    state: Literal["open", "closed"]
+    draft: bool
+    merged: bool
+    title: str
+    body: str
+    author: Author
+    labels: tuple[str, ...]
+    head: Side
+    base: Side
+    is_fork: bool
+    changed_files: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedFile:
+    """A file of a pull request or a comparison. ``patch``: hunks alone, and not of every file."""
+
+    path: str
+    old_path: str | None
+    status: str
+    additions: int
+    deletions: int
+    patch: str | None
+    blob_sha: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedFiles:
+    """The files that GitHub lists. ``complete``: they are all there are."""
+
+    files: tuple[ChangedFile, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How ``head`` stands to ``base``; its files are those since the merge base."""
+
+    status: Relation
+    merge_base: str
+    ahead_by: int
+    behind_by: int
+    files: ChangedFiles
+
+
+Permission = Literal["admin", "write", "read", "none"]
+
+
+class Pulls:
+    """Reads pull requests."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    async def get(self, repo: str, number: int) -> PullRequest:
+        """The pull request as it is now."""
+        return await self._caller.one(read(f"{repository(repo)}/pulls/{number}"), _pull)
+
+    async def diff(self, repo: str, number: int, *, max_bytes: int) -> bytes:
+        """Its diff, as bytes.
+
+        Raises:
+            DiffTooLargeError: above 300 files or 20,000 lines.
+            TooLargeError: above ``max_bytes``.
+        """
+        path = f"{repository(repo)}/pulls/{number}"
+        return (await self._caller.answer(read(path, accept=DIFF, max_bytes=max_bytes))).body
+
+    async def files(self, repo: str, pull: PullRequest) -> ChangedFiles:
+        """The files that it changes; of more than 3,000, GitHub lists those alone."""
+        path = f"{repository(repo)}/pulls/{pull.number}/files"
+        found = await self._caller.every(path, _file, most=LISTED)
+        return ChangedFiles(found, len(found) >= pull.changed_files)
+
+    async def compare(self, repo: str, base: str, head: str) -> Comparison:
+        """What ``head`` has since it left ``base``; of more than 300 files, those alone."""
+        # The files are on the first page of the commits, however few of these are asked for.
+        request = read(_comparison(repo, base, head), {"per_page": 1, "page": 1})
+        return await self._caller.one(request, _compared)
+
+    async def compare_diff(self, repo: str, base: str, head: str, *, max_bytes: int) -> bytes:
+        """The diff of that; errors as of :meth:`diff`."""
+        request = read(_comparison(repo, base, head), accept=DIFF, max_bytes=max_bytes)
+        return (await self._caller.answer(request)).body
+
+    async def permission(self, repo: str, login: str) -> Permission:
+        """What somebody may do in a repository; ``none`` for who is not known there."""
+        name = segment(login)
+        if name is None:
+            return "none"
+        path = f"{repository(repo)}/collaborators/{name}/permission"
+        try:
+            level = await self._caller.one(read(path), lambda found: found["permission"])
+        except NotFoundError:
+            return "none"
+        return level if level in ("admin", "write", "read") else "none"
+
+
+def _comparison(repo: str, base: str, head: str) -> str:
+    return f"{repository(repo)}/compare/{commit(base)}...{commit(head)}"
+
+
+def _pull(found: Record) -> PullRequest:
+    head, base = _side(found["head"]), _side(found["base"])
+    return PullRequest(
+        number=found["number"],
+        node_id=found["node_id"],
+        state=found["state"],
+        draft=bool(found.get("draft")),
+        merged=bool(found.get("merged")),
+        title=found["title"],
+        body=found.get("body") or "",
+        author=author(found.get("user")),
+        labels=tuple(label["name"] for label in found.get("labels") or ()),
+        head=head,
+        base=base,
+        is_fork=head.repository_id is None or head.repository_id != base.repository_id,
+        changed_files=found["changed_files"],
+    )
+
+
+def _compared(found: Record) -> Comparison:
+    files = tuple(map(_file, found["files"]))
+    return Comparison(
+        found["status"],
+        found["merge_base_commit"]["sha"],
+        found["ahead_by"],
+        found["behind_by"],
+        ChangedFiles(files, len(files) < COMPARED),
+    )
+
+
+def _side(found: Record) -> Side:
+    repo = found.get("repo") or {}
+    return Side(found["sha"], found["ref"], repo.get("full_name"), repo.get("id"))
+
+
+def _file(found: Record) -> ChangedFile:
+    return ChangedFile(
+        path=found["filename"],
+        old_path=found.get("previous_filename"),
+        status=found["status"],
+        additions=found["additions"],
+        deletions=found["deletions"],
+        patch=found.get("patch"),
+        blob_sha=found.get("sha"),
+    )

@@ -1,0 +1,73 @@
+"""What the calls share: paths that stay in their place, and who wrote something."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from reviewbot.errors import ConfigError
+from reviewbot.github.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from reviewbot.github.client.caller import Caller, Record
+    from reviewbot.github.client.exchange import Request
+
+_PART: Final = r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9_.-]{1,100}"
+_REPOSITORY: Final = re.compile(f"{_PART}/{_PART}")
+_SHA: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who wrote something. A deleted account is ``ghost``, as on GitHub's pages."""
+
+    login: str
+    id: int
+    is_bot: bool
+
+
+def author(user: Record | None) -> Author:
+    """From the ``user`` of anything."""
+    if user is None:
+        return Author("ghost", 0, is_bot=False)
+    return Author(user["login"], user["id"], user.get("type") == "Bot")
+
+
+def repository(name: str) -> str:
+    """The path of ``OWNER/REPO``.
+
+    Raises:
+        ConfigError: it is no such name; as part of a path it could lead elsewhere.
+    """
+    if not _REPOSITORY.fullmatch(name):
+        raise ConfigError(f"{name[:200]!r} is no repository: it must be OWNER/REPO")
+    return f"/repos/{name}"
+
+
+def commit(sha: str) -> str:
+    """``sha``, if it is one.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not _SHA.fullmatch(sha):
+        raise ValueError(f"{sha[:80]!r} is no commit")
+    return sha
+
+
+def segment(name: str) -> str | None:
+    """``name`` as one part of a path; None: it cannot be one."""
+    if name in ("", ".", "..") or not name.isprintable():
+        return None
+    return quote(name, safe="")
+
+
+async def deleted(caller: Caller, request: Request) -> bool:
+    """Delete something; False: it was gone already, perhaps by a try whose answer was lost."""
+    try:
+        await caller.answer(request)
+    except NotFoundError:
+        return False
+    return True

@@ -1,0 +1,155 @@
+"""Reviews and the comments on lines. Bodies are made by :mod:`reviewbot.github.review_comments`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.github.api.records import Author, author, deleted, repository
+from reviewbot.github.client.exchange import Urgency, read, write
+
+if TYPE_CHECKING:
+    from reviewbot.github.client.caller import Caller, Record
+
+MOST: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A review. ``state`` is ``PENDING``, ``COMMENTED``, ``APPROVED`` and so on."""
+
+    id: int
+    node_id: str
+    author: Author
+    state: str
+    body: str
+    commit: str | None
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewComment:
+    """A comment on a line, or on a file. ``line`` is None once the line is not in the diff."""
+
+    id: int
+    node_id: str
+    author: Author
+    body: str
+    path: str
+    line: int | None
+    original_line: int | None
+    side: str
+    commit: str
+    original_commit: str
+    in_reply_to: int | None
+    review: int | None
+    created_at: str
+    url: str
+
+
+class Reviews:
+    """Makes reviews, and reads and changes what is on the lines."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    async def create(self, repo: str, number: int, body: Record) -> Review:
+        """A new review with its comments, all or none.
+
+        Raises:
+            InvalidError: a comment is not on a line of the diff, or the like.
+            UncertainWriteError: look for it in :meth:`all` before making another.
+            ValueError: without an event it would stay pending, and block every later one.
+        """
+        if not body.get("event"):
+            raise ValueError("a review needs an event")
+        request = write("POST", _reviews(repo, number), body, urgency=Urgency.FINAL)
+        return await self._caller.one(request, _review)
+
+    async def all(self, repo: str, number: int) -> tuple[Review, ...]:
+        """The reviews of a pull request, oldest first; of pending ones, our own alone."""
+        return await self._caller.every(_reviews(repo, number), _review, most=MOST)
+
+    async def get(self, repo: str, number: int, review: int) -> Review:
+        """One review."""
+        return await self._caller.one(read(f"{_reviews(repo, number)}/{review}"), _review)
+
+    async def delete_pending(self, repo: str, number: int, review: int) -> bool:
+        """Delete a review that is pending; False: there was none."""
+        path = f"{_reviews(repo, number)}/{review}"
+        return await deleted(self._caller, write("DELETE", path, urgency=Urgency.FINAL))
+
+    async def comments(self, repo: str, number: int) -> tuple[ReviewComment, ...]:
+        """The comments on lines and files of a pull request, oldest first."""
+        path = f"{repository(repo)}/pulls/{number}/comments"
+        return await self._caller.every(path, _comment, most=MOST)
+
+    async def comment(self, repo: str, comment: int) -> ReviewComment:
+        """One comment."""
+        return await self._caller.one(read(_one(repo, comment)), _comment)
+
+    async def add_comment(self, repo: str, number: int, body: Record) -> ReviewComment:
+        """A comment of its own; for one on a whole file, which no review can have.
+
+        Raises:
+            UncertainWriteError: look for it in :meth:`comments` before making another.
+        """
+        path = f"{repository(repo)}/pulls/{number}/comments"
+        return await self._caller.one(write("POST", path, body), _comment)
+
+    async def reply(self, repo: str, number: int, comment: int, text: str) -> ReviewComment:
+        """An answer in the thread that ``comment`` began.
+
+        Raises:
+            UncertainWriteError: look for it in :meth:`comments` before making another.
+        """
+        path = f"{repository(repo)}/pulls/{number}/comments/{comment}/replies"
+        return await self._caller.one(write("POST", path, {"body": text}), _comment)
+
+    async def update_comment(self, repo: str, comment: int, text: str) -> ReviewComment:
+        """Change the text of a comment of ours."""
+        request = write("PATCH", _one(repo, comment), {"body": text})
+        return await self._caller.one(request, _comment)
+
+    async def delete_comment(self, repo: str, comment: int) -> bool:
+        """Delete a comment; False: there was none."""
+        return await deleted(self._caller, write("DELETE", _one(repo, comment)))
+
+
+def _reviews(repo: str, number: int) -> str:
+    return f"{repository(repo)}/pulls/{number}/reviews"
+
+
+def _one(repo: str, comment: int) -> str:
+    return f"{repository(repo)}/pulls/comments/{comment}"
+
+
+def _review(found: Record) -> Review:
+    return Review(
+        id=found["id"],
+        node_id=found["node_id"],
+        author=author(found.get("user")),
+        state=found["state"],
+        body=found.get("body") or "",
+        commit=found.get("commit_id"),
+        url=found.get("html_url") or "",
+    )
+
+
+def _comment(found: Record) -> ReviewComment:
+    return ReviewComment(
+        id=found["id"],
+        node_id=found["node_id"],
+        author=author(found.get("user")),
+        body=found.get("body") or "",
+        path=found["path"],
+        line=found.get("line"),
+        original_line=found.get("original_line"),
+        side=found.get("side") or "RIGHT",
+        commit=found["commit_id"],
+        original_commit=found["original_commit_id"],
+        in_reply_to=found.get("in_reply_to_id"),
+        review=found.get("pull_request_review_id"),
+        created_at=found["created_at"],
+        url=found.get("html_url") or "",
+    )

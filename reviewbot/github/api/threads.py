@@ -1,0 +1,118 @@
+"""Threads on lines: whether they are resolved, and resolving or hiding them. GraphQL alone has it.
+
+Resolving needs ``contents: write``, which few installations give: that it is denied is a value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from reviewbot.github.api.records import repository
+from reviewbot.github.client.caller import Denied
+from reviewbot.github.errors import IncompleteListError, NotFoundError
+
+if TYPE_CHECKING:
+    from reviewbot.github.client.caller import Caller
+
+MOST: Final = 5_000
+Classifier = Literal["OUTDATED", "RESOLVED", "DUPLICATE", "OFF_TOPIC"]
+
+_LIST: Final = """\
+query ($owner: String!, $name: String!, $number: Int!, $after: String) {
+  repository(owner: $owner, name: $name) {
+    pullRequest(number: $number) {
+      reviewThreads(first: 100, after: $after) {
+        pageInfo { hasNextPage endCursor }
+        nodes {
+          id isResolved isOutdated
+          resolvedBy { login }
+          comments(first: 1) { nodes { fullDatabaseId } }
+        }
+      }
+    }
+  }
+}
+"""
+_RESOLVE: Final = """\
+mutation ($input: ResolveReviewThreadInput!) {
+  resolveReviewThread(input: $input) { thread { isResolved } }
+}
+"""
+_MINIMIZE: Final = """\
+mutation ($input: MinimizeCommentInput!) {
+  minimizeComment(input: $input) { minimizedComment { isMinimized } }
+}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewThread:
+    """A thread.
+
+    Attributes:
+        resolved_by: the login of a person; None if it is not resolved, or an App did it.
+        first_comment: the id of the comment that began it, as REST has it.
+    """
+
+    id: str
+    resolved: bool
+    resolved_by: str | None
+    outdated: bool
+    first_comment: int | None
+
+
+class Threads:
+    """Reads and resolves threads."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    async def all(self, repo: str, number: int) -> tuple[ReviewThread, ...]:
+        """The threads of a pull request."""
+        repository(repo)
+        owner, name = repo.split("/")
+        variables: dict[str, Any] = {"owner": owner, "name": name, "number": number}
+        found: list[ReviewThread] = []
+        while True:
+            data = await self._caller.graphql(_LIST, variables)
+            pull = (
+                None
+                if isinstance(data, Denied)
+                else (data.get("repository") or {}).get("pullRequest")
+            )
+            if pull is None:
+                raise NotFoundError(
+                    f"GitHub does not show the threads of {repo}#{number}", status=404
+                )
+            threads = pull["reviewThreads"]
+            found += map(_thread, threads["nodes"])
+            if not threads["pageInfo"]["hasNextPage"]:
+                return tuple(found)
+            after = threads["pageInfo"]["endCursor"]
+            if len(found) >= MOST or after == variables.get("after"):
+                raise IncompleteListError(f"{repo}#{number} has more than {MOST:,} threads")
+            variables["after"] = after
+
+    async def resolve(self, thread: str) -> Denied | None:
+        """Resolve a thread; why not, if it is not done."""
+        return await self._change(_RESOLVE, {"threadId": thread})
+
+    async def minimize(self, node_id: str, classifier: Classifier = "OUTDATED") -> Denied | None:
+        """Hide a comment or a review; why not, if it is not done."""
+        return await self._change(_MINIMIZE, {"subjectId": node_id, "classifier": classifier})
+
+    async def _change(self, mutation: str, given: dict[str, str]) -> Denied | None:
+        data = await self._caller.graphql(mutation, {"input": given}, writes=True)
+        return data if isinstance(data, Denied) else None
+
+
+def _thread(found: dict[str, Any]) -> ReviewThread:
+    first = next(iter((found.get("comments") or {}).get("nodes") or ()), None)
+    return ReviewThread(
+        found["id"],
+        found["isResolved"],
+        (found.get("resolvedBy") or {}).get("login"),
+        bool(found.get("isOutdated")),
+        int(first["fullDatabaseId"]) if first else None,
+    )

@@ -1,0 +1,81 @@
+"""A comment in the blocks that GitHub shows it in. Pure.
+
+Format: GitHub Flavored Markdown 0.29. Blocks are parsed alone; the text within them only where
+someone asks about it.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from markdown_it import MarkdownIt
+
+_LINE_END: Final = re.compile(r"\r\n?|\n")
+_MAX_PARAGRAPH: Final = 2_000
+_FIRST_MARK: Final = 0xE000  # characters for private use, which mean nothing to Markdown
+_MAX_MARKS: Final = 50
+_OPENING: Final = ("paragraph_open", "heading_open")  # "text" above "---" is a heading
+
+
+def lines(text: str) -> list[str]:
+    """``text`` as the lines that Markdown sees."""
+    return _LINE_END.split(text)
+
+
+def shown_lines(text: str, among: Collection[int]) -> Iterator[int]:
+    """Those lines (from 0) of ``among`` that a reader sees begin as they are written.
+
+    Not those within code, quotes, tables or HTML. A line in the midst of a paragraph of more than
+    2,000 characters does not count.
+    """
+    candidates = sorted(among)
+    quotes, kind = 0, ""
+    for token in _parser().parse(text):
+        quotes += (token.type == "blockquote_open") - (token.type == "blockquote_close")
+        if token.type == "inline" and kind in _OPENING and token.map and not quotes:
+            first, end = (bisect_left(candidates, line) for line in token.map)
+            asked = [line - token.map[0] for line in candidates[first:end]]
+            for line in _shown_within(token.content, asked):
+                yield token.map[0] + line
+        kind = token.type
+
+
+def last_html(text: str) -> str:
+    """The HTML that ``text`` ends in, if GitHub reads it as a block of its own; else empty."""
+    tokens = _parser().parse(text)
+    is_html = bool(tokens) and tokens[-1].type == "html_block" and tokens[-1].level == 0
+    return tokens[-1].content.strip() if is_html else ""
+
+
+def _shown_within(paragraph: str, asked: list[int]) -> list[int]:
+    """Those of the lines ``asked`` that do not begin in the midst of code, a link or a comment."""
+    shown = [line for line in asked if line < 1]
+    parts = paragraph.split("\n")
+    marks = {chr(_FIRST_MARK + line): line for line in asked[:_MAX_MARKS] if 0 < line < len(parts)}
+    if not marks or len(paragraph) > _MAX_PARAGRAPH or any(mark in paragraph for mark in marks):
+        return shown
+    for mark, line in marks.items():
+        parts[line] = mark + parts[line].lstrip()
+    parser = _parser()
+    before = "softbreak"
+    for child in parser.inline.parse("\n".join(parts), parser, {}, []):
+        if child.type == "text" and before in ("softbreak", "hardbreak"):
+            shown += [marks[first] for first in child.content[:1] if first in marks]
+        before = child.type
+    return shown
+
+
+@cache
+def _parser() -> MarkdownIt:
+    # 50 ms to import, and only comments need it.
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark", {"html": True}).enable("table")
+    parser.core.ruler.disable(["inline", "text_join"])
+    return parser

@@ -1,0 +1,247 @@
+"""The check run of a review: what it says while it runs, and how it ends. Pure.
+
+Each function makes the body of one request: ``POST /repos/{owner}/{repo}/check-runs`` for the
+first, ``PATCH .../check-runs/{id}`` for the others.
+
+- Green means that everything was reviewed and nothing was found. A review that is incomplete, or
+  that had nothing to review, is never green.
+- Annotations come at the end, because GitHub adds each to those that it has and takes none back,
+  while a review may withdraw a finding. The first request of the end concludes the run, so that
+  one that breaks off between two leaves it concluded.
+- Texts are measured in bytes: that is what GitHub counts here, whatever its pages say
+  (github/docs#35252).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal
+
+from reviewbot.core.render import TOOL_NAME
+from reviewbot.core.render.markdown import render as render_markdown
+from reviewbot.core.render.markdown_text import code_span, literal
+from reviewbot.core.render.wording import (
+    counted,
+    dollars,
+    outcome,
+    spending,
+    unreviewed,
+    usage,
+)
+from reviewbot.core.report import fails, gates
+from reviewbot.core.wording import NO_REASON, count
+from reviewbot.github.check_annotations import BATCH, MAX_ANNOTATIONS, annotation, title_line
+from reviewbot.github.comment_text import (
+    LINK_HOSTS,
+    safe_finding,
+    safe_report,
+    title_of,
+    unmarked,
+    with_marker,
+)
+from reviewbot.github.markers import MAX_LENGTH
+from reviewbot.github.sections import Section, fitted
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from reviewbot.core.events import Json, ReviewProgress
+    from reviewbot.core.findings import Finding
+    from reviewbot.core.report import Report, Threshold
+
+Conclusion = Literal["success", "neutral", "failure", "cancelled"]
+IfIncomplete = Literal["failure", "neutral"]
+
+MAX_TEXT: Final = 65_535
+"""Bytes of a summary or a text."""
+_SUMMARY: Final = 16_000  # characters, which are four bytes at most
+_TEXT: Final = 60_000
+_FOUND: Final = 50
+"""Findings that are named while the review goes on."""
+
+
+def _button(identifier: str, label: str, description: str) -> Json:
+    return {"label": label, "description": description, "identifier": identifier}
+
+
+ACTIONS: Final[tuple[Json, ...]] = (
+    _button("review", "Review again", "Review this commit once more."),
+    _button("review-full", "Full review", "Review all of the pull request."),
+)
+"""Buttons of a run that has ended; only the App that owns it is told of a click."""
+
+
+def created(
+    *,
+    head_sha: str,
+    external_id: str,
+    started_at: str,
+    details_url: str | None = None,
+    name: str = TOOL_NAME,
+) -> Json:
+    """A run that has just begun.
+
+    Args:
+        head_sha: the commit under review.
+        external_id: the pull request, since GitHub does not tell that of a fork.
+        started_at: RFC 3339 time.
+        details_url: where the review can be followed.
+        name: what branch protection knows the check by.
+    """
+    return {
+        "name": name,
+        "head_sha": head_sha,
+        "status": "in_progress",
+        "external_id": external_id,
+        "started_at": started_at,
+        "output": _output("Review has begun", "The change is being read."),
+    } | ({"details_url": details_url} if details_url else {})
+
+
+def updated(report: Report, progress: ReviewProgress) -> Json:
+    """A run under way: how far it is, what it found, what it cost.
+
+    Args:
+        report: the review so far.
+        progress: where it stands.
+    """
+    done = f"{progress.files_done:,} of {count(progress.files_total, 'file')}"
+    tokens = usage(progress.usage)
+    facts = [
+        f"{done} done; {counted(report)} so far.",
+        literal(progress.activity or ""),
+        f"{tokens}; {dollars(progress.cost_usd)}." if tokens else "",
+    ]
+    found = [finding for finding in report.findings if gates(finding)]
+    rows = [_found(finding) for finding in found[:_FOUND]]
+    if len(found) > _FOUND:
+        rows.append(f"- and {len(found) - _FOUND:,} more")
+    sections = [
+        Section("", list(filter(None, facts)), 2, gap="\n\n"),
+        Section("Found so far:", rows, 1, "finding"),
+    ]
+    output = _output(f"{done}, {counted(report)}", fitted(sections, _SUMMARY))
+    return {"status": "in_progress", "output": output}
+
+
+def conclusion(
+    report: Report, *, fail_on: Threshold, if_incomplete: IfIncomplete = "failure"
+) -> Conclusion:
+    """How the run ends.
+
+    Args:
+        report: the review, as far as it came.
+        fail_on: findings as bad as this, or worse, are a failure.
+        if_incomplete: how a review ends that did not see everything and found nothing as bad.
+            ``neutral`` lets a required check pass.
+    """
+    if report.outcome in ("cancelled", "superseded"):
+        return "cancelled"
+    if fails(report, fail_on):
+        return "failure"
+    if not report.complete or unreviewed(report):
+        return if_incomplete
+    if report.outcome != "clean" or report.findings or not report.covered("reviewed"):
+        return "neutral"
+    return "success"
+
+
+def completed(
+    report: Report,
+    *,
+    fail_on: Threshold,
+    completed_at: str,
+    if_incomplete: IfIncomplete = "failure",
+    actions: bool = False,
+    marker: str = "",
+    link_hosts: Collection[str] = LINK_HOSTS,
+) -> tuple[Json, ...]:
+    """The requests that end a run, in order: the first concludes it, all carry annotations.
+
+    Args:
+        report: the review, as far as it came.
+        fail_on: see :func:`conclusion`.
+        completed_at: RFC 3339 time.
+        if_incomplete: see :func:`conclusion`.
+        actions: whether to offer buttons; for an App that hears of them.
+        marker: the hidden text that is to stand at the end of the text.
+        link_hosts: the hosts that links of a model may lead to.
+    """
+    safe = safe_report(report, link_hosts)
+    end: Json = {
+        "status": "completed",
+        "conclusion": conclusion(report, fail_on=fail_on, if_incomplete=if_incomplete),
+        "completed_at": completed_at,
+    } | ({"actions": list(ACTIONS)} if actions else {})
+    made = [one for finding in safe.findings if (one := annotation(finding)) is not None]
+    kept = made[:MAX_ANNOTATIONS]
+    output = _output(outcome(safe), _summary(safe, len(made) - len(kept)))
+    output["text"] = _text(safe, marker)
+    starts = range(0, max(len(kept), 1), BATCH)
+    batches = [kept[start : start + BATCH] for start in starts]
+    return tuple(
+        end | {"output": output | ({"annotations": batch} if batch else {})} for batch in batches
+    )
+
+
+def ended(conclusion: Conclusion, sentence: str, *, completed_at: str) -> Json:
+    """A run that ends without a review: it could not begin, or is not wanted any more.
+
+    Args:
+        conclusion: not ``success``, for nothing was reviewed.
+        sentence: what happened, and what helps.
+        completed_at: RFC 3339 time.
+
+    Raises:
+        ValueError: it would be green.
+    """
+    if conclusion == "success":
+        raise ValueError("a run without a review is no success")
+    output = _output(sentence, literal(sentence, 4_000))
+    return {
+        "status": "completed",
+        "conclusion": conclusion,
+        "completed_at": completed_at,
+        "output": output,
+    }
+
+
+def _output(title: str, summary: str) -> Json:
+    return {"title": title_line(title), "summary": unmarked(summary)}
+
+
+def _summary(report: Report, left: int) -> str:
+    lines = [f"**{literal(outcome(report))}**"]
+    if report.held:
+        lines.append(f"{count(len(report.held), 'finding')} held back.")
+    if left:
+        lines.append(f"{count(left, 'more finding')} without an annotation: see below.")
+    missing = (
+        f"- {code_span(file.path)} ({file.status}): {literal(file.reason or NO_REASON)}"
+        for file in unreviewed(report)
+    )
+    sections = [
+        Section("", lines, 4, gap="\n\n"),
+        Section("", [f"- {literal(reason)}" for reason in report.reasons], 2, "reason"),
+        Section("Not fully reviewed:", list(missing), 1, "file"),
+        Section("", [spent] if (spent := spending(report)) else [], 3),
+    ]
+    return fitted(sections, _SUMMARY)
+
+
+def _text(report: Report, marker: str) -> str:
+    """The whole report; where it is too long, whole blocks are cut from its end.
+
+    Blocks hold no empty line: what could have one is quoted. So no fence or table is cut open.
+    """
+    text = unmarked(render_markdown(report, limit=_TEXT))
+    room = MAX_TEXT - MAX_LENGTH - 8
+    if len(text.encode()) > room:
+        note = "\n\nThe rest had no room here."
+        start = text.encode()[: room - len(note)].decode(errors="ignore")
+        text = start[: max(start.rfind("\n\n"), 0)] + note
+    return with_marker(text, marker)
+
+
+def _found(finding: Finding) -> str:
+    title = title_of(safe_finding(finding, LINK_HOSTS))
+    return f"- {finding.severity}: {code_span(finding.path)} {title}"

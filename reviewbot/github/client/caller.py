@@ -1,0 +1,267 @@
+"""The requests of one account: in their turn, within the limits, and again where that is safe.
+
+What GitHub did not do, because of a limit or a token that ended, is asked for again. What it may
+have done is asked for again only if twice is the same as once; a POST is not, and becomes an
+:class:`~reviewbot.github.errors.UncertainWriteError`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, replace
+from enum import Enum
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+
+from reviewbot.github.client import limits
+from reviewbot.github.client.exchange import GRAPHQL, Answer, Lost, Request, read, write
+from reviewbot.github.errors import (
+    IncompleteListError,
+    UnavailableError,
+    UncertainWriteError,
+    refusal,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from concurrent.futures import Executor
+
+    from reviewbot.github.client.clock import GitHubClock
+    from reviewbot.github.client.etags import Etags
+    from reviewbot.github.client.exchange import Parameters
+    from reviewbot.github.client.pacing import Lane, Turn
+    from reviewbot.github.client.tokens import Identity
+    from reviewbot.settings import Secret
+
+log = logging.getLogger(__name__)
+
+PER_PAGE: Final = 100
+TRIES: Final = 4
+PAUSES_S: Final = (1.0, 3.0, 9.0)
+"""Between the tries, if GitHub does not ask for more."""
+LONGEST_PAUSE_S: Final = 60.0
+
+UNREADABLE: Final = (LookupError, TypeError, ValueError, AttributeError)
+"""What comes of an answer that lacks what GitHub's have, such as that of a proxy."""
+
+T = TypeVar("T")
+Record: TypeAlias = "Mapping[str, Any]"
+"""A JSON object of GitHub."""
+
+
+class Denied(Enum):
+    """What GraphQL does not do for us: a value, since it depends on permissions that few give.
+
+    Each is the types of error that it comes as.
+    """
+
+    FORBIDDEN = ("FORBIDDEN", "INSUFFICIENT_SCOPES")
+    NOT_FOUND = ("NOT_FOUND",)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What all accounts share: the threads, what sends in them, the time, what is kept."""
+
+    send: Callable[[str, Secret | None, Request], Answer | Lost]
+    threads: Executor
+    clock: GitHubClock
+    etags: Etags
+
+
+class Caller:
+    """One account.
+
+    Args:
+        account: its name here, which goes with its connections and what is kept of its answers.
+        identity: its tokens.
+        lane: its turns.
+        line: what all accounts share.
+    """
+
+    def __init__(self, account: str, identity: Identity, lane: Lane, line: Line) -> None:
+        self._account, self._identity, self._lane, self._line = account, identity, lane, line
+
+    async def one(self, request: Request, make: Callable[[Record], T]) -> T:
+        """What ``make`` makes of the JSON object that ``request`` is answered with.
+
+        Raises:
+            GitHubError: it is refused, there is no answer, or it is none of GitHub's.
+        """
+        answer = await self.answer(request)
+        try:
+            return make(answer.data)
+        except UNREADABLE as error:
+            reason = _unreadable(request, error)
+        raise UnavailableError(reason) if request.repeatable else UncertainWriteError(reason)
+
+    async def answer(self, request: Request) -> Answer:
+        """The answer to ``request``, which is a success; a GET that is known costs nothing.
+
+        Raises:
+            GitHubError: it is refused, or there is no answer.
+        """
+        known = None
+        if request.verb == "GET":
+            known = self._line.etags.known(self._account, request)
+        if known is not None and known.size > request.max_bytes:
+            known = None
+        etag = known.headers["etag"] if known else None
+        answer = await self._settled(replace(request, etag=etag) if etag else request)
+        if answer.status == 304 and known is not None:
+            return known
+        if not 200 <= answer.status < 300:
+            raise refusal(request, answer)
+        if request.verb == "GET":
+            self._line.etags.keep(self._account, request, answer)
+        return answer
+
+    async def every(
+        self,
+        path: str,
+        make: Callable[[Record], T],
+        parameters: Parameters | None = None,
+        *,
+        within: str = "",
+        most: int,
+    ) -> tuple[T, ...]:
+        """All that a list holds, page by page.
+
+        Args:
+            path: of the list.
+            make: what is made of each entry.
+            parameters: of each page.
+            within: the name of the list, where it is in an object.
+            most: how many are expected at most.
+
+        Raises:
+            IncompleteListError: there are more than ``most``.
+            GitHubError: a page is refused.
+        """
+        following: str | None = path
+        asked: Parameters = {**(parameters or {}), "per_page": PER_PAGE}
+        found: list[T] = []
+        seen = set()
+        while following is not None:
+            if len(found) > most or following in seen:
+                raise IncompleteListError(f"GET {path} has more than {most:,} entries")
+            seen.add(following)
+            entries, following = await self.page(read(following, asked), make, within)
+            found += entries
+            asked = {}
+        return tuple(found)
+
+    async def page(
+        self, request: Request, make: Callable[[Record], T], within: str = ""
+    ) -> tuple[list[T], str | None]:
+        """The entries of one page, and where the next one is. See :meth:`every`.
+
+        Raises:
+            GitHubError: it is refused, there is no answer, or it is none of GitHub's.
+        """
+        answer = await self.answer(request)
+        try:
+            entries = [make(one) for one in (answer.data[within] if within else answer.data)]
+        except UNREADABLE as error:
+            reason = _unreadable(request, error)
+        else:
+            if answer.next_page is None and len(entries) >= PER_PAGE:
+                # Its ETag may stay the same when another page comes after it.
+                self._line.etags.forget(self._account, request)
+            return entries, answer.next_page
+        raise UnavailableError(reason)
+
+    async def graphql(
+        self, text: str, variables: Record, *, writes: bool = False
+    ) -> Record | Denied:
+        """The data that GraphQL answers with, or that we may not have it.
+
+        What is asked for must be the same if it is done twice.
+
+        Raises:
+            GitHubError: it is refused for another reason, or there is no answer.
+        """
+        body = {"query": text, "variables": variables}
+        request = write("POST", GRAPHQL, body, repeatable=True)
+        answer = await self.answer(replace(request, writes=writes))
+        for denied in Denied:
+            if answer.error_has("type", *denied.value):
+                return denied
+        if answer.errors:
+            raise refusal(request, answer)
+        data = answer.data.get("data") if isinstance(answer.data, dict) else None
+        if not isinstance(data, dict):
+            raise UnavailableError("GitHub's GraphQL answered without data")
+        return data
+
+    async def _settled(self, request: Request) -> Answer:
+        """An answer that is no fault of the moment: whether it is a success is not looked at."""
+        began = asyncio.get_running_loop().time()
+        tries = 0
+        replaced = False
+        while True:
+            token, answer = await self._once(request)
+            if isinstance(answer, Answer):
+                if self._is_limited(request, answer):
+                    self._lane.refuse(request, began)
+                    continue
+                if answer.status == 401 and not replaced and self._identity.renewed(token):
+                    replaced = True
+                    continue
+                if answer.status < 500:
+                    return answer
+                reason, sent = f"it answered {answer.status}", True
+                pause = limits.retry_after(answer.headers) or 0.0
+            else:
+                reason, sent, pause = answer.reason, answer.sent, 0.0
+            if sent and not request.repeatable:
+                raise UncertainWriteError(
+                    f"whether GitHub did {request.what} is not known: {reason}"
+                )
+            tries += 1
+            if tries == TRIES:
+                raise UnavailableError(f"GitHub did not do {request.what}: {reason}")
+            await asyncio.sleep(max(PAUSES_S[tries - 1], min(pause, LONGEST_PAUSE_S)))
+
+    async def _once(self, request: Request) -> tuple[Secret | None, Answer | Lost]:
+        """One try, when its turn has come; and the token it was made with."""
+        turn = await self._lane.turn(request)
+        try:
+            token = await self._identity.token()
+            sending = asyncio.get_running_loop().run_in_executor(
+                self._line.threads, self._line.send, self._account, token, request
+            )
+        except BaseException:
+            turn.end()
+            raise
+        # Who gives up must not let another write begin while this one is on its way.
+        sending.add_done_callback(partial(_ended, turn))
+        answer = await asyncio.shield(sending)
+        if isinstance(answer, Answer):
+            self._line.clock.heard(answer.headers)
+        return token, answer
+
+    def _is_limited(self, request: Request, answer: Answer) -> bool:
+        """Whether a limit is why it was not done. Closes the lane for as long as GitHub says."""
+        now = self._line.clock.now()
+        limit = limits.refused_by(answer, graphql=request.graphql, now=now)
+        if limit is not None:
+            wait = self._lane.close(limit)
+            log.warning("GitHub limits the %s; waiting %d s", self._account, wait)
+            return True
+        self._lane.served()
+        last = limits.used_up(answer.headers, graphql=request.graphql, now=now)
+        if last is not None:
+            self._lane.close(last)
+        return False
+
+
+def _ended(turn: Turn, sending: asyncio.Future[Answer | Lost]) -> None:
+    if not sending.cancelled():
+        sending.exception()  # whoever still waits has it
+    turn.end()
+
+
+def _unreadable(request: Request, error: Exception) -> str:
+    return f"the answer to {request.what} is not as GitHub's are ({type(error).__name__})"

@@ -1,0 +1,33 @@
+"""What time it is at GitHub: this machine's clock, corrected by what its answers say.
+
+An App's token is refused by a machine whose clock is minutes off, and times of limits are given by
+GitHub's clock.
+"""
+
+from __future__ import annotations
+
+import time
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class GitHubClock:
+    """Seconds since 1970 at GitHub; ``own`` is this machine's clock."""
+
+    def __init__(self, own: Callable[[], float] = time.time) -> None:
+        self._own, self._ahead = own, 0.0
+
+    def now(self) -> float:
+        """The time there, as far as it is known."""
+        return self._own() + self._ahead
+
+    def heard(self, headers: Mapping[str, str]) -> None:
+        """Learn from the ``date`` of an answer that has just come."""
+        try:
+            there = parsedate_to_datetime(headers.get("date", "")).timestamp()
+        except (ValueError, OverflowError):
+            return
+        self._ahead = there - self._own()

@@ -1,0 +1,58 @@
+"""Answers that are kept, so that GitHub need only say that nothing has changed.
+
+An answer 304 costs nothing of the rate limit. Everything is asked for again every time: nothing
+here is believed without GitHub's word.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from reviewbot.github.client.exchange import Answer, Request
+
+MAX_ENTRY: Final = 1 << 20
+"""Bytes of an answer that is kept."""
+MAX_ALL: Final = 32 << 20
+_OVERHEAD: Final = 2_000
+"""What an answer takes beside its bytes."""
+
+_Key: TypeAlias = tuple[str, str, tuple[tuple[str, str | int], ...], str]
+
+
+class Etags:
+    """The answers that were used last, up to ``most`` bytes of them."""
+
+    def __init__(self, most: int = MAX_ALL) -> None:
+        self._most, self._size = most, 0
+        self._kept: OrderedDict[_Key, Answer] = OrderedDict()
+
+    def known(self, account: str, request: Request) -> Answer | None:
+        """The answer to the same request of the same account, to be asked for with its ETag."""
+        key = _key(account, request)
+        if key in self._kept:
+            self._kept.move_to_end(key)
+        return self._kept.get(key)
+
+    def keep(self, account: str, request: Request, answer: Answer) -> None:
+        """Keep ``answer``, if it has an ETag and is not too large."""
+        self.forget(account, request)
+        if answer.status == 200 and "etag" in answer.headers and answer.size <= MAX_ENTRY:
+            self._kept[_key(account, request)] = answer
+            self._size += answer.size + _OVERHEAD
+        while self._size > self._most:
+            self._drop(self._kept.popitem(last=False)[1])
+
+    def forget(self, account: str, request: Request) -> None:
+        """Have it sent whole the next time."""
+        dropped = self._kept.pop(_key(account, request), None)
+        if dropped is not None:
+            self._drop(dropped)
+
+    def _drop(self, answer: Answer) -> None:
+        self._size -= answer.size + _OVERHEAD
+
+
+def _key(account: str, request: Request) -> _Key:
+    return account, request.path, tuple(sorted(request.parameters.items())), request.accept

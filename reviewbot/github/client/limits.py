@@ -1,0 +1,91 @@
+"""GitHub's rate limits, as its answers tell them (docs, "Rate limits for the REST API"). Pure.
+
+Primary: so many requests an hour; ``x-ratelimit-remaining`` is 0 until ``x-ratelimit-reset``.
+Secondary: too much at once; ``retry-after``, or else a minute at least, and longer each time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reviewbot.github.client.exchange import Answer
+
+Scope = Literal["core", "graphql", "all"]
+
+FIRST_WAIT_S: Final = 60.0
+SHORTEST_S: Final = 1.0
+"""Even where GitHub says 0."""
+LONGEST_WAIT_S: Final = 900.0
+"""Where GitHub names no time, the wait doubles up to this."""
+_MARGIN_S: Final = 1.0
+"""Clocks count whole seconds."""
+_WORDS: Final = (
+    "rate limit",
+    "abuse detection",
+    "please retry your request again later",
+    "please wait a few minutes",
+)
+_GRAPHQL: Final = ("RATE_LIMITED", "RATE_LIMIT")
+_PERMISSION: Final = "resource not accessible"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Nothing of ``scope`` may be asked for ``seconds``; None: GitHub does not say how long."""
+
+    scope: Scope
+    seconds: float | None
+
+
+def refused_by(answer: Answer, *, graphql: bool, now: float) -> Limit | None:
+    """The limit that is why a request was not done, if that is why.
+
+    Args:
+        answer: to that request.
+        graphql: whether it went there.
+        now: by GitHub's clock, in seconds since 1970.
+    """
+    status, said = answer.status, answer.message.lower()
+    if status == 200 and graphql and answer.error_has("type", *_GRAPHQL):
+        return used_up(answer.headers, graphql=graphql, now=now) or Limit("graphql", None)
+    abuse = status == 422 and answer.error_has("code", "abuse")
+    refused = status == 429 or abuse or (status == 403 and not said.startswith(_PERMISSION))
+    if not refused:
+        return None
+    wait = retry_after(answer.headers)
+    if wait is not None:
+        return Limit("all", wait)
+    unnamed = abuse or status == 429 or any(word in said for word in _WORDS)
+    return used_up(answer.headers, graphql=graphql, now=now) or (
+        Limit("all", None) if unnamed else None
+    )
+
+
+def used_up(headers: Mapping[str, str], *, graphql: bool, now: float) -> Limit | None:
+    """The limit that begins with this answer, since it was the last one of the hour."""
+    reset = _seconds(headers.get("x-ratelimit-reset"))
+    if _seconds(headers.get("x-ratelimit-remaining")) != 0 or reset is None:
+        return None
+    return Limit("graphql" if graphql else "core", max(0.0, reset - now) + _MARGIN_S)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The seconds that GitHub asks to wait."""
+    return _seconds(headers.get("retry-after"))
+
+
+def unnamed_wait(times: int) -> float:
+    """Seconds to wait where GitHub names none, for the ``times``-th time in a row."""
+    return min(FIRST_WAIT_S * 2.0 ** (times - 1), LONGEST_WAIT_S)
+
+
+def _seconds(value: str | None) -> float | None:
+    try:
+        number = float(value or "")
+    except ValueError:
+        return None
+    return max(0.0, number) if number < 1e12 else None

@@ -1,0 +1,194 @@
+"""Whose turn it is: the requests of one installation, never more or faster than GitHub likes.
+
+Reads go several at a time. Writes go one by one with a second from the end of one to the next, the
+most urgent first; those that create something are counted, too, because GitHub takes only so many
+an hour. A limit stops all that it concerns. Each installation has a :class:`Lane` of its own, so
+that none waits for another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.github.client.limits import SHORTEST_S, unnamed_wait
+from reviewbot.github.errors import RateLimitedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reviewbot.github.client.exchange import Request
+    from reviewbot.github.client.limits import Limit, Scope
+
+HOUR_S: Final = 3600.0
+FOREVER: Final = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What one installation may do.
+
+    Attributes:
+        readers: reads at once.
+        gap_s: from the end of a write to the next; 80 a minute are GitHub's limit.
+        created_an_hour: POSTs that create; GitHub's limit is 500.
+        patience_s: how long a request waits for a limit to end. The longest is that of an hour.
+    """
+
+    readers: int = 4
+    gap_s: float = 1.0
+    created_an_hour: int = 480
+    patience_s: float = HOUR_S + 120.0
+
+
+@dataclass(order=True, slots=True)
+class _Waiting:
+    urgency: int
+    order: int
+    writes: bool = field(compare=False)
+    creates: bool = field(compare=False)
+    graphql: bool = field(compare=False)
+    turn: asyncio.Future[Turn] = field(compare=False)
+
+
+class Turn:
+    """A request may be on its way until :meth:`end`, which is called once it is over."""
+
+    def __init__(self, over: Callable[[], None]) -> None:
+        self._over: Callable[[], None] | None = over
+
+    def end(self) -> None:
+        """Let the next one go. Calling it again does nothing."""
+        over, self._over = self._over, None
+        if over is not None:
+            over()
+
+
+class Lane:
+    """The requests of one installation. Its times are those of the running loop."""
+
+    def __init__(self, pace: Pace | None = None) -> None:
+        self._pace = pace or Pace()
+        self._waiting: list[_Waiting] = []
+        self._order = self._reading = self._unnamed = 0
+        self._writing = False
+        self._write_at = 0.0
+        self._created: deque[float] = deque(maxlen=max(1, self._pace.created_an_hour))
+        self._closed_until: dict[Scope, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def turn(self, request: Request) -> Turn:
+        """Waits until ``request`` may be sent.
+
+        Raises:
+            RateLimitedError: GitHub's limit lasts longer than we are patient.
+        """
+        turn: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
+        creates = request.writes and request.verb == "POST" and not request.graphql
+        self._order += 1
+        waiting = _Waiting(
+            request.urgency, self._order, request.writes, creates, request.graphql, turn
+        )
+        self._waiting.append(waiting)
+        self._let_go()
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
+                turn.result().end()
+            raise
+
+    def close(self, limit: Limit) -> float:
+        """Send nothing that ``limit`` concerns while it lasts; the seconds that this takes.
+
+        What is on its way is not touched.
+        """
+        now = asyncio.get_running_loop().time()
+        seconds = limit.seconds
+        if seconds is None:
+            # Several that were on their way together hear of it one after the other.
+            self._unnamed += now >= self._closed_until.get(limit.scope, 0.0)
+            seconds = unnamed_wait(self._unnamed)
+        until = max(now + max(seconds, SHORTEST_S), self._closed_until.get(limit.scope, 0.0))
+        self._closed_until[limit.scope] = until
+        self._let_go()
+        return until - now
+
+    def served(self) -> None:
+        """GitHub did something, so that the next limit is a new one."""
+        if max(self._closed_until.values(), default=0.0) <= asyncio.get_running_loop().time():
+            self._unnamed = 0
+
+    def refuse(self, request: Request, since: float) -> None:
+        """Raises if ``request``, which waits for limits since then, would wait for too long.
+
+        Raises:
+            RateLimitedError: it would.
+        """
+        waited = self._opens_at(graphql=request.graphql) - since
+        if waited > self._pace.patience_s:
+            raise _limited(waited)
+
+    def _opens_at(self, *, graphql: bool) -> float:
+        own: Scope = "graphql" if graphql else "core"
+        return max(self._closed_until.get(own, 0.0), self._closed_until.get("all", 0.0))
+
+    def _let_go(self) -> None:
+        """Grant every turn that can be; come back when the next one can."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        loop = asyncio.get_running_loop()
+        next_at = FOREVER
+        for waiting in sorted(one for one in self._waiting if not one.turn.done()):
+            closed = self._opens_at(graphql=waiting.graphql) - loop.time()
+            at = self._earliest(waiting)
+            if closed > self._pace.patience_s:
+                waiting.turn.set_exception(_limited(closed))
+            elif at <= loop.time():
+                self._grant(waiting)
+            else:
+                next_at = min(next_at, at)
+        self._waiting = [one for one in self._waiting if not one.turn.done()]
+        if next_at < FOREVER:
+            self._timer = loop.call_at(next_at, self._let_go)
+
+    def _earliest(self, waiting: _Waiting) -> float:
+        """When it could go; infinity: not before another turn ends."""
+        at = self._opens_at(graphql=waiting.graphql)
+        if not waiting.writes:
+            return at if self._reading < self._pace.readers else FOREVER
+        if self._writing:
+            return FOREVER
+        if waiting.creates and len(self._created) == self._created.maxlen:
+            at = max(at, self._created[0] + HOUR_S)
+        return max(at, self._write_at)
+
+    def _grant(self, waiting: _Waiting) -> None:
+        if waiting.writes:
+            self._writing = True
+            if waiting.creates:
+                self._created.append(asyncio.get_running_loop().time())
+            over = self._wrote
+        else:
+            self._reading += 1
+            over = self._was_read
+        waiting.turn.set_result(Turn(over))
+
+    def _was_read(self) -> None:
+        self._reading -= 1
+        self._let_go()
+
+    def _wrote(self) -> None:
+        self._writing = False
+        self._write_at = asyncio.get_running_loop().time() + self._pace.gap_s
+        self._let_go()
+
+
+def _limited(seconds: float) -> RateLimitedError:
+    return RateLimitedError(
+        f"GitHub's rate limit is used up: it would take another {seconds:,.0f} seconds",
+        seconds=seconds,
+    )

@@ -1,0 +1,35 @@
+"""Tokens out of messages, and messages of strangers made fit to show. Pure.
+
+Tokens are known by how they begin, never by their length: those of installations grow to some 520
+characters, ``ghs_APPID_JWT`` (GitHub changelog, 2026-05-15).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+MARK: Final = "[token]"
+MAX_MESSAGE: Final = 300
+_LONGEST: Final = 1 << 16
+_TOKEN: Final = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
+    r"|gh[pousr]_[\w.~+/=-]+"
+    r"|github_pat_\w+"
+    r"|eyJ[\w-]+\.[\w.-]+"
+    r"|\bv1\.[0-9a-f]{40}\b"
+    r"|(?i:\b(?:bearer|token|basic) +)[\w.~+/=-]{20,}",
+    re.DOTALL,
+)
+
+
+def without_tokens(text: str) -> str:
+    """``text`` without anything that looks like a token or a private key."""
+    return _TOKEN.sub(MARK, text)
+
+
+def told(text: object, limit: int = MAX_MESSAGE) -> str:
+    """What GitHub or the network said, for a message: one bounded line without tokens."""
+    cut = without_tokens(str(text)[:_LONGEST])
+    line = " ".join("".join(char if char.isprintable() else " " for char in cut).split())
+    return line if len(line) <= limit else line[: limit - 3] + "..."

@@ -1,0 +1,179 @@
+"""Who we are at GitHub: an App, one of its installations, or the holder of a given token.
+
+The token of an installation lives an hour. It is made when it is first needed, used by all who
+ask, and replaced before it ends; it may be narrowed to some repositories and permissions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from reviewbot.errors import ConfigError
+from reviewbot.github.client.exchange import Request
+from reviewbot.github.errors import ForbiddenError, InvalidError, NotFoundError
+from reviewbot.settings import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from reviewbot.github.client.caller import Caller, Record
+    from reviewbot.github.client.clock import GitHubClock
+
+EARLY_S: Final = 300.0
+"""A token is replaced so long before it ends, or after half its life if that is short."""
+_IN_A_HEADER: Final = re.compile(r"[!-~]+")
+AS_ASKED_S: Final = 60.0
+"""A token that is refused while it is younger than this is not replaced: another would be, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppCredentials:
+    """A GitHub App: its id, or its client id, and its private key as PEM."""
+
+    app_id: str
+    private_key: Secret
+
+    def __post_init__(self) -> None:
+        if not self.app_id.strip():
+            raise ConfigError("the App's id is empty", source="REVIEWBOT_GITHUB_APP_ID")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the token of an installation is narrowed to; None: all that the installation has."""
+
+    repository_ids: tuple[int, ...] | None = None
+    permissions: tuple[tuple[str, str], ...] | None = None
+
+    def body(self) -> dict[str, Any]:
+        """As GitHub wants it."""
+        found: dict[str, Any] = {}
+        if self.repository_ids is not None:
+            found["repository_ids"] = list(self.repository_ids)
+        if self.permissions is not None:
+            found["permissions"] = dict(self.permissions)
+        return found
+
+
+class Identity(Protocol):
+    """Where the token of each request comes from."""
+
+    async def token(self) -> Secret | None:
+        """What the next request is sent with; None: nothing."""
+        ...
+
+    def renewed(self, refused: Secret | None) -> bool:
+        """GitHub did not accept ``refused``: whether there will be another."""
+        ...
+
+
+class GivenToken:
+    """A token that we were given, or none at all.
+
+    Raises:
+        ConfigError: it cannot be one.
+    """
+
+    def __init__(self, token: Secret | None) -> None:
+        if token is not None and not _IN_A_HEADER.fullmatch(token.reveal()):
+            raise ConfigError("this is no token: it is empty or has spaces", source="GITHUB_TOKEN")
+        self._token = token
+
+    async def token(self) -> Secret | None:
+        """That token."""
+        return self._token
+
+    def renewed(self, refused: Secret | None) -> bool:
+        """There is no other."""
+        del refused
+        return False
+
+
+class AppToken:
+    """The App itself: a JWT for each request, signed with its key."""
+
+    def __init__(self, sign: Callable[[], Awaitable[Secret]]) -> None:
+        self._sign = sign
+
+    async def token(self) -> Secret | None:
+        """A new one."""
+        return await self._sign()
+
+    def renewed(self, refused: Secret | None) -> bool:
+        """It is another each time, and by then our idea of GitHub's clock is better."""
+        del refused
+        return True
+
+
+class InstallationToken:
+    """The token of an installation, for all who ask.
+
+    Args:
+        installation: its id.
+        scope: what it is narrowed to.
+        app: what sends as the App.
+        clock: GitHub's.
+    """
+
+    def __init__(
+        self,
+        installation: int,
+        scope: Scope,
+        *,
+        app: Caller,
+        clock: GitHubClock,
+    ) -> None:
+        self._installation, self._scope, self._app, self._clock = installation, scope, app, clock
+        self._lock = asyncio.Lock()
+        self._token: Secret | None = None
+        self._made_at = self._good_until = 0.0
+
+    async def token(self) -> Secret | None:
+        """The present one, or the next.
+
+        Raises:
+            GitHubError: GitHub makes none.
+        """
+        async with self._lock:
+            if self._token is None or asyncio.get_running_loop().time() >= self._good_until:
+                await self._make()
+            return self._token
+
+    def renewed(self, refused: Secret | None) -> bool:
+        """One that was fine a while ago may have been revoked; a new one is not the reason."""
+        if refused != self._token:
+            return True
+        if asyncio.get_running_loop().time() - self._made_at < AS_ASKED_S:
+            return False
+        self._token = None
+        return True
+
+    async def _make(self) -> None:
+        # It changes nothing, and may be sent again: a token that nobody got to know does no harm.
+        path = f"/app/installations/{self._installation}/access_tokens"
+        request = Request(verb="POST", path=path, body=self._scope.body())
+        try:
+            token, ends = await self._app.one(request, _made)
+        except NotFoundError:
+            raise NotFoundError(
+                f"GitHub knows no installation {self._installation} of this App: it was removed, or"
+                " belongs to another App",
+                status=404,
+            ) from None
+        except InvalidError as error:
+            raise ForbiddenError(
+                f"{error}: the installation does not have what this token was to be narrowed to;"
+                " an owner must accept the App's new permissions, or add the repository"
+            ) from None
+        life = ends - self._clock.now()
+        self._token, self._made_at = token, asyncio.get_running_loop().time()
+        self._good_until = self._made_at + max(life - EARLY_S, life / 2)
+
+
+def _made(found: Record) -> tuple[Secret, float]:
+    """A token, and when it ends."""
+    return Secret(found["token"]), datetime.fromisoformat(found["expires_at"]).timestamp()

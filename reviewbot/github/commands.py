@@ -1,0 +1,137 @@
+"""Commands to us in a comment: ``/review`` and the like, at the beginning of a line. Pure.
+
+A line counts if a reader of the comment sees it begin with the command: not within code, a quote
+or HTML (:mod:`reviewbot.github.blocks`). ``@name review`` is the same as ``/review``. Upper and
+lower case are the same. The first command of a comment counts, and only that. A slash with any
+other word is somebody else's, unless it looks like a slip of the pen.
+
+Whether the writer may command is for the caller to find out.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Final, Literal
+
+from reviewbot.core.escape import show
+from reviewbot.github import blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Name = Literal["review", "review full", "review stop", "explain", "ignore", "config", "help"]
+
+TEXT_LIMIT: Final = 500
+"""Characters of a question or a reason."""
+SEARCHED: Final = 10_000
+"""Characters of a comment that are looked at."""
+
+COMMANDS: Final[dict[Name, str]] = {
+    "review": "review what changed since the last review",
+    "review full": "review the whole pull request again",
+    "review stop": "stop the review that is running",
+    "explain": "in the thread of a finding: explain it; a question may follow",
+    "ignore": "in the thread of a finding: do not report it again; a reason may follow",
+    "config": "show which settings apply here, and where they come from",
+    "help": "show this list",
+}
+
+_WORDS: Final[dict[str, Name]] = {name: name for name in COMMANDS if " " not in name}
+_KINDS_OF_REVIEW: Final[dict[str, Name]] = {"full": "review full", "stop": "review stop"}
+_LINE: Final = re.compile(
+    r"""
+    [ ]{0,3}+ (?: / | @(?P<bot>[A-Za-z0-9][A-Za-z0-9_-]{0,99}+) (?:\[bot\])? [,:]? [ \t]++ /? )
+    (?P<word> [A-Za-z]{2,20}+ ) [.,:;!?]{0,3}+ (?: [ \t]++ (?P<rest>.*) )?
+    """,
+    re.VERBOSE,
+)
+_FIRST_WORD: Final = re.compile(r"[A-Za-z]{2,20}\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What someone wants. ``text`` is the question or the reason, on one line; it may be empty."""
+
+    name: Name
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """What someone seems to want: ``written`` is no command, ``meant`` is."""
+
+    written: str
+    meant: Name
+
+
+def find(body: str, bot: str = "") -> Command | Unknown | None:
+    """The first command in a comment; what was mistyped only if there is no other; or None.
+
+    A comment that is made for it takes up to 0.2 s.
+
+    Args:
+        body: the comment.
+        bot: the name that we are mentioned by, without ``@``; empty if we have none.
+    """
+    text = body if len(body) <= SEARCHED else body[:SEARCHED].rpartition("\n")[0]
+    found = {
+        number: command
+        for number, line in enumerate(blocks.lines(text))
+        if (command := _read(line, bot)) is not None
+    }
+    if not found:
+        return None
+    unknown = None
+    for number in blocks.shown_lines(text, found.keys()):
+        command = found[number]
+        if isinstance(command, Command):
+            return command
+        unknown = unknown or command
+    return unknown
+
+
+def hint(unknown: Unknown) -> str:
+    """The line that helps whoever mistyped a command; Markdown."""
+    return f"`/{unknown.written}` is no command. Was it `/{unknown.meant}`? `/help` lists them all."
+
+
+def help_text() -> str:
+    """All commands, as Markdown."""
+    rows = [f"- `/{name}`: {what}" for name, what in COMMANDS.items()]
+    return "\n".join(["Commands, at the beginning of a line:", "", *rows])
+
+
+def _read(line: str, bot: str) -> Command | Unknown | None:
+    match = _LINE.fullmatch(line)
+    if match is None or (match["bot"] is not None and match["bot"].lower() != bot.lower()):
+        return None
+    word, rest = match["word"].lower(), (match["rest"] or "").strip()
+    if (name := _WORDS.get(word)) is None:
+        meant = _meant(word, _WORDS)
+        return Unknown(word, meant) if meant else None
+    if name == "review":
+        return _review(rest)
+    takes_text = name in ("explain", "ignore")
+    return Command(name, show(rest[:TEXT_LIMIT])[:TEXT_LIMIT] if takes_text else "")
+
+
+def _review(rest: str) -> Command | Unknown:
+    """``/review``, and what stands behind it: any words that are no order are let be."""
+    word = (_FIRST_WORD.match(rest) or [""])[0].lower()
+    if name := _KINDS_OF_REVIEW.get(word):
+        return Command(name)
+    meant = _meant(word, _KINDS_OF_REVIEW)
+    return Unknown(f"review {word}", meant) if meant else Command("review")
+
+
+def _meant(word: str, known: Mapping[str, Name]) -> Name | None:
+    """What ``word`` is a slip of the pen for, if it is one.
+
+    Not ``/preview``, ``/reviewer`` or ``/configure``, which other bots have.
+    """
+    for close in get_close_matches(word, known, n=3, cutoff=0.78):
+        if close[0] == word[0] and abs(len(close) - len(word)) < 2:
+            return known[close]
+    return None

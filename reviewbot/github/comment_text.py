@@ -1,0 +1,177 @@
+"""A finding in the words of a comment on GitHub: on its line, or beside the diff. Pure.
+
+Texts of findings are safe to show since they were taken in. Here they are made safe once more,
+which changes nothing then (:mod:`reviewbot.core.safe_text`): what is posted notifies people and
+cannot be taken back, so it does not lean on where a report came from.
+
+Hidden markers are what we know our own comments by (:mod:`reviewbot.github.markers`). Nothing of a
+stranger reads as one, and ours is always the last line of its text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.escape import is_plain
+from reviewbot.core.inert_markdown import code_block
+from reviewbot.core.render.markdown_text import code_span, fence, literal, one_line, quoted
+from reviewbot.core.safe_text import safe_line, safe_markdown
+from reviewbot.github.markers import MAX_LENGTH, has_marker
+from reviewbot.github.permalinks import linked
+from reviewbot.github.sections import size
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from reviewbot.core.events import ReviewSummary
+    from reviewbot.core.findings import Finding
+    from reviewbot.core.report import Report
+
+MAX_BODY: Final = 65_536
+"""Characters of a comment or a review."""
+LINK_HOSTS: Final = ("github.com",)
+
+_TITLE: Final = 200
+_LINE: Final = 600
+_MESSAGE: Final = 4_000  # characters of a message beside the diff, where many share the room
+_QUOTE_LINES: Final = 10
+_SUGGESTION_LINES: Final = 40
+_COMMENT: Final = "<!--"
+
+
+def safe_finding(finding: Finding, link_hosts: Collection[str]) -> Finding:
+    """``finding`` with words that mention nobody and hold no image, HTML or link elsewhere."""
+    return _safe(finding, tuple(link_hosts))
+
+
+@lru_cache(maxsize=512)  # one finding is shown in several places, and again with each progress
+def _safe(finding: Finding, link_hosts: tuple[str, ...]) -> Finding:
+    return replace(
+        finding,
+        title=safe_line(finding.title),
+        scenario=safe_line(finding.scenario),
+        message=safe_markdown(finding.message, link_hosts=link_hosts),
+    )
+
+
+def safe_report(report: Report, link_hosts: Collection[str]) -> Report:
+    """``report`` with findings and a summary that are safe to post."""
+    return replace(
+        report,
+        findings=tuple(safe_finding(one, link_hosts) for one in report.findings),
+        withdrawn=tuple(
+            replace(one, finding=safe_finding(one.finding, link_hosts)) for one in report.withdrawn
+        ),
+        summary=report.summary and _safe_summary(report.summary, link_hosts),
+    )
+
+
+def _safe_summary(summary: ReviewSummary, link_hosts: Collection[str]) -> ReviewSummary:
+    return replace(
+        summary,
+        what=safe_markdown(summary.what, link_hosts=link_hosts),
+        files=tuple(replace(file, summary=safe_line(file.summary)) for file in summary.files),
+        claim_mismatch=summary.claim_mismatch and safe_line(summary.claim_mismatch),
+    )
+
+
+def unmarked(text: str) -> str:
+    """``text`` in which no marker of ours can be read: ``<!--`` is taken apart."""
+    return text.replace(_COMMENT, "<! --")
+
+
+def with_marker(text: str, marker: str) -> str:
+    """``text``, which has no marker, and below it the one that is ours.
+
+    Raises:
+        ValueError: the marker is longer than any of ours.
+    """
+    if size(marker) > MAX_LENGTH:
+        raise ValueError(f"a marker has at most {MAX_LENGTH:,} characters")
+    return f"{text.rstrip()}\n\n{marker}" if marker else text.rstrip()
+
+
+def title_of(finding: Finding) -> str:
+    """The title of a safe finding as inline Markdown; the rule where there is none."""
+    return one_line(finding.title, _TITLE).strip() or code_span(finding.rule)
+
+
+def place_of(finding: Finding, address: str | None) -> str:
+    """Path, and line if it stands on one, as inline code that leads to ``address``."""
+    line = f":{finding.line}" if finding.placement.kind == "inline" else ""
+    return linked(f"{finding.path}{line}", address)
+
+
+def on_line(finding: Finding, *, marker: str, offer: bool, link_hosts: Collection[str]) -> str:
+    """The body of a comment on the lines of a finding.
+
+    Args:
+        finding: what was found.
+        marker: the hidden text that the comment is known by.
+        offer: whether the comment stands on exactly the lines that the suggestion replaces.
+        link_hosts: the hosts that links may lead to.
+    """
+    safe = safe_finding(finding, link_hosts)
+    words = [f"**{safe.severity}: {title_of(safe)}**", one_line(safe.scenario, _LINE), safe.message]
+    before = unmarked("\n\n".join(filter(str.strip, words)))
+    after = unmarked(_facts(safe))
+    room = MAX_BODY - size(before) - size(after) - MAX_LENGTH - 8
+    block = _offered(safe, room) if offer else None
+    blocks = [before, *([unmarked(_shown(safe))] if block is None else [block]), after]
+    return with_marker("\n\n".join(filter(None, blocks)), marker)
+
+
+def beside(finding: Finding, *, where: str, reason: str, link_hosts: Collection[str]) -> str:
+    """A finding that has no comment on a line: all that is to be known of it, as Markdown.
+
+    Args:
+        finding: what was found.
+        where: its place as inline Markdown.
+        reason: why it is not on a line, as a sentence.
+        link_hosts: the hosts that links may lead to.
+    """
+    safe = safe_finding(finding, link_hosts)
+    blocks = [
+        f"**{safe.severity}: {title_of(safe)}**",
+        f"{where}, {_facts(safe)}",
+        literal(reason),
+        *(quoted(text, _MESSAGE) for text in (safe.scenario, safe.message) if text.strip()),
+        fence(safe.quote, lines=_QUOTE_LINES) if safe.quote.strip() else "",
+        _shown(safe),
+    ]
+    return unmarked("\n\n".join(filter(None, blocks)))
+
+
+def _facts(finding: Finding) -> str:
+    rule = [code_span(finding.rule)] if finding.rule != finding.category else []
+    sure = f"confidence {finding.confidence:.2f}"
+    return ", ".join((finding.category, *rule, code_span(finding.model), sure))
+
+
+def _offered(finding: Finding, room: int) -> str | None:
+    """The suggestion as a block that GitHub applies with a click; None if it must not be one.
+
+    It goes out as it is, so it is offered only if nothing in it is hidden or reads as a marker.
+    """
+    if finding.suggestion is None or not finding.suggestion_applies or finding.side != "RIGHT":
+        return None
+    text = finding.suggestion.replace("\r\n", "\n")
+    if not all(map(is_plain, text.split("\n"))) or has_marker(text):
+        return None
+    # Without a line the block deletes; one that is blank needs its line.
+    block = code_block(text.removesuffix("\n"), "suggestion")
+    block = "```suggestion\n\n```" if text == "\n" else block
+    return block if size(block) <= room else None
+
+
+def _shown(finding: Finding) -> str:
+    """The suggestion to be read only; empty if there is none."""
+    if finding.suggestion is None:
+        return ""
+    label = "Suggestion" if finding.suggestion_applies else "Suggestion, to be adapted by hand"
+    if not finding.suggestion:
+        return f"{label}: delete these lines."
+    code = fence(finding.suggestion, lines=_SUGGESTION_LINES)
+    return f"{label}, instead of these lines:\n\n{code}"

@@ -1,0 +1,189 @@
+"""What can go wrong with GitHub, each with the sentence that helps.
+
+::
+
+    GitHubError                  GitHub refused, or did not answer
+      BadCredentialsError        401
+      ForbiddenError             403: a permission is missing, which is named where GitHub names it
+      NotFoundError              404: not there, or not shown to us
+        GoneError                410
+      BlockedError               451
+      InvalidError               422: what was wrong with it is in ``details``
+      DiffTooLargeError          406
+      TooLargeError              an answer, or a file, above the limit that was asked for
+      RateLimitedError           the wait would be longer than we are patient
+      UnavailableError           it did not answer, or with 5xx, time and again
+      UncertainWriteError        whether a write was done is not known: look before doing it again
+      IncompleteListError        a list goes on beyond the limit
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from reviewbot.errors import ReviewbotError
+from reviewbot.github.client.redaction import told
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reviewbot.github.client.exchange import Answer, Request
+
+_NEEDED: Final = "x-accepted-github-permissions"
+"""The header of a 403 that names the permission; more than one with ``;`` or ``,`` between them."""
+_CLOCK: Final = ("expiration time", "issued at", "'exp'", "'iat'")
+
+
+class GitHubError(ReviewbotError):
+    """GitHub refused a request, or did not answer it.
+
+    Args:
+        message: the sentence that is shown.
+        status: of the answer, if there was one.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        self.status = status
+        super().__init__(message)
+
+
+class BadCredentialsError(GitHubError):
+    """The token or the App's key is not accepted."""
+
+
+class ForbiddenError(GitHubError):
+    """What we are does not include this; ``permission`` as GitHub names it, if it does."""
+
+    def __init__(self, message: str, *, permission: str | None = None) -> None:
+        self.permission = permission
+        super().__init__(message, status=403)
+
+
+class NotFoundError(GitHubError):
+    """It is not there, or we may not know that it is."""
+
+
+class GoneError(NotFoundError):
+    """It was there."""
+
+
+class BlockedError(GitHubError):
+    """GitHub may not show it."""
+
+
+class InvalidError(GitHubError):
+    """What was sent is not accepted; ``details`` has GitHub's reasons, one line each."""
+
+    def __init__(self, message: str, *, details: tuple[str, ...], status: int) -> None:
+        self.details = details
+        super().__init__(message, status=status)
+
+
+class DiffTooLargeError(GitHubError):
+    """A diff that GitHub does not give in one piece."""
+
+
+class TooLargeError(GitHubError):
+    """An answer above the limit."""
+
+
+class RateLimitedError(GitHubError):
+    """GitHub wants us to wait; ``seconds`` from now on."""
+
+    def __init__(self, message: str, *, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(message, status=429)
+
+
+class UnavailableError(GitHubError):
+    """GitHub does not answer, or not with an answer."""
+
+
+class UncertainWriteError(GitHubError):
+    """A write was sent and its answer never came. Look for what it makes before doing it again."""
+
+
+class IncompleteListError(GitHubError):
+    """There is more than may be read of a list."""
+
+
+def refusal(request: Request, answer: Answer) -> GitHubError:
+    """The error of an answer that is neither a success nor a fault of the moment."""
+    status, said = answer.status, told(answer.message)
+    says = f" ({said})" if said else ""
+    if status == 403:
+        return _forbidden(request, answer, says)
+    if status in _SENTENCES:
+        kind, sentence = _SENTENCES[status]
+        message = sentence.format(what=request.what, says=says, hint=_credentials_hint(said))
+        return kind(message, status=status)
+    if 300 <= status < 400:
+        return GitHubError(
+            f"GitHub answered {request.what} with a redirect ({status}) that leads elsewhere;"
+            " correct GITHUB_API_URL, or the repository's name if it was renamed",
+            status=status,
+        )
+    details = tuple(_detail(error) for error in answer.errors)
+    reasons = f": {'; '.join(details)}" if details else ""
+    return InvalidError(
+        told(f"GitHub refused {request.what} with {status}{says}{reasons}", 600),
+        details=details or ((said,) if said else ()),
+        status=status,
+    )
+
+
+_SENTENCES: Final[Mapping[int, tuple[type[GitHubError], str]]] = MappingProxyType(
+    {
+        401: (BadCredentialsError, "GitHub does not accept the credentials{says}: {hint}"),
+        404: (
+            NotFoundError,
+            "GitHub has nothing for {what}, or does not show it: check the name, and that the App"
+            " is installed on the repository or the token may read it",
+        ),
+        406: (
+            DiffTooLargeError,
+            "GitHub does not give this in one piece{says}: its limits are 300 files and 20,000"
+            " lines",
+        ),
+        410: (
+            GoneError,
+            "what {what} asks for is gone{says}: it was deleted, or is turned off in the settings"
+            " of the repository",
+        ),
+        451: (
+            BlockedError,
+            "GitHub may not show this repository for legal reasons{says}: nothing of it can be"
+            " reviewed",
+        ),
+    }
+)
+
+
+def _credentials_hint(said: str) -> str:
+    if any(word in said.lower() for word in _CLOCK):
+        return "correct this machine's clock"
+    return "check the App's id and private key, or the token, and whether it has expired"
+
+
+def _forbidden(request: Request, answer: Answer, says: str) -> GitHubError:
+    if answer.error_has("code", "too_large"):
+        return TooLargeError(f"GitHub does not give so large a file{says}", status=403)
+    needed = told(answer.headers.get(_NEEDED, ""), 100).replace("=", ": ")
+    hint = (
+        f"it needs the permission {needed}, in the App's settings (an owner must then accept it) or"
+        " under permissions: of the workflow"
+        if needed
+        else "check what the App or the token may do, and whether the organization restricts it"
+    )
+    return ForbiddenError(
+        f"GitHub does not permit {request.what}{says}: {hint}", permission=needed or None
+    )
+
+
+def _detail(error: Any) -> str:  # noqa: ANN401  whatever GitHub sends
+    """One reason: a sentence, or field and code."""
+    if not isinstance(error, dict):
+        return told(error)
+    parts = (error.get(key) for key in ("resource", "field", "code", "message"))
+    return told(" ".join(part for part in parts if isinstance(part, str)))

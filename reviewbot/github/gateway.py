@@ -1,0 +1,227 @@
+"""The way to GitHub: everything that reviewbot asks of it goes through here.
+
+::
+
+    async with Gateway(AppCredentials("1234", key)) as github:
+        api = github.installation(42)
+        pull = await api.pulls.get("octo/repo", 7)
+
+All of it is asynchronous; PyGithub, which is not, sends in worker threads (``wire``), and is loaded
+with the first request. An installation waits for its own limits alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from reviewbot.errors import ConfigError
+from reviewbot.github.api.app import AppApi, converted, login
+from reviewbot.github.api.checks import Checks
+from reviewbot.github.api.comments import Comments
+from reviewbot.github.api.contents import Contents
+from reviewbot.github.api.pulls import Pulls
+from reviewbot.github.api.reviews import Reviews
+from reviewbot.github.api.threads import Threads
+from reviewbot.github.client.caller import Caller, Line
+from reviewbot.github.client.clock import GitHubClock
+from reviewbot.github.client.etags import Etags
+from reviewbot.github.client.exchange import Patience
+from reviewbot.github.client.pacing import Lane, Pace
+from reviewbot.github.client.tokens import (
+    AppCredentials,
+    AppToken,
+    GivenToken,
+    InstallationToken,
+    Scope,
+)
+from reviewbot.settings import is_web_address
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Self
+
+    from reviewbot.github.api.app import NewApp
+    from reviewbot.github.client.exchange import Answer, Lost, Request
+    from reviewbot.github.client.tokens import Identity
+    from reviewbot.github.client.wire import Wire
+    from reviewbot.settings import Secret
+
+API_URL: Final = "https://api.github.com"
+THREADS: Final = 32
+"""Requests on their way at once; what waits for a limit needs none."""
+CALLERS: Final = 2_000
+"""Whose tokens are remembered."""
+_LOCAL: Final = ("localhost", "127.0.0.1", "::1")
+
+
+class Api:
+    """What GitHub does for one installation, or for the holder of a token."""
+
+    def __init__(self, caller: Caller) -> None:
+        self.pulls = Pulls(caller)
+        self.contents = Contents(caller)
+        self.checks = Checks(caller)
+        self.reviews = Reviews(caller)
+        self.comments = Comments(caller)
+        self.threads = Threads(caller)
+
+
+class Gateway:
+    """GitHub, or a GitHub Enterprise Server. To be used from one event loop.
+
+    Args:
+        credentials: of an App, or a token, or None for what anybody may read.
+        base_url: of the REST API; that of an Enterprise Server ends in ``/api/v3``.
+        pace: what each installation may do.
+        patience: how long one request may take.
+        clock: seconds since 1970.
+
+    Raises:
+        ConfigError: PyGithub is not installed, this is no address, or a token would travel in the
+            clear.
+    """
+
+    def __init__(
+        self,
+        credentials: AppCredentials | Secret | None,
+        *,
+        base_url: str = API_URL,
+        pace: Pace | None = None,
+        patience: Patience | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if find_spec("github") is None:
+            raise ConfigError("GitHub needs PyGithub: install reviewbot[github]")
+        _check_address(base_url)
+        self._credentials, self._base_url = credentials, base_url
+        self._pace, self._patience = pace or Pace(), patience or Patience()
+        self._clock = GitHubClock(clock)
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="github")
+        self._line = Line(self._send, self._threads, self._clock, Etags())
+        self._lanes: dict[str, Lane] = {}
+        self._callers: dict[tuple[str, Scope], Caller] = {}
+        self._loading = threading.Lock()
+        self._wire: Wire | None = None
+
+    @property
+    def app(self) -> AppApi:
+        """What GitHub does for the App itself.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        return AppApi(self._app_caller())
+
+    def installation(
+        self,
+        number: int,
+        *,
+        repository_ids: tuple[int, ...] | None = None,
+        permissions: Mapping[str, str] | None = None,
+    ) -> Api:
+        """What GitHub does for an installation of the App.
+
+        Args:
+            number: its id.
+            repository_ids: the only repositories that its token is for.
+            permissions: the only ones that its token has.
+
+        Raises:
+            ConfigError: there is no App.
+        """
+        app = self._app_caller()
+        narrowed = tuple(sorted(permissions.items())) if permissions is not None else None
+        scope = Scope(repository_ids, narrowed)
+        token = InstallationToken(number, scope, app=app, clock=self._clock)
+        return Api(self._caller(f"installation {number}", scope, token))
+
+    def holder(self) -> Api:
+        """What GitHub does for the token that was given.
+
+        Raises:
+            ConfigError: an App was given.
+        """
+        return Api(self._holder())
+
+    async def login(self) -> str:
+        """The name that our comments are under: the App's, or that of the token's holder."""
+        if isinstance(self._credentials, AppCredentials):
+            return (await self.app.get()).login
+        return await login(self._holder())
+
+    async def new_app(self, code: str) -> NewApp:
+        """The App that was made from a manifest; needs no credentials."""
+        return await converted(self._caller("nobody", Scope(), GivenToken(None)), code)
+
+    async def close(self) -> None:
+        """Wait for what is on its way, and close the connections. Nothing can be sent then."""
+        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
+        if self._wire is not None:
+            self._wire.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def _holder(self) -> Caller:
+        if isinstance(self._credentials, AppCredentials):
+            raise ConfigError("an App acts as one of its installations", source="GITHUB_TOKEN")
+        return self._caller("holder", Scope(), GivenToken(self._credentials))
+
+    def _app_caller(self) -> Caller:
+        if not isinstance(self._credentials, AppCredentials):
+            raise ConfigError("this needs a GitHub App", source="REVIEWBOT_GITHUB_APP_ID")
+        return self._caller("app", Scope(), AppToken(self._sign))
+
+    def _caller(self, name: str, scope: Scope, identity: Identity) -> Caller:
+        """The one for that name and scope: the first one made, with its token."""
+        if (name, scope) not in self._callers:
+            if len(self._callers) >= CALLERS:
+                del self._callers[next(iter(self._callers))]
+            lane = self._lanes.setdefault(name, Lane(self._pace))
+            narrowed = f" {scope.body()}" if scope != Scope() else ""
+            self._callers[name, scope] = Caller(name + narrowed, identity, lane, self._line)
+        return self._callers[name, scope]
+
+    async def _sign(self) -> Secret:
+        credentials = self._credentials
+        if not isinstance(credentials, AppCredentials):  # the App's caller alone signs
+            raise TypeError
+
+        def work() -> Secret:
+            now = self._clock.now()
+            return self._pygithub().signed(credentials.app_id.strip(), credentials.private_key, now)
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    def _send(self, account: str, token: Secret | None, request: Request) -> Answer | Lost:
+        return self._pygithub().send(account, token, request)
+
+    def _pygithub(self) -> Wire:
+        """The way there, in a worker thread: loading it takes a while."""
+        with self._loading:
+            if self._wire is None:
+                from reviewbot.github.client.wire import Wire
+
+                self._wire = Wire(self._base_url, self._patience)
+            return self._wire
+
+
+def _check_address(url: str) -> None:
+    if not is_web_address(url):
+        raise ConfigError(
+            f"must be an http or https address, such as {API_URL}", source="GITHUB_API_URL"
+        )
+    parts = urlsplit(url)
+    if parts.scheme == "http" and parts.hostname not in _LOCAL:
+        raise ConfigError(
+            "tokens would be sent unencrypted; use an https address", source="GITHUB_API_URL"
+        )

@@ -1,0 +1,187 @@
+"""Hidden markers in what we post: what we know our own by, and all that the Action remembers. Pure.
+
+A marker is an HTML comment, the last line of its text::
+
+    <!-- reviewbot v=1 kind=finding for=... head=... base=... findings=... key=... sig=... -->
+
+It is bound to one pull request (``for`` is a hash of its name), and can be written in one way only.
+An App signs its markers (HMAC-SHA256 over all but ``sig``). The Action has no secret that lasts
+from run to run: there the shape is all that can be checked. In both cases a marker says nothing
+unless **we wrote the text that it stands in**. That is for the caller to check, by the author: a
+marker can be copied into another comment on the same pull request.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, cast, get_args
+
+from reviewbot.core.events import Outcome
+from reviewbot.core.findings import SEVERITIES
+from reviewbot.github.blocks import last_html
+
+if TYPE_CHECKING:
+    from reviewbot.core.findings import Severity
+
+Kind = Literal["summary", "review", "finding", "reply", "check"]
+"""The one summary of a pull request; the body of a review; a comment on a line; an answer to
+somebody; the text of a check run."""
+
+VERSION: Final = 1
+"""Of what is written; another one is not believed."""
+MAX_LENGTH: Final = 4_096
+MAX_FINDINGS: Final = 150
+
+_LETTERS: Final[dict[Severity, str]] = {severity: severity[0] for severity in SEVERITIES}
+_SEVERITIES: Final[dict[str, Severity]] = {severity[0]: severity for severity in SEVERITIES}
+_BEGIN: Final = "<!-- reviewbot "
+_ANY: Final = re.compile(r"<!-*\s*reviewbot\b", re.IGNORECASE)
+_SHA: Final = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
+_NOTED: Final = r"[0-9a-f]{16}\.[ewn]"
+_MARKER: Final = re.compile(
+    rf"""
+    (?P<signed> <!--[ ]reviewbot[ ]v={VERSION}[ ]kind=(?P<kind>{"|".join(get_args(Kind))})
+    [ ]for=(?P<pull>[0-9a-f]{{32}})
+    (?: [ ]head=(?P<head>{_SHA}) )?
+    (?: [ ]base=(?P<base>{_SHA}) )?
+    (?: [ ]outcome=(?P<outcome>{"|".join(get_args(Outcome))}) )?
+    (?: [ ]findings=(?P<findings> {_NOTED} (?:,{_NOTED}){{0,{MAX_FINDINGS - 1}}} ) )?
+    (?: [ ]key=(?P<key> (?=[^ ]{{1,100}}[ ]) [A-Za-z0-9]++ (?: [-_.:] [A-Za-z0-9]++ )*+ ) )? )
+    (?: [ ]sig=(?P<sig>[0-9a-f]{{64}}) )?
+    [ ]-->
+    """,
+    re.VERBOSE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A finding that a text of ours shows."""
+
+    id: str
+    severity: Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """What a text of ours says of itself.
+
+    ``head`` and ``base`` are the commits that were reviewed; only a reply may be without. A
+    ``finding`` notes exactly one, a summary those that the review left standing. ``key`` names the
+    one request that posted the text, so that it is never repeated: letters, digits and single
+    ``-_.:`` between them, at most 100.
+    """
+
+    kind: Kind
+    head: str | None = None
+    base: str | None = None
+    outcome: Outcome | None = None
+    findings: tuple[Noted, ...] = ()
+    key: str | None = None
+
+
+def write(marker: Marker, pull: str, secrets: tuple[str, ...] = ()) -> str:
+    """The marker as the HTML comment that stands below the text, after an empty line.
+
+    Args:
+        marker: what it says.
+        pull: the pull request, ``OWNER/REPO#NUMBER``.
+        secrets: the first signs; without one it is not signed.
+
+    Raises:
+        ValueError: a field has not the form that it must have, or a secret is empty.
+    """
+    noted = ",".join(f"{one.id}.{_LETTERS[one.severity]}" for one in marker.findings)
+    fields = {
+        "v": str(VERSION),
+        "kind": marker.kind,
+        "for": _bound(pull),
+        "head": marker.head,
+        "base": marker.base,
+        "outcome": marker.outcome,
+        "findings": noted,
+        "key": marker.key,
+    }
+    signed = _BEGIN + " ".join(f"{name}={value}" for name, value in fields.items() if value)
+    sig = f" sig={_signature(signed, secrets[0])}" if secrets else ""
+    written = f"{signed}{sig} -->"
+    if _fields(written) != marker:
+        raise ValueError(f"this cannot be written as a marker: {marker}")
+    return written
+
+
+def parse(text: str, pull: str, secrets: tuple[str, ...] = ()) -> Marker | None:
+    """The marker of a text that **we** wrote; None if there is none that can be believed.
+
+    Believed is the last line alone, and only if GitHub reads it as a comment of its own, it is the
+    only marker of the text, it is written as :func:`write` would, and for this pull request.
+
+    Args:
+        text: the comment, the review or the check run's text.
+        pull: the pull request that it was found at, ``OWNER/REPO#NUMBER``.
+        secrets: one of them must have signed it; without any it must not be signed.
+
+    Raises:
+        ValueError: a secret is empty.
+    """
+    last = text.rstrip()[-MAX_LENGTH - 1 :].rpartition("\n")[2].strip()
+    match = _match(last)
+    if match is None or match["pull"] != _bound(pull) or text.count(_BEGIN) != 1:
+        return None
+    made = [_signature(match["signed"], secret) for secret in secrets]
+    if not _is_signed(match["sig"], made) or last_html(text) != last:
+        return None
+    return _fields(last)
+
+
+def has_marker(text: str) -> bool:
+    """Whether anything in ``text`` looks like a marker, believed or not."""
+    return _ANY.search(text) is not None
+
+
+def _match(written: str) -> re.Match[str] | None:
+    return _MARKER.fullmatch(written) if len(written) <= MAX_LENGTH else None
+
+
+def _fields(written: str) -> Marker | None:
+    """What a marker says; None if it is not well-formed, or says what makes no sense."""
+    match = _match(written)
+    if match is None:
+        return None
+    noted = [one.split(".") for one in (match["findings"] or "").split(",") if one]
+    marker = Marker(
+        kind=cast("Kind", match["kind"]),
+        head=match["head"],
+        base=match["base"],
+        outcome=cast("Outcome | None", match["outcome"]),
+        findings=tuple(Noted(id_, _SEVERITIES[letter]) for id_, letter in noted),
+        key=match["key"],
+    )
+    whole = marker.kind == "reply" or (marker.head and marker.base)
+    one = marker.kind != "finding" or len(noted) == 1
+    return marker if whole and one and len({id_ for id_, _ in noted}) == len(noted) else None
+
+
+def _bound(pull: str) -> str:
+    """A pull request as a hash: a name could hold what a comment must not, such as ``--``.
+
+    Names of owners and repositories are the same in upper and lower case.
+    """
+    return hashlib.sha256(f"reviewbot marker for {pull.lower()}".encode()).hexdigest()[:32]
+
+
+def _signature(signed: str, secret: str) -> str:
+    if not secret:
+        raise ValueError("the secret that signs markers is empty")
+    key = secret.encode("utf-8", "surrogateescape")
+    # The words in front keep this apart from all else that the same secret may sign.
+    return hmac.new(key, f"reviewbot marker\n{signed}".encode(), hashlib.sha256).hexdigest()
+
+
+def _is_signed(sig: str | None, made: list[str]) -> bool:
+    if sig is None or not made:
+        return sig is None and not made
+    return any(hmac.compare_digest(sig, one) for one in made)

@@ -1,0 +1,116 @@
+"""The payload of a delivery: a field has its form, or it is as if there were none. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from reviewbot.github.tasks import Repository
+
+_WORD: Final = re.compile(r"[a-z_]{1,50}")
+_LOGIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}(?:\[bot\])?")
+_REPOSITORY: Final = re.compile(r"[A-Za-z0-9][\w-]{0,99}/(?!\.{1,2}\Z)[\w.-]{1,100}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The App that deliveries are for: its id or client id, and its name in addresses."""
+
+    id: str
+    slug: str
+
+    def is_meant(self, described: object) -> bool:
+        """Whether an app, as a payload describes it, is this one."""
+        ids = (at(described, key) for key in ("id", "client_id"))
+        known = {str(one) for one in ids if isinstance(one, int | str)}
+        return self.id in known or (bool(self.slug) and at(described, "slug") == self.slug)
+
+
+class Unusable(Exception):
+    """Why there is nothing to do."""
+
+
+class Payload:
+    """The fields of one payload, checked. A path is keys with dots between them.
+
+    Args:
+        delivery: the id of the delivery, checked.
+        body: the payload.
+        app: who received it; None for an Action, which has no installation.
+
+    Raises:
+        Unusable: it is not JSON.
+    """
+
+    def __init__(self, delivery: str, body: bytes, app: App | None) -> None:
+        self.delivery, self.app = delivery, app
+        try:
+            self._value: object = json.loads(body.decode())
+        except (ValueError, RecursionError):
+            raise Unusable("the payload is not JSON that can be read") from None
+        self.action = word(self.at("action"))
+
+    def at(self, path: str) -> object:
+        """What is at a path; None if nothing is."""
+        return at(self._value, path)
+
+    def text(self, path: str, pattern: re.Pattern[str]) -> str:
+        """A text that fits a pattern.
+
+        Raises:
+            Unusable: there is none.
+        """
+        value = self.at(path)
+        if isinstance(value, str) and pattern.fullmatch(value):
+            return value
+        raise Unusable(f"no usable {path}")
+
+    def id(self, path: str) -> int:
+        """An id or a number.
+
+        Raises:
+            Unusable: there is none.
+        """
+        if (found := positive(self.at(path))) is not None:
+            return found
+        raise Unusable(f"no usable {path}")
+
+    def login(self, path: str) -> str:
+        """A login; empty if it is not usable."""
+        value = self.at(f"{path}.login")
+        return value if isinstance(value, str) and _LOGIN.fullmatch(value) else ""
+
+    def origin(self) -> tuple[str, Repository, str]:
+        """What every task in a repository begins with: the delivery, where, and who.
+
+        Raises:
+            Unusable: it is not said where.
+        """
+        installation = positive(self.at("installation.id"))
+        if installation is None and self.app is not None:
+            raise Unusable("no usable installation.id: no webhook of an App sent it")
+        owner, name = self.text("repository.full_name", _REPOSITORY).split("/")
+        return self.delivery, Repository(installation, owner, name), self.login("sender")
+
+    def nothing(self) -> Unusable:
+        """What is raised for an action that nobody waits for."""
+        return Unusable(f"{self.action or 'unknown action'}: nothing to do")
+
+
+def at(value: object, path: str) -> object:
+    """What is at a path in ``value``; None if nothing is."""
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def word(value: object) -> str:
+    """``value`` if it is a name as GitHub gives them, empty otherwise."""
+    return value if isinstance(value, str) and _WORD.fullmatch(value) else ""
+
+
+def positive(value: object) -> int | None:
+    """``value`` if it is an id or a number that fits into a database."""
+    return value if type(value) is int and 0 < value < 2**63 else None

@@ -1,0 +1,93 @@
+"""Addresses of lines on GitHub that stay right when branches move. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from reviewbot.core.render.markdown_text import code_span
+
+if TYPE_CHECKING:
+    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.findings import Finding
+
+_ADDRESS: Final = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&'*+,;=%-]+")
+# GitHub shows these as pages or tables, where lines have no place unless the source is asked for.
+_RENDERED: Final = (".md", ".markdown", ".mdx", ".rst", ".adoc", ".org", ".csv", ".tsv")
+
+
+@dataclass(frozen=True, slots=True)
+class Permalinks:
+    """Makes addresses in one repository at the two commits that a diff compares.
+
+    Args:
+        repository: its page, ``https://HOST/OWNER/REPO``.
+        head: the commit that was reviewed.
+        base: the commit that the diff starts from, the merge base; None if it is not known, then
+            nothing leads to lines of the old side.
+    """
+
+    repository: str
+    head: str
+    base: str | None = None
+
+    def blob(self, commit: str, path: str, lines: tuple[int, int] | None = None) -> str | None:
+        """A file at a commit, with lines marked if they are given; None for a name without bytes.
+
+        Args:
+            commit: the full hash.
+            path: bytes that are not UTF-8 as lone surrogates.
+            lines: first and last, from 1.
+        """
+        try:
+            name = quote(path.encode("utf-8", "surrogateescape"), safe="/")
+        except UnicodeEncodeError:  # a surrogate that stands for no byte: not from a diff
+            return None
+        address = f"{self.repository}/blob/{commit}/{name}"
+        if lines is None or lines[0] < 1:
+            return address
+        first, last = lines
+        plain = "?plain=1" if name.lower().endswith(_RENDERED) else ""
+        return f"{address}{plain}#L{first}" + (f"-L{last}" if last > first else "")
+
+    def commit(self) -> str:
+        """The commit that was reviewed."""
+        return f"{self.repository}/commit/{self.head}"
+
+    def of(self, finding: Finding, file: FileDiff | None) -> str | None:
+        """Where the code of ``finding`` can be read; None if that is not known.
+
+        Lines are marked only if the finding was proved to stand on them: those that a model merely
+        claimed are left out.
+
+        Args:
+            finding: what was found.
+            file: its file in the diff; None if it is not there.
+        """
+        if file is None:
+            return None
+        lines = (finding.line, finding.end_line) if _is_anchored(finding) else None
+        if lines and finding.side == "LEFT":
+            if self.base is None or file.old_path is None:
+                return None
+            return self.blob(self.base, file.old_path, lines)
+        return None if file.new_path is None else self.blob(self.head, file.new_path, lines)
+
+
+def linked(text: str, address: str | None) -> str:
+    """``text`` as inline code, leading to ``address`` if that is one that cannot break out."""
+    shown = code_span(text)
+    return f"[{shown}]({address})" if address and _ADDRESS.fullmatch(address) else shown
+
+
+def is_utf8(path: str) -> bool:
+    """Whether a path has no byte that is not UTF-8: GitHub's API takes no other."""
+    return path.isascii() or not any("\ud800" <= character <= "\udfff" for character in path)
+
+
+def _is_anchored(finding: Finding) -> bool:
+    """Whether its lines hold its quote. The gates move what they hold back ``outside``."""
+    placement = finding.placement
+    return placement.kind == "inline" or (placement.held and placement.kind == "outside")

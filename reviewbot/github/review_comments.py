@@ -1,0 +1,245 @@
+"""The findings of a review as comments on the lines of a pull request. Pure.
+
+GitHub takes a review whole or not at all (422), so every comment is placed within the diff before
+it is sent:
+
+- on lines of one hunk; on the right side those added or unchanged, on the left those removed;
+- of the range that a finding stands on, what is in the hunk. A suggestion is offered only where
+  that is all of it;
+- with a start only above the end: GitHub refuses an empty range.
+
+What cannot have a comment comes back with the reason, for the summary. Nothing is lost: each
+finding is in one of both lists, once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from reviewbot.core.findings import rank
+from reviewbot.core.render.markdown_text import literal
+from reviewbot.core.render.wording import aside, outcome
+from reviewbot.core.wording import count
+from reviewbot.github.comment_text import (
+    LINK_HOSTS,
+    MAX_BODY,
+    beside,
+    on_line,
+    place_of,
+    with_marker,
+)
+from reviewbot.github.markers import MAX_LENGTH
+from reviewbot.github.permalinks import is_utf8
+from reviewbot.github.sections import Section, fitted, size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+
+    from reviewbot.core.diff import FileDiff, Hunk
+    from reviewbot.core.events import Json
+    from reviewbot.core.findings import Finding, Side
+    from reviewbot.core.report import Report
+    from reviewbot.github.permalinks import Permalinks
+
+MAX_COMMENTS: Final = 30
+"""Of one review. GitHub names no limit; from some more than these came 502s (reviewdog#355)."""
+_FULL: Final = f"At most {MAX_COMMENTS} findings get a comment on their lines; this is one more."
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Lines of one hunk that a comment can stand on; ``whole``: all that its finding has."""
+
+    side: Side
+    first: int
+    last: int
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Inline:
+    """A finding with its comment, as GitHub wants it. ``link`` leads to the code."""
+
+    finding: Finding
+    comment: Json
+    link: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A finding that has no comment on a line; ``reason`` is a sentence, ``link`` as above."""
+
+    finding: Finding
+    reason: str
+    link: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CommentPlan:
+    """What goes on lines and what does not, each worst first."""
+
+    inline: tuple[Inline, ...]
+    rest: tuple[Elsewhere, ...]
+
+
+def plan_comments(
+    findings: Iterable[Finding],
+    files: Sequence[FileDiff],
+    *,
+    marker: Callable[[Finding], str],
+    links: Permalinks | None = None,
+    link_hosts: Collection[str] = LINK_HOSTS,
+    most: int = MAX_COMMENTS,
+) -> CommentPlan:
+    """Which findings get a comment on their lines.
+
+    Args:
+        findings: those that have none yet.
+        files: the diff of the pull request, as GitHub has it at the commit of the review.
+        marker: the hidden text by which the comment on a finding is known.
+        links: makes addresses of the code.
+        link_hosts: the hosts that links of a model may lead to.
+        most: comments that there is room for, at most :data:`MAX_COMMENTS`.
+    """
+    diff = _Diff(files)
+    inline: list[Inline] = []
+    rest: list[Elsewhere] = []
+    for finding in sorted(findings, key=lambda one: (*rank(one), one.id)):
+        link = links.of(finding, diff.file(finding.path)) if links else None
+        place = aside(finding) if finding.placement.kind != "inline" else diff.place(finding)
+        if isinstance(place, str):
+            rest.append(Elsewhere(finding, place, link))
+        elif len(inline) >= min(most, MAX_COMMENTS):
+            rest.append(Elsewhere(finding, _FULL, link))
+        else:
+            text = on_line(
+                finding, marker=marker(finding), offer=place.whole, link_hosts=link_hosts
+            )
+            inline.append(Inline(finding, _comment(finding.path, place, text), link))
+    return CommentPlan(tuple(inline), tuple(rest))
+
+
+def review_payload(inline: Iterable[Inline], *, commit_id: str, body: str) -> Json:
+    """One review with these comments, for ``POST /repos/{owner}/{repo}/pulls/{number}/reviews``.
+
+    Without an event it would stay pending, and one that is pending blocks all later ones.
+
+    Args:
+        inline: all of a plan, or, after a refusal, a part of it.
+        commit_id: the head that the diff was made of.
+        body: from :func:`review_body`.
+    """
+    comments = [one.comment for one in inline]
+    return {"commit_id": commit_id, "event": "COMMENT", "body": body, "comments": comments}
+
+
+def review_body(
+    report: Report,
+    plan: CommentPlan,
+    *,
+    marker: str,
+    list_rest: bool = False,
+    link_hosts: Collection[str] = LINK_HOSTS,
+) -> str:
+    """What a review says above its comments: the outcome, and where the other findings are.
+
+    Args:
+        report: the review.
+        plan: its comments.
+        marker: the hidden text that the review is known by.
+        list_rest: there is no summary comment; what is not on a line is told here.
+        link_hosts: the hosts that links of a model may lead to.
+    """
+    facts = [count(len(plan.inline), "comment") + " on lines."]
+    told = sum(not one.finding.placement.held for one in plan.rest)
+    if told and not list_rest:
+        verb = "is" if told == 1 else "are"
+        facts.append(f"{count(told, 'more finding')} {verb} in the summary comment.")
+    head = f"**{literal(outcome(report))}** {' '.join(facts)}"
+    sections = rest_sections(plan.rest, link_hosts) if list_rest else []
+    text = fitted(sections, MAX_BODY - MAX_LENGTH - size(head) - 8)
+    return with_marker("\n\n".join(filter(None, (head, text))), marker)
+
+
+def rest_sections(rest: Iterable[Elsewhere], link_hosts: Collection[str]) -> list[Section]:
+    """What has no comment on a line, and apart from it what is held back, as parts of a text."""
+    told: list[str] = []
+    held: list[str] = []
+    for one in rest:
+        where = place_of(one.finding, one.link)
+        text = beside(one.finding, where=where, reason=one.reason, link_hosts=link_hosts)
+        (held if one.finding.placement.held else told).append(text)
+    return [
+        Section("### Not on a line", told, 70, noun="finding", gap="\n\n"),
+        Section(f"Held back ({len(held)})", held, 20, noun="finding", gap="\n\n", folded=True),
+    ]
+
+
+def _comment(path: str, place: Place, body: str) -> Json:
+    """Permitted keys alone: with any other the whole review is refused."""
+    comment: dict[str, Any] = {"path": path, "body": body, "line": place.last, "side": place.side}
+    if place.first < place.last:
+        comment |= {"start_line": place.first, "start_side": place.side}
+    return comment
+
+
+class _Diff:
+    """The lines of a diff that comments can stand on."""
+
+    def __init__(self, files: Sequence[FileDiff]) -> None:
+        self._files: dict[str, list[FileDiff]] = {}
+        for file in files:
+            self._files.setdefault(file.path, []).append(file)
+        self._removed: dict[tuple[str, int], list[int]] = {}
+
+    def file(self, path: str) -> FileDiff | None:
+        """The file of that name, if there is one of it."""
+        return next(iter(self._files.get(path, ())), None)
+
+    def place(self, finding: Finding) -> Place | str:
+        """Where a comment on ``finding`` can stand, or the sentence that says why it cannot."""
+        files = self._files.get(finding.path)
+        if not files:
+            return "Its file is not in the diff of the pull request."
+        if len(files) > 1 or files[0].status == "type-changed":
+            return (
+                "Its file stands in the diff more than once, so that a line of it has no one place."
+            )
+        if not is_utf8(finding.path):
+            return "The name of its file is not UTF-8, and GitHub takes no other."
+        places = [
+            place
+            for index, hunk in enumerate(files[0].hunks)
+            if (place := self._within(finding, index, hunk))
+        ]
+        return places[0] if places else "Its lines are not in the diff of the pull request."
+
+    def _within(self, finding: Finding, index: int, hunk: Hunk) -> Place | None:
+        """The lines of ``finding`` that are in one hunk."""
+        first, last = finding.line, max(finding.line, finding.end_line)
+        if finding.side == "RIGHT":
+            first = max(first, hunk.new_start)
+            last = min(last, hunk.new_start + hunk.new_count - 1)
+        elif hunk.old_start + hunk.old_count <= first or last < hunk.old_start:
+            return None
+        else:
+            removed = self._removed_lines(finding.path, index, hunk)
+            within = [number for number in removed if first <= number <= last]
+            first, last = (within[0], within[-1]) if within else (1, 0)
+        if first > last:
+            return None
+        whole = (first, last) == (finding.line, finding.end_line)
+        return Place(finding.side, first, last, whole)
+
+    def _removed_lines(self, path: str, index: int, hunk: Hunk) -> list[int]:
+        """The numbers of the lines that a hunk takes away. Unchanged ones belong to the right."""
+        key = (path, index)
+        if key not in self._removed:
+            number, found = hunk.old_start - 1, []
+            for kind, _ in hunk.iter_raw():
+                number += kind != "added"
+                if kind == "removed":
+                    found.append(number)
+            self._removed[key] = found
+        return self._removed[key]

@@ -1,0 +1,119 @@
+"""What a delivery of GitHub asks for: a small closed union. Pure.
+
+Every text is bounded and checked by whoever makes one (:mod:`reviewbot.github.webhook`), but for
+the body of a comment, which is bounded only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+ReviewAction = Literal["opened", "synchronize", "reopened", "ready_for_review"]
+CancelAction = Literal["closed", "converted_to_draft"]
+InstallationAction = Literal["created", "deleted", "suspend", "unsuspend"]
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """Where something is to be done; ``installation`` is None only for the Action."""
+
+    installation: int | None
+    owner: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewWanted:
+    """A pull request has something new to review.
+
+    ``sender`` here and below is a login, of a bot with ``[bot]`` at its end; empty if not known.
+    ``is_fork`` is true also if that is not known.
+    """
+
+    delivery: str
+    repository: Repository
+    sender: str
+    action: ReviewAction
+    number: int
+    head_sha: str
+    base_sha: str
+    is_fork: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewUnwanted:
+    """A pull request was closed or became a draft: what runs for it is cancelled."""
+
+    delivery: str
+    repository: Repository
+    sender: str
+    action: CancelAction
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Commented:
+    """A person, ``sender``, commented on a pull request.
+
+    ``thread`` is the first comment of the thread on a line, which takes the replies; None if the
+    comment is below the pull request as a whole.
+    """
+
+    delivery: str
+    repository: Repository
+    sender: str
+    number: int
+    comment: int
+    thread: int | None
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class RerunWanted:
+    """Someone asked for our check run once more, or for all that we have on a commit.
+
+    ``check_run`` and ``external_id`` are None for a whole suite. ``button`` is the identifier of
+    the action of ours that was clicked; None for GitHub's own "Re-run". ``numbers`` are the pull
+    requests that GitHub names; it names none from a fork.
+    """
+
+    delivery: str
+    repository: Repository
+    sender: str
+    head_sha: str
+    check_run: int | None
+    external_id: str | None
+    button: str | None
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InstallationChanged:
+    """The App came to an account, left it, or is suspended there."""
+
+    delivery: str
+    sender: str
+    action: InstallationAction
+    installation: int
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """GitHub asks whether someone is there."""
+
+    delivery: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """There is nothing to do."""
+
+    delivery: str
+    reason: str
+
+
+Task = (
+    ReviewWanted | ReviewUnwanted | Commented | RerunWanted | InstallationChanged | Ping | Ignored
+)

@@ -1,0 +1,238 @@
+"""A delivery of GitHub: whether GitHub sent it, and what there is to do. Pure.
+
+Payloads are read leniently, for real ones break GitHub's own schemas: only what is needed is looked
+at. Each field is checked and bounded; where one that is needed is missing or odd, the delivery is
+:class:`~reviewbot.github.tasks.Ignored` with a reason. Nothing raises, and no reason quotes a
+stranger.
+
+Sources: docs.github.com, "Validating webhook deliveries" and "Webhook events and payloads".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from typing import TYPE_CHECKING, Final, get_args
+
+from reviewbot.core.render.inert import well_formed
+from reviewbot.github.markers import has_marker
+from reviewbot.github.payload import Payload, Unusable, at, positive, word
+from reviewbot.github.tasks import (
+    CancelAction,
+    Commented,
+    Ignored,
+    InstallationAction,
+    InstallationChanged,
+    Ping,
+    RerunWanted,
+    ReviewAction,
+    ReviewUnwanted,
+    ReviewWanted,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reviewbot.github.payload import App
+    from reviewbot.github.tasks import Task
+
+MAX_COMMENT: Final = 65_536
+"""Characters of a comment; GitHub takes no more."""
+MAX_PULLS: Final = 20
+"""Pull requests of a check run or suite that are looked at."""
+
+_SIGNATURE: Final = re.compile(r"sha256=([0-9a-f]{64})")
+_DELIVERY: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
+_SHA: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_EXTERNAL_ID: Final = re.compile(r"[!-~]{1,200}")
+_BUTTON: Final = re.compile(r"[a-z-]{1,20}")
+
+_WANTED: Final[dict[str, ReviewAction]] = {one: one for one in get_args(ReviewAction)}
+_UNWANTED: Final[dict[str, CancelAction]] = {one: one for one in get_args(CancelAction)}
+_INSTALLATION: Final[dict[str, InstallationAction]] = {
+    one: one for one in get_args(InstallationAction)
+}
+
+
+def is_signed(body: bytes, header: str | None, secrets: tuple[str, ...]) -> bool:
+    """Whether ``header`` (``X-Hub-Signature-256``) proves that a holder of a secret sent ``body``.
+
+    Never without a secret. Takes the same time whichever of them fits, or none.
+
+    Args:
+        body: the bytes as they came.
+        header: the value; None if there is none.
+        secrets: the secret; two while it is being changed. An empty one counts for nothing.
+    """
+    sent = _SIGNATURE.fullmatch(header or "")
+    if sent is None:
+        return False
+    fits = False
+    for secret in filter(None, secrets):
+        key = secret.encode("utf-8", "surrogateescape")
+        made = hmac.new(key, body, hashlib.sha256).hexdigest()
+        fits |= hmac.compare_digest(made, sent[1])
+    return fits
+
+
+def read(event: str, delivery: str, body: bytes, app: App | None) -> Task:
+    """What there is to do.
+
+    Args:
+        event: the header ``X-GitHub-Event``. Neither this nor ``delivery`` is signed.
+        delivery: the header ``X-GitHub-Delivery``.
+        body: the payload, JSON, after :func:`is_signed` said yes.
+        app: the App that received it; None for the event file of an Action.
+    """
+    if not _DELIVERY.fullmatch(delivery):
+        return Ignored("", "the id of the delivery is none")
+    reader = _READERS.get(event)
+    if reader is None:
+        return Ignored(delivery, f"{word(event) or 'unknown event'}: nothing to do")
+    try:
+        return reader(Payload(delivery, body, app))
+    except Unusable as unusable:
+        return Ignored(delivery, f"{event}: {unusable}")
+
+
+def _pull_request(payload: Payload) -> Task:
+    if payload.action not in {**_WANTED, **_UNWANTED}:
+        raise payload.nothing()
+    origin, number = payload.origin(), payload.id("pull_request.number")
+    if payload.action in _UNWANTED:
+        return ReviewUnwanted(*origin, _UNWANTED[payload.action], number)
+    if payload.at("pull_request.draft") is True:
+        raise Unusable("a draft")
+    if payload.at("pull_request.state") == "closed":
+        raise Unusable("closed")
+    head, base = (payload.at(f"pull_request.{side}.repo.id") for side in ("head", "base"))
+    return ReviewWanted(
+        *origin,
+        _WANTED[payload.action],
+        number,
+        head_sha=payload.text("pull_request.head.sha", _SHA),
+        base_sha=payload.text("pull_request.base.sha", _SHA),
+        is_fork=positive(head) is None or head != base,
+    )
+
+
+def _issue_comment(payload: Payload) -> Task:
+    if not isinstance(payload.at("issue.pull_request"), dict):
+        raise Unusable("not on a pull request")
+    return _comment(payload, "issue.number", None)
+
+
+def _review_comment(payload: Payload) -> Task:
+    is_reply = payload.at("comment.in_reply_to_id") is not None
+    thread = payload.id("comment.in_reply_to_id" if is_reply else "comment.id")
+    return _comment(payload, "pull_request.number", thread)
+
+
+def _comment(payload: Payload, number: str, thread: int | None) -> Task:
+    if payload.action != "created":
+        raise payload.nothing()
+    delivery, repository, sender = payload.origin()
+    _check_person(payload, sender)
+    body = payload.at("comment.body")
+    if not isinstance(body, str):
+        raise Unusable("no usable comment.body")
+    # No database takes NUL, and none half a surrogate pair.
+    body = str(well_formed(body[:MAX_COMMENT].replace("\0", "\ufffd")))
+    if has_marker(body):
+        raise Unusable("a comment of ours")
+    comment = payload.id("comment.id")
+    return Commented(delivery, repository, sender, payload.id(number), comment, thread, body)
+
+
+def _check_person(payload: Payload, sender: str) -> None:
+    """Only people are obeyed, so that no two bots ever talk to each other.
+
+    Raises:
+        Unusable: no person wrote the comment.
+    """
+    if "Bot" in (payload.at("sender.type"), payload.at("comment.user.type")):
+        raise Unusable("by a bot")
+    if payload.at("comment.performed_via_github_app") is not None:
+        raise Unusable("by an app")
+    if not sender or sender.endswith("[bot]") or sender != payload.login("comment.user"):
+        raise Unusable("no usable sender")
+
+
+def _check_run(payload: Payload) -> Task:
+    button = None
+    if payload.action == "requested_action":
+        button = payload.text("requested_action.identifier", _BUTTON)
+    elif payload.action != "rerequested":
+        raise payload.nothing()
+    external_id = payload.at("check_run.external_id")
+    known = isinstance(external_id, str) and _EXTERNAL_ID.fullmatch(external_id)
+    return _rerun(
+        payload,
+        "check_run",
+        check_run=payload.id("check_run.id"),
+        external_id=str(external_id) if known else None,
+        button=button,
+    )
+
+
+def _check_suite(payload: Payload) -> Task:
+    if payload.action != "rerequested":
+        raise payload.nothing()
+    return _rerun(payload, "check_suite")
+
+
+def _rerun(
+    payload: Payload,
+    kind: str,
+    *,
+    check_run: int | None = None,
+    external_id: str | None = None,
+    button: str | None = None,
+) -> Task:
+    if payload.app is None or not payload.app.is_meant(payload.at(f"{kind}.app")):
+        raise Unusable("of another app")
+    delivery, repository, sender = payload.origin()
+    if sender.lower() == f"{payload.app.slug}[bot]".lower():
+        raise Unusable("by ourselves")
+    return RerunWanted(
+        delivery,
+        repository,
+        sender,
+        head_sha=payload.text(f"{kind}.head_sha", _SHA),
+        check_run=check_run,
+        external_id=external_id,
+        button=button,
+        numbers=_numbers(payload.at(f"{kind}.pull_requests"), payload.id("repository.id")),
+    )
+
+
+def _numbers(pulls: object, repository: int) -> tuple[int, ...]:
+    """The pull requests into the repository itself: GitHub names those of other copies, too."""
+    return tuple(
+        number
+        for pull in (pulls[:MAX_PULLS] if isinstance(pulls, list) else ())
+        if at(pull, "base.repo.id") == repository
+        and (number := positive(at(pull, "number"))) is not None
+    )
+
+
+def _installation(payload: Payload) -> Task:
+    action = _INSTALLATION.get(payload.action)
+    if action is None:
+        raise payload.nothing()
+    installation, account = payload.id("installation.id"), payload.login("installation.account")
+    return InstallationChanged(
+        payload.delivery, payload.login("sender"), action, installation, account
+    )
+
+
+_READERS: Final[dict[str, Callable[[Payload], Task]]] = {
+    "pull_request": _pull_request,
+    "issue_comment": _issue_comment,
+    "pull_request_review_comment": _review_comment,
+    "check_run": _check_run,
+    "check_suite": _check_suite,
+    "installation": _installation,
+    "ping": lambda payload: Ping(payload.delivery),
+}

@@ -1,0 +1,89 @@
+"""The summary comments of recorded reviews: ``python -m tests.github.summaries`` writes them anew.
+
+Read the difference before committing it: it is what users will see.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.diff import parse_diff
+from reviewbot.core.events import from_record
+from reviewbot.core.report import fold
+from reviewbot.github.permalinks import Permalinks
+from reviewbot.github.review_comments import plan_comments
+from reviewbot.github.summary_comment import Changes, render
+from tests.regenerate_golden import STREAMS, recorded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FOLDER: Final = STREAMS.parent / "github"
+LINKS: Final = Permalinks(
+    "https://github.com/acme/shop",
+    "c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00",
+    "badcafe0badcafe0badcafe0badcafe0badcafe0",
+)
+MARKER: Final = "<!-- reviewbot:summary -->"
+
+SAMPLE_DIFF: Final = b"""\
+diff --git a/app/db.py b/app/db.py
+--- a/app/db.py
++++ b/app/db.py
+@@ -40,2 +40,3 @@
+     cur = conn.cursor()
++    name = name.strip()
+     cur.execute("SELECT * FROM users WHERE name = '%s'" % name)
+diff --git a/app/cache.py b/app/cache.py
+--- a/app/cache.py
++++ b/app/cache.py
+@@ -17,3 +17,2 @@
+ def get(self, key):
+-    with self._lock:
+     value = self._values.get(key)
+"""
+"""Holds some of what the review of ``sample`` found, so that the rest has no line."""
+
+CASES: Final[dict[str, tuple[bytes, Changes | None]]] = {
+    "clean": (b"", None),
+    "recorded-claude": ((STREAMS.parent / "demo.diff").read_bytes(), None),
+    "sample": (
+        SAMPLE_DIFF,
+        Changes(
+            new=("f9f54408a3ff92c8",),
+            still=("abca33ee278ace79",),
+            fixed=("0123456789abcdef", "fedcba9876543210"),
+            titles={"0123456789abcdef": "The file is never closed"},
+        ),
+    ),
+}
+
+
+def outputs() -> Iterator[tuple[Path, str]]:
+    """The file of each case and what should be in it."""
+    for name, (diff, changes) in CASES.items():
+        report = fold(map(from_record, recorded(STREAMS / f"{name}.ndjson")))
+        plan = plan_comments(
+            report.findings, parse_diff(diff), marker=lambda _: MARKER, links=LINKS
+        )
+        posted = [one.finding.id for one in plan.inline] + ["0123456789abcdef"]
+        urls = {
+            one: f"https://github.com/acme/shop/pull/7#discussion_r{number}"
+            for number, one in enumerate(posted, start=1)
+        }
+        text = render(
+            report, marker=MARKER, rest=plan.rest, urls=urls, changes=changes, links=LINKS
+        )
+        yield FOLDER / f"{name}.summary.md", f"{text}\n"
+
+
+def main() -> None:
+    """Write every summary."""
+    FOLDER.mkdir(exist_ok=True)
+    for path, text in outputs():
+        path.write_bytes(text.encode())
+
+
+if __name__ == "__main__":
+    main()

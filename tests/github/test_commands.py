@@ -1,0 +1,312 @@
+"""A command is obeyed where a reader sees one, and nowhere else."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from reviewbot.core.escape import is_plain
+from reviewbot.core.safe_text import safe_markdown
+from reviewbot.github.commands import (
+    COMMANDS,
+    SEARCHED,
+    TEXT_LIMIT,
+    Command,
+    Unknown,
+    find,
+    help_text,
+    hint,
+)
+
+REVIEW = Command("review")
+
+
+@pytest.mark.parametrize(
+    ("body", "command"),
+    [
+        ("/review", REVIEW),
+        ("/review full", Command("review full")),
+        ("/review stop", Command("review stop")),
+        ("/explain", Command("explain")),
+        ("/explain why is this a bug?", Command("explain", "why is this a bug?")),
+        ("/ignore", Command("ignore")),
+        ("/ignore we want it like this", Command("ignore", "we want it like this")),
+        ("/config", Command("config")),
+        ("/help", Command("help")),
+        ("/help me, please", Command("help")),
+        # Written by people.
+        ("/Review FULL", Command("review full")),
+        ("/review, please", REVIEW),
+        ("/review.", REVIEW),
+        ("/review stop!", Command("review stop")),
+        ("/review\tfull  ", Command("review full")),
+        ("   /review", REVIEW),
+        ("/review the naming in full", REVIEW),
+        ("/review fuller than before", REVIEW),
+        ("Thanks!\n/review", REVIEW),
+        ("Thanks!\r\n\r\n/review full\r\n", Command("review full")),
+        ("Thanks!  \n/review\nAnd now?", REVIEW),
+        ("Done\rnow\r/review", REVIEW),
+        ("- one\n- two\n/review", REVIEW),
+        ("/review\n-- \nsent from my telephone", REVIEW),
+        ("> it said this\n\n/explain", Command("explain")),
+        ("```\ncode\n```\n/review", REVIEW),
+        ("<!-- a template -->\n/review", REVIEW),
+        ("**Hi**, `x`, <b>y</b>, [z](u)\n/review", REVIEW),
+        ("a ` stray tick and a < bracket <!-- too\n/review", REVIEW),
+    ],
+)
+def test_a_command_at_the_beginning_of_a_line_is_obeyed(body: str, command: Command) -> None:
+    assert find(body, "reviewbot-dev") == command
+
+
+@pytest.mark.parametrize(
+    ("body", "command"),
+    [
+        ("@reviewbot-dev review", REVIEW),
+        ("@ReviewBot-Dev Review Full", Command("review full")),
+        ("@reviewbot-dev /review stop", Command("review stop")),
+        ("@reviewbot-dev, explain that", Command("explain", "that")),
+        ("@reviewbot-dev[bot] help", Command("help")),
+        ("Hi\n@reviewbot-dev: config", Command("config")),
+        ("@reviewbot-dev reveiw", Unknown("reveiw", "review")),
+        ("@reviewbot-dev is wrong here", None),
+        ("@reviewbot-dev", None),
+        ("@reviewbot review", None),
+        ("@reviewbot-dev-2 review", None),
+        ("@somebody review", None),
+        ("cc @reviewbot-dev review", None),
+    ],
+)
+def test_a_mention_of_us_is_like_a_slash(body: str, command: Command | None) -> None:
+    assert find(body, "reviewbot-dev") == command
+
+
+def test_without_a_name_nobody_can_mention_us() -> None:
+    assert find("@reviewbot review") is None
+    assert find("@ review") is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "please /review",
+        "a/review",
+        "//review",
+        "/ review",
+        "\\/review",
+        "&#47;review",
+        "\u200b/review",
+        "\uff0freview",
+        "/rev\u0456ew",
+        "/review/app.py is wrong",
+        "/review.py",
+        "/review-all",
+        "/reviewfull",
+        "/review:full",
+        "    /review",
+        "\t/review",
+        "- /review",
+        "# /review",
+        "**/review**",
+        "`/review`",
+        "[/review](x)",
+        "<b>/review</b>",
+        "> /review",
+        "> text\n/review",  # one paragraph of the quote, as GitHub shows it
+        ">\n> > /review",
+        "- > /review",
+        "```\n/review\n```",
+        "```\n/review",
+        "~~~ text\n```\n/review\n~~~",
+        "````\n```\n/review\n````",
+        "  ```\n/review\n  ```",
+        "`a\n/review\nb`",
+        "``a ` b\n/review\n``",
+        "<!--\n/review\n-->",
+        "<!-- \n\n/review",
+        "text <!-- a\n/review\n-->",
+        "text <a title='\n/review\n'>",
+        "<pre>\n\n/review\n</pre>",
+        "<details>\n/review\n</details>",
+        "| a | b |\n| - | - |\n/review | x",
+        "[a]:\n/review",
+        "[a]: b '\n/review\n'",
+        "![a](\n/review\n)",
+    ],
+)
+def test_what_no_reader_sees_as_a_command_is_none(body: str) -> None:
+    assert find(body, "reviewbot") is None
+
+
+@pytest.mark.parametrize("other", ["lgtm", "retest", "assign me", "merge", "deploy", "rebase"])
+def test_other_bots_are_left_alone(other: str) -> None:
+    assert find(f"/{other}") is None
+
+
+@pytest.mark.parametrize(
+    "word", ["preview", "reviewer", "reviewers", "configure", "unignore", "helm", "hello", "re"]
+)
+def test_words_that_only_resemble_ours_are_left_alone(word: str) -> None:
+    assert find(f"/{word}") is None
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        *[(word, "review") for word in ("reveiw", "reviw", "revieww", "reviews", "Reveiw")],
+        *[("explian", "explain"), ("ingore", "ignore"), ("confg", "config"), ("hel", "help")],
+        *[("review fll", "review full"), ("review stopp", "review stop")],
+    ],
+)
+def test_a_slip_of_the_pen_gets_one_line_that_helps(written: str, meant: str) -> None:
+    unknown = find(f"/{written} now")
+    assert isinstance(unknown, Unknown)
+    assert (unknown.written, unknown.meant) == (written.lower(), meant)
+    line = hint(unknown)
+    assert f"`/{meant}`" in line
+    assert "\n" not in line
+    assert safe_markdown(line) == line
+    assert find(line, "reviewbot") is None
+
+
+def test_the_first_command_counts_and_a_slip_only_without_one() -> None:
+    assert find("/review full\n/review stop") == Command("review full")
+    assert find("/reveiw\n/confg\n\n/help") == Command("help")
+    assert find("/reveiw\n/confg") == Unknown("reveiw", "review")
+    assert find("```\n/help\n```\n> /config\n\n/lgtm\n/ignore") == Command("ignore")
+
+
+def test_the_help_lists_every_command_and_is_none_itself() -> None:
+    text = help_text()
+    assert safe_markdown(text) == text
+    assert find(text, "reviewbot") is None
+    for name in COMMANDS:
+        assert f"`/{name}`" in text
+        command = find(f"/{name}")
+        assert isinstance(command, Command)
+        assert command.name == name
+
+
+def test_a_command_far_below_is_not_found_and_none_is_cut_in_its_middle() -> None:
+    assert find("x\n\n" * (SEARCHED // 3) + "/review") is None
+    start = "x\n" * ((SEARCHED - 10) // 2)
+    assert find(f"{start}\n/ignore {'reason ' * 9}") is None
+
+
+def test_a_line_in_the_midst_of_an_endless_paragraph_is_not_believed() -> None:
+    assert find("x" * 3_000 + "\n/review") is None
+    assert find("x" * 3_000 + "\n\n/review") == REVIEW
+    assert find("/review\n" + "x" * 3_000) == REVIEW
+
+
+anything = st.text(st.characters(codec=None, exclude_categories=()))
+pieces = st.lists(
+    st.sampled_from(
+        [
+            *("/review", "/help", "@bot review", "/reveiw", "\n", "\n\n", " ", "    ", "\t", "> "),
+            *("- ", "1. ", "# ", "```", "~~~", "`", "``", "<!--", "-->", "<b>", "</b>", "<pre>"),
+            *("</pre>", "<a b='", "*", "_", "[", "](", ")", "![", "|", "|-|-|", "---", "==="),
+            *(
+                "\\",
+                "&#47;",
+                "[x]: ",
+                "\ue001",
+                "\ue002",
+                "\0",
+                "a",
+                "\r",
+                "\r\n",
+                "\x0b",
+                "\u2028",
+            ),
+        ]
+    ),
+    max_size=25,
+).map("".join)
+
+
+@given(anything | pieces)
+def test_anything_can_be_read_and_its_text_is_short_and_harmless(body: str) -> None:
+    command = find(body, "bot")
+    assert command is None or isinstance(command, Command | Unknown)
+    if isinstance(command, Command):
+        assert command.name in COMMANDS
+
+
+@given(st.sampled_from(["explain", "ignore"]), anything)
+def test_the_text_of_a_command_is_bounded_and_on_one_line(name: str, text: str) -> None:
+    command = find(f"/{name} {text}")
+    assume(isinstance(command, Command) and command.name == name)
+    assert isinstance(command, Command)
+    assert len(command.text) <= TEXT_LIMIT
+    assert is_plain(command.text)
+    command.text.encode()
+
+
+JUDGE = MarkdownIt("commonmark", {"html": True}).enable("table")
+
+
+def begins_a_line(body: str, word: str) -> bool:
+    """Whether a whole parse of ``body``, not lines of it, shows ``word`` at the start of a line."""
+    quotes = 0
+    for token in JUDGE.parse(body):
+        quotes += (token.type == "blockquote_open") - (token.type == "blockquote_close")
+        if token.type != "inline" or quotes:
+            continue
+        before = "softbreak"
+        for child in token.children or []:
+            begins = child.type == "text" and before in ("softbreak", "hardbreak")
+            if begins and child.content.lower().startswith(word):
+                return True
+            before = child.type
+    return False
+
+
+@given(pieces)
+def test_a_command_is_seen_by_whoever_reads_the_comment(body: str) -> None:
+    command = find(body)
+    if command is not None:
+        written = command.written if isinstance(command, Unknown) else command.name
+        assert begins_a_line(body, f"/{written}")
+
+
+@given(pieces)
+def test_below_an_empty_line_and_outside_of_all_else_a_command_is_seen(before: str) -> None:
+    whole = f"{before}\n\nthe end\n\n/config"
+    tokens = JUDGE.parse(f"{before}\n\nthe end")
+    closed = [token.type for token in tokens[-3:]] == [
+        "paragraph_open",
+        "inline",
+        "paragraph_close",
+    ]
+    assume(closed and tokens[-2].content == "the end" and tokens[-1].level == 0)
+    assume("/" not in before and "@" not in before)
+    assert find(whole, "bot") == Command("config")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "/reveiw\n" * 2_000,
+        "/reveiw\n\n" * 2_000,
+        "- a\n" * 4_000 + "\n/reveiw",
+        ("a\n" + "[" * 1_900 + "\n/reveiw\n\n") * 5,
+        ("a\n" + "[a](" * 450 + "\n/reveiw\n\n") * 5,
+        "> " * 4_000 + "\n\n/reveiw",
+        "/explain " + "x" * 60_000,
+        " " * 60_000 + "/review",
+        "@" + "a" * 60_000 + " review",
+    ],
+    ids=range(9),
+)
+def test_no_comment_takes_long(body: str) -> None:
+    find("/help\n\na\n/help")
+    started = time.perf_counter()
+    find(body, "reviewbot")
+    assert time.perf_counter() - started < 3

@@ -1,0 +1,260 @@
+"""The summary comment: the outcome first, nothing lost, and nobody's words act in it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, get_args
+
+import pytest
+from hypothesis import given, settings
+
+from reviewbot.core import events as ev
+from reviewbot.core.findings import Finding, Placement
+from reviewbot.core.report import Report, fold
+from reviewbot.github.comment_text import MAX_BODY
+from reviewbot.github.markers import Marker, parse, write
+from reviewbot.github.permalinks import Permalinks
+from reviewbot.github.review_comments import Elsewhere, plan_comments
+from reviewbot.github.sections import size
+from reviewbot.github.summary_comment import Changes, render
+from tests.core.test_report import FINDING, HELD, PLAN
+from tests.github.diff_strategies import PULL
+from tests.github.github_rules import acting, flat, html, links
+from tests.github.summaries import FOLDER, outputs
+from tests.render.test_documents import report_of
+from tests.review_strategies import reports
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MADE = Marker("summary", "a" * 40, "b" * 40, outcome="findings")
+MARKER = write(MADE, PULL)
+LINKS = Permalinks("https://github.com/o/r", "a" * 40, "b" * 40)
+OURS = re.compile(r"</?details>(\n<summary>[^<>]*</summary>)?")
+URL = "https://github.com/o/r/pull/1#discussion_r1"
+
+
+def summary(report: Report, **options: Any) -> str:
+    return render(report, marker=MARKER, **options)
+
+
+def rest_of(report: Report) -> tuple[Elsewhere, ...]:
+    return plan_comments(report.findings, (), marker=lambda _: "", links=LINKS).rest
+
+
+@pytest.mark.parametrize(
+    ("path", "text"), list(outputs()), ids=lambda case: getattr(case, "name", "")
+)
+def test_the_summary_is_the_recorded_one(path: Path, text: str) -> None:
+    assert path.read_bytes().decode() == text, "see tests/github/summaries.py"
+
+
+def test_every_recorded_summary_belongs_to_a_case() -> None:
+    assert set(FOLDER.glob("*.summary.md")) == {path for path, _ in outputs()}
+
+
+@settings(deadline=None)
+@given(reports)
+def test_whatever_a_review_holds_the_comment_is_ours(report: Report) -> None:
+    text = summary(report, rest=rest_of(report), links=LINKS)
+    assert size(text) < MAX_BODY
+    assert text.startswith("**")
+    *others, last = html(text)
+    assert (last, text.rpartition("\n")[2]) == (MARKER, MARKER)
+    assert all(map(OURS.fullmatch, others))
+    assert acting(text) == []
+    assert all(link.startswith("https://github.com/o/r/") for link in links(text))
+    headings = [token.content for token in headings_of(text)]
+    assert set(headings) <= {"Summary", "Findings", "Not on a line", "Coverage"}
+    text.encode()
+
+
+def headings_of(text: str) -> list[Any]:
+    tokens = list(flat(text))
+    return [
+        after
+        for before, after in pairwise(tokens)
+        if before.type == "heading_open" and before.level == 0
+    ]
+
+
+@settings(deadline=None)
+@given(reports)
+def test_the_table_has_a_row_for_each_finding_that_counts(report: Report) -> None:
+    counting = [one for one in report.findings if not one.placement.held]
+    kinds = [token.type for token in flat(summary(report)) if token.level < 4]
+    assert kinds.count("tr_open") == len(counting) + bool(counting)
+    assert kinds.count("td_open") == 3 * len(counting)
+
+
+@pytest.mark.parametrize("outcome", get_args(ev.Outcome))
+def test_the_first_line_is_the_outcome_and_never_clean_if_it_is_not(outcome: ev.Outcome) -> None:
+    first = summary(report_of(outcome=outcome)).partition("\n")[0]
+    assert (first == "**No findings in 1 file.**") == (outcome in ("clean", "findings"))
+
+
+def test_nothing_reviewed_is_not_told_as_clean() -> None:
+    report = report_of(outcome="clean", coverage=(ev.FileCoverage("a.lock", "skipped", "Lock."),))
+    assert summary(report).startswith(
+        "**Nothing of this diff was reviewed: its only file is skipped"
+    )
+    assert summary(fold([PLAN])).startswith("**Unfinished: 3 of 3 files were not fully reviewed")
+
+
+def test_findings_lead_to_their_comment_or_to_their_code() -> None:
+    other = replace(FINDING, id="b" * 16, path="x/y.py", title="Other")
+    permalink = f"https://github.com/o/r/blob/{'a' * 40}/x/y.py#L3"
+    text = summary(
+        report_of(FINDING, other),
+        urls={FINDING.id: URL},
+        rest=(Elsewhere(other, "Not in the diff.", permalink),),
+    )
+    assert f"| warning | [`app/db.py:3`]({URL}) | Wrong |" in text
+    assert f"| warning | [`x/y.py:3`]({permalink}) | Other |" in text
+
+
+def test_what_has_no_comment_is_told_in_full_with_its_reason() -> None:
+    far = replace(
+        FINDING,
+        scenario="It fails.",
+        suggestion="x = 2",
+        placement=Placement("file", "The code it quotes is not in the diff."),
+    )
+    report = report_of(far)
+    told = summary(report, rest=rest_of(report)).partition("### Not on a line")[2]
+    for words in (
+        "**warning: Wrong**",
+        "Not placed on a line: The code it quotes is not in the diff.",
+        "> It fails.",
+        "> It is wrong.",
+        "Suggestion, to be adapted by hand, instead of these lines:\n\n> ```\n> x = 2\n> ```",
+    ):
+        assert words in told
+
+
+def test_what_is_held_back_is_folded_away_and_in_no_table() -> None:
+    report = report_of(replace(FINDING, placement=HELD))
+    text = summary(report, rest=rest_of(report))
+    assert text.startswith("**No findings in 1 file.**")
+    assert "<summary>Held back (1)</summary>" in text
+    assert "| warning |" not in text
+
+
+def test_what_changed_since_the_last_review_is_told() -> None:
+    old = replace(FINDING, id="b" * 16, title="Old")
+    changes = Changes(
+        new=(FINDING.id,), still=(old.id,), fixed=("c" * 16,), titles={"c" * 16: "Gone @bob"}
+    )
+    text = summary(report_of(FINDING, old), changes=changes, urls={"c" * 16: URL})
+    assert "Since the last review: 1 new, 1 still there and 1 fixed." in text
+    assert "| Wrong | new |" in text
+    assert "| Old | still there |" in text
+    assert f"Fixed:\n\n- [`{'c' * 16}`]({URL}) `Gone @bob`" in text
+    assert "Since the last review: nothing changed." in summary(report_of(), changes=Changes())
+    assert "Since" not in summary(report_of(FINDING))
+
+
+def test_coverage_names_every_file_and_folds_long_lists() -> None:
+    coverage = (
+        *(ev.FileCoverage(f"s{n}.lock", "skipped", "A lockfile.") for n in range(30)),
+        ev.FileCoverage("a.py", "reviewed"),
+        ev.FileCoverage("b.py", "partly", "Cut."),
+        ev.FileCoverage("c.py", "failed", "Refused."),
+    )
+    text = summary(report_of(outcome="incomplete", coverage=coverage, reasons=("Quota.",)))
+    assert (
+        "33 files: 1 reviewed, 1 reviewed in part, 1 not reviewed and 30 skipped by policy." in text
+    )
+    assert (
+        "- Quota.\n\nNot fully reviewed:\n\n- `c.py` (failed): Refused.\n- `b.py` (partly): Cut."
+        in text
+    )
+    assert "<summary>Skipped by policy (30)</summary>\n\n- `s0.lock` (skipped): A lockfile." in text
+    assert "<summary>Reviewed (1)</summary>\n\n- `a.py`" in text
+
+
+def test_tokens_cost_and_the_commit_come_last() -> None:
+    end = ev.ReviewFinished("clean", (), ev.Usage(1_000, 20), 0.5, 3.0, None)
+    *_, spent, marker = summary(fold([PLAN, end]), links=LINKS).split("\n\n")
+    assert marker == MARKER
+    assert spent == (
+        f"commit [`aaaaaaa`](https://github.com/o/r/commit/{'a' * 40}); `m`, `offline`; "
+        "1,000 tokens in, 20 out; $0.50; 3.0 s"
+    )
+
+
+def test_why_there_is_no_summary_is_told() -> None:
+    why = ev.ReviewSummary("Counted.", reason="The model wrote no summary: it was busy.")
+    assert "The model wrote no summary: it was busy." in summary(fold([PLAN, why]))
+
+
+BAD = (
+    "@bob ![i](https://evil.example/i.png) [l](https://evil.example) <img src=x> fixes #1 | a "
+    f"`b {MARKER} \u202e </details> <summary> www.evil.example GH-1 ``` # x"
+)
+
+
+def hostile(number: int, placement: Placement) -> Finding:
+    fields: dict[str, Any] = dict.fromkeys(
+        ("title", "scenario", "message", "path", "rule", "model", "suggestion", "quote"), BAD
+    )
+    return replace(FINDING, **fields, id=f"{number:016x}", placement=placement)
+
+
+def hostile_report(times: int, text: str = BAD) -> Report:
+    places = (Placement("inline"), Placement("outside", text), Placement("file", text, held=True))
+    statuses: tuple[ev.CoverageStatus, ...] = get_args(ev.CoverageStatus)
+    return fold(
+        [
+            replace(PLAN, models=(text,) * times, notices=(text,) * times),
+            *(ev.FindingRaised(hostile(n, places[n % 3])) for n in range(3 * times)),
+            ev.ReviewSummary(
+                text, (ev.WalkthroughEntry(text, text),) * times, (text,) * times, text, reason=text
+            ),
+            ev.ReviewFinished(
+                "incomplete",
+                tuple(ev.FileCoverage(text, status, text) for status in statuses) * times,
+                ev.Usage(1, 2),
+                0.1,
+                1.0,
+                None,
+                {},
+                (text,) * times,
+                tuple(ev.ModelShare(text, 1, 1, ev.Usage(1, 1), 0.1) for _ in range(times)),
+            ),
+        ]
+    )
+
+
+@pytest.mark.parametrize("times", [1, 2, 150])
+def test_hostile_words_stay_words_and_within_the_limit(times: int) -> None:
+    report = hostile_report(times)
+    changes = Changes(new=(BAD,), still=(BAD,), fixed=(BAD,) * times, titles={BAD: BAD})
+    text = summary(report, rest=rest_of(report), changes=changes, urls={BAD: BAD}, links=LINKS)
+    assert size(text) < MAX_BODY
+    assert acting(text) == []
+    assert parse(text, PULL) == MADE
+    assert re.findall("<!--.*?-->", text) == [MARKER]
+    assert "\u202e" not in text
+    assert all(map(OURS.fullmatch, html(text)[:-1]))
+    assert set(links(text)) <= {LINKS.commit()}
+
+
+def test_what_has_no_room_is_cut_the_least_important_first_and_counted() -> None:
+    report = hostile_report(150)
+    text = summary(report, rest=rest_of(report), links=LINKS)
+    assert text.startswith("**Incomplete: 300 of 450 files were not fully reviewed; ")
+    assert re.search(r"\d+ more reasons: no room here\.", text)
+    for heading in ("Not fully reviewed", "### Findings", "### Not on a line", "Reviewed (150)"):
+        part = text.partition(heading)[2]
+        assert re.search(r"[\d,]+ more (files|findings): no room here\.", part)
+    assert text.count("\n| warning |") > 20
+    assert "By model:" in text
+
+
+def test_links_lead_only_where_they_may() -> None:
+    what = ev.ReviewSummary("See https://docs.example/a and https://evil.example/b.")
+    text = summary(fold([PLAN, what]), link_hosts=("docs.example",))
+    assert links(text) == ["https://docs.example/a"]
