@@ -232,6 +232,17 @@ async def test_what_a_limit_refused_is_done_after_the_wait_posts_too(
 
 
 @in_virtual_time
+async def test_a_limit_after_a_success_is_waited_for_as_the_first_one_is() -> None:
+    limited, fine = Answer({}, 429), Answer(comment(1))
+    script = one_after_another(limited, limited, fine, limited, fine)
+    async with scripted(script) as (server, gateway):
+        began = now()
+        for _ in range(2):
+            await gateway.holder().comments.update("o/r", 1, "text")
+        assert [round(one.at - began) for one in server.requests] == [0, 60, 180, 181, 241]
+
+
+@in_virtual_time
 async def test_the_hours_limit_is_waited_for_by_githubs_clock() -> None:
     headers = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1700000600"}
     headers["date"] = "Tue, 14 Nov 2023 22:13:20 GMT"  # 1700000000

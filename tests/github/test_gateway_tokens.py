@@ -10,7 +10,8 @@ import jwt
 import pytest
 
 from reviewbot.errors import ConfigError
-from reviewbot.github.client.tokens import AppCredentials
+from reviewbot.github import gateway as gateway_module
+from reviewbot.github.client.tokens import AppCredentials, InstallationToken, Scope
 from reviewbot.github.errors import BadCredentialsError, ForbiddenError, NotFoundError
 from reviewbot.github.gateway import Gateway
 from reviewbot.settings import Secret
@@ -88,6 +89,20 @@ async def test_a_token_that_was_revoked_is_replaced_for_posts_too() -> None:
         await api.comments.create("octo/hello", 1, "two")
         assert [one.body for one in pull.comments] == ["one", "two"]
         assert made(github) == 2
+
+
+@in_virtual_time
+async def test_who_hears_late_of_a_token_that_ended_does_not_have_the_next_one_replaced() -> None:
+    async with FakeGitHub() as github, app_at(github) as gateway:
+        number = github.install(github.repository()).id
+        token = InstallationToken(number, Scope(), app=gateway._app_caller(), clock=gateway._clock)
+        first = await token.token()
+        await asyncio.sleep(600)
+        assert token.renewed(first)
+        second = await token.token()
+        await asyncio.sleep(600)
+        assert token.renewed(first)
+        assert await token.token() == second != first
 
 
 async def test_a_token_that_is_refused_though_new_is_not_asked_for_again_and_again() -> None:
@@ -215,6 +230,16 @@ async def test_the_token_of_a_workflow_is_used_as_it_is() -> None:
             with pytest.raises(BadCredentialsError):
                 await gateway.holder().pulls.get("octo/hello", 1)
             assert made(github) == 0
+
+
+async def test_only_so_many_tokens_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway_module, "CALLERS", 3)
+    async with FakeGitHub() as github, app_at(github) as gateway:
+        number = github.install(github.pull(BASE, HEAD).repo).id
+        for other in range(10):
+            gateway.installation(other)
+        await gateway.installation(number).pulls.get("octo/hello", 1)
+        assert len(gateway._callers) == 3
 
 
 async def test_credentials_of_one_kind_do_not_do_for_the_other() -> None:

@@ -17,6 +17,7 @@ from reviewbot.github.client.pacing import Pace
 from reviewbot.github.errors import (
     BadCredentialsError,
     GitHubError,
+    NotFoundError,
     TooLargeError,
     UnavailableError,
 )
@@ -91,6 +92,13 @@ async def test_an_answer_above_the_limit_is_not_read_on() -> None:
         with pytest.raises(TooLargeError, match="more than 1,000 bytes"):
             await gateway.holder().pulls.diff("o/r", 1, max_bytes=1_000)
         assert len(server.requests) == 1
+
+
+async def test_a_refusal_is_one_however_much_it_says() -> None:
+    long = {"message": "Not Found", "more": "x" * 2_000_000}
+    async with scripted(lambda _: Answer(long, 404)) as (_, gateway):
+        with pytest.raises(NotFoundError):
+            await gateway.holder().pulls.diff("o/r", 1, max_bytes=10)
 
 
 async def test_every_request_says_who_asks_and_which_version_of_the_api() -> None:

@@ -5,14 +5,12 @@ Its objects are not used, its requester is, which they send everything with. Mea
 - a :class:`github.Github` is not safe between threads, so each thread has its own for each account;
 - by itself it repeats POSTs, sleeps in the thread, follows a redirect without the query, takes a
   307 for success, and decodes every body as text. So it is given no retries and no pauses, and a
-  connection that keeps bodies as bytes, bounded, and stays on its server;
-- its debug log holds the bodies of requests and answers: it is turned off.
+  connection that keeps bodies as bytes, bounded, and stays on its server.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import ssl
 import threading
 import time
@@ -45,8 +43,6 @@ CLIENTS: Final = 16
 _PIECE: Final = 1 << 16
 _REFUSAL: Final = 1 << 20
 _FOLLOWED: Final = (301, 302, 307, 308)
-
-logging.getLogger("github").setLevel(logging.WARNING)
 
 
 class _TooLong(Exception):
