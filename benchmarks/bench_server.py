@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 TOKENS_PER_S = 50
+STARTS_PER_S = 10
 CHARS_PER_TOKEN = 4
 DELTA = 12
 STAMP = re.compile(rb'"title":"(\d+)"')
@@ -148,15 +149,17 @@ async def event_lag(url: str, other: str | None) -> None:
 
 async def reviews_at_once(url: str) -> None:
     """More and more reviews, each at 50 tokens a second, until the lag shows."""
-    print(f"reviews at once, each at {TOKENS_PER_S} tokens/s; lag in ms")
+    each = f"each at {TOKENS_PER_S} tokens/s, {STARTS_PER_S} begun a second"
+    print(f"reviews at once, {each}; lag in ms")
     for count in (10, 25, 50, 75, 100):
-        found = await asyncio.gather(*(followed(url, f"{count}-{one}") for one in range(count)))
+        found = await asyncio.gather(*(followed(url, count, one) for one in range(count)))
         print(f"{count:>12}  {spread([one for each in found for one in each])}", flush=True)
 
 
-async def followed(url: str, title: str) -> list[float]:
-    """The lags of a new review, followed from when it is there."""
-    return await lags(url, await started(url, diff(1), f"?title={title}&cache=false"))
+async def followed(url: str, count: int, one: int) -> list[float]:
+    """The lags of a new review, followed from when it is there; so many begin a second."""
+    await asyncio.sleep(one / STARTS_PER_S)
+    return await lags(url, await started(url, diff(1), f"?title={count}-{one}&cache=false"))
 
 
 async def posts(url: str, count: int = 200) -> None:
