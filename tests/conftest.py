@@ -25,6 +25,14 @@ settings.register_profile(
 settings.load_profile("reviewbot")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the counts of the tests that kill servers: they are figures, not only a pass."""
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, value in getattr(report, "user_properties", ()):
+            if name == "chaos" and report.when == "call":
+                terminalreporter.write_line(f"chaos, {value}")
+
+
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection to anything but loopback fails the test, and so does a name to be resolved."""

@@ -133,12 +133,13 @@ def _line(key: Key) -> str:
         for value, what in (
             (limits.tokens_per_request, "tokens a request"),
             (limits.tokens_per_day, "tokens a day"),
-            (limits.usd_per_day, "dollars a day"),
             (limits.requests_per_minute, "requests a minute"),
             (limits.reviews_at_once, "reviews at once"),
         )
         if value is not None
     ]
+    if limits.usd_per_day is not None:
+        shown.append(f"${limits.usd_per_day:,.2f} a day")
     return (
         f"{key.id}  {key.name}  added {_day(key.created_at)}, {state};"
         f" {', '.join(shown) or 'no limits'}"

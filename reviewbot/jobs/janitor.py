@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from reviewbot.core.wording import count
 from reviewbot.jobs.engine import UNFINISHED, run_id
-from reviewbot.jobs.waiting import longest_pause
+from reviewbot.jobs.runner import SUSPECT_BREAKS
+from reviewbot.jobs.waiting import LONGEST_PAUSE_S, longest_pause
 from reviewbot.store import budgets, cache, nodes, reviews, turns
 from reviewbot.store.checkpoints import last_progress
 from reviewbot.store.database import StoreError, rows_changed
@@ -124,15 +125,18 @@ class Janitor:
 
     async def requeue(self, row: ReviewRow, *, broke: bool) -> None:
         """Another run for a review whose last one is over."""
+        pause_s = pause_after_breaks(row.breaks + 1) if broke else 0
+        until = reviews.now_ms() + pause_s * 1000 if pause_s else None
         run = await self._database.write(
-            partial(turns.requeue, review_id=row.id, run=row.runs, broke=broke)
+            partial(turns.requeue, review_id=row.id, run=row.runs, broke=broke, until=until)
         )
         if run is None:
             return
         if broke:
             log.warning("the review broke off and is queued again", extra={"review_id": row.id})
             await self._engine.drop([run_id(row.id, row.runs)])
-        await self._engine.enqueue(row.id, run, row.tenant)
+        if until is None:
+            await self._engine.enqueue(row.id, run, row.tenant)
 
     async def find_lost(self) -> None:
         """Queue again what the queue lost, and free the places in it that nobody uses.
@@ -190,6 +194,14 @@ class Janitor:
             await self._engine.forget(runs)  # first: what is not deleted yet is found again
             await self._database.write(partial(reviews.delete, ids=list(old)))
             log.info("deleted %s", count(len(old), "old review"))
+
+
+def pause_after_breaks(breaks: int) -> int:
+    """Seconds until a review that broke off so often runs again: it may be what ends its nodes.
+
+    None after the first time; then they double.
+    """
+    return 0 if breaks < SUSPECT_BREAKS else min(LONGEST_PAUSE_S, 2 ** (breaks - 1))
 
 
 def _old_rates(connection: sa.Connection) -> None:

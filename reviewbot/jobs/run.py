@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from reviewbot.store.hub import Hub
     from reviewbot.store.reviews import ReviewRow, Work
 
-MOST_BREAKS: Final = 5
-"""A review that broke off so often is what breaks its nodes; it is ended."""
+MOST_BREAKS: Final = 20
+"""A review that broke off so often without getting on is what breaks its nodes; it is ended."""
 
 RunEnd = Literal["finished", "waiting", "left", "gone"]
 """How a run ended: for good; for a pause; to be taken up again; someone else has the review."""

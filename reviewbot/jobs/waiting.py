@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from reviewbot.models.batch import BatchEvent, BatchResult, BatchTask, Emit, RunBatch
 
 PASSING: Final = frozenset({Fault.TRANSIENT.value, Fault.RATE_LIMITED.value})
-LONGEST_PAUSE_S: Final = 300.0
+LONGEST_PAUSE_S: Final = 300
 
 
 Around: TypeAlias = "Callable[[BatchTask], AbstractContextManager[Callable[[BatchEvent], object]]]"

@@ -54,7 +54,9 @@ def postpone(connection: sa.Connection, review_id: str, run: int, until: int) ->
     )
 
 
-def requeue(connection: sa.Connection, review_id: str, run: int, *, broke: bool) -> int | None:
+def requeue(
+    connection: sa.Connection, review_id: str, run: int, *, broke: bool, until: int | None = None
+) -> int | None:
     """Back into the queue for another run, if ``run`` is still the latest.
 
     Args:
@@ -62,6 +64,7 @@ def requeue(connection: sa.Connection, review_id: str, run: int, *, broke: bool)
         review_id: the review.
         run: the run that ended.
         broke: whether it ended without having been meant to.
+        until: let it wait until then instead, and be queued again.
 
     Returns:
         The number of the new run; None if someone else was faster, or the review is finished.
@@ -71,11 +74,11 @@ def requeue(connection: sa.Connection, review_id: str, run: int, *, broke: bool)
             sa.update(REVIEWS)
             .where(REVIEWS.c.id == review_id, REVIEWS.c.runs == run, REVIEWS.c.state.in_(OPEN))
             .values(
-                state="queued",
+                state="queued" if until is None else "waiting",
                 runs=run + 1,
                 breaks=REVIEWS.c.breaks + int(broke),
                 node=None,
-                next_try_at=None,
+                next_try_at=until,
             )
         )
     )

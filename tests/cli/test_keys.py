@@ -68,7 +68,7 @@ def test_a_list_has_names_limits_and_use_and_nothing_else_to_tell(command: Keys)
     command("add", "ci")
     first, second = command("list").splitlines()
     assert "nightly" in first
-    assert "used never; 2,000,000 tokens a day, 20.0 dollars a day" in first
+    assert "used never; 2,000,000 tokens a day, $20.00 a day" in first
     assert second.endswith("used never; no limits")
 
 

@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import httpx2 as httpx
 import pytest
 import sqlalchemy as sa
 
@@ -25,20 +26,29 @@ from tests.server.nodes import (
     get,
     long_diff,
     node,
+    parsed,
     post,
     until,
     until_state,
 )
+from tests.test_review import numbered
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 FILES = 6
+KILLS = 12
 
 
 def answer(request: Recorded) -> Reply:
     """Three findings for each file, written slowly enough to be interrupted."""
     return Answer(findings_for(file_of(request)), delta_size=40, pace=0.02)
+
+
+def slow_answer(request: Recorded) -> Reply:
+    """The same, for what takes longer."""
+    return Answer(findings_for(file_of(request)), delta_size=10, pace=0.05)
 
 
 def expected_titles(files: int) -> set[str]:
@@ -49,26 +59,105 @@ def titles(records: list[dict[str, Any]]) -> set[str]:
     return {one["finding"]["title"] for one in records if one["type"] == "finding"}
 
 
-def checkpointed(database: str, review_id: str) -> set[str]:
-    """The files whose batch is done, as the database has it."""
+def checkpointed(database: str, review_id: str) -> set[int]:
+    """The numbers of the batches that are done, from 0, as the database has it."""
     engine = sa.create_engine(psycopg_url(database))
     try:
         with engine.connect() as connection:
             batches = connection.scalars(
                 sa.select(BATCHES.c.batch).where(BATCHES.c.review_id == review_id)
             )
-            return {f"file_{int(batch.removeprefix('b')) - 1}.py" for batch in batches}
+            return {int(batch.removeprefix("b")) - 1 for batch in batches}
     finally:
         engine.dispose()
 
 
+def diff_of(review: int) -> bytes:
+    """A diff like :func:`long_diff`, of files that no other review has."""
+    return "".join(
+        numbered(f"file_{100 * review + number}.py", 160) for number in range(FILES)
+    ).encode()
+
+
+class Chaos:
+    """Reviews, their subscribers, and what each kill found done: to count what was lost or doubled.
+
+    Args:
+        database: where what is done can be seen.
+        fake: the model server.
+    """
+
+    def __init__(self, database: str, fake: FakeAnthropic) -> None:
+        self._database, self._fake = database, fake
+        self.reviews: dict[str, int] = {}
+        self.seen: dict[str, list[dict[str, Any]]] = {}
+        self._done: list[tuple[int, set[str]]] = []
+        self.kills = 0
+
+    async def post(self, one: Node) -> None:
+        """Start another review."""
+        number = len(self.reviews) + 1
+        review_id = await post(one, diff_of(number))
+        self.reviews[review_id], self.seen[review_id] = number, []
+
+    def read(self, one: Node) -> asyncio.Future[Any]:
+        """A subscriber of each review, which goes on from its last id, until the node is gone."""
+        return asyncio.gather(
+            *(read_until_it_breaks(one, review_id, seen) for review_id, seen in self.seen.items())
+        )
+
+    async def kill(self, one: Node) -> None:
+        """Kill a node, and note which batches are done: they must not be asked about again."""
+        await one.kill()
+        self.kills += 1
+        done = {
+            f"file_{100 * number + batch}.py"
+            for review_id, number in self.reviews.items()
+            for batch in checkpointed(self._database, review_id)
+        }
+        self._done.append((len(self._fake.requests), done))
+
+    async def counts(self, one: Node) -> Counter[str]:
+        """Follow each review to its end, and count."""
+        found = Counter({"kills": self.kills, "reviews": len(self.reviews)})
+        for review_id, number in self.reviews.items():
+            seen = self.seen[review_id]
+            seen += await follow(one, review_id, after=len(seen))
+            assert_whole(seen)
+            assert seen == await follow(one, review_id)
+            assert seen[-1]["outcome"] == "findings"
+            told = Counter(
+                event["finding"]["title"] for event in seen if event["type"] == "finding"
+            )
+            expected = {
+                f"file_{100 * number + file}.py {line}"
+                for file in range(FILES)
+                for line in (1, 40, 160)
+            }
+            found["lost findings"] += len(expected - told.keys())
+            found["doubled findings"] += sum(told.values()) - len(told)
+        for asked, done in self._done:
+            again = [file_of(request) for request in self._fake.requests[asked:]]
+            found["batches paid twice"] += sum(path in done for path in again)
+        return found
+
+
+async def asked_again(fake: FakeAnthropic) -> None:
+    """Return once somebody asks the model."""
+    before = len(fake.requests)
+    await until(lambda: len(fake.requests) > before)
+
+
+NOTHING_WRONG = {"lost findings": 0, "doubled findings": 0, "batches paid twice": 0}
+
+
 @pytest.mark.slow
 async def test_kill_9_at_any_moment_loses_nothing_and_pays_nothing_twice(
-    database: str, tmp_path: Path
+    database: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     draw = random.Random(7)  # noqa: S311 - when it is killed, the same each time
-    counts: Counter[str] = Counter()
     async with FakeAnthropic(answer) as fake:
+        chaos = Chaos(database, fake)
         one = Node(
             tmp_path,
             ("--database", database),
@@ -76,42 +165,23 @@ async def test_kill_9_at_any_moment_loses_nothing_and_pays_nothing_twice(
             APART,
         )
         await one.start()
-        for _ in range(1):
-            review_id = await post(one, long_diff(FILES))
-            seen: list[dict[str, Any]] = []
-            for _ in range(5):
-                reading = asyncio.create_task(read_until_it_breaks(one, review_id, seen))
-                await asyncio.sleep(draw.uniform(0.0, 0.6))
-                await one.kill()
-                counts["kills"] += 1
-                await reading
-                done = checkpointed(database, review_id)
-                asked_before = Counter(map(file_of, fake.requests))
-                await one.start()
-                if (await get(one, review_id))["state"] == "finished":
-                    break
-                await asyncio.sleep(draw.uniform(0.1, 0.5))
-                for path, times in Counter(map(file_of, fake.requests)).items():
-                    if path in done and times > asked_before[path]:
-                        counts["paid twice"] += 1
-            seen += await follow(one, review_id, after=len(seen))
-            assert_whole(seen)
-            counts["lost"] += len(expected_titles(FILES) - titles(seen))
-            assert seen[-1]["outcome"] == "findings"
-            assert seen == await follow(one, review_id)
-            fake.requests.clear()
+        for kill in range(KILLS):
+            if kill % 4 == 0:  # at the first, killed as soon as it is there
+                await chaos.post(one)
+            reading = chaos.read(one)
+            await asyncio.sleep(draw.uniform(0.0, 0.8) if kill else 0.0)
+            await chaos.kill(one)
+            await reading
+            await one.start()
+        counts = await chaos.counts(one)
         await one.kill()
-    totals = {name: counts[name] for name in ("kills", "lost", "paid twice")}
-    print(f"\n{totals}")  # noqa: T201 - figures that are asked for
-    assert counts["paid twice"] == counts["lost"] == 0
+    kind = database.partition(":")[0]
+    record_property("chaos", f"{kind}: {dict(counts)}")
+    assert counts == {"kills": KILLS, "reviews": 3, **NOTHING_WRONG}
 
 
 async def read_until_it_breaks(one: Node, review_id: str, seen: list[dict[str, Any]]) -> None:
     """Add what a subscriber gets who comes back with its last id, while the server is there."""
-    import httpx2 as httpx
-
-    from tests.server.nodes import parsed
-
     headers = {"Accept": "text/event-stream", "Last-Event-ID": str(len(seen))}
     text = ""
     try:
@@ -128,26 +198,32 @@ async def read_until_it_breaks(one: Node, review_id: str, seen: list[dict[str, A
 
 
 @pytest.mark.slow
-async def test_another_node_takes_over_within_30_seconds(tmp_path: Path) -> None:
+async def test_another_node_takes_over_within_30_seconds(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """And the other way round, when the one that took over is lost, too."""
     database = postgres_url()
-    async with FakeAnthropic(answer) as fake:
+    async with FakeAnthropic(slow_answer) as fake:
+        chaos = Chaos(database, fake)
         environment = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
         first, second = (
             Node(tmp_path / name, ("--database", database), environment, APART)
             for name in ("first", "second")
         )
         await first.start()
-        review_id = await post(first, long_diff(FILES))
+        await chaos.post(first)
+        (review_id,) = chaos.reviews
         await follow(first, review_id, until="finding")
-        await second.start()
-        reading = asyncio.create_task(follow(second, review_id))
-        await asyncio.sleep(0.1)
-        await first.kill()
+        for runs, other in ((first, second), (second, first)):
+            await other.start()
+            await chaos.kill(runs)
+            async with asyncio.timeout(30):
+                await asked_again(fake)
         async with asyncio.timeout(30):
-            records = await reading
-        assert_whole(records)
-        assert titles(records) == expected_titles(FILES)
-        await second.kill()
+            counts = await chaos.counts(first)
+        await first.kill()
+    record_property("chaos", f"two nodes: {dict(counts)}")
+    assert counts == {"kills": 2, "reviews": 1, **NOTHING_WRONG}
 
 
 @pytest.mark.slow

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from reviewbot.jobs import janitor as janitors
 from reviewbot.jobs.admission import ReviewRequest
-from reviewbot.jobs.janitor import Janitor
+from reviewbot.jobs.janitor import Janitor, pause_after_breaks
+from reviewbot.jobs.run import MOST_BREAKS
 from reviewbot.jobs.runner import SUSPECT_BREAKS
 from reviewbot.server.observed import Observed
 from reviewbot.store import nodes, reviews, turns
@@ -222,7 +223,7 @@ async def test_a_review_that_gets_on_is_not_blamed_for_earlier_breaks(tmp_path: 
     async with service(tmp_path, Observed()) as one:
         row, _ = await one.create(ReviewRequest("local", DEMO))
         await one.database.write(
-            lambda connection: connection.execute(sa.update(REVIEWS).values(breaks=5))
+            lambda connection: connection.execute(sa.update(REVIEWS).values(breaks=MOST_BREAKS))
         )
         assert await one.runner.run(row.id, 1) == "finished"
         assert await breaks_of(one, row.id) == 0
@@ -231,13 +232,21 @@ async def test_a_review_that_gets_on_is_not_blamed_for_earlier_breaks(tmp_path: 
         assert found.outcome == "findings"
 
 
+def test_a_review_that_breaks_off_again_waits_longer_each_time_and_for_an_hour_in_all() -> None:
+    pauses = [pause_after_breaks(number) for number in range(1, MOST_BREAKS + 1)]
+    assert pauses[:4] == [0, 2, 4, 8]
+    assert pauses == sorted(pauses)
+    assert max(pauses) == 300
+    assert sum(pauses) > 3600
+
+
 async def test_a_review_that_only_ever_breaks_off_is_ended_and_says_so(tmp_path: Path) -> None:
     async with service(tmp_path, Observed()) as one:
         row, _ = await one.create(ReviewRequest("local", DEMO))
         await one.database.write(
             lambda connection: connection.execute(
                 # Damaged: it cannot even be begun.
-                sa.update(REVIEWS).values(breaks=5, diff=b"no zlib")
+                sa.update(REVIEWS).values(breaks=MOST_BREAKS, diff=b"no zlib")
             )
         )
         assert await one.runner.run(row.id, 1) == "left"
