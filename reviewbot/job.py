@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from reviewbot import __version__
 from reviewbot.core.events import (
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
         ReviewSummary,
     )
     from reviewbot.core.findings import Finding
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,18 @@ class StopSignal:
     async def wait(self) -> None:
         """Return once :meth:`stop` was called."""
         await self._set.wait()
+
+    async def unless_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """The result of ``work``, or None if it was stopped first: then ``work`` is cancelled."""
+        working = asyncio.create_task(work)
+        stopped = asyncio.create_task(self.wait())
+        try:
+            await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            return working.result() if working.done() else None
+        finally:
+            for task in (working, stopped):
+                task.cancel()
+            await asyncio.wait({working, stopped})
 
 
 def opening(job: Job) -> Iterator[Event]:

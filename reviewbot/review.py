@@ -13,7 +13,7 @@ import time
 from collections import Counter, defaultdict
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from reviewbot.core.coverage import outcome_of, reasons_of
 from reviewbot.core.events import (
@@ -54,7 +54,7 @@ from reviewbot.models.batch import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 
     from reviewbot.core.chunks import Batch, Chunk, ChunkView
     from reviewbot.core.events import (
@@ -127,19 +127,6 @@ async def review(
     yield run.finished(task.coverage, stop.outcome)
 
 
-async def _unless_stopped(stop: StopSignal, work: Coroutine[Any, Any, T]) -> T | None:
-    """The result of ``work``, or None if ``stop`` was called first: then ``work`` is cancelled."""
-    working = asyncio.create_task(work)
-    stopped = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        return working.result() if working.done() else None
-    finally:
-        for task in (working, stopped):
-            task.cancel()
-        await asyncio.wait({working, stopped})
-
-
 def _instruction_tokens(views: Iterable[ChunkView]) -> int:
     """What the instructions for single paths take, at two characters a token."""
     return sum(len(text) for one in views for text in one.instructions) // 2
@@ -177,7 +164,7 @@ class _Run:
     async def all_batches(self, stop: StopSignal) -> None:
         """Run every batch, ``jobs`` at once, until all are done or ``stop`` is called."""
         try:
-            await _unless_stopped(stop, self._work())
+            await stop.unless_stopped(self._work())
         except Exception:
             await self.events.put(None)
             raise
@@ -328,7 +315,7 @@ class _Run:
         reason = None
         if summarize:
             try:
-                written = await _unless_stopped(stop, summarize(task, self.book))
+                written = await stop.unless_stopped(summarize(task, self.book))
             except ModelFault as fault:
                 reason = f"The model wrote no summary: {fault}"
             else:

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from reviewbot.errors import ReviewbotError
-from reviewbot.store.database import rows_changed
+from reviewbot.store.database import insert_into, rows_changed
 from reviewbot.store.reviews import OPEN, now_ms
 from reviewbot.store.tables import RATES, REVIEWS, USAGE
 
@@ -204,8 +203,7 @@ def _today() -> tuple[int, int]:
 
 def _make_sure(connection: sa.Connection, table: sa.Table, key: dict[str, object]) -> None:
     """There is a row of ``table`` with ``key``."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    connection.execute(insert(table).values(**key).on_conflict_do_nothing())
+    connection.execute(insert_into(connection, table).values(**key).on_conflict_do_nothing())
 
 
 def _spent_sentence(connection: sa.Connection, tenant: str, limits: Limits) -> str:

@@ -8,10 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from reviewbot.core.cache_entry import entry_from_json, entry_to_json
 from reviewbot.core.chunk_keys import bands as bands_of
+from reviewbot.store.database import insert_into
 from reviewbot.store.reviews import now_ms
 from reviewbot.store.tables import CACHE, CACHE_BANDS, CACHE_SIZES, KEYS
 
@@ -185,9 +185,8 @@ def _drop_unused(connection: sa.Connection, tenant: str, until: int) -> bool:
 
 def _lock(connection: sa.Connection, tenant: str) -> int:
     """The bytes of a tenant, which nobody else changes before this transaction ends."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     connection.execute(
-        insert(CACHE_SIZES)
+        insert_into(connection, CACHE_SIZES)
         .values(tenant=tenant, bytes=0)
         .on_conflict_do_update(index_elements=["tenant"], set_={"bytes": CACHE_SIZES.c.bytes})
     )

@@ -84,7 +84,7 @@ class _Channel:
 
 
 class Hub:
-    """The readers of a node. ``listen`` is Postgres's way to hear of other nodes' events."""
+    """The readers of a node."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

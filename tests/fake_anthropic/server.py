@@ -26,6 +26,7 @@ from tests.fake_anthropic.replies import (
 )
 from tests.fake_anthropic.requests import Recorded
 from tests.fake_anthropic.validation import MAX_OUTPUT, refusal
+from tests.http_requests import read_request
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -134,7 +135,7 @@ class FakeAnthropic:
     async def _serve(self, reader: _Reader, writer: asyncio.StreamWriter, number: int) -> None:
         self.open_connections += 1
         try:
-            while (request := await _read_request(reader, number)) is not None:
+            while (request := await _read(reader, number)) is not None:
                 exchange = _Exchange(request, reader, writer)
                 try:
                     keep = await self._answer(exchange)
@@ -286,17 +287,20 @@ def _head(status: int, headers: dict[str, str]) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
-async def _read_request(reader: asyncio.StreamReader, connection: int) -> Recorded | None:
+async def _read(reader: asyncio.StreamReader, connection: int) -> Recorded | None:
     """The next request of a connection, or None where the client closed it."""
-    try:
-        head = await reader.readuntil(b"\r\n\r\n")
-        first, *lines = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
-        method, path, _ = first.split(" ")
-        pairs = (line.partition(":") for line in lines)
-        headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
-        raw = await reader.readexactly(int(headers.get("content-length", "0")))
-    except (asyncio.IncompleteReadError, ConnectionError):
+    request = await read_request(reader)
+    if request is None:
         return None
-    body = json.loads(raw) if raw else {}
+    body = json.loads(request.raw) if request.raw else {}
     at = asyncio.get_running_loop().time()
-    return Recorded(method, path, headers, raw, body, at, connection, request_id="")
+    return Recorded(
+        request.method,
+        request.target,
+        request.headers,
+        request.raw,
+        body,
+        at,
+        connection,
+        request_id="",
+    )

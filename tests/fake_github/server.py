@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qsl
 
 from tests.fake_github.wire import Answer, Recorded
+from tests.http_requests import read_request
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -77,24 +78,27 @@ class Server:
 
     async def _read(self, reader: asyncio.StreamReader, connection: int) -> Recorded | None:
         """The next request of a connection, or None where the client closed it."""
-        try:
-            head = await reader.readuntil(b"\r\n\r\n")
-            first, *lines = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
-            method, target, _ = first.split(" ")
-            pairs = (line.partition(":") for line in lines)
-            headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
-            raw = await reader.readexactly(int(headers.get("content-length", "0")))
-        except (asyncio.IncompleteReadError, ConnectionError):
+        request = await read_request(reader)
+        if request is None:
             return None
-        path, _, query = target.partition("?")
+        path, _, query = request.target.partition("?")
         body = None
-        if raw:
+        if request.raw:
             try:
-                body = json.loads(raw)
+                body = json.loads(request.raw)
             except ValueError:
                 body = NOT_JSON
         asked = dict(parse_qsl(query, keep_blank_values=True))
-        return Recorded(method, path, asked, headers, raw, body, self._now(), connection)
+        return Recorded(
+            request.method,
+            path,
+            asked,
+            request.headers,
+            request.raw,
+            body,
+            self._now(),
+            connection,
+        )
 
 
 def _wire(request: Recorded, answer: Answer) -> bytes:
