@@ -97,7 +97,10 @@ class Gateway:
         clock: Callable[[], float] = time.time,
     ) -> None:
         if find_spec("github") is None:
-            raise ConfigError("GitHub needs PyGithub: install reviewbot[github]")
+            raise ConfigError(
+                "PyGithub is not installed: install reviewbot with its extra, as in"
+                " pip install '.[github]'"
+            )
         _check_address(base_url)
         self._credentials, self._base_url = credentials, base_url
         self._pace, self._patience = pace or Pace(), patience or Patience()
