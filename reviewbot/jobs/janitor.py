@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from reviewbot.core.wording import count
 from reviewbot.jobs.engine import UNFINISHED, run_id
+from reviewbot.jobs.run import ERROR_BREAKS
 from reviewbot.jobs.runner import SUSPECT_BREAKS
 from reviewbot.jobs.waiting import LONGEST_PAUSE_S, longest_pause
 from reviewbot.store import budgets, cache, nodes, reviews, turns
@@ -96,24 +97,21 @@ class Janitor:
         """Go on with what broke off or waited long enough, and say who is next."""
         alive = await self._database.read(nodes.alive)
         for row in await self._database.read(turns.running):
-            if self._broke_off(row, alive):
-                await self.requeue(row, broke=True)
+            if row.node != self._runner.node:
+                if row.node not in alive:
+                    await self._broke_off(row, 1, pause_after_breaks(row.breaks + 1))
+            elif row.id not in self._runner.active and not self._runner.leaving:
+                await self._broke_off(row, ERROR_BREAKS, 0)
         now = reviews.now_ms()
         for row in await self._database.read(
             partial(turns.due, at=now, longest_ms=self._longest_wait_ms)
         ):
-            await self.requeue(row, broke=False)
+            await self.requeue(row)
         queued = await self._database.read(turns.queued)
         for row in queued:
             if row.stop is not None:  # it shall end, and has its turn only later
                 await self._runner.end_unstarted(row.id)
         await self._tell_positions([row for row in queued if row.stop is None])
-
-    def _broke_off(self, row: ReviewRow, alive: frozenset[str]) -> bool:
-        """Whether nobody runs a review that is said to run."""
-        if row.node != self._runner.node:
-            return row.node not in alive
-        return row.id not in self._runner.active and not self._runner.leaving
 
     async def heed_stops(self) -> None:
         """End what runs here and was asked to stop, by whichever node."""
@@ -123,18 +121,24 @@ class Janitor:
             for review_id, outcome in wanted.items():
                 self._runner.stop(review_id, outcome)
 
-    async def requeue(self, row: ReviewRow, *, broke: bool) -> None:
+    async def requeue(self, row: ReviewRow) -> None:
         """Another run for a review whose last one is over."""
-        pause_s = pause_after_breaks(row.breaks + 1) if broke else 0
+        run = await self._database.write(
+            partial(turns.requeue, review_id=row.id, run=row.runs, breaks=0)
+        )
+        if run is not None:
+            await self._engine.enqueue(row.id, run, row.tenant)
+
+    async def _broke_off(self, row: ReviewRow, breaks: int, pause_s: int) -> None:
+        """Another run, perhaps after a pause, for a review that nobody runs any more."""
         until = reviews.now_ms() + pause_s * 1000 if pause_s else None
         run = await self._database.write(
-            partial(turns.requeue, review_id=row.id, run=row.runs, broke=broke, until=until)
+            partial(turns.requeue, review_id=row.id, run=row.runs, breaks=breaks, until=until)
         )
         if run is None:
             return
-        if broke:
-            log.warning("the review broke off and is queued again", extra={"review_id": row.id})
-            await self._engine.drop([run_id(row.id, row.runs)])
+        log.warning("the review broke off and will run again", extra={"review_id": row.id})
+        await self._engine.drop([run_id(row.id, row.runs)])
         if until is None:
             await self._engine.enqueue(row.id, run, row.tenant)
 
@@ -166,7 +170,7 @@ class Janitor:
                 if found is None:
                     await self._engine.enqueue(row.id, row.runs, row.tenant)
                 elif found.status not in UNFINISHED:
-                    await self.requeue(row, broke=False)  # nobody had begun it
+                    await self.requeue(row)  # nobody had begun it
 
     async def _tell_positions(self, queued: list[ReviewRow]) -> None:
         """Say to those who follow a queued review how many are before it, when that changes."""
@@ -197,7 +201,7 @@ class Janitor:
 
 
 def pause_after_breaks(breaks: int) -> int:
-    """Seconds until a review that broke off so often runs again: it may be what ends its nodes.
+    """Seconds until a review runs again whose nodes ended so often: it may be why they did.
 
     None after the first time; then they double.
     """

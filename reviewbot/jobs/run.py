@@ -45,8 +45,10 @@ if TYPE_CHECKING:
     from reviewbot.store.hub import Hub
     from reviewbot.store.reviews import ReviewRow, Work
 
-MOST_BREAKS: Final = 20
+MOST_BREAKS: Final = 12
 """A review that broke off so often without getting on is what breaks its nodes; it is ended."""
+ERROR_BREAKS: Final = 3
+"""What a run counts for that broke off by itself, while its node lives: so it is the review."""
 
 RunEnd = Literal["finished", "waiting", "left", "gone"]
 """How a run ended: for good; for a pause; to be taken up again; someone else has the review."""

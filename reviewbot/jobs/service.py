@@ -214,7 +214,7 @@ class ReviewService:
         """Put what was left back into the queue, for another node or the next start."""
         for row in await self.database.read(turns.running):
             if row.node == self.node:
-                await self._janitor.requeue(row, broke=False)
+                await self._janitor.requeue(row)
 
     async def _listen(self) -> None:
         """Hear of what other nodes write."""

@@ -55,7 +55,7 @@ def postpone(connection: sa.Connection, review_id: str, run: int, until: int) ->
 
 
 def requeue(
-    connection: sa.Connection, review_id: str, run: int, *, broke: bool, until: int | None = None
+    connection: sa.Connection, review_id: str, run: int, *, breaks: int, until: int | None = None
 ) -> int | None:
     """Back into the queue for another run, if ``run`` is still the latest.
 
@@ -63,8 +63,8 @@ def requeue(
         connection: of a write.
         review_id: the review.
         run: the run that ended.
-        broke: whether it ended without having been meant to.
-        until: let it wait until then instead, and be queued again.
+        breaks: what it counts for if it ended without having been meant to, else 0.
+        until: let it wait until then, milliseconds of Unix time, before it is queued again.
 
     Returns:
         The number of the new run; None if someone else was faster, or the review is finished.
@@ -76,7 +76,7 @@ def requeue(
             .values(
                 state="queued" if until is None else "waiting",
                 runs=run + 1,
-                breaks=REVIEWS.c.breaks + int(broke),
+                breaks=REVIEWS.c.breaks + breaks,
                 node=None,
                 next_try_at=until,
             )

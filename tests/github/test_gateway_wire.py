@@ -362,7 +362,7 @@ def test_without_the_extra_one_sentence_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "github", None)
-    with pytest.raises(ConfigError, match=r"reviewbot\[github\]"):
+    with pytest.raises(ConfigError, match=r"\[github\]"):
         Gateway(Secret(TOKEN))
 
 

@@ -158,7 +158,7 @@ async def test_a_writer_that_was_replaced_can_write_no_more(log_of: Any) -> None
     await before.put(progress(1))
     await before.flush()
     with before._database.engine.begin() as connection:
-        turns.requeue(connection, "r" * 32, 1, broke=True)
+        turns.requeue(connection, "r" * 32, 1, breaks=1)
         claimed = turns.claim(connection, "r" * 32, 2, "other")
         assert claimed
     await before.put(progress(2))

@@ -232,12 +232,12 @@ async def test_a_review_that_gets_on_is_not_blamed_for_earlier_breaks(tmp_path: 
         assert found.outcome == "findings"
 
 
-def test_a_review_that_breaks_off_again_waits_longer_each_time_and_for_an_hour_in_all() -> None:
+def test_a_review_whose_nodes_keep_ending_waits_longer_each_time() -> None:
     pauses = [pause_after_breaks(number) for number in range(1, MOST_BREAKS + 1)]
     assert pauses[:4] == [0, 2, 4, 8]
     assert pauses == sorted(pauses)
     assert max(pauses) == 300
-    assert sum(pauses) > 3600
+    assert sum(pauses) > 20 * 60
 
 
 async def test_a_review_that_only_ever_breaks_off_is_ended_and_says_so(tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ async def test_a_review_that_only_ever_breaks_off_is_ended_and_says_so(tmp_path:
             )
         )
         assert await one.runner.run(row.id, 1) == "left"
-        await one.database.write(partial(turns.requeue, review_id=row.id, run=1, broke=True))
+        await one.database.write(partial(turns.requeue, review_id=row.id, run=1, breaks=1))
         assert await one.runner.run(row.id, 2) == "finished"
         found = await one.find(row.id)
         assert found is not None
