@@ -171,6 +171,7 @@ def started(job: Job) -> ReviewStarted:
         notices=job.notices,
         version=__version__,
         prompt_version=job.prompt_version,
+        beside=plan.beside,
     )
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.chunks import Plan
     from reviewbot.core.diff import FileDiff
-    from reviewbot.core.events import Estimate
+    from reviewbot.core.events import Estimate, FileCoverage
     from reviewbot.core.routing import Chain
     from reviewbot.job import Summarize
     from reviewbot.models.base import Model, ModelFault
@@ -61,6 +61,7 @@ def prepare(
     attributes: str = "",
     notices: Sequence[str] = (),
     stored: Plan | None = None,
+    beside: Sequence[FileCoverage] = (),
 ) -> Prepared:
     """Parse and plan.
 
@@ -70,6 +71,7 @@ def prepare(
         attributes: the text of the base's ``.gitattributes``.
         notices: what the reader shall be told beside the review.
         stored: the plan that an earlier run of this review has made; it is kept to.
+        beside: what became of files that belong to the change and are not in ``data``.
 
     Raises:
         DiffError: ``data`` is no diff that can be read whole.
@@ -86,7 +88,7 @@ def prepare(
     calibration = Calibration(settings.state_folder / CALIBRATION_FILE if learns else None)
     planner = Planner(files, settings, chains, calibration)
     if stored is None:
-        planned = planner.plan(attributes)
+        planned = replace(planner.plan(attributes), beside=tuple(beside))
     else:
         check_fits(stored, files)
         planned = stored

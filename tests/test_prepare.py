@@ -6,9 +6,13 @@ from typing import Any
 
 import pytest
 
+from reviewbot.core.events import FileCoverage
+from reviewbot.core.report import fold
 from reviewbot.core.stored_plan import plan_from_json, plan_to_json
 from reviewbot.errors import ConfigError
-from reviewbot.prepare import Prepared, prepare
+from reviewbot.job import started
+from reviewbot.prepare import Prepared, prepare, workers
+from reviewbot.review import review
 from reviewbot.settings import Settings, load_settings
 from tests.test_review import added, numbered
 
@@ -81,6 +85,26 @@ def test_a_stored_plan_is_kept_to_and_one_of_another_diff_refused() -> None:
     assert prepare(data, settings(), stored=stored).job.plan == first.job.plan
     with pytest.raises(ValueError, match="plan"):
         prepare(numbered("a.py").encode(), settings(), stored=stored)
+
+
+def test_what_is_not_in_the_diff_is_part_of_the_plan_and_of_the_one_that_is_stored() -> None:
+    lacking = FileCoverage("huge.py", "failed", "GitHub does not give it.")
+    job = prepare(BIG.encode(), settings(model="offline"), beside=[lacking]).job
+    assert job.plan.beside == (lacking,)
+    assert started(job).beside == (lacking,)
+    stored = plan_from_json(plan_to_json(job.plan))
+    assert prepare(BIG.encode(), settings(), stored=stored).job.plan.beside == (lacking,)
+
+
+async def test_a_file_that_is_not_in_the_diff_makes_the_review_incomplete_from_the_start() -> None:
+    lacking = FileCoverage("huge.py", "failed", "GitHub does not give it.")
+    asked = settings(model="offline")
+    whole = prepare(b"", asked, beside=[lacking])
+    async with workers(whole, asked) as able:
+        events = [one async for one in review(whole.job, able.run_batch)]
+    report = fold(events)
+    assert (report.outcome, report.coverage) == ("incomplete", (lacking,))
+    assert fold(events[:1]).coverage == (lacking,)
 
 
 def test_offline_keeps_files_whole_and_says_where_it_knows_little() -> None:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from reviewbot.core.diff import FileStatus  # noqa: TC001 - stored_plan resolves it at run time
+from reviewbot.core.events import FileCoverage  # noqa: TC001 - likewise
 from reviewbot.core.routing import NOBODY, Chain, Routed
 from reviewbot.core.split import Segment, split_file
 from reviewbot.core.weigh import SECTION_LIMIT, cut_line
@@ -94,11 +95,16 @@ class FilePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a review will do, decided before its first request."""
+    """What a review will do, decided before its first request.
+
+    ``beside`` is what became of files that are not in the diff, though they are in the change: they
+    could not be had, or were reviewed before.
+    """
 
     files: tuple[FilePlan, ...]
     chunks: tuple[Chunk, ...]
     batches: tuple[Batch, ...]
+    beside: tuple[FileCoverage, ...] = ()
 
     @property
     def skipped(self) -> tuple[FilePlan, ...]:

@@ -24,13 +24,13 @@ NOT_REACHED = "The review ended before it was reached."
 def coverage_of(
     plan: Plan, outcomes: Mapping[str, tuple[ChunkStatus, str | None]]
 ) -> tuple[FileCoverage, ...]:
-    """Every file of the diff with its status and reason.
+    """Every file with its status and reason; those that are not in the diff at the end.
 
     Args:
         plan: the plan of the review.
         outcomes: status and reason of each chunk that came to an end.
     """
-    return tuple(
+    of_diff = (
         FileCoverage(file.path, "skipped", file.reason)
         if file.reason is not None
         else file_coverage(
@@ -38,6 +38,7 @@ def coverage_of(
         )
         for file in plan.files
     )
+    return (*of_diff, *plan.beside)
 
 
 def file_coverage(path: str, chunks: Sequence[tuple[ChunkStatus, str | None]]) -> FileCoverage:

@@ -43,7 +43,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class FileCoverage:
-    """What became of one file of the diff. ``reason`` is a sentence unless ``reviewed``."""
+    """What became of one file. ``reason`` is a sentence; None if it was ``reviewed`` just now."""
 
     path: str
     status: CoverageStatus
@@ -121,7 +121,10 @@ class ModelShare:
 
 @dataclass(frozen=True, slots=True)
 class ReviewStarted:
-    """The plan, before the first model call."""
+    """The plan, before the first model call.
+
+    ``beside`` is what became of files that are not in the diff, and so not among ``files``.
+    """
 
     type: ClassVar[Literal["review.started"]] = "review.started"
     models: tuple[str, ...]
@@ -132,6 +135,7 @@ class ReviewStarted:
     notices: tuple[str, ...] = ()
     version: str = ""
     prompt_version: str | None = None
+    beside: tuple[FileCoverage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

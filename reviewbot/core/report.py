@@ -169,7 +169,7 @@ class ReportBuilder:
 
     def _coverage(self) -> tuple[tuple[FileCoverage, ...], tuple[str, ...]]:
         """What is decided before the end, and the paths that are not."""
-        decided: list[FileCoverage] = []
+        decided: list[FileCoverage] = [*(self._plan.beside if self._plan else ())]
         pending: list[str] = []
         for file in self._plan.files if self._plan else ():
             known = [self._chunks[chunk] for chunk in file.chunks if chunk in self._chunks]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from reviewbot.core.chunks import Batch
-    from reviewbot.core.events import Event
+    from reviewbot.core.events import Event, FileCoverage
     from reviewbot.job import Job
     from reviewbot.prepare import Prepared
     from reviewbot.settings import Settings
@@ -63,6 +63,7 @@ class ReviewRequest:
 
     Attributes:
         tenant: whose it is.
+        beside: what became of files that belong to the change and are not in ``diff``.
         digest: of all that decides what the review is.
     """
 
@@ -75,6 +76,7 @@ class ReviewRequest:
     idempotency_key: str | None = None
     attributes: str = ""
     notices: tuple[str, ...] = ()
+    beside: tuple[FileCoverage, ...] = ()
     limits: Limits = field(default_factory=Limits)
     digest: str = field(init=False)
 
@@ -87,6 +89,7 @@ class ReviewRequest:
             self.description,
             self.subject or "",
             self.attributes,
+            json.dumps([asdict(file) for file in self.beside]),
         )
         found = hashlib.sha256(self.diff)
         for part in parts:
@@ -117,7 +120,11 @@ def admit(request: ReviewRequest, load: Callable[[Mapping[str, object]], Setting
     """
     settings = settings_for(load, request.options.settings)
     prepared = prepare(
-        request.diff, settings, attributes=request.attributes, notices=request.notices
+        request.diff,
+        settings,
+        attributes=request.attributes,
+        notices=request.notices,
+        beside=request.beside,
     )
     job = prepared.job
     most = _most(prepared, settings, request)

@@ -153,7 +153,5 @@ def coverage_of(connection: sa.Connection, review_id: str, reason: str) -> tuple
     From its events alone, which any version of reviewbot can read.
     """
     report = fold(map(from_record, records_of(connection, review_id)))
-    known = {file.path: file for file in report.coverage if file.path not in report.pending}
-    return tuple(
-        known.get(file.path) or FileCoverage(file.path, "failed", reason) for file in report.files
-    )
+    pending = (FileCoverage(path, "failed", reason) for path in report.pending)
+    return (*report.coverage, *pending)

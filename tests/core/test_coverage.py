@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reviewbot.core.chunks import Batch, Chunk, FilePlan, Plan
@@ -58,6 +59,12 @@ def test_every_file_is_in_the_ledger_with_its_reason() -> None:
         ("d", "failed", "Part 1 of 2: Overloaded."),
         ("e", "failed", "Overloaded."),
     ]
+
+
+def test_files_that_are_not_in_the_diff_stand_behind_those_that_are() -> None:
+    lacking = FileCoverage("huge.py", "failed", "GitHub does not give it.")
+    plan = replace(plan_of(a=("c1",)), beside=(lacking,))
+    assert coverage_of(plan, {"c1": ("reviewed", None)}) == (FileCoverage("a", "reviewed"), lacking)
 
 
 def test_a_file_of_which_one_part_failed_is_partly_reviewed() -> None:
