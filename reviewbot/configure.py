@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 SERVER_VARIABLES: Final = frozenset({"REVIEWBOT_DATABASE_URL", "REVIEWBOT_API_KEY"})
 """What :func:`read_variable` is asked for: the database of a server, the key for one."""
-_MOST_BYTES: Final = 1_000_000
+GITHUB_ADDRESS: Final = "GITHUB_API_URL"
+KEYS: Final = (
+    *("GITHUB_TOKEN", "GH_TOKEN", "REVIEWBOT_GITHUB_PRIVATE_KEY"),
+    "REVIEWBOT_GITHUB_PRIVATE_KEY_FILE",
+)
+"""Variables with what is sent to that address, or signs it."""
+MOST_BYTES: Final = 1_000_000
 
 
 def read_settings(
@@ -52,7 +58,7 @@ def read_settings(
     return load_settings(
         flags=flags,
         env=os.environ if env is None else env,
-        dotenv=_dotenv(cwd, base),
+        dotenv=dotenv_of(cwd, base),
         config_text=found[1] if found else None,
         config_name=found[0] if found else CONFIG_NAMES[0],
         config_trusted=config is not None,
@@ -63,9 +69,19 @@ def read_variable(name: str) -> str | None:
     """A variable that is no setting: of the environment, else of the working directory's .env.
 
     Raises:
-        ConfigError: the file cannot be read.
+        ConfigError: the file cannot be read, or has an address that keys of the environment, which
+            is not whoever wrote it, would be sent to.
     """
-    return os.environ.get(name) or _dotenv(Path.cwd(), None).get(name) or None
+    if found := os.environ.get(name):
+        return found
+    found = dotenv_of(Path.cwd(), None).get(name) or None
+    if found and name == GITHUB_ADDRESS and (keys := [one for one in KEYS if os.environ.get(one)]):
+        raise ConfigError(
+            f"this address would receive the {keys[0]} of your environment, but whoever wrote the"
+            f" {DOTENV_NAME} file chose it; set both in the environment, or both in {DOTENV_NAME}",
+            source=f"{name} in {DOTENV_NAME}",
+        )
+    return found
 
 
 def config_differs(base: Repository, cwd: Path) -> bool:
@@ -87,10 +103,10 @@ def _config_of(base: Repository) -> tuple[str, str] | None:
             if (data := base.file(f"{folder}{name}")) is not None
         ]
         if len(there) > 1:
-            raise _two_names(there[0][0])
+            raise two_names(there[0][0])
         if there:
             name, data = there[0]
-            return name, _text(data, name)
+            return name, text_of(data, name)
     return None
 
 
@@ -106,7 +122,7 @@ def find_config(start: Path) -> Path | None:
     for folder in (start, *start.parents):
         there = [folder / name for name in CONFIG_NAMES if (folder / name).is_file()]
         if len(there) > 1:
-            raise _two_names(str(there[0]))
+            raise two_names(str(there[0]))
         if there:
             return there[0]
         if folder == root:
@@ -114,7 +130,8 @@ def find_config(start: Path) -> Path | None:
     return None
 
 
-def _two_names(source: str) -> ConfigError:
+def two_names(source: str) -> ConfigError:
+    """What is raised where a configuration is there under both of its names."""
     message = f"there is also a {CONFIG_NAMES[1]} beside it; keep one of the two"
     return ConfigError(message, source=source)
 
@@ -131,15 +148,24 @@ def _read_text(path: Path) -> str:
         if not path.is_file():  # a pipe would block, a device never ends
             raise ConfigError("is no file", source=str(path))
         with path.open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
+            data = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", source=str(path)) from error
-    return _text(data, str(path))
+    return text_of(data, str(path))
 
 
-def _text(data: bytes, source: str) -> str:
-    if len(data) > _MOST_BYTES:
-        raise ConfigError(f"is larger than {_MOST_BYTES} bytes", source=source)
+def text_of(data: bytes, source: str) -> str:
+    """The text of a configuration file.
+
+    Args:
+        data: its bytes.
+        source: how messages call it.
+
+    Raises:
+        ConfigError: it is too large, or not UTF-8.
+    """
+    if len(data) > MOST_BYTES:
+        raise ConfigError(f"is larger than {MOST_BYTES} bytes", source=source)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -147,11 +173,16 @@ def _text(data: bytes, source: str) -> str:
         raise ConfigError("is not UTF-8 text", source=source, line=line) from error
 
 
-def _dotenv(cwd: Path, base: Repository | None) -> Mapping[str, str]:
+def dotenv_of(cwd: Path, base: Repository | None) -> Mapping[str, str]:
+    """The variables of a folder's ``.env``; of the base's own, if git knows it there.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
     path = cwd / DOTENV_NAME
     if base is not None and base.tracks(DOTENV_NAME):
         name = f"{base.folders()[0]}{DOTENV_NAME}"
-        text = _text(base.file(name) or b"", name)
+        text = text_of(base.file(name) or b"", name)
     elif path.is_file():
         text = _read_text(path)
     else:

@@ -102,10 +102,7 @@ class Planner:
         Raises:
             ConfigError: a pattern is none, or a context window too small.
         """
-        policy = Policy(
-            configured=patterns_of(self._settings.exclude, key="exclude"),
-            attributes=git_attributes(attributes),
-        )
+        policy = policy_of(self._settings, attributes)
         sizes = {chain: self._sizes(chain.models[0]) for chain in self._chains.of_setting.values()}
         return plan_routed(
             self._files,
@@ -252,6 +249,22 @@ def _route(one: RouteSettings, chain: Chain) -> Route:
         max_lines=one.max_lines,
         min_change_lines=one.min_change_lines,
         max_change_lines=one.max_change_lines,
+    )
+
+
+def policy_of(settings: Settings, attributes: str) -> Policy:
+    """Which files are left out.
+
+    Args:
+        settings: as read.
+        attributes: the text of the base's ``.gitattributes``.
+
+    Raises:
+        ConfigError: a pattern is none.
+    """
+    return Policy(
+        configured=patterns_of(settings.exclude, key="exclude"),
+        attributes=git_attributes(attributes),
     )
 
 

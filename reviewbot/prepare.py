@@ -88,7 +88,8 @@ def prepare(
     calibration = Calibration(settings.state_folder / CALIBRATION_FILE if learns else None)
     planner = Planner(files, settings, chains, calibration)
     if stored is None:
-        planned = replace(planner.plan(attributes), beside=tuple(beside))
+        shown = (replace(file, path=redact_text(file.path)) for file in beside)
+        planned = replace(planner.plan(attributes), beside=tuple(shown))
     else:
         check_fits(stored, files)
         planned = stored

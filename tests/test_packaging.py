@@ -51,8 +51,14 @@ ROOMS: dict[str, set[str]] = {
         *("config_file", "core", "errors", "job", "jobs", "models", "prepare", "review"),
         *("settings", "store"),
     },
-    "github": {"core", "errors", "github", "settings"},
-    "server": {"core", "errors", "jobs", "models", "rules", "server", "settings", "store"},
+    "github": {
+        *("config_file", "configure", "core", "errors", "github", "jobs", "planning", "settings"),
+        *("sources", "store"),
+    },
+    "action": {"action", "errors", "github", "settings"},
+    "server": {
+        *("core", "errors", "github", "jobs", "models", "rules", "server", "settings", "store"),
+    },
 }
 """Each room, and the rooms that its code may import; ``cli`` and what comes on top may use all."""
 
@@ -162,7 +168,9 @@ def locked(name: str) -> dict[str, list[tuple[Requirement, list[str]]]]:
     return found
 
 
-@pytest.mark.parametrize("name", ["base.txt", "server.txt", "dev.txt"])
+@pytest.mark.parametrize(
+    "name", ["base.txt", "server.txt", "action.txt", "uv.txt", "dev.txt"]
+)
 def test_every_locked_package_has_one_exact_version_and_sha256_hashes(name: str) -> None:
     for package, entries in locked(name).items():
         for requirement, hashes in entries:
@@ -172,7 +180,7 @@ def test_every_locked_package_has_one_exact_version_and_sha256_hashes(name: str)
             assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", one) for one in hashes), package
 
 
-@pytest.mark.parametrize("name", ["base.txt", "dev.txt"])
+@pytest.mark.parametrize("name", ["base.txt", "action.txt", "uv.txt", "dev.txt"])
 def test_a_lock_names_no_index_and_no_place_of_this_machine(name: str) -> None:
     for line in (ROOT / "requirements" / name).read_text("utf-8").splitlines():
         assert not re.match(r"\s*(-|https?:|file:|/)(?!-hash=)", line), line
@@ -189,7 +197,8 @@ def wanted(extra: str | None) -> list[Requirement]:
 
 
 @pytest.mark.parametrize(
-    ("name", "extra"), [("base.txt", None), ("server.txt", "server"), ("dev.txt", "dev")]
+    ("name", "extra"),
+    [("base.txt", None), ("server.txt", "server"), ("action.txt", "github"), ("dev.txt", "dev")],
 )
 def test_the_lock_is_that_of_the_project(name: str, extra: str | None) -> None:
     lock = locked(name)
@@ -201,7 +210,7 @@ def test_the_lock_is_that_of_the_project(name: str, extra: str | None) -> None:
             assert version in asked.specifier, f"{requirement} is not {asked}: run make lock"
 
 
-@pytest.mark.parametrize("name", ["base.txt", "server.txt"])
+@pytest.mark.parametrize("name", ["base.txt", "server.txt", "action.txt", "uv.txt"])
 def test_tests_run_with_what_users_get(name: str) -> None:
     """The same versions; where a package is needed may be more with more of them."""
     users, dev = locked(name), locked("dev.txt")

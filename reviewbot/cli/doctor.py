@@ -1,4 +1,4 @@
-"""``reviewbot doctor``: checks the installation, the settings, and the model if there is a key."""
+"""``reviewbot doctor``: checks the installation, the settings, the models and the GitHub App."""
 
 from __future__ import annotations
 
@@ -15,22 +15,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reviewbot import __version__
-from reviewbot.configure import SERVER_VARIABLES, find_config, read_settings
+from reviewbot.configure import SERVER_VARIABLES, find_config, read_settings, read_variable
 from reviewbot.core.escape import show
 from reviewbot.errors import EXIT_OK, EXIT_USAGE, ConfigError, ReviewbotError
+from reviewbot.github.app import credentials
 from reviewbot.settings import OFFLINE, VARIABLES
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
+    from reviewbot.github.api.app import AppSelf
+    from reviewbot.github.app.credentials import AppConfig
     from reviewbot.settings import ModelChoice, Settings
 
 OK: Final = "✓"
 WARNING: Final = "!"
 WRONG: Final = "✗"
 
-KNOWN_VARIABLES: Final = frozenset({*VARIABLES.values(), *SERVER_VARIABLES, "REVIEWBOT_DEBUG"})
+KNOWN_VARIABLES: Final = frozenset(
+    {*VARIABLES.values(), *SERVER_VARIABLES, *credentials.VARIABLES, "REVIEWBOT_DEBUG"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     parser.description = (
         "Checks what a review needs, and says where each setting comes from. With a key it asks"
-        " each model for a word, which costs a small part of a cent. Keys are never shown."
+        " each model for a word, which costs a small part of a cent. GitHub is asked what it knows"
+        " of the App, if there is one. Keys are never shown."
     )
     parser.add_argument("--model", metavar="NAME", help="check this model")
     parser.add_argument(
@@ -91,6 +97,7 @@ def _checks(args: argparse.Namespace) -> Iterator[Check]:
             yield _key(choice)
             if choice.problem is None:
                 yield _guard("endpoint", partial(_probe, choice, settings))
+    yield _guard("github", partial(_github, settings.state_folder))
 
 
 def _guard(name: str, check: Callable[[], Check]) -> Check:
@@ -197,3 +204,35 @@ def _probe(choice: ModelChoice, settings: Settings) -> Check:
         return Check(WRONG, "endpoint", f"{where} answers, but with no report: {probe.stop}")
     without = f"; it does without {', '.join(probe.refused)}" if probe.refused else ""
     return Check(OK, "endpoint", f"{where} answers{without}")
+
+
+def _github(state_folder: Path) -> Check:
+    """The App that ``reviewbot serve`` would be, as GitHub sees it."""
+    config = credentials.read_app_config(read_variable, state_folder)
+    if config is None:
+        detail = "no App; reviewbot serve prints a link that sets one up, an Action needs none"
+        return Check(OK, "github", detail)
+    from reviewbot.github.app.manifest import shortfalls
+    from reviewbot.github.errors import NotFoundError
+
+    try:
+        app = asyncio.run(_asked(config))
+    except NotFoundError:
+        where = f"{config.base_url} knows no App {config.app_id}, by {config.source}"
+        detail = f"{where}: check its id, and GITHUB_API_URL for an Enterprise Server"
+        return Check(WRONG, "github", detail)
+    who = f"{app.login} by {config.source}"
+    if lacks := shortfalls(app.permissions, app.events):
+        where = f"the settings of {app.url}, under Permissions & events; then accept them where"
+        return Check(WRONG, "github", f"{who}: {'; '.join(lacks)}. Change {where} it is installed")
+    if app.installations == 0:
+        detail = f"{who} is not installed anywhere: open {app.url}/installations/new"
+        return Check(WARNING, "github", detail)
+    return Check(OK, "github", f"{who} has all permissions and events that it needs")
+
+
+async def _asked(config: AppConfig) -> AppSelf:
+    from reviewbot.github.gateway import Gateway
+
+    async with Gateway(config.credentials, base_url=config.base_url) as gateway:
+        return await gateway.app.get()

@@ -1,12 +1,13 @@
-"""``reviewbot init``: writes a commented ``.reviewbot.yml`` to start from."""
+"""``reviewbot init``: writes a commented ``.reviewbot.yml`` or GitHub workflow to start from."""
 
 from __future__ import annotations
 
 import os
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from reviewbot import __version__
 from reviewbot.configure import repository_root
 from reviewbot.errors import EXIT_OK, ConfigError
 from reviewbot.settings import CONFIG_NAMES
@@ -14,12 +15,24 @@ from reviewbot.settings import CONFIG_NAMES
 if TYPE_CHECKING:
     import argparse
 
+WORKFLOWS: Final = ".github/workflows"
+"""The one folder that GitHub runs workflows from."""
+WORKFLOW: Final = f"{WORKFLOWS}/reviewbot.yml"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     parser.description = (
         "Writes .reviewbot.yml at the root of this repository: every key, its default and why"
-        " one would change it, all commented out."
+        " one would change it, all commented out. With --workflow, writes a workflow instead that"
+        " has GitHub Actions review each pull request."
+    )
+    parser.add_argument(
+        "--workflow",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help=f"write a GitHub workflow, by default {WORKFLOW} at the root of this repository",
     )
     parser.add_argument("--force", action="store_true", help="replace a file that is there")
 
@@ -28,21 +41,22 @@ def run(args: argparse.Namespace) -> int:
     """Write the file, and say what to do next.
 
     Raises:
-        ConfigError: there is a file already, or it cannot be written.
+        ConfigError: there is a file already, it cannot be written, or GitHub would not run it.
     """
-    folder = repository_root(Path.cwd())
-    for name in CONFIG_NAMES:
-        if os.path.lexists(folder / name) and not (args.force and name == CONFIG_NAMES[0]):
-            hint = "use --force to replace it" if name == CONFIG_NAMES[0] else "remove it first"
-            raise ConfigError(f"is there already; {hint}", source=str(folder / name))
+    root = repository_root(Path.cwd())
+    if args.workflow is None:
+        _write_config(root, force=args.force)
+    else:
+        _write_workflow(Path(args.workflow or root / WORKFLOW), force=args.force)
+    return EXIT_OK
+
+
+def _write_config(folder: Path, *, force: bool) -> None:
+    for name in CONFIG_NAMES[1:]:
+        if os.path.lexists(folder / name):
+            raise ConfigError("is there already; remove it first", source=str(folder / name))
     path = folder / CONFIG_NAMES[0]
-    try:
-        if args.force:
-            path.unlink(missing_ok=True)  # a symbolic link goes, not what it leads to
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(template())
-    except OSError as error:
-        raise ConfigError(f"cannot be written: {error.strerror}", source=str(path)) from error
+    _write(path, template(), force=force)
     print(  # noqa: T201  the command's output
         f"Wrote {path}\n"
         "All of it is commented out: the defaults hold until you change them.\n\n"
@@ -50,9 +64,46 @@ def run(args: argparse.Namespace) -> int:
         "  reviewbot doctor                check the settings, and the model if there is a key\n"
         "  reviewbot review --base main    review what this branch changes"
     )
-    return EXIT_OK
+
+
+def _write_workflow(path: Path, *, force: bool) -> None:
+    place = path.absolute()
+    if place.parent.parts[-2:] != Path(WORKFLOWS).parts or place.suffix not in (".yml", ".yaml"):
+        raise ConfigError(
+            f"GitHub would not run it: a workflow is a .yml file in {WORKFLOWS}", source=str(path)
+        )
+    _write(path, workflow_template(), force=force)
+    print(  # noqa: T201  the command's output
+        f"Wrote {path}\n\n"
+        "Next:\n"
+        "  gh secret set ANTHROPIC_API_KEY    or on GitHub: Settings, Secrets and variables\n"
+        "  commit the file, and open a pull request"
+    )
+
+
+def _write(path: Path, text: str, *, force: bool) -> None:
+    if os.path.lexists(path) and not force:
+        raise ConfigError("is there already; use --force to replace it", source=str(path))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if force:
+            path.unlink(missing_ok=True)  # a symbolic link goes, not what it leads to
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except OSError as error:
+        raise ConfigError(f"cannot be written: {error.strerror}", source=str(path)) from error
 
 
 def template() -> str:
     """The text of the file: prose behind ``#`` and a space, settings behind ``#`` alone."""
-    return files("reviewbot").joinpath("data/config-template.yml").read_text(encoding="utf-8")
+    return _data("config-template.yml")
+
+
+def workflow_template() -> str:
+    """The text of the workflow; it uses the Action by the tag of this major version."""
+    tag = f"v{__version__.partition('.')[0]}"
+    return _data("workflow-template.yml").replace("reviewbot@VERSION", f"reviewbot@{tag}")
+
+
+def _data(name: str) -> str:
+    return files("reviewbot").joinpath("data", name).read_text(encoding="utf-8")

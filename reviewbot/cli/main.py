@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 COMMANDS: Final = {
     "review": ("reviewbot.cli.review", "Review a diff; findings are shown as they are found."),
+    "action": ("reviewbot.cli.action", "Run the GitHub Action on the event of a workflow."),
     "serve": ("reviewbot.cli.serve", "Serve reviews over HTTP, with a page to watch them."),
     "keys": ("reviewbot.cli.keys", "Add, list and revoke the API keys of a server."),
     "rules": ("reviewbot.cli.rules", "List the offline rules, or explain one."),
-    "init": ("reviewbot.cli.init", "Write a commented .reviewbot.yml."),
+    "init": ("reviewbot.cli.init", "Write a commented .reviewbot.yml, or a workflow for GitHub."),
     "doctor": ("reviewbot.cli.doctor", "Check the installation, the settings and the model."),
 }
 """Each command: its module, and what it does."""

@@ -1,18 +1,20 @@
-"""``reviewbot review``: a diff from a file, standard input or git; findings as they arrive."""
+"""``reviewbot review``: a diff from wherever it is; findings as they arrive."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import math
-import signal
 from contextlib import AsyncExitStack, aclosing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reviewbot import sources
+from reviewbot.cli.interrupts import stop_on_interrupt
 from reviewbot.cli.output import PLAN_FORMATS, Outputs, write_plan
-from reviewbot.configure import config_differs, read_settings, read_variable
+from reviewbot.cli.source import read_source
+from reviewbot.configure import read_variable
 from reviewbot.core.render import FINAL, STREAMING
 from reviewbot.core.report import fails
 from reviewbot.errors import (
@@ -28,8 +30,7 @@ from reviewbot.prepare import prepare, workers
 from reviewbot.review import review
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from reviewbot.cli.source import Source
     from reviewbot.core.report import Report
     from reviewbot.prepare import Prepared
     from reviewbot.settings import Settings
@@ -43,6 +44,7 @@ examples:
   reviewbot review                         what changed in this working tree
   reviewbot review --base main             what this branch changes
   reviewbot review change.diff             a diff file
+  reviewbot review --pr octo/hello#42      a pull request on GitHub
   gh pr diff 42 | reviewbot review -       a diff from another program
   reviewbot review --dry-run               what would be sent, and its cost
 
@@ -60,6 +62,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--base", metavar="REV", help="all changes since the branch left REV")
     source.add_argument("--staged", action="store_true", help="what the next commit changes")
+    source.add_argument(
+        "--pr", metavar="OWNER/REPO#N", help="a pull request on GitHub, or the address of its page"
+    )
     parser.add_argument("--model", metavar="NAME", help="who reviews; offline needs no key")
     parser.add_argument(
         "--format",
@@ -124,31 +129,33 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.dry_run and args.server is not None:
         raise ConfigError("--dry-run plans on this machine; leave out --server")
-    if args.diff is not None and (args.base or args.staged):
-        raise SourceError("give either a diff or --base or --staged, not both")
-    repository = None
-    if args.diff is None:
-        repository = sources.open_repository(Path.cwd(), args.base)
-    settings = read_settings(
-        {
-            "model": args.model,
-            "fail_on": args.fail_on,
-            "budget_usd": args.budget_usd,
-            "jobs": args.jobs,
-            "summary": False if args.no_summary else None,
-        },
-        config=args.config,
-        base=repository if args.base else None,
+    flags = {
+        "model": args.model,
+        "fail_on": args.fail_on,
+        "budget_usd": args.budget_usd,
+        "jobs": args.jobs,
+        "summary": False if args.no_summary else None,
+    }
+    settings, source = read_source(args, flags)
+    source = replace(
+        source,
+        title=args.title or source.title,
+        description=_description(args) or source.description,
     )
-    data, notices = _read(args, repository)
     if args.server is not None:
-        return exit_code(asyncio.run(_review_there(args, settings, data)), settings)
-    attributes = "" if repository is None else repository.attributes()
-    prepared = prepare(data, settings, attributes=attributes, notices=notices)
+        _refuse_missing(source)
+        return exit_code(asyncio.run(_review_there(args, settings, source)), settings)
+    prepared = prepare(
+        source.data,
+        settings,
+        attributes=source.attributes,
+        notices=source.notices,
+        beside=source.missing,
+    )
     if args.dry_run:
         write_plan(prepared.job, args.format, args.output)
         return EXIT_OK
-    report = asyncio.run(_review(args, settings, prepared))
+    report = asyncio.run(_review(args, settings, prepared, source))
     with suppress(OSError):  # what was learned about tokens is a convenience
         prepared.calibration.save()
     return exit_code(report, settings)
@@ -163,14 +170,16 @@ def exit_code(report: Report, settings: Settings) -> int:
     return EXIT_FINDINGS if fails(report, settings.fail_on) else EXIT_OK
 
 
-async def _review(args: argparse.Namespace, settings: Settings, prepared: Prepared) -> Report:
+async def _review(
+    args: argparse.Namespace, settings: Settings, prepared: Prepared, source: Source
+) -> Report:
     stop = StopSignal()
     async with AsyncExitStack() as stack:
         work = await stack.enter_async_context(
-            workers(prepared, settings, title=args.title, description=_description(args))
+            workers(prepared, settings, title=source.title, description=source.description)
         )
         outputs = stack.enter_context(Outputs(args.format, args.output, prepared.job.files))
-        stack.callback(_stop_on_interrupt(stop))
+        stack.callback(stop_on_interrupt(stop))
         events = review(prepared.job, work.run_batch, summarize=work.summarize, stop=stop)
         await stack.enter_async_context(aclosing(events))
         async for event in events:
@@ -178,7 +187,20 @@ async def _review(args: argparse.Namespace, settings: Settings, prepared: Prepar
     return outputs.report
 
 
-async def _review_there(args: argparse.Namespace, settings: Settings, data: bytes) -> Report:
+def _refuse_missing(source: Source) -> None:
+    """A server is given a diff alone: it would call the review of a part of a change complete.
+
+    Raises:
+        SourceError: a part of it is missing.
+    """
+    for one in source.missing:
+        raise SourceError(
+            "a part of this change cannot be had, and a server would not know of it and call the"
+            f" review complete; leave out --server ({one.path}: {one.reason})"
+        )
+
+
+async def _review_there(args: argparse.Namespace, settings: Settings, source: Source) -> Report:
     """The same by a server; the code around findings is our own."""
     from reviewbot.core.diff import parse_diff
     from reviewbot.remote import KEY, RemoteRequest, Server
@@ -187,15 +209,15 @@ async def _review_there(args: argparse.Namespace, settings: Settings, data: byte
     key = (read_variable(KEY) or "").strip()
     server = Server(args.server, Secret(key) if key else None)
     asked = RemoteRequest(
-        diff=data,
-        title=args.title,
-        description=_description(args),
+        diff=source.data,
+        title=source.title,
+        description=source.description,
         options=remote_options(settings, model=args.model),
     )
-    files = parse_diff(data)
+    files = parse_diff(source.data)
     stop = StopSignal()
     async with AsyncExitStack() as stack:
-        stack.callback(_stop_on_interrupt(stop))
+        stack.callback(stop_on_interrupt(stop))
         events = await stack.enter_async_context(aclosing(server.review(asked, stop)))
         first = await anext(events)  # what is refused shows nothing
         outputs = stack.enter_context(Outputs(args.format, args.output, files))
@@ -228,51 +250,3 @@ def _description(args: argparse.Namespace) -> str:
     if not args.description_file:
         return ""
     return sources.read_file(args.description_file).decode("utf-8", "replace")
-
-
-def _stop_on_interrupt(stop: StopSignal) -> Callable[[], None]:
-    """The first Ctrl-C (or SIGTERM) ends the review properly, a second one at once.
-
-    Returns:
-        What puts the signals back as they were.
-    """
-    loop = asyncio.get_running_loop()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-
-    def restore() -> None:
-        for number in numbers:
-            with suppress(NotImplementedError):
-                loop.remove_signal_handler(number)
-
-    def interrupt() -> None:
-        restore()
-        stop.stop("cancelled")
-
-    for number in numbers:
-        with suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt there
-            loop.add_signal_handler(number, interrupt)
-    return restore
-
-
-def _read(
-    args: argparse.Namespace, repository: sources.Repository | None
-) -> tuple[bytes, tuple[str, ...]]:
-    """The diff, and what has to be said about where it comes from."""
-    if repository is None:
-        if args.diff == "-":
-            return sources.read_stdin(), ()
-        return sources.read_file(Path(args.diff)), ()
-    if args.staged:
-        return repository.staged(), repository.notices
-    notices = list(repository.notices)
-    if args.base and args.config is None and config_differs(repository, Path.cwd()):
-        notices.append(
-            "The configuration is the base's, not the one of the working tree; --config names"
-            " another."
-        )
-    if untracked := repository.untracked():
-        more = "" if len(untracked) == 1 else f" and {len(untracked) - 1} more"
-        notices.append(
-            f"Not in the diff: untracked {untracked[0]}{more}; git add what belongs to it."
-        )
-    return repository.changes(), tuple(notices)

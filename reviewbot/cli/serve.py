@@ -12,10 +12,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.configure import read_settings, read_variable
+from reviewbot.configure import GITHUB_ADDRESS, read_settings, read_variable
 from reviewbot.errors import EXIT_OK, ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from reviewbot.jobs.service import ReviewService
+    from reviewbot.server.github_side import GitHubSide
     from reviewbot.server.logs import LogFormat
     from reviewbot.settings import Settings
 
@@ -57,6 +61,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME",
         help="a host name that requests may be for, behind a proxy",
+    )
+    parser.add_argument(
+        "--public-url",
+        metavar="URL",
+        help="where GitHub and people reach this server, for the set-up of an App and for links",
     )
     parser.add_argument(
         "--cors-origin",
@@ -200,6 +209,7 @@ def run(args: argparse.Namespace) -> int:
     loopback = _is_loopback(args.host)
     metrics = Metrics([*(one.name for one in settings.choices), *settings.models])
     observed = Observed(metrics, Traces(provider_from(os.environ), model=metrics.model))
+    load = partial(_load_for_request, args.model, args.config)
     service = ReviewService(
         ServiceConfig(
             database_url=url,
@@ -210,7 +220,7 @@ def run(args: argparse.Namespace) -> int:
             cache_bytes=args.cache_mb * 1_000_000,
             waits=Waits(args.first_wait_s, args.wait_limit_s),
         ),
-        partial(_load_for_request, args.model, args.config),
+        load,
         hooks=observed.hooks,
     )
     need_key = args.require_keys or not loopback
@@ -222,6 +232,7 @@ def run(args: argparse.Namespace) -> int:
                     " make one with: reviewbot keys add NAME",
                     source="--host",
                 )
+    github = github_side(settings, service, load, args.public_url)
     app = make_app(
         service,
         ServerConfig(
@@ -230,6 +241,7 @@ def run(args: argparse.Namespace) -> int:
             body_limit=args.max_body_mb * 1_000_000,
         ),
         observed,
+        github=github,
     )
     config = uvicorn.Config(
         app,
@@ -249,8 +261,41 @@ def run(args: argparse.Namespace) -> int:
     sockets = listening(args.host, args.port)
     about = f"{settings.model.name} reviews: {settings.model_source}"
     tell = say if log_format == "text" else log.info
-    Server(config, service, about=about, tell=tell).run(sockets)
+    server = Server(
+        config,
+        service,
+        about=about,
+        tell=tell,
+        invite=github.invitation if github else lambda _address: None,
+    )
+    server.run(sockets)
     return EXIT_OK
+
+
+def github_side(
+    settings: Settings,
+    service: ReviewService,
+    load: Callable[[Mapping[str, object]], Settings],
+    public_url: str | None,
+) -> GitHubSide | None:
+    """GitHub's side of the server; None if PyGithub is not installed and no App is configured.
+
+    Raises:
+        ConfigError: an App is configured and cannot be used.
+    """
+    from importlib.util import find_spec
+
+    from reviewbot.github.app.credentials import read_app_config
+    from reviewbot.github.gateway import API_URL
+    from reviewbot.server.github_setup import SetupConfig
+    from reviewbot.server.github_side import GitHubSide
+
+    app = read_app_config(read_variable, settings.state_folder)
+    if app is None and find_spec("github") is None:
+        return None
+    api_url = (read_variable(GITHUB_ADDRESS) or API_URL).rstrip("/")
+    setup = SetupConfig(settings.state_folder, api_url, public_url)
+    return GitHubSide(app, setup, service, load, public_url=public_url)
 
 
 def _load(flags: dict[str, object], *, config: Path | None) -> Settings:
@@ -258,7 +303,7 @@ def _load(flags: dict[str, object], *, config: Path | None) -> Settings:
 
 
 def _load_for_request(
-    model: str | None, config: Path | None, options: dict[str, object]
+    model: str | None, config: Path | None, options: Mapping[str, object]
 ) -> Settings:
     """The settings of one review: the request's options, then what serve was started with."""
     return read_settings({"model": model, **options}, config=config)

@@ -94,6 +94,18 @@ class Hunk:
         return self._end - self._head
 
     @property
+    def raw(self) -> bytes:
+        """The hunk as git writes it, header included: what can stand behind another one.
+
+        Every line of it ends with a line feed alone, whether the diff came with CRLF line ends or
+        without the last line feed.
+        """
+        raw = self._data[self._head : self._end]
+        if self._flags & _CRLF:
+            raw = raw.replace(b"\r\n", b"\n").removesuffix(b"\r")
+        return raw if raw.endswith(b"\n") else raw + b"\n"
+
+    @property
     def section(self) -> str:
         """Git's heading after the second ``@@``, often the function; empty if there is none."""
         header = _HEADER.match(self._data, self._head)

@@ -35,6 +35,9 @@ VERSION: Final = 1
 MAX_LENGTH: Final = 4_096
 MAX_FINDINGS: Final = 150
 
+FINDING_ID: Final = re.compile(r"[0-9a-f]{16}\b")
+"""At the beginning of a text: the id of a finding."""
+
 _LETTERS: Final[dict[Severity, str]] = {severity: severity[0] for severity in SEVERITIES}
 _SEVERITIES: Final[dict[str, Severity]] = {severity[0]: severity for severity in SEVERITIES}
 _BEGIN: Final = "<!-- reviewbot "

@@ -7,7 +7,7 @@ import json
 import secrets
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from reviewbot.core.events import Usage
 from reviewbot.core.stored_plan import plan_to_json
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from reviewbot.job import Job
     from reviewbot.prepare import Prepared
     from reviewbot.settings import Settings
+
+
+Also: TypeAlias = "Callable[[sa.Connection, str], object]"
+"""What is stored in the same transaction as a review, whose id it is given."""
 
 
 class UsedKeyError(ReviewbotError):
@@ -99,11 +103,12 @@ class ReviewRequest:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A review that can be stored. ``opening`` are its first events."""
+    """A review that can be stored. ``opening`` are its first events, ``also`` goes with it."""
 
     new: NewReview
     limits: Limits
     opening: tuple[Event, ...]
+    also: Also | None = None
 
 
 def admit(request: ReviewRequest, load: Callable[[Mapping[str, object]], Settings]) -> Admitted:
@@ -171,6 +176,8 @@ def store(connection: sa.Connection, admitted: Admitted) -> list[str]:
     ]
     reviews.insert(connection, replace(new, held_day=day), at, last_seq=len(events))
     insert_events(connection, new.id, events)
+    if admitted.also is not None:
+        admitted.also(connection, new.id)
     if new.subject is None:
         return []
     # All of them are older: a tenant's reviews are stored one after the other.

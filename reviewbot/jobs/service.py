@@ -12,7 +12,7 @@ import os
 import secrets
 import socket
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from reviewbot.core.events import Outcome
-    from reviewbot.jobs.admission import ReviewRequest
+    from reviewbot.jobs.admission import Also, ReviewRequest
     from reviewbot.settings import Settings
     from reviewbot.store.reviews import ReviewRow
 
@@ -235,8 +235,14 @@ class ReviewService:
                 log.warning("lost the connection that hears of events: %s", type(error).__name__)
             await asyncio.sleep(LISTEN_AGAIN_S)
 
-    async def create(self, request: ReviewRequest) -> tuple[ReviewRow, bool]:
+    async def create(
+        self, request: ReviewRequest, *, also: Also | None = None
+    ) -> tuple[ReviewRow, bool]:
         """Plan, store and queue a review.
+
+        Args:
+            request: what is to be reviewed.
+            also: what is stored with it, and only with it.
 
         Returns:
             The review, and whether the same request had made it before.
@@ -257,6 +263,7 @@ class ReviewService:
             return known, True
         async with self.runner.kit.preparing:
             admitted = await asyncio.to_thread(admit, request, self._load)
+        admitted = replace(admitted, also=also)
         new = admitted.new
         try:
             older = await self.database.write(partial(store, admitted=admitted), tenant=new.tenant)
@@ -300,6 +307,15 @@ class ReviewService:
         """End a review at once, wherever it runs; a finished one stays as it is."""
         if await self.database.write(partial(turns.ask_to_stop, ids=[review_id], outcome=outcome)):
             await self._end_soon(review_id, outcome)
+
+    async def stop_subject(self, tenant: str, subject: str, outcome: Outcome = "cancelled") -> int:
+        """End what is open of a subject; how many reviews that were."""
+        ids = await self.database.read(
+            partial(turns.others_of_subject, tenant=tenant, subject=subject, than="")
+        )
+        for review_id in ids:
+            await self.stop(review_id, outcome)
+        return len(ids)
 
     async def _end_soon(self, review_id: str, outcome: Outcome) -> None:
         """What can be done here about a review that was asked to stop."""

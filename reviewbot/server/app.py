@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import mimetypes
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
@@ -21,6 +21,7 @@ from reviewbot.errors import ConfigError
 from reviewbot.server.access import Access, BudgetMiddleware
 from reviewbot.server.calls import Calls
 from reviewbot.server.faults import HANDLERS
+from reviewbot.server.github_calls import webhook_routes
 from reviewbot.server.guard import Guard, GuardMiddleware
 from reviewbot.server.observed import Observed, ObservedMiddleware
 from reviewbot.server.openapi import openapi_json
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from reviewbot.jobs.service import ReviewService
+    from reviewbot.server.github_side import GitHubSide
 
 BODY_LIMIT: Final = 10_000_000
 
@@ -66,7 +68,11 @@ class ServerConfig:
 
 
 def make_app(
-    service: ReviewService, config: ServerConfig, observed: Observed | None = None
+    service: ReviewService,
+    config: ServerConfig,
+    observed: Observed | None = None,
+    *,
+    github: GitHubSide | None = None,
 ) -> ASGIApp:
     """The whole application; ``service`` is started and ended with it.
 
@@ -74,6 +80,7 @@ def make_app(
         service: the reviews.
         config: how the HTTP side behaves.
         observed: whose hooks the service was given; without it nothing is told of reviews.
+        github: the App, or its set-up; without it deliveries are refused.
     """
     observed = observed or Observed()
     observed.watch(service)
@@ -100,7 +107,10 @@ def make_app(
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         try:
-            async with service:
+            async with AsyncExitStack() as stack:
+                await stack.enter_async_context(service)
+                if github is not None:
+                    await stack.enter_async_context(github)
                 yield
         except ConfigError as error:  # told here: what the HTTP server logs of it is withheld
             log.error("%s", error)  # noqa: TRY400 - the sentence says all
@@ -122,6 +132,7 @@ def make_app(
             Route("/readyz", ready),
             Route("/metrics", metrics),
             Route("/openapi.json", described),
+            *(github.routes if github else webhook_routes(lambda: None)),
             # No mount: that would take every method, and so answer for the routes above.
             Route("/{path:path}", _Page(), methods=["GET"]),
         ],

@@ -40,6 +40,7 @@ class Server(uvicorn.Server):
         config: of uvicorn.
         service: the reviews.
         about: who reviews, in words.
+        invite: a second line for the terminal, of the address; None if there is none.
         tell: hears, in a sentence, what the end waits for.
     """
 
@@ -50,9 +51,10 @@ class Server(uvicorn.Server):
         *,
         about: str,
         tell: Callable[[str], object],
+        invite: Callable[[str], str | None] = lambda _address: None,
     ) -> None:
         super().__init__(config)
-        self._service, self._about, self._tell = service, about, tell
+        self._service, self._about, self._tell, self._invite = service, about, tell, invite
         self._winding_down: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
 
@@ -86,7 +88,7 @@ class Server(uvicorn.Server):
         """Start, and say where."""
         await super().startup(sockets)
         if self.started and sockets:
-            _tell_where(sockets, self._about)
+            _tell_where(sockets, self._about, self._invite)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End reviews, then streams, then connections."""
@@ -117,13 +119,18 @@ def give_memory_back() -> None:
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE)
 
 
-def _tell_where(sockets: Sequence[socket.socket], about: str) -> None:
-    """Say where the server can be found."""
+def _tell_where(
+    sockets: Sequence[socket.socket], about: str, invite: Callable[[str], str | None]
+) -> None:
+    """Say where the server can be found. Not in the log: a link of the set-up is a secret."""
     for one in sockets:
         one.listen(BACKLOG)  # asyncio has set that to the number that it takes at once
     host, port = sockets[0].getsockname()[:2]
     name = f"[{host}]" if ":" in host else host
-    print(f"reviewbot {__version__} at http://{name}:{port} ({about})", flush=True)  # noqa: T201  for people
+    address = f"http://{name}:{port}"
+    print(f"reviewbot {__version__} at {address} ({about})", flush=True)  # noqa: T201  for people
+    if invitation := invite(address):
+        print(invitation, flush=True)  # noqa: T201  likewise
 
 
 def _tell_of_wait(service: ReviewService, tell: Callable[[str], object]) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import sqlalchemy as sa
 
-from reviewbot.store.tables import BATCHES, EVENTS, REVIEWS, SPENT
+from reviewbot.store.tables import BATCHES, EVENTS, PUBLICATIONS, REVIEWS, SPENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -222,7 +222,7 @@ def finished_before(connection: sa.Connection, at: int, limit: int = 200) -> dic
 
 def delete(connection: sa.Connection, ids: Sequence[str]) -> None:
     """Delete reviews and all that is theirs."""
-    for table in (EVENTS, BATCHES, SPENT):
+    for table in (EVENTS, BATCHES, SPENT, PUBLICATIONS):
         connection.execute(sa.delete(table).where(table.c.review_id.in_(ids)))
     connection.execute(sa.delete(REVIEWS).where(REVIEWS.c.id.in_(ids)))
 

@@ -170,3 +170,44 @@ CACHE_BANDS: Final = Table(
     Column("key", String(64), primary_key=True),
     Index("rb_cache_bands_key", "tenant", "key"),
 )
+
+DELIVERIES: Final = Table(
+    "rb_deliveries",
+    METADATA,
+    Column("id", String(64), primary_key=True),  # of GitHub, the same each time it is sent
+    Column("event", String(64), nullable=False),
+    Column("installation", BigInteger),
+    # What it is about, such as octo/repo#7: those of one subject are worked off in turn.
+    Column("subject", Text),
+    Column("state", String(16), nullable=False),  # waiting, working, done, failed
+    # Times it was begun. Who works it off settles it by this number, and no other one then can.
+    Column("tries", Integer, nullable=False, server_default=text("0")),
+    Column("node", String(64)),  # who works it off
+    Column("received_at", BigInteger, nullable=False),  # no two of a subject at the same time
+    Column("next_try_at", BigInteger),
+    Column("finished_at", BigInteger),
+    Column("reason", Text),  # why there was nothing to do, or why it failed, the last time
+    # Last, too.
+    Column("body", LargeBinary, nullable=False),  # compressed; empty once it is finished
+    Index("rb_deliveries_state", "state", "next_try_at"),
+    Index("rb_deliveries_subject", "subject", "state"),
+    Index("rb_deliveries_finished", "finished_at"),
+)
+
+PUBLICATIONS: Final = Table(
+    "rb_publications",
+    METADATA,
+    Column("review_id", String(32), primary_key=True),
+    Column("installation", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),  # waiting, working, done, failed
+    Column("tries", Integer, nullable=False, server_default=text("0")),
+    Column("node", String(64)),  # who publishes it
+    Column("created_at", BigInteger, nullable=False),
+    Column("next_try_at", BigInteger),
+    Column("finished_at", BigInteger),
+    Column("reason", Text),  # why it failed, the last time
+    Column("target", Text, nullable=False),  # JSON, github.app.targets
+    # Last, too.
+    Column("diff", LargeBinary, nullable=False),  # of the whole pull request, compressed
+    Index("rb_publications_state", "state", "next_try_at"),
+)

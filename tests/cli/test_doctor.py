@@ -6,12 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from reviewbot import tokens
 from reviewbot.cli.main import main
 from reviewbot.core import redact
 from reviewbot.errors import ReviewbotError
+from reviewbot.github.api.app import NewApp
+from reviewbot.github.app.credentials import store_app
+from reviewbot.settings import Secret
 from tests.fake_anthropic import Answer, FakeAnthropic, StatusError
+from tests.fake_github import FakeGitHub
 
 KEY = "sk-ant-" + "fake"  # the one that the fake takes
 
@@ -25,8 +31,9 @@ def doctor(
     """Runs the command in an empty folder and environment; its code and what it printed."""
     monkeypatch.chdir(tmp_path)
     for name in os.environ:
-        if name.startswith(("ANTHROPIC_", "REVIEWBOT_")):
+        if name.startswith(("ANTHROPIC_", "GITHUB_", "REVIEWBOT_")):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
     def run(*arguments: str) -> tuple[int, str]:
         code = main(["doctor", *arguments])
@@ -237,3 +244,114 @@ async def test_every_model_of_the_chain_is_asked(
     code, out = await probed(doctor, monkeypatch, Answer())
     assert code == 0, out
     assert out.count("✓ endpoint") == 2
+
+
+# --- GitHub
+
+
+async def at_github(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch, github: FakeGitHub, **variables: str
+) -> tuple[int, str]:
+    """The doctor's answer where the App of that GitHub is configured."""
+    configured = {
+        "REVIEWBOT_GITHUB_APP_ID": str(github.app.id),
+        "REVIEWBOT_GITHUB_PRIVATE_KEY": github.app.private_key,
+        "REVIEWBOT_GITHUB_WEBHOOK_SECRET": "hook-word",
+        "GITHUB_API_URL": github.url,
+    }
+    for name, value in {**configured, **variables}.items():
+        monkeypatch.setenv(name, value)
+    code, out = await asyncio.to_thread(doctor)
+    for secret in ("hook-word", *github.app.private_key.splitlines()[1:-1]):
+        assert secret not in out
+    return code, out
+
+
+def test_without_a_github_app_it_says_how_to_get_one(doctor: Doctor) -> None:
+    code, out = doctor()
+    assert code == 0
+    assert "✓ github         no App; reviewbot serve prints a link that sets one up" in out
+
+
+def test_half_a_github_app_is_wrong_and_names_what_is_missing(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVIEWBOT_GITHUB_APP_ID", "7")
+    code, out = doctor()
+    assert code == 2
+    assert "✗ github         REVIEWBOT_GITHUB_APP_ID: this is only a part of a GitHub App" in out
+    assert "REVIEWBOT_GITHUB_WEBHOOK_SECRET" in out
+    assert "is not read" not in out
+
+
+async def test_an_app_that_github_knows_is_well(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with FakeGitHub() as github:
+        github.install(github.repository())
+        code, out = await at_github(doctor, monkeypatch, github)
+    assert code == 0, out
+    assert f"✓ github         {github.app.slug}[bot] by the environment has all permissions" in out
+
+
+async def test_a_stored_app_is_asked_for_where_it_was_made(doctor: Doctor, tmp_path: Path) -> None:
+    async with FakeGitHub() as github:
+        github.install(github.repository())
+        secrets = dict.fromkeys(("client_secret", "webhook_secret"), Secret("hook-word"))
+        app = github.app
+        new = NewApp(
+            app.id, app.slug, "x", "x", "x", private_key=Secret(app.private_key), **secrets
+        )
+        store_app(new, tmp_path / "state" / "reviewbot", github.url)
+        code, out = await asyncio.to_thread(doctor)
+    assert code == 0, out
+    assert f"{app.slug}[bot] by {tmp_path}/state/reviewbot/github-app has all permissions" in out
+
+
+async def test_what_the_app_lacks_is_wrong_and_named(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with FakeGitHub() as github:
+        github.app.permissions["checks"] = "read"
+        github.app.events.remove("issue_comment")
+        code, out = await at_github(doctor, monkeypatch, github)
+    assert code == 2
+    assert (
+        "[bot] by the environment: the permission checks must be write, not read; the event"
+        " issue_comment is not subscribed to. Change the settings of https://github.com/apps/"
+    ) in out
+
+
+async def test_an_app_that_is_installed_nowhere_is_a_warning(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with FakeGitHub() as github:
+        code, out = await at_github(doctor, monkeypatch, github)
+    assert code == 0
+    assert "! github " in out
+    assert f"is not installed anywhere: open https://github.com/apps/{github.app.slug}/" in out
+
+
+async def test_an_app_that_github_does_not_know_is_wrong(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with FakeGitHub() as github:
+        code, out = await at_github(
+            doctor, monkeypatch, github, REVIEWBOT_GITHUB_APP_ID="999999999"
+        )
+    assert code == 2
+    assert f"✗ github         {github.url} knows no App 999999999, by the environment" in out
+
+
+async def test_a_key_of_another_app_is_wrong(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with FakeGitHub() as github:
+        other = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+        )
+        code, out = await at_github(
+            doctor, monkeypatch, github, REVIEWBOT_GITHUB_PRIVATE_KEY=other.decode()
+        )
+    assert code == 2
+    assert "✗ github         GitHub does not accept the credentials" in out

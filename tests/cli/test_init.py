@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
-from reviewbot.cli.init import template
+from reviewbot import __version__
+from reviewbot.cli.init import template, workflow_template
 from reviewbot.cli.main import main
 from reviewbot.config_file import schema
 from reviewbot.settings import ModelChoice, load_settings
@@ -96,3 +98,51 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(
     (folder / ".reviewbot.yml").mkdir()
     assert main(["init", "--force"]) == 2
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_the_workflow_is_written_where_github_runs_it_and_the_next_step_named(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / ".git").mkdir()
+    (folder / "a").mkdir()
+    monkeypatch.chdir(folder / "a")
+    assert main(["init", "--workflow"]) == 0
+    path = folder / ".github" / "workflows" / "reviewbot.yml"
+    assert path.read_text() == workflow_template()
+    assert not (folder / ".reviewbot.yml").exists()
+    out = capsys.readouterr().out
+    assert str(path) in out
+    assert "gh secret set ANTHROPIC_API_KEY" in out
+
+
+def test_the_workflow_may_have_another_name(folder: Path) -> None:
+    assert main(["init", "--workflow", ".github/workflows/pr.yaml"]) == 0
+    assert (folder / ".github" / "workflows" / "pr.yaml").read_text() == workflow_template()
+
+
+@pytest.mark.parametrize("name", ["reviewbot.yml", "workflows/a.yml", ".github/workflows/a.txt"])
+def test_a_workflow_that_github_would_not_run_is_not_written(
+    name: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init", "--workflow", name]) == 2
+    assert "GitHub would not run it" in capsys.readouterr().err
+    assert not list(folder.iterdir())
+
+
+def test_a_workflow_that_is_there_is_replaced_only_by_force(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = folder / ".github" / "workflows" / "reviewbot.yml"
+    path.parent.mkdir(parents=True)
+    path.write_text("on: push")
+    assert main(["init", "--workflow"]) == 2
+    assert "use --force to replace it" in capsys.readouterr().err
+    assert path.read_text() == "on: push"
+    assert main(["init", "--workflow", "--force"]) == 0
+    assert path.read_text() == workflow_template()
+
+
+def test_the_workflow_uses_the_action_by_the_tag_of_this_major_version() -> None:
+    (job,) = yaml.safe_load(workflow_template())["jobs"].values()
+    (step,) = job["steps"]
+    assert step["uses"] == f"reviewbot-dev/reviewbot@v{__version__.split('.')[0]}"

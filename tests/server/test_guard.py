@@ -264,8 +264,9 @@ def test_what_the_user_and_the_own_page_ask_for_comes_in(site: str) -> None:
     assert ask(LOCAL, {"sec-fetch-site": site}, method="GET").came_in
 
 
-def test_a_link_to_the_page_can_be_followed_from_anywhere() -> None:
-    assert ask(LOCAL, NAVIGATION, method="GET", path="/").came_in
+@pytest.mark.parametrize("path", ["/", "/github/setup", "/github/setup/done"])
+def test_a_link_to_a_page_can_be_followed_from_anywhere(path: str) -> None:
+    assert ask(LOCAL, NAVIGATION, method="GET", path=path).came_in
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,16 @@ def render(report: Report) -> str:
     return "".join(line + "\n" for line in lines)
 
 
+def failure(sentence: str) -> str:
+    """The command that shows why there is no review."""
+    return _command("error", sentence, title="reviewbot") + "\n"
+
+
+def notice(sentence: str) -> str:
+    """The command that shows what there is to know beside the findings."""
+    return _command("notice", sentence, title="reviewbot") + "\n"
+
+
 def _finding(finding: Finding, command: Command) -> str:
     parts = (finding.scenario, finding.message, aside(finding))
     properties = {"file": finding.path}

@@ -34,7 +34,8 @@ def plan_lines(plan: ReviewStarted, skipped: Mapping[str, str], *, width: int) -
         width: columns.
     """
     chunks = {chunk.id: chunk for chunk in plan.chunks}
-    room = min(max((cells(shown(file.path)) for file in plan.files), default=0), _MAX_PATH)
+    paths = [*(file.path for file in plan.files), *(file.path for file in plan.beside)]
+    room = min(max((cells(shown(path)) for path in paths), default=0), _MAX_PATH)
     several = len(asked_first(plan)) > 1
     lines: list[Line] = []
     for file in plan.files:
@@ -51,6 +52,10 @@ def plan_lines(plan: ReviewStarted, skipped: Mapping[str, str], *, width: int) -
                 first=(head, "dim"),
                 style="dim",
             )
+    for one in plan.beside:
+        path = clip(shown(one.path), room)
+        head = f"{path}{' ' * (room - cells(path))}  "
+        lines += paragraph(f"{one.status}: {one.reason or NO_REASON}", width, first=(head, "dim"))
     return [*lines, (), *_sums(plan, width)]
 
 

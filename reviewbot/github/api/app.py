@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.github.api.records import segment
@@ -13,6 +14,8 @@ from reviewbot.github.errors import ForbiddenError, IncompleteListError, NotFoun
 from reviewbot.settings import Secret
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reviewbot.github.client.caller import Caller, Record
 
 MOST: Final = 10_000
@@ -21,11 +24,23 @@ PER_PAGE: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class AppSelf:
-    """Who the App is; its comments are by ``login``."""
+    """Who the App is; its comments are by ``login``.
+
+    Attributes:
+        url: its page.
+        permissions: what its owner has it ask for, such as ``checks: write``; an installation may
+            have agreed to fewer.
+        events: what it is told of, beside what comes to every App and with every permission.
+        installations: how many accounts it is installed on, if GitHub says so.
+    """
 
     id: int
     slug: str
     name: str
+    url: str
+    permissions: Mapping[str, str]
+    events: tuple[str, ...]
+    installations: int | None
 
     @property
     def login(self) -> str:
@@ -54,7 +69,10 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class NewApp:
-    """An App that a click on the manifest's page has made, with all its secrets."""
+    """An App that a click on the manifest's page has made, with all its secrets.
+
+    ``webhook_secret`` is empty if GitHub made none, as its description of the API allows.
+    """
 
     id: int
     slug: str
@@ -95,9 +113,7 @@ class AppApi:
 
     async def get(self) -> AppSelf:
         """Who we are."""
-        return await self._caller.one(
-            read("/app"), lambda found: AppSelf(found["id"], found["slug"], found["name"])
-        )
+        return await self._caller.one(read("/app"), _app_self)
 
     async def deliveries(self, since: datetime) -> tuple[Delivery, ...]:
         """The deliveries since then, newest first."""
@@ -119,6 +135,18 @@ class AppApi:
         await self._caller.answer(write("POST", path, repeatable=True))
 
 
+def _app_self(found: Record) -> AppSelf:
+    return AppSelf(
+        id=found["id"],
+        slug=found["slug"],
+        name=found["name"],
+        url=found["html_url"],
+        permissions=MappingProxyType(dict(found["permissions"])),
+        events=tuple(found["events"]),
+        installations=found.get("installations_count"),
+    )
+
+
 def _new_app(found: Record) -> NewApp:
     return NewApp(
         id=found["id"],
@@ -127,7 +155,7 @@ def _new_app(found: Record) -> NewApp:
         url=found["html_url"],
         client_id=found["client_id"],
         client_secret=Secret(found["client_secret"]),
-        webhook_secret=Secret(found["webhook_secret"]),
+        webhook_secret=Secret(found["webhook_secret"] or ""),
         private_key=Secret(found["pem"]),
     )
 

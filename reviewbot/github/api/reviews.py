@@ -29,7 +29,11 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class ReviewComment:
-    """A comment on a line, or on a file. ``line`` is None once the line is not in the diff."""
+    """A comment on a line, or on a file. ``line`` is None once the line is not in the diff.
+
+    ``start_line`` is None for a comment on one line. ``diff_hunk`` is the hunk that it was written
+    on, from its header to the line of the comment.
+    """
 
     id: int
     node_id: str
@@ -37,7 +41,10 @@ class ReviewComment:
     body: str
     path: str
     line: int | None
+    start_line: int | None
     original_line: int | None
+    original_start_line: int | None
+    diff_hunk: str
     side: str
     commit: str
     original_commit: str
@@ -144,7 +151,10 @@ def _comment(found: Record) -> ReviewComment:
         body=found.get("body") or "",
         path=found["path"],
         line=found.get("line"),
+        start_line=found.get("start_line"),
         original_line=found.get("original_line"),
+        original_start_line=found.get("original_start_line"),
+        diff_hunk=found.get("diff_hunk") or "",
         side=found.get("side") or "RIGHT",
         commit=found["commit_id"],
         original_commit=found["original_commit_id"],

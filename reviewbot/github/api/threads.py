@@ -27,7 +27,7 @@ query ($owner: String!, $name: String!, $number: Int!, $after: String) {
         nodes {
           id isResolved isOutdated
           resolvedBy { login }
-          comments(first: 1) { nodes { fullDatabaseId } }
+          comments(first: 1) { nodes { fullDatabaseId isMinimized } }
         }
       }
     }
@@ -53,6 +53,7 @@ class ReviewThread:
     Attributes:
         resolved_by: the login of a person; None if it is not resolved, or an App did it.
         first_comment: the id of the comment that began it, as REST has it.
+        minimized: whether that comment is hidden.
     """
 
     id: str
@@ -60,6 +61,7 @@ class ReviewThread:
     resolved_by: str | None
     outdated: bool
     first_comment: int | None
+    minimized: bool
 
 
 class Threads:
@@ -115,4 +117,5 @@ def _thread(found: dict[str, Any]) -> ReviewThread:
         (found.get("resolvedBy") or {}).get("login"),
         bool(found.get("isOutdated")),
         int(first["fullDatabaseId"]) if first else None,
+        bool(first and first.get("isMinimized")),
     )

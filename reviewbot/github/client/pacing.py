@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from reviewbot.github.client.limits import Limit, Scope
 
 HOUR_S: Final = 3600.0
+MINUTE_S: Final = 61.0
+"""The minute that points are counted in, and what a request may be under way."""
+READ_POINTS: Final = 1
+WRITE_POINTS: Final = 5
 FOREVER: Final = float("inf")
 
 
@@ -34,12 +38,14 @@ class Pace:
         readers: reads at once.
         gap_s: from the end of a write to the next; 80 a minute are GitHub's limit.
         created_an_hour: POSTs that create; GitHub's limit is 500.
+        points_a_minute: of the REST API, a read is one and a write five; GitHub's limit is 900.
         patience_s: how long a request waits for a limit to end. The longest is that of an hour.
     """
 
     readers: int = 4
     gap_s: float = 1.0
     created_an_hour: int = 480
+    points_a_minute: int = 850
     patience_s: float = HOUR_S + 120.0
 
 
@@ -76,6 +82,8 @@ class Lane:
         self._writing = False
         self._write_at = 0.0
         self._created: deque[float] = deque(maxlen=max(1, self._pace.created_an_hour))
+        self._points: deque[tuple[float, int]] = deque()
+        self._spent = 0
         self._closed_until: dict[Scope, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
@@ -158,6 +166,8 @@ class Lane:
     def _earliest(self, waiting: _Waiting) -> float:
         """When it could go; infinity: not before another turn ends."""
         at = self._opens_at(graphql=waiting.graphql)
+        if not waiting.graphql:
+            at = max(at, self._room_at(WRITE_POINTS if waiting.writes else READ_POINTS))
         if not waiting.writes:
             return at if self._reading < self._pace.readers else FOREVER
         if self._writing:
@@ -166,7 +176,23 @@ class Lane:
             at = max(at, self._created[0] + HOUR_S)
         return max(at, self._write_at)
 
+    def _room_at(self, points: int) -> float:
+        """When there is room for so many points of the minute; 0: now."""
+        now = asyncio.get_running_loop().time()
+        while self._points and self._points[0][0] + MINUTE_S <= now:
+            self._spent -= self._points.popleft()[1]
+        left, at = self._spent, 0.0
+        for then, cost in self._points:
+            if left + points <= self._pace.points_a_minute:
+                break
+            left, at = left - cost, then + MINUTE_S
+        return at
+
     def _grant(self, waiting: _Waiting) -> None:
+        if not waiting.graphql:
+            points = WRITE_POINTS if waiting.writes else READ_POINTS
+            self._points.append((asyncio.get_running_loop().time(), points))
+            self._spent += points
         if waiting.writes:
             self._writing = True
             if waiting.creates:

@@ -1,0 +1,174 @@
+"""What a runner gives to the Action: inputs, and where things are. Pure.
+
+``action.yml`` passes its inputs as variables; a runner sets the others (docs.github.com, "Variables
+reference"). Every value is checked here, so that a slip of the pen is told before anything is
+asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast, get_args
+
+from reviewbot.errors import ConfigError
+from reviewbot.settings import FailOn, Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reviewbot.github.check_run import IfIncomplete
+
+PREFIX: Final = "REVIEWBOT_ACTION_"
+OUTPUT_FILE: Final = "GITHUB_OUTPUT"
+SUMMARY_FILE: Final = "GITHUB_STEP_SUMMARY"
+_TRUTH: Final = {"true": True, "false": False}
+
+
+@dataclass(frozen=True, slots=True)
+class ActionInputs:
+    """The inputs and the runner's own variables.
+
+    Attributes:
+        pull_request: its number, if the event does not say.
+        config: the configuration file's path in the repository, if it has another than usual.
+        sarif: where that file is written.
+        output: the file that outputs go to; None outside of a runner.
+        step_summary: the file that the job's summary goes to; likewise.
+    """
+
+    token: Secret | None
+    api_url: str
+    server_url: str
+    repository: str
+    event_name: str
+    event_path: Path | None
+    run_id: str
+    pull_request: int | None
+    flags: Mapping[str, object]
+    if_incomplete: IfIncomplete
+    config: str | None
+    check: str | None
+    review_comments: bool
+    summary_comment: bool
+    full: bool
+    sarif: Path
+    output: Path | None = None
+    step_summary: Path | None = None
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def page(self) -> str:
+        """The repository's page."""
+        return f"{self.server_url.rstrip('/')}/{self.repository}"
+
+
+def read_inputs(env: Mapping[str, str]) -> ActionInputs:
+    """The inputs of a run.
+
+    Args:
+        env: the environment; an empty variable is not set.
+
+    Raises:
+        ConfigError: one is wrong, or the runner's own are missing. Names the input.
+    """
+    given = _Given(env)
+    number = given.input("pull-request")
+    if number is not None and not (number.isascii() and number.isdigit() and int(number) > 0):
+        raise _wrong("pull-request", "must be the number of a pull request", number)
+    fail_on = given.choice("fail-on", get_args(FailOn), "never")
+    check = given.input("check-name") or "reviewbot"
+    return ActionInputs(
+        token=Secret(token) if (token := given.variable("GITHUB_TOKEN")) else None,
+        api_url=given.variable("GITHUB_API_URL") or "https://api.github.com",
+        server_url=given.variable("GITHUB_SERVER_URL") or "https://github.com",
+        repository=given.needed("GITHUB_REPOSITORY"),
+        event_name=given.variable("GITHUB_EVENT_NAME") or "",
+        event_path=given.path("GITHUB_EVENT_PATH"),
+        run_id=given.variable("GITHUB_RUN_ID") or "",
+        pull_request=int(number) if number else None,
+        flags={
+            "model": given.input("model"),
+            "fallback_models": _names(given.input("fallback-models")),
+            "fail_on": fail_on,
+            "budget_usd": _dollars(given.input("budget-usd")),
+        },
+        if_incomplete=cast(
+            "IfIncomplete", given.choice("if-incomplete", ("failure", "neutral"), "failure")
+        ),
+        config=given.input("config"),
+        check=check if given.truth("check-run", default=True) else None,
+        review_comments=given.truth("review-comments", default=True),
+        summary_comment=given.truth("summary-comment", default=True),
+        full=given.truth("full", default=False),
+        sarif=Path(given.input("sarif-file") or _default_sarif(given)),
+        output=given.path(OUTPUT_FILE),
+        step_summary=given.path(SUMMARY_FILE),
+        env=env,
+    )
+
+
+class _Given:
+    """Looks variables up."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = env
+
+    def variable(self, name: str) -> str | None:
+        return self._env.get(name, "").strip() or None
+
+    def needed(self, name: str) -> str:
+        if (value := self.variable(name)) is None:
+            raise ConfigError(
+                "is not set; a runner sets it, and outside of one it must be given", source=name
+            )
+        return value
+
+    def path(self, name: str) -> Path | None:
+        value = self.variable(name)
+        return Path(value) if value else None
+
+    def input(self, name: str) -> str | None:
+        """An input by its name in ``action.yml``."""
+        short = {"sarif-file": "SARIF"}.get(name) or name.replace("-", "_").upper()
+        return self.variable(PREFIX + short)
+
+    def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
+        value = self.input(name) or default
+        if value not in choices:
+            raise _wrong(name, f"must be one of {', '.join(choices)}", value)
+        return value
+
+    def truth(self, name: str, *, default: bool) -> bool:
+        value = self.input(name)
+        if value is None:
+            return default
+        if (found := _TRUTH.get(value.lower())) is None:
+            raise _wrong(name, "must be true or false", value)
+        return found
+
+
+def _names(text: str | None) -> list[str] | None:
+    names = [name.strip() for name in (text or "").split(",")]
+    return [name for name in names if name] or None
+
+
+def _dollars(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise _wrong("budget-usd", "must be an amount above 0, such as 0.50", text)
+    return value
+
+
+def _default_sarif(given: _Given) -> str:
+    return str(Path(given.variable("RUNNER_TEMP") or ".") / "reviewbot.sarif")
+
+
+def _wrong(name: str, what: str, value: str) -> ConfigError:
+    return ConfigError(f"{what}, not {value[:60]!r}", source=f"the input {name}")

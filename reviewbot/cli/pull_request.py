@@ -1,0 +1,152 @@
+"""``reviewbot review --pr``: the change of a pull request, and the settings of its base."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from reviewbot.cli.source import Source
+from reviewbot.cli.waiting import Waiting
+from reviewbot.configure import GITHUB_ADDRESS, dotenv_of, read_settings, read_variable
+from reviewbot.errors import ConfigError, SourceError
+from reviewbot.github.base_files import BaseFiles, base_files
+from reviewbot.github.change import Change, get_change
+from reviewbot.github.client.pacing import Pace
+from reviewbot.github.errors import NotFoundError, RateLimitedError
+from reviewbot.github.gateway import API_URL, Gateway
+from reviewbot.github.memory import PullName
+from reviewbot.settings import CONFIG_NAMES, Secret, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reviewbot.settings import Settings
+
+TOKENS: Final = ("GITHUB_TOKEN", "GH_TOKEN")
+PATIENCE_S: Final = 60.0
+"""How long a rate limit is waited for: somebody looks on."""
+_NAME: Final = re.compile(r"([^/#\s]+/[^/#\s]+)#([0-9]{1,10})")
+_PAGE: Final = re.compile(r"https?://([^/@\s]+)/([^/\s]+/[^/\s]+)/pull/([0-9]{1,10})(?:[/?#].*)?")
+
+
+def read_pull(
+    text: str, flags: Mapping[str, object], *, config: Path | None
+) -> tuple[Settings, Source]:
+    """The settings and the change for ``--pr``.
+
+    Args:
+        text: ``OWNER/REPO#N``, or the address of the pull request's page.
+        flags: as for :func:`reviewbot.settings.load_settings`.
+        config: the file that the user named; otherwise the base's own configuration is in force.
+
+    Raises:
+        ConfigError: a setting is wrong, or this names no pull request.
+        SourceError: there is no such pull request.
+        GitHubError: GitHub refuses, or does not answer.
+    """
+    settings = read_settings(flags, config=config) if config is not None else None
+    dotenv = dotenv_of(Path.cwd(), None)
+    address, token = _way()
+    pull = pull_name(text, address)
+    change, base = asyncio.run(
+        _fetch(pull, address, token, config_names=CONFIG_NAMES if settings is None else ())
+    )
+    if settings is None:
+        name, content = base.config or (CONFIG_NAMES[0], None)
+        settings = load_settings(
+            flags=flags, env=os.environ, dotenv=dotenv, config_text=content, config_name=name
+        )
+    return settings, Source(
+        change.diff,
+        attributes=base.attributes,
+        notices=(*change.notices, *base.notices),
+        missing=change.missing,
+        title=change.pull.title,
+        description=change.pull.body,
+    )
+
+
+def pull_name(text: str, address: str) -> PullName:
+    """The pull request that ``text`` names.
+
+    Args:
+        text: ``OWNER/REPO#N``, or the address of its page.
+        address: of the API that is asked. A page of another GitHub is refused: the token is not
+            for whoever made the user paste its address.
+
+    Raises:
+        ConfigError: it names none, or one of another GitHub.
+    """
+    if found := _NAME.fullmatch(text):
+        return PullName(found[1], int(found[2]))
+    page = _PAGE.fullmatch(text)
+    if page is None:
+        raise ConfigError(
+            f"{text[:200]!r} names no pull request; give OWNER/REPO#NUMBER, or the address of its"
+            " page, such as https://github.com/OWNER/REPO/pull/NUMBER",
+            source="--pr",
+        )
+    host, ours = page[1].lower(), _host(address)
+    if host != ours:
+        other = API_URL if host == _host(API_URL) else f"https://{host}/api/v3"
+        raise ConfigError(
+            f"{host} is not {ours}, which is asked; for another GitHub set"
+            f" {GITHUB_ADDRESS}={other} and {TOKENS[0]}",
+            source="--pr",
+        )
+    return PullName(page[2], int(page[3]))
+
+
+def _host(address: str) -> str:
+    """The host of the pages that belong to an API; that of an Enterprise Server has them itself."""
+    parts = urlsplit(address)
+    return (
+        parts.netloc.lower() if parts.path.strip("/") else parts.netloc.lower().removeprefix("api.")
+    )
+
+
+def _way() -> tuple[str, Secret | None]:
+    """The address of the API, and the token for it.
+
+    Raises:
+        ConfigError: the address comes from ``.env``, which may be anyone's, and the token does not.
+    """
+    address = (read_variable(GITHUB_ADDRESS) or API_URL).strip().rstrip("/")
+    token = next(filter(None, ((read_variable(name) or "").strip() for name in TOKENS)), None)
+    return address or API_URL, Secret(token) if token else None
+
+
+async def _fetch(
+    pull: PullName, address: str, token: Secret | None, *, config_names: tuple[str, ...]
+) -> tuple[Change, BaseFiles]:
+    gateway = Gateway(token, base_url=address, pace=Pace(patience_s=PATIENCE_S))
+    async with gateway:
+        waiting = Waiting(f"fetching {pull}")
+        try:
+            return await waiting.until(_read(gateway, pull, waiting, config_names=config_names))
+        except NotFoundError as error:
+            if token is not None:
+                raise
+            message = f"there is no {pull}, or it is not public: set {TOKENS[0]} to read it"
+            raise SourceError(message) from error
+        except RateLimitedError as error:
+            if token is not None:
+                raise
+            message = f"{error}; set {TOKENS[0]}, since with a token the limit is higher"
+            raise RateLimitedError(message, seconds=error.seconds) from error
+
+
+async def _read(
+    gateway: Gateway, pull: PullName, waiting: Waiting, *, config_names: tuple[str, ...]
+) -> tuple[Change, BaseFiles]:
+    api = gateway.holder()
+    change = await get_change(api, pull.repo, pull.number, tell=waiting.tell)
+    waiting.tell("the configuration of its base")
+    base = change.pull.base
+    return change, await base_files(
+        api, pull.repo, base.sha, branch=base.ref, config_names=config_names
+    )

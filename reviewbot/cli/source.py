@@ -1,0 +1,88 @@
+"""What ``reviewbot review`` is given: a file, standard input, git or a pull request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reviewbot import sources
+from reviewbot.configure import config_differs, read_settings
+from reviewbot.errors import SourceError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+    from reviewbot.core.events import FileCoverage
+    from reviewbot.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A change and what comes with it.
+
+    Attributes:
+        data: the diff.
+        attributes: of the commit that it starts from.
+        notices: what has to be said about where it comes from.
+        missing: the files that are not in the diff, and why.
+        title: what it calls itself.
+        description: what it says of itself.
+    """
+
+    data: bytes
+    attributes: str = ""
+    notices: tuple[str, ...] = ()
+    missing: tuple[FileCoverage, ...] = ()
+    title: str = ""
+    description: str = ""
+
+
+def read_source(args: argparse.Namespace, flags: Mapping[str, object]) -> tuple[Settings, Source]:
+    """The settings and the change that a command line asks for.
+
+    Args:
+        args: of ``reviewbot review``.
+        flags: the settings among them, as :func:`reviewbot.settings.load_settings` takes them.
+
+    Raises:
+        SourceError: the change cannot be had.
+        ConfigError: a setting is wrong.
+        GitHubError: GitHub refuses, or does not answer.
+    """
+    if args.pr is not None:
+        if args.diff is not None:
+            raise SourceError("give either a diff or --pr, not both")
+        from reviewbot.cli.pull_request import read_pull
+
+        return read_pull(args.pr, flags, config=args.config)
+    if args.diff is not None and (args.base or args.staged):
+        raise SourceError("give either a diff or --base or --staged, not both")
+    repository = None
+    if args.diff is None:
+        repository = sources.open_repository(Path.cwd(), args.base)
+    settings = read_settings(flags, config=args.config, base=repository if args.base else None)
+    if repository is not None:
+        return settings, _of_repository(args, repository)
+    if args.diff == "-":
+        return settings, Source(sources.read_stdin())
+    return settings, Source(sources.read_file(Path(args.diff)))
+
+
+def _of_repository(args: argparse.Namespace, repository: sources.Repository) -> Source:
+    attributes = repository.attributes()
+    if args.staged:
+        return Source(repository.staged(), attributes, repository.notices)
+    notices = list(repository.notices)
+    if args.base and args.config is None and config_differs(repository, Path.cwd()):
+        notices.append(
+            "The configuration is the base's, not the one of the working tree; --config names"
+            " another."
+        )
+    if untracked := repository.untracked():
+        more = "" if len(untracked) == 1 else f" and {len(untracked) - 1} more"
+        notices.append(
+            f"Not in the diff: untracked {untracked[0]}{more}; git add what belongs to it."
+        )
+    return Source(repository.changes(), attributes, tuple(notices))

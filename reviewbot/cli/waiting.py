@@ -1,0 +1,65 @@
+"""What is being waited for, on standard error, once it takes longer than people like to wonder."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from reviewbot.core.escape import show
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from rich.status import Status
+
+PAUSE_S: Final = 2.0
+
+T = TypeVar("T")
+
+
+class Waiting:
+    """Says what goes on: on a terminal in a line that goes away again, else in few lines.
+
+    Args:
+        what: what is being done.
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._doing = self._said = ""
+        self._status: Status | None = None
+
+    def tell(self, doing: str) -> None:
+        """What is being done right now."""
+        self._doing = doing
+
+    async def until(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of ``work``; from time to time says how far it is."""
+        task = asyncio.create_task(work)
+        try:
+            while not (await asyncio.wait({task}, timeout=PAUSE_S))[0]:
+                self._say()
+            return task.result()
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+            if self._status is not None:
+                self._status.stop()
+
+    def _say(self) -> None:
+        text = show(f"{self._what}: {self._doing}")
+        if sys.stderr is None or text == self._said:
+            return
+        self._said = text
+        if not sys.stderr.isatty():
+            print(f"reviewbot: {text}", file=sys.stderr)  # noqa: T201  it is for people
+            return
+        from rich.console import Console
+        from rich.text import Text  # a str would be read as rich's markup
+
+        if self._status is None:
+            console = Console(file=sys.stderr, highlight=False, emoji=False)
+            self._status = console.status(Text(text), spinner="line")
+            self._status.start()
+        self._status.update(Text(text))

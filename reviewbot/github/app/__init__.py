@@ -1,0 +1,1 @@
+"""The App on a server: what GitHub sends it, and what it then does."""

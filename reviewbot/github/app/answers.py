@@ -1,0 +1,120 @@
+"""What we answer to commands, each once, below the comment or in its thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.render.markdown_text import code_span
+from reviewbot.github import markers
+from reviewbot.github.base_files import base_files
+from reviewbot.github.comment_text import unmarked, with_marker
+from reviewbot.github.errors import UncertainWriteError
+from reviewbot.github.markers import Marker
+from reviewbot.github.memory import PullName, read_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from reviewbot.github.gateway import Api
+    from reviewbot.github.memory import Memory, Us
+    from reviewbot.github.tasks import Commented
+
+_NO_THREAD: Final = (
+    "Write it as an answer to one of the comments that reviewbot made on a line, or name the"
+    " finding: `/ignore ID`."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A comment that is answered; ``thread`` is the first comment of its thread on a line."""
+
+    pull: PullName
+    comment: int
+    thread: int | None
+
+    @staticmethod
+    def of(task: Commented) -> Question:
+        """The comment of a delivery."""
+        repo = f"{task.repository.owner}/{task.repository.name}"
+        return Question(PullName(repo, task.number), task.comment, task.thread)
+
+    @property
+    def key(self) -> str:
+        """Names the answer, so that there is one."""
+        kind = "issue" if self.thread is None else "line"
+        return f"answer-{kind}-{self.comment}"
+
+
+class Answers:
+    """Answers commands.
+
+    Args:
+        us: says who we are.
+        describe: the settings that apply, as Markdown, of a base's configuration file.
+    """
+
+    def __init__(
+        self,
+        us: Callable[[], Awaitable[Us]],
+        describe: Callable[[tuple[str, str] | None], str],
+    ) -> None:
+        self._us, self._describe = us, describe
+
+    async def say(
+        self, api: Api, question: Question, text: str, *, memory: Memory | None = None
+    ) -> None:
+        """Answer with Markdown, unless that was done before.
+
+        Raises:
+            GitHubError: GitHub does not take it.
+        """
+        us = await self._us()
+        known = memory or await read_memory(api, question.pull, us)
+        if question.key in known.replies:
+            return
+        marker = markers.write(Marker("reply", key=question.key), str(question.pull), us.secrets)
+        body = with_marker(unmarked(text), marker)
+        try:
+            await _post(api, question, body)
+        except UncertainWriteError:
+            if question.key not in (await read_memory(api, question.pull, us)).replies:
+                await _post(api, question, body)
+
+    async def ignored(self, api: Api, question: Question, text: str) -> bool:
+        """Confirm that a finding is ignored from now on; False: the comment names none.
+
+        It is the comment itself that is remembered (:mod:`reviewbot.github.memory`).
+        """
+        memory = await read_memory(api, question.pull, await self._us())
+        found = _finding_of(memory, question, text)
+        if found is None:
+            await self.say(api, question, _NO_THREAD, memory=memory)
+            return False
+        told = f"{code_span(found)} is ignored from now on, for as long as your comment is here."
+        await self.say(api, question, told, memory=memory)
+        return True
+
+    async def config(self, api: Api, question: Question) -> None:
+        """Say which settings apply to the pull request, and where they come from."""
+        pull = await api.pulls.get(question.pull.repo, question.pull.number)
+        base = await base_files(api, question.pull.repo, pull.base.sha, branch=pull.base.ref)
+        await self.say(api, question, self._describe(base.config))
+
+
+def _finding_of(memory: Memory, question: Question, text: str) -> str | None:
+    """The finding that a comment is about: that of its thread, or the one that it names."""
+    for posted in memory.posted.values():
+        if question.thread is not None and posted.comment.id == question.thread:
+            return posted.id
+    named = markers.FINDING_ID.match(text)
+    return named[0] if named else None
+
+
+async def _post(api: Api, question: Question, body: str) -> None:
+    pull = question.pull
+    if question.thread is None:
+        await api.comments.create(pull.repo, pull.number, body)
+    else:
+        await api.reviews.reply(pull.repo, pull.number, question.thread, body)

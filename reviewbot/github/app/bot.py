@@ -1,0 +1,114 @@
+"""The App at work on a node: takes deliveries, works them off, publishes reviews."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack, suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from reviewbot.github.app.answers import Answers
+from reviewbot.github.app.inbox import Inbox
+from reviewbot.github.app.manifest import web_address
+from reviewbot.github.app.publisher import Publisher
+from reviewbot.github.app.repository_config import RepositoryConfig
+from reviewbot.github.app.reviews import AppReviews
+from reviewbot.github.app.sweep import Sweep
+from reviewbot.github.app.work import Work
+from reviewbot.github.client.pacing import Pace
+from reviewbot.github.gateway import Gateway
+from reviewbot.github.memory import Us
+from reviewbot.github.payload import App
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping
+    from typing import Self
+
+    from reviewbot.github.app.credentials import AppConfig
+    from reviewbot.jobs.service import ReviewService
+    from reviewbot.settings import Secret, Settings
+
+PATIENCE_S: Final = 120.0
+"""How long a request waits for a limit of GitHub: longer waits are the inbox's, which meanwhile
+works off the deliveries of others."""
+
+log = logging.getLogger(__name__)
+
+
+class Bot:
+    """See the module. Use as an async context manager, within that of the service.
+
+    Args:
+        config: the App.
+        service: the reviews of the server.
+        load: makes settings of options, as the server's own.
+        public_url: where this server can be reached, for links; None if nobody said.
+        pace: what each installation may do.
+    """
+
+    def __init__(
+        self,
+        config: AppConfig,
+        service: ReviewService,
+        load: Callable[[Mapping[str, object]], Settings],
+        *,
+        public_url: str | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        self.config = config
+        pace = pace or Pace(patience_s=PATIENCE_S)
+        self._github = Gateway(config.credentials, base_url=config.base_url, pace=pace)
+        self._us: Us | None = None
+        database, node = service.database, service.node
+        self._publisher = Publisher(
+            database, service.hub, self._github, self.us, node=node, public_url=public_url
+        )
+        reviews = AppReviews(
+            service,
+            self._github,
+            self.us,
+            self._publisher,
+            load,
+            web_url=web_address(config.base_url),
+        )
+        answers = Answers(self.us, lambda file: RepositoryConfig(load).described(file))
+        work = Work(reviews, self._github, self.us, answers)
+        self.inbox = Inbox(database, node=node, app=App(config.app_id, config.slug), handle=work.do)
+        self._sweep = Sweep(database, self._github.app, node=node)
+        self._ended = AsyncExitStack()
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """What deliveries may be signed with."""
+        return self.config.webhook_secrets
+
+    async def us(self) -> Us:
+        """Who we are on GitHub, which is asked once.
+
+        Raises:
+            GitHubError: it does not say.
+        """
+        if self._us is None:
+            secrets = tuple(secret.reveal() for secret in self.secrets)
+            self._us = Us(await self._github.login(), secrets)
+        return self._us
+
+    async def __aenter__(self) -> Self:
+        await self._ended.enter_async_context(self._github)
+        for work in (self._publisher.work(), self.inbox.work(), self._sweep.work()):
+            self._background(work)
+        log.info("the GitHub App %s is at work", self.config.slug or self.config.app_id)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._ended.aclose()
+
+    def _background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+
+        async def end() -> None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+        self._ended.push_async_callback(end)

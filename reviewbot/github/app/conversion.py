@@ -1,0 +1,90 @@
+"""The last step of the manifest flow: the code that GitHub sent becomes an App that is stored."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from reviewbot.errors import ConfigError, ReviewbotError
+from reviewbot.github.app.credentials import check_storable, store_app
+from reviewbot.github.errors import (
+    GitHubError,
+    NotFoundError,
+    UnavailableError,
+    UncertainWriteError,
+)
+from reviewbot.github.gateway import Gateway
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reviewbot.github.api.app import NewApp
+    from reviewbot.github.app.credentials import AppConfig
+
+
+class NotConvertedError(ReviewbotError):
+    """There is no App; why, and what to do, with nothing of the code in it.
+
+    Args:
+        message: in whole sentences.
+        status: of an answer over HTTP that says so.
+    """
+
+    def __init__(self, message: str, *, status: int) -> None:
+        self.status = status
+        super().__init__(message)
+
+
+async def convert(code: str, state_folder: Path, api_url: str) -> tuple[NewApp, AppConfig]:
+    """The App of a code, stored. GitHub tells the key of an App once, for a code of its own.
+
+    Args:
+        code: as GitHub sent it along with the browser.
+        state_folder: where the App is stored.
+        api_url: of GitHub's REST API.
+
+    Raises:
+        NotConvertedError: GitHub has none for it, or it cannot be stored.
+    """
+    try:
+        await asyncio.to_thread(check_storable, state_folder)
+        async with Gateway(None, base_url=api_url) as gateway:
+            new = await gateway.new_app(code)
+    except ConfigError as error:
+        raise NotConvertedError(f"{error}.", status=500) from error
+    except GitHubError as error:
+        raise _refused(error, code, api_url) from error
+    try:
+        return new, await asyncio.to_thread(store_app, new, state_folder, api_url)
+    except ConfigError as error:
+        raise NotConvertedError(
+            f"GitHub made the App {new.slug}, and its key is lost: {error}. Delete the App in its"
+            " settings on GitHub.",
+            status=500,
+        ) from error
+
+
+def _refused(error: GitHubError, code: str, api_url: str) -> NotConvertedError:
+    match error:
+        case NotFoundError():
+            return NotConvertedError(
+                "GitHub does not know this code: it is good for one time, and for an hour. Delete"
+                " the App in its settings on GitHub if one was made, and begin again.",
+                status=400,
+            )
+        case UncertainWriteError():
+            return NotConvertedError(
+                "GitHub's answer got lost, and with it the key of the App. Delete the App in its"
+                " settings on GitHub, and begin again.",
+                status=502,
+            )
+        case UnavailableError():
+            return NotConvertedError(
+                f"{api_url} does not answer this server. Load this page again once it does; the"
+                " code in its address is good for an hour.",
+                status=502,
+            )
+        case _:
+            said = str(error).replace(quote(code, safe=""), "CODE")
+            return NotConvertedError(f"{said}.", status=502)

@@ -1,0 +1,245 @@
+"""The GitHub App that this server acts as: from the environment, else from files of the set-up.
+
+The files are in ``github-app/`` of the state folder: ``app.json`` says which App it is,
+``private-key.pem`` and ``webhook-secret`` (one secret a line, two while it is changed) prove it.
+Whatever is wrong with them is told when the server starts, not by the first webhook.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.wording import listed
+from reviewbot.errors import ConfigError
+from reviewbot.github.app.private_files import (
+    check_creatable,
+    check_private_folder,
+    create_folder,
+    read_file,
+    read_private_file,
+)
+from reviewbot.github.client.tokens import AppCredentials
+from reviewbot.github.gateway import API_URL
+from reviewbot.settings import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from reviewbot.github.api.app import NewApp
+
+APP_ID: Final = "REVIEWBOT_GITHUB_APP_ID"
+PRIVATE_KEY: Final = "REVIEWBOT_GITHUB_PRIVATE_KEY"
+PRIVATE_KEY_FILE: Final = "REVIEWBOT_GITHUB_PRIVATE_KEY_FILE"
+WEBHOOK_SECRET: Final = "REVIEWBOT_GITHUB_WEBHOOK_SECRET"  # noqa: S105 - the variable's name
+VARIABLES: Final = (APP_ID, PRIVATE_KEY, PRIVATE_KEY_FILE, WEBHOOK_SECRET)
+ADDRESS: Final = "GITHUB_API_URL"
+
+FOLDER: Final = "github-app"
+ABOUT_FILE: Final = "app.json"
+KEY_FILE: Final = "private-key.pem"
+SECRET_FILE: Final = "webhook-secret"  # noqa: S105 - the file's name
+
+_ID: Final = re.compile(r"[A-Za-z0-9.]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class AppConfig:
+    """An App, and what proves that we are it.
+
+    Attributes:
+        app_id: its id, or its client id.
+        slug: its name in addresses; empty if that is not known here, then GitHub says it.
+        private_key: as PEM.
+        webhook_secrets: those that deliveries may be signed with; at least one.
+        base_url: of GitHub's REST API.
+        source: where this was found, for messages.
+    """
+
+    app_id: str
+    slug: str
+    private_key: Secret
+    webhook_secrets: tuple[Secret, ...]
+    base_url: str
+    source: str
+
+    @property
+    def credentials(self) -> AppCredentials:
+        """For the gateway."""
+        return AppCredentials(self.app_id, self.private_key)
+
+
+def read_app_config(variables: Callable[[str], str | None], state_folder: Path) -> AppConfig | None:
+    """The App that is configured, or None.
+
+    Args:
+        variables: looks a variable up. It must not give an address that someone else chose beside
+            a key of the user's.
+        state_folder: where the set-up stores Apps.
+
+    Raises:
+        ConfigError: only a part is there, or cannot be used, or others can read it.
+    """
+    found = {name: text for name in VARIABLES if (text := (variables(name) or "").strip())}
+    address = (variables(ADDRESS) or "").strip().rstrip("/")
+    if found:
+        return _of_variables(found, address or API_URL)
+    folder = state_folder / FOLDER
+    return _of_folder(folder, address) if os.path.lexists(folder) else None
+
+
+def check_storable(state_folder: Path) -> None:
+    """Whether an App could be stored: to be asked first, since GitHub tells its key only once.
+
+    Raises:
+        ConfigError: it could not.
+    """
+    check_creatable(state_folder / FOLDER)
+
+
+def store_app(new: NewApp, state_folder: Path, base_url: str) -> AppConfig:
+    """Stores a new App: whole or not at all, and at no moment for others to read.
+
+    Args:
+        new: as GitHub made it.
+        state_folder: is made if it is not there.
+        base_url: of the REST API of that GitHub.
+
+    Returns:
+        What :func:`read_app_config` will find.
+
+    Raises:
+        ConfigError: it cannot be stored, or there is one already.
+    """
+    if not new.webhook_secret.reveal():
+        raise ConfigError("GitHub made it without a webhook secret, so that it can tell nothing")
+    about = {
+        "app_id": str(new.id),
+        "slug": new.slug,
+        "name": new.name,
+        "url": new.url,
+        "client_id": new.client_id,
+        "base_url": base_url.rstrip("/"),
+    }
+    folder = state_folder / FOLDER
+    files = {
+        ABOUT_FILE: json.dumps(about, indent=2) + "\n",
+        KEY_FILE: new.private_key.reveal(),
+        SECRET_FILE: new.webhook_secret.reveal() + "\n",
+    }
+    create_folder(folder, files)
+    return _of_folder(folder, "")
+
+
+def _of_variables(found: Mapping[str, str], base_url: str) -> AppConfig:
+    missing = [name for name in (APP_ID, WEBHOOK_SECRET) if name not in found]
+    if PRIVATE_KEY not in found and PRIVATE_KEY_FILE not in found:
+        missing.append(f"{PRIVATE_KEY} (or {PRIVATE_KEY_FILE})")
+    if missing:
+        raise ConfigError(
+            f"this is only a part of a GitHub App; set {listed(missing)}, too",
+            source=next(iter(found)),
+        )
+    if PRIVATE_KEY in found and PRIVATE_KEY_FILE in found:
+        raise ConfigError(f"is set beside {PRIVATE_KEY}; set one of them", source=PRIVATE_KEY_FILE)
+    if PRIVATE_KEY in found:
+        # Systems that hold variables in one line have the line ends as \n.
+        key = _key(found[PRIVATE_KEY].replace("\\n", "\n"), PRIVATE_KEY)
+    else:
+        path = _expanded(found[PRIVATE_KEY_FILE])
+        key = _key(read_file(path, PRIVATE_KEY_FILE), f"{PRIVATE_KEY_FILE} ({path})")
+    return AppConfig(
+        app_id=_app_id(found[APP_ID], APP_ID),
+        slug="",
+        private_key=key,
+        webhook_secrets=_secrets(found[WEBHOOK_SECRET].split(","), WEBHOOK_SECRET),
+        base_url=base_url,
+        source="the environment",
+    )
+
+
+def _of_folder(folder: Path, address: str) -> AppConfig:
+    """The App that was stored. It is asked for where it was made, and its key goes nowhere else."""
+    check_private_folder(folder)
+    about = _about(folder / ABOUT_FILE)
+    if address and address != about["base_url"]:
+        raise ConfigError(
+            f"the GitHub App in {folder} was made at {about['base_url']}; leave this out, or set"
+            f" another App by {APP_ID} and the like",
+            source=ADDRESS,
+        )
+    key, secrets = folder / KEY_FILE, folder / SECRET_FILE
+    return AppConfig(
+        app_id=_app_id(about["app_id"], str(folder / ABOUT_FILE)),
+        slug=about["slug"],
+        private_key=_key(read_private_file(key), str(key)),
+        webhook_secrets=_secrets(read_private_file(secrets).splitlines(), str(secrets)),
+        base_url=about["base_url"],
+        source=str(folder),
+    )
+
+
+def _about(path: Path) -> Mapping[str, str]:
+    try:
+        about = json.loads(read_private_file(path))
+    except ValueError as error:
+        raise ConfigError("is no JSON", source=str(path)) from error
+    for name in ("app_id", "slug", "base_url"):
+        if not isinstance(about, dict) or not isinstance(about.get(name), str):
+            raise ConfigError(f"has no text for {name}", source=str(path))
+    found: dict[str, str] = about
+    return found
+
+
+def _app_id(text: str, source: str) -> str:
+    if not _ID.fullmatch(text):
+        raise ConfigError("is no id of a GitHub App, such as 1234567", source=source)
+    return text
+
+
+def _secrets(texts: list[str], source: str) -> tuple[Secret, ...]:
+    found = tuple(Secret(text.strip()) for text in texts if text.strip())
+    if not found:
+        raise ConfigError("has no webhook secret", source=source)
+    return found
+
+
+def _key(text: str, source: str) -> Secret:
+    """``text``, if it is a key that GitHub could have made. No message has anything of it."""
+    try:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    except ModuleNotFoundError:
+        raise ConfigError(
+            "PyGithub is not installed: install reviewbot with its extra, as in"
+            " pip install '.[github]'"
+        ) from None
+    try:
+        key = load_pem_private_key(text.encode("utf-8", "replace"), password=None)
+    except TypeError:
+        raise ConfigError(
+            "this private key has a password; take it as GitHub gave it", source=source
+        ) from None
+    except (ValueError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, RSAPrivateKey):
+        raise ConfigError(
+            "this is no private key of a GitHub App; take the .pem file that the App's settings"
+            " gave, from -----BEGIN to the end",
+            source=source,
+        )
+    return Secret(text)
+
+
+def _expanded(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(
+            f"{text!r} begins with ~ and no known user", source=PRIVATE_KEY_FILE
+        ) from error

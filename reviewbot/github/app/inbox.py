@@ -1,0 +1,261 @@
+"""The deliveries of GitHub: stored before they are acknowledged, and each worked off to its end.
+
+GitHub does not send a delivery again by itself, and waits for no work. So a delivery is taken by
+storing it, and is done only once the work on it has succeeded; until then it is tried again, by
+whichever node there is. A delivery may thus be worked on more than once: whoever handles it makes
+sure that twice is the same as once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import zlib
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.wording import count
+from reviewbot.errors import ReviewbotError
+from reviewbot.github.app.retries import pause_after, sentence
+from reviewbot.github.app.subjects import installation_of, subject_of
+from reviewbot.github.tasks import Ignored
+from reviewbot.github.webhook import read
+from reviewbot.store import deliveries, nodes
+from reviewbot.store.database import StoreError
+from reviewbot.store.deliveries import CLAIMS, Claimed, NewDelivery
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    import sqlalchemy as sa
+
+    from reviewbot.github.payload import App
+    from reviewbot.github.tasks import Task
+    from reviewbot.store.database import Database
+
+POLL_S: Final = 1.0
+"""How often it is looked for what another node took, broke off, or let wait."""
+LARGE: Final = 64 << 10
+"""Bytes of a payload from which on it is read and compressed in a thread."""
+KEPT_MS: Final = 7 * 24 * 3600 * 1000
+"""How long finished ones are remembered; GitHub can send a delivery again for three days."""
+CLEAN_EVERY_S: Final = 3600.0
+CANCELLED_S: Final = 1.0
+"""How long work that was cancelled may take to end."""
+
+log = logging.getLogger(__name__)
+
+
+class Inbox:
+    """Takes deliveries and works them off. One a node; they share what there is to do.
+
+    Those of one subject, such as a pull request, are worked off one after the other, in the order
+    in which they came. All others go side by side.
+
+    Args:
+        database: the store.
+        node: this node's name, under which it says that it is alive.
+        app: the App that deliveries are for.
+        handle: does what there is to do. What it raises has it called again later.
+        at_once: how many are at work on this node.
+        per_installation: how many are at work for one installation, on all nodes.
+        grace_s: how long work may go on at the end.
+        limit_s: how long the work on one may take; it is cancelled then, and tried again.
+        clock: what time it is.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        node: str,
+        app: App,
+        handle: Callable[[Task], Awaitable[None]],
+        at_once: int = 32,
+        per_installation: int = 4,
+        grace_s: float = 5.0,
+        limit_s: float = 900.0,
+        clock: Callable[[sa.Connection], int] = nodes.clock,
+    ) -> None:
+        self._database, self._node, self._app, self._handle = database, node, app, handle
+        self._at_once, self._per_installation = at_once, per_installation
+        self._grace_s, self._limit_s, self._clock = grace_s, limit_s, clock
+        self._working: dict[str, asyncio.Task[None]] = {}
+        self._wake = asyncio.Event()
+        self._cleaned: float | None = None
+
+    async def take(self, delivery: str, event: str, body: bytes) -> None:
+        """Store a delivery; when this returns, it is. A repeat does nothing.
+
+        Args:
+            delivery: its id, as GitHub's are.
+            event: its name, likewise.
+            body: its payload, proved to be GitHub's.
+
+        Raises:
+            StoreError: it is not known to be stored.
+        """
+        if len(body) < LARGE:
+            new = self._read(delivery, event, body)
+        else:
+            new = await asyncio.to_thread(self._read, delivery, event, body)
+
+        def insert(connection: sa.Connection) -> bool:
+            return deliveries.insert(connection, new, self._clock(connection))
+
+        stored = await self._database.write(insert)
+        if not stored:
+            told = "a delivery came again"
+        elif new.reason is not None:
+            told = f"a delivery needs nothing: {new.reason}"
+        else:
+            told = "took a delivery"
+            self._wake.set()
+        log.info("%s", told, extra={"delivery_id": delivery})
+
+    def _read(self, delivery: str, event: str, body: bytes) -> NewDelivery:
+        task = read(event, delivery, body, self._app)
+        if isinstance(task, Ignored):
+            return NewDelivery(delivery, event, None, None, b"", task.reason)
+        packed = zlib.compress(body, 1)
+        return NewDelivery(delivery, event, installation_of(task), subject_of(task), packed)
+
+    async def work(self) -> None:
+        """Work off deliveries until cancelled; then let what is at work go on for a moment.
+
+        What is not done by then is left as it is, and is found again.
+        """
+        try:
+            while True:
+                self._wake.clear()
+                try:
+                    await self._round()
+                    await self._clean_up()
+                except StoreError:
+                    pass  # it was logged; the next round tries again
+                except Exception:
+                    log.exception("the inbox failed; it goes on")
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(POLL_S):
+                        await self._wake.wait()
+        finally:
+            await self._end()
+
+    async def _round(self) -> None:
+        """Put back what nobody works off, and begin what there is room for."""
+        busy = frozenset(self._working)
+
+        def look(connection: sa.Connection) -> tuple[bool, list[Claimed]]:
+            left = deliveries.left_behind(connection, self._node, nodes.alive(connection), busy)
+            return deliveries.any_due(connection, self._clock(connection)), left
+
+        def claim(connection: sa.Connection) -> list[Claimed]:
+            return deliveries.claim(
+                connection,
+                self._node,
+                self._clock(connection),
+                most=self._at_once - len(busy),
+                per_installation=self._per_installation,
+                but=busy,
+            )
+
+        due, left = await self._database.read(look)
+        for one in left:
+            await self._settle(one, None)
+        if due and len(busy) < self._at_once:
+            for claimed in await self._database.write(claim, tenant=CLAIMS):
+                self._begin(claimed)
+
+    def _begin(self, claimed: Claimed) -> None:
+        working = asyncio.create_task(self._work_off(claimed))
+        self._working[claimed.id] = working
+
+        def over(_: asyncio.Task[None]) -> None:
+            del self._working[claimed.id]
+            self._wake.set()  # there is room for another, perhaps of the same subject
+
+        working.add_done_callback(over)
+
+    async def _work_off(self, claimed: Claimed) -> None:
+        """Work on a delivery once. If that is cancelled, it is left as it is."""
+        try:
+            task = await self._task_of(claimed)
+            reason = task.reason if isinstance(task, Ignored) else None
+            if reason is None:
+                async with asyncio.timeout(self._limit_s):
+                    await self._handle(task)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the delivery is not done
+            settled = self._settle(claimed, error)
+        else:
+            settled = self._done(claimed, reason)
+        with suppress(StoreError):  # it was logged; the next round finds it, and puts it back
+            await settled
+
+    async def _task_of(self, claimed: Claimed) -> Task:
+        packed = await self._database.read(partial(deliveries.body_of, delivery=claimed.id))
+
+        def unpacked() -> Task:
+            return read(claimed.event, claimed.id, zlib.decompress(packed), self._app)
+
+        return unpacked() if len(packed) < LARGE // 8 else await asyncio.to_thread(unpacked)
+
+    async def _done(self, claimed: Claimed, reason: str | None) -> None:
+        def write(connection: sa.Connection) -> bool:
+            return deliveries.done(connection, claimed, self._clock(connection), reason)
+
+        if await self._database.write(write):
+            log.info("a delivery is done", extra={"delivery_id": claimed.id})
+
+    async def _settle(self, claimed: Claimed, error: Exception | None) -> None:
+        """Note that a delivery is not done: it is tried again later, or given up."""
+        pause, reason = pause_after(error, claimed.tries), sentence(error)
+
+        def write(connection: sa.Connection) -> bool:
+            now = self._clock(connection)
+            if pause is None:
+                reasons = f"given up after {count(claimed.tries, 'try', 'tries')}: {reason}"
+                return deliveries.failed(connection, claimed, now, reasons)
+            until = now + round(pause * 1000)
+            return deliveries.try_again(connection, claimed, until, reason)
+
+        if await self._database.write(write):
+            log.log(
+                logging.ERROR if pause is None else logging.WARNING,
+                "a delivery is not done after try %d (%s); %s",
+                claimed.tries,
+                "its node ended" if error is None else type(error).__name__,
+                "it is given up" if pause is None else f"the next one is in {pause:.0f} s",
+                extra={"delivery_id": claimed.id},
+                exc_info=None if isinstance(error, ReviewbotError) else error,
+            )
+
+    async def _clean_up(self) -> None:
+        """Once in a while forget what is older than GitHub can send again."""
+        now = asyncio.get_running_loop().time()
+        if self._cleaned is not None and now - self._cleaned < CLEAN_EVERY_S:
+            return
+
+        def write(connection: sa.Connection) -> int:
+            before = self._clock(connection) - KEPT_MS
+            old = deliveries.finished_before(connection, before)
+            deliveries.delete(connection, old)
+            return len(old)
+
+        if await self._database.write(write) < deliveries.BATCH:
+            self._cleaned = now
+
+    async def _end(self) -> None:
+        working = list(self._working.values())
+        late = set(working)
+        try:
+            if working:
+                _, late = await asyncio.wait(working, timeout=self._grace_s)
+        finally:
+            for one in late:
+                one.cancel()
+        if late:
+            log.warning(
+                "left %s at work for another node", count(len(late), "delivery", "deliveries")
+            )
+            await asyncio.wait(late, timeout=CANCELLED_S)

@@ -1,0 +1,144 @@
+"""Files for their owner alone: written whole or not at all, read only while nobody else can."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MOST_BYTES: Final = 1 << 16
+_OTHERS: Final = 0o077
+
+
+def read_file(path: Path, source: str) -> str:
+    """The text of a file that the user named, whoever else can read it.
+
+    Args:
+        path: of the file.
+        source: what messages call the place where it was named.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    return _text(path, source, private=False)
+
+
+def read_private_file(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        ConfigError: it cannot be read, or others can read it, too.
+    """
+    return _text(path, str(path), private=True)
+
+
+def check_private_folder(folder: Path) -> None:
+    """Whether the folder is its owner's alone.
+
+    Raises:
+        ConfigError: it is not, or is no folder.
+    """
+    try:
+        status = folder.stat()
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", source=str(folder)) from error
+    if not stat.S_ISDIR(status.st_mode):
+        raise ConfigError("is no folder", source=str(folder))
+    _check_private(status, folder, "700")
+
+
+def check_creatable(folder: Path) -> None:
+    """Whether :func:`create_folder` can make ``folder``.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    _draft(folder).rmdir()
+
+
+def create_folder(folder: Path, files: Mapping[str, str]) -> None:
+    """Makes ``folder`` with all the files in it, or leaves nothing of them.
+
+    Args:
+        folder: what is above it is made, too.
+        files: names and texts.
+
+    Raises:
+        ConfigError: it is there already, or cannot be written.
+    """
+    draft = _draft(folder)
+    try:
+        for name, text in files.items():
+            _write(draft / name, text)
+        draft.rename(folder)
+        _keep(folder.parent)
+    except OSError as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+            raise _exists(folder) from None
+        raise _unwritable(folder, error) from error
+
+
+def _draft(folder: Path) -> Path:
+    """A new folder beside the one that it is to become; mkdtemp makes it for its owner alone."""
+    if os.path.lexists(folder):
+        raise _exists(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _write(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 - a descriptor
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _keep(folder: Path) -> None:
+    """Have a new name in ``folder`` survive a power cut, where folders can be opened."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _text(path: Path, source: str, *, private: bool) -> str:
+    try:
+        if path.exists() and not path.is_file():  # a pipe would block, a device never ends
+            raise ConfigError(f"{path} is no file", source=source)
+        with path.open("rb") as file:
+            if private:
+                _check_private(os.fstat(file.fileno()), path, "600")
+            return file.read(MOST_BYTES).decode("utf-8", "replace")
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}", source=source) from error
+
+
+def _check_private(status: os.stat_result, path: Path, mode: str) -> None:
+    """As ssh does with its keys. Elsewhere than on POSIX the mode says nothing."""
+    if os.name == "posix" and stat.S_IMODE(status.st_mode) & _OTHERS:
+        raise ConfigError(f"others can read this; run chmod {mode} on it", source=str(path))
+
+
+def _exists(folder: Path) -> ConfigError:
+    return ConfigError("is there already; remove it to make another", source=str(folder))
+
+
+def _unwritable(folder: Path, error: OSError) -> ConfigError:
+    return ConfigError(f"cannot be written: {error.strerror}", source=str(folder))

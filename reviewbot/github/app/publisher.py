@@ -1,0 +1,213 @@
+"""Publishes the App's reviews on GitHub: each follows its review's events, to the end.
+
+What is to be published is stored with the review, so it is done whatever ends in between: a node
+that is gone leaves it to another, which begins where the events and the pull request itself say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import zlib
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.diff import parse_diff
+from reviewbot.core.events import from_record
+from reviewbot.errors import ReviewbotError
+from reviewbot.github.app import targets
+from reviewbot.github.app.retries import pause_after, sentence
+from reviewbot.github.publication import Publication
+from reviewbot.store import nodes, publications
+from reviewbot.store.database import StoreError
+from reviewbot.store.publications import CLAIMS, Claimed
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    import sqlalchemy as sa
+
+    from reviewbot.core.events import Event
+    from reviewbot.github.gateway import Gateway
+    from reviewbot.github.memory import Us
+    from reviewbot.store.database import Database
+    from reviewbot.store.hub import Hub
+
+POLL_S: Final = 1.0
+"""How often it is looked for what another node took, broke off, or let wait."""
+AT_ONCE: Final = 500
+"""Reviews that a node follows; most of the time each of them only waits."""
+CANCELLED_S: Final = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class _LeftError(Exception):
+    """The events ended before the review did: this node shuts down."""
+
+
+class Publisher:
+    """See the module. One a node.
+
+    Args:
+        database: the store.
+        hub: who is told of events.
+        github: the way to GitHub.
+        us: says who we are.
+        node: this node's name.
+        public_url: where this server can be reached, for links; None if nobody said.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        hub: Hub,
+        github: Gateway,
+        us: Callable[[], Awaitable[Us]],
+        *,
+        node: str,
+        public_url: str | None = None,
+    ) -> None:
+        self._database, self._hub, self._github, self._us = database, hub, github, us
+        self._node, self._public_url = node, public_url
+        self._working: dict[str, asyncio.Task[None]] = {}
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """There is something new."""
+        self._wake.set()
+
+    async def work(self) -> None:
+        """Publish until cancelled; what is not done then is found again."""
+        try:
+            while True:
+                self._wake.clear()
+                try:
+                    await self._round()
+                except StoreError:
+                    pass  # it was logged; the next round tries again
+                except Exception:
+                    log.exception("the publisher failed; it goes on")
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(POLL_S):
+                        await self._wake.wait()
+        finally:
+            working = list(self._working.values())
+            for one in working:
+                one.cancel()
+            if working:
+                await asyncio.wait(working, timeout=CANCELLED_S)
+
+    async def _round(self) -> None:
+        busy = frozenset(self._working)
+        room = AT_ONCE - len(busy)
+
+        def free(connection: sa.Connection) -> bool:
+            alive = nodes.alive(connection)
+            return publications.any_free(connection, self._node, alive, busy)
+
+        def claim(connection: sa.Connection) -> list[Claimed]:
+            alive = nodes.alive(connection)
+            return publications.claim(connection, self._node, alive, busy, room)
+
+        if room and await self._database.read(free):
+            for claimed in await self._database.write(claim, tenant=CLAIMS):
+                self._begin(claimed)
+
+    def _begin(self, claimed: Claimed) -> None:
+        working = asyncio.create_task(self._publish(claimed))
+        self._working[claimed.review_id] = working
+
+        def over(_: asyncio.Task[None]) -> None:
+            del self._working[claimed.review_id]
+            self._wake.set()
+
+        working.add_done_callback(over)
+
+    async def _publish(self, claimed: Claimed) -> None:
+        """Publish once. If that is cancelled, or the node ends, it is left as it is."""
+        extra = {"review_id": claimed.review_id}
+        publication = None
+        try:
+            publication = await self._publication(claimed)
+            problems = await self._to_its_end(claimed.review_id, publication)
+        except _LeftError:
+            return
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is not published
+            await self._not_done(claimed, publication, error)
+        else:
+            for problem in problems:
+                log.warning("not all was published: %s", problem, extra=extra)
+            await self._settle(claimed, reason=None, pause_ms=None)
+            log.info("a review is published", extra=extra)
+        finally:
+            if publication is not None:
+                await publication.stop()
+
+    async def _publication(self, claimed: Claimed) -> Publication:
+        target = targets.from_json(claimed.target)
+        query = partial(publications.diff_of, review_id=claimed.review_id)
+        stored = await self._database.read(query)
+        files = await asyncio.to_thread(lambda: parse_diff(zlib.decompress(stored)))
+        link = f"{self._public_url}/?review={claimed.review_id}" if self._public_url else None
+        return Publication(
+            self._github.installation(claimed.installation),
+            await self._us(),
+            target.subject(files),
+            target.options(details_url=link),
+            key=claimed.review_id,
+            clock=now,
+        )
+
+    async def _to_its_end(self, review_id: str, publication: Publication) -> tuple[str, ...]:
+        """Follow the review and publish it; what GitHub does not permit comes back.
+
+        Raises:
+            _LeftError: the node shuts down before the review has ended.
+            GitHubError: GitHub does not do it.
+        """
+        await publication.begin()
+        async for event in self._events(review_id):
+            publication.take(event)
+        if not publication.ended:
+            raise _LeftError
+        return (await publication.end()).problems
+
+    async def _events(self, review_id: str) -> AsyncIterator[Event]:
+        async for some in self._hub.follow(review_id, 0):
+            for line in some.split(b"\n"):
+                if line.startswith(b"data: "):
+                    yield from_record(json.loads(line[6:]))
+
+    async def _not_done(
+        self, claimed: Claimed, publication: Publication | None, error: Exception
+    ) -> None:
+        pause = pause_after(error, claimed.tries)
+        log.log(
+            logging.ERROR if pause is None else logging.WARNING,
+            "a review is not published after try %d (%s)",
+            claimed.tries,
+            type(error).__name__,
+            extra={"review_id": claimed.review_id},
+            exc_info=None if isinstance(error, ReviewbotError) else error,
+        )
+        reason = sentence(error)
+        if pause is None and publication is not None:
+            with suppress(ReviewbotError):  # it is GitHub that does not do it
+                await publication.fail(f"The review could not be posted: {reason}")
+        pause_ms = None if pause is None else round(pause * 1000)
+        await self._settle(claimed, reason=reason, pause_ms=pause_ms)
+
+    async def _settle(self, claimed: Claimed, *, reason: str | None, pause_ms: int | None) -> None:
+        with suppress(StoreError):  # it was logged; it is found again, and does nothing twice
+            await self._database.write(
+                partial(publications.settle, claimed=claimed, reason=reason, pause_ms=pause_ms)
+            )
+
+
+def now() -> str:
+    """The time, RFC 3339."""
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

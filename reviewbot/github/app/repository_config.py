@@ -1,0 +1,84 @@
+"""The configuration file that a repository has for the App: what of it counts. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from reviewbot.config_file import parse_config
+from reviewbot.core.render.markdown_text import literal
+from reviewbot.errors import ConfigError
+from reviewbot.github.app.describe import described
+from reviewbot.jobs.options import settings_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from reviewbot.core.report import Threshold
+    from reviewbot.github.check_run import IfIncomplete
+    from reviewbot.settings import Settings
+
+FROM_THE_BASE: Final = (
+    "summary",
+    "instructions",
+    "path_instructions",
+    "exclude",
+    "rules",
+    "confidence",
+    "max_notes",
+)
+"""The settings of a repository's own file that the App heeds. Who reviews and what that may cost is
+for whoever pays for it to say: the operator of the server."""
+_OPERATORS: Final = ("model", "fallback_models", "routes", "ab_split", "budget_usd", "models")
+
+
+class RepositoryConfig:
+    """The configuration file of a base: what of it counts, and what does not."""
+
+    def __init__(self, load: Callable[[Mapping[str, object]], Settings]) -> None:
+        self._load = load
+        self.options: dict[str, Any] = {}
+        self.fail_on: Threshold = "error"
+        self.if_incomplete: IfIncomplete = "failure"
+        self.link_hosts: tuple[str, ...] | None = None
+        self.unheeded: tuple[str, ...] = ()
+        self._keys: set[str] = set()
+
+    def settings(self, config: tuple[str, str] | None) -> Settings:
+        """The settings of a review under it.
+
+        Raises:
+            ConfigError: the file is wrong; names the line.
+        """
+        if config is not None:
+            name, text = config
+            values = parse_config(text, name=name, trusted=False).values
+            heeded = {*FROM_THE_BASE, "fail_on", "link_hosts"}
+            self._keys = heeded & values.keys()
+            self.options = {key: values[key] for key in FROM_THE_BASE if key in values}
+            self.fail_on = values.get("fail_on", self.fail_on)
+            hosts = values.get("link_hosts")
+            self.link_hosts = None if hosts is None else tuple(hosts)
+            self.unheeded = tuple(key for key in _OPERATORS if key in values)
+        return settings_for(self._load, self.options)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What of the file is not in force, in sentences."""
+        if not self.unheeded:
+            return ()
+        names = ", ".join(self.unheeded)
+        return (f"Not heeded in the repository's file, since the server says it: {names}.",)
+
+    def described(self, config: tuple[str, str] | None) -> str:
+        """What applies under a configuration file, and where it comes from, as Markdown."""
+        try:
+            settings = self.settings(config)
+        except ConfigError as error:
+            return f"The configuration cannot be used: {literal(str(error))}"
+        table = described(
+            settings,
+            fail_on=self.fail_on,
+            file=config[0] if config else None,
+            of_file=self._keys,
+        )
+        return "\n\n".join((table, *map(literal, self.notices)))

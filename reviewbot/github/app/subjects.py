@@ -1,0 +1,37 @@
+"""What a delivery is about, and whose it is: what its place among the others depends on. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reviewbot.github.tasks import Ignored, InstallationChanged, Ping, RerunWanted
+
+if TYPE_CHECKING:
+    from reviewbot.github.tasks import Task
+
+
+def installation_of(task: Task) -> int | None:
+    """The installation that has to do with it."""
+    match task:
+        case Ping() | Ignored():
+            return None
+        case InstallationChanged():
+            return task.installation
+        case _:
+            return task.repository.installation
+
+
+def subject_of(task: Task) -> str | None:
+    """What it is about, such as ``octo/repo#7``; None if it is about nothing."""
+    match task:
+        case Ping() | Ignored():
+            return None
+        case InstallationChanged():
+            return f"installation {task.installation}"
+        case RerunWanted() if len(task.numbers) != 1:
+            about = f"@{task.head_sha}"
+        case RerunWanted():
+            about = f"#{task.numbers[0]}"
+        case _:
+            about = f"#{task.number}"
+    return f"{task.repository.owner}/{task.repository.name}{about}"

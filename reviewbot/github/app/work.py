@@ -1,0 +1,164 @@
+"""What is done about a delivery: a review begun or ended, a command obeyed. Twice is as once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final, assert_never
+
+from reviewbot.core.wording import count
+from reviewbot.errors import ConfigError, DiffError
+from reviewbot.github import commands
+from reviewbot.github.app.answers import Answers, Question
+from reviewbot.github.app.reviews import Asked
+from reviewbot.github.commands import Command, Unknown
+from reviewbot.github.errors import ForbiddenError
+from reviewbot.github.memory import WRITERS, PullName
+from reviewbot.github.tasks import (
+    Commented,
+    Ignored,
+    InstallationChanged,
+    Ping,
+    RerunWanted,
+    ReviewUnwanted,
+    ReviewWanted,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from reviewbot.github.api.comments import Reaction
+    from reviewbot.github.app.reviews import AppReviews
+    from reviewbot.github.gateway import Api, Gateway
+    from reviewbot.github.memory import Us
+    from reviewbot.github.tasks import Repository, Task
+
+log = logging.getLogger(__name__)
+
+FULL_BUTTON: Final = "review-full"
+"""The button of a check run that asks for a review of everything (``check_run.ACTIONS``)."""
+
+
+class Work:
+    """Does it. What it raises has it called again later with the same task.
+
+    Args:
+        reviews: begins and ends reviews.
+        github: the way to GitHub.
+        us: says who we are.
+        answers: what is answered to commands.
+    """
+
+    def __init__(
+        self,
+        reviews: AppReviews,
+        github: Gateway,
+        us: Callable[[], Awaitable[Us]],
+        answers: Answers,
+    ) -> None:
+        self._reviews, self._github, self._us, self._answers = reviews, github, us, answers
+
+    async def do(self, task: Task) -> None:
+        """Do what a delivery asks for.
+
+        Raises:
+            ReviewbotError: it cannot be done, or not yet.
+            StoreError: the database is away.
+        """
+        match task:
+            case ReviewWanted():
+                # What was closed or a draft meanwhile had its reviews ended.
+                again = task.delivery if task.action in ("reopened", "ready_for_review") else None
+                await self._review(task.repository, task.number, Asked(again=again))
+            case ReviewUnwanted():
+                await self._reviews.stop(task.repository, task.number)
+            case RerunWanted():
+                await self._rerun(task)
+            case Commented():
+                await self._comment(task)
+            case InstallationChanged():
+                log.info(
+                    "installation %d: %s",
+                    task.installation,
+                    task.action,
+                    extra={"delivery_id": task.delivery},
+                )
+            case Ping() | Ignored():
+                pass
+            case _:
+                assert_never(task)
+
+    async def _review(self, repository: Repository, number: int, asked: Asked) -> str | None:
+        """Begin a review; what keeps it from beginning is shown on the pull request."""
+        try:
+            return await self._reviews.begin(repository, number, asked)
+        except (ConfigError, DiffError) as error:
+            await self._reviews.tell_failure(repository, number, f"Not reviewed: {error}")
+            raise
+
+    async def _rerun(self, task: RerunWanted) -> None:
+        """Review the pull requests of a check run or suite once more."""
+        asked = Asked(full=task.button == FULL_BUTTON, again=task.delivery)
+        number = (task.external_id or "").partition(":")[0]
+        named = (int(number),) if number.isascii() and number.isdigit() else task.numbers
+        for one in named:
+            await self._review(task.repository, one, asked)
+
+    async def _comment(self, task: Commented) -> None:
+        us = await self._us()
+        command = await asyncio.to_thread(commands.find, task.body, us.mention)
+        if command is None:
+            return
+        api = self._api(task.repository)
+        question = Question.of(task)
+        if await api.pulls.permission(question.pull.repo, task.sender) not in WRITERS:
+            return  # not even an answer: strangers could have us write without end
+        if isinstance(command, Unknown):
+            await self._answers.say(api, question, commands.hint(command))
+            return
+        await self._react(api, question, "eyes")
+        await self._obey(api, task, question, command)
+
+    async def _obey(self, api: Api, task: Commented, question: Question, command: Command) -> None:
+        say = self._answers.say
+        match command.name:
+            case "review" | "review full":
+                asked = Asked(full=command.name == "review full", again=task.delivery)
+                why_not = await self._review(task.repository, task.number, asked)
+                if why_not is not None:
+                    await say(api, question, f"Nothing is reviewed: {why_not}.")
+            case "review stop":
+                stopped = await self._reviews.stop(task.repository, task.number)
+                was = "There is no review under way."
+                await say(api, question, f"Stopped {count(stopped, 'review')}." if stopped else was)
+            case "ignore":
+                if await self._answers.ignored(api, question, command.text):
+                    # What it counts for changes: what is reviewed is not reviewed again.
+                    await self._review(task.repository, task.number, Asked(again=task.delivery))
+            case "explain":
+                await say(api, question, "This server cannot explain findings yet.")
+            case "config":
+                await self._answers.config(api, question)
+            case "help":
+                await say(api, question, commands.help_text())
+            case _:
+                assert_never(command.name)
+
+    async def _react(self, api: Api, question: Question, reaction: Reaction) -> None:
+        """Acknowledge a command; a token that may not still obeys it."""
+        try:
+            await api.comments.react(
+                question.pull.repo, question.comment, reaction, on_line=question.thread is not None
+            )
+        except ForbiddenError as error:
+            log.info("no reaction to a command: %s", error)
+
+    def _api(self, repository: Repository) -> Api:
+        if repository.installation is None:  # no webhook of an App is without
+            raise ValueError("a task of an App names its installation")
+        return self._github.installation(repository.installation)
+
+
+def pull_of(task: Commented) -> PullName:
+    """The pull request that was commented on."""
+    return PullName(f"{task.repository.owner}/{task.repository.name}", task.number)

@@ -1,0 +1,194 @@
+"""What of a pull request is to be reviewed: all of it, or what changed since the last review.
+
+What was reviewed is known by content: the diff of the last review is had from GitHub once more, and
+a hunk that was in it is not reviewed again, whatever became of its commits. Everything is reviewed
+where there is any doubt: the last review was not complete, or cannot be had any more, the
+configuration is another, or a finding that must be kept has no comment to be kept by.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.diff import parse_diff
+from reviewbot.core.diff_text import file_diff_text
+from reviewbot.core.events import FileCoverage
+from reviewbot.core.policy import skip_reason
+from reviewbot.core.unchanged import remaining
+from reviewbot.core.wording import count
+from reviewbot.errors import ConfigError, DiffError
+from reviewbot.github.base_files import base_files
+from reviewbot.github.change import get_change
+from reviewbot.github.errors import DiffTooLargeError, InvalidError, NotFoundError, TooLargeError
+from reviewbot.github.markers import MAX_FINDINGS
+from reviewbot.github.subject import Subject
+from reviewbot.planning import policy_of
+from reviewbot.settings import CONFIG_NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from reviewbot.core.diff import FileDiff
+    from reviewbot.github.api.pulls import PullRequest
+    from reviewbot.github.base_files import BaseFiles
+    from reviewbot.github.change import Change
+    from reviewbot.github.gateway import Api
+    from reviewbot.github.markers import Marker
+    from reviewbot.github.memory import Memory, PullName
+    from reviewbot.settings import Settings
+
+MOST_BYTES: Final = 32_000_000
+"""Bytes of the diff of the last review."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What is to be reviewed.
+
+    Attributes:
+        subject: the pull request with its whole diff.
+        pull: the pull request as it was then.
+        whole_diff: of the pull request.
+        diff: what is left to review of it.
+        beside: what became of its files that are not in ``diff``.
+        since: the head that was reviewed last, if this review goes on from there.
+        notices: what readers have to know, in sentences.
+        attributes: of the base.
+        config: name and text of the base's configuration file, if there is one.
+        settings: those that follow.
+    """
+
+    subject: Subject
+    pull: PullRequest
+    whole_diff: bytes = field(repr=False)
+    diff: bytes = field(repr=False)
+    beside: tuple[FileCoverage, ...]
+    since: str | None
+    notices: tuple[str, ...]
+    attributes: str
+    config: tuple[str, str] | None
+    settings: Settings
+
+
+async def assign(
+    api: Api,
+    name: PullName,
+    memory: Memory,
+    *,
+    page: str,
+    load: Callable[[tuple[str, str] | None], Settings],
+    full: bool = False,
+    config: str | None = None,
+) -> Assignment:
+    """What is to be reviewed of a pull request, as it is now.
+
+    Args:
+        api: GitHub.
+        name: the pull request.
+        memory: what is known of it.
+        page: the repository's page.
+        load: makes settings of the base's configuration file: its name and text, if there is one.
+        full: whether all is reviewed, whatever was before.
+        config: the configuration file's path in the repository, if it is not the usual one.
+
+    Raises:
+        GitHubError: the change cannot be had.
+        DiffError: it cannot be read.
+        ConfigError: the base's configuration is wrong.
+    """
+    change = await get_change(api, name.repo, name.number)
+    pull = change.pull
+    names = (config,) if config else CONFIG_NAMES
+    base = await base_files(api, name.repo, pull.base.sha, branch=pull.base.ref, config_names=names)
+    if config and base.config is None:
+        raise ConfigError("there is no such file", source=f"{config} of {pull.base.ref}")
+    settings = load(base.config)
+    files = await asyncio.to_thread(parse_diff, change.diff)
+    whole = Assignment(
+        subject=Subject(
+            pull=name,
+            head=change.pull.head.sha,
+            base=change.pull.base.sha,
+            merge_base=change.merge_base,
+            files=files,
+            page=page,
+        ),
+        pull=change.pull,
+        whole_diff=change.diff,
+        diff=change.diff,
+        beside=change.missing,
+        since=None,
+        notices=(*change.notices, *base.notices),
+        attributes=base.attributes,
+        config=base.config,
+        settings=settings,
+    )
+    if full or memory.summary is None:
+        return whole
+    last = memory.summary[1]
+    before: tuple[FileDiff, ...] | str = _doubt(last, change, memory) or await _before(
+        api, name, change.pull, base, last, names
+    )
+    if isinstance(before, str):
+        return replace(whole, notices=(*whole.notices, f"All is reviewed again: {before}."))
+    return await asyncio.to_thread(_reduced, whole, last.head or "", before)
+
+
+async def _before(  # noqa: PLR0917 - one caller
+    api: Api,
+    name: PullName,
+    pull: PullRequest,
+    base: BaseFiles,
+    last: Marker,
+    config_names: Sequence[str],
+) -> tuple[FileDiff, ...] | str:
+    """The diff of the last review, or why it does not help."""
+    head, since = last.head or "", last.base or ""  # no marker of a summary is without
+    try:
+        if since != pull.base.sha:
+            then = await base_files(
+                api, name.repo, since, branch=pull.base.ref, config_names=config_names
+            )
+            if then != base:
+                return "the configuration of the base has changed"
+        data = await api.pulls.compare_diff(name.repo, since, head, max_bytes=MOST_BYTES)
+        return await asyncio.to_thread(parse_diff, data)
+    except (NotFoundError, InvalidError):
+        return "GitHub does not have the commits of the last review any more"
+    except (DiffTooLargeError, TooLargeError, DiffError):
+        return "the diff of the last review cannot be had in one piece"
+
+
+def _doubt(last: Marker, change: Change, memory: Memory) -> str | None:
+    """Why the last review says nothing of this change, if it does not."""
+    if last.outcome not in ("clean", "findings"):
+        return "the last review was not complete"
+    if change.missing:
+        return "GitHub does not give the whole change"
+    known = memory.posted.keys() | memory.ignored.keys()
+    if any(one.id not in known for one in last.findings) or len(last.findings) >= MAX_FINDINGS:
+        return "the last review has findings without a comment on a line"
+    return None
+
+
+def _reduced(whole: Assignment, last_head: str, before: tuple[FileDiff, ...]) -> Assignment:
+    """The assignment without what was reviewed before."""
+    policy = policy_of(whole.settings, whole.attributes)
+    left = remaining(
+        whole.subject.files, before, skipped=lambda file: skip_reason(file, policy) is not None
+    )
+    since = last_head[:7]
+    reason = f"Unchanged since the review of {since}."
+    seen = tuple(FileCoverage(path, "reviewed", reason) for path in left.unchanged)
+    told = [f"Reviewed is what changed since the review of {since}."]
+    if seen:
+        told.append(f"{count(len(seen), 'file')} unchanged since then.")
+    return replace(
+        whole,
+        diff=b"".join(map(file_diff_text, left.files)),
+        beside=(*whole.beside, *seen),
+        since=last_head,
+        notices=(*whole.notices, " ".join(told)),
+    )

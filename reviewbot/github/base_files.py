@@ -1,0 +1,81 @@
+"""Configuration and attributes of a pull request: from its base, so that it has no say in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.configure import MOST_BYTES, text_of, two_names
+from reviewbot.errors import ConfigError
+from reviewbot.github.errors import TooLargeError
+from reviewbot.settings import CONFIG_NAMES
+from reviewbot.sources import ATTRIBUTES_LIMIT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reviewbot.github.gateway import Api
+
+ATTRIBUTES: Final = ".gitattributes"
+
+
+@dataclass(frozen=True, slots=True)
+class BaseFiles:
+    """What the base has.
+
+    Attributes:
+        config: how messages call its configuration, such as ``.reviewbot.yml of main``; its text.
+        attributes: the ``.gitattributes`` at the root; empty if there is none.
+        notices: what a reader has to know, in sentences.
+    """
+
+    config: tuple[str, str] | None
+    attributes: str
+    notices: tuple[str, ...] = ()
+
+
+async def base_files(
+    api: Api,
+    repo: str,
+    base_sha: str,
+    *,
+    branch: str = "the base",
+    config_names: Sequence[str] = CONFIG_NAMES,
+) -> BaseFiles:
+    """Read the files at the root of a commit.
+
+    Args:
+        api: the way to GitHub.
+        repo: the repository of the base, as ``OWNER/REPO``; never that of the head.
+        base_sha: the commit at the base of the pull request.
+        branch: what messages call it.
+        config_names: the paths that its configuration may have; none if it is not wanted.
+
+    Raises:
+        ConfigError: there are two configurations, or one is no text of a sensible size.
+        GitHubError: GitHub refuses, or does not answer.
+    """
+    config = await _config(api, repo, base_sha, branch, config_names)
+    try:
+        data = await api.contents.file(repo, ATTRIBUTES, base_sha, max_bytes=ATTRIBUTES_LIMIT)
+    except TooLargeError:
+        notice = f"{ATTRIBUTES} of {branch} has more than {ATTRIBUTES_LIMIT:,} bytes: not read."
+        return BaseFiles(config, "", (notice,))
+    return BaseFiles(config, (data or b"").decode("utf-8", "replace"))
+
+
+async def _config(
+    api: Api, repo: str, base_sha: str, branch: str, names: Sequence[str]
+) -> tuple[str, str] | None:
+    there: list[tuple[str, bytes]] = []
+    for file in names:
+        name = f"{file} of {branch}"
+        try:
+            data = await api.contents.file(repo, file, base_sha, max_bytes=MOST_BYTES)
+        except TooLargeError:
+            raise ConfigError(f"is larger than {MOST_BYTES} bytes", source=name) from None
+        if data is not None:
+            there.append((name, data))
+    if len(there) > 1:
+        raise two_names(there[0][0])
+    return next(((name, text_of(data, name)) for name, data in there), None)

@@ -1,0 +1,214 @@
+"""What a pull request changes, as the bytes of a diff, and what of it could not be had.
+
+GitHub gives a diff of up to 300 files and 20,000 lines in one piece. Above that it lists the files,
+up to 3,000, with the hunks of those that are not too large; the others are compared here. A diff
+that is put together so has no modes (but of submodules), the lines of each file in UTF-8, a file
+that became another kind as one that was modified, and a binary file that was renamed as unchanged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.diff import parse_diff
+from reviewbot.core.diff_text import file_diff_text
+from reviewbot.core.events import FileCoverage
+from reviewbot.core.wording import count
+from reviewbot.errors import DiffError, SourceError
+from reviewbot.github.compared import ChangeLimits, Place, Undiffed, compare_all
+from reviewbot.github.errors import (
+    DiffTooLargeError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    TooLargeError,
+    UnavailableError,
+)
+from reviewbot.github.listed import may_be_hidden, read_listed, sets_attributes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from reviewbot.core.diff import FileDiff
+    from reviewbot.github.api.pulls import ChangedFiles, PullRequest
+    from reviewbot.github.gateway import Api
+
+__all__ = ["Change", "ChangeLimits", "get_change"]
+
+LIMITS: Final = ChangeLimits()
+TRIES: Final = 3
+"""How often the diff is taken while somebody pushes."""
+_NOT_IN_ONE_PIECE: Final = (DiffTooLargeError, TooLargeError, InvalidError, UnavailableError)
+"""How GitHub refuses a diff that takes it too much: 406, or 422 and 5xx if it takes too long."""
+_NOT_TOLD: Final = (NotFoundError, ForbiddenError, *_NOT_IN_ONE_PIECE)
+_PUT_TOGETHER: Final = (
+    "GitHub does not give this diff in one piece: it was put together from its list of the changed"
+    " files."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a pull request changes.
+
+    Attributes:
+        pull: as it was when the diff was taken.
+        merge_base: the commit that the diff begins at; None if GitHub does not tell.
+        diff: all of it that could be had.
+        missing: the files that are not in it, and why.
+        notices: what a reader has to know, in sentences.
+    """
+
+    pull: PullRequest
+    merge_base: str | None
+    diff: bytes
+    missing: tuple[FileCoverage, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+def _nobody(_: str) -> None:
+    """Nobody is told."""
+
+
+async def get_change(
+    api: Api,
+    repo: str,
+    number: int,
+    *,
+    limits: ChangeLimits = LIMITS,
+    tell: Callable[[str], None] = _nobody,
+) -> Change:
+    """The change of a pull request: its diff and its head belong together.
+
+    Args:
+        api: the way to GitHub.
+        repo: the repository, as ``OWNER/REPO``.
+        number: of the pull request.
+        limits: how much is fetched.
+        tell: is told what is being fetched.
+
+    Raises:
+        GitHubError: GitHub refuses, or does not answer.
+        SourceError: somebody pushes again and again.
+    """
+    pull, taken = await _taken(api, repo, number, limits, tell)
+    tell("where its branch left the base")
+    merge_base = await _merge_base(api, repo, pull)
+    place = Place(api, repo, merge_base, pull.head.sha)
+    if isinstance(taken, bytes):
+        files = _distrusted(parse_diff(taken))
+        if not any(isinstance(file, Undiffed) for file in files):
+            return Change(pull, merge_base, taken)
+        diff, missing, notices = await _completed(place, files, limits, tell)
+        return Change(pull, merge_base, diff, missing, notices)
+    attributes = sets_attributes(file.path for file in taken.files)
+    files = [read_listed(file, attributes=attributes) for file in taken.files]
+    diff, missing, notices = await _completed(place, files, limits, tell)
+    missing = (*missing, *_unlisted(pull, taken))
+    return Change(pull, merge_base, diff, missing, (_PUT_TOGETHER, *notices))
+
+
+async def _taken(
+    api: Api, repo: str, number: int, limits: ChangeLimits, tell: Callable[[str], None]
+) -> tuple[PullRequest, bytes | ChangedFiles]:
+    """The diff or the list of files, and the pull request that has it."""
+    tell("the pull request")
+    pull = await api.pulls.get(repo, number)
+    for _ in range(TRIES):
+        tell("the diff")
+        taken: bytes | ChangedFiles | None = await _diff(api, repo, pull, limits)
+        if taken is None:
+            tell(f"the list of {count(pull.changed_files, 'file')}")
+            taken = await api.pulls.files(repo, pull)
+        before, pull = pull, await api.pulls.get(repo, number)
+        if (pull.head.sha, pull.base.ref) == (before.head.sha, before.base.ref):
+            return before, taken
+    raise SourceError(
+        f"{repo}#{number} changed {TRIES} times while its diff was fetched; try again once nobody"
+        " pushes to it"
+    )
+
+
+async def _diff(api: Api, repo: str, pull: PullRequest, limits: ChangeLimits) -> bytes | None:
+    """The diff, if GitHub gives it, it can be read, and it has every file."""
+    try:
+        diff = await api.pulls.diff(repo, pull.number, max_bytes=limits.diff_bytes)
+        return diff if len(parse_diff(diff)) >= pull.changed_files else None
+    except (*_NOT_IN_ONE_PIECE, DiffError):
+        return None
+
+
+async def _merge_base(api: Api, repo: str, pull: PullRequest) -> str | None:
+    try:
+        return (await api.pulls.compare(repo, pull.base.sha, pull.head.sha)).merge_base
+    except _NOT_TOLD:
+        return None
+
+
+def _distrusted(files: Sequence[FileDiff]) -> list[FileDiff | Undiffed]:
+    """The files; what seems binary by attributes that the change itself brings, without lines."""
+    attributes = sets_attributes(file.path for file in files)
+    return [
+        Undiffed(file) if attributes and file.binary and may_be_hidden(file) else file
+        for file in files
+    ]
+
+
+async def _completed(
+    place: Place,
+    files: Sequence[FileDiff | Undiffed],
+    limits: ChangeLimits,
+    tell: Callable[[str], None],
+) -> tuple[bytes, tuple[FileCoverage, ...], tuple[str, ...]]:
+    """The diff of all files, those of which it cannot be had, and what is to be said."""
+    undiffed = [file for file in files if isinstance(file, Undiffed)]
+    compared = await compare_all(place, undiffed, limits, tell)
+    rest = iter(compared)
+    texts: list[bytes] = []
+    missing: list[FileCoverage] = []
+    for file in files:
+        found = next(rest) if isinstance(file, Undiffed) else file
+        text = found if isinstance(found, str) else _text(found)
+        if isinstance(text, str):
+            path = (file.file if isinstance(file, Undiffed) else file).path
+            missing.append(FileCoverage(path, "failed", text))
+        else:
+            texts.append(text)
+    return b"".join(texts), tuple(missing), tuple(_notices(undiffed, compared))
+
+
+def _text(file: FileDiff) -> bytes | str:
+    """The file as it stands in a diff, or why it cannot."""
+    try:
+        text = file_diff_text(file)
+        parse_diff(text)
+    except (DiffError, ValueError):
+        return "What GitHub tells of it cannot be read as a diff."
+    return text
+
+
+def _notices(undiffed: Sequence[Undiffed], compared: Sequence[FileDiff | str]) -> Iterator[str]:
+    hidden = [
+        one.file.path
+        for one, found in zip(undiffed, compared, strict=True)
+        if not (one.added or one.removed or isinstance(found, str)) and found.hunks
+    ]
+    if hidden:
+        more = f" and {count(len(hidden) - 1, 'more file')}" if hidden[1:] else ""
+        yield (
+            f"GitHub shows no lines of {hidden[0]}{more}, as .gitattributes of this change may"
+            " have it; they were compared here."
+        )
+
+
+def _unlisted(pull: PullRequest, listed: ChangedFiles) -> Iterator[FileCoverage]:
+    """The files that GitHub does not name."""
+    left = pull.changed_files - len(listed.files)
+    if not listed.complete:
+        yield FileCoverage(
+            f"({count(left, 'more file')})",
+            "failed",
+            f"GitHub lists {len(listed.files):,} of the {pull.changed_files:,} files that this pull"
+            " request changes.",
+        )

@@ -1,0 +1,131 @@
+"""The check run of one review on GitHub: begun, kept up to date, ended. One writer.
+
+While the review goes on, only its newest state is ever sent, and not often; when it ends, what is
+still waiting is dropped. So a hundred reviews of one installation, which share its one write a
+second, all come to their end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.github.errors import (
+    ForbiddenError,
+    GitHubError,
+    NotFoundError,
+    UncertainWriteError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from reviewbot.core.events import Json
+    from reviewbot.github.api.checks import CheckRun
+    from reviewbot.github.gateway import Api
+
+EVERY_S: Final = 10.0
+"""Seconds from one update to the next: a token of Actions has a thousand requests an hour."""
+
+log = logging.getLogger(__name__)
+
+
+class CheckReporter:
+    """See the module.
+
+    Args:
+        api: GitHub.
+        repo: the repository.
+        first: the body that makes the run (:func:`reviewbot.github.check_run.created`).
+        every_s: seconds from one update to the next.
+    """
+
+    def __init__(self, api: Api, repo: str, first: Json, *, every_s: float = EVERY_S) -> None:
+        self._checks, self._repo, self._first, self._every_s = api.checks, repo, first, every_s
+        self._run: CheckRun | None = None
+        self._newest: Callable[[], Json] | None = None
+        self._sending: asyncio.Task[None] | None = None
+        self.denied: str | None = None
+        """Why there is no check run, as a sentence."""
+
+    async def begin(self) -> None:
+        """Make the run, unless an earlier try has. What may not be is noted in :attr:`denied`.
+
+        Raises:
+            GitHubError: GitHub does not do it, for a reason that may pass.
+        """
+        try:
+            self._run = await self._found()
+            if self._run is None:
+                self._run = await self._made()
+        except (ForbiddenError, NotFoundError) as error:
+            self.denied = str(error)
+
+    async def _made(self) -> CheckRun:
+        try:
+            return await self._checks.create(self._repo, self._first)
+        except UncertainWriteError:
+            found = await self._found()
+            return found or await self._checks.create(self._repo, self._first)
+
+    async def _found(self) -> CheckRun | None:
+        first = self._first
+        return await self._checks.find(
+            self._repo, first["head_sha"], name=first["name"], external_id=first["external_id"]
+        )
+
+    @property
+    def url(self) -> str | None:
+        """The page of the run."""
+        return self._run.url if self._run else None
+
+    def tell(self, state: Callable[[], Json]) -> None:
+        """Show a newer state, when it may be sent; ``state`` makes the body then."""
+        self._newest = state
+        if self._run is not None and (self._sending is None or self._sending.done()):
+            self._sending = asyncio.create_task(self._send(self._run.id))
+
+    async def _send(self, number: int) -> None:
+        while self._newest is not None:
+            await asyncio.sleep(self._every_s)
+            newest, self._newest = self._newest, None
+            try:
+                await self._checks.update(self._repo, number, newest())
+            except GitHubError as error:  # the end is what counts, and is tried for itself
+                log.warning("a check run could not be updated: %s", error)
+
+    async def end(self, bodies: Sequence[Json]) -> None:
+        """End the run; what it was to show meanwhile is dropped.
+
+        Args:
+            bodies: in order, from :func:`reviewbot.github.check_run.completed` or ``ended``.
+
+        Raises:
+            GitHubError: GitHub does not do it.
+        """
+        await self.stop()
+        if self._run is None:
+            return
+        annotated = 0
+        for body in bodies:
+            annotated += len(body["output"].get("annotations", ()))
+            await self._end(self._run.id, body, annotated)
+
+    async def _end(self, number: int, body: Json, annotated: int) -> None:
+        """Send a body whose annotations are added to those that are there: never twice."""
+        try:
+            await self._checks.update(self._repo, number, body)
+        except UncertainWriteError:
+            there = await self._checks.get(self._repo, number)
+            if there.annotations < annotated:
+                await self._checks.update(self._repo, number, body)
+
+    async def stop(self) -> None:
+        """Send nothing more of what goes on."""
+        self._newest = None
+        if self._sending is not None:
+            self._sending.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._sending

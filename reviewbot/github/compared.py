@@ -1,0 +1,214 @@
+"""Files of which GitHub gives no diff: both contents are fetched, and compared here."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.diff_text import PLAIN_MODE
+from reviewbot.errors import SourceError
+from reviewbot.github.errors import (
+    BadCredentialsError,
+    GitHubError,
+    RateLimitedError,
+    TooLargeError,
+)
+from reviewbot.github.local_diff import LocalDiffError, find_git, local_diff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from reviewbot.core.diff import FileDiff
+    from reviewbot.github.gateway import Api
+
+AT_ONCE: Final = 4
+"""Files at a time: GitHub is asked for no more by one installation anyway."""
+EXECUTABLE_MODE: Final = "100755"
+"""git's mode of a file that can be run."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLimits:
+    """How much is fetched for one change.
+
+    Attributes:
+        diff_bytes: of a diff that GitHub gives in one piece.
+        file_bytes: of one content of a file.
+        all_bytes: of all contents; those under way when it is reached still count.
+        files: whose contents are fetched.
+    """
+
+    diff_bytes: int = 16 << 20
+    file_bytes: int = 1_000_000
+    all_bytes: int = 20_000_000
+    files: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where contents are: the old at ``merge_base``, if that is known, the new at ``head``."""
+
+    api: Api
+    repo: str
+    merge_base: str | None
+    head: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undiffed:
+    """A file whose lines are not known.
+
+    Attributes:
+        file: what is known of it, without hunks.
+        blob_sha: the id of its new content, if GitHub tells it.
+        added: lines, as GitHub counts them.
+        removed: likewise.
+        otherwise: what it is taken for if it cannot be compared; None: it is missing then.
+    """
+
+    file: FileDiff
+    blob_sha: str | None = None
+    added: int = 0
+    removed: int = 0
+    otherwise: FileDiff | None = None
+
+
+async def compare_all(
+    place: Place,
+    undiffed: Sequence[Undiffed],
+    limits: ChangeLimits,
+    tell: Callable[[str], None],
+) -> list[FileDiff | str]:
+    """Each file with its lines, or the sentence that says why it is missing.
+
+    Those that would be missing otherwise go first, so that the limits meet them last.
+
+    Args:
+        place: where their contents are.
+        undiffed: the files.
+        limits: what may be fetched.
+        tell: is told what is being fetched.
+
+    Raises:
+        RateLimitedError: GitHub gives nothing more for now.
+        BadCredentialsError: or no longer.
+    """
+    try:
+        find_git()
+    except LocalDiffError as error:
+        return [one.otherwise or _sentence(error) for one in undiffed]
+    order = sorted(range(len(undiffed)), key=lambda at: undiffed[at].otherwise is not None)
+    found = await _compare_some(place, undiffed, order[: limits.files], limits, tell)
+    beyond = _sentence(
+        f"for one change no more than {limits.files:,} files and {limits.all_bytes:,} bytes are"
+        " fetched"
+    )
+    return [_settled(one, found.get(at, beyond)) for at, one in enumerate(undiffed)]
+
+
+async def _compare_some(
+    place: Place,
+    undiffed: Sequence[Undiffed],
+    order: Sequence[int],
+    limits: ChangeLimits,
+    tell: Callable[[str], None],
+) -> dict[int, FileDiff | str]:
+    """As :func:`compare_all`, by place in the list; ends when there were too many bytes."""
+    found: dict[int, FileDiff | str] = {}
+    spent = 0
+    for start in range(0, len(order), AT_ONCE):
+        if spent >= limits.all_bytes:
+            break
+        tell(f"the contents of file {start + 1:,} of {len(order):,}")
+        wave = order[start : start + AT_ONCE]
+        works = (_compared(place, undiffed[at], limits) for at in wave)
+        # None goes on in the background when another fails.
+        results = await asyncio.gather(*works, return_exceptions=True)
+        for at, result in zip(wave, results, strict=True):
+            if isinstance(result, BaseException):
+                raise result
+            found[at], size = result
+            spent += size
+    return found
+
+
+def _settled(one: Undiffed, found: FileDiff | str) -> FileDiff | str:
+    return one.otherwise or found if isinstance(found, str) else found
+
+
+def _sentence(why: object) -> str:
+    return f"GitHub gives no diff of it, and {why}."
+
+
+async def _compared(
+    place: Place, one: Undiffed, limits: ChangeLimits
+) -> tuple[FileDiff | str, int]:
+    """The file with its lines, or why not; and how many bytes that took."""
+    size = 0
+    try:
+        old = await _old_content(place, one.file, limits.file_bytes)
+        size = len(old)
+        new = await _new_content(place, one, limits.file_bytes)
+        size += len(new)
+        return await _with_lines(one, old, new), size
+    except TooLargeError:
+        why = f"its content has more than {limits.file_bytes:,} bytes"
+    except (BadCredentialsError, RateLimitedError):
+        raise
+    except ValueError:  # of a path with lone surrogates, or an id that is none
+        why = "GitHub names its content in a way that it cannot be asked for"
+    except (_NoContentError, LocalDiffError) as error:
+        why = str(error)
+    except GitHubError as error:
+        why = f"its content could not be had: {error}"
+    return _sentence(why), size
+
+
+class _NoContentError(SourceError):
+    """There is nothing to compare with; the message says why."""
+
+
+async def _old_content(place: Place, file: FileDiff, max_bytes: int) -> bytes:
+    if file.old_path is None:
+        return b""
+    if place.merge_base is None:
+        raise _NoContentError("GitHub does not tell where its branch left the base")
+    return await _file(place, file.old_path, place.merge_base, max_bytes, "old")
+
+
+async def _new_content(place: Place, one: Undiffed, max_bytes: int) -> bytes:
+    if one.file.new_path is None:
+        return b""
+    if one.blob_sha is not None:
+        return await place.api.contents.blob(place.repo, one.blob_sha, max_bytes=max_bytes)
+    return await _file(place, one.file.new_path, place.head, max_bytes, "new")
+
+
+async def _file(place: Place, path: str, ref: str, max_bytes: int, side: str) -> bytes:
+    content = await place.api.contents.file(place.repo, path, ref, max_bytes=max_bytes)
+    if content is None:
+        raise _NoContentError(f"its {side} content is not there")
+    return content
+
+
+async def _with_lines(one: Undiffed, old: bytes, new: bytes) -> FileDiff:
+    """The file with the lines of a diff that fits to what GitHub counts.
+
+    Raises:
+        LocalDiffError: there is no such diff.
+    """
+    counted = one.added or one.removed
+    # What GitHub counts lines of is text, whatever bytes it has.
+    diff = await local_diff(old, new, as_text=bool(counted))
+    grown = diff.added - diff.removed if diff else 0
+    # Which lines changed is a matter of opinion; how many more there are now is not. The contents
+    # API follows a symbolic link, so that it can give the content of another file.
+    if counted and (diff is None or grown != one.added - one.removed):
+        raise LocalDiffError("its contents do not fit to the lines that GitHub counts")
+    if diff is not None:
+        return replace(one.file, hunks=diff.hunks, binary=diff.binary)
+    if one.file.status == "modified" and one.file.new_mode is None:
+        # Its mode alone is another. GitHub does not say which, and mostly it can be run now.
+        return replace(one.file, old_mode=PLAIN_MODE, new_mode=EXECUTABLE_MODE)
+    return one.file

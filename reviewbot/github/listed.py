@@ -1,0 +1,121 @@
+"""A file as GitHub's list of changed files has it, to a file of a diff. Pure.
+
+The list has bare hunks, if any, and no modes. It is not said when hunks are left out, so the lines
+that GitHub counts decide.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.diff import SUBMODULE, FileDiff, parse_diff
+from reviewbot.core.languages import language_of
+from reviewbot.errors import DiffError
+from reviewbot.github.compared import Undiffed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from reviewbot.core.diff import FileStatus, Hunk
+    from reviewbot.github.api.pulls import ChangedFile
+
+_STATUS: Final[Mapping[str, FileStatus]] = {
+    "added": "added",
+    "removed": "deleted",
+    "renamed": "renamed",
+    "copied": "copied",
+}
+"""GitHub's words; what it calls otherwise is a change in place."""
+_EMPTY_BLOBS: Final = (
+    "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
+    "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813",
+)
+_SUBPROJECT: Final = re.compile(rb"Subproject commit ([0-9a-f]{40}|[0-9a-f]{64})")
+
+
+def sets_attributes(paths: Iterable[str]) -> bool:
+    """Whether a change of these files says what git takes for binary."""
+    return any(path.rpartition("/")[2] == ".gitattributes" for path in paths)
+
+
+def may_be_hidden(file: FileDiff) -> bool:
+    """Whether a file without lines may have some, if the change :func:`sets_attributes`.
+
+    A change must not keep its code out of its own review. Whether GitHub goes by the attributes of
+    the base or of the change is not documented.
+    """
+    return file.status != "deleted" and language_of(file.path) is not None
+
+
+def read_listed(listed: ChangedFile, *, attributes: bool) -> FileDiff | Undiffed:
+    """The file with its hunks, or that these are to be found elsewhere.
+
+    Args:
+        listed: as GitHub lists it.
+        attributes: whether the change sets some.
+    """
+    file = _named(listed)
+    if listed.patch is not None:
+        hunks = _hunks(listed)
+        if hunks is not None:
+            return _with_kind(replace(file, hunks=hunks), listed.blob_sha)
+    counts = (listed.blob_sha, listed.additions, listed.deletions)
+    if listed.additions or listed.deletions:
+        # What is deleted is not reviewed, so that it can also be listed without its lines.
+        return Undiffed(file, *counts, otherwise=file if file.status == "deleted" else None)
+    if file.status in ("added", "deleted") and listed.blob_sha in _EMPTY_BLOBS:
+        return file
+    if attributes and may_be_hidden(file):
+        return Undiffed(file, *counts)
+    if file.status in ("renamed", "copied"):
+        return file
+    binary = replace(file, binary=True)
+    # Without a line that changed, what changed in place is binary, or it is the mode.
+    return Undiffed(file, *counts, otherwise=binary) if file.status == "modified" else binary
+
+
+def _named(listed: ChangedFile) -> FileDiff:
+    status = _STATUS.get(listed.status, "modified")
+    old: str | None = listed.path
+    if status in ("renamed", "copied"):
+        if listed.old_path is None:
+            status = "modified"
+        else:
+            old = listed.old_path
+    return FileDiff(
+        old_path=None if status == "added" else old,
+        new_path=None if status == "deleted" else listed.path,
+        status=status,
+    )
+
+
+def _hunks(listed: ChangedFile) -> tuple[Hunk, ...] | None:
+    """The hunks of the patch; None if they cannot be read or are not all."""
+    patch = (listed.patch or "").encode("utf-8", "replace")
+    try:
+        files = parse_diff(b"--- old\n+++ new\n" + patch + b"\n")
+    except DiffError:
+        return None
+    if len(files) != 1:
+        return None
+    counted = (files[0].added, files[0].removed)
+    return files[0].hunks if counted == (listed.additions, listed.deletions) else None
+
+
+def _with_kind(file: FileDiff, sha: str | None) -> FileDiff:
+    """The file with its mode where that shows: what a submodule is at is also its id.
+
+    The id of a file that only has such a line is another, since it is the hash of that line.
+    """
+    lines = [line for hunk in file.hunks for _, line in islice(hunk.iter_raw(), 3)]
+    commits = [match[1].decode() for line in lines if (match := _SUBPROJECT.fullmatch(line))]
+    if sha not in commits or len(commits) < len(lines):
+        return file
+    return replace(
+        file,
+        old_mode=None if file.old_path is None else SUBMODULE,
+        new_mode=None if file.new_path is None else SUBMODULE,
+    )

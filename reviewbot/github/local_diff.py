@@ -1,0 +1,125 @@
+"""The hunks between two contents of a file, made by the git of this machine.
+
+The contents are a stranger's. git gets them as files of a folder of their own, and reads neither
+configuration nor attributes, so that it runs no other program and does nothing but compare.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+from shutil import which
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.diff import parse_diff
+from reviewbot.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from reviewbot.core.diff import FileDiff
+
+MAX_BYTES: Final = 8 << 20
+"""Of one side: what git can compare in the time that it has."""
+TIMEOUT_S: Final = 10.0
+_DIFF: Final = (
+    "--no-pager",
+    "diff",
+    "--no-index",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--no-color",
+    "--no-renames",
+    "--unified=3",
+    "--inter-hunk-context=0",
+    "--diff-algorithm=myers",
+    "--src-prefix=a/",
+    "--dst-prefix=b/",
+)
+_KEPT: Final = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
+"""What git needs of the environment; all of its own variables stay behind."""
+_SAME, _DIFFERENT = 0, 1
+
+
+class LocalDiffError(SourceError):
+    """The contents cannot be compared here."""
+
+
+def find_git() -> str:
+    """Where git is.
+
+    Raises:
+        LocalDiffError: it is not installed.
+    """
+    path = which("git")
+    if path is None:
+        raise LocalDiffError("git is not installed here")
+    return path
+
+
+async def local_diff(
+    old: bytes, new: bytes, *, as_text: bool = False, timeout_s: float = TIMEOUT_S
+) -> FileDiff | None:
+    """What git finds between ``old`` and ``new``: hunks, or that it is binary. None: nothing.
+
+    Its names are those of the two files that git was given.
+
+    Args:
+        old: the content before.
+        new: the content after.
+        as_text: whether there must be hunks, whatever it looks like.
+        timeout_s: when git is ended.
+
+    Raises:
+        LocalDiffError: git is missing, fails or takes too long, or there is too much to compare.
+    """
+    if max(len(old), len(new)) > MAX_BYTES:
+        raise LocalDiffError(f"one of its contents has more than {MAX_BYTES:,} bytes")
+    command = [find_git(), *_DIFF, *(["--text"] if as_text else []), "--", "old", "new"]
+    return await asyncio.to_thread(_compare, command, old, new, timeout_s)
+
+
+def _compare(command: Sequence[str], old: bytes, new: bytes, timeout_s: float) -> FileDiff | None:
+    with tempfile.TemporaryDirectory(prefix="reviewbot-") as name:
+        folder = Path(name).resolve()
+        for side, content in (("old", old), ("new", new)):
+            (folder / side).write_bytes(content)
+        try:
+            done = subprocess.run(  # noqa: S603 - a fixed program and arguments, no shell
+                command,
+                cwd=folder,
+                env=_environment(folder),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=timeout_s,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise LocalDiffError(
+                f"git took longer than {timeout_s:g} seconds to compare its contents"
+            ) from None
+        except OSError as error:
+            raise LocalDiffError(f"git does not run here: {error.strerror}") from error
+    if done.returncode not in (_SAME, _DIFFERENT):
+        ended = f"it ended with {done.returncode}"
+        said = next(iter(done.stderr.decode(errors="replace").strip().splitlines()), ended)
+        raise LocalDiffError(f"git failed to compare its contents: {said[:200]}")
+    return next(iter(parse_diff(done.stdout)), None)
+
+
+def _environment(folder: Path) -> Mapping[str, str]:
+    """Git finds no repository, no configuration and no attributes."""
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    return kept | {
+        "GIT_CEILING_DIRECTORIES": str(folder.parent),
+        "GIT_CONFIG_SYSTEM": os.devnull,
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_ATTR_NOSYSTEM": "1",
+        "HOME": str(folder),
+        "XDG_CONFIG_HOME": str(folder),
+        "LC_ALL": "C",
+    }

@@ -1,0 +1,232 @@
+"""What is known of a pull request from earlier reviews: our own comments there, and people's words.
+
+There is no other memory: the Action has no store, and the App finds here what it posted, whatever
+became of its database. A comment is ours if we are its author and its marker holds
+(:mod:`reviewbot.github.markers`). What to ignore comes from people's commands alone, and only from
+people who may write to the repository at this moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from functools import cache, partial
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.github import commands, markers
+from reviewbot.github.commands import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reviewbot.core.findings import Severity
+    from reviewbot.github.api.comments import Comment
+    from reviewbot.github.api.records import Author
+    from reviewbot.github.api.reviews import Review, ReviewComment
+    from reviewbot.github.api.threads import ReviewThread
+    from reviewbot.github.gateway import Api
+    from reviewbot.github.markers import Marker
+
+WRITERS: Final = ("admin", "write")
+"""Permissions of people who may command; GitHub gives ``maintain`` as ``write``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Us:
+    """Who we are on GitHub.
+
+    Args:
+        login: the author of our comments, such as ``reviewbot[bot]``.
+        secrets: what our markers are signed with, the first one signs; none for the Action.
+    """
+
+    login: str
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    def wrote(self, author: Author) -> bool:
+        """Whether that is us. Logins are the same in upper and lower case."""
+        return author.login.lower() == self.login.lower()
+
+    @property
+    def mention(self) -> str:
+        """The name that people call us by."""
+        return self.login.removesuffix("[bot]")
+
+
+@dataclass(frozen=True, slots=True)
+class PullName:
+    """A pull request: ``repo`` is ``OWNER/REPO``."""
+
+    repo: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.repo}#{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A finding that has a comment of ours on a line."""
+
+    id: str
+    severity: Severity
+    comment: ReviewComment
+    thread: ReviewThread | None
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        """The lines that the comment was written on, as they were; empty if that is not known."""
+        return commented_code(self.comment)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is known of a pull request.
+
+    Attributes:
+        summary: our one summary comment, and what its marker says of the last review.
+        reviews: the reviews of ours that are posted, by their markers' keys.
+        pending: reviews of ours that somebody left unsent; they block every other one.
+        posted: findings with a comment of ours, by their ids.
+        ignored: findings that somebody told us to ignore: the login of who, by their ids.
+        replies: keys of what we have answered.
+    """
+
+    summary: tuple[Comment, Marker] | None = None
+    reviews: Mapping[str, Review] = field(default_factory=dict)
+    pending: tuple[Review, ...] = ()
+    posted: Mapping[str, Posted] = field(default_factory=dict)
+    ignored: Mapping[str, str] = field(default_factory=dict)
+    replies: frozenset[str] = frozenset()
+
+
+async def read_memory(api: Api, pull: PullName, us: Us) -> Memory:
+    """What earlier reviews of ``pull`` have left there.
+
+    Raises:
+        GitHubError: GitHub does not give it; then nothing must be posted, for it might be there.
+    """
+    comments, on_lines, reviews, threads = await asyncio.gather(
+        api.comments.all(pull.repo, pull.number),
+        api.reviews.comments(pull.repo, pull.number),
+        api.reviews.all(pull.repo, pull.number),
+        api.threads.all(pull.repo, pull.number),
+    )
+    found = _Reader(pull, us)
+
+    def read() -> None:
+        found.below(comments)
+        found.of_reviews(reviews)
+        found.on_lines(on_lines, threads)
+
+    await asyncio.to_thread(read)  # it parses Markdown, which strangers wrote
+    may = _Permissions(api, pull.repo)
+    ignored: dict[str, str] = {}
+    for finding_id, login in found.asked_to_ignore:
+        if finding_id not in ignored and await may.write(login):
+            ignored[finding_id] = login
+    return Memory(
+        summary=found.summary,
+        reviews=found.reviews,
+        pending=found.pending,
+        posted=found.posted,
+        ignored=ignored,
+        replies=frozenset(found.replies),
+    )
+
+
+class _Reader:
+    """Finds what is ours among all that is there."""
+
+    def __init__(self, pull: PullName, us: Us) -> None:
+        self._us = us
+        self._parse = partial(markers.parse, pull=str(pull), secrets=us.secrets)
+        self.summary: tuple[Comment, Marker] | None = None
+        self.reviews: dict[str, Review] = {}
+        self.pending: tuple[Review, ...] = ()
+        self.posted: dict[str, Posted] = {}
+        self.asked_to_ignore: list[tuple[str, str]] = []
+        self.replies: set[str] = set()
+
+    def below(self, comments: tuple[Comment, ...]) -> None:
+        """Comments below the pull request: the summary, and ``/ignore ID``."""
+        for comment in comments:
+            if self._us.wrote(comment.author):
+                marker = self._parse(comment.body)
+                if marker is not None and marker.kind == "summary" and self.summary is None:
+                    self.summary = (comment, marker)
+                self._note_reply(marker)
+            elif named := markers.FINDING_ID.match(
+                self._ignores(comment.author, comment.body) or ""
+            ):
+                self.asked_to_ignore.append((named[0], comment.author.login))
+
+    def of_reviews(self, reviews: tuple[Review, ...]) -> None:
+        """Reviews as a whole."""
+        ours = [review for review in reviews if self._us.wrote(review.author)]
+        self.pending = tuple(review for review in ours if review.state == "PENDING")
+        for review in ours:
+            marker = self._parse(review.body)
+            if marker is not None and marker.kind == "review" and marker.key is not None:
+                self.reviews[marker.key] = review
+
+    def on_lines(
+        self, comments: tuple[ReviewComment, ...], threads: tuple[ReviewThread, ...]
+    ) -> None:
+        """Comments on lines: findings, and ``/ignore`` in their threads."""
+        by_first = {thread.first_comment: thread for thread in threads}
+        finding_of: dict[int, str] = {}
+        for comment in comments:
+            if not self._us.wrote(comment.author):
+                continue
+            marker = self._parse(comment.body)
+            self._note_reply(marker)
+            first = comment.in_reply_to is None
+            if first and marker is not None and marker.kind == "finding":
+                noted = marker.findings[0]
+                finding_of[comment.id] = noted.id
+                posted = Posted(noted.id, noted.severity, comment, by_first.get(comment.id))
+                self.posted.setdefault(noted.id, posted)
+        for comment in comments:
+            about = finding_of.get(comment.in_reply_to or 0)
+            if about and self._ignores(comment.author, comment.body) is not None:
+                self.asked_to_ignore.append((about, comment.author.login))
+
+    def _note_reply(self, marker: Marker | None) -> None:
+        if marker is not None and marker.kind == "reply" and marker.key is not None:
+            self.replies.add(marker.key)
+
+    def _ignores(self, author: Author, body: str) -> str | None:
+        """What stands behind the ``/ignore`` of a person; None if it is none."""
+        if author.is_bot or self._us.wrote(author) or markers.has_marker(body):
+            return None
+        command = commands.find(body, self._us.mention)
+        if isinstance(command, Command) and command.name == "ignore":
+            return command.text
+        return None
+
+
+class _Permissions:
+    """Who may write to a repository, each asked for once."""
+
+    def __init__(self, api: Api, repo: str) -> None:
+        self._ask = cache(lambda login: asyncio.ensure_future(api.pulls.permission(repo, login)))
+
+    async def write(self, login: str) -> bool:
+        return await self._ask(login) in WRITERS
+
+
+def commented_code(comment: ReviewComment) -> tuple[str, ...]:
+    """The lines that a comment stands on, from the hunk that GitHub keeps with it.
+
+    Empty if they are not all in it: GitHub may keep the last lines of a long hunk alone.
+    """
+    last = comment.original_line
+    if last is None:
+        return ()
+    count = last - (comment.original_start_line or last) + 1
+    other = "-" if comment.side == "RIGHT" else "+"
+    lines = [
+        line[1:] for line in comment.diff_hunk.split("\n")[1:] if not line.startswith((other, "\\"))
+    ]
+    return tuple(lines[-count:]) if 0 < count <= len(lines) else ()

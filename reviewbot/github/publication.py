@@ -1,0 +1,167 @@
+"""One review on its pull request: a check run while it goes on, comments when it has ended."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from reviewbot.core.events import ReviewProgress
+from reviewbot.core.report import ReportBuilder
+from reviewbot.github import check_run, markers
+from reviewbot.github.check_reporter import CheckReporter
+from reviewbot.github.markers import Marker
+from reviewbot.github.pull_comments import PullComments
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reviewbot.core.events import Event, Json
+    from reviewbot.core.report import Report
+    from reviewbot.github.gateway import Api
+    from reviewbot.github.memory import Us
+    from reviewbot.github.subject import PublishOptions, Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What came of it.
+
+    Attributes:
+        report: the review with what stands from earlier ones; what a gate goes by.
+        problems: what could not be posted, in sentences.
+        review_url: the review, if one was posted.
+        summary_url: the summary comment, likewise.
+        check_url: the check run, likewise.
+    """
+
+    report: Report
+    problems: tuple[str, ...] = ()
+    review_url: str | None = None
+    summary_url: str | None = None
+    check_url: str | None = None
+
+
+class Publication:
+    """See the module.
+
+    Args:
+        api: GitHub.
+        us: who we are.
+        subject: what is reviewed.
+        options: what is posted.
+        key: names this review: letters and digits.
+        clock: the time, RFC 3339.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        us: Us,
+        subject: Subject,
+        options: PublishOptions,
+        *,
+        key: str,
+        clock: Callable[[], str],
+    ) -> None:
+        self._api, self._us, self._subject, self._options = api, us, subject, options
+        self._key, self._clock = key, clock
+        self._comments = PullComments(api, us, subject, options, key=key)
+        self._builder = ReportBuilder()
+        self._check: CheckReporter | None = None
+        self._problems: list[str] = []
+        if options.check is not None:
+            first = check_run.created(
+                head_sha=subject.head,
+                external_id=f"{subject.pull.number}:{key}",
+                started_at=clock(),
+                details_url=options.details_url,
+                name=options.check,
+            )
+            self._check = CheckReporter(api, subject.pull.repo, first)
+
+    async def begin(self) -> None:
+        """Begin the check run.
+
+        Raises:
+            GitHubError: GitHub does not do it, for a reason that may pass.
+        """
+        if self._check is not None:
+            await self._check.begin()
+            if self._check.denied:
+                self._problems.append(f"There is no check run: {self._check.denied}.")
+
+    def take(self, event: Event) -> None:
+        """The next event of the review. Returns at once."""
+        self._builder.add(event)
+        if self._check is not None and isinstance(event, ReviewProgress):
+            self._check.tell(lambda: check_run.updated(self._builder.report, event))
+
+    @property
+    def ended(self) -> bool:
+        """Whether the review has said its last word."""
+        return self._builder.report.outcome is not None
+
+    async def end(self) -> Published:
+        """Post all that the review came to. Again is as good as once.
+
+        Raises:
+            GitHubError: GitHub does not do it, for a reason that may pass.
+        """
+        report = self._builder.report
+        done = Published(report)
+        if report.outcome not in ("cancelled", "superseded", None) and await self._is_current():
+            commented = await self._comments.post(report)
+            self._problems += commented.problems
+            done = replace(
+                done,
+                report=commented.report,
+                review_url=commented.review_url,
+                summary_url=commented.summary_url,
+            )
+        done = replace(done, problems=tuple(self._problems))
+        if self._check is not None:
+            bodies = await asyncio.to_thread(self._ending, done)
+            await self._check.end(bodies)
+            done = replace(done, check_url=self._check.url)
+        return done
+
+    async def fail(self, sentence: str) -> None:
+        """End the check run of a review that could not be, or not be posted.
+
+        Raises:
+            GitHubError: GitHub does not do it.
+        """
+        if self._check is not None:
+            ended = check_run.ended(
+                self._options.if_incomplete, sentence, completed_at=self._clock()
+            )
+            await self._check.end([ended])
+
+    async def stop(self) -> None:
+        """Send nothing more; the check run stays as it is, for whoever goes on."""
+        if self._check is not None:
+            await self._check.stop()
+
+    async def _is_current(self) -> bool:
+        """Whether the head is what was reviewed; else the review of the newer one comments."""
+        pull = await self._api.pulls.get(self._subject.pull.repo, self._subject.pull.number)
+        if pull.head.sha == self._subject.head and pull.state == "open":
+            return True
+        why = "was closed" if pull.state == "closed" else "has a newer head"
+        self._problems.append(f"The pull request {why} meanwhile, so nothing was posted on it.")
+        return False
+
+    def _ending(self, done: Published) -> tuple[Json, ...]:
+        report = replace(done.report, notices=(*done.report.notices, *done.problems))
+        subject = self._subject
+        marker = Marker("check", subject.head, subject.base, report.outcome, key=self._key)
+        return check_run.completed(
+            report,
+            fail_on=self._options.fail_on,
+            if_incomplete=self._options.if_incomplete,
+            completed_at=self._clock(),
+            actions=self._options.buttons,
+            marker=markers.write(marker, str(subject.pull), self._us.secrets),
+            link_hosts=self._options.link_hosts,
+        )

@@ -1,0 +1,224 @@
+"""What a review that has ended leaves on its pull request: comments on lines, the summary, fixes.
+
+What is to be posted is decided from what is on GitHub at that moment: so a second try after a
+crash, or after a write whose answer was lost, posts what is missing and nothing twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from reviewbot.github import markers, summary_comment
+from reviewbot.github.client.caller import Denied
+from reviewbot.github.comment_text import with_marker
+from reviewbot.github.errors import ForbiddenError, InvalidError, NotFoundError
+from reviewbot.github.markers import Marker, Noted
+from reviewbot.github.memory import read_memory
+from reviewbot.github.posting import ReviewPoster, put_summary
+from reviewbot.github.review_comments import (
+    CommentPlan,
+    Elsewhere,
+    plan_comments,
+    review_body,
+)
+from reviewbot.github.settled import settle, unaccounted
+from reviewbot.github.still_there import gone
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from reviewbot.core.events import Outcome
+    from reviewbot.core.findings import Finding
+    from reviewbot.core.report import Report
+    from reviewbot.github.gateway import Api
+    from reviewbot.github.memory import Memory, Posted, Us
+    from reviewbot.github.settled import Settled
+    from reviewbot.github.subject import PublishOptions, Subject
+
+T = TypeVar("T")
+
+_UNPOSTED: Final = "GitHub did not take the review that its comment was in."
+_TURNED_OFF: Final = "Comments on lines are turned off."
+_TAKEN: Final = "A comment of an earlier review is on its line already."
+
+
+@dataclass(frozen=True, slots=True)
+class Commented:
+    """What was posted.
+
+    Attributes:
+        report: the review with what stands from earlier ones.
+        problems: what GitHub does not permit, in sentences.
+        review_url: the review, if one was posted.
+        summary_url: the summary comment, likewise.
+    """
+
+    report: Report
+    problems: tuple[str, ...]
+    review_url: str | None
+    summary_url: str | None
+
+
+class PullComments:
+    """See the module.
+
+    Args:
+        api: GitHub.
+        us: who we are.
+        subject: what was reviewed.
+        options: what is posted.
+        key: names this review: letters and digits.
+    """
+
+    def __init__(
+        self, api: Api, us: Us, subject: Subject, options: PublishOptions, *, key: str
+    ) -> None:
+        self._api, self._us, self._subject, self._options = api, us, subject, options
+        self._key = key
+        self._problems: list[str] = []
+
+    async def post(self, report: Report) -> Commented:
+        """Post all that ``report`` came to. Again is as good as once.
+
+        Raises:
+            GitHubError: GitHub does not do it, for a reason that may pass.
+        """
+        subject = self._subject
+        memory = await read_memory(self._api, subject.pull, self._us)
+        gone_ids: frozenset[str] = frozenset()
+        if report.complete:
+            rest = unaccounted(report, memory)
+            gone_ids = await gone(self._api, subject.pull.repo, subject.head, subject.files, rest)
+        settled = settle(report, memory, gone=gone_ids)
+        review_url, plan = await self._review(settled, memory)
+        summary_url = None
+        if self._options.summary:
+            urls = await self._urls(memory, posted=review_url is not None)
+            text = await asyncio.to_thread(self._summary_text, settled, plan, urls)
+            put = put_summary(self._api, subject.pull, self._us, memory, text)
+            comment = await self._permitted(put, "The summary could not be posted")
+            summary_url = comment.url if comment else None
+        for posted in settled.fixed:
+            await self._mark_fixed(posted, memory)
+        return Commented(settled.report, tuple(self._problems), review_url, summary_url)
+
+    async def _review(self, settled: Settled, memory: Memory) -> tuple[str | None, CommentPlan]:
+        """Post what has no comment yet; the address of the review, and where findings went."""
+        plan = self._plan(settled, memory)
+        told = any(not one.finding.placement.held for one in plan.rest)
+        # Without a summary it tells of what is on no line, too; but not with every push again.
+        alone = told and not self._options.summary and not memory.reviews
+        if not self._options.review or not (plan.inline or alone):
+            return None, plan
+        poster = ReviewPoster(
+            self._api,
+            self._subject.pull,
+            self._us,
+            commit_id=self._subject.head,
+            marker=self._marker("review"),
+        )
+
+        def body(marker: str) -> str:
+            return review_body(
+                settled.report,
+                plan,
+                marker=marker,
+                list_rest=not self._options.summary,
+                link_hosts=self._options.link_hosts,
+            )
+
+        posted = await self._permitted(
+            poster.post(plan, memory, body), "The review could not be posted"
+        )
+        if posted is None:
+            lost = [Elsewhere(one.finding, _UNPOSTED, one.link) for one in plan.inline]
+            return None, CommentPlan((), (*lost, *plan.rest))
+        return posted.review.url if posted.review else None, posted.plan
+
+    def _plan(self, settled: Settled, memory: Memory) -> CommentPlan:
+        taken = {
+            (one.comment.path, one.comment.side, one.comment.line)
+            for one in memory.posted.values()
+            if one.comment.line is not None
+        }
+        free: list[Finding] = []
+        beside: list[Elsewhere] = []
+        for finding in settled.new:
+            place = (finding.path, finding.side, max(finding.line, finding.end_line))
+            if not self._options.review:
+                beside.append(Elsewhere(finding, _TURNED_OFF, None))
+            elif place in taken and finding.placement.kind == "inline":
+                beside.append(Elsewhere(finding, _TAKEN, None))
+            else:
+                free.append(finding)
+        plan = plan_comments(
+            free,
+            self._subject.files,
+            marker=self._marker_of,
+            links=self._subject.links,
+            link_hosts=self._options.link_hosts,
+        )
+        return replace(plan, rest=(*plan.rest, *beside))
+
+    def _marker_of(self, finding: Finding) -> str:
+        noted = (Noted(finding.id, finding.severity),)
+        return self._written(self._marker("finding", findings=noted))
+
+    def _marker(
+        self,
+        kind: markers.Kind,
+        *,
+        findings: tuple[Noted, ...] = (),
+        outcome: Outcome | None = None,
+    ) -> Marker:
+        subject = self._subject
+        return Marker(kind, subject.head, subject.base, outcome, findings, self._key)
+
+    def _written(self, marker: Marker) -> str:
+        return markers.write(marker, str(self._subject.pull), self._us.secrets)
+
+    async def _urls(self, memory: Memory, *, posted: bool) -> dict[str, str]:
+        """Where the comment on each finding is."""
+        if posted:
+            memory = await read_memory(self._api, self._subject.pull, self._us)
+        return {id_: one.comment.url for id_, one in memory.posted.items()}
+
+    def _summary_text(self, settled: Settled, plan: CommentPlan, urls: dict[str, str]) -> str:
+        marker = self._marker("summary", findings=settled.noted, outcome=settled.report.outcome)
+        return summary_comment.render(
+            settled.report,
+            marker=self._written(marker),
+            rest=plan.rest,
+            urls=urls,
+            changes=settled.changes,
+            links=self._subject.links,
+            link_hosts=self._options.link_hosts,
+        )
+
+    async def _mark_fixed(self, posted: Posted, memory: Memory) -> None:
+        """Resolve its thread; hide its comment if that is not permitted, else answer it, once."""
+        thread = posted.thread
+        key = f"fixed-{posted.id}"
+        if thread is None or thread.resolved or thread.minimized or key in memory.replies:
+            return
+        if not isinstance(await self._api.threads.resolve(thread.id), Denied):
+            return
+        if not isinstance(await self._api.threads.minimize(posted.comment.node_id), Denied):
+            return
+        marker = Marker("reply", self._subject.head, self._subject.base, key=key)
+        text = f"Fixed in {self._subject.head[:7]}: this code is not there any more."
+        pull = self._subject.pull
+        reply = self._api.reviews.reply(
+            pull.repo, pull.number, posted.comment.id, with_marker(text, self._written(marker))
+        )
+        await self._permitted(reply, "A finding that is fixed could not be marked")
+
+    async def _permitted(self, work: Awaitable[T], what: str) -> T | None:
+        """The result of a write, or None if GitHub does not permit it: that is told, not raised."""
+        try:
+            return await work
+        except (ForbiddenError, NotFoundError, InvalidError) as error:
+            self._problems.append(f"{what}: {error}.")
+            return None

@@ -1,0 +1,134 @@
+"""A review and what is known from earlier ones, settled: what is new, stands, is fixed. Pure.
+
+- What somebody with the right to told us to ignore is taken out, and counted.
+- What was found earlier and was not found again stands as long as its code does: a review of what
+  changed does not look at the rest, and a model that says nothing of it this time proves nothing.
+- What stood at the last review and stands no more is fixed, if all was reviewed. A review that did
+  not come to its end settles nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from reviewbot.core.findings import Finding, Placement, rank
+from reviewbot.core.report import gates
+from reviewbot.core.wording import count
+from reviewbot.github.comment_text import read_back
+from reviewbot.github.markers import MAX_FINDINGS, Noted
+from reviewbot.github.summary_comment import Changes
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from reviewbot.core.findings import Side
+    from reviewbot.core.report import Report
+    from reviewbot.github.memory import Memory, Posted
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What is to be posted.
+
+    Attributes:
+        report: the review with what stands from earlier ones, without what is ignored.
+        new: its findings that have no comment yet.
+        fixed: findings with a comment whose code is gone.
+        changes: what became of the findings since the last review; None if there was none.
+    """
+
+    report: Report
+    new: tuple[Finding, ...]
+    fixed: tuple[Posted, ...]
+    changes: Changes | None
+
+    @property
+    def noted(self) -> tuple[Noted, ...]:
+        """The findings that count, for the marker; worst first, as many as it can hold."""
+        standing = filter(gates, self.report.findings)
+        return tuple(Noted(one.id, one.severity) for one in standing)[:MAX_FINDINGS]
+
+
+def unaccounted(report: Report, memory: Memory) -> tuple[Posted, ...]:
+    """Findings with a comment of ours that the review does not name: is their code still there?"""
+    named = {finding.id for finding in report.findings} | memory.ignored.keys()
+    return tuple(one for id_, one in memory.posted.items() if id_ not in named)
+
+
+def settle(report: Report, memory: Memory, *, gone: Collection[str]) -> Settled:
+    """Settle a review.
+
+    Args:
+        report: the review, as far as it came.
+        memory: what is known of the pull request.
+        gone: ids of those of :func:`unaccounted` whose code is there no more.
+    """
+    kept = [finding for finding in report.findings if finding.id not in memory.ignored]
+    rest = unaccounted(report, memory)
+    standing = [carried(one) for one in rest if one.id not in gone]
+    findings = tuple(sorted((*kept, *standing), key=lambda one: (*rank(one), one.id)))
+    whole = replace(report, findings=findings, notices=(*report.notices, *_notices(memory)))
+    if report.complete:
+        whole = replace(whole, outcome="findings" if findings else "clean")
+    return Settled(
+        report=whole,
+        new=tuple(one for one in kept if one.id not in memory.posted),
+        fixed=tuple(one for one in rest if one.id in gone) if report.complete else (),
+        changes=_changes(whole, memory, gone),
+    )
+
+
+def carried(posted: Posted) -> Finding:
+    """A finding of an earlier review, as far as its comment tells of it."""
+    comment = posted.comment
+    title, category = read_back(comment.body)
+    last = comment.line or comment.original_line or 1
+    first = (comment.start_line if comment.line else comment.original_start_line) or last
+    side: Side = "LEFT" if comment.side == "LEFT" else "RIGHT"
+    gone = Placement("file", "Its lines are not in the diff of the pull request any more.")
+    return Finding(
+        id=posted.id,
+        path=comment.path,
+        quote="\n".join(posted.code),
+        side=side,
+        line=first,
+        end_line=last,
+        scenario="",
+        category=category,
+        severity=posted.severity,
+        confidence=1.0,
+        title=title,
+        message="Found by an earlier review, and its code is still there.",
+        suggestion=None,
+        rule=category,
+        model="an earlier review",
+        chunk="",
+        attempt=1,
+        placement=Placement("inline") if comment.line else gone,
+    )
+
+
+def _notices(memory: Memory) -> tuple[str, ...]:
+    if not memory.ignored:
+        return ()
+    people = ", ".join(sorted(set(memory.ignored.values())))
+    return (f"{count(len(memory.ignored), 'finding')} ignored, as asked for by {people}.",)
+
+
+def _changes(report: Report, memory: Memory, gone: Collection[str]) -> Changes | None:
+    if memory.summary is None:
+        return None
+    before = {noted.id for noted in memory.summary[1].findings}
+    now = {finding.id for finding in report.findings if gates(finding)}
+    fixed = [id_ for id_ in before - now if id_ in gone] if report.complete else []
+    return Changes(
+        new=now - before,
+        still=now & before,
+        fixed=sorted(fixed),
+        titles=_titles(memory.posted, fixed),
+    )
+
+
+def _titles(posted: Mapping[str, Posted], ids: Collection[str]) -> dict[str, str]:
+    return {id_: read_back(posted[id_].comment.body)[0] for id_ in ids if id_ in posted}

@@ -1,0 +1,67 @@
+"""What is reviewed on GitHub, and what shall be posted of it, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from reviewbot.core.render import TOOL_NAME
+from reviewbot.github.comment_text import LINK_HOSTS
+from reviewbot.github.permalinks import Permalinks
+
+if TYPE_CHECKING:
+    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.report import Threshold
+    from reviewbot.github.check_run import IfIncomplete
+    from reviewbot.github.memory import PullName
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is reviewed.
+
+    Attributes:
+        pull: the pull request.
+        head: the commit at its head.
+        base: the commit at the tip of its base.
+        merge_base: where the head left the base, if that is known.
+        files: its whole diff, as GitHub has it at ``head``.
+        page: the repository's page, ``https://HOST/OWNER/REPO``.
+    """
+
+    pull: PullName
+    head: str
+    base: str
+    merge_base: str | None
+    files: tuple[FileDiff, ...] = field(repr=False)
+    page: str
+
+    @property
+    def links(self) -> Permalinks:
+        """Makes addresses of its code."""
+        return Permalinks(self.page, self.head, self.merge_base)
+
+
+@dataclass(frozen=True, slots=True)
+class PublishOptions:
+    """What is posted, and what the check run makes of it.
+
+    Attributes:
+        fail_on: findings as bad as this, or worse, fail the check.
+        if_incomplete: how the check of an incomplete review ends.
+        check: the name of the check run; None for none.
+        review: whether findings are posted on their lines.
+        summary: whether there is a summary comment.
+        buttons: whether the check run has some; for an App that hears of them.
+        link_hosts: the hosts that links of a model may lead to.
+        details_url: where the review can be followed.
+    """
+
+    fail_on: Threshold = "error"
+    if_incomplete: IfIncomplete = "failure"
+    check: str | None = TOOL_NAME
+    review: bool = True
+    summary: bool = True
+    buttons: bool = False
+    link_hosts: tuple[str, ...] = LINK_HOSTS
+    details_url: str | None = None

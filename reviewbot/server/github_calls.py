@@ -1,0 +1,176 @@
+"""``POST /webhooks/github``: a delivery of GitHub, believed by its signature and stored.
+
+It needs no key. What GitHub sent is proved before anything else of it is looked at, and is
+acknowledged once it is stored (docs.github.com, "Validating webhook deliveries" and "Best practices
+for using webhooks").
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Final
+
+from starlette.responses import Response
+from starlette.routing import Match, Route
+
+from reviewbot.github.webhook import is_signed
+from reviewbot.server.bodies import read_body
+from reviewbot.server.faults import AGAIN_S
+from reviewbot.server.problems import CLOSE, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from starlette.requests import Request
+    from starlette.types import Scope
+
+    from reviewbot.github.app.inbox import Inbox
+    from reviewbot.settings import Secret
+
+PATH: Final = "/webhooks/github"
+BODY_LIMIT: Final = 25 << 20
+"""Bytes of a payload; GitHub sends no larger ones."""
+PATIENCE_S: Final = 10.0
+"""How long GitHub waits for the answer to a delivery."""
+STORED_IN_S: Final = 8.0
+"""How long the database may take, so that the answer can still tell of it."""
+LARGE: Final = 1 << 20
+"""Bytes of a body that may come from anybody at any time; most payloads have some 20 KB."""
+LARGE_AT_ONCE: Final = 4
+"""Larger bodies that are held at the same time: who sent them is known only at their end."""
+
+_EVENT: Final = re.compile(r"[a-z0-9_]{1,50}")
+_DELIVERY: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
+
+
+def webhook_routes(current: Callable[[], tuple[Inbox, Sequence[Secret]] | None]) -> list[Route]:
+    """The route of the webhook.
+
+    Args:
+        current: who takes deliveries now, and the secrets of the webhook, which are two while it is
+            being changed; None while there is no App.
+    """
+    return [_OnlyRoute(PATH, _Webhook(current).receive, methods=["POST"])]
+
+
+class _OnlyRoute(Route):
+    """Answers for its path whatever the method: with 405, where the page would answer with 404."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """As any route, but that another method is for no other route."""
+        match, found = super().matches(scope)
+        return (Match.FULL if match is Match.PARTIAL else match), found
+
+
+class _Webhook:
+    def __init__(self, current: Callable[[], tuple[Inbox, Sequence[Secret]] | None]) -> None:
+        self._current = current
+        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
+
+    async def receive(self, request: Request) -> Response:
+        """Take a delivery."""
+        inbox, secrets = self._taker()
+        signature = _signature(request)
+        _check_encoding(request)
+        async with AsyncExitStack() as stack:
+            if _is_large(request):
+                await stack.enter_async_context(self._large)
+            body = await read_body(
+                request, limit=BODY_LIMIT, min_rate=BODY_LIMIT / PATIENCE_S, timeout_s=PATIENCE_S
+            )
+            if not await _is_believed(body, signature, secrets):
+                raise _unsigned()
+            event, delivery = _event_and_delivery(request)
+            await _stored(inbox, delivery, event, body)
+        return Response(status_code=202)
+
+    def _taker(self) -> tuple[Inbox, tuple[str, ...]]:
+        """Who takes it, and the secrets to believe; without a secret nobody is believed."""
+        inbox, secrets = self._current() or (None, ())
+        usable = tuple(filter(None, (secret.reveal() for secret in secrets)))
+        if inbox is None or not usable:
+            # Not 503: strangers try this path everywhere, and must not make a server that has no
+            # webhook look broken. To GitHub any status but 2xx is a delivery to send again.
+            raise Problem(
+                403,
+                "This server takes no deliveries of GitHub: it needs a GitHub App and the secret of"
+                " its webhook in REVIEWBOT_GITHUB_WEBHOOK_SECRET.",
+                headers=CLOSE,
+            )
+        return inbox, usable
+
+
+async def _is_believed(body: bytes, signature: str, secrets: tuple[str, ...]) -> bool:
+    if len(body) < LARGE:
+        return is_signed(body, signature, secrets)
+    return await asyncio.to_thread(is_signed, body, signature, secrets)
+
+
+async def _stored(inbox: Inbox, delivery: str, event: str, body: bytes) -> None:
+    try:
+        async with asyncio.timeout(STORED_IN_S):
+            await inbox.take(delivery, event, body)
+    except TimeoutError:
+        raise Problem(
+            503,
+            "The database does not answer in time; have the delivery sent again.",
+            headers={"Retry-After": AGAIN_S},
+        ) from None
+
+
+def _signature(request: Request) -> str:
+    values = request.headers.getlist("x-hub-signature-256")
+    if len(values) != 1:
+        raise _unsigned(closes=True)
+    return values[0]
+
+
+def _unsigned(*, closes: bool = False) -> Problem:
+    """The same whatever is wrong with it (RFC 9110, section 15.5.2, wants a challenge)."""
+    headers = {"WWW-Authenticate": 'X-Hub-Signature-256 realm="reviewbot"'}
+    return Problem(
+        401,
+        "This delivery does not bear the signature of this server's webhook secret.",
+        headers={**headers, **CLOSE} if closes else headers,
+    )
+
+
+def _check_encoding(request: Request) -> None:
+    """The signature is of the bytes as they are sent, and GitHub compresses none."""
+    encoding = ",".join(request.headers.getlist("content-encoding")).strip().lower()
+    if encoding not in ("", "identity"):
+        raise Problem(
+            415,
+            "A delivery is not compressed; send it without a Content-Encoding.",
+            headers={"Accept-Encoding": "identity", **CLOSE},
+        )
+
+
+def _is_large(request: Request) -> bool:
+    """Whether the body is large, or may be."""
+    digits = request.headers.get("content-length", "")
+    return not re.fullmatch(r"[0-9]{1,7}", digits) or int(digits) > LARGE
+
+
+def _event_and_delivery(request: Request) -> tuple[str, str]:
+    """What else a delivery says in its headers, which are not signed.
+
+    Raises:
+        Problem: 400 or 415 for what GitHub would not send, or only if it is set up in another way.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise Problem(
+            415,
+            "Set the content type of the webhook to application/json.",
+            headers={"Accept": "application/json"},
+        )
+    event = request.headers.get("x-github-event", "")
+    delivery = request.headers.get("x-github-delivery", "")
+    if not _EVENT.fullmatch(event):
+        raise Problem(400, "X-GitHub-Event names the event, such as pull_request.")
+    if not _DELIVERY.fullmatch(delivery):
+        raise Problem(400, "X-GitHub-Delivery is the id of the delivery, such as a UUID.")
+    return event, delivery

@@ -1,0 +1,281 @@
+"""Sets the GitHub App up in the browser, while the server has none: GitHub's manifest flow.
+
+::
+
+    setup = GitHubSetup(SetupConfig(state_folder, api_url, public_url))
+    routes = setup_routes(setup)
+    print(setup.invitation("http://127.0.0.1:8000"))
+
+Who opens the printed link fills in a form, sees what the App may do, and posts the manifest to
+GitHub; GitHub sends the browser back with a code, for which it tells the App's keys once. They are
+stored, and never shown. It takes no script: the forms are plain ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode, urlsplit
+
+from starlette.responses import RedirectResponse
+from starlette.routing import Route
+
+from reviewbot.errors import ConfigError, ReviewbotError
+from reviewbot.github.app.conversion import NotConvertedError, convert
+from reviewbot.github.app.manifest import (
+    NAME_LIMIT,
+    PERMISSIONS,
+    REASONS,
+    Registration,
+    form_action,
+    is_base_address,
+    manifest,
+    reach,
+    web_address,
+)
+from reviewbot.github.gateway import API_URL, Gateway
+from reviewbot.server.one_time_link import LIFE_S, TOKEN, OneTimeLink
+from reviewbot.server.problems import Problem
+from reviewbot.server.setup_pages import HEADERS, page, sorry
+from reviewbot.settings import is_web_address
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from starlette.datastructures import QueryParams
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from reviewbot.github.app.credentials import AppConfig
+
+PATH: Final = "/github/setup"
+DONE_PATH: Final = f"{PATH}/done"
+COOKIE: Final = "reviewbot_setup"
+FLAG: Final = "--public-url"
+ROOT: Final = "../"
+DONE_ROOT: Final = "../../"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SetupConfig:
+    """What the set-up needs to know.
+
+    Attributes:
+        state_folder: where the App is stored.
+        api_url: of GitHub's REST API.
+        public_url: where GitHub reaches this server, if that was said.
+    """
+
+    state_folder: Path
+    api_url: str = API_URL
+    public_url: str | None = None
+
+
+class GitHubSetup:
+    """The set-up of one server.
+
+    Args:
+        config: what it needs to know.
+        on_app: takes the App into use; without it the server has to be started again.
+        link: who is let in.
+
+    Raises:
+        ConfigError: PyGithub is not installed, or one of the addresses is none.
+    """
+
+    def __init__(
+        self,
+        config: SetupConfig,
+        on_app: Callable[[AppConfig], Awaitable[None]] | None = None,
+        link: OneTimeLink | None = None,
+    ) -> None:
+        Gateway(None, base_url=config.api_url)  # what it refuses would otherwise cost an App
+        if config.public_url and not is_base_address(config.public_url):
+            raise ConfigError("is no address such as https://reviews.example.com", source=FLAG)
+        self._config, self._on_app, self._link = config, on_app, link or OneTimeLink()
+        self._web_url = web_address(config.api_url)
+        self._name = f"reviewbot-{secrets.token_hex(3)}"  # no two Apps on GitHub have the same
+        self._confirmed: Registration | None = None
+        self._storing = asyncio.Lock()
+        self._is_done = False
+
+    def invitation(self, address: str) -> str:
+        """The line for the terminal; the link in it is a secret.
+
+        Args:
+            address: where the server listens, ``http://HOST:PORT``.
+        """
+        local = address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+        page_url = (self._config.public_url or local).rstrip("/") + PATH
+        return f"to review pull requests, set a GitHub App up: {self._link.address(page_url)}"
+
+    async def page(self, request: Request) -> Response:
+        """``GET /github/setup``: lets the link's holder in; the form, then what it comes to."""
+        self._check_open()
+        query = request.query_params
+        if TOKEN in query:
+            return self._enter(request)
+        if not self._link.knows(request.cookies.get(COOKIE)):
+            return self._closed(ROOT)
+        base = self._base(request)
+        registration = self._registration(query, self._config.public_url or base)
+        problems = registration.problems()
+        if query.get("step") == "confirm" and not problems:
+            return self._confirm(registration, _own_base(registration.public_url, request) or base)
+        return page(
+            "form",
+            root=ROOT,
+            form_action="'self'",
+            registration=registration,
+            problems=problems if "step" in query else {},
+            reach="" if "public_url" in problems else reach(registration.public_url),
+            name_limit=NAME_LIMIT,
+            github=urlsplit(self._web_url).netloc,
+        )
+
+    async def done(self, request: Request) -> Response:
+        """``GET /github/setup/done``: GitHub sends the browser here with a code for the App."""
+        self._check_open()
+        if not self._link.knows(request.cookies.get(COOKIE)):
+            return self._closed(DONE_ROOT)
+        code = request.query_params.get("code", "")
+        if not self._link.expects(request.query_params.get("state", "")):
+            return _failed(403, "This answer of GitHub does not belong to this set-up.")
+        if not code:
+            return _failed(400, "GitHub sent no code along, so that there is no App to be had.")
+        async with self._storing:
+            self._check_open()  # the same page may have been loaded twice
+            try:
+                new, config = await convert(code, self._config.state_folder, self._config.api_url)
+            except NotConvertedError as error:
+                log.warning("the GitHub App is not set up: %s", error)
+                return _failed(error.status, str(error))
+            self._is_done = True
+        log.info("a GitHub App is set up")
+        answer = page(
+            "done",
+            root=DONE_ROOT,
+            app=new,
+            has_page=is_web_address(new.url),
+            folder=config.source,
+            in_use=await self._taken_into_use(config),
+            is_deaf=self._confirmed is not None and reach(self._confirmed.public_url) == "loopback",
+        )
+        answer.delete_cookie(COOKIE, path=self._cookie_path(request))
+        return answer
+
+    def _check_open(self) -> None:
+        if self._is_done:
+            raise Problem(404, "There is nothing at this path.")
+
+    def _enter(self, request: Request) -> Response:
+        """Takes the token out of the address; its holder goes on with a cookie."""
+        # Relative, since a proxy may have put something before the path.
+        answer = RedirectResponse("setup", 303, headers=HEADERS)
+        if self._link.knows(request.cookies.get(COOKIE)):
+            return answer
+        cookie = self._link.enter(request.query_params[TOKEN])
+        if cookie is None:
+            return self._closed(ROOT)
+        # Lax: GitHub's redirect, a GET from another site, has to bring it along.
+        answer.set_cookie(
+            COOKIE,
+            cookie,
+            max_age=int(LIFE_S),
+            path=self._cookie_path(request),
+            secure=self._base(request).startswith("https:"),
+            httponly=True,
+            samesite="lax",
+        )
+        return answer
+
+    def _closed(self, root: str) -> Response:
+        if self._link.is_over:
+            why = "The link was good for an hour. Start the server again for another."
+        elif self._link.is_used:
+            why = (
+                "The link was opened already. Go on in the browser that opened it, or start the"
+                " server again for another link."
+            )
+        else:
+            why = "Open the link that reviewbot serve printed when it started."
+        return sorry(403, why, root=root, again=False)
+
+    def _registration(self, query: QueryParams, address: str) -> Registration:
+        """What the form says, or what it begins with."""
+        organization = query.get("organization", "").strip()
+        return Registration(
+            name=query.get("name", self._name).strip(),
+            organization=organization if query.get("account") == "organization" else None,
+            public_url=query.get("public_url", address).strip().rstrip("/"),
+        )
+
+    def _confirm(self, registration: Registration, base: str) -> Response:
+        """What GitHub is going to be asked for, with the button that asks."""
+        self._confirmed = registration
+        fields = {
+            "name": registration.name,
+            "account": "personal" if registration.organization is None else "organization",
+            "organization": registration.organization or "",
+            "public_url": registration.public_url,
+        }
+        return page(
+            "confirm",
+            root=ROOT,
+            # The whole host, for GitHub redirects to where one signs in.
+            form_action=self._web_url,
+            registration=registration,
+            reach=reach(registration.public_url),
+            action=form_action(registration, self._web_url, self._link.state),
+            manifest=json.dumps(manifest(registration, base + DONE_PATH)),
+            permissions=[(name, level, REASONS[name]) for name, level in PERMISSIONS.items()],
+            back=f"setup?{urlencode(fields)}",
+            github=urlsplit(self._web_url).netloc,
+            web_url=self._web_url,
+        )
+
+    async def _taken_into_use(self, config: AppConfig) -> bool:
+        """Whether the App works without a new start."""
+        if self._on_app is None:
+            return False
+        try:
+            await self._on_app(config)
+        except ReviewbotError as error:
+            log.warning("the GitHub App is not in use yet: %s", error)
+            return False
+        return True
+
+    def _base(self, request: Request) -> str:
+        """The address under which the browser sees this server, without a slash at the end."""
+        seen = _own_base(self._config.public_url, request)
+        return seen or f"{request.url.scheme}://{request.url.netloc}"
+
+    def _cookie_path(self, request: Request) -> str:
+        return urlsplit(self._base(request)).path + PATH
+
+
+def setup_routes(setup: GitHubSetup) -> list[Route]:
+    """The routes of the set-up."""
+    routes = [Route(PATH, setup.page), Route(DONE_PATH, setup.done)]
+    for route in routes:
+        # Not HEAD, which Starlette adds: who only looks at a link must not use it up.
+        route.methods = {"GET"}
+    return routes
+
+
+def _own_base(address: str | None, request: Request) -> str | None:
+    """``address``, if it is what the browser has: then it knows what a proxy does not tell."""
+    if address is None or urlsplit(address).netloc.lower() != request.url.netloc.lower():
+        return None
+    return address.rstrip("/")
+
+
+def _failed(status: int, sentence: str) -> Response:
+    return sorry(status, sentence, root=DONE_ROOT, again=True)

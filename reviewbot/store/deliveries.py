@@ -1,0 +1,271 @@
+"""The rows of GitHub's deliveries: taken once, worked off in turn, kept for a while.
+
+A query or a change a function, for :meth:`Database.read` and :meth:`Database.write`. Times are Unix
+milliseconds, by the clock of the database (:func:`reviewbot.store.nodes.clock`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+import sqlalchemy as sa
+
+from reviewbot.store.database import insert_into, rows_changed
+from reviewbot.store.tables import DELIVERIES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+State = Literal["waiting", "working", "done", "failed"]
+
+STATES: Final[tuple[State, ...]] = get_args(State)
+CLAIMS: Final = "github deliveries"
+"""The ``tenant`` of a write that claims. Nodes then claim one after the other, so that each sees
+what the one before it took: how much is at work for an installation, and for which subjects."""
+LONGEST_PAUSE_MS: Final = 3_600_000
+"""No delivery waits for longer; one that would have to, had its clock set back."""
+BATCH: Final = 500
+"""Old ones that are deleted at once."""
+_CLAIMED: Final = (DELIVERIES.c.id, DELIVERIES.c.event, DELIVERIES.c.tries)
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """A delivery as it came.
+
+    Args:
+        id: of GitHub.
+        event: its name.
+        installation: whose it is; None if it is nobody's.
+        subject: what it is about; None if it has to wait for no other.
+        body: the payload, compressed.
+        reason: why there is nothing to do, and it is done; None if there is.
+    """
+
+    id: str
+    event: str
+    installation: int | None
+    subject: str | None
+    body: bytes
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery at work. Whoever claims it next has another number of ``tries``."""
+
+    id: str
+    event: str
+    tries: int
+
+
+def insert(connection: sa.Connection, new: NewDelivery, at: int) -> bool:
+    """Store a delivery. One that is there stays as it is, but for a failed one: it is as if new.
+
+    Returns:
+        Whether it was stored.
+    """
+    done = new.reason is not None
+    if new.subject is not None:
+        latest = connection.scalar(
+            sa.select(sa.func.max(DELIVERIES.c.received_at)).where(
+                DELIVERIES.c.subject == new.subject
+            )
+        )
+        at = max(at, (latest or 0) + 1)  # also if a clock was set back
+    values: dict[str, Any] = {
+        "event": new.event,
+        "installation": new.installation,
+        "subject": new.subject,
+        "state": "done" if done else "waiting",
+        "tries": 0,
+        "node": None,
+        "received_at": at,
+        "next_try_at": None if done else at,
+        "finished_at": at if done else None,
+        "reason": new.reason,
+        "body": b"" if done else new.body,
+    }
+    statement = insert_into(connection, DELIVERIES).values(id=new.id, **values)
+    stored = connection.scalar(
+        statement.on_conflict_do_update(
+            index_elements=[DELIVERIES.c.id],
+            set_={name: statement.excluded[name] for name in values},
+            where=DELIVERIES.c.state == "failed",
+        ).returning(DELIVERIES.c.id)
+    )
+    return stored is not None
+
+
+def any_due(connection: sa.Connection, at: int) -> bool:
+    """Whether it is worth the while to claim."""
+    return bool(connection.scalar(sa.select(sa.exists().where(*_due(at)))))
+
+
+def claim(
+    connection: sa.Connection,
+    node: str,
+    at: int,
+    *,
+    most: int,
+    per_installation: int,
+    but: Collection[str] = (),
+) -> list[Claimed]:
+    """Take up to ``most`` deliveries whose turn it is, oldest first.
+
+    Of a subject that is the earliest one, and only if none of it is at work. Two nodes never get
+    the same; with :data:`CLAIMS` they also keep to the other rules together.
+
+    Args:
+        connection: of a write.
+        node: who takes them.
+        at: now.
+        most: how many, at most.
+        per_installation: how many may be at work for an installation, those of all nodes together.
+        but: ids that are not taken: this node is still at an earlier try.
+    """
+    order = (DELIVERIES.c.received_at, DELIVERIES.c.id)
+    at_work = (
+        sa.select(DELIVERIES.c.installation, sa.func.count().label("number"))
+        .where(DELIVERIES.c.state == "working")
+        .group_by(DELIVERIES.c.installation)
+        .subquery()
+    )
+    same = at_work.c.installation.is_not_distinct_from(DELIVERIES.c.installation)
+    place = sa.func.row_number().over(partition_by=DELIVERIES.c.installation, order_by=order)
+    ready = (
+        sa.select(
+            *order,
+            (place + sa.func.coalesce(at_work.c.number, 0)).label("place"),
+        )
+        .select_from(DELIVERIES.outerjoin(at_work, same))
+        .where(*_due(at), DELIVERIES.c.id.not_in(but), ~_is_behind())
+        .subquery()
+    )
+    chosen = connection.scalars(
+        sa.select(ready.c.id)
+        .where(ready.c.place <= per_installation)
+        .order_by(ready.c.received_at, ready.c.id)
+        .limit(most)
+    ).all()
+    taken = connection.execute(
+        sa.update(DELIVERIES)
+        .where(DELIVERIES.c.id.in_(chosen), DELIVERIES.c.state == "waiting")
+        .values(state="working", node=node, tries=DELIVERIES.c.tries + 1, next_try_at=None)
+        .returning(*_CLAIMED)
+    )
+    found = (Claimed(row.id, row.event, row.tries) for row in taken)
+    return sorted(found, key=lambda one: chosen.index(one.id))
+
+
+def _due(at: int) -> tuple[sa.ColumnElement[bool], ...]:
+    """Those that wait, and no longer for the next try."""
+    return (
+        DELIVERIES.c.state == "waiting",
+        sa.or_(
+            DELIVERIES.c.next_try_at <= at,
+            DELIVERIES.c.next_try_at > at + LONGEST_PAUSE_MS,
+        ),
+    )
+
+
+def _is_behind() -> sa.ColumnElement[bool]:
+    """Whether another one of its subject goes first."""
+    other = DELIVERIES.alias("other")
+    earlier = sa.tuple_(other.c.received_at, other.c.id) < sa.tuple_(
+        DELIVERIES.c.received_at, DELIVERIES.c.id
+    )
+    return sa.exists().where(
+        other.c.subject == DELIVERIES.c.subject,
+        sa.or_(
+            other.c.state == "working",
+            sa.and_(other.c.state == "waiting", earlier),
+        ),
+    )
+
+
+def left_behind(
+    connection: sa.Connection, node: str, alive: Collection[str], busy: Collection[str]
+) -> list[Claimed]:
+    """The deliveries at work that nobody works off: their node is gone, or it lost them.
+
+    Args:
+        connection: of a read.
+        node: who asks.
+        alive: the nodes that are.
+        busy: the ids that are at work on ``node``.
+    """
+    of_others = sa.and_(DELIVERIES.c.node != node, DELIVERIES.c.node.not_in(alive))
+    lost = sa.and_(DELIVERIES.c.node == node, DELIVERIES.c.id.not_in(busy))
+    rows = connection.execute(
+        sa.select(*_CLAIMED).where(DELIVERIES.c.state == "working", sa.or_(of_others, lost))
+    )
+    return [Claimed(row.id, row.event, row.tries) for row in rows]
+
+
+def body_of(connection: sa.Connection, delivery: str) -> bytes:
+    """The payload, compressed; nothing of one that is finished or not there."""
+    return connection.scalar(sa.select(DELIVERIES.c.body).where(DELIVERIES.c.id == delivery)) or b""
+
+
+def done(connection: sa.Connection, claimed: Claimed, at: int, reason: str | None = None) -> bool:
+    """It is worked off.
+
+    Returns:
+        Whether it was still ``claimed``'s; here and below.
+    """
+    return _settle(connection, claimed, state="done", finished_at=at, reason=reason, body=b"")
+
+
+def failed(connection: sa.Connection, claimed: Claimed, at: int, reason: str) -> bool:
+    """It is given up, unless GitHub sends it again."""
+    return _settle(connection, claimed, state="failed", finished_at=at, reason=reason, body=b"")
+
+
+def try_again(connection: sa.Connection, claimed: Claimed, until: int, reason: str) -> bool:
+    """It waits until then for the next try."""
+    return _settle(connection, claimed, state="waiting", next_try_at=until, reason=reason)
+
+
+def _settle(connection: sa.Connection, claimed: Claimed, **values: Any) -> bool:  # noqa: ANN401
+    changed = connection.execute(
+        sa.update(DELIVERIES)
+        .where(
+            DELIVERIES.c.id == claimed.id,
+            DELIVERIES.c.state == "working",
+            DELIVERIES.c.tries == claimed.tries,
+        )
+        .values(node=None, **values)
+    )
+    return rows_changed(changed) > 0
+
+
+def finished_before(connection: sa.Connection, at: int, limit: int = BATCH) -> list[str]:
+    """Up to ``limit`` deliveries that were finished before that time."""
+    return list(
+        connection.scalars(
+            sa.select(DELIVERIES.c.id).where(DELIVERIES.c.finished_at < at).limit(limit)
+        )
+    )
+
+
+def delete(connection: sa.Connection, ids: Sequence[str]) -> None:
+    """Forget deliveries: what GitHub sends again after that is new."""
+    connection.execute(sa.delete(DELIVERIES).where(DELIVERIES.c.id.in_(ids)))
+
+
+def states(connection: sa.Connection, ids: Sequence[str]) -> dict[str, State]:
+    """How those of ``ids`` stand that were taken."""
+    rows = connection.execute(
+        sa.select(DELIVERIES.c.id, DELIVERIES.c.state).where(DELIVERIES.c.id.in_(ids))
+    )
+    return {row.id: row.state for row in rows}
+
+
+def counts(connection: sa.Connection) -> dict[State, int]:
+    """How many there are of each state."""
+    rows = connection.execute(
+        sa.select(DELIVERIES.c.state, sa.func.count().label("number")).group_by(DELIVERIES.c.state)
+    )
+    return dict.fromkeys(STATES, 0) | {row.state: row.number for row in rows}

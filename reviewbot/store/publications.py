@@ -1,0 +1,167 @@
+"""The rows of what is to be published of reviews on GitHub: stored with them, done once.
+
+A query or a change a function, for :meth:`Database.read` and :meth:`Database.write`. Times are Unix
+milliseconds, by the clock of the database (:func:`reviewbot.store.nodes.clock`).
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
+
+from reviewbot.store import nodes
+from reviewbot.store.database import rows_changed
+from reviewbot.store.tables import PUBLICATIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+CLAIMS: Final = "github publications"
+"""The ``tenant`` of a write that claims: nodes then claim one after the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewPublication:
+    """What is to be published of a review: ``target`` is JSON, ``diff`` is :func:`packed`."""
+
+    installation: int
+    target: dict[str, Any]
+    diff: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A publication at work. Whoever claims it next has another number of ``tries``."""
+
+    review_id: str
+    installation: int
+    tries: int
+    target: dict[str, Any]
+
+
+def packed(diff: bytes) -> bytes:
+    """A diff as it is stored. It takes time: not in a write, which holds up others."""
+    return zlib.compress(diff, 1)
+
+
+def insert(connection: sa.Connection, review_id: str, new: NewPublication) -> None:
+    """Store it; it is claimed as soon as a node has room."""
+    now = nodes.clock(connection)
+    connection.execute(
+        sa.insert(PUBLICATIONS).values(
+            review_id=review_id,
+            installation=new.installation,
+            state="waiting",
+            created_at=now,
+            next_try_at=now,
+            target=json.dumps(new.target),
+            diff=new.diff,
+        )
+    )
+
+
+def claim(
+    connection: sa.Connection, node: str, alive: Collection[str], busy: Collection[str], most: int
+) -> list[Claimed]:
+    """Take up to ``most`` publications that wait, or whose node is gone; oldest first.
+
+    Args:
+        connection: of a write.
+        node: who takes them.
+        alive: the nodes that are.
+        busy: those that are at work on ``node``; any other one that it has, it lost.
+        most: how many, at most.
+    """
+    chosen = connection.scalars(
+        sa.select(PUBLICATIONS.c.review_id)
+        .where(_free(connection, node, alive, busy))
+        .order_by(PUBLICATIONS.c.created_at, PUBLICATIONS.c.review_id)
+        .limit(most)
+    ).all()
+    taken = connection.execute(
+        sa.update(PUBLICATIONS)
+        .where(PUBLICATIONS.c.review_id.in_(chosen))
+        .values(state="working", node=node, tries=PUBLICATIONS.c.tries + 1, next_try_at=None)
+        .returning(
+            PUBLICATIONS.c.review_id,
+            PUBLICATIONS.c.installation,
+            PUBLICATIONS.c.tries,
+            PUBLICATIONS.c.target,
+        )
+    )
+    found = [
+        Claimed(row.review_id, row.installation, row.tries, json.loads(row.target)) for row in taken
+    ]
+    return sorted(found, key=lambda one: chosen.index(one.review_id))
+
+
+def any_free(
+    connection: sa.Connection, node: str, alive: Collection[str], busy: Collection[str]
+) -> bool:
+    """Whether it is worth the while to claim."""
+    query = sa.select(sa.exists().where(_free(connection, node, alive, busy)))
+    return bool(connection.scalar(query))
+
+
+def _free(
+    connection: sa.Connection, node: str, alive: Collection[str], busy: Collection[str]
+) -> sa.ColumnElement[bool]:
+    """Those that wait for nothing, and those at work that nobody works on."""
+    at = nodes.clock(connection)
+    of_others = sa.and_(PUBLICATIONS.c.node != node, PUBLICATIONS.c.node.not_in(alive))
+    lost = sa.and_(PUBLICATIONS.c.node == node, PUBLICATIONS.c.review_id.not_in(busy))
+    return sa.or_(
+        sa.and_(PUBLICATIONS.c.state == "waiting", PUBLICATIONS.c.next_try_at <= at),
+        sa.and_(PUBLICATIONS.c.state == "working", sa.or_(of_others, lost)),
+    )
+
+
+def diff_of(connection: sa.Connection, review_id: str) -> bytes:
+    """The diff of the whole pull request, compressed; nothing once it is done."""
+    query = sa.select(PUBLICATIONS.c.diff).where(PUBLICATIONS.c.review_id == review_id)
+    return connection.scalar(query) or b""
+
+
+def settle(
+    connection: sa.Connection, claimed: Claimed, *, reason: str | None, pause_ms: int | None
+) -> bool:
+    """It is done (no reason), given up (no pause), or waits for the next try.
+
+    Returns:
+        Whether it was still ``claimed``'s.
+    """
+    now = nodes.clock(connection)
+    over = reason is None or pause_ms is None
+    values: dict[str, Any] = {
+        "state": "done" if reason is None else "failed" if over else "waiting",
+        "reason": reason,
+        "node": None,
+        "next_try_at": None if over else now + (pause_ms or 0),
+        "finished_at": now if over else None,
+    }
+    if over:
+        values["diff"] = b""
+    changed = connection.execute(
+        sa.update(PUBLICATIONS)
+        .where(
+            PUBLICATIONS.c.review_id == claimed.review_id,
+            PUBLICATIONS.c.state == "working",
+            PUBLICATIONS.c.tries == claimed.tries,
+        )
+        .values(**values)
+    )
+    return rows_changed(changed) > 0
+
+
+def states(connection: sa.Connection) -> dict[str, int]:
+    """How many there are of each state."""
+    rows = connection.execute(
+        sa.select(PUBLICATIONS.c.state, sa.func.count().label("number")).group_by(
+            PUBLICATIONS.c.state
+        )
+    )
+    return {row.state: row.number for row in rows}

@@ -1,0 +1,122 @@
+"""The App at work in the process of a test: its inbox, its reviews and what it publishes."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from reviewbot.configure import read_settings
+from reviewbot.github.app.bot import Bot
+from reviewbot.github.app.credentials import AppConfig
+from reviewbot.github.client.pacing import Pace
+from reviewbot.jobs.service import ReviewService, ServiceConfig
+from reviewbot.settings import Secret
+from reviewbot.store.tables import DELIVERIES, PUBLICATIONS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
+
+    from reviewbot.jobs.runner import Runner
+    from reviewbot.settings import Settings
+    from tests.fake_anthropic import FakeAnthropic
+    from tests.fake_github import FakeGitHub
+
+PATIENCE_S = 3600.0
+"""Of the loop; a test whose time is real is ended before."""
+
+
+class DirectQueue:
+    """Runs what is queued at once, in this process."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._tasks: set[asyncio.Task[object]] = set()
+        self.held = False
+
+    async def enqueue(self, review_id: str, run: int, _tenant: str) -> None:
+        if not self.held:
+            task = asyncio.ensure_future(self._runner.run(review_id, run))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+
+@dataclass
+class AppServer:
+    """A server whose App is installed on the fake GitHub."""
+
+    github: FakeGitHub
+    service: ReviewService
+    bot: Bot
+    queue: DirectQueue
+
+    async def deliver(self) -> None:
+        """Hand over the deliveries of all that has happened."""
+        waiting, self.github.postman.waiting = self.github.postman.waiting, []
+        for delivery in waiting:
+            if delivery.app is self.github.app:
+                await self.bot.inbox.take(delivery.guid, delivery.event, delivery.body)
+
+    async def settle(self) -> None:
+        """Deliver what has happened, until nothing is left to do."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                await self.deliver()
+                if await self._is_quiet() and not self.github.postman.waiting:
+                    return
+                await asyncio.sleep(0.01)
+
+    async def _is_quiet(self) -> bool:
+        def busy(connection: sa.Connection) -> int:
+            tables = (DELIVERIES, PUBLICATIONS)
+            return sum(
+                connection.scalar(
+                    sa.select(sa.func.count()).where(table.c.state.in_(("waiting", "working")))
+                )
+                or 0
+                for table in tables
+            )
+
+        return await self.service.database.read(busy) == 0
+
+
+@asynccontextmanager
+async def app_server(
+    github: FakeGitHub, model: FakeAnthropic, folder: Path, *, pace: Pace | None = None
+) -> AsyncIterator[AppServer]:
+    """The App at work; its database is in ``folder``."""
+
+    def load(options: Mapping[str, object]) -> Settings:
+        environment = {
+            "REVIEWBOT_STATE_DIR": str(folder),
+            "ANTHROPIC_API_KEY": model.key,
+            "ANTHROPIC_BASE_URL": model.base_url,
+        }
+        return read_settings(dict(options), cwd=folder, env=environment)
+
+    app = github.app
+    config = AppConfig(
+        app_id=str(app.id),
+        slug=app.slug,
+        private_key=Secret(app.private_key),
+        webhook_secrets=(Secret(app.webhook_secret or ""),),
+        base_url=github.url,
+        source="the test",
+    )
+    service = ReviewService(ServiceConfig(f"sqlite:///{folder / 'reviewbot.db'}"), load)
+    queue = DirectQueue(service.runner)
+    service._engine = queue  # type: ignore[assignment]
+    await service.database.write(service._arrive)
+    service.ready = True
+    bot = Bot(config, service, load, pace=pace or Pace(gap_s=0))
+    try:
+        async with bot:
+            yield AppServer(github, service, bot, queue)
+    finally:
+        await service.runner.leave(0)
+        service.hub.close()
+        await service.database.close()

@@ -1,0 +1,643 @@
+"""Whole stories of the Action on a pull request: what a reader of the page sees after each push.
+
+In every one of them no comment is posted twice, no anchor is sent that GitHub refuses, no finding
+is lost, and every check run comes to its end.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reviewbot.errors import ConfigError, ReviewbotError
+from reviewbot.github.markers import Marker, write
+from tests.fake_anthropic import Answer, FakeAnthropic
+from tests.fake_github import FakeGitHub, PullRequest, faults
+from tests.github.action_runs import CONFIG, WRITES, Runner, find_marked
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from tests.fake_anthropic import Recorded
+
+REFUSAL = {"message": "Unprocessable Entity", "errors": ["Line could not be resolved"]}
+BASE = CONFIG | {"app.py": "".join(f"line_{number} = {number}\n" for number in range(1, 61))}
+
+
+def app(*changes: tuple[int, str]) -> dict[str, str]:
+    """``app.py`` with some of its lines replaced."""
+    lines = BASE["app.py"].splitlines()
+    for number, text in changes:
+        lines[number - 1] = text
+    return {"app.py": "\n".join(lines) + "\n"}
+
+
+def bug(number: int) -> tuple[int, str]:
+    return number, f"x = {number}  # BUG warning Bug {number}"
+
+
+ONE = app((10, "line_10 = 1 / 0  # BUG error Division by zero"))
+TWO = app(
+    (10, "line_10 = 1 / 0  # BUG error Division by zero"),
+    (50, "line_50 = None  # BUG warning None is returned"),
+)
+
+
+@pytest.fixture
+async def github() -> AsyncIterator[FakeGitHub]:
+    async with FakeGitHub() as fake:
+        yield fake
+        check(fake)
+
+
+@pytest.fixture
+async def model() -> AsyncIterator[FakeAnthropic]:
+    async with FakeAnthropic() as fake:
+        fake.respond = find_marked
+        yield fake
+
+
+@pytest.fixture
+def runner(github: FakeGitHub, model: FakeAnthropic, tmp_path: Path) -> Runner:
+    return Runner(github, model, tmp_path)
+
+
+def check(github: FakeGitHub) -> None:
+    """What holds at the end of every story."""
+    for repository in github.world.repositories.values():
+        for run in repository.check_runs.values():
+            assert run.status == "completed", f"check run {run.id} never ended"
+        for pull in repository.issues.values():
+            assert isinstance(pull, PullRequest)
+            bodies = [one.body for one in pull.review_comments if one.in_reply_to is None]
+            found = [body.split("findings=")[1][:16] for body in bodies if "kind=finding" in body]
+            assert len(set(found)) == len(found), "a finding was posted twice"
+            ours = [one.body for one in pull.comments if one.user.kind == "Bot"]
+            summaries = [body for body in ours if "kind=summary" in body]
+            assert len(summaries) <= 1, "there is more than one summary"
+
+
+def titles(pull: PullRequest) -> list[str]:
+    """The first lines of our comments on lines."""
+    return [one.body.split("\n")[0] for one in pull.review_comments if "kind=finding" in one.body]
+
+
+def summary_of(pull: PullRequest) -> str:
+    return next(one.body for one in pull.comments if "kind=summary" in one.body)
+
+
+def conclusions(pull: PullRequest) -> list[str]:
+    runs = pull.repo.check_runs.values()
+    return [run.conclusion or "none" for run in runs]
+
+
+async def test_a_first_review_is_on_the_lines_in_the_summary_and_in_the_check(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | TWO)
+    run = await runner.run(pull)
+    assert titles(pull) == ["**error: Division by zero**", "**warning: None is returned**"]
+    assert [(one.thread.anchor.path, one.thread.anchor.line) for one in pull.review_comments] == [
+        ("app.py", 10),
+        ("app.py", 50),
+    ]
+    assert "1 error and 1 warning in 1 file" in summary_of(pull)
+    assert conclusions(pull) == ["neutral"]
+    assert run.code == 0
+    assert run.outputs["outcome"] == "findings"
+    assert (run.outputs["errors"], run.outputs["warnings"]) == ("1", "1")
+    assert run.outputs["summary-url"]
+    assert run.outputs["review-url"]
+    assert len(run.sarif["runs"][0]["results"]) == 2
+    assert "Division by zero" in run.summary
+
+
+async def test_a_push_is_reviewed_alone_and_what_stands_stays(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull)
+    pull.push(TWO)
+    run = await runner.run(pull)
+    assert "BUG warning" in model.requests[-1].text
+    assert "BUG error" not in model.requests[-1].text
+    assert titles(pull) == ["**error: Division by zero**", "**warning: None is returned**"]
+    assert "Since the last review: 1 new and 1 still there" in summary_of(pull)
+    assert (run.outputs["errors"], run.outputs["warnings"]) == ("1", "1")
+    assert len(run.sarif["runs"][0]["results"]) == 2
+
+
+async def test_a_push_without_a_change_asks_nobody_and_says_the_same(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull)
+    asked = len(model.requests)
+    pull.rebase({"other.py": "x = 1\n"})
+    run = await runner.run(pull)
+    assert len(model.requests) == asked
+    assert titles(pull) == ["**error: Division by zero**"]
+    assert run.outputs["outcome"] == "findings"
+
+
+async def test_what_is_repaired_is_marked_as_fixed(github: FakeGitHub, runner: Runner) -> None:
+    pull = github.pull(base=BASE, head=BASE | TWO)
+    await runner.run(pull)
+    pull.push(app((10, "line_10 = 1"), (50, "line_50 = None  # BUG warning None is returned")))
+    run = await runner.run(pull)
+    assert "1 fixed" in summary_of(pull)
+    first, second = pull.threads
+    assert first.comments[0].minimized or first.resolved_by
+    assert not second.comments[0].minimized
+    assert run.outputs["errors"] == "0"
+    assert conclusions(pull)[-1] == "neutral"
+
+
+async def test_a_review_that_fails_settles_nothing(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull)
+    pull.push(app((10, "line_10 = 2")))
+    model.respond = lambda _request: Answer(outcome="could_not_review")
+    run = await runner.run(pull)
+    assert run.outputs["outcome"] == "incomplete"
+    assert run.code == 3
+    assert not pull.threads[0].comments[0].minimized
+    assert conclusions(pull)[-1] == "failure"
+    model.respond = find_marked
+    again = await runner.run(pull)
+    assert again.outputs["outcome"] == "clean"
+    assert "1 fixed" in summary_of(pull)
+
+
+async def test_a_force_push_with_the_same_content_is_known_by_its_content(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | TWO)
+    await runner.run(pull)
+    asked = len(model.requests)
+    pull.force_push(BASE | TWO, whole=True)
+    run = await runner.run(pull)
+    assert len(model.requests) == asked
+    assert len(pull.review_comments) == 2
+    assert (run.outputs["errors"], run.outputs["warnings"]) == ("1", "1")
+
+
+async def test_findings_whose_lines_move_stand_where_they_are_now(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull)
+    moved = "# one more\n# and another\n" + ONE["app.py"]
+    pull.push({"app.py": moved})
+    run = await runner.run(pull)
+    assert titles(pull) == ["**error: Division by zero**"]
+    assert run.outputs["errors"] == "1"
+    assert "still there" in summary_of(pull)
+
+
+async def test_a_thread_that_somebody_resolved_stays_resolved_and_nothing_comes_again(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull)
+    pull.resolve(pull.threads[0])
+    pull.push(TWO)
+    await runner.run(pull)
+    await runner.run(pull, full="true")
+    assert len(titles(pull)) == 2
+    assert pull.threads[0].resolved_by is github.user("octocat")
+
+
+async def test_what_comes_back_after_it_was_fixed_has_no_second_comment(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull)
+    pull.push(app((10, "line_10 = 1")))
+    await runner.run(pull)
+    pull.push(ONE)
+    run = await runner.run(pull)
+    assert titles(pull) == ["**error: Division by zero**"]
+    assert run.outputs["errors"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("role", "counted"), [("admin", "0"), ("write", "0"), ("triage", "1"), ("read", "1")]
+)
+async def test_a_finding_is_ignored_only_if_somebody_who_may_write_says_so(
+    github: FakeGitHub, runner: Runner, role: str, counted: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull)
+    pull.repo.allow("hubot", role)
+    pull.reply(pull.review_comments[0], "/ignore it is a test", by="hubot")
+    run = await runner.run(pull)
+    assert run.outputs["errors"] == counted
+    assert ("1 finding ignored, as asked for by hubot" in summary_of(pull)) == (counted == "0")
+    pull.push(TWO)
+    again = await runner.run(pull)
+    assert again.outputs["errors"] == counted
+    assert again.outputs["warnings"] == "1"
+
+
+async def test_an_ignored_finding_counts_again_once_its_comment_is_gone(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull)
+    said = pull.reply(pull.review_comments[0], "/ignore", by="octo")
+    assert (await runner.run(pull)).outputs["errors"] == "0"
+    said.body = "never mind"
+    assert (await runner.run(pull)).outputs["errors"] == "1"
+
+
+async def test_a_finding_beside_the_diff_can_be_ignored_by_its_id(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull)
+    found = pull.review_comments[0].body.split("findings=")[1][:16]
+    pull.comment(f"/ignore {found} as agreed", by="octo")
+    assert (await runner.run(pull)).outputs["errors"] == "0"
+
+
+async def test_one_comment_that_github_refuses_loses_none_of_the_others(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    head = app(
+        *((number, f"x = {number}  # BUG warning Bug {number}") for number in range(1, 20, 2))
+    )
+    pull = github.pull(base=BASE, head=BASE | head)
+    github.fail(
+        faults.Fault("POST", "/reviews$", 422, REFUSAL, contains=b"**warning: Bug 7**", times=None)
+    )
+    run = await runner.run(pull)
+    posted = {title.strip("*").removeprefix("warning: ") for title in titles(pull)}
+    assert posted == {f"Bug {number}" for number in range(1, 20, 2)} - {"Bug 7"}
+    assert "GitHub takes no comment there." in summary_of(pull)
+    assert run.outputs["warnings"] == "10"
+    assert len(pull.reviews) <= 6
+
+
+async def test_a_review_that_github_never_takes_is_told_of_in_the_summary(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    head = app(
+        *((number, f"x = {number}  # BUG warning Bug {number}") for number in range(1, 60, 2))
+    )
+    pull = github.pull(base=BASE, head=BASE | head)
+    github.fail(faults.Fault("POST", "/reviews$", 422, REFUSAL, times=None))
+    await runner.run(pull)
+    assert pull.reviews == []
+    assert summary_of(pull).count("GitHub takes no comment there.") == 30
+    assert len(github.called("POST", "/reviews")) <= 20
+
+
+@pytest.mark.parametrize("path", ["/reviews$", "/comments$", "/check-runs$"])
+@pytest.mark.parametrize("fault", [faults.error_after, faults.drop])
+async def test_a_write_whose_answer_is_lost_is_not_done_twice(
+    github: FakeGitHub, runner: Runner, path: str, fault: Any
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    github.fail(fault("POST", path))
+    run = await runner.run(pull)
+    assert run.outputs["outcome"] == "findings"
+    assert len(pull.reviews) == 1
+    assert len(pull.comments) == 1
+    assert len(pull.repo.check_runs) == 1
+
+
+async def test_annotations_are_not_doubled_by_an_answer_that_is_lost(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    head = {"app.py": "".join(f"x = {n}  # BUG note Bug {n}\n" for n in range(70))}
+    base = {".reviewbot.yml": "summary: false\nmax_notes: 100\n", "app.py": ""}
+    pull = github.pull(base=base, head=base | head)
+    github.fail(faults.error_after("PATCH", "/check-runs/", times=2))
+    await runner.run(pull)
+    [check_run] = pull.repo.check_runs.values()
+    lines = [one["start_line"] for one in check_run.annotations]
+    assert sorted(lines) == list(range(1, 71))
+
+
+async def test_a_review_that_was_left_unsent_blocks_nothing(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    token = github.world.actions_token(pull.repo, WRITES)
+    assert token.installation is not None
+    bot = token.installation.app.bot.login
+    pull.review(None, "left by a crash", by=bot)
+    await runner.run(pull)
+    assert [one.state for one in pull.reviews] == ["COMMENTED"]
+    assert titles(pull) == ["**error: Division by zero**"]
+
+
+async def test_more_findings_than_a_review_can_have_are_all_in_the_summary(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    lines = app(*(bug(number) for number in range(1, 51)))
+    pull = github.pull(base=BASE, head=BASE | lines)
+    run = await runner.run(pull)
+    assert len(titles(pull)) == 30
+    assert run.outputs["warnings"] == "50"
+    assert all(f"Bug {number}" in summary_of(pull) for number in range(1, 51))
+    # Twenty have no comment to be kept by, so everything is reviewed again.
+    asked = len(model.requests)
+    await runner.run(pull)
+    assert len(model.requests) > asked
+    assert len(titles(pull)) == 50
+
+
+async def test_a_push_during_the_review_posts_nothing_on_the_old_head(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+
+    def push_meanwhile(request: Recorded) -> Answer:
+        if pull.head_sha == first:
+            pull.push(TWO)
+        return find_marked(request)
+
+    first, model.respond = pull.head_sha, push_meanwhile
+    run = await runner.run(pull)
+    assert pull.reviews == []
+    assert pull.comments == []
+    assert "has a newer head" in run.summary
+    await runner.run(pull)
+    assert len(titles(pull)) == 2
+
+
+async def test_a_pull_request_that_is_closed_meanwhile_gets_no_comments(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+
+    def close_meanwhile(request: Recorded) -> Answer:
+        pull.close()
+        return find_marked(request)
+
+    model.respond = close_meanwhile
+    run = await runner.run(pull)
+    assert pull.comments == []
+    assert "was closed" in run.summary
+
+
+async def test_a_summary_that_somebody_deleted_is_written_again(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull)
+    pull.comments.clear()
+    await runner.run(pull)
+    assert len(pull.comments) == 1
+    assert titles(pull) == ["**error: Division by zero**"]
+
+
+async def test_nobody_can_make_us_believe_in_a_review_that_never_was(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    forged = Marker("summary", pull.head_sha, pull.base_sha, "clean")
+    pull.comment(
+        f"All fine.\n\n{write(forged, f'{pull.repo.full_name}#{pull.number}')}", by="mallory"
+    )
+    run = await runner.run(pull)
+    assert run.outputs["errors"] == "1"
+    assert len(model.requests) == 1
+
+
+async def test_a_configuration_that_changes_has_everything_reviewed_again(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull)
+    pull.rebase({".reviewbot.yml": "summary: false\ninstructions: Look twice.\n"})
+    await runner.run(pull)
+    assert len(model.requests) == 2
+    assert "the configuration of the base has changed" in summary_of(pull)
+    assert titles(pull) == ["**error: Division by zero**"]
+
+
+async def test_the_head_has_no_say_in_its_own_review(github: FakeGitHub, runner: Runner) -> None:
+    hostile = {
+        ".reviewbot.yml": "exclude: ['**']\nfail_on: never\n",
+        ".gitattributes": "* binary\n",
+    }
+    pull = github.pull(base=BASE, head=BASE | ONE | hostile)
+    run = await runner.run(pull)
+    assert run.outputs["errors"] == "1"
+
+
+async def test_four_hundred_files_are_all_in_the_coverage(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    files = {f"src/m{number}.py": f"x = {number}\n" for number in range(400)}
+    pull = github.pull(base=BASE, head=BASE | files | ONE)
+    run = await runner.run(pull)
+    assert run.outputs["outcome"] == "findings"
+    assert "401 files: 401 reviewed" in summary_of(pull)
+
+
+async def test_a_file_that_cannot_be_had_makes_the_check_fail(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    github.rules.diff_lines, github.rules.patch_lines, github.rules.blob_bytes = 50, 20, 1_000
+    big = {"big.py": "".join(f"value_{number} = {number}\n" for number in range(200))}
+    pull = github.pull(base=BASE, head=BASE | big | ONE)
+    run = await runner.run(pull)
+    assert (run.code, run.outputs["outcome"]) == (3, "incomplete")
+    assert conclusions(pull) == ["failure"]
+    assert "big.py" in summary_of(pull)
+    assert titles(pull) == ["**error: Division by zero**"]
+
+
+async def test_a_fork_gets_its_review_where_a_token_that_can_only_read_lets_it(
+    github: FakeGitHub, runner: Runner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE, fork="mona", by="mona", private=False)
+    runner.token = github.world.actions_token(pull.repo, dict.fromkeys(WRITES, "read"))
+    run = await runner.run(pull)
+    printed = capsys.readouterr().out
+    assert run.outputs["outcome"] == "findings"
+    assert "::error file=app.py,line=10" in printed
+    assert "comes from a fork" in run.summary
+    assert not [one for one in github.requests if one.method != "GET" and "graphql" not in one.path]
+
+
+async def test_a_fork_without_a_key_fails_and_says_what_to_do(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE, fork="mona", by="mona", private=False)
+    runner.token = github.world.actions_token(pull.repo, dict.fromkeys(WRITES, "read"))
+    runner.event(pull)
+    env = runner.environment(pull) | {"ANTHROPIC_API_KEY": ""}
+    with pytest.raises(ConfigError, match="comes from a fork, and GitHub gives its workflows no"):
+        await runner.step(env)
+
+
+async def test_no_key_is_an_error_with_the_sentence_that_helps(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    runner.event(pull)
+    env = runner.environment(pull) | {"ANTHROPIC_API_KEY": ""}
+    with pytest.raises(ConfigError, match=r"pass anthropic-api-key: \${{ secrets.ANTHROPIC_API"):
+        await runner.step(env)
+    assert pull.repo.check_runs == {}
+
+
+async def test_the_offline_rules_review_without_a_key_if_asked_for(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | {"new.js": "if (x == NaN) {\n  go();\n}\n"})
+    runner.event(pull)
+    env = runner.environment(pull, model="offline") | {"ANTHROPIC_API_KEY": ""}
+    run = await runner.step(env)
+    assert run.outputs["outcome"] == "findings"
+
+
+@pytest.mark.parametrize(
+    ("lacking", "told"),
+    [
+        ({"checks"}, "There is no check run"),
+        ({"pull_requests"}, "The review could not be posted"),
+        ({"pull_requests", "issues", "checks"}, "There is no check run"),
+    ],
+)
+async def test_what_a_token_may_not_is_told_and_the_rest_is_done(
+    github: FakeGitHub, runner: Runner, lacking: set[str], told: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    granted = {name: "read" if name in lacking else level for name, level in WRITES.items()}
+    runner.token = github.world.actions_token(pull.repo, granted)
+    run = await runner.run(pull)
+    assert run.outputs["errors"] == "1"
+    assert told in run.summary
+    assert "pull_requests" not in lacking or not pull.review_comments
+    assert ("checks" in lacking) != bool(pull.repo.check_runs)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "code", "conclusion"),
+    [
+        ({"fail_on": "error"}, 1, "failure"),
+        ({"fail_on": "never"}, 0, "neutral"),
+        ({}, 0, "neutral"),
+    ],
+)
+async def test_the_exit_code_and_the_check_go_by_fail_on(
+    github: FakeGitHub, runner: Runner, inputs: dict[str, str], code: int, conclusion: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    run = await runner.run(pull, **inputs)
+    assert run.code == code
+    assert conclusions(pull) == [conclusion]
+
+
+async def test_a_clean_change_is_green(github: FakeGitHub, runner: Runner) -> None:
+    pull = github.pull(base=BASE, head=BASE | app((10, "line_10 = 11")))
+    run = await runner.run(pull, fail_on="note")
+    assert (run.code, run.outputs["outcome"]) == (0, "clean")
+    assert conclusions(pull) == ["success"]
+    assert pull.reviews == []
+
+
+async def test_nothing_to_review_is_not_green(github: FakeGitHub, runner: Runner) -> None:
+    pull = github.pull(base=BASE, head=BASE | {"package-lock.json": "{}\n"})
+    await runner.run(pull)
+    assert conclusions(pull) == ["neutral"]
+
+
+async def test_what_is_turned_off_is_not_posted(github: FakeGitHub, runner: Runner) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    off = {"check_run": "false", "review_comments": "false", "summary_comment": "false"}
+    run = await runner.run(pull, **off)
+    assert run.outputs["errors"] == "1"
+    assert (pull.reviews, pull.comments, pull.repo.check_runs) == ([], [], {})
+
+
+async def test_without_a_summary_comment_the_review_tells_what_is_on_no_line(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    lines = app(*(bug(number) for number in range(1, 36)))
+    pull = github.pull(base=BASE, head=BASE | lines)
+    await runner.run(pull, summary_comment="false")
+    assert pull.comments == []
+    assert pull.reviews[0].body.count("At most 30 findings get a comment") == 5
+
+
+async def test_a_draft_is_skipped_and_says_so(github: FakeGitHub, runner: Runner) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE, draft=True)
+    run = await runner.run(pull)
+    assert (run.code, run.outputs) == (0, {"outcome": "skipped"})
+    assert "a draft" in run.summary
+    assert pull.repo.check_runs == {}
+
+
+@pytest.mark.parametrize(
+    ("body", "by", "outcome"),
+    [
+        ("/review", "octo", "findings"),
+        ("/review", "mallory", "skipped"),
+        ("nice work", "octo", "skipped"),
+        ("/help", "octo", "skipped"),
+    ],
+)
+async def test_a_comment_has_a_review_begun_if_its_author_may_write(
+    github: FakeGitHub, runner: Runner, body: str, by: str, outcome: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    comment = pull.comment(body, by=by)
+    runner.event(pull, "issue_comment", "created", comment=comment, sender=github.user(by))
+    env = runner.environment(pull) | {"GITHUB_EVENT_NAME": "issue_comment"}
+    assert (await runner.step(env)).outputs["outcome"] == outcome
+
+
+async def test_a_run_that_is_cancelled_ends_its_check(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+
+    def cancel(request: Recorded) -> Answer:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return find_marked(request)
+
+    model.respond = cancel
+    run = await runner.run(pull)
+    assert run.code == 130
+    assert conclusions(pull) == ["cancelled"]
+    assert pull.comments == []
+
+
+async def test_an_error_of_github_ends_the_check_and_is_told(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    runner.event(pull)
+    env = runner.environment(pull)
+    github.fail(faults.error("GET", "/issues/1/comments", 404, times=None))
+    with pytest.raises(ReviewbotError):
+        await runner.step(env)
+    assert pull.repo.check_runs == {}
+
+
+async def test_what_breaks_after_the_review_ends_the_check_as_a_failure(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+
+    def break_github(request: Recorded) -> Answer:
+        github.fail(faults.error("GET", "/issues/1/comments", 404, times=None))
+        return find_marked(request)
+
+    model.respond = break_github
+    with pytest.raises(ReviewbotError):
+        await runner.run(pull)
+    assert conclusions(pull) == ["failure"]

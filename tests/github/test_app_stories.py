@@ -1,0 +1,378 @@
+"""Whole stories of the App on pull requests, from the webhook to what is on the page."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reviewbot.github.client.pacing import Pace
+from reviewbot.store import publications
+from reviewbot.store.database import StoreError
+from tests.fake_anthropic import FakeAnthropic, Hang, Script
+from tests.fake_github import FakeGitHub, faults
+from tests.github.action_runs import find_marked
+from tests.github.app_runs import AppServer, app_server
+from tests.github.test_action_stories import BASE, ONE, TWO, check, conclusions, summary_of, titles
+from tests.virtual_time import in_virtual_time
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.fake_anthropic import Recorded, Reply
+    from tests.fake_github import PullRequest
+
+
+@pytest.fixture
+async def github() -> AsyncIterator[FakeGitHub]:
+    async with FakeGitHub() as fake:
+        yield fake
+        check(fake)
+
+
+@pytest.fixture
+async def model() -> AsyncIterator[FakeAnthropic]:
+    async with FakeAnthropic() as fake:
+        fake.respond = find_marked
+        yield fake
+
+
+@pytest.fixture
+async def server(
+    github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
+) -> AsyncIterator[AppServer]:
+    github.install(github.repository("octo/hello", BASE))
+    async with app_server(github, model, tmp_path) as made:
+        yield made
+
+
+async def test_a_pull_request_that_is_opened_is_reviewed(
+    github: FakeGitHub, server: AppServer
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | TWO)
+    await server.settle()
+    assert titles(pull) == ["**error: Division by zero**", "**warning: None is returned**"]
+    assert "1 error and 1 warning in 1 file" in summary_of(pull)
+    assert conclusions(pull) == ["failure"]
+
+
+async def test_a_push_is_reviewed_alone_and_what_stands_stays(
+    github: FakeGitHub, model: FakeAnthropic, server: AppServer
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await server.settle()
+    pull.push(TWO)
+    await server.settle()
+    assert "BUG error" not in model.requests[-1].text
+    assert titles(pull) == ["**error: Division by zero**", "**warning: None is returned**"]
+    assert "Since the last review: 1 new and 1 still there" in summary_of(pull)
+    assert conclusions(pull) == ["failure", "failure"]
+
+
+async def test_a_push_during_a_review_supersedes_it(
+    github: FakeGitHub, model: FakeAnthropic, server: AppServer
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    asked = asyncio.Event()
+
+    def hang(_: Recorded) -> Reply:
+        asked.set()
+        model.respond = find_marked
+        return Script([Hang()])
+
+    model.respond = hang
+    await server.deliver()
+    await asked.wait()
+    pull.push(TWO)
+    await server.settle()
+    assert sorted(conclusions(pull)) == ["cancelled", "failure"]
+    assert titles(pull) == ["**error: Division by zero**", "**warning: None is returned**"]
+    assert len(pull.comments) == 1
+
+
+@pytest.mark.parametrize("ending", ["close", "to_draft"])
+async def test_a_pull_request_that_is_not_wanted_any_more_has_its_review_ended(
+    github: FakeGitHub, model: FakeAnthropic, server: AppServer, ending: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    asked = asyncio.Event()
+
+    def hang(_: Recorded) -> Reply:
+        asked.set()
+        model.respond = find_marked
+        return Script([Hang()])
+
+    model.respond = hang
+    await server.deliver()
+    await asked.wait()
+    getattr(pull, ending)()
+    await server.settle()
+    assert conclusions(pull) == ["cancelled"]
+    assert pull.comments == []
+    if ending == "close":
+        pull.reopen()
+    else:
+        pull.ready()
+    await server.settle()
+    assert titles(pull) == ["**error: Division by zero**"]
+    assert conclusions(pull) == ["cancelled", "failure"]
+
+
+async def test_a_draft_is_reviewed_only_when_somebody_asks_for_it(
+    github: FakeGitHub, server: AppServer
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE, draft=True)
+    await server.settle()
+    assert conclusions(pull) == []
+    pull.comment("/review", by="octo")
+    await server.settle()
+    assert titles(pull) == ["**error: Division by zero**"]
+
+
+async def test_a_head_that_comes_back_is_reviewed(
+    github: FakeGitHub, model: FakeAnthropic, server: AppServer
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    first = pull.head_sha
+    asked = asyncio.Event()
+
+    def hang(_: Recorded) -> Reply:
+        asked.set()
+        return Script([Hang()])
+
+    model.respond = hang
+    await server.deliver()
+    await asked.wait()
+    asked.clear()
+    pull.push(TWO)
+    await server.deliver()
+    await asked.wait()
+    model.respond = find_marked
+    pull.head_repo.move(pull.head_ref, first, by="octocat")  # type: ignore[union-attr]
+    await server.settle()
+    assert conclusions(pull).count("cancelled") == 2
+    assert titles(pull) == ["**error: Division by zero**"]
+    assert len(conclusions(pull)) == 3
+
+
+async def test_a_delivery_that_comes_again_does_nothing(
+    github: FakeGitHub, model: FakeAnthropic, server: AppServer
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    [delivery] = [one for one in github.postman.waiting if one.event == "pull_request"]
+    await server.settle()
+    await server.bot.inbox.take(delivery.guid, delivery.event, delivery.body)
+    await server.bot.inbox.take("another-id", delivery.event, delivery.body)
+    await server.settle()
+    assert len(model.requests) == 1
+    assert len(pull.repo.check_runs) == 1
+
+
+async def test_a_fork_is_reviewed_like_any_other(github: FakeGitHub, server: AppServer) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE, fork="mona", by="mona")
+    await server.settle()
+    assert titles(pull) == ["**error: Division by zero**"]
+    assert conclusions(pull) == ["failure"]
+
+
+async def test_the_buttons_of_a_check_run_have_it_reviewed_again(
+    github: FakeGitHub, model: FakeAnthropic, server: AppServer
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await server.settle()
+    [run] = pull.repo.check_runs.values()
+    assert [action["identifier"] for action in run.actions] == ["review", "review-full"]
+    for button, asked in (("review", 1), ("review-full", 2)):
+        delivery = github.delivery(
+            "check_run", "requested_action", run=run, requested_action=button
+        )
+        await server.bot.inbox.take(delivery.guid, delivery.event, delivery.body)
+        await server.settle()
+        assert len(model.requests) == asked
+    assert len(pull.repo.check_runs) == 3
+    assert titles(pull) == ["**error: Division by zero**"]
+
+
+async def test_a_check_suite_that_is_asked_for_again_is_reviewed_again(
+    github: FakeGitHub, server: AppServer
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await server.settle()
+    [run] = pull.repo.check_runs.values()
+    delivery = github.delivery("check_suite", "rerequested", suite=run.suite)
+    await server.bot.inbox.take(delivery.guid, delivery.event, delivery.body)
+    await server.settle()
+    assert len(pull.repo.check_runs) == 2
+
+
+def replies(pull: PullRequest) -> list[str]:
+    """What we answered, without the marker."""
+    every = [*pull.comments, *pull.review_comments]
+    return [one.body.split("\n\n<!--")[0] for one in every if "kind=reply" in one.body]
+
+
+async def test_commands_are_answered_once_and_acknowledged_at_once(
+    github: FakeGitHub, server: AppServer
+) -> None:
+    github.rules.documented_reactions = False
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await server.settle()
+    for text, answer in (
+        ("/help", "Commands, at the beginning of a line:"),
+        ("/config", "| Setting | Value | From |"),
+        ("/reviwe", "`/reviwe` is no command. Was it `/review`? `/help` lists them all."),
+        ("/review stop", "There is no review under way."),
+        ("/ignore", "Write it as an answer to one of the comments"),
+    ):
+        comment = pull.comment(text, by="octo")
+        await server.settle()
+        assert replies(pull)[-1].startswith(answer)
+        if text != "/reviwe":
+            assert [one.content for one in comment.reactions] == ["eyes"]
+    assert len(replies(pull)) == 5
+
+
+async def test_config_says_what_applies_and_where_it_comes_from(
+    github: FakeGitHub, server: AppServer
+) -> None:
+    base = BASE | {".reviewbot.yml": "summary: false\nmodel: gold\nexclude: ['docs/**']\n"}
+    pull = github.pull(base=base, head=base | ONE)
+    await server.settle()
+    pull.comment("/config", by="octo")
+    await server.settle()
+    [answer] = replies(pull)
+    assert "| `exclude` | `docs/**` | .reviewbot.yml of main |" in answer
+    assert "| `model` | `claude-sonnet-5-5` | the server" in answer
+    assert "Not heeded in the repository's file, since the server says it: model." in answer
+
+
+@pytest.mark.parametrize("text", ["/review full", "/help", "/ignore", "/reviwe", "/review stop"])
+async def test_strangers_command_nothing_and_get_no_answer(
+    github: FakeGitHub, model: FakeAnthropic, server: AppServer, text: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await server.settle()
+    pull.comment(text, by="mallory")
+    pull.reply(pull.review_comments[0], text, by="mallory")
+    await server.settle()
+    assert replies(pull) == []
+    assert len(model.requests) == 1
+    assert len(pull.repo.check_runs) == 1
+
+
+async def test_a_review_of_everything_can_be_asked_for(
+    github: FakeGitHub, model: FakeAnthropic, server: AppServer
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await server.settle()
+    pull.comment("/review", by="octo")
+    await server.settle()
+    assert len(model.requests) == 1
+    pull.comment("@reviewbot review full please", by="octo")
+    await server.settle()
+    assert len(model.requests) == 2
+    assert titles(pull) == ["**error: Division by zero**"]
+
+
+async def test_a_running_review_can_be_stopped(
+    github: FakeGitHub, model: FakeAnthropic, server: AppServer
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    asked = asyncio.Event()
+
+    def hang(_: Recorded) -> Reply:
+        asked.set()
+        return Script([Hang()])
+
+    model.respond = hang
+    await server.deliver()
+    await asked.wait()
+    pull.comment("/review stop", by="octo")
+    await server.settle()
+    assert replies(pull) == ["Stopped 1 review."]
+    assert conclusions(pull) == ["cancelled"]
+
+
+async def test_what_is_ignored_turns_the_check_green_at_once(
+    github: FakeGitHub, model: FakeAnthropic, server: AppServer
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await server.settle()
+    pull.reply(pull.review_comments[0], "/ignore it is a test", by="octo")
+    await server.settle()
+    assert "is ignored from now on" in replies(pull)[0]
+    assert conclusions(pull)[-1] == "success"
+    assert len(model.requests) == 1
+
+
+async def test_a_wrong_configuration_is_told_in_the_check(
+    github: FakeGitHub, server: AppServer
+) -> None:
+    base = BASE | {".reviewbot.yml": "sumary: false\n"}
+    pull = github.pull(base=base, head=base | ONE)
+    await server.settle()
+    [run] = pull.repo.check_runs.values()
+    assert run.conclusion == "failure"
+    assert ".reviewbot.yml of main:1: sumary: is not a setting; did you mean summary?" in (
+        run.summary or ""
+    )
+
+
+async def test_a_crash_between_a_write_and_its_record_posts_nothing_twice(
+    github: FakeGitHub, server: AppServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle = publications.settle
+    lost: list[Any] = []
+
+    def forget(connection: Any, claimed: Any, **more: Any) -> bool:
+        if not lost:
+            lost.append(claimed)
+            raise StoreError("the power went out")
+        return settle(connection, claimed, **more)
+
+    monkeypatch.setattr(publications, "settle", forget)
+    pull = github.pull(base=BASE, head=BASE | TWO)
+    await server.settle()
+    assert lost
+    assert len(pull.reviews) == 1
+    assert len(pull.comments) == 1
+    assert conclusions(pull) == ["failure"]
+
+
+async def test_github_being_away_for_a_while_loses_nothing(
+    github: FakeGitHub, server: AppServer
+) -> None:
+    github.fail(
+        faults.error("GET", "/pulls/1$", 404, times=1),
+        faults.error("POST", "/check-runs$", 500, times=1),
+        faults.error("POST", "/reviews$", 502, times=1),
+        faults.error("GET", "/comments$", 404, times=1),
+    )
+    pull = github.pull(base=BASE, head=BASE | TWO)
+    await server.settle()
+    assert len(titles(pull)) == 2
+    assert conclusions(pull) == ["failure"]
+    assert len(pull.reviews) == 1
+
+
+@in_virtual_time
+async def test_a_hundred_pull_requests_at_once_on_one_installation_all_come_to_their_end() -> None:
+    async with FakeGitHub() as github, FakeAnthropic() as model:
+        model.respond = find_marked
+        repository = github.repository("octo/hello", BASE)
+        github.install(repository)
+        with tempfile.TemporaryDirectory() as folder:
+            async with app_server(github, model, Path(folder), pace=Pace()) as server:
+                pulls = [
+                    repository.open_pull(BASE | TWO, whole=True, branch=f"b{number}")
+                    for number in range(100)
+                ]
+                await server.settle()
+        assert all(len(titles(pull)) == 2 for pull in pulls)
+        assert all(len(pull.comments) == 1 for pull in pulls)
+        assert conclusions(pulls[0]) == ["failure"] * 100
+        assert not [one for one in github.requests if one.status in (403, 422, 429)]
+        check(github)

@@ -1,0 +1,323 @@
+"""Deliveries that never came are asked for: those alone, not too often, and they then work."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from starlette.applications import Starlette
+
+from reviewbot.errors import ConfigError
+from reviewbot.github.api.app import Delivery
+from reviewbot.github.app import sweep as sweeps
+from reviewbot.github.app.sweep import LOOK_BACK, MOST_AGAIN, Sweep, to_redeliver
+from reviewbot.github.client.pacing import Pace
+from reviewbot.github.client.tokens import AppCredentials
+from reviewbot.github.errors import IncompleteListError, UnavailableError
+from reviewbot.github.gateway import Gateway
+from reviewbot.github.payload import App
+from reviewbot.server.faults import HANDLERS
+from reviewbot.server.github_calls import PATH, webhook_routes
+from reviewbot.settings import Secret
+from reviewbot.store import deliveries, nodes
+from reviewbot.store.database import StoreError
+from reviewbot.store.deliveries import NewDelivery
+from tests.fake_github import FakeGitHub, faults
+from tests.server import serving
+from tests.server.webhooks import (
+    Handler,
+    inbox,
+    opened,
+    raising,
+    state_of,
+    until_state,
+    working,
+)
+from tests.virtual_time import in_virtual_time
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from pathlib import Path
+
+    from reviewbot.store.database import Database
+    from tests.fake_github import PullRequest, Sent
+
+NOBODY = "http://127.0.0.1:9/webhooks/github"
+MINUTE = timedelta(minutes=1)
+AT_ONCE = Pace(gap_s=0.0)
+
+
+class Bot:
+    """A server of the App under test, which GitHub reaches, and its sweep."""
+
+    def __init__(
+        self, github: FakeGitHub, pull: PullRequest, store: Database, gateway: Gateway
+    ) -> None:
+        self.github, self.pull, self.store = github, pull, store
+        self.handler = Handler()
+        self.sweep = Sweep(store, gateway.app, node="here")
+
+    async def lost(self, *, ago: timedelta = 2 * MINUTE, to: str = NOBODY) -> Sent:
+        """A delivery that did not come, a while ago."""
+        sent = await self.github.deliver(
+            self.github.delivery("pull_request", "opened", pull=self.pull), to
+        )
+        self.github.app.deliveries[-1] = replace(sent, at=sent.at - ago.total_seconds())
+        return sent
+
+    async def swept(self) -> int:
+        """Sweep, and let come what was asked for."""
+        asked = await self.sweep.sweep()
+        await asyncio.gather(*self.github._redeliveries)
+        return asked
+
+
+@asynccontextmanager
+async def bot(folder: Path) -> AsyncGenerator[Bot]:
+    async with (
+        FakeGitHub() as github,
+        opened(f"sqlite:///{folder / 'reviewbot.db'}") as store,
+    ):
+        pull = github.pull({"a.py": "x = 1\n"}, {"a.py": "x = 2\n"})
+        github.install(pull.repo)
+        credentials = AppCredentials(str(github.app.id), Secret(github.app.private_key))
+        async with Gateway(credentials, base_url=github.url, pace=AT_ONCE) as gateway:
+            one = Bot(github, pull, store, gateway)
+            box = inbox(store, one.handler, app=App(str(github.app.id), github.app.slug))
+            secret = Secret(github.app.webhook_secret or "")
+            routes = webhook_routes(lambda: (box, [secret]))
+            app = Starlette(routes=routes, exception_handlers=HANDLERS)
+            async with serving(app) as port, working(box):
+                github.app.webhook_url = f"http://127.0.0.1:{port}{PATH}"
+                yield one
+
+
+# --- End to end
+
+
+async def test_a_delivery_that_was_lost_comes_again_and_is_worked_off(tmp_path: Path) -> None:
+    async with bot(tmp_path) as one:
+        sent = await one.lost()
+        assert await one.swept() == 1
+        await until_state(one.store, "done", sent.delivery.guid)
+        assert one.handler.ended == [sent.delivery.guid]
+        assert await one.swept() == 0
+        listed = [(each.redelivery, each.status_code) for each in one.github.app.deliveries]
+    assert listed == [(False, 502), (True, 202)]
+
+
+async def test_a_delivery_that_failed_here_and_never_got_through_comes_again_as_new(
+    tmp_path: Path,
+) -> None:
+    """GitHub had no answer in time, though it was taken; the work on it then failed."""
+    async with bot(tmp_path) as one:
+        sent = await one.lost()
+        guid = sent.delivery.guid
+        one.handler.answers = {guid: raising(ConfigError("no key"))}
+        await one.github.deliver(sent.delivery)
+        await until_state(one.store, "failed", guid)
+        one.github.app.deliveries.pop()  # what GitHub noted is the first try alone
+        assert await one.swept() == 1
+        await until_state(one.store, "done", guid)
+    assert one.handler.begun == [guid, guid]
+
+
+@pytest.mark.parametrize("state", ["waiting", "working", "done"])
+async def test_what_was_taken_though_github_does_not_know_is_not_asked_for(
+    tmp_path: Path, state: str
+) -> None:
+    async with bot(tmp_path) as one:
+        guid = (await one.lost()).delivery.guid
+        held = asyncio.Event()
+        one.handler.answers = {guid: held.wait}
+        if state == "waiting":
+            at = await one.store.read(nodes.clock) + 600_000
+            new = NewDelivery(guid, "pull_request", None, None, b"")
+            await one.store.write(partial(deliveries.insert, new=new, at=at))
+        else:
+            await one.github.deliver(one.github.app.deliveries.pop().delivery)
+            one.github.app.deliveries[-1] = replace(
+                one.github.app.deliveries[-1], status_code=504, at=one.github.clock.now() - 120
+            )
+            await until_state(one.store, "working", guid)
+        if state == "done":
+            held.set()
+            await until_state(one.store, "done", guid)
+        assert await state_of(one.store, guid) == state
+        assert await one.swept() == 0
+        held.set()
+
+
+async def test_what_has_just_failed_is_left_alone_for_a_minute(tmp_path: Path) -> None:
+    async with bot(tmp_path) as one:
+        await one.lost(ago=0.5 * MINUTE)
+        assert await one.swept() == 0
+        await one.lost(ago=1.5 * MINUTE)
+        assert await one.swept() == 1
+
+
+async def test_one_that_github_does_not_have_any_more_keeps_no_other_waiting(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with bot(tmp_path) as one:
+        first, second = await one.lost(ago=9 * MINUTE), await one.lost(ago=8 * MINUTE)
+        one.github.fail(faults.error("POST", f"/{first.id}/attempts", 404))
+        assert await one.swept() == 1
+        await until_state(one.store, "done", second.delivery.guid)
+        (told,) = (each for each in caplog.records if "cannot be had" in each.message)
+        assert told.__dict__["delivery_id"] == first.delivery.guid
+
+
+async def test_no_more_are_asked_for_at_once_than_there_is_time_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeps, "MOST_AT_ONCE", 2)
+    async with bot(tmp_path) as one:
+        lost = [(await one.lost(ago=n * MINUTE)).delivery.guid for n in (4, 9, 2)]
+        assert await one.swept() == 2
+        await until_state(one.store, "done", lost[0], lost[1])
+        assert await state_of(one.store, lost[2]) is None
+        assert await one.swept() == 1
+
+
+async def test_only_one_of_the_nodes_asks(tmp_path: Path) -> None:
+    async with bot(tmp_path) as one:
+        await one.lost()
+        for node in ("elsewhere", "here"):
+            await one.store.write(partial(nodes.beat, node=node))
+        assert await one.swept() == 0
+        assert one.github.called("GET", "/deliveries") == []
+        await one.store.write(partial(nodes.leave, node="elsewhere"))
+        assert await one.swept() == 1
+
+
+# --- Which, and when
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+
+
+def tried(guid: str, number: int, ago: timedelta, status: int = 502, **changes: Any) -> Delivery:
+    redelivery = changes.pop("redelivery", False)
+    return Delivery(number, guid, NOW - ago, redelivery, status, "pull_request", "opened", 1)
+
+
+def again(guid: str, number: int, ago: timedelta, status: int = 502) -> Delivery:
+    return tried(guid, number, ago, status, redelivery=True)
+
+
+def due(*tries: Delivery) -> list[int]:
+    """By the ids of their latest tries; GitHub lists the newest first."""
+    listed = sorted(tries, key=lambda one: one.delivered_at, reverse=True)
+    return [one.id for one in to_redeliver(listed, NOW)]
+
+
+def test_the_distance_grows_and_tries_come_to_an_end() -> None:
+    tries = [tried("a", 1, timedelta(hours=11))]
+    ago = [timedelta(hours=11)]
+    waited = []
+    for number in range(MOST_AGAIN):
+        distance = next(
+            minutes
+            for minutes in range(1, 1000)
+            if to_redeliver(tries, tries[-1].delivered_at + timedelta(minutes=minutes))
+        )
+        waited.append(distance)
+        ago.append(ago[-1] - timedelta(minutes=distance))
+        tries.append(again("a", number + 2, ago[-1]))
+    assert waited == [1, 4, 16, 64, 256]
+    assert timedelta(minutes=sum(waited)) < LOOK_BACK
+    assert to_redeliver(tries, NOW + timedelta(days=3)) == []
+
+
+def test_what_got_through_once_is_not_asked_for_whatever_came_after() -> None:
+    assert due(tried("a", 1, 9 * MINUTE), again("a", 2, 8 * MINUTE, 202)) == []
+    assert due(tried("a", 1, 9 * MINUTE, 202), again("a", 2, 8 * MINUTE)) == []
+
+
+@pytest.mark.parametrize("status", [0, 400, 401, 404, 413, 421, 500, 503])
+def test_whatever_went_wrong_counts_as_failed(status: int) -> None:
+    assert due(tried("a", 1, 2 * MINUTE, status)) == [1]
+
+
+def test_the_oldest_comes_first_each_as_its_latest_try() -> None:
+    assert due(
+        tried("young", 4, 2 * MINUTE),
+        tried("old", 1, 60 * MINUTE),
+        again("old", 3, 50 * MINUTE),
+        tried("fine", 2, 55 * MINUTE, 202),
+    ) == [3, 4]
+
+
+def test_of_one_whose_first_try_is_out_of_sight_nothing_is_asked() -> None:
+    assert due(again("a", 7, 600 * MINUTE)) == []
+
+
+# --- Going on
+
+
+class Listed:
+    """What GitHub does for an App, as a test says."""
+
+    def __init__(self, *answers: Exception | int) -> None:
+        self.answers = list(answers)
+        self.since: list[datetime] = []
+
+    async def deliveries(self, since: datetime) -> tuple[Delivery, ...]:
+        self.since.append(since)
+        if self.answers and isinstance(error := self.answers.pop(0), Exception):
+            raise error
+        return ()
+
+    async def redeliver(self, delivery: int) -> None:
+        raise AssertionError(delivery)
+
+
+def sweep(store: Database, app: Listed, node: str = "here") -> Sweep:
+    return Sweep(store, app, node=node, now=lambda: NOW)  # type: ignore[arg-type]
+
+
+async def test_the_first_sweep_looks_back_for_days_and_the_others_for_hours(
+    tmp_path: Path,
+) -> None:
+    app = Listed()
+    async with opened(f"sqlite:///{tmp_path / 'x.db'}") as store:
+        one = sweep(store, app)
+        for _ in range(3):
+            await one.sweep()
+    assert [NOW - since for since in app.since] == [
+        timedelta(hours=70),
+        timedelta(hours=12),
+        timedelta(hours=12),
+    ]
+
+
+async def test_where_too_many_came_it_looks_back_for_as_long_as_can_be_listed(
+    tmp_path: Path,
+) -> None:
+    app = Listed(IncompleteListError("many"), IncompleteListError("many"), IncompleteListError("x"))
+    async with opened(f"sqlite:///{tmp_path / 'x.db'}") as store:
+        one = sweep(store, app)
+        for _ in range(2):
+            await one.sweep()
+    hours = [(NOW - since) / timedelta(hours=1) for since in app.since]
+    assert hours == [70, 35, 17.5, 8.75, 8.75]
+
+
+@in_virtual_time
+async def test_it_goes_on_whatever_goes_wrong_and_every_few_minutes(tmp_path: Path) -> None:
+    app = Listed(UnavailableError("away"), StoreError("away"), ZeroDivisionError())
+    async with opened(f"sqlite:///{tmp_path / 'x.db'}") as store:
+        work = asyncio.create_task(sweep(store, app).work())
+        began = asyncio.get_running_loop().time()
+        await asyncio.sleep(59)
+        assert app.since == []
+        await asyncio.sleep(2 + 4 * 300)
+        work.cancel()
+        await asyncio.wait([work])
+    assert len(app.since) == 5
+    assert asyncio.get_running_loop().time() - began < 1300

@@ -1,0 +1,623 @@
+"""The set-up of the GitHub App: one link, two forms, a code, and files for the server alone."""
+
+from __future__ import annotations
+
+import json
+import logging
+import stat
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx2 as httpx
+import pytest
+from starlette.applications import Starlette
+
+from reviewbot.errors import ConfigError
+from reviewbot.github.app.credentials import read_app_config
+from reviewbot.github.gateway import Gateway
+from reviewbot.server.faults import HANDLERS
+from reviewbot.server.github_setup import COOKIE, GitHubSetup, SetupConfig, setup_routes
+from reviewbot.server.guard import Guard, GuardMiddleware
+from reviewbot.server.one_time_link import LIFE_S, OneTimeLink
+from tests.fake_github import FakeGitHub, Fault, faults
+from tests.server import serving
+from tests.virtual_time import in_virtual_time
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from pathlib import Path
+
+    from reviewbot.github.app.credentials import AppConfig
+
+PUBLIC = "https://reviews.example"
+
+
+class Html(HTMLParser):
+    """What of a page a user can act on."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.forms: list[dict[str, str]] = []
+        self.fields: dict[str, str] = {}
+        self.links: list[str] = []
+        self.tags: set[str] = set()
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        has = {name: value or "" for name, value in attrs}
+        self.tags.add(tag)
+        assert not [name for name in has if name == "style" or name.startswith("on")]
+        if tag == "form":
+            self.forms.append(has)
+        elif tag == "a":
+            self.links.append(has["href"])
+        elif tag == "input" and (has["type"] != "radio" or "checked" in has):
+            self.fields[has["name"]] = has["value"]
+
+    def handle_data(self, data: str) -> None:
+        self.text += f" {' '.join(data.split())}"
+
+
+def no_variables(_name: str) -> str | None:
+    return None
+
+
+def nothing_in(folder: Path) -> bool:
+    return not any(folder.iterdir())
+
+
+@dataclass
+class Browser:
+    """One browser at the server. It keeps cookies, and every page that it saw."""
+
+    client: httpx.AsyncClient
+    setup: GitHubSetup
+    url: str
+    seen: list[httpx.Response] = field(default_factory=list)
+
+    @property
+    def link(self) -> str:
+        return self.setup.invitation(self.url).split()[-1]
+
+    async def get(self, address: str, **query: str) -> httpx.Response:
+        answer = await self.client.get(address, params=query or None)
+        self.seen.append(answer)
+        return answer
+
+    async def page(self, address: str = "/github/setup", **query: str) -> Html:
+        answer = await self.get(address, **query)
+        assert answer.status_code == 200, answer.text
+        return Html(answer.text)
+
+    async def enter(self) -> Html:
+        entered = await self.get(self.link)
+        assert entered.status_code == 303, entered.text
+        return await self.page()
+
+    async def confirm(self, **changes: str) -> Html:
+        """From the link to what GitHub is asked for."""
+        form = await self.enter()
+        return await self.page(**form.fields | {"step": "confirm"} | changes)
+
+    async def refused(self, address: str, status: int, **query: str) -> str:
+        answer = await self.get(address, **query)
+        assert answer.status_code == status, answer.text
+        assert answer.headers["content-type"].startswith("text/html")
+        return Html(answer.text).text
+
+
+@asynccontextmanager
+async def browsing(
+    folder: Path,
+    api_url: str = "https://api.github.com",
+    *,
+    on_app: Any = None,
+    link: OneTimeLink | None = None,
+    public_url: str | None = None,
+) -> AsyncGenerator[Browser]:
+    setup = GitHubSetup(SetupConfig(folder, api_url, public_url), on_app, link)
+    app = Starlette(routes=setup_routes(setup), exception_handlers=HANDLERS)
+    async with serving(GuardMiddleware(app, Guard(loopback=True))) as port:
+        url = f"http://127.0.0.1:{port}"
+        async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+            yield Browser(client, setup, url)
+
+
+def asked(confirm: Html) -> tuple[dict[str, Any], str]:
+    """What GitHub is sent: the manifest and the state."""
+    (form,) = confirm.forms
+    (state,) = parse_qs(urlsplit(form["action"]).query)["state"]
+    manifest: dict[str, Any] = json.loads(confirm.fields["manifest"])
+    return manifest, state
+
+
+async def back(browser: Browser, github: FakeGitHub, confirm: Html) -> dict[str, str]:
+    """What GitHub sends the browser back with, after the click on its page."""
+    manifest, state = asked(confirm)
+    assert manifest["redirect_url"] == f"{browser.url}/github/setup/done"
+    return {"code": github.manifest_code(manifest), "state": state}
+
+
+# --- The whole flow
+
+
+async def test_from_the_link_to_an_app_that_github_knows(tmp_path: Path) -> None:
+    async with FakeGitHub() as github, browsing(tmp_path, github.url) as browser:
+        form = await browser.enter()
+        assert form.forms == [{"method": "get", "action": "setup"}]
+        assert form.fields["public_url"] == browser.url
+        confirm = await browser.page(
+            **form.fields | {"name": "our-reviews", "public_url": PUBLIC, "step": "confirm"}
+        )
+        answer = await back(browser, github, confirm)
+        done = await browser.page("/github/setup/done", **answer)
+        assert "our-reviews was made" in done.text
+        assert str(tmp_path / "github-app") in done.text
+        assert "https://github.com/apps/our-reviews/installations/new" in done.links
+        assert "Start this server again" in done.text
+        config = read_app_config({"GITHUB_API_URL": github.url}.get, tmp_path)
+        assert config is not None
+        async with Gateway(config.credentials, base_url=config.base_url) as gateway:
+            assert (await gateway.app.get()).slug == config.slug == "our-reviews"
+        made = next(one for one in github.world.apps.values() if one.slug == "our-reviews")
+        assert config.webhook_secrets[0].reveal() == made.webhook_secret
+
+
+async def test_what_is_stored_is_for_the_server_alone(tmp_path: Path) -> None:
+    async with FakeGitHub() as github, browsing(tmp_path, github.url) as browser:
+        answer = await back(browser, github, await browser.confirm())
+        await browser.page("/github/setup/done", **answer)
+    folder = tmp_path / "github-app"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+
+
+async def test_once_there_is_an_app_there_is_no_set_up(tmp_path: Path) -> None:
+    async with FakeGitHub() as github, browsing(tmp_path, github.url) as browser:
+        answer = await back(browser, github, await browser.confirm())
+        await browser.page("/github/setup/done", **answer)
+        assert COOKIE not in browser.client.cookies
+        for address in (browser.link, "/github/setup", "/github/setup/done?code=x&state=y"):
+            assert (await browser.get(address)).status_code == 404
+        assert len(github.called("POST", "/app-manifests")) == 1
+
+
+async def test_no_page_and_no_log_has_a_secret(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "reviewbot")
+    async with FakeGitHub() as github, browsing(tmp_path, github.url) as browser:
+        token = browser.link.partition("=")[2]
+        confirm = await browser.confirm(public_url=PUBLIC)
+        cookie = browser.client.cookies[COOKIE]
+        answer = await back(browser, github, confirm)
+        await browser.refused("/github/setup/done", 400, **answer | {"code": "no-such-code"})
+        await browser.page("/github/setup/done", **answer)
+        made = max(github.world.apps.values(), key=lambda app: app.id)
+    pages = "".join(one.text for one in browser.seen)
+    ours = (record for record in caplog.records if record.name.startswith("reviewbot"))
+    logged = "".join(record.getMessage() for record in ours)
+    assert "a GitHub App is set up" in logged
+    secrets = [token, cookie, answer["code"], "no-such-code", made.client_secret]
+    secrets += [str(made.webhook_secret), *made.private_key.splitlines()[1:-1]]
+    for secret in secrets:
+        assert secret not in pages
+        assert secret not in logged
+    assert answer["state"] not in logged
+
+
+async def test_a_server_that_can_take_the_app_into_use_needs_no_new_start(tmp_path: Path) -> None:
+    taken: list[AppConfig] = []
+
+    async def on_app(config: AppConfig) -> None:
+        taken.append(config)
+
+    async with FakeGitHub() as github, browsing(tmp_path, github.url, on_app=on_app) as browser:
+        answer = await back(browser, github, await browser.confirm())
+        done = await browser.page("/github/setup/done", **answer)
+    assert "Start this server again" not in done.text
+    assert taken == [read_app_config(no_variables, tmp_path)]
+
+
+async def test_an_app_that_cannot_be_taken_into_use_is_there_after_a_new_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def on_app(_config: AppConfig) -> None:
+        raise ConfigError("no room for an App")
+
+    async with FakeGitHub() as github, browsing(tmp_path, github.url, on_app=on_app) as browser:
+        answer = await back(browser, github, await browser.confirm())
+        done = await browser.page("/github/setup/done", **answer)
+    assert "Start this server again" in done.text
+    assert "the GitHub App is not in use yet: no room for an App" in caplog.messages
+
+
+# --- Who comes in
+
+
+async def test_the_token_does_not_stay_in_the_address(tmp_path: Path) -> None:
+    async with browsing(tmp_path) as browser:
+        entered = await browser.get(browser.link)
+        assert entered.status_code == 303
+        assert entered.headers["location"] == "setup"
+        assert entered.headers["referrer-policy"] == "no-referrer"
+        assert entered.headers["cache-control"] == "no-store"
+        cookie = entered.headers["set-cookie"]
+        assert "; HttpOnly" in cookie
+        assert "; SameSite=lax" in cookie
+        assert "; Path=/github/setup;" in cookie
+        assert "Secure" not in cookie, "it is http on loopback"
+        assert browser.link.partition("=")[2] not in cookie
+
+
+async def test_the_link_lets_one_browser_in(tmp_path: Path) -> None:
+    async with browsing(tmp_path) as browser:
+        await browser.enter()
+        again = await browser.get(browser.link)
+        assert again.status_code == 303, "who is in already comes in by it, too"
+        assert "set-cookie" not in again.headers
+        browser.client.cookies.clear()
+        said = await browser.refused(browser.link, 403)
+        assert "The link was opened already. Go on in the browser that opened it" in said
+        assert "opened already" in await browser.refused("/github/setup", 403)
+
+
+async def test_who_only_looks_at_the_link_does_not_use_it_up(tmp_path: Path) -> None:
+    async with browsing(tmp_path) as browser:
+        assert (await browser.client.head(browser.link)).status_code == 405
+        assert (await browser.client.post(browser.link)).status_code == 405
+        await browser.enter()
+
+
+@pytest.mark.parametrize("token", ["", "x", "\u00e9\ud800".encode("utf-8", "replace").decode()])
+async def test_a_wrong_token_opens_nothing_and_leaves_the_link_as_it_is(
+    tmp_path: Path, token: str
+) -> None:
+    async with browsing(tmp_path) as browser:
+        said = await browser.refused("/github/setup", 403, token=token)
+        assert "Open the link that reviewbot serve printed" in said
+        assert COOKIE not in browser.client.cookies
+        await browser.enter()
+
+
+async def test_without_the_cookie_no_page_opens(tmp_path: Path) -> None:
+    async with FakeGitHub() as github, browsing(tmp_path, github.url) as browser:
+        assert "Open the link" in await browser.refused("/github/setup", 403)
+        assert "Open the link" in await browser.refused("/github/setup/done", 403, code="x")
+        answer = await back(browser, github, await browser.confirm())
+        for cookie in ("", "wrong"):
+            browser.client.cookies.clear()
+            browser.client.cookies.set(COOKIE, cookie, path="/github/setup")
+            await browser.refused("/github/setup", 403)
+            await browser.refused("/github/setup/done", 403, **answer)
+        assert not github.requests
+
+
+async def test_link_and_cookie_are_good_for_an_hour(tmp_path: Path) -> None:
+    now = [0.0]
+    late = OneTimeLink(lambda: now[0])
+    async with FakeGitHub() as github, browsing(tmp_path, github.url, link=late) as browser:
+        now[0] = LIFE_S - 1
+        answer = await back(browser, github, await browser.confirm())
+        now[0] = LIFE_S
+        said = await browser.refused(browser.link, 403)
+        assert "The link was good for an hour. Start the server again for another." in said
+        assert "good for an hour" in await browser.refused("/github/setup", 403)
+        await browser.refused("/github/setup/done", 403, **answer)
+        assert not github.requests
+
+
+def test_no_text_is_too_odd_to_be_compared() -> None:
+    link = OneTimeLink()
+    assert link.enter("\u00e9") is None
+    cookie = link.enter(link.address("").partition("=")[2])
+    assert cookie is not None
+    assert link.knows(cookie)
+    assert link.expects(link.state)
+    for text in ("\u00e9", "\ud800", "", cookie[:-1], link.state):
+        assert not link.knows(text)
+    for text in ("\u00e9", "\ud800", "", cookie):
+        assert not link.expects(text)
+
+
+def test_the_state_is_known_to_nobody_before_somebody_came_in() -> None:
+    link = OneTimeLink()
+    assert not link.expects("")
+    with pytest.raises(ValueError, match="nobody came in"):
+        link.state  # noqa: B018 - it is asked for
+
+
+@pytest.mark.parametrize(
+    ("address", "public_url", "page"),
+    [
+        ("http://127.0.0.1:8000", None, "http://127.0.0.1:8000/github/setup?"),
+        ("http://0.0.0.0:8000", None, "http://127.0.0.1:8000/github/setup?"),
+        ("http://[::]:8000", None, "http://[::1]:8000/github/setup?"),
+        ("http://0.0.0.0:8000", f"{PUBLIC}/bot/", f"{PUBLIC}/bot/github/setup?"),
+    ],
+)
+def test_the_invitation_leads_to_where_a_browser_gets(
+    tmp_path: Path, address: str, public_url: str | None, page: str
+) -> None:
+    setup = GitHubSetup(SetupConfig(tmp_path, public_url=public_url))
+    line = setup.invitation(address)
+    before, link, token = line.rpartition(f"{page}token=")
+    assert (before, link) == (
+        "to review pull requests, set a GitHub App up: ",
+        f"{page}token=",
+    )
+    assert len(token) == 43, "32 bytes"
+
+
+@pytest.mark.parametrize(
+    ("addresses", "said"),
+    [
+        ({"public_url": "reviews.example"}, "--public-url: is no address such as https://"),
+        ({"api_url": "http://ghe.example/api/v3"}, "GITHUB_API_URL: tokens would be sent unenc"),
+        ({"api_url": "ghe.example"}, "GITHUB_API_URL: must be an http or https address"),
+    ],
+)
+def test_what_could_not_work_in_the_end_is_told_at_the_start(
+    tmp_path: Path, addresses: dict[str, str], said: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        GitHubSetup(SetupConfig(tmp_path, **addresses))
+    assert str(caught.value).startswith(said)
+
+
+async def test_no_page_may_be_framed_kept_or_run_a_script(tmp_path: Path) -> None:
+    async with FakeGitHub() as github, browsing(tmp_path, github.url) as browser:
+        await browser.refused("/github/setup", 403)
+        confirm = await browser.confirm(public_url=PUBLIC)
+        answer = await back(browser, github, confirm)
+        await browser.refused("/github/setup/done", 403, **answer | {"state": "x"})
+        await browser.page("/github/setup/done", **answer)
+    pages = [one for one in browser.seen if one.status_code != 303]
+    assert [one.status_code for one in pages] == [403, 200, 200, 403, 200]
+    actions = []
+    for one in pages:
+        policy = dict(
+            part.split(" ", 1) for part in one.headers["content-security-policy"].split("; ")
+        )
+        assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+        assert "script-src" not in policy
+        actions.append(policy["form-action"])
+        assert one.headers["cache-control"] == "no-store"
+        assert one.headers["referrer-policy"] == "no-referrer"
+        assert one.headers["x-content-type-options"] == "nosniff"
+        assert not Html(one.text).tags & {"script", "style", "iframe", "base", "object"}
+    assert actions == ["'none'", "'self'", github.url, "'none'", "'none'"]
+
+
+# --- The forms
+
+
+async def test_the_form_goes_to_github_with_what_was_said(tmp_path: Path) -> None:
+    async with browsing(tmp_path) as browser:
+        confirm = await browser.confirm(
+            name=" reviews ", account="organization", organization="octo", public_url=f"{PUBLIC}/"
+        )
+        (form,) = confirm.forms
+        assert form["method"] == "post"
+        address, _, state = form["action"].partition("?state=")
+        assert address == "https://github.com/organizations/octo/settings/apps/new"
+        assert len(state) == 43
+        manifest, _ = asked(confirm)
+        assert manifest["name"] == "reviews"
+        assert manifest["hook_attributes"] == {"url": f"{PUBLIC}/webhooks/github", "active": True}
+        for said in ("reviews", "octo", f"{PUBLIC}/webhooks/github", "It cannot change code."):
+            assert said in confirm.text
+        for permission, level in manifest["default_permissions"].items():
+            assert f"{permission} : {level}" in confirm.text
+
+
+async def test_an_enterprise_server_is_asked_at_its_own_address(tmp_path: Path) -> None:
+    async with FakeGitHub(enterprise=True) as github, browsing(tmp_path, github.url) as browser:
+        web = github.url.removesuffix("/api/v3")
+        confirm = await browser.confirm(public_url=PUBLIC)
+        assert confirm.forms[0]["action"].startswith(f"{web}/settings/apps/new?state=")
+        assert f"form-action {web}" in browser.seen[-1].headers["content-security-policy"]
+        answer = await back(browser, github, confirm)
+        done = await browser.page("/github/setup/done", **answer)
+        assert [one for one in done.links if one.startswith(web)]
+        config = read_app_config(no_variables, tmp_path)
+        assert config is not None
+        assert config.base_url == github.url
+
+
+async def test_an_address_that_github_cannot_reach_is_told_and_can_be_kept(tmp_path: Path) -> None:
+    async with FakeGitHub() as github, browsing(tmp_path, github.url) as browser:
+        form = await browser.enter()
+        assert "Only this machine can reach" in form.text
+        assert "tunnel" in form.text
+        confirm = await browser.page(**form.fields | {"step": "confirm"})
+        assert "Only this machine can reach" in confirm.text
+        manifest, _ = asked(confirm)
+        assert manifest["hook_attributes"]["active"] is False
+        answer = await back(browser, github, confirm)
+        done = await browser.page("/github/setup/done", **answer)
+        assert "turn its webhook on" in done.text
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("http://10.0.0.7:8000", "looks like an address of your own network"),
+        ("http://reviews.example.com", "With http, whoever is on the way can read"),
+        ("https://reviews.example.com", ""),
+    ],
+)
+async def test_what_speaks_against_an_address_is_told(
+    tmp_path: Path, address: str, said: str
+) -> None:
+    async with browsing(tmp_path) as browser:
+        confirm = await browser.confirm(public_url=address)
+        assert said in confirm.text
+        assert "Only this machine" not in confirm.text
+
+
+async def test_an_address_that_was_given_at_the_start_is_proposed(tmp_path: Path) -> None:
+    async with browsing(tmp_path, public_url=f"{PUBLIC}/") as browser:
+        await browser.get(f"{browser.url}/github/setup?{urlsplit(browser.link).query}")
+        form = await browser.page()
+        assert form.fields["public_url"] == PUBLIC
+        confirm = await browser.page(**form.fields | {"step": "confirm"})
+        # GitHub sends the browser to where it is now: the cookie is for that address.
+        assert asked(confirm)[0]["redirect_url"] == f"{browser.url}/github/setup/done"
+
+
+async def test_behind_a_proxy_the_browser_goes_back_to_the_address_that_it_has(
+    tmp_path: Path,
+) -> None:
+    public = "https://127.0.0.1:{}/bot"
+    async with browsing(tmp_path) as browser:
+        address = public.format(urlsplit(browser.url).port)
+        confirm = await browser.confirm(public_url=address)
+        assert asked(confirm)[0]["redirect_url"] == f"{address}/github/setup/done"
+        # Said at the start, it is known when the cookie is made.
+        setup = GitHubSetup(SetupConfig(tmp_path, public_url=address))
+    app = GuardMiddleware(Starlette(routes=setup_routes(setup)), Guard(loopback=True))
+    async with serving(app) as port, httpx.AsyncClient(trust_env=False) as client:
+        query = setup.invitation("").partition("?")[2]
+        entered = await client.get(
+            f"http://127.0.0.1:{port}/github/setup?{query}",
+            headers={"Host": urlsplit(address).netloc},
+        )
+        assert "; Path=/bot/github/setup;" in entered.headers["set-cookie"]
+        assert "; Secure" in entered.headers["set-cookie"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("name", "", "A name has 1 to 34 characters."),
+        ("organization", "no such/thing", "This is no name of an organization"),
+        ("public_url", "reviews.example", "This is no address; write one such as"),
+        ("public_url", "https://[", "This is no address; write one such as"),
+    ],
+)
+async def test_what_is_wrong_stands_beside_its_field_with_what_was_written(
+    tmp_path: Path, name: str, value: str, said: str
+) -> None:
+    async with browsing(tmp_path) as browser:
+        changed = {"account": "organization", "organization": "octo", name: value}
+        form = await browser.confirm(**changed)
+        assert said in form.text
+        assert form.forms[0]["action"] == "setup", "nothing goes to GitHub"
+        assert form.fields[name] == value
+        assert form.fields["account"] == "organization"
+
+
+async def test_going_back_keeps_what_was_written(tmp_path: Path) -> None:
+    async with browsing(tmp_path) as browser:
+        said = {"name": "a & b", "account": "organization", "organization": "octo"}
+        confirm = await browser.confirm(**said, public_url=PUBLIC)
+        (back_to,) = (link for link in confirm.links if link.startswith("setup?"))
+        form = await browser.page(f"/github/{back_to}")
+        assert form.forms[0]["action"] == "setup"
+        assert {name: form.fields[name] for name in said} == said
+        assert form.fields["public_url"] == PUBLIC
+
+
+async def test_what_is_written_is_text_on_every_page(tmp_path: Path) -> None:
+    evil = '"><b onclick=x>'
+    async with browsing(tmp_path) as browser:
+        confirm = await browser.confirm(name=evil, public_url=PUBLIC)
+        assert "b" not in confirm.tags
+        assert asked(confirm)[0]["name"] == evil
+        form = await browser.page(name=evil, organization=evil, public_url=evil, step="confirm")
+        assert "b" not in form.tags
+        assert form.fields["public_url"] == evil
+
+
+# --- What goes wrong
+
+
+async def test_an_answer_that_was_not_asked_for_is_not_taken(tmp_path: Path) -> None:
+    async with FakeGitHub() as github, browsing(tmp_path, github.url) as browser:
+        answer = await back(browser, github, await browser.confirm())
+        for state in ("", "x", answer["state"][:-1], "\u00e9"):
+            changed = answer | {"state": state}
+            said = await browser.refused("/github/setup/done", 403, **changed)
+            assert "does not belong to this set-up" in said
+        assert "sent no code" in await browser.refused(
+            "/github/setup/done", 400, state=answer["state"]
+        )
+        assert not github.called("POST")
+        assert nothing_in(tmp_path)
+        await browser.page("/github/setup/done", **answer)
+
+
+async def test_a_code_that_is_not_known_or_too_old_can_be_had_anew(tmp_path: Path) -> None:
+    async with FakeGitHub() as github, browsing(tmp_path, github.url) as browser:
+        confirm = await browser.confirm(public_url=PUBLIC)
+        answer = await back(browser, github, confirm)
+        for code in ("0123456789abcdef", "..", "a/b"):
+            said = await browser.refused("/github/setup/done", 400, **answer | {"code": code})
+            assert "it is good for one time, and for an hour" in said
+        github.clock.ahead = 3_601
+        await browser.refused("/github/setup/done", 400, **answer)
+        assert nothing_in(tmp_path)
+        again = await back(browser, github, confirm)
+        await browser.page("/github/setup/done", **again)
+
+
+@in_virtual_time
+async def test_while_github_is_away_the_code_is_kept_for_later(tmp_path: Path) -> None:
+    async with FakeGitHub() as github, browsing(tmp_path, "http://127.0.0.1:9") as browser:
+        confirm = await browser.confirm(public_url=PUBLIC)
+        browser.client.timeout = httpx.Timeout(None)
+        answer = await back(browser, github, confirm)
+        said = await browser.refused("/github/setup/done", 502, **answer)
+        assert "http://127.0.0.1:9 does not answer this server. Load this page again" in said
+        assert nothing_in(tmp_path)
+
+
+async def test_an_answer_that_got_lost_is_told_and_never_asked_for_twice(tmp_path: Path) -> None:
+    async with FakeGitHub() as github, browsing(tmp_path, github.url) as browser:
+        answer = await back(browser, github, await browser.confirm())
+        github.fail(faults.error_after("POST", "/conversions"))
+        said = await browser.refused("/github/setup/done", 502, **answer)
+        assert "GitHub's answer got lost, and with it the key of the App. Delete the App" in said
+        assert len(github.called("POST", "/conversions")) == 1
+        assert nothing_in(tmp_path)
+
+
+async def test_what_github_says_is_told_without_the_code(tmp_path: Path) -> None:
+    async with FakeGitHub() as github, browsing(tmp_path, github.url) as browser:
+        answer = await back(browser, github, await browser.confirm())
+        github.fail(Fault("POST", "/conversions", 403, {"message": "Blocked <b>here</b>"}))
+        said = await browser.refused("/github/setup/done", 502, **answer)
+        assert "POST /app-manifests/CODE/conversions" in said
+        assert "Blocked <b>here</b>" in said
+        assert answer["code"] not in browser.seen[-1].text
+
+
+async def test_where_nothing_can_be_stored_github_is_not_asked(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    folder = tmp_path / "file" / "state"
+    async with FakeGitHub() as github, browsing(folder, github.url) as browser:
+        answer = await back(browser, github, await browser.confirm())
+        said = await browser.refused("/github/setup/done", 500, **answer)
+        assert f"{folder}/github-app: cannot be written: Not a directory." in said
+        assert not github.called("POST")
+
+
+async def test_an_app_whose_key_could_not_be_stored_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    async with FakeGitHub() as github, browsing(tmp_path, github.url) as browser:
+        answer = await back(browser, github, await browser.confirm(name="lost"))
+        monkeypatch.setattr("os.fsync", full)
+        said = await browser.refused("/github/setup/done", 500, **answer)
+    assert "GitHub made the App lost, and its key is lost" in said
+    assert "No space left on device" in said
+    assert "Delete the App in its settings on GitHub." in said
+    assert nothing_in(tmp_path)
