@@ -166,7 +166,7 @@ class Action:
         try:
             await publication.begin()
             await self._stream(assignment, publication)
-            published = await publication.end()
+            published = await publication.end(assignment.files)
         except BaseException as error:
             with suppress(ReviewbotError):
                 sentence = str(error) if isinstance(error, ReviewbotError) else "It broke off."

@@ -63,6 +63,14 @@ def outcome_of(coverage: Iterable[FileCoverage], findings: Sequence[Finding]) ->
     return "findings" if findings else "clean"
 
 
+def answered(coverage: Iterable[FileCoverage]) -> tuple[Outcome, tuple[str, ...]]:
+    """The outcome of a question that was asked to its end, and why there is no answer."""
+    reasons = dict.fromkeys(
+        file.reason or NO_REASON for file in coverage if file.status in ("partly", "failed")
+    )
+    return ("incomplete" if reasons else "answered"), tuple(reasons)
+
+
 def reasons_of(coverage: Iterable[FileCoverage]) -> tuple[str, ...]:
     """Why a review is incomplete, one sentence a reason, most files first."""
     files: dict[tuple[str, str], list[str]] = {}

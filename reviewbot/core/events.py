@@ -17,7 +17,7 @@ from reviewbot.core.findings import Finding  # noqa: TC001 - from_record resolve
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Outcome = Literal["clean", "findings", "incomplete", "superseded", "cancelled"]
+Outcome = Literal["clean", "findings", "answered", "incomplete", "superseded", "cancelled"]
 CoverageStatus = Literal["reviewed", "partly", "skipped", "failed"]
 ChunkStatus = Literal["reviewed", "partly", "failed"]
 Json: TypeAlias = dict[str, Any]
@@ -124,6 +124,7 @@ class ReviewStarted:
     """The plan, before the first model call.
 
     ``beside`` is what became of files that are not in the diff, and so not among ``files``.
+    ``question`` is what is asked about the diff, which is then not reviewed; None for a review.
     """
 
     type: ClassVar[Literal["review.started"]] = "review.started"
@@ -136,6 +137,7 @@ class ReviewStarted:
     version: str = ""
     prompt_version: str | None = None
     beside: tuple[FileCoverage, ...] = ()
+    question: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +249,19 @@ class ReviewSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewAnswer:
+    """What a model answers to the question so far, as Markdown; it replaces what came before.
+
+    Once it is ``complete``, it is the answer. An empty one takes back what was shown.
+    """
+
+    type: ClassVar[Literal["review.answer"]] = "review.answer"
+    text: str
+    model: str
+    complete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ReviewFinished:
     """The last event, exactly once. Times are seconds, ``cost_usd`` is what was spent."""
 
@@ -272,6 +287,7 @@ Event: TypeAlias = (
     | ChunkFinished
     | ReviewProgress
     | ReviewSummary
+    | ReviewAnswer
     | ReviewFinished
 )
 

@@ -16,6 +16,7 @@ from reviewbot.core.events import (
     FindingRaised,
     FindingWithdrawn,
     ModelShare,
+    ReviewAnswer,
     ReviewFinished,
     ReviewProgress,
     ReviewStarted,
@@ -48,7 +49,8 @@ class Report:
     ``findings`` stand, worst first; ``coverage`` is in the order of the plan. While the review has
     not finished, ``coverage`` lists only what is decided, ``pending`` the rest of the planned
     files, and ``usage`` and ``cost_usd`` are as of the last progress; times are then None.
-    ``cost_usd`` is also None where a model that was used has no known price.
+    ``cost_usd`` is also None where a model that was used has no known price. ``question`` is None
+    for a review; ``answer`` may be a part of one, until it is complete.
     """
 
     outcome: Outcome | None = None
@@ -58,6 +60,8 @@ class Report:
     coverage: tuple[FileCoverage, ...] = ()
     pending: tuple[str, ...] = ()
     summary: ReviewSummary | None = None
+    question: str | None = None
+    answer: ReviewAnswer | None = None
     notices: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     files: tuple[PlannedFile, ...] = ()
@@ -84,8 +88,8 @@ class Report:
 
     @property
     def complete(self) -> bool:
-        """Whether all was reviewed that should have been: no other outcome may look clean."""
-        return self.outcome in ("clean", "findings")
+        """Whether all was done that should have been: no other outcome may look clean."""
+        return self.outcome in ("clean", "findings", "answered")
 
     def covered(self, *statuses: CoverageStatus) -> tuple[FileCoverage, ...]:
         """Files whose coverage is one of ``statuses``, in order."""
@@ -99,6 +103,7 @@ class ReportBuilder:
         self._plan: ReviewStarted | None = None
         self._progress: ReviewProgress | None = None
         self._summary: ReviewSummary | None = None
+        self._answer: ReviewAnswer | None = None
         self._finished: ReviewFinished | None = None
         self._raised: dict[str, Finding] = {}
         self._withdrawn: dict[str, Withdrawal] = {}
@@ -130,6 +135,8 @@ class ReportBuilder:
                 self._progress = event
             case ReviewSummary():
                 self._summary = event
+            case ReviewAnswer():
+                self._answer = event if event.text else None
             case ReviewFinished():
                 self._finished = event
             case _:  # chunk.started and chunk.retrying change nothing that lasts
@@ -153,6 +160,8 @@ class ReportBuilder:
             coverage=end.coverage if end else coverage,
             pending=() if end else pending,
             summary=self._summary,
+            question=plan.question if plan else None,
+            answer=self._answer,
             notices=plan.notices if plan else (),
             models=plan.models if plan else (),
             files=plan.files if plan else (),

@@ -48,9 +48,9 @@ class Assignment:
     """What is to be reviewed.
 
     Attributes:
-        subject: the pull request with its whole diff.
+        subject: the pull request.
         pull: the pull request as it was then.
-        whole_diff: of the pull request.
+        whole_diff: of the pull request, and parsed as ``files``.
         diff: what is left to review of it.
         beside: what became of its files that are not in ``diff``.
         since: the head that was reviewed last, if this review goes on from there.
@@ -63,6 +63,7 @@ class Assignment:
     subject: Subject
     pull: PullRequest
     whole_diff: bytes = field(repr=False)
+    files: tuple[FileDiff, ...] = field(repr=False)
     diff: bytes = field(repr=False)
     beside: tuple[FileCoverage, ...]
     since: str | None
@@ -112,11 +113,11 @@ async def assign(
             head=change.pull.head.sha,
             base=change.pull.base.sha,
             merge_base=change.merge_base,
-            files=files,
             page=page,
         ),
         pull=change.pull,
         whole_diff=change.diff,
+        files=files,
         diff=change.diff,
         beside=change.missing,
         since=None,
@@ -177,7 +178,7 @@ def _reduced(whole: Assignment, last_head: str, before: tuple[FileDiff, ...]) ->
     """The assignment without what was reviewed before."""
     policy = policy_of(whole.settings, whole.attributes)
     left = remaining(
-        whole.subject.files, before, skipped=lambda file: skip_reason(file, policy) is not None
+        whole.files, before, skipped=lambda file: skip_reason(file, policy) is not None
     )
     since = last_head[:7]
     reason = f"Unchanged since the review of {since}."

@@ -14,8 +14,9 @@ from reviewbot.github.markers import Marker
 from reviewbot.github.pull_comments import PullComments
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from reviewbot.core.diff import FileDiff
     from reviewbot.core.events import Event, Json
     from reviewbot.core.report import Report
     from reviewbot.github.gateway import Api
@@ -102,8 +103,11 @@ class Publication:
         """Whether the review has said its last word."""
         return self._builder.report.outcome is not None
 
-    async def end(self) -> Published:
+    async def end(self, files: Sequence[FileDiff]) -> Published:
         """Post all that the review came to. Again is as good as once.
+
+        Args:
+            files: the whole diff of the pull request, as GitHub has it at its head.
 
         Raises:
             GitHubError: GitHub does not do it, for a reason that may pass.
@@ -111,7 +115,7 @@ class Publication:
         report = self._builder.report
         done = Published(report)
         if report.outcome not in ("cancelled", "superseded", None) and await self._is_current():
-            commented = await self._comments.post(report)
+            commented = await self._comments.post(report, files)
             self._problems += commented.problems
             done = replace(
                 done,

@@ -27,8 +27,9 @@ from reviewbot.github.settled import settle, unaccounted
 from reviewbot.github.still_there import gone
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Sequence
 
+    from reviewbot.core.diff import FileDiff
     from reviewbot.core.events import Outcome
     from reviewbot.core.findings import Finding
     from reviewbot.core.report import Report
@@ -79,8 +80,12 @@ class PullComments:
         self._key = key
         self._problems: list[str] = []
 
-    async def post(self, report: Report) -> Commented:
+    async def post(self, report: Report, files: Sequence[FileDiff]) -> Commented:
         """Post all that ``report`` came to. Again is as good as once.
+
+        Args:
+            report: the review, as far as it came.
+            files: the whole diff of the pull request, as GitHub has it at its head.
 
         Raises:
             GitHubError: GitHub does not do it, for a reason that may pass.
@@ -90,9 +95,9 @@ class PullComments:
         gone_ids: frozenset[str] = frozenset()
         if report.complete:
             rest = unaccounted(report, memory)
-            gone_ids = await gone(self._api, subject.pull.repo, subject.head, subject.files, rest)
+            gone_ids = await gone(self._api, subject.pull.repo, subject.head, files, rest)
         settled = settle(report, memory, gone=gone_ids)
-        review_url, plan = await self._review(settled, memory)
+        review_url, plan = await self._review(settled, memory, files)
         summary_url = None
         if self._options.summary:
             urls = await self._urls(memory, posted=review_url is not None)
@@ -104,9 +109,11 @@ class PullComments:
             await self._mark_fixed(posted, memory)
         return Commented(settled.report, tuple(self._problems), review_url, summary_url)
 
-    async def _review(self, settled: Settled, memory: Memory) -> tuple[str | None, CommentPlan]:
+    async def _review(
+        self, settled: Settled, memory: Memory, files: Sequence[FileDiff]
+    ) -> tuple[str | None, CommentPlan]:
         """Post what has no comment yet; the address of the review, and where findings went."""
-        plan = self._plan(settled, memory)
+        plan = self._plan(settled, memory, files)
         told = any(not one.finding.placement.held for one in plan.rest)
         # Without a summary it tells of what is on no line, too; but not with every push again.
         alone = told and not self._options.summary and not memory.reviews
@@ -137,7 +144,7 @@ class PullComments:
             return None, CommentPlan((), (*lost, *plan.rest))
         return posted.review.url if posted.review else None, posted.plan
 
-    def _plan(self, settled: Settled, memory: Memory) -> CommentPlan:
+    def _plan(self, settled: Settled, memory: Memory, files: Sequence[FileDiff]) -> CommentPlan:
         taken = {
             (one.comment.path, one.comment.side, one.comment.line)
             for one in memory.posted.values()
@@ -155,7 +162,7 @@ class PullComments:
                 free.append(finding)
         plan = plan_comments(
             free,
-            self._subject.files,
+            files,
             marker=self._marker_of,
             links=self._subject.links,
             link_hosts=self._options.link_hosts,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reviewbot.core.render import TOOL_NAME
@@ -10,7 +10,6 @@ from reviewbot.github.comment_text import LINK_HOSTS
 from reviewbot.github.permalinks import Permalinks
 
 if TYPE_CHECKING:
-    from reviewbot.core.diff import FileDiff
     from reviewbot.core.report import Threshold
     from reviewbot.github.check_run import IfIncomplete
     from reviewbot.github.memory import PullName
@@ -25,7 +24,6 @@ class Subject:
         head: the commit at its head.
         base: the commit at the tip of its base.
         merge_base: where the head left the base, if that is known.
-        files: its whole diff, as GitHub has it at ``head``.
         page: the repository's page, ``https://HOST/OWNER/REPO``.
     """
 
@@ -33,7 +31,6 @@ class Subject:
     head: str
     base: str
     merge_base: str | None
-    files: tuple[FileDiff, ...] = field(repr=False)
     page: str
 
     @property

@@ -123,7 +123,7 @@ async def test_an_address_from_dotenv_never_gets_a_token_of_the_environment(
         done = await review(tmp_path, "--pr", NAME, GITHUB_TOKEN=env["GITHUB_TOKEN"])
         assert done.code == 2
         assert done.err.startswith(
-            "reviewbot: GITHUB_API_URL in .env: this address would receive the token of your"
+            "reviewbot: GITHUB_API_URL in .env: this address would receive the GITHUB_TOKEN of your"
         )
         assert github.requests == []
 

@@ -53,6 +53,7 @@ class AppServer:
     service: ReviewService
     bot: Bot
     queue: DirectQueue
+    look_every_s: float = 0.01
 
     async def deliver(self) -> None:
         """Hand over the deliveries of all that has happened."""
@@ -68,7 +69,7 @@ class AppServer:
                 await self.deliver()
                 if await self._is_quiet() and not self.github.postman.waiting:
                     return
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(self.look_every_s)
 
     async def _is_quiet(self) -> bool:
         def busy(connection: sa.Connection) -> int:

@@ -214,6 +214,32 @@ async def test_a_thread_that_somebody_resolved_stays_resolved_and_nothing_comes_
     assert pull.threads[0].resolved_by is github.user("octocat")
 
 
+async def test_a_comment_that_somebody_hid_stays_hidden_and_nothing_comes_again(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull)
+    pull.review_comments[0].minimized = "off-topic"
+    pull.push(TWO)
+    await runner.run(pull, full="true")
+    assert len(titles(pull)) == 2
+    assert pull.review_comments[0].minimized == "off-topic"
+
+
+async def test_the_permissions_of_the_documented_workflow_are_enough(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    granted = {"contents": "read", "pull_requests": "write", "checks": "write"}
+    runner.token = github.world.actions_token(pull.repo, granted)
+    await runner.run(pull)
+    pull.push(app((10, "line_10 = 1")))
+    run = await runner.run(pull)
+    assert "1 fixed" in summary_of(pull)
+    assert "could not be" not in run.summary
+    assert conclusions(pull) == ["neutral", "success"]
+
+
 async def test_what_comes_back_after_it_was_fixed_has_no_second_comment(
     github: FakeGitHub, runner: Runner
 ) -> None:

@@ -208,6 +208,40 @@ async def test_a_check_suite_that_is_asked_for_again_is_reviewed_again(
     assert len(pull.repo.check_runs) == 2
 
 
+async def test_a_check_suite_of_a_fork_is_reviewed_again(
+    github: FakeGitHub, server: AppServer
+) -> None:
+    """GitHub names no pull request of a fork: our own check runs do."""
+    pull = github.pull(base=BASE, head=BASE | ONE, fork="mona", by="mona")
+    await server.settle()
+    [run] = pull.repo.check_runs.values()
+    delivery = github.delivery("check_suite", "rerequested", suite=run.suite)
+    assert delivery.payload["check_suite"]["pull_requests"] == []
+    await server.bot.inbox.take(delivery.guid, delivery.event, delivery.body)
+    await server.settle()
+    assert len(pull.repo.check_runs) == 2
+
+
+async def test_an_installation_that_is_gone_has_its_reviews_ended(
+    github: FakeGitHub, model: FakeAnthropic, server: AppServer
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    asked = asyncio.Event()
+
+    def hang(_: Recorded) -> Reply:
+        asked.set()
+        return Script([Hang()])
+
+    model.respond = hang
+    await server.deliver()
+    await asked.wait()
+    installation = github.world.installation_of(pull.repo, github.app)
+    delivery = github.delivery("installation", "suspend", installation=installation)
+    await server.bot.inbox.take(delivery.guid, delivery.event, delivery.body)
+    await server.settle()
+    assert conclusions(pull) == ["cancelled"]
+
+
 def replies(pull: PullRequest) -> list[str]:
     """What we answered, without the marker."""
     every = [*pull.comments, *pull.review_comments]
@@ -358,6 +392,7 @@ async def test_github_being_away_for_a_while_loses_nothing(
     assert len(pull.reviews) == 1
 
 
+@pytest.mark.slow
 @in_virtual_time
 async def test_a_hundred_pull_requests_at_once_on_one_installation_all_come_to_their_end() -> None:
     async with FakeGitHub() as github, FakeAnthropic() as model:
@@ -370,6 +405,7 @@ async def test_a_hundred_pull_requests_at_once_on_one_installation_all_come_to_t
                     repository.open_pull(BASE | TWO, whole=True, branch=f"b{number}")
                     for number in range(100)
                 ]
+                server.look_every_s = 5.0
                 await server.settle()
         assert all(len(titles(pull)) == 2 for pull in pulls)
         assert all(len(pull.comments) == 1 for pull in pulls)

@@ -104,6 +104,18 @@ async def test_only_so_many_are_created_an_hour_and_changes_do_not_count() -> No
 
 
 @in_virtual_time
+async def test_no_minute_has_more_points_than_github_grants() -> None:
+    lane = Lane(Pace(readers=50, points_a_minute=100))
+    sent: list[float] = []
+    for _ in range(250):
+        (await lane.turn(READ)).end()
+        sent.append(now())
+    (await lane.turn(NORMAL)).end()
+    assert all(sum(at < one <= at + 60 for one in sent) <= 100 for at in sent)
+    assert sent[-1] - sent[0] == pytest.approx(2 * 61.0)
+
+
+@in_virtual_time
 async def test_nothing_is_sent_while_a_limit_lasts() -> None:
     lane = Lane()
     log = Log(lane)

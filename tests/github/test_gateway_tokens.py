@@ -180,7 +180,8 @@ async def test_a_wrong_clock_is_corrected_by_githubs(hours: int) -> None:
         )
         fine = claims["iat"] <= there < claims["exp"] <= there + 600
         said = {"message": "'Issued at' claim ('iat') must be an Integer in the past"}
-        body = {"id": 1, "slug": "reviewbot", "name": "reviewbot"} if fine else said
+        app = {"id": 1, "slug": "reviewbot", "name": "reviewbot", "html_url": "https://x.test"}
+        body = app | {"permissions": {}, "events": []} if fine else said
         return Answer(body, 200 if fine else 401, {"date": "Tue, 14 Nov 2023 22:13:20 GMT"})
 
     async with scripted(script, app=True, clock=lambda: there + 3600.0 * hours) as (

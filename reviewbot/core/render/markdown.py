@@ -61,7 +61,7 @@ def render(report: Report, *, limit: int | None = None) -> str:
         raise ValueError(f"limit is {limit}, at least {MIN_LIMIT} is needed")
     section = None if limit is None else _SECTION
     head = [f"**{literal(outcome(report))}**", *_missing(report, section)]
-    head += _summary(report, section)
+    head += [*_answer(report, section), *_summary(report, section)]
     tail = [*_withdrawn(report, section), *_skipped(report, section), *_notes(report, section)]
     room = None if limit is None else limit - len(_joined([*head, *tail])) - 2
     return _joined([*head, *_findings(report, room), *tail])
@@ -74,6 +74,17 @@ def _joined(blocks: Iterable[str]) -> str:
 def _missing(report: Report, room: int | None) -> list[str]:
     blocks = _listed("", map(literal, report.reasons), room)
     return blocks + _listed("Not fully reviewed:", map(_coverage, unreviewed(report)), room)
+
+
+def _answer(report: Report, room: int | None) -> list[str]:
+    """The question, and what is written of its answer."""
+    if report.question is None:
+        return []
+    limit = _MESSAGE if room is None else room
+    blocks = ["## Question", quoted(report.question, limit)]
+    if report.answer is not None:
+        blocks += ["## Answer", quoted(report.answer.text, limit)]
+    return blocks
 
 
 def _summary(report: Report, room: int | None) -> list[str]:

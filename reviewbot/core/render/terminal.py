@@ -56,12 +56,21 @@ def event_lines(event: Event, *, width: int, code: Sequence[CodeLine] = ()) -> l
             return _started(event, width)
         case ev.FindingRaised():
             return [(), *finding_block(event.finding, code, width)]
-        case ev.ReviewSummary() if event.source == "model":  # a computed one repeats the end
-            return _summary(event, width)
-        case ev.ReviewSummary() if event.reason:
-            return [(), *paragraph(event.reason, width, first=("notice: ", "bold yellow"))]
+        case ev.ReviewSummary() | ev.ReviewAnswer():
+            return _words(event, width)
         case _:
             return _note(event, width)
+
+
+def _words(event: ev.ReviewSummary | ev.ReviewAnswer, width: int) -> list[Line]:
+    """What a model wrote of the whole, once it is all there."""
+    if isinstance(event, ev.ReviewAnswer):
+        return _answer(event, width) if event.complete else []
+    if event.source == "model":  # a computed one repeats the end
+        return _summary(event, width)
+    if event.reason:
+        return [(), *paragraph(event.reason, width, first=("notice: ", "bold yellow"))]
+    return []
 
 
 def _note(event: Event, width: int) -> list[Line]:
@@ -87,11 +96,14 @@ def _started(event: ev.ReviewStarted, width: int) -> list[Line]:
         parts.append(count(len(event.chunks), "chunk"))
     if event.estimate.requests:
         parts.append(count(event.estimate.requests, "request"))
-    text = f"Reviewing {', '.join(parts)} with {models}"
+    what = "Reviewing" if event.question is None else "Answering a question about"
+    text = f"{what} {', '.join(parts)} with {models}"
     if event.estimate.input_tokens and event.estimate.cost_usd != 0:
         tokens = count(event.estimate.input_tokens, "token")
         text += f" (about {tokens} in, {dollars(event.estimate.cost_usd)})"
     lines = paragraph(f"{text}.", width, style="bold")
+    if event.question is not None:
+        lines += paragraph(event.question, width, first=("question: ", "bold"))
     for notice in event.notices:
         lines += paragraph(notice, width, first=("notice: ", "bold yellow"))
     return lines
@@ -116,6 +128,13 @@ def _summary(event: ev.ReviewSummary, width: int) -> list[Line]:
     if event.claim_mismatch:
         text = f"Description and change disagree: {event.claim_mismatch}"
         lines += paragraph(text, width, first=("  ! ", "bold yellow"), style="yellow")
+    return lines
+
+
+def _answer(event: ev.ReviewAnswer, width: int) -> list[Line]:
+    lines: list[Line] = [(), (("Answer", "bold"),)]
+    for text in event.text.split("\n"):
+        lines += paragraph(text, width, first=("  ", "")) if text.strip() else [()]
     return lines
 
 

@@ -27,6 +27,8 @@ def outcome(report: Report) -> str:
 
     Files that policy skips are not counted.
     """
+    if report.question is not None:
+        return _answered(report)
     files = len(report.coverage) - len(report.covered("skipped")) + len(report.pending)
     missing, found = len(unreviewed(report)), counted(report)
     if report.complete and not files:
@@ -44,6 +46,12 @@ def outcome(report: Report) -> str:
     if found == NOTHING:
         return f"{word}: {what}; nothing was found in the rest."
     return f"{word}: {what}; {found} found."
+
+
+def _answered(report: Report) -> str:
+    if report.outcome == "answered":
+        return "The question was answered."
+    return f"{(report.outcome or 'unfinished').capitalize()}: the question was not answered."
 
 
 def _nothing(skipped: int) -> str:

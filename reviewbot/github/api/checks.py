@@ -77,13 +77,20 @@ class Checks:
             external_id: as it was made with.
             app_id: whose it must be. Another App may use the same name and id.
         """
+        runs = await self.at(repo, head_sha, name=name, app_id=app_id)
+        ours = (run for run in runs if run.external_id == external_id)
+        return max(ours, key=lambda run: run.id, default=None)
+
+    async def at(
+        self, repo: str, head_sha: str, *, name: str, app_id: int | None = None
+    ) -> tuple[CheckRun, ...]:
+        """All runs at a commit with that name; arguments as of :meth:`find`."""
         path = f"{repository(repo)}/commits/{commit(head_sha)}/check-runs"
         parameters: dict[str, str | int] = {"check_name": name, "filter": "all"}
         if app_id is not None:
             parameters["app_id"] = app_id
         runs = await self._caller.every(path, _run, parameters, within="check_runs", most=MOST)
-        ours = (run for run in runs if run.external_id == external_id and run.name == name)
-        return max(ours, key=lambda run: run.id, default=None)
+        return tuple(run for run in runs if run.name == name)
 
 
 def _run(found: Record) -> CheckRun:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
+    from reviewbot.core.diff import FileDiff
     from reviewbot.core.events import Event
     from reviewbot.github.gateway import Gateway
     from reviewbot.github.memory import Us
@@ -149,14 +150,11 @@ class Publisher:
 
     async def _publication(self, claimed: Claimed) -> Publication:
         target = targets.from_json(claimed.target)
-        query = partial(publications.diff_of, review_id=claimed.review_id)
-        stored = await self._database.read(query)
-        files = await asyncio.to_thread(lambda: parse_diff(zlib.decompress(stored)))
         link = f"{self._public_url}/?review={claimed.review_id}" if self._public_url else None
         return Publication(
             self._github.installation(claimed.installation),
             await self._us(),
-            target.subject(files),
+            target.subject,
             target.options(details_url=link),
             key=claimed.review_id,
             clock=now,
@@ -174,7 +172,13 @@ class Publisher:
             publication.take(event)
         if not publication.ended:
             raise _LeftError
-        return (await publication.end()).problems
+        return (await publication.end(await self._files(review_id))).problems
+
+    async def _files(self, review_id: str) -> tuple[FileDiff, ...]:
+        """The whole diff, which is not held while the review goes on."""
+        query = partial(publications.diff_of, review_id=review_id)
+        stored = await self._database.read(query)
+        return await asyncio.to_thread(lambda: parse_diff(zlib.decompress(stored)))
 
     async def _events(self, review_id: str) -> AsyncIterator[Event]:
         async for some in self._hub.follow(review_id, 0):

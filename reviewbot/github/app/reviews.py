@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.github import check_run
@@ -17,7 +18,7 @@ from reviewbot.github.check_reporter import CheckReporter
 from reviewbot.github.memory import PullName, read_memory
 from reviewbot.jobs.admission import ReviewRequest, UsedKeyError
 from reviewbot.jobs.options import ReviewOptions
-from reviewbot.store import publications
+from reviewbot.store import publications, turns
 from reviewbot.store.publications import NewPublication
 
 if TYPE_CHECKING:
@@ -160,6 +161,12 @@ class AppReviews:
         tenant = tenant_of(_installation(repository))
         subject = subject_of(f"{repository.owner}/{repository.name}", number)
         return await self._service.stop_subject(tenant, subject)
+
+    async def stop_all(self, installation: int) -> None:
+        """End what runs for an installation."""
+        tenant = tenant_of(installation)
+        for review_id in await self._service.database.read(partial(turns.open_of, tenant=tenant)):
+            await self._service.stop(review_id)
 
 
 def tenant_of(installation: int) -> str:

@@ -14,8 +14,6 @@ from reviewbot.github.subject import PublishOptions, Subject
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reviewbot.core.diff import FileDiff
-
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -31,14 +29,14 @@ class Target:
     if_incomplete: IfIncomplete
     link_hosts: tuple[str, ...]
 
-    def subject(self, files: tuple[FileDiff, ...]) -> Subject:
-        """What is reviewed, with its whole diff."""
+    @property
+    def subject(self) -> Subject:
+        """What is reviewed."""
         return Subject(
             pull=PullName(self.repo, self.number),
             head=self.head,
             base=self.base,
             merge_base=self.merge_base,
-            files=files,
             page=self.page,
         )
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from typing import TYPE_CHECKING, Final, assert_never
 
+from reviewbot.core.render import TOOL_NAME
 from reviewbot.core.wording import count
 from reviewbot.errors import ConfigError, DiffError
 from reviewbot.github import commands
@@ -13,7 +15,7 @@ from reviewbot.github.app.answers import Answers, Question
 from reviewbot.github.app.reviews import Asked
 from reviewbot.github.commands import Command, Unknown
 from reviewbot.github.errors import ForbiddenError
-from reviewbot.github.memory import WRITERS, PullName
+from reviewbot.github.memory import WRITERS
 from reviewbot.github.tasks import (
     Commented,
     Ignored,
@@ -77,12 +79,7 @@ class Work:
             case Commented():
                 await self._comment(task)
             case InstallationChanged():
-                log.info(
-                    "installation %d: %s",
-                    task.installation,
-                    task.action,
-                    extra={"delivery_id": task.delivery},
-                )
+                await self._installation(task)
             case Ping() | Ignored():
                 pass
             case _:
@@ -96,13 +93,22 @@ class Work:
             await self._reviews.tell_failure(repository, number, f"Not reviewed: {error}")
             raise
 
+    async def _installation(self, task: InstallationChanged) -> None:
+        """What runs for an account that we may not write to any more is ended."""
+        log.info("installation %d: %s", task.installation, task.action)
+        if task.action in ("deleted", "suspend"):
+            await self._reviews.stop_all(task.installation)
+
     async def _rerun(self, task: RerunWanted) -> None:
         """Review the pull requests of a check run or suite once more."""
         asked = Asked(full=task.button == FULL_BUTTON, again=task.delivery)
-        number = (task.external_id or "").partition(":")[0]
-        named = (int(number),) if number.isascii() and number.isdigit() else task.numbers
-        for one in named:
-            await self._review(task.repository, one, asked)
+        numbers = {*task.numbers} if task.external_id is None else {_number(task.external_id)}
+        if task.external_id is None:  # of a suite; GitHub names no pull request of a fork
+            repo = f"{task.repository.owner}/{task.repository.name}"
+            runs = await self._api(task.repository).checks.at(repo, task.head_sha, name=TOOL_NAME)
+            numbers |= {_number(run.external_id) for run in runs}
+        for number in sorted(numbers - {0}):
+            await self._review(task.repository, number, asked)
 
     async def _comment(self, task: Commented) -> None:
         us = await self._us()
@@ -159,6 +165,7 @@ class Work:
         return self._github.installation(repository.installation)
 
 
-def pull_of(task: Commented) -> PullName:
-    """The pull request that was commented on."""
-    return PullName(f"{task.repository.owner}/{task.repository.name}", task.number)
+def _number(external_id: str) -> int:
+    """The pull request that a check run of ours is about; 0 if it does not say."""
+    number = external_id.partition(":")[0]
+    return int(number) if re.fullmatch("[1-9][0-9]{0,9}", number) else 0

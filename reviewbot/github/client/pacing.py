@@ -38,7 +38,7 @@ class Pace:
         readers: reads at once.
         gap_s: from the end of a write to the next; 80 a minute are GitHub's limit.
         created_an_hour: POSTs that create; GitHub's limit is 500.
-        points_a_minute: of the REST API, a read is one and a write five; GitHub's limit is 900.
+        points_a_minute: a read is one and a write five; GitHub's limit is 900 for REST alone.
         patience_s: how long a request waits for a limit to end. The longest is that of an hour.
     """
 
@@ -166,8 +166,7 @@ class Lane:
     def _earliest(self, waiting: _Waiting) -> float:
         """When it could go; infinity: not before another turn ends."""
         at = self._opens_at(graphql=waiting.graphql)
-        if not waiting.graphql:
-            at = max(at, self._room_at(WRITE_POINTS if waiting.writes else READ_POINTS))
+        at = max(at, self._room_at(WRITE_POINTS if waiting.writes else READ_POINTS))
         if not waiting.writes:
             return at if self._reading < self._pace.readers else FOREVER
         if self._writing:
@@ -189,10 +188,9 @@ class Lane:
         return at
 
     def _grant(self, waiting: _Waiting) -> None:
-        if not waiting.graphql:
-            points = WRITE_POINTS if waiting.writes else READ_POINTS
-            self._points.append((asyncio.get_running_loop().time(), points))
-            self._spent += points
+        points = WRITE_POINTS if waiting.writes else READ_POINTS
+        self._points.append((asyncio.get_running_loop().time(), points))
+        self._spent += points
         if waiting.writes:
             self._writing = True
             if waiting.creates:
