@@ -1,5 +1,6 @@
 """The steps of action.yml, run as a runner would: what is installed, who gets what, what stays."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -14,6 +15,10 @@ from typing import Any
 import pytest
 
 from tests.composite_runner import BASH, CompositeRunner, Ran, pairs
+from tests.fake_anthropic import FakeAnthropic
+from tests.fake_github import FakeGitHub
+from tests.github.action_runs import WRITES, find_marked
+from tests.github.test_action_stories import BASE, ONE, check, conclusions, titles
 from tests.test_action_files import ACTION, OUTPUTS, ROOT, VARIABLES
 
 INSTALL, REVIEW = ACTION["runs"]["steps"]
@@ -274,16 +279,50 @@ def test_all_steps_run_one_after_the_other_and_leave_no_secret_behind(
         assert not [path for path in left if secret in path.read_bytes()]
 
 
+def write_event(runner: CompositeRunner, payload: Mapping[str, Any]) -> None:
+    Path(runner.env["GITHUB_EVENT_PATH"]).write_text(json.dumps(payload))
+
+
+def exists(path: str) -> bool:
+    return Path(path).exists()
+
+
 @pytest.mark.slow
-def test_reviewbot_itself_runs_from_the_files_of_the_action_in_what_is_installed(
+async def test_a_pull_request_is_reviewed_by_the_steps_as_they_are(
     runner: CompositeRunner,
 ) -> None:
-    step = {**REVIEW, "run": REVIEW["run"].replace("reviewbot action", "reviewbot --version")}
-    action = {**ACTION, "runs": {"steps": [INSTALL, step]}}
-    ran = CompositeRunner(runner.folder, ROOT, runner.env, runner.github).run(action, {})
-    assert ran.exit_code == 0, ran.log
-    assert "reviewbot 0." in ran.log
-    assert not Path(runner.env["PLANTED"]).exists()
+    """Nothing stands in: what is installed runs from the files of the action."""
+    async with FakeGitHub() as github, FakeAnthropic() as model:
+        model.respond = find_marked
+        pull = github.pull(base=BASE, head=BASE | ONE)
+        token = github.world.actions_token(pull.repo, WRITES).value
+        payload = github.delivery("pull_request", "opened", pull=pull).payload
+        write_event(runner, payload)
+        env = {
+            **runner.env,
+            "GITHUB_REPOSITORY": pull.repo.full_name,
+            "GITHUB_API_URL": github.url,
+            "GITHUB_RUN_ID": "77",
+        }
+        inputs = {
+            "anthropic-api-key": model.key,
+            "anthropic-base-url": model.base_url,
+            "fail-on": "error",
+        }
+        made = CompositeRunner(runner.folder, ROOT, env, {"token": token})
+        ran = await asyncio.to_thread(made.run, ACTION, inputs)
+        assert ran.exit_code == 1, ran.log
+        assert titles(pull) == ["**error: Division by zero**"]
+        assert conclusions(pull) == ["failure"]
+        check(github)
+    assert ran.outputs["outcome"] == "findings"
+    assert ran.outputs["errors"] == "1"
+    assert "::error file=app.py,line=10" in ran.log
+    assert "Division by zero" in ran.summary
+    assert exists(ran.outputs["sarif-file"])
+    assert not exists(runner.env["PLANTED"])
+    assert model.key not in ran.log
+    assert token not in ran.log
 
 
 def installed(python: Path) -> dict[str, str]:
