@@ -209,30 +209,34 @@ class _State(Collector):
         return self._families()
 
     def collect(self) -> Iterable[Metric]:
-        up, reviews, oldest = self._families()
-        up.add_metric((), float(self.load is not None))
-        if self.load is not None:
-            for state, number in self.load.reviews.items():
-                reviews.add_metric((state,), number)
-            for state, age in self.load.oldest_s.items():
-                oldest.add_metric((state,), age)
-        return (up, reviews, oldest)
+        up, *families = self._families()
+        load = self.load
+        up.add_metric((), float(load is not None))
+        if load is not None:
+            numbers = (load.reviews, load.oldest_s, load.deliveries, load.publications)
+            for family, by_state in zip(families, numbers, strict=True):
+                for state, number in by_state.items():
+                    family.add_metric((state,), number)
+        return (up, *families)
 
-    def _families(self) -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
+    def _families(self) -> tuple[GaugeMetricFamily, ...]:
+        by_state = {
+            "reviewbot_open_reviews": "Reviews that have not ended, of all nodes together.",
+            "reviewbot_open_review_age_seconds": (
+                "Age of the oldest review of a state, of all nodes together."
+            ),
+            "reviewbot_github_deliveries": (
+                "Deliveries of GitHub that are not done, of all nodes together."
+            ),
+            "reviewbot_github_publications": (
+                "Reviews whose publication on GitHub is not done, of all nodes together."
+            ),
+        }
         return (
             GaugeMetricFamily(
                 "reviewbot_database_up", "Whether the database answered this scrape."
             ),
-            GaugeMetricFamily(
-                "reviewbot_open_reviews",
-                "Reviews that have not ended, of all nodes together.",
-                labels=("state",),
-            ),
-            GaugeMetricFamily(
-                "reviewbot_open_review_age_seconds",
-                "Age of the oldest review of a state, of all nodes together.",
-                labels=("state",),
-            ),
+            *(GaugeMetricFamily(name, text, labels=("state",)) for name, text in by_state.items()),
         )
 
 

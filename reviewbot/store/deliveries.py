@@ -261,11 +261,3 @@ def states(connection: sa.Connection, ids: Sequence[str]) -> dict[str, State]:
         sa.select(DELIVERIES.c.id, DELIVERIES.c.state).where(DELIVERIES.c.id.in_(ids))
     )
     return {row.id: row.state for row in rows}
-
-
-def counts(connection: sa.Connection) -> dict[State, int]:
-    """How many there are of each state."""
-    rows = connection.execute(
-        sa.select(DELIVERIES.c.state, sa.func.count().label("number")).group_by(DELIVERIES.c.state)
-    )
-    return dict.fromkeys(STATES, 0) | {row.state: row.number for row in rows}

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
 from reviewbot.store.reviews import OPEN, now_ms
-from reviewbot.store.tables import REVIEWS
+from reviewbot.store.tables import DELIVERIES, PUBLICATIONS, REVIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+DAY_MS: Final = 24 * 3600 * 1000
+UNDONE: Final = ("waiting", "working", "failed")
+"""States of a delivery or a publication that somebody may have to look at."""
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
-    """The open reviews by state, and the seconds that the oldest of each state is there already."""
+    """The open reviews by state, and the seconds that the oldest of each state is there already.
+
+    ``deliveries`` of GitHub and ``publications`` on it are those that are not done, by state; of
+    those that failed, those of the last day.
+    """
 
     reviews: Mapping[str, int]
     oldest_s: Mapping[str, float]
+    deliveries: Mapping[str, int] = field(default_factory=dict)
+    publications: Mapping[str, int] = field(default_factory=dict)
 
 
 def load(connection: sa.Connection) -> Load:
@@ -36,4 +47,16 @@ def load(connection: sa.Connection) -> Load:
         reviews=dict.fromkeys(OPEN, 0) | {state: number for state, number, _ in rows},
         oldest_s=dict.fromkeys(OPEN, 0.0)
         | {state: max(0, now - since) / 1000 for state, _, since in rows},
+        deliveries=_undone(connection, DELIVERIES, now),
+        publications=_undone(connection, PUBLICATIONS, now),
     )
+
+
+def _undone(connection: sa.Connection, table: sa.Table, now: int) -> dict[str, int]:
+    lately = sa.or_(table.c.finished_at.is_(None), table.c.finished_at > now - DAY_MS)
+    rows = connection.execute(
+        sa.select(table.c.state, sa.func.count().label("number"))
+        .where(table.c.state.in_(UNDONE), lately)
+        .group_by(table.c.state)
+    )
+    return dict.fromkeys(UNDONE, 0) | {row.state: row.number for row in rows}

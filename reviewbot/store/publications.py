@@ -155,13 +155,3 @@ def settle(
         .values(**values)
     )
     return rows_changed(changed) > 0
-
-
-def states(connection: sa.Connection) -> dict[str, int]:
-    """How many there are of each state."""
-    rows = connection.execute(
-        sa.select(PUBLICATIONS.c.state, sa.func.count().label("number")).group_by(
-            PUBLICATIONS.c.state
-        )
-    )
-    return {row.state: row.number for row in rows}

@@ -35,7 +35,7 @@ FROM_PROMETHEUS = {"job", "instance", "le"}
 def metrics() -> dict[str, set[str]]:
     """The labels of each sample that there can be, by its name."""
     made = Metrics()
-    made._state.load = Load({"queued": 1}, {"queued": 1.0})
+    made._state.load = Load({"queued": 1}, {"queued": 1.0}, {"failed": 1}, {"failed": 1})
     found: dict[str, set[str]] = {"up": set()}
     for collector in made.registry._collector_to_names:
         for family in collector.collect():
