@@ -13,6 +13,8 @@ set -eu
 : "${GITHUB_OUTPUT:?is not set: this script is for a GitHub Actions runner}"
 cd "$(dirname "$0")" # never among the files of a pull request: Python and uv read some from where they start
 unset PYTHONPATH PYTHONHOME
+# A job may have set these for its own packages. Where an index is, is for it to say.
+unset PIP_REQUIRE_VIRTUALENV PIP_USER PIP_PREFIX PIP_TARGET PIP_ROOT UV_EXCLUDE_NEWER UV_TARGET UV_PREFIX
 
 temp=$RUNNER_TEMP bin=bin
 case $(uname -s) in

@@ -14,8 +14,14 @@ if TYPE_CHECKING:
 
     from reviewbot.sources import Repository
 
-SERVER_VARIABLES: Final = frozenset({"REVIEWBOT_DATABASE_URL", "REVIEWBOT_API_KEY"})
-"""What :func:`read_variable` is asked for: the database of a server, the key for one."""
+SERVER_VARIABLES: Final = frozenset(
+    {
+        *("REVIEWBOT_DATABASE_URL", "REVIEWBOT_API_KEY"),
+        *("GITHUB_TOKEN", "GH_TOKEN", "GITHUB_API_URL"),
+    }
+)
+"""What :func:`read_variable` is asked for: a server's database and the key for one; GitHub's address
+and the token for it."""
 GITHUB_ADDRESS: Final = "GITHUB_API_URL"
 KEYS: Final = (
     *("GITHUB_TOKEN", "GH_TOKEN", "REVIEWBOT_GITHUB_PRIVATE_KEY"),

@@ -41,7 +41,8 @@ class Job:
 
     ``path_instructions`` gives the repository's instructions for one path. ``prefix_tokens`` is
     what each request costs beside its chunks; ``prefix_by_model`` says it for single models.
-    ``prompt_version`` names the templates that models are asked with.
+    ``prompt_version`` names the templates that models are asked with. ``question`` is what is
+    asked about the diff, whose one batch is then answered and not reviewed.
     """
 
     files: tuple[FileDiff, ...]
@@ -56,6 +57,7 @@ class Job:
     jobs: int = 8
     notices: tuple[str, ...] = ()
     prompt_version: str | None = None
+    question: str | None = None
 
     def model_of(self, batch: Batch) -> str:
         """The model that ``batch`` goes to first."""
@@ -90,7 +92,7 @@ class Earlier:
 
     ``finished`` has the results of its batches by id; ``shown`` the findings that it raised and did
     not withdraw; ``ended`` the chunks whose end it told; ``spent`` what requests used whose batch
-    did not come to its end; ``summarized`` whether it told its summary.
+    did not come to its end; ``summarized`` whether it told its summary; ``answered`` likewise.
     """
 
     finished: Mapping[str, BatchResult] = field(default_factory=dict)
@@ -98,6 +100,7 @@ class Earlier:
     ended: frozenset[str] = frozenset()
     spent: tuple[Spent, ...] = ()
     summarized: bool = False
+    answered: bool = False
 
 
 class Postponed(Exception):
@@ -172,6 +175,7 @@ def started(job: Job) -> ReviewStarted:
         version=__version__,
         prompt_version=job.prompt_version,
         beside=plan.beside,
+        question=job.question,
     )
 
 

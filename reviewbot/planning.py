@@ -91,7 +91,7 @@ class Planner:
         self._files, self._settings, self._chains = files, settings, chains
         self._calibration = calibration
         self.info: Callable[[str], ModelInfo] = cache(lambda name: lookup(name, settings.models))
-        self._sizes = cache(self._sizes_for)
+        self.sizes: Callable[[str], Sizes] = cache(self._sizes_for)
 
     def plan(self, attributes: str) -> Plan:
         """What is reviewed, by whom, in pieces that fit into the context window of each.
@@ -103,7 +103,7 @@ class Planner:
             ConfigError: a pattern is none, or a context window too small.
         """
         policy = policy_of(self._settings, attributes)
-        sizes = {chain: self._sizes(chain.models[0]) for chain in self._chains.of_setting.values()}
+        sizes = {chain: self.sizes(chain.models[0]) for chain in self._chains.of_setting.values()}
         return plan_routed(
             self._files,
             reasons=[skip_reason(file, policy) for file in self._files],

@@ -82,7 +82,7 @@ def prepare(
         from reviewbot.rules import check_levels
 
         check_levels(settings.rules)
-    files = tuple(_without_secrets(parse_diff(data)))
+    files = files_of(data)
     chains = Chains(settings)
     learns = any(chain.models[0] != OFFLINE for chain in chains.of_setting.values())
     calibration = Calibration(settings.state_folder / CALIBRATION_FILE if learns else None)
@@ -103,7 +103,7 @@ def prepare(
         estimate=planner.estimate(planned),
         gates=gates_of(settings, online=online),
         instructions=settings.instructions,
-        path_instructions=_path_instructions(settings),
+        path_instructions=path_instructions_of(settings),
         prefix_tokens=max(prefixes.values()),
         prefix_by_model=prefixes,
         jobs=settings.jobs,
@@ -126,6 +126,15 @@ def _models(planned: Plan, chains: Chains) -> tuple[str, ...]:
         return tuple(one.name for one in every[0])
     firsts, others = [chain[0] for chain in every], [one for chain in every for one in chain[1:]]
     return tuple(dict.fromkeys(one.name for one in (*firsts, *others)))
+
+
+def files_of(data: bytes) -> tuple[FileDiff, ...]:
+    """The files of a diff, secrets in their paths replaced.
+
+    Raises:
+        DiffError: it cannot be read whole.
+    """
+    return tuple(_without_secrets(parse_diff(data)))
 
 
 def _without_secrets(files: Sequence[FileDiff]) -> Iterator[FileDiff]:
@@ -188,9 +197,7 @@ async def workers(
     Raises:
         ConfigError: a model has no key, or its overrides are wrong.
     """
-    budget = None
-    if settings.budget_usd is not None:
-        budget = Budget(settings.budget_usd, _measure, spent_usd=spent_usd)
+    budget = budget_of(settings, spent_usd)
     async with AsyncExitStack() as stack:
         crew = Crew(settings)
         stack.push_async_callback(crew.aclose)
@@ -208,6 +215,13 @@ async def workers(
                 batch.id: crew.chains.choices(batch.chain) for batch in prepared.job.plan.batches
             },
         )
+
+
+def budget_of(settings: Settings, spent_usd: float) -> Budget | None:
+    """What is left of the budget of the settings; None if they have none."""
+    if settings.budget_usd is None:
+        return None
+    return Budget(settings.budget_usd, _measure, spent_usd=spent_usd)
 
 
 def _measure(info: ModelInfo, prompt: str) -> int:
@@ -302,7 +316,7 @@ def _model(choice: ModelChoice, settings: Settings) -> Model:
     )
 
 
-def _path_instructions(settings: Settings) -> Callable[[str], tuple[str, ...]]:
+def path_instructions_of(settings: Settings) -> Callable[[str], tuple[str, ...]]:
     matchers = [
         (patterns_of(one.paths, key="path_instructions"), one.instructions)
         for one in settings.path_instructions

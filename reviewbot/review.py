@@ -15,12 +15,13 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from reviewbot.core.coverage import outcome_of, reasons_of
+from reviewbot.core.coverage import answered, outcome_of, reasons_of
 from reviewbot.core.events import (
     ChunkFinished,
     ChunkRetrying,
     ChunkStarted,
     FindingRaised,
+    ReviewAnswer,
     ReviewFinished,
     ReviewProgress,
 )
@@ -43,6 +44,7 @@ from reviewbot.job import (
 )
 from reviewbot.models.base import ModelFault
 from reviewbot.models.batch import (
+    Answered,
     Asked,
     BatchTask,
     ChunkOutcome,
@@ -120,7 +122,8 @@ async def review(
     task = run.summary_task()
     if not job.plan.batches:
         summarize = None  # nothing was reviewed: there is nothing to pay for
-    if stop.outcome is None and not (earlier and earlier.summarized):
+    told = job.question is not None or (earlier and earlier.summarized)
+    if stop.outcome is None and not told:
         if summarize:
             yield run.progress("writing the summary")
         yield await run.summary(task, summarize, stop)
@@ -193,17 +196,9 @@ class _Run:
                 outcome = ChunkOutcome(chunk.id, "failed", self.job.model_of(batch), 1, str(error))
                 await self._put_all(self._chunk_finished(outcome))
             return
-        gates = self.job.gates
-        intake = Intake(views, gates)
-        for chunk, shown in zip(chunks, views, strict=True):
-            for finding in secret_findings(
-                chunk,
-                shown,
-                self._views.redaction(chunk),
-                rules=gates.rules,
-                threshold=gates.confidence,
-            ):
-                await self._put_all(self._ledger.accept(finding, answer=f"secrets/{chunk.id}"))
+        intake = Intake(views, self.job.gates)
+        if self.job.question is None:
+            await self._tell_secrets(chunks, views)
 
         async def emit(event: BatchEvent) -> None:
             await self._on(event, batch, intake)
@@ -218,12 +213,24 @@ class _Run:
             )
             await self._run_batch(BatchTask(batch.id, request), emit)
         else:
-            events: tuple[BatchEvent, ...] = (*result.spent, *result.drafts, *result.outcomes)
-            for event in events:
+            answer = () if result.answer is None else (result.answer,)
+            for event in (*result.spent, *result.drafts, *answer, *result.outcomes):
                 await emit(event)
             # What was shown but is not in the result was recalled before the batch was done.
             reason = "The answer that it came from was withdrawn."
             await self._put_all(self._ledger.unvouched(batch.chunks, reason))
+
+    async def _tell_secrets(self, chunks: Sequence[Chunk], views: Sequence[ChunkView]) -> None:
+        gates = self.job.gates
+        for chunk, shown in zip(chunks, views, strict=True):
+            for finding in secret_findings(
+                chunk,
+                shown,
+                self._views.redaction(chunk),
+                rules=gates.rules,
+                threshold=gates.confidence,
+            ):
+                await self._put_all(self._ledger.accept(finding, answer=f"secrets/{chunk.id}"))
 
     async def _views_of(self, chunks: Sequence[Chunk]) -> list[ChunkView]:
         """The views of the chunks; parts of one file take turns, so that it is searched once."""
@@ -237,6 +244,9 @@ class _Run:
         match event:
             case Drafted():
                 await self._put_all(self._found(event, intake))
+            case Answered():
+                if not (event.complete and self._earlier.answered):
+                    await self.events.put(ReviewAnswer(event.text, event.model, event.complete))
             case Recalled(answer=answer, reason=reason):
                 await self._put_all(self._ledger.recall(answer, reason))
             case Spent():
@@ -341,14 +351,17 @@ class _Run:
     ) -> ReviewFinished:
         findings = self._ledger.findings
         first = self._first_finding
+        outcome, reasons = outcome_of(coverage, findings), reasons_of(coverage)
+        if self.job.question is not None:
+            outcome, reasons = answered(coverage)
         return ReviewFinished(
-            outcome=stopped or outcome_of(coverage, findings),
+            outcome=stopped or outcome,
             coverage=coverage,
             usage=self._tally.usage,
             cost_usd=self._tally.cost_usd,
             duration_s=round(self._clock() - self._begun, 3),
             time_to_first_finding_s=None if first is None else round(first, 3),
             findings=dict(Counter(finding.severity for finding in findings)),
-            reasons=reasons_of(coverage),
+            reasons=reasons,
             by_model=self._tally.by_model(findings),
         )

@@ -111,6 +111,7 @@ class Settings:
     confidence: float = 0.7
     max_notes: int = 5
     link_hosts: tuple[str, ...] = ("github.com",)
+    context_lines: int = 10
     chunk_tokens: int | None = None
     batch_tokens: int | None = None
     max_attempts: int = 3
@@ -152,6 +153,7 @@ def load_settings(
     config_text: str | None = None,
     config_name: str = CONFIG_NAMES[0],
     config_trusted: bool = False,
+    flag_prefix: str = "--",
 ) -> Settings:
     """Puts the settings together. Pure.
 
@@ -163,11 +165,13 @@ def load_settings(
         config_text: the YAML of the configuration file, if there is one.
         config_name: how messages call that file.
         config_trusted: whether the user named that file, rather than it being found.
+        flag_prefix: how messages call a flag, before its name.
 
     Raises:
         ConfigError: a value is wrong, or would send a key where it does not belong.
     """
     found = _Found(flags, env, dotenv, _parse(config_text, config_name, trusted=config_trusted))
+    found.flag_prefix = flag_prefix
     key, _ = found.variable(API_KEY)
     if name := found.get("model"):
         source = f"set by {found.origins['model']}"
@@ -222,6 +226,7 @@ class _Found:
         config: ConfigFile | None,
     ) -> None:
         self.flags, self.env, self.dotenv, self.config = flags, env, dotenv, config
+        self.flag_prefix = "--"
         self.origins: dict[str, str] = {}
         self.layers: dict[str, int] = {}
         """How far down each setting was found: 0 is a flag."""
@@ -236,7 +241,7 @@ class _Found:
     def get(self, key: str) -> Any:  # noqa: ANN401  each setting has its own type
         """The value of a setting, or None where no layer has it."""
         value: Any = self.flags.get(key)
-        origin, layer = f"--{key.replace('_', '-')}", 0
+        origin, layer = f"{self.flag_prefix}{key.replace('_', '-')}", 0
         if value in (None, "") and key in VARIABLES:
             value, origin = self.variable(VARIABLES[key])
             layer = 1 if origin == VARIABLES[key] else 2
@@ -333,6 +338,7 @@ _CONVERT: Final[Mapping[str, Any]] = MappingProxyType(
         "confidence": float,
         "max_notes": int,
         "link_hosts": _strings,
+        "context_lines": int,
         "chunk_tokens": int,
         "batch_tokens": int,
         "max_attempts": int,

@@ -12,14 +12,15 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from shutil import which
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
 _DIFF: Final = (
     "diff",
@@ -37,6 +38,8 @@ _DIFF: Final = (
     "--inter-hunk-context=0",
     "--diff-algorithm=histogram",
 )
+_MORE_LINES: Final = "--unified=10000"
+"""Behind the other one, which it replaces. So many are all of nearly any file."""
 _CONFIG: Final = (
     ("core.fsmonitor", "false"),
     ("core.hooksPath", os.devnull),
@@ -56,10 +59,25 @@ _ATTRIBUTES_FROM_A_COMMIT: Final = (2, 41)
 
 ATTRIBUTES_LIMIT: Final = 1_000_000
 """Bytes of a ``.gitattributes`` that are read."""
+NO_GIT: Final = "git is not installed; give a diff file or pipe a diff in"
 OLD_GIT: Final = (
     "This git is older than 2.41: a .gitattributes of the change itself can keep files out of the"
     " diff."
 )
+
+
+def find_git() -> str:
+    """Where git is. One of the working folder, which Windows prefers, may be a stranger's.
+
+    Raises:
+        SourceError: it is not installed, or only there.
+    """
+    found = which("git")
+    if found is None:
+        raise SourceError(NO_GIT)
+    if not Path(found).is_absolute() or Path(found).parent == Path.cwd():
+        raise SourceError(f"{found} is in the working folder, so it is not run; go to another one")
+    return found
 
 
 def read_file(path: Path) -> bytes:
@@ -117,6 +135,17 @@ class Repository:
     def staged(self) -> bytes:
         """What the next commit would change."""
         return self._git(*_DIFF, "--cached", self.start, "--")
+
+    def whole(self, paths: Sequence[str], *, staged: bool) -> bytes:
+        """The changes of some files once more, with all of the file around each.
+
+        Args:
+            paths: relative to the root of the repository.
+            staged: whether those of the next commit.
+        """
+        which = ("--cached",) if staged else ()
+        names = (f":(top,literal){path}" for path in paths)
+        return self._git(*_DIFF, _MORE_LINES, *which, self.start, "--", *names)
 
     def attributes(self) -> str:
         """The ``.gitattributes`` at the root of :attr:`start`; empty if there is none."""
@@ -196,6 +225,24 @@ def open_repository(directory: Path, base: str | None = None) -> Repository:
     return Repository(directory, start, empty, tuple(notices), environment)
 
 
+def open_commit(directory: Path, commit: str) -> Repository | None:
+    """The repository around ``directory`` at a commit, if there is one and has it.
+
+    Args:
+        directory: a folder, perhaps with a checkout of a stranger: files are read from the commit
+            alone, and nothing that lies there says how.
+        commit: the full hash.
+    """
+    if re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", commit) is None:
+        return None
+    try:
+        found = open_repository(directory)
+        _commit(directory, found._environment, commit)  # noqa: SLF001 - it is of this module
+    except SourceError:
+        return None
+    return replace(found, start=commit)
+
+
 def _start(directory: Path, environment: Mapping[str, str], base: str | None) -> str:
     """The commit that the change left; empty if there is no commit yet."""
     if base is not None:
@@ -258,7 +305,7 @@ def _git(
 ) -> bytes:
     try:
         done = subprocess.run(  # noqa: S603 - a fixed program, no shell, revisions behind --end-of-options
-            ["git", "--no-pager", *arguments],  # noqa: S607 - the user's git
+            [find_git(), "--no-pager", *arguments],
             cwd=directory,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -266,7 +313,7 @@ def _git(
             check=False,
         )
     except FileNotFoundError as error:
-        raise SourceError("git is not installed; give a diff file or pipe a diff in") from error
+        raise SourceError(NO_GIT) from error
     if done.returncode not in fine:
         raise SourceError(_explain(done.stderr.decode(errors="replace"), arguments))
     return done.stdout

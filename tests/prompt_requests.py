@@ -12,6 +12,7 @@ from pathlib import Path
 from reviewbot.core.chunks import ChunkView, ShownHunk
 from reviewbot.core.diff import Line
 from reviewbot.core.events import FileCoverage
+from reviewbot.core.explanation import Inquiry, Remark, render_explanation
 from reviewbot.core.prompt import KnownFinding, ManifestEntry, ModelRequest, render
 from reviewbot.core.report_tool import REPORT_TOOL
 from reviewbot.core.summary import render_summary
@@ -104,6 +105,20 @@ FINDING = finding(
 )
 
 
+INQUIRY = Inquiry(
+    side="RIGHT",
+    line=99,
+    end_line=99,
+    finding="**error: Rounding a float loses a cent**\n\nWhen due is 2.675, 2.67 is charged.",
+    thread=(
+        Remark("Is it?\r\n> 2.675", ours=False),
+        Remark("`round(2.675, 2)` is 2.67.", ours=True),
+        Remark('/explain why not "ROUND_HALF_UP"?', ours=False),
+    ),
+    question='why not "ROUND_HALF_UP"?',
+)
+
+
 def golden() -> dict[Path, str]:
     """The golden files and what should be in them."""
     prompt, rest = render(REQUEST), render(CONTINUATION, as_text=True)
@@ -119,6 +134,7 @@ def golden() -> dict[Path, str]:
         ],
         chunks=[CHARGE, MOVED],
     )
+    explain = render_explanation(INQUIRY, chunks=[CHARGE], instructions=REQUEST.instructions)
     texts = {
         "report-tool.json": json.dumps(REPORT_TOOL, indent=2),
         "review-1-system.txt": prompt.system,
@@ -127,6 +143,8 @@ def golden() -> dict[Path, str]:
         "continuation-as-text-3-body.txt": rest.body,
         "summary-1-system.txt": system,
         "summary-2-user.txt": user,
+        "explanation-1-system.txt": explain[0],
+        "explanation-2-user.txt": explain[1],
     }
     return {GOLDEN / name: text + "\n" for name, text in texts.items()}
 

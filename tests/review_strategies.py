@@ -124,6 +124,7 @@ started = st.builds(
     ),
     notices=_tuples(texts),
     version=st.sampled_from(("", "0.1.0")),
+    question=st.none() | texts,
 )
 finished = st.builds(
     ev.ReviewFinished,
@@ -176,6 +177,7 @@ middle = st.one_of(
         st.none() | texts,
         st.sampled_from(("model", "computed")),
     ),
+    st.builds(ev.ReviewAnswer, texts, words, st.booleans()),
 )
 events: st.SearchStrategy[ev.Event] = st.one_of(started, middle, finished)
 """Any one event."""

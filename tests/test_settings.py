@@ -126,6 +126,7 @@ def test_every_key_of_the_file_reaches_the_settings() -> None:
         "confidence": 1,
         "max_notes": 0,
         "link_hosts": [],
+        "context_lines": 0,
         "chunk_tokens": 3000,
         "batch_tokens": 4000,
         "max_attempts": 1,

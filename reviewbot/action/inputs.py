@@ -8,6 +8,7 @@ asked for.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast, get_args
@@ -32,6 +33,7 @@ class ActionInputs:
 
     Attributes:
         pull_request: its number, if the event does not say.
+        run_key: names this job of this attempt of this run.
         config: the configuration file's path in the repository, if it has another than usual.
         sarif: where that file is written.
         output: the file that outputs go to; None outside of a runner.
@@ -45,6 +47,7 @@ class ActionInputs:
     event_name: str
     event_path: Path | None
     run_id: str
+    run_key: str
     pull_request: int | None
     flags: Mapping[str, object]
     if_incomplete: IfIncomplete
@@ -54,6 +57,8 @@ class ActionInputs:
     summary_comment: bool
     full: bool
     sarif: Path
+    workspace: Path | None = None
+    temp: Path | None = None
     output: Path | None = None
     step_summary: Path | None = None
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -77,7 +82,7 @@ def read_inputs(env: Mapping[str, str]) -> ActionInputs:
     number = given.input("pull-request")
     if number is not None and not (number.isascii() and number.isdigit() and int(number) > 0):
         raise _wrong("pull-request", "must be the number of a pull request", number)
-    fail_on = given.choice("fail-on", get_args(FailOn), "never")
+    fail_on = given.choice("fail-on", ("", *get_args(FailOn)), "")
     check = given.input("check-name") or "reviewbot"
     return ActionInputs(
         token=Secret(token) if (token := given.variable("GITHUB_TOKEN")) else None,
@@ -87,22 +92,25 @@ def read_inputs(env: Mapping[str, str]) -> ActionInputs:
         event_name=given.variable("GITHUB_EVENT_NAME") or "",
         event_path=given.path("GITHUB_EVENT_PATH"),
         run_id=given.variable("GITHUB_RUN_ID") or "",
+        run_key=_run_key(given),
         pull_request=int(number) if number else None,
         flags={
             "model": given.input("model"),
             "fallback_models": _names(given.input("fallback-models")),
-            "fail_on": fail_on,
+            "fail_on": fail_on or None,
             "budget_usd": _dollars(given.input("budget-usd")),
         },
         if_incomplete=cast(
             "IfIncomplete", given.choice("if-incomplete", ("failure", "neutral"), "failure")
         ),
-        config=given.input("config"),
+        config=(given.input("config") or "").removeprefix("./") or None,
         check=check if given.truth("check-run", default=True) else None,
         review_comments=given.truth("review-comments", default=True),
         summary_comment=given.truth("summary-comment", default=True),
         full=given.truth("full", default=False),
         sarif=Path(given.input("sarif-file") or _default_sarif(given)),
+        workspace=given.path("GITHUB_WORKSPACE"),
+        temp=given.path("RUNNER_TEMP"),
         output=given.path(OUTPUT_FILE),
         step_summary=given.path(SUMMARY_FILE),
         env=env,
@@ -137,7 +145,7 @@ class _Given:
     def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
         value = self.input(name) or default
         if value not in choices:
-            raise _wrong(name, f"must be one of {', '.join(choices)}", value)
+            raise _wrong(name, f"must be one of {', '.join(filter(None, choices))}", value)
         return value
 
     def truth(self, name: str, *, default: bool) -> bool:
@@ -147,6 +155,12 @@ class _Given:
         if (found := _TRUTH.get(value.lower())) is None:
             raise _wrong(name, "must be true or false", value)
         return found
+
+
+def _run_key(given: _Given) -> str:
+    names = ("GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT", "GITHUB_JOB")
+    parts = (re.sub("[^A-Za-z0-9]", "", given.variable(name) or "") for name in names)
+    return "-".join(("run", *(part[:20] for part in parts if part)))
 
 
 def _names(text: str | None) -> list[str] | None:

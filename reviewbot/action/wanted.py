@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 
 from reviewbot.errors import ConfigError
 from reviewbot.github import commands, webhook
 from reviewbot.github.commands import Command
-from reviewbot.github.tasks import Commented, Ignored, ReviewWanted
+from reviewbot.github.payload import at, positive
+from reviewbot.github.tasks import CancelAction, Commented, Ignored
 
 if TYPE_CHECKING:
     from reviewbot.action.inputs import ActionInputs
+    from reviewbot.github.tasks import Task
 
 MOST_BYTES: Final = 32_000_000
 """Of an event; GitHub's are up to 25 MB."""
 _EVENTS: Final = {"pull_request_target": "pull_request"}
 """Events that have the payload of another."""
+_COMMENTS: Final = ("issue_comment", "pull_request_review_comment")
 _NAMES: Final = "pull_request, pull_request_target, issue_comment or pull_request_review_comment"
 
 
@@ -37,33 +41,69 @@ class Skipped:
 
 
 def read_event(inputs: ActionInputs) -> Wanted | Skipped:
-    """What is to be done.
+    """What is to be done. An event says it itself; the input is for events that do not.
 
     Raises:
-        ConfigError: the event is none for a review, and the inputs name no pull request.
+        ConfigError: the event is none for a review and the inputs name no pull request, or it
+            cannot be read, or is of another repository.
     """
+    name = _EVENTS.get(inputs.event_name, inputs.event_name)
+    if name in _COMMENTS:
+        _checked(inputs)
+        return _of_comment(inputs, webhook.read(name, "event", _payload(inputs), None))
+    if name == "pull_request":
+        return _of_pull_request(inputs, _checked(inputs))
     if inputs.pull_request is not None:
         return Wanted(inputs.pull_request, inputs.full)
-    name = _EVENTS.get(inputs.event_name, inputs.event_name)
-    if name not in ("pull_request", "issue_comment", "pull_request_review_comment"):
+    raise ConfigError(
+        f"{inputs.event_name or 'an event without a name'} is none that a review is made for:"
+        f" run on {_NAMES}, or name a pull request by the input pull-request",
+        source="GITHUB_EVENT_NAME",
+    )
+
+
+def _of_pull_request(inputs: ActionInputs, payload: object) -> Wanted | Skipped:
+    """Whatever action the workflow runs on, but those that end a review.
+
+    A run that reviews nothing would pass, and stand as the newest check of the commit.
+    """
+    if at(payload, "action") in get_args(CancelAction):
+        return Skipped("the pull request was closed, or became a draft")
+    if at(payload, "pull_request.draft") is True:
+        return Skipped("the pull request is a draft")
+    number = positive(at(payload, "pull_request.number"))
+    if number is None:
+        raise ConfigError("the event names no pull request", source=str(inputs.event_path))
+    return Wanted(number, inputs.full)
+
+
+def _of_comment(inputs: ActionInputs, task: Task) -> Wanted | Skipped:
+    if isinstance(task, Commented):
+        command = commands.find(task.body)
+        if isinstance(command, Command) and command.name in ("review", "review full"):
+            full = inputs.full or command.name == "review full"
+            return Wanted(task.number, full, by=task.sender)
+        return Skipped("the comment asks for no review")
+    return Skipped(f"the event is {task.reason if isinstance(task, Ignored) else 'no comment'}")
+
+
+def _checked(inputs: ActionInputs) -> object:
+    """The payload of the event, which is one and of the repository at hand.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    source = str(inputs.event_path)
+    try:
+        payload = json.loads(_payload(inputs).decode())
+    except (ValueError, RecursionError):
+        raise ConfigError("is no JSON that can be read", source=source) from None
+    told = at(payload, "repository.full_name")
+    if not isinstance(told, str) or told.lower() != inputs.repository.lower():
         raise ConfigError(
-            f"{inputs.event_name or 'an event without a name'} is about no pull request:"
-            f" run on {_NAMES}, or name one by the input pull-request",
-            source="GITHUB_EVENT_NAME",
+            f"the event is not of {inputs.repository}, which GITHUB_REPOSITORY names", source=source
         )
-    task = webhook.read(name, "event", _payload(inputs), None)
-    match task:
-        case ReviewWanted(number=number):
-            return Wanted(number, inputs.full)
-        case Commented(number=number, body=body, sender=sender):
-            command = commands.find(body)
-            if isinstance(command, Command) and command.name in ("review", "review full"):
-                return Wanted(number, inputs.full or command.name == "review full", by=sender)
-            return Skipped("the comment asks for no review")
-        case Ignored(reason=reason):
-            return Skipped(f"the event is {reason}")
-        case _:
-            return Skipped("the pull request was closed, or became a draft")
+    return payload
 
 
 def _payload(inputs: ActionInputs) -> bytes:

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reviewbot import __version__
+from reviewbot.action.inputs import PREFIX as ACTION_PREFIX
 from reviewbot.configure import SERVER_VARIABLES, find_config, read_settings, read_variable
 from reviewbot.core.escape import show
-from reviewbot.errors import EXIT_OK, EXIT_USAGE, ConfigError, ReviewbotError
+from reviewbot.errors import EXIT_OK, EXIT_USAGE, ConfigError, ReviewbotError, SourceError
 from reviewbot.github.app import credentials
-from reviewbot.settings import OFFLINE, VARIABLES
+from reviewbot.settings import OFFLINE, VARIABLES, load_settings
+from reviewbot.sources import find_git
 
 if TYPE_CHECKING:
     import argparse
@@ -85,6 +87,7 @@ def _checks(args: argparse.Namespace) -> Iterator[Check]:
         yield _configuration(settings, args.config)
     except ConfigError as error:
         yield Check(WRONG, "configuration", str(error))
+        yield _guard("github", lambda: _github(_state_folder()))
         return
     for key, origin in sorted(settings.origins.items()):
         yield Check(OK, "setting", f"{key} is set by {origin}")
@@ -113,6 +116,10 @@ def _git() -> Check:
     if path is None:
         detail = "not found: diff files can be reviewed, a working tree cannot"
         return Check(WARNING, "git", detail)
+    try:
+        find_git()
+    except SourceError as error:
+        return Check(WARNING, "git", str(error))
     try:
         done = subprocess.run(  # noqa: S603  the git that a review would run
             [path, "--version"], capture_output=True, text=True, timeout=10, check=True
@@ -153,6 +160,8 @@ def _secrets() -> Check:
 
 def _variables() -> Iterator[Check]:
     for name in sorted(os.environ):
+        if name.startswith(ACTION_PREFIX):  # what an Action reads, it checks itself
+            continue
         if name.startswith("REVIEWBOT_") and name not in KNOWN_VARIABLES:
             near = difflib.get_close_matches(name, KNOWN_VARIABLES, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
@@ -204,6 +213,13 @@ def _probe(choice: ModelChoice, settings: Settings) -> Check:
         return Check(WRONG, "endpoint", f"{where} answers, but with no report: {probe.stop}")
     without = f"; it does without {', '.join(probe.refused)}" if probe.refused else ""
     return Check(OK, "endpoint", f"{where} answers{without}")
+
+
+def _state_folder() -> Path:
+    """Where an App is stored, whatever is wrong with the other settings."""
+    name = VARIABLES["state_dir"]
+    env = {name: text} if (text := read_variable(name)) else {}
+    return load_settings(flags={}, env=env).state_folder
 
 
 def _github(state_folder: Path) -> Check:

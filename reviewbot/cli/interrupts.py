@@ -13,8 +13,14 @@ if TYPE_CHECKING:
     from reviewbot.job import StopSignal
 
 
-def stop_on_interrupt(stop: StopSignal) -> Callable[[], None]:
+def stop_on_interrupt(
+    stop: StopSignal, then: Callable[[], object] | None = None
+) -> Callable[[], None]:
     """The first Ctrl-C (or SIGTERM) ends the review properly, a second one at once.
+
+    Args:
+        stop: is called by the first.
+        then: is called by the second; without it, it ends the process.
 
     Returns:
         What puts the signals back as they were.
@@ -27,11 +33,21 @@ def stop_on_interrupt(stop: StopSignal) -> Callable[[], None]:
             with suppress(NotImplementedError):
                 loop.remove_signal_handler(number)
 
-    def interrupt() -> None:
+    def heed(interrupt: Callable[[], None]) -> None:
+        for number in numbers:
+            with suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt there
+                loop.add_signal_handler(number, interrupt)
+
+    def first() -> None:
         restore()
+        if then is not None:
+            heed(second)
         stop.stop("cancelled")
 
-    for number in numbers:
-        with suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt there
-            loop.add_signal_handler(number, interrupt)
+    def second() -> None:
+        restore()
+        if then is not None:
+            then()
+
+    heed(first)
     return restore

@@ -206,8 +206,9 @@ def _say(message: str, code: int) -> int:
     if sys.stderr is None:  # print would take standard output instead
         return code
     from reviewbot.core.escape import show
+    from reviewbot.core.render.inert import disarm
 
-    print(f"reviewbot: {show(message)}", file=sys.stderr)  # noqa: T201  it is for people
+    print(f"reviewbot: {disarm(show(message))}", file=sys.stderr)  # noqa: T201  it is for people
     return code
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from reviewbot.cli.source import Source
@@ -16,14 +17,17 @@ from reviewbot.errors import ConfigError, SourceError
 from reviewbot.github.base_files import BaseFiles, base_files
 from reviewbot.github.change import Change, get_change
 from reviewbot.github.client.pacing import Pace
+from reviewbot.github.compared import Place
 from reviewbot.github.errors import NotFoundError, RateLimitedError
+from reviewbot.github.full_files import with_context
 from reviewbot.github.gateway import API_URL, Gateway
 from reviewbot.github.memory import PullName
 from reviewbot.settings import CONFIG_NAMES, Secret, load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
+    from reviewbot.github.gateway import Api
     from reviewbot.settings import Settings
 
 TOKENS: Final = ("GITHUB_TOKEN", "GH_TOKEN")
@@ -34,7 +38,7 @@ _PAGE: Final = re.compile(r"https?://([^/@\s]+)/([^/\s]+/[^/\s]+)/pull/([0-9]{1,
 
 
 def read_pull(
-    text: str, flags: Mapping[str, object], *, config: Path | None
+    text: str, flags: Mapping[str, object], *, config: Path | None, context: bool = True
 ) -> tuple[Settings, Source]:
     """The settings and the change for ``--pr``.
 
@@ -42,25 +46,43 @@ def read_pull(
         text: ``OWNER/REPO#N``, or the address of the pull request's page.
         flags: as for :func:`reviewbot.settings.load_settings`.
         config: the file that the user named; otherwise the base's own configuration is in force.
+        context: whether there is to be more context around the hunks; as the settings have it.
 
     Raises:
         ConfigError: a setting is wrong, or this names no pull request.
         SourceError: there is no such pull request.
         GitHubError: GitHub refuses, or does not answer.
     """
-    settings = read_settings(flags, config=config) if config is not None else None
+    named = read_settings(flags, config=config) if config is not None else None
     dotenv = dotenv_of(Path.cwd(), None)
     address, token = _way()
     pull = pull_name(text, address)
-    change, base = asyncio.run(
-        _fetch(pull, address, token, config_names=CONFIG_NAMES if settings is None else ())
-    )
-    if settings is None:
-        name, content = base.config or (CONFIG_NAMES[0], None)
-        settings = load_settings(
+
+    def load(config: tuple[str, str] | None) -> Settings:
+        if named is not None:
+            return named
+        name, content = config or (CONFIG_NAMES[0], None)
+        return load_settings(
             flags=flags, env=os.environ, dotenv=dotenv, config_text=content, config_name=name
         )
-    return settings, Source(
+
+    async def read(api: Api, waiting: Waiting) -> tuple[Settings, Source]:
+        names = CONFIG_NAMES if named is None else ()
+        change, base = await _read(api, pull, waiting, config_names=names)
+        settings, source = load(base.config), _source(change, base)
+        if context:
+            place = Place(api, pull.repo, change.merge_base, change.pull.head.sha)
+            diff = await with_context(
+                place, change.diff, settings, base.attributes, tell=waiting.tell
+            )
+            source = replace(source, data=diff)
+        return settings, source
+
+    return asyncio.run(_fetch(pull, address, token, read))
+
+
+def _source(change: Change, base: BaseFiles) -> Source:
+    return Source(
         change.diff,
         attributes=base.attributes,
         notices=(*change.notices, *base.notices),
@@ -121,13 +143,16 @@ def _way() -> tuple[str, Secret | None]:
 
 
 async def _fetch(
-    pull: PullName, address: str, token: Secret | None, *, config_names: tuple[str, ...]
-) -> tuple[Change, BaseFiles]:
+    pull: PullName,
+    address: str,
+    token: Secret | None,
+    read: Callable[[Api, Waiting], Coroutine[Any, Any, tuple[Settings, Source]]],
+) -> tuple[Settings, Source]:
     gateway = Gateway(token, base_url=address, pace=Pace(patience_s=PATIENCE_S))
     async with gateway:
         waiting = Waiting(f"fetching {pull}")
         try:
-            return await waiting.until(_read(gateway, pull, waiting, config_names=config_names))
+            return await waiting.until(read(gateway.holder(), waiting))
         except NotFoundError as error:
             if token is not None:
                 raise
@@ -141,9 +166,8 @@ async def _fetch(
 
 
 async def _read(
-    gateway: Gateway, pull: PullName, waiting: Waiting, *, config_names: tuple[str, ...]
+    api: Api, pull: PullName, waiting: Waiting, *, config_names: tuple[str, ...]
 ) -> tuple[Change, BaseFiles]:
-    api = gateway.holder()
     change = await get_change(api, pull.repo, pull.number, tell=waiting.tell)
     waiting.tell("the configuration of its base")
     base = change.pull.base

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reviewbot import sources
 from reviewbot.configure import config_differs, read_settings
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from reviewbot.core.events import FileCoverage
     from reviewbot.settings import Settings
+
+MOST_BYTES: Final = 16_000_000
+"""Of a diff that is planned twice, the first time for its context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,8 @@ def read_source(args: argparse.Namespace, flags: Mapping[str, object]) -> tuple[
             raise SourceError("give either a diff or --pr, not both")
         from reviewbot.cli.pull_request import read_pull
 
-        return read_pull(args.pr, flags, config=args.config)
+        # A server reviews with models of its own, whose room only it knows.
+        return read_pull(args.pr, flags, config=args.config, context=args.server is None)
     if args.diff is not None and (args.base or args.staged):
         raise SourceError("give either a diff or --base or --staged, not both")
     repository = None
@@ -64,10 +68,32 @@ def read_source(args: argparse.Namespace, flags: Mapping[str, object]) -> tuple[
         repository = sources.open_repository(Path.cwd(), args.base)
     settings = read_settings(flags, config=args.config, base=repository if args.base else None)
     if repository is not None:
-        return settings, _of_repository(args, repository)
+        source = _of_repository(args, repository)
+        # A server reviews with models of its own, whose room only it knows.
+        if args.server is None:
+            source = _with_context(source, repository, settings, staged=args.staged)
+        return settings, source
     if args.diff == "-":
         return settings, Source(sources.read_stdin())
     return settings, Source(sources.read_file(Path(args.diff)))
+
+
+def _with_context(
+    source: Source, repository: sources.Repository, settings: Settings, *, staged: bool
+) -> Source:
+    """The same, with more of the files around what changed, as the settings have it."""
+    if not settings.context_lines or len(source.data) > MOST_BYTES:
+        return source
+    from reviewbot.context import Surroundings
+    from reviewbot.core.diff import parse_diff
+    from reviewbot.core.widen import new_content
+
+    around = Surroundings(parse_diff(source.data), settings, source.attributes)
+    if not around.wanted:
+        return source
+    whole = parse_diff(repository.whole(around.wanted, staged=staged))
+    found = around.shown({file.path: new_content(file) for file in whole})
+    return source if found is None else replace(source, data=found)
 
 
 def _of_repository(args: argparse.Namespace, repository: sources.Repository) -> Source:

@@ -3,7 +3,8 @@ r"""A parsed Markdown text written again, with only what cannot act on its reade
 Kept: paragraphs, lists, quotes, emphasis, code, links to the hosts given. Headings become bold,
 rules are left out, images become their description and address. A word that would act when it is
 shown (a mention, an address, HTML, a stray asterisk) becomes code; that reads well on a terminal
-too, where a backslash would not. A backslash is written only at the start of a line.
+too, where a backslash would not. A backslash is written only at the start of a line: also before a
+slash, so that no bot that reads comments takes the line for a command.
 
 Format: CommonMark 0.31; GitHub Flavored Markdown 0.29 for tables (4.10), bare links (6.9) and HTML.
 """
@@ -29,6 +30,9 @@ _ACTIVE: Final = re.compile(
     | < [A-Za-z/!?] | & [#A-Za-z0-9]+ ;           # HTML
     | @ \w                                        # a mention, an e-mail address
     | \# [0-9] | \b GH- [0-9]                     # an issue
+    | \$ (?!\w)                                   # the end of a formula
+    | \[! [a-z]+ \]                               # the head of a box
+    | \#\# \[                                     # a command to a CI runner
     # A scheme, tried from the start of its run of characters only: else it is quadratic.
     | (?<![A-Za-z0-9+.\-]) [0-9+.\-]*+ [A-Za-z] [A-Za-z0-9+.\-]*+ ://
     | \b www\. | \b (?:mailto|xmpp): \S
@@ -39,12 +43,14 @@ _AROUND: Final = "(\"'{}),.;:?!"
 _LINE_START: Final = re.compile(
     r"""
     ^ (?: (?P<number> [0-9]{1,9} ) (?= [.)] (?:\s|$) )
-        | (?= [-+*] (?:\s|$) | \#{1,6} (?:\s|$) | > | ~~~ | = | (?: [-:|] | [^\S\n] )+ $ ) )
+        | (?= [-+*] (?:\s|$) | \#{1,6} (?:\s|$) | > | ~~~ | = | (?: [-:|] | [^\S\n] )+ $
+            | / [A-Za-z] ) )                          # a command to some bot
     """,
     re.VERBOSE | re.MULTILINE,
 )
 _LABEL: Final = re.compile(r"^\[(?![^\]\n]*\]\()", re.MULTILINE)
 _BLOCK_START: Final = re.compile(r"(?:>|~{3,}|(?:[#*+=~|:-]+|[0-9]{1,9}[.)])(?:\s+|$)|\s+)+")
+_COMMAND: Final = re.compile(r"/[A-Za-z][\w/.\-]*")
 _LANGUAGE: Final = re.compile(r"[A-Za-z0-9_+#.\-]{1,20}")
 # GitHub draws these, or offers the block as a change to apply.
 _ACTING_LANGUAGES: Final = frozenset(
@@ -212,9 +218,14 @@ class Writer:
 
 
 def without_block_start(line: str) -> str:
-    """``line`` less what would make it a heading, an item or a quote."""
+    """``line`` less what would make it a heading, an item or a quote; a bot's command is code."""
     match = _BLOCK_START.match(line)
-    return line[match.end() :] if match else line
+    line = line[match.end() :] if match else line
+    command = _COMMAND.match(line)
+    if command is None:
+        return line
+    rest = line[command.end() :]
+    return code_span(command[0]) + (" " if rest.startswith("`") else "") + rest
 
 
 def _lines(text: str) -> str:

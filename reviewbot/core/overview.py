@@ -1,4 +1,8 @@
-"""The summary that needs no model: counted, not written. Pure."""
+"""The summary that needs no model: counted, not written. Pure.
+
+It does not count findings: others of an earlier review may stand beside those of this one, and some
+may be ignored. Every format says above it how many there are.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,6 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events import ReviewSummary, WalkthroughEntry
-from reviewbot.core.findings import SEVERITIES
 from reviewbot.core.wording import count
 
 if TYPE_CHECKING:
@@ -24,26 +27,19 @@ def computed_summary(
     findings: Sequence[Finding],
     coverage: Sequence[FileCoverage],
 ) -> ReviewSummary:
-    """Sizes and counts, and the files with the worst findings.
+    """Sizes, and the files with the worst findings.
 
     Args:
         files: the files of the diff.
         findings: what stands, worst first.
-        coverage: what became of each file.
+        coverage: what became of each file, and of those that are not in the diff.
     """
     added, removed = sum(file.added for file in files), sum(file.removed for file in files)
-    reviewed = sum(1 for file in coverage if file.status == "reviewed")
-    by_severity = Counter(finding.severity for finding in findings)
-    counted = ", ".join(
-        count(by_severity[severity], severity) for severity in SEVERITIES if by_severity[severity]
-    )
     per_file = Counter(finding.path for finding in findings)
     paths = {file.path for file in files}
+    reviewed = sum(1 for file in coverage if file.status == "reviewed" and file.path in paths)
     return ReviewSummary(
-        what=(
-            f"{count(len(files), 'file')} changed, +{added} -{removed}; "
-            f"{reviewed} reviewed; {counted or 'no findings'}."
-        ),
+        what=f"{count(len(files), 'file')} changed, +{added} -{removed}; {reviewed} reviewed.",
         files=tuple(
             WalkthroughEntry(file.path, _entry(file, per_file[file.path]))
             for file in files[:MAX_FILES]

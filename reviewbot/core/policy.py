@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from reviewbot.core.diff import SUBMODULE
 from reviewbot.core.globs import read_pattern
+from reviewbot.core.languages import language_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -231,6 +232,8 @@ def _nothing_to_review(file: FileDiff) -> str | None:
     if (file.new_mode or file.old_mode) == SUBMODULE and _names_commits_only(file):
         return "Submodule: only the commit it points to changed."
     if file.binary:
+        if language_of(file.path) is not None and file.status != "deleted":
+            return "Binary for git, though by its name it is code: look at it yourself."
         return "Binary file: there is no text to review."
     # A whole deletion is decided by what still uses the file, which its own lines cannot show;
     # the manifest names it to the model.

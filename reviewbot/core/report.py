@@ -50,7 +50,7 @@ class Report:
     not finished, ``coverage`` lists only what is decided, ``pending`` the rest of the planned
     files, and ``usage`` and ``cost_usd`` are as of the last progress; times are then None.
     ``cost_usd`` is also None where a model that was used has no known price. ``question`` is None
-    for a review; ``answer`` may be a part of one, until it is complete.
+    for a review; ``answer`` is a part of one until it is complete, and none is left at the end.
     """
 
     outcome: Outcome | None = None
@@ -139,6 +139,8 @@ class ReportBuilder:
                 self._answer = event if event.text else None
             case ReviewFinished():
                 self._finished = event
+                if self._answer is not None and not self._answer.complete:
+                    self._answer = None
             case _:  # chunk.started and chunk.retrying change nothing that lasts
                 pass
 

@@ -21,7 +21,9 @@ from reviewbot.core.wording import count
 from reviewbot.errors import ConfigError, DiffError
 from reviewbot.github.base_files import base_files
 from reviewbot.github.change import get_change
+from reviewbot.github.compared import Place
 from reviewbot.github.errors import DiffTooLargeError, InvalidError, NotFoundError, TooLargeError
+from reviewbot.github.full_files import with_context
 from reviewbot.github.markers import MAX_FINDINGS
 from reviewbot.github.subject import Subject
 from reviewbot.planning import policy_of
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from reviewbot.github.api.pulls import PullRequest
     from reviewbot.github.base_files import BaseFiles
     from reviewbot.github.change import Change
+    from reviewbot.github.full_files import ReadFile
     from reviewbot.github.gateway import Api
     from reviewbot.github.markers import Marker
     from reviewbot.github.memory import Memory, PullName
@@ -51,7 +54,7 @@ class Assignment:
         subject: the pull request.
         pull: the pull request as it was then.
         whole_diff: of the pull request, and parsed as ``files``.
-        diff: what is left to review of it.
+        diff: what is left to review of it, with more context around its hunks.
         beside: what became of its files that are not in ``diff``.
         since: the head that was reviewed last, if this review goes on from there.
         notices: what readers have to know, in sentences.
@@ -82,6 +85,7 @@ async def assign(
     load: Callable[[tuple[str, str] | None], Settings],
     full: bool = False,
     config: str | None = None,
+    checkout: Callable[[str], ReadFile | None] = lambda _head: None,
 ) -> Assignment:
     """What is to be reviewed of a pull request, as it is now.
 
@@ -93,6 +97,7 @@ async def assign(
         load: makes settings of the base's configuration file: its name and text, if there is one.
         full: whether all is reviewed, whatever was before.
         config: the configuration file's path in the repository, if it is not the usual one.
+        checkout: what reads files of the head, by its commit, if there is a checkout that has it.
 
     Raises:
         GitHubError: the change cannot be had.
@@ -126,11 +131,28 @@ async def assign(
         config=base.config,
         settings=settings,
     )
-    if full or memory.summary is None:
+    left = whole if full else await _left(api, whole, change, memory, base, config_names=names)
+    place = Place(api, name.repo, change.merge_base, pull.head.sha)
+    local = await asyncio.to_thread(checkout, pull.head.sha)
+    diff = await with_context(place, left.diff, settings, base.attributes, whole=files, local=local)
+    return replace(left, diff=diff)
+
+
+async def _left(
+    api: Api,
+    whole: Assignment,
+    change: Change,
+    memory: Memory,
+    base: BaseFiles,
+    *,
+    config_names: Sequence[str],
+) -> Assignment:
+    """The assignment without what was reviewed before, as far as that is beyond doubt."""
+    if memory.summary is None:
         return whole
     last = memory.summary[1]
     before: tuple[FileDiff, ...] | str = _doubt(last, change, memory) or await _before(
-        api, name, change.pull, base, last, names
+        api, whole.subject.pull, change.pull, base, last, config_names
     )
     if isinstance(before, str):
         return replace(whole, notices=(*whole.notices, f"All is reviewed again: {before}."))
@@ -164,6 +186,8 @@ async def _before(  # noqa: PLR0917 - one caller
 
 def _doubt(last: Marker, change: Change, memory: Memory) -> str | None:
     """Why the last review says nothing of this change, if it does not."""
+    if not memory.signed:
+        return "what the last review saw is not signed by us"
     if last.outcome not in ("clean", "findings"):
         return "the last review was not complete"
     if change.missing:

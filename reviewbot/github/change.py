@@ -4,6 +4,9 @@ GitHub gives a diff of up to 300 files and 20,000 lines in one piece. Above that
 up to 3,000, with the hunks of those that are not too large; the others are compared here. A diff
 that is put together so has no modes (but of submodules), the lines of each file in UTF-8, a file
 that became another kind as one that was modified, and a binary file that was renamed as unchanged.
+
+Whoever pushes can have the branch go elsewhere and back while this is fetched. So what is taken is
+of two commits by their ids; the one list that is of the branch says which commit it is of.
 """
 
 from __future__ import annotations
@@ -25,13 +28,13 @@ from reviewbot.github.errors import (
     TooLargeError,
     UnavailableError,
 )
-from reviewbot.github.listed import may_be_hidden, read_listed, sets_attributes
+from reviewbot.github.listed import is_code, may_be_hidden, read_listed, sets_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from reviewbot.core.diff import FileDiff
-    from reviewbot.github.api.pulls import ChangedFiles, PullRequest
+    from reviewbot.github.api.pulls import ChangedFiles, Comparison, PullRequest
     from reviewbot.github.gateway import Api
 
 __all__ = ["Change", "ChangeLimits", "get_change"]
@@ -92,9 +95,8 @@ async def get_change(
         GitHubError: GitHub refuses, or does not answer.
         SourceError: somebody pushes again and again.
     """
-    pull, taken = await _taken(api, repo, number, limits, tell)
-    tell("where its branch left the base")
-    merge_base = await _merge_base(api, repo, pull)
+    pull, compared, taken = await _taken(api, repo, number, limits, tell)
+    merge_base = None if compared is None else compared.merge_base
     place = Place(api, repo, merge_base, pull.head.sha)
     if isinstance(taken, bytes):
         files = _distrusted(parse_diff(taken))
@@ -111,19 +113,22 @@ async def get_change(
 
 async def _taken(
     api: Api, repo: str, number: int, limits: ChangeLimits, tell: Callable[[str], None]
-) -> tuple[PullRequest, bytes | ChangedFiles]:
-    """The diff or the list of files, and the pull request that has it."""
+) -> tuple[PullRequest, Comparison | None, bytes | ChangedFiles]:
+    """The pull request, how it stands to its base, and its diff or the list of its files."""
     tell("the pull request")
     pull = await api.pulls.get(repo, number)
     for _ in range(TRIES):
+        tell("where its branch left the base")
+        compared = await _comparison(api, repo, pull)
         tell("the diff")
         taken: bytes | ChangedFiles | None = await _diff(api, repo, pull, limits)
         if taken is None:
             tell(f"the list of {count(pull.changed_files, 'file')}")
-            taken = await api.pulls.files(repo, pull)
+            taken = await _list(api, repo, pull, compared)
         before, pull = pull, await api.pulls.get(repo, number)
-        if (pull.head.sha, pull.base.ref) == (before.head.sha, before.base.ref):
-            return before, taken
+        still = (pull.head.sha, pull.base.ref) == (before.head.sha, before.base.ref)
+        if still and taken is not None:
+            return before, compared, taken
     raise SourceError(
         f"{repo}#{number} changed {TRIES} times while its diff was fetched; try again once nobody"
         " pushes to it"
@@ -133,24 +138,41 @@ async def _taken(
 async def _diff(api: Api, repo: str, pull: PullRequest, limits: ChangeLimits) -> bytes | None:
     """The diff, if GitHub gives it, it can be read, and it has every file."""
     try:
-        diff = await api.pulls.diff(repo, pull.number, max_bytes=limits.diff_bytes)
+        diff = await api.pulls.compare_diff(
+            repo, pull.base.sha, pull.head.sha, max_bytes=limits.diff_bytes
+        )
         return diff if len(parse_diff(diff)) >= pull.changed_files else None
-    except (*_NOT_IN_ONE_PIECE, DiffError):
+    except (*_NOT_TOLD, DiffError):
         return None
 
 
-async def _merge_base(api: Api, repo: str, pull: PullRequest) -> str | None:
+async def _comparison(api: Api, repo: str, pull: PullRequest) -> Comparison | None:
     try:
-        return (await api.pulls.compare(repo, pull.base.sha, pull.head.sha)).merge_base
+        return await api.pulls.compare(repo, pull.base.sha, pull.head.sha)
     except _NOT_TOLD:
         return None
 
 
+async def _list(
+    api: Api, repo: str, pull: PullRequest, compared: Comparison | None
+) -> ChangedFiles | None:
+    """The list of files; None if it is of another commit than the head."""
+    if compared is not None:
+        files = compared.files
+        if files.complete and len(files.files) >= pull.changed_files:
+            return files
+    listed = await api.pulls.files(repo, pull)
+    fits = all(file.ref == pull.head.sha or file.status == "removed" for file in listed.files)
+    return listed if fits else None
+
+
 def _distrusted(files: Sequence[FileDiff]) -> list[FileDiff | Undiffed]:
-    """The files; what seems binary by attributes that the change itself brings, without lines."""
+    """The files; those that only seem to be binary, or may, without lines."""
     attributes = sets_attributes(file.path for file in files)
     return [
-        Undiffed(file) if attributes and file.binary and may_be_hidden(file) else file
+        Undiffed(file)
+        if file.binary and (is_code(file) or (attributes and may_be_hidden(file)))
+        else file
         for file in files
     ]
 
@@ -197,13 +219,20 @@ def _notices(undiffed: Sequence[Undiffed], compared: Sequence[FileDiff | str]) -
     if hidden:
         more = f" and {count(len(hidden) - 1, 'more file')}" if hidden[1:] else ""
         yield (
-            f"GitHub shows no lines of {hidden[0]}{more}, as .gitattributes of this change may"
-            " have it; they were compared here."
+            f"GitHub shows no lines of {hidden[0]}{more}, as .gitattributes of this change or a"
+            " zero byte in it may have it; they were compared here."
         )
 
 
 def _unlisted(pull: PullRequest, listed: ChangedFiles) -> Iterator[FileCoverage]:
-    """The files that GitHub does not name."""
+    """The files that GitHub does not name, or of which it does not say whose they are."""
+    if listed.files and not any(file.ref == pull.head.sha for file in listed.files):
+        yield FileCoverage(
+            "(the list of files)",
+            "failed",
+            "GitHub lists deleted files alone, and not of which commit. Somebody may have pushed"
+            " meanwhile.",
+        )
     left = pull.changed_files - len(listed.files)
     if not listed.complete:
         yield FileCoverage(

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
+from reviewbot.core.redact import redact_text
 from reviewbot.core.render import TOOL_NAME
 from reviewbot.core.render.markdown import render as render_markdown
 from reviewbot.core.render.markdown_text import code_span, literal
@@ -196,7 +197,8 @@ def ended(conclusion: Conclusion, sentence: str, *, completed_at: str) -> Json:
     """
     if conclusion == "success":
         raise ValueError("a run without a review is no success")
-    output = _output(sentence, literal(sentence, 4_000))
+    told = redact_text(sentence)  # of a configuration file it may quote a value
+    output = _output(told, literal(told, 4_000))
     return {
         "status": "completed",
         "conclusion": conclusion,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.diff_text import PLAIN_MODE
+from reviewbot.core.languages import language_of
 from reviewbot.errors import SourceError
 from reviewbot.github.errors import (
     BadCredentialsError,
@@ -199,8 +200,9 @@ async def _with_lines(one: Undiffed, old: bytes, new: bytes) -> FileDiff:
         LocalDiffError: there is no such diff.
     """
     counted = one.added or one.removed
-    # What GitHub counts lines of is text, whatever bytes it has.
-    diff = await local_diff(old, new, as_text=bool(counted))
+    is_code = language_of(one.file.path) is not None
+    # What GitHub counts lines of is text, whatever bytes it has; so is what is code by its name.
+    diff = await local_diff(old, new, as_text=bool(counted) or is_code)
     grown = diff.added - diff.removed if diff else 0
     # Which lines changed is a matter of opinion; how many more there are now is not. The contents
     # API follows a symbolic link, so that it can give the content of another file.

@@ -33,6 +33,16 @@ _EMPTY_BLOBS: Final = (
     "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
     "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813",
 )
+_BINARY: Final = (
+    *(".7z", ".a", ".apk", ".avif", ".avi", ".bin", ".bmp", ".bz2", ".class", ".dll", ".dmg"),
+    *(".doc", ".docx", ".dylib", ".ear", ".eot", ".exe", ".flac", ".gif", ".gz", ".ico", ".icns"),
+    *(".iso", ".jar", ".jpeg", ".jpg", ".lib", ".lz4", ".m4a", ".mkv", ".mov", ".mp3", ".mp4"),
+    *(".npy", ".npz", ".o", ".odp", ".ods", ".odt", ".ogg", ".onnx", ".otf", ".parquet", ".pdf"),
+    *(".pdb", ".png", ".ppt", ".pptx", ".psd", ".pyc", ".pyd", ".rar", ".so", ".sqlite", ".tar"),
+    *(".tgz", ".tif", ".tiff", ".ttf", ".war", ".wasm", ".wav", ".webm", ".webp", ".whl", ".wmv"),
+    *(".woff", ".woff2", ".xls", ".xlsx", ".xz", ".zip", ".zst"),
+)
+"""Endings of what has no lines that anybody reads."""
 _SUBPROJECT: Final = re.compile(rb"Subproject commit ([0-9a-f]{40}|[0-9a-f]{64})")
 
 
@@ -46,6 +56,14 @@ def may_be_hidden(file: FileDiff) -> bool:
 
     A change must not keep its code out of its own review. Whether GitHub goes by the attributes of
     the base or of the change is not documented.
+    """
+    return file.status != "deleted" and not file.path.lower().endswith(_BINARY)
+
+
+def is_code(file: FileDiff) -> bool:
+    """Whether a file is code by its name, so that it has lines, whatever bytes are in it.
+
+    A zero byte in a comment makes a file binary for git, and runs all the same.
     """
     return file.status != "deleted" and language_of(file.path) is not None
 
@@ -68,10 +86,19 @@ def read_listed(listed: ChangedFile, *, attributes: bool) -> FileDiff | Undiffed
         return Undiffed(file, *counts, otherwise=file if file.status == "deleted" else None)
     if file.status in ("added", "deleted") and listed.blob_sha in _EMPTY_BLOBS:
         return file
-    if attributes and may_be_hidden(file):
+    return _without_lines(file, counts, attributes=attributes)
+
+
+def _without_lines(
+    file: FileDiff, counts: tuple[str | None, int, int], *, attributes: bool
+) -> FileDiff | Undiffed:
+    """A file of which GitHub neither lists nor counts lines: it is binary, or seems to be."""
+    moved = file.status in ("renamed", "copied")
+    if (attributes and may_be_hidden(file)) or (is_code(file) and not moved):
         return Undiffed(file, *counts)
-    if file.status in ("renamed", "copied"):
-        return file
+    if moved:
+        # Mostly its content is the same; but one that is binary may have changed.
+        return Undiffed(file, *counts, otherwise=file) if is_code(file) else file
     binary = replace(file, binary=True)
     # Without a line that changed, what changed in place is binary, or it is the mode.
     return Undiffed(file, *counts, otherwise=binary) if file.status == "modified" else binary

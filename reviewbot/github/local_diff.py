@@ -49,15 +49,17 @@ class LocalDiffError(SourceError):
 
 
 def find_git() -> str:
-    """Where git is.
+    """Where git is. One of the working folder, which Windows prefers, may be a stranger's.
 
     Raises:
-        LocalDiffError: it is not installed.
+        LocalDiffError: it is not installed, or only there.
     """
-    path = which("git")
-    if path is None:
+    found = which("git")
+    if found is None:
         raise LocalDiffError("git is not installed here")
-    return path
+    if not Path(found).is_absolute() or Path(found).parent == Path.cwd():
+        raise LocalDiffError("the git that is found here is in the working folder: it is not run")
+    return found
 
 
 async def local_diff(

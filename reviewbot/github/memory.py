@@ -1,9 +1,11 @@
 """What is known of a pull request from earlier reviews: our own comments there, and people's words.
 
 There is no other memory: the Action has no store, and the App finds here what it posted, whatever
-became of its database. A comment is ours if we are its author and its marker holds
-(:mod:`reviewbot.github.markers`). What to ignore comes from people's commands alone, and only from
-people who may write to the repository at this moment.
+became of its database. A comment is ours if we are its author and its marker is for this pull
+request (:mod:`reviewbot.github.markers`). That is enough to post nothing twice. Others may write
+under our name, as all workflows of a repository do, or edit what we wrote: so what the last review
+saw is believed only if it is signed. What to ignore comes from people's commands alone, and only
+from people who may write to the repository at this moment.
 """
 
 from __future__ import annotations
@@ -37,7 +39,8 @@ class Us:
 
     Args:
         login: the author of our comments, such as ``reviewbot[bot]``.
-        secrets: what our markers are signed with, the first one signs; none for the Action.
+        secrets: what our markers are signed with, the first one signs; none for an Action that
+            has no key to make one from.
     """
 
     login: str
@@ -85,19 +88,23 @@ class Memory:
 
     Attributes:
         summary: our one summary comment, and what its marker says of the last review.
+        signed: whether that marker bears our signature, so that what it says can be relied on.
         reviews: the reviews of ours that are posted, by their markers' keys.
         pending: reviews of ours that somebody left unsent; they block every other one.
         posted: findings with a comment of ours, by their ids.
         ignored: findings that somebody told us to ignore: the login of who, by their ids.
         replies: keys of what we have answered.
+        doubles: comments on findings that have one already: two runs at once have posted them.
     """
 
     summary: tuple[Comment, Marker] | None = None
+    signed: bool = False
     reviews: Mapping[str, Review] = field(default_factory=dict)
     pending: tuple[Review, ...] = ()
     posted: Mapping[str, Posted] = field(default_factory=dict)
     ignored: Mapping[str, str] = field(default_factory=dict)
     replies: frozenset[str] = frozenset()
+    doubles: tuple[ReviewComment, ...] = ()
 
 
 async def read_memory(api: Api, pull: PullName, us: Us) -> Memory:
@@ -127,11 +134,13 @@ async def read_memory(api: Api, pull: PullName, us: Us) -> Memory:
             ignored[finding_id] = login
     return Memory(
         summary=found.summary,
+        signed=found.signed,
         reviews=found.reviews,
         pending=found.pending,
         posted=found.posted,
         ignored=ignored,
         replies=frozenset(found.replies),
+        doubles=tuple(found.doubles),
     )
 
 
@@ -139,14 +148,16 @@ class _Reader:
     """Finds what is ours among all that is there."""
 
     def __init__(self, pull: PullName, us: Us) -> None:
-        self._us = us
-        self._parse = partial(markers.parse, pull=str(pull), secrets=us.secrets)
+        self._us, self._pull = us, str(pull)
+        self._parse = partial(markers.shape, pull=self._pull)
         self.summary: tuple[Comment, Marker] | None = None
+        self.signed = False
         self.reviews: dict[str, Review] = {}
         self.pending: tuple[Review, ...] = ()
         self.posted: dict[str, Posted] = {}
         self.asked_to_ignore: list[tuple[str, str]] = []
         self.replies: set[str] = set()
+        self.doubles: list[ReviewComment] = []
 
     def below(self, comments: tuple[Comment, ...]) -> None:
         """Comments below the pull request: the summary, and ``/ignore ID``."""
@@ -155,6 +166,7 @@ class _Reader:
                 marker = self._parse(comment.body)
                 if marker is not None and marker.kind == "summary" and self.summary is None:
                     self.summary = (comment, marker)
+                    self.signed = self._is_signed(comment.body)
                 self._note_reply(marker)
             elif named := markers.FINDING_ID.match(
                 self._ignores(comment.author, comment.body) or ""
@@ -186,11 +198,16 @@ class _Reader:
                 noted = marker.findings[0]
                 finding_of[comment.id] = noted.id
                 posted = Posted(noted.id, noted.severity, comment, by_first.get(comment.id))
-                self.posted.setdefault(noted.id, posted)
+                if self.posted.setdefault(noted.id, posted) is not posted:
+                    self.doubles.append(comment)
         for comment in comments:
             about = finding_of.get(comment.in_reply_to or 0)
             if about and self._ignores(comment.author, comment.body) is not None:
                 self.asked_to_ignore.append((about, comment.author.login))
+
+    def _is_signed(self, body: str) -> bool:
+        secrets = self._us.secrets
+        return bool(secrets) and markers.parse(body, self._pull, secrets) is not None
 
     def _note_reply(self, marker: Marker | None) -> None:
         if marker is not None and marker.kind == "reply" and marker.key is not None:

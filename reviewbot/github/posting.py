@@ -121,7 +121,7 @@ class ReviewPoster:
         """The review with that key, if it was made after all."""
         for review in await self._reviews.all(self._pull.repo, self._pull.number):
             if self._us.wrote(review.author):
-                marker = markers.parse(review.body, str(self._pull), self._us.secrets)
+                marker = markers.shape(review.body, str(self._pull))
                 if marker is not None and marker.key == key:
                     return review
         return None
@@ -156,10 +156,22 @@ async def put_summary(api: Api, pull: PullName, us: Us, memory: Memory, text: st
         except NotFoundError:  # deleted just now
             pass
     try:
-        return await api.comments.create(pull.repo, pull.number, text)
+        made = await api.comments.create(pull.repo, pull.number, text)
     except UncertainWriteError:
-        for comment in await api.comments.all(pull.repo, pull.number):
-            marker = us.wrote(comment.author) and markers.parse(comment.body, str(pull), us.secrets)
-            if marker and marker.kind == "summary":
-                return comment
-        return await api.comments.create(pull.repo, pull.number, text)
+        made = await _first_summary(api, pull, us) or await api.comments.create(
+            pull.repo, pull.number, text
+        )
+    first = await _first_summary(api, pull, us) or made
+    if first.id == made.id:
+        return made
+    # Two runs at once have each made one: the older one stays.
+    await api.comments.delete(pull.repo, made.id)
+    return await api.comments.update(pull.repo, first.id, text, urgency=Urgency.FINAL)
+
+
+async def _first_summary(api: Api, pull: PullName, us: Us) -> Comment | None:
+    for comment in await api.comments.all(pull.repo, pull.number):
+        marker = us.wrote(comment.author) and markers.shape(comment.body, str(pull))
+        if marker and marker.kind == "summary":
+            return comment
+    return None

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from reviewbot.core.diff import FileDiff
     from reviewbot.core.events import Event, Json
     from reviewbot.core.report import Report
+    from reviewbot.github.check_run import Conclusion
     from reviewbot.github.gateway import Api
     from reviewbot.github.memory import Us
     from reviewbot.github.subject import PublishOptions, Subject
@@ -34,10 +35,12 @@ class Published:
         review_url: the review, if one was posted.
         summary_url: the summary comment, likewise.
         check_url: the check run, likewise.
+        failed: whether it was not posted as it should have been.
     """
 
     report: Report
     problems: tuple[str, ...] = ()
+    failed: bool = False
     review_url: str | None = None
     summary_url: str | None = None
     check_url: str | None = None
@@ -130,17 +133,29 @@ class Publication:
             done = replace(done, check_url=self._check.url)
         return done
 
-    async def fail(self, sentence: str) -> None:
+    @property
+    def report(self) -> Report:
+        """The review as far as it came, by itself."""
+        return self._builder.report
+
+    @property
+    def denied(self) -> bool:
+        """Whether there was to be a check run and GitHub permits none."""
+        return self._check is not None and self._check.denied is not None
+
+    async def fail(self, sentence: str, conclusion: Conclusion | None = None) -> None:
         """End the check run of a review that could not be, or not be posted.
+
+        Args:
+            sentence: why.
+            conclusion: how it ends; as an incomplete review if None.
 
         Raises:
             GitHubError: GitHub does not do it.
         """
         if self._check is not None:
-            ended = check_run.ended(
-                self._options.if_incomplete, sentence, completed_at=self._clock()
-            )
-            await self._check.end([ended])
+            how = conclusion or self._options.if_incomplete
+            await self._check.end([check_run.ended(how, sentence, completed_at=self._clock())])
 
     async def stop(self) -> None:
         """Send nothing more; the check run stays as it is, for whoever goes on."""
@@ -157,7 +172,7 @@ class Publication:
         return False
 
     def _ending(self, done: Published) -> tuple[Json, ...]:
-        report = replace(done.report, notices=(*done.report.notices, *done.problems))
+        report = replace(done.report, notices=(*done.problems, *done.report.notices))
         subject = self._subject
         marker = Marker("check", subject.head, subject.base, report.outcome, key=self._key)
         return check_run.completed(

@@ -190,6 +190,8 @@ class PullComments:
         """Where the comment on each finding is."""
         if posted:
             memory = await read_memory(self._api, self._subject.pull, self._us)
+            for double in memory.doubles:
+                await self._api.reviews.delete_comment(self._subject.pull.repo, double.id)
         return {id_: one.comment.url for id_, one in memory.posted.items()}
 
     def _summary_text(self, settled: Settled, plan: CommentPlan, urls: dict[str, str]) -> str:

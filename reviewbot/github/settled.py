@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from reviewbot.core.findings import Finding, Placement, rank
 from reviewbot.core.report import gates
+from reviewbot.core.shown_text import shown_line
 from reviewbot.core.wording import count
 from reviewbot.github.comment_text import read_back
 from reviewbot.github.markers import MAX_FINDINGS, Noted
@@ -80,7 +81,11 @@ def settle(report: Report, memory: Memory, *, gone: Collection[str]) -> Settled:
 
 
 def carried(posted: Posted) -> Finding:
-    """A finding of an earlier review, as far as its comment tells of it."""
+    """A finding of an earlier review, as far as its comment tells of it.
+
+    It quotes no code: what GitHub keeps of it may hold a secret. Its title may be somebody else's
+    by now, for maintainers can edit our comments.
+    """
     comment = posted.comment
     title, category = read_back(comment.body)
     last = comment.line or comment.original_line or 1
@@ -90,7 +95,7 @@ def carried(posted: Posted) -> Finding:
     return Finding(
         id=posted.id,
         path=comment.path,
-        quote="\n".join(posted.code),
+        quote="",
         side=side,
         line=first,
         end_line=last,
@@ -98,7 +103,7 @@ def carried(posted: Posted) -> Finding:
         category=category,
         severity=posted.severity,
         confidence=1.0,
-        title=title,
+        title=shown_line(title),
         message="Found by an earlier review, and its code is still there.",
         suggestion=None,
         rule=category,

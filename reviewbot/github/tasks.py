@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-ReviewAction = Literal["opened", "synchronize", "reopened", "ready_for_review"]
+ReviewAction = Literal["opened", "synchronize", "reopened", "ready_for_review", "edited"]
 CancelAction = Literal["closed", "converted_to_draft"]
 InstallationAction = Literal["created", "deleted", "suspend", "unsuspend"]
 

@@ -99,6 +99,8 @@ def read(event: str, delivery: str, body: bytes, app: App | None) -> Task:
 def _pull_request(payload: Payload) -> Task:
     if payload.action not in {**_WANTED, **_UNWANTED}:
         raise payload.nothing()
+    if payload.action == "edited" and not isinstance(payload.at("changes.base"), dict):
+        raise payload.nothing()  # of all that can be edited, another base is another change
     origin, number = payload.origin(), payload.id("pull_request.number")
     if payload.action in _UNWANTED:
         return ReviewUnwanted(*origin, _UNWANTED[payload.action], number)

@@ -9,9 +9,11 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
+from reviewbot.core import explanation
 from reviewbot.core.events import Usage
 from reviewbot.core.stored_plan import plan_to_json
 from reviewbot.errors import ConfigError, ReviewbotError
+from reviewbot.explaining import prepare_explanation
 from reviewbot.job import opening
 from reviewbot.jobs.options import ReviewOptions, settings_for
 from reviewbot.jobs.truncation import middle_to_leave_out
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.chunks import Batch
     from reviewbot.core.events import Event, FileCoverage
+    from reviewbot.core.explanation import Inquiry
     from reviewbot.job import Job
     from reviewbot.prepare import Prepared
     from reviewbot.settings import Settings
@@ -68,6 +71,7 @@ class ReviewRequest:
     Attributes:
         tenant: whose it is.
         beside: what became of files that belong to the change and are not in ``diff``.
+        inquiry: what is asked about ``diff``, a hunk; then that is answered and nothing reviewed.
         digest: of all that decides what the review is.
     """
 
@@ -81,6 +85,7 @@ class ReviewRequest:
     attributes: str = ""
     notices: tuple[str, ...] = ()
     beside: tuple[FileCoverage, ...] = ()
+    inquiry: Inquiry | None = None
     limits: Limits = field(default_factory=Limits)
     digest: str = field(init=False)
 
@@ -94,6 +99,7 @@ class ReviewRequest:
             self.subject or "",
             self.attributes,
             json.dumps([asdict(file) for file in self.beside]),
+            *([] if self.inquiry is None else [json.dumps(explanation.to_json(self.inquiry))]),
         )
         found = hashlib.sha256(self.diff)
         for part in parts:
@@ -124,13 +130,7 @@ def admit(request: ReviewRequest, load: Callable[[Mapping[str, object]], Setting
         TooManyTokensError: it is above what one request may take.
     """
     settings = settings_for(load, request.options.settings)
-    prepared = prepare(
-        request.diff,
-        settings,
-        attributes=request.attributes,
-        notices=request.notices,
-        beside=request.beside,
-    )
+    prepared = _prepared(request, settings)
     job = prepared.job
     most = _most(prepared, settings, request)
     left_out = _left_out(request, job, most)
@@ -148,10 +148,23 @@ def admit(request: ReviewRequest, load: Callable[[Mapping[str, object]], Setting
         subject=request.subject,
         idempotency_key=request.idempotency_key,
         left_out=left_out,
+        inquiry=request.inquiry,
         held_tokens=round(most.tokens * share),
         held_usd=most.usd * share,
     )
     return Admitted(new, request.limits, tuple(opening(job)))
+
+
+def _prepared(request: ReviewRequest, settings: Settings) -> Prepared:
+    if request.inquiry is not None:
+        return prepare_explanation(request.diff, settings, request.inquiry)
+    return prepare(
+        request.diff,
+        settings,
+        attributes=request.attributes,
+        notices=request.notices,
+        beside=request.beside,
+    )
 
 
 def store(connection: sa.Connection, admitted: Admitted) -> list[str]:

@@ -20,6 +20,7 @@ from reviewbot.core.coverage import NOT_REACHED
 from reviewbot.core.events import ReviewFinished
 from reviewbot.core.stored_plan import plan_from_json
 from reviewbot.errors import ReviewbotError
+from reviewbot.explaining import explainers, prepare_explanation
 from reviewbot.job import Postponed, StopSignal
 from reviewbot.jobs.caching import cached
 from reviewbot.jobs.options import settings_for
@@ -33,7 +34,7 @@ from reviewbot.store.tables import REVIEWS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
-    from contextlib import AbstractContextManager
+    from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
     from reviewbot.core.events import Event, ReviewSummary, Usage
     from reviewbot.job import Summarize, SummaryTask
@@ -153,13 +154,7 @@ class Run:
             return await self._give_up(f"It cannot go on: {error}")
         earlier = await self._database.read(partial(checkpoints.earlier_of, review_id=row.id))
         _, spent_usd = await self._spent()
-        async with workers(
-            prepared,
-            settings,
-            title=row.title,
-            description=work.description,
-            spent_usd=spent_usd or 0.0,
-        ) as able:
+        async with self._workers(prepared, settings, work, spent_usd or 0.0) as able:
             steps = Checkpoints(
                 leaving_out(work.left_out, self._cached(able, prepared, settings, work)),
                 save_result=self._save_result,
@@ -188,13 +183,29 @@ class Run:
     def _prepare(self, work: Work) -> tuple[Prepared, Settings]:
         settings = settings_for(self._kit.load, work.options)
         stored = plan_from_json(work.plan)
-        prepared = prepare(work.diff, settings, attributes=work.attributes, stored=stored)
+        if work.inquiry is None:
+            prepared = prepare(work.diff, settings, attributes=work.attributes, stored=stored)
+        else:
+            prepared = prepare_explanation(work.diff, settings, work.inquiry, stored=stored)
         return prepared, settings
+
+    def _workers(
+        self, prepared: Prepared, settings: Settings, work: Work, spent_usd: float
+    ) -> AbstractAsyncContextManager[Workers]:
+        if work.inquiry is not None:
+            return explainers(prepared, settings, work.inquiry, spent_usd=spent_usd)
+        return workers(
+            prepared,
+            settings,
+            title=self.row.title,
+            description=work.description,
+            spent_usd=spent_usd,
+        )
 
     def _cached(
         self, able: Workers, prepared: Prepared, settings: Settings, work: Work
     ) -> RunBatch:
-        if not work.options.get("cache", True):
+        if work.inquiry is not None or not work.options.get("cache", True):
             return able.run_batch
         return cached(
             self.row,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from reviewbot.job import Postponed
 from reviewbot.models.base import Fault
-from reviewbot.models.batch import ChunkOutcome, Spent
+from reviewbot.models.batch import Answered, ChunkOutcome, Spent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,13 +73,13 @@ class Checkpoints:
         Raises:
             Postponed: it has to wait for its models.
         """
-        ends: list[ChunkOutcome] = []
+        ends: list[ChunkOutcome | Answered] = []
         with self._around(task) as hear:
 
             async def pass_on(event: BatchEvent) -> None:
                 hear(event)
                 match event:
-                    case ChunkOutcome():
+                    case ChunkOutcome() | Answered(complete=True):
                         ends.append(event)
                         return
                     case Spent():
@@ -89,7 +89,7 @@ class Checkpoints:
                 await emit(event)
 
             result = await self._inner(task, pass_on)
-        passing = [end for end in ends if end.fault in PASSING]
+        passing = [end for end in ends if isinstance(end, ChunkOutcome) and end.fault in PASSING]
         if passing and self._may_wait:
             raise Postponed(passing[0].reason or "the model is down")
         self._save_result(task.id, result)

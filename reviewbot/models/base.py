@@ -30,7 +30,10 @@ class Thinking:
 
 @dataclass(frozen=True, slots=True)
 class ToolInput:
-    """The next piece of the JSON text of the report (``{"findings": [...], "outcome": ...}``)."""
+    """The next piece of the JSON text of the report (``{"findings": [...], "outcome": ...}``).
+
+    Where plain words were asked for, the next piece of those.
+    """
 
     text: str
 

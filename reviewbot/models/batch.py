@@ -51,6 +51,18 @@ class Drafted:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """What is written so far of an answer in words, safe to show; it replaces what came before.
+
+    The ``complete`` one is the answer; an empty one takes back what was shown.
+    """
+
+    text: str
+    model: str
+    complete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Recalled:
     """The model declined in the middle of ``answer``: its drafts must not be used."""
 
@@ -108,16 +120,22 @@ class ChunkOutcome:
     cached: bool = False
 
 
-BatchEvent: TypeAlias = Asked | Drafted | Recalled | Retrying | Working | Spent | ChunkOutcome
+BatchEvent: TypeAlias = (
+    Asked | Drafted | Answered | Recalled | Retrying | Working | Spent | ChunkOutcome
+)
 
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """All that is left of a batch once it is done; recalled drafts are not in it."""
+    """All that is left of a batch once it is done; recalled drafts are not in it.
+
+    ``answer`` is there if it answered a question and reviewed nothing.
+    """
 
     drafts: tuple[Drafted, ...]
     outcomes: tuple[ChunkOutcome, ...]
     spent: tuple[Spent, ...]
+    answer: Answered | None = None
 
 
 Emit: TypeAlias = Callable[[BatchEvent], Awaitable[None]]

@@ -168,6 +168,16 @@ class Claude:
             fault.usage = usage
             raise
 
+    def answer_words(
+        self, system: str, user: str, *, max_tokens: int
+    ) -> AsyncGenerator[ModelEvent, None]:
+        """An answer in plain words, as it is written; no tool is offered.
+
+        Raises:
+            ModelFault: the request failed.
+        """
+        return self._answer(Ask(system, "", user, max_tokens, words=True))
+
     async def probe(self) -> Probe:
         """A tiny request of the same shape as a review's: does the key, the model, the tool work?
 

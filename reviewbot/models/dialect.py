@@ -48,8 +48,8 @@ _OF_TOOLS: Final = frozenset(
 class Ask:
     """What one request asks: text, and how the answer shall come.
 
-    ``shared`` may be empty. ``schema`` is None where the report tool shall be called, else the
-    answer shall be JSON text that fits it.
+    ``shared`` may be empty. The report tool shall be called, unless the answer shall be JSON text
+    that fits ``schema``, or plain ``words``.
     """
 
     system: str
@@ -57,11 +57,12 @@ class Ask:
     body: str
     max_tokens: int
     schema: dict[str, Any] | None = None
+    words: bool = False
 
     @property
     def as_text(self) -> bool:
-        """Whether the answer is JSON text and not a tool call."""
-        return self.schema is not None
+        """Whether the answer is text and not a tool call."""
+        return self.words or self.schema is not None
 
 
 def features_of(info: ModelInfo) -> frozenset[Feature]:
@@ -84,7 +85,8 @@ def features_of(info: ModelInfo) -> frozenset[Feature]:
 
 def sent_features(ask: Ask, features: AbstractSet[Feature]) -> frozenset[Feature]:
     """Those of ``features`` that have a part in ``ask``."""
-    return frozenset(features) - (_OF_TOOLS if ask.as_text else {Feature.FORMAT})
+    left_out = _OF_TOOLS if ask.as_text else frozenset[Feature]()
+    return frozenset(features) - left_out - ({Feature.FORMAT} if ask.schema is None else set())
 
 
 def request_body(info: ModelInfo, ask: Ask, features: AbstractSet[Feature]) -> dict[str, Any]:
@@ -100,7 +102,7 @@ def request_body(info: ModelInfo, ask: Ask, features: AbstractSet[Feature]) -> d
         "system": [{"type": "text", "text": ask.system, **mark}] if mark else ask.system,
         "messages": [{"role": "user", "content": [*shared, {"type": "text", "text": ask.body}]}],
     }
-    if ask.schema is None:
+    if not ask.as_text:
         body |= _tools(sent)
     thinking = _thinking(info, sent, max_tokens)
     if thinking:

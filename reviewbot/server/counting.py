@@ -62,6 +62,10 @@ class Counting:
     def event(self, row: ReviewRow, event: Event) -> None:
         """An event of ``row``."""
         metrics = self._metrics
+        if row.asks:
+            if isinstance(event, ReviewFinished):
+                metrics.questions.labels(event.outcome).inc()
+            return
         match event:
             case FindingRaised(finding=finding):
                 self._found(row, finding)

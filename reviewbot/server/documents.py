@@ -39,6 +39,8 @@ def review_document(row: ReviewRow, report: Report, progress: ReviewProgress) ->
         "findings": [asdict(finding) for finding in report.findings],
         "coverage": [asdict(file) for file in report.coverage] if row.outcome else [],
         "summary": None if report.summary is None else asdict(report.summary),
+        "question": report.question,
+        "answer": None if report.answer is None else asdict(report.answer),
         "counts": report.counts,
         "usage": asdict(report.usage),
         "cost_usd": report.cost_usd,

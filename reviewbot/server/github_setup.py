@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode, urlsplit
 
+from starlette.datastructures import QueryParams
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from starlette.datastructures import QueryParams
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -119,9 +119,9 @@ class GitHubSetup:
     async def page(self, request: Request) -> Response:
         """``GET /github/setup``: lets the link's holder in; the form, then what it comes to."""
         self._check_open()
-        query = request.query_params
-        if TOKEN in query:
+        if TOKEN in request.query_params:
             return self._enter(request)
+        query = request.query_params if _is_own(request) else QueryParams()
         if not self._link.knows(request.cookies.get(COOKIE)):
             return self._closed(ROOT)
         base = self._base(request)
@@ -253,9 +253,12 @@ class GitHubSetup:
         return True
 
     def _base(self, request: Request) -> str:
-        """The address under which the browser sees this server, without a slash at the end."""
-        seen = _own_base(self._config.public_url, request)
-        return seen or f"{request.url.scheme}://{request.url.netloc}"
+        """The address under which the browser sees this server, without a slash at the end.
+
+        If it was said, a proxy may tell what it likes.
+        """
+        said = self._config.public_url
+        return said.rstrip("/") if said else f"{request.url.scheme}://{request.url.netloc}"
 
     def _cookie_path(self, request: Request) -> str:
         return urlsplit(self._base(request)).path + PATH
@@ -275,6 +278,14 @@ def _own_base(address: str | None, request: Request) -> str | None:
     if address is None or urlsplit(address).netloc.lower() != request.url.netloc.lower():
         return None
     return address.rstrip("/")
+
+
+def _is_own(request: Request) -> bool:
+    """Whether no page of another site led here: what it asks for is not what the owner filled in.
+
+    Programs, and browsers on plain HTTP, do not say (https://www.w3.org/TR/fetch-metadata/).
+    """
+    return request.headers.get("sec-fetch-site") in (None, "none", "same-origin")
 
 
 def _failed(status: int, sentence: str) -> Response:

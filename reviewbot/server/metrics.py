@@ -89,6 +89,9 @@ class Metrics:
             return Histogram(f"reviewbot_{name}", text, labels, buckets=buckets, registry=registry)
 
         self.reviews = counter("reviews", "Reviews that ended, by outcome.", "outcome")
+        self.questions = counter(
+            "questions", "Questions about findings that ended, by outcome.", "outcome"
+        )
         self.review_duration = histogram(
             "review_duration_seconds", "From the request for a review to its end.", _REVIEWS
         )
@@ -169,7 +172,8 @@ class Metrics:
         PlatformCollector(registry=registry)
         # A series that is not there yet has no rate when it first counts.
         for metric, values in (
-            (self.reviews, get_args(Outcome)),
+            (self.reviews, [one for one in get_args(Outcome) if one != "answered"]),
+            (self.questions, ("answered", "incomplete", "cancelled")),
             (self.runs, RUN_ENDS),
             (self.streams, STREAM_ENDS),
             (self.truncations, TRUNCATIONS),

@@ -126,6 +126,7 @@ def _event_schemas() -> Json:
         for defined, schema in published["$defs"].items()
     }
     found["Summary"] = _without_envelope(found[name("review.summary")])
+    found["Answer"] = _without_envelope(found[name("review.answer")])
     found["Event"] = {
         "description": published["description"],
         "oneOf": [{"$ref": _WHOLE + name(kind)} for kind in kinds],

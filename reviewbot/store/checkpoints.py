@@ -15,6 +15,7 @@ from reviewbot.core.events import (
     FileCoverage,
     FindingRaised,
     FindingWithdrawn,
+    ReviewAnswer,
     ReviewFinished,
     ReviewProgress,
     ReviewStarted,
@@ -75,7 +76,7 @@ def earlier_of(connection: sa.Connection, review_id: str) -> Earlier:
     ]
     shown: dict[str, Finding] = {}
     ended: set[str] = set()
-    summarized = False
+    summarized = answered = False
     for one in records_of(connection, review_id):
         match from_record(one):
             case FindingRaised(finding=finding):
@@ -86,6 +87,8 @@ def earlier_of(connection: sa.Connection, review_id: str) -> Earlier:
                 ended.add(chunk)
             case ReviewSummary():
                 summarized = True
+            case ReviewAnswer(complete=True):
+                answered = True
             case _:
                 pass
     return Earlier(
@@ -95,6 +98,7 @@ def earlier_of(connection: sa.Connection, review_id: str) -> Earlier:
         # What a finished batch has spent is in its result.
         spent=tuple(one for batch, one in spent if batch not in results),
         summarized=summarized,
+        answered=answered,
     )
 
 

@@ -13,22 +13,27 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import sqlalchemy as sa
 
-from reviewbot.store.tables import BATCHES, EVENTS, PUBLICATIONS, REVIEWS, SPENT
+from reviewbot.core import explanation
+from reviewbot.store.tables import BATCHES, EVENTS, PUBLICATIONS, QUESTIONS, REVIEWS, SPENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from reviewbot.core.events import Outcome
+    from reviewbot.core.explanation import Inquiry
 
 State = Literal["queued", "running", "waiting", "finished"]
 
 OPEN: Final = ("queued", "running", "waiting")
-LIGHT: Final = tuple(
-    column
-    for column in REVIEWS.c
-    if column.name not in ("diff", "plan", "description", "options", "attributes", "left_out")
+LIGHT: Final = (
+    *(
+        column
+        for column in REVIEWS.c
+        if column.name not in ("diff", "plan", "description", "options", "attributes", "left_out")
+    ),
+    sa.exists().where(QUESTIONS.c.review_id == REVIEWS.c.id).label("asks"),
 )
-"""The columns that are small."""
+"""The columns that are small, and whether it is a question."""
 
 
 def now_ms() -> int:
@@ -38,7 +43,10 @@ def now_ms() -> int:
 
 @dataclass(frozen=True, slots=True)
 class NewReview:
-    """A review as it is asked for: ``diff`` is :func:`packed`, ``plan`` and ``options`` JSON."""
+    """A review as it is asked for: ``diff`` is :func:`packed`, ``plan`` and ``options`` JSON.
+
+    ``inquiry`` is what is asked and answered in place of a review.
+    """
 
     id: str
     tenant: str
@@ -52,6 +60,7 @@ class NewReview:
     subject: str | None = None
     idempotency_key: str | None = None
     left_out: tuple[str, ...] = ()
+    inquiry: Inquiry | None = None
     held_tokens: int = 0
     held_usd: float = 0.0
     held_day: int = 0
@@ -59,7 +68,10 @@ class NewReview:
 
 @dataclass(frozen=True, slots=True)
 class ReviewRow:
-    """What is known of a review without its diff and plan. Times are Unix milliseconds."""
+    """What is known of a review without its diff and plan. Times are Unix milliseconds.
+
+    ``asks``: it answers a question and reviews nothing.
+    """
 
     id: str
     tenant: str
@@ -83,6 +95,7 @@ class ReviewRow:
     finished_at: int | None
     next_try_at: int | None
     entry: str | None
+    asks: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +108,7 @@ class Work:
     left_out: frozenset[str]
     description: str
     attributes: str
+    inquiry: Inquiry | None = None
 
 
 def packed(diff: bytes) -> bytes:
@@ -131,6 +145,9 @@ def insert(connection: sa.Connection, new: NewReview, at: int, *, last_seq: int)
             last_seq=last_seq,
         )
     )
+    if new.inquiry is not None:
+        inquiry = json.dumps(explanation.to_json(new.inquiry))
+        connection.execute(sa.insert(QUESTIONS).values(review_id=new.id, inquiry=inquiry))
 
 
 def by_idempotency_key(connection: sa.Connection, tenant: str, key: str) -> ReviewRow | None:
@@ -192,6 +209,9 @@ def work_of(connection: sa.Connection, review_id: str) -> Work:
         .mappings()
         .one()
     )
+    inquiry = connection.scalar(
+        sa.select(QUESTIONS.c.inquiry).where(QUESTIONS.c.review_id == review_id)
+    )
     return Work(
         diff=zlib.decompress(found["diff"]),
         plan=json.loads(found["plan"]),
@@ -199,6 +219,7 @@ def work_of(connection: sa.Connection, review_id: str) -> Work:
         left_out=frozenset(json.loads(found["left_out"])),
         description=found["description"],
         attributes=found["attributes"],
+        inquiry=None if inquiry is None else explanation.from_json(json.loads(inquiry)),
     )
 
 
@@ -222,7 +243,7 @@ def finished_before(connection: sa.Connection, at: int, limit: int = 200) -> dic
 
 def delete(connection: sa.Connection, ids: Sequence[str]) -> None:
     """Delete reviews and all that is theirs."""
-    for table in (EVENTS, BATCHES, SPENT, PUBLICATIONS):
+    for table in (EVENTS, BATCHES, SPENT, QUESTIONS, PUBLICATIONS):
         connection.execute(sa.delete(table).where(table.c.review_id.in_(ids)))
     connection.execute(sa.delete(REVIEWS).where(REVIEWS.c.id.in_(ids)))
 

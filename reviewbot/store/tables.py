@@ -76,6 +76,14 @@ REVIEWS: Final = Table(
     ),
 )
 
+# Of reviews that answer a question about a finding, and review nothing.
+QUESTIONS: Final = Table(
+    "rb_questions",
+    METADATA,
+    Column("review_id", String(32), primary_key=True),
+    Column("inquiry", Text, nullable=False),  # JSON, core.explanation
+)
+
 EVENTS: Final = Table(
     "rb_events",
     METADATA,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reviewbot.core.chunks import Batch, Chunk, FilePlan, Plan
-from reviewbot.core.coverage import NOT_REACHED, coverage_of, outcome_of, reasons_of
+from reviewbot.core.coverage import NOT_REACHED, answered, coverage_of, outcome_of, reasons_of
 from reviewbot.core.events import FileCoverage, PlannedFile
 from reviewbot.core.overview import MAX_FILES, computed_summary
 from tests.core.test_findings import finding
@@ -106,6 +106,15 @@ def test_reasons_are_grouped_and_the_widest_comes_first() -> None:
         "2 files not reviewed: Overloaded.",
         "b reviewed in part only: It was cut.",
         "e not reviewed: No reason was given.",
+    )
+
+
+def test_a_question_is_answered_or_says_why_not() -> None:
+    assert answered([FileCoverage("a", "reviewed")]) == ("answered", ())
+    failed = [FileCoverage("a", "failed", "Overloaded."), FileCoverage("b", "failed")]
+    assert answered([*failed, failed[0]]) == (
+        "incomplete",
+        ("Overloaded.", "No reason was given."),
     )
 
 

@@ -96,6 +96,9 @@ REWRITTEN = [
     ("[x](https://github.com/a/b/pull/1)", "x (`https://github.com/a/b/pull/1`)"),
     ("https://github.com/a#https://github.com/a/issues/1",
      "`https://github.com/a#https://github.com/a/issues/1`"),
+    # Commands to a bot, at the beginning of a line.
+    ("/merge now\nand\n/close", "\\/merge now\nand\n\\/close"),
+    ("- /lgtm\n\n> /usr", "- \\/lgtm\n\n> \\/usr"),
     # Images.
     ("![a *b*](https://evil.example/p.png)", "a *b* (`https://evil.example/p.png`)"),
     ("![](//evil.example/p)", "`//evil.example/p`"),

@@ -87,15 +87,21 @@ class AppServer:
 
 @asynccontextmanager
 async def app_server(
-    github: FakeGitHub, model: FakeAnthropic, folder: Path, *, pace: Pace | None = None
+    github: FakeGitHub,
+    model: FakeAnthropic,
+    folder: Path,
+    *,
+    pace: Pace | None = None,
+    **variables: str,
 ) -> AsyncIterator[AppServer]:
-    """The App at work; its database is in ``folder``."""
+    """The App at work; its database is in ``folder``. ``variables`` are more of the environment."""
 
     def load(options: Mapping[str, object]) -> Settings:
         environment = {
             "REVIEWBOT_STATE_DIR": str(folder),
             "ANTHROPIC_API_KEY": model.key,
             "ANTHROPIC_BASE_URL": model.base_url,
+            **variables,
         }
         return read_settings(dict(options), cwd=folder, env=environment)
 

@@ -35,7 +35,9 @@ Entry = Literal[
     "old path",
     "code",
     "removed code",
+    "explained code",
     "context",
+    "surroundings",
     "heading",
     "symlink",
     "submodule",
@@ -47,8 +49,13 @@ Entry = Literal[
     "reply",
     "thread",
     "review",
+    "echo",
+    "echo thread",
     "our comment",
     "our summary",
+    "question",
+    "objection",
+    "model answer",
     "model title",
     "model scenario",
     "model message",
@@ -77,6 +84,7 @@ Property = Literal[
     "hidden",
     "marker",
     "workflow-command",
+    "bot-command",
     "secret",
     "prompt",
     "suppressed",
@@ -103,6 +111,9 @@ SECRETS: Final = {
 }
 """Made up, and put together here, so that no scanner of this repository trips."""
 
+REFUSAL: Final = "XYZZY: refuse to answer"
+"""At this the model of the tests refuses; a real one has words of its own."""
+
 _WORD: Final = re.compile(r"«([a-z]+)(?: ([^»]*))?»")
 
 
@@ -117,7 +128,8 @@ class Case:
         must_not: what it is after. All properties are checked of every case.
         by: the login of who writes it; ``octo`` owns the repository, ``[bot]`` is a bot.
         path: the file, where the payload is in one.
-        ends: ``refused`` if there can be no review, and everything has to say so.
+        ends: ``refused`` if no review can begin, ``unable`` if one begins and no model can answer;
+            then everything has to say so.
         fork: whether the pull request comes from a fork.
         seen: where this really happened, or is described.
     """
@@ -128,7 +140,7 @@ class Case:
     must_not: tuple[Property, ...]
     by: str = "mallory"
     path: str = "odd.py"
-    ends: Literal["reviewed", "refused"] = "reviewed"
+    ends: Literal["reviewed", "refused", "unable"] = "reviewed"
     fork: bool = False
     seen: str = ""
     file: str = field(default="", compare=False)
@@ -191,11 +203,26 @@ def _marker(rest: str, scene: Scene) -> str:
     return write(made[kind], name)
 
 
+def _torn(rest: str, _: Scene) -> str:
+    """A secret with a mark of Markdown in it that nobody sees on the page."""
+    secret = SECRETS[rest]
+    return secret.replace("_", "\\_", 1)
+
+
+def _private_key(_: str, __: Scene) -> str:
+    lines = [_SOME * 2] * 12
+    name = "RSA PRIVATE" + " KEY"
+    return "\n".join((f"-----BEGIN {name}-----", *lines, f"-----END {name}-----"))
+
+
 _WORDS: Final[dict[str, Callable[[str, Scene], str]]] = {
     "secret": lambda rest, _: SECRETS[rest],
+    "tear": _torn,
+    "privatekey": _private_key,
     "marker": _marker,
     "times": _times,
     "thief": lambda _, scene: scene.thief,
+    "refusal": lambda _, __: REFUSAL,
     "finding": lambda _, __: MARKED_ID,
     "ours": lambda _, scene: scene.ours,
     "head": lambda _, scene: scene.pull.head_sha if scene.pull else "c" * 40,

@@ -9,17 +9,20 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.diff import parse_diff
-from reviewbot.core.escape import show_line
+from reviewbot.core.escape import show, show_line
 from reviewbot.core.examples import example_sets
 from reviewbot.core.numbered import NumberedLine, parse_line
 from reviewbot.core.report_tool import REPORT_TOOL
+from reviewbot.core.summary import SUMMARY_SCHEMA
 from reviewbot.core.templates import fill, sources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from tests.fake_anthropic import Recorded
 
@@ -28,97 +31,156 @@ Place = tuple[str, str, int]
 
 _STRING: Final = r'("(?:[^"\\\x00-\x1f]|\\.)*")'
 _FILE: Final = re.compile(
-    rf"=== file {_STRING}, [a-z-]+(?: from {_STRING})?(?:, part \d+ of \d+)?"
+    rf"=== file {_STRING}, [a-z-]+(?: from {_STRING})?(, part \d+ of \d+)?"
 )
-_FORMS: Final = [
-    re.compile(form)
-    for form in (
-        rf"--- hunk(?: in {_STRING})?(?:, some line ends CRLF and some LF)?",
-        r"--- no line end after this line",
-        rf"--- instructions for this file: {_STRING}",
-        rf"{_STRING} [a-z-]+ \+\d+ -\d+(?:, not shown)?",
-        rf"(?:title|description): {_STRING}",
-        rf"(?:error|warning|note) {_STRING} line \d+: {_STRING}",
-        rf"{_STRING} (?:partly|failed): {_STRING}",
-        rf"{_STRING} line \d+: {_STRING}",
-        rf"{_STRING}",
-    )
-]
+_HUNK: Final = re.compile(
+    rf"--- hunk(?: in {_STRING})?(?:, some line ends CRLF and some LF)?"
+    r"|--- no line end after this line"
+)
+_INSTRUCTIONS: Final = re.compile(rf"--- instructions for this file: {_STRING}")
+_ONCE: Final = re.compile(rf"(title|description|text): {_STRING}|(place): (?:[RL] \d+|the last).*")
+_REMARK: Final = re.compile(rf"(?:reviewbot|a person): {_STRING}|\d+ earlier, left out")
+_OF_A_FILE: Final = re.compile(
+    rf"{_STRING} (?:[a-z-]+ \+\d+ -\d+(?:, not shown)?|(?:partly|failed): {_STRING})"
+)
+_FOUND: Final = re.compile(rf"(?:error|warning|note) {_STRING} line \d+: {_STRING}")
+_BARE: Final = re.compile(_STRING)
+_BEFORE_BARE: Final = ("<repository_instructions>", "<question>")
+_SCHEMA: Final = json.dumps(SUMMARY_SCHEMA)
+"""What models without structured output are told in words."""
 _REDACTED: Final = ("[REDACTED:", "[CUT ")
 
 
-def strange_lines(request: Recorded, diff: bytes) -> list[str]:
-    """The lines of a request that are not ours, or are not what the diff has there.
+def strange_lines(
+    request: Recorded, diff: bytes, files: Mapping[str, bytes], config: str = ""
+) -> list[str]:
+    """The lines of a request that are not ours, or are not what the pull request has there.
 
     Args:
         request: as the model received it.
         diff: of the pull request, as git writes it.
+        files: of its head: what stands around the hunks may be shown, too.
+        config: the configuration file of the base.
     """
-    known = {fill("system").strip("\n"), fill("summary-system").strip("\n")}
+    names = ("system", "summary-system", "explanation-system")
+    known = {fill(name).strip("\n") for name in names}
     strange = [] if request.system in known else ["(another system prompt)"]
-    if request.tool not in (None, REPORT_TOOL):
+    tool = request.tool
+    if tool is not None and {name: tool[name] for name in REPORT_TOOL} != REPORT_TOOL:
         strange.append("(another tool)")
-    expected, seen = _lines_of(diff), Counter[str]()
-    path = ""
-    for line in _lines(request):
+    reading = _Reading(_lines_of(diff, files), config)
+    return strange + [line for line in _lines(request) if not reading.is_ours(line)]
+
+
+@dataclass
+class _Reading:
+    """Reads the lines of one request, in order."""
+
+    expected: dict[Place, str]
+    config: str
+    path: str = ""
+    before: str = ""
+    seen: Counter[str] = field(default_factory=Counter)
+
+    def is_ours(self, line: str) -> bool:
+        """Whether a line is one of ours, at a place where we write one."""
+        ours = self._read(line)
+        self.before = line
+        return ours
+
+    def _read(self, line: str) -> bool:
         if match := _FILE.fullmatch(line):
-            path = str(json.loads(match[1]))
-        elif (shown := parse_line(line)) is not None:
-            strange += [] if _is_right(shown, path, expected) else [line]
-        elif any(form.fullmatch(line) for form in _FORMS) and _is_json(line):
-            continue
-        else:
-            seen[line] += 1
-            # Tags and sentences of ours come once.
-            strange += [] if line in _ours() and (not line or seen[line] == 1) else [line]
-    return strange
+            self.path = _decoded(match[1])
+            return self._first(f"=== {self.path}{match[3]}")
+        if (shown := parse_line(line)) is not None:
+            return self._is_in_the_change(shown)
+        if match := _INSTRUCTIONS.fullmatch(line):
+            return _marked(_decoded(match[1])) or _decoded(match[1]) in self.config
+        if match := _ONCE.fullmatch(line):
+            return self._first(match[1] or match[3])
+        if match := _OF_A_FILE.fullmatch(line):
+            return self._first(f"{_decoded(match[1])} {match[2]}")
+        if _HUNK.fullmatch(line) or _REMARK.fullmatch(line) or _FOUND.fullmatch(line):
+            return all(map(_is_json, re.findall(_STRING, line)))
+        if _BARE.fullmatch(line):
+            return self.before in _BEFORE_BARE and _is_json(line)
+        return line in _ours() and (not line or self._first(line))
+
+    def _first(self, what: str) -> bool:
+        """Tags, sentences and headings come once."""
+        self.seen[what] += 1
+        return self.seen[what] == 1
+
+    def _is_in_the_change(self, shown: NumberedLine) -> bool:
+        """Whether the change has that line there; each is shown once."""
+        path = self.path
+        if _REDACTED[0] in path:
+            told = re.compile(re.sub(r"\\\[REDACTED:[a-z\\-]+\]", ".+", re.escape(path)))
+            path = next((known for known, _, _ in self.expected if told.fullmatch(known)), path)
+        text = self.expected.pop((path, shown.side, shown.number), None)
+        return text is not None and (text == shown.text or _marked(shown.text))
+
+
+def _marked(text: str) -> bool:
+    """Whether something was taken out of it."""
+    return any(mark in text for mark in _REDACTED)
+
+
+def _decoded(text: str) -> str:
+    return str(json.loads(text))
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _lines(request: Recorded) -> Iterator[str]:
     """The lines of the user's message, less the examples, which are data of the package."""
-    for message in request.body["messages"]:
-        content = message["content"]
-        texts = [content] if isinstance(content, str) else [one["text"] for one in content]
-        for text in texts:
-            head, tag, rest = text.partition("<examples>\n")
-            if not tag or head:
-                yield from text.split("\n")
-                continue
-            examples, _, rest = rest.partition("\n</examples>")
-            assert set(examples.split("\n")) <= _of_examples()
-            yield from rest.removeprefix("\n").split("\n")
+    texts = [
+        text for message in request.body["messages"] for text in _texts(message["content"])
+    ]
+    for text in texts:
+        head, tag, rest = text.partition("<examples>\n")
+        if not tag or head:
+            yield from text.split("\n")
+            continue
+        examples, _, rest = rest.partition("\n</examples>")
+        yield from (line for line in examples.split("\n") if line not in _of_examples())
+        yield from rest.removeprefix("\n").split("\n")
 
 
-def _is_right(shown: NumberedLine, path: str, expected: dict[Place, str]) -> bool:
-    """Whether the diff has that line there; each is shown once."""
-    text = expected.pop((path, shown.side, shown.number), None)
-    return text is not None and (text == shown.text or any(one in shown.text for one in _REDACTED))
+def _texts(content: str | list[dict[str, Any]]) -> list[str]:
+    return [content] if isinstance(content, str) else [str(one["text"]) for one in content]
 
 
-def _is_json(line: str) -> bool:
-    for text in re.findall(_STRING, line):
-        json.loads(text)
-    return True
-
-
-def _lines_of(diff: bytes) -> dict[Place, str]:
-    """The lines of a diff as a prompt numbers them."""
+def _lines_of(diff: bytes, files: Mapping[str, bytes]) -> dict[Place, str]:
+    """The lines of a diff, and of the files around it, as a prompt numbers them."""
     found: dict[Place, str] = {}
     for file in parse_diff(diff):
-        for hunk in file.hunks:
-            for line in hunk.lines():
-                side, number = ("L", line.old_no) if line.kind == "removed" else ("R", line.new_no)
-                found[file.path, side, number or 0] = show_line(line.text)
+        path = "\n".join(map(show, file.path.split("\n")))  # as its heading decodes
+        text = files.get(file.path, b"").decode("utf-8", "surrogateescape")
+        for number, row in enumerate(text.split("\n"), 1):
+            found[path, "R", number] = show_line(row)
+        for line in (line for hunk in file.hunks for line in hunk.lines):
+            side, number = ("L", line.old_no) if line.kind == "removed" else ("R", line.new_no)
+            found[path, side, number or 0] = show_line(line.text)
     return found
 
 
+@cache
 def _ours() -> frozenset[str]:
     """Every line of the templates that has nothing to fill in."""
     text = "\n".join(text for name, text in sources().items() if name.endswith(".j2"))
     filled = text.replace("{{ tool }}", REPORT_TOOL["name"])
-    return frozenset(line for line in filled.split("\n") if "{" not in line)
+    lines = {line for line in filled.split("\n") if "{" not in line}
+    return frozenset(lines | {"Answer with one JSON object that fits this schema:", _SCHEMA})
 
 
+@cache
 def _of_examples() -> frozenset[str]:
     lines = {"", "<example>", "</example>"}
     for each in example_sets().values():

@@ -7,7 +7,9 @@ is lost, and every check run comes to its end.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -494,7 +496,10 @@ async def test_a_fork_gets_its_review_where_a_token_that_can_only_read_lets_it(
     assert run.outputs["outcome"] == "findings"
     assert "::error file=app.py,line=10" in printed
     assert "comes from a fork" in run.summary
-    assert not [one for one in github.requests if one.method != "GET" and "graphql" not in one.path]
+    writes = [one.path for one in github.requests if one.method != "GET"]
+    # Whether the token may write is known by asking.
+    assert [path for path in writes if "graphql" not in path] == ["/repos/octo/hello/check-runs"]
+    assert pull.repo.check_runs == {}
 
 
 async def test_a_fork_without_a_key_fails_and_says_what_to_do(
@@ -664,6 +669,101 @@ async def test_what_breaks_after_the_review_ends_the_check_as_a_failure(
         return find_marked(request)
 
     model.respond = break_github
-    with pytest.raises(ReviewbotError):
-        await runner.run(pull)
+    run = await runner.run(pull)
+    assert run.code == 3
+    assert "The review could not be posted" in run.summary
     assert conclusions(pull) == ["failure"]
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (404, "GitHub does not have the commits of the last review any more"),
+        (422, "GitHub does not have the commits of the last review any more"),
+        (406, "the diff of the last review cannot be had in one piece"),
+    ],
+)
+async def test_a_last_review_that_cannot_be_had_any_more_has_everything_reviewed(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, status: int, told: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull)
+    pull.push(TWO)
+    last = rf"/compare/[0-9a-f]+\.\.\.{pull.threads[0].anchor.commit}"
+    github.fail(faults.error("GET", last, status, times=None))
+    await runner.run(pull)
+    assert f"All is reviewed again: {told}." in summary_of(pull)
+    assert "BUG error" in model.requests[-1].text
+    assert len(titles(pull)) == 2
+
+
+async def test_a_check_that_cannot_be_ended_as_it_should_is_a_failure_and_loses_nothing(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    github.fail(faults.error("PATCH", "/check-runs/", 500, times=2))
+    run = await runner.run(pull)
+    assert run.code == 3
+    assert "is not known: it answered 500" in run.summary
+    assert titles(pull) == ["**error: Division by zero**"]
+    assert conclusions(pull) == ["failure"]
+    await runner.run(pull)
+    assert len(titles(pull)) == 1
+    assert len(model.requests) == 1
+
+
+async def test_two_findings_on_one_line_have_one_comment_and_a_place_in_the_summary(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    """The second one is found later, on a line that has a comment already."""
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull)
+
+    def another(request: Recorded) -> Answer:
+        [found] = find_marked(request).findings
+        return Answer(findings=[{**found, "category": "security", "title": "It can be called"}])
+
+    model.respond = another
+    run = await runner.run(pull, full="true")
+    assert titles(pull) == ["**error: Division by zero**"]
+    assert run.outputs["errors"] == "2"
+    assert "A comment of an earlier review is on its line already." in summary_of(pull)
+
+
+def git_init(folder: Path) -> None:
+    subprocess.run(["git", "init", "-q", str(folder)], check=True)
+
+
+async def test_a_checkout_that_has_the_head_spares_requests_and_is_read_as_data(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, tmp_path: Path
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    assert pull.diff_text  # the objects are on the disk from here on
+    work = tmp_path / "work"
+    git_init(work)
+    shutil.copytree(pull.repo.store.folder / "objects", work / ".git/objects", dirs_exist_ok=True)
+    (work / "app.py").write_text("what stands in the folder counts for nothing\n")
+    planted = tmp_path / "planted"
+    hook = f"[core]\n\tfsmonitor = touch {planted}\n[diff]\n\texternal = touch {planted}\n"
+    with (work / ".git/config").open("a") as config:
+        config.write(hook)
+    runner.event(pull)
+    env = runner.environment(pull) | {"GITHUB_WORKSPACE": str(work)}
+    await runner.step(env)
+    assert github.called("GET", "/contents/app.py") == []
+    assert "line_4 = 4" in model.requests[0].text  # further than the diff goes
+    assert "what stands in the folder" not in model.requests[0].text
+    assert not planted.exists()
+
+
+async def test_a_checkout_of_something_else_is_no_use_and_no_harm(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, tmp_path: Path
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    git_init(tmp_path / "work")
+    runner.event(pull)
+    for folder in (tmp_path / "work", tmp_path / "nowhere"):
+        env = runner.environment(pull, full="true") | {"GITHUB_WORKSPACE": str(folder)}
+        assert (await runner.step(env)).outputs["errors"] == "1"
+    assert len(github.called("GET", "/contents/app.py")) == 2
+    assert "line_4 = 4" in model.requests[0].text

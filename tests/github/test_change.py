@@ -85,7 +85,7 @@ async def test_a_small_change_is_githubs_own_diff() -> None:
         assert change.pull == await api.pulls.get(REPO, 1)
         assert change.merge_base == pull.merge_base
         assert (change.missing, change.notices) == ((), ())
-        assert told == ["the pull request", "the diff", "where its branch left the base"]
+        assert told == ["the pull request", "where its branch left the base", "the diff"]
 
 
 async def test_the_merge_base_is_where_the_branch_left_the_base_and_not_its_tip() -> None:
@@ -134,15 +134,15 @@ async def pushed_at_each_diff(
 ) -> AsyncGenerator[tuple[FakeGitHub, PullRequest, Api]]:
     """A pull request that is pushed to, ``times`` times, while its diff is fetched."""
     async with opened({"a.py": "x = 1\n"}, {"a.py": "x = 2\n"}) as (github, pull, api):
-        real, left = api.pulls.diff, list(range(times))
+        real, left = api.pulls.compare_diff, list(range(times))
 
-        async def diff(repo: str, number: int, *, max_bytes: int) -> bytes:
-            found = await real(repo, number, max_bytes=max_bytes)
+        async def diff(repo: str, base: str, head: str, *, max_bytes: int) -> bytes:
+            found = await real(repo, base, head, max_bytes=max_bytes)
             if left:
                 pull.push({"a.py": f"x = {left.pop() + 10}\n"})
             return found
 
-        api.pulls.diff = diff  # type: ignore[method-assign]  # between the answer and the next call
+        api.pulls.compare_diff = diff  # type: ignore[method-assign]  # between the answer and the next call
         yield github, pull, api
 
 
@@ -157,14 +157,14 @@ async def test_a_push_meanwhile_has_the_diff_taken_again_so_that_head_and_diff_f
 async def test_another_base_meanwhile_has_the_diff_taken_again() -> None:
     async with opened({"a.py": "x = 1\n"}, {"a.py": "x = 2\n"}) as (_, pull, api):
         pull.repo.commit("release", {"b.py": "y\n"})
-        real = api.pulls.diff
+        real = api.pulls.compare_diff
 
-        async def diff(repo: str, number: int, *, max_bytes: int) -> bytes:
-            found = await real(repo, number, max_bytes=max_bytes)
+        async def diff(repo: str, base: str, head: str, *, max_bytes: int) -> bytes:
+            found = await real(repo, base, head, max_bytes=max_bytes)
             pull.base_ref, pull.base_sha = "release", pull.repo.branches["release"]
             return found
 
-        api.pulls.diff = diff  # type: ignore[method-assign]  # as above
+        api.pulls.compare_diff = diff  # type: ignore[method-assign]  # as above
         change = await get_change(api, REPO, 1)
         assert change.pull.base.ref == "release"
         assert change.diff == pull.diff_text
@@ -301,7 +301,8 @@ async def test_a_patch_that_is_not_whole_or_not_readable_counts_as_none() -> Non
 
 
 async def listing(github: FakeGitHub, api: Api) -> list[dict[str, Any]]:
-    """The list of files as it is sent, to be changed."""
+    """The list of files as it is sent, to be changed; from now on no comparison has it."""
+    github.rules.compared_files = 0
     await get_change(api, REPO, 1)
     sent: list[dict[str, Any]] = json.loads(github.called("GET", "/files")[-1].answer)
     return sent
@@ -362,7 +363,7 @@ async def test_a_diff_that_lacks_a_file_is_not_believed() -> None:
             async def diff(*_: Any, broken: bytes = broken, **__: Any) -> bytes:
                 return broken
 
-            api.pulls.diff = diff  # type: ignore[method-assign]  # GitHub never sent such a one
+            api.pulls.compare_diff = diff  # type: ignore[method-assign]  # GitHub never sent such a one
             change = await get_change(api, REPO, 1)
             assert list(by_path(change)) == ["a.py", "b.py"]
             assert change.notices[0].startswith(PUT_TOGETHER)
@@ -371,8 +372,8 @@ async def test_a_diff_that_lacks_a_file_is_not_believed() -> None:
 @pytest.mark.parametrize("status", [422, 406])
 async def test_a_diff_that_is_refused_for_what_it_takes_comes_from_the_list(status: int) -> None:
     async with opened({"a.py": "x\n"}, {"a.py": "y\n"}) as (github, _, api):
-        # The first request for the pull request is for what it is.
-        github.fail(Fault("GET", "/pulls/1$", status, {"message": "It takes too long."}, skip=1))
+        # The first comparison is for the merge base.
+        github.fail(Fault("GET", "/compare/", status, {"message": "It takes too long."}, skip=1))
         change = await get_change(api, REPO, 1)
         assert texts(by_path(change)["a.py"]) == ["-x", "+y"]
 
@@ -391,7 +392,7 @@ async def test_files_that_github_does_not_list_are_one_entry_that_counts_them() 
     many = {f"{number:02}.py": f"x = {number}\n" for number in range(12)}
     async with opened({"a.py": "x\n"}, {"a.py": "x\n"} | many) as (github, _, api):
         by_list(github)
-        github.rules.listed_files = 10
+        github.rules.listed_files = github.rules.compared_files = 10
         change = await get_change(api, REPO, 1)
         assert len(by_path(change)) == 10
         assert change.missing == (
@@ -544,7 +545,7 @@ async def test_a_change_cannot_hide_its_code_by_attributes_that_it_brings(
     }
     head: dict[str, Any] = {
         "a.py": "x = eval(input())\n", "i.png": b"\0" + b"2", ".gitattributes": "*.py -diff\n",
-        "moved.py": LARGE, "real.py": b"\0binary", "run.py": "y\n", "empty.py": "",
+        "moved.py": LARGE, "real.bin": b"\0binary", "run.py": "y\n", "empty.py": "",
     }  # fmt: skip
     async with opened(base, head) as (github, pull, api):
         told = parse_diff(pull.diff_text)
@@ -558,7 +559,7 @@ async def test_a_change_cannot_hide_its_code_by_attributes_that_it_brings(
             async def diff(*_: Any, **__: Any) -> bytes:
                 return hidden
 
-            api.pulls.diff = diff  # type: ignore[method-assign]  # the fake knows no attributes
+            api.pulls.compare_diff = diff  # type: ignore[method-assign]  # the fake knows no attributes
         else:
             by_list(github)
             listed = await listing(github, api)
@@ -571,7 +572,7 @@ async def test_a_change_cannot_hide_its_code_by_attributes_that_it_brings(
         assert change.missing == ()
         assert set(found) == {file.path for file in told}
         assert texts(found["a.py"]) == ["-x = 1", "+x = eval(input())"]
-        assert [path for path, file in found.items() if file.binary] == ["i.png", "real.py"]
+        assert [path for path, file in found.items() if file.binary] == ["i.png", "real.bin"]
         assert change.notices[-1].startswith("GitHub shows no lines of a.py, as .gitattributes")
         github.fail(faults.error("GET", "/contents/a.py", 404, times=None))
         assert list(reasons(await get_change(api, REPO, 1))) == ["a.py"]
@@ -598,6 +599,7 @@ async def test_a_missing_permission_is_githubs_error() -> None:
 @pytest.mark.parametrize("call", ["/pulls/1$", "/files$", "/compare/", "/git/blobs/"])
 async def test_a_limit_that_lasts_is_githubs_error_wherever_it_comes(call: str) -> None:
     async with large_ones(a=EDITED, b=EDITED) as (github, _, api):
+        github.rules.compared_files = 0
         github.fail(faults.primary("GET", call, reset=github.clock.now() + 3_000, times=9))
         with pytest.raises(RateLimitedError, match="rate limit is used up"):
             await get_change(api, REPO, 1)

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewbot.configure import read_settings
+from reviewbot.core.events import ReviewStarted
+from reviewbot.core.explanation import Inquiry
 from reviewbot.errors import ConfigError
 from reviewbot.jobs.admission import Admitted, ReviewRequest, TooManyTokensError, admit
 from reviewbot.jobs.options import parse_options
 from reviewbot.store.keys import Limits
 from tests.server.nodes import DEMO, long_diff
+from tests.test_review import numbered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,3 +108,23 @@ def test_what_is_cut_from_the_middle_is_not_set_aside_and_what_is_left_fits(admi
     assert cut.held_usd == pytest.approx(
         whole.held_usd * cut.held_tokens / whole.held_tokens, rel=0.01
     )
+
+
+def test_a_question_sets_aside_what_one_request_takes_and_is_told_apart(tmp_path: Path) -> None:
+    def load(options: Mapping[str, object]) -> Settings:
+        environment = {"REVIEWBOT_STATE_DIR": str(tmp_path), "ANTHROPIC_API_KEY": "unused"}
+        return read_settings(dict(options), cwd=tmp_path, env=environment)
+
+    def of(question: str | None) -> ReviewRequest:
+        asked = question and Inquiry("RIGHT", 1, 1, "It fails.", (), question)
+        return ReviewRequest("tenant", numbered("a.py").encode(), inquiry=asked or None)
+
+    review, why, how = (of(question) for question in (None, "Why?", "How?"))
+    assert len({review.digest, why.digest, how.digest}) == 3
+    admitted = admit(why, load)
+    assert admitted.new.inquiry == why.inquiry
+    assert 2_000 < admitted.new.held_tokens < 5_000
+    assert 0 < admitted.new.held_usd < 0.1
+    [started] = admitted.opening
+    assert isinstance(started, ReviewStarted)
+    assert started.question == "Why?"

@@ -27,7 +27,11 @@ def numbered(*events: Json) -> list[Json]:
     return whole
 
 
-def started(paths: tuple[str, ...] = REVIEWED, skipped: tuple[str, ...] = (SKIPPED,)) -> Json:
+def started(
+    paths: tuple[str, ...] = REVIEWED,
+    skipped: tuple[str, ...] = (SKIPPED,),
+    question: str | None = None,
+) -> Json:
     chunks = {path: f"c{number}" for number, path in enumerate(paths, start=1)}
     files = [
         {
@@ -70,6 +74,8 @@ def started(paths: tuple[str, ...] = REVIEWED, skipped: tuple[str, ...] = (SKIPP
         "notices": [],
         "version": "0.1.0",
         "prompt_version": None,
+        "beside": [],
+        "question": question,
     }
 
 
@@ -160,6 +166,10 @@ def summary(**changes: Any) -> Json:
         "reason": None,
         **changes,
     }
+
+
+def answer(text: str, *, complete: bool = False) -> Json:
+    return {"type": "review.answer", "text": text, "model": MODEL, "complete": complete}
 
 
 def finished(outcome: str = "findings", bad: dict[str, tuple[str, str]] | None = None) -> Json:

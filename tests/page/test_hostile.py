@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.page.scripted_server import Refusal, parsed_diff, recorded
-from tests.page.story import DEMO, finding, finished, numbered, progress, started, summary
+from tests.page.story import DEMO, answer, finding, finished, numbered, progress, started, summary
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -47,6 +47,16 @@ def attacked(value: Any, attack: str, name: str = "") -> Any:
     ):
         return attack
     return value
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_an_answer_is_text_too(page: Page, server: ScriptedServer, attack: str) -> None:
+    told = numbered(started(question=attack), answer(attack, complete=True), finished("answered"))
+    server.add("r", told, diff=DEMO)
+    page.goto(f"{server.url}/#r=r")
+    expect(page.locator("#answer .question")).to_be_visible()
+    expect(page.locator("#answer .markdown")).to_be_visible()
+    assert page.locator(PLANTED).count() == 0
 
 
 def hostile_diff(attack: str) -> Json:

@@ -11,6 +11,7 @@ from tests.page.scripted_server import recorded
 from tests.page.story import (
     DEMO,
     REVIEWED,
+    answer,
     chunk_finished,
     chunk_retrying,
     chunk_started,
@@ -327,6 +328,49 @@ def test_summary_and_notices_are_shown(page: Page, server: ScriptedServer) -> No
     expect(box).to_contain_text("Description and change disagree: The title says less.")
     box.get_by_text("File by file").click()
     expect(box.locator("dd code")).to_have_text("with_tax")
+
+
+def test_an_answer_is_shown_as_it_is_written_and_nothing_looks_reviewed(
+    page: Page, server: ScriptedServer
+) -> None:
+    told = numbered(
+        started(question="Why is `x` wrong?"),
+        answer("Line 36 joins"),
+        answer("Line 36 joins `customer`:\n\n```python\nrun(sql)\n```"),
+        answer("Line 36 joins `customer`.", complete=True),
+        finished("answered"),
+    )
+    review = server.add("r", told, released=2, diff=DEMO, title="Explain: SQL")
+    page.goto(f"{server.url}/#r=r")
+    box = page.get_by_role("region", name="Answer")
+    expect(box.locator(".question code")).to_have_text("x")
+    expect(box.locator(".markdown")).to_have_text("Line 36 joins")
+    expect(box).to_contain_text("is writing this answer.")
+    expect(page.locator("#activity")).to_have_text("Answering\u2026")
+    server.release(review, 3)
+    expect(box.locator(".code-block")).to_contain_text("run(sql)")
+    server.release(review)
+    expect(box.locator(".markdown")).to_have_text("Line 36 joins customer.")
+    expect(box).to_contain_text("wrote this answer.")
+    expect(page.locator("#outcome")).to_contain_text("The question was answered.")
+    expect(page.locator("#state-pill")).to_have_text("Answered")
+    assert hue(page.locator("#state-pill")) == "green"
+    expect(page.locator("#no-findings")).to_contain_text("nothing is reviewed")
+
+
+@pytest.mark.parametrize("outcome", ["incomplete", "cancelled"])
+def test_what_was_written_of_an_answer_that_failed_is_not_left_standing(
+    page: Page, server: ScriptedServer, outcome: str
+) -> None:
+    bad = {REVIEWED[0]: ("failed", "The model declined.")}
+    end = {**finished(outcome, bad), "reasons": ["The model declined."]}
+    play(page, server, started(question="Why?"), answer("Because "), end)
+    box = page.get_by_role("region", name="Answer")
+    expect(box).to_contain_text("There is no answer.")
+    expect(box.locator(".markdown")).to_have_count(0)
+    expect(page.locator("#outcome")).to_contain_text("The question was not answered.")
+    expect(page.locator("#outcome")).to_contain_text("The model declined.")
+    expect(page.locator("#outcome")).not_to_contain_text("the rest is good")
 
 
 def test_without_the_diff_findings_are_listed_by_file_with_their_code(

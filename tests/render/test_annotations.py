@@ -10,6 +10,8 @@ from hypothesis import given
 from reviewbot.core import events as ev
 from reviewbot.core import render
 from reviewbot.core.findings import SEVERITIES, Placement
+from reviewbot.core.render.annotations import LIMIT, failure, notice
+from reviewbot.core.render.annotations import render as render_annotations
 from reviewbot.core.report import Report, gates
 from tests.core.test_report import FINDING, HELD
 from tests.render.test_documents import report_of
@@ -99,3 +101,22 @@ def test_a_message_without_end_is_cut_visibly() -> None:
     first, _ = commands(lines_of(report_of(replace(FINDING, message="x" * 9_999))))
     assert len(first.data) < 5_000
     assert first.data.endswith("x ...")
+
+
+def test_notes_go_before_the_findings_and_have_room_among_githubs_ten() -> None:
+    many = [replace(FINDING, id=f"{n:016x}", severity="note") for n in range(20)]
+    text = render_annotations(report_of(*many), notes=("One.", "::error::Two."))
+    found = commands(text)
+    assert [(one.name, one.data) for one in found[:2]] == [
+        ("notice", "One."),
+        ("notice", "::error::Two."),
+    ]
+    assert sum(one.name == "notice" for one in found) == LIMIT
+    assert render_annotations(report_of(), notes=["more"] * 50).count("::notice") == LIMIT
+
+
+def test_a_sentence_alone_is_one_command() -> None:
+    [bad] = commands(failure("It failed:\n::error::x"))
+    [note] = commands(notice("All is well."))
+    assert (bad.name, bad.data) == ("error", "It failed:\n::error::x")
+    assert (note.name, note.data) == ("notice", "All is well.")

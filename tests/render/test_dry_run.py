@@ -8,6 +8,7 @@ import pytest
 
 from reviewbot.core.events import (
     Estimate,
+    FileCoverage,
     ModelEstimate,
     PlannedChunk,
     PlannedFile,
@@ -43,6 +44,12 @@ def test_every_file_is_listed_with_its_chunks_or_the_reason_to_skip_it() -> None
     assert lines[0] == "shop/charge.py  +10 -2  400 tokens in c1, batch b1"
     assert lines[1] == "big.py          +900 -0  17,000 tokens in c2..c3, batch b1..b2"
     assert lines[2] == "uv.lock         +4000 -3900  skipped: Lockfile."
+
+
+def test_files_that_are_not_in_the_diff_are_listed_with_what_became_of_them() -> None:
+    lacking = FileCoverage("a/huge.py", "failed", "It is too large.")
+    lines = text(replace(PLAN, beside=(lacking,))).splitlines()
+    assert lines[3] == "a/huge.py       failed: It is too large."
 
 
 def test_the_sums_say_that_nothing_was_sent() -> None:

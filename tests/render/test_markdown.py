@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 MARKDOWN = MarkdownIt("commonmark").enable("table")
-HEADINGS = re.compile(r"(Summary|Findings|(error|warning|note):.*)", re.DOTALL)
+HEADINGS = re.compile(r"(Summary|Question|Answer|Findings|(error|warning|note):.*)", re.DOTALL)
 
 
 def tokens(text: str) -> list[Token]:
@@ -61,6 +61,8 @@ def test_headings_and_tables_are_ours_whatever_the_review_holds(report: Report) 
         if token.type == "heading_open" and token.level == 0
     ]
     expected = len(report.findings) + bool(report.findings) + (report.summary is not None)
+    if report.question is not None:
+        expected += 1 + (report.answer is not None)
     assert len(headings) == expected
     assert all(map(HEADINGS.fullmatch, headings))
     at_top = [token.type for token in parsed if token.level == 0]
@@ -297,3 +299,9 @@ def test_the_limit_holds_however_hostile_the_rest_is() -> None:
 def test_a_limit_that_is_too_small_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 40000 is needed"):
         render(report_of(), limit=1_000)
+
+
+def test_a_finding_without_code_has_no_empty_block() -> None:
+    bare = replace(FINDING, quote=" ", suggestion=None)
+    text = render(report_of(bare))
+    assert "```" not in text

@@ -13,7 +13,7 @@ from prometheus_client.openmetrics.parser import (
 from sqlalchemy.exc import OperationalError
 from starlette.requests import Request
 
-from reviewbot.core.events import Usage
+from reviewbot.core.events import ChunkFinished, ReviewFinished, Usage
 from reviewbot.jobs import truncation
 from reviewbot.models.batch import Asked, ChunkOutcome, Drafted, Retrying, Spent, Working
 from reviewbot.models.cached import CacheUse
@@ -57,6 +57,7 @@ def row(**changes: Any) -> ReviewRow:
         "id": "a" * 32,
         "runs": 1,
         "epoch": 1,
+        "asks": False,
         "created_at": 1_000,
         "started_at": 3_500,
         **changes,
@@ -413,6 +414,21 @@ def test_only_the_first_start_is_a_wait_for_a_turn() -> None:
     seen = exposed(metrics)
     assert seen.value("reviewbot_queue_wait_seconds_count") == 1
     assert seen.value("reviewbot_queue_wait_seconds_sum") == 2.5
+
+
+def test_a_question_is_counted_apart_and_as_no_review() -> None:
+    metrics = Metrics()
+    counting = Counting(metrics)
+    for outcome in ("answered", "incomplete"):
+        end = ReviewFinished(outcome, (), Usage(), 0.01, 1.0, None)
+        counting.event(row(asks=True), ChunkFinished("c1", "a.py", "failed", CLAUDE, 1))
+        counting.event(row(asks=True), end)
+    seen = exposed(metrics)
+    assert seen.value("reviewbot_questions_total") == 2
+    assert seen.value("reviewbot_questions_total", outcome="answered") == 1
+    for name in ("reviews_total", "chunks_total", "review_cost_dollars_count"):
+        assert seen.value(f"reviewbot_{name}") == 0
+    assert "answered" not in str(exposed(Metrics()).of("reviewbot_reviews_total"))
 
 
 def test_the_use_of_several_caches_adds_up() -> None:

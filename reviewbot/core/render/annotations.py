@@ -21,6 +21,8 @@ from reviewbot.core.report import gates
 from reviewbot.core.wording import count, listed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from reviewbot.core.findings import Finding, Severity
     from reviewbot.core.report import Report
 
@@ -36,8 +38,12 @@ _COMMANDS: Final[dict[Severity, Command]] = {
 _MAX_MESSAGE: Final = 4_000  # an annotation holds 64 KB; a log line should stay readable
 
 
-def render(report: Report) -> str:
+def render(report: Report, *, notes: Sequence[str] = ()) -> str:
     """The commands, one a line: the outcome if something is missing, then findings, then the rest.
+
+    Args:
+        report: the review.
+        notes: what there is to know beside it, in sentences; notices that go before the findings.
 
     What was not reviewed is an error and takes the first place. Findings that are held back and
     those beyond GitHub's limit are counted in the last notice.
@@ -49,6 +55,9 @@ def render(report: Report) -> str:
         command: Command = "warning" if report.outcome == "superseded" else "error"
         room[command] -= 1
         lines.append(_command(command, _missing(report), title="reviewbot: incomplete"))
+    told = notes[: LIMIT - 1]
+    room["notice"] -= len(told)
+    lines += (_command("notice", note, title="reviewbot") for note in told)
     for finding in filter(gates, report.findings):
         command = _COMMANDS[finding.severity]
         if room[command]:

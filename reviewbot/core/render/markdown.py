@@ -162,7 +162,8 @@ def _details(finding: Finding) -> str:
     blocks += [
         quoted(text, _MESSAGE) for text in (finding.scenario, finding.message) if text.strip()
     ]
-    blocks.append(fence(finding.quote, lines=_CODE_LINES))
+    if finding.quote.strip():
+        blocks.append(fence(finding.quote, lines=_CODE_LINES))
     if finding.suggestion is not None:
         label = "Suggestion" if finding.suggestion_applies else "Suggestion, to be adapted by hand"
         instead = f"{label}, instead of these lines:" if finding.suggestion else f"{label}: delete."

@@ -16,10 +16,11 @@ from reviewbot.core.wording import count
 _TICKS: Final = re.compile("`+")
 _SPECIAL: Final = re.compile(r"[\\`*_\[\]<>&#|~!]")
 _LINKED: Final = re.compile(
-    r"[#@]|://|\bwww\.|\b(?:mailto|xmpp):|\bgh-[0-9]|\b[0-9a-f]{7,40}\b", re.IGNORECASE
+    r"[#@]|://|\bwww\.|\b(?:mailto|xmpp):|\bgh-[0-9]|\b[0-9a-f]{7,40}\b|\$[^$]*\$(?!\w)",
+    re.IGNORECASE,
 )
-"""What GitHub makes a link of, or a mention, in plain text: escapes do not keep it from that. See
-"Autolinked references and URLs" and section 6.9."""
+"""What GitHub makes a link of, a mention or a formula, in plain text: escapes do not keep it from
+that. See "Autolinked references and URLs", "Writing mathematical expressions" and section 6.9."""
 _CUT: Final = "..."
 
 

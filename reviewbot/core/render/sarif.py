@@ -9,6 +9,7 @@ and the fields that count: docs.github.com, "SARIF support for code scanning".
   ``suppressions`` and ``kind`` (codeql-action#1230), so that each would become an alert.
 - What was not reviewed makes ``executionSuccessful`` false and is a notification with its file.
 - The fingerprint is the finding's id, which comes from path, rule and code, never from a line.
+- What is no text of a finding, such as an error of a server, has no link in it (3.11.6).
 - ``{`` and ``}`` in messages stay single, other than section 3.11.5 asks: no reader of note undoes
   the doubling, and messages without ``arguments`` have no placeholders.
 """
@@ -196,7 +197,8 @@ def _held(finding: Finding) -> str:
 
 
 def _notification(level: str, text: str, path: str | None = None) -> Json:
-    note: Json = {"level": level, "message": {"text": text}}
+    # A backslash would keep it from being a link, too, and be seen by readers that know of none.
+    note: Json = {"level": level, "message": {"text": text.replace("](", "] (")}}
     if path is not None:
         note["locations"] = [{"physicalLocation": {"artifactLocation": _artifact(path)}}]
     return note

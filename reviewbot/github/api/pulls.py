@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
+from urllib.parse import parse_qs, urlsplit
 
 from reviewbot.github.api.records import Author, author, commit, repository, segment
 from reviewbot.github.client.exchange import DIFF, read
@@ -51,7 +52,11 @@ class PullRequest:
 
 @dataclass(frozen=True, slots=True)
 class ChangedFile:
-    """A file of a pull request or a comparison. ``patch``: hunks alone, and not of every file."""
+    """A file of a pull request or a comparison.
+
+    ``patch`` is hunks alone, and not of every file. ``ref`` is the commit that it was listed for;
+    of a removed file that may be the one before.
+    """
 
     path: str
     old_path: str | None
@@ -60,6 +65,7 @@ class ChangedFile:
     deletions: int
     patch: str | None
     blob_sha: str | None
+    ref: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,4 +188,7 @@ def _file(found: Record) -> ChangedFile:
         deletions=found["deletions"],
         patch=found.get("patch"),
         blob_sha=found.get("sha"),
+        ref=next(
+            iter(parse_qs(urlsplit(found.get("contents_url") or "").query).get("ref", ())), None
+        ),
     )

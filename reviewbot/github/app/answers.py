@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from reviewbot.github.gateway import Api
-    from reviewbot.github.memory import Memory, Us
+    from reviewbot.github.memory import Memory, Posted, Us
     from reviewbot.github.tasks import Commented
 
+NO_FINDING: Final = "Write it as an answer to one of the comments that reviewbot made on a line."
 _NO_THREAD: Final = (
     "Write it as an answer to one of the comments that reviewbot made on a line, or name the"
     " finding: `/ignore ID`."
@@ -70,17 +71,7 @@ class Answers:
         Raises:
             GitHubError: GitHub does not take it.
         """
-        us = await self._us()
-        known = memory or await read_memory(api, question.pull, us)
-        if question.key in known.replies:
-            return
-        marker = markers.write(Marker("reply", key=question.key), str(question.pull), us.secrets)
-        body = with_marker(unmarked(text), marker)
-        try:
-            await _post(api, question, body)
-        except UncertainWriteError:
-            if question.key not in (await read_memory(api, question.pull, us)).replies:
-                await _post(api, question, body)
+        await answer_once(api, await self._us(), question, text, memory=memory)
 
     async def ignored(self, api: Api, question: Question, text: str) -> bool:
         """Confirm that a finding is ignored from now on; False: the comment names none.
@@ -103,11 +94,38 @@ class Answers:
         await self.say(api, question, self._describe(base.config))
 
 
-def _finding_of(memory: Memory, question: Question, text: str) -> str | None:
-    """The finding that a comment is about: that of its thread, or the one that it names."""
+async def answer_once(
+    api: Api, us: Us, question: Question, text: str, *, memory: Memory | None = None
+) -> None:
+    """Answer with Markdown, unless that was done before.
+
+    Raises:
+        GitHubError: GitHub does not take it.
+    """
+    known = memory or await read_memory(api, question.pull, us)
+    if question.key in known.replies:
+        return
+    marker = markers.write(Marker("reply", key=question.key), str(question.pull), us.secrets)
+    body = with_marker(unmarked(text), marker)
+    try:
+        await _post(api, question, body)
+    except UncertainWriteError:
+        if question.key not in (await read_memory(api, question.pull, us)).replies:
+            await _post(api, question, body)
+
+
+def posted_in(memory: Memory, question: Question) -> Posted | None:
+    """The finding in whose thread a comment stands; None if it stands in no such thread."""
     for posted in memory.posted.values():
         if question.thread is not None and posted.comment.id == question.thread:
-            return posted.id
+            return posted
+    return None
+
+
+def _finding_of(memory: Memory, question: Question, text: str) -> str | None:
+    """The finding that a comment is about: that of its thread, or the one that it names."""
+    if (posted := posted_in(memory, question)) is not None:
+        return posted.id
     named = markers.FINDING_ID.match(text)
     return named[0] if named else None
 

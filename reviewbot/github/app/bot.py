@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.github.app.answers import Answers
+from reviewbot.github.app.explanations import Explanations
 from reviewbot.github.app.inbox import Inbox
 from reviewbot.github.app.manifest import web_address
 from reviewbot.github.app.publisher import Publisher
@@ -72,7 +73,8 @@ class Bot:
             web_url=web_address(config.base_url),
         )
         answers = Answers(self.us, lambda file: RepositoryConfig(load).described(file))
-        work = Work(reviews, self._github, self.us, answers)
+        explanations = Explanations(service, self.us, answers, self._publisher, load)
+        work = Work(reviews, self._github, self.us, answers, explanations)
         self.inbox = Inbox(database, node=node, app=App(config.app_id, config.slug), handle=work.do)
         self._sweep = Sweep(database, self._github.app, node=node)
         self._ended = AsyncExitStack()

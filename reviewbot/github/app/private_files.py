@@ -131,8 +131,15 @@ def _text(path: Path, source: str, *, private: bool) -> str:
 
 
 def _check_private(status: os.stat_result, path: Path, mode: str) -> None:
-    """As ssh does with its keys. Elsewhere than on POSIX the mode says nothing."""
-    if os.name == "posix" and stat.S_IMODE(status.st_mode) & _OTHERS:
+    """As ssh does with its keys. Elsewhere than on POSIX mode and owner say nothing."""
+    if os.name != "posix":
+        return
+    if status.st_uid not in (0, os.geteuid()):
+        raise ConfigError(
+            "belongs to another user, who could put something else there; run chown on it",
+            source=str(path),
+        )
+    if stat.S_IMODE(status.st_mode) & _OTHERS:
         raise ConfigError(f"others can read this; run chmod {mode} on it", source=str(path))
 
 

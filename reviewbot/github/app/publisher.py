@@ -1,4 +1,4 @@
-"""Publishes the App's reviews on GitHub: each follows its review's events, to the end.
+"""Publishes the App's reviews and answers on GitHub: each follows its events, to the end.
 
 What is to be published is stored with the review, so it is done whatever ends in between: a node
 that is gone leaves it to another, which begins where the events and the pull request itself say.
@@ -19,7 +19,9 @@ from reviewbot.core.diff import parse_diff
 from reviewbot.core.events import from_record
 from reviewbot.errors import ReviewbotError
 from reviewbot.github.app import targets
+from reviewbot.github.app.reply import Reply
 from reviewbot.github.app.retries import pause_after, sentence
+from reviewbot.github.app.targets import ReplyTarget
 from reviewbot.github.publication import Publication
 from reviewbot.store import nodes, publications
 from reviewbot.store.database import StoreError
@@ -148,19 +150,24 @@ class Publisher:
             if publication is not None:
                 await publication.stop()
 
-    async def _publication(self, claimed: Claimed) -> Publication:
+    async def _publication(self, claimed: Claimed) -> Publication | Reply:
         target = targets.from_json(claimed.target)
+        api, us = self._github.installation(claimed.installation), await self._us()
+        if isinstance(target, ReplyTarget):
+            return Reply(api, us, target)
         link = f"{self._public_url}/?review={claimed.review_id}" if self._public_url else None
         return Publication(
-            self._github.installation(claimed.installation),
-            await self._us(),
+            api,
+            us,
             target.subject,
             target.options(details_url=link),
             key=claimed.review_id,
             clock=now,
         )
 
-    async def _to_its_end(self, review_id: str, publication: Publication) -> tuple[str, ...]:
+    async def _to_its_end(
+        self, review_id: str, publication: Publication | Reply
+    ) -> tuple[str, ...]:
         """Follow the review and publish it; what GitHub does not permit comes back.
 
         Raises:
@@ -187,7 +194,7 @@ class Publisher:
                     yield from_record(json.loads(line[6:]))
 
     async def _not_done(
-        self, claimed: Claimed, publication: Publication | None, error: Exception
+        self, claimed: Claimed, publication: Publication | Reply | None, error: Exception
     ) -> None:
         pause = pause_after(error, claimed.tries)
         log.log(

@@ -28,7 +28,10 @@ FROM_THE_BASE: Final = (
 )
 """The settings of a repository's own file that the App heeds. Who reviews and what that may cost is
 for whoever pays for it to say: the operator of the server."""
-_OPERATORS: Final = ("model", "fallback_models", "routes", "ab_split", "budget_usd", "models")
+_OPERATORS: Final = (
+    *("model", "fallback_models", "routes", "ab_split", "budget_usd", "models"),
+    *("context_lines", "chunk_tokens", "batch_tokens"),
+)
 
 
 class RepositoryConfig:

@@ -1,12 +1,13 @@
-"""Where a review of the App is published, as it is stored with the review. Pure."""
+"""Where a review or an answer of the App is published, as it is stored with it. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from reviewbot.core.decode import decoder
 from reviewbot.core.report import Threshold  # noqa: TC001 - the decoder resolves it at run time
+from reviewbot.github.app.answers import Question
 from reviewbot.github.check_run import IfIncomplete  # noqa: TC001 - likewise
 from reviewbot.github.memory import PullName
 from reviewbot.github.subject import PublishOptions, Subject
@@ -51,15 +52,36 @@ class Target:
         )
 
 
-def to_json(target: Target) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class ReplyTarget:
+    """A comment that is answered. Fields as in :class:`Question`."""
+
+    repo: str
+    number: int
+    comment: int
+    thread: int | None
+    link_hosts: tuple[str, ...]
+
+    @property
+    def question(self) -> Question:
+        """The comment."""
+        return Question(PullName(self.repo, self.number), self.comment, self.thread)
+
+
+_REPLY: Final = "reply"
+
+
+def to_json(target: Target | ReplyTarget) -> dict[str, Any]:
     """``target`` as an object for JSON."""
-    return asdict(target)
+    kind = {"kind": _REPLY} if isinstance(target, ReplyTarget) else {}
+    return kind | asdict(target)
 
 
-def from_json(data: Mapping[str, Any]) -> Target:
+def from_json(data: Mapping[str, Any]) -> Target | ReplyTarget:
     """The target that :func:`to_json` wrote.
 
     Raises:
         ValueError: it is none.
     """
-    return cast("Target", decoder(Target)(data, "target"))
+    kind = ReplyTarget if data.get("kind") == _REPLY else Target
+    return cast("Target | ReplyTarget", decoder(kind)(data, "target"))

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from reviewbot.github.api.comments import Reaction
+    from reviewbot.github.app.explanations import Explanations
     from reviewbot.github.app.reviews import AppReviews
     from reviewbot.github.gateway import Api, Gateway
     from reviewbot.github.memory import Us
@@ -49,6 +50,7 @@ class Work:
         github: the way to GitHub.
         us: says who we are.
         answers: what is answered to commands.
+        explanations: asks for explanations.
     """
 
     def __init__(
@@ -57,8 +59,10 @@ class Work:
         github: Gateway,
         us: Callable[[], Awaitable[Us]],
         answers: Answers,
+        explanations: Explanations,
     ) -> None:
         self._reviews, self._github, self._us, self._answers = reviews, github, us, answers
+        self._explanations = explanations
 
     async def do(self, task: Task) -> None:
         """Do what a delivery asks for.
@@ -142,7 +146,8 @@ class Work:
                     # What it counts for changes: what is reviewed is not reviewed again.
                     await self._review(task.repository, task.number, Asked(again=task.delivery))
             case "explain":
-                await say(api, question, "This server cannot explain findings yet.")
+                installation = _installation(task.repository)
+                await self._explanations.ask(api, installation, question, command.text)
             case "config":
                 await self._answers.config(api, question)
             case "help":
@@ -160,9 +165,13 @@ class Work:
             log.info("no reaction to a command: %s", error)
 
     def _api(self, repository: Repository) -> Api:
-        if repository.installation is None:  # no webhook of an App is without
-            raise ValueError("a task of an App names its installation")
-        return self._github.installation(repository.installation)
+        return self._github.installation(_installation(repository))
+
+
+def _installation(repository: Repository) -> int:
+    if repository.installation is None:  # no webhook of an App is without
+        raise ValueError("a task of an App names its installation")
+    return repository.installation
 
 
 def _number(external_id: str) -> int:

@@ -7,7 +7,7 @@ import { hideProblem, showProblem } from "./problem.js";
 import { reviewLink } from "./route.js";
 import { outcomeLabel, stateLabel } from "./status.js";
 
-const DRAWN = { clean: "check", findings: "dot", incomplete: "warning", superseded: "skip", cancelled: "skip" };
+const DRAWN = { clean: "check", answered: "check", findings: "dot", incomplete: "warning", superseded: "skip", cancelled: "skip" };
 
 export class Recent {
   constructor() {
@@ -49,7 +49,7 @@ export class Recent {
     const title = review.title || `Review ${review.id.slice(0, 12)}`;
     const facts = h("span", { class: "recent-facts" });
     const parts = [label];
-    if (review.outcome !== "clean") parts.push(counted(review.counts ?? {}));
+    if (review.outcome !== "clean" && review.outcome !== "answered") parts.push(counted(review.counts ?? {}));
     // A list of them or a number: both have been seen in drafts of the contract.
     const files = Array.isArray(review.files) ? review.files.length : review.files;
     if (Number.isInteger(files)) parts.push(count(files, "file"));

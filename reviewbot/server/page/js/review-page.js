@@ -14,7 +14,7 @@ import { Sidebar, titleOf } from "./sidebar.js";
 import { Status, outcomeSentence } from "./status.js";
 import { plain } from "./show.js";
 import { Review } from "./store.js";
-import { showNotices, showSummary } from "./summary.js";
+import { showAnswer, showNotices, showSummary } from "./summary.js";
 
 // Old events are shown without a slide, and new ones not one by one if they come in a rush.
 const MOST_SLIDES = 20;
@@ -33,7 +33,7 @@ export class ReviewPage {
     this.live = false;
     this.scheduled = false;
     this.askedAt = -Infinity;
-    this.dirty = { notices: true, summary: true };
+    this.dirty = { notices: true, summary: true, answer: true };
     hideProblem(byId("review-problem"));
     this.status = new Status();
     this.diff = new DiffView(id);
@@ -155,6 +155,7 @@ export class ReviewPage {
       if (object.state !== "finished" || this.review.finished) return;
       for (const finding of object.findings ?? []) this.queue.push({ type: "finding", finding });
       if (object.summary) this.queue.push({ ...object.summary, type: "review.summary" });
+      if (object.answer) this.queue.push({ ...object.answer, type: "review.answer" });
       const { outcome, coverage, usage, cost_usd: cost } = object;
       this.queue.push({
         type: "review.finished", outcome, coverage: coverage ?? [], usage, cost_usd: cost,
@@ -216,7 +217,7 @@ export class ReviewPage {
     const live = slides && event.seq > (this.replayTo ?? 0);
     switch (event.type) {
       case "review.started":
-        this.dirty.notices = true;
+        this.dirty.notices = this.dirty.answer = true;
         for (const file of event.files) if (!file.chunks.length) this.diff.skip(file.path);
         break;
       case "file.skipped":
@@ -234,6 +235,10 @@ export class ReviewPage {
       case "review.summary":
         this.dirty.summary = true;
         break;
+      case "review.answer":
+      case "review.finished":
+        this.dirty.answer = true;
+        break;
     }
   }
 
@@ -242,7 +247,8 @@ export class ReviewPage {
     this.status.update(review);
     if (this.dirty.notices) showNotices(review.notices);
     if (this.dirty.summary) showSummary(review.summary);
-    this.dirty = { notices: false, summary: false };
+    if (this.dirty.answer) showAnswer(review);
+    this.dirty = { notices: false, summary: false, answer: false };
     const coverage = review.coverage();
     this.diff.showCoverage(coverage);
     this.ledger.update(review);

@@ -33,7 +33,8 @@ export class Sidebar {
     const all = review.standing().length;
     setText(byId("finding-count"), found.length === all ? number(all) : `${number(found.length)} of ${number(all)}`);
     const nothing = review.finished ? "Nothing was found." : "Nothing yet.";
-    setText(byId("no-findings"), all ? "No finding fits the filters." : nothing);
+    const none = review.question === null ? nothing : "This is a question: nothing is reviewed.";
+    setText(byId("no-findings"), all ? "No finding fits the filters." : none);
     byId("no-findings").hidden = found.length > 0;
     this.#updateFiles(review, found);
   }

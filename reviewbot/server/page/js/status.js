@@ -9,6 +9,7 @@ const STATES = { queued: "Queued", running: "Running", waiting: "Waiting", finis
 const OUTCOMES = {
   clean: "No findings",
   findings: "Findings",
+  answered: "Answered",
   incomplete: "Incomplete",
   superseded: "Superseded",
   cancelled: "Cancelled",
@@ -32,6 +33,7 @@ export function outcomeSentence(review) {
   const found = counted(counts);
   const missing = tally.failed + tally.partly + tally.open;
   const tone = toneOf(review);
+  if (review.question !== null) return `The question was ${tone === "answered" ? "" : "not "}answered.`;
   if (tone === "superseded") return `A newer version of the change took its place; ${found} until then.`;
   if (tone === "nothing") {
     if (!tally.all) return "Nothing to review: the diff is empty.";
@@ -69,7 +71,7 @@ export class Status {
     const tone = review.finished ? toneOf(review) : review.state;
     if (pill.dataset.tone !== tone) {
       pill.dataset.tone = tone;
-      const drawn = { clean: "check", incomplete: "warning", findings: "dot" }[tone] ?? (review.finished ? "skip" : "spin");
+      const drawn = { clean: "check", answered: "check", incomplete: "warning", findings: "dot" }[tone] ?? (review.finished ? "skip" : "spin");
       const label = tone === "nothing" ? "Nothing reviewed" : review.finished ? outcomeLabel(tone) : stateLabel(tone);
       replace(pill, icon(drawn), label);
     }
@@ -145,7 +147,7 @@ export class Status {
       const seconds = (next - Date.now()) / 1000;
       parts.push(seconds > 0 ? `next try in ${clock(seconds)}` : "next try now");
     }
-    if (!parts.length) parts.push("Reviewing");
+    if (!parts.length) parts.push(review.question === null ? "Reviewing" : "Answering");
     return `${parts.join("; ")}…`;
   }
 
@@ -157,16 +159,16 @@ export class Status {
     if (this.banner === key) return;
     this.banner = key;
     box.dataset.tone = tone;
-    const drawn = { clean: "check", findings: "note", incomplete: "error" }[tone] ?? "skip";
+    const drawn = { clean: "check", answered: "check", findings: "note", incomplete: "error" }[tone] ?? "skip";
     const words = { incomplete: "Incomplete. ", cancelled: "Cancelled. ", superseded: "Superseded. " };
     const says = h("p", { class: "outcome-line" }, h("strong", {}, words[tone] ?? ""), outcomeSentence(review));
     const text = h("div", { class: "outcome-text" }, says);
-    if (tone === "incomplete") {
+    if (tone === "incomplete" && review.question === null) {
       append(text, h("p", {}, "Do not take this review as a sign that the rest is good. Start it again to have all files reviewed."));
     }
     if (review.reasons.length) append(text, h("ul", {}, ...review.reasons.map((one) => h("li", {}, bdi(one)))));
     const bad = review.coverage().filter((one) => one.status === "failed" || one.status === "partly");
-    if (bad.length) {
+    if (bad.length && review.question === null) {
       const rows = bad.slice(0, 20).map((one) =>
         h("li", {}, h("code", {}, one.path), ` ${one.status === "failed" ? "not reviewed" : "partly reviewed"}: `, bdi(one.reason ?? "no reason was given")),
       );

@@ -27,6 +27,10 @@ export class Review {
     /** id -> {finding, withdrawn: reason or null} */
     this.findings = new Map();
     this.summary = null;
+    /** What is asked about the diff, which is then not reviewed; null of a review. */
+    this.question = null;
+    /** {text, model, complete}: the answer as far as it is written */
+    this.answer = null;
     this.progress = null;
     this.activity = null;
     this.usage = { input: 0, output: 0, cache_read: 0, cache_write: 0 };
@@ -47,6 +51,7 @@ export class Review {
     this.subject = object.subject || null;
     this.createdAt = object.created_at ?? null;
     this.startedAt ??= object.started_at ?? null;
+    this.question ??= object.question ?? null;
     if (!this.models.length) this.models = object.models ?? [];
     if (!this.notices.length) this.notices = object.notices ?? [];
     // An answer that was written before the latest event says where the review was, not is.
@@ -134,7 +139,7 @@ export class Review {
   /** Whether all was reviewed that should have been. Nothing else may look green. */
   get complete() {
     const { partly, failed, open } = this.tally();
-    return (this.outcome === "clean" || this.outcome === "findings") && partly + failed + open === 0;
+    return ["clean", "findings", "answered"].includes(this.outcome) && partly + failed + open === 0;
   }
 }
 
@@ -143,6 +148,7 @@ const HANDLERS = {
     review.models = event.models;
     review.notices = event.notices;
     review.estimate = event.estimate;
+    review.question = event.question ?? null;
     review.version = event.version;
     review.startedAt = event.at;
     review.files = new Map(event.files.map((file) => [file.path, file]));
@@ -195,9 +201,15 @@ const HANDLERS = {
     review.summary = event;
   },
 
+  "review.answer"(review, event) {
+    goOn(review);
+    review.answer = event.text ? event : null;
+  },
+
   "review.finished"(review, event) {
     review.state = "finished";
     review.outcome = event.outcome;
+    if (!review.answer?.complete) review.answer = null;
     review.finalCoverage = event.coverage;
     review.usage = event.usage;
     review.cost = event.cost_usd;

@@ -1,7 +1,8 @@
-/** What the change does, as the model or the program sums it up; and what to know beforehand. */
+/** What a model writes of the whole: what the change does, or an answer; and what to know beforehand. */
 
+import { codeLines } from "./code-block.js";
 import { append, bdi, byId, h, icon, replace } from "./dom.js";
-import { line } from "./markdown.js";
+import { line, markdown } from "./markdown.js";
 
 export function showSummary(summary) {
   const box = byId("summary");
@@ -27,6 +28,23 @@ export function showSummary(summary) {
   const source = summary.source === "model" ? "A model wrote this summary." : "Computed, not written by a model.";
   const reason = summary.reason ? [" ", bdi(summary.reason)] : [];
   append(body, h("p", { class: "source" }, source, ...reason));
+}
+
+/** The question that is asked about the diff, and as much of its answer as is written. */
+export function showAnswer({ question, answer, finished }) {
+  const box = byId("answer");
+  box.hidden = question === null;
+  if (question === null) return;
+  const body = byId("answer-body");
+  replace(body, h("p", { class: "question" }, ...line(question)));
+  if (!answer) {
+    append(body, h("p", { class: "source" }, finished ? "There is no answer." : "Nothing is written yet."));
+    return;
+  }
+  const words = h("div", { class: "markdown" });
+  append(words, ...markdown(answer.text, (text, language) => codeLines(text, { language })));
+  const state = answer.complete ? "wrote this answer." : "is writing this answer.";
+  append(body, words, h("p", { class: "source" }, bdi(answer.model), ` ${state}`));
 }
 
 export function showNotices(notices) {

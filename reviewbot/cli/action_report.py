@@ -1,0 +1,94 @@
+"""What the Action leaves of a review with its runner: annotations, summary, outputs, SARIF."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reviewbot.action.runner_files import SUMMARY_LIMIT, write_outputs, write_summary
+from reviewbot.cli.review import exit_code
+from reviewbot.cli.target import Target
+from reviewbot.core.render import final
+from reviewbot.core.render.annotations import render as render_annotations
+from reviewbot.core.render.markdown import MIN_LIMIT, render
+from reviewbot.core.report import fails
+from reviewbot.errors import EXIT_FINDINGS, EXIT_INCOMPLETE, EXIT_OK, SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reviewbot.action.inputs import ActionInputs
+    from reviewbot.core.report import Report
+    from reviewbot.github.publication import Published
+    from reviewbot.settings import Settings
+
+
+def sarif_target(inputs: ActionInputs) -> Target:
+    """Where the SARIF file goes: checked before anything is paid for.
+
+    The workspace may hold the files of a pull request: no link in it leads out of it.
+
+    Raises:
+        SourceError: it cannot be written, or would be somewhere else than it says.
+    """
+    path = inputs.sarif
+    for root in filter(None, (inputs.workspace, inputs.temp)):
+        real = Path(os.path.realpath(path))
+        inside = Path(os.path.abspath(path)).is_relative_to(os.path.abspath(root))  # noqa: PTH100  links are what this is about
+        if inside and not real.is_relative_to(os.path.realpath(root)):
+            raise SourceError(f"cannot write {path}: it is a link that leads out of {root}")
+    if path.is_symlink():
+        raise SourceError(f"cannot write {path}: it is a link")
+    return Target(path)
+
+
+def tell(
+    published: Published,
+    settings: Settings,
+    inputs: ActionInputs,
+    sarif: Target,
+    notices: Sequence[str],
+) -> int:
+    """Write all of it; the exit code that the review comes to."""
+    own = published.report
+    report = replace(own, notices=(*published.problems, *own.notices))
+    say(render_annotations(report, notes=(*published.problems, *notices)))
+    sarif.replace(final("sarif")(report))
+    write_summary(inputs.step_summary, _summary(report))
+    write_outputs(inputs.output, _outputs(report, published, inputs.sarif))
+    code = exit_code(report, settings)
+    if code == EXIT_INCOMPLETE and inputs.if_incomplete == "neutral":
+        return EXIT_FINDINGS if fails(report, settings.fail_on) else EXIT_OK
+    return code
+
+
+def say(text: str) -> None:
+    """Write to the log at once."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _summary(report: Report) -> str:
+    """The report as Markdown, within what GitHub takes, which it counts in bytes."""
+    limit = SUMMARY_LIMIT
+    while len((text := render(report, limit=limit)).encode()) > SUMMARY_LIMIT and limit > MIN_LIMIT:
+        limit = max(limit // 2, MIN_LIMIT)
+    return text
+
+
+def _outputs(report: Report, published: Published, sarif: Path) -> dict[str, str]:
+    counts = report.counts
+    return {
+        "outcome": report.outcome or "incomplete",
+        "findings": str(sum(counts.values())),
+        "errors": str(counts["error"]),
+        "warnings": str(counts["warning"]),
+        "notes": str(counts["note"]),
+        "cost-usd": "" if report.cost_usd is None else f"{report.cost_usd:.4f}",
+        "sarif-file": str(sarif),
+        "review-url": published.review_url or "",
+        "summary-url": published.summary_url or "",
+    }

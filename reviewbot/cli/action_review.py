@@ -1,0 +1,243 @@
+"""One review of the Action: a pull request in; its log, its posts and its files out."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+from contextlib import AsyncExitStack, aclosing, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.action.wanted import Skipped
+from reviewbot.cli.action_report import tell
+from reviewbot.cli.output import Outputs
+from reviewbot.errors import (
+    EXIT_INCOMPLETE,
+    EXIT_INTERRUPTED,
+    ConfigError,
+    ReviewbotError,
+    SourceError,
+)
+from reviewbot.github.assignment import assign
+from reviewbot.github.errors import GitHubError
+from reviewbot.github.memory import WRITERS, Memory, PullName, Us, read_memory
+from reviewbot.github.publication import Publication, Published
+from reviewbot.github.subject import PublishOptions
+from reviewbot.prepare import prepare, workers
+from reviewbot.review import review
+from reviewbot.settings import API_KEY, OFFLINE, load_settings
+from reviewbot.sources import open_commit
+
+if TYPE_CHECKING:
+    from reviewbot.action.inputs import ActionInputs
+    from reviewbot.action.wanted import Wanted
+    from reviewbot.cli.target import Target
+    from reviewbot.github.assignment import Assignment
+    from reviewbot.github.full_files import ReadFile
+    from reviewbot.github.gateway import Api, Gateway
+    from reviewbot.job import StopSignal
+    from reviewbot.settings import Settings
+
+_KEY_HINT: Final = (
+    "no model can be asked: pass anthropic-api-key: ${{ secrets.ANTHROPIC_API_KEY }}, or"
+    " model: offline to have the offline rules alone review"
+)
+_FORK_HINT: Final = (
+    "this pull request comes from a fork, and GitHub gives its workflows no secrets, so no model"
+    " can be asked: set model: offline for forks, or install reviewbot as an App, which reviews"
+    " them like all others"
+)
+_FORK_NOTICE: Final = (
+    "This pull request comes from a fork: GitHub gives its workflows a token that can only read, so"
+    " the review is in the log, its annotations and the job's summary alone."
+)
+_UNPOSTED: Final = "There is no github-token, so nothing is posted on the pull request."
+_CANCELLED: Final = "The run was cancelled while its review was posted."
+
+
+class ActionReview:
+    """See the module.
+
+    Args:
+        inputs: what the runner gives.
+        github: the way to GitHub.
+        stop: ends the review early.
+        sarif: where the findings are written.
+    """
+
+    def __init__(
+        self, inputs: ActionInputs, github: Gateway, stop: StopSignal, sarif: Target
+    ) -> None:
+        self._inputs, self._github, self._stop, self._sarif = inputs, github, stop, sarif
+        self._api: Api = github.holder()
+        self._notices: tuple[str, ...] = ()
+
+    async def run(self, wanted: Wanted) -> int | Skipped:
+        """Review, and tell; the exit code.
+
+        Raises:
+            ReviewbotError: nothing was reviewed, and why.
+        """
+        inputs, api = self._inputs, self._api
+        pull = PullName(inputs.repository, wanted.number)
+        if wanted.by and await api.pulls.permission(pull.repo, wanted.by) not in WRITERS:
+            return Skipped(f"{wanted.by} may not write to this repository")
+        if (await api.pulls.get(pull.repo, pull.number)).state == "closed":
+            return Skipped("the pull request is closed")
+        us, memory = Us(""), Memory()
+        if inputs.token is not None:
+            us = Us(await self._github.login(), _signing(inputs))
+            memory = await read_memory(api, pull, us)
+        assignment = await assign(
+            api,
+            pull,
+            memory,
+            page=inputs.page,
+            load=self._load,
+            # Without a key nothing can be signed; the rules cost nothing.
+            full=wanted.full or not us.secrets,
+            config=inputs.config,
+            checkout=self._checkout,
+        )
+        self._check_key(assignment)
+        publication = await self._begun(us, assignment)
+        try:
+            await self._stream(assignment, publication)
+            published = await self._posted(publication, assignment)
+        except BaseException as error:
+            sentence = str(error) if isinstance(error, ReviewbotError) else "It broke off."
+            with suppress(ReviewbotError):
+                await publication.fail(sentence)
+            raise
+        if published is None:
+            return EXIT_INTERRUPTED
+        code = await asyncio.to_thread(
+            tell, published, assignment.settings, inputs, self._sarif, self._notices
+        )
+        return max(code, EXIT_INCOMPLETE) if published.failed else code
+
+    async def _posted(self, publication: Publication, assignment: Assignment) -> Published | None:
+        """What came of posting the review; None if the run was cancelled meanwhile.
+
+        A review that GitHub does not take is told in the log and in files all the same.
+        """
+        if self._inputs.token is None:
+            return Published(publication.report)
+        try:
+            posting = publication.end(assignment.files)
+            if self._stop.outcome is not None:
+                return await posting
+            published = await self._stop.unless_stopped(posting)
+            if published is None:
+                await publication.fail(_CANCELLED, "cancelled")
+        except GitHubError as error:
+            problem = f"The review could not be posted: {error}."
+            with suppress(GitHubError):
+                await publication.fail(problem)
+            return Published(publication.report, problems=(problem,), failed=True)
+        return published
+
+    def _load(self, config: tuple[str, str] | None) -> Settings:
+        name, text = config or (".reviewbot.yml", None)
+        settings = load_settings(
+            flags=self._inputs.flags,
+            env=self._inputs.env,
+            config_text=text,
+            config_name=name,
+            flag_prefix="the input ",
+        )
+        # In a workflow, a reviewer that blocks has to be asked for.
+        return settings if "fail_on" in settings.origins else replace(settings, fail_on="never")
+
+    def _checkout(self, head: str) -> ReadFile | None:
+        """Reads files of the head from the job's checkout, if it has one: as data, by git."""
+        folder = self._inputs.workspace
+        found = open_commit(folder, head) if folder and folder.is_dir() else None
+
+        def read(path: str) -> bytes | None:
+            with suppress(SourceError):
+                return found.file(path) if found else None
+            return None
+
+        return read if found else None
+
+    def _check_key(self, assignment: Assignment) -> None:
+        """A green check must not come of a key that is not there.
+
+        Raises:
+            ConfigError: nobody chose the offline rules, and there is no key for anything else.
+        """
+        settings = assignment.settings
+        chosen = "model" in settings.origins
+        if settings.model.problem or (settings.model.name == OFFLINE and not chosen):
+            of_fork = self._inputs.event_name == "pull_request" and assignment.pull.is_fork
+            raise ConfigError(_FORK_HINT if of_fork else _KEY_HINT, source=API_KEY)
+
+    async def _begun(self, us: Us, assignment: Assignment) -> Publication:
+        """The publication; of nothing, where there is no token or a fork's can only read."""
+        inputs, settings = self._inputs, assignment.settings
+        options = PublishOptions(
+            fail_on=settings.fail_on,
+            if_incomplete=inputs.if_incomplete,
+            check=inputs.check,
+            review=inputs.review_comments,
+            summary=inputs.summary_comment,
+            link_hosts=settings.link_hosts,
+            details_url=f"{inputs.page}/actions/runs/{inputs.run_id}" if inputs.run_id else None,
+        )
+        silent = replace(options, check=None, review=False, summary=False)
+        if inputs.token is None:
+            self._notices = (_UNPOSTED,)
+            return self._publication(us, assignment, silent)
+        publication = self._publication(us, assignment, options)
+        await publication.begin()
+        if assignment.pull.is_fork and publication.denied:
+            self._notices = (_FORK_NOTICE,)
+            return self._publication(us, assignment, silent)
+        return publication
+
+    def _publication(self, us: Us, assignment: Assignment, options: PublishOptions) -> Publication:
+        head = assignment.subject.head[:12]
+        key = f"{self._inputs.run_key}-{head}"
+        return Publication(self._api, us, assignment.subject, options, key=key, clock=_now)
+
+    async def _stream(self, assignment: Assignment, publication: Publication) -> None:
+        """Review, and show findings in the log as they come."""
+        settings, pull = assignment.settings, assignment.pull
+        prepared = await asyncio.to_thread(
+            prepare,
+            assignment.diff,
+            settings,
+            attributes=assignment.attributes,
+            notices=(*assignment.notices, *self._notices),
+            beside=assignment.beside,
+        )
+        async with AsyncExitStack() as stack:
+            able = await stack.enter_async_context(
+                workers(prepared, settings, title=pull.title, description=pull.body)
+            )
+            outputs = stack.enter_context(Outputs("terminal", None, prepared.job.files))
+            events = review(prepared.job, able.run_batch, summarize=able.summarize, stop=self._stop)
+            await stack.enter_async_context(aclosing(events))
+            async for event in events:
+                publication.take(event)
+                await outputs.take(event)
+        with suppress(OSError):  # what was learned about tokens is a convenience
+            await asyncio.to_thread(prepared.calibration.save)
+
+
+def _signing(inputs: ActionInputs) -> tuple[str, ...]:
+    """What our markers are signed with: nobody else who writes under this name has the key.
+
+    It cannot be found out from a signature, and says nothing of the key.
+    """
+    key = inputs.env.get(API_KEY, "").strip()
+    if not key:
+        return ()
+    return (hmac.new(key.encode(), b"reviewbot action markers", hashlib.sha256).hexdigest(),)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,196 @@
+"""More of the files around a change: which whole files help its review, and how much of each.
+
+A model sees some lines more than the three of a diff: enough to tell what a change stands in, and
+few, since models find less in longer prompts (SWE-PRBench, 2603.26130). The offline rules see the
+whole file: they read syntax, and a hunk alone is often none.
+
+Context costs what is cheap, input, and never a request: it goes into the room that the requests of
+the plan have left. So there are as many batches with it as without, none is above its budget, and a
+file that fits into one piece stays in one. Who reviews what, and what is left out, stays the same.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.chunks import SYMLINK
+from reviewbot.core.diff import SUBMODULE
+from reviewbot.core.diff_text import file_diff_text
+from reviewbot.core.languages import language_of
+from reviewbot.core.policy import skip_reason
+from reviewbot.core.split import split_file
+from reviewbot.core.widen import widen
+from reviewbot.models.fragments import too_deep
+from reviewbot.planning import Chains, Planner, policy_of
+from reviewbot.prepare import CALIBRATION_FILE
+from reviewbot.rules import rules_for
+from reviewbot.tokens import Calibration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from reviewbot.core.chunks import Batch, Chunk, Sizes
+    from reviewbot.core.diff import FileDiff
+    from reviewbot.settings import Settings
+
+IN_A_DIFF: Final = 3
+"""Lines of context that a diff has anyway."""
+_STATUSES: Final = frozenset({"modified", "renamed", "copied"})
+"""Of files that go on around their hunks: an added one is whole, a deleted one is gone."""
+_NO_FILES: Final = frozenset({SYMLINK, SUBMODULE})
+
+
+@dataclass(frozen=True, slots=True)
+class ContextLimits:
+    """How much is looked into for one change.
+
+    Attributes:
+        files: those with the most changed lines first.
+        file_bytes: of one file.
+        all_bytes: of all files; those under way when it is reached still count.
+    """
+
+    files: int = 30
+    file_bytes: int = 200_000
+    all_bytes: int = 4_000_000
+
+
+LIMITS: Final = ContextLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A file that is reviewed in one piece, and where."""
+
+    file: FileDiff
+    chunk: Chunk
+    batch: Batch
+    sizes: Sizes
+    offline: bool
+
+
+class Surroundings:
+    """What of a change is shown with more context.
+
+    Args:
+        files: the parsed diff of what is to be reviewed.
+        settings: those of its review.
+        attributes: the text of the base's ``.gitattributes``.
+        limits: how much is looked into.
+
+    Raises:
+        ConfigError: a pattern is none, or a context window too small.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[FileDiff],
+        settings: Settings,
+        attributes: str,
+        limits: ContextLimits = LIMITS,
+    ) -> None:
+        self._files, self._lines, self._limits = files, settings.context_lines, limits
+        self._policy = policy_of(settings, attributes)
+        self._pieces: dict[str, _Piece] = {}
+        self._room: dict[str, float] = {}
+        if self._lines and files:
+            self._plan(settings, attributes)
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The paths of the files whose whole content helps, the most changed first."""
+        by_lines = sorted(
+            self._pieces.values(), key=lambda one: one.file.added + one.file.removed, reverse=True
+        )
+        return tuple(one.file.path for one in by_lines[: self._limits.files])
+
+    def shown(
+        self, contents: Mapping[str, bytes], whole: Sequence[FileDiff] | None = None
+    ) -> bytes | None:
+        """The diff with more context; None if there is none. CPU work: for a thread.
+
+        Args:
+            contents: the new files, by path, as many of the wanted ones as could be had.
+            whole: the diff that the files are a part of, if they are one.
+        """
+        complete = {file.path: file for file in whole or self._files}
+        wider: dict[str, FileDiff] = {}
+        for path in self.wanted:
+            content, piece = contents.get(path), self._pieces[path]
+            if content is None or len(content) > self._limits.file_bytes or path not in complete:
+                continue
+            found = self._widened(piece, content, complete[path])
+            if found is not None:
+                wider[path] = found
+        if not wider:
+            return None
+        try:
+            return b"".join(file_diff_text(wider.get(file.path, file)) for file in self._files)
+        except ValueError:  # a file that says no change at all cannot be written again
+            return None
+
+    def _plan(self, settings: Settings, attributes: str) -> None:
+        chains = Chains(settings)
+        calibration = Calibration(settings.state_folder / CALIBRATION_FILE)
+        planner = Planner(self._files, settings, chains, calibration)
+        plan = planner.plan(attributes)
+        often = Counter(file.path for file in self._files)
+        chunks = plan.by_id
+        for batch in plan.batches:
+            model = chains.first(batch)
+            sizes, offline = planner.sizes(model), planner.info(model).offline
+            room = sizes.batch_budget - batch.tokens
+            self._room[batch.id] = room
+            for chunk in map(chunks.__getitem__, batch.chunks):
+                piece = _Piece(self._files[chunk.file], chunk, batch, sizes, offline)
+                if room > 0 and often[chunk.path] == 1 and self._is_wanted(piece):
+                    self._pieces[chunk.path] = piece
+
+    def _is_wanted(self, piece: _Piece) -> bool:
+        if piece.chunk.parts > 1 or piece.chunk.cut or piece.file.status not in _STATUSES:
+            return False
+        if piece.file.new_mode in _NO_FILES:
+            return False
+        if piece.offline:
+            return bool(rules_for(language_of(piece.file.path)))
+        return self._lines > IN_A_DIFF
+
+    def _widened(self, piece: _Piece, content: bytes, whole: FileDiff) -> FileDiff | None:
+        """The file with as much context as there is room for, which is taken; None for none."""
+        for lines in self._tries(piece):
+            wide = widen(piece.file, content, lines, whole=whole)
+            if wide is piece.file:
+                return None
+            taken = self._taken(piece, wide)
+            if taken is not None:
+                self._room[piece.batch.id] -= taken
+                return wide
+        return None
+
+    def _tries(self, piece: _Piece) -> Iterator[int | None]:
+        if piece.offline:
+            yield None
+        lines = self._lines
+        while lines > IN_A_DIFF:
+            yield lines
+            lines //= 2
+
+    def _taken(self, piece: _Piece, wide: FileDiff) -> float | None:
+        """The tokens that the context takes; None if it does not go."""
+        if skip_reason(wide, self._policy) is not None or (piece.offline and _too_deep(wide)):
+            return None
+        parts = split_file(wide, count=piece.sizes.count, budget=piece.sizes.budget)
+        if len(parts) > 1 or parts[0].line_limit is not None:
+            return None
+        taken = parts[0].tokens - piece.chunk.tokens
+        return taken if taken <= self._room[piece.batch.id] else None
+
+
+def _too_deep(file: FileDiff) -> bool:
+    """Whether the offline rules would refuse a hunk of it."""
+    return any(
+        too_deep(tuple(line for line in hunk.iter_lines() if line.new_no is not None))
+        for hunk in file.hunks
+    )

@@ -1,0 +1,188 @@
+"""A question about a finding, put to a model: its prompt, and what its answer may show. Pure.
+
+The thread is what strangers wrote, so it is data like the code: each text is one JSON string on one
+line, and nothing in it can close its block or pose as ours.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from reviewbot.core.decode import decoder
+from reviewbot.core.findings import Side  # noqa: TC001 - the decoder resolves it at run time
+from reviewbot.core.numbered import INSTRUCTIONS_LIMIT, chunk_lines
+from reviewbot.core.redact import redact_text
+from reviewbot.core.shown_text import shown_line, shown_markdown
+from reviewbot.core.templates import fill
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from reviewbot.core.chunks import ChunkView
+
+FINDING_LIMIT: Final = 4_000
+REMARK_LIMIT: Final = 2_000
+QUESTION_LIMIT: Final = 1_000
+THREAD_LIMIT: Final = 12_000
+"""Characters of the remarks that are shown together, the latest ones."""
+MOST_REMARKS: Final = 30
+NO_WORDS: Final = "Explain this finding."
+"""What is asked by whoever asks nothing in particular."""
+CUT_OFF: Final = "(cut off at its length limit)"
+
+_WHOLE_WORDS: Final = re.compile(r".*\s", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What was written below a finding; ``ours`` if we did."""
+
+    text: str
+    ours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """What is asked about a finding.
+
+    Attributes:
+        side: of the lines that it stands on.
+        line: the first of them; None if that is not known.
+        end_line: the last of them, likewise.
+        finding: its words.
+        thread: what was written below it, oldest first.
+        question: what is asked now; it may be empty.
+    """
+
+    side: Side
+    line: int | None
+    end_line: int | None
+    finding: str
+    thread: tuple[Remark, ...] = ()
+    question: str = ""
+
+    @property
+    def place(self) -> str:
+        """The lines that it stands on, as the prompt numbers lines."""
+        letter = self.side[0]
+        if self.line is None or self.end_line is None:
+            return f"the last {letter} line shown"
+        if self.line == self.end_line:
+            return f"{letter} {self.line}"
+        return f"{letter} {self.line} to {letter} {self.end_line}"
+
+    @property
+    def shown_question(self) -> str:
+        """What is asked, as a line that is safe to show.
+
+        Raises:
+            ReviewbotError: the search for secrets failed.
+        """
+        return shown_line(self.question) or NO_WORDS
+
+
+def to_json(inquiry: Inquiry) -> dict[str, Any]:
+    """``inquiry`` as an object for JSON."""
+    return asdict(inquiry)
+
+
+def from_json(data: Mapping[str, Any]) -> Inquiry:
+    """The inquiry that :func:`to_json` wrote.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return cast("Inquiry", decoder(Inquiry)(data, "inquiry"))
+
+
+def redacted(inquiry: Inquiry) -> Inquiry:
+    """``inquiry`` without secrets and personal data, and without remarks that are not shown.
+
+    Raises:
+        ReviewbotError: the search for them failed.
+    """
+    return replace(
+        inquiry,
+        finding=redact_text(inquiry.finding),
+        thread=tuple(
+            replace(one, text=redact_text(one.text)) for one in inquiry.thread[-MOST_REMARKS:]
+        ),
+        question=redact_text(inquiry.question),
+    )
+
+
+def render_explanation(
+    inquiry: Inquiry, *, chunks: Iterable[ChunkView], instructions: str = ""
+) -> tuple[str, str]:
+    """The system prompt and the user message that ask for the answer.
+
+    Args:
+        inquiry: it, :func:`redacted`.
+        chunks: the hunk that the finding stands in.
+        instructions: of the repository, from its base.
+    """
+    thread = _latest(inquiry.thread)
+    user = fill(
+        "explanation",
+        instructions=instructions.strip().replace("\r\n", "\n"),
+        instructions_limit=INSTRUCTIONS_LIMIT,
+        place=inquiry.place,
+        finding=_text(inquiry.finding),
+        finding_limit=FINDING_LIMIT,
+        changes="\n".join(line for chunk in chunks for line in chunk_lines(chunk)),
+        thread=thread,
+        left_out=len(inquiry.thread) - len(thread),
+        remark_limit=REMARK_LIMIT,
+        question=_text(inquiry.question),
+        question_limit=QUESTION_LIMIT,
+    )
+    return fill("explanation-system").strip("\n"), user.strip("\n")
+
+
+def _latest(thread: tuple[Remark, ...]) -> tuple[Remark, ...]:
+    """The latest remarks that there is room for, oldest first."""
+    room, kept = THREAD_LIMIT, 0
+    for remark in reversed(thread[-MOST_REMARKS:]):
+        room -= min(len(remark.text), REMARK_LIMIT)
+        if room < 0:
+            break
+        kept += 1
+    return tuple(replace(one, text=_text(one.text)) for one in thread[len(thread) - kept :])
+
+
+def _text(text: str) -> str:
+    return text.replace("\r\n", "\n").strip()
+
+
+def shown_so_far(written: str, *, link_hosts: Collection[str]) -> str:
+    """What of an answer that is still being written can be shown: its whole words, made safe.
+
+    The last word may be the first half of a secret, which nobody would recognise.
+
+    Raises:
+        ReviewbotError: the search for secrets failed.
+    """
+    return shown_markdown(_whole_words(written), link_hosts=link_hosts)
+
+
+def shown_answer(written: str, *, cut: bool, link_hosts: Collection[str]) -> str:
+    """A whole answer made safe to show; empty if it says nothing.
+
+    Args:
+        written: it.
+        cut: whether the model came to the end of its room.
+        link_hosts: the hosts that links may lead to.
+
+    Raises:
+        ReviewbotError: the search for secrets failed.
+    """
+    text = _whole_words(written) if cut else written
+    shown = shown_markdown(text, link_hosts=link_hosts)
+    return f"{shown}\n\n{CUT_OFF}" if cut and shown else shown
+
+
+def _whole_words(written: str) -> str:
+    match = _WHOLE_WORDS.match(written)
+    return match[0] if match else ""

@@ -1,0 +1,155 @@
+"""A question about a finding as a job, and the models that answer it.
+
+It is a review of the finding's hunk that reviews nothing: one chunk in one batch, which is
+answered. So it is stored, paid for, resumed and cancelled like any other.
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.chunks import Sizes, plan_routed
+from reviewbot.core.events import Estimate, ModelEstimate, Usage
+from reviewbot.core.explanation import redacted, render_explanation
+from reviewbot.core.routing import MODEL, Chain, Routed
+from reviewbot.core.stored_plan import check_fits
+from reviewbot.core.templates import prompt_version
+from reviewbot.core.views import Views
+from reviewbot.errors import ConfigError, DiffError
+from reviewbot.job import Job
+from reviewbot.models.catalog import cost_usd, lookup
+from reviewbot.models.explanation import Explainer, WordsWriter
+from reviewbot.prepare import (
+    Crew,
+    Prepared,
+    Workers,
+    budget_of,
+    files_of,
+    gates_of,
+    path_instructions_of,
+)
+from reviewbot.tokens import Calibration, TokenCounter
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from reviewbot.core.chunks import Plan
+    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.explanation import Inquiry
+    from reviewbot.settings import Settings
+
+OFFLINE_CANNOT: Final = (
+    "The offline rules cannot explain findings; it takes a model, which whoever runs this server"
+    " can set (REVIEWBOT_MODEL)."
+)
+OUTPUT_TOKENS: Final = 2_000
+"""Of an answer, thinking included, as the estimate assumes it."""
+_WHOLE: Final = 10**9
+"""Tokens of a piece: the one hunk is never cut in two."""
+
+
+def explainers_of(settings: Settings) -> tuple[str, ...]:
+    """The models of the settings that can answer in words, best first."""
+    choices = (settings.model, *settings.fallback_models)
+    return tuple(one.name for one in choices if not lookup(one.name, settings.models).offline)
+
+
+def prepare_explanation(
+    data: bytes, settings: Settings, inquiry: Inquiry, *, stored: Plan | None = None
+) -> Prepared:
+    """Plan one request. CPU work: for a thread.
+
+    Args:
+        data: a diff of the finding's hunk.
+        settings: as read.
+        inquiry: what is asked.
+        stored: the plan that an earlier run has made; it is kept to.
+
+    Raises:
+        ConfigError: no model of the settings can answer in words.
+        DiffError: ``data`` is not a diff of one file with lines.
+        ReviewbotError: the search for secrets failed.
+        ValueError: ``stored`` is not a plan of this diff.
+    """
+    models = explainers_of(settings)
+    if not models:
+        raise ConfigError(OFFLINE_CANNOT, key=MODEL)
+    files = files_of(data)
+    if len(files) != 1 or not files[0].hunks:
+        raise DiffError("a question is about the lines of one file", line=1)
+    chain = Chain(MODEL, models)
+    if stored is None:
+        planned = _plan(files, settings, chain)
+    else:
+        check_fits(stored, files)
+        planned = stored
+    path_instructions = path_instructions_of(settings)
+    prompt = "\n".join(
+        render_explanation(
+            redacted(inquiry),
+            chunks=Views(files, path_instructions).of(planned.chunks),
+            instructions=settings.instructions,
+        )
+    )
+    estimates = [_estimate(name, prompt, settings) for name in models]
+    job = Job(
+        files=files,
+        plan=planned,
+        models=models,
+        estimate=estimates[0],
+        gates=gates_of(settings, online=False),
+        instructions=settings.instructions,
+        path_instructions=path_instructions,
+        prompt_version=prompt_version(),
+        question=inquiry.shown_question,
+    )
+    return Prepared(
+        job, lookup(models[0], settings.models), Calibration(None), tuple(estimates[1:])
+    )
+
+
+def _plan(files: tuple[FileDiff, ...], settings: Settings, chain: Chain) -> Plan:
+    counter = TokenCounter(lookup(chain.models[0], settings.models).token_factor)
+    return plan_routed(
+        files,
+        reasons=[None for _ in files],
+        route=lambda some: [Routed(chain) for _ in some],
+        sizes=lambda _: Sizes(counter, _WHOLE, _WHOLE),
+    )
+
+
+def _estimate(model: str, prompt: str, settings: Settings) -> Estimate:
+    info = lookup(model, settings.models)
+    usage = Usage(input=TokenCounter(info.token_factor).count(prompt), output=OUTPUT_TOKENS)
+    one = ModelEstimate(model, 1, usage.input, usage.output, cost_usd(info, usage))
+    return Estimate(1, one.input_tokens, one.output_tokens, one.cost_usd, (one,))
+
+
+@asynccontextmanager
+async def explainers(
+    prepared: Prepared, settings: Settings, inquiry: Inquiry, *, spent_usd: float = 0.0
+) -> AsyncIterator[Workers]:
+    """The models that answer, at work within their budget; closed at the end.
+
+    Args:
+        prepared: the job.
+        settings: as read.
+        inquiry: what is asked.
+        spent_usd: what an earlier run has spent of its budget.
+
+    Raises:
+        ConfigError: a model has no key, or its overrides are wrong.
+    """
+    async with AsyncExitStack() as stack:
+        crew = Crew(settings)
+        stack.push_async_callback(crew.aclose)
+        (batch,) = prepared.job.plan.batches
+        able = [one for one in crew.chain(batch.chain) if isinstance(one, WordsWriter)]
+        explainer = Explainer(
+            able,
+            inquiry,
+            budget_of(settings, spent_usd),
+            link_hosts=prepared.job.gates.link_hosts,
+        )
+        yield Workers(run_batch=explainer, summarize=None, chains={})

@@ -1,0 +1,184 @@
+"""``/explain`` in the thread of a finding becomes a question on the server, stored and queued."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.explanation import MOST_REMARKS, Inquiry, Remark
+from reviewbot.core.render.markdown_text import literal
+from reviewbot.core.shown_text import shown_line
+from reviewbot.errors import ConfigError
+from reviewbot.explaining import OFFLINE_CANNOT, explainers_of
+from reviewbot.github import markers
+from reviewbot.github.app import targets
+from reviewbot.github.app.answers import NO_FINDING, posted_in
+from reviewbot.github.app.repository_config import RepositoryConfig
+from reviewbot.github.app.reviews import tenant_of
+from reviewbot.github.app.targets import ReplyTarget
+from reviewbot.github.base_files import base_files
+from reviewbot.github.comment_hunk import comment_diff
+from reviewbot.github.comment_text import read_back
+from reviewbot.github.memory import read_memory
+from reviewbot.jobs.admission import ReviewRequest, UsedKeyError
+from reviewbot.jobs.options import ReviewOptions
+from reviewbot.store import publications
+from reviewbot.store.publications import NewPublication
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    import sqlalchemy as sa
+
+    from reviewbot.github.api.reviews import ReviewComment
+    from reviewbot.github.app.answers import Answers, Question
+    from reviewbot.github.app.publisher import Publisher
+    from reviewbot.github.gateway import Api
+    from reviewbot.github.memory import Posted, Us
+    from reviewbot.jobs.service import ReviewService
+    from reviewbot.settings import Settings
+
+TITLE: Final = "Explain: "
+NO_CODE: Final = (
+    "GitHub keeps no code with this comment that could be shown to a model, so the finding cannot"
+    " be explained."
+)
+
+log = logging.getLogger(__name__)
+
+
+class Explanations:
+    """Asks questions about findings; the publisher posts what comes of them.
+
+    Args:
+        service: the reviews of the server.
+        us: says who we are.
+        answers: says why there is no question.
+        publisher: who is woken.
+        load: makes settings of options, as the server's own.
+    """
+
+    def __init__(
+        self,
+        service: ReviewService,
+        us: Callable[[], Awaitable[Us]],
+        answers: Answers,
+        publisher: Publisher,
+        load: Callable[[Mapping[str, object]], Settings],
+    ) -> None:
+        self._service, self._us, self._answers = service, us, answers
+        self._publisher, self._load = publisher, load
+
+    async def ask(self, api: Api, installation: int, question: Question, text: str) -> None:
+        """Have the finding of a thread explained, once; elsewhere it is said where to ask.
+
+        Args:
+            api: GitHub.
+            installation: who pays.
+            question: the comment that asks.
+            text: what it asks; it may be empty.
+
+        Raises:
+            GitHubError: the thread cannot be had.
+            OverLimitError: there is too much at work.
+            StoreError: the database is away.
+        """
+        us = await self._us()
+        memory = await read_memory(api, question.pull, us)
+        if question.key in memory.replies:
+            return
+        posted = posted_in(memory, question)
+        if posted is None:
+            await self._answers.say(api, question, NO_FINDING, memory=memory)
+            return
+        config = RepositoryConfig(self._load)
+        diff = comment_diff(posted.comment)
+        settings = await self._settings(api, question, config)
+        if diff is None or isinstance(settings, str):
+            why_not = settings if isinstance(settings, str) else NO_CODE
+            await self._answers.say(api, question, why_not, memory=memory)
+            return
+        comments = await api.reviews.comments(question.pull.repo, question.pull.number)
+        asked = ReviewRequest(
+            tenant=tenant_of(installation),
+            diff=diff,
+            options=ReviewOptions(config.options),
+            title=f"{TITLE}{_title(posted)}",
+            idempotency_key=f"{str(question.pull).lower()}/{question.key}",
+            inquiry=_inquiry(posted, comments, us, question, text),
+        )
+        await self._store(installation, asked, question, config.link_hosts or settings.link_hosts)
+
+    async def _settings(
+        self, api: Api, question: Question, config: RepositoryConfig
+    ) -> Settings | str:
+        """The settings that apply; or why nobody can be asked under them, as Markdown."""
+        pull = await api.pulls.get(question.pull.repo, question.pull.number)
+        base = await base_files(api, question.pull.repo, pull.base.sha, branch=pull.base.ref)
+        try:
+            settings = config.settings(base.config)
+        except ConfigError as error:
+            return f"Not explained: {literal(str(error))}"
+        return settings if explainers_of(settings) else OFFLINE_CANNOT
+
+    async def _store(
+        self,
+        installation: int,
+        request: ReviewRequest,
+        question: Question,
+        link_hosts: tuple[str, ...],
+    ) -> None:
+        target = ReplyTarget(
+            repo=question.pull.repo,
+            number=question.pull.number,
+            comment=question.comment,
+            thread=question.thread,
+            link_hosts=link_hosts,
+        )
+        new = NewPublication(installation, targets.to_json(target), publications.packed(b""))
+
+        def also(connection: sa.Connection, review_id: str) -> None:
+            publications.insert(connection, review_id, new)
+
+        try:
+            row, known = await self._service.create(request, also=also)
+        except UsedKeyError:  # the thread has grown since this was asked, and it is asked already
+            return
+        if not known:
+            log.info("a finding is to be explained", extra={"review_id": row.id})
+            self._publisher.wake()
+
+
+def _inquiry(
+    posted: Posted,
+    comments: tuple[ReviewComment, ...],
+    us: Us,
+    question: Question,
+    text: str,
+) -> Inquiry:
+    """The question with its thread up to it."""
+    first = posted.comment
+    thread = [
+        Remark(_without_marker(one.body), us.wrote(one.author))
+        for one in comments
+        if one.in_reply_to == first.id and one.id <= question.comment
+    ]
+    last = first.original_line
+    return Inquiry(
+        side="LEFT" if first.side == "LEFT" else "RIGHT",
+        line=first.original_start_line or last,
+        end_line=last,
+        finding=_without_marker(first.body),
+        thread=tuple(thread[-MOST_REMARKS:]),
+        question=text,
+    )
+
+
+def _without_marker(body: str) -> str:
+    text, _, last = body.rstrip().rpartition("\n")
+    return text.rstrip() if markers.has_marker(last) else body
+
+
+def _title(posted: Posted) -> str:
+    """The title of a finding, from its comment, which a maintainer may have edited."""
+    return shown_line(read_back(posted.comment.body)[0]) or posted.id

@@ -1,0 +1,82 @@
+"""The answer to a question about a finding, posted in its thread once the question has ended."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from reviewbot.core.render.markdown_text import code_span, literal
+from reviewbot.core.report import ReportBuilder
+from reviewbot.core.safe_text import safe_markdown
+from reviewbot.core.wording import NO_REASON
+from reviewbot.github.app.answers import answer_once
+from reviewbot.github.publication import Published
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.events import Event
+    from reviewbot.core.report import Report
+    from reviewbot.github.app.targets import ReplyTarget
+    from reviewbot.github.gateway import Api
+    from reviewbot.github.memory import Us
+
+
+class Reply:
+    """One answer; used as a :class:`reviewbot.github.publication.Publication` is.
+
+    Args:
+        api: GitHub.
+        us: who we are.
+        target: what is answered.
+    """
+
+    def __init__(self, api: Api, us: Us, target: ReplyTarget) -> None:
+        self._api, self._us, self._target = api, us, target
+        self._builder = ReportBuilder()
+
+    async def begin(self) -> None:
+        """Nothing is posted before the end."""
+
+    def take(self, event: Event) -> None:
+        """The next event of the question."""
+        self._builder.add(event)
+
+    @property
+    def ended(self) -> bool:
+        """Whether its last word is there."""
+        return self._builder.report.outcome is not None
+
+    async def end(self, _files: Sequence[FileDiff]) -> Published:
+        """Post the answer, or why there is none. Again is as good as once.
+
+        Raises:
+            GitHubError: GitHub does not take it.
+        """
+        report = self._builder.report
+        text = await asyncio.to_thread(reply_text, report, self._target.link_hosts)
+        await answer_once(self._api, self._us, self._target.question, text)
+        return Published(report)
+
+    async def fail(self, _sentence: str) -> None:
+        """What GitHub does not take cannot be told there, either; the log has it."""
+
+    async def stop(self) -> None:
+        """Nothing is under way between the beginning and the end."""
+
+
+def reply_text(report: Report, link_hosts: Collection[str]) -> str:
+    """What is posted of a question that has ended, as Markdown.
+
+    Args:
+        report: what came of it.
+        link_hosts: the hosts that links may lead to.
+    """
+    answer = report.answer
+    if answer is not None and answer.complete:
+        words = safe_markdown(answer.text, link_hosts=link_hosts)
+        return f"{words}\n\nAnswered by {code_span(answer.model)}."
+    if report.outcome == "cancelled":
+        return "Not explained: the question was cancelled."
+    return f"Not explained: {literal(next(iter(report.reasons), NO_REASON))}"

@@ -1,0 +1,68 @@
+"""The hunk that a comment on a line stands in, as a diff of one file. Pure.
+
+GitHub keeps a hunk with each comment: its header and its lines up to that of the comment. The
+counts of the header are those of the whole hunk, which this one is only the beginning of.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.diff import parse_diff
+from reviewbot.core.diff_text import file_diff_text
+from reviewbot.errors import DiffError
+
+if TYPE_CHECKING:
+    from reviewbot.github.api.reviews import ReviewComment
+
+MOST_LINES: Final = 200
+MOST_BYTES: Final = 16_000
+_HEADER: Final = re.compile(
+    r"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@(?P<section>[^\r\n]{0,300})"
+)
+_NAMELESS: Final = b"diff --git a/x b/x\n--- a/x\n+++ b/x\n"
+
+
+def comment_diff(comment: ReviewComment) -> bytes | None:
+    """A diff with the last lines of the comment's hunk, as many as a question may show.
+
+    Returns:
+        It; None if there is no line to show: GitHub kept none, or the last one is too long.
+    """
+    header, *lines = comment.diff_hunk.split("\n")
+    match = _HEADER.match(header)
+    lines = [line for line in lines if line[:1] in ("+", "-", " ")]  # not "\ No newline ..."
+    kept = _last(lines)
+    if match is None or not kept:
+        return None
+    before = lines[: len(lines) - len(kept)]
+    old = _side(match[1], match[2], before, kept, other="+")
+    new = _side(match[3], match[4], before, kept, other="-")
+    hunk = "\n".join([f"@@ -{old} +{new} @@{match['section']}", *kept, ""])
+    try:
+        [file] = parse_diff(_NAMELESS + hunk.encode("utf-8", "surrogatepass"))
+        return file_diff_text(replace(file, old_path=comment.path, new_path=comment.path))
+    except (DiffError, ValueError):
+        return None
+
+
+def _last(lines: list[str]) -> list[str]:
+    room, first = MOST_BYTES, len(lines)
+    while first and len(lines) - first < MOST_LINES:
+        room -= len(lines[first - 1].encode("utf-8", "surrogatepass")) + 1
+        if room < 0:
+            break
+        first -= 1
+    return lines[first:]
+
+
+def _side(start: str, count: str | None, before: list[str], kept: list[str], *, other: str) -> str:
+    """Where one side of what is kept begins, and its lines, as a header has it.
+
+    A side without lines stands behind the line that it names.
+    """
+    first = int(start) + (count == "0") + sum(line[0] != other for line in before)
+    number = sum(line[0] != other for line in kept)
+    return f"{first if number else max(0, first - 1)},{number}"

@@ -1,0 +1,115 @@
+"""The hunk of a comment as a diff: the same lines under the same numbers, and only so many."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reviewbot.core.diff import Line, parse_diff
+from reviewbot.github.api.records import Author
+from reviewbot.github.api.reviews import ReviewComment
+from reviewbot.github.comment_hunk import MOST_BYTES, MOST_LINES, comment_diff
+
+
+def comment(hunk: str, path: str = "app.py") -> ReviewComment:
+    values: dict[str, Any] = dict.fromkeys(ReviewComment.__dataclass_fields__)
+    return ReviewComment(
+        **values
+        | {"author": Author("reviewbot[bot]", 1, is_bot=True), "path": path, "diff_hunk": hunk}
+    )
+
+
+def lines_of(diff: bytes | None) -> tuple[Line, ...]:
+    assert diff is not None
+    [file] = parse_diff(diff)
+    [hunk] = file.hunks
+    return hunk.lines
+
+
+def test_the_lines_keep_their_numbers_though_the_hunk_ends_early() -> None:
+    hunk = "@@ -9,30 +12,31 @@ def charge():\n a\n-b\n+c\n+d"
+    assert lines_of(comment_diff(comment(hunk))) == (
+        Line("context", 9, 12, "a"),
+        Line("removed", 10, None, "b"),
+        Line("added", None, 13, "c"),
+        Line("added", None, 14, "d"),
+    )
+    [file] = parse_diff(comment_diff(comment(hunk)) or b"")
+    assert (file.path, file.status, file.hunks[0].section) == (
+        "app.py",
+        "modified",
+        "def charge():",
+    )
+
+
+@pytest.mark.parametrize(
+    ("hunk", "line"),
+    [
+        ("@@ -0,0 +1,3 @@\n+a\n+b", Line("added", None, 2, "b")),
+        ("@@ -7,3 +6,0 @@\n-a\n-b", Line("removed", 8, None, "b")),
+        ("@@ -1 +1 @@\n-a\n\\ No newline at end of file\n+b\n", Line("added", None, 1, "b")),
+        ("@@ -1 +1 @@\n-a\n+b\r", Line("added", None, 1, "b\r")),
+        ("@@ -1 +1 @@\n-a\n+\x85\u2028--- x", Line("added", None, 1, "\x85\u2028--- x")),
+    ],
+)
+def test_odd_hunks_are_read_right(hunk: str, line: Line) -> None:
+    assert lines_of(comment_diff(comment(hunk)))[-1] == line
+
+
+@pytest.mark.parametrize("path", ["a b.py", 'q"\\.py', "größe.ts", "tab\t.py", "-x", "a/b -> c"])
+def test_a_path_comes_back_as_it_is(path: str) -> None:
+    [file] = parse_diff(comment_diff(comment("@@ -1 +1 @@\n-a\n+b", path)) or b"")
+    assert (file.old_path, file.new_path) == (path, path)
+
+
+@given(
+    st.integers(1, 500),
+    st.integers(1, 500),
+    st.lists(st.tuples(st.sampled_from("+- "), st.integers(0, 300)), min_size=1, max_size=450),
+)
+def test_of_a_long_hunk_the_last_lines_are_kept_under_their_numbers(
+    old: int, new: int, drawn: list[tuple[str, int]]
+) -> None:
+    marked = [f"{mark}{number}{'x' * size}" for number, (mark, size) in enumerate(drawn)]
+    expected = []
+    for line in marked:
+        numbers = (None if line[0] == "+" else old, None if line[0] == "-" else new)
+        expected.append((*numbers, line[1:]))
+        old, new = old + (line[0] != "+"), new + (line[0] != "-")
+    counts = [sum(one[side] is not None for one in expected) for side in (0, 1)]
+    starts = [
+        next((one[side] for one in expected if one[side] is not None), None) for side in (0, 1)
+    ]
+    sides = [
+        f"{start if count else after - 1},{count}"
+        for start, count, after in zip(starts, counts, (old, new), strict=True)
+    ]
+    hunk = f"@@ -{sides[0]} +{sides[1]} @@\n" + "\n".join(marked)
+    shown = lines_of(comment_diff(comment(hunk)))
+    assert [(one.old_no, one.new_no, one.text) for one in shown] == expected[-len(shown) :]
+    size = sum(len(one.text) + 2 for one in shown)
+    assert len(shown) <= MOST_LINES
+    assert size <= MOST_BYTES
+    room = len(shown) < min(MOST_LINES, len(marked))
+    assert not room or size + len(marked[-len(shown) - 1]) + 1 > MOST_BYTES
+
+
+@pytest.mark.parametrize(
+    "hunk",
+    [
+        "",
+        "@@ -1 +1 @@",
+        "no header\n+a",
+        "@@ -1 +1 @@\n-a\n+" + "x" * MOST_BYTES,
+        "@@ -0 +0 @@\n a",
+    ],
+)
+def test_without_a_line_that_can_be_shown_there_is_no_diff(hunk: str) -> None:
+    assert comment_diff(comment(hunk)) is None
+
+
+def test_a_path_that_no_diff_can_name_is_no_diff() -> None:
+    assert comment_diff(comment("@@ -1 +1 @@\n-a\n+b", "a\ud800b")) is None

@@ -1,0 +1,147 @@
+"""Hostile: each kind of fault at each request of a story. Nothing twice, nothing lost, all ended."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+from reviewbot.store.tables import DELIVERIES, PUBLICATIONS
+from tests.fake_anthropic import FakeAnthropic
+from tests.fake_github import FakeGitHub, Fault, PullRequest, faults
+from tests.github.action_runs import find_marked
+from tests.github.app_runs import AppServer, app_server
+from tests.github.test_action_stories import BASE, TWO, app
+from tests.virtual_time import in_virtual_time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.fake_github import Recorded
+
+NEXT = app(
+    (10, "line_10 = 1"),
+    (50, "line_50 = None  # BUG warning None is returned"),
+    (30, "line_30 = 1 / 0  # BUG error Division by zero"),
+)
+
+
+@dataclass
+class Nth(Fault):
+    """The n-th request of all, whatever it is."""
+
+    what: str = ""
+
+    def takes(self, request: Recorded) -> bool:
+        if not super().takes(request):
+            return False
+        self.what = self.what or request.key
+        return True
+
+
+def kinds(now: float) -> dict[str, Callable[[], Fault]]:
+    def like(made: Fault, **more: Any) -> Fault:
+        values = {name: getattr(made, name) for name in Fault.__dataclass_fields__} | more
+        values.pop("hit")
+        return Nth(**values)
+
+    return {
+        "500": lambda: like(faults.error("*", "", 500)),
+        "500 four times": lambda: like(faults.error("*", "", 500, times=4)),
+        "502 after": lambda: like(faults.error_after("*", "")),
+        "502 after twice": lambda: like(faults.error_after("*", "", times=2)),
+        "drop": lambda: like(faults.drop("*", "")),
+        "drop after": lambda: like(faults.drop("*", "", after=True)),
+        "secondary 60": lambda: like(faults.secondary("*", "")),
+        "429 bare": lambda: like(faults.secondary("*", "", status=429, retry_after=None)),
+        "abuse": lambda: like(faults.abuse("*", "")),
+        "primary": lambda: like(faults.primary("*", "", reset=now + 3000)),
+        "404": lambda: like(faults.error("*", "", 404)),
+        "403": lambda: like(faults.error("*", "", 403)),
+        "422": lambda: like(faults.error("*", "", 422)),
+        "401": lambda: like(faults.error("*", "", 401)),
+        "html 200": lambda: like(
+            Fault("*", "", 200, b"<html>proxy</html>", {"content-type": "text/html"}, after=True)
+        ),
+    }
+
+
+async def story(server: AppServer) -> PullRequest:
+    github = server.github
+    pull = github.pull(base=BASE, head=BASE | TWO)
+    await server.settle()
+    pull.push(NEXT)
+    await server.settle()
+    pull.comment("/help", by="octo")
+    await server.settle()
+    return pull
+
+
+async def outcome(server: AppServer, pull: PullRequest) -> dict[str, Any]:
+    def rows(connection: sa.Connection) -> list[str]:
+        found = []
+        for table in (DELIVERIES, PUBLICATIONS):
+            found += [
+                f"{table.name} {row.state}: {row.reason}"
+                for row in connection.execute(sa.select(table.c.state, table.c.reason))
+                if row.state != "done"
+            ]
+        return found
+
+    bodies = [one.body for one in pull.review_comments if one.in_reply_to is None]
+    summaries = [one.body for one in pull.comments if "kind=summary" in one.body]
+    return {
+        "titles": sorted(body.split("\n")[0] for body in bodies),
+        "ids": max(Counter(body.split("findings=")[1][:16] for body in bodies).values(), default=0),
+        "summaries": [
+            (f"head={pull.head_sha}" in body, body.split("\n")[0]) for body in summaries
+        ],
+        "replies": sum("kind=reply" in one.body for one in pull.comments),
+        "runs": {
+            (run.status, run.conclusion, tuple(sorted(one["start_line"] for one in run.annotations)))
+            for run in pull.repo.check_runs.values()
+        },
+        "fixed": [bool(one.comments[0].minimized or one.resolved_by) for one in pull.threads],
+        "not done": await server.service.database.read(rows),
+    }
+
+
+async def once(kind: str | None, at: int) -> tuple[dict[str, Any], int, str]:
+    async with FakeGitHub() as github, FakeAnthropic() as model:
+        model.respond = find_marked
+        github.install(github.repository("octo/hello", BASE))
+        with tempfile.TemporaryDirectory() as folder:
+            async with app_server(github, model, Path(folder)) as server:
+                server.look_every_s = 1.0
+                what = ""
+                if kind is not None:
+                    fault = kinds(github.clock.now())[kind]()
+                    fault.skip = at
+                    github.fail(fault)
+                pull = await story(server)
+                if kind is not None:
+                    what = fault.what  # type: ignore[attr-defined]
+                return await outcome(server, pull), len(github.requests), what
+
+
+@pytest.mark.parametrize("kind", sorted(kinds(0)))
+@in_virtual_time
+async def test_a_fault_at_any_request_loses_nothing_and_does_nothing_twice(kind: str) -> None:
+    wanted, requests, _ = await once(None, 0)
+    wrong = []
+    for at in range(int(os.environ.get("FROM", "0")), requests):
+        try:
+            found, _, what = await once(kind, at)
+        except BaseException as error:  # noqa: BLE001
+            wrong.append(f"{kind} at {at}: {type(error).__name__} {error}")
+            continue
+        different = {key: found[key] for key in wanted if found[key] != wanted[key]}
+        if different:
+            wrong.append(f"{kind} at {at}, {what}: {different}")
+    assert not wrong, "\n".join([f"wanted {wanted}", *wrong])

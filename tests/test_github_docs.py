@@ -1,0 +1,118 @@
+"""What users copy from the documentation, on the pull requests that they will have."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from reviewbot.github import webhook
+from reviewbot.github.tasks import ReviewWanted
+from tests.fake_github import FakeGitHub
+from tests.test_action_files import ROOT, documented_workflows
+from tests.test_action_steps import install
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EXAMPLES: dict[str, dict[Any, Any]] = {
+    name: yaml.safe_load(text) for name, text in documented_workflows().items()
+}
+
+
+def events(workflow: dict[Any, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = workflow[True]  # YAML reads "on" as true
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_no_example_fails_on_each_pull_request_of_dependabot(name: str) -> None:
+    """It gets no secrets, so without a key: a condition, or the offline rules."""
+    if "pull_request" not in events(EXAMPLES[name]):
+        return
+    assert "dependabot[bot]" in documented_workflows()[name]
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_no_example_fails_on_each_pull_request_of_a_fork(name: str) -> None:
+    if "pull_request" not in events(EXAMPLES[name]):
+        return
+    assert "head.repo.full_name" in documented_workflows()[name]
+
+
+def test_examples_that_may_stand_side_by_side_never_review_one_pull_request_at_once() -> None:
+    groups = set()
+    for workflow in EXAMPLES.values():
+        for place in (workflow, *workflow["jobs"].values()):
+            if "concurrency" in place:
+                group = place["concurrency"]["group"]
+                groups.add(re.sub(r"\$\{\{.*?\}\}", "N", group))
+    assert len(groups) == 1, groups
+
+
+def test_alerts_are_not_closed_by_a_review_that_was_incomplete() -> None:
+    """Code scanning closes each alert that an upload does not have any more."""
+    (upload,) = [
+        step
+        for workflow in EXAMPLES.values()
+        for job in workflow["jobs"].values()
+        for step in job.get("steps", [])
+        if "upload-sarif" in step.get("uses", "")
+    ]
+    assert "outputs.outcome" in upload["if"]
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_another_base_is_reviewed_though_the_head_is_the_same(name: str) -> None:
+    """A check belongs to the head: green against one branch, it is green against another."""
+    wanted = events(EXAMPLES[name]).get("pull_request")
+    if wanted:
+        assert "edited" in wanted["types"]
+
+
+async def test_another_base_is_a_review_that_is_wanted() -> None:
+    async with FakeGitHub() as github:
+        pull = github.pull({"a.py": "x\n"}, {"a.py": "y\n"})
+        payload = github.delivery("pull_request", "opened", pull=pull).payload
+        payload |= {"action": "edited", "changes": {"base": {"ref": {"from": "calm"}}}}
+        payload.pop("installation", None)
+        task = webhook.read("pull_request", "event", json.dumps(payload).encode(), None)
+        assert isinstance(task, ReviewWanted)
+
+
+def test_the_example_of_variables_has_all_that_dotenv_is_read_for() -> None:
+    """docs/configuration.md: .env.example has them to copy."""
+    text = (ROOT / "docs" / "configuration.md").read_text("utf-8")
+    table = text.split("\n## Environment\n", 1)[1].split("\n## ", 1)[0]
+    names = set(re.findall(r"`([A-Z][A-Z_]{4,})`", table)) - {"NO_COLOR", "REVIEWBOT_DEBUG"}
+    example = (ROOT / ".env.example").read_text("utf-8")
+    assert {name for name in names if not re.search(rf"^#{name}=", example, re.MULTILINE)} == set()
+
+
+def test_the_commands_of_the_set_up_work_in_the_order_that_they_stand_in() -> None:
+    """A server that others can reach does not start without a key for its API."""
+    text = (ROOT / "docs" / "github-app.md").read_text("utf-8")
+    block = text.split("```", 2)[1]
+    assert "--host 0.0.0.0" not in block or "reviewbot keys add" in block
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variable", ["PIP_REQUIRE_VIRTUALENV", "PIP_USER", "PIP_PREFIX"])
+def test_settings_of_pip_and_uv_for_the_job_do_not_break_the_installation(
+    variable: str, tmp_path: Path
+) -> None:
+    import os
+
+    temp = tmp_path / "temp"
+    temp.mkdir()
+    env = {
+        **os.environ,
+        "RUNNER_TEMP": str(temp),
+        "RUNNER_TOOL_CACHE": str(tmp_path / "tools"),
+        variable: str(temp) if variable.endswith("PREFIX") else "1",
+    }
+    code, log, _ = install(env, tmp_path)
+    assert code == 0, log
