@@ -75,8 +75,10 @@ def find_git() -> str:
     found = which("git")
     if found is None:
         raise SourceError(NO_GIT)
-    if not Path(found).is_absolute() or Path(found).parent == Path.cwd():
-        raise SourceError(f"{found} is in the working folder, so it is not run; go to another one")
+    if not Path(found).is_absolute():
+        raise SourceError(
+            f"{found} is not run, since it was found by the working folder; go to another one"
+        )
     return found
 
 

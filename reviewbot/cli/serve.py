@@ -11,6 +11,7 @@ import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from reviewbot.configure import GITHUB_ADDRESS, read_settings, read_variable
 from reviewbot.errors import EXIT_OK, ConfigError
@@ -237,7 +238,12 @@ def run(args: argparse.Namespace) -> int:
         service,
         ServerConfig(
             need_key=need_key,
-            guard=Guard(loopback, tuple(args.allow_host), tuple(args.cors_origin)),
+            guard=Guard(
+                loopback,
+                _hosts(args, need_key=need_key),
+                tuple(args.cors_origin),
+                (urlsplit(args.public_url).netloc,) if args.public_url else (),
+            ),
             body_limit=args.max_body_mb * 1_000_000,
         ),
         observed,
@@ -270,6 +276,15 @@ def run(args: argparse.Namespace) -> int:
     )
     server.run(sockets)
     return EXIT_OK
+
+
+def _hosts(args: argparse.Namespace, *, need_key: bool) -> tuple[str, ...]:
+    """The hosts that requests may be for: without keys, not all who find the public address."""
+    given = tuple(args.allow_host)
+    checked = bool(given) or _is_loopback(args.host)
+    if args.public_url and need_key and checked:
+        return (*given, urlsplit(args.public_url).netloc)
+    return given
 
 
 def github_side(

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.github import check_run
 from reviewbot.github.errors import (
     ForbiddenError,
     GitHubError,
@@ -44,24 +46,33 @@ class CheckReporter:
 
     def __init__(self, api: Api, repo: str, first: Json, *, every_s: float = EVERY_S) -> None:
         self._checks, self._repo, self._first, self._every_s = api.checks, repo, first, every_s
+        self._pulls = api.pulls
         self._run: CheckRun | None = None
         self._newest: Callable[[], Json] | None = None
         self._sending: asyncio.Task[None] | None = None
-        self.denied: str | None = None
-        """Why there is no check run, as a sentence."""
+        self.refused: ForbiddenError | NotFoundError | None = None
+        """Why there is no check run. What GitHub does not know, it may know in some seconds."""
 
-    async def begin(self) -> None:
-        """Make the run, unless an earlier try has. What may not be is noted in :attr:`denied`.
+    async def begin(self, *, make: bool = True) -> None:
+        """Make the run, unless an earlier try has. What may not be is noted in :attr:`refused`.
+
+        Args:
+            make: False if a run that is not there is not wanted any more.
 
         Raises:
             GitHubError: GitHub does not do it, for a reason that may pass.
         """
         try:
             self._run = await self._found()
-            if self._run is None:
+            if self._run is None and make:
                 self._run = await self._made()
         except (ForbiddenError, NotFoundError) as error:
-            self.denied = str(error)
+            self.refused = error
+
+    @property
+    def denied(self) -> str | None:
+        """Why there is no check run, as a sentence."""
+        return None if self.refused is None else str(self.refused)
 
     async def _made(self) -> CheckRun:
         try:
@@ -108,10 +119,46 @@ class CheckReporter:
         await self.stop()
         if self._run is None:
             return
-        annotated = 0
+        annotated, body = 0, None
         for body in bodies:
             annotated += len(body["output"].get("annotations", ()))
-            await self._end(self._run.id, body, annotated)
+            if annotated <= self._run.annotations:  # an earlier try has sent these
+                await self._checks.update(self._repo, self._run.id, _unannotated(body))
+            else:
+                await self._end(self._run.id, body, annotated)
+
+        if body is not None:
+            await self._restate(body["completed_at"])
+
+    async def _restate(self, at: str) -> None:
+        """Make a failure at the commit the newest run again, if a newer one has hidden it.
+
+        Branch protection goes by the newest run of a name at a commit. Another pull request may
+        have the same one, into a base whose rules are laxer.
+        """
+        first, app_id = self._first, self._run.app_id if self._run else None
+        head, name = first["head_sha"], first["name"]
+        runs = await self._checks.at(self._repo, head, name=name, app_id=app_id)
+        in_order = sorted(runs, key=lambda run: run.id)
+        if not in_order or in_order[-1].conclusion in (None, "failure", "cancelled"):
+            return  # None: it goes on, and looks when it ends
+        newest = {run.external_id.partition(":")[0]: run for run in in_order}
+        for number, run in newest.items():
+            if run.conclusion == "failure" and await self._is_at(number, run.head_sha):
+                await self._checks.create(
+                    self._repo, check_run.restated(first, run.external_id, number, at)
+                )
+                return
+
+    async def _is_at(self, number: str, head: str) -> bool:
+        """Whether a pull request is open, and at that commit."""
+        if not re.fullmatch("[1-9][0-9]{0,9}", number):
+            return False
+        try:
+            pull = await self._pulls.get(self._repo, int(number))
+        except NotFoundError:
+            return False
+        return pull.state == "open" and pull.head.sha == head
 
     async def _end(self, number: int, body: Json, annotated: int) -> None:
         """Send a body whose annotations are added to those that are there: never twice."""
@@ -129,3 +176,8 @@ class CheckReporter:
             self._sending.cancel()
             with suppress(asyncio.CancelledError):
                 await self._sending
+
+
+def _unannotated(body: Json) -> Json:
+    output = {key: value for key, value in body["output"].items() if key != "annotations"}
+    return {**body, "output": output}

@@ -207,6 +207,20 @@ def ended(conclusion: Conclusion, sentence: str, *, completed_at: str) -> Json:
     }
 
 
+def restated(first: Json, external_id: str, number: str, at: str) -> Json:
+    """A run that says once more that the check of a pull request failed at a commit.
+
+    Args:
+        first: the body that made a run at that commit (:func:`created`).
+        external_id: of the run that failed.
+        number: its pull request.
+        at: RFC 3339 time.
+    """
+    told = f"The check of #{number} failed at this commit, and a commit has one check."
+    begun = {key: value for key, value in first.items() if key != "details_url"}
+    return {**begun, "external_id": external_id, **ended("failure", told, completed_at=at)}
+
+
 def _output(title: str, summary: str) -> Json:
     return {"title": title_line(title), "summary": unmarked(summary)}
 

@@ -57,8 +57,8 @@ def find_git() -> str:
     found = which("git")
     if found is None:
         raise LocalDiffError("git is not installed here")
-    if not Path(found).is_absolute() or Path(found).parent == Path.cwd():
-        raise LocalDiffError("the git that is found here is in the working folder: it is not run")
+    if not Path(found).is_absolute():
+        raise LocalDiffError("the git here was found by the working folder: it is not run")
     return found
 
 

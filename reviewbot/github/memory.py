@@ -91,6 +91,7 @@ class Memory:
         signed: whether that marker bears our signature, so that what it says can be relied on.
         reviews: the reviews of ours that are posted, by their markers' keys.
         pending: reviews of ours that somebody left unsent; they block every other one.
+        drafts: reviews that a person is writing, whose token we have; they block others, too.
         posted: findings with a comment of ours, by their ids.
         ignored: findings that somebody told us to ignore: the login of who, by their ids.
         replies: keys of what we have answered.
@@ -101,6 +102,7 @@ class Memory:
     signed: bool = False
     reviews: Mapping[str, Review] = field(default_factory=dict)
     pending: tuple[Review, ...] = ()
+    drafts: tuple[Review, ...] = ()
     posted: Mapping[str, Posted] = field(default_factory=dict)
     ignored: Mapping[str, str] = field(default_factory=dict)
     replies: frozenset[str] = frozenset()
@@ -137,6 +139,7 @@ async def read_memory(api: Api, pull: PullName, us: Us) -> Memory:
         signed=found.signed,
         reviews=found.reviews,
         pending=found.pending,
+        drafts=found.drafts,
         posted=found.posted,
         ignored=ignored,
         replies=frozenset(found.replies),
@@ -154,6 +157,7 @@ class _Reader:
         self.signed = False
         self.reviews: dict[str, Review] = {}
         self.pending: tuple[Review, ...] = ()
+        self.drafts: tuple[Review, ...] = ()
         self.posted: dict[str, Posted] = {}
         self.asked_to_ignore: list[tuple[str, str]] = []
         self.replies: set[str] = set()
@@ -176,7 +180,11 @@ class _Reader:
     def of_reviews(self, reviews: tuple[Review, ...]) -> None:
         """Reviews as a whole."""
         ours = [review for review in reviews if self._us.wrote(review.author)]
-        self.pending = tuple(review for review in ours if review.state == "PENDING")
+        unsent = [review for review in ours if review.state == "PENDING"]
+        self.drafts = tuple(
+            review for review in unsent if not review.author.is_bot and not self._parse(review.body)
+        )
+        self.pending = tuple(review for review in unsent if review not in self.drafts)
         for review in ours:
             marker = self._parse(review.body)
             if marker is not None and marker.kind == "review" and marker.key is not None:
@@ -242,8 +250,12 @@ def commented_code(comment: ReviewComment) -> tuple[str, ...]:
     if last is None:
         return ()
     count = last - (comment.original_start_line or last) + 1
+    lines = hunk_lines(comment)
+    return tuple(line[1:] for line in lines[-count:]) if 0 < count <= len(lines) else ()
+
+
+def hunk_lines(comment: ReviewComment) -> tuple[str, ...]:
+    """The lines of a comment's hunk on its side, each behind its mark."""
     other = "-" if comment.side == "RIGHT" else "+"
-    lines = [
-        line[1:] for line in comment.diff_hunk.split("\n")[1:] if not line.startswith((other, "\\"))
-    ]
-    return tuple(lines[-count:]) if 0 < count <= len(lines) else ()
+    lines = comment.diff_hunk.split("\n")[1:]
+    return tuple(line for line in lines if not line.startswith((other, "\\")))

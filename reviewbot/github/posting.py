@@ -3,33 +3,47 @@
 A POST whose answer is lost is not repeated before our marker was looked for. Where GitHub refuses a
 review (422), it does not say for which of its comments: halves are posted until the bad ones stand
 alone, and those come back with the reason.
+
+GitHub's copies follow one another by some seconds, in which one of them may not know the pull
+request (404) or its head (422) yet: so that is asked again, before it is believed.
 """
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from reviewbot.github import markers
 from reviewbot.github.client.exchange import Urgency
 from reviewbot.github.errors import InvalidError, NotFoundError, UncertainWriteError
-from reviewbot.github.review_comments import Elsewhere, review_payload
+from reviewbot.github.review_comments import MAX_COMMENTS, Elsewhere, review_payload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from reviewbot.github.api.comments import Comment
     from reviewbot.github.api.reviews import Review
+    from reviewbot.github.errors import GitHubError
     from reviewbot.github.gateway import Api
     from reviewbot.github.markers import Marker
     from reviewbot.github.memory import Memory, PullName, Us
     from reviewbot.github.review_comments import CommentPlan, Inline
 
-MOST_TRIES: Final = 16
-"""Requests that one review may take: enough for three bad comments among thirty."""
+MOST_TRIES: Final = 2 * MAX_COMMENTS
+"""Requests that one review may take: enough to find every bad comment, if all of them are."""
+MOST_REFUSED: Final = 16
+"""Of those, while GitHub has not taken a single one: it may refuse all there is."""
+MOST_LOST: Final = 16
+"""Answers of one review that may get lost; whoever asked for it tries again later."""
+PAUSES_S: Final = (1.0, 3.0)
+"""Between the tries, while GitHub may not know the pull request or its head yet."""
 _REFUSED: Final = "GitHub takes no comment there."
 _MORE: Final = "More comments of the same review."
 _PENDING: Final = "pending review"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +62,13 @@ class ReviewPoster:
         pull: the pull request.
         us: who we are.
         commit_id: the head that the comments are placed on.
-        marker: of the review; its key names each part of it.
+        marker: of the review; its key begins the name of each part of it.
     """
 
     def __init__(self, api: Api, pull: PullName, us: Us, *, commit_id: str, marker: Marker) -> None:
         self._reviews, self._pull, self._us = api.reviews, pull, us
         self._commit_id, self._marker = commit_id, marker
-        self._part = self._tries = 0
+        self._tries = self._lost = 0
         self._first: Review | None = None
         self._refused: list[Inline] = []
 
@@ -81,11 +95,18 @@ class ReviewPoster:
 
     async def _post(self, inline: Sequence[Inline], body: Callable[[str], str]) -> None:
         try:
-            await self._create(inline, body)
+            try:
+                await self._create(inline, body)
+            except InvalidError:
+                if self._tries > 1:
+                    raise
+                await asyncio.sleep(PAUSES_S[0])
+                await self._create(inline, body)
         except InvalidError:
             if not inline:
                 raise
-            if len(inline) == 1 or self._tries >= MOST_TRIES:
+            most = MOST_TRIES if self._first else MOST_REFUSED
+            if len(inline) == 1 or self._tries >= most:
                 self._refused += inline
                 return
             half = len(inline) // 2
@@ -93,19 +114,22 @@ class ReviewPoster:
                 await self._post(part, body if self._first is None else _more)
 
     async def _create(self, inline: Sequence[Inline], body: Callable[[str], str]) -> None:
-        self._part += 1
-        key = f"{self._marker.key}.{self._part}"
+        key = f"{self._marker.key}.{_name_of(inline)}"
         marker = replace(self._marker, key=key)
         text = body(markers.write(marker, str(self._pull), self._us.secrets))
         payload = review_payload(inline, commit_id=self._commit_id, body=text)
         while True:
             self._tries += 1
             try:
-                review = await self._reviews.create(self._pull.repo, self._pull.number, payload)
+                review = await _patiently(
+                    lambda: self._reviews.create(self._pull.repo, self._pull.number, payload),
+                    NotFoundError,
+                )
             except UncertainWriteError:
                 found = await self._find(key)
                 if found is None:
-                    if self._tries >= MOST_TRIES:
+                    self._lost += 1
+                    if self._lost >= MOST_LOST:
                         raise
                     continue
                 review = found
@@ -142,6 +166,22 @@ def _more(marker: str) -> str:
     return f"{_MORE}\n\n{marker}"
 
 
+def _name_of(inline: Sequence[Inline]) -> str:
+    """Names a part by what is in it, so that a later try never takes it for another one."""
+    ids = ",".join(one.finding.id for one in inline)
+    return hashlib.sha256(ids.encode()).hexdigest()[:16]
+
+
+async def _patiently(request: Callable[[], Awaitable[T]], *lagging: type[GitHubError]) -> T:
+    """The result of a request that may be refused with ``lagging`` for some seconds."""
+    for pause in PAUSES_S:
+        try:
+            return await request()
+        except lagging:
+            await asyncio.sleep(pause)
+    return await request()
+
+
 async def put_summary(api: Api, pull: PullName, us: Us, memory: Memory, text: str) -> Comment:
     """Write the one summary comment: in place of the last one, or anew if there is none.
 
@@ -150,13 +190,17 @@ async def put_summary(api: Api, pull: PullName, us: Us, memory: Memory, text: st
     """
     if memory.summary is not None:
         try:
-            return await api.comments.update(
-                pull.repo, memory.summary[0].id, text, urgency=Urgency.FINAL
+            number = memory.summary[0].id
+            return await _patiently(
+                lambda: api.comments.update(pull.repo, number, text, urgency=Urgency.FINAL),
+                InvalidError,
             )
         except NotFoundError:  # deleted just now
             pass
     try:
-        made = await api.comments.create(pull.repo, pull.number, text)
+        made = await _patiently(
+            lambda: api.comments.create(pull.repo, pull.number, text), NotFoundError, InvalidError
+        )
     except UncertainWriteError:
         made = await _first_summary(api, pull, us) or await api.comments.create(
             pull.repo, pull.number, text
@@ -170,7 +214,8 @@ async def put_summary(api: Api, pull: PullName, us: Us, memory: Memory, text: st
 
 
 async def _first_summary(api: Api, pull: PullName, us: Us) -> Comment | None:
-    for comment in await api.comments.all(pull.repo, pull.number):
+    comments = await _patiently(lambda: api.comments.all(pull.repo, pull.number), NotFoundError)
+    for comment in comments:
         marker = us.wrote(comment.author) and markers.shape(comment.body, str(pull))
         if marker and marker.kind == "summary":
             return comment

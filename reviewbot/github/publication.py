@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events import ReviewProgress
 from reviewbot.core.report import ReportBuilder
 from reviewbot.github import check_run, markers
 from reviewbot.github.check_reporter import CheckReporter
+from reviewbot.github.errors import NotFoundError
 from reviewbot.github.markers import Marker
 from reviewbot.github.pull_comments import PullComments
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from reviewbot.github.gateway import Api
     from reviewbot.github.memory import Us
     from reviewbot.github.subject import PublishOptions, Subject
+
+PAUSES_S: Final = (1.0, 3.0)
+"""Until GitHub is asked again for a head that is another: its copies follow by some seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +88,18 @@ class Publication:
             )
             self._check = CheckReporter(api, subject.pull.repo, first)
 
-    async def begin(self) -> None:
+    async def begin(self, *, make: bool = True) -> None:
         """Begin the check run.
+
+        Args:
+            make: False for a review that a newer one has taken the place of: the run of the newer
+                one must stay the newest, for GitHub goes by that. One that is there is ended.
 
         Raises:
             GitHubError: GitHub does not do it, for a reason that may pass.
         """
         if self._check is not None:
-            await self._check.begin()
+            await self._check.begin(make=make)
             if self._check.denied:
                 self._problems.append(f"There is no check run: {self._check.denied}.")
 
@@ -143,6 +151,12 @@ class Publication:
         """Whether there was to be a check run and GitHub permits none."""
         return self._check is not None and self._check.denied is not None
 
+    @property
+    def unknown(self) -> NotFoundError | None:
+        """Why there is no check run, if GitHub may do it in some seconds."""
+        refused = None if self._check is None else self._check.refused
+        return refused if isinstance(refused, NotFoundError) else None
+
     async def fail(self, sentence: str, conclusion: Conclusion | None = None) -> None:
         """End the check run of a review that could not be, or not be posted.
 
@@ -164,7 +178,13 @@ class Publication:
 
     async def _is_current(self) -> bool:
         """Whether the head is what was reviewed; else the review of the newer one comments."""
-        pull = await self._api.pulls.get(self._subject.pull.repo, self._subject.pull.number)
+        name = self._subject.pull
+        pull = await self._api.pulls.get(name.repo, name.number)
+        for pause in PAUSES_S:
+            if pull.head.sha == self._subject.head and pull.state == "open":
+                return True
+            await asyncio.sleep(pause)
+            pull = await self._api.pulls.get(name.repo, name.number)
         if pull.head.sha == self._subject.head and pull.state == "open":
             return True
         why = "was closed" if pull.state == "closed" else "has a newer head"

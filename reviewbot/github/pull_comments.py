@@ -14,9 +14,11 @@ from reviewbot.github import markers, summary_comment
 from reviewbot.github.client.caller import Denied
 from reviewbot.github.comment_text import with_marker
 from reviewbot.github.errors import ForbiddenError, InvalidError, NotFoundError
+from reviewbot.github.held_back import with_held
 from reviewbot.github.markers import Marker, Noted
 from reviewbot.github.memory import read_memory
 from reviewbot.github.posting import ReviewPoster, put_summary
+from reviewbot.github.recognised import recognised
 from reviewbot.github.review_comments import (
     CommentPlan,
     Elsewhere,
@@ -41,6 +43,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _UNPOSTED: Final = "GitHub did not take the review that its comment was in."
+_DRAFT: Final = (
+    "The findings got no comments on their lines: the account of the token has a review that is not"
+    " sent yet, and GitHub permits no second one. Send or discard it, and run this again."
+)
 _TURNED_OFF: Final = "Comments on lines are turned off."
 _TAKEN: Final = "A comment of an earlier review is on its line already."
 
@@ -92,22 +98,34 @@ class PullComments:
         """
         subject = self._subject
         memory = await read_memory(self._api, subject.pull, self._us)
+        report = await asyncio.to_thread(self._known, report, memory, files)
         gone_ids: frozenset[str] = frozenset()
         if report.complete:
-            rest = unaccounted(report, memory)
-            gone_ids = await gone(self._api, subject.pull.repo, subject.head, files, rest)
+            gone_ids = await gone(
+                self._api,
+                subject.pull.repo,
+                subject.head,
+                files,
+                unaccounted(report, memory),
+                report.findings,
+            )
         settled = settle(report, memory, gone=gone_ids)
         review_url, plan = await self._review(settled, memory, files)
         summary_url = None
         if self._options.summary:
             urls = await self._urls(memory, posted=review_url is not None)
-            text = await asyncio.to_thread(self._summary_text, settled, plan, urls)
+            text = await asyncio.to_thread(self._summary_text, settled, plan, urls, _words(memory))
             put = put_summary(self._api, subject.pull, self._us, memory, text)
             comment = await self._permitted(put, "The summary could not be posted")
             summary_url = comment.url if comment else None
         for posted in settled.fixed:
             await self._mark_fixed(posted, memory)
         return Commented(settled.report, tuple(self._problems), review_url, summary_url)
+
+    def _known(self, report: Report, memory: Memory, files: Sequence[FileDiff]) -> Report:
+        """The review with what is known of its findings, and of those held back before."""
+        report = recognised(report, memory.posted, files)
+        return with_held(report, memory, files, self._options.link_hosts)
 
     async def _review(
         self, settled: Settled, memory: Memory, files: Sequence[FileDiff]
@@ -119,6 +137,9 @@ class PullComments:
         alone = told and not self._options.summary and not memory.reviews
         if not self._options.review or not (plan.inline or alone):
             return None, plan
+        if memory.drafts:
+            self._problems.append(_DRAFT)
+            return None, _unposted(plan)
         poster = ReviewPoster(
             self._api,
             self._subject.pull,
@@ -140,8 +161,7 @@ class PullComments:
             poster.post(plan, memory, body), "The review could not be posted"
         )
         if posted is None:
-            lost = [Elsewhere(one.finding, _UNPOSTED, one.link) for one in plan.inline]
-            return None, CommentPlan((), (*lost, *plan.rest))
+            return None, _unposted(plan)
         return posted.review.url if posted.review else None, posted.plan
 
     def _plan(self, settled: Settled, memory: Memory, files: Sequence[FileDiff]) -> CommentPlan:
@@ -194,7 +214,9 @@ class PullComments:
                 await self._api.reviews.delete_comment(self._subject.pull.repo, double.id)
         return {id_: one.comment.url for id_, one in memory.posted.items()}
 
-    def _summary_text(self, settled: Settled, plan: CommentPlan, urls: dict[str, str]) -> str:
+    def _summary_text(
+        self, settled: Settled, plan: CommentPlan, urls: dict[str, str], earlier: str
+    ) -> str:
         marker = self._marker("summary", findings=settled.noted, outcome=settled.report.outcome)
         return summary_comment.render(
             settled.report,
@@ -202,6 +224,7 @@ class PullComments:
             rest=plan.rest,
             urls=urls,
             changes=settled.changes,
+            earlier=earlier,
             links=self._subject.links,
             link_hosts=self._options.link_hosts,
         )
@@ -231,3 +254,13 @@ class PullComments:
         except (ForbiddenError, NotFoundError, InvalidError) as error:
             self._problems.append(f"{what}: {error}.")
             return None
+
+
+def _words(memory: Memory) -> str:
+    """The last summary, if it is surely ours."""
+    return memory.summary[0].body if memory.summary and memory.signed else ""
+
+
+def _unposted(plan: CommentPlan) -> CommentPlan:
+    lost = [Elsewhere(one.finding, _UNPOSTED, one.link) for one in plan.inline]
+    return CommentPlan((), (*lost, *plan.rest))

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.findings import Finding, Placement, rank
 from reviewbot.core.report import gates
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from reviewbot.core.report import Report
     from reviewbot.github.memory import Memory, Posted
 
+_UNTITLED: Final = "A finding of an earlier review"
+"""What is told of a comment that has another form by now."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settled:
@@ -37,18 +40,24 @@ class Settled:
         new: its findings that have no comment yet.
         fixed: findings with a comment whose code is gone.
         changes: what became of the findings since the last review; None if there was none.
+        ignored: findings that are ignored and have no comment.
     """
 
     report: Report
     new: tuple[Finding, ...]
     fixed: tuple[Posted, ...]
     changes: Changes | None
+    ignored: tuple[Noted, ...] = ()
 
     @property
     def noted(self) -> tuple[Noted, ...]:
-        """The findings that count, for the marker; worst first, as many as it can hold."""
-        standing = filter(gates, self.report.findings)
-        return tuple(Noted(one.id, one.severity) for one in standing)[:MAX_FINDINGS]
+        """The findings that count, for the marker; worst first, as many as it can hold.
+
+        And those that are ignored and have no comment: once nobody ignores them any more, they are
+        known to the marker alone, and looked for again.
+        """
+        standing = tuple(Noted(one.id, one.severity) for one in filter(gates, self.report.findings))
+        return (*standing, *self.ignored)[:MAX_FINDINGS]
 
 
 def unaccounted(report: Report, memory: Memory) -> tuple[Posted, ...]:
@@ -77,6 +86,7 @@ def settle(report: Report, memory: Memory, *, gone: Collection[str]) -> Settled:
         new=tuple(one for one in kept if one.id not in memory.posted),
         fixed=tuple(one for one in rest if one.id in gone) if report.complete else (),
         changes=_changes(whole, memory, gone),
+        ignored=_ignored(report, memory),
     )
 
 
@@ -103,7 +113,7 @@ def carried(posted: Posted) -> Finding:
         category=category,
         severity=posted.severity,
         confidence=1.0,
-        title=shown_line(title),
+        title=shown_line(title) or _UNTITLED,
         message="Found by an earlier review, and its code is still there.",
         suggestion=None,
         rule=category,
@@ -111,6 +121,16 @@ def carried(posted: Posted) -> Finding:
         chunk="",
         attempt=1,
         placement=Placement("inline") if comment.line else gone,
+    )
+
+
+def _ignored(report: Report, memory: Memory) -> tuple[Noted, ...]:
+    """What is ignored without a comment: of this review, and of what the last one noted."""
+    last = memory.summary[1].findings if memory.summary else ()
+    known = {one.id: one for one in last}
+    known |= {one.id: Noted(one.id, one.severity) for one in filter(gates, report.findings)}
+    return tuple(
+        one for id_, one in known.items() if id_ in memory.ignored and id_ not in memory.posted
     )
 
 

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.github.commented_code import CommentedCode, plain, side_of
 from reviewbot.github.errors import TooLargeError
+from reviewbot.github.memory import hunk_lines
+from reviewbot.github.recognised import overlap, repeats
+from reviewbot.github.settled import carried
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from reviewbot.core.diff import FileDiff
-    from reviewbot.github.api.reviews import ReviewComment
+    from reviewbot.core.findings import Finding
     from reviewbot.github.gateway import Api
     from reviewbot.github.memory import Posted
 
 MAX_FILE: Final = 2_000_000
 """Bytes of a file that is looked into."""
 _BEFORE: Final = 2
-"""Lines above a finding that have to be there, too, where GitHub lost its place: else any other
-``return None`` would do."""
+"""Lines above a finding that have to be there, too, where the change has not brought its code: else
+any other ``return None`` would do."""
 
 
-async def gone(
-    api: Api, repo: str, head: str, files: Sequence[FileDiff], posted: Iterable[Posted]
+async def gone(  # noqa: PLR0917 - one caller
+    api: Api,
+    repo: str,
+    head: str,
+    files: Sequence[FileDiff],
+    posted: Sequence[Posted],
+    found: Sequence[Finding] = (),
 ) -> frozenset[str]:
     """The ids of those findings whose code is there no more.
 
@@ -32,41 +43,52 @@ async def gone(
         head: its head.
         files: its diff at that head.
         posted: findings with a comment on a line.
+        found: what the review itself found: the same code under one of these is theirs.
 
     Raises:
         GitHubError: a file cannot be read.
     """
-    diff = {file.path: file for file in files}
-    renamed = {file.old_path: file.path for file in files if file.old_path}
     contents: dict[str, list[str] | None] = {}
-    found: set[str] = set()
-    for one in posted:
-        comment, code = one.comment, one.code
-        path = comment.path if comment.path in diff else renamed.get(comment.path, comment.path)
-        if not code or _stands_in(diff.get(path), comment, code):
-            continue
-        if comment.side == "LEFT":
-            found.add(one.id)
+    missing: set[str] = set()
+    for one, path in await asyncio.to_thread(_not_in_diff, files, posted, found):
+        if side_of(one.comment) == "LEFT":
+            missing.add(one.id)
             continue
         if path not in contents:
             contents[path] = await _lines(api, repo, path, head)
         lines = contents[path]
-        if lines is not None and not _holds(lines, _with_lines_above(comment, code)):
-            found.add(one.id)
-    return frozenset(found)
+        if lines is not None and not _holds(lines, _wanted(one)):
+            missing.add(one.id)
+    return frozenset(missing)
 
 
-def _stands_in(file: FileDiff | None, comment: ReviewComment, code: Sequence[str]) -> bool:
-    """Whether the code is in the diff where GitHub has the comment now, on the comment's side."""
-    if file is None or comment.line is None:
-        return False
-    wanted = code[-1].rstrip()
-    for hunk in file.hunks:
-        for line in hunk.iter_lines():
-            number = line.old_no if comment.side == "LEFT" else line.new_no
-            if number == comment.line:
-                return line.text.rstrip() == wanted
-    return False
+def _not_in_diff(
+    files: Sequence[FileDiff], posted: Sequence[Posted], found: Sequence[Finding]
+) -> list[tuple[Posted, str]]:
+    """Those whose code the change does not hold, each with its file."""
+    code = CommentedCode(files)
+    here = {one.id for one in posted if code.in_place(one)}
+    told = {one.id: carried(one) for one in posted}
+    others = (*found, *(told[id_] for id_ in here))
+    return [
+        (one, code.path(one.comment))
+        for one in posted
+        if one.code
+        and one.id not in here
+        and not any(
+            _is_free(
+                replace(told[one.id], path=path, line=first, end_line=first + len(one.code) - 1),
+                others,
+            )
+            for path in code.paths(one.comment)
+            for first in code.copies(path, one)
+        )
+    ]
+
+
+def _is_free(copy: Finding, others: Iterable[Finding]) -> bool:
+    """Whether a copy of the code is not that of another finding which says the same."""
+    return not any(overlap(other, copy) and repeats(other, copy) for other in others)
 
 
 async def _lines(api: Api, repo: str, path: str, head: str) -> list[str] | None:
@@ -78,17 +100,21 @@ async def _lines(api: Api, repo: str, path: str, head: str) -> list[str] | None:
     return (data or b"").decode("utf-8", "replace").split("\n")
 
 
-def _with_lines_above(comment: ReviewComment, code: Sequence[str]) -> list[str]:
-    """The code, and above it what stood there in the new file: as the comment's hunk has it."""
-    lines = [
-        line[1:] for line in comment.diff_hunk.split("\n")[1:] if not line.startswith(("-", "\\"))
-    ]
-    return lines[-len(code) - _BEFORE :]
+def _wanted(posted: Posted) -> list[str]:
+    """What tells that the code is in the file, where the change has not brought it there.
+
+    The code and above it what stood there in the new file, as the comment's hunk has it; the code
+    alone, if the change had not brought it then either.
+    """
+    lines = hunk_lines(posted.comment)
+    if not any(line.startswith("+") for line in lines[-len(posted.code) :]):
+        return list(posted.code)
+    return [line[1:] for line in lines][-len(posted.code) - _BEFORE :]
 
 
 def _holds(lines: Sequence[str], block: Sequence[str]) -> bool:
-    """Whether ``lines`` hold ``block`` without a gap, space at the ends of lines aside."""
-    wanted = [line.rstrip() for line in block]
-    have = [line.rstrip() for line in lines]
+    """Whether ``lines`` hold ``block`` without a gap, white space aside."""
+    wanted = [plain(line) for line in block]
+    have = [plain(line) for line in lines]
     last = len(have) - len(wanted)
     return any(have[start : start + len(wanted)] == wanted for start in range(last + 1))

@@ -6,6 +6,7 @@ not fit is cut, the least important first, and counted.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -39,6 +40,13 @@ if TYPE_CHECKING:
 _OPEN: Final = 10
 """Entries that a list may have and still be shown without a click."""
 _WHAT: Final = 3_000
+_SUMMARY: Final = re.compile(
+    r"^### Summary\n\n(?s:.+?)(?=\n\n(?:### |<details>|Fixed:))", re.MULTILINE
+)
+_WALKTHROUGH: Final = re.compile(
+    r"^<details>\n<summary>Walkthrough \([\d,]+ files?\)</summary>\n(?s:.+?)\n</details>$",
+    re.MULTILINE,
+)
 _STATUSES: Final[dict[CoverageStatus, str]] = {
     "reviewed": "reviewed",
     "partly": "reviewed in part",
@@ -73,6 +81,7 @@ def render(
     rest: Sequence[Elsewhere] = (),
     urls: Mapping[str, str] | None = None,
     changes: Changes | None = None,
+    earlier: str = "",
     links: Permalinks | None = None,
     link_hosts: Collection[str] = LINK_HOSTS,
 ) -> str:
@@ -85,6 +94,8 @@ def render(
             :func:`~reviewbot.github.review_comments.plan_comments`.
         urls: the comments on lines, by the id of their finding, as far as they are known.
         changes: what changed since the last review; None at the first.
+        earlier: the summary as it is, which we wrote. Where nothing was left to review, what it
+            says of the change is kept.
         links: makes addresses of the code.
         link_hosts: the hosts that links of a model may lead to.
     """
@@ -92,15 +103,16 @@ def render(
     addresses = {one.finding.id: one.link for one in rest if one.link} | dict(urls)
     head = f"**{literal(outcome(safe))}**"
     tail = _spent(safe, links)
+    told = [] if safe.files else _kept(earlier)
     sections = [
         Section("", _changed(changes), 90),
         Section("", _literal_list(safe.reasons), 85, "reason", share=0.2),
         replace(_files("Not fully reviewed", unreviewed(safe), 80), share=0.3),
-        *_summary(safe),
+        *(told or _summary(safe)),
         _table(safe, addresses, changes),
         *rest_sections(rest, link_hosts),
         _fixed(changes, urls),
-        _walkthrough(safe),
+        *(() if told else (_walkthrough(safe),)),
         *_coverage(safe),
         Section("Notices:", _literal_list(safe.notices), 40, "notice"),
         Section("By model:", _by_model(safe), 15),
@@ -143,6 +155,16 @@ def _summary(report: Report) -> list[Section]:
     return [
         Section("### Summary", [*what, *said, *why], 60, gap="\n\n"),
         Section("Look at:", look_at, 50),
+    ]
+
+
+def _kept(earlier: str) -> list[Section]:
+    """What an earlier summary of ours says of the change, as it stands there."""
+    found = (pattern.search(earlier) for pattern in (_SUMMARY, _WALKTHROUGH))
+    return [
+        Section("", [match[0]], importance)
+        for match, importance in zip(found, (60, 30), strict=True)
+        if match
     ]
 
 

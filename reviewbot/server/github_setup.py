@@ -190,7 +190,9 @@ class GitHubSetup:
             cookie,
             max_age=int(LIFE_S),
             path=self._cookie_path(request),
-            secure=self._base(request).startswith("https:"),
+            secure=(_own_base(self._config.public_url, request) or str(request.url)).startswith(
+                "https:"
+            ),
             httponly=True,
             samesite="lax",
         )

@@ -47,6 +47,10 @@ CORS_EXPOSED_HEADERS: Final = (
 CORS_MAX_AGE_S: Final = 600
 HEALTH_PATHS: Final = frozenset({"/healthz", "/readyz"})
 WEBHOOK_PATH: Final = "/webhooks/github"
+SETUP_PATHS: Final = frozenset(
+    {"/github/setup", "/github/setup/done", "/favicon.svg", "/setup.css", "/style.css"}
+)
+"""The set-up, and what its pages load."""
 LINKED_PATHS: Final = frozenset({"/", "/github/setup", "/github/setup/done"})
 """Pages that a link of another site may lead to: GitHub itself leads back to the last one."""
 
@@ -80,6 +84,8 @@ class Guard:
             are for every name: who makes them knows the address alone.
         cors_origins: the other sites whose pages may use the server, as browsers write them:
             ``https://example.com``. There is no wildcard.
+        setup_hosts: names by which the pages of the set-up alone may be asked for: their link is
+            a secret, while whoever finds a tunnel to a loopback server needs no key.
 
     Raises:
         ConfigError: an entry is no host or no origin.
@@ -88,6 +94,7 @@ class Guard:
     loopback: bool
     allowed_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
+    setup_hosts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for host in self.allowed_hosts:
@@ -132,7 +139,8 @@ class Guard:
         if host is None:
             # RFC 9112, section 3.2: without one, or with one that is none, the answer is 400.
             raise Problem(400, "The request needs a Host header that names a host.")
-        allowed = [_authority(entry) for entry in self.allowed_hosts]
+        hosts = self.setup_hosts if path in SETUP_PATHS else ()
+        allowed = [_authority(entry) for entry in (*self.allowed_hosts, *hosts)]
         if (
             not checked
             or (self.loopback and _is_loopback(host.name))

@@ -114,7 +114,9 @@ def claim(
 ) -> list[Claimed]:
     """Take up to ``most`` deliveries whose turn it is, oldest first.
 
-    Of a subject that is the earliest one, and only if none of it is at work. Two nodes never get
+    Of a subject that is the earliest one, and only if none of it is at work. One that waits for its
+    next try lets other kinds of events go first: a push that cannot be had for an hour does not
+    hold up a command to stop. Two nodes never get
     the same; with :data:`CLAIMS` they also keep to the other rules together.
 
     Args:
@@ -140,7 +142,7 @@ def claim(
             (place + sa.func.coalesce(at_work.c.number, 0)).label("place"),
         )
         .select_from(DELIVERIES.outerjoin(at_work, same))
-        .where(*_due(at), DELIVERIES.c.id.not_in(but), ~_is_behind())
+        .where(*_due(at), DELIVERIES.c.id.not_in(but), ~_is_behind(at))
         .subquery()
     )
     chosen = connection.scalars(
@@ -170,9 +172,10 @@ def _due(at: int) -> tuple[sa.ColumnElement[bool], ...]:
     )
 
 
-def _is_behind() -> sa.ColumnElement[bool]:
+def _is_behind(at: int) -> sa.ColumnElement[bool]:
     """Whether another one of its subject goes first."""
     other = DELIVERIES.alias("other")
+    due = sa.or_(other.c.next_try_at <= at, other.c.next_try_at > at + LONGEST_PAUSE_MS)
     earlier = sa.tuple_(other.c.received_at, other.c.id) < sa.tuple_(
         DELIVERIES.c.received_at, DELIVERIES.c.id
     )
@@ -180,7 +183,11 @@ def _is_behind() -> sa.ColumnElement[bool]:
         other.c.subject == DELIVERIES.c.subject,
         sa.or_(
             other.c.state == "working",
-            sa.and_(other.c.state == "waiting", earlier),
+            sa.and_(
+                other.c.state == "waiting",
+                sa.or_(due, other.c.event == DELIVERIES.c.event),
+                earlier,
+            ),
         ),
     )
 

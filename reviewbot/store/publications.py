@@ -65,9 +65,18 @@ def insert(connection: sa.Connection, review_id: str, new: NewPublication) -> No
 
 
 def claim(
-    connection: sa.Connection, node: str, alive: Collection[str], busy: Collection[str], most: int
+    connection: sa.Connection,
+    node: str,
+    alive: Collection[str],
+    busy: Collection[str],
+    *,
+    most: int,
+    per_installation: int,
 ) -> list[Claimed]:
     """Take up to ``most`` publications that wait, or whose node is gone; oldest first.
+
+    All of an installation that are at work at the same time are at work on one node: GitHub takes
+    one write a second of it, and only within a node it is known when the last one was.
 
     Args:
         connection: of a write.
@@ -75,11 +84,28 @@ def claim(
         alive: the nodes that are.
         busy: those that are at work on ``node``; any other one that it has, it lost.
         most: how many, at most.
+        per_installation: how many may be at work for an installation.
     """
-    chosen = connection.scalars(
-        sa.select(PUBLICATIONS.c.review_id)
+    order = (PUBLICATIONS.c.created_at, PUBLICATIONS.c.review_id)
+    at_work = (
+        sa.select(PUBLICATIONS.c.installation, sa.func.count().label("number"))
+        .where(PUBLICATIONS.c.review_id.in_(busy))
+        .group_by(PUBLICATIONS.c.installation)
+        .subquery()
+    )
+    place = sa.func.row_number().over(partition_by=PUBLICATIONS.c.installation, order_by=order)
+    ready = (
+        sa.select(*order, (place + sa.func.coalesce(at_work.c.number, 0)).label("place"))
+        .select_from(
+            PUBLICATIONS.outerjoin(at_work, at_work.c.installation == PUBLICATIONS.c.installation)
+        )
         .where(_free(connection, node, alive, busy))
-        .order_by(PUBLICATIONS.c.created_at, PUBLICATIONS.c.review_id)
+        .subquery()
+    )
+    chosen = connection.scalars(
+        sa.select(ready.c.review_id)
+        .where(ready.c.place <= per_installation)
+        .order_by(ready.c.created_at, ready.c.review_id)
         .limit(most)
     ).all()
     taken = connection.execute(
@@ -112,12 +138,28 @@ def _free(
 ) -> sa.ColumnElement[bool]:
     """Those that wait for nothing, and those at work that nobody works on."""
     at = nodes.clock(connection)
-    of_others = sa.and_(PUBLICATIONS.c.node != node, PUBLICATIONS.c.node.not_in(alive))
-    lost = sa.and_(PUBLICATIONS.c.node == node, PUBLICATIONS.c.review_id.not_in(busy))
-    return sa.or_(
-        sa.and_(PUBLICATIONS.c.state == "waiting", PUBLICATIONS.c.next_try_at <= at),
-        sa.and_(PUBLICATIONS.c.state == "working", sa.or_(of_others, lost)),
+    of_nobody = sa.or_(PUBLICATIONS.c.node == node, PUBLICATIONS.c.node.not_in(alive))
+    other = PUBLICATIONS.alias("other")
+    elsewhere = sa.exists().where(
+        other.c.installation == PUBLICATIONS.c.installation,
+        other.c.state == "working",
+        other.c.node != node,
+        other.c.node.in_(alive),
     )
+    return sa.and_(
+        PUBLICATIONS.c.review_id.not_in(busy),
+        sa.or_(
+            sa.and_(PUBLICATIONS.c.state == "waiting", PUBLICATIONS.c.next_try_at <= at),
+            sa.and_(PUBLICATIONS.c.state == "working", of_nobody),
+        ),
+        ~elsewhere,
+    )
+
+
+def is_over(connection: sa.Connection, review_id: str) -> bool:
+    """Whether nothing of a review is to be published any more."""
+    query = sa.select(PUBLICATIONS.c.state).where(PUBLICATIONS.c.review_id == review_id)
+    return connection.scalar(query) not in ("waiting", "working")
 
 
 def diff_of(connection: sa.Connection, review_id: str) -> bytes:

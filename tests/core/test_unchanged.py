@@ -15,6 +15,8 @@ from reviewbot.core.unchanged import Remaining, remaining
 from tests.github.diff_strategies import diffs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reviewbot.core.diff import Hunk
 
 
@@ -34,11 +36,21 @@ def change(path: str, *hunks: str, header: str = "") -> str:
     return f"diff --git a/{path} b/{path}\n{header}--- a/{path}\n+++ b/{path}\n{''.join(hunks)}"
 
 
-def hunk(start: int, old: str, new: str, before: str = "above", after: str = "below") -> str:
-    return f"@@ -{start},3 +{start},3 @@\n {before}\n-{old}\n+{new}\n {after}\n"
+def hunk(
+    start: int,
+    old: str,
+    new: str,
+    before: str = "above",
+    after: str = "below",
+    *,
+    now: int | None = None,
+    section: str = "",
+) -> str:
+    head = f"@@ -{start},3 +{now or start},3 @@{section}"
+    return f"{head}\n {before}\n-{old}\n+{new}\n {after}\n"
 
 
-ONE, TWO = hunk(1, "a", "b"), hunk(20, "c", "d")
+ONE, TWO, THREE = hunk(1, "a", "b"), hunk(20, "c", "d"), hunk(40, "e", "f")
 
 
 @given(diffs())
@@ -75,8 +87,15 @@ def test_every_hunk_is_left_or_was_there_before_one_for_one(
             assert left[file.path] == file
 
 
-def test_a_hunk_that_moved_is_the_same() -> None:
-    assert left_of(change("a.py", hunk(300, "a", "b")), change("a.py", ONE)).files == ()
+def test_a_hunk_that_lines_above_it_moved_is_the_same() -> None:
+    moved = change("a.py", hunk(20, "c", "d", now=300))
+    assert left_of(moved, change("a.py", TWO)).files == ()
+
+
+def test_the_same_lines_at_another_place_of_the_old_file_are_new() -> None:
+    before = change("a.py", hunk(1, "a", "b"), hunk(20, "a", "c"))
+    [file] = left_of(change("a.py", hunk(1, "a", "c"), hunk(20, "a", "b")), before).files
+    assert len(file.hunks) == 2
 
 
 @pytest.mark.parametrize(
@@ -87,6 +106,7 @@ def test_a_hunk_that_moved_is_the_same() -> None:
         hunk(1, "a", "b", before="other"),
         hunk(1, "a", "b", after="other"),
         hunk(1, "a", "b ") ,
+        hunk(1, "a", "b", section=" def other():"),
         ONE + "\\ No newline at end of file\n",
     ],
 )  # fmt: skip
@@ -105,6 +125,47 @@ def test_the_same_hunk_twice_needs_two_that_were_reviewed() -> None:
     [file] = left_of(twice, change("a.py", ONE)).files
     assert len(file.hunks) == 1
     assert left_of(twice, twice).files == ()
+
+
+def test_a_line_without_its_end_is_not_one_that_looks_so() -> None:
+    unended = "@@ -1,2 +1,2 @@\n above\n-x\n\\ No newline at end of file\n+y\n"
+    looks_so = "@@ -1,2 +1 @@\n above\n-x\\ay\n"
+    assert left_of(change("a.py", looks_so), change("a.py", unended)).unchanged == ()
+
+
+@pytest.mark.parametrize("undone", [0, 1, 2])
+def test_a_file_is_left_whole_if_a_change_in_it_was_undone(undone: int) -> None:
+    """What was right only together with it stands there as before."""
+    hunks = [ONE, TWO, THREE]
+    del hunks[undone]
+    [file] = left_of(change("a.py", *hunks), change("a.py", ONE, TWO, THREE)).files
+    assert len(file.hunks) == 2
+
+
+def test_a_change_that_was_replaced_by_another_is_not_undone() -> None:
+    now = change("a.py", ONE, hunk(20, "c", "other"), THREE)
+    [file] = left_of(now, change("a.py", ONE, TWO, THREE)).files
+    assert [content(one)[2][1] for one in file.hunks] == ["other"]
+
+
+@pytest.mark.parametrize("near", [4, 6])
+def test_a_change_is_undone_if_only_its_neighbours_are_changed(near: int) -> None:
+    def bare(line: int) -> str:
+        return f"@@ -{line} +{line} @@\n-x\n+y\n"
+
+    before = change("a.py", bare(5), bare(9))
+    [file] = left_of(change("a.py", bare(near), bare(9)), before).files
+    assert len(file.hunks) == 2
+
+
+def test_lines_that_are_added_without_context_have_a_place_too() -> None:
+    first, second = "@@ -5,0 +6 @@\n+x\n", "@@ -9,0 +11 @@\n+y\n"
+    both = change("a.py", first, second)
+    assert left_of(both, both).files == ()
+    [file] = left_of(both, change("a.py", first)).files
+    assert len(file.hunks) == 1
+    [file] = left_of(change("a.py", first), both).files
+    assert len(file.hunks) == 1
 
 
 def test_a_file_of_another_name_or_kind_is_new() -> None:
@@ -126,6 +187,24 @@ def test_what_policy_skips_stays_to_be_listed() -> None:
     found = left_of(text, text, skipped=frozenset({"a.lock"}))
     assert [file.path for file in found.files] == ["a.lock"]
     assert found.unchanged == ("a.py",)
+
+
+def left_by(skipped: Callable[[FileDiff], bool], now: str, before: str) -> Remaining:
+    return remaining(parse_diff(now.encode()), parse_diff(before.encode()), skipped=skipped)
+
+
+def test_what_policy_skipped_before_was_not_reviewed() -> None:
+    def skipped(file: FileDiff) -> bool:
+        return "generated" in [line.text for hunk in file.hunks for line in hunk.lines]
+
+    now, before = change("a.py", ONE, TWO), change("a.py", hunk(1, "a", "generated"), TWO)
+    assert left_by(skipped, now, before) == Remaining(parse_diff(now.encode()), ())
+
+
+def test_what_policy_would_skip_without_the_rest_of_the_file_stays_whole() -> None:
+    now, before = change("a.js", ONE, TWO), change("a.js", ONE)
+    found = left_by(lambda file: len(file.hunks) < 2 and file.hunks[0].old_start > 1, now, before)
+    assert found == Remaining(parse_diff(now.encode()), ())
 
 
 def test_a_mode_counts_unless_it_is_not_known() -> None:

@@ -1,4 +1,4 @@
-"""The corpus in ``fixtures/injection``: what a stranger writes, where, and what must not come of it.
+"""The corpus in ``fixtures/injection``: what strangers write, where, and what must not come of it.
 
 Its README explains the form. What is kept out of the files (secrets that scanners would trip over,
 markers, addresses) is written ``«word ...»`` there, and put in when a case is played.
@@ -184,7 +184,7 @@ def written(payload: str, scene: Scene) -> str:
 
 
 def _times(rest: str, _: Scene) -> str:
-    number, _, text = rest.partition(" ")
+    number, text = rest.split(" ", 1)
     return text.encode().decode("unicode_escape") * int(number)
 
 
@@ -227,3 +227,10 @@ _WORDS: Final[dict[str, Callable[[str, Scene], str]]] = {
     "ours": lambda _, scene: scene.ours,
     "head": lambda _, scene: scene.pull.head_sha if scene.pull else "c" * 40,
 }
+
+
+def planted(case: Case) -> tuple[str, ...]:
+    """The secrets that a case brings; of a private key, one line."""
+    known = (*SECRETS.values(), _private_key("", Scene()).split("\n")[1])
+    whole = written(case.payload, Scene()).replace("\\", "").replace("&#103;", "g")
+    return tuple(secret for secret in known if secret in whole)

@@ -22,7 +22,7 @@ from reviewbot.core.summary import SUMMARY_SCHEMA
 from reviewbot.core.templates import fill, sources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from tests.fake_anthropic import Recorded
 
@@ -30,20 +30,19 @@ Place = tuple[str, str, int]
 """Path, side, number."""
 
 _STRING: Final = r'("(?:[^"\\\x00-\x1f]|\\.)*")'
-_FILE: Final = re.compile(
-    rf"=== file {_STRING}, [a-z-]+(?: from {_STRING})?(, part \d+ of \d+)?"
-)
-_HUNK: Final = re.compile(
-    rf"--- hunk(?: in {_STRING})?(?:, some line ends CRLF and some LF)?"
-    r"|--- no line end after this line"
-)
+_FILE: Final = re.compile(rf"=== file {_STRING}, [a-z-]+(?: from {_STRING})?(, part \d+ of \d+)?")
 _INSTRUCTIONS: Final = re.compile(rf"--- instructions for this file: {_STRING}")
 _ONCE: Final = re.compile(rf"(title|description|text): {_STRING}|(place): (?:[RL] \d+|the last).*")
-_REMARK: Final = re.compile(rf"(?:reviewbot|a person): {_STRING}|\d+ earlier, left out")
 _OF_A_FILE: Final = re.compile(
     rf"{_STRING} (?:[a-z-]+ \+\d+ -\d+(?:, not shown)?|(?:partly|failed): {_STRING})"
 )
-_FOUND: Final = re.compile(rf"(?:error|warning|note) {_STRING} line \d+: {_STRING}")
+_REPEATED: Final = re.compile(
+    rf"--- hunk(?: in {_STRING})?(?:, some line ends CRLF and some LF)?"
+    r"|--- no line end after this line"
+    rf"|(?:error|warning|note) {_STRING} line \d+: {_STRING}"
+    rf"|(?:reviewbot|a person): {_STRING}|\d+ earlier, left out"
+)
+"""Headings of hunks, findings, and what was written below one: as many as there are."""
 _BARE: Final = re.compile(_STRING)
 _BEFORE_BARE: Final = ("<repository_instructions>", "<question>")
 _SCHEMA: Final = json.dumps(SUMMARY_SCHEMA)
@@ -89,22 +88,31 @@ class _Reading:
         return ours
 
     def _read(self, line: str) -> bool:
-        if match := _FILE.fullmatch(line):
-            self.path = _decoded(match[1])
-            return self._first(f"=== {self.path}{match[3]}")
         if (shown := parse_line(line)) is not None:
             return self._is_in_the_change(shown)
-        if match := _INSTRUCTIONS.fullmatch(line):
-            return _marked(_decoded(match[1])) or _decoded(match[1]) in self.config
-        if match := _ONCE.fullmatch(line):
-            return self._first(match[1] or match[3])
-        if match := _OF_A_FILE.fullmatch(line):
-            return self._first(f"{_decoded(match[1])} {match[2]}")
-        if _HUNK.fullmatch(line) or _REMARK.fullmatch(line) or _FOUND.fullmatch(line):
-            return all(map(_is_json, re.findall(_STRING, line)))
-        if _BARE.fullmatch(line):
-            return self.before in _BEFORE_BARE and _is_json(line)
+        for form, is_ours in self._forms():
+            if match := form.fullmatch(line):
+                return is_ours(match)
         return line in _ours() and (not line or self._first(line))
+
+    def _forms(self) -> tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], bool]], ...]:
+        """The forms of our lines, and what has to hold of one that has it."""
+        return (
+            (_FILE, self._begins_file),
+            (_INSTRUCTIONS, lambda found: self._is_set(_decoded(found[1]))),
+            (_ONCE, lambda found: self._first(found[1] or found[3])),
+            (_OF_A_FILE, lambda found: self._first(f"{_decoded(found[1])} {found[2]}")),
+            (_BARE, lambda found: self.before in _BEFORE_BARE and _is_json(found[0])),
+            (_REPEATED, lambda found: all(map(_is_json, re.findall(_STRING, found[0])))),
+        )
+
+    def _begins_file(self, found: re.Match[str]) -> bool:
+        self.path = _decoded(found[1])
+        return self._first(f"=== {self.path}{found[3]}")
+
+    def _is_set(self, instructions: str) -> bool:
+        """Whether the configuration of the base says so."""
+        return _marked(instructions) or instructions in self.config
 
     def _first(self, what: str) -> bool:
         """Tags, sentences and headings come once."""
@@ -140,9 +148,7 @@ def _is_json(text: str) -> bool:
 
 def _lines(request: Recorded) -> Iterator[str]:
     """The lines of the user's message, less the examples, which are data of the package."""
-    texts = [
-        text for message in request.body["messages"] for text in _texts(message["content"])
-    ]
+    texts = [text for message in request.body["messages"] for text in _texts(message["content"])]
     for text in texts:
         head, tag, rest = text.partition("<examples>\n")
         if not tag or head:
@@ -163,8 +169,8 @@ def _lines_of(diff: bytes, files: Mapping[str, bytes]) -> dict[Place, str]:
     for file in parse_diff(diff):
         path = "\n".join(map(show, file.path.split("\n")))  # as its heading decodes
         text = files.get(file.path, b"").decode("utf-8", "surrogateescape")
-        for number, row in enumerate(text.split("\n"), 1):
-            found[path, "R", number] = show_line(row)
+        for at, row in enumerate(text.split("\n"), 1):
+            found[path, "R", at] = show_line(row)
         for line in (line for hunk in file.hunks for line in hunk.lines):
             side, number = ("L", line.old_no) if line.kind == "removed" else ("R", line.new_no)
             found[path, side, number or 0] = show_line(line.text)

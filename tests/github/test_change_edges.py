@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reviewbot.errors import SourceError
 from reviewbot.github.change import get_change
 from reviewbot.github.local_diff import LocalDiffError, find_git
 from tests.fake_anthropic import FakeAnthropic
@@ -53,6 +54,28 @@ async def test_the_diff_of_a_head_is_that_heads_though_the_branch_goes_there_and
         assert texts(by_path(change)["a.py"]) == ["-x = 1", "+x = eval(input())"]
 
 
+async def test_a_list_that_is_of_another_head_is_not_taken() -> None:
+    """The list of a large change is the one that no commit can be named for."""
+    async with opened({"a.py": "x = 1\n"}, EVIL) as (github, pull, api):
+        by_list(github)
+        github.rules.compared_files = 0
+        evil, real, meanwhile = pull.head_sha, api.pulls.files, [CALM]
+
+        async def files(repo: str, of: Any) -> Any:
+            for tree in meanwhile:
+                pull.force_push(tree)
+            found = await real(repo, of)
+            pull.repo.move(pull.head_ref, evil, by="octocat")
+            return found
+
+        api.pulls.files = files  # type: ignore[method-assign, assignment]  # between two answers
+        with pytest.raises(SourceError, match="changed 3 times"):
+            await get_change(api, REPO, 1)
+        meanwhile.clear()
+        change = await get_change(api, REPO, 1)
+        assert texts(by_path(change)["a.py"]) == ["-x = 1", "+x = eval(input())"]
+
+
 @pytest.mark.parametrize(
     "name", [".env", "Dockerfile", "Makefile", "deploy.ps1", "main.tf", "App.vue"]
 )
@@ -79,11 +102,13 @@ async def test_a_zero_byte_in_a_script_does_not_make_a_green_check(tmp_path: Pat
     """JavaScript takes one in a comment; git takes the file for binary."""
     async with FakeGitHub() as github, FakeAnthropic() as model:
         model.respond = find_marked
-        head = {"evil.js": b"// \0\nrequire('child_process').exec(process.env.CMD)\n"}
-        pull = github.pull(base=BASE, head=BASE | app((10, "line_10 = 11")) | head)
+        head: dict[str, Any] = {
+            "evil.js": b"// \0\nexec(process.env.CMD) // BUG error It runs anything\n"
+        }
+        pull = github.pull(base=BASE, head={**BASE, **app((10, "line_10 = 11")), **head})
         runner = Runner(github, model, tmp_path)
         await runner.run(pull)
-        assert conclusions(pull) != ["success"]
+        assert conclusions(pull) == ["neutral"]  # not success: a finding
 
 
 def test_git_is_never_a_program_of_the_working_folder(

@@ -99,12 +99,14 @@ async def outcome(server: AppServer, pull: PullRequest) -> dict[str, Any]:
     return {
         "titles": sorted(body.split("\n")[0] for body in bodies),
         "ids": max(Counter(body.split("findings=")[1][:16] for body in bodies).values(), default=0),
-        "summaries": [
-            (f"head={pull.head_sha}" in body, body.split("\n")[0]) for body in summaries
-        ],
+        "summaries": [(f"head={pull.head_sha}" in body, body.split("\n")[0]) for body in summaries],
         "replies": sum("kind=reply" in one.body for one in pull.comments),
         "runs": {
-            (run.status, run.conclusion, tuple(sorted(one["start_line"] for one in run.annotations)))
+            (
+                run.status,
+                run.conclusion,
+                tuple(sorted(one["start_line"] for one in run.annotations)),
+            )
             for run in pull.repo.check_runs.values()
         },
         "fixed": [bool(one.comments[0].minimized or one.resolved_by) for one in pull.threads],
@@ -142,6 +144,8 @@ async def test_a_fault_at_any_request_loses_nothing_and_does_nothing_twice(kind:
             wrong.append(f"{kind} at {at}: {type(error).__name__} {error}")
             continue
         different = {key: found[key] for key in wanted if found[key] != wanted[key]}
+        if kind == "404" and what.endswith("/permission"):
+            different.pop("replies", None)  # it says that the person is no collaborator
         if different:
             wrong.append(f"{kind} at {at}, {what}: {different}")
     assert not wrong, "\n".join([f"wanted {wanted}", *wrong])

@@ -184,7 +184,9 @@ async def test_a_review_that_was_posted_in_parts_is_not_taken_for_another_part(
 
         def takes(self, request: Any) -> bool:
             is_review = request.key.endswith("/reviews") and request.method == "POST"
-            return is_review and len(request.body["comments"]) == self.size and super().takes(request)
+            return (
+                is_review and len(request.body["comments"]) == self.size and super().takes(request)
+            )
 
     # First try: all are refused (.1), the first half is posted (.2), the second (.3) breaks off.
     # Second try: that half is refused (.1), and the answer to its first part (.2) is lost.
@@ -210,7 +212,9 @@ async def test_a_finding_that_comes_back_after_its_thread_was_hidden_as_fixed_ca
     pull.push(ONE | {"b.py": "x = 1\n"})
     await server.settle()
     assert conclusions(pull)[-1] == "failure"
-    shown = [one for one in pull.review_comments if "kind=finding" in one.body and not one.minimized]
+    shown = [
+        one for one in pull.review_comments if "kind=finding" in one.body and not one.minimized
+    ]
     assert shown, "the check fails, and the only comment on it is hidden as fixed"
 
 
@@ -237,9 +241,7 @@ async def test_deliveries_are_handled_once_although_their_node_is_slow(
     # The other node: the same work, and nothing of this node's memory.
     from reviewbot.github.app.inbox import Inbox
 
-    other = Inbox(
-        server.service.database, node="other", app=inbox._app, handle=inbox._handle
-    )
+    other = Inbox(server.service.database, node="other", app=inbox._app, handle=inbox._handle)
     working = asyncio.create_task(other.work())
     await asyncio.sleep(2.5)
     working.cancel()

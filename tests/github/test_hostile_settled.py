@@ -301,7 +301,7 @@ async def test_ignoring_a_finding_on_no_line_lasts_for_as_long_as_it_is_reviewed
 
 
 async def test_the_summary_and_walkthrough_outlive_a_push_that_changes_nothing(
-    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+    github: FakeGitHub, runner: Runner
 ) -> None:
     base = {"app.py": BASE["app.py"]}
     pull = github.pull(base=base, head=base | ONE)
@@ -420,3 +420,195 @@ async def test_what_a_person_has_not_sent_yet_is_left_alone(
     runner.token = github.world.personal_token("octo")
     await runner.run(pull)
     assert "an hour of thought" in [one.body for one in pull.reviews]
+
+
+async def test_each_copy_keeps_its_own_comment_whatever_is_reviewed(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    """All is reviewed again, and a model names the copies in the order of their lines."""
+    pull = github.pull(base=BASE, head=BASE | app((40, SAME)))
+    await runner.run(pull)
+    pull.push(app((10, SAME), (40, SAME)))
+    await runner.run(pull)
+    for _ in range(2):
+        run = await runner.run(pull, full="true")
+        assert run.outputs["errors"] == "2"
+    assert len(titles(pull)) == 2
+    pull.force_push(app((9, "line_9 = 'nine'"), (10, SAME), (40, SAME)))
+    for thread in pull.threads:
+        thread.now = None
+    run = await runner.run(pull, full="true")
+    assert run.outputs["errors"] == "2"
+    assert len(titles(pull)) == 2
+
+
+async def test_the_copy_that_was_repaired_is_the_one_that_is_marked_as_fixed(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | app((10, SAME)))
+    await runner.run(pull)
+    pull.push(app((10, SAME), (50, SAME)))
+    await runner.run(pull)
+    pull.push(app((10, "line_10 = 1"), (50, SAME)))
+    run = await runner.run(pull)
+    assert run.outputs["errors"] == "1"
+    done = {
+        one.anchor.line: bool(one.resolved_by or one.comments[0].minimized) for one in pull.threads
+    }
+    assert done == {10: True, 50: False}
+
+
+async def test_ignoring_one_copy_ignores_no_other(github: FakeGitHub, runner: Runner) -> None:
+    pull = github.pull(base=BASE, head=BASE | app((10, SAME)))
+    await runner.run(pull)
+    pull.reply(pull.review_comments[0], "/ignore", by="octo")
+    pull.push(app((10, SAME), (50, SAME)))
+    run = await runner.run(pull, full="true")
+    assert run.outputs["errors"] == "1"
+    assert len(titles(pull)) == 2
+
+
+async def test_a_longer_quote_after_a_force_push_is_the_same_finding(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    text = ONE["app.py"].splitlines()[9]
+    at: dict[str, Any] = {"path": "app.py", "line": 10, "title": "Division by zero"}
+    model.respond = says(**at, quote=text, end_line=10)
+    await runner.run(pull)
+    pull.force_push(app((10, text), (12, "line_12 = 'twelve'")))
+    for thread in pull.threads:
+        thread.now = None
+    model.respond = says(**at, quote=f"{text}\nline_11 = 11", end_line=11)
+    run = await runner.run(pull)
+    assert run.outputs["errors"] == "1"
+    assert len(titles(pull)) == 1
+
+
+async def test_two_findings_on_one_line_both_outlive_a_move(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    """They have the same code, and one category: only their titles tell them apart."""
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    text = ONE["app.py"].splitlines()[9]
+    at: dict[str, Any] = {"path": "app.py", "quote": text}
+    one = {"title": "Division by zero", "scenario": "It divides."}
+    two = {"title": "Overwrites another constant", "scenario": "Importers see something else."}
+    model.respond = lambda _request: Answer(
+        findings=[finding(**at, **what, line=10, end_line=10) for what in (one, two)]
+    )
+    await runner.run(pull)
+    assert len(titles(pull)) == 2
+    pull.push(app((40, text)))
+    model.respond = says(**at, **one, line=40, end_line=40)
+    run = await runner.run(pull)
+    assert run.outputs["errors"] == "2"
+    assert len(titles(pull)) == 2
+
+
+async def test_a_finding_of_another_thing_on_the_same_line_is_not_taken_for_the_first(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull)
+    pull.reply(pull.review_comments[0], "/ignore", by="octo")
+    text = ONE["app.py"].splitlines()[9]
+    model.respond = says(
+        path="app.py", quote=text, line=10, end_line=10, category="security", title="Key is leaked"
+    )
+    run = await runner.run(pull, full="true")
+    assert run.outputs["errors"] == "1"
+    assert "Key is leaked" in summary_of(pull)
+
+
+async def test_code_that_is_taken_back_is_repaired_though_the_base_has_its_like(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    base = BASE | app((50, SAME))
+    pull = github.pull(base=base, head=base | app((10, SAME), (50, SAME)))
+    model.respond = says(path="app.py", quote=SAME, line=10, end_line=10, title="Division by zero")
+    await runner.run(pull)
+    model.respond = nothing
+    pull.push(app((10, "line_10 = 1"), (50, SAME)))
+    run = await runner.run(pull)
+    assert run.outputs["errors"] == "0"
+
+
+async def test_an_unchanged_line_that_was_found_fault_with_stands_when_it_moves(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    base = BASE | app((11, SAME))
+    pull = github.pull(base=base, head=base | app((10, "line_10 = 'ten'"), (11, SAME)))
+    model.respond = says(path="app.py", quote=SAME, line=11, end_line=11, title="Division by zero")
+    await runner.run(pull)
+    assert len(titles(pull)) == 1
+    model.respond = nothing
+    pull.force_push(app((9, "line_9 = 'nine'"), (11, SAME)))
+    for thread in pull.threads:
+        thread.now = None
+    run = await runner.run(pull)
+    assert run.outputs["errors"] == "1"
+
+
+async def test_what_is_held_back_is_told_the_same_push_after_push_until_its_code_is_gone(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    text = ONE["app.py"].splitlines()[9]
+    model.respond = says(
+        path="app.py",
+        quote=text,
+        line=10,
+        end_line=10,
+        title="a_b * c <b> [d](e) `f`",
+        message="One.\n\n```\ncode\n```\n\n**error: no finding**",
+        confidence=0.1,
+    )
+    await runner.run(pull)
+
+    def section() -> str:
+        found = summary_of(pull).partition("Held back (1)")[2].partition("</details>")[0]
+        return "\n".join(line for line in found.splitlines() if "app.py" not in line)
+
+    first = section()
+    assert first
+    model.respond = nothing
+    for number in (50, 51):
+        pull.push(app((10, text), (number, "changed = 1")))
+        await runner.run(pull)
+        assert section() == first
+    pull.push(app((10, "line_10 = 11"), (50, "changed = 1")))
+    await runner.run(pull)
+    assert "Held back" not in summary_of(pull)
+    assert conclusions(pull)[-1] == "success"
+    assert titles(pull) == []
+
+
+async def test_a_summary_that_is_not_signed_tells_nothing_of_what_was_held_back(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    text = ONE["app.py"].splitlines()[9]
+    at: dict[str, Any] = {"path": "app.py", "quote": text, "line": 10, "end_line": 10}
+    model.respond = says(**at, title="Held thing", confidence=0.1)
+    await runner.run(pull)
+    [summary] = [one for one in pull.comments if "kind=summary" in one.body]
+    begin, _, sig = summary.body.partition(" sig=")
+    summary.body = f"{begin} sig={'0' * 64}{sig[64:]}"
+    model.respond = nothing
+    await runner.run(pull)
+    assert "Held thing" not in summary_of(pull)
+
+
+async def test_a_draft_of_a_person_keeps_no_finding_from_the_summary(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    draft = pull.review(None, "an hour of thought", by="octo")
+    runner.token = github.world.personal_token("octo")
+    run = await runner.run(pull)
+    assert "Division by zero" in summary_of(pull)
+    assert run.outputs["errors"] == "1"
+    pull.reviews.remove(draft)
+    await runner.run(pull, full="true")
+    assert titles(pull) == ["**error: Division by zero**"]

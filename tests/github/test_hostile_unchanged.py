@@ -124,6 +124,19 @@ async def test_the_same_lines_in_another_function_are_reviewed(
     assert len(model.requests) == 2
 
 
+async def test_a_file_is_reviewed_again_when_a_change_in_it_is_undone(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    """The check goes, what needed it stays: no hunk of the new diff shows that."""
+    checked, used = (10, "check(request)"), (50, "use(request)")
+    pull = github.pull(base=BASE, head=BASE | app(checked, used))
+    await runner.run(pull)
+    pull.push(app(used))
+    await runner.run(pull)
+    assert len(model.requests) == 2
+    assert "use(request)" in model.requests[-1].text
+
+
 def nothing(_request: Recorded) -> Answer:
     return Answer(findings=[])
 

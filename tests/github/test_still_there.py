@@ -65,7 +65,8 @@ BUG = (20, "x = 1 / 0")
         (text((20, "x = 1 / 0  # sorry")), True),
         (text(), True),
         ({"a.py": "# moved down\n" * 7 + text(BUG)["a.py"]}, False),
-        ({"a.py": "x = 1 / 0\n" + text((20, "x = 1"))["a.py"]}, True),
+        ({"a.py": "x = 1 / 0\n" + text((20, "x = 1"))["a.py"]}, False),  # it was moved
+        (text((20, "x = 1"), (35, "    x = 1 / 0")), False),  # and indented
         ({"a.py": text(BUG)["a.py"].replace("x = 1 / 0\n", "x = 1 / 0   \n")}, False),
     ],
 )
@@ -79,13 +80,13 @@ async def test_a_line_of_the_new_file_is_looked_for_where_it_is_now(
 
 async def test_the_code_of_a_file_that_is_deleted_is_gone() -> None:
     async with commented(text(BUG), 20) as (_, pull, api):
-        pull.push({"a.py": None})  # type: ignore[dict-item]
+        pull.push({"a.py": None})
         assert await is_gone(pull, api)
 
 
 async def test_code_goes_along_with_a_file_that_is_renamed() -> None:
     async with commented(text(BUG), 20) as (_, pull, api):
-        pull.push({"a.py": None, "b.py": text(BUG)["a.py"]})  # type: ignore[dict-item]
+        pull.push({"a.py": None, "b.py": text(BUG)["a.py"]})
         assert not await is_gone(pull, api)
 
 

@@ -466,8 +466,8 @@ async def test_an_address_that_was_given_at_the_start_is_proposed(tmp_path: Path
         form = await browser.page()
         assert form.fields["public_url"] == PUBLIC
         confirm = await browser.page(**form.fields | {"step": "confirm"})
-        # GitHub sends the browser to where it is now: the cookie is for that address.
-        assert asked(confirm)[0]["redirect_url"] == f"{browser.url}/github/setup/done"
+        # Where the browser is: a proxy may tell the server a name of its own.
+        assert asked(confirm)[0]["redirect_url"] == f"{PUBLIC}/github/setup/done"
 
 
 async def test_behind_a_proxy_the_browser_goes_back_to_the_address_that_it_has(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 NO_FINDING: Final = "Write it as an answer to one of the comments that reviewbot made on a line."
 _NO_THREAD: Final = (
     "Write it as an answer to one of the comments that reviewbot made on a line, or name the"
-    " finding: `/ignore ID`."
+    " finding in a comment below the pull request: `/ignore ID`."
 )
 
 
@@ -126,6 +126,8 @@ def _finding_of(memory: Memory, question: Question, text: str) -> str | None:
     """The finding that a comment is about: that of its thread, or the one that it names."""
     if (posted := posted_in(memory, question)) is not None:
         return posted.id
+    if question.thread is not None:  # there, an id is not looked for (memory)
+        return None
     named = markers.FINDING_ID.match(text)
     return named[0] if named else None
 

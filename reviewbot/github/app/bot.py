@@ -75,7 +75,13 @@ class Bot:
         answers = Answers(self.us, lambda file: RepositoryConfig(load).described(file))
         explanations = Explanations(service, self.us, answers, self._publisher, load)
         work = Work(reviews, self._github, self.us, answers, explanations)
-        self.inbox = Inbox(database, node=node, app=App(config.app_id, config.slug), handle=work.do)
+        self.inbox = Inbox(
+            database,
+            node=node,
+            app=App(config.app_id, config.slug),
+            handle=work.do,
+            give_up=work.give_up,
+        )
         self._sweep = Sweep(database, self._github.app, node=node)
         self._ended = AsyncExitStack()
 

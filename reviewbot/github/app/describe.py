@@ -27,13 +27,19 @@ _LONGEST = 200
 
 
 def described(
-    settings: Settings, *, fail_on: str, file: str | None, of_file: Collection[str]
+    settings: Settings,
+    *,
+    fail_on: str,
+    link_hosts: Collection[str] | None,
+    file: str | None,
+    of_file: Collection[str],
 ) -> str:
     """A table of settings.
 
     Args:
         settings: those of a review.
         fail_on: from which severity on the check fails.
+        link_hosts: the hosts of the repository's file; None if it names none.
         file: the name of the repository's file; None if it has none.
         of_file: the settings that it says.
     """
@@ -41,6 +47,10 @@ def described(
         (name, _value(settings, name), _origin(settings, name, file, of_file)) for name in _SHOWN
     ]
     rows.append(("fail_on", fail_on, file if file and "fail_on" in of_file else "the default"))
+    hosts = settings.link_hosts if link_hosts is None else link_hosts
+    rows.append(
+        ("link_hosts", ", ".join(hosts) or "none", _origin(settings, "link_hosts", file, of_file))
+    )
     lines = [
         f"| {code_span(name)} | {cell(code_span(value))} | {cell(literal(origin))} |"
         for name, value, origin in rows

@@ -107,7 +107,8 @@ class Explanations:
             idempotency_key=f"{str(question.pull).lower()}/{question.key}",
             inquiry=_inquiry(posted, comments, us, question, text),
         )
-        await self._store(installation, asked, question, config.link_hosts or settings.link_hosts)
+        hosts = settings.link_hosts if config.link_hosts is None else config.link_hosts
+        await self._store(installation, asked, question, hosts)
 
     async def _settings(
         self, api: Api, question: Question, config: RepositoryConfig

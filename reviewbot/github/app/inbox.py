@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.wording import count
 from reviewbot.errors import ReviewbotError
-from reviewbot.github.app.retries import pause_after, sentence
+from reviewbot.github.app.retries import HOPELESS, pause_after, sentence
 from reviewbot.github.app.subjects import installation_of, subject_of
 from reviewbot.github.tasks import Ignored
 from reviewbot.github.webhook import read
@@ -51,13 +51,15 @@ class Inbox:
     """Takes deliveries and works them off. One a node; they share what there is to do.
 
     Those of one subject, such as a pull request, are worked off one after the other, in the order
-    in which they came. All others go side by side.
+    in which they came; but one that waits for its next try lets other kinds of events go first. All
+    others go side by side.
 
     Args:
         database: the store.
         node: this node's name, under which it says that it is alive.
         app: the App that deliveries are for.
         handle: does what there is to do. What it raises has it called again later.
+        give_up: tells whoever waits for it that it is not done, and why not.
         at_once: how many are at work on this node.
         per_installation: how many are at work for one installation, on all nodes.
         grace_s: how long work may go on at the end.
@@ -72,6 +74,7 @@ class Inbox:
         node: str,
         app: App,
         handle: Callable[[Task], Awaitable[None]],
+        give_up: Callable[[Task, str], Awaitable[None]] | None = None,
         at_once: int = 32,
         per_installation: int = 4,
         grace_s: float = 5.0,
@@ -79,6 +82,7 @@ class Inbox:
         clock: Callable[[sa.Connection], int] = nodes.clock,
     ) -> None:
         self._database, self._node, self._app, self._handle = database, node, app, handle
+        self._give_up = give_up
         self._at_once, self._per_installation = at_once, per_installation
         self._grace_s, self._limit_s, self._clock = grace_s, limit_s, clock
         self._working: dict[str, asyncio.Task[None]] = {}
@@ -179,6 +183,7 @@ class Inbox:
 
     async def _work_off(self, claimed: Claimed) -> None:
         """Work on a delivery once. If that is cancelled, it is left as it is."""
+        task: Task | None = None
         try:
             task = await self._task_of(claimed)
             reason = task.reason if isinstance(task, Ignored) else None
@@ -186,11 +191,24 @@ class Inbox:
                 async with asyncio.timeout(self._limit_s):
                     await self._handle(task)
         except Exception as error:  # noqa: BLE001 - whatever it is, the delivery is not done
+            await self._tell(task, claimed, error)
             settled = self._settle(claimed, error)
         else:
             settled = self._done(claimed, reason)
         with suppress(StoreError):  # it was logged; the next round finds it, and puts it back
             await settled
+
+    async def _tell(self, task: Task | None, claimed: Claimed, error: Exception) -> None:
+        """Tell that it is given up, if it is; what a person has to change was told at once."""
+        last = pause_after(error, claimed.tries) is None and not isinstance(error, HOPELESS)
+        if task is None or self._give_up is None or not last:
+            return
+        try:
+            async with asyncio.timeout(self._limit_s):
+                await self._give_up(task, sentence(error))
+        except Exception as failed:  # noqa: BLE001 - the log has it, and it is settled all the same
+            told = type(failed).__name__
+            log.warning("could not tell of it: %s", told, extra={"delivery_id": claimed.id})
 
     async def _task_of(self, claimed: Claimed) -> Task:
         packed = await self._database.read(partial(deliveries.body_of, delivery=claimed.id))

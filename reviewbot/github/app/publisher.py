@@ -14,6 +14,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
+from weakref import WeakValueDictionary
 
 from reviewbot.core.diff import parse_diff
 from reviewbot.core.events import from_record
@@ -23,7 +24,7 @@ from reviewbot.github.app.reply import Reply
 from reviewbot.github.app.retries import pause_after, sentence
 from reviewbot.github.app.targets import ReplyTarget
 from reviewbot.github.publication import Publication
-from reviewbot.store import nodes, publications
+from reviewbot.store import nodes, publications, reviews
 from reviewbot.store.database import StoreError
 from reviewbot.store.publications import CLAIMS, Claimed
 
@@ -43,6 +44,8 @@ POLL_S: Final = 1.0
 """How often it is looked for what another node took, broke off, or let wait."""
 AT_ONCE: Final = 500
 """Reviews that a node follows; most of the time each of them only waits."""
+SHARE: Final = 4
+"""One installation has at most one in so many of these, so that it keeps no other waiting."""
 CANCELLED_S: Final = 1.0
 
 log = logging.getLogger(__name__)
@@ -77,6 +80,7 @@ class Publisher:
         self._database, self._hub, self._github, self._us = database, hub, github, us
         self._node, self._public_url = node, public_url
         self._working: dict[str, asyncio.Task[None]] = {}
+        self._posting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
@@ -105,6 +109,8 @@ class Publisher:
                 await asyncio.wait(working, timeout=CANCELLED_S)
 
     async def _round(self) -> None:
+        if self._hub.closing.is_set():
+            return  # this node shuts down: what it has left is for another one
         busy = frozenset(self._working)
         room = AT_ONCE - len(busy)
 
@@ -114,7 +120,10 @@ class Publisher:
 
         def claim(connection: sa.Connection) -> list[Claimed]:
             alive = nodes.alive(connection)
-            return publications.claim(connection, self._node, alive, busy, room)
+            share = max(1, AT_ONCE // SHARE)
+            return publications.claim(
+                connection, self._node, alive, busy, most=room, per_installation=share
+            )
 
         if room and await self._database.read(free):
             for claimed in await self._database.write(claim, tenant=CLAIMS):
@@ -136,7 +145,7 @@ class Publisher:
         publication = None
         try:
             publication = await self._publication(claimed)
-            problems = await self._to_its_end(claimed.review_id, publication)
+            problems = await self._to_its_end(claimed, publication)
         except _LeftError:
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, it is not published
@@ -166,7 +175,7 @@ class Publisher:
         )
 
     async def _to_its_end(
-        self, review_id: str, publication: Publication | Reply
+        self, claimed: Claimed, publication: Publication | Reply
     ) -> tuple[str, ...]:
         """Follow the review and publish it; what GitHub does not permit comes back.
 
@@ -174,12 +183,31 @@ class Publisher:
             _LeftError: the node shuts down before the review has ended.
             GitHubError: GitHub does not do it.
         """
-        await publication.begin()
-        async for event in self._events(review_id):
+        await self._begun(claimed, publication)
+        async for event in self._events(claimed.review_id):
             publication.take(event)
         if not publication.ended:
             raise _LeftError
-        return (await publication.end(await self._files(review_id))).problems
+        files = await self._files(claimed.review_id)
+        async with self._turn(claimed):
+            return (await publication.end(files)).problems
+
+    async def _begun(self, claimed: Claimed, publication: Publication | Reply) -> None:
+        if isinstance(publication, Reply):
+            await publication.begin()
+            return
+        query = partial(reviews.find, review_id=claimed.review_id)
+        row = await self._database.read(query)
+        superseded = row is not None and "superseded" in (row.stop, row.outcome)
+        await publication.begin(make=not superseded)
+        if (unknown := publication.unknown) and pause_after(unknown, claimed.tries) is not None:
+            raise unknown  # else, in the end, it goes on without a check run
+
+    def _turn(self, claimed: Claimed) -> asyncio.Lock:
+        """What holds up the other reviews of a pull request while one of them is posted."""
+        target = targets.from_json(claimed.target)
+        name = f"{target.repo}#{target.number}".lower()
+        return self._posting.setdefault(name, asyncio.Lock())
 
     async def _files(self, review_id: str) -> tuple[FileDiff, ...]:
         """The whole diff, which is not held while the review goes on."""
@@ -207,8 +235,10 @@ class Publisher:
         )
         reason = sentence(error)
         if pause is None and publication is not None:
-            with suppress(ReviewbotError):  # it is GitHub that does not do it
+            try:
                 await publication.fail(f"The review could not be posted: {reason}")
+            except ReviewbotError:  # a check run that never ends must not be left behind
+                pause = pause_after(None, claimed.tries)
         pause_ms = None if pause is None else round(pause * 1000)
         await self._settle(claimed, reason=reason, pause_ms=pause_ms)
 

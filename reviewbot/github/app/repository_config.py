@@ -81,6 +81,7 @@ class RepositoryConfig:
         table = described(
             settings,
             fail_on=self.fail_on,
+            link_hosts=self.link_hosts,
             file=config[0] if config else None,
             of_file=self._keys,
         )

@@ -27,11 +27,17 @@ FEW_TRIES: Final = 5
 REASON_LIMIT: Final = 1_000
 """Characters of a reason that is stored."""
 
+
+class OtherHeadError(ReviewbotError):
+    """GitHub tells of another head than the one that it told us of, which it may not have yet."""
+
+
 HOPELESS: Final = (ConfigError, DiffError)
 """The same input leads to the same error; a person has to change it, and that is a new event."""
 REFUSED: Final = (
     *(BlockedError, DiffTooLargeError, IncompleteListError, InvalidError, NotFoundError),
     TooLargeError,
+    OtherHeadError,
 )
 """GitHub has answered, and will say the same later. Not at first, though: its copies follow its
 webhooks by some seconds, in which what is new is not there yet, or not valid."""

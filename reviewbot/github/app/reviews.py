@@ -12,13 +12,16 @@ from reviewbot.github import check_run
 from reviewbot.github.app import targets
 from reviewbot.github.app.publisher import now
 from reviewbot.github.app.repository_config import RepositoryConfig
+from reviewbot.github.app.retries import OtherHeadError
 from reviewbot.github.app.targets import Target
 from reviewbot.github.assignment import assign
 from reviewbot.github.check_reporter import CheckReporter
+from reviewbot.github.errors import ForbiddenError, NotFoundError
 from reviewbot.github.memory import PullName, read_memory
 from reviewbot.jobs.admission import ReviewRequest, UsedKeyError
 from reviewbot.jobs.options import ReviewOptions
 from reviewbot.store import publications, turns
+from reviewbot.store import reviews as stored_reviews
 from reviewbot.store.publications import NewPublication
 
 if TYPE_CHECKING:
@@ -33,10 +36,11 @@ if TYPE_CHECKING:
     from reviewbot.github.tasks import Repository
     from reviewbot.jobs.service import ReviewService
     from reviewbot.settings import Settings
+    from reviewbot.store.reviews import ReviewRow
 
 MOST_AGAIN: Final = 20
-"""Times that one and the same change is reviewed after its reviews were stopped: its head may go
-back and forth."""
+"""Times that one and the same change is reviewed after its reviews were stopped, or another head
+was reviewed after it: the head may go back and forth."""
 
 log = logging.getLogger(__name__)
 
@@ -46,10 +50,14 @@ class Asked:
     """What somebody or something asks for: a review of what is new, or a fresh one of all of it.
 
     ``again`` names this wish, if it is to be granted even where there is such a review already.
+    ``head`` is the commit that it is about, if GitHub said so, and ``draft`` whether a draft is
+    reviewed, too.
     """
 
     full: bool = False
     again: str | None = None
+    head: str | None = None
+    draft: bool = False
 
 
 class AppReviews:
@@ -87,12 +95,13 @@ class AppReviews:
             GitHubError: the change cannot be had.
             DiffError: it cannot be read.
             ConfigError: the base's configuration is wrong.
+            OtherHeadError: what GitHub tells of is reviewed already, and not what was asked for.
             StoreError: the database is away.
         """
         pull = PullName(f"{repository.owner}/{repository.name}", number)
         api = self._github.installation(_installation(repository))
         found = await api.pulls.get(pull.repo, number)
-        if found.state == "closed" or (found.draft and asked.again is None):
+        if found.state == "closed" or (found.draft and not asked.draft):
             return "it is closed" if found.state == "closed" else "it is a draft"
         memory = await read_memory(api, pull, await self._us())
         repo_config = RepositoryConfig(self._load)
@@ -104,7 +113,10 @@ class AppReviews:
             load=repo_config.settings,
             full=asked.full,
         )
-        await self._store(repository, assignment, repo_config, asked)
+        last = memory.summary[1].head if memory.summary else None
+        begun = await self._store(repository, assignment, repo_config, asked, last)
+        if not begun and asked.head not in (None, assignment.subject.head):
+            raise OtherHeadError("GitHub does not tell of the new head of the pull request yet")
         return None
 
     async def _store(
@@ -113,7 +125,17 @@ class AppReviews:
         assignment: Assignment,
         config: RepositoryConfig,
         asked: Asked,
-    ) -> None:
+        last: str | None,
+    ) -> bool:
+        """Store the review, unless there is one that is good enough; whether it was stored.
+
+        Args:
+            repository: where.
+            assignment: what is reviewed.
+            config: of the base.
+            asked: what for.
+            last: the head that the summary on the pull request is about.
+        """
         installation = _installation(repository)
         target = _target(assignment, config)
         diff = await asyncio.to_thread(publications.packed, assignment.whole_diff)
@@ -128,17 +150,38 @@ class AppReviews:
             request = await asyncio.to_thread(
                 _request, assignment, config, tenant_of(installation), key, cache=not asked.full
             )
+            row: ReviewRow | None
             try:
                 row, known = await self._service.create(request, also=also)
             except UsedKeyError:  # its title or the like is another by now: the change is the same
-                return
-            if not known:
+                row, known = await self._of_key(request), True
+            if row and not known:
                 log.info("a review is wanted", extra={"review_id": row.id})
                 self._publisher.wake()
-                return
-            stopped = row.stop is not None or row.outcome in ("cancelled", "superseded")
-            if asked.again is not None or not stopped:
-                return
+                return True
+            if asked.again is not None or not await self._is_lost(row, target, last):
+                return False
+        return False
+
+    async def _of_key(self, request: ReviewRequest) -> ReviewRow | None:
+        """The review that its key belongs to; None if that was deleted just now."""
+        query = partial(
+            stored_reviews.by_idempotency_key,
+            tenant=request.tenant,
+            key=request.idempotency_key or "",
+        )
+        return await self._service.database.read(query)
+
+    async def _is_lost(self, row: ReviewRow | None, target: Target, last: str | None) -> bool:
+        """Whether a review of this change is no more what the pull request shows.
+
+        It was stopped, or was never posted, or another head was reviewed after it.
+        """
+        if row is None or row.stop is not None or row.outcome in ("cancelled", "superseded"):
+            return True
+        if last == target.head:
+            return False
+        return await self._service.database.read(partial(publications.is_over, review_id=row.id))
 
     async def tell_failure(self, repository: Repository, number: int, sentence: str) -> None:
         """Show at the head of a pull request why it is not reviewed.
@@ -155,6 +198,24 @@ class AppReviews:
         check = CheckReporter(api, repo, first)
         await check.begin()
         await check.end([check_run.ended("failure", sentence, completed_at=now())])
+
+    async def stop_unwanted(self, repository: Repository, number: int) -> None:
+        """End what runs for a pull request that is closed or a draft, if it still is.
+
+        What is told of that may come hours later, when it is open again.
+
+        Raises:
+            GitHubError: GitHub does not say, for a reason that may pass.
+        """
+        api = self._github.installation(_installation(repository))
+        try:
+            pull = await api.pulls.get(f"{repository.owner}/{repository.name}", number)
+        except (ForbiddenError, NotFoundError):  # it is not ours any more
+            wanted = False
+        else:
+            wanted = pull.state == "open" and not pull.draft
+        if not wanted:
+            await self.stop(repository, number)
 
     async def stop(self, repository: Repository, number: int) -> int:
         """End what runs for a pull request; how many reviews that were."""
@@ -186,7 +247,7 @@ def _installation(repository: Repository) -> int:
 
 
 def _target(assignment: Assignment, config: RepositoryConfig) -> Target:
-    subject = assignment.subject
+    subject, server_hosts = assignment.subject, assignment.settings.link_hosts
     return Target(
         repo=subject.pull.repo,
         number=subject.pull.number,
@@ -196,7 +257,7 @@ def _target(assignment: Assignment, config: RepositoryConfig) -> Target:
         page=subject.page,
         fail_on=config.fail_on,
         if_incomplete=config.if_incomplete,
-        link_hosts=config.link_hosts or assignment.settings.link_hosts,
+        link_hosts=hosts if (hosts := config.link_hosts) is not None else server_hosts,
     )
 
 

@@ -63,6 +63,7 @@ class Work:
     ) -> None:
         self._reviews, self._github, self._us, self._answers = reviews, github, us, answers
         self._explanations = explanations
+        self._stopped: dict[str, int] = {}  # by deliveries whose answer was not taken yet
 
     async def do(self, task: Task) -> None:
         """Do what a delivery asks for.
@@ -75,9 +76,10 @@ class Work:
             case ReviewWanted():
                 # What was closed or a draft meanwhile had its reviews ended.
                 again = task.delivery if task.action in ("reopened", "ready_for_review") else None
-                await self._review(task.repository, task.number, Asked(again=again))
+                asked = Asked(again=again, head=task.head_sha)
+                await self._review(task.repository, task.number, asked)
             case ReviewUnwanted():
-                await self._reviews.stop(task.repository, task.number)
+                await self._reviews.stop_unwanted(task.repository, task.number)
             case RerunWanted():
                 await self._rerun(task)
             case Commented():
@@ -88,6 +90,16 @@ class Work:
                 pass
             case _:
                 assert_never(task)
+
+    async def give_up(self, task: Task, reason: str) -> None:
+        """Show where it is looked for that a review does not begin: a check must not be missing.
+
+        Raises:
+            ReviewbotError: GitHub does not do it.
+        """
+        if isinstance(task, ReviewWanted):
+            sentence = f"Not reviewed: {reason}"
+            await self._reviews.tell_failure(task.repository, task.number, sentence)
 
     async def _review(self, repository: Repository, number: int, asked: Asked) -> str | None:
         """Begin a review; what keeps it from beginning is shown on the pull request."""
@@ -105,7 +117,7 @@ class Work:
 
     async def _rerun(self, task: RerunWanted) -> None:
         """Review the pull requests of a check run or suite once more."""
-        asked = Asked(full=task.button == FULL_BUTTON, again=task.delivery)
+        asked = Asked(full=task.button == FULL_BUTTON, again=task.delivery, draft=True)
         numbers = {*task.numbers} if task.external_id is None else {_number(task.external_id)}
         if task.external_id is None:  # of a suite; GitHub names no pull request of a fork
             repo = f"{task.repository.owner}/{task.repository.name}"
@@ -133,14 +145,18 @@ class Work:
         say = self._answers.say
         match command.name:
             case "review" | "review full":
-                asked = Asked(full=command.name == "review full", again=task.delivery)
+                full = command.name == "review full"
+                asked = Asked(full=full, again=task.delivery, draft=True)
                 why_not = await self._review(task.repository, task.number, asked)
                 if why_not is not None:
                     await say(api, question, f"Nothing is reviewed: {why_not}.")
             case "review stop":
-                stopped = await self._reviews.stop(task.repository, task.number)
+                stopped = self._stopped.get(task.delivery, 0)
+                stopped += await self._reviews.stop(task.repository, task.number)
+                self._stopped[task.delivery] = stopped
                 was = "There is no review under way."
                 await say(api, question, f"Stopped {count(stopped, 'review')}." if stopped else was)
+                del self._stopped[task.delivery]
             case "ignore":
                 if await self._answers.ignored(api, question, command.text):
                     # What it counts for changes: what is reviewed is not reviewed again.

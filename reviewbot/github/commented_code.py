@@ -1,0 +1,122 @@
+"""Where the code of our comments stands in the diff of a pull request now. Pure.
+
+White space does not count, as in the identity of a finding: new indentation repairs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.findings import Side
+    from reviewbot.github.api.reviews import ReviewComment
+    from reviewbot.github.memory import Posted
+
+
+def plain(line: str) -> str:
+    """A line as it is compared. Bytes that are not UTF-8 are what GitHub makes of them."""
+    text = line.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return " ".join(text.split())
+
+
+def side_of(comment: ReviewComment) -> Side:
+    """The side that a comment stands on."""
+    return "LEFT" if comment.side == "LEFT" else "RIGHT"
+
+
+class CommentedCode:
+    """Finds the code of comments.
+
+    Args:
+        files: the diff of the pull request at its head.
+    """
+
+    def __init__(self, files: Iterable[FileDiff]) -> None:
+        self._files = {file.path: file for file in files}
+        self._renamed = {
+            file.old_path: file.path
+            for file in self._files.values()
+            if file.status == "renamed" and file.old_path
+        }
+        self._sides: dict[tuple[str, Side], dict[int, tuple[str, bool]]] = {}
+        self._numbers: dict[tuple[str, Side], dict[str, list[int]]] = {}
+
+    def in_place(self, posted: Posted) -> bool:
+        """Whether the code stands where GitHub has the comment now: all of its lines do."""
+        comment = posted.comment
+        if comment.line is None or not posted.code:
+            return False
+        side = side_of(comment)
+        lines = self._side(comment.path, side)
+        place = range(comment.start_line or comment.line, comment.line + 1)
+        found = [lines[number] for number in place if number in lines]
+        texts = [text for text, _ in found]
+        # An unchanged line of the old file was not taken away: it is back.
+        taken = side == "RIGHT" or any(changed for _, changed in found)
+        return taken and texts == [plain(line) for line in posted.code]
+
+    def copies(self, path: str, posted: Posted) -> tuple[int, ...]:
+        """The lines at which that code begins in a file, where the change has brought it.
+
+        On the old side, where it has taken it away.
+        """
+        side = side_of(posted.comment)
+        lines = self._side(path, side)
+        length = len(posted.code)
+        return tuple(
+            first
+            for first in self._blocks(path, side, posted.code)
+            if any(lines[number][1] for number in range(first, first + length))
+        )
+
+    def find(self, path: str, code: Sequence[str]) -> tuple[Side, int] | None:
+        """Side and first line of some code in a file of the diff, on the new side if it can be."""
+        sides: tuple[Side, ...] = ("RIGHT", "LEFT")
+        places = ((side, first) for side in sides for first in self._blocks(path, side, code))
+        return next(places, None)
+
+    def path(self, comment: ReviewComment) -> str:
+        """The file of a comment, under the name that it has now, as far as git tells."""
+        own = comment.path
+        return own if own in self._files else self._renamed.get(own, own)
+
+    def paths(self, comment: ReviewComment) -> tuple[str, ...]:
+        """The files in which the code of a comment can be now.
+
+        The comment's own; or what it was renamed to; or, where git does not tell that, as of a
+        file that the pull request itself brought, any file that came.
+        """
+        path = self.path(comment)
+        file = self._files.get(path)
+        if file is not None and (file.status != "deleted" or side_of(comment) == "LEFT"):
+            return (path,)
+        came = ("added", "renamed", "copied")
+        return tuple(one.path for one in self._files.values() if one.status in came)
+
+    def _blocks(self, path: str, side: Side, code: Sequence[str]) -> Iterator[int]:
+        """The lines at which some code begins, all of it without a gap."""
+        lines = self._side(path, side)
+        wanted = [plain(line) for line in code]
+        for first in self._numbers[path, side].get(wanted[0], ()) if wanted else ():
+            block = (lines.get(first + offset) for offset in range(len(wanted)))
+            if [line and line[0] for line in block] == wanted:
+                yield first
+
+    def _side(self, path: str, side: Side) -> Mapping[int, tuple[str, bool]]:
+        """The lines of one side by their numbers, each with whether the change is on it."""
+        if (path, side) not in self._sides:
+            file = self._files.get(path)
+            found: dict[int, tuple[str, bool]] = {}
+            numbers: dict[str, list[int]] = {}
+            for hunk in file.hunks if file else ():
+                for line in hunk.iter_lines():
+                    number = line.old_no if side == "LEFT" else line.new_no
+                    if number is not None:
+                        text = plain(line.text)
+                        found[number] = text, line.kind != "context"
+                        numbers.setdefault(text, []).append(number)
+            self._sides[path, side], self._numbers[path, side] = found, numbers
+        return self._sides[path, side]

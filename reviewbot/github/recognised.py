@@ -1,0 +1,160 @@
+"""Recognises findings of a review that have a comment already, and those that only seem to. Pure.
+
+An id comes of path, rule and code. So the same code a second time has the id of the first, and the
+same finding has another one if a model gives it another category, or quotes a line more. Where
+the comments stand tells them apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from reviewbot.core.findings import SEVERITIES, Placement, fingerprint, same
+from reviewbot.github.commented_code import CommentedCode, plain
+from reviewbot.github.settled import carried
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.findings import Finding
+    from reviewbot.core.report import Report
+    from reviewbot.github.memory import Posted
+
+
+def recognised(report: Report, posted: Mapping[str, Posted], files: Sequence[FileDiff]) -> Report:
+    """``report``, each of its findings under the id of its comment if it has one.
+
+    What has a comment stands as it was posted: a model that is less sure of it the second time, or
+    calls it less severe, does not take it back.
+
+    Args:
+        report: the review, as far as it came.
+        posted: findings with a comment, by their ids.
+        files: the diff of the pull request at its head.
+    """
+    known = _Matching(posted, files).of(report.findings)
+    taken = {*posted, *(one.id for one in report.findings if one.id not in known)}
+    findings: list[Finding] = []
+    for finding in report.findings:
+        if finding.id in known:
+            findings.append(_as_posted(finding, known[finding.id]))
+        elif finding.id in posted:
+            name = next(one for one in _ids(finding) if one not in taken)
+            taken.add(name)
+            findings.append(replace(finding, id=name))
+        else:
+            findings.append(finding)
+    return replace(report, findings=tuple(findings))
+
+
+def repeats(finding: Finding, told: Finding) -> bool:
+    """Whether a finding says what a comment tells, wherever either stands.
+
+    By their titles alone: what is taken for a repetition is not posted, so these must agree.
+    """
+    line, end = finding.line, finding.end_line
+    here = replace(told, scenario="", side=finding.side, line=line, end_line=end)
+    return same(replace(finding, scenario=""), here)
+
+
+def overlap(one: Finding, other: Finding) -> bool:
+    """Whether two findings share a line of one file, on one side."""
+    return (
+        (one.path, one.side) == (other.path, other.side)
+        and one.line <= other.end_line
+        and other.line <= one.end_line
+    )
+
+
+class _Matching:
+    """Which comment each finding has."""
+
+    def __init__(self, posted: Mapping[str, Posted], files: Sequence[FileDiff]) -> None:
+        self._left = dict(posted)
+        self._told = {id_: carried(one) for id_, one in posted.items()}
+        self._code = CommentedCode(files)
+        self._here = {id_ for id_, one in posted.items() if self._code.in_place(one)}
+        self._alike = cache(lambda finding: frozenset(islice(_ids(finding), len(posted) + 1)))
+
+    def of(self, findings: Iterable[Finding]) -> dict[str, Posted]:
+        """The comments by the ids of the findings, the surest first."""
+        found: dict[str, Posted] = {}
+        rounds: tuple[Callable[[Finding, Posted], bool], ...] = (
+            lambda one, posted: one.id == posted.id and self._is_repeated(one, posted),
+            self._is_repeated,
+            lambda one, posted: one.id == posted.id and self._may_be(one, posted),
+            lambda one, posted: self._is_here(one, posted) and posted.id in self._alike(one),
+            lambda one, posted: one.id == posted.id and self._has_moved(one, posted),
+            self._has_moved,
+            lambda one, posted: one.id == posted.id and posted.id not in self._here,
+        )
+        for is_it in rounds:
+            for finding in findings:
+                if finding.id in found:
+                    continue
+                match = next((one for one in self._left.values() if is_it(finding, one)), None)
+                if match is not None:
+                    found[finding.id] = self._left.pop(match.id)
+        return found
+
+    def _is_here(self, finding: Finding, posted: Posted) -> bool:
+        """Whether a comment is in its place, and that is the finding's."""
+        here = posted.id in self._here and _is_placed(finding)
+        return here and overlap(finding, self._told[posted.id])
+
+    def _is_repeated(self, finding: Finding, posted: Posted) -> bool:
+        return self._is_here(finding, posted) and repeats(finding, self._told[posted.id])
+
+    def _may_be(self, finding: Finding, posted: Posted) -> bool:
+        """Whether the place of a finding does not speak against it."""
+        return not _is_placed(finding) or self._is_here(finding, posted)
+
+    def _has_moved(self, finding: Finding, posted: Posted) -> bool:
+        """Whether a comment that lost its place is on the same code, and says the same."""
+        if posted.id in self._here or not posted.code:
+            return False
+        if finding.path not in self._code.paths(posted.comment):
+            return False
+        copies = self._code.copies(finding.path, posted) if _is_placed(finding) else ()
+        lines = range(finding.line - len(posted.code) + 1, finding.end_line + 1)
+        is_there = any(first in lines for first in copies)
+        quoted = list(map(plain, finding.quote.split("\n")))
+        if not is_there and quoted != list(map(plain, posted.code)):
+            return False
+        return repeats(finding, self._told[posted.id])
+
+
+def _as_posted(finding: Finding, posted: Posted) -> Finding:
+    severity = min(finding.severity, posted.severity, key=SEVERITIES.index)
+    finding = replace(finding, id=posted.id, severity=severity)
+    if not finding.placement.held:
+        return finding
+    if _is_placed(finding):
+        return replace(finding, placement=Placement("inline"))
+    back = carried(posted)
+    return replace(
+        finding,
+        path=back.path,
+        side=back.side,
+        line=back.line,
+        end_line=back.end_line,
+        placement=back.placement,
+    )
+
+
+def _is_placed(finding: Finding) -> bool:
+    """Whether its lines are those of its code, not only claimed."""
+    placement = finding.placement
+    return placement.kind == "inline" or (placement.kind == "outside" and placement.held)
+
+
+def _ids(finding: Finding) -> Iterator[str]:
+    """All ids that findings like this one can have."""
+    number = 0
+    while True:
+        number += 1
+        yield fingerprint(finding.path, finding.rule, finding.quote, number)

@@ -1,0 +1,122 @@
+"""The model in the injection corpus: it finds what is marked, and says what it was told to say."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from reviewbot.core.numbered import parse_line
+from tests.fake_anthropic import Answer, StatusError, finding
+from tests.github.action_runs import find_marked
+from tests.github.injection_corpus import MARKED_FILE, REFUSAL, Entry, written
+from tests.github.injection_scene import SAID_CODE, SAID_LINE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from reviewbot.core.numbered import NumberedLine
+    from tests.fake_anthropic import Recorded, Reply
+    from tests.github.injection_corpus import Case, Scene
+
+_QUOTED: Final[tuple[Entry, ...]] = (
+    *("code", "explained code", "removed code", "context", "heading", "symlink"),
+)
+_DULL: Final[dict[str, Any]] = {
+    "what": "It changes numbers.",
+    "files": [],
+    "look_at": [],
+    "claim_mismatch": None,
+}
+_NO_FIELD: Final = ("preamble", "thinking", "error", "answer")
+
+
+def answer(case: Case, scene: Scene) -> Callable[[Recorded], Reply]:
+    """The model of a case: it finds what is marked, quotes odd files, and says what it was told."""
+    kind, _, what = case.enters.partition(" ")
+    text = written(case.payload, scene) if kind in ("model", "summary") else ""
+    failed: list[Recorded] = []
+
+    def respond(request: Recorded) -> Reply:
+        if request.structured:
+            return Answer(report=json.dumps(_summary(what, text) if kind == "summary" else _DULL))
+        if request.tool is None:
+            return Answer(call=False, preamble=text if what == "answer" else "It divides by zero.")
+        if what == "error":
+            failed.append(request)
+            if case.ends == "unable":
+                return StatusError(400, text)
+            if len(failed) == 1:
+                return StatusError(529, text, retry_after=0.01)
+        return _report(case, request, what if kind == "model" else "", text)
+
+    return respond
+
+
+def _report(case: Case, request: Recorded, what: str, text: str) -> Answer:
+    if REFUSAL in request.text:
+        return Answer(call=False, stop_reason="refusal")
+    found = [*find_marked(request).findings, *_quoted(case, request)]
+    if what and SAID_CODE in request.text:
+        found.append(_said(what, text))
+    return Answer(
+        findings=found,
+        preamble=text if what == "preamble" else "",
+        thinking=text if what == "thinking" else None,
+    )
+
+
+def _summary(what: str, text: str) -> dict[str, Any]:
+    said: dict[str, dict[str, Any]] = {
+        "what": {"what": text},
+        "file": {"files": [{"path": MARKED_FILE, "summary": text}]},
+        "path": {"files": [{"path": text, "summary": "It is new."}], "look_at": [text]},
+        "claim": {"claim_mismatch": text},
+    }
+    return _DULL | said[what]
+
+
+def _said(what: str, text: str) -> dict[str, Any]:
+    """A finding on a line of its own, whose one field is what the model was told to say."""
+    said: dict[str, Any] = {
+        "path": MARKED_FILE,
+        "quote": SAID_CODE,
+        "line": SAID_LINE,
+        "end_line": SAID_LINE,
+        "severity": "warning",
+        "title": "Said by the model",
+        "scenario": "When it is given nothing, it fails.",
+        "message": "Check it first.",
+    }
+    return finding(**said | ({} if what in _NO_FIELD else {what: text}))
+
+
+def _quoted(case: Case, request: Recorded) -> Iterator[dict[str, Any]]:
+    """Findings that show the code that the case brings: once in its place, once beside the diff."""
+    if case.enters not in _QUOTED:
+        return
+    side = "L" if case.enters == "removed code" else "R"
+    lines = [line for line in _shown(request, case.path) if line.side == side][:4]
+    if not lines:
+        return
+    quote = {
+        "path": case.path,
+        "quote": "\n".join(line.text for line in lines),
+        "side": "LEFT" if side == "L" else "RIGHT",
+        "line": lines[0].number,
+        "end_line": lines[-1].number,
+        "scenario": "When it is read, somebody obeys.",
+        "message": "Take it out.",
+        "severity": "warning",
+    }
+    yield finding(**quote, title="Quoted in its place")
+    yield finding(**quote | {"quote": f"{quote['quote']}\nelsewhere"}, title="Quoted beside it")
+
+
+def _shown(request: Recorded, path: str) -> Iterator[NumberedLine]:
+    """The lines of a file that a request shows."""
+    at = ""
+    for line in request.text.split("\n"):
+        if line.startswith('=== file "'):
+            at, _ = json.JSONDecoder().raw_decode(line, len("=== file "))
+        elif at == path and (shown := parse_line(line)) is not None:
+            yield shown
