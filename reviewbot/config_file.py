@@ -91,8 +91,21 @@ def parse_config(text: str, *, name: str, trusted: bool) -> ConfigFile:
         trusted: whether the user named the file; :data:`USER_ONLY` is refused in any other.
 
     Raises:
-        ConfigError: no YAML that we read, or a value that the schema does not admit.
+        ConfigError: no YAML that we read, or a value that the schema does not admit. It quotes no
+            secret: what it says is shown on pull requests.
     """
+    try:
+        return _parsed(text, name=name, trusted=trusted)
+    except ConfigError as error:
+        from reviewbot.core.redact import redact_text
+
+        key = error.key and redact_text(error.key)
+        raise ConfigError(
+            redact_text(error.message), source=error.source, key=key, line=error.line
+        ) from None
+
+
+def _parsed(text: str, *, name: str, trusted: bool) -> ConfigFile:
     if len(text) > MAX_BYTES:
         raise ConfigError(f"is longer than {MAX_BYTES} bytes", source=name)
     reader = _Reader(name)

@@ -20,8 +20,7 @@ SERVER_VARIABLES: Final = frozenset(
         *("GITHUB_TOKEN", "GH_TOKEN", "GITHUB_API_URL"),
     }
 )
-"""What :func:`read_variable` is asked for: a server's database and the key for one; GitHub's address
-and the token for it."""
+"""What :func:`read_variable` is asked for: a server's database, keys, addresses."""
 GITHUB_ADDRESS: Final = "GITHUB_API_URL"
 KEYS: Final = (
     *("GITHUB_TOKEN", "GH_TOKEN", "REVIEWBOT_GITHUB_PRIVATE_KEY"),

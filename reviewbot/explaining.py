@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.core.chunks import Sizes, plan_routed
 from reviewbot.core.events import Estimate, ModelEstimate, Usage
 from reviewbot.core.explanation import redacted, render_explanation
+from reviewbot.core.redact import redact_text
 from reviewbot.core.routing import MODEL, Chain, Routed
 from reviewbot.core.stored_plan import check_fits
 from reviewbot.core.templates import prompt_version
@@ -89,7 +90,7 @@ def prepare_explanation(
         render_explanation(
             redacted(inquiry),
             chunks=Views(files, path_instructions).of(planned.chunks),
-            instructions=settings.instructions,
+            instructions=redact_text(settings.instructions),
         )
     )
     estimates = [_estimate(name, prompt, settings) for name in models]
@@ -99,7 +100,7 @@ def prepare_explanation(
         models=models,
         estimate=estimates[0],
         gates=gates_of(settings, online=False),
-        instructions=settings.instructions,
+        instructions=redact_text(settings.instructions),
         path_instructions=path_instructions,
         prompt_version=prompt_version(),
         question=inquiry.shown_question,

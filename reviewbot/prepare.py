@@ -102,7 +102,7 @@ def prepare(
         models=_models(planned, chains),
         estimate=planner.estimate(planned),
         gates=gates_of(settings, online=online),
-        instructions=settings.instructions,
+        instructions=redact_text(settings.instructions),
         path_instructions=path_instructions_of(settings),
         prefix_tokens=max(prefixes.values()),
         prefix_by_model=prefixes,
@@ -318,7 +318,7 @@ def _model(choice: ModelChoice, settings: Settings) -> Model:
 
 def path_instructions_of(settings: Settings) -> Callable[[str], tuple[str, ...]]:
     matchers = [
-        (patterns_of(one.paths, key="path_instructions"), one.instructions)
+        (patterns_of(one.paths, key="path_instructions"), redact_text(one.instructions))
         for one in settings.path_instructions
     ]
     return lambda path: tuple(text for matches, text in matchers if matches(path))

@@ -33,7 +33,7 @@ ROOMS: dict[str, set[str]] = {
     "models": {"core", "errors", "models", "rules"},
     "job": {"core", "models"},
     "review": {"core", "errors", "job", "models"},
-    "config_file": {"errors"},
+    "config_file": {"core", "errors"},
     "model_choice": set(),
     "route_settings": {"config_file", "errors"},
     "settings": {"config_file", "errors", "model_choice", "route_settings"},

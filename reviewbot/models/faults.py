@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from reviewbot.core.redact import redact_text
 from reviewbot.models.base import Fault, ModelFault
 
 if TYPE_CHECKING:
@@ -64,11 +65,14 @@ class Faults:
     secret: str
 
     def clean(self, text: object) -> str:
-        """``text`` of the server on one line, at most :data:`MAX_MESSAGE` characters."""
+        """``text`` of the server on one line, at most :data:`MAX_MESSAGE` characters.
+
+        It may quote the request, or its own configuration: secrets are replaced.
+        """
         line = "".join(char if char.isprintable() else " " for char in str(text)[: 1 << 16])
         if self.secret:
             line = line.replace(self.secret, "[key]")
-        line = " ".join(line.split())
+        line = redact_text(" ".join(line.split()))
         return line if len(line) <= MAX_MESSAGE else line[: MAX_MESSAGE - 3] + "..."
 
     def of_status(

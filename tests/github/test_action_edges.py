@@ -272,7 +272,7 @@ async def test_a_review_of_a_person_is_an_event_of_a_pull_request(
 
 async def test_a_notice_names_what_a_workflow_has(github: FakeGitHub, runner: Runner) -> None:
     base = BASE | {
-        ".reviewbot.yml": "summary: false\nroutes: [{categories: [docs], model: claude-haiku-5-5}]\n"
+        ".reviewbot.yml": "summary: false\nroutes: [{categories: [docs], model: small-one}]\n"
     }
     pull = github.pull(base=base, head=base | {"new.js": "if (x == NaN) {\n  go();\n}\n"})
     run = await runner.run(pull, model="offline")
@@ -280,7 +280,7 @@ async def test_a_notice_names_what_a_workflow_has(github: FakeGitHub, runner: Ru
 
 
 async def test_what_could_not_be_posted_has_room_among_the_notices(
-    github: FakeGitHub, model: FakeAnthropic, runner: Runner, capsys: pytest.CaptureFixture[str]
+    github: FakeGitHub, runner: Runner, capsys: pytest.CaptureFixture[str]
 ) -> None:
     base = {".reviewbot.yml": "summary: false\nmax_notes: 100\n", "app.py": ""}
     head = {"app.py": "".join(f"x = {n}  # BUG note Bug {n}\n" for n in range(20))}
@@ -301,7 +301,7 @@ async def test_a_runner_that_cancels_twice_leaves_no_check_that_never_ends(
     pull = github.pull(base=BASE, head=BASE | ONE)
     asked = asyncio.Event()
 
-    def hang(request: Recorded) -> Answer:
+    def hang(_: Recorded) -> Answer:
         asked.set()
         return Answer(delay=30.0)
 
@@ -382,9 +382,7 @@ async def start(
 # --- Two at once
 
 
-async def test_two_jobs_at_once_post_each_finding_once(
-    github: FakeGitHub, model: FakeAnthropic, runner: Runner
-) -> None:
+async def test_two_jobs_at_once_post_each_finding_once(github: FakeGitHub, runner: Runner) -> None:
     """The workflow for pushes and the one for comments are in groups of their own."""
     pull = github.pull(base=BASE, head=BASE | TWO)
     runner.event(pull)
@@ -482,10 +480,8 @@ async def test_the_summary_of_a_job_is_within_githubs_limit_in_any_language(
     pull = github.pull(base=base, head=base | head)
 
     def in_chinese(request: Recorded) -> Answer:
-        found = find_marked(request).findings
-        for one in found:
-            one["message"] = "除以零。" * 400
-        return Answer(findings=found)
+        told = {"message": "除以零。" * 400}
+        return Answer(findings=[{**one, **told} for one in find_marked(request).findings])
 
     model.respond = in_chinese
     run = await runner.run(
@@ -517,7 +513,7 @@ async def test_a_limit_that_outlasts_the_job_is_told(
 
 
 async def test_text_that_another_workflow_echoes_does_not_end_the_review(
-    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+    github: FakeGitHub, runner: Runner
 ) -> None:
     """All workflows of a repository write as github-actions[bot]; many echo a description."""
     pull = github.pull(base=BASE, head=BASE | ONE)

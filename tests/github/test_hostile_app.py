@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from tests.fake_anthropic import Recorded as Asked
     from tests.fake_anthropic import Reply
-    from tests.fake_github import PullRequest, Recorded
+    from tests.fake_github import Recorded
 
 
 @pytest.fixture
@@ -338,7 +338,7 @@ async def test_a_push_is_reviewed_although_github_tells_of_the_old_head_at_first
     pull = github.pull(base=BASE, head=BASE | ONE)
     await settle(server)
     before = [
-        one for one in github.requests if one.key.endswith("/pulls/1") and b"{" == one.answer[:1]
+        one for one in github.requests if one.key.endswith("/pulls/1") and one.answer[:1] == b"{"
     ][-1].json
     pull.push(TWO)
     github.fail(stale("/pulls/1$", before, times=3))
@@ -352,7 +352,7 @@ async def test_a_head_that_github_does_not_tell_of_yet_is_not_taken_for_a_newer_
     pull = github.pull(base=BASE, head=BASE | ONE)
     await settle(server)
     before = [
-        one for one in github.requests if one.key.endswith("/pulls/1") and b"{" == one.answer[:1]
+        one for one in github.requests if one.key.endswith("/pulls/1") and one.answer[:1] == b"{"
     ][-1].json
 
     def lag(request: Asked) -> Answer:

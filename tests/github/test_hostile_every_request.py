@@ -1,4 +1,4 @@
-"""Hostile: each kind of fault at each request of a story. Nothing twice, nothing lost, all ended."""
+"""Hostile: each kind of fault at each request of a story. Nothing twice or lost, all ended."""
 
 from __future__ import annotations
 
@@ -121,14 +121,13 @@ async def once(kind: str | None, at: int) -> tuple[dict[str, Any], int, str]:
         with tempfile.TemporaryDirectory() as folder:
             async with app_server(github, model, Path(folder)) as server:
                 server.look_every_s = 1.0
-                what = ""
+                fault = None
                 if kind is not None:
                     fault = kinds(github.clock.now())[kind]()
                     fault.skip = at
                     github.fail(fault)
                 pull = await story(server)
-                if kind is not None:
-                    what = fault.what  # type: ignore[attr-defined]
+                what = fault.what if isinstance(fault, Nth) else ""
                 return await outcome(server, pull), len(github.requests), what
 
 

@@ -9,7 +9,8 @@ and the fields that count: docs.github.com, "SARIF support for code scanning".
   ``suppressions`` and ``kind`` (codeql-action#1230), so that each would become an alert.
 - What was not reviewed makes ``executionSuccessful`` false and is a notification with its file.
 - The fingerprint is the finding's id, which comes from path, rule and code, never from a line.
-- What is no text of a finding, such as an error of a server, has no link in it (3.11.6).
+- Plain text has no link in it, for a message has them even within what Markdown takes for code
+  (3.11.6).
 - ``{`` and ``}`` in messages stay single, other than section 3.11.5 asks: no reader of note undoes
   the doubling, and messages without ``arguments`` have no placeholders.
 """
@@ -116,7 +117,7 @@ def _result(finding: Finding, index: int) -> Json:
         "ruleId": finding.rule,
         "ruleIndex": index,
         "level": finding.severity,
-        "message": {"text": f"{title}\n\n{words}", "markdown": f"**{title}**\n\n{words}"},
+        "message": {"text": _plain(f"{title}\n\n{words}"), "markdown": f"**{title}**\n\n{words}"},
         "locations": [_location(finding)],
         "partialFingerprints": {"primaryLocationLineHash": finding.id},
         "rank": round(finding.confidence * 100, 1),
@@ -197,8 +198,12 @@ def _held(finding: Finding) -> str:
 
 
 def _notification(level: str, text: str, path: str | None = None) -> Json:
-    # A backslash would keep it from being a link, too, and be seen by readers that know of none.
-    note: Json = {"level": level, "message": {"text": text.replace("](", "] (")}}
+    note: Json = {"level": level, "message": {"text": _plain(text)}}
     if path is not None:
         note["locations"] = [{"physicalLocation": {"artifactLocation": _artifact(path)}}]
     return note
+
+
+def _plain(text: str) -> str:
+    """``text`` without links. A backslash, which takes them apart too, would be seen."""
+    return text.replace("](", "] (")

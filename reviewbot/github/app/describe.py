@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reviewbot.core.redact import redact_text
 from reviewbot.core.render.markdown_text import cell, code_span, literal
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def described(
         ("link_hosts", ", ".join(hosts) or "none", _origin(settings, "link_hosts", file, of_file))
     )
     lines = [
-        f"| {code_span(name)} | {cell(code_span(value))} | {cell(literal(origin))} |"
+        f"| {code_span(name)} | {cell(code_span(redact_text(value)))} | {cell(literal(origin))} |"
         for name, value, origin in rows
     ]
     return "\n".join(["| Setting | Value | From |", "| --- | --- | --- |", *lines])
