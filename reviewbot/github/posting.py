@@ -153,7 +153,14 @@ class ReviewPoster:
     async def _delete_pending(self) -> bool:
         """Delete what somebody left unsent in our name; False: there is nothing."""
         reviews = await self._reviews.all(self._pull.repo, self._pull.number)
-        pending = [one for one in reviews if one.state == "PENDING" and self._us.wrote(one.author)]
+        pending = [
+            one
+            for one in reviews
+            if one.state == "PENDING"
+            and self._us.wrote(one.author)
+            # With a person's token it may be what that person is writing just now.
+            and (one.author.is_bot or markers.shape(one.body, str(self._pull)))
+        ]
         for review in pending:
             await self._delete(review)
         return bool(pending) and self._tries < MOST_TRIES

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from reviewbot.github import markers, summary_comment
-from reviewbot.github.client.caller import Denied
 from reviewbot.github.comment_text import with_marker
 from reviewbot.github.errors import ForbiddenError, InvalidError, NotFoundError
 from reviewbot.github.held_back import with_held
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events import Outcome
     from reviewbot.core.findings import Finding
     from reviewbot.core.report import Report
+    from reviewbot.github.client.caller import Denied
     from reviewbot.github.gateway import Api
     from reviewbot.github.memory import Memory, Posted, Us
     from reviewbot.github.settled import Settled
@@ -235,9 +235,9 @@ class PullComments:
         key = f"fixed-{posted.id}"
         if thread is None or thread.resolved or thread.minimized or key in memory.replies:
             return
-        if not isinstance(await self._api.threads.resolve(thread.id), Denied):
+        if await _done(self._api.threads.resolve(thread.id)):
             return
-        if not isinstance(await self._api.threads.minimize(posted.comment.node_id), Denied):
+        if await _done(self._api.threads.minimize(posted.comment.node_id)):
             return
         marker = Marker("reply", self._subject.head, self._subject.base, key=key)
         text = f"Fixed in {self._subject.head[:7]}: this code is not there any more."
@@ -254,6 +254,14 @@ class PullComments:
         except (ForbiddenError, NotFoundError, InvalidError) as error:
             self._problems.append(f"{what}: {error}.")
             return None
+
+
+async def _done(change: Awaitable[Denied | None]) -> bool:
+    """Whether GitHub did it; what it finds unprocessable is no other than what it denies."""
+    try:
+        return await change is None
+    except InvalidError:
+        return False
 
 
 def _words(memory: Memory) -> str:

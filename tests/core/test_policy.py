@@ -162,6 +162,10 @@ def git(path: str, *extra: str) -> str:
             "Binary file: there is no text to review.",
         ),
         (
+            git("a.py", "index 1111111..2222222 100644", "Binary files a/a.py and b/a.py differ"),
+            "Binary for git, though by its name it is code: look at it yourself.",
+        ),
+        (
             git(
                 "a.py",
                 "deleted file mode 100644",

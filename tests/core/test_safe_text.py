@@ -356,3 +356,16 @@ def test_what_counts_as_ordinary_is_what_the_parser_would_leave_alone(text: str)
 )
 def test_an_ordinary_message_needs_no_parser(text: str) -> None:
     assert is_ordinary(text)
+
+
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [
+        ("/lgtm cancel", "`/lgtm` cancel"),
+        ("/merge `now` it", "`/merge` `now` it"),
+        ("/merge`now` it", "`/merge` `now` it"),
+        ("- /close", "`/close`"),
+    ],
+)
+def test_a_title_gives_no_command_to_a_bot(title: str, shown: str) -> None:
+    assert safe_text.safe_line(title, limit=100) == shown

@@ -89,7 +89,7 @@ def test_the_table_has_a_row_for_each_finding_that_counts(report: Report) -> Non
     assert kinds.count("td_open") == 3 * len(counting)
 
 
-@pytest.mark.parametrize("outcome", get_args(ev.Outcome))
+@pytest.mark.parametrize("outcome", sorted({*get_args(ev.Outcome)} - {"answered"}))
 def test_the_first_line_is_the_outcome_and_never_clean_if_it_is_not(outcome: ev.Outcome) -> None:
     first = summary(report_of(outcome=outcome)).partition("\n")[0]
     assert (first == "**No findings in 1 file.**") == (outcome in ("clean", "findings"))

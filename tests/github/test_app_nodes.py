@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import tempfile
 from itertools import cycle
 from pathlib import Path
@@ -31,6 +32,7 @@ from tests.github.test_action_stories import (
     summary_of,
     titles,
 )
+from tests.server.nodes import until
 from tests.virtual_time import in_virtual_time
 
 if TYPE_CHECKING:
@@ -87,8 +89,7 @@ async def test_a_node_that_shuts_down_does_not_claim_again_what_it_leaves(
             github.pull(base=BASE, head=BASE | ONE)
             await server.deliver()
             await asked.wait()
-            while not github.called("POST", "/check-runs"):
-                await asyncio.sleep(0.01)
+            await until(lambda: bool(github.called("POST", "/check-runs")))
             await asyncio.sleep(0.1)
             before = len(github.requests)
             server.service.hub.close()  # as ReviewService.wind_down does
@@ -118,8 +119,7 @@ async def test_an_installation_whose_reviews_take_long_keeps_no_other_waiting(
     repo = github.world.repositories["octo/hello"]
     many = [repo.open_pull(BASE | ONE, whole=True, branch=f"b{number}") for number in range(2)]
     await server.deliver()
-    while len(under_way) < 2:
-        await asyncio.sleep(0.01)
+    await until(lambda: not (len(under_way) < 2))
     other = theirs.open_pull(app((10, "line_10 = 1  # BUG error Another")))
     await server.deliver()
     for _ in range(60):
@@ -163,7 +163,7 @@ async def test_the_nodes_of_a_server_write_once_a_second_for_an_installation(nod
             for one in github.requests
             if one.method != "GET" and "tokens" not in one.path and one.path != "/graphql"
         )
-        gaps = [after - before for before, after in zip(writes, writes[1:], strict=False)]
+        gaps = [after - before for before, after in itertools.pairwise(writes)]
         assert min(gaps) >= 0.9
 
 
@@ -201,23 +201,6 @@ async def test_a_review_that_was_posted_in_parts_is_not_taken_for_another_part(
     assert len(titles(pull)) == len(lines)
 
 
-async def test_a_finding_that_comes_back_after_its_thread_was_hidden_as_fixed_can_be_seen(
-    github: FakeGitHub, server: AppServer
-) -> None:
-    pull = github.pull(base=BASE, head=BASE | ONE)
-    await server.settle()
-    pull.push(app((10, "line_10 = 1")))
-    await server.settle()
-    assert pull.review_comments[0].minimized
-    pull.push(ONE | {"b.py": "x = 1\n"})
-    await server.settle()
-    assert conclusions(pull)[-1] == "failure"
-    shown = [
-        one for one in pull.review_comments if "kind=finding" in one.body and not one.minimized
-    ]
-    assert shown, "the check fails, and the only comment on it is hidden as fixed"
-
-
 async def test_deliveries_are_handled_once_although_their_node_is_slow(
     github: FakeGitHub, server: AppServer
 ) -> None:
@@ -228,8 +211,7 @@ async def test_deliveries_are_handled_once_although_their_node_is_slow(
     github.fail(late)
     pull.comment("/help", by="octo")
     await server.deliver()
-    while not late.hit:
-        await asyncio.sleep(0.01)
+    await until(lambda: bool(late.hit))
 
     def lose(connection: sa.Connection) -> None:
         connection.execute(
@@ -251,7 +233,7 @@ async def test_deliveries_are_handled_once_although_their_node_is_slow(
 
 
 async def test_a_summary_that_was_cut_from_an_older_one_is_not_the_state_of_things(
-    github: FakeGitHub, model: FakeAnthropic, server: AppServer
+    github: FakeGitHub, server: AppServer
 ) -> None:
     """Who may edit our comment puts the signed marker of a clean review of old in its place."""
     pull = github.pull(base=BASE, head=BASE | app((20, "line_20 = 21")))
