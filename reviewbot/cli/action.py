@@ -32,7 +32,7 @@ EPILOG: Final = """\
 In a workflow, action.yml sets everything. By hand, on a recorded event, it
 posts on the pull request as in a workflow, and writes reviewbot.sarif here:
 
-  GITHUB_REPOSITORY=octo/hello GITHUB_TOKEN=... REVIEWBOT_ACTION_MODEL=offline \
+  GITHUB_REPOSITORY=octo/hello GITHUB_TOKEN=... REVIEWBOT_ACTION_MODEL=offline \\
       reviewbot action --event-name pull_request --event event.json
 
 The inputs of action.yml are variables: REVIEWBOT_ACTION_FAIL_ON for fail-on,

@@ -173,6 +173,8 @@ async def by_app(case: Case, folder: Path) -> Left:
                 await _settled(server, left, model)
                 if case.enters == "base config":
                     pull.comment("/config", by="octo")
+                    for comment in pull.review_comments[:1]:
+                        pull.reply(comment, "/explain", by="octo")
                     await _settled(server, left, model)
                 if case.enters in LATER:
                     before = _deeds(pull, model)

@@ -51,6 +51,7 @@ def kinds(now: float) -> dict[str, Callable[[], Fault]]:
         values.pop("hit")
         return Nth(**values)
 
+    # Not 403 and 422: they refuse for good, so what they refuse is said and not asked for again.
     return {
         "500": lambda: like(faults.error("*", "", 500)),
         "500 four times": lambda: like(faults.error("*", "", 500, times=4)),
@@ -63,8 +64,6 @@ def kinds(now: float) -> dict[str, Callable[[], Fault]]:
         "abuse": lambda: like(faults.abuse("*", "")),
         "primary": lambda: like(faults.primary("*", "", reset=now + 3000)),
         "404": lambda: like(faults.error("*", "", 404)),
-        "403": lambda: like(faults.error("*", "", 403)),
-        "422": lambda: like(faults.error("*", "", 422)),
         "401": lambda: like(faults.error("*", "", 401)),
         "html 200": lambda: like(
             Fault("*", "", 200, b"<html>proxy</html>", {"content-type": "text/html"}, after=True)
