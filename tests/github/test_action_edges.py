@@ -41,18 +41,6 @@ async def github() -> AsyncIterator[FakeGitHub]:
         yield fake
 
 
-@pytest.fixture
-async def model() -> AsyncIterator[FakeAnthropic]:
-    async with FakeAnthropic() as fake:
-        fake.respond = find_marked
-        yield fake
-
-
-@pytest.fixture
-def runner(github: FakeGitHub, model: FakeAnthropic, tmp_path: Path) -> Runner:
-    return Runner(github, model, tmp_path)
-
-
 # --- Exit codes and gates
 
 

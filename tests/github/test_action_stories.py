@@ -21,7 +21,6 @@ from tests.fake_github import FakeGitHub, PullRequest, faults
 from tests.github.action_runs import CONFIG, WRITES, Runner, find_marked
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from tests.fake_anthropic import Recorded
@@ -47,25 +46,6 @@ TWO = app(
     (10, "line_10 = 1 / 0  # BUG error Division by zero"),
     (50, "line_50 = None  # BUG warning None is returned"),
 )
-
-
-@pytest.fixture
-async def github() -> AsyncIterator[FakeGitHub]:
-    async with FakeGitHub() as fake:
-        yield fake
-        check(fake)
-
-
-@pytest.fixture
-async def model() -> AsyncIterator[FakeAnthropic]:
-    async with FakeAnthropic() as fake:
-        fake.respond = find_marked
-        yield fake
-
-
-@pytest.fixture
-def runner(github: FakeGitHub, model: FakeAnthropic, tmp_path: Path) -> Runner:
-    return Runner(github, model, tmp_path)
 
 
 def check(github: FakeGitHub) -> None:

@@ -16,14 +16,12 @@ from reviewbot.store.tables import DELIVERIES, NODES, PUBLICATIONS
 from tests.fake_anthropic import Answer, FakeAnthropic, Hang, Script, finding
 from tests.fake_github import FakeGitHub, Fault, faults
 from tests.github.action_runs import find_marked
-from tests.github.app_runs import AppServer, app_server
 from tests.github.test_action_stories import (
     BASE,
     ONE,
     TWO,
     app,
     bug,
-    check,
     conclusions,
     summary_of,
     titles,
@@ -32,35 +30,10 @@ from tests.github.test_app_stories import replies
 from tests.server.nodes import until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-
     from tests.fake_anthropic import Recorded as Asked
     from tests.fake_anthropic import Reply
     from tests.fake_github import Recorded
-
-
-@pytest.fixture
-async def github() -> AsyncIterator[FakeGitHub]:
-    async with FakeGitHub() as fake:
-        yield fake
-        check(fake)
-
-
-@pytest.fixture
-async def model() -> AsyncIterator[FakeAnthropic]:
-    async with FakeAnthropic() as fake:
-        fake.respond = find_marked
-        yield fake
-
-
-@pytest.fixture
-async def server(
-    github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
-) -> AsyncIterator[AppServer]:
-    github.install(github.repository("octo/hello", BASE))
-    async with app_server(github, model, tmp_path) as made:
-        yield made
+    from tests.github.app_runs import AppServer
 
 
 @dataclass

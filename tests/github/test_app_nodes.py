@@ -27,7 +27,6 @@ from tests.github.test_action_stories import (
     ONE,
     TWO,
     app,
-    check,
     conclusions,
     summary_of,
     titles,
@@ -36,33 +35,8 @@ from tests.server.nodes import until
 from tests.virtual_time import in_virtual_time
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from tests.fake_anthropic import Recorded as Asked
     from tests.fake_anthropic import Reply
-
-
-@pytest.fixture
-async def github() -> AsyncIterator[FakeGitHub]:
-    async with FakeGitHub() as fake:
-        yield fake
-        check(fake)
-
-
-@pytest.fixture
-async def model() -> AsyncIterator[FakeAnthropic]:
-    async with FakeAnthropic() as fake:
-        fake.respond = find_marked
-        yield fake
-
-
-@pytest.fixture
-async def server(
-    github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
-) -> AsyncIterator[AppServer]:
-    github.install(github.repository("octo/hello", BASE))
-    async with app_server(github, model, tmp_path) as made:
-        yield made
 
 
 async def one_tries(server: AppServer) -> int:

@@ -6,18 +6,15 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-import pytest
-
 from reviewbot.core.diff import parse_diff
 from reviewbot.store import reviews, turns
 from tests.fake_anthropic import FakeAnthropic, Hang, Script
 from tests.fake_github import FakeGitHub, faults
 from tests.github.action_runs import CONFIG, Runner, find_marked
 from tests.github.app_runs import app_server
-from tests.github.test_action_stories import BASE, ONE, TWO, app, check, summary_of, titles
+from tests.github.test_action_stories import BASE, ONE, TWO, app, summary_of, titles
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from tests.fake_anthropic import Recorded, Reply
@@ -42,25 +39,6 @@ SLEEPS = SLOW.replace("# four\n", "# four\n    time.sleep(1)\n")
 AWAY = app((10, "line_10 = 1 / 0"))
 """A change whose fault is out of the diff's sight, on line 18."""
 FAULTY = {"app.py": BASE["app.py"].replace("line_18 =", "line_18 = 1  # BUG warning Far away #")}
-
-
-@pytest.fixture
-async def github() -> AsyncIterator[FakeGitHub]:
-    async with FakeGitHub() as fake:
-        yield fake
-        check(fake)
-
-
-@pytest.fixture
-async def model() -> AsyncIterator[FakeAnthropic]:
-    async with FakeAnthropic() as fake:
-        fake.respond = find_marked
-        yield fake
-
-
-@pytest.fixture
-def runner(github: FakeGitHub, model: FakeAnthropic, tmp_path: Path) -> Runner:
-    return Runner(github, model, tmp_path)
 
 
 def fetched(github: FakeGitHub) -> list[str]:

@@ -22,7 +22,7 @@ from tests.fake_anthropic import Answer, FakeAnthropic, Hang, Script, StatusErro
 from tests.fake_github import FakeGitHub, faults
 from tests.github.action_runs import find_marked
 from tests.github.app_runs import AppServer, app_server
-from tests.github.test_action_stories import BASE, ONE, check, conclusions, titles
+from tests.github.test_action_stories import BASE, ONE, conclusions, titles
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -60,25 +60,9 @@ def explaining() -> Explaining:
 
 
 @pytest.fixture
-async def github() -> AsyncIterator[FakeGitHub]:
-    async with FakeGitHub() as fake:
-        yield fake
-        check(fake)
-
-
-@pytest.fixture
 async def model(explaining: Explaining) -> AsyncIterator[FakeAnthropic]:
     async with FakeAnthropic(explaining) as fake:
         yield fake
-
-
-@pytest.fixture
-async def server(
-    github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
-) -> AsyncIterator[AppServer]:
-    github.install(github.repository("octo/hello", BASE))
-    async with app_server(github, model, tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

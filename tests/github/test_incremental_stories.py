@@ -4,44 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from tests.fake_anthropic import Answer, FakeAnthropic
 from tests.fake_github import FakeGitHub, faults
-from tests.github.action_runs import CONFIG, Runner, find_marked
+from tests.github.action_runs import CONFIG, Runner
 from tests.github.test_action_stories import (
     BASE,
     ONE,
     app,
-    check,
     conclusions,
     summary_of,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-
     from tests.fake_anthropic import Recorded
-
-
-@pytest.fixture
-async def github() -> AsyncIterator[FakeGitHub]:
-    async with FakeGitHub() as fake:
-        yield fake
-        check(fake)
-
-
-@pytest.fixture
-async def model() -> AsyncIterator[FakeAnthropic]:
-    async with FakeAnthropic() as fake:
-        fake.respond = find_marked
-        yield fake
-
-
-@pytest.fixture
-def runner(github: FakeGitHub, model: FakeAnthropic, tmp_path: Path) -> Runner:
-    return Runner(github, model, tmp_path)
 
 
 async def test_what_was_skipped_as_generated_is_reviewed_once_it_is_not(

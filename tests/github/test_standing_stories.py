@@ -8,42 +8,19 @@ import pytest
 
 from reviewbot.github.markers import Marker, write
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
-from tests.fake_github import FakeGitHub
-from tests.github.action_runs import CONFIG, WRITES, Runner, find_marked
+from tests.github.action_runs import CONFIG, WRITES, Runner
 from tests.github.test_action_stories import (
     BASE,
     ONE,
     app,
-    check,
     conclusions,
     summary_of,
     titles,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-
     from tests.fake_anthropic import Recorded
-
-
-@pytest.fixture
-async def github() -> AsyncIterator[FakeGitHub]:
-    async with FakeGitHub() as fake:
-        yield fake
-        check(fake)
-
-
-@pytest.fixture
-async def model() -> AsyncIterator[FakeAnthropic]:
-    async with FakeAnthropic() as fake:
-        fake.respond = find_marked
-        yield fake
-
-
-@pytest.fixture
-def runner(github: FakeGitHub, model: FakeAnthropic, tmp_path: Path) -> Runner:
-    return Runner(github, model, tmp_path)
+    from tests.fake_github import FakeGitHub
 
 
 def nothing(_request: Recorded) -> Answer:

@@ -1,0 +1,45 @@
+"""What the stories of the Action and of the App share: GitHub, a model, a runner, a server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.fake_anthropic import FakeAnthropic
+from tests.fake_github import FakeGitHub
+from tests.github.action_runs import Runner, find_marked
+from tests.github.app_runs import AppServer, app_server
+from tests.github.test_action_stories import BASE, check
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+
+@pytest.fixture
+async def github() -> AsyncIterator[FakeGitHub]:
+    async with FakeGitHub() as fake:
+        yield fake
+        check(fake)
+
+
+@pytest.fixture
+async def model() -> AsyncIterator[FakeAnthropic]:
+    async with FakeAnthropic() as fake:
+        fake.respond = find_marked
+        yield fake
+
+
+@pytest.fixture
+def runner(github: FakeGitHub, model: FakeAnthropic, tmp_path: Path) -> Runner:
+    return Runner(github, model, tmp_path)
+
+
+@pytest.fixture
+async def server(
+    github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
+) -> AsyncIterator[AppServer]:
+    github.install(github.repository("octo/hello", BASE))
+    async with app_server(github, model, tmp_path) as made:
+        yield made
