@@ -1,4 +1,4 @@
-"""Hostile: the App under late, stale and repeated answers, and heads that do not sit still."""
+"""The App under late, stale and repeated answers, and heads that do not sit still."""
 
 from __future__ import annotations
 

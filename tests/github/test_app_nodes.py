@@ -1,4 +1,4 @@
-"""Hostile: nodes that shut down, come twice or are full, and one installation beside another."""
+"""Nodes that shut down, come twice or are full, and one installation beside another."""
 
 from __future__ import annotations
 

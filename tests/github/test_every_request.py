@@ -1,4 +1,4 @@
-"""Hostile: each kind of fault at each request of a story. Nothing twice or lost, all ended."""
+"""Each kind of fault at each request of a story. Nothing twice or lost, all ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hostile: code that gets past the reviewer because it counts as reviewed before."""
+"""Code that gets past the reviewer because it counts as reviewed before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hostile: what stands, what is fixed, and whether a check gets green without a repair."""
+"""What stands, what is fixed, and whether a check gets green without a repair."""
 
 from __future__ import annotations
 
