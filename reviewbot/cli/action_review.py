@@ -84,8 +84,10 @@ class ActionReview:
         pull = PullName(inputs.repository, wanted.number)
         if wanted.by and await api.pulls.permission(pull.repo, wanted.by) not in WRITERS:
             return Skipped(f"{wanted.by} may not write to this repository")
-        if (await api.pulls.get(pull.repo, pull.number)).state == "closed":
+        found = await api.pulls.get(pull.repo, pull.number)
+        if found.state == "closed":
             return Skipped("the pull request is closed")
+        pull = replace(pull, repository_id=found.base.repository_id)
         us, memory = Us(""), Memory()
         if inputs.token is not None:
             us = Us(await self._github.login(), _signing(inputs))

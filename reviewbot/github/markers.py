@@ -4,7 +4,7 @@ A marker is an HTML comment, the last line of its text::
 
     <!-- reviewbot v=1 kind=finding for=... head=... base=... findings=... key=... sig=... -->
 
-It is bound to one pull request (``for`` is a hash of its name), and can be written in one way only.
+It is bound to one pull request (``for`` is a hash of what names it), and can be written in one way only.
 An App signs its markers (HMAC-SHA256 over all but ``sig``). The Action has no secret that lasts
 from run to run: there the shape is all that can be checked. In both cases a marker says nothing
 unless **we wrote the text that it stands in**. That is for the caller to check, by the author: a
@@ -91,7 +91,7 @@ def write(marker: Marker, pull: str, secrets: tuple[str, ...] = ()) -> str:
 
     Args:
         marker: what it says.
-        pull: the pull request, ``OWNER/REPO#NUMBER``.
+        pull: what names the pull request for ever (:attr:`.PullName.bound`).
         secrets: the first signs; without one it is not signed.
 
     Raises:
@@ -124,7 +124,7 @@ def parse(text: str, pull: str, secrets: tuple[str, ...] = ()) -> Marker | None:
 
     Args:
         text: the comment, the review or the check run's text.
-        pull: the pull request that it was found at, ``OWNER/REPO#NUMBER``.
+        pull: what names the pull request that it was found at.
         secrets: one of them must have signed it; without any it must not be signed.
 
     Raises:
@@ -184,11 +184,8 @@ def _fields(written: str) -> Marker | None:
 
 
 def _bound(pull: str) -> str:
-    """A pull request as a hash: a name could hold what a comment must not, such as ``--``.
-
-    Names of owners and repositories are the same in upper and lower case.
-    """
-    return hashlib.sha256(f"reviewbot marker for {pull.lower()}".encode()).hexdigest()[:32]
+    """A pull request as a hash: a name could hold what a comment must not, such as ``--``."""
+    return hashlib.sha256(f"reviewbot marker for {pull}".encode()).hexdigest()[:32]
 
 
 def _signature(signed: str, secret: str) -> str:

@@ -11,12 +11,13 @@ from people who may write to the repository at this moment.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.github import commands, markers
 from reviewbot.github.commands import Command
+from reviewbot.github.markers import MAX_FINDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from reviewbot.github.gateway import Api
     from reviewbot.github.markers import Marker
 
+HIDDEN_AS: Final = "outdated"
+"""As what we hide comments."""
 WRITERS: Final = ("admin", "write")
 """Permissions of people who may command; GitHub gives ``maintain`` as ``write``."""
 
@@ -50,6 +53,11 @@ class Us:
         """Whether that is us. Logins are the same in upper and lower case."""
         return author.login.lower() == self.login.lower()
 
+    def resolved(self, thread: ReviewThread) -> bool:
+        """Whether we resolved a thread. GraphQL names an App without ``[bot]``, or not at all."""
+        login = thread.resolved_by
+        return thread.resolved and (login is None or login.lower() == self.mention.lower())
+
     @property
     def mention(self) -> str:
         """The name that people call us by."""
@@ -58,10 +66,27 @@ class Us:
 
 @dataclass(frozen=True, slots=True)
 class PullName:
-    """A pull request: ``repo`` is ``OWNER/REPO``."""
+    """A pull request.
+
+    Attributes:
+        repo: ``OWNER/REPO``, which changes when it is renamed or given away.
+        repository_id: its number at GitHub, which does not; None as long as it is not known.
+    """
 
     repo: str
     number: int
+    repository_id: int | None = None
+
+    @property
+    def bound(self) -> str:
+        """What markers are bound to.
+
+        Raises:
+            ValueError: the number of the repository is not known.
+        """
+        if self.repository_id is None:
+            raise ValueError(f"the repository of {self} has no number yet")
+        return f"{self.repository_id}#{self.number}"
 
     def __str__(self) -> str:
         return f"{self.repo}#{self.number}"
@@ -96,6 +121,7 @@ class Memory:
         ignored: findings that somebody told us to ignore: the login of who, by their ids.
         replies: keys of what we have answered.
         doubles: comments on findings that have one already: two runs at once have posted them.
+        marked: ids of findings that were fixed at the last review, and whose comments we marked so.
     """
 
     summary: tuple[Comment, Marker] | None = None
@@ -107,6 +133,22 @@ class Memory:
     ignored: Mapping[str, str] = field(default_factory=dict)
     replies: frozenset[str] = frozenset()
     doubles: tuple[ReviewComment, ...] = ()
+    marked: frozenset[str] = frozenset()
+
+    def fixed_key(self, finding_id: str) -> str:
+        """The key of the answer that says that a finding is fixed, this time."""
+        return f"fixed-{finding_id}.{self._returns(finding_id)}"
+
+    def back_key(self, finding_id: str) -> str:
+        """The key of the answer that says that it is back, this time."""
+        return f"back-{finding_id}.{self._returns(finding_id)}"
+
+    def says_fixed(self, finding_id: str) -> bool:
+        """Whether the last of those answers says that it is fixed."""
+        return self.fixed_key(finding_id) in self.replies
+
+    def _returns(self, finding_id: str) -> int:
+        return sum(key.startswith(f"back-{finding_id}.") for key in self.replies)
 
 
 async def read_memory(api: Api, pull: PullName, us: Us) -> Memory:
@@ -134,7 +176,7 @@ async def read_memory(api: Api, pull: PullName, us: Us) -> Memory:
     for finding_id, login in found.asked_to_ignore:
         if finding_id not in ignored and await may.write(login):
             ignored[finding_id] = login
-    return Memory(
+    known = Memory(
         summary=found.summary,
         signed=found.signed,
         reviews=found.reviews,
@@ -145,13 +187,14 @@ async def read_memory(api: Api, pull: PullName, us: Us) -> Memory:
         replies=frozenset(found.replies),
         doubles=tuple(found.doubles),
     )
+    return replace(known, marked=_marked(known, us))
 
 
 class _Reader:
     """Finds what is ours among all that is there."""
 
     def __init__(self, pull: PullName, us: Us) -> None:
-        self._us, self._pull = us, str(pull)
+        self._us, self._pull = us, pull.bound
         self._parse = partial(markers.shape, pull=self._pull)
         self.summary: tuple[Comment, Marker] | None = None
         self.signed = False
@@ -229,6 +272,25 @@ class _Reader:
         if isinstance(command, Command) and command.name == "ignore":
             return command.text
         return None
+
+
+def _marked(memory: Memory, us: Us) -> frozenset[str]:
+    """What a person hid or resolved while it stood was noted by the review that followed."""
+    if memory.summary is None:
+        return frozenset()
+    noted = memory.summary[1].findings
+    if len(noted) >= MAX_FINDINGS:  # there may have been more
+        return frozenset()
+    stood = {one.id for one in noted}
+    return frozenset(
+        id_
+        for id_, one in memory.posted.items()
+        if id_ not in stood
+        and (
+            memory.says_fixed(id_)
+            or (one.thread and (us.resolved(one.thread) or one.thread.minimized == HIDDEN_AS))
+        )
+    )
 
 
 class _Permissions:

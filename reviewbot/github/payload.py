@@ -92,7 +92,8 @@ class Payload:
         if installation is None and self.app is not None:
             raise Unusable("no usable installation.id: no webhook of an App sent it")
         owner, name = self.text("repository.full_name", _REPOSITORY).split("/")
-        return self.delivery, Repository(installation, owner, name), self.login("sender")
+        repository = Repository(installation, self.id("repository.id"), owner, name)
+        return self.delivery, repository, self.login("sender")
 
     def nothing(self) -> Unusable:
         """What is raised for an action that nobody waits for."""

@@ -116,7 +116,7 @@ class ReviewPoster:
     async def _create(self, inline: Sequence[Inline], body: Callable[[str], str]) -> None:
         key = f"{self._marker.key}.{_name_of(inline)}"
         marker = replace(self._marker, key=key)
-        text = body(markers.write(marker, str(self._pull), self._us.secrets))
+        text = body(markers.write(marker, self._pull.bound, self._us.secrets))
         payload = review_payload(inline, commit_id=self._commit_id, body=text)
         while True:
             self._tries += 1
@@ -145,7 +145,7 @@ class ReviewPoster:
         """The review with that key, if it was made after all."""
         for review in await self._reviews.all(self._pull.repo, self._pull.number):
             if self._us.wrote(review.author):
-                marker = markers.shape(review.body, str(self._pull))
+                marker = markers.shape(review.body, self._pull.bound)
                 if marker is not None and marker.key == key:
                     return review
         return None
@@ -159,7 +159,7 @@ class ReviewPoster:
             if one.state == "PENDING"
             and self._us.wrote(one.author)
             # With a person's token it may be what that person is writing just now.
-            and (one.author.is_bot or markers.shape(one.body, str(self._pull)))
+            and (one.author.is_bot or markers.shape(one.body, self._pull.bound))
         ]
         for review in pending:
             await self._delete(review)
@@ -223,7 +223,7 @@ async def put_summary(api: Api, pull: PullName, us: Us, memory: Memory, text: st
 async def _first_summary(api: Api, pull: PullName, us: Us) -> Comment | None:
     comments = await _patiently(lambda: api.comments.all(pull.repo, pull.number), NotFoundError)
     for comment in comments:
-        marker = us.wrote(comment.author) and markers.shape(comment.body, str(pull))
+        marker = us.wrote(comment.author) and markers.shape(comment.body, pull.bound)
         if marker and marker.kind == "summary":
             return comment
     return None

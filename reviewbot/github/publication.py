@@ -201,6 +201,6 @@ class Publication:
             if_incomplete=self._options.if_incomplete,
             completed_at=self._clock(),
             actions=self._options.buttons,
-            marker=markers.write(marker, str(subject.pull), self._us.secrets),
+            marker=markers.write(marker, subject.pull.bound, self._us.secrets),
             link_hosts=self._options.link_hosts,
         )

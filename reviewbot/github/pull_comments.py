@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from reviewbot.github import markers, summary_comment
-from reviewbot.github.comment_text import with_marker
 from reviewbot.github.errors import ForbiddenError, InvalidError, NotFoundError
+from reviewbot.github.fixed_comments import mark_fixed, show_again
 from reviewbot.github.held_back import with_held
 from reviewbot.github.markers import Marker, Noted
 from reviewbot.github.memory import read_memory
@@ -34,9 +34,8 @@ if TYPE_CHECKING:
     from reviewbot.core.events import Outcome
     from reviewbot.core.findings import Finding
     from reviewbot.core.report import Report
-    from reviewbot.github.client.caller import Denied
     from reviewbot.github.gateway import Api
-    from reviewbot.github.memory import Memory, Posted, Us
+    from reviewbot.github.memory import Memory, Us
     from reviewbot.github.settled import Settled
     from reviewbot.github.subject import PublishOptions, Subject
 
@@ -99,7 +98,7 @@ class PullComments:
         subject = self._subject
         memory = await read_memory(self._api, subject.pull, self._us)
         report = await asyncio.to_thread(self._known, report, memory, files)
-        gone_ids: frozenset[str] = frozenset()
+        gone_ids = memory.marked
         if report.complete:
             gone_ids = await gone(
                 self._api,
@@ -110,6 +109,10 @@ class PullComments:
                 report.findings,
             )
         settled = settle(report, memory, gone=gone_ids)
+        ours = (self._api, self._us, subject)
+        for posted in settled.back:  # before the summary, by which it is known that they were gone
+            shown = show_again(*ours, posted, memory)
+            await self._permitted(shown, "A finding that is back could not be shown again")
         review_url, plan = await self._review(settled, memory, files)
         summary_url = None
         if self._options.summary:
@@ -119,7 +122,8 @@ class PullComments:
             comment = await self._permitted(put, "The summary could not be posted")
             summary_url = comment.url if comment else None
         for posted in settled.fixed:
-            await self._mark_fixed(posted, memory)
+            marked = mark_fixed(*ours, posted, memory)
+            await self._permitted(marked, "A finding that is fixed could not be marked")
         return Commented(settled.report, tuple(self._problems), review_url, summary_url)
 
     def _known(self, report: Report, memory: Memory, files: Sequence[FileDiff]) -> Report:
@@ -204,7 +208,7 @@ class PullComments:
         return Marker(kind, subject.head, subject.base, outcome, findings, self._key)
 
     def _written(self, marker: Marker) -> str:
-        return markers.write(marker, str(self._subject.pull), self._us.secrets)
+        return markers.write(marker, self._subject.pull.bound, self._us.secrets)
 
     async def _urls(self, memory: Memory, *, posted: bool) -> dict[str, str]:
         """Where the comment on each finding is."""
@@ -229,24 +233,6 @@ class PullComments:
             link_hosts=self._options.link_hosts,
         )
 
-    async def _mark_fixed(self, posted: Posted, memory: Memory) -> None:
-        """Resolve its thread; hide its comment if that is not permitted, else answer it, once."""
-        thread = posted.thread
-        key = f"fixed-{posted.id}"
-        if thread is None or thread.resolved or thread.minimized or key in memory.replies:
-            return
-        if await _done(self._api.threads.resolve(thread.id)):
-            return
-        if await _done(self._api.threads.minimize(posted.comment.node_id)):
-            return
-        marker = Marker("reply", self._subject.head, self._subject.base, key=key)
-        text = f"Fixed in {self._subject.head[:7]}: this code is not there any more."
-        pull = self._subject.pull
-        reply = self._api.reviews.reply(
-            pull.repo, pull.number, posted.comment.id, with_marker(text, self._written(marker))
-        )
-        await self._permitted(reply, "A finding that is fixed could not be marked")
-
     async def _permitted(self, work: Awaitable[T], what: str) -> T | None:
         """The result of a write, or None if GitHub does not permit it: that is told, not raised."""
         try:
@@ -254,14 +240,6 @@ class PullComments:
         except (ForbiddenError, NotFoundError, InvalidError) as error:
             self._problems.append(f"{what}: {error}.")
             return None
-
-
-async def _done(change: Awaitable[Denied | None]) -> bool:
-    """Whether GitHub did it; what it finds unprocessable is no other than what it denies."""
-    try:
-        return await change is None
-    except InvalidError:
-        return False
 
 
 def _words(memory: Memory) -> str:

@@ -39,6 +39,7 @@ class Settled:
         report: the review with what stands from earlier ones, without what is ignored.
         new: its findings that have no comment yet.
         fixed: findings with a comment whose code is gone.
+        back: findings whose comment says that they are fixed, and whose code is there again.
         changes: what became of the findings since the last review; None if there was none.
         ignored: findings that are ignored and have no comment.
     """
@@ -46,6 +47,7 @@ class Settled:
     report: Report
     new: tuple[Finding, ...]
     fixed: tuple[Posted, ...]
+    back: tuple[Posted, ...]
     changes: Changes | None
     ignored: tuple[Noted, ...] = ()
 
@@ -72,7 +74,8 @@ def settle(report: Report, memory: Memory, *, gone: Collection[str]) -> Settled:
     Args:
         report: the review, as far as it came.
         memory: what is known of the pull request.
-        gone: ids of those of :func:`unaccounted` whose code is there no more.
+        gone: ids of those of :func:`unaccounted` whose code is there no more; of a review that did
+            not come to its end, those of which that was known before.
     """
     kept = [finding for finding in report.findings if finding.id not in memory.ignored]
     rest = unaccounted(report, memory)
@@ -85,6 +88,7 @@ def settle(report: Report, memory: Memory, *, gone: Collection[str]) -> Settled:
         report=whole,
         new=tuple(one for one in kept if one.id not in memory.posted),
         fixed=tuple(one for one in rest if one.id in gone) if report.complete else (),
+        back=tuple(memory.posted[one.id] for one in findings if one.id in memory.marked),
         changes=_changes(whole, memory, gone),
         ignored=_ignored(report, memory),
     )

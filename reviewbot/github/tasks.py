@@ -19,6 +19,7 @@ class Repository:
     """Where something is to be done; ``installation`` is None only for the Action."""
 
     installation: int | None
+    id: int
     owner: str
     name: str
 

@@ -114,6 +114,13 @@ class World:
         fork.branches = dict(parent.branches)
         return fork
 
+    def rename(self, repository: Repository, full_name: str) -> None:
+        """Another name, and perhaps another owner. The old name does not lead here any more."""
+        del self.repositories[repository.full_name.lower()]
+        owner, _, repository.name = full_name.partition("/")
+        repository.owner = self.user(owner)
+        self.repositories[full_name.lower()] = repository
+
     def find_repository(self, full_name: str) -> Repository:
         found = self.repositories.get(full_name.lower())
         if found is None:

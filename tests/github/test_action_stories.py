@@ -17,7 +17,7 @@ import pytest
 from reviewbot.errors import ConfigError, ReviewbotError
 from reviewbot.github.markers import Marker, write
 from tests.fake_anthropic import Answer, FakeAnthropic
-from tests.fake_github import FakeGitHub, PullRequest, faults
+from tests.fake_github import FakeGitHub, Fault, PullRequest, faults
 from tests.github.action_runs import CONFIG, WRITES, Runner, find_marked
 
 if TYPE_CHECKING:
@@ -139,6 +139,57 @@ async def test_what_is_repaired_is_marked_as_fixed(github: FakeGitHub, runner: R
     assert conclusions(pull)[-1] == "neutral"
 
 
+@pytest.mark.parametrize("how", ["hidden", "resolved", "answered"])
+async def test_what_comes_back_after_it_was_fixed_is_shown_again(
+    github: FakeGitHub, runner: Runner, how: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | TWO)
+    if how == "resolved":
+        runner.token = github.world.actions_token(pull.repo, WRITES | {"contents": "write"})
+    if how == "answered":
+        denied = {"data": None, "errors": [{"type": "FORBIDDEN", "message": "Not accessible"}]}
+        github.fail(Fault("POST", "/graphql", 200, denied, times=None, contains=b"mutation"))
+    await runner.run(pull)
+    repaired = app((50, "line_50 = None  # BUG warning None is returned"))
+    seen = []
+    for tree in (repaired, TWO, repaired, TWO, TWO | {"other.py": "x = 1\n"}):
+        pull.push(tree)
+        run = await runner.run(pull)
+        thread = pull.threads[0]
+        seen.append(
+            (
+                run.outputs["errors"],
+                thread.comments[0].minimized,
+                thread.resolved_by is not None,
+                " ".join(one.body.split()[0] for one in thread.comments[1:]),
+            )
+        )
+    hidden, resolved = "outdated" if how == "hidden" else None, how == "resolved"
+    said = "Fixed Back Fixed Back" if how == "answered" else ""
+    assert seen == [
+        ("0", hidden, resolved, said[:5]),
+        ("1", None, False, said[:10]),
+        ("0", hidden, resolved, said[:16]),
+        ("1", None, False, said),
+        ("1", None, False, said),
+    ]
+    assert len(titles(pull)) == 2
+
+
+async def test_an_incomplete_review_lists_nothing_that_was_fixed_before(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | TWO)
+    await runner.run(pull)
+    pull.push(app((50, "line_50 = None  # BUG warning None is returned")))
+    await runner.run(pull)
+    model.respond = lambda _request: Answer(outcome="could_not_review")
+    pull.push(app((20, "line_20 = 2"), (50, "line_50 = None  # BUG warning None is returned")))
+    run = await runner.run(pull)
+    assert (run.outputs["outcome"], run.outputs["errors"]) == ("incomplete", "0")
+    assert "Division by zero" not in summary_of(pull)
+
+
 async def test_a_review_that_fails_settles_nothing(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
@@ -155,6 +206,20 @@ async def test_a_review_that_fails_settles_nothing(
     again = await runner.run(pull)
     assert again.outputs["outcome"] == "clean"
     assert "1 fixed" in summary_of(pull)
+
+
+async def test_a_repository_that_was_renamed_and_given_away_gets_nothing_twice(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull)
+    github.world.rename(pull.repo, "other/renamed")
+    pull.push(TWO)
+    run = await runner.run(pull)
+    assert "BUG error" not in model.requests[-1].text
+    assert titles(pull) == ["**error: Division by zero**", "**warning: None is returned**"]
+    assert run.outputs["errors"] == "1"
+    assert "Since the last review: 1 new and 1 still there" in summary_of(pull)
 
 
 async def test_a_force_push_with_the_same_content_is_known_by_its_content(

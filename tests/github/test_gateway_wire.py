@@ -191,6 +191,18 @@ async def test_an_answer_that_is_none_of_githubs_is_one_clear_error(answer: Answ
             await gateway.holder().comments.get("o/r", 1)
 
 
+@pytest.mark.parametrize("status", [200, 404])
+async def test_a_web_page_is_neither_a_file_nor_that_there_is_none(status: int) -> None:
+    page = Answer(b"<html>", status, {"content-type": "text/html; charset=utf-8"})
+    async with scripted(lambda _: page) as (_, gateway):
+        for asked in (
+            gateway.holder().contents.file("o/r", ".reviewbot.yml", "main", max_bytes=100),
+            gateway.holder().contents.blob("o/r", "a" * 40, max_bytes=100),
+        ):
+            with pytest.raises(UnavailableError, match="a web page, not as GitHub's are"):
+                await asked
+
+
 @pytest.mark.parametrize("body", ["text", [1], [{}], {"message": "hm"}])
 async def test_a_list_that_is_none_of_githubs_is_one_clear_error(body: object) -> None:
     async with scripted(lambda _: Answer(body)) as (_, gateway):

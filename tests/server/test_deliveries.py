@@ -703,7 +703,7 @@ def test_the_reason_is_our_own_sentence_or_no_more_than_the_kind_of_error() -> N
 
 # --- What it is about
 
-WHERE = Repository(installation=3, owner="octo", name="repo")
+WHERE = Repository(installation=3, id=9, owner="octo", name="repo")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
-"""Threads on lines: whether they are resolved, and resolving or hiding them. GraphQL alone has it.
+"""Threads on lines: whether they are resolved, and resolving or hiding them, and undoing it.
 
-Resolving needs ``contents: write``, which few installations give: that it is denied is a value.
+GraphQL alone has it. Resolving needs ``contents: write``, which few installations give: that it is
+denied is a value.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ query ($owner: String!, $name: String!, $number: Int!, $after: String) {
         nodes {
           id isResolved isOutdated
           resolvedBy { login }
-          comments(first: 1) { nodes { fullDatabaseId isMinimized } }
+          comments(first: 1) { nodes { fullDatabaseId isMinimized minimizedReason } }
         }
       }
     }
@@ -44,6 +45,16 @@ mutation ($input: MinimizeCommentInput!) {
   minimizeComment(input: $input) { minimizedComment { isMinimized } }
 }
 """
+_UNRESOLVE: Final = """\
+mutation ($input: UnresolveReviewThreadInput!) {
+  unresolveReviewThread(input: $input) { thread { isResolved } }
+}
+"""
+_UNMINIMIZE: Final = """\
+mutation ($input: UnminimizeCommentInput!) {
+  unminimizeComment(input: $input) { unminimizedComment { isMinimized } }
+}
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +64,7 @@ class ReviewThread:
     Attributes:
         resolved_by: the login of a person; None if it is not resolved, or an App did it.
         first_comment: the id of the comment that began it, as REST has it.
-        minimized: whether that comment is hidden.
+        minimized: as what that comment is hidden, such as ``outdated``; None if it is not.
     """
 
     id: str
@@ -61,7 +72,7 @@ class ReviewThread:
     resolved_by: str | None
     outdated: bool
     first_comment: int | None
-    minimized: bool
+    minimized: str | None
 
 
 class Threads:
@@ -104,6 +115,14 @@ class Threads:
         """Hide a comment or a review; why not, if it is not done."""
         return await self._change(_MINIMIZE, {"subjectId": node_id, "classifier": classifier})
 
+    async def unresolve(self, thread: str) -> Denied | None:
+        """Open a thread again; why not, if it is not done."""
+        return await self._change(_UNRESOLVE, {"threadId": thread})
+
+    async def unminimize(self, node_id: str) -> Denied | None:
+        """Show a comment again; why not, if it is not done."""
+        return await self._change(_UNMINIMIZE, {"subjectId": node_id})
+
     async def _change(self, mutation: str, given: dict[str, str]) -> Denied | None:
         data = await self._caller.graphql(mutation, {"input": given}, writes=True)
         return data if isinstance(data, Denied) else None
@@ -117,5 +136,5 @@ def _thread(found: dict[str, Any]) -> ReviewThread:
         (found.get("resolvedBy") or {}).get("login"),
         bool(found.get("isOutdated")),
         int(first["fullDatabaseId"]) if first else None,
-        bool(first and first.get("isMinimized")),
+        str(first.get("minimizedReason")).lower() if first and first.get("isMinimized") else None,
     )

@@ -38,8 +38,9 @@ class Question:
     @staticmethod
     def of(task: Commented) -> Question:
         """The comment of a delivery."""
-        repo = f"{task.repository.owner}/{task.repository.name}"
-        return Question(PullName(repo, task.number), task.comment, task.thread)
+        where = task.repository
+        pull = PullName(f"{where.owner}/{where.name}", task.number, where.id)
+        return Question(pull, task.comment, task.thread)
 
     @property
     def key(self) -> str:
@@ -105,7 +106,7 @@ async def answer_once(
     known = memory or await read_memory(api, question.pull, us)
     if question.key in known.replies:
         return
-    marker = markers.write(Marker("reply", key=question.key), str(question.pull), us.secrets)
+    marker = markers.write(Marker("reply", key=question.key), question.pull.bound, us.secrets)
     body = with_marker(unmarked(text), marker)
     try:
         await _post(api, question, body)

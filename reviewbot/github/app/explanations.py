@@ -131,6 +131,7 @@ class Explanations:
     ) -> None:
         target = ReplyTarget(
             repo=question.pull.repo,
+            repository_id=question.pull.repository_id,
             number=question.pull.number,
             comment=question.comment,
             thread=question.thread,

@@ -98,7 +98,7 @@ class AppReviews:
             OtherHeadError: what GitHub tells of is reviewed already, and not what was asked for.
             StoreError: the database is away.
         """
-        pull = PullName(f"{repository.owner}/{repository.name}", number)
+        pull = PullName(f"{repository.owner}/{repository.name}", number, repository.id)
         api = self._github.installation(_installation(repository))
         found = await api.pulls.get(pull.repo, number)
         if found.state == "closed" or (found.draft and not asked.draft):
@@ -137,7 +137,7 @@ class AppReviews:
             last: the head that the summary on the pull request is about.
         """
         installation = _installation(repository)
-        target = _target(assignment, config)
+        target = _target(assignment, config, repository.id)
         diff = await asyncio.to_thread(publications.packed, assignment.whole_diff)
         new = NewPublication(installation, targets.to_json(target), diff)
 
@@ -246,10 +246,11 @@ def _installation(repository: Repository) -> int:
     return repository.installation
 
 
-def _target(assignment: Assignment, config: RepositoryConfig) -> Target:
+def _target(assignment: Assignment, config: RepositoryConfig, repository_id: int) -> Target:
     subject, server_hosts = assignment.subject, assignment.settings.link_hosts
     return Target(
         repo=subject.pull.repo,
+        repository_id=repository_id,
         number=subject.pull.number,
         head=subject.head,
         base=subject.base,

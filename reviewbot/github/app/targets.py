@@ -21,6 +21,7 @@ class Target:
     """A pull request at a commit, and what is posted on it. Fields as in :class:`Subject`."""
 
     repo: str
+    repository_id: int
     number: int
     head: str
     base: str
@@ -34,7 +35,7 @@ class Target:
     def subject(self) -> Subject:
         """What is reviewed."""
         return Subject(
-            pull=PullName(self.repo, self.number),
+            pull=PullName(self.repo, self.number, self.repository_id),
             head=self.head,
             base=self.base,
             merge_base=self.merge_base,
@@ -57,6 +58,7 @@ class ReplyTarget:
     """A comment that is answered. Fields as in :class:`Question`."""
 
     repo: str
+    repository_id: int | None
     number: int
     comment: int
     thread: int | None
@@ -65,7 +67,8 @@ class ReplyTarget:
     @property
     def question(self) -> Question:
         """The comment."""
-        return Question(PullName(self.repo, self.number), self.comment, self.thread)
+        pull = PullName(self.repo, self.number, self.repository_id)
+        return Question(pull, self.comment, self.thread)
 
 
 _REPLY: Final = "reply"

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from reviewbot.github.client.exchange import Parameters
     from reviewbot.github.client.pacing import Lane, Turn
     from reviewbot.github.client.tokens import Identity
+    from reviewbot.github.errors import GitHubError
     from reviewbot.settings import Secret
 
 log = logging.getLogger(__name__)
@@ -94,7 +95,7 @@ class Caller:
             return make(answer.data)
         except UNREADABLE as error:
             reason = _unreadable(request, error)
-        raise UnavailableError(reason) if request.repeatable else UncertainWriteError(reason)
+        raise _unsettled(request, reason)
 
     async def answer(self, request: Request) -> Answer:
         """The answer to ``request``, which is a success; a GET that is known costs nothing.
@@ -111,6 +112,13 @@ class Caller:
         answer = await self._settled(replace(request, etag=etag) if etag else request)
         if answer.status == 304 and known is not None:
             return known
+        if answer.is_page and (answer.status < 300 or answer.status == 404):
+            # As a file's content it would be believed.
+            raise _unsettled(
+                request,
+                f"the answer to {request.what} is a web page, not as GitHub's are: a proxy's, or"
+                " GITHUB_API_URL is not that of the API",
+            )
         if not 200 <= answer.status < 300:
             raise refusal(request, answer)
         if request.verb == "GET":
@@ -261,6 +269,11 @@ def _ended(turn: Turn, sending: asyncio.Future[Answer | Lost]) -> None:
     if not sending.cancelled():
         sending.exception()  # whoever still waits has it
     turn.end()
+
+
+def _unsettled(request: Request, reason: str) -> GitHubError:
+    """It may be asked again; of a write that may not, nobody knows whether it was done."""
+    return UnavailableError(reason) if request.repeatable else UncertainWriteError(reason)
 
 
 def _unreadable(request: Request, error: Exception) -> str:

@@ -137,6 +137,11 @@ class Answer:
         return any(isinstance(one, dict) and one.get(key) in values for one in self.errors)
 
     @property
+    def is_page(self) -> bool:
+        """Whether it is a page for people: GitHub's API answers nothing with one that is well."""
+        return self.headers.get("content-type", "").startswith("text/html")
+
+    @property
     def next_page(self) -> str | None:
         """The URL of the page after this one."""
         found = _NEXT.search(self.headers.get("link", ""))
