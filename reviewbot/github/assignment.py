@@ -2,13 +2,14 @@
 
 What was reviewed is known by content: the diff of the last review is had from GitHub once more, and
 a hunk that was in it is not reviewed again, whatever became of its commits. Everything is reviewed
-where there is any doubt: the last review was not complete, or cannot be had any more, the
-configuration is another, or a finding that must be kept has no comment to be kept by.
+where there is any doubt: the last review was not complete, or cannot be had any more, configuration
+or settings are others, or a finding that must be kept has no comment to be kept by.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from reviewbot.github.gateway import Api
     from reviewbot.github.markers import Marker
     from reviewbot.github.memory import Memory, PullName
+    from reviewbot.route_settings import RouteSettings, SplitSettings
     from reviewbot.settings import Settings
 
 MOST_BYTES: Final = 32_000_000
@@ -119,6 +121,7 @@ async def assign(
             base=change.pull.base.sha,
             merge_base=change.merge_base,
             page=page,
+            settings=_hash_of(settings),
         ),
         pull=change.pull,
         whole_diff=change.diff,
@@ -154,9 +157,14 @@ async def _left(
     before: tuple[FileDiff, ...] | str = _doubt(last, change, memory) or await _before(
         api, whole.subject.pull, change.pull, base, last, config_names
     )
+    left: Assignment | str
     if isinstance(before, str):
-        return replace(whole, notices=(*whole.notices, f"All is reviewed again: {before}."))
-    return await asyncio.to_thread(_reduced, whole, last.head or "", before)
+        left = before
+    else:
+        left = await asyncio.to_thread(_reduced, whole, last, before)
+    if isinstance(left, str):
+        return replace(whole, notices=(*whole.notices, f"All is reviewed again: {left}."))
+    return left
 
 
 async def _before(  # noqa: PLR0917 - one caller
@@ -198,12 +206,36 @@ def _doubt(last: Marker, change: Change, memory: Memory) -> str | None:
     return None
 
 
-def _reduced(whole: Assignment, last_head: str, before: tuple[FileDiff, ...]) -> Assignment:
-    """The assignment without what was reviewed before."""
+def _hash_of(settings: Settings) -> str:
+    """A hash of what decides who reviews, what is left out, and which findings count.
+
+    What may be spent, and what becomes of the findings, does not.
+    """
+    models = [(name, [one.name for one in chain]) for name, chain in settings.chains()]
+    split = [settings.ab_split] if settings.ab_split else []
+    others: tuple[RouteSettings | SplitSettings, ...] = (*settings.routes, *split)
+    routes = [replace(one, source="") for one in others]
+    counts = (settings.exclude, sorted(settings.rules.items()), settings.confidence)
+    asked = (settings.instructions, settings.path_instructions, settings.max_notes)
+    text = repr((models, routes, counts, asked))
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def _reduced(whole: Assignment, last: Marker, before: tuple[FileDiff, ...]) -> Assignment | str:
+    """The assignment without what was reviewed before, or why nothing may be left out."""
+    if last.settings != whole.subject.settings:
+        return "the settings are others now"
     policy = policy_of(whole.settings, whole.attributes)
-    left = remaining(
-        whole.files, before, skipped=lambda file: skip_reason(file, policy) is not None
-    )
+
+    def skipped(file: FileDiff) -> bool:
+        return skip_reason(file, policy) is not None
+
+    gone = {file.path for file in before} - {file.path for file in whole.files}
+    if any(file.path in gone and not skipped(file) for file in before):
+        # The others may have been right only together with it.
+        return "a file is not part of the change any more"
+    left = remaining(whole.files, before, skipped=skipped)
+    last_head = last.head or ""  # no marker of a summary is without
     since = last_head[:7]
     reason = f"Unchanged since the review of {since}."
     seen = tuple(FileCoverage(path, "reviewed", reason) for path in left.unchanged)

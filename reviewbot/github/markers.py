@@ -4,11 +4,11 @@ A marker is an HTML comment, the last line of its text::
 
     <!-- reviewbot v=1 kind=finding for=... head=... base=... findings=... key=... sig=... -->
 
-It is bound to one pull request (``for`` is a hash of what names it), and can be written in one way only.
-An App signs its markers (HMAC-SHA256 over all but ``sig``). The Action has no secret that lasts
-from run to run: there the shape is all that can be checked. In both cases a marker says nothing
-unless **we wrote the text that it stands in**. That is for the caller to check, by the author: a
-marker can be copied into another comment on the same pull request.
+It is bound to one pull request (``for`` is a hash of what names it), and can be written in one way
+only. It is signed (HMAC-SHA256 over all but ``sig``), but for an Action without a key, where the
+shape is all that can be checked. In both cases a marker says nothing unless **we wrote the text
+that it stands in**. That is for the caller to check, by the author: a marker can be copied into
+another comment on the same pull request.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ _MARKER: Final = re.compile(
     [ ]for=(?P<pull>[0-9a-f]{{32}})
     (?: [ ]head=(?P<head>{_SHA}) )?
     (?: [ ]base=(?P<base>{_SHA}) )?
+    (?: [ ]with=(?P<settings>[0-9a-f]{{16}}) )?
     (?: [ ]outcome=(?P<outcome>{"|".join(get_args(Outcome))}) )?
     (?: [ ]findings=(?P<findings> {_NOTED} (?:,{_NOTED}){{0,{MAX_FINDINGS - 1}}} ) )?
     (?: [ ]key=(?P<key> (?=[^ ]{{1,100}}[ ]) [A-Za-z0-9]++ (?: [-_.:] [A-Za-z0-9]++ )*+ ) )? )
@@ -75,7 +76,8 @@ class Marker:
     ``head`` and ``base`` are the commits that were reviewed; only a reply may be without. A
     ``finding`` notes exactly one, a summary those that the review left standing. ``key`` names the
     one request that posted the text, so that it is never repeated: letters, digits and single
-    ``-_.:`` between them, at most 100.
+    ``-_.:`` between them, at most 100. ``settings`` is a hash of those that were reviewed with, 16
+    hexadecimal digits.
     """
 
     kind: Kind
@@ -84,6 +86,7 @@ class Marker:
     outcome: Outcome | None = None
     findings: tuple[Noted, ...] = ()
     key: str | None = None
+    settings: str | None = None
 
 
 def write(marker: Marker, pull: str, secrets: tuple[str, ...] = ()) -> str:
@@ -104,6 +107,7 @@ def write(marker: Marker, pull: str, secrets: tuple[str, ...] = ()) -> str:
         "for": _bound(pull),
         "head": marker.head,
         "base": marker.base,
+        "with": marker.settings,
         "outcome": marker.outcome,
         "findings": noted,
         "key": marker.key,
@@ -177,6 +181,7 @@ def _fields(written: str) -> Marker | None:
         outcome=cast("Outcome | None", match["outcome"]),
         findings=tuple(Noted(id_, _SEVERITIES[letter]) for id_, letter in noted),
         key=match["key"],
+        settings=match["settings"],
     )
     whole = marker.kind == "reply" or (marker.head and marker.base)
     one = marker.kind != "finding" or len(noted) == 1

@@ -205,7 +205,8 @@ class PullComments:
         outcome: Outcome | None = None,
     ) -> Marker:
         subject = self._subject
-        return Marker(kind, subject.head, subject.base, outcome, findings, self._key)
+        settings = subject.settings if kind == "summary" else None
+        return Marker(kind, subject.head, subject.base, outcome, findings, self._key, settings)
 
     def _written(self, marker: Marker) -> str:
         return markers.write(marker, self._subject.pull.bound, self._us.secrets)

@@ -25,6 +25,7 @@ class Subject:
         base: the commit at the tip of its base.
         merge_base: where the head left the base, if that is known.
         page: the repository's page, ``https://HOST/OWNER/REPO``.
+        settings: a hash of the settings that decide what is found.
     """
 
     pull: PullName
@@ -32,6 +33,7 @@ class Subject:
     base: str
     merge_base: str | None
     page: str
+    settings: str
 
     @property
     def links(self) -> Permalinks:

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import sqlalchemy as sa
 
@@ -15,6 +16,7 @@ from reviewbot.github.app.credentials import AppConfig
 from reviewbot.github.client.pacing import Pace
 from reviewbot.jobs.service import ReviewService, ServiceConfig
 from reviewbot.settings import Secret
+from reviewbot.store import nodes, reviews
 from reviewbot.store.tables import DELIVERIES, PUBLICATIONS
 
 if TYPE_CHECKING:
@@ -120,9 +122,14 @@ async def app_server(
     await service.database.write(service._arrive)
     service.ready = True
     bot = Bot(config, service, load, pace=pace or Pace(gap_s=0))
+    loop, now = asyncio.get_running_loop(), reviews.now_ms()
+    then = loop.time()
+    # What is tried again later comes by the clock of the database: that of a virtual loop, too.
+    by_the_loop = patch.object(nodes, "now_ms", lambda: now + round((loop.time() - then) * 1000))
     try:
-        async with bot:
-            yield AppServer(github, service, bot, queue)
+        with by_the_loop:
+            async with bot:
+                yield AppServer(github, service, bot, queue)
     finally:
         await service.runner.leave(0)
         service.hub.close()

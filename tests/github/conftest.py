@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,10 +12,20 @@ from tests.fake_github import FakeGitHub
 from tests.github.action_runs import Runner, find_marked
 from tests.github.app_runs import AppServer, app_server
 from tests.github.test_action_stories import BASE, check
+from tests.virtual_time import VirtualTimeLoop
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from asyncio import AbstractEventLoop
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
+
+
+def pytest_asyncio_loop_factories(
+    item: pytest.Item,
+) -> dict[str, Callable[[], AbstractEventLoop]]:
+    """Virtual time, but for tests with processes of their own, which are marked."""
+    real = item.get_closest_marker("real_time") is not None
+    return {"real": asyncio.SelectorEventLoop} if real else {"virtual": VirtualTimeLoop}
 
 
 @pytest.fixture

@@ -208,6 +208,21 @@ async def test_a_review_that_fails_settles_nothing(
     assert "1 fixed" in summary_of(pull)
 
 
+async def test_with_another_model_all_is_reviewed_again(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull, model="offline")
+    pull.push(TWO)
+    run = await runner.run(pull)
+    assert "BUG error" in model.requests[-1].text
+    assert "All is reviewed again: the settings are others now." in summary_of(pull)
+    assert run.outputs["errors"] == "1"
+    pull.push({"other.py": "x = 1\n"})
+    await runner.run(pull, fail_on="warning")
+    assert "BUG error" not in model.requests[-1].text
+
+
 async def test_a_repository_that_was_renamed_and_given_away_gets_nothing_twice(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:

@@ -233,7 +233,7 @@ async def test_commands_are_answered_once_and_acknowledged_at_once(
         ("/help", "Commands, at the beginning of a line:"),
         ("/config", "| Setting | Value | From |"),
         ("/reviwe", "`/reviwe` is no command. Was it `/review`? `/help` lists them all."),
-        ("/review stop", "There is no review under way."),
+        ("/review stop", "No review is under way."),
         ("/ignore", "Write it as an answer to one of the comments"),
     ):
         comment = pull.comment(text, by="octo")

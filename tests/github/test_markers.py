@@ -37,11 +37,19 @@ shas = st.text("0123456789abcdef", min_size=40, max_size=40)
 ids = st.text("0123456789abcdef", min_size=16, max_size=16)
 noted = st.builds(Noted, ids, st.sampled_from(SEVERITIES))
 outcomes = st.none() | st.sampled_from(get_args(Outcome))
+settings = st.none() | st.from_regex("[0-9a-f]{16}", fullmatch=True)
 keys = st.none() | st.from_regex(r"[A-Za-z0-9]{1,20}([-_.:][A-Za-z0-9]{1,19}){0,3}", fullmatch=True)
 several = st.lists(noted, max_size=20, unique_by=lambda one: one.id).map(tuple)
 markers = (
     st.builds(
-        Marker, st.sampled_from(["summary", "review", "check"]), shas, shas, outcomes, several, keys
+        Marker,
+        st.sampled_from(["summary", "review", "check"]),
+        shas,
+        shas,
+        outcomes,
+        several,
+        keys,
+        settings,
     )
     | st.builds(Marker, st.just("finding"), shas, shas, outcomes, st.tuples(noted), keys)
     | st.builds(

@@ -256,6 +256,7 @@ def _target(assignment: Assignment, config: RepositoryConfig, repository_id: int
         base=subject.base,
         merge_base=subject.merge_base,
         page=subject.page,
+        settings=subject.settings,
         fail_on=config.fail_on,
         if_incomplete=config.if_incomplete,
         link_hosts=hosts if (hosts := config.link_hosts) is not None else server_hosts,

@@ -27,6 +27,7 @@ class Target:
     base: str
     merge_base: str | None
     page: str
+    settings: str
     fail_on: Threshold
     if_incomplete: IfIncomplete
     link_hosts: tuple[str, ...]
@@ -40,6 +41,7 @@ class Target:
             base=self.base,
             merge_base=self.merge_base,
             page=self.page,
+            settings=self.settings,
         )
 
     def options(self, *, details_url: str | None) -> PublishOptions:

@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING, Final, assert_never
 
 from reviewbot.core.render import TOOL_NAME
+from reviewbot.core.render.markdown_text import literal
 from reviewbot.core.wording import count
 from reviewbot.errors import ConfigError, DiffError
 from reviewbot.github import commands
@@ -92,14 +93,20 @@ class Work:
                 assert_never(task)
 
     async def give_up(self, task: Task, reason: str) -> None:
-        """Show where it is looked for that a review does not begin: a check must not be missing.
+        """Show where it is looked for that something is not done: a check must not be missing.
 
         Raises:
             ReviewbotError: GitHub does not do it.
         """
+        sentence = f"Not reviewed: {reason}"
         if isinstance(task, ReviewWanted):
-            sentence = f"Not reviewed: {reason}"
             await self._reviews.tell_failure(task.repository, task.number, sentence)
+        elif isinstance(task, RerunWanted):
+            for number in _numbers(task):
+                await self._reviews.tell_failure(task.repository, number, sentence)
+        elif isinstance(task, Commented) and await self._command(task) is not None:
+            not_done = f"This could not be done: {literal(reason)}"
+            await self._answers.say(self._api(task.repository), Question.of(task), not_done)
 
     async def _review(self, repository: Repository, number: int, asked: Asked) -> str | None:
         """Begin a review; what keeps it from beginning is shown on the pull request."""
@@ -118,28 +125,35 @@ class Work:
     async def _rerun(self, task: RerunWanted) -> None:
         """Review the pull requests of a check run or suite once more."""
         asked = Asked(full=task.button == FULL_BUTTON, again=task.delivery, draft=True)
-        numbers = {*task.numbers} if task.external_id is None else {_number(task.external_id)}
+        numbers = _numbers(task)
         if task.external_id is None:  # of a suite; GitHub names no pull request of a fork
             repo = f"{task.repository.owner}/{task.repository.name}"
             runs = await self._api(task.repository).checks.at(repo, task.head_sha, name=TOOL_NAME)
-            numbers |= {_number(run.external_id) for run in runs}
-        for number in sorted(numbers - {0}):
+            numbers |= {_number(run.external_id) for run in runs} - {0}
+        for number in sorted(numbers):
             await self._review(task.repository, number, asked)
 
     async def _comment(self, task: Commented) -> None:
+        command = await self._command(task)
+        api, question = self._api(task.repository), Question.of(task)
+        if isinstance(command, Unknown):
+            await self._answers.say(api, question, commands.hint(command))
+        elif command is not None:
+            await self._react(api, question, "eyes")
+            await self._obey(api, task, question, command)
+
+    async def _command(self, task: Commented) -> Command | Unknown | None:
+        """The command of a comment, if its author may command at this moment.
+
+        To others there is not even an answer: strangers could have us write without end.
+        """
         us = await self._us()
         command = await asyncio.to_thread(commands.find, task.body, us.mention)
         if command is None:
-            return
-        api = self._api(task.repository)
-        question = Question.of(task)
-        if await api.pulls.permission(question.pull.repo, task.sender) not in WRITERS:
-            return  # not even an answer: strangers could have us write without end
-        if isinstance(command, Unknown):
-            await self._answers.say(api, question, commands.hint(command))
-            return
-        await self._react(api, question, "eyes")
-        await self._obey(api, task, question, command)
+            return None
+        repo = f"{task.repository.owner}/{task.repository.name}"
+        may = await self._api(task.repository).pulls.permission(repo, task.sender) in WRITERS
+        return command if may else None
 
     async def _obey(self, api: Api, task: Commented, question: Question, command: Command) -> None:
         say = self._answers.say
@@ -154,7 +168,7 @@ class Work:
                 stopped = self._stopped.get(task.delivery, 0)
                 stopped += await self._reviews.stop(task.repository, task.number)
                 self._stopped[task.delivery] = stopped
-                was = "There is no review under way."
+                was = "No review is under way."
                 await say(api, question, f"Stopped {count(stopped, 'review')}." if stopped else was)
                 del self._stopped[task.delivery]
             case "ignore":
@@ -188,6 +202,13 @@ def _installation(repository: Repository) -> int:
     if repository.installation is None:  # no webhook of an App is without
         raise ValueError("a task of an App names its installation")
     return repository.installation
+
+
+def _numbers(task: RerunWanted) -> set[int]:
+    """The pull requests of a check run or suite, as far as the delivery says."""
+    if task.external_id is None:
+        return {*task.numbers}
+    return {_number(task.external_id)} - {0}
 
 
 def _number(external_id: str) -> int:

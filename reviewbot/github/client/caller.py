@@ -42,6 +42,9 @@ TRIES: Final = 4
 PAUSES_S: Final = (1.0, 3.0, 9.0)
 """Between the tries, if GitHub does not ask for more."""
 LONGEST_PAUSE_S: Final = 60.0
+REFUSED_S: Final = 1.0
+"""Until what is not permitted is asked for once more: who was just permitted something, or whom one
+of GitHub's copies does not know yet, would miss a check run until the next push."""
 
 UNREADABLE: Final = (LookupError, TypeError, ValueError, AttributeError)
 """What comes of an answer that lacks what GitHub's have, such as that of a proxy."""
@@ -207,7 +210,7 @@ class Caller:
         """An answer that is no fault of the moment: whether it is a success is not looked at."""
         began = asyncio.get_running_loop().time()
         tries = 0
-        replaced = False
+        replaced = refused = False
         while True:
             token, answer = await self._once(request)
             if isinstance(answer, Answer):
@@ -216,6 +219,10 @@ class Caller:
                     continue
                 if answer.status == 401 and not replaced and self._identity.renewed(token):
                     replaced = True
+                    continue
+                if answer.status == 403 and not refused:
+                    refused = True
+                    await asyncio.sleep(REFUSED_S)
                     continue
                 if answer.status < 500:
                     return answer
