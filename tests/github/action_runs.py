@@ -11,6 +11,7 @@ from reviewbot.action.inputs import read_inputs
 from reviewbot.cli.action import Action
 from reviewbot.core.numbered import parse_line
 from reviewbot.github.client.pacing import Pace
+from reviewbot.github.memory import PullName
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
 
 if TYPE_CHECKING:
@@ -55,6 +56,11 @@ def find_marked(request: Recorded) -> Answer:
                 )
             )
     return Answer(findings=found)
+
+
+def bound_to(pull: PullRequest) -> str:
+    """What the markers on a pull request are bound to."""
+    return PullName(pull.repo.full_name, pull.number, pull.repo.id).bound
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 def pytest_asyncio_loop_factories(
     item: pytest.Item,
 ) -> dict[str, Callable[[], AbstractEventLoop]]:
-    """Virtual time, but for tests with processes of their own, which are marked."""
-    real = item.get_closest_marker("real_time") is not None
-    return {"real": asyncio.SelectorEventLoop} if real else {"virtual": VirtualTimeLoop}
+    """Virtual time for the stories, but for those that wait for other processes, as is marked."""
+    is_story = "github" in getattr(item, "fixturenames", ())
+    virtual = is_story and item.get_closest_marker("real_time") is None
+    return {"virtual": VirtualTimeLoop} if virtual else {"real": asyncio.SelectorEventLoop}
 
 
 @pytest.fixture

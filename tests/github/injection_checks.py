@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.github.markers import parse
+from tests.github.action_runs import bound_to
 from tests.github.injection_corpus import MARKED_FILE, MARKED_LINE, planted
 from tests.github.injection_job import of_job
 from tests.github.injection_markdown import Violation, foreign_markers, hidden, in_markdown
@@ -86,8 +87,7 @@ def _marked(text: str, where: str, left: Left) -> Iterator[Violation]:
     """A text has one marker, ours, at its end; texts of a check run may have none."""
     rest, _, last = text.rpartition("\n")
     if last.startswith("<!-- reviewbot "):
-        name = f"{left.pull.repo.full_name}#{left.pull.number}"
-        if parse(text, name, left.marker_secrets) is None:
+        if parse(text, bound_to(left.pull), left.marker_secrets) is None:
             yield Violation("marker", where, "ours is not believed")
     elif where.endswith(".body"):
         yield Violation("marker", where, "there is none")

@@ -16,6 +16,7 @@ import yaml
 
 from reviewbot.core.findings import fingerprint
 from reviewbot.github.markers import Marker, Noted, write
+from tests.github.action_runs import bound_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -194,7 +195,7 @@ def _marker(rest: str, scene: Scene) -> str:
     kind, _, other = rest.partition(" ")
     pull = scene.pull
     head, base = (pull.head_sha, pull.base_sha) if pull else ("a" * 40, "b" * 40)
-    name = f"{pull.repo.full_name}#{pull.number}" if pull and not other else "octo/other#7"
+    name = bound_to(pull) if pull and not other else "4711#7"
     made = {
         "summary": Marker("summary", head, base, "clean"),
         "finding": Marker("finding", head, base, findings=(Noted(MARKED_ID, "error"),), key="k"),

@@ -17,7 +17,7 @@ from reviewbot.github.markers import Marker, write
 from tests.cli.test_action import ROOT, act, recorded
 from tests.fake_anthropic import Answer, FakeAnthropic
 from tests.fake_github import FakeGitHub, PullRequest, faults
-from tests.github.action_runs import WRITES, Runner, find_marked
+from tests.github.action_runs import WRITES, Runner, bound_to, find_marked
 from tests.github.test_action_stories import (
     BASE,
     ONE,
@@ -282,6 +282,7 @@ async def test_what_could_not_be_posted_has_room_among_the_notices(
 # --- Cancellation
 
 
+@pytest.mark.real_time
 async def test_a_runner_that_cancels_twice_leaves_no_check_that_never_ends(
     github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
 ) -> None:
@@ -508,7 +509,7 @@ async def test_text_that_another_workflow_echoes_does_not_end_the_review(
     bot = github.world.actions_token(pull.repo, WRITES).installation
     assert bot is not None
     forged = Marker("summary", pull.head_sha, pull.base_sha, "clean")
-    description = f"Good.\n\n{write(forged, f'{pull.repo.full_name}#{pull.number}')}"
+    description = f"Good.\n\n{write(forged, bound_to(pull))}"
     pull.comment(f"A new pull request:\n\n{description}", by=bot.app.bot.login)
     run = await runner.run(pull, fail_on="error")
     assert run.code == 1

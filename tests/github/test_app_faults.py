@@ -238,6 +238,7 @@ async def test_two_nodes_of_which_one_is_slow_post_nothing_twice(
     assert len(summaries) == 1
 
 
+@pytest.mark.real_time
 async def test_a_node_does_not_publish_a_review_twice_at_once(
     github: FakeGitHub, server: AppServer
 ) -> None:

@@ -116,7 +116,6 @@ async def test_the_nodes_of_a_server_write_once_a_second_for_an_installation(nod
         github.install(repository)
         with tempfile.TemporaryDirectory() as folder:
             async with app_server(github, model, Path(folder), pace=Pace()) as server:
-                server.look_every_s = 1.0
                 service, bot = server.service, server.bot
                 await service.database.write(lambda connection: nodes.beat(connection, "other"))
                 gateway = Gateway(bot.config.credentials, base_url=github.url, pace=Pace())

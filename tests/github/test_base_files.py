@@ -93,7 +93,7 @@ async def test_attributes_above_the_limit_are_not_read_and_that_is_said() -> Non
 
 async def test_a_refusal_is_no_missing_file() -> None:
     async with opened({}) as (github, pull, api):
-        github.fail(faults.error("GET", "/contents/", 403))
+        github.fail(faults.error("GET", "/contents/", 403, times=2))
         with pytest.raises(ForbiddenError):
             await base_files(api, REPO, pull.base_sha)
 

@@ -123,7 +123,6 @@ async def once(kind: str | None, at: int) -> tuple[dict[str, Any], int, str]:
         github.install(github.repository("octo/hello", BASE))
         with tempfile.TemporaryDirectory() as folder:
             async with app_server(github, model, Path(folder)) as server:
-                server.look_every_s = 1.0
                 fault = None
                 if kind is not None:
                     fault = kinds(github.clock.now())[kind]()

@@ -179,7 +179,7 @@ async def test_not_more_than_four_are_under_way_at_once() -> None:
 @pytest.mark.parametrize(
     "fault",
     [
-        lambda: faults.error("GET", f"{CONTENTS}4.py", 403),
+        lambda: faults.error("GET", f"{CONTENTS}4.py", 403, times=2),
         lambda: faults.error("GET", f"{CONTENTS}4.py", 500, times=None),
         lambda: faults.error("GET", f"{CONTENTS}4.py", 401, times=None),
         lambda: faults.primary("GET", f"{CONTENTS}4.py", reset=time.time() + 3600, times=99),
