@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from reviewbot.github.memory import Us
     from reviewbot.github.subject import PublishOptions, Subject
 
+_OVERTAKEN: Final = "A newer review of the pull request was posted first, so this one was not."
 PAUSES_S: Final = (1.0, 3.0)
 """Until GitHub is asked again for a head that is another: its copies follow by some seconds."""
 
@@ -114,18 +115,21 @@ class Publication:
         """Whether the review has said its last word."""
         return self._builder.report.outcome is not None
 
-    async def end(self, files: Sequence[FileDiff]) -> Published:
+    async def end(self, files: Sequence[FileDiff], *, overtaken: bool = False) -> Published:
         """Post all that the review came to. Again is as good as once.
 
         Args:
             files: the whole diff of the pull request, as GitHub has it at its head.
+            overtaken: whether a newer review was posted already: only the check run ends then.
 
         Raises:
             GitHubError: GitHub does not do it, for a reason that may pass.
         """
         report = self._builder.report
         done = Published(report)
-        if report.outcome not in ("cancelled", "superseded", None) and await self._is_current():
+        if overtaken:
+            self._problems.append(_OVERTAKEN)
+        elif report.outcome not in ("cancelled", "superseded", None) and await self._is_current():
             commented = await self._comments.post(report, files)
             self._problems += commented.problems
             done = replace(

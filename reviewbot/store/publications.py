@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from reviewbot.store import nodes
 from reviewbot.store.database import rows_changed
-from reviewbot.store.tables import PUBLICATIONS
+from reviewbot.store.tables import PUBLICATIONS, REVIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -160,6 +160,25 @@ def is_over(connection: sa.Connection, review_id: str) -> bool:
     """Whether nothing of a review is to be published any more."""
     query = sa.select(PUBLICATIONS.c.state).where(PUBLICATIONS.c.review_id == review_id)
     return connection.scalar(query) not in ("waiting", "working")
+
+
+def is_overtaken(connection: sa.Connection, review_id: str) -> bool:
+    """Whether a newer review of the same pull request is published already."""
+    own = sa.select(REVIEWS.c.tenant, REVIEWS.c.subject, REVIEWS.c.created_at, REVIEWS.c.id)
+    mine = own.where(REVIEWS.c.id == review_id).subquery()
+    newer = sa.or_(
+        REVIEWS.c.created_at > mine.c.created_at,
+        sa.and_(REVIEWS.c.created_at == mine.c.created_at, REVIEWS.c.id > mine.c.id),
+    )
+    query = sa.exists().where(
+        PUBLICATIONS.c.review_id == REVIEWS.c.id,
+        PUBLICATIONS.c.state == "done",
+        REVIEWS.c.tenant == mine.c.tenant,
+        REVIEWS.c.subject == mine.c.subject,
+        REVIEWS.c.outcome.not_in(("cancelled", "superseded")),
+        newer,
+    )
+    return bool(connection.scalar(sa.select(query)))
 
 
 def diff_of(connection: sa.Connection, review_id: str) -> bytes:

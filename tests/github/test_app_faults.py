@@ -113,8 +113,9 @@ async def test_a_review_that_is_slow_to_post_and_the_one_that_supersedes_it_post
     assert (len(summaries), newest) == (1, True)
 
 
+@pytest.mark.parametrize("seconds", [0, 30])
 async def test_an_older_review_that_is_published_late_does_not_take_the_place_of_a_newer_one(
-    github: FakeGitHub, model: FakeAnthropic, server: AppServer
+    github: FakeGitHub, model: FakeAnthropic, server: AppServer, seconds: int
 ) -> None:
     """Of the same head: the first one's comments cannot be read at first; it is asked again."""
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -128,6 +129,10 @@ async def test_an_older_review_that_is_published_late_does_not_take_the_place_of
     await server.deliver()
     while "waiting" not in await states(server, PUBLICATIONS):  # noqa: ASYNC110 - nothing here could set an event
         await asyncio.sleep(0.01)
+    later = {"next_try_at": PUBLICATIONS.c.next_try_at + seconds * 1000}
+    await server.service.database.write(
+        lambda connection: connection.execute(sa.update(PUBLICATIONS).values(later))
+    )
     pull.comment("/review full", by="octo")
     await settle(server)
     assert "1 error" in summary_of(pull).split("\n")[0]

@@ -61,7 +61,7 @@ def kinds(now: float) -> dict[str, Callable[[], Fault]]:
         "secondary 60": lambda: like(faults.secondary("*", "")),
         "429 bare": lambda: like(faults.secondary("*", "", status=429, retry_after=None)),
         "abuse": lambda: like(faults.abuse("*", "")),
-        "primary": lambda: like(faults.primary("*", "", reset=now + 3000)),
+        "primary": lambda: like(faults.primary("*", "", reset=now + 60)),
         "404": lambda: like(faults.error("*", "", 404)),
         "401": lambda: like(faults.error("*", "", 401)),
         "403": lambda: like(faults.error("*", "", 403)),

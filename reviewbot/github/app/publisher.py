@@ -190,7 +190,11 @@ class Publisher:
             raise _LeftError
         files = await self._files(claimed.review_id)
         async with self._turn(claimed):
-            return (await publication.end(files)).problems
+            if isinstance(publication, Reply):
+                return (await publication.end(files)).problems
+            query = partial(publications.is_overtaken, review_id=claimed.review_id)
+            overtaken = await self._database.read(query)
+            return (await publication.end(files, overtaken=overtaken)).problems
 
     async def _begun(self, claimed: Claimed, publication: Publication | Reply) -> None:
         if isinstance(publication, Reply):
