@@ -120,8 +120,8 @@ async def test_the_nodes_of_a_server_write_once_a_second_for_an_installation(nod
                 await service.database.write(lambda connection: nodes.beat(connection, "other"))
                 gateway = Gateway(bot.config.credentials, base_url=github.url, pace=Pace())
                 other = Publisher(service.database, service.hub, gateway, bot.us, node="other")
-                turns = cycle([bot._publisher._wake, other._wake][:nodes_])
-                bot._publisher.wake = lambda: next(turns).set()  # type: ignore[method-assign]
+                turns = cycle([bot._publisher._rounds, other._rounds][:nodes_])
+                bot._publisher.wake = lambda: next(turns).wake()  # type: ignore[method-assign]
                 async with gateway:
                     working = asyncio.create_task(other.work() if nodes_ == 2 else asyncio.sleep(0))
                     for number in range(8):

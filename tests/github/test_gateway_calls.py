@@ -76,7 +76,8 @@ async def test_a_fork_is_one_also_after_it_was_deleted() -> None:
 
 async def test_a_diff_and_its_files_say_the_same() -> None:
     async with installed() as (_, pull, api):
-        diff = await api.pulls.diff(REPO, 1, max_bytes=10_000)
+        base, head = pull.base_sha, pull.head_sha
+        diff = await api.pulls.compare_diff(REPO, base, head, max_bytes=10_000)
         assert diff == pull.diff_text
         listed = await api.pulls.files(REPO, await api.pulls.get(REPO, 1))
     assert listed.complete
@@ -96,7 +97,7 @@ async def test_a_diff_that_is_too_large_is_one_error_and_its_files_come_in_pages
         async with Gateway(Secret(token.value), base_url=github.url) as gateway:
             api = gateway.holder()
             with pytest.raises(DiffTooLargeError, match="300 files and 20,000"):
-                await api.pulls.diff(REPO, 1, max_bytes=1 << 20)
+                await api.pulls.compare_diff(REPO, pull.base_sha, pull.head_sha, max_bytes=1 << 20)
             found = await api.pulls.get(REPO, 1)
             listed = await api.pulls.files(REPO, found)
             assert len(listed.files) == 310
@@ -491,7 +492,9 @@ async def test_on_an_enterprise_server_all_of_it_works_too() -> None:
             api = gateway.installation(number)
             await api.reviews.create(REPO, 1, review(pull))
             assert len(await api.threads.all(REPO, 1)) == 1
-            assert await api.pulls.diff(REPO, 1, max_bytes=10_000) == pull.diff_text
+            ends = (pull.base_sha, pull.head_sha)
+            diff = await api.pulls.compare_diff(REPO, *ends, max_bytes=10_000)
+            assert diff == pull.diff_text
 
 
 async def test_a_write_that_happened_and_was_not_answered_can_be_found() -> None:

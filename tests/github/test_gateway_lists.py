@@ -135,19 +135,6 @@ async def test_one_accounts_answers_are_never_anothers() -> None:
         assert not any("if-none-match" in one.headers for one in asked)
 
 
-async def test_a_diff_and_a_pull_request_of_one_address_are_not_mixed_up() -> None:
-    def script(request: Recorded) -> Answer:
-        kind = request.headers["accept"].rpartition(".")[2]
-        body: Any = b"diff" if kind == "diff" else pull(1)
-        return Answer(body, headers={"etag": f'"{kind}"'})
-
-    async with scripted(script) as (server, gateway):
-        api = gateway.holder()
-        await api.pulls.get("o/r", 1)
-        assert await api.pulls.diff("o/r", 1, max_bytes=100) == b"diff"
-        assert "if-none-match" not in server.requests[1].headers
-
-
 # --- What is kept
 
 

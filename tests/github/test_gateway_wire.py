@@ -24,7 +24,7 @@ from reviewbot.github.errors import (
 from reviewbot.github.gateway import Gateway
 from reviewbot.settings import Secret
 from tests.fake_github.wire import Answer
-from tests.github.scripted import IMPATIENT, TOKEN, comment, pull, scripted
+from tests.github.scripted import IMPATIENT, SHA, TOKEN, comment, pull, scripted
 from tests.virtual_time import in_virtual_time
 
 if TYPE_CHECKING:
@@ -83,14 +83,14 @@ async def test_many_at_once_on_two_installations_never_get_each_others_requests(
 async def test_a_diff_comes_as_the_bytes_it_is() -> None:
     diff = b"diff --git a/x b/x\n+caf\xe9 \xff\xfe\r\n"
     async with scripted(lambda _: Answer(diff)) as (server, gateway):
-        assert await gateway.holder().pulls.diff("o/r", 1, max_bytes=1_000) == diff
+        assert await gateway.holder().pulls.compare_diff("o/r", SHA, SHA, max_bytes=1_000) == diff
     assert server.requests[0].headers["accept"] == "application/vnd.github.diff"
 
 
 async def test_an_answer_above_the_limit_is_not_read_on() -> None:
     async with scripted(lambda _: Answer(b"x" * 5_000_000)) as (server, gateway):
         with pytest.raises(TooLargeError, match="more than 1,000 bytes"):
-            await gateway.holder().pulls.diff("o/r", 1, max_bytes=1_000)
+            await gateway.holder().pulls.compare_diff("o/r", SHA, SHA, max_bytes=1_000)
         assert len(server.requests) == 1
 
 
@@ -98,7 +98,7 @@ async def test_a_refusal_is_one_however_much_it_says() -> None:
     long = {"message": "Not Found", "more": "x" * 2_000_000}
     async with scripted(lambda _: Answer(long, 404)) as (_, gateway):
         with pytest.raises(NotFoundError):
-            await gateway.holder().pulls.diff("o/r", 1, max_bytes=10)
+            await gateway.holder().pulls.compare_diff("o/r", SHA, SHA, max_bytes=10)
 
 
 async def test_every_request_says_who_asks_and_which_version_of_the_api() -> None:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from reviewbot.errors import ConfigError, DiffError
 from reviewbot.github import webhook
 from reviewbot.github.app import inbox as inboxes
+from reviewbot.github.app import rounds
 from reviewbot.github.app.retries import (
     FEW_TRIES,
     LONGEST_LIMIT_S,
@@ -71,7 +72,7 @@ HOUR_S = 3600.0
 
 @pytest.fixture(autouse=True)
 def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inboxes, "POLL_S", 0.02)
+    monkeypatch.setattr(rounds, "POLL_S", 0.02)
 
 
 async def row_of(database: Database, delivery: str) -> Any:
@@ -302,7 +303,7 @@ async def test_a_handler_that_hangs_keeps_no_other_waiting_and_is_ended(database
 async def test_nothing_waits_for_the_next_look_but_what_another_node_has_to_do_with(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inboxes, "POLL_S", 600.0)
+    monkeypatch.setattr(rounds, "POLL_S", 600.0)
     async with opened(database) as store:
         handler = Handler()
         async with working(inbox(store, handler, at_once=1)) as one:

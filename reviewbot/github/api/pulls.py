@@ -100,16 +100,6 @@ class Pulls:
         """The pull request as it is now."""
         return await self._caller.one(read(f"{repository(repo)}/pulls/{number}"), _pull)
 
-    async def diff(self, repo: str, number: int, *, max_bytes: int) -> bytes:
-        """Its diff, as bytes.
-
-        Raises:
-            DiffTooLargeError: above 300 files or 20,000 lines.
-            TooLargeError: above ``max_bytes``.
-        """
-        path = f"{repository(repo)}/pulls/{number}"
-        return (await self._caller.answer(read(path, accept=DIFF, max_bytes=max_bytes))).body
-
     async def files(self, repo: str, pull: PullRequest) -> ChangedFiles:
         """The files that it changes; of more than 3,000, GitHub lists those alone."""
         path = f"{repository(repo)}/pulls/{pull.number}/files"
@@ -123,7 +113,12 @@ class Pulls:
         return await self._caller.one(request, _compared)
 
     async def compare_diff(self, repo: str, base: str, head: str, *, max_bytes: int) -> bytes:
-        """The diff of that; errors as of :meth:`diff`."""
+        """The diff of that, as bytes.
+
+        Raises:
+            DiffTooLargeError: above 300 files or 20,000 lines.
+            TooLargeError: above ``max_bytes``.
+        """
         request = read(_comparison(repo, base, head), accept=DIFF, max_bytes=max_bytes)
         return (await self._caller.answer(request)).body
 

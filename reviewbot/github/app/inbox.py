@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.core.wording import count
 from reviewbot.errors import ReviewbotError
 from reviewbot.github.app.retries import HOPELESS, pause_after, sentence
+from reviewbot.github.app.rounds import Rounds
 from reviewbot.github.app.subjects import installation_of, subject_of
 from reviewbot.github.tasks import Ignored
 from reviewbot.github.webhook import read
@@ -34,15 +35,11 @@ if TYPE_CHECKING:
     from reviewbot.github.tasks import Task
     from reviewbot.store.database import Database
 
-POLL_S: Final = 1.0
-"""How often it is looked for what another node took, broke off, or let wait."""
 LARGE: Final = 64 << 10
 """Bytes of a payload from which on it is read and compressed in a thread."""
 KEPT_MS: Final = 7 * 24 * 3600 * 1000
 """How long finished ones are remembered; GitHub can send a delivery again for three days."""
 CLEAN_EVERY_S: Final = 3600.0
-CANCELLED_S: Final = 1.0
-"""How long work that was cancelled may take to end."""
 
 log = logging.getLogger(__name__)
 
@@ -84,9 +81,8 @@ class Inbox:
         self._database, self._node, self._app, self._handle = database, node, app, handle
         self._give_up = give_up
         self._at_once, self._per_installation = at_once, per_installation
-        self._grace_s, self._limit_s, self._clock = grace_s, limit_s, clock
-        self._working: dict[str, asyncio.Task[None]] = {}
-        self._wake = asyncio.Event()
+        self._limit_s, self._clock = limit_s, clock
+        self._rounds = Rounds("inbox", self._round, grace_s=grace_s)
         self._cleaned: float | None = None
 
     async def take(self, delivery: str, event: str, body: bytes) -> None:
@@ -115,7 +111,7 @@ class Inbox:
             told = f"a delivery needs nothing: {new.reason}"
         else:
             told = "took a delivery"
-            self._wake.set()
+            self._rounds.wake()
         log.info("%s", told, extra={"delivery_id": delivery})
 
     def _read(self, delivery: str, event: str, body: bytes) -> NewDelivery:
@@ -130,25 +126,11 @@ class Inbox:
 
         What is not done by then is left as it is, and is found again.
         """
-        try:
-            while True:
-                self._wake.clear()
-                try:
-                    await self._round()
-                    await self._clean_up()
-                except StoreError:
-                    pass  # it was logged; the next round tries again
-                except Exception:
-                    log.exception("the inbox failed; it goes on")
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(POLL_S):
-                        await self._wake.wait()
-        finally:
-            await self._end()
+        await self._rounds.run()
 
     async def _round(self) -> None:
         """Put back what nobody works off, and begin what there is room for."""
-        busy = frozenset(self._working)
+        busy = frozenset(self._rounds.working)
 
         def look(connection: sa.Connection) -> tuple[bool, list[Claimed]]:
             left = deliveries.left_behind(connection, self._node, nodes.alive(connection), busy)
@@ -169,17 +151,8 @@ class Inbox:
             await self._settle(one, None)
         if due and len(busy) < self._at_once:
             for claimed in await self._database.write(claim, tenant=CLAIMS):
-                self._begin(claimed)
-
-    def _begin(self, claimed: Claimed) -> None:
-        working = asyncio.create_task(self._work_off(claimed))
-        self._working[claimed.id] = working
-
-        def over(_: asyncio.Task[None]) -> None:
-            del self._working[claimed.id]
-            self._wake.set()  # there is room for another, perhaps of the same subject
-
-        working.add_done_callback(over)
+                self._rounds.begin(claimed.id, self._work_off(claimed))
+        await self._clean_up()
 
     async def _work_off(self, claimed: Claimed) -> None:
         """Work on a delivery once. If that is cancelled, it is left as it is."""
@@ -262,18 +235,3 @@ class Inbox:
 
         if await self._database.write(write) < deliveries.BATCH:
             self._cleaned = now
-
-    async def _end(self) -> None:
-        working = list(self._working.values())
-        late = set(working)
-        try:
-            if working:
-                _, late = await asyncio.wait(working, timeout=self._grace_s)
-        finally:
-            for one in late:
-                one.cancel()
-        if late:
-            log.warning(
-                "left %s at work for another node", count(len(late), "delivery", "deliveries")
-            )
-            await asyncio.wait(late, timeout=CANCELLED_S)

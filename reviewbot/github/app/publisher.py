@@ -22,6 +22,7 @@ from reviewbot.errors import ReviewbotError
 from reviewbot.github.app import targets
 from reviewbot.github.app.reply import Reply
 from reviewbot.github.app.retries import pause_after, sentence
+from reviewbot.github.app.rounds import Rounds
 from reviewbot.github.app.targets import ReplyTarget
 from reviewbot.github.publication import Publication
 from reviewbot.store import nodes, publications, reviews
@@ -40,13 +41,10 @@ if TYPE_CHECKING:
     from reviewbot.store.database import Database
     from reviewbot.store.hub import Hub
 
-POLL_S: Final = 1.0
-"""How often it is looked for what another node took, broke off, or let wait."""
 AT_ONCE: Final = 500
 """Reviews that a node follows; most of the time each of them only waits."""
 SHARE: Final = 4
 """One installation has at most one in so many of these, so that it keeps no other waiting."""
-CANCELLED_S: Final = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -79,39 +77,21 @@ class Publisher:
     ) -> None:
         self._database, self._hub, self._github, self._us = database, hub, github, us
         self._node, self._public_url = node, public_url
-        self._working: dict[str, asyncio.Task[None]] = {}
+        self._rounds = Rounds("publisher", self._round)
         self._posting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._wake = asyncio.Event()
 
     def wake(self) -> None:
         """There is something new."""
-        self._wake.set()
+        self._rounds.wake()
 
     async def work(self) -> None:
         """Publish until cancelled; what is not done then is found again."""
-        try:
-            while True:
-                self._wake.clear()
-                try:
-                    await self._round()
-                except StoreError:
-                    pass  # it was logged; the next round tries again
-                except Exception:
-                    log.exception("the publisher failed; it goes on")
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(POLL_S):
-                        await self._wake.wait()
-        finally:
-            working = list(self._working.values())
-            for one in working:
-                one.cancel()
-            if working:
-                await asyncio.wait(working, timeout=CANCELLED_S)
+        await self._rounds.run()
 
     async def _round(self) -> None:
         if self._hub.closing.is_set():
             return  # this node shuts down: what it has left is for another one
-        busy = frozenset(self._working)
+        busy = frozenset(self._rounds.working)
         room = AT_ONCE - len(busy)
 
         def free(connection: sa.Connection) -> bool:
@@ -127,17 +107,7 @@ class Publisher:
 
         if room and await self._database.read(free):
             for claimed in await self._database.write(claim, tenant=CLAIMS):
-                self._begin(claimed)
-
-    def _begin(self, claimed: Claimed) -> None:
-        working = asyncio.create_task(self._publish(claimed))
-        self._working[claimed.review_id] = working
-
-        def over(_: asyncio.Task[None]) -> None:
-            del self._working[claimed.review_id]
-            self._wake.set()
-
-        working.add_done_callback(over)
+                self._rounds.begin(claimed.review_id, self._publish(claimed))
 
     async def _publish(self, claimed: Claimed) -> None:
         """Publish once. If that is cancelled, or the node ends, it is left as it is."""
