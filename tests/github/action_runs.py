@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from dataclasses import dataclass
@@ -12,12 +13,13 @@ from reviewbot.cli.action import Action
 from reviewbot.core.numbered import parse_line
 from reviewbot.github.client.pacing import Pace
 from reviewbot.github.memory import PullName
-from tests.fake_anthropic import Answer, FakeAnthropic, finding
+from tests.fake_anthropic import Answer, FakeAnthropic, Hang, Script, finding
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from tests.fake_anthropic import Recorded
+    from tests.fake_anthropic import Recorded, Reply
     from tests.fake_github import FakeGitHub, PullRequest
     from tests.fake_github.people import Token
 
@@ -56,6 +58,26 @@ def find_marked(request: Recorded) -> Answer:
                 )
             )
     return Answer(findings=found)
+
+
+def hanging(
+    model: FakeAnthropic, *, then: Callable[[Recorded], Reply] | None = None
+) -> asyncio.Event:
+    """Have requests to the model never end: the first only, if ``then`` answers the others.
+
+    Returns:
+        What is set once it was asked.
+    """
+    asked = asyncio.Event()
+
+    def hang(_: Recorded) -> Reply:
+        asked.set()
+        if then is not None:
+            model.respond = then
+        return Script([Hang()])
+
+    model.respond = hang
+    return asked
 
 
 def bound_to(pull: PullRequest) -> str:

@@ -13,9 +13,9 @@ from reviewbot.github.app.publisher import Publisher
 from reviewbot.store import nodes, publications
 from reviewbot.store.database import StoreError
 from reviewbot.store.tables import DELIVERIES, NODES, PUBLICATIONS
-from tests.fake_anthropic import Answer, FakeAnthropic, Hang, Script, finding
+from tests.fake_anthropic import Answer, FakeAnthropic, finding
 from tests.fake_github import FakeGitHub, Fault, faults
-from tests.github.action_runs import find_marked
+from tests.github.action_runs import find_marked, hanging
 from tests.github.test_action_stories import (
     BASE,
     ONE,
@@ -31,7 +31,6 @@ from tests.server.nodes import until
 
 if TYPE_CHECKING:
     from tests.fake_anthropic import Recorded as Asked
-    from tests.fake_anthropic import Reply
     from tests.fake_github import Recorded
     from tests.github.app_runs import AppServer
 
@@ -142,14 +141,7 @@ async def test_an_older_review_that_is_published_late_does_not_take_the_place_of
 async def test_a_check_that_was_begun_late_for_a_review_that_is_over_is_not_the_last_word(
     github: FakeGitHub, model: FakeAnthropic, server: AppServer
 ) -> None:
-    asked = asyncio.Event()
-
-    def hang(_: Asked) -> Reply:
-        asked.set()
-        model.respond = find_marked
-        return Script([Hang()])
-
-    model.respond = hang
+    asked = hanging(model, then=find_marked)
     github.fail(faults.error("GET", "/check-runs$", 422, times=1))
     pull = github.pull(base=BASE, head=BASE | app((10, "line_10 = 11")))
     await server.deliver()
@@ -354,14 +346,7 @@ async def test_a_closing_that_is_told_late_does_not_stop_the_review_of_what_was_
         if one.event == "pull_request" and one.payload["action"] == "closed"
     ]
     github.postman.waiting.remove(closed)
-    asked = asyncio.Event()
-
-    def hang(_: Asked) -> Reply:
-        asked.set()
-        model.respond = find_marked
-        return Script([Hang()])
-
-    model.respond = hang
+    asked = hanging(model, then=find_marked)
     pull.reopen()
     await server.deliver()
     await asked.wait()
@@ -404,14 +389,7 @@ async def test_a_head_that_comes_back_after_another_was_reviewed_does_not_stay_c
     """Its first review was stopped; what is left to review is less by now: another diff."""
     pull = github.pull(base=BASE, head=BASE | TWO)
     first = pull.head_sha
-    asked = asyncio.Event()
-
-    def hang(_: Asked) -> Reply:
-        asked.set()
-        model.respond = find_marked
-        return Script([Hang()])
-
-    model.respond = hang
+    asked = hanging(model, then=find_marked)
     await server.deliver()
     await asked.wait()
     pull.push(ONE)
@@ -458,13 +436,7 @@ async def test_a_stop_does_not_wait_behind_a_push_that_cannot_be_had(
 ) -> None:
     """A review runs, and costs; the push after it is tried for an hour and three quarters."""
     pull = github.pull(base=BASE, head=BASE | ONE)
-    asked = asyncio.Event()
-
-    def hang(_: Asked) -> Reply:
-        asked.set()
-        return Script([Hang()])
-
-    model.respond = hang
+    asked = hanging(model)
     await server.deliver()
     await asked.wait()
     denied = faults.error("GET", "/contents/", 403, times=None)
@@ -486,13 +458,7 @@ async def test_stop_is_answered_with_what_it_did_although_the_answer_fails_at_fi
     github: FakeGitHub, model: FakeAnthropic, server: AppServer
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
-    asked = asyncio.Event()
-
-    def hang(_: Asked) -> Reply:
-        asked.set()
-        return Script([Hang()])
-
-    model.respond = hang
+    asked = hanging(model)
     await server.deliver()
     await asked.wait()
     github.fail(faults.error("POST", "/issues/1/comments", 500, times=2))

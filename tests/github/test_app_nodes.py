@@ -20,7 +20,7 @@ from reviewbot.store import nodes
 from reviewbot.store.tables import DELIVERIES, PUBLICATIONS
 from tests.fake_anthropic import FakeAnthropic, Hang, Script
 from tests.fake_github import FakeGitHub, Fault, faults
-from tests.github.action_runs import find_marked
+from tests.github.action_runs import find_marked, hanging
 from tests.github.app_runs import AppServer, app_server
 from tests.github.test_action_stories import (
     BASE,
@@ -53,13 +53,7 @@ async def test_a_node_that_shuts_down_does_not_claim_again_what_it_leaves(
     async with FakeGitHub() as github:
         github.install(github.repository("octo/hello", BASE))
         async with app_server(github, model, tmp_path) as server:
-            asked = asyncio.Event()
-
-            def hang(_: Asked) -> Reply:
-                asked.set()
-                return Script([Hang()])
-
-            model.respond = hang
+            asked = hanging(model)
             github.pull(base=BASE, head=BASE | ONE)
             await server.deliver()
             await asked.wait()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,15 +11,14 @@ import pytest
 from reviewbot.github.client.pacing import Pace
 from reviewbot.store import publications
 from reviewbot.store.database import StoreError
-from tests.fake_anthropic import FakeAnthropic, Hang, Script
+from tests.fake_anthropic import FakeAnthropic
 from tests.fake_github import FakeGitHub, faults
-from tests.github.action_runs import find_marked
+from tests.github.action_runs import find_marked, hanging
 from tests.github.app_runs import AppServer, app_server
 from tests.github.test_action_stories import BASE, ONE, TWO, check, conclusions, summary_of, titles
 from tests.virtual_time import in_virtual_time
 
 if TYPE_CHECKING:
-    from tests.fake_anthropic import Recorded, Reply
     from tests.fake_github import PullRequest
 
 
@@ -51,14 +49,7 @@ async def test_a_push_during_a_review_supersedes_it(
     github: FakeGitHub, model: FakeAnthropic, server: AppServer
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
-    asked = asyncio.Event()
-
-    def hang(_: Recorded) -> Reply:
-        asked.set()
-        model.respond = find_marked
-        return Script([Hang()])
-
-    model.respond = hang
+    asked = hanging(model, then=find_marked)
     await server.deliver()
     await asked.wait()
     pull.push(TWO)
@@ -73,14 +64,7 @@ async def test_a_pull_request_that_is_not_wanted_any_more_has_its_review_ended(
     github: FakeGitHub, model: FakeAnthropic, server: AppServer, ending: str
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
-    asked = asyncio.Event()
-
-    def hang(_: Recorded) -> Reply:
-        asked.set()
-        model.respond = find_marked
-        return Script([Hang()])
-
-    model.respond = hang
+    asked = hanging(model, then=find_marked)
     await server.deliver()
     await asked.wait()
     getattr(pull, ending)()
@@ -112,13 +96,7 @@ async def test_a_head_that_comes_back_is_reviewed(
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
     first = pull.head_sha
-    asked = asyncio.Event()
-
-    def hang(_: Recorded) -> Reply:
-        asked.set()
-        return Script([Hang()])
-
-    model.respond = hang
+    asked = hanging(model)
     await server.deliver()
     await asked.wait()
     asked.clear()
@@ -201,13 +179,7 @@ async def test_an_installation_that_is_gone_has_its_reviews_ended(
     github: FakeGitHub, model: FakeAnthropic, server: AppServer
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
-    asked = asyncio.Event()
-
-    def hang(_: Recorded) -> Reply:
-        asked.set()
-        return Script([Hang()])
-
-    model.respond = hang
+    asked = hanging(model)
     await server.deliver()
     await asked.wait()
     installation = github.world.installation_of(pull.repo, github.app)
@@ -290,13 +262,7 @@ async def test_a_running_review_can_be_stopped(
     github: FakeGitHub, model: FakeAnthropic, server: AppServer
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
-    asked = asyncio.Event()
-
-    def hang(_: Recorded) -> Reply:
-        asked.set()
-        return Script([Hang()])
-
-    model.respond = hang
+    asked = hanging(model)
     await server.deliver()
     await asked.wait()
     pull.comment("/review stop", by="octo")

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
 from reviewbot.core.diff import parse_diff
 from reviewbot.store import reviews, turns
-from tests.fake_anthropic import FakeAnthropic, Hang, Script
 from tests.fake_github import FakeGitHub, faults
-from tests.github.action_runs import CONFIG, Runner, find_marked
+from tests.github.action_runs import CONFIG, Runner, find_marked, hanging
 from tests.github.app_runs import app_server
 from tests.github.test_action_stories import BASE, ONE, TWO, app, summary_of, titles
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.fake_anthropic import Recorded, Reply
+    from tests.fake_anthropic import FakeAnthropic
+
 
 SLOW = """\
 import time
@@ -107,13 +106,7 @@ async def test_a_review_that_broke_off_goes_on_with_the_context_that_it_began_wi
     github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
 ) -> None:
     github.install(github.repository("octo/hello", BASE))
-    asked = asyncio.Event()
-
-    def hang(_: Recorded) -> Reply:
-        asked.set()
-        return Script([Hang()])
-
-    model.respond = hang
+    asked = hanging(model)
     async with app_server(github, model, tmp_path) as server:
         pull = github.pull(base=BASE, head=BASE | TWO)
         await server.deliver()

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.fake_anthropic import FakeAnthropic, Hang, Script
+from tests.fake_anthropic import FakeAnthropic
 from tests.fake_github import FakeGitHub
-from tests.github.action_runs import find_marked
+from tests.github.action_runs import find_marked, hanging
 from tests.github.test_action_stories import BASE, ONE, TWO, check, conclusions, summary_of, titles
 from tests.server.databases import postgres_url
 from tests.server.nodes import Node, node, until
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from tests.fake_anthropic import Recorded, Reply
     from tests.fake_github import PullRequest
 
 pytestmark = pytest.mark.slow
@@ -92,13 +91,7 @@ async def test_a_server_that_is_killed_during_a_review_posts_it_once_when_it_is_
     github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | TWO)
-    asked = asyncio.Event()
-
-    def hang(_: Recorded) -> Reply:
-        asked.set()
-        return Script([Hang()])
-
-    model.respond = hang
+    asked = hanging(model)
     async with app_node(tmp_path / "node", github, model) as one:
         await deliver(github, one)
         async with asyncio.timeout(PATIENCE_S):
@@ -132,14 +125,7 @@ async def test_another_node_goes_on_with_what_a_lost_one_was_to_publish(
 ) -> None:
     shared = ("--database", postgres_url())
     pull = github.pull(base=BASE, head=BASE | ONE)
-    asked = asyncio.Event()
-
-    def hang(_: Recorded) -> Reply:
-        asked.set()
-        model.respond = find_marked
-        return Script([Hang()])
-
-    model.respond = hang
+    asked = hanging(model, then=find_marked)
     # Any node may run it, so there is only one until it runs.
     async with app_node(tmp_path / "lost", github, model, *shared) as lost:
         await deliver(github, lost)
