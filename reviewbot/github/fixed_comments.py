@@ -1,17 +1,21 @@
 """Marks our comments whose code is gone as fixed, and shows them again when it comes back.
 
-A thread is resolved if that is permitted, else its comment is hidden, else it is answered. What a
-person resolved or hid stays so, whatever becomes of the code.
+A thread is resolved if that is permitted, else its comment is hidden, else it is answered. That it
+was us, the marker of the comment says: what a person resolved or hid stays so, whatever becomes of
+the code. The marker is written first when a comment is marked, and last when that is undone, so
+that what broke off in between is done by the next review.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reviewbot.github import markers
 from reviewbot.github.comment_text import with_marker
 from reviewbot.github.errors import InvalidError
-from reviewbot.github.markers import Marker
+from reviewbot.github.markers import FIXED, Marker
+from reviewbot.github.memory import HIDDEN_AS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -22,47 +26,75 @@ if TYPE_CHECKING:
     from reviewbot.github.subject import Subject
 
 
-async def mark_fixed(api: Api, us: Us, subject: Subject, posted: Posted, memory: Memory) -> None:
-    """Mark it, unless that was done before, or a person did the like.
+@dataclass(frozen=True, slots=True)
+class FixedComments:
+    """Does it, on one pull request. See the module."""
 
-    Raises:
-        GitHubError: GitHub does not do it.
-    """
-    thread = posted.thread
-    if thread is None or thread.resolved or thread.minimized or memory.says_fixed(posted.id):
-        return
-    if await _done(api.threads.resolve(thread.id)):
-        return
-    if await _done(api.threads.minimize(posted.comment.node_id)):
-        return
-    text = f"Fixed in {subject.head[:7]}: this code is not there any more."
-    await _answer(api, us, subject, posted, text, memory.fixed_key(posted.id))
+    api: Api
+    us: Us
+    subject: Subject
+    memory: Memory
 
+    async def mark(self, posted: Posted) -> None:
+        """Mark it, unless that was done before, or a person did the like.
 
-async def show_again(api: Api, us: Us, subject: Subject, posted: Posted, memory: Memory) -> None:
-    """Undo what :func:`mark_fixed` did.
+        Raises:
+            GitHubError: GitHub does not do it.
+        """
+        thread = posted.thread
+        if thread is None or thread.resolved or thread.minimized:
+            return
+        if posted.fixed and self.memory.has_reply("fixed", posted.id):
+            return
+        if not posted.fixed:
+            await self._note(posted, fixed=True)
+        if await _done(self.api.threads.resolve(thread.id)):
+            return
+        if await _done(self.api.threads.minimize(posted.comment.node_id)):
+            return
+        head = self.subject.head[:7]
+        await self._say(posted, "fixed", f"Fixed in {head}: this code is not there any more.")
 
-    Raises:
-        GitHubError: GitHub does not do it.
-    """
-    thread = posted.thread
-    if thread is not None and thread.resolved and await _done(api.threads.unresolve(thread.id)):
-        return
-    hidden = thread is not None and thread.minimized
-    if hidden and await _done(api.threads.unminimize(posted.comment.node_id)):
-        return
-    text = f"Back in {subject.head[:7]}: this code is there again."
-    await _answer(api, us, subject, posted, text, memory.back_key(posted.id))
+    async def show_again(self, posted: Posted) -> None:
+        """Undo what :meth:`mark` did.
 
+        Raises:
+            GitHubError: GitHub does not do it.
+        """
+        thread = posted.thread
+        told = self.memory.has_reply("fixed", posted.id)
+        if thread is not None and thread.resolved and self.us.resolved(thread):
+            told = not await _done(self.api.threads.unresolve(thread.id)) or told
+        if thread is not None and thread.minimized == HIDDEN_AS:
+            told = not await _done(self.api.threads.unminimize(posted.comment.node_id)) or told
+        if told:
+            head = self.subject.head[:7]
+            await self._say(posted, "back", f"Back in {head}: this code is there again.")
+        await self._note(posted, fixed=False)
 
-async def _answer(  # noqa: PLR0917 - two callers
-    api: Api, us: Us, subject: Subject, posted: Posted, text: str, key: str
-) -> None:
-    pull = subject.pull
-    marker = markers.write(
-        Marker("reply", subject.head, subject.base, key=key), pull.bound, us.secrets
-    )
-    await api.reviews.reply(pull.repo, pull.number, posted.comment.id, with_marker(text, marker))
+    async def _note(self, posted: Posted, *, fixed: bool) -> None:
+        pull, body = self.subject.pull, posted.comment.body
+        marker = markers.shape(body, pull.bound)
+        if marker is None:  # it is known by its marker
+            raise ValueError("a comment of ours has a marker")
+        marked = replace(marker, outcome=FIXED if fixed else None)
+        text, _, _ = body.rstrip().rpartition("\n")
+        written = markers.write(marked, pull.bound, self.us.secrets)
+        await self.api.reviews.update_comment(
+            pull.repo, posted.comment.id, with_marker(text, written)
+        )
+
+    async def _say(self, posted: Posted, what: str, text: str) -> None:
+        """Answer it, once at a head."""
+        pull, subject = self.subject.pull, self.subject
+        key = f"{what}-{posted.id}-{subject.head}"
+        if key in self.memory.replies:
+            return
+        marker = Marker("reply", subject.head, subject.base, key=key)
+        written = markers.write(marker, pull.bound, self.us.secrets)
+        await self.api.reviews.reply(
+            pull.repo, pull.number, posted.comment.id, with_marker(text, written)
+        )
 
 
 async def _done(change: Awaitable[Denied | None]) -> bool:

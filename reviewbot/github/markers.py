@@ -35,6 +35,8 @@ VERSION: Final = 1
 MAX_LENGTH: Final = 4_096
 MAX_FINDINGS: Final = 150
 
+FIXED: Final[Outcome] = "clean"
+"""The outcome in the marker of a finding whose comment we marked as fixed."""
 FINDING_ID: Final = re.compile(r"[0-9a-f]{16}\b")
 """At the beginning of a text: the id of a finding."""
 

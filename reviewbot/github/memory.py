@@ -11,13 +11,13 @@ from people who may write to the repository at this moment.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.github import commands, markers
 from reviewbot.github.commands import Command
-from reviewbot.github.markers import MAX_FINDINGS
+from reviewbot.github.markers import FIXED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,12 +94,16 @@ class PullName:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A finding that has a comment of ours on a line."""
+    """A finding that has a comment of ours on a line.
+
+    ``fixed``: its marker says, surely in our words, that we marked it as fixed.
+    """
 
     id: str
     severity: Severity
     comment: ReviewComment
     thread: ReviewThread | None
+    fixed: bool = False
 
     @property
     def code(self) -> tuple[str, ...]:
@@ -121,7 +125,6 @@ class Memory:
         ignored: findings that somebody told us to ignore: the login of who, by their ids.
         replies: keys of what we have answered.
         doubles: comments on findings that have one already: two runs at once have posted them.
-        marked: ids of findings that were fixed at the last review, and whose comments we marked so.
     """
 
     summary: tuple[Comment, Marker] | None = None
@@ -133,22 +136,15 @@ class Memory:
     ignored: Mapping[str, str] = field(default_factory=dict)
     replies: frozenset[str] = frozenset()
     doubles: tuple[ReviewComment, ...] = ()
-    marked: frozenset[str] = frozenset()
 
-    def fixed_key(self, finding_id: str) -> str:
-        """The key of the answer that says that a finding is fixed, this time."""
-        return f"fixed-{finding_id}.{self._returns(finding_id)}"
+    @property
+    def marked(self) -> frozenset[str]:
+        """Ids of findings whose comments we marked as fixed, and have not shown again."""
+        return frozenset(id_ for id_, one in self.posted.items() if one.fixed)
 
-    def back_key(self, finding_id: str) -> str:
-        """The key of the answer that says that it is back, this time."""
-        return f"back-{finding_id}.{self._returns(finding_id)}"
-
-    def says_fixed(self, finding_id: str) -> bool:
-        """Whether the last of those answers says that it is fixed."""
-        return self.fixed_key(finding_id) in self.replies
-
-    def _returns(self, finding_id: str) -> int:
-        return sum(key.startswith(f"back-{finding_id}.") for key in self.replies)
+    def has_reply(self, what: str, finding_id: str) -> bool:
+        """Whether we answered the comment on a finding: that it is ``fixed``, or ``back``."""
+        return any(key.startswith(f"{what}-{finding_id}-") for key in self.replies)
 
 
 async def read_memory(api: Api, pull: PullName, us: Us) -> Memory:
@@ -176,7 +172,7 @@ async def read_memory(api: Api, pull: PullName, us: Us) -> Memory:
     for finding_id, login in found.asked_to_ignore:
         if finding_id not in ignored and await may.write(login):
             ignored[finding_id] = login
-    known = Memory(
+    return Memory(
         summary=found.summary,
         signed=found.signed,
         reviews=found.reviews,
@@ -187,7 +183,6 @@ async def read_memory(api: Api, pull: PullName, us: Us) -> Memory:
         replies=frozenset(found.replies),
         doubles=tuple(found.doubles),
     )
-    return replace(known, marked=_marked(known, us))
 
 
 class _Reader:
@@ -248,7 +243,10 @@ class _Reader:
             if first and marker is not None and marker.kind == "finding":
                 noted = marker.findings[0]
                 finding_of[comment.id] = noted.id
-                posted = Posted(noted.id, noted.severity, comment, by_first.get(comment.id))
+                thread = by_first.get(comment.id)
+                surely = not self._us.secrets or self._is_signed(comment.body)
+                fixed = marker.outcome == FIXED and surely
+                posted = Posted(noted.id, noted.severity, comment, thread, fixed)
                 if self.posted.setdefault(noted.id, posted) is not posted:
                     self.doubles.append(comment)
         for comment in comments:
@@ -272,25 +270,6 @@ class _Reader:
         if isinstance(command, Command) and command.name == "ignore":
             return command.text
         return None
-
-
-def _marked(memory: Memory, us: Us) -> frozenset[str]:
-    """What a person hid or resolved while it stood was noted by the review that followed."""
-    if memory.summary is None:
-        return frozenset()
-    noted = memory.summary[1].findings
-    if len(noted) >= MAX_FINDINGS:  # there may have been more
-        return frozenset()
-    stood = {one.id for one in noted}
-    return frozenset(
-        id_
-        for id_, one in memory.posted.items()
-        if id_ not in stood
-        and (
-            memory.says_fixed(id_)
-            or (one.thread and (us.resolved(one.thread) or one.thread.minimized == HIDDEN_AS))
-        )
-    )
 
 
 class _Permissions:

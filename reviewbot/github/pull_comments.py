@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from reviewbot.github import markers, summary_comment
 from reviewbot.github.errors import ForbiddenError, InvalidError, NotFoundError
-from reviewbot.github.fixed_comments import mark_fixed, show_again
+from reviewbot.github.fixed_comments import FixedComments
 from reviewbot.github.held_back import with_held
 from reviewbot.github.markers import Marker, Noted
 from reviewbot.github.memory import read_memory
@@ -98,20 +98,18 @@ class PullComments:
         subject = self._subject
         memory = await read_memory(self._api, subject.pull, self._us)
         report = await asyncio.to_thread(self._known, report, memory, files)
-        gone_ids = memory.marked
-        if report.complete:
-            gone_ids = await gone(
-                self._api,
-                subject.pull.repo,
-                subject.head,
-                files,
-                unaccounted(report, memory),
-                report.findings,
-            )
+        gone_ids = await gone(
+            self._api,
+            subject.pull.repo,
+            subject.head,
+            files,
+            unaccounted(report, memory),
+            report.findings,
+        )
         settled = settle(report, memory, gone=gone_ids)
-        ours = (self._api, self._us, subject)
-        for posted in settled.back:  # before the summary, by which it is known that they were gone
-            shown = show_again(*ours, posted, memory)
+        comments = FixedComments(self._api, self._us, subject, memory)
+        for posted in settled.back:
+            shown = comments.show_again(posted)
             await self._permitted(shown, "A finding that is back could not be shown again")
         review_url, plan = await self._review(settled, memory, files)
         summary_url = None
@@ -122,7 +120,7 @@ class PullComments:
             comment = await self._permitted(put, "The summary could not be posted")
             summary_url = comment.url if comment else None
         for posted in settled.fixed:
-            marked = mark_fixed(*ours, posted, memory)
+            marked = comments.mark(posted)
             await self._permitted(marked, "A finding that is fixed could not be marked")
         return Commented(settled.report, tuple(self._problems), review_url, summary_url)
 

@@ -63,9 +63,12 @@ class Settled:
 
 
 def unaccounted(report: Report, memory: Memory) -> tuple[Posted, ...]:
-    """Findings with a comment of ours that the review does not name: is their code still there?"""
-    named = {finding.id for finding in report.findings} | memory.ignored.keys()
-    return tuple(one for id_, one in memory.posted.items() if id_ not in named)
+    """Findings with a comment of ours that the review does not name: is their code still there?
+
+    Of a review that did not come to its end only those that were fixed before: it settles nothing
+    else.
+    """
+    return tuple(one for one in _unnamed(report, memory) if report.complete or one.fixed)
 
 
 def settle(report: Report, memory: Memory, *, gone: Collection[str]) -> Settled:
@@ -74,11 +77,10 @@ def settle(report: Report, memory: Memory, *, gone: Collection[str]) -> Settled:
     Args:
         report: the review, as far as it came.
         memory: what is known of the pull request.
-        gone: ids of those of :func:`unaccounted` whose code is there no more; of a review that did
-            not come to its end, those of which that was known before.
+        gone: ids of those of :func:`unaccounted` whose code is there no more.
     """
     kept = [finding for finding in report.findings if finding.id not in memory.ignored]
-    rest = unaccounted(report, memory)
+    rest = _unnamed(report, memory)
     standing = [carried(one) for one in rest if one.id not in gone]
     findings = tuple(sorted((*kept, *standing), key=lambda one: (*rank(one), one.id)))
     whole = replace(report, findings=findings, notices=(*report.notices, *_notices(memory)))
@@ -126,6 +128,11 @@ def carried(posted: Posted) -> Finding:
         attempt=1,
         placement=Placement("inline") if comment.line else gone,
     )
+
+
+def _unnamed(report: Report, memory: Memory) -> tuple[Posted, ...]:
+    named = {finding.id for finding in report.findings} | memory.ignored.keys()
+    return tuple(one for id_, one in memory.posted.items() if id_ not in named)
 
 
 def _ignored(report: Report, memory: Memory) -> tuple[Noted, ...]:

@@ -75,8 +75,10 @@ def _not_in_diff(
         for one in posted
         if one.code
         and one.id not in here
+        # Once it was gone, the same line somewhere else is not its return.
         and not any(
-            _is_free(
+            not one.fixed
+            and _is_free(
                 replace(told[one.id], path=path, line=first, end_line=first + len(one.code) - 1),
                 others,
             )

@@ -176,6 +176,79 @@ async def test_what_comes_back_after_it_was_fixed_is_shown_again(
     assert len(titles(pull)) == 2
 
 
+async def test_what_comes_back_is_shown_again_without_a_summary_too(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    for tree, hidden in ((ONE, None), (app(bug(50)), "outdated"), (ONE, None)):
+        pull.push(tree)
+        await runner.run(pull, summary_comment="false")
+        assert pull.review_comments[0].minimized == hidden
+    assert sorted(titles(pull)) == ["**error: Division by zero**", "**warning: Bug 50**"]
+
+
+async def test_what_comes_back_counts_although_the_review_is_incomplete(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull)
+    pull.push(app(bug(50)))
+    await runner.run(pull)
+    assert pull.review_comments[0].minimized
+    model.respond = lambda _request: Answer(outcome="could_not_review")
+    pull.push(ONE)
+    run = await runner.run(pull, fail_on="error", if_incomplete="neutral")
+    assert run.outputs["errors"] == "1"
+    assert conclusions(pull)[-1] == "failure"
+    assert not pull.review_comments[0].minimized
+
+
+async def test_the_same_line_elsewhere_is_not_the_return_of_what_was_fixed(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | app((10, "pass  # BUG error It does nothing")))
+    await runner.run(pull)
+    pull.push(app((10, "line_10 = 1")))
+    await runner.run(pull)
+    model.respond = lambda _request: Answer(findings=[])
+    pull.push(app((10, "line_10 = 1"), (45, "pass  # BUG error It does nothing")))
+    run = await runner.run(pull)
+    assert run.outputs["errors"] == "0"
+    assert pull.review_comments[0].minimized == "outdated"
+
+
+async def test_a_comment_that_a_person_hid_stays_hidden_when_its_code_comes_back(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull)
+    pull.review_comments[0].minimized = "outdated"
+    for tree in (app((10, "line_10 = 1")), ONE):
+        pull.push(tree)
+        run = await runner.run(pull)
+        assert pull.review_comments[0].minimized == "outdated"
+    assert run.outputs["errors"] == "1"
+
+
+@pytest.mark.parametrize("write", ["PATCH /pulls/comments/", "POST /graphql", "POST /replies"])
+async def test_what_is_marked_as_fixed_is_so_although_a_run_broke_off_at_any_write(
+    github: FakeGitHub, runner: Runner, write: str
+) -> None:
+    method, path = write.split()
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull)
+    for tree, hidden in ((app((10, "line_10 = 1")), True), (ONE, False)):
+        pull.push(tree)
+        broken = faults.error(method, path, 500, times=None)
+        broken.contains = b"mutation" if "graphql" in path else b""
+        github.fail(broken)
+        await runner.run(pull)
+        github.faults.clear()
+        await runner.run(pull)
+        assert bool(pull.review_comments[0].minimized) == hidden
+        assert "outcome=clean" in pull.review_comments[0].body or not hidden
+
+
 async def test_an_incomplete_review_lists_nothing_that_was_fixed_before(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
