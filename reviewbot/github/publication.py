@@ -128,8 +128,9 @@ class Publication:
         report = self._builder.report
         done = Published(report)
         if overtaken:
-            self._problems.append(_OVERTAKEN)
-        elif report.outcome not in ("cancelled", "superseded", None) and await self._is_current():
+            await self.fail(_OVERTAKEN, "cancelled")
+            return replace(done, problems=(_OVERTAKEN,))
+        if report.outcome not in ("cancelled", "superseded", None) and await self._is_current():
             commented = await self._comments.post(report, files)
             self._problems += commented.problems
             done = replace(

@@ -163,22 +163,25 @@ def is_over(connection: sa.Connection, review_id: str) -> bool:
 
 
 def is_overtaken(connection: sa.Connection, review_id: str) -> bool:
-    """Whether a newer review of the same pull request is published already."""
-    own = sa.select(REVIEWS.c.tenant, REVIEWS.c.subject, REVIEWS.c.created_at, REVIEWS.c.id)
-    mine = own.where(REVIEWS.c.id == review_id).subquery()
-    newer = sa.or_(
-        REVIEWS.c.created_at > mine.c.created_at,
-        sa.and_(REVIEWS.c.created_at == mine.c.created_at, REVIEWS.c.id > mine.c.id),
-    )
-    query = sa.exists().where(
-        PUBLICATIONS.c.review_id == REVIEWS.c.id,
+    """Whether a newer review of the same head of the pull request is published already.
+
+    One of another head may have had nothing to post: the head has come back since.
+    """
+    columns = (REVIEWS.c.tenant, REVIEWS.c.subject, REVIEWS.c.created_at, PUBLICATIONS.c.target)
+    both = PUBLICATIONS.c.review_id == REVIEWS.c.id
+    own = connection.execute(sa.select(*columns).where(both, REVIEWS.c.id == review_id)).first()
+    if own is None:
+        return False
+    newer = sa.select(PUBLICATIONS.c.target).where(
+        both,
         PUBLICATIONS.c.state == "done",
-        REVIEWS.c.tenant == mine.c.tenant,
-        REVIEWS.c.subject == mine.c.subject,
+        REVIEWS.c.tenant == own.tenant,
+        REVIEWS.c.subject == own.subject,
         REVIEWS.c.outcome.not_in(("cancelled", "superseded")),
-        newer,
+        sa.tuple_(REVIEWS.c.created_at, REVIEWS.c.id) > sa.tuple_(own.created_at, review_id),
     )
-    return bool(connection.scalar(sa.select(query)))
+    head = json.loads(own.target).get("head")
+    return any(json.loads(target).get("head") == head for target in connection.scalars(newer))
 
 
 def diff_of(connection: sa.Connection, review_id: str) -> bytes:

@@ -223,11 +223,11 @@ async def test_a_comment_that_a_person_hid_stays_hidden_when_its_code_comes_back
     pull = github.pull(base=BASE, head=BASE | ONE)
     await runner.run(pull)
     pull.review_comments[0].minimized = "outdated"
-    for tree in (app((10, "line_10 = 1")), ONE):
+    for tree, errors in ((app((10, "line_10 = 1")), "0"), (ONE, "1")):
         pull.push(tree)
         run = await runner.run(pull)
         assert pull.review_comments[0].minimized == "outdated"
-    assert run.outputs["errors"] == "1"
+        assert run.outputs["errors"] == errors
 
 
 @pytest.mark.parametrize("write", ["PATCH /pulls/comments/", "POST /graphql", "POST /replies"])

@@ -63,6 +63,20 @@ async def states(server: AppServer, table: sa.Table) -> list[str]:
     )
 
 
+async def until_waiting(server: AppServer) -> None:
+    """Until a publication waits for its next try."""
+    while "waiting" not in await states(server, PUBLICATIONS):  # noqa: ASYNC110 - nothing here could set an event
+        await asyncio.sleep(0.01)
+
+
+async def hold_back(server: AppServer, seconds: int) -> None:
+    """Have what waits to be published wait for longer."""
+    later = {"next_try_at": PUBLICATIONS.c.next_try_at + seconds * 1000}
+    await server.service.database.write(
+        lambda connection: connection.execute(sa.update(PUBLICATIONS).values(later))
+    )
+
+
 # --- Publications
 
 
@@ -126,16 +140,40 @@ async def test_an_older_review_that_is_published_late_does_not_take_the_place_of
 
     model.respond = unable
     await server.deliver()
-    while "waiting" not in await states(server, PUBLICATIONS):  # noqa: ASYNC110 - nothing here could set an event
-        await asyncio.sleep(0.01)
-    later = {"next_try_at": PUBLICATIONS.c.next_try_at + seconds * 1000}
-    await server.service.database.write(
-        lambda connection: connection.execute(sa.update(PUBLICATIONS).values(later))
-    )
+    await until_waiting(server)
+    await hold_back(server, seconds)
     pull.comment("/review full", by="octo")
     await settle(server)
     assert "1 error" in summary_of(pull).split("\n")[0]
     assert "outcome=findings" in summary_of(pull)
+
+
+async def test_a_review_is_posted_although_another_head_came_and_went_before(
+    github: FakeGitHub, model: FakeAnthropic, server: AppServer
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    first = pull.head_sha
+
+    def later(request: Asked) -> Answer:
+        github.fail(faults.error("GET", "/pulls/1/comments", 404, times=1))
+        model.respond = and_back
+        return find_marked(request)
+
+    def and_back(request: Asked) -> Answer:
+        model.respond = find_marked
+        pull.head_repo.move(pull.head_ref, first, by="octocat")  # type: ignore[union-attr]
+        return find_marked(request)
+
+    model.respond = later
+    await server.deliver()
+    await until_waiting(server)
+    await hold_back(server, 20)
+    pull.push(TWO)
+    await settle(server)
+    assert titles(pull) == ["**error: Division by zero**"]
+    assert f"head={first}" in summary_of(pull)
+    at_head = [run for run in pull.repo.check_runs.values() if run.head_sha == first]
+    assert [run.conclusion for run in at_head] == ["failure"]
 
 
 async def test_a_check_that_was_begun_late_for_a_review_that_is_over_is_not_the_last_word(

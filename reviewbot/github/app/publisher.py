@@ -123,7 +123,6 @@ class Publisher:
         else:
             for problem in problems:
                 log.warning("not all was published: %s", problem, extra=extra)
-            await self._settle(claimed, reason=None, pause_ms=None)
             log.info("a review is published", extra=extra)
         finally:
             if publication is not None:
@@ -161,10 +160,17 @@ class Publisher:
         files = await self._files(claimed.review_id)
         async with self._turn(claimed):
             if isinstance(publication, Reply):
-                return (await publication.end(files)).problems
-            query = partial(publications.is_overtaken, review_id=claimed.review_id)
-            overtaken = await self._database.read(query)
-            return (await publication.end(files, overtaken=overtaken)).problems
+                published = await publication.end(files)
+            else:
+                overtaken = await self._is_overtaken(claimed)
+                published = await publication.end(files, overtaken=overtaken)
+            # Within the turn: the next one looks whether this one was published.
+            await self._settle(claimed, reason=None, pause_ms=None)
+        return published.problems
+
+    async def _is_overtaken(self, claimed: Claimed) -> bool:
+        query = partial(publications.is_overtaken, review_id=claimed.review_id)
+        return await self._database.read(query)
 
     async def _begun(self, claimed: Claimed, publication: Publication | Reply) -> None:
         if isinstance(publication, Reply):
@@ -173,7 +179,7 @@ class Publisher:
         query = partial(reviews.find, review_id=claimed.review_id)
         row = await self._database.read(query)
         superseded = row is not None and "superseded" in (row.stop, row.outcome)
-        await publication.begin(make=not superseded)
+        await publication.begin(make=not superseded and not await self._is_overtaken(claimed))
         if (unknown := publication.unknown) and pause_after(unknown, claimed.tries) is not None:
             raise unknown  # else, in the end, it goes on without a check run
 
