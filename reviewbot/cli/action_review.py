@@ -49,6 +49,12 @@ _FORK_HINT: Final = (
     " can be asked: set model: offline for forks, or install reviewbot as an App, which reviews"
     " them like all others"
 )
+_DEPENDABOT: Final = "dependabot[bot]"
+_DEPENDABOT_HINT: Final = (
+    "no model can be asked: GitHub gives workflows of Dependabot secrets of their own alone; add"
+    " ANTHROPIC_API_KEY to these (Settings, Secrets and variables, Dependabot), or set"
+    " model: offline for Dependabot"
+)
 _FORK_NOTICE: Final = (
     "This pull request comes from a fork: GitHub gives its workflows a token that can only read, so"
     " the review is in the log, its annotations and the job's summary alone."
@@ -115,6 +121,8 @@ class ActionReview:
             raise
         if published is None:
             return EXIT_INTERRUPTED
+        if assignment.pull.is_fork and published.denied:
+            published = replace(published, problems=(_FORK_NOTICE,))
         code = await asyncio.to_thread(
             tell, published, assignment.settings, inputs, self._sarif, self._notices
         )
@@ -174,8 +182,11 @@ class ActionReview:
         settings = assignment.settings
         chosen = "model" in settings.origins
         if settings.model.problem or (settings.model.name == OFFLINE and not chosen):
-            of_fork = self._inputs.event_name == "pull_request" and assignment.pull.is_fork
-            raise ConfigError(_FORK_HINT if of_fork else _KEY_HINT, source=API_KEY)
+            on_push, pull = self._inputs.event_name == "pull_request", assignment.pull
+            hint = _FORK_HINT if on_push and pull.is_fork else _KEY_HINT
+            if on_push and pull.author.login == _DEPENDABOT:
+                hint = _DEPENDABOT_HINT
+            raise ConfigError(hint, source=API_KEY)
 
     async def _begun(self, us: Us, assignment: Assignment) -> Publication:
         """The publication; of nothing, where there is no token or a fork's can only read."""

@@ -9,13 +9,15 @@ that what broke off in between is done by the next review.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from reviewbot.github import markers
 from reviewbot.github.comment_text import with_marker
-from reviewbot.github.errors import InvalidError
+from reviewbot.github.errors import ForbiddenError, InvalidError, NotFoundError
 from reviewbot.github.markers import FIXED, Marker
 from reviewbot.github.memory import HIDDEN_AS
+from reviewbot.github.posting import patiently
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -80,9 +82,9 @@ class FixedComments:
         marked = replace(marker, outcome=FIXED if fixed else None)
         text, _, _ = body.rstrip().rpartition("\n")
         written = markers.write(marked, pull.bound, self.us.secrets)
-        await self.api.reviews.update_comment(
-            pull.repo, posted.comment.id, with_marker(text, written)
-        )
+        whole = with_marker(text, written)
+        update = partial(self.api.reviews.update_comment, pull.repo, posted.comment.id, whole)
+        await patiently(update, NotFoundError)
 
     async def _say(self, posted: Posted, what: str, text: str) -> None:
         """Answer it, once at a head."""
@@ -98,8 +100,8 @@ class FixedComments:
 
 
 async def _done(change: Awaitable[Denied | None]) -> bool:
-    """Whether GitHub did it; what it finds unprocessable is no other than what it denies."""
+    """Whether GitHub did it; however it refuses, there is another way to say the same."""
     try:
         return await change is None
-    except InvalidError:
+    except (ForbiddenError, InvalidError, NotFoundError):
         return False

@@ -119,6 +119,7 @@ class Memory:
         summary: our one summary comment, and what its marker says of the last review.
         signed: whether that marker bears our signature, so that what it says can be relied on.
         reviews: the reviews of ours that are posted, by their markers' keys.
+        told: ids of findings on no line that the text of a review of ours tells of.
         pending: reviews of ours that somebody left unsent; they block every other one.
         drafts: reviews that a person is writing, whose token we have; they block others, too.
         posted: findings with a comment of ours, by their ids.
@@ -130,6 +131,7 @@ class Memory:
     summary: tuple[Comment, Marker] | None = None
     signed: bool = False
     reviews: Mapping[str, Review] = field(default_factory=dict)
+    told: frozenset[str] = frozenset()
     pending: tuple[Review, ...] = ()
     drafts: tuple[Review, ...] = ()
     posted: Mapping[str, Posted] = field(default_factory=dict)
@@ -176,6 +178,7 @@ async def read_memory(api: Api, pull: PullName, us: Us) -> Memory:
         summary=found.summary,
         signed=found.signed,
         reviews=found.reviews,
+        told=frozenset(found.told),
         pending=found.pending,
         drafts=found.drafts,
         posted=found.posted,
@@ -194,6 +197,7 @@ class _Reader:
         self.summary: tuple[Comment, Marker] | None = None
         self.signed = False
         self.reviews: dict[str, Review] = {}
+        self.told: set[str] = set()
         self.pending: tuple[Review, ...] = ()
         self.drafts: tuple[Review, ...] = ()
         self.posted: dict[str, Posted] = {}
@@ -227,6 +231,7 @@ class _Reader:
             marker = self._parse(review.body)
             if marker is not None and marker.kind == "review" and marker.key is not None:
                 self.reviews[marker.key] = review
+                self.told |= {noted.id for noted in marker.findings}
 
     def on_lines(
         self, comments: tuple[ReviewComment, ...], threads: tuple[ReviewThread, ...]

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 MOST_TRIES: Final = 2 * MAX_COMMENTS
 """Requests that one review may take: enough to find every bad comment, if all of them are."""
-MOST_REFUSED: Final = 16
-"""Of those, while GitHub has not taken a single one: it may refuse all there is."""
 MOST_LOST: Final = 16
 """Answers of one review that may get lost; whoever asked for it tries again later."""
 PAUSES_S: Final = (1.0, 3.0)
@@ -105,8 +103,7 @@ class ReviewPoster:
         except InvalidError:
             if not inline:
                 raise
-            most = MOST_TRIES if self._first else MOST_REFUSED
-            if len(inline) == 1 or self._tries >= most:
+            if len(inline) == 1 or self._tries >= MOST_TRIES:
                 self._refused += inline
                 return
             half = len(inline) // 2
@@ -121,7 +118,7 @@ class ReviewPoster:
         while True:
             self._tries += 1
             try:
-                review = await _patiently(
+                review = await patiently(
                     lambda: self._reviews.create(self._pull.repo, self._pull.number, payload),
                     NotFoundError,
                 )
@@ -179,7 +176,7 @@ def _name_of(inline: Sequence[Inline]) -> str:
     return hashlib.sha256(ids.encode()).hexdigest()[:16]
 
 
-async def _patiently(request: Callable[[], Awaitable[T]], *lagging: type[GitHubError]) -> T:
+async def patiently(request: Callable[[], Awaitable[T]], *lagging: type[GitHubError]) -> T:
     """The result of a request that may be refused with ``lagging`` for some seconds."""
     for pause in PAUSES_S:
         try:
@@ -198,14 +195,14 @@ async def put_summary(api: Api, pull: PullName, us: Us, memory: Memory, text: st
     if memory.summary is not None:
         try:
             number = memory.summary[0].id
-            return await _patiently(
+            return await patiently(
                 lambda: api.comments.update(pull.repo, number, text, urgency=Urgency.FINAL),
                 InvalidError,
             )
         except NotFoundError:  # deleted just now
             pass
     try:
-        made = await _patiently(
+        made = await patiently(
             lambda: api.comments.create(pull.repo, pull.number, text), NotFoundError, InvalidError
         )
     except UncertainWriteError:
@@ -221,7 +218,7 @@ async def put_summary(api: Api, pull: PullName, us: Us, memory: Memory, text: st
 
 
 async def _first_summary(api: Api, pull: PullName, us: Us) -> Comment | None:
-    comments = await _patiently(lambda: api.comments.all(pull.repo, pull.number), NotFoundError)
+    comments = await patiently(lambda: api.comments.all(pull.repo, pull.number), NotFoundError)
     for comment in comments:
         marker = us.wrote(comment.author) and markers.shape(comment.body, pull.bound)
         if marker and marker.kind == "summary":

@@ -40,11 +40,13 @@ class Published:
         review_url: the review, if one was posted.
         summary_url: the summary comment, likewise.
         check_url: the check run, likewise.
+        denied: whether something could not be for want of a permission.
         failed: whether it was not posted as it should have been.
     """
 
     report: Report
     problems: tuple[str, ...] = ()
+    denied: bool = False
     failed: bool = False
     review_url: str | None = None
     summary_url: str | None = None
@@ -136,6 +138,7 @@ class Publication:
             done = replace(
                 done,
                 report=commented.report,
+                denied=commented.denied,
                 review_url=commented.review_url,
                 summary_url=commented.summary_url,
             )

@@ -57,12 +57,14 @@ class Commented:
     Attributes:
         report: the review with what stands from earlier ones.
         problems: what GitHub does not permit, in sentences.
+        denied: whether that is for want of a permission.
         review_url: the review, if one was posted.
         summary_url: the summary comment, likewise.
     """
 
     report: Report
     problems: tuple[str, ...]
+    denied: bool
     review_url: str | None
     summary_url: str | None
 
@@ -84,6 +86,7 @@ class PullComments:
         self._api, self._us, self._subject, self._options = api, us, subject, options
         self._key = key
         self._problems: list[str] = []
+        self._denied = False
 
     async def post(self, report: Report, files: Sequence[FileDiff]) -> Commented:
         """Post all that ``report`` came to. Again is as good as once.
@@ -113,8 +116,9 @@ class PullComments:
             await self._permitted(shown, "A finding that is back could not be shown again")
         review_url, plan = await self._review(settled, memory, files)
         summary_url = None
+        known = memory if review_url is None else await self._without_doubles()
         if self._options.summary:
-            urls = await self._urls(memory, posted=review_url is not None)
+            urls = {id_: one.comment.url for id_, one in known.posted.items()}
             text = await asyncio.to_thread(self._summary_text, settled, plan, urls, _words(memory))
             put = put_summary(self._api, subject.pull, self._us, memory, text)
             comment = await self._permitted(put, "The summary could not be posted")
@@ -122,7 +126,9 @@ class PullComments:
         for posted in settled.fixed:
             marked = comments.mark(posted)
             await self._permitted(marked, "A finding that is fixed could not be marked")
-        return Commented(settled.report, tuple(self._problems), review_url, summary_url)
+        return Commented(
+            settled.report, tuple(self._problems), self._denied, review_url, summary_url
+        )
 
     def _known(self, report: Report, memory: Memory, files: Sequence[FileDiff]) -> Report:
         """The review with what is known of its findings, and of those held back before."""
@@ -134,9 +140,9 @@ class PullComments:
     ) -> tuple[str | None, CommentPlan]:
         """Post what has no comment yet; the address of the review, and where findings went."""
         plan = self._plan(settled, memory, files)
-        told = any(not one.finding.placement.held for one in plan.rest)
-        # Without a summary it tells of what is on no line, too; but not with every push again.
-        alone = told and not self._options.summary and not memory.reviews
+        # Without a summary it tells of what is on no line, too; but of each finding once.
+        rest = () if self._options.summary else _untold(plan, memory)
+        alone = any(not one.finding.placement.held for one in rest)
         if not self._options.review or not (plan.inline or alone):
             return None, plan
         if memory.drafts:
@@ -147,13 +153,13 @@ class PullComments:
             self._subject.pull,
             self._us,
             commit_id=self._subject.head,
-            marker=self._marker("review"),
+            marker=self._marker("review", findings=_noted(rest)),
         )
 
         def body(marker: str) -> str:
             return review_body(
                 settled.report,
-                plan,
+                plan if self._options.summary else replace(plan, rest=rest),
                 marker=marker,
                 list_rest=not self._options.summary,
                 link_hosts=self._options.link_hosts,
@@ -172,14 +178,16 @@ class PullComments:
             for one in memory.posted.values()
             if one.comment.line is not None
         }
+        by_path = {file.path: file for file in files}
         free: list[Finding] = []
         beside: list[Elsewhere] = []
         for finding in settled.new:
             place = (finding.path, finding.side, max(finding.line, finding.end_line))
+            link = self._subject.links.of(finding, by_path.get(finding.path))
             if not self._options.review:
-                beside.append(Elsewhere(finding, _TURNED_OFF, None))
+                beside.append(Elsewhere(finding, _TURNED_OFF, link))
             elif place in taken and finding.placement.kind == "inline":
-                beside.append(Elsewhere(finding, _TAKEN, None))
+                beside.append(Elsewhere(finding, _TAKEN, link))
             else:
                 free.append(finding)
         plan = plan_comments(
@@ -209,13 +217,12 @@ class PullComments:
     def _written(self, marker: Marker) -> str:
         return markers.write(marker, self._subject.pull.bound, self._us.secrets)
 
-    async def _urls(self, memory: Memory, *, posted: bool) -> dict[str, str]:
-        """Where the comment on each finding is."""
-        if posted:
-            memory = await read_memory(self._api, self._subject.pull, self._us)
-            for double in memory.doubles:
-                await self._api.reviews.delete_comment(self._subject.pull.repo, double.id)
-        return {id_: one.comment.url for id_, one in memory.posted.items()}
+    async def _without_doubles(self) -> Memory:
+        """What is there after a review was posted: two runs at once may have posted the same."""
+        memory = await read_memory(self._api, self._subject.pull, self._us)
+        for double in memory.doubles:
+            await self._api.reviews.delete_comment(self._subject.pull.repo, double.id)
+        return memory
 
     def _summary_text(
         self, settled: Settled, plan: CommentPlan, urls: dict[str, str], earlier: str
@@ -238,7 +245,17 @@ class PullComments:
             return await work
         except (ForbiddenError, NotFoundError, InvalidError) as error:
             self._problems.append(f"{what}: {error}.")
+            self._denied |= isinstance(error, ForbiddenError)
             return None
+
+
+def _untold(plan: CommentPlan, memory: Memory) -> tuple[Elsewhere, ...]:
+    return tuple(one for one in plan.rest if one.finding.id not in memory.told)
+
+
+def _noted(rest: Sequence[Elsewhere]) -> tuple[Noted, ...]:
+    found = {one.finding.id: Noted(one.finding.id, one.finding.severity) for one in rest}
+    return tuple(found.values())[: markers.MAX_FINDINGS]
 
 
 def _words(memory: Memory) -> str:

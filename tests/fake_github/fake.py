@@ -146,7 +146,7 @@ class FakeGitHub:
         """All tokens of installations are over now."""
         for token in self.world.tokens.values():
             if token.installation is not None:
-                token.expires = self.clock.now()
+                token.expires = self.clock.now() - 1  # it may stand still
 
     def fail(self, *faults: Fault) -> Fault:
         """Adds faults (see ``faults``); the first that takes a request decides."""

@@ -12,18 +12,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewbot.core.render.annotations import LIMIT
-from reviewbot.errors import ReviewbotError
+from reviewbot.errors import ConfigError, ReviewbotError
 from reviewbot.github.markers import Marker, write
 from tests.cli.test_action import ROOT, act, recorded
-from tests.fake_anthropic import Answer, FakeAnthropic
-from tests.fake_github import FakeGitHub, PullRequest, faults
+from tests.fake_anthropic import Answer, FakeAnthropic, finding
+from tests.fake_github import FakeGitHub, Fault, PullRequest, faults
 from tests.github.action_runs import WRITES, Runner, bound_to, find_marked
 from tests.github.test_action_stories import (
     BASE,
     ONE,
+    REFUSAL,
     TWO,
     app,
     conclusions,
+    summary_of,
     titles,
 )
 from tests.runner_model import commands
@@ -567,3 +569,79 @@ async def test_by_hand_the_help_says_what_is_posted_and_how_inputs_are_given(
     done = await act(tmp_path, "--help")
     assert "REVIEWBOT_ACTION_" in done.out
     assert "post" in done.out.lower() or "comment" in done.out.lower()
+
+
+# --- Without some of what is posted
+
+
+@pytest.mark.parametrize("summary", ["true", "false"])
+async def test_what_two_jobs_at_once_have_doubled_is_single_at_the_end(
+    github: FakeGitHub, runner: Runner, summary: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | TWO)
+    runner.event(pull)
+    jobs = [runner.environment(pull, summary_comment=summary) for _ in range(2)]
+    await asyncio.gather(*map(runner.step, jobs))
+    await runner.run(pull, summary_comment=summary)
+    assert sorted(titles(pull)) == ["**error: Division by zero**", "**warning: None is returned**"]
+
+
+async def test_without_a_summary_each_finding_on_no_line_is_told_of_once(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    def nowhere(title: str) -> dict[str, Any]:
+        return finding(path="app.py", quote=f"{title}()", line=3, end_line=3, title=title)
+
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    model.respond = lambda _: Answer(findings=[nowhere("First")])
+    await runner.run(pull, summary_comment="false")
+    model.respond = lambda _: Answer(findings=[nowhere("First"), nowhere("Second")])
+    for number in range(2):
+        pull.push(app((20 + number, f"line = {number}")))
+        await runner.run(pull, summary_comment="false", full="true")
+    told = [one.body for one in pull.reviews]
+    assert [("First" in text, "Second" in text) for text in told] == [(True, False), (False, True)]
+
+
+async def test_a_good_comment_is_posted_however_many_bad_ones_come_before_it(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    head = app(
+        *((number, f"x = {number}  # BUG warning Bug {number}") for number in range(1, 60, 2))
+    )
+    pull = github.pull(base=BASE, head=BASE | head)
+    for number in range(1, 16, 2):
+        text = f"**warning: Bug {number}**".encode()
+        github.fail(Fault("POST", "/reviews$", 422, REFUSAL, contains=text, times=None))
+    await runner.run(pull)
+    assert len(titles(pull)) == 22
+    assert summary_of(pull).count("GitHub takes no comment there.") == 8
+
+
+async def test_a_fork_is_told_so_although_no_check_run_was_asked_for(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE, fork="mona", by="mona", private=False)
+    runner.token = github.world.actions_token(pull.repo, dict.fromkeys(WRITES, "read"))
+    run = await runner.run(pull, check_run="false")
+    assert "comes from a fork" in run.summary
+    assert "permissions:" not in run.summary
+
+
+async def test_without_comments_the_summary_leads_to_the_code(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull, review_comments="false")
+    assert titles(pull) == []
+    assert f"/blob/{pull.head_sha}/app.py#L10" in summary_of(pull)
+
+
+async def test_dependabot_without_a_key_is_told_where_its_secrets_are(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE, by="dependabot[bot]")
+    runner.event(pull)
+    env = runner.environment(pull) | {"ANTHROPIC_API_KEY": ""}
+    with pytest.raises(ConfigError, match="Secrets and variables, Dependabot"):
+        await runner.step(env)
