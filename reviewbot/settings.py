@@ -64,6 +64,7 @@ _LOWEST: Final = 3
 """The layer of the file, below flag, environment and ``.env``."""
 
 FailOn = Literal["error", "warning", "note", "never"]
+IfIncomplete = Literal["failure", "neutral"]
 RuleLevel = Literal["off", "error", "warning", "note"]
 
 
@@ -103,6 +104,7 @@ class Settings:
     jobs: int = 8
     budget_usd: float | None = None
     fail_on: FailOn = "error"
+    if_incomplete: IfIncomplete = "failure"
     summary: bool = True
     instructions: str = ""
     path_instructions: tuple[PathInstruction, ...] = ()
@@ -330,6 +332,7 @@ _CONVERT: Final[Mapping[str, Any]] = MappingProxyType(
         "jobs": int,
         "budget_usd": float,
         "fail_on": str,
+        "if_incomplete": str,
         "summary": bool,
         "instructions": str,
         "path_instructions": _path_instructions,

@@ -118,6 +118,7 @@ def test_every_key_of_the_file_reaches_the_settings() -> None:
         "jobs": 3.0,  # JSON Schema takes it for a whole number
         "budget_usd": 1,
         "fail_on": "note",
+        "if_incomplete": "neutral",
         "summary": False,
         "instructions": "be exact",
         "path_instructions": [{"paths": ["a/**"], "instructions": "x"}],

@@ -11,15 +11,13 @@ import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast, get_args
+from typing import TYPE_CHECKING, Final, get_args
 
 from reviewbot.errors import ConfigError
-from reviewbot.settings import FailOn, Secret
+from reviewbot.settings import FailOn, IfIncomplete, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from reviewbot.github.check_run import IfIncomplete
 
 PREFIX: Final = "REVIEWBOT_ACTION_"
 OUTPUT_FILE: Final = "GITHUB_OUTPUT"
@@ -50,7 +48,6 @@ class ActionInputs:
     run_key: str
     pull_request: int | None
     flags: Mapping[str, object]
-    if_incomplete: IfIncomplete
     config: str | None
     check: str | None
     review_comments: bool
@@ -83,6 +80,7 @@ def read_inputs(env: Mapping[str, str]) -> ActionInputs:
     if number is not None and not (number.isascii() and number.isdigit() and int(number) > 0):
         raise _wrong("pull-request", "must be the number of a pull request", number)
     fail_on = given.choice("fail-on", ("", *get_args(FailOn)), "")
+    if_incomplete = given.choice("if-incomplete", ("", *get_args(IfIncomplete)), "")
     check = given.input("check-name") or "reviewbot"
     return ActionInputs(
         token=Secret(token) if (token := given.variable("GITHUB_TOKEN")) else None,
@@ -98,11 +96,9 @@ def read_inputs(env: Mapping[str, str]) -> ActionInputs:
             "model": given.input("model"),
             "fallback_models": _names(given.input("fallback-models")),
             "fail_on": fail_on or None,
+            "if_incomplete": if_incomplete or None,
             "budget_usd": _dollars(given.input("budget-usd")),
         },
-        if_incomplete=cast(
-            "IfIncomplete", given.choice("if-incomplete", ("failure", "neutral"), "failure")
-        ),
         config=(given.input("config") or "").removeprefix("./") or None,
         check=check if given.truth("check-run", default=True) else None,
         review_comments=given.truth("review-comments", default=True),

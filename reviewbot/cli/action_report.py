@@ -60,7 +60,7 @@ def tell(
     write_summary(inputs.step_summary, _summary(report))
     write_outputs(inputs.output, _outputs(report, published, inputs.sarif))
     code = exit_code(report, settings)
-    if code == EXIT_INCOMPLETE and inputs.if_incomplete == "neutral":
+    if code == EXIT_INCOMPLETE and settings.if_incomplete == "neutral":
         return EXIT_FINDINGS if fails(report, settings.fail_on) else EXIT_OK
     return code
 

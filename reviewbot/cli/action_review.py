@@ -193,7 +193,7 @@ class ActionReview:
         inputs, settings = self._inputs, assignment.settings
         options = PublishOptions(
             fail_on=settings.fail_on,
-            if_incomplete=inputs.if_incomplete,
+            if_incomplete=settings.if_incomplete,
             check=inputs.check,
             review=inputs.review_comments,
             summary=inputs.summary_comment,

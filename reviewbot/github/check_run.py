@@ -48,9 +48,9 @@ if TYPE_CHECKING:
     from reviewbot.core.events import Json, ReviewProgress
     from reviewbot.core.findings import Finding
     from reviewbot.core.report import Report, Threshold
+    from reviewbot.settings import IfIncomplete
 
 Conclusion = Literal["success", "neutral", "failure", "cancelled"]
-IfIncomplete = Literal["failure", "neutral"]
 
 MAX_TEXT: Final = 65_535
 """Bytes of a summary or a text."""

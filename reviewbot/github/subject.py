@@ -11,8 +11,8 @@ from reviewbot.github.permalinks import Permalinks
 
 if TYPE_CHECKING:
     from reviewbot.core.report import Threshold
-    from reviewbot.github.check_run import IfIncomplete
     from reviewbot.github.memory import PullName
+    from reviewbot.settings import IfIncomplete
 
 
 @dataclass(frozen=True, slots=True)

@@ -746,6 +746,7 @@ async def test_the_log_has_ids_and_no_word_of_a_payload_or_of_an_error(
             await until_state(store, "done", "d3")
             await until(lambda: "the next one is in 1 s" in caplog.text)
     assert "delivery_id" in FIELDS
+    assert [one.message for one in caplog.records if "delivery_id" not in one.__dict__] == []
     assert {record.__dict__["delivery_id"] for record in caplog.records} == {"d1", "d2", "d3"}
     assert "s3cret" not in caplog.text
     assert "octo" not in caplog.text

@@ -29,11 +29,15 @@ _NO_THREAD: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A comment that is answered; ``thread`` is the first comment of its thread on a line."""
+    """A comment that is answered; ``thread`` is the first comment of its thread on a line.
+
+    ``nth`` counts its answers from 0, where there can be more than one.
+    """
 
     pull: PullName
     comment: int
     thread: int | None
+    nth: int = 0
 
     @staticmethod
     def of(task: Commented) -> Question:
@@ -46,7 +50,8 @@ class Question:
     def key(self) -> str:
         """Names the answer, so that there is one."""
         kind = "issue" if self.thread is None else "line"
-        return f"answer-{kind}-{self.comment}"
+        key = f"answer-{kind}-{self.comment}"
+        return f"{key}.{self.nth}" if self.nth else key
 
 
 class Answers:

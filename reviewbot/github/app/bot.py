@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from reviewbot.jobs.service import ReviewService
     from reviewbot.settings import Secret, Settings
 
-PATIENCE_S: Final = 120.0
-"""How long a request waits for a limit of GitHub: longer waits are the inbox's, which meanwhile
-works off the deliveries of others."""
+PATIENCE_S: Final = 10.0
+"""How long a request waits for a limit of GitHub. Longer waits are the inbox's and the publisher's,
+which meanwhile have room for what is others': few installations must not take it all."""
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +80,7 @@ class Bot:
             node=node,
             app=App(config.app_id, config.slug),
             handle=work.do,
+            acknowledge=work.acknowledge,
             give_up=work.give_up,
         )
         self._sweep = Sweep(database, self._github.app, node=node)

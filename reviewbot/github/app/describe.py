@@ -31,6 +31,7 @@ def described(
     settings: Settings,
     *,
     fail_on: str,
+    if_incomplete: str,
     link_hosts: Collection[str] | None,
     file: str | None,
     of_file: Collection[str],
@@ -40,6 +41,7 @@ def described(
     Args:
         settings: those of a review.
         fail_on: from which severity on the check fails.
+        if_incomplete: how the check of an incomplete review ends.
         link_hosts: the hosts of the repository's file; None if it names none.
         file: the name of the repository's file; None if it has none.
         of_file: the settings that it says.
@@ -47,7 +49,8 @@ def described(
     rows = [
         (name, _value(settings, name), _origin(settings, name, file, of_file)) for name in _SHOWN
     ]
-    rows.append(("fail_on", fail_on, file if file and "fail_on" in of_file else "the default"))
+    for name, value in (("fail_on", fail_on), ("if_incomplete", if_incomplete)):
+        rows.append((name, value, file if file and name in of_file else "the default"))
     hosts = settings.link_hosts if link_hosts is None else link_hosts
     rows.append(
         ("link_hosts", ", ".join(hosts) or "none", _origin(settings, "link_hosts", file, of_file))

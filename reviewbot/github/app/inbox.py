@@ -20,7 +20,7 @@ from reviewbot.errors import ReviewbotError
 from reviewbot.github.app.retries import HOPELESS, pause_after, sentence
 from reviewbot.github.app.rounds import Rounds
 from reviewbot.github.app.subjects import installation_of, subject_of
-from reviewbot.github.tasks import Ignored
+from reviewbot.github.tasks import Commented, Ignored
 from reviewbot.github.webhook import read
 from reviewbot.store import deliveries, nodes
 from reviewbot.store.database import StoreError
@@ -56,6 +56,7 @@ class Inbox:
         node: this node's name, under which it says that it is alive.
         app: the App that deliveries are for.
         handle: does what there is to do. What it raises has it called again later.
+        acknowledge: shows whoever sent it that it came, at once, and at best once.
         give_up: tells whoever waits for it that it is not done, and why not.
         at_once: how many are at work on this node.
         per_installation: how many are at work for one installation, on all nodes.
@@ -71,6 +72,7 @@ class Inbox:
         node: str,
         app: App,
         handle: Callable[[Task], Awaitable[None]],
+        acknowledge: Callable[[Task], Awaitable[None]] | None = None,
         give_up: Callable[[Task, str], Awaitable[None]] | None = None,
         at_once: int = 32,
         per_installation: int = 4,
@@ -79,7 +81,8 @@ class Inbox:
         clock: Callable[[sa.Connection], int] = nodes.clock,
     ) -> None:
         self._database, self._node, self._app, self._handle = database, node, app, handle
-        self._give_up = give_up
+        self._acknowledge, self._give_up = acknowledge, give_up
+        self._acknowledging: set[asyncio.Task[None]] = set()
         self._at_once, self._per_installation = at_once, per_installation
         self._limit_s, self._clock = limit_s, clock
         self._rounds = Rounds("inbox", self._round, grace_s=grace_s)
@@ -97,9 +100,9 @@ class Inbox:
             StoreError: it is not known to be stored.
         """
         if len(body) < LARGE:
-            new = self._read(delivery, event, body)
+            new, task = self._read(delivery, event, body)
         else:
-            new = await asyncio.to_thread(self._read, delivery, event, body)
+            new, task = await asyncio.to_thread(self._read, delivery, event, body)
 
         def insert(connection: sa.Connection) -> bool:
             return deliveries.insert(connection, new, self._clock(connection))
@@ -112,21 +115,33 @@ class Inbox:
         else:
             told = "took a delivery"
             self._rounds.wake()
+            self._show(task)
         log.info("%s", told, extra={"delivery_id": delivery})
 
-    def _read(self, delivery: str, event: str, body: bytes) -> NewDelivery:
+    def _read(self, delivery: str, event: str, body: bytes) -> tuple[NewDelivery, Task]:
         task = read(event, delivery, body, self._app)
         if isinstance(task, Ignored):
-            return NewDelivery(delivery, event, None, None, b"", task.reason)
+            return NewDelivery(delivery, event, None, None, b"", task.reason), task
         packed = zlib.compress(body, 1)
-        return NewDelivery(delivery, event, installation_of(task), subject_of(task), packed)
+        return NewDelivery(delivery, event, installation_of(task), subject_of(task), packed), task
+
+    def _show(self, task: Task) -> None:
+        """Acknowledge what may have to wait for its turn."""
+        if self._acknowledge is not None and isinstance(task, Commented):
+            showing = asyncio.ensure_future(self._acknowledge(task))
+            self._acknowledging.add(showing)
+            showing.add_done_callback(self._acknowledging.discard)
 
     async def work(self) -> None:
         """Work off deliveries until cancelled; then let what is at work go on for a moment.
 
         What is not done by then is left as it is, and is found again.
         """
-        await self._rounds.run()
+        try:
+            await self._rounds.run()
+        finally:
+            for showing in self._acknowledging:
+                showing.cancel()
 
     async def _round(self) -> None:
         """Put back what nobody works off, and begin what there is room for."""

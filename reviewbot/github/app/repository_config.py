@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from reviewbot.core.report import Threshold
-    from reviewbot.github.check_run import IfIncomplete
-    from reviewbot.settings import Settings
+    from reviewbot.settings import IfIncomplete, Settings
 
 FROM_THE_BASE: Final = (
     "summary",
@@ -55,10 +54,11 @@ class RepositoryConfig:
         if config is not None:
             name, text = config
             values = parse_config(text, name=name, trusted=False).values
-            heeded = {*FROM_THE_BASE, "fail_on", "link_hosts"}
+            heeded = {*FROM_THE_BASE, "fail_on", "if_incomplete", "link_hosts"}
             self._keys = heeded & values.keys()
             self.options = {key: values[key] for key in FROM_THE_BASE if key in values}
             self.fail_on = values.get("fail_on", self.fail_on)
+            self.if_incomplete = values.get("if_incomplete", self.if_incomplete)
             hosts = values.get("link_hosts")
             self.link_hosts = None if hosts is None else tuple(hosts)
             self.unheeded = tuple(key for key in _OPERATORS if key in values)
@@ -81,6 +81,7 @@ class RepositoryConfig:
         table = described(
             settings,
             fail_on=self.fail_on,
+            if_incomplete=self.if_incomplete,
             link_hosts=self.link_hosts,
             file=config[0] if config else None,
             of_file=self._keys,

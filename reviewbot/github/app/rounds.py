@@ -77,7 +77,7 @@ class Rounds:
     async def _end(self) -> None:
         late = set(self.working.values())
         try:
-            if late and self._grace_s:
+            if late:
                 _, late = await asyncio.wait(late, timeout=self._grace_s)
         finally:
             for one in late:

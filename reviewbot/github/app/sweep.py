@@ -117,7 +117,7 @@ class Sweep:
                 self._look_back /= 2
                 log.warning("too many deliveries to list; looking back for %s", self._look_back)
             else:
-                self._look_back = min(self._look_back, LOOK_BACK)
+                self._look_back = min(2 * self._look_back, LOOK_BACK)
                 return found
 
     async def _redeliver(self, one: Delivery) -> bool:

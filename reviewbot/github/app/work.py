@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
 
 from reviewbot.core.render import TOOL_NAME
 from reviewbot.core.render.markdown_text import literal
 from reviewbot.core.wording import count
-from reviewbot.errors import ConfigError, DiffError
+from reviewbot.errors import ConfigError, DiffError, ReviewbotError
 from reviewbot.github import commands
 from reviewbot.github.app.answers import Answers, Question
 from reviewbot.github.app.reviews import Asked
 from reviewbot.github.commands import Command, Unknown
-from reviewbot.github.errors import ForbiddenError
 from reviewbot.github.memory import WRITERS
 from reviewbot.github.tasks import (
     Commented,
@@ -30,7 +30,6 @@ from reviewbot.github.tasks import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from reviewbot.github.api.comments import Reaction
     from reviewbot.github.app.explanations import Explanations
     from reviewbot.github.app.reviews import AppReviews
     from reviewbot.github.gateway import Api, Gateway
@@ -92,6 +91,18 @@ class Work:
             case _:
                 assert_never(task)
 
+    async def acknowledge(self, task: Task) -> None:
+        """Show that a command came: others of its pull request may have to be worked off first."""
+        if not isinstance(task, Commented):
+            return
+        try:
+            if isinstance(await self._command(task), Command):
+                question, on_line = Question.of(task), task.thread is not None
+                comments = self._api(task.repository).comments
+                await comments.react(question.pull.repo, question.comment, "eyes", on_line=on_line)
+        except ReviewbotError as error:  # it is obeyed all the same
+            log.info("no reaction to a command: %s", error, extra={"delivery_id": task.delivery})
+
     async def give_up(self, task: Task, reason: str) -> None:
         """Show where it is looked for that something is not done: a check must not be missing.
 
@@ -106,7 +117,8 @@ class Work:
                 await self._reviews.tell_failure(task.repository, number, sentence)
         elif isinstance(task, Commented) and await self._command(task) is not None:
             not_done = f"This could not be done: {literal(reason)}"
-            await self._answers.say(self._api(task.repository), Question.of(task), not_done)
+            question = replace(Question.of(task), nth=1)  # there may be an answer already
+            await self._answers.say(self._api(task.repository), question, not_done)
 
     async def _review(self, repository: Repository, number: int, asked: Asked) -> str | None:
         """Begin a review; what keeps it from beginning is shown on the pull request."""
@@ -139,7 +151,6 @@ class Work:
         if isinstance(command, Unknown):
             await self._answers.say(api, question, commands.hint(command))
         elif command is not None:
-            await self._react(api, question, "eyes")
             await self._obey(api, task, question, command)
 
     async def _command(self, task: Commented) -> Command | Unknown | None:
@@ -184,15 +195,6 @@ class Work:
                 await say(api, question, commands.help_text())
             case _:
                 assert_never(command.name)
-
-    async def _react(self, api: Api, question: Question, reaction: Reaction) -> None:
-        """Acknowledge a command; a token that may not still obeys it."""
-        try:
-            await api.comments.react(
-                question.pull.repo, question.comment, reaction, on_line=question.thread is not None
-            )
-        except ForbiddenError as error:
-            log.info("no reaction to a command: %s", error)
 
     def _api(self, repository: Repository) -> Api:
         return self._github.installation(_installation(repository))
