@@ -79,6 +79,7 @@ class Handling:
             answer = self._conditional(request, answer, bucket)
         except Refused as refusal:
             answer = refusal.answer()
+            request.refused = answer.content()
             if request.path == "/graphql" and refusal.message.startswith("API rate limit"):
                 answer = Answer({"errors": [{"type": "RATE_LIMITED", "message": refusal.message}]})
         if bucket is not None:

@@ -18,8 +18,8 @@ class Recorded:
 
     ``path`` is without the prefix of an enterprise server and without the query. ``at`` is the time
     of arrival by GitHub's clock. ``written`` tells whether the handler ran to its end, whatever the
-    client was then told. ``ended`` is ``complete``, ``dropped`` (by a fault), ``client closed``, or
-    None while it goes on.
+    client was then told; ``refused`` is the answer of a rule that refused it. ``ended`` is
+    ``complete``, ``dropped`` (by a fault), ``client closed``, or None while it goes on.
     """
 
     method: str
@@ -36,6 +36,7 @@ class Recorded:
     status: int | None = None
     answer: bytes = b""
     written: bool = False
+    refused: bytes = b""
     ended: Literal["complete", "dropped", "client closed"] | None = None
 
     @property

@@ -50,6 +50,8 @@ TWO = app(
 
 def check(github: FakeGitHub) -> None:
     """What holds at the end of every story."""
+    anchors = [one for one in github.requests if b"could not be resolved" in one.refused]
+    assert anchors == [], "an anchor was sent that GitHub refuses"
     for repository in github.world.repositories.values():
         for run in repository.check_runs.values():
             assert run.status == "completed", f"check run {run.id} never ended"

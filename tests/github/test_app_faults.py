@@ -492,6 +492,50 @@ async def test_a_stop_does_not_wait_behind_a_push_that_cannot_be_had(
     assert answered == ["Stopped 1 review."]
 
 
+@pytest.mark.real_time
+async def test_a_command_is_acknowledged_while_a_push_is_worked_off(
+    github: FakeGitHub, server: AppServer
+) -> None:
+    github.rules.documented_reactions = False
+    slow = faults.slow("GET", "/compare/", 2.0, times=1)
+    github.fail(slow)
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await server.deliver()
+    await until(lambda: bool(slow.hit))
+    comment = pull.comment("/help", by="octo")
+    await server.deliver()
+    await until(lambda: bool(comment.reactions))
+    assert replies(pull) == []
+    await settle(server)
+    assert len(replies(pull)) == 1
+
+
+async def test_a_command_that_cannot_be_obeyed_is_answered_all_the_same(
+    github: FakeGitHub, server: AppServer
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await settle(server)
+    github.fail(faults.error("GET", "/compare/", 404, times=None))
+    github.fail(faults.error("GET", "/pulls/1/files", 422, times=None))
+    pull.comment("/review full", by="octo")
+    pull.comment("/review full", by="mallory")
+    await settle(server)
+    [told] = replies(pull)
+    assert told.startswith("This could not be done: GitHub refused GET")
+
+
+async def test_an_incomplete_review_is_neutral_where_the_repository_says_so(
+    github: FakeGitHub, model: FakeAnthropic, server: AppServer
+) -> None:
+    model.respond = lambda _request: Answer(outcome="could_not_review")
+    base = BASE | {".reviewbot.yml": "summary: false\nif_incomplete: neutral\n"}
+    repo = github.world.repositories["octo/hello"]
+    repo.commit("lax", base)
+    pull = repo.open_pull(base | ONE, whole=True, base="lax")
+    await settle(server)
+    assert conclusions(pull) == ["neutral"]
+
+
 async def test_stop_is_answered_with_what_it_did_although_the_answer_fails_at_first(
     github: FakeGitHub, model: FakeAnthropic, server: AppServer
 ) -> None:
