@@ -30,10 +30,10 @@ demo: $(RUN) ## Review fixtures/demo.diff: no key and no network needed
 	@$(PY) -m reviewbot review fixtures/demo.diff --fail-on never $(ARGS)
 
 test: $(DEV) ## Run all tests, on every core
-	@$(PY) -m pytest -n auto $(ARGS)
+	@$(PY) -m pytest -n auto --dist worksteal $(ARGS)
 
 quick: $(DEV) ## Run the tests but for those that take seconds
-	@$(PY) -m pytest -n auto -m "not slow" $(ARGS)
+	@$(PY) -m pytest -n auto --dist worksteal -m "not slow" $(ARGS)
 
 coverage: $(DEV) ## Check that the tests reach every line and branch of reviewbot/core
 	@$(PY) -m coverage run --source reviewbot.core -m pytest -q -m "not slow" tests/core tests/render tests/test_review.py $(ARGS)

