@@ -249,8 +249,7 @@ class _Reader:
                 noted = marker.findings[0]
                 finding_of[comment.id] = noted.id
                 thread = by_first.get(comment.id)
-                surely = not self._us.secrets or self._is_signed(comment.body)
-                fixed = marker.outcome == FIXED and surely
+                fixed = marker.outcome == FIXED and self._is_ours(comment.body)
                 posted = Posted(noted.id, noted.severity, comment, thread, fixed)
                 if self.posted.setdefault(noted.id, posted) is not posted:
                     self.doubles.append(comment)
@@ -258,6 +257,10 @@ class _Reader:
             about = finding_of.get(comment.in_reply_to or 0)
             if about and self._ignores(comment.author, comment.body) is not None:
                 self.asked_to_ignore.append((about, comment.author.login))
+
+    def _is_ours(self, body: str) -> bool:
+        """Whether a marker is believed: signed, unless we have nothing to sign with."""
+        return not self._us.secrets or self._is_signed(body)
 
     def _is_signed(self, body: str) -> bool:
         secrets = self._us.secrets
