@@ -44,12 +44,12 @@ class FixedComments:
             GitHubError: GitHub does not do it.
         """
         thread = posted.thread
-        if thread is None or thread.resolved or thread.minimized:
-            return
-        if posted.fixed and self.memory.has_reply("fixed", posted.id):
-            return
-        if not posted.fixed:
+        is_open = thread is not None and not thread.resolved and not thread.minimized
+        if not posted.fixed and (is_open or self._is_of_another_key(posted)):
             await self._note(posted, fixed=True)
+        told = posted.fixed and self.memory.has_reply("fixed", posted.id)
+        if thread is None or not is_open or told:
+            return
         if await _done(self.api.threads.resolve(thread.id)):
             return
         if await _done(self.api.threads.minimize(posted.comment.node_id)):
@@ -73,6 +73,11 @@ class FixedComments:
             head = self.subject.head[:7]
             await self._say(posted, "back", f"Back in {head}: this code is there again.")
         await self._note(posted, fixed=False)
+
+    def _is_of_another_key(self, posted: Posted) -> bool:
+        """Whether its marker says fixed, and cannot be believed: what signs was replaced."""
+        marker = markers.shape(posted.comment.body, self.subject.pull.bound)
+        return marker is not None and marker.outcome == FIXED and not posted.fixed
 
     async def _note(self, posted: Posted, *, fixed: bool) -> None:
         pull, body = self.subject.pull, posted.comment.body

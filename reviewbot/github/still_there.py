@@ -57,7 +57,8 @@ async def gone(  # noqa: PLR0917 - one caller
         if path not in contents:
             contents[path] = await _lines(api, repo, path, head)
         lines = contents[path]
-        if lines is not None and not _holds(lines, _wanted(one)):
+        is_there = not one.fixed if lines is None else _holds(lines, _wanted(one))
+        if not is_there:
             missing.add(one.id)
     return frozenset(missing)
 

@@ -205,6 +205,23 @@ async def test_what_comes_back_counts_although_the_review_is_incomplete(
     assert not pull.review_comments[0].minimized
 
 
+async def test_what_comes_back_is_shown_again_although_the_key_was_replaced(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull)
+    fixed = app((10, "line_10 = 1"))
+    pull.push(fixed)
+    await runner.run(pull)
+    model.key = "sk-ant-another"
+    pull.push(fixed | {"other.py": "x = 1\n"})
+    await runner.run(pull)
+    assert pull.review_comments[0].minimized
+    pull.push(ONE)
+    await runner.run(pull)
+    assert not pull.review_comments[0].minimized
+
+
 async def test_the_same_line_elsewhere_is_not_the_return_of_what_was_fixed(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:

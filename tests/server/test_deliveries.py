@@ -17,6 +17,7 @@ from reviewbot.github.app import inbox as inboxes
 from reviewbot.github.app import rounds
 from reviewbot.github.app.retries import (
     FEW_TRIES,
+    LIMITED_TRIES,
     LONGEST_LIMIT_S,
     LONGEST_PAUSE_S,
     MOST_TRIES,
@@ -692,6 +693,11 @@ def test_no_limit_is_waited_for_longer_than_limits_last() -> None:
     assert pause_after(RateLimitedError("", seconds=1e9), 1) == LONGEST_LIMIT_S
     assert pause_after(RateLimitedError("", seconds=0), 4) == 8
     assert LONGEST_LIMIT_S * 1000 <= LONGEST_PAUSE_MS
+
+
+def test_what_a_limit_holds_up_is_not_given_up_for_it() -> None:
+    assert pause_after(RateLimitedError("", seconds=60), MOST_TRIES) == LONGEST_PAUSE_S
+    assert pause_after(RateLimitedError("", seconds=60), LIMITED_TRIES) is None
 
 
 def test_the_reason_is_our_own_sentence_or_no_more_than_the_kind_of_error() -> None:

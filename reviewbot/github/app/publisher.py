@@ -24,6 +24,7 @@ from reviewbot.github.app.reply import Reply
 from reviewbot.github.app.retries import pause_after, sentence
 from reviewbot.github.app.rounds import Rounds
 from reviewbot.github.app.targets import ReplyTarget
+from reviewbot.github.errors import RateLimitedError
 from reviewbot.github.publication import Publication
 from reviewbot.store import nodes, publications, reviews
 from reviewbot.store.database import StoreError
@@ -217,8 +218,9 @@ class Publisher:
         if pause is None and publication is not None:
             try:
                 await publication.fail(f"The review could not be posted: {reason}")
-            except ReviewbotError:  # a check run that never ends must not be left behind
-                pause = pause_after(None, claimed.tries)
+            except ReviewbotError as failed:  # a check run that never ends must not be left behind
+                limited = isinstance(failed, RateLimitedError)
+                pause = pause_after(failed if limited else None, claimed.tries)
         pause_ms = None if pause is None else round(pause * 1000)
         await self._settle(claimed, reason=reason, pause_ms=pause_ms)
 

@@ -22,6 +22,8 @@ MOST_TRIES: Final = 20
 """With the pauses between them that is an hour and three quarters, and longer only while GitHub
 itself asks us to wait. Tries are counted and not hours, so that a delivery is not given up for the
 time in which no server ran."""
+LIMITED_TRIES: Final = 200
+"""Those that a limit of GitHub refused: it counts for many at once, and passes."""
 FEW_TRIES: Final = 5
 """Half a minute."""
 REASON_LIMIT: Final = 1_000
@@ -61,6 +63,8 @@ def pause_after(error: Exception | None, tries: int) -> float | None:
 
 
 def _most_tries(error: Exception | None) -> int:
+    if isinstance(error, RateLimitedError):
+        return LIMITED_TRIES
     return FEW_TRIES if isinstance(error, REFUSED) else MOST_TRIES
 
 
