@@ -590,7 +590,7 @@ async def test_an_answer_that_got_lost_is_told_and_never_asked_for_twice(tmp_pat
 async def test_what_github_says_is_told_without_the_code(tmp_path: Path) -> None:
     async with FakeGitHub() as github, browsing(tmp_path, github.url) as browser:
         answer = await back(browser, github, await browser.confirm())
-        github.fail(Fault("POST", "/conversions", 403, {"message": "Blocked <b>here</b>"}))
+        github.fail(Fault("POST", "/conversions", 403, {"message": "Blocked <b>here</b>"}, times=2))
         said = await browser.refused("/github/setup/done", 502, **answer)
         assert "POST /app-manifests/CODE/conversions" in said
         assert "Blocked <b>here</b>" in said
