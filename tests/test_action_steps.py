@@ -113,7 +113,6 @@ def test_without_inputs_the_command_gets_the_defaults_and_the_token_of_the_run(
     assert env["GITHUB_TOKEN"] == TOKEN
     assert {name: env[variable] for name, variable in VARIABLES.items() if env[variable]} == {
         "github-token": TOKEN,
-        "if-incomplete": "",
         "summary-comment": "true",
         "review-comments": "true",
         "check-run": "true",
