@@ -35,26 +35,18 @@ query ($owner: String!, $name: String!, $number: Int!, $after: String) {
   }
 }
 """
-_RESOLVE: Final = """\
-mutation ($input: ResolveReviewThreadInput!) {
-  resolveReviewThread(input: $input) { thread { isResolved } }
-}
-"""
-_MINIMIZE: Final = """\
-mutation ($input: MinimizeCommentInput!) {
-  minimizeComment(input: $input) { minimizedComment { isMinimized } }
-}
-"""
-_UNRESOLVE: Final = """\
-mutation ($input: UnresolveReviewThreadInput!) {
-  unresolveReviewThread(input: $input) { thread { isResolved } }
-}
-"""
-_UNMINIMIZE: Final = """\
-mutation ($input: UnminimizeCommentInput!) {
-  unminimizeComment(input: $input) { unminimizedComment { isMinimized } }
-}
-"""
+
+
+def _mutation(name: str, result: str) -> str:
+    """A change of one thing; what it answers says whether it was done."""
+    given = f"{name[0].upper()}{name[1:]}Input!"
+    return f"mutation ($input: {given}) {{\n  {name}(input: $input) {{ {result} }}\n}}\n"
+
+
+_RESOLVE: Final = _mutation("resolveReviewThread", "thread { isResolved }")
+_UNRESOLVE: Final = _mutation("unresolveReviewThread", "thread { isResolved }")
+_MINIMIZE: Final = _mutation("minimizeComment", "minimizedComment { isMinimized }")
+_UNMINIMIZE: Final = _mutation("unminimizeComment", "unminimizedComment { isMinimized }")
 
 
 @dataclass(frozen=True, slots=True)
