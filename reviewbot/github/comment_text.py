@@ -140,16 +140,18 @@ def read_back(body: str) -> tuple[str, Category]:
 def beside(finding: Finding, *, where: str, reason: str, link_hosts: Collection[str]) -> str:
     """A finding that has no comment on a line: all that is to be known of it, as Markdown.
 
+    With its id: it is what ``/ignore ID`` takes, and by what it is known again.
+
     Args:
         finding: what was found.
         where: its place as inline Markdown.
-        reason: why it is not on a line, as a sentence.
+        reason: why it is not on a line, as a sentence; may be empty.
         link_hosts: the hosts that links may lead to.
     """
     safe = safe_finding(finding, link_hosts)
     blocks = [
         f"**{safe.severity}: {title_of(safe)}**",
-        f"{where}, {_facts(safe)}",
+        f"{where}, {_facts(safe)}, id {code_span(safe.id)}",
         literal(reason),
         *(quoted(text, _MESSAGE) for text in (safe.scenario, safe.message) if text.strip()),
         fence(safe.quote, lines=_QUOTE_LINES) if safe.quote.strip() else "",

@@ -72,11 +72,16 @@ class CommentedCode:
             if any(lines[number][1] for number in range(first, first + length))
         )
 
-    def find(self, path: str, code: Sequence[str]) -> tuple[Side, int] | None:
-        """Side and first line of some code in a file of the diff, on the new side if it can be."""
+    def find(self, path: str, code: Sequence[str], *, near: int = 0) -> tuple[Side, int] | None:
+        """Side and first line of some code in a file of the diff, on the new side if it can be.
+
+        Of several places the one that is nearest to the line ``near``.
+        """
         sides: tuple[Side, ...] = ("RIGHT", "LEFT")
-        places = ((side, first) for side in sides for first in self._blocks(path, side, code))
-        return next(places, None)
+        for side in sides:
+            if blocks := list(self._blocks(path, side, code)):
+                return side, min(blocks, key=lambda first: abs(first - near))
+        return None
 
     def path(self, comment: ReviewComment) -> str:
         """The file of a comment, under the name that it has now, as far as git tells."""

@@ -112,6 +112,14 @@ class Posted:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """A review of ours whose text tells of a finding; ``signed``: that it does, we have signed."""
+
+    review: Review
+    signed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """What is known of a pull request.
 
@@ -119,7 +127,7 @@ class Memory:
         summary: our one summary comment, and what its marker says of the last review.
         signed: whether that marker bears our signature, so that what it says can be relied on.
         reviews: the reviews of ours that are posted, by their markers' keys.
-        told: ids of findings on no line that the text of a review of ours tells of.
+        told: findings on no line that the text of a review of ours tells of, by their ids.
         pending: reviews of ours that somebody left unsent; they block every other one.
         drafts: reviews that a person is writing, whose token we have; they block others, too.
         posted: findings with a comment of ours, by their ids.
@@ -131,7 +139,7 @@ class Memory:
     summary: tuple[Comment, Marker] | None = None
     signed: bool = False
     reviews: Mapping[str, Review] = field(default_factory=dict)
-    told: frozenset[str] = frozenset()
+    told: Mapping[str, Told] = field(default_factory=dict)
     pending: tuple[Review, ...] = ()
     drafts: tuple[Review, ...] = ()
     posted: Mapping[str, Posted] = field(default_factory=dict)
@@ -178,7 +186,7 @@ async def read_memory(api: Api, pull: PullName, us: Us) -> Memory:
         summary=found.summary,
         signed=found.signed,
         reviews=found.reviews,
-        told=frozenset(found.told),
+        told=found.told,
         pending=found.pending,
         drafts=found.drafts,
         posted=found.posted,
@@ -197,7 +205,7 @@ class _Reader:
         self.summary: tuple[Comment, Marker] | None = None
         self.signed = False
         self.reviews: dict[str, Review] = {}
-        self.told: set[str] = set()
+        self.told: dict[str, Told] = {}
         self.pending: tuple[Review, ...] = ()
         self.drafts: tuple[Review, ...] = ()
         self.posted: dict[str, Posted] = {}
@@ -231,7 +239,9 @@ class _Reader:
             marker = self._parse(review.body)
             if marker is not None and marker.kind == "review" and marker.key is not None:
                 self.reviews[marker.key] = review
-                self.told |= {noted.id for noted in marker.findings}
+                told = Told(review, self._is_signed(review.body))
+                for noted in marker.findings:
+                    self.told.setdefault(noted.id, told)
 
     def on_lines(
         self, comments: tuple[ReviewComment, ...], threads: tuple[ReviewThread, ...]

@@ -17,11 +17,18 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from reviewbot.github import markers
 from reviewbot.github.client.exchange import Urgency
+from reviewbot.github.comment_text import with_marker
 from reviewbot.github.errors import InvalidError, NotFoundError, UncertainWriteError
-from reviewbot.github.review_comments import MAX_COMMENTS, Elsewhere, review_payload
+from reviewbot.github.markers import Noted
+from reviewbot.github.review_comments import (
+    MAX_COMMENTS,
+    Elsewhere,
+    ReviewText,
+    review_payload,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from reviewbot.github.api.comments import Comment
     from reviewbot.github.api.reviews import Review
@@ -38,7 +45,7 @@ MOST_LOST: Final = 16
 PAUSES_S: Final = (1.0, 3.0)
 """Between the tries, while GitHub may not know the pull request or its head yet."""
 _REFUSED: Final = "GitHub takes no comment there."
-_MORE: Final = "More comments of the same review."
+_MORE: Final = ReviewText("More comments of the same review.", ())
 _PENDING: Final = "pending review"
 
 T = TypeVar("T")
@@ -46,10 +53,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class PostedReview:
-    """What came of it: the first review, if there is one, and the plan as it was carried out."""
+    """What came of it: the first review, if there is one, and what it does not tell of."""
 
     review: Review | None
-    plan: CommentPlan
+    left: tuple[Elsewhere, ...]
 
 
 class ReviewPoster:
@@ -71,35 +78,35 @@ class ReviewPoster:
         self._refused: list[Inline] = []
 
     async def post(
-        self, plan: CommentPlan, memory: Memory, body: Callable[[str], str]
+        self, plan: CommentPlan, text: ReviewText, pending: Iterable[Review] = ()
     ) -> PostedReview:
-        """Post the comments of ``plan``, and ``body`` above them.
+        """Post the comments of ``plan``, and ``text`` above them.
 
         Args:
             plan: what has no comment yet.
-            memory: what is there already.
-            body: makes the text of the review, with the marker that it is given.
+            text: what the review says; it may tell of some of the others.
+            pending: reviews of ours that somebody left unsent.
 
         Raises:
             GitHubError: GitHub does not take it at all.
         """
-        for review in memory.pending:
+        for review in pending:
             await self._delete(review)
-        await self._post(plan.inline, body)
-        refused = {one.finding.id for one in self._refused}
-        rest = [Elsewhere(one.finding, _REFUSED, one.link) for one in self._refused]
-        inline = tuple(one for one in plan.inline if one.finding.id not in refused)
-        return PostedReview(self._first, replace(plan, inline=inline, rest=(*rest, *plan.rest)))
+        await self._post(plan.inline, text)
+        refused = [Elsewhere(one.finding, _REFUSED, one.link) for one in self._refused]
+        told = {one.finding.id for one in text.told} if self._first else ()
+        rest = [one for one in plan.rest if one.finding.id not in told]
+        return PostedReview(self._first, (*refused, *rest))
 
-    async def _post(self, inline: Sequence[Inline], body: Callable[[str], str]) -> None:
+    async def _post(self, inline: Sequence[Inline], text: ReviewText) -> None:
         try:
             try:
-                await self._create(inline, body)
+                await self._create(inline, text)
             except InvalidError:
                 if self._tries > 1:
                     raise
                 await asyncio.sleep(PAUSES_S[0])
-                await self._create(inline, body)
+                await self._create(inline, text)
         except InvalidError:
             if not inline:
                 raise
@@ -108,13 +115,15 @@ class ReviewPoster:
                 return
             half = len(inline) // 2
             for part in (inline[:half], inline[half:]):
-                await self._post(part, body if self._first is None else _more)
+                await self._post(part, text if self._first is None else _MORE)
 
-    async def _create(self, inline: Sequence[Inline], body: Callable[[str], str]) -> None:
-        key = f"{self._marker.key}.{_name_of(inline)}"
-        marker = replace(self._marker, key=key)
-        text = body(markers.write(marker, self._pull.bound, self._us.secrets))
-        payload = review_payload(inline, commit_id=self._commit_id, body=text)
+    async def _create(self, inline: Sequence[Inline], text: ReviewText) -> None:
+        key = f"{self._marker.key}.{_name_of((*inline, *text.told))}"
+        noted = tuple(Noted(one.finding.id, one.finding.severity) for one in text.told)
+        marker = replace(self._marker, key=key, findings=noted)
+        written = markers.write(marker, self._pull.bound, self._us.secrets)
+        body = with_marker(text.text, written)
+        payload = review_payload(inline, commit_id=self._commit_id, body=body)
         while True:
             self._tries += 1
             try:
@@ -166,13 +175,9 @@ class ReviewPoster:
         await self._reviews.delete_pending(self._pull.repo, self._pull.number, review.id)
 
 
-def _more(marker: str) -> str:
-    return f"{_MORE}\n\n{marker}"
-
-
-def _name_of(inline: Sequence[Inline]) -> str:
+def _name_of(content: Sequence[Inline | Elsewhere]) -> str:
     """Names a part by what is in it, so that a later try never takes it for another one."""
-    ids = ",".join(one.finding.id for one in inline)
+    ids = ",".join(one.finding.id for one in content)
     return hashlib.sha256(ids.encode()).hexdigest()[:16]
 
 

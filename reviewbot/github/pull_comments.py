@@ -10,10 +10,10 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from reviewbot.core.report import gates
 from reviewbot.github import markers, summary_comment
 from reviewbot.github.errors import ForbiddenError, InvalidError, NotFoundError
 from reviewbot.github.fixed_comments import FixedComments
-from reviewbot.github.held_back import with_held
 from reviewbot.github.markers import Marker, Noted
 from reviewbot.github.memory import read_memory
 from reviewbot.github.posting import ReviewPoster, put_summary
@@ -22,10 +22,11 @@ from reviewbot.github.review_comments import (
     CommentPlan,
     Elsewhere,
     plan_comments,
-    review_body,
+    review_text,
 )
 from reviewbot.github.settled import settle, unaccounted
 from reviewbot.github.still_there import gone
+from reviewbot.github.told_before import with_told
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from reviewbot.github.memory import Memory, Us
     from reviewbot.github.settled import Settled
     from reviewbot.github.subject import PublishOptions, Subject
+    from reviewbot.github.told_before import ToldBefore
 
 T = TypeVar("T")
 
@@ -100,7 +102,8 @@ class PullComments:
         """
         subject = self._subject
         memory = await read_memory(self._api, subject.pull, self._us)
-        report = await asyncio.to_thread(self._known, report, memory, files)
+        known = await asyncio.to_thread(self._known, report, memory, files)
+        report = known.report
         gone_ids = await gone(
             self._api,
             subject.pull.repo,
@@ -109,17 +112,18 @@ class PullComments:
             unaccounted(report, memory),
             report.findings,
         )
-        settled = settle(report, memory, gone=gone_ids)
+        settled = settle(report, memory, gone=gone_ids, told_and_gone=known.gone)
         comments = FixedComments(self._api, self._us, subject, memory)
         for posted in settled.back:
             shown = comments.show_again(posted)
             await self._permitted(shown, "A finding that is back could not be shown again")
-        review_url, plan = await self._review(settled, memory, files)
+        review_url, rest = await self._review(settled, memory, files)
         summary_url = None
-        known = memory if review_url is None else await self._without_doubles()
+        now = memory if review_url is None else await self._without_doubles()
         if self._options.summary:
-            urls = {id_: one.comment.url for id_, one in known.posted.items()}
-            text = await asyncio.to_thread(self._summary_text, settled, plan, urls, _words(memory))
+            urls = {id_: one.review.url for id_, one in now.told.items()}
+            urls |= {id_: one.comment.url for id_, one in now.posted.items()}
+            text = await asyncio.to_thread(self._summary_text, settled, rest, urls, _words(memory))
             put = put_summary(self._api, subject.pull, self._us, memory, text)
             comment = await self._permitted(put, "The summary could not be posted")
             summary_url = comment.url if comment else None
@@ -130,47 +134,56 @@ class PullComments:
             settled.report, tuple(self._problems), self._denied, review_url, summary_url
         )
 
-    def _known(self, report: Report, memory: Memory, files: Sequence[FileDiff]) -> Report:
-        """The review with what is known of its findings, and of those held back before."""
+    def _known(self, report: Report, memory: Memory, files: Sequence[FileDiff]) -> ToldBefore:
+        """The review with what is known of its findings, and of those told of on no line."""
         report = recognised(report, memory.posted, files)
-        return with_held(report, memory, files, self._options.link_hosts)
+        return with_told(report, memory, files, self._options.link_hosts)
 
     async def _review(
         self, settled: Settled, memory: Memory, files: Sequence[FileDiff]
-    ) -> tuple[str | None, CommentPlan]:
-        """Post what has no comment yet; the address of the review, and where findings went."""
+    ) -> tuple[str | None, tuple[Elsewhere, ...]]:
+        """Post what has no comment yet; the review's address, and what is left for the summary."""
         plan = self._plan(settled, memory, files)
-        # Without a summary it tells of what is on no line, too; but of each finding once.
-        rest = () if self._options.summary else _untold(plan, memory)
-        alone = any(not one.finding.placement.held for one in rest)
-        if not self._options.review or not (plan.inline or alone):
-            return None, plan
-        if memory.drafts:
+        url, pending = None, memory.pending
+        if memory.drafts and self._must_post(plan):
             self._problems.append(_DRAFT)
             return None, _unposted(plan)
-        poster = ReviewPoster(
-            self._api,
-            self._subject.pull,
-            self._us,
-            commit_id=self._subject.head,
-            marker=self._marker("review", findings=_noted(rest)),
-        )
-
-        def body(marker: str) -> str:
-            return review_body(
+        while self._must_post(plan):
+            poster = ReviewPoster(
+                self._api,
+                self._subject.pull,
+                self._us,
+                commit_id=self._subject.head,
+                marker=self._marker("review"),
+            )
+            below = self._below(plan)
+            text = review_text(
                 settled.report,
-                plan if self._options.summary else replace(plan, rest=rest),
-                marker=marker,
-                list_rest=not self._options.summary,
+                inline=len(plan.inline),
+                below=below,
+                elsewhere=sum(gates(one.finding) for one in plan.rest if one not in below),
                 link_hosts=self._options.link_hosts,
             )
+            posted = await self._permitted(
+                poster.post(plan, text, pending), "The review could not be posted"
+            )
+            if posted is None:
+                return url, _unposted(plan)
+            url, pending = url or (posted.review.url if posted.review else None), ()
+            done = self._options.summary or not (plan.inline or text.told)
+            plan = CommentPlan((), posted.left)
+            if done:
+                break
+        return url, plan.rest
 
-        posted = await self._permitted(
-            poster.post(plan, memory, body), "The review could not be posted"
-        )
-        if posted is None:
-            return None, _unposted(plan)
-        return posted.review.url if posted.review else None, posted.plan
+    def _below(self, plan: CommentPlan) -> tuple[Elsewhere, ...]:
+        """What the text of the review tells of: what is too much; all, if there is no summary."""
+        return tuple(one for one in plan.rest if not (self._options.summary and one.reason))
+
+    def _must_post(self, plan: CommentPlan) -> bool:
+        """Whether there is something to say; not for what is held back alone."""
+        said = plan.inline or any(gates(one.finding) for one in self._below(plan))
+        return self._options.review and bool(said)
 
     def _plan(self, settled: Settled, memory: Memory, files: Sequence[FileDiff]) -> CommentPlan:
         taken = {
@@ -182,6 +195,9 @@ class PullComments:
         free: list[Finding] = []
         beside: list[Elsewhere] = []
         for finding in settled.new:
+            # What is held back is read again from the summary, so it stands there, too.
+            if finding.id in memory.told and not (self._options.summary and not gates(finding)):
+                continue
             place = (finding.path, finding.side, max(finding.line, finding.end_line))
             link = self._subject.links.of(finding, by_path.get(finding.path))
             if not self._options.review:
@@ -225,13 +241,13 @@ class PullComments:
         return memory
 
     def _summary_text(
-        self, settled: Settled, plan: CommentPlan, urls: dict[str, str], earlier: str
+        self, settled: Settled, rest: Sequence[Elsewhere], urls: dict[str, str], earlier: str
     ) -> str:
         marker = self._marker("summary", findings=settled.noted, outcome=settled.report.outcome)
         return summary_comment.render(
             settled.report,
             marker=self._written(marker),
-            rest=plan.rest,
+            rest=rest,
             urls=urls,
             changes=settled.changes,
             earlier=earlier,
@@ -249,20 +265,11 @@ class PullComments:
             return None
 
 
-def _untold(plan: CommentPlan, memory: Memory) -> tuple[Elsewhere, ...]:
-    return tuple(one for one in plan.rest if one.finding.id not in memory.told)
-
-
-def _noted(rest: Sequence[Elsewhere]) -> tuple[Noted, ...]:
-    found = {one.finding.id: Noted(one.finding.id, one.finding.severity) for one in rest}
-    return tuple(found.values())[: markers.MAX_FINDINGS]
-
-
 def _words(memory: Memory) -> str:
     """The last summary, if it is surely ours."""
     return memory.summary[0].body if memory.summary and memory.signed else ""
 
 
-def _unposted(plan: CommentPlan) -> CommentPlan:
+def _unposted(plan: CommentPlan) -> tuple[Elsewhere, ...]:
     lost = [Elsewhere(one.finding, _UNPOSTED, one.link) for one in plan.inline]
-    return CommentPlan((), (*lost, *plan.rest))
+    return (*lost, *plan.rest)

@@ -27,11 +27,10 @@ from reviewbot.github.comment_text import (
     beside,
     on_line,
     place_of,
-    with_marker,
 )
-from reviewbot.github.markers import MAX_LENGTH
+from reviewbot.github.markers import MAX_FINDINGS, MAX_LENGTH
 from reviewbot.github.permalinks import is_utf8
-from reviewbot.github.sections import Section, fitted, size
+from reviewbot.github.sections import Section, fitted, kept_items, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
 
 MAX_COMMENTS: Final = 30
 """Of one review. GitHub names no limit; from some more than these came 502s (reviewdog#355)."""
-_FULL: Final = f"At most {MAX_COMMENTS} findings get a comment on their lines; this is one more."
+_SURPLUS: Final = f"### More findings\n\nA review has at most {MAX_COMMENTS} comments on lines."
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,10 @@ class Inline:
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """A finding that has no comment on a line; ``reason`` is a sentence, ``link`` as above."""
+    """A finding that has no comment on a line.
+
+    ``reason`` is a sentence, or empty if there were only too many others; ``link`` as above.
+    """
 
     finding: Finding
     reason: str
@@ -81,6 +83,14 @@ class CommentPlan:
 
     inline: tuple[Inline, ...]
     rest: tuple[Elsewhere, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewText:
+    """The text of a review, and what it tells of that is on no line."""
+
+    text: str
+    told: tuple[Elsewhere, ...]
 
 
 def plan_comments(
@@ -111,7 +121,7 @@ def plan_comments(
         if isinstance(place, str):
             rest.append(Elsewhere(finding, place, link))
         elif len(inline) >= min(most, MAX_COMMENTS):
-            rest.append(Elsewhere(finding, _FULL, link))
+            rest.append(Elsewhere(finding, "", link))
         else:
             text = on_line(
                 finding, marker=marker(finding), offer=place.whole, link_hosts=link_hosts
@@ -128,52 +138,69 @@ def review_payload(inline: Iterable[Inline], *, commit_id: str, body: str) -> Js
     Args:
         inline: all of a plan, or, after a refusal, a part of it.
         commit_id: the head that the diff was made of.
-        body: from :func:`review_body`.
+        body: never empty: GitHub takes no review without.
     """
     comments = [one.comment for one in inline]
     return {"commit_id": commit_id, "event": "COMMENT", "body": body, "comments": comments}
 
 
-def review_body(
+def review_text(
     report: Report,
-    plan: CommentPlan,
     *,
-    marker: str,
-    list_rest: bool = False,
+    inline: int,
+    below: Sequence[Elsewhere] = (),
+    elsewhere: int = 0,
     link_hosts: Collection[str] = LINK_HOSTS,
-) -> str:
-    """What a review says above its comments: the outcome, and where the other findings are.
+) -> ReviewText:
+    """What a review says above its comments: the outcome, and findings that are on no line.
 
     Args:
         report: the review.
-        plan: its comments.
-        marker: the hidden text that the review is known by.
-        list_rest: there is no summary comment; what is not on a line is told here.
+        inline: how many comments it has.
+        below: what it tells of that has none, as much as there is room for.
+        elsewhere: how many findings the summary comment tells of.
         link_hosts: the hosts that links of a model may lead to.
     """
-    facts = [count(len(plan.inline), "comment") + " on lines."]
-    told = sum(not one.finding.placement.held for one in plan.rest)
-    if told and not list_rest:
-        verb = "is" if told == 1 else "are"
-        facts.append(f"{count(told, 'more finding')} {verb} in the summary comment.")
-    head = f"**{literal(outcome(report))}** {' '.join(facts)}"
-    sections = rest_sections(plan.rest, link_hosts) if list_rest else []
-    text = fitted(sections, MAX_BODY - MAX_LENGTH - size(head) - 8)
-    return with_marker("\n\n".join(filter(None, (head, text))), marker)
+    below = below[:MAX_FINDINGS]
+    head = f"**{literal(outcome(report))}** {count(inline, 'comment')} on lines."
+    head += _where(sum(not one.finding.placement.held for one in below), "below")
+    head += _where(elsewhere, "in the summary comment")
+    sections = rest_sections(below, link_hosts)
+    room = MAX_BODY - MAX_LENGTH - size(head) - 8
+    kept = zip(_grouped(below), kept_items(sections, room), strict=True)
+    told = tuple(one for group, number in kept for one in group[:number])
+    return ReviewText("\n\n".join(filter(None, (head, fitted(sections, room)))), told)
 
 
 def rest_sections(rest: Iterable[Elsewhere], link_hosts: Collection[str]) -> list[Section]:
     """What has no comment on a line, and apart from it what is held back, as parts of a text."""
-    told: list[str] = []
-    held: list[str] = []
-    for one in rest:
-        where = place_of(one.finding, one.link)
-        text = beside(one.finding, where=where, reason=one.reason, link_hosts=link_hosts)
-        (held if one.finding.placement.held else told).append(text)
+    surplus, told, held = ([_beside(one, link_hosts) for one in group] for group in _grouped(rest))
     return [
+        Section(_SURPLUS, surplus, 70, noun="finding", gap="\n\n"),
         Section("### Not on a line", told, 70, noun="finding", gap="\n\n"),
         Section(f"Held back ({len(held)})", held, 20, noun="finding", gap="\n\n", folded=True),
     ]
+
+
+def _grouped(rest: Iterable[Elsewhere]) -> tuple[list[Elsewhere], ...]:
+    """Those of which there are too many, those without a place, those that are held back."""
+    surplus: list[Elsewhere] = []
+    told: list[Elsewhere] = []
+    held: list[Elsewhere] = []
+    for one in rest:
+        group = held if one.finding.placement.held else told if one.reason else surplus
+        group.append(one)
+    return surplus, told, held
+
+
+def _beside(one: Elsewhere, link_hosts: Collection[str]) -> str:
+    where = place_of(one.finding, one.link)
+    return beside(one.finding, where=where, reason=one.reason, link_hosts=link_hosts)
+
+
+def _where(number: int, where: str) -> str:
+    verb = "is" if number == 1 else "are"
+    return f" {count(number, 'more finding')} {verb} {where}." if number else ""
 
 
 def _comment(path: str, place: Place, body: str) -> Json:

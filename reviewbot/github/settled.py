@@ -71,13 +71,20 @@ def unaccounted(report: Report, memory: Memory) -> tuple[Posted, ...]:
     return tuple(one for one in _unnamed(report, memory) if report.complete or one.fixed)
 
 
-def settle(report: Report, memory: Memory, *, gone: Collection[str]) -> Settled:
+def settle(
+    report: Report,
+    memory: Memory,
+    *,
+    gone: Collection[str],
+    told_and_gone: Mapping[str, str] | None = None,
+) -> Settled:
     """Settle a review.
 
     Args:
         report: the review, as far as it came.
         memory: what is known of the pull request.
         gone: ids of those of :func:`unaccounted` whose code is there no more.
+        told_and_gone: titles of the others that are known and whose code is, by their ids.
     """
     kept = [finding for finding in report.findings if finding.id not in memory.ignored]
     rest = _unnamed(report, memory)
@@ -91,7 +98,7 @@ def settle(report: Report, memory: Memory, *, gone: Collection[str]) -> Settled:
         new=tuple(one for one in kept if one.id not in memory.posted),
         fixed=tuple(one for one in rest if one.id in gone) if report.complete else (),
         back=tuple(memory.posted[one.id] for one in findings if one.id in memory.marked),
-        changes=_changes(whole, memory, gone),
+        changes=_changes(whole, memory, gone, told_and_gone or {}),
         ignored=_ignored(report, memory),
     )
 
@@ -152,17 +159,20 @@ def _notices(memory: Memory) -> tuple[str, ...]:
     return (f"{count(len(memory.ignored), 'finding')} ignored, as asked for by {people}.",)
 
 
-def _changes(report: Report, memory: Memory, gone: Collection[str]) -> Changes | None:
+def _changes(
+    report: Report, memory: Memory, gone: Collection[str], told_and_gone: Mapping[str, str]
+) -> Changes | None:
     if memory.summary is None:
         return None
     before = {noted.id for noted in memory.summary[1].findings}
     now = {finding.id for finding in report.findings if gates(finding)}
-    fixed = [id_ for id_ in before - now if id_ in gone] if report.complete else []
+    lost = {*gone, *told_and_gone}
+    fixed = [id_ for id_ in before - now if id_ in lost] if report.complete else []
     return Changes(
         new=now - before,
         still=now & before,
         fixed=sorted(fixed),
-        titles=_titles(memory.posted, fixed),
+        titles=_titles(memory.posted, fixed) | dict(told_and_gone),
     )
 
 

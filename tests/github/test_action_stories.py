@@ -7,6 +7,7 @@ is lost, and every check run comes to its end.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -46,6 +47,15 @@ TWO = app(
     (10, "line_10 = 1 / 0  # BUG error Division by zero"),
     (50, "line_50 = None  # BUG warning None is returned"),
 )
+
+
+MANY = {"many.py": "".join(f"{bug(number)[1]}\n" for number in range(1, 141))}
+
+
+def wordy(request: Recorded) -> Answer:
+    """What is marked, with more words than one review has room for."""
+    found = find_marked(request).findings or []
+    return Answer(findings=[{**one, "message": "word " * 100} for one in found])
 
 
 def check(github: FakeGitHub) -> None:
@@ -519,7 +529,7 @@ async def test_a_review_that_was_left_unsent_blocks_nothing(
     assert titles(pull) == ["**error: Division by zero**"]
 
 
-async def test_more_findings_than_a_review_can_have_are_all_in_the_summary(
+async def test_more_findings_than_a_review_can_have_comments_are_in_its_text(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     lines = app(*(bug(number) for number in range(1, 51)))
@@ -528,11 +538,64 @@ async def test_more_findings_than_a_review_can_have_are_all_in_the_summary(
     assert len(titles(pull)) == 30
     assert run.outputs["warnings"] == "50"
     assert all(f"Bug {number}" in summary_of(pull) for number in range(1, 51))
-    # Twenty have no comment to be kept by, so everything is reviewed again.
+    (review,) = pull.reviews
+    assert "30 comments on lines. 20 more findings are below." in review.body
+    assert review.body.count("**warning: Bug ") == 20
+    assert "More findings" not in summary_of(pull)
+    assert summary_of(pull).count(f"#pullrequestreview-{review.id})") == 20
+    # Twenty have no comment to be kept by, so everything is reviewed again, and nothing told twice.
     asked = len(model.requests)
-    await runner.run(pull)
+    run = await runner.run(pull)
     assert len(model.requests) > asked
-    assert len(titles(pull)) == 50
+    assert pull.reviews == [review]
+    assert len(titles(pull)) == 30
+    assert run.outputs["warnings"] == "50"
+    assert summary_of(pull).count("| still there |") == 50
+    assert summary_of(pull).count(f"#pullrequestreview-{review.id})") == 20
+
+
+async def test_what_the_text_of_a_review_tells_of_stands_until_its_code_is_gone(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    lines = app(*(bug(number) for number in range(1, 34)))
+    pull = github.pull(base=BASE, head=BASE | lines)
+    await runner.run(pull)
+    told = re.findall(r"\*\*warning: (Bug \d+)\*\*", pull.reviews[0].body)
+    assert len(told) == 3
+    number = int(told[0].removeprefix("Bug "))
+
+    def others(request: Recorded) -> Answer:
+        """Nothing of two that were told of, and another rule for the third."""
+        found = find_marked(request).findings or []
+        left = [one for one in found if one["title"] not in told[:2]]
+        return Answer(findings=[{**one, "category": "security"} for one in left])
+
+    model.respond = others
+    run = await runner.run(pull)
+    assert run.outputs["warnings"] == "33"
+    assert len(pull.reviews) == 1
+    pull.push(app(*(bug(one) for one in range(1, 34) if one != number)))
+    run = await runner.run(pull)
+    assert run.outputs["warnings"] == "32"
+    assert "32 still there and 1 fixed" in summary_of(pull)
+    assert "Fixed:\n\n- [`" in summary_of(pull)
+    assert f"Bug {number}\n" in summary_of(pull).partition("Fixed:")[2]
+    assert len(pull.reviews) == 1
+    assert len(titles(pull)) == 30
+
+
+async def test_what_is_too_long_for_the_text_of_a_review_is_in_the_summary(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | MANY)
+    model.respond = wordy
+    await runner.run(pull)
+    (review,) = pull.reviews
+    inside = review.body.count("**warning: Bug ")
+    assert 50 < inside < 110
+    section = summary_of(pull).partition("### More findings")[2]
+    assert inside + section.count("**warning: Bug ") == 110
+    assert all(f" Bug {number} |" in summary_of(pull) for number in range(1, 141))
 
 
 async def test_a_push_during_the_review_posts_nothing_on_the_old_head(
@@ -753,7 +816,35 @@ async def test_without_a_summary_comment_the_review_tells_what_is_on_no_line(
     pull = github.pull(base=BASE, head=BASE | lines)
     await runner.run(pull, summary_comment="false")
     assert pull.comments == []
-    assert pull.reviews[0].body.count("At most 30 findings get a comment") == 5
+    assert pull.reviews[0].body.count("**warning: Bug ") == 5
+    await runner.run(pull, summary_comment="false")
+    assert len(pull.reviews) == 1
+    assert len(titles(pull)) == 30
+
+
+async def test_without_a_summary_comment_what_github_refuses_is_told_in_a_review(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | TWO)
+    github.fail(Fault("POST", "/reviews$", 422, REFUSAL, times=None, contains=b'"line"'))
+    await runner.run(pull, summary_comment="false")
+    (review,) = pull.reviews
+    assert "2 more findings are below" in review.body
+    for title in ("Division by zero", "None is returned"):
+        assert review.body.count(f": {title}**") == 1
+    await runner.run(pull, summary_comment="false")
+    assert pull.reviews == [review]
+
+
+async def test_without_a_summary_comment_further_reviews_tell_what_does_not_fit_into_one(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | MANY)
+    model.respond = wordy
+    await runner.run(pull, summary_comment="false")
+    told = re.findall(r"\*\*warning: (Bug \d+)\*\*", "".join(one.body for one in pull.reviews))
+    assert len(told) == len(set(told)) == 110
+    assert 2 <= len(pull.reviews) <= 3
 
 
 async def test_a_draft_is_skipped_and_says_so(github: FakeGitHub, runner: Runner) -> None:

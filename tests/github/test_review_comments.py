@@ -18,8 +18,8 @@ from reviewbot.github.permalinks import Permalinks
 from reviewbot.github.review_comments import (
     CommentPlan,
     plan_comments,
-    review_body,
     review_payload,
+    review_text,
 )
 from tests.core.test_report import FINDING, HELD
 from tests.github.diff_strategies import FORGED, PULL, Change, changes
@@ -85,13 +85,15 @@ def test_github_never_has_to_refuse_a_review_and_no_finding_is_lost(
 ) -> None:
     plan = plan_comments(change.findings, change.files, marker=marked, links=LINKS, most=most)
     report = report_of(*change.findings)
-    for list_rest in (False, True):
-        body = review_body(report, plan, marker="<!-- reviewbot:review -->", list_rest=list_rest)
-        payload = review_payload(plan.inline, commit_id="c" * 40, body=body)
+    for below in ((), plan.rest):
+        said = review_text(report, inline=len(plan.inline), below=below)
+        assert set(said.told) <= set(below)
+        payload = review_payload(plan.inline, commit_id="c" * 40, body=said.text)
         assert review_refusals(payload, change.text) == []
     ids = [one.finding.id for one in plan.inline] + [one.finding.id for one in plan.rest]
     assert sorted(ids) == [one.id for one in change.findings]
-    assert all(one.reason for one in plan.rest)
+    too_many = sum(not one.reason for one in plan.rest)
+    assert too_many == 0 or len(plan.inline) == min(most, 30)
 
 
 @settings(deadline=None)
@@ -204,9 +206,7 @@ def test_at_most_thirty_and_the_worst_come_first() -> None:
     many = [replace(FINDING, id=f"{n:016x}", severity=levels[n % 3]) for n in range(99)]
     plan = planned(*many)
     assert [one.finding.severity for one in plan.inline] == ["error"] * 30
-    assert {one.reason for one in plan.rest} == {
-        "At most 30 findings get a comment on their lines; this is one more."
-    }
+    assert {one.reason for one in plan.rest} == {""}
     assert [one.finding.severity for one in plan.rest] == ["error"] * 3 + ["warning"] * 33 + [
         "note"
     ] * 33
@@ -303,13 +303,26 @@ def test_a_review_says_what_came_of_it_and_where_the_rest_is() -> None:
     held = replace(FINDING, id="c" * 16, placement=HELD)
     plan = planned(FINDING, outside, held)
     report = report_of(FINDING, outside, held)
-    assert review_body(report, plan, marker="<!-- m -->") == (
+    said = review_text(report, inline=1, elsewhere=1)
+    assert said.text == (
         "**2 warnings in 1 file.** 1 comment on lines. 1 more finding is in the summary comment."
-        "\n\n<!-- m -->"
     )
-    told = review_body(report, plan, marker="<!-- m -->", list_rest=True)
-    assert "### Not on a line\n\n**warning: Far away**\n\n`other.py:3`, bug" in told
-    assert "<summary>Held back (1)</summary>" in told
+    assert said.told == ()
+    said = review_text(report, inline=1, below=plan.rest)
+    assert "1 comment on lines. 1 more finding is below.\n\n### Not on a line" in said.text
+    assert "### Not on a line\n\n**warning: Far away**\n\n`other.py:3`, bug" in said.text
+    assert "<summary>Held back (1)</summary>" in said.text
+    assert f"id `{'b' * 16}`" in said.text
+    assert said.told == plan.rest
+
+
+def test_those_that_are_too_many_stand_by_themselves_in_the_text() -> None:
+    plan = planned(*(replace(FINDING, id=f"{n:016x}", title=f"Number {n}") for n in range(33)))
+    assert len(plan.inline) == 30
+    said = review_text(report_of(FINDING), inline=30, below=plan.rest)
+    assert "30 comments on lines. 3 more findings are below.\n\n### More findings" in said.text
+    assert re.findall(r"\*\*warning: Number (\d+)\*\*", said.text) == ["30", "31", "32"]
+    assert "Not on a line" not in said.text
 
 
 def test_what_is_told_in_a_review_is_cut_visibly_and_never_inside_a_fence() -> None:
@@ -318,10 +331,13 @@ def test_what_is_told_in_a_review_is_cut_visibly_and_never_inside_a_fence() -> N
         replace(FINDING, id=f"{n:016x}", path="other.py", message=fence, quote="a\n" * 99)
         for n in range(99)
     ]
-    body = review_body(report_of(*far), planned(*far), marker="<!-- m -->", list_rest=True)
-    assert MAX_BODY // 2 < len(body) < MAX_BODY
-    assert re.search(r"\n\n\d+ more findings: no room here\.\n\n<!-- m -->$", body)
-    assert html(body) == ["<!-- m -->"]
+    said = review_text(report_of(*far), inline=0, below=planned(*far).rest)
+    assert MAX_BODY // 2 < len(said.text) < MAX_BODY
+    assert re.search(r"\n\n\d+ more findings: no room here\.$", said.text)
+    assert html(said.text) == []
+    shown = re.findall(r"id `([0-9a-f]{16})`", said.text)
+    assert [one.finding.id for one in said.told] == shown
+    assert 0 < len(shown) < 99
 
 
 @pytest.mark.parametrize(
