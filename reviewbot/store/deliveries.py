@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from reviewbot.store.database import insert_into, rows_changed
 from reviewbot.store.tables import DELIVERIES
+from reviewbot.store.writers import is_free
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
 State = Literal["waiting", "working", "done", "failed"]
 
 STATES: Final[tuple[State, ...]] = get_args(State)
-CLAIMS: Final = "github deliveries"
-"""The ``tenant`` of a write that claims. Nodes then claim one after the other, so that each sees
-what the one before it took: how much is at work for an installation, and for which subjects."""
 LONGEST_PAUSE_MS: Final = 3_600_000
 """No delivery waits for longer; one that would have to, had its clock set back."""
 BATCH: Final = 500
@@ -106,6 +104,7 @@ def any_due(connection: sa.Connection, at: int) -> bool:
 def claim(
     connection: sa.Connection,
     node: str,
+    alive: Collection[str],
     at: int,
     *,
     most: int,
@@ -116,15 +115,16 @@ def claim(
 
     Of a subject that is the earliest one, and only if none of it is at work. One that waits for its
     next try lets other kinds of events go first: a push that cannot be had for an hour does not
-    hold up a command to stop. Two nodes never get
-    the same; with :data:`CLAIMS` they also keep to the other rules together.
+    hold up a command to stop. One node at a time works for an installation. Two never get the same;
+    with :data:`~reviewbot.store.writers.CLAIMS` they also keep to the other rules together.
 
     Args:
         connection: of a write.
         node: who takes them.
+        alive: the nodes that are.
         at: now.
         most: how many, at most.
-        per_installation: how many may be at work for an installation, those of all nodes together.
+        per_installation: how many may be at work for an installation.
         but: ids that are not taken: this node is still at an earlier try.
     """
     order = (DELIVERIES.c.received_at, DELIVERIES.c.id)
@@ -142,7 +142,12 @@ def claim(
             (place + sa.func.coalesce(at_work.c.number, 0)).label("place"),
         )
         .select_from(DELIVERIES.outerjoin(at_work, same))
-        .where(*_due(at), DELIVERIES.c.id.not_in(but), ~_is_behind(at))
+        .where(
+            *_due(at),
+            DELIVERIES.c.id.not_in(but),
+            is_free(DELIVERIES.c.installation, node, alive, at),
+            ~_is_behind(at),
+        )
         .subquery()
     )
     chosen = connection.scalars(
@@ -230,9 +235,12 @@ def failed(connection: sa.Connection, claimed: Claimed, at: int, reason: str) ->
     return _settle(connection, claimed, state="failed", finished_at=at, reason=reason, body=b"")
 
 
-def try_again(connection: sa.Connection, claimed: Claimed, until: int, reason: str) -> bool:
+def try_again(
+    connection: sa.Connection, claimed: Claimed, at: int, reason: str, *, until: int
+) -> bool:
     """It waits until then for the next try."""
-    return _settle(connection, claimed, state="waiting", next_try_at=until, reason=reason)
+    waits: dict[str, Any] = {"finished_at": at, "next_try_at": until}
+    return _settle(connection, claimed, state="waiting", reason=reason, **waits)
 
 
 def _settle(connection: sa.Connection, claimed: Claimed, **values: Any) -> bool:  # noqa: ANN401
@@ -243,7 +251,7 @@ def _settle(connection: sa.Connection, claimed: Claimed, **values: Any) -> bool:
             DELIVERIES.c.state == "working",
             DELIVERIES.c.tries == claimed.tries,
         )
-        .values(node=None, **values)
+        .values(**values)
     )
     return rows_changed(changed) > 0
 
@@ -252,7 +260,9 @@ def finished_before(connection: sa.Connection, at: int, limit: int = BATCH) -> l
     """Up to ``limit`` deliveries that were finished before that time."""
     return list(
         connection.scalars(
-            sa.select(DELIVERIES.c.id).where(DELIVERIES.c.finished_at < at).limit(limit)
+            sa.select(DELIVERIES.c.id)
+            .where(DELIVERIES.c.finished_at < at, DELIVERIES.c.state.in_(("done", "failed")))
+            .limit(limit)
         )
     )
 

@@ -9,19 +9,17 @@ from __future__ import annotations
 import json
 import zlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from reviewbot.store import nodes
 from reviewbot.store.database import rows_changed
 from reviewbot.store.tables import PUBLICATIONS, REVIEWS
+from reviewbot.store.writers import is_free
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-
-CLAIMS: Final = "github publications"
-"""The ``tenant`` of a write that claims: nodes then claim one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +73,10 @@ def claim(
 ) -> list[Claimed]:
     """Take up to ``most`` publications that wait, or whose node is gone; oldest first.
 
-    All of an installation that are at work at the same time are at work on one node: GitHub takes
-    one write a second of it, and only within a node it is known when the last one was.
+    One node at a time works for an installation.
 
     Args:
-        connection: of a write.
+        connection: of a write, with :data:`~reviewbot.store.writers.CLAIMS`.
         node: who takes them.
         alive: the nodes that are.
         busy: those that are at work on ``node``; any other one that it has, it lost.
@@ -139,20 +136,13 @@ def _free(
     """Those that wait for nothing, and those at work that nobody works on."""
     at = nodes.clock(connection)
     of_nobody = sa.or_(PUBLICATIONS.c.node == node, PUBLICATIONS.c.node.not_in(alive))
-    other = PUBLICATIONS.alias("other")
-    elsewhere = sa.exists().where(
-        other.c.installation == PUBLICATIONS.c.installation,
-        other.c.state == "working",
-        other.c.node != node,
-        other.c.node.in_(alive),
-    )
     return sa.and_(
         PUBLICATIONS.c.review_id.not_in(busy),
         sa.or_(
             sa.and_(PUBLICATIONS.c.state == "waiting", PUBLICATIONS.c.next_try_at <= at),
             sa.and_(PUBLICATIONS.c.state == "working", of_nobody),
         ),
-        ~elsewhere,
+        is_free(PUBLICATIONS.c.installation, node, alive, at),
     )
 
 
@@ -203,9 +193,8 @@ def settle(
     values: dict[str, Any] = {
         "state": "done" if reason is None else "failed" if over else "waiting",
         "reason": reason,
-        "node": None,
         "next_try_at": None if over else now + (pause_ms or 0),
-        "finished_at": now if over else None,
+        "finished_at": now,
     }
     if over:
         values["diff"] = b""

@@ -190,10 +190,10 @@ DELIVERIES: Final = Table(
     Column("state", String(16), nullable=False),  # waiting, working, done, failed
     # Times it was begun. Who works it off settles it by this number, and no other one then can.
     Column("tries", Integer, nullable=False, server_default=text("0")),
-    Column("node", String(64)),  # who works it off
+    Column("node", String(64)),  # who works it off, or did the last time
     Column("received_at", BigInteger, nullable=False),  # no two of a subject at the same time
     Column("next_try_at", BigInteger),
-    Column("finished_at", BigInteger),
+    Column("finished_at", BigInteger),  # when the last try ended
     Column("reason", Text),  # why there was nothing to do, or why it failed, the last time
     # Last, too.
     Column("body", LargeBinary, nullable=False),  # compressed; empty once it is finished
@@ -209,13 +209,14 @@ PUBLICATIONS: Final = Table(
     Column("installation", BigInteger, nullable=False),
     Column("state", String(16), nullable=False),  # waiting, working, done, failed
     Column("tries", Integer, nullable=False, server_default=text("0")),
-    Column("node", String(64)),  # who publishes it
+    Column("node", String(64)),  # who publishes it, or did the last time
     Column("created_at", BigInteger, nullable=False),
     Column("next_try_at", BigInteger),
-    Column("finished_at", BigInteger),
+    Column("finished_at", BigInteger),  # when the last try ended
     Column("reason", Text),  # why it failed, the last time
     Column("target", Text, nullable=False),  # JSON, github.app.targets
     # Last, too.
     Column("diff", LargeBinary, nullable=False),  # of the whole pull request, compressed
     Index("rb_publications_state", "state", "next_try_at"),
+    Index("rb_publications_finished", "finished_at"),
 )

@@ -45,9 +45,10 @@ from reviewbot.github.tasks import (
 from reviewbot.server.logs import FIELDS
 from reviewbot.store import deliveries, nodes
 from reviewbot.store.database import StoreError
-from reviewbot.store.deliveries import CLAIMS, LONGEST_PAUSE_MS, Claimed, NewDelivery
+from reviewbot.store.deliveries import LONGEST_PAUSE_MS, Claimed, NewDelivery
 from reviewbot.store.load import load
-from reviewbot.store.tables import DELIVERIES
+from reviewbot.store.tables import DELIVERIES, PUBLICATIONS
+from reviewbot.store.writers import CLAIMS
 from tests.server.databases import postgres_url
 from tests.server.webhooks import (
     Clock,
@@ -91,7 +92,7 @@ async def put(database: Database, *them: NewDelivery, at: int = 1) -> None:
 
 
 async def claim(database: Database, at: int = 10, **options: Any) -> list[str]:
-    options = {"node": "here", "most": 100, "per_installation": 100, **options}
+    options = {"node": "here", "alive": (), "most": 100, "per_installation": 100, **options}
     found = await database.write(partial(deliveries.claim, at=at, **options))
     return [one.id for one in found]
 
@@ -392,22 +393,51 @@ async def test_what_was_claimed_and_never_begun_is_put_back(database: str) -> No
 async def test_a_node_that_was_taken_for_dead_settles_nothing_any_more(database: str) -> None:
     async with opened(database) as store:
         await put(store, new("d1"))
-        (first,) = await store.write(
-            partial(deliveries.claim, node="a", at=10, most=1, per_installation=1)
-        )
-        assert await store.write(
-            partial(deliveries.try_again, claimed=first, until=20, reason="its node is gone")
-        )
-        (second,) = await store.write(
-            partial(deliveries.claim, node="b", at=30, most=1, per_installation=1)
-        )
+        claims = partial(deliveries.claim, alive=(), most=1, per_installation=1)
+        put_back = partial(deliveries.try_again, at=10, reason="its node is gone")
+        (first,) = await store.write(partial(claims, node="a", at=10))
+        assert await store.write(partial(put_back, claimed=first, until=20))
+        (second,) = await store.write(partial(claims, node="b", at=30))
         for late in (
             partial(deliveries.done, at=40),
             partial(deliveries.failed, at=40, reason="no"),
-            partial(deliveries.try_again, until=40, reason="no"),
+            partial(deliveries.try_again, at=40, until=40, reason="no"),
         ):
             assert not await store.write(partial(late, claimed=first))
         assert await store.write(partial(deliveries.done, claimed=second, at=50))
+
+
+async def test_one_node_at_a_time_works_for_an_installation(database: str) -> None:
+    """Until a second after its last work there, at which it may have written to GitHub."""
+    alive = ("a", "b")
+    async with opened(database) as store:
+        await put(
+            store, new("d1"), new("d2"), new("other", installation=2), new("nobody", None, None)
+        )
+        a, b = (partial(claim, store, node=node, alive=alive) for node in alive)
+        [first] = await store.write(
+            partial(deliveries.claim, node="a", alive=alive, at=10, most=1, per_installation=1)
+        )
+        assert first.id == "d1"
+        assert await b(at=20) == ["other", "nobody"]
+        assert await store.write(partial(deliveries.done, claimed=first, at=5000))
+        assert await b(at=5900) == []
+        assert await b(at=6001) == ["d2"]
+        await put(store, new("d3"), at=6002)
+        assert await a(at=9000) == []
+        assert await claim(store, node="a", alive=("a",), at=9000) == ["d3"]
+
+
+async def test_the_node_that_publishes_for_an_installation_has_its_deliveries_too(
+    database: str,
+) -> None:
+    row = {"review_id": "r", "installation": 1, "state": "working", "node": "a"}
+    empty = {"created_at": 1, "target": "{}", "diff": b""}
+    async with opened(database) as store:
+        await store.write(lambda it: it.execute(sa.insert(PUBLICATIONS).values(**row, **empty)))
+        await put(store, new("d1"), new("d2", "a pull request"))
+        assert await claim(store, node="b", alive=("a", "b")) == []
+        assert await claim(store, node="a", alive=("a", "b")) == ["d1", "d2"]
 
 
 async def test_a_node_does_not_begin_again_what_it_is_still_at(database: str) -> None:
@@ -424,7 +454,7 @@ async def test_a_node_does_not_begin_again_what_it_is_still_at(database: str) ->
             await one.take("d1", "pull_request", pull_request())
             await until(lambda: handler.begun == ["d1"])
             tried = Claimed("d1", "pull_request", 1)
-            back = partial(deliveries.try_again, claimed=tried, until=1, reason="gone")
+            back = partial(deliveries.try_again, claimed=tried, at=1, until=1, reason="gone")
             assert await store.write(back)
             await one.take("d2", "pull_request", pull_request(number=8))
             await until_state(store, "done", "d2")
@@ -543,7 +573,7 @@ async def test_what_fails_is_tried_again_later_and_then_done(database: str) -> N
                 clock.ahead_s += 2 ** (tries - 1)
             await until_state(store, "done", "d1")
             row = await row_of(store, "d1")
-    assert (row.tries, row.reason, row.node) == (4, None, None)
+    assert (row.tries, row.reason) == (4, None)
     assert len(set(map(str, handler.tasks))) == 1
 
 

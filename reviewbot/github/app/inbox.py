@@ -24,7 +24,8 @@ from reviewbot.github.tasks import Commented, Ignored
 from reviewbot.github.webhook import read
 from reviewbot.store import deliveries, nodes
 from reviewbot.store.database import StoreError
-from reviewbot.store.deliveries import CLAIMS, Claimed, NewDelivery
+from reviewbot.store.deliveries import Claimed, NewDelivery
+from reviewbot.store.writers import CLAIMS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -49,7 +50,7 @@ class Inbox:
 
     Those of one subject, such as a pull request, are worked off one after the other, in the order
     in which they came; but one that waits for its next try lets other kinds of events go first. All
-    others go side by side.
+    others go side by side. One node at a time works for an installation.
 
     Args:
         database: the store.
@@ -59,7 +60,7 @@ class Inbox:
         acknowledge: shows whoever sent it that it came, at once, and at best once.
         give_up: tells whoever waits for it that it is not done, and why not.
         at_once: how many are at work on this node.
-        per_installation: how many are at work for one installation, on all nodes.
+        per_installation: how many are at work for one installation.
         grace_s: how long work may go on at the end.
         limit_s: how long the work on one may take; it is cancelled then, and tried again.
         clock: what time it is.
@@ -155,6 +156,7 @@ class Inbox:
             return deliveries.claim(
                 connection,
                 self._node,
+                nodes.alive(connection),
                 self._clock(connection),
                 most=self._at_once - len(busy),
                 per_installation=self._per_installation,
@@ -223,7 +225,7 @@ class Inbox:
                 reasons = f"given up after {count(claimed.tries, 'try', 'tries')}: {reason}"
                 return deliveries.failed(connection, claimed, now, reasons)
             until = now + round(pause * 1000)
-            return deliveries.try_again(connection, claimed, until, reason)
+            return deliveries.try_again(connection, claimed, now, reason, until=until)
 
         if await self._database.write(write):
             log.log(

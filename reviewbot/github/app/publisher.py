@@ -28,7 +28,7 @@ from reviewbot.github.errors import RateLimitedError
 from reviewbot.github.publication import Publication
 from reviewbot.store import nodes, publications, reviews
 from reviewbot.store.database import StoreError
-from reviewbot.store.publications import CLAIMS, Claimed
+from reviewbot.store.writers import CLAIMS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from reviewbot.github.memory import Us
     from reviewbot.store.database import Database
     from reviewbot.store.hub import Hub
+    from reviewbot.store.publications import Claimed
 
 AT_ONCE: Final = 500
 """Reviews that a node follows; most of the time each of them only waits."""
