@@ -2,8 +2,10 @@
 
 A line counts if a reader of the comment sees it begin with the command: not within code, a quote
 or HTML (:mod:`reviewbot.github.blocks`). ``@name review`` is the same as ``/review``. Upper and
-lower case are the same. The first command of a comment counts, and only that. A slash with any
-other word is somebody else's, unless it looks like a slip of the pen.
+lower case are the same. The first command of a comment counts, and only that.
+
+Any other word is an unknown command if it is a slip of the pen for one of ours; and if it is all
+of the comment, but for what follows on its line. Commands that other bots are known for are theirs.
 
 Whether the writer may command is for the caller to find out.
 """
@@ -38,6 +40,21 @@ COMMANDS: Final[dict[Name, str]] = {
     "help": "show this list",
 }
 
+OTHERS: Final = frozenset(
+    """
+    allow approve area assign azp backport benchmark bors build cancel canary cc check cherrypick
+    cla close deploy destroy dco duplicate easycla fix format fork gcbrun hold joke kind label lgtm
+    lifecycle lint lock meow merge milestone next override package packit pause plan preview
+    priority publish queue rebase recheck release remind reopen rerun restart resume retest retitle
+    rollback run shipit shrug sig skip squash start sync tableflip test trigger triage unassign
+    undeploy unhold unlock unshrug update verify wip woof
+    """.split()  # noqa: SIM905 - as a list it is a line for each
+)
+"""Commands of other bots, such as those of Prow, and GitHub's own: we do not meddle with them.
+
+https://prow.k8s.io/command-help, https://docs.github.com/en/issues/tracking-your-work-with-issues
+"""
+
 _WORDS: Final[dict[str, Name]] = {name: name for name in COMMANDS if " " not in name}
 _KINDS_OF_REVIEW: Final[dict[str, Name]] = {"full": "review full", "stop": "review stop"}
 _LINE: Final = re.compile(
@@ -60,10 +77,10 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """What someone seems to want: ``written`` is no command, ``meant`` is."""
+    """What someone seems to want: ``written`` is no command, ``meant`` is, if we can guess."""
 
     written: str
-    meant: Name
+    meant: Name | None = None
 
 
 def find(body: str, bot: str = "") -> Command | Unknown | None:
@@ -76,10 +93,11 @@ def find(body: str, bot: str = "") -> Command | Unknown | None:
         bot: the name that we are mentioned by, without ``@``; empty if we have none.
     """
     text = body if len(body) <= SEARCHED else body[:SEARCHED].rpartition("\n")[0]
+    alone = len(text.strip().splitlines()) == 1
     found = {
         number: command
         for number, line in enumerate(blocks.lines(text))
-        if (command := _read(line, bot)) is not None
+        if (command := _read(line, bot, alone=alone)) is not None
     }
     if not found:
         return None
@@ -93,8 +111,9 @@ def find(body: str, bot: str = "") -> Command | Unknown | None:
 
 
 def hint(unknown: Unknown) -> str:
-    """The line that helps whoever mistyped a command; Markdown."""
-    return f"`/{unknown.written}` is no command. Was it `/{unknown.meant}`? `/help` lists them all."
+    """The line that helps whoever wrote it; Markdown."""
+    guess = f" Was it `/{unknown.meant}`?" if unknown.meant else ""
+    return f"`/{unknown.written}` is no command of reviewbot.{guess} `/help` lists them all."
 
 
 def help_text() -> str:
@@ -103,14 +122,14 @@ def help_text() -> str:
     return "\n".join(["Commands, at the beginning of a line:", "", *rows])
 
 
-def _read(line: str, bot: str) -> Command | Unknown | None:
+def _read(line: str, bot: str, *, alone: bool) -> Command | Unknown | None:
     match = _LINE.fullmatch(line)
     if match is None or (match["bot"] is not None and match["bot"].lower() != bot.lower()):
         return None
     word, rest = match["word"].lower(), (match["rest"] or "").strip()
     if (name := _WORDS.get(word)) is None:
         meant = _meant(word, _WORDS)
-        return Unknown(word, meant) if meant else None
+        return Unknown(word, meant) if meant or (alone and word not in OTHERS) else None
     if name == "review":
         return _review(rest)
     takes_text = name in ("explain", "ignore")
@@ -129,7 +148,7 @@ def _review(rest: str) -> Command | Unknown:
 def _meant(word: str, known: Mapping[str, Name]) -> Name | None:
     """What ``word`` is a slip of the pen for, if it is one.
 
-    Not ``/preview``, ``/reviewer`` or ``/configure``, which other bots have.
+    Not ``/preview``, ``/reviewer`` or ``/configure``, which other bots may have.
     """
     for close in get_close_matches(word, known, n=3, cutoff=0.78):
         if close[0] == word[0] and abs(len(close) - len(word)) < 2:

@@ -204,7 +204,7 @@ async def test_commands_are_answered_once_and_acknowledged_at_once(
     for text, answer in (
         ("/help", "Commands, at the beginning of a line:"),
         ("/config", "| Setting | Value | From |"),
-        ("/reviwe", "`/reviwe` is no command. Was it `/review`? `/help` lists them all."),
+        ("/reviwe", "`/reviwe` is no command of reviewbot. Was it `/review`? `/help` lists"),
         ("/review stop", "No review is under way."),
         ("/ignore", "Write it as an answer to one of the comments"),
     ):
@@ -214,6 +214,21 @@ async def test_commands_are_answered_once_and_acknowledged_at_once(
         if text != "/reviwe":
             assert [one.content for one in comment.reactions] == ["eyes"]
     assert len(replies(pull)) == 5
+
+
+async def test_an_unknown_command_is_answered_once_on_a_pull_request(
+    github: FakeGitHub, server: AppServer
+) -> None:
+    """It may be another bot's, whose users do not want to be told of us each time."""
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await server.settle()
+    for text in ("/lgtm", "/frobnicate", "@reviewbot is wrong here", "/var is full"):
+        pull.comment(text, by="octo")
+        await server.settle()
+    assert replies(pull) == ["`/frobnicate` is no command of reviewbot. `/help` lists them all."]
+    pull.comment("/reviwe", by="octo")
+    await server.settle()
+    assert len(replies(pull)) == 2
 
 
 async def test_config_says_what_applies_and_where_it_comes_from(
@@ -230,7 +245,9 @@ async def test_config_says_what_applies_and_where_it_comes_from(
     assert "Not heeded in the repository's file, since the server says it: model." in answer
 
 
-@pytest.mark.parametrize("text", ["/review full", "/help", "/ignore", "/reviwe", "/review stop"])
+@pytest.mark.parametrize(
+    "text", ["/review full", "/help", "/ignore", "/reviwe", "/frobnicate", "/review stop"]
+)
 async def test_strangers_command_nothing_and_get_no_answer(
     github: FakeGitHub, model: FakeAnthropic, server: AppServer, text: str
 ) -> None:

@@ -74,7 +74,9 @@ def test_a_command_at_the_beginning_of_a_line_is_obeyed(body: str, command: Comm
         ("@reviewbot-dev[bot] help", Command("help")),
         ("Hi\n@reviewbot-dev: config", Command("config")),
         ("@reviewbot-dev reveiw", Unknown("reveiw", "review")),
-        ("@reviewbot-dev is wrong here", None),
+        ("@reviewbot-dev is wrong here", Unknown("is")),
+        ("@reviewbot-dev frobnicate\n", Unknown("frobnicate")),
+        ("@reviewbot-dev is wrong here:\n`x` is no number.", None),
         ("@reviewbot-dev", None),
         ("@reviewbot review", None),
         ("@reviewbot-dev-2 review", None),
@@ -107,7 +109,6 @@ def test_without_a_name_nobody_can_mention_us() -> None:
         "/review/app.py is wrong",
         "/review.py",
         "/review-all",
-        "/reviewfull",
         "/review:full",
         "    /review",
         "\t/review",
@@ -144,16 +145,35 @@ def test_what_no_reader_sees_as_a_command_is_none(body: str) -> None:
     assert find(body, "reviewbot") is None
 
 
-@pytest.mark.parametrize("other", ["lgtm", "retest", "assign me", "merge", "deploy", "rebase"])
+@pytest.mark.parametrize("other", ["lgtm", "retest", "assign me", "merge", "deploy", "preview"])
 def test_other_bots_are_left_alone(other: str) -> None:
     assert find(f"/{other}") is None
 
 
 @pytest.mark.parametrize(
-    "word", ["preview", "reviewer", "reviewers", "configure", "unignore", "helm", "hello", "re"]
+    "word",
+    ["reviewer", "reviewers", "reviewfull", "configure", "unignore", "helm", "hello", "re"],
 )
-def test_words_that_only_resemble_ours_are_left_alone(word: str) -> None:
-    assert find(f"/{word}") is None
+def test_words_that_only_resemble_ours_are_not_taken_for_them(word: str) -> None:
+    assert find(f"/{word}") == Unknown(word)
+    assert find(f"Hi\n/{word}") is None
+
+
+@pytest.mark.parametrize("body", ["/frobnicate", " /Frobnicate now!\r\n", "\n\n/frobnicate: x\n"])
+def test_an_unknown_command_gets_one_line_that_helps(body: str) -> None:
+    unknown = find(body, "reviewbot")
+    assert unknown == Unknown("frobnicate")
+    line = hint(unknown)
+    assert "`/frobnicate` is no command of reviewbot" in line
+    assert "`/help`" in line
+    assert "\n" not in line
+    assert safe_markdown(line) == line
+    assert find(line, "reviewbot") is None
+
+
+@pytest.mark.parametrize("text", ["/etc is full\nof it", "Look:\n/var", "/var\n\nis full"])
+def test_a_path_in_what_somebody_writes_is_no_command(text: str) -> None:
+    assert find(text) is None
 
 
 @pytest.mark.parametrize(

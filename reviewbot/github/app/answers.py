@@ -31,13 +31,15 @@ _NO_THREAD: Final = (
 class Question:
     """A comment that is answered; ``thread`` is the first comment of its thread on a line.
 
-    ``nth`` counts its answers from 0, where there can be more than one.
+    ``nth`` counts its answers from 0, where there can be more than one. ``only`` names an answer
+    that is given once on a pull request, whatever comment it is to.
     """
 
     pull: PullName
     comment: int
     thread: int | None
     nth: int = 0
+    only: str | None = None
 
     @staticmethod
     def of(task: Commented) -> Question:
@@ -49,6 +51,8 @@ class Question:
     @property
     def key(self) -> str:
         """Names the answer, so that there is one."""
+        if self.only is not None:
+            return f"answer-{self.only}"
         kind = "issue" if self.thread is None else "line"
         key = f"answer-{kind}-{self.comment}"
         return f"{key}.{self.nth}" if self.nth else key
