@@ -76,6 +76,7 @@ class FakeAnthropic:
         self.respond, self.key, self.port = respond, key, port
         self.refuses, self.models = refuses, models
         self.requests: list[Recorded] = []
+        self.replies: list[tuple[Recorded, Reply]] = []
         self.counted: list[Recorded] = []
         self.rejected: list[tuple[Recorded, StatusError]] = []
         self.cache = PrefixCache()
@@ -177,7 +178,9 @@ class FakeAnthropic:
         if reply is None:
             self._unexpected.append(request)
             return StatusError(500, "the script of the fake is at its end")
-        return reply(request) if callable(reply) else reply
+        made = reply(request) if callable(reply) else reply
+        self.replies.append((request, made))
+        return made
 
     async def _play(self, exchange: _Exchange, reply: Reply) -> bool:
         if isinstance(reply, StatusError):

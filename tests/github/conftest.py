@@ -11,7 +11,7 @@ from tests.fake_anthropic import FakeAnthropic
 from tests.fake_github import FakeGitHub
 from tests.github.action_runs import Runner, find_marked
 from tests.github.app_runs import AppServer, app_server
-from tests.github.test_action_stories import BASE, check
+from tests.github.test_action_stories import BASE, check, job_summaries, not_in, posted_texts
 from tests.virtual_time import VirtualTimeLoop
 
 if TYPE_CHECKING:
@@ -37,10 +37,18 @@ async def github() -> AsyncIterator[FakeGitHub]:
 
 
 @pytest.fixture
-async def model() -> AsyncIterator[FakeAnthropic]:
+async def model(
+    request: pytest.FixtureRequest, github: FakeGitHub, tmp_path: Path
+) -> AsyncIterator[FakeAnthropic]:
     async with FakeAnthropic() as fake:
         fake.respond = find_marked
         yield fake
+        unposted = not_in(posted_texts(github), fake)
+        if request.node.get_closest_marker("unposted"):
+            assert unposted, "this story is marked as one that posts not all"
+            jobs = job_summaries(tmp_path)
+            unposted = not_in(jobs, fake) if jobs else []
+        assert unposted == [], "a finding is lost"
 
 
 @pytest.fixture

@@ -118,6 +118,7 @@ async def test_two_steps_of_one_job_with_names_of_their_own_both_post(
 # --- What is lost
 
 
+@pytest.mark.unposted("GitHub does not take it")
 async def test_what_was_found_is_in_the_summary_and_the_sarif_though_posting_fails(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
@@ -137,6 +138,7 @@ async def test_what_was_found_is_in_the_summary_and_the_sarif_though_posting_fai
     assert "The review could not be posted" in run.summary
 
 
+@pytest.mark.unposted("GitHub does not take it")
 async def test_a_review_that_could_not_be_posted_is_not_called_no_review(
     github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
 ) -> None:
@@ -443,6 +445,7 @@ async def test_no_line_of_the_log_is_a_command_of_somebody_else(
     assert [one for one in found if one.name == "legacy"] == []
 
 
+@pytest.mark.unposted("the token has ended")
 async def test_a_token_that_ends_during_the_review_loses_no_finding(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
@@ -460,6 +463,7 @@ async def test_a_token_that_ends_during_the_review_loses_no_finding(
     assert "Division by zero" in run.summary
 
 
+@pytest.mark.unposted("nobody wants it there")
 async def test_the_summary_of_a_job_is_within_githubs_limit_in_any_language(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
@@ -538,6 +542,7 @@ async def test_a_bug_of_ours_is_told_where_it_is_seen(
     assert (tmp_path / "output").read_text().startswith("outcome")
 
 
+@pytest.mark.unposted("there is no token")
 async def test_without_a_token_a_public_pull_request_is_reviewed_in_the_log(
     github: FakeGitHub, runner: Runner
 ) -> None:
@@ -618,6 +623,7 @@ async def test_a_good_comment_is_posted_however_many_bad_ones_come_before_it(
     assert summary_of(pull).count("GitHub takes no comment there.") == 8
 
 
+@pytest.mark.unposted("the token may not write")
 async def test_a_fork_is_told_so_although_no_check_run_was_asked_for(
     github: FakeGitHub, runner: Runner
 ) -> None:

@@ -527,6 +527,7 @@ async def test_an_unchanged_line_that_was_found_fault_with_stands_when_it_moves(
     assert run.outputs["errors"] == "1"
 
 
+@pytest.mark.unposted("in the end the code is gone")
 async def test_what_is_held_back_is_told_the_same_push_after_push_until_its_code_is_gone(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
@@ -561,6 +562,7 @@ async def test_what_is_held_back_is_told_the_same_push_after_push_until_its_code
     assert titles(pull) == []
 
 
+@pytest.mark.unposted("somebody has edited the summary")
 async def test_a_summary_that_is_not_signed_tells_nothing_of_what_was_held_back(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
