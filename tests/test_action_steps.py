@@ -241,7 +241,7 @@ def test_a_python_of_the_tool_cache_is_taken_where_that_of_the_path_is_too_old(
         )
         (place / "python").chmod(0o755)
     code, log, output = install(env, tmp_path)
-    assert f"3.13.15: -m venv --clear {tmp_path}/reviewbot/env" in log
+    assert f"3.13.15: -m venv --clear {tmp_path}/reviewbot/new-" in log
     assert "3.12.14" not in log
     assert log.endswith("could not be installed; the lines above say why.\n")
     assert (code, output) == (2, {})
@@ -257,15 +257,18 @@ def test_all_steps_run_one_after_the_other_and_leave_no_secret_behind(
     assert ran.outputs["outcome"] == "findings"
     recorded = seen(runner)
     assert recorded["env"]["ANTHROPIC_API_KEY"] == KEY
-    assert recorded["python"] == f"{runner.env['RUNNER_TEMP']}/reviewbot/env/bin/python"
+    assert recorded["python"].startswith(f"{runner.env['RUNNER_TOOL_CACHE']}/reviewbot/env-")
     assert not Path(runner.env["PLANTED"]).exists()
     versions = installed(Path(recorded["python"]))
     assert versions.keys() >= {"anthropic", "PyGithub", "ijson"}
     assert not versions.keys() & {"pytest", "starlette", "reviewbot"}
 
-    again = runner.run(ACTION, inputs)  # a second use in the same job
+    shutil.rmtree(runner.env["RUNNER_TEMP"])  # as before the next job
+    Path(runner.env["RUNNER_TEMP"]).mkdir()
+    again = runner.run(ACTION, inputs)
     assert "Making" in ran.log
-    assert "Making" not in again.log
+    assert again.log == "reviewed\n"
+    assert seen(runner)["python"] == recorded["python"]
 
     for log in (ran.log, again.log):
         assert KEY not in log
@@ -275,6 +278,37 @@ def test_all_steps_run_one_after_the_other_and_leave_no_secret_behind(
     assert len(left) > 1000
     for secret in (KEY.encode(), TOKEN.encode()):
         assert not [path for path in left if secret in path.read_bytes()]
+
+
+@pytest.mark.slow
+def test_an_environment_that_does_not_run_any_more_is_made_again_and_old_ones_go(
+    tmp_path: Path,
+) -> None:
+    env = {**os.environ, "RUNNER_TEMP": str(tmp_path), "RUNNER_TOOL_CACHE": str(tmp_path / "tools")}
+    _, _, first = install(env, tmp_path)
+    kept = Path(first["python"])
+    kept.unlink()  # the interpreter that it was made of was removed
+    old = kept.parents[2] / "env-0123456789abcdef"
+    old.mkdir()
+    os.utime(old, (0, 0))
+    code, log, second = install(env, tmp_path)
+    assert (code, second) == (0, first), log
+    assert "anthropic" in installed(kept)
+    assert sorted(path.name for path in kept.parents[2].iterdir()) == [
+        "downloads",
+        kept.parents[1].name,
+    ]
+
+
+@pytest.mark.slow
+def test_where_the_tool_cache_cannot_be_written_the_environment_is_in_the_runners_temp(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "tools").write_text("no folder")
+    env = {**os.environ, "RUNNER_TEMP": str(tmp_path), "RUNNER_TOOL_CACHE": str(tmp_path / "tools")}
+    code, log, output = install(env, tmp_path)
+    assert code == 0, log
+    assert output["python"].startswith(f"{tmp_path}/reviewbot/env-")
 
 
 def write_event(runner: CompositeRunner, payload: Mapping[str, Any]) -> None:
