@@ -7,6 +7,8 @@ asked for.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import math
 import re
 from dataclasses import dataclass, field
@@ -14,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
 
 from reviewbot.errors import ConfigError
-from reviewbot.settings import FailOn, IfIncomplete, Secret
+from reviewbot.settings import API_KEY, FailOn, IfIncomplete, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,6 +66,17 @@ class ActionInputs:
     def page(self) -> str:
         """The repository's page."""
         return f"{self.server_url.rstrip('/')}/{self.repository}"
+
+    @property
+    def signing(self) -> tuple[str, ...]:
+        """What our markers are signed with: nobody else who writes under this name has the key.
+
+        It cannot be found out from a signature, and says nothing of the key.
+        """
+        key = self.env.get(API_KEY, "").strip()
+        if not key:
+            return ()
+        return (hmac.new(key.encode(), b"reviewbot action markers", hashlib.sha256).hexdigest(),)
 
 
 def read_inputs(env: Mapping[str, str]) -> ActionInputs:

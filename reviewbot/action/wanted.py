@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final, get_args
 
 from reviewbot.errors import ConfigError
 from reviewbot.github import commands, webhook
-from reviewbot.github.commands import Command
 from reviewbot.github.payload import at, positive
 from reviewbot.github.tasks import CancelAction, Commented, Ignored
 
 if TYPE_CHECKING:
     from reviewbot.action.inputs import ActionInputs
+    from reviewbot.github.commands import Command, Unknown
     from reviewbot.github.tasks import Task
 
 MOST_BYTES: Final = 32_000_000
@@ -26,11 +26,18 @@ _NAMES: Final = "pull_request, pull_request_target, issue_comment or pull_reques
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A review of a pull request; ``by`` is the login of who asked for it in a comment."""
+    """A review of a pull request."""
 
     number: int
     full: bool = False
-    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A comment that commands; whether its author may is not known yet."""
+
+    task: Commented
+    command: Command | Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,7 @@ class Skipped:
     reason: str
 
 
-def read_event(inputs: ActionInputs) -> Wanted | Skipped:
+def read_event(inputs: ActionInputs) -> Wanted | Asked | Skipped:
     """What is to be done. An event says it itself; the input is for events that do not.
 
     Raises:
@@ -50,7 +57,7 @@ def read_event(inputs: ActionInputs) -> Wanted | Skipped:
     name = _EVENTS.get(inputs.event_name, inputs.event_name)
     if name in _COMMENTS:
         _checked(inputs)
-        return _of_comment(inputs, webhook.read(name, "event", _payload(inputs), None))
+        return _of_comment(webhook.read(name, "event", _payload(inputs), None))
     if name == "pull_request":
         return _of_pull_request(inputs, _checked(inputs))
     if inputs.pull_request is not None:
@@ -77,14 +84,11 @@ def _of_pull_request(inputs: ActionInputs, payload: object) -> Wanted | Skipped:
     return Wanted(number, inputs.full)
 
 
-def _of_comment(inputs: ActionInputs, task: Task) -> Wanted | Skipped:
-    if isinstance(task, Commented):
-        command = commands.find(task.body)
-        if isinstance(command, Command) and command.name in ("review", "review full"):
-            full = inputs.full or command.name == "review full"
-            return Wanted(task.number, full, by=task.sender)
-        return Skipped("the comment asks for no review")
-    return Skipped(f"the event is {task.reason if isinstance(task, Ignored) else 'no comment'}")
+def _of_comment(task: Task) -> Asked | Skipped:
+    if not isinstance(task, Commented):
+        return Skipped(f"the event is {task.reason if isinstance(task, Ignored) else 'no comment'}")
+    command = commands.find(task.body)
+    return Asked(task, command) if command else Skipped("the comment asks for nothing")
 
 
 def _checked(inputs: ActionInputs) -> object:

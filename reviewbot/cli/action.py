@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.action.inputs import OUTPUT_FILE, SUMMARY_FILE, read_inputs
 from reviewbot.action.runner_files import write_outputs, write_summary
-from reviewbot.action.wanted import Skipped, read_event
+from reviewbot.action.wanted import Asked, Skipped, Wanted, read_event
 from reviewbot.cli.action_report import sarif_target, say
 from reviewbot.cli.interrupts import stop_on_interrupt
 from reviewbot.core.render.annotations import failure, notice
@@ -89,11 +89,12 @@ class Action:
         self._inputs, self._pace = inputs, pace
 
     async def run(self) -> int:
-        """Review what the event is about; the exit code says how it went.
+        """Review what the event is about, or obey its comment; the exit code says how it went.
 
         Raises:
             ReviewbotError: nothing was reviewed, and why.
         """
+        from reviewbot.cli.action_command import ActionCommand
         from reviewbot.cli.action_review import ActionReview
         from reviewbot.github.client.pacing import Pace
         from reviewbot.github.gateway import Gateway
@@ -110,7 +111,13 @@ class Action:
             github = await stack.enter_async_context(
                 Gateway(inputs.token, base_url=inputs.api_url, pace=pace)
             )
-            done = await ActionReview(inputs, github, stop, sarif).run(wanted)
+            done: Wanted | Skipped | int = (
+                await ActionCommand(inputs, github, stop).obey(wanted)
+                if isinstance(wanted, Asked)
+                else wanted
+            )
+            if isinstance(done, Wanted):
+                done = await ActionReview(inputs, github, stop, sarif).run(done)
         return self._skip(done) if isinstance(done, Skipped) else done
 
     def _skip(self, skipped: Skipped) -> int:

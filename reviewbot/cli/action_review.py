@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.action.settings import check_key, settings_of
 from reviewbot.action.wanted import Skipped
 from reviewbot.cli.action_report import tell
 from reviewbot.cli.output import Outputs
 from reviewbot.errors import (
     EXIT_INCOMPLETE,
     EXIT_INTERRUPTED,
-    ConfigError,
     ReviewbotError,
     SourceError,
 )
 from reviewbot.github.assignment import assign
 from reviewbot.github.errors import GitHubError
-from reviewbot.github.memory import WRITERS, Memory, PullName, Us, read_memory
+from reviewbot.github.memory import Memory, PullName, Us, read_memory
 from reviewbot.github.publication import Publication, Published
 from reviewbot.github.subject import PublishOptions
 from reviewbot.prepare import prepare, workers
 from reviewbot.review import review
-from reviewbot.settings import API_KEY, OFFLINE, load_settings
 from reviewbot.sources import open_commit
 
 if TYPE_CHECKING:
@@ -38,23 +36,7 @@ if TYPE_CHECKING:
     from reviewbot.github.full_files import ReadFile
     from reviewbot.github.gateway import Api, Gateway
     from reviewbot.job import StopSignal
-    from reviewbot.settings import Settings
 
-_KEY_HINT: Final = (
-    "no model can be asked: pass anthropic-api-key: ${{ secrets.ANTHROPIC_API_KEY }}, or"
-    " model: offline to have the offline rules alone review"
-)
-_FORK_HINT: Final = (
-    "this pull request comes from a fork, and GitHub gives its workflows no secrets, so no model"
-    " can be asked: set model: offline for forks, or install reviewbot as an App, which reviews"
-    " them like all others"
-)
-_DEPENDABOT: Final = "dependabot[bot]"
-_DEPENDABOT_HINT: Final = (
-    "no model can be asked: GitHub gives workflows of Dependabot secrets of their own alone; add"
-    " ANTHROPIC_API_KEY to these (Settings, Secrets and variables, Dependabot), or set"
-    " model: offline for Dependabot"
-)
 _FORK_NOTICE: Final = (
     "This pull request comes from a fork: GitHub gives its workflows a token that can only read, so"
     " the review is in the log, its annotations and the job's summary alone."
@@ -88,28 +70,26 @@ class ActionReview:
         """
         inputs, api = self._inputs, self._api
         pull = PullName(inputs.repository, wanted.number)
-        if wanted.by and await api.pulls.permission(pull.repo, wanted.by) not in WRITERS:
-            return Skipped(f"{wanted.by} may not write to this repository")
         found = await api.pulls.get(pull.repo, pull.number)
         if found.state == "closed":
             return Skipped("the pull request is closed")
         pull = replace(pull, repository_id=found.base.repository_id)
         us, memory = Us(""), Memory()
         if inputs.token is not None:
-            us = Us(await self._github.login(), _signing(inputs))
+            us = Us(await self._github.login(), inputs.signing)
             memory = await read_memory(api, pull, us)
         assignment = await assign(
             api,
             pull,
             memory,
             page=inputs.page,
-            load=self._load,
+            load=partial(settings_of, inputs),
             # Without a key nothing can be signed; the rules cost nothing.
             full=wanted.full or not us.secrets,
             config=inputs.config,
             checkout=self._checkout,
         )
-        self._check_key(assignment)
+        check_key(inputs, assignment.settings, assignment.pull)
         publication = await self._begun(us, assignment)
         try:
             await self._stream(assignment, publication)
@@ -151,18 +131,6 @@ class ActionReview:
             return Published(publication.report, problems=(problem,), failed=True)
         return published
 
-    def _load(self, config: tuple[str, str] | None) -> Settings:
-        name, text = config or (".reviewbot.yml", None)
-        settings = load_settings(
-            flags=self._inputs.flags,
-            env=self._inputs.env,
-            config_text=text,
-            config_name=name,
-            flag_prefix="the input ",
-        )
-        # In a workflow, a reviewer that blocks has to be asked for.
-        return settings if "fail_on" in settings.origins else replace(settings, fail_on="never")
-
     def _checkout(self, head: str) -> ReadFile | None:
         """Reads files of the head from the job's checkout, if it has one: as data, by git."""
         folder = self._inputs.workspace
@@ -174,21 +142,6 @@ class ActionReview:
             return None
 
         return read if found else None
-
-    def _check_key(self, assignment: Assignment) -> None:
-        """A green check must not come of a key that is not there.
-
-        Raises:
-            ConfigError: nobody chose the offline rules, and there is no key for anything else.
-        """
-        settings = assignment.settings
-        chosen = "model" in settings.origins
-        if settings.model.problem or (settings.model.name == OFFLINE and not chosen):
-            on_push, pull = self._inputs.event_name == "pull_request", assignment.pull
-            hint = _FORK_HINT if on_push and pull.is_fork else _KEY_HINT
-            if on_push and pull.author.login == _DEPENDABOT:
-                hint = _DEPENDABOT_HINT
-            raise ConfigError(hint, source=API_KEY)
 
     async def _begun(self, us: Us, assignment: Assignment) -> Publication:
         """The publication; of nothing, where there is no token or a fork's can only read."""
@@ -241,17 +194,6 @@ class ActionReview:
                 await outputs.take(event)
         with suppress(OSError):  # what was learned about tokens is a convenience
             await asyncio.to_thread(prepared.calibration.save)
-
-
-def _signing(inputs: ActionInputs) -> tuple[str, ...]:
-    """What our markers are signed with: nobody else who writes under this name has the key.
-
-    It cannot be found out from a signature, and says nothing of the key.
-    """
-    key = inputs.env.get(API_KEY, "").strip()
-    if not key:
-        return ()
-    return (hmac.new(key.encode(), b"reviewbot action markers", hashlib.sha256).hexdigest(),)
 
 
 def _now() -> str:

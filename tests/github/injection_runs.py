@@ -15,7 +15,6 @@ import sqlalchemy as sa
 from reviewbot.action.inputs import read_inputs
 from reviewbot.cli import action as command
 from reviewbot.cli import main as entry
-from reviewbot.cli.action_review import _signing
 from reviewbot.errors import ReviewbotError
 from reviewbot.github.client.pacing import Pace
 from reviewbot.server.logs import TextLines
@@ -103,7 +102,7 @@ async def by_action(case: Case, folder: Path) -> Left:
         granted = dict.fromkeys(WRITES, "read") if case.fork else WRITES
         runner.token = github.world.actions_token(pull.repo, granted)
         env = runner.environment(pull)
-        left = Left("action", pull, _signing(read_inputs(env)), (model.key, runner.token.value))
+        left = Left("action", pull, read_inputs(env).signing, (model.key, runner.token.value))
         runner.event(pull)
         _label_event(case, folder, thief.scene)
         left.jobs.append(await _job(runner, env))

@@ -13,7 +13,7 @@ import pytest
 from reviewbot.core.events import ReviewAnswer, from_record
 from reviewbot.core.report import fold
 from reviewbot.explaining import OFFLINE_CANNOT
-from reviewbot.github.app.answers import NO_FINDING
+from reviewbot.github.answers import NO_FINDING
 from reviewbot.models import explanation
 from reviewbot.store import publications, reviews
 from reviewbot.store.database import StoreError

@@ -7,7 +7,7 @@ import logging
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewbot.github.app.answers import Answers
+from reviewbot.github.answers import Answers
 from reviewbot.github.app.explanations import Explanations
 from reviewbot.github.app.inbox import Inbox
 from reviewbot.github.app.manifest import web_address

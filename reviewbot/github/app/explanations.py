@@ -5,20 +5,17 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.explanation import MOST_REMARKS, Inquiry, Remark
 from reviewbot.core.render.markdown_text import literal
-from reviewbot.core.shown_text import shown_line
 from reviewbot.errors import ConfigError
 from reviewbot.explaining import OFFLINE_CANNOT, explainers_of
-from reviewbot.github import markers
+from reviewbot.github.answers import NO_FINDING, posted_in
 from reviewbot.github.app import targets
-from reviewbot.github.app.answers import NO_FINDING, posted_in
 from reviewbot.github.app.repository_config import RepositoryConfig
 from reviewbot.github.app.reviews import tenant_of
 from reviewbot.github.app.targets import ReplyTarget
 from reviewbot.github.base_files import base_files
 from reviewbot.github.comment_hunk import comment_diff
-from reviewbot.github.comment_text import read_back
+from reviewbot.github.inquiries import NO_CODE, inquiry_of, title_of
 from reviewbot.github.memory import read_memory
 from reviewbot.jobs.admission import ReviewRequest, UsedKeyError
 from reviewbot.jobs.options import ReviewOptions
@@ -30,19 +27,14 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-    from reviewbot.github.api.reviews import ReviewComment
-    from reviewbot.github.app.answers import Answers, Question
+    from reviewbot.github.answers import Answers, Question
     from reviewbot.github.app.publisher import Publisher
     from reviewbot.github.gateway import Api
-    from reviewbot.github.memory import Posted, Us
+    from reviewbot.github.memory import Us
     from reviewbot.jobs.service import ReviewService
     from reviewbot.settings import Settings
 
 TITLE: Final = "Explain: "
-NO_CODE: Final = (
-    "GitHub keeps no code with this comment that could be shown to a model, so the finding cannot"
-    " be explained."
-)
 
 log = logging.getLogger(__name__)
 
@@ -103,9 +95,9 @@ class Explanations:
             tenant=tenant_of(installation),
             diff=diff,
             options=ReviewOptions(config.options),
-            title=f"{TITLE}{_title(posted)}",
+            title=f"{TITLE}{title_of(posted)}",
             idempotency_key=f"{str(question.pull).lower()}/{question.key}",
-            inquiry=_inquiry(posted, comments, us, question, text),
+            inquiry=inquiry_of(posted, comments, us, question, text),
         )
         hosts = settings.link_hosts if config.link_hosts is None else config.link_hosts
         await self._store(installation, asked, question, hosts)
@@ -149,38 +141,3 @@ class Explanations:
         if not known:
             log.info("a finding is to be explained", extra={"review_id": row.id})
             self._publisher.wake()
-
-
-def _inquiry(
-    posted: Posted,
-    comments: tuple[ReviewComment, ...],
-    us: Us,
-    question: Question,
-    text: str,
-) -> Inquiry:
-    """The question with its thread up to it."""
-    first = posted.comment
-    thread = [
-        Remark(_without_marker(one.body), us.wrote(one.author))
-        for one in comments
-        if one.in_reply_to == first.id and one.id <= question.comment
-    ]
-    last = first.original_line
-    return Inquiry(
-        side="LEFT" if first.side == "LEFT" else "RIGHT",
-        line=first.original_start_line or last,
-        end_line=last,
-        finding=_without_marker(first.body),
-        thread=tuple(thread[-MOST_REMARKS:]),
-        question=text,
-    )
-
-
-def _without_marker(body: str) -> str:
-    text, _, last = body.rstrip().rpartition("\n")
-    return text.rstrip() if markers.has_marker(last) else body
-
-
-def _title(posted: Posted) -> str:
-    """The title of a finding, from its comment, which a maintainer may have edited."""
-    return shown_line(read_back(posted.comment.body)[0]) or posted.id

@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from reviewbot.core.render.markdown_text import code_span, literal
 from reviewbot.core.report import ReportBuilder
-from reviewbot.core.safe_text import safe_markdown
-from reviewbot.core.wording import NO_REASON
-from reviewbot.github.app.answers import answer_once
+from reviewbot.github.answers import answer_once
+from reviewbot.github.inquiries import reply_text
 from reviewbot.github.publication import Published
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from reviewbot.core.diff import FileDiff
     from reviewbot.core.events import Event
-    from reviewbot.core.report import Report
     from reviewbot.github.app.targets import ReplyTarget
     from reviewbot.github.gateway import Api
     from reviewbot.github.memory import Us
@@ -64,19 +61,3 @@ class Reply:
 
     async def stop(self) -> None:
         """Nothing is under way between the beginning and the end."""
-
-
-def reply_text(report: Report, link_hosts: Collection[str]) -> str:
-    """What is posted of a question that has ended, as Markdown.
-
-    Args:
-        report: what came of it.
-        link_hosts: the hosts that links may lead to.
-    """
-    answer = report.answer
-    if answer is not None and answer.complete:
-        words = safe_markdown(answer.text, link_hosts=link_hosts)
-        return f"{words}\n\nAnswered by {code_span(answer.model)}."
-    if report.outcome == "cancelled":
-        return "Not explained: the question was cancelled."
-    return f"Not explained: {literal(next(iter(report.reasons), NO_REASON))}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from reviewbot.config_file import parse_config
 from reviewbot.core.render.markdown_text import literal
 from reviewbot.errors import ConfigError
-from reviewbot.github.app.describe import described
+from reviewbot.github.describe import described
 from reviewbot.jobs.options import settings_for
 
 if TYPE_CHECKING:
@@ -78,12 +78,20 @@ class RepositoryConfig:
             settings = self.settings(config)
         except ConfigError as error:
             return f"The configuration cannot be used: {literal(str(error))}"
+        file = config[0] if config else ""
         table = described(
             settings,
             fail_on=self.fail_on,
             if_incomplete=self.if_incomplete,
-            link_hosts=self.link_hosts,
-            file=config[0] if config else None,
-            of_file=self._keys,
+            link_hosts=settings.link_hosts if self.link_hosts is None else self.link_hosts,
+            origin=lambda name: file if name in self._keys else _of_server(settings, name),
         )
         return "\n\n".join((table, *map(literal, self.notices)))
+
+
+def _of_server(settings: Settings, name: str) -> str:
+    if name in ("fail_on", "if_incomplete"):  # the App has its own, whatever the server's are
+        return "the default"
+    if name == "model" and name not in settings.origins:
+        return f"the server: {settings.model_source}"
+    return "the server" if name in settings.origins else "the default"

@@ -13,7 +13,7 @@ from reviewbot.core.render.markdown_text import literal
 from reviewbot.core.wording import count
 from reviewbot.errors import ConfigError, DiffError, ReviewbotError
 from reviewbot.github import commands
-from reviewbot.github.app.answers import Answers, Question
+from reviewbot.github.answers import Answers, Question
 from reviewbot.github.app.reviews import Asked
 from reviewbot.github.commands import Command, Unknown
 from reviewbot.github.memory import WRITERS

@@ -12,9 +12,10 @@ from reviewbot.github.comment_text import unmarked, with_marker
 from reviewbot.github.errors import UncertainWriteError
 from reviewbot.github.markers import Marker
 from reviewbot.github.memory import PullName, read_memory
+from reviewbot.settings import CONFIG_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from reviewbot.github.gateway import Api
     from reviewbot.github.memory import Memory, Posted, Us
@@ -97,10 +98,16 @@ class Answers:
         await self.say(api, question, told, memory=memory)
         return True
 
-    async def config(self, api: Api, question: Question) -> None:
-        """Say which settings apply to the pull request, and where they come from."""
-        pull = await api.pulls.get(question.pull.repo, question.pull.number)
-        base = await base_files(api, question.pull.repo, pull.base.sha, branch=pull.base.ref)
+    async def config(
+        self, api: Api, question: Question, names: Sequence[str] = CONFIG_NAMES
+    ) -> None:
+        """Say which settings apply to the pull request, and where they come from.
+
+        ``names`` are the paths that the configuration file may have.
+        """
+        repo = question.pull.repo
+        pull = await api.pulls.get(repo, question.pull.number)
+        base = await base_files(api, repo, pull.base.sha, branch=pull.base.ref, config_names=names)
         await self.say(api, question, self._describe(base.config))
 
 

@@ -8,7 +8,7 @@ from reviewbot.core.redact import redact_text
 from reviewbot.core.render.markdown_text import cell, code_span, literal
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from reviewbot.settings import Settings
 
@@ -32,9 +32,8 @@ def described(
     *,
     fail_on: str,
     if_incomplete: str,
-    link_hosts: Collection[str] | None,
-    file: str | None,
-    of_file: Collection[str],
+    link_hosts: Collection[str],
+    origin: Callable[[str], str],
 ) -> str:
     """A table of settings.
 
@@ -42,22 +41,16 @@ def described(
         settings: those of a review.
         fail_on: from which severity on the check fails.
         if_incomplete: how the check of an incomplete review ends.
-        link_hosts: the hosts of the repository's file; None if it names none.
-        file: the name of the repository's file; None if it has none.
-        of_file: the settings that it says.
+        link_hosts: the hosts that links may lead to.
+        origin: where a setting comes from, by its name.
     """
-    rows = [
-        (name, _value(settings, name), _origin(settings, name, file, of_file)) for name in _SHOWN
-    ]
-    for name, value in (("fail_on", fail_on), ("if_incomplete", if_incomplete)):
-        rows.append((name, value, file if file and name in of_file else "the default"))
-    hosts = settings.link_hosts if link_hosts is None else link_hosts
-    rows.append(
-        ("link_hosts", ", ".join(hosts) or "none", _origin(settings, "link_hosts", file, of_file))
-    )
+    values = {name: _value(settings, name) for name in _SHOWN}
+    values |= {"fail_on": fail_on, "if_incomplete": if_incomplete}
+    values["link_hosts"] = ", ".join(link_hosts) or "none"
     lines = [
-        f"| {code_span(name)} | {cell(code_span(redact_text(value)))} | {cell(literal(origin))} |"
-        for name, value, origin in rows
+        f"| {code_span(name)} | {cell(code_span(redact_text(value)))} |"
+        f" {cell(literal(origin(name)))} |"
+        for name, value in values.items()
     ]
     return "\n".join(["| Setting | Value | From |", "| --- | --- | --- |", *lines])
 
@@ -74,11 +67,3 @@ def _value(settings: Settings, name: str) -> str:
         return ", ".join(map(str, value)) or "none"
     text = "none" if value in (None, "", {}) else str(value)
     return text if len(text) <= _LONGEST else text[:_LONGEST] + " ..."
-
-
-def _origin(settings: Settings, name: str, file: str | None, of_file: Collection[str]) -> str:
-    if file and name in of_file:
-        return file
-    if name == "model" and name not in settings.origins:
-        return f"the server: {settings.model_source}"
-    return "the server" if name in settings.origins else "the default"

@@ -1,0 +1,67 @@
+"""The settings of a run: the inputs, and the configuration file of the base. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.errors import ConfigError
+from reviewbot.settings import API_KEY, OFFLINE, load_settings
+
+if TYPE_CHECKING:
+    from reviewbot.action.inputs import ActionInputs
+    from reviewbot.github.api.pulls import PullRequest
+    from reviewbot.settings import Settings
+
+_KEY_HINT: Final = (
+    "no model can be asked: pass anthropic-api-key: ${{ secrets.ANTHROPIC_API_KEY }}, or"
+    " model: offline to have the offline rules alone review"
+)
+_FORK_HINT: Final = (
+    "this pull request comes from a fork, and GitHub gives its workflows no secrets, so no model"
+    " can be asked: set model: offline for forks, or install reviewbot as an App, which reviews"
+    " them like all others"
+)
+_DEPENDABOT: Final = "dependabot[bot]"
+_DEPENDABOT_HINT: Final = (
+    "no model can be asked: GitHub gives workflows of Dependabot secrets of their own alone; add"
+    " ANTHROPIC_API_KEY to these (Settings, Secrets and variables, Dependabot), or set"
+    " model: offline for Dependabot"
+)
+
+
+def settings_of(inputs: ActionInputs, config: tuple[str, str] | None) -> Settings:
+    """The settings that apply.
+
+    Args:
+        inputs: what the runner gives.
+        config: name and text of the base's configuration file, if there is one.
+
+    Raises:
+        ConfigError: one is wrong.
+    """
+    name, text = config or (".reviewbot.yml", None)
+    settings = load_settings(
+        flags=inputs.flags,
+        env=inputs.env,
+        config_text=text,
+        config_name=name,
+        flag_prefix="the input ",
+    )
+    # In a workflow, a reviewer that blocks has to be asked for.
+    return settings if "fail_on" in settings.origins else replace(settings, fail_on="never")
+
+
+def check_key(inputs: ActionInputs, settings: Settings, pull: PullRequest) -> None:
+    """A green check must not come of a key that is not there.
+
+    Raises:
+        ConfigError: nobody chose the offline rules, and there is no key for anything else.
+    """
+    chosen = "model" in settings.origins
+    if settings.model.problem or (settings.model.name == OFFLINE and not chosen):
+        on_push = inputs.event_name == "pull_request"
+        hint = _FORK_HINT if on_push and pull.is_fork else _KEY_HINT
+        if on_push and pull.author.login == _DEPENDABOT:
+            hint = _DEPENDABOT_HINT
+        raise ConfigError(hint, source=API_KEY)

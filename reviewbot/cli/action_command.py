@@ -1,0 +1,212 @@
+"""A command in a comment, obeyed by a job of the Action and answered in a reply."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, assert_never
+
+from reviewbot.action.runner_files import write_outputs, write_summary
+from reviewbot.action.settings import settings_of
+from reviewbot.action.wanted import Skipped, Wanted
+from reviewbot.cli.action_report import say
+from reviewbot.cli.output import Outputs
+from reviewbot.core.render.annotations import notice
+from reviewbot.core.render.markdown_text import literal
+from reviewbot.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, ConfigError, ReviewbotError
+from reviewbot.explaining import explainers, explainers_of, prepare_explanation
+from reviewbot.github import commands
+from reviewbot.github.answers import NO_FINDING, Answers, Question, answer_once, posted_in
+from reviewbot.github.base_files import base_files
+from reviewbot.github.commands import Unknown
+from reviewbot.github.comment_hunk import comment_diff
+from reviewbot.github.describe import described
+from reviewbot.github.errors import GitHubError
+from reviewbot.github.inquiries import NO_CODE, inquiry_of, reply_text
+from reviewbot.github.memory import WRITERS, Us, read_memory
+from reviewbot.review import review
+from reviewbot.settings import CONFIG_NAMES
+
+if TYPE_CHECKING:
+    from reviewbot.action.inputs import ActionInputs
+    from reviewbot.action.wanted import Asked
+    from reviewbot.core.explanation import Inquiry
+    from reviewbot.core.report import Report
+    from reviewbot.github.gateway import Api, Gateway
+    from reviewbot.job import StopSignal
+    from reviewbot.settings import Settings
+
+_NO_MODEL: Final = (
+    "Not explained: it takes a model, and the workflow that answers comments has none. Give it"
+    " `anthropic-api-key`."
+)
+_NONE_RUNS: Final = "No review is under way."
+_STOPPED: Final = "The review is stopped."
+_RUNS_ON: Final = (
+    "The review goes on: its job is in another concurrency group than the job that this comment"
+    " began, which would have ended it. The workflows in docs/action.md of reviewbot share one."
+)
+_LOOKS: Final = 10
+_BETWEEN_S: Final = 2.0
+"""GitHub gives a job that it cancels ten seconds to end, in which it ends its check."""
+
+
+class NotExplainedError(ReviewbotError):
+    """No model has answered a question, which is told in its thread, too."""
+
+    exit_code = EXIT_INCOMPLETE
+
+
+class ActionCommand:
+    """See the module.
+
+    Args:
+        inputs: what the runner gives.
+        github: the way to GitHub.
+        stop: ends an explanation early.
+    """
+
+    def __init__(self, inputs: ActionInputs, github: Gateway, stop: StopSignal) -> None:
+        self._inputs, self._github, self._stop = inputs, github, stop
+        self._api: Api = github.holder()
+        self._answers = Answers(self._us, self._described)
+        self._names = (inputs.config,) if inputs.config else CONFIG_NAMES
+
+    async def obey(self, asked: Asked) -> Wanted | Skipped | int:
+        """Do what a comment asks for.
+
+        Returns:
+            The review that is to follow, or what was done instead; or the exit code.
+
+        Raises:
+            NotExplainedError: no model has answered the question.
+            ReviewbotError: it cannot be done, and why.
+        """
+        task, command, api = asked.task, asked.command, self._api
+        if self._inputs.token is None:
+            raise ConfigError("a comment can only be obeyed with one", source="github-token")
+        question = Question.of(task)
+        if await api.pulls.permission(question.pull.repo, task.sender) not in WRITERS:
+            return Skipped(f"{task.sender} may not write to this repository")
+        if isinstance(command, Unknown):
+            once = question if command.meant else replace(question, only="unknown")
+            await self._answers.say(api, once, commands.hint(command))
+            return Skipped(f"/{command.written} is no command")
+        await self._acknowledge(question)
+        match command.name:
+            case "review" | "review full":
+                return Wanted(task.number, self._inputs.full or command.name == "review full")
+            case "review stop":
+                await self._answers.say(api, question, await self._stopped(question))
+            case "ignore":
+                if await self._answers.ignored(api, question, command.text):
+                    return Wanted(task.number)  # what it counts for changes
+            case "explain":
+                return await self._explain(question, command.text)
+            case "config":
+                await self._answers.config(api, question, self._names)
+            case "help":
+                await self._answers.say(api, question, commands.help_text())
+            case _:
+                assert_never(command.name)
+        return _answered(command.name)
+
+    async def _us(self) -> Us:
+        return Us(await self._github.login(), self._inputs.signing)
+
+    async def _acknowledge(self, question: Question) -> None:
+        comments, on_line = self._api.comments, question.thread is not None
+        try:
+            await comments.react(question.pull.repo, question.comment, "eyes", on_line=on_line)
+        except GitHubError as error:  # it is obeyed all the same
+            say(notice(f"No reaction to the comment: {error}."))
+
+    def _described(self, config: tuple[str, str] | None) -> str:
+        try:
+            settings = settings_of(self._inputs, config)
+        except ConfigError as error:
+            return f"The configuration cannot be used: {literal(str(error))}"
+        return described(
+            settings,
+            fail_on=settings.fail_on,
+            if_incomplete=settings.if_incomplete,
+            link_hosts=settings.link_hosts,
+            origin=lambda name: settings.origins.get(name, "the default"),
+        )
+
+    async def _stopped(self, question: Question) -> str:
+        """What became of the review that was running.
+
+        It is not ended here: GitHub does that when this job begins, for they share a concurrency
+        group, and the review then ends its check.
+        https://docs.github.com/en/actions/how-tos/write-workflows/choose-when-workflows-run/control-workflow-concurrency
+        """
+        repo, name = question.pull.repo, self._inputs.check
+        head = (await self._api.pulls.get(repo, question.pull.number)).head.sha
+        runs = [] if name is None else await self._api.checks.at(repo, head, name=name)
+        for _ in range(_LOOKS):
+            if all(one.status == "completed" for one in runs):
+                break
+            await asyncio.sleep(_BETWEEN_S)
+            runs = await self._api.checks.at(repo, head, name=name or "")
+        else:
+            return _RUNS_ON
+        latest = max(runs, key=lambda one: one.id, default=None)
+        return _STOPPED if latest and latest.conclusion == "cancelled" else _NONE_RUNS
+
+    async def _explain(self, question: Question, text: str) -> Skipped | int:
+        """Have the finding of a thread explained, once; elsewhere it is said where to ask."""
+        api, us = self._api, await self._us()
+        memory = await read_memory(api, question.pull, us)
+        if question.key in memory.replies:
+            return Skipped("the comment was answered before")
+        posted = posted_in(memory, question)
+        diff = comment_diff(posted.comment) if posted else None
+        settings = await self._settings(question)
+        if posted is None or diff is None or isinstance(settings, str):
+            why_not = NO_FINDING if posted is None else NO_CODE if diff is None else settings
+            await self._answers.say(api, question, str(why_not), memory=memory)
+            return _answered("explain")
+        comments = await api.reviews.comments(question.pull.repo, question.pull.number)
+        inquiry = inquiry_of(posted, comments, us, question, text)
+        report = await self._report(diff, settings, inquiry)
+        words = await asyncio.to_thread(reply_text, report, settings.link_hosts)
+        await answer_once(api, us, question, words)
+        if report.outcome == "cancelled":
+            write_summary(self._inputs.step_summary, words)
+            write_outputs(self._inputs.output, {"outcome": "cancelled"})
+            return EXIT_INTERRUPTED
+        if report.answer is None or not report.answer.complete:
+            raise NotExplainedError(f"The finding is not explained: {'; '.join(report.reasons)}")
+        return _answered("explain")
+
+    async def _settings(self, question: Question) -> Settings | str:
+        """The settings that apply; or why nobody can be asked under them, as Markdown."""
+        repo = question.pull.repo
+        pull = await self._api.pulls.get(repo, question.pull.number)
+        base = await base_files(
+            self._api, repo, pull.base.sha, branch=pull.base.ref, config_names=self._names
+        )
+        try:
+            settings = settings_of(self._inputs, base.config)
+        except ConfigError as error:
+            return f"Not explained: {literal(str(error))}"
+        able = explainers_of(settings) and not settings.model.problem
+        return settings if able else _NO_MODEL
+
+    async def _report(self, diff: bytes, settings: Settings, inquiry: Inquiry) -> Report:
+        """What a model says, shown in the log as it comes."""
+        prepared = await asyncio.to_thread(prepare_explanation, diff, settings, inquiry)
+        async with AsyncExitStack() as stack:
+            able = await stack.enter_async_context(explainers(prepared, settings, inquiry))
+            outputs = stack.enter_context(Outputs("terminal", None, prepared.job.files))
+            events = review(prepared.job, able.run_batch, summarize=None, stop=self._stop)
+            await stack.enter_async_context(aclosing(events))
+            async for event in events:
+                await outputs.take(event)
+            return outputs.report
+
+
+def _answered(name: str) -> Skipped:
+    return Skipped(f"the comment asked for /{name}, which is done")

@@ -1,0 +1,85 @@
+"""Questions in the thread of a finding: what is put to a model, and what is posted of it. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.explanation import MOST_REMARKS, Inquiry, Remark
+from reviewbot.core.render.markdown_text import code_span, literal
+from reviewbot.core.safe_text import safe_markdown
+from reviewbot.core.shown_text import shown_line
+from reviewbot.core.wording import NO_REASON
+from reviewbot.github import markers
+from reviewbot.github.comment_text import read_back
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from reviewbot.core.report import Report
+    from reviewbot.github.answers import Question
+    from reviewbot.github.api.reviews import ReviewComment
+    from reviewbot.github.memory import Posted, Us
+
+NO_CODE: Final = (
+    "GitHub keeps no code with this comment that could be shown to a model, so the finding cannot"
+    " be explained."
+)
+
+
+def inquiry_of(
+    posted: Posted,
+    comments: tuple[ReviewComment, ...],
+    us: Us,
+    question: Question,
+    text: str,
+) -> Inquiry:
+    """What is asked in the thread of a finding.
+
+    Args:
+        posted: the finding.
+        comments: all that is written on lines of the pull request.
+        us: who we are.
+        question: the comment that asks; the thread is read up to it.
+        text: what it asks; it may be empty.
+    """
+    first = posted.comment
+    thread = [
+        Remark(_without_marker(one.body), us.wrote(one.author))
+        for one in comments
+        if one.in_reply_to == first.id and one.id <= question.comment
+    ]
+    last = first.original_line
+    return Inquiry(
+        side="LEFT" if first.side == "LEFT" else "RIGHT",
+        line=first.original_start_line or last,
+        end_line=last,
+        finding=_without_marker(first.body),
+        thread=tuple(thread[-MOST_REMARKS:]),
+        question=text,
+    )
+
+
+def _without_marker(body: str) -> str:
+    text, _, last = body.rstrip().rpartition("\n")
+    return text.rstrip() if markers.has_marker(last) else body
+
+
+def title_of(posted: Posted) -> str:
+    """The title of a finding, from its comment, which a maintainer may have edited."""
+    return shown_line(read_back(posted.comment.body)[0]) or posted.id
+
+
+def reply_text(report: Report, link_hosts: Collection[str]) -> str:
+    """What is posted of a question that has ended, as Markdown.
+
+    Args:
+        report: what came of it.
+        link_hosts: the hosts that links may lead to.
+    """
+    answer = report.answer
+    if answer is not None and answer.complete:
+        words = safe_markdown(answer.text, link_hosts=link_hosts)
+        return f"{words}\n\nAnswered by {code_span(answer.model)}."
+    if report.outcome == "cancelled":
+        return "Not explained: the question was cancelled."
+    return f"Not explained: {literal(next(iter(report.reasons), NO_REASON))}"
