@@ -113,7 +113,8 @@ async def by_action(case: Case, folder: Path) -> Left:
             if comment is not None:
                 left.jobs.append(await _commented(runner, pull, comment, case))
             _note(left, model)
-            left.deeds = _since(before, _deeds(pull, model), wanted=False)
+            wanted = case.enters in EXPLAINED and not case.fork
+            left.deeds = _since(before, _deeds(pull, model), wanted=wanted)
         if case.enters in PUSHED:
             pull.push(MORE)
             runner.event(pull)
