@@ -5,7 +5,8 @@ White space does not count, as in the identity of a finding: new indentation rep
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     from reviewbot.core.findings import Side
     from reviewbot.github.api.reviews import ReviewComment
     from reviewbot.github.memory import Posted
+
+
+_MOST_LINES: Final = 10_000
+_ABOVE: Final = 2
+"""Lines above some code that tell it from a copy."""
 
 
 def plain(line: str) -> str:
@@ -25,6 +31,40 @@ def plain(line: str) -> str:
 def side_of(comment: ReviewComment) -> Side:
     """The side that a comment stands on."""
     return "LEFT" if comment.side == "LEFT" else "RIGHT"
+
+
+def code_digest(code: Sequence[str]) -> str:
+    """The digests in a mark: of the first line, then of all, which are :func:`plain`."""
+    return _digest_of(code[:1], 4) + _digest_of(code, 12)
+
+
+def has_code(lines: Iterable[str], mark: str) -> bool:
+    """Whether some lines have the code of a mark."""
+    have, count, digest = [plain(line) for line in lines], length_of(mark), mark[-20:-4]
+    return any(
+        _digest_of([line], 4) == digest[:4] and code_digest(have[start : start + count]) == digest
+        for start, line in enumerate(have)
+    )
+
+
+def length_of(mark: str) -> int:
+    """How many lines a mark is of."""
+    return int(mark[:-22])
+
+
+def is_brought(mark: str) -> bool:
+    """Whether the change was on a line of a mark."""
+    return mark[-22] == "c"
+
+
+def side_of_mark(mark: str) -> Side:
+    """The side that a mark is of."""
+    return "LEFT" if mark[-21] == "L" else "RIGHT"
+
+
+def _digest_of(lines: Sequence[str], length: int) -> str:
+    text = "\n".join(lines).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(text).hexdigest()[:length]
 
 
 class CommentedCode:
@@ -43,6 +83,7 @@ class CommentedCode:
         }
         self._sides: dict[tuple[str, Side], dict[int, tuple[str, bool]]] = {}
         self._numbers: dict[tuple[str, Side], dict[str, list[int]]] = {}
+        self._begins: dict[Side, dict[str, list[tuple[str, int]]]] = {}
 
     def in_place(self, posted: Posted) -> bool:
         """Whether the code stands where GitHub has the comment now: all of its lines do."""
@@ -83,10 +124,64 @@ class CommentedCode:
                 return side, min(blocks, key=lambda first: abs(first - near))
         return None
 
+    def mark(self, path: str, side: Side, first: int, last: int) -> str:
+        """What tells some lines again, and shows nothing of them; empty if the diff has not all.
+
+        How many lines they are, whether the change is on one of them (``c``, else ``u``), the side,
+        and digests of the first line, of all, and of those above.
+        """
+        lines = self._side(path, side)
+        found = [lines.get(number) for number in range(first, max(first, last) + 1)]
+        code = [line for line in found if line]
+        if len(code) < len(found) or not 0 < len(code) <= _MOST_LINES:
+            return ""
+        changed = "c" if any(is_changed for _, is_changed in code) else "u"
+        digests = code_digest([text for text, _ in code]) + self._above(path, side, first)
+        return f"{len(code)}{changed}{side[0]}{digests}"
+
+    def places(self, mark: str) -> list[tuple[str, int]]:
+        """The files and first lines at which the code of a :meth:`mark` stands.
+
+        Only those below the same lines as then, if there are such: the others are copies.
+        """
+        count, side, digests = length_of(mark), side_of_mark(mark), mark[-20:]
+        found = [
+            (path, first)
+            for path, first in self._beginning(side).get(digests[:4], ())
+            if self._digest(path, side, first, count) == digests[:16]
+        ]
+        here = [place for place in found if self._above(place[0], side, place[1]) == digests[16:]]
+        return here or found
+
+    def name(self, path: str) -> str:
+        """A path, under the name that the file has now, as far as git tells."""
+        return path if path in self._files else self._renamed.get(path, path)
+
+    def _beginning(self, side: Side) -> dict[str, list[tuple[str, int]]]:
+        """The lines of a side of all files by their digests."""
+        if side not in self._begins:
+            begins: dict[str, list[tuple[str, int]]] = {}
+            for path in self._files:
+                for number, (text, _) in self._side(path, side).items():
+                    begins.setdefault(_digest_of([text], 4), []).append((path, number))
+            self._begins[side] = begins
+        return self._begins[side]
+
+    def _digest(self, path: str, side: Side, first: int, count: int) -> str | None:
+        lines = self._side(path, side)
+        if first + count - 1 not in lines:
+            return None
+        block = [line[0] for n in range(first, first + count) if (line := lines.get(n))]
+        return code_digest(block) if len(block) == count else None
+
+    def _above(self, path: str, side: Side, first: int) -> str:
+        lines = self._side(path, side)
+        above = (lines.get(number) for number in range(first - _ABOVE, first))
+        return _digest_of([line[0] for line in above if line], 4)
+
     def path(self, comment: ReviewComment) -> str:
         """The file of a comment, under the name that it has now, as far as git tells."""
-        own = comment.path
-        return own if own in self._files else self._renamed.get(own, own)
+        return self.name(comment.path)
 
     def paths(self, comment: ReviewComment) -> tuple[str, ...]:
         """The files in which the code of a comment can be now.

@@ -32,7 +32,7 @@ somebody; the text of a check run."""
 
 VERSION: Final = 1
 """Of what is written; another one is not believed."""
-MAX_LENGTH: Final = 4_096
+MAX_LENGTH: Final = 8_192
 MAX_FINDINGS: Final = 150
 
 FIXED: Final[Outcome] = "clean"
@@ -45,7 +45,8 @@ _SEVERITIES: Final[dict[str, Severity]] = {severity[0]: severity for severity in
 _BEGIN: Final = "<!-- reviewbot "
 _ANY: Final = re.compile(r"<!-*\s*reviewbot\b", re.IGNORECASE)
 _SHA: Final = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
-_NOTED: Final = r"[0-9a-f]{16}\.[ewn]"
+_CODE: Final = r"[1-9][0-9]{0,4}[cu][LR][0-9a-f]{20}"
+_NOTED: Final = rf"[0-9a-f]{{16}}\.[ewn](?:\.{_CODE})?"
 _MARKER: Final = re.compile(
     rf"""
     (?P<signed> <!--[ ]reviewbot[ ]v={VERSION}[ ]kind=(?P<kind>{"|".join(get_args(Kind))})
@@ -65,10 +66,19 @@ _MARKER: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """A finding that a text of ours shows."""
+    """A finding that a text of ours shows.
+
+    ``code`` tells its lines again, without showing them: a :meth:`.CommentedCode.mark`. It is empty
+    for what has a comment, with which GitHub keeps the code, and where they are not known.
+    """
 
     id: str
     severity: Severity
+    code: str = ""
+
+    def __str__(self) -> str:
+        code = f".{self.code}" if self.code else ""
+        return f"{self.id}.{_LETTERS[self.severity]}{code}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +112,7 @@ def write(marker: Marker, pull: str, secrets: tuple[str, ...] = ()) -> str:
     Raises:
         ValueError: a field has not the form that it must have, or a secret is empty.
     """
-    noted = ",".join(f"{one.id}.{_LETTERS[one.severity]}" for one in marker.findings)
+    noted = ",".join(map(str, marker.findings))
     fields = {
         "v": str(VERSION),
         "kind": marker.kind,
@@ -181,13 +191,13 @@ def _fields(written: str) -> Marker | None:
         head=match["head"],
         base=match["base"],
         outcome=cast("Outcome | None", match["outcome"]),
-        findings=tuple(Noted(id_, _SEVERITIES[letter]) for id_, letter in noted),
+        findings=tuple(Noted(id_, _SEVERITIES[letter], *code) for id_, letter, *code in noted),
         key=match["key"],
         settings=match["settings"],
     )
     whole = marker.kind == "reply" or (marker.head and marker.base)
     one = marker.kind != "finding" or len(noted) == 1
-    return marker if whole and one and len({id_ for id_, _ in noted}) == len(noted) else None
+    return marker if whole and one and len({one[0] for one in noted}) == len(noted) else None
 
 
 def _bound(pull: str) -> str:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from reviewbot.github.api.reviews import Review, ReviewComment
     from reviewbot.github.api.threads import ReviewThread
     from reviewbot.github.gateway import Api
-    from reviewbot.github.markers import Marker
+    from reviewbot.github.markers import Marker, Noted
 
 HIDDEN_AS: Final = "outdated"
 """As what we hide comments."""
@@ -113,8 +113,9 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A review of ours whose text tells of a finding; ``signed``: that it does, we have signed."""
+    """A finding that the text of a review of ours tells of; ``signed``: that it does, we signed."""
 
+    noted: Noted
     review: Review
     signed: bool
 
@@ -239,9 +240,9 @@ class _Reader:
             marker = self._parse(review.body)
             if marker is not None and marker.kind == "review" and marker.key is not None:
                 self.reviews[marker.key] = review
-                told = Told(review, self._is_signed(review.body))
+                signed = self._is_signed(review.body)
                 for noted in marker.findings:
-                    self.told.setdefault(noted.id, told)
+                    self.told.setdefault(noted.id, Told(noted, review, signed))
 
     def on_lines(
         self, comments: tuple[ReviewComment, ...], threads: tuple[ReviewThread, ...]

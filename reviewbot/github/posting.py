@@ -15,11 +15,11 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from reviewbot.core.report import gates
 from reviewbot.github import markers
 from reviewbot.github.client.exchange import Urgency
 from reviewbot.github.comment_text import with_marker
 from reviewbot.github.errors import InvalidError, NotFoundError, UncertainWriteError
-from reviewbot.github.markers import Noted
 from reviewbot.github.review_comments import (
     MAX_COMMENTS,
     Elsewhere,
@@ -30,11 +30,12 @@ from reviewbot.github.review_comments import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+    from reviewbot.core.findings import Finding
     from reviewbot.github.api.comments import Comment
     from reviewbot.github.api.reviews import Review
     from reviewbot.github.errors import GitHubError
     from reviewbot.github.gateway import Api
-    from reviewbot.github.markers import Marker
+    from reviewbot.github.markers import Marker, Noted
     from reviewbot.github.memory import Memory, PullName, Us
     from reviewbot.github.review_comments import CommentPlan, Inline
 
@@ -68,10 +69,20 @@ class ReviewPoster:
         us: who we are.
         commit_id: the head that the comments are placed on.
         marker: of the review; its key begins the name of each part of it.
+        noted: what it notes of a finding that its text tells of.
     """
 
-    def __init__(self, api: Api, pull: PullName, us: Us, *, commit_id: str, marker: Marker) -> None:
-        self._reviews, self._pull, self._us = api.reviews, pull, us
+    def __init__(
+        self,
+        api: Api,
+        pull: PullName,
+        us: Us,
+        *,
+        commit_id: str,
+        marker: Marker,
+        noted: Callable[[Finding], Noted],
+    ) -> None:
+        self._reviews, self._pull, self._us, self._noted = api.reviews, pull, us, noted
         self._commit_id, self._marker = commit_id, marker
         self._tries = self._lost = 0
         self._first: Review | None = None
@@ -119,8 +130,8 @@ class ReviewPoster:
 
     async def _create(self, inline: Sequence[Inline], text: ReviewText) -> None:
         key = f"{self._marker.key}.{_name_of((*inline, *text.told))}"
-        noted = tuple(Noted(one.finding.id, one.finding.severity) for one in text.told)
-        marker = replace(self._marker, key=key, findings=noted)
+        noted = (self._noted(one.finding) for one in text.told if gates(one.finding))
+        marker = replace(self._marker, key=key, findings=tuple(noted))
         written = markers.write(marker, self._pull.bound, self._us.secrets)
         body = with_marker(text.text, written)
         payload = review_payload(inline, commit_id=self._commit_id, body=body)

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from reviewbot.core.report import gates
 from reviewbot.github import markers, summary_comment
+from reviewbot.github.commented_code import CommentedCode
 from reviewbot.github.errors import ForbiddenError, InvalidError, NotFoundError
 from reviewbot.github.fixed_comments import FixedComments
-from reviewbot.github.markers import Marker, Noted
+from reviewbot.github.markers import MAX_FINDINGS, Marker, Noted
 from reviewbot.github.memory import read_memory
 from reviewbot.github.posting import ReviewPoster, put_summary
-from reviewbot.github.recognised import recognised
+from reviewbot.github.recognised import is_placed, recognised
 from reviewbot.github.review_comments import (
     CommentPlan,
     Elsewhere,
@@ -25,11 +26,11 @@ from reviewbot.github.review_comments import (
     review_text,
 )
 from reviewbot.github.settled import settle, unaccounted
-from reviewbot.github.still_there import gone
-from reviewbot.github.told_before import with_told
+from reviewbot.github.still_there import gone, in_files
+from reviewbot.github.told_before import beside_the_diff, with_told
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Awaitable, Collection, Mapping, Sequence
 
     from reviewbot.core.diff import FileDiff
     from reviewbot.core.events import Outcome
@@ -88,7 +89,9 @@ class PullComments:
         self._api, self._us, self._subject, self._options = api, us, subject, options
         self._key = key
         self._problems: list[str] = []
-        self._denied = False
+        self._denied = self._tried = False
+        self._code = CommentedCode(())
+        self._codes: Mapping[str, str] = {}
 
     async def post(self, report: Report, files: Sequence[FileDiff]) -> Commented:
         """Post all that ``report`` came to. Again is as good as once.
@@ -102,8 +105,10 @@ class PullComments:
         """
         subject = self._subject
         memory = await read_memory(self._api, subject.pull, self._us)
-        known = await asyncio.to_thread(self._known, report, memory, files)
-        report = known.report
+        beside = await asyncio.to_thread(beside_the_diff, memory, files)
+        standing = await in_files(self._api, subject.pull.repo, subject.head, beside)
+        known = await asyncio.to_thread(self._known, report, memory, files, standing)
+        self._codes, report = known.codes, known.report
         gone_ids = await gone(
             self._api,
             subject.pull.repo,
@@ -117,13 +122,18 @@ class PullComments:
         for posted in settled.back:
             shown = comments.show_again(posted)
             await self._permitted(shown, "A finding that is back could not be shown again")
-        review_url, rest = await self._review(settled, memory, files)
+        plan = self._plan(settled, memory, known, files)
+        review_url, rest = await self._review(settled.report, plan, memory)
         summary_url = None
-        now = memory if review_url is None else await self._without_doubles()
+        now = await self._without_doubles() if self._tried else memory
+        rest = [one for one in rest if one.finding.id not in {*now.posted, *now.told}]
         if self._options.summary:
             urls = {id_: one.review.url for id_, one in now.told.items()}
             urls |= {id_: one.comment.url for id_, one in now.posted.items()}
-            text = await asyncio.to_thread(self._summary_text, settled, rest, urls, _words(memory))
+            noted = self._all_noted(settled, now)
+            text = await asyncio.to_thread(
+                self._summary_text, settled, noted, rest, urls, _words(memory)
+            )
             put = put_summary(self._api, subject.pull, self._us, memory, text)
             comment = await self._permitted(put, "The summary could not be posted")
             summary_url = comment.url if comment else None
@@ -134,16 +144,25 @@ class PullComments:
             settled.report, tuple(self._problems), self._denied, review_url, summary_url
         )
 
-    def _known(self, report: Report, memory: Memory, files: Sequence[FileDiff]) -> ToldBefore:
+    def _known(
+        self,
+        report: Report,
+        memory: Memory,
+        files: Sequence[FileDiff],
+        in_files: Collection[str],
+    ) -> ToldBefore:
         """The review with what is known of its findings, and of those told of on no line."""
+        self._code = CommentedCode(files)
         report = recognised(report, memory.posted, files)
-        return with_told(report, memory, files, self._options.link_hosts)
+        return with_told(report, memory, files, self._options.link_hosts, in_files=in_files)
 
     async def _review(
-        self, settled: Settled, memory: Memory, files: Sequence[FileDiff]
-    ) -> tuple[str | None, tuple[Elsewhere, ...]]:
-        """Post what has no comment yet; the review's address, and what is left for the summary."""
-        plan = self._plan(settled, memory, files)
+        self, report: Report, plan: CommentPlan, memory: Memory
+    ) -> tuple[str | None, Sequence[Elsewhere]]:
+        """Post what has no comment yet; the review's address, and what is left for the summary.
+
+        What there is too much of is told in its text, and in further ones if that is too short.
+        """
         url, pending = None, memory.pending
         if memory.drafts and self._must_post(plan):
             self._problems.append(_DRAFT)
@@ -155,10 +174,12 @@ class PullComments:
                 self._us,
                 commit_id=self._subject.head,
                 marker=self._marker("review"),
+                noted=self._noted,
             )
+            self._tried = True
             below = self._below(plan)
             text = review_text(
-                settled.report,
+                report,
                 inline=len(plan.inline),
                 below=below,
                 elsewhere=sum(gates(one.finding) for one in plan.rest if one not in below),
@@ -170,9 +191,9 @@ class PullComments:
             if posted is None:
                 return url, _unposted(plan)
             url, pending = url or (posted.review.url if posted.review else None), ()
-            done = self._options.summary or not (plan.inline or text.told)
+            done = not (plan.inline or text.told)
             plan = CommentPlan((), posted.left)
-            if done:
+            if done:  # not even one has room
                 break
         return url, plan.rest
 
@@ -185,7 +206,9 @@ class PullComments:
         said = plan.inline or any(gates(one.finding) for one in self._below(plan))
         return self._options.review and bool(said)
 
-    def _plan(self, settled: Settled, memory: Memory, files: Sequence[FileDiff]) -> CommentPlan:
+    def _plan(
+        self, settled: Settled, memory: Memory, known: ToldBefore, files: Sequence[FileDiff]
+    ) -> CommentPlan:
         taken = {
             (one.comment.path, one.comment.side, one.comment.line)
             for one in memory.posted.values()
@@ -195,8 +218,7 @@ class PullComments:
         free: list[Finding] = []
         beside: list[Elsewhere] = []
         for finding in settled.new:
-            # What is held back is read again from the summary, so it stands there, too.
-            if finding.id in memory.told and not (self._options.summary and not gates(finding)):
+            if self._is_told(finding, memory, known):
                 continue
             place = (finding.path, finding.side, max(finding.line, finding.end_line))
             link = self._subject.links.of(finding, by_path.get(finding.path))
@@ -214,6 +236,20 @@ class PullComments:
             link_hosts=self._options.link_hosts,
         )
         return replace(plan, rest=(*plan.rest, *beside))
+
+    def _is_told(self, finding: Finding, memory: Memory, known: ToldBefore) -> bool:
+        """Whether the text of a review tells of it already."""
+        if gates(finding):
+            return finding.id in memory.told
+        # Else it is read again from the summary, so it stands there, too.
+        return not self._options.summary and finding.id in known.held
+
+    def _noted(self, finding: Finding) -> Noted:
+        """What a marker notes of a finding that has no comment."""
+        code = self._codes.get(finding.id, "")
+        if not code and is_placed(finding):
+            code = self._code.mark(finding.path, finding.side, finding.line, finding.end_line)
+        return Noted(finding.id, finding.severity, code)
 
     def _marker_of(self, finding: Finding) -> str:
         noted = (Noted(finding.id, finding.severity),)
@@ -240,10 +276,25 @@ class PullComments:
             await self._api.reviews.delete_comment(self._subject.pull.repo, double.id)
         return memory
 
+    def _all_noted(self, settled: Settled, now: Memory) -> tuple[Noted, ...]:
+        """What the summary's marker notes, first what nothing else does: it cannot note all."""
+        findings = {one.id: one for one in settled.report.findings}
+        alone = [
+            one for one in settled.noted if one.id not in now.posted and one.id not in now.told
+        ]
+        marked = {one.id: self._noted(findings[one.id]) for one in alone if one.id in findings}
+        noted = {one.id: marked.get(one.id, one) for one in (*alone, *settled.noted)}
+        return tuple(noted.values())[:MAX_FINDINGS]
+
     def _summary_text(
-        self, settled: Settled, rest: Sequence[Elsewhere], urls: dict[str, str], earlier: str
+        self,
+        settled: Settled,
+        noted: tuple[Noted, ...],
+        rest: Sequence[Elsewhere],
+        urls: dict[str, str],
+        earlier: str,
     ) -> str:
-        marker = self._marker("summary", findings=settled.noted, outcome=settled.report.outcome)
+        marker = self._marker("summary", findings=noted, outcome=settled.report.outcome)
         return summary_comment.render(
             settled.report,
             marker=self._written(marker),

@@ -43,7 +43,7 @@ def recognised(report: Report, posted: Mapping[str, Posted], files: Sequence[Fil
         if finding.id in known:
             findings.append(_as_posted(finding, known[finding.id]))
         elif finding.id in posted:
-            name = next(one for one in _ids(finding) if one not in taken)
+            name = next(one for one in ids_of(finding) if one not in taken)
             taken.add(name)
             findings.append(replace(finding, id=name))
         else:
@@ -78,7 +78,7 @@ class _Matching:
         self._told = {id_: carried(one) for id_, one in posted.items()}
         self._code = CommentedCode(files)
         self._here = {id_ for id_, one in posted.items() if self._code.in_place(one)}
-        self._alike = cache(lambda finding: frozenset(islice(_ids(finding), len(posted) + 1)))
+        self._alike = cache(lambda finding: frozenset(islice(ids_of(finding), len(posted) + 1)))
 
     def of(self, findings: Iterable[Finding]) -> dict[str, Posted]:
         """The comments by the ids of the findings, the surest first."""
@@ -103,7 +103,7 @@ class _Matching:
 
     def _is_here(self, finding: Finding, posted: Posted) -> bool:
         """Whether a comment is in its place, and that is the finding's."""
-        here = posted.id in self._here and _is_placed(finding)
+        here = posted.id in self._here and is_placed(finding)
         return here and overlap(finding, self._told[posted.id])
 
     def _is_repeated(self, finding: Finding, posted: Posted) -> bool:
@@ -111,7 +111,7 @@ class _Matching:
 
     def _may_be(self, finding: Finding, posted: Posted) -> bool:
         """Whether the place of a finding does not speak against it."""
-        return not _is_placed(finding) or self._is_here(finding, posted)
+        return not is_placed(finding) or self._is_here(finding, posted)
 
     def _has_moved(self, finding: Finding, posted: Posted) -> bool:
         """Whether a comment that lost its place is on the same code, and says the same."""
@@ -119,7 +119,7 @@ class _Matching:
             return False
         if finding.path not in self._code.paths(posted.comment):
             return False
-        copies = self._code.copies(finding.path, posted) if _is_placed(finding) else ()
+        copies = self._code.copies(finding.path, posted) if is_placed(finding) else ()
         lines = range(finding.line - len(posted.code) + 1, finding.end_line + 1)
         is_there = any(first in lines for first in copies)
         quoted = list(map(plain, finding.quote.split("\n")))
@@ -133,7 +133,7 @@ def _as_posted(finding: Finding, posted: Posted) -> Finding:
     finding = replace(finding, id=posted.id, severity=severity)
     if not finding.placement.held:
         return finding
-    if _is_placed(finding):
+    if is_placed(finding):
         return replace(finding, placement=Placement("inline"))
     back = carried(posted)
     return replace(
@@ -146,13 +146,13 @@ def _as_posted(finding: Finding, posted: Posted) -> Finding:
     )
 
 
-def _is_placed(finding: Finding) -> bool:
+def is_placed(finding: Finding) -> bool:
     """Whether its lines are those of its code, not only claimed."""
     placement = finding.placement
     return placement.kind == "inline" or (placement.kind == "outside" and placement.held)
 
 
-def _ids(finding: Finding) -> Iterator[str]:
+def ids_of(finding: Finding) -> Iterator[str]:
     """All ids that findings like this one can have."""
     number = 0
     while True:

@@ -17,7 +17,7 @@ from reviewbot.core.report import gates
 from reviewbot.core.shown_text import shown_line
 from reviewbot.core.wording import count
 from reviewbot.github.comment_text import read_back
-from reviewbot.github.markers import MAX_FINDINGS, Noted
+from reviewbot.github.markers import Noted
 from reviewbot.github.summary_comment import Changes
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from reviewbot.core.report import Report
     from reviewbot.github.memory import Memory, Posted
 
-_UNTITLED: Final = "A finding of an earlier review"
+UNTITLED: Final = "A finding of an earlier review"
 """What is told of a comment that has another form by now."""
 
 
@@ -53,13 +53,13 @@ class Settled:
 
     @property
     def noted(self) -> tuple[Noted, ...]:
-        """The findings that count, for the marker; worst first, as many as it can hold.
+        """The findings that count, for the marker; worst first.
 
         And those that are ignored and have no comment: once nobody ignores them any more, they are
         known to the marker alone, and looked for again.
         """
         standing = tuple(Noted(one.id, one.severity) for one in filter(gates, self.report.findings))
-        return (*standing, *self.ignored)[:MAX_FINDINGS]
+        return (*standing, *self.ignored)
 
 
 def unaccounted(report: Report, memory: Memory) -> tuple[Posted, ...]:
@@ -126,7 +126,7 @@ def carried(posted: Posted) -> Finding:
         category=category,
         severity=posted.severity,
         confidence=1.0,
-        title=shown_line(title) or _UNTITLED,
+        title=shown_line(title) or UNTITLED,
         message="Found by an earlier review, and its code is still there.",
         suggestion=None,
         rule=category,
@@ -145,8 +145,8 @@ def _unnamed(report: Report, memory: Memory) -> tuple[Posted, ...]:
 def _ignored(report: Report, memory: Memory) -> tuple[Noted, ...]:
     """What is ignored without a comment: of this review, and of what the last one noted."""
     last = memory.summary[1].findings if memory.summary else ()
-    known = {one.id: one for one in last}
-    known |= {one.id: Noted(one.id, one.severity) for one in filter(gates, report.findings)}
+    known = {one.id: Noted(one.id, one.severity) for one in filter(gates, report.findings)}
+    known |= {one.id: one for one in last if one.code or one.id not in known}
     return tuple(
         one for id_, one in known.items() if id_ in memory.ignored and id_ not in memory.posted
     )

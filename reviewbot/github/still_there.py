@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.github.commented_code import CommentedCode, plain, side_of
+from reviewbot.github.commented_code import CommentedCode, has_code, plain, side_of
 from reviewbot.github.errors import TooLargeError
 from reviewbot.github.memory import hunk_lines
 from reviewbot.github.recognised import overlap, repeats
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from reviewbot.core.findings import Finding
     from reviewbot.github.gateway import Api
     from reviewbot.github.memory import Posted
+    from reviewbot.github.told_before import Beside
 
 MAX_FILE: Final = 2_000_000
 """Bytes of a file that is looked into."""
@@ -61,6 +62,22 @@ async def gone(  # noqa: PLR0917 - one caller
         if not is_there:
             missing.add(one.id)
     return frozenset(missing)
+
+
+async def in_files(api: Api, repo: str, head: str, beside: Sequence[Beside]) -> frozenset[str]:
+    """The ids of those of ``beside`` whose code is in its file at the head, or may be.
+
+    Raises:
+        GitHubError: a file cannot be read.
+    """
+    contents: dict[str, list[str] | None] = {}
+    for path in {one.path for one in beside}:
+        contents[path] = await _lines(api, repo, path, head)
+    return frozenset(
+        one.id
+        for one in beside
+        if (lines := contents[one.path]) is None or has_code(lines, one.code)
+    )
 
 
 def _not_in_diff(

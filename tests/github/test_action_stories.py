@@ -617,18 +617,21 @@ async def test_what_the_text_of_a_review_tells_of_stands_until_its_code_is_gone(
     assert len(titles(pull)) == 30
 
 
-async def test_what_is_too_long_for_the_text_of_a_review_is_in_the_summary(
+async def test_what_is_too_long_for_the_text_of_a_review_is_in_further_ones(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | MANY)
     model.respond = wordy
     await runner.run(pull)
-    (review,) = pull.reviews
-    inside = review.body.count("**warning: Bug ")
-    assert 50 < inside < 110
-    section = summary_of(pull).partition("### More findings")[2]
-    assert inside + section.count("**warning: Bug ") == 110
+    counts = [one.body.count("**warning: Bug ") for one in pull.reviews]
+    assert len(counts) == 2
+    assert sum(counts) == 110
+    assert "### More findings" not in summary_of(pull)
     assert all(f" Bug {number} |" in summary_of(pull) for number in range(1, 141))
+    model.respond = lambda _: Answer(findings=[])
+    run = await runner.run(pull, full="true")
+    assert run.outputs["warnings"] == "140"
+    assert len(pull.reviews) == 2
 
 
 async def test_a_push_during_the_review_posts_nothing_on_the_old_head(

@@ -13,7 +13,7 @@ from reviewbot.github.api.comments import Comment
 from reviewbot.github.api.records import Author
 from reviewbot.github.api.reviews import ReviewComment
 from reviewbot.github.comment_text import on_line, read_back
-from reviewbot.github.markers import MAX_FINDINGS, Marker, Noted
+from reviewbot.github.markers import Marker, Noted
 from reviewbot.github.memory import Memory, Posted, commented_code
 from reviewbot.github.settled import settle, unaccounted
 from tests.core.test_findings import finding
@@ -118,11 +118,6 @@ def test_what_is_ignored_counts_nowhere_and_is_told() -> None:
 def test_what_is_held_back_is_not_noted_as_standing() -> None:
     held = replace(ONE, placement=Placement("outside", "Held.", held=True))
     assert settle(report(held), Memory(), gone=()).noted == ()
-
-
-def test_no_more_is_noted_than_a_marker_holds() -> None:
-    many = tuple(found(number) for number in range(1, MAX_FINDINGS + 20))
-    assert len(settle(report(*many), Memory(), gone=()).noted) == MAX_FINDINGS
 
 
 @pytest.mark.parametrize("one", [ONE, replace(ONE, title="A `b` | c", category="security")])

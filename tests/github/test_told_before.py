@@ -13,8 +13,11 @@ from reviewbot.core.findings import Finding, Placement
 from reviewbot.core.redact import REDACTED_MARK
 from reviewbot.github.api.records import Author
 from reviewbot.github.api.reviews import Review
+from reviewbot.github.commented_code import CommentedCode
+from reviewbot.github.markers import Noted
 from reviewbot.github.memory import Memory, Told
 from reviewbot.github.review_comments import plan_comments, review_text
+from reviewbot.github.settled import UNTITLED
 from reviewbot.github.told_before import ToldBefore, with_told
 from tests.core.test_report import FINDING
 from tests.github.diff_strategies import Change, changes
@@ -35,7 +38,8 @@ def text_of(*findings: Finding) -> str:
 
 def remembered(body: str, *ids: str, signed: bool = True) -> Memory:
     review = Review(1, "", Author("reviewbot[bot]", 1, is_bot=True), "COMMENTED", body, None, "")
-    return Memory(told={id_: Told(review, signed) for id_ in ids})
+    code = CommentedCode(FILES).mark(SAID.path, SAID.side, SAID.line, SAID.end_line)
+    return Memory(told={id_: Told(Noted(id_, SAID.severity, code), review, signed) for id_ in ids})
 
 
 def read(memory: Memory, report: Report | None = None) -> ToldBefore:
@@ -69,8 +73,15 @@ def test_what_is_not_signed_is_not_believed() -> None:
     assert found.gone == {}
 
 
+def test_what_the_marker_notes_stands_although_its_words_cannot_be_read() -> None:
+    (one,) = read(remembered("Somebody has edited this.", SAID.id)).report.findings
+    assert (one.id, one.path, one.line, one.severity) == (SAID.id, SAID.path, 3, SAID.severity)
+    assert one.title == UNTITLED
+
+
 def test_a_finding_that_the_marker_does_not_note_is_not_believed() -> None:
-    assert read(remembered(text_of(SAID), "b" * 16)).report.findings == ()
+    found = read(remembered(text_of(SAID), "b" * 16)).report.findings
+    assert [(one.id, one.title) for one in found] == [("b" * 16, UNTITLED)]
 
 
 def test_its_code_is_gone_where_the_diff_has_it_no_more() -> None:
@@ -79,12 +90,47 @@ def test_its_code_is_gone_where_the_diff_has_it_no_more() -> None:
     assert found.gone == {SAID.id: SAID.title}
 
 
-@pytest.mark.parametrize("quote", [f"two = {REDACTED_MARK}", "two = 22..."])
-def test_a_line_that_may_be_another_in_the_file_is_not_called_gone(quote: str) -> None:
+@pytest.mark.parametrize(
+    "quote", [f"two = {REDACTED_MARK}", "two = <! -- x", "tw...", "\ntwo = 22\r"]
+)
+def test_whatever_became_of_a_quote_its_code_is_known(quote: str) -> None:
     body = text_of(SAID).replace("> two = 22", f"> {quote}")
-    assert quote in body
-    found = with_told(report_of(), remembered(body, SAID.id), WITHOUT, ())
-    assert found == ToldBefore(report_of(), {})
+    memory = remembered(body, SAID.id)
+    assert [one.id for one in read(memory).report.findings] == [SAID.id]
+    assert with_told(report_of(), memory, WITHOUT, ()).gone.keys() == {SAID.id}
+
+
+def test_a_review_that_is_incomplete_calls_nothing_fixed() -> None:
+    part = replace(report_of(), outcome="incomplete")
+    found = with_told(part, remembered(text_of(SAID), SAID.id), WITHOUT, ())
+    assert (found.gone, [one.id for one in found.report.findings]) == ({}, [SAID.id])
+
+
+def test_it_stands_in_a_file_that_was_renamed_and_wherever_its_lines_move() -> None:
+    moved = DIFF.replace("app/db.py", "app/new.py").replace("@@ -1,4 +1,5 @@", "@@ -11,4 +11,5 @@")
+    files = parse_diff(moved.encode())
+    (one,) = with_told(report_of(), remembered(text_of(SAID), SAID.id), files, ()).report.findings
+    assert (one.id, one.path, one.line) == (SAID.id, "app/new.py", 13)
+
+
+def test_a_copy_of_its_code_elsewhere_does_not_take_its_id() -> None:
+    copy = DIFF.replace("@@ -20,3 +21,3 @@", "@@ -20,3 +21,4 @@").replace(
+        "     x()", "+    two = 22\n     x()"
+    )
+    files = parse_diff(copy.encode())
+    there = replace(SAID, line=23, end_line=23, title="Quite another thing")
+    memory = remembered(text_of(SAID), SAID.id)
+    found = with_told(report_of(there), memory, files, ()).report.findings
+    assert {one.line: one.title for one in found} == {3: SAID.title, 23: there.title}
+    assert next(one.id for one in found if one.line == 3) == SAID.id
+
+
+def test_what_is_ignored_is_known_under_another_rule_too() -> None:
+    again = replace(SAID, id="c" * 16, rule="another", category="security")
+    memory = replace(remembered(text_of(SAID), SAID.id), ignored={SAID.id: "octo"})
+    (one,) = read(memory, report_of(again)).report.findings
+    assert one.id == SAID.id
+    assert read(memory).report.findings == ()
 
 
 def test_what_is_found_again_in_other_words_keeps_the_id_that_was_told() -> None:
