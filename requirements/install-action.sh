@@ -45,7 +45,16 @@ if ! python=$(find_python); then
     fail "reviewbot needs Python 3.11 or newer, and this runner has $has. Add a step before reviewbot that installs one: uses: actions/setup-python, with python-version: \"3.13\""
 fi
 
-# What is kept there is whole: it comes by a rename, which is done or not.
+# An environment is whole if it has the packages of the lock. To import them all would take a second.
+whole() {
+    "$1" -I -c 'import re, sys
+from importlib.metadata import version
+for name, pin in re.findall(r"^(\S+)==(\S+) \\$", open("action.txt").read(), re.M):  # those for every machine
+    if version(name) != pin:
+        sys.exit(1)
+import ijson, pydantic_core, regex, yaml' >/dev/null 2>&1
+}
+
 home=$temp/reviewbot cache=$tools/reviewbot
 mkdir -p "$cache" 2>/dev/null && [ -w "$cache" ] || cache=$home
 key=$("$python" -I -c 'import hashlib, sys
@@ -53,19 +62,28 @@ lock = open("action.txt", "rb").read()
 print(hashlib.sha256(lock + f"{sys.version} {sys.executable}".encode()).hexdigest()[:16])') || fail 'Python does not run.'
 env=$cache/env-$key
 
-if ! fits "$env/$bin/python"; then
+if ! whole "$env/$bin/python"; then
     if [ ! -x "$home/uv/bin/uv" ] && "$python" -m pip --version >/dev/null 2>&1; then
         PIP_ROOT_USER_ACTION=ignore "$python" -m pip install --quiet --disable-pip-version-check --no-deps \
             --only-binary :all: --require-hashes --target "$home/uv" -r uv.txt || fail 'uv could not be installed; the lines above say why.'
     fi
     PATH=$home/uv/bin:$PATH
     export UV_CACHE_DIR="$cache/downloads"
-    new=$cache/new-$$
+    mkdir -p "$cache"
+    new=$(mktemp -d "$cache/new-XXXXXXXX") # other jobs may be at it, in containers with the same numbers
+    trap 'rm -rf "$new"' EXIT
     PYTHON=$python sh ./install.sh "$new" action.txt ||
         fail 'the packages of reviewbot could not be installed; the lines above say why.'
-    fits "$env/$bin/python" || rm -rf "$env" # else another job has made it meanwhile
-    if [ -e "$env" ]; then rm -rf "$new"; else mv "$new" "$env" || env=$new; fi
+    if [ -e "$env" ] && ! whole "$env/$bin/python"; then
+        mv "$env" "$new-old" 2>/dev/null && rm -rf "$new-old" || :
+    fi
+    # By a rename, which is done or not; where another job has done it, that one's is as good.
+    if [ -e "$env" ] || ! mv "$new" "$env" 2>/dev/null; then
+        whole "$env/$bin/python" || { env=$new && trap - EXIT; }
+    fi
 fi
-touch "$env" # those of versions that nobody uses any more go after a month
-find "$cache" -maxdepth 1 \( -name 'env-*' -o -name 'new-*' \) -mtime +30 -exec rm -rf {} +
 echo "python=$env/$bin/python" >>"$GITHUB_OUTPUT"
+
+# Those that nobody has used for a month go. It does not matter if they cannot.
+touch "$env" 2>/dev/null || :
+find "$cache" -maxdepth 1 \( -name 'env-*' -o -name 'new-*' \) -mtime +30 -exec rm -rf {} + 2>/dev/null || :

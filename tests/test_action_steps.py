@@ -281,13 +281,18 @@ def test_all_steps_run_one_after_the_other_and_leave_no_secret_behind(
 
 
 @pytest.mark.slow
-def test_an_environment_that_does_not_run_any_more_is_made_again_and_old_ones_go(
-    tmp_path: Path,
+@pytest.mark.parametrize("broken", ["python", "packages"])
+def test_an_environment_that_is_not_whole_is_made_again_and_old_ones_go(
+    tmp_path: Path, broken: str
 ) -> None:
     env = {**os.environ, "RUNNER_TEMP": str(tmp_path), "RUNNER_TOOL_CACHE": str(tmp_path / "tools")}
     _, _, first = install(env, tmp_path)
     kept = Path(first["python"])
-    kept.unlink()  # the interpreter that it was made of was removed
+    if broken == "python":
+        kept.unlink()  # the interpreter that it was made of was removed
+    else:  # something that cleans up was at it
+        for package in kept.parents[1].glob("lib/*/site-packages/pygithub*"):
+            shutil.rmtree(package)
     old = kept.parents[2] / "env-0123456789abcdef"
     old.mkdir()
     os.utime(old, (0, 0))
@@ -298,6 +303,20 @@ def test_an_environment_that_does_not_run_any_more_is_made_again_and_old_ones_go
         "downloads",
         kept.parents[1].name,
     ]
+
+
+@pytest.mark.slow
+def test_what_cannot_be_cleaned_up_fails_no_job(tmp_path: Path) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("find", "touch"):
+        (programs / name).write_text("#!/bin/sh\nexit 1\n")
+        (programs / name).chmod(0o755)
+    env = {**os.environ, "RUNNER_TEMP": str(tmp_path), "RUNNER_TOOL_CACHE": str(tmp_path / "tools")}
+    env["PATH"] = f"{programs}:{env['PATH']}"
+    code, log, output = install(env, tmp_path)
+    assert code == 0, log
+    assert Path(output["python"]).exists()
 
 
 @pytest.mark.slow

@@ -135,14 +135,19 @@ def _free(
 ) -> sa.ColumnElement[bool]:
     """Those that wait for nothing, and those at work that nobody works on."""
     at = nodes.clock(connection)
-    of_nobody = sa.or_(PUBLICATIONS.c.node == node, PUBLICATIONS.c.node.not_in(alive))
+    own = sa.and_(PUBLICATIONS.c.state == "working", PUBLICATIONS.c.node == node)
     return sa.and_(
         PUBLICATIONS.c.review_id.not_in(busy),
         sa.or_(
-            sa.and_(PUBLICATIONS.c.state == "waiting", PUBLICATIONS.c.next_try_at <= at),
-            sa.and_(PUBLICATIONS.c.state == "working", of_nobody),
+            own,  # it lost it; and it is this node's that others wait for
+            sa.and_(
+                sa.or_(
+                    sa.and_(PUBLICATIONS.c.state == "waiting", PUBLICATIONS.c.next_try_at <= at),
+                    sa.and_(PUBLICATIONS.c.state == "working", PUBLICATIONS.c.node.not_in(alive)),
+                ),
+                is_free(PUBLICATIONS.c.installation, node, alive, at),
+            ),
         ),
-        is_free(PUBLICATIONS.c.installation, node, alive, at),
     )
 
 
