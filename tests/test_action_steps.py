@@ -197,7 +197,7 @@ def machine(folder: Path, python: str | None) -> dict[str, str]:
     """The environment of a machine with this script as ``python3``, and nothing else of Python."""
     programs = folder / "bin"
     programs.mkdir()
-    for name in ("sh", "dirname", "uname"):
+    for name in ("sh", "dirname", "uname", "mkdir", "mktemp", "rm"):
         found = shutil.which(name)
         assert found
         (programs / name).symlink_to(found)
@@ -241,7 +241,7 @@ def test_a_python_of_the_tool_cache_is_taken_where_that_of_the_path_is_too_old(
         )
         (place / "python").chmod(0o755)
     code, log, output = install(env, tmp_path)
-    assert f"3.13.15: -m venv --clear {tmp_path}/reviewbot/new-" in log
+    assert f"3.13.15: -m venv --clear {tmp_path}/tools/reviewbot/new-" in log
     assert "3.12.14" not in log
     assert log.endswith("could not be installed; the lines above say why.\n")
     assert (code, output) == (2, {})
