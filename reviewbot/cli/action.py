@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.action.inputs import OUTPUT_FILE, SUMMARY_FILE, read_inputs
 from reviewbot.action.runner_files import write_outputs, write_summary
-from reviewbot.action.wanted import Asked, Skipped, Wanted, read_event
+from reviewbot.action.wanted import Skipped, Wanted, read_event
 from reviewbot.cli.action_report import sarif_target, say
 from reviewbot.cli.interrupts import stop_on_interrupt
 from reviewbot.core.render.annotations import failure, notice
@@ -111,13 +111,17 @@ class Action:
             github = await stack.enter_async_context(
                 Gateway(inputs.token, base_url=inputs.api_url, pace=pace)
             )
-            done: Wanted | Skipped | int = (
-                await ActionCommand(inputs, github, stop).obey(wanted)
-                if isinstance(wanted, Asked)
-                else wanted
-            )
-            if isinstance(done, Wanted):
-                done = await ActionReview(inputs, github, stop, sarif).run(done)
+            review = ActionReview(inputs, github, stop, sarif)
+            if isinstance(wanted, Wanted):
+                done = await review.run(wanted)
+            else:
+                command = ActionCommand(inputs, github, stop)
+                obeyed = await command.obey(wanted)
+                done = (
+                    await command.reviewed(wanted, review.run(obeyed))
+                    if isinstance(obeyed, Wanted)
+                    else obeyed
+                )
         return self._skip(done) if isinstance(done, Skipped) else done
 
     def _skip(self, skipped: Skipped) -> int:

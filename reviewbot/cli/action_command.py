@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
 
@@ -29,6 +29,8 @@ from reviewbot.review import review
 from reviewbot.settings import CONFIG_NAMES
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from reviewbot.action.inputs import ActionInputs
     from reviewbot.action.wanted import Asked
     from reviewbot.core.explanation import Inquiry
@@ -38,10 +40,14 @@ if TYPE_CHECKING:
     from reviewbot.settings import Settings
 
 _NO_MODEL: Final = (
-    "Not explained: it takes a model, and the workflow that answers comments has none. Give it"
+    "it takes a model, and the workflow that answers comments has none. Give it"
     " `anthropic-api-key`."
 )
 _NONE_RUNS: Final = "No review is under way."
+_LAST_STOPPED: Final = "No review is under way; the last one was stopped."
+_UNSEEN: Final = (
+    "GitHub ends the review that runs, if one does: without a check run that cannot be seen here."
+)
 _STOPPED: Final = "The review is stopped."
 _RUNS_ON: Final = (
     "The review goes on: its job is in another concurrency group than the job that this comment"
@@ -90,7 +96,8 @@ class ActionCommand:
         if await api.pulls.permission(question.pull.repo, task.sender) not in WRITERS:
             return Skipped(f"{task.sender} may not write to this repository")
         if isinstance(command, Unknown):
-            once = question if command.meant else replace(question, only="unknown")
+            name = None if command.meant else f"unknown-{command.written}"
+            once = replace(question, only=name)
             await self._answers.say(api, once, commands.hint(command))
             return Skipped(f"/{command.written} is no command")
         await self._acknowledge(question)
@@ -111,6 +118,20 @@ class ActionCommand:
             case _:
                 assert_never(command.name)
         return _answered(command.name)
+
+    async def reviewed(self, asked: Asked, review: Awaitable[int | Skipped]) -> int | Skipped:
+        """The review that a comment asked for; why there is none is answered."""
+        question = replace(Question.of(asked.task), nth=1)
+        try:
+            done = await review
+        except ReviewbotError as error:
+            with suppress(ReviewbotError):  # what went wrong first is what is told
+                why_not = f"Nothing is reviewed: {literal(str(error))}"
+                await self._answers.say(self._api, question, why_not)
+            raise
+        if isinstance(done, Skipped):
+            await self._answers.say(self._api, question, f"Nothing is reviewed: {done.reason}.")
+        return done
 
     async def _us(self) -> Us:
         return Us(await self._github.login(), self._inputs.signing)
@@ -143,17 +164,22 @@ class ActionCommand:
         https://docs.github.com/en/actions/how-tos/write-workflows/choose-when-workflows-run/control-workflow-concurrency
         """
         repo, name = question.pull.repo, self._inputs.check
+        if name is None:
+            return _UNSEEN
         head = (await self._api.pulls.get(repo, question.pull.number)).head.sha
-        runs = [] if name is None else await self._api.checks.at(repo, head, name=name)
+        seen = False
         for _ in range(_LOOKS):
+            runs = await self._api.checks.at(repo, head, name=name)
             if all(one.status == "completed" for one in runs):
                 break
+            seen = True
             await asyncio.sleep(_BETWEEN_S)
-            runs = await self._api.checks.at(repo, head, name=name or "")
         else:
             return _RUNS_ON
         latest = max(runs, key=lambda one: one.id, default=None)
-        return _STOPPED if latest and latest.conclusion == "cancelled" else _NONE_RUNS
+        if latest is None or latest.conclusion != "cancelled":
+            return _NONE_RUNS
+        return _STOPPED if seen else _LAST_STOPPED
 
     async def _explain(self, question: Question, text: str) -> Skipped | int:
         """Have the finding of a thread explained, once; elsewhere it is said where to ask."""
@@ -163,26 +189,31 @@ class ActionCommand:
             return Skipped("the comment was answered before")
         posted = posted_in(memory, question)
         diff = comment_diff(posted.comment) if posted else None
-        settings = await self._settings(question)
-        if posted is None or diff is None or isinstance(settings, str):
-            why_not = NO_FINDING if posted is None else NO_CODE if diff is None else settings
-            await self._answers.say(api, question, str(why_not), memory=memory)
+        if posted is None or diff is None:
+            why_not = NO_FINDING if posted is None else NO_CODE
+            await self._answers.say(api, question, why_not, memory=memory)
             return _answered("explain")
+        failed = replace(question, nth=1)  # a job that is run again may yet explain it
+        settings = await self._settings(question)
+        if isinstance(settings, str):
+            await self._answers.say(api, failed, f"Not explained: {settings}", memory=memory)
+            raise NotExplainedError(f"The finding is not explained: {settings}")
         comments = await api.reviews.comments(question.pull.repo, question.pull.number)
         inquiry = inquiry_of(posted, comments, us, question, text)
         report = await self._report(diff, settings, inquiry)
         words = await asyncio.to_thread(reply_text, report, settings.link_hosts)
-        await answer_once(api, us, question, words)
+        if report.answer is not None and report.answer.complete:
+            await answer_once(api, us, question, words)
+            return _answered("explain")
+        await self._answers.say(api, failed, words)
         if report.outcome == "cancelled":
             write_summary(self._inputs.step_summary, words)
             write_outputs(self._inputs.output, {"outcome": "cancelled"})
             return EXIT_INTERRUPTED
-        if report.answer is None or not report.answer.complete:
-            raise NotExplainedError(f"The finding is not explained: {'; '.join(report.reasons)}")
-        return _answered("explain")
+        raise NotExplainedError(f"The finding is not explained: {'; '.join(report.reasons)}")
 
     async def _settings(self, question: Question) -> Settings | str:
-        """The settings that apply; or why nobody can be asked under them, as Markdown."""
+        """The settings that apply; or why nobody can be asked under them, in Markdown."""
         repo = question.pull.repo
         pull = await self._api.pulls.get(repo, question.pull.number)
         base = await base_files(
@@ -191,7 +222,7 @@ class ActionCommand:
         try:
             settings = settings_of(self._inputs, base.config)
         except ConfigError as error:
-            return f"Not explained: {literal(str(error))}"
+            return literal(str(error))
         able = explainers_of(settings) and not settings.model.problem
         return settings if able else _NO_MODEL
 

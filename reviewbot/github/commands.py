@@ -5,7 +5,8 @@ or HTML (:mod:`reviewbot.github.blocks`). ``@name review`` is the same as ``/rev
 lower case are the same. The first command of a comment counts, and only that.
 
 Any other word is an unknown command if it is a slip of the pen for one of ours; and if it is all
-of the comment, but for what follows on its line. Commands that other bots are known for are theirs.
+of the comment, but for what follows on its line, or all of its first line. Commands that other bots
+are known for are theirs.
 
 Whether the writer may command is for the caller to find out.
 """
@@ -93,11 +94,13 @@ def find(body: str, bot: str = "") -> Command | Unknown | None:
         bot: the name that we are mentioned by, without ``@``; empty if we have none.
     """
     text = body if len(body) <= SEARCHED else body[:SEARCHED].rpartition("\n")[0]
-    alone = len(text.strip().splitlines()) == 1
+    lines = list(blocks.lines(text))
+    first = next((number for number, line in enumerate(lines) if line.strip()), 0)
+    whole = not any(line.strip() for line in lines[first + 1 :])
     found = {
         number: command
-        for number, line in enumerate(blocks.lines(text))
-        if (command := _read(line, bot, alone=alone)) is not None
+        for number, line in enumerate(lines)
+        if (command := _read(line, bot, first=number == first, whole=whole)) is not None
     }
     if not found:
         return None
@@ -122,14 +125,15 @@ def help_text() -> str:
     return "\n".join(["Commands, at the beginning of a line:", "", *rows])
 
 
-def _read(line: str, bot: str, *, alone: bool) -> Command | Unknown | None:
+def _read(line: str, bot: str, *, first: bool, whole: bool) -> Command | Unknown | None:
     match = _LINE.fullmatch(line)
     if match is None or (match["bot"] is not None and match["bot"].lower() != bot.lower()):
         return None
     word, rest = match["word"].lower(), (match["rest"] or "").strip()
     if (name := _WORDS.get(word)) is None:
         meant = _meant(word, _WORDS)
-        return Unknown(word, meant) if meant or (alone and word not in OTHERS) else None
+        commands = first and (whole or not rest) and word not in OTHERS
+        return Unknown(word, meant) if meant or commands else None
     if name == "review":
         return _review(rest)
     takes_text = name in ("explain", "ignore")

@@ -14,9 +14,15 @@ from typing import TYPE_CHECKING
 
 from reviewbot.github import markers
 from reviewbot.github.comment_text import with_marker
-from reviewbot.github.errors import ForbiddenError, InvalidError, NotFoundError
+from reviewbot.github.errors import (
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    UnavailableError,
+    UncertainWriteError,
+)
 from reviewbot.github.markers import FIXED, Marker
-from reviewbot.github.memory import HIDDEN_AS
+from reviewbot.github.memory import HIDDEN_AS, read_memory
 from reviewbot.github.posting import patiently
 
 if TYPE_CHECKING:
@@ -98,15 +104,18 @@ class FixedComments:
         if key in self.memory.replies:
             return
         marker = Marker("reply", subject.head, subject.base, key=key)
-        written = markers.write(marker, pull.bound, self.us.secrets)
-        await self.api.reviews.reply(
-            pull.repo, pull.number, posted.comment.id, with_marker(text, written)
-        )
+        body = with_marker(text, markers.write(marker, pull.bound, self.us.secrets))
+        reply = partial(self.api.reviews.reply, pull.repo, pull.number, posted.comment.id, body)
+        try:
+            await reply()
+        except UncertainWriteError:
+            if key not in (await read_memory(self.api, pull, self.us)).replies:
+                await reply()
 
 
 async def _done(change: Awaitable[Denied | None]) -> bool:
-    """Whether GitHub did it; however it refuses, there is another way to say the same."""
+    """Whether GitHub surely did it; else there is another way to say the same."""
     try:
         return await change is None
-    except (ForbiddenError, InvalidError, NotFoundError):
+    except (ForbiddenError, InvalidError, NotFoundError, UnavailableError, UncertainWriteError):
         return False

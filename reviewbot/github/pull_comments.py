@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from reviewbot.core.report import gates
 from reviewbot.github import markers, summary_comment
 from reviewbot.github.commented_code import CommentedCode
-from reviewbot.github.errors import ForbiddenError, InvalidError, NotFoundError
+from reviewbot.github.errors import ForbiddenError, GitHubError, InvalidError, NotFoundError
 from reviewbot.github.fixed_comments import FixedComments
 from reviewbot.github.markers import MAX_FINDINGS, Marker, Noted
 from reviewbot.github.memory import read_memory
@@ -121,7 +121,7 @@ class PullComments:
         comments = FixedComments(self._api, self._us, subject, memory)
         for posted in settled.back:
             shown = comments.show_again(posted)
-            await self._permitted(shown, "A finding that is back could not be shown again")
+            await self._marked(shown, "A finding that is back could not be shown again")
         plan = self._plan(settled, memory, known, files)
         review_url, rest = await self._review(settled.report, plan, memory)
         summary_url = None
@@ -139,7 +139,7 @@ class PullComments:
             summary_url = comment.url if comment else None
         for posted in settled.fixed:
             marked = comments.mark(posted)
-            await self._permitted(marked, "A finding that is fixed could not be marked")
+            await self._marked(marked, "A finding that is fixed could not be marked")
         return Commented(
             settled.report, tuple(self._problems), self._denied, review_url, summary_url
         )
@@ -305,6 +305,15 @@ class PullComments:
             links=self._subject.links,
             link_hosts=self._options.link_hosts,
         )
+
+    async def _marked(self, work: Awaitable[None], what: str) -> None:
+        """Do what only marks: if nobody tries it again, the next review does."""
+        try:
+            await self._permitted(work, what)
+        except GitHubError as error:
+            if self._options.tried_again:
+                raise
+            self._problems.append(f"{what}: {error}.")
 
     async def _permitted(self, work: Awaitable[T], what: str) -> T | None:
         """The result of a write, or None if GitHub does not permit it: that is told, not raised."""

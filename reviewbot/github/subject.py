@@ -53,6 +53,8 @@ class PublishOptions:
         summary: whether there is a summary comment.
         buttons: whether the check run has some; for an App that hears of them.
         link_hosts: the hosts that links of a model may lead to.
+        tried_again: whether what GitHub does not do now is tried again; else the next review does
+            what is only to be marked.
         details_url: where the review can be followed.
     """
 
@@ -63,4 +65,5 @@ class PublishOptions:
     summary: bool = True
     buttons: bool = False
     link_hosts: tuple[str, ...] = LINK_HOSTS
+    tried_again: bool = False
     details_url: str | None = None

@@ -149,7 +149,8 @@ async def test_a_configuration_that_is_wrong_is_told_in_one_sentence(
     asked = len(model.requests)
     pull.rebase({".reviewbot.yml": "confidence: much\n"})
     await job(runner, pull, pull.comment("/config", by="octo"))
-    await job(runner, pull, pull.reply(pull.review_comments[0], "/explain", by="octo"))
+    with pytest.raises(NotExplainedError, match="confidence"):
+        await job(runner, pull, pull.reply(pull.review_comments[0], "/explain", by="octo"))
     config, explain = replies(pull)
     assert config.startswith("The configuration cannot be used: .reviewbot.yml")
     assert explain.startswith("Not explained: .reviewbot.yml")
@@ -221,7 +222,9 @@ async def test_without_a_model_it_is_said_what_it_takes(
 ) -> None:
     await runner.run(pull)
     asked = len(model.requests)
-    await job(runner, pull, pull.reply(pull.review_comments[0], "/explain", by="octo"), **env)
+    comment = pull.reply(pull.review_comments[0], "/explain", by="octo")
+    with pytest.raises(NotExplainedError):
+        await job(runner, pull, comment, **env)
     assert replies(pull) == [
         "Not explained: it takes a model, and the workflow that answers comments has none. Give it"
         " `anthropic-api-key`."
@@ -286,7 +289,52 @@ async def test_what_became_of_the_review_that_ran_is_told(
     check_run.status, check_run.conclusion = "completed", "neutral"  # for the fixture
 
 
+async def test_a_stop_long_ago_is_not_taken_for_one_now(runner: Runner, pull: PullRequest) -> None:
+    await runner.run(pull)
+    [check_run] = pull.repo.check_runs.values()
+    check_run.conclusion = "cancelled"
+    await job(runner, pull, pull.comment("/review stop", by="octo"))
+    assert replies(pull) == ["No review is under way; the last one was stopped."]
+
+
+async def test_without_a_check_run_it_is_said_that_nothing_can_be_seen(
+    runner: Runner, pull: PullRequest
+) -> None:
+    comment = pull.comment("/review stop", by="octo")
+    await job(runner, pull, comment, REVIEWBOT_ACTION_CHECK_RUN="false")
+    assert replies(pull)[0].startswith("GitHub ends the review that runs, if one does")
+
+
 # --- What is wrong
+
+
+async def test_why_there_is_no_review_is_answered(runner: Runner, pull: PullRequest) -> None:
+    comment = pull.comment("/review", by="octo")
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="no model can be asked"):
+            await job(runner, pull, comment, ANTHROPIC_API_KEY="")
+    pull.close()
+    await job(runner, pull, pull.comment("/review full", by="octo"))
+    no_key, closed = replies(pull)
+    assert no_key.startswith("Nothing is reviewed: ANTHROPIC\\_API\\_KEY: no model can be asked")
+    assert closed == "Nothing is reviewed: the pull request is closed."
+
+
+async def test_a_job_that_is_run_again_explains_what_it_could_not_before(
+    model: FakeAnthropic, runner: Runner, pull: PullRequest
+) -> None:
+    model.respond = explaining(StatusError(401))
+    await runner.run(pull)
+    comment = pull.reply(pull.review_comments[0], "/explain", by="octo")
+    for _ in range(2):
+        with pytest.raises(NotExplainedError):
+            await job(runner, pull, comment)
+    model.respond = explaining(Answer(call=False, preamble=ANSWER))
+    run = await job(runner, pull, comment)
+    assert run.code == 0
+    failed, answer = replies(pull)
+    assert failed.startswith("Not explained: ")
+    assert answer.startswith(ANSWER)
 
 
 async def test_without_a_token_it_is_said_that_it_takes_one(

@@ -159,7 +159,9 @@ def test_words_that_only_resemble_ours_are_not_taken_for_them(word: str) -> None
     assert find(f"Hi\n/{word}") is None
 
 
-@pytest.mark.parametrize("body", ["/frobnicate", " /Frobnicate now!\r\n", "\n\n/frobnicate: x\n"])
+@pytest.mark.parametrize(
+    "body", ["/frobnicate", " /Frobnicate now!\r\n", "\n\n/frobnicate: x\n", "/frobnicate\nplease"]
+)
 def test_an_unknown_command_gets_one_line_that_helps(body: str) -> None:
     unknown = find(body, "reviewbot")
     assert unknown == Unknown("frobnicate")
@@ -171,7 +173,7 @@ def test_an_unknown_command_gets_one_line_that_helps(body: str) -> None:
     assert find(line, "reviewbot") is None
 
 
-@pytest.mark.parametrize("text", ["/etc is full\nof it", "Look:\n/var", "/var\n\nis full"])
+@pytest.mark.parametrize("text", ["/etc is full\nof it", "Look:\n/var", "It is\n\n/var"])
 def test_a_path_in_what_somebody_writes_is_no_command(text: str) -> None:
     assert find(text) is None
 

@@ -50,6 +50,7 @@ class Target:
             fail_on=self.fail_on,
             if_incomplete=self.if_incomplete,
             buttons=True,
+            tried_again=True,
             link_hosts=self.link_hosts,
             details_url=details_url,
         )

@@ -150,7 +150,7 @@ class Work:
         api, question = self._api(task.repository), Question.of(task)
         if isinstance(command, Unknown):
             if command.meant is None:  # perhaps another bot's: whoever writes many is told once
-                question = replace(question, only="unknown")
+                question = replace(question, only=f"unknown-{command.written}")
             await self._answers.say(api, question, commands.hint(command))
         elif command is not None:
             await self._obey(api, task, question, command)
