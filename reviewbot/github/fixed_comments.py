@@ -18,7 +18,6 @@ from reviewbot.github.errors import (
     ForbiddenError,
     InvalidError,
     NotFoundError,
-    UnavailableError,
     UncertainWriteError,
 )
 from reviewbot.github.markers import FIXED, Marker
@@ -114,8 +113,8 @@ class FixedComments:
 
 
 async def _done(change: Awaitable[Denied | None]) -> bool:
-    """Whether GitHub surely did it; else there is another way to say the same."""
+    """Whether GitHub did it; however it refuses, there is another way to say the same."""
     try:
         return await change is None
-    except (ForbiddenError, InvalidError, NotFoundError, UnavailableError, UncertainWriteError):
+    except (ForbiddenError, InvalidError, NotFoundError):
         return False

@@ -311,6 +311,27 @@ async def test_what_is_marked_as_fixed_is_so_although_a_run_broke_off_at_any_wri
         assert "outcome=clean" in pull.review_comments[0].body or not hidden
 
 
+@pytest.mark.parametrize("answered", [False, True])
+async def test_a_mark_that_github_does_not_confirm_fails_no_review(
+    github: FakeGitHub, runner: Runner, answered: bool
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | TWO)
+    await runner.run(pull)
+    status = 403 if answered else 500  # then there is a reply, and its answer is lost
+    github.fail(
+        Fault("POST", "/graphql", status, times=None, contains=b"mutation"),
+        faults.error_after("POST", "/replies$", times=1),
+    )
+    pull.push(app((50, "line_50 = None  # BUG warning None is returned")))
+    run = await runner.run(pull)
+    assert run.code == 0
+    assert conclusions(pull) == ["neutral", "neutral"]
+    assert run.outputs["summary-url"]
+    assert run.outputs["warnings"] == "1"
+    replies = [one.body for one in pull.review_comments if "Fixed in" in one.body]
+    assert len(replies) == answered
+
+
 async def test_an_incomplete_review_lists_nothing_that_was_fixed_before(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
