@@ -6,7 +6,13 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.events import ReviewProgress
+from reviewbot.core.events import (
+    FindingRaised,
+    FindingWithdrawn,
+    ReviewProgress,
+    ReviewStarted,
+    Usage,
+)
 from reviewbot.core.report import ReportBuilder
 from reviewbot.github import check_run, markers
 from reviewbot.github.check_reporter import CheckReporter
@@ -79,6 +85,7 @@ class Publication:
         self._key, self._clock = key, clock
         self._comments = PullComments(api, us, subject, options, key=key)
         self._builder = ReportBuilder()
+        self._progress = ReviewProgress(0, 0, 0, 0, 0, Usage(), None)
         self._check: CheckReporter | None = None
         self._problems: list[str] = []
         if options.check is not None:
@@ -109,8 +116,18 @@ class Publication:
     def take(self, event: Event) -> None:
         """The next event of the review. Returns at once."""
         self._builder.add(event)
-        if self._check is not None and isinstance(event, ReviewProgress):
-            self._check.tell(lambda: check_run.updated(self._builder.report, event))
+        match event:
+            case ReviewStarted():
+                total = sum(bool(file.chunks) for file in event.files)
+                self._progress = replace(self._progress, files_total=total)
+            case ReviewProgress():
+                self._progress = event
+            case FindingRaised() | FindingWithdrawn():
+                pass
+            case _:
+                return
+        if self._check is not None:
+            self._check.tell(lambda: check_run.updated(self._builder.report, self._progress))
 
     @property
     def ended(self) -> bool:

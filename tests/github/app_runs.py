@@ -94,6 +94,7 @@ async def app_server(
     folder: Path,
     *,
     pace: Pace | None = None,
+    public_url: str | None = None,
     **variables: str,
 ) -> AsyncIterator[AppServer]:
     """The App at work; its database is in ``folder``. ``variables`` are more of the environment."""
@@ -121,7 +122,7 @@ async def app_server(
     service._engine = queue  # type: ignore[assignment]
     await service.database.write(service._arrive)
     service.ready = True
-    bot = Bot(config, service, load, pace=pace or Pace(gap_s=0))
+    bot = Bot(config, service, load, public_url=public_url, pace=pace or Pace(gap_s=0))
     loop, now = asyncio.get_running_loop(), reviews.now_ms()
     then = loop.time()
     # What is tried again later comes by the clock of the database: that of a virtual loop, too.
