@@ -1,7 +1,8 @@
 """Draws ``docs/images/review.png``: ``python -m tests.draw_review``.
 
 A real run of the Action on a pull request of the fake GitHub, by the offline rules; what it posted
-there is set as GitHub sets Markdown, and photographed in Chromium.
+there is set as GitHub sets Markdown, and photographed in Chromium. The words of the picture are
+kept beside it, so that a test can tell that it is not the renderer's any more.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from tests.fake_github.comments import ReviewComment
 
 PICTURE: Final = Path(__file__).parent.parent / "docs" / "images" / "review.png"
+
+WORDS: Final = PICTURE.with_suffix(".txt")
 
 BEFORE: Final = '''\
 """Orders of the shop."""
@@ -86,13 +89,8 @@ details { margin: 6px 0; }
 
 async def main() -> None:
     """Run, set and draw."""
-    async with FakeGitHub() as github, FakeAnthropic() as model:
-        with tempfile.TemporaryDirectory() as folder:
-            base = {"shop/orders.py": BEFORE, "README.md": "# Shop\n"}
-            head = base | {"shop/orders.py": AFTER, "web/orders.js": SCRIPT}
-            pull = github.pull(base=base, head=head, repository="acme/shop", private=False)
-            await Runner(github, model, Path(folder)).run(pull, model="offline", fail_on="error")
-        page = page_of(pull)
+    page = await drawn()
+    WORDS.write_text(words_of(page), encoding="utf-8")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium(), args=list(ARGUMENTS))
         view = await browser.new_page(viewport={"width": 908, "height": 600})
@@ -100,6 +98,24 @@ async def main() -> None:
         PICTURE.parent.mkdir(parents=True, exist_ok=True)
         await view.screenshot(path=PICTURE, full_page=True)
         await browser.close()
+
+
+async def drawn() -> str:
+    """The page of a review that was really made."""
+    async with FakeGitHub() as github, FakeAnthropic() as model:
+        with tempfile.TemporaryDirectory() as folder:
+            base = {"shop/orders.py": BEFORE, "README.md": "# Shop\n"}
+            head = base | {"shop/orders.py": AFTER, "web/orders.js": SCRIPT}
+            pull = github.pull(base=base, head=head, repository="acme/shop", private=False)
+            await Runner(github, model, Path(folder)).run(pull, model="offline", fail_on="error")
+        return page_of(pull)
+
+
+def words_of(page: str) -> str:
+    """What a reader of the page sees, but for commits and times, which are others each time."""
+    shown = re.sub(r"(?s)<style>.*?</style>|<!--.*?-->|<[^>]+>", " ", page)
+    words = " ".join(html.unescape(shown).split())
+    return re.sub(r"\b[0-9a-f]{7,40}\b|\b\d+\.\d s\b", "...", words) + "\n"
 
 
 def page_of(pull: PullRequest) -> str:
