@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 _MOST_LINES: Final = 10_000
+_CAME: Final = ("added", "renamed", "copied")
 _ABOVE: Final = 2
 """Lines above some code that tell it from a copy."""
 
@@ -38,28 +39,35 @@ def code_digest(code: Sequence[str]) -> str:
     return _digest_of(code[:1], 4) + _digest_of(code, 12)
 
 
-def has_code(lines: Iterable[str], mark: str) -> bool:
-    """Whether some lines have the code of a mark."""
-    have, count, digest = [plain(line) for line in lines], length_of(mark), mark[-20:-4]
-    return any(
-        _digest_of([line], 4) == digest[:4] and code_digest(have[start : start + count]) == digest
-        for start, line in enumerate(have)
-    )
+def marks_in(lines: Sequence[str], marks: Iterable[str]) -> set[str]:
+    """Those of ``marks`` whose code some lines have."""
+    have = [plain(line) for line in lines]
+    begins: dict[str, list[int]] = {}
+    for start, line in enumerate(have):
+        begins.setdefault(_digest_of([line], 4), []).append(start)
+    return {
+        mark
+        for mark in marks
+        if any(
+            code_digest(have[start : start + length_of(mark)]) == mark[-24:-8]
+            for start in begins.get(mark[-24:-20], ())
+        )
+    }
 
 
 def length_of(mark: str) -> int:
     """How many lines a mark is of."""
-    return int(mark[:-22])
+    return int(mark[:-26])
 
 
 def is_brought(mark: str) -> bool:
     """Whether the change was on a line of a mark."""
-    return mark[-22] == "c"
+    return mark[-26] == "c"
 
 
 def side_of_mark(mark: str) -> Side:
     """The side that a mark is of."""
-    return "LEFT" if mark[-21] == "L" else "RIGHT"
+    return "LEFT" if mark[-25] == "L" else "RIGHT"
 
 
 def _digest_of(lines: Sequence[str], length: int) -> str:
@@ -84,6 +92,10 @@ class CommentedCode:
         self._sides: dict[tuple[str, Side], dict[int, tuple[str, bool]]] = {}
         self._numbers: dict[tuple[str, Side], dict[str, list[int]]] = {}
         self._begins: dict[Side, dict[str, list[tuple[str, int]]]] = {}
+        self._named: dict[str, set[str]] = {}
+        for path, name in (*((path, path) for path in self._files), *self._renamed.items()):
+            self._named.setdefault(_digest_of([path], 4), set()).add(name)
+        self._came = {path for path, file in self._files.items() if file.status in _CAME}
 
     def in_place(self, posted: Posted) -> bool:
         """Whether the code stands where GitHub has the comment now: all of its lines do."""
@@ -128,7 +140,7 @@ class CommentedCode:
         """What tells some lines again, and shows nothing of them; empty if the diff has not all.
 
         How many lines they are, whether the change is on one of them (``c``, else ``u``), the side,
-        and digests of the first line, of all, and of those above.
+        and digests of the first line, of all, of those above, and of the file's name.
         """
         lines = self._side(path, side)
         found = [lines.get(number) for number in range(first, max(first, last) + 1)]
@@ -137,20 +149,24 @@ class CommentedCode:
             return ""
         changed = "c" if any(is_changed for _, is_changed in code) else "u"
         digests = code_digest([text for text, _ in code]) + self._above(path, side, first)
+        digests += _digest_of([path], 4)
         return f"{len(code)}{changed}{side[0]}{digests}"
 
     def places(self, mark: str) -> list[tuple[str, int]]:
         """The files and first lines at which the code of a :meth:`mark` stands.
 
-        Only those below the same lines as then, if there are such: the others are copies.
+        In its own file; or, if that has left the change, in those that came with it. And only below
+        the same lines as then, if it is there: the others are copies.
         """
-        count, side, digests = length_of(mark), side_of_mark(mark), mark[-20:]
+        count, side, digests = length_of(mark), side_of_mark(mark), mark[-24:]
+        files = self._named.get(digests[20:]) or self._came
         found = [
             (path, first)
             for path, first in self._beginning(side).get(digests[:4], ())
-            if self._digest(path, side, first, count) == digests[:16]
+            if path in files and self._digest(path, side, first, count) == digests[:16]
         ]
-        here = [place for place in found if self._above(place[0], side, place[1]) == digests[16:]]
+        above = digests[16:20]
+        here = [place for place in found if self._above(place[0], side, place[1]) == above]
         return here or found
 
     def name(self, path: str) -> str:
@@ -193,8 +209,7 @@ class CommentedCode:
         file = self._files.get(path)
         if file is not None and (file.status != "deleted" or side_of(comment) == "LEFT"):
             return (path,)
-        came = ("added", "renamed", "copied")
-        return tuple(one.path for one in self._files.values() if one.status in came)
+        return tuple(self._came)
 
     def _blocks(self, path: str, side: Side, code: Sequence[str]) -> Iterator[int]:
         """The lines at which some code begins, all of it without a gap."""

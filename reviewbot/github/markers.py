@@ -45,7 +45,7 @@ _SEVERITIES: Final[dict[str, Severity]] = {severity[0]: severity for severity in
 _BEGIN: Final = "<!-- reviewbot "
 _ANY: Final = re.compile(r"<!-*\s*reviewbot\b", re.IGNORECASE)
 _SHA: Final = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
-_CODE: Final = r"[1-9][0-9]{0,4}[cu][LR][0-9a-f]{20}"
+_CODE: Final = r"[1-9][0-9]{0,4}[cu][LR][0-9a-f]{24}"
 _NOTED: Final = rf"[0-9a-f]{{16}}\.[ewn](?:\.{_CODE})?"
 _MARKER: Final = re.compile(
     rf"""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from reviewbot.core.report import gates
+from reviewbot.core.wording import count
 from reviewbot.github import markers, summary_comment
 from reviewbot.github.commented_code import CommentedCode
 from reviewbot.github.errors import ForbiddenError, GitHubError, InvalidError, NotFoundError
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+MOST_REVIEWS: Final = 10
+"""Of a push: whoever watches the pull request is told of each."""
 _UNPOSTED: Final = "GitHub did not take the review that its comment was in."
 _DRAFT: Final = (
     "The findings got no comments on their lines: the account of the token has a review that is not"
@@ -153,7 +156,8 @@ class PullComments:
     ) -> ToldBefore:
         """The review with what is known of its findings, and of those told of on no line."""
         self._code = CommentedCode(files)
-        report = recognised(report, memory.posted, files)
+        reserved = {*memory.ignored, *memory.told}
+        report = recognised(report, memory.posted, files, reserved=reserved)
         return with_told(report, memory, files, self._options.link_hosts, in_files=in_files)
 
     async def _review(
@@ -167,7 +171,9 @@ class PullComments:
         if memory.drafts and self._must_post(plan):
             self._problems.append(_DRAFT)
             return None, _unposted(plan)
-        while self._must_post(plan):
+        for _ in range(MOST_REVIEWS):
+            if not self._must_post(plan):
+                break
             poster = ReviewPoster(
                 self._api,
                 self._subject.pull,
@@ -195,6 +201,9 @@ class PullComments:
             plan = CommentPlan((), posted.left)
             if done:  # not even one has room
                 break
+        if not self._options.summary and self._must_post(plan):
+            left = count(len(self._below(plan)), "finding")
+            self._problems.append(f"{left} had no room in the texts of {MOST_REVIEWS} reviews.")
         return url, plan.rest
 
     def _below(self, plan: CommentPlan) -> tuple[Elsewhere, ...]:
@@ -279,9 +288,8 @@ class PullComments:
     def _all_noted(self, settled: Settled, now: Memory) -> tuple[Noted, ...]:
         """What the summary's marker notes, first what nothing else does: it cannot note all."""
         findings = {one.id: one for one in settled.report.findings}
-        alone = [
-            one for one in settled.noted if one.id not in now.posted and one.id not in now.told
-        ]
+        elsewhere = {*now.posted, *(id_ for id_, one in now.told.items() if one.signed)}
+        alone = [one for one in settled.noted if one.id not in elsewhere]
         marked = {one.id: self._noted(findings[one.id]) for one in alone if one.id in findings}
         noted = {one.id: marked.get(one.id, one) for one in (*alone, *settled.noted)}
         return tuple(noted.values())[:MAX_FINDINGS]

@@ -17,7 +17,7 @@ from reviewbot.github.commented_code import CommentedCode, plain
 from reviewbot.github.settled import carried
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from reviewbot.core.diff import FileDiff
     from reviewbot.core.findings import Finding
@@ -25,7 +25,13 @@ if TYPE_CHECKING:
     from reviewbot.github.memory import Posted
 
 
-def recognised(report: Report, posted: Mapping[str, Posted], files: Sequence[FileDiff]) -> Report:
+def recognised(
+    report: Report,
+    posted: Mapping[str, Posted],
+    files: Sequence[FileDiff],
+    *,
+    reserved: Collection[str] = (),
+) -> Report:
     """``report``, each of its findings under the id of its comment if it has one.
 
     What has a comment stands as it was posted: a model that is less sure of it the second time, or
@@ -35,9 +41,10 @@ def recognised(report: Report, posted: Mapping[str, Posted], files: Sequence[Fil
         report: the review, as far as it came.
         posted: findings with a comment, by their ids.
         files: the diff of the pull request at its head.
+        reserved: ids of others that are known: no copy gets one of them.
     """
     known = _Matching(posted, files).of(report.findings)
-    taken = {*posted, *(one.id for one in report.findings if one.id not in known)}
+    taken = {*posted, *reserved, *(one.id for one in report.findings if one.id not in known)}
     findings: list[Finding] = []
     for finding in report.findings:
         if finding.id in known:

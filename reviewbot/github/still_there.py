@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.github.commented_code import CommentedCode, has_code, plain, side_of
+from reviewbot.github.commented_code import CommentedCode, marks_in, plain, side_of
 from reviewbot.github.errors import TooLargeError
 from reviewbot.github.memory import hunk_lines
 from reviewbot.github.recognised import overlap, repeats
@@ -70,14 +70,14 @@ async def in_files(api: Api, repo: str, head: str, beside: Sequence[Beside]) -> 
     Raises:
         GitHubError: a file cannot be read.
     """
-    contents: dict[str, list[str] | None] = {}
+    found: set[str] = set()
     for path in {one.path for one in beside}:
-        contents[path] = await _lines(api, repo, path, head)
-    return frozenset(
-        one.id
-        for one in beside
-        if (lines := contents[one.path]) is None or has_code(lines, one.code)
-    )
+        of_file = [one for one in beside if one.path == path]
+        lines = await _lines(api, repo, path, head)
+        marks = {one.code for one in of_file}
+        there = marks if lines is None else await asyncio.to_thread(marks_in, lines, marks)
+        found |= {one.id for one in of_file if one.code in there}
+    return frozenset(found)
 
 
 def _not_in_diff(

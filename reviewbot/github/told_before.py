@@ -9,8 +9,9 @@ another id.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, cast
 
@@ -23,7 +24,7 @@ from reviewbot.github.commented_code import (
     side_of_mark,
 )
 from reviewbot.github.recognised import ids_of, is_placed, overlap, repeats
-from reviewbot.github.settled import UNTITLED
+from reviewbot.github.settled import UNTITLED, carried
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -147,7 +148,8 @@ def with_told(
         if one.id in matching.found or one.id in memory.ignored:
             continue
         place = matching.free_place(one)
-        if place is None and report.complete and one.id not in in_files:
+        sure = one.item is not None or not one.noted.code or is_brought(one.noted.code)
+        if place is None and report.complete and sure and one.id not in in_files:
             if one.noted.code:
                 gone[one.id] = one.title
             continue  # where its place is not known, all is reviewed again, and that decides
@@ -168,8 +170,14 @@ class _Matching:
         self._code, self._known = code, {*memory.posted, *memory.ignored}
         self._posted = [one for one in findings if one.id in memory.posted]
         self._left = [one for one in findings if one.id not in memory.posted]
+        named = {one.id for one in self._posted}
+        self._commented = [
+            carried(one)
+            for id_, one in memory.posted.items()
+            if id_ not in named and code.in_place(one)
+        ]
         self._carried: list[Finding] = []
-        self._places = cache(lambda mark: code.places(mark) if mark else [])
+        self._places = cache(partial(_by_path, code))
         self.found: dict[str, Finding] = {}
 
     def match(self, told: Sequence[_Told]) -> None:
@@ -188,7 +196,7 @@ class _Matching:
                     self._left.remove(match)
                     self.found[one.id] = _as_told(match, one)
         names = {one.id for one in told} | {one.id for one in self._posted}
-        taken = names | {one.id for one in self._left}
+        taken = names | self._known | {one.id for one in self._left}
         for index, finding in enumerate(self._left):
             if finding.id in names:  # other code under the same id: a copy that came before it
                 name = next(id_ for id_ in ids_of(finding) if id_ not in taken)
@@ -196,9 +204,15 @@ class _Matching:
                 self._left[index] = replace(finding, id=name)
 
     def free_place(self, told: _Told) -> tuple[str, int] | None:
-        """Where its code stands, and nothing else that was told stands there."""
+        """Where its code stands, and nothing else that is known or found says the same."""
         others = {(one.path, one.line) for one in (*self.found.values(), *self._carried)}
-        free = [place for place in self._places(told.noted.code) if place not in others]
+        rivals = (*self._posted, *self._left, *self._commented)
+        free = [
+            (path, first)
+            for path, firsts in self._places(told.noted.code).items()
+            for first in firsts
+            if (path, first) not in others and not _is_of(rivals, told, path, first)
+        ]
         near = told.item.line if told.item else 0
         return min(free, key=lambda place: abs(place[1] - near), default=None)
 
@@ -226,13 +240,12 @@ class _Matching:
         return [*self._posted, *self.found.values(), *self._left, *self._carried]
 
     def _is_here(self, finding: Finding, told: _Told) -> bool:
-        if not told.noted.code or not is_placed(finding):
+        code = told.noted.code
+        if not code or not is_placed(finding) or finding.side != side_of_mark(code):
             return False
-        side, count = side_of_mark(told.noted.code), length_of(told.noted.code)
-        return finding.side == side and any(
-            finding.path == path and finding.line < first + count and first <= finding.end_line
-            for path, first in self._places(told.noted.code)
-        )
+        firsts = self._places(code).get(finding.path, [])
+        next_ = bisect_right(firsts, finding.end_line)
+        return next_ > 0 and finding.line < firsts[next_ - 1] + length_of(code)
 
     def _repeats(self, finding: Finding, told: _Told) -> bool:
         here = self._is_here(finding, told)
@@ -242,6 +255,29 @@ class _Matching:
         """Whether the place of a finding does not speak against it."""
         unknown = not told.noted.code or not is_placed(finding)
         return unknown or self._is_here(finding, told)
+
+
+def _by_path(code: CommentedCode, mark: str) -> dict[str, list[int]]:
+    """The first lines at which the code of a mark stands, in order, by their files."""
+    found: dict[str, list[int]] = {}
+    for path, first in sorted(code.places(mark)) if mark else ():
+        found.setdefault(path, []).append(first)
+    return found
+
+
+def _is_of(others: Iterable[Finding], told: _Told, path: str, first: int) -> bool:
+    """Whether code at a place is that of another finding which says the same."""
+    if told.item is None:
+        return False
+    code = told.noted.code
+    there = replace(
+        _said(told.item),
+        path=path,
+        side=side_of_mark(code),
+        line=first,
+        end_line=first + length_of(code) - 1,
+    )
+    return any(overlap(one, there) and repeats(one, there) for one in others)
 
 
 class _Texts:
@@ -291,7 +327,7 @@ def _read(text: str, paths: Collection[str]) -> Iterator[_Item]:
             quote.pop()
         place = facts["place"]
         placed = _LINE.fullmatch(place)
-        on_line = placed is not None and placed[1] in paths
+        on_line = placed is not None and place not in paths
         yield _Item(
             id=facts["id"],
             path=placed[1] if placed and on_line else place,

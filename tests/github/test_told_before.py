@@ -9,25 +9,29 @@ import pytest
 from hypothesis import given, settings
 
 from reviewbot.core.diff import parse_diff
-from reviewbot.core.findings import Finding, Placement
+from reviewbot.core.findings import Finding, Placement, fingerprint
 from reviewbot.core.redact import REDACTED_MARK
 from reviewbot.github.api.records import Author
 from reviewbot.github.api.reviews import Review
-from reviewbot.github.commented_code import CommentedCode
+from reviewbot.github.commented_code import CommentedCode, marks_in
 from reviewbot.github.markers import Noted
-from reviewbot.github.memory import Memory, Told
+from reviewbot.github.memory import Memory, Posted, Told
 from reviewbot.github.review_comments import plan_comments, review_text
 from reviewbot.github.settled import UNTITLED
-from reviewbot.github.told_before import ToldBefore, with_told
+from reviewbot.github.told_before import ToldBefore, beside_the_diff, with_told
 from tests.core.test_report import FINDING
 from tests.github.diff_strategies import Change, changes
 from tests.github.test_review_comments import DIFF, FILES, LINKS
+from tests.github.test_settled import comment
 from tests.render.test_documents import report_of
 
 if TYPE_CHECKING:
     from reviewbot.core.report import Report
 
 SAID = replace(FINDING, quote="two = 22", line=3, end_line=3, placement=Placement("inline"))
+TWICE = DIFF.replace("@@ -20,3 +21,3 @@", "@@ -20,3 +21,4 @@").replace(
+    "     x()", "+    two = 22\n     x()"
+)
 WITHOUT = parse_diff(DIFF.replace("two = 22", "two = 2222").encode())
 
 
@@ -107,17 +111,20 @@ def test_a_review_that_is_incomplete_calls_nothing_fixed() -> None:
 
 
 def test_it_stands_in_a_file_that_was_renamed_and_wherever_its_lines_move() -> None:
-    moved = DIFF.replace("app/db.py", "app/new.py").replace("@@ -1,4 +1,5 @@", "@@ -11,4 +11,5 @@")
+    renamed = "a/app/db.py b/app/new.py\nrename from app/db.py\nrename to app/new.py\n"
+    moved = (
+        DIFF.replace("a/app/db.py b/app/db.py\n", renamed)
+        .replace("+++ b/app/db.py", "+++ b/app/new.py")
+        .replace("@@ -1,4 +1,5 @@", "@@ -1,4 +11,5 @@")
+        .replace("@@ -20,3 +21,3 @@", "@@ -20,3 +31,3 @@")
+    )
     files = parse_diff(moved.encode())
     (one,) = with_told(report_of(), remembered(text_of(SAID), SAID.id), files, ()).report.findings
     assert (one.id, one.path, one.line) == (SAID.id, "app/new.py", 13)
 
 
 def test_a_copy_of_its_code_elsewhere_does_not_take_its_id() -> None:
-    copy = DIFF.replace("@@ -20,3 +21,3 @@", "@@ -20,3 +21,4 @@").replace(
-        "     x()", "+    two = 22\n     x()"
-    )
-    files = parse_diff(copy.encode())
+    files = parse_diff(TWICE.encode())
     there = replace(SAID, line=23, end_line=23, title="Quite another thing")
     memory = remembered(text_of(SAID), SAID.id)
     found = with_told(report_of(there), memory, files, ()).report.findings
@@ -143,3 +150,84 @@ def test_another_finding_on_its_lines_is_not_taken_for_it() -> None:
     other = replace(SAID, id="c" * 16, category="security", title="A secret in the code", rule="x")
     found = read(remembered(text_of(SAID), SAID.id), report_of(other)).report.findings
     assert {one.id for one in found} == {SAID.id, other.id}
+
+
+def test_a_copy_gets_no_id_that_somebody_told_us_to_ignore() -> None:
+    second = fingerprint(SAID.path, SAID.rule, SAID.quote, 2)
+    there = replace(SAID, line=23, end_line=23, title="Quite another thing")
+    told = replace(SAID, id=there.id)
+    memory = replace(remembered(text_of(told), told.id), ignored={second: "octo"})
+    found = with_told(report_of(there), memory, parse_diff(TWICE.encode()), ()).report.findings
+    assert {one.line for one in found} == {3, 23}
+    assert second not in {one.id for one in found}
+
+
+TWO_FILES = DIFF + DIFF.replace("app/db.py", "app/b.py")
+
+
+def test_the_same_code_in_another_file_is_another_finding() -> None:
+    other = replace(SAID, id="c" * 16, path="app/b.py")
+    files = parse_diff(TWO_FILES.encode())
+    found = with_told(report_of(other), remembered(text_of(SAID), SAID.id), files, ()).report
+    assert {one.path: one.id for one in found.findings} == {
+        SAID.path: SAID.id,
+        "app/b.py": other.id,
+    }
+
+
+def test_it_is_gone_although_another_file_has_such_a_line() -> None:
+    files = parse_diff(TWO_FILES.replace("+two = 22", "+two = 23", 1).encode())
+    found = with_told(report_of(), remembered(text_of(SAID), SAID.id), files, ())
+    assert found.report.findings == ()
+    assert found.gone.keys() == {SAID.id}
+
+
+def test_it_is_gone_where_only_the_code_of_another_finding_is_left() -> None:
+    """Both say the same of the same line; the one that was told is repaired."""
+    files = parse_diff(TWICE.replace("+    two = 22", "+    two = 23").encode())
+    body = text_of(SAID)
+    code = CommentedCode(parse_diff(TWICE.encode())).mark(SAID.path, "RIGHT", 23, 23)
+    review = Review(1, "", Author("reviewbot[bot]", 1, is_bot=True), "COMMENTED", body, None, "")
+    told = {SAID.id: Told(Noted(SAID.id, SAID.severity, code), review, signed=True)}
+    other = replace(SAID, id="c" * 16)
+    posted = Posted(other.id, other.severity, comment(other), None)
+    memory = Memory(told=told, posted={other.id: posted})
+    found = with_told(report_of(other), memory, files, ())
+    assert [one.id for one in found.report.findings] == [other.id]
+    assert found.gone.keys() == {SAID.id}
+
+
+UNCHANGED = replace(SAID, quote="four = 4", line=5, end_line=5)
+
+
+@pytest.mark.parametrize(
+    ("diff", "path"),
+    [
+        (DIFF.replace(" four = 4\n", "").replace("-1,4 +1,5", "-1,3 +1,4"), "app/db.py"),
+        (DIFF.replace("app/db.py", "app/other.py"), "app/db.py"),
+    ],
+    ids=["its hunk has become shorter", "its file has left the diff"],
+)
+def test_a_line_that_the_change_was_not_on_is_looked_for_in_its_file(diff: str, path: str) -> None:
+    code = CommentedCode(FILES).mark(UNCHANGED.path, "RIGHT", 5, 5)
+    body = text_of(UNCHANGED)
+    review = Review(1, "", Author("reviewbot[bot]", 1, is_bot=True), "COMMENTED", body, None, "")
+    told = {SAID.id: Told(Noted(SAID.id, SAID.severity, code), review, signed=True)}
+    memory, files = Memory(told=told), parse_diff(diff.encode())
+    [beside] = beside_the_diff(memory, files)
+    assert (beside.id, beside.path) == (SAID.id, path)
+    assert marks_in(["x", "four = 4"], [beside.code]) == {beside.code}
+    assert marks_in(["x", "four = 5"], [beside.code]) == set()
+    (one,) = with_told(report_of(), memory, files, (), in_files=[SAID.id]).report.findings
+    assert (one.id, one.path, one.placement.kind) == (SAID.id, path, "file")
+    assert with_told(report_of(), memory, files, ()).gone.keys() == {SAID.id}
+
+
+def test_code_that_nobody_can_look_for_stands() -> None:
+    code = CommentedCode(FILES).mark(UNCHANGED.path, "RIGHT", 5, 5)
+    review = Review(1, "", Author("reviewbot[bot]", 1, is_bot=True), "COMMENTED", "x", None, "")
+    memory = Memory(told={SAID.id: Told(Noted(SAID.id, "error", code), review, signed=True)})
+    files = parse_diff(DIFF.replace("app/db.py", "app/other.py").encode())
+    assert beside_the_diff(memory, files) == []
+    found = with_told(report_of(), memory, files, ())
+    assert (found.gone, [one.id for one in found.report.findings]) == ({}, [SAID.id])
