@@ -98,11 +98,16 @@ def _note(message: ConsoleMessage, wrong: list[str]) -> None:
         wrong.append(f"{message.type}: {message.text}")
 
 
+DRAWN = "() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+"""Waits until the page was drawn anew."""
+
+
 async def assert_fit_to_be_seen(page: Page) -> None:
     assert await page.evaluate(OVERFLOW) == []
     assert await page.evaluate(STRUCTURE) == []
     for scheme in ("light", "dark"):
         await page.emulate_media(color_scheme=scheme)
+        await page.evaluate(DRAWN)  # else some colours are still those of the other scheme
         assert await page.evaluate(CONTRAST) == []
 
 
