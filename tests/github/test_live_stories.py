@@ -104,7 +104,7 @@ async def test_the_check_of_the_app_leads_to_the_review_on_the_server(
         [run] = pull.repo.check_runs.values()
         assert run.details_url is not None
         link, _, review = run.details_url.partition("=")
-        assert link == f"{url}/?review"
+        assert link == f"{url}/#r"  # as the page reads its address, js/route.js
         assert await server.service.find(review) is not None
 
 

@@ -135,7 +135,7 @@ class Publisher:
         api, us = self._github.installation(claimed.installation), await self._us()
         if isinstance(target, ReplyTarget):
             return Reply(api, us, target)
-        link = f"{self._public_url}/?review={claimed.review_id}" if self._public_url else None
+        link = f"{self._public_url}/#r={claimed.review_id}" if self._public_url else None
         return Publication(
             api,
             us,
