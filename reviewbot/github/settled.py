@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 UNTITLED: Final = "A finding of an earlier review"
 """What is told of a comment that has another form by now."""
+NO_LINES: Final = Placement("file", "Its lines are not in the diff of the pull request any more.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,27 +114,41 @@ def carried(posted: Posted) -> Finding:
     title, category = read_back(comment.body)
     last = comment.line or comment.original_line or 1
     first = (comment.start_line if comment.line else comment.original_start_line) or last
-    side: Side = "LEFT" if comment.side == "LEFT" else "RIGHT"
-    gone = Placement("file", "Its lines are not in the diff of the pull request any more.")
-    return Finding(
-        id=posted.id,
+    return replace(
+        of_earlier(
+            Noted(posted.id, posted.severity), "LEFT" if comment.side == "LEFT" else "RIGHT"
+        ),
         path=comment.path,
-        quote="",
-        side=side,
         line=first,
         end_line=last,
-        scenario="",
         category=category,
-        severity=posted.severity,
-        confidence=1.0,
+        rule=category,
         title=shown_line(title) or UNTITLED,
+        placement=Placement("inline") if comment.line else NO_LINES,
+    )
+
+
+def of_earlier(noted: Noted, side: Side) -> Finding:
+    """A finding of an earlier review of which no more is known than that it stands."""
+    return Finding(
+        id=noted.id,
+        path="",
+        quote="",
+        side=side,
+        line=0,
+        end_line=0,
+        scenario="",
+        category="bug",
+        severity=noted.severity,
+        confidence=1.0,
+        title=UNTITLED,
         message="Found by an earlier review, and its code is still there.",
         suggestion=None,
-        rule=category,
+        rule="bug",
         model="an earlier review",
         chunk="",
         attempt=1,
-        placement=Placement("inline") if comment.line else gone,
+        placement=NO_LINES,
     )
 
 

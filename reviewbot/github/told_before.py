@@ -1,22 +1,18 @@
 """What earlier reviews told of on no line: whether it is found again, stands or is gone. Pure.
 
 It has no comment on a line with which GitHub keeps the code. So the markers of our texts note the
-code by a digest, and what was said is read again from the texts, as far as they can be read. As all
-that is known from earlier, it stands as long as its code does, and is not told a second time under
-another id.
+code by a digest. As all that is known from earlier, it stands as long as its code does, and is not
+told a second time under another id.
 """
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
-from itertools import pairwise
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING
 
-from reviewbot.core.findings import CATEGORIES, SEVERITIES, Finding, Placement, rank
-from reviewbot.core.shown_text import shown_line, shown_markdown
+from reviewbot.core.findings import SEVERITIES, Finding, Placement, rank
 from reviewbot.github.commented_code import (
     CommentedCode,
     is_brought,
@@ -24,28 +20,17 @@ from reviewbot.github.commented_code import (
     side_of_mark,
 )
 from reviewbot.github.recognised import ids_of, is_placed, overlap, repeats
-from reviewbot.github.settled import UNTITLED, carried
+from reviewbot.github.settled import NO_LINES, UNTITLED, carried, of_earlier
+from reviewbot.github.told_texts import OurTexts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from reviewbot.core.diff import FileDiff
-    from reviewbot.core.findings import Category, Severity, Side
+    from reviewbot.core.findings import Side
     from reviewbot.core.report import Report
-    from reviewbot.github.markers import Noted
     from reviewbot.github.memory import Memory
-
-_TITLE: Final = re.compile(rf"\*\*({'|'.join(SEVERITIES)}): (.{{1,400}})\*\*")
-_FACTS: Final = re.compile(
-    rf"\[?`(?P<place>[^`\n]+)`[^`\n]*, (?P<category>{'|'.join(CATEGORIES)})"
-    r"(?:, `(?P<rule>[^`\n]+)`)?, `(?P<model>[^`\n]+)`, confidence (?P<confidence>[01]\.\d\d)"
-    r", id `(?P<id>[0-9a-f]{16})`"
-)
-_LINE: Final = re.compile(r"(.+):(\d{1,9})")
-_HELD: Final = "Held back: "
-_ESCAPED: Final = re.compile(r"\\([^\w\s])")
-_CUT: Final = re.compile(r"\.\.\. [\d,]+ more lines?")
-_NO_LINES: Final = Placement("file", "Its lines are not in the diff of the pull request any more.")
+    from reviewbot.github.told_texts import Item, SignedFor
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,45 +59,10 @@ class Beside:
     code: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """A finding as a text tells of it. ``line`` is 0 if it had none."""
-
-    id: str
-    path: str
-    line: int
-    severity: Severity
-    title: str
-    facts: re.Match[str]
-    reason: str
-    told: tuple[str, ...]
-    quote: tuple[str, ...]
-
-    @property
-    def held(self) -> bool:
-        return self.reason.startswith(_HELD)
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """A finding that we have signed for, with what is said of it, if that can be read."""
-
-    noted: Noted
-    item: _Item | None
-
-    @property
-    def id(self) -> str:
-        return self.noted.id
-
-    @property
-    def title(self) -> str:
-        return self.item.title if self.item else UNTITLED
-
-
 def beside_the_diff(memory: Memory, files: Sequence[FileDiff]) -> list[Beside]:
     """What may stand in a file although the diff has it no more: the change was not on it."""
     code = CommentedCode(files)
-    texts = _Texts(memory, {file.path for file in files})
+    texts = OurTexts(memory, {file.path for file in files})
     return [
         Beside(one.id, code.name(one.item.path), one.noted.code)
         for one in texts.told()
@@ -138,7 +88,7 @@ def with_told(
         link_hosts: the hosts that links may lead to.
         in_files: ids of what is :func:`beside_the_diff`, and in its file.
     """
-    texts = _Texts(memory, {file.path for file in files})
+    texts = OurTexts(memory, {file.path for file in files})
     matching = _Matching(report.findings, memory, CommentedCode(files))
     told = texts.told()
     matching.match(told)
@@ -159,7 +109,7 @@ def with_told(
     for item in texts.held():
         matching.carry_held(item, link_hosts)
     ranked = sorted(matching.findings(), key=lambda one: (*rank(one), one.id))
-    held = {item.id for item in texts.of_reviews() if item.held}
+    held = {item.id for item in texts.of_reviews if item.held}
     return ToldBefore(replace(report, findings=tuple(ranked)), gone, codes, held)
 
 
@@ -180,9 +130,9 @@ class _Matching:
         self._places = cache(partial(_by_path, code))
         self.found: dict[str, Finding] = {}
 
-    def match(self, told: Sequence[_Told]) -> None:
+    def match(self, told: Sequence[SignedFor]) -> None:
         """Find each again, the surest first: on its code, saying the same, under its id."""
-        rounds: tuple[Callable[[Finding, _Told], bool], ...] = (
+        rounds: tuple[Callable[[Finding, SignedFor], bool], ...] = (
             lambda one, told: one.id == told.id and self._repeats(one, told),
             self._repeats,
             lambda one, told: one.id == told.id and self._may_be(one, told),
@@ -203,7 +153,7 @@ class _Matching:
                 taken.add(name)
                 self._left[index] = replace(finding, id=name)
 
-    def free_place(self, told: _Told) -> tuple[str, int] | None:
+    def free_place(self, told: SignedFor) -> tuple[str, int] | None:
         """Where its code stands, and nothing else that is known or found says the same."""
         others = {(one.path, one.line) for one in (*self.found.values(), *self._carried)}
         rivals = (*self._posted, *self._left, *self._commented)
@@ -220,7 +170,7 @@ class _Matching:
         """It stands."""
         self._carried.append(finding)
 
-    def carry_held(self, item: _Item, link_hosts: Collection[str]) -> None:
+    def carry_held(self, item: Item, link_hosts: Collection[str]) -> None:
         """It is told as before, if nothing else is known of it and its code is there."""
         every = self.findings()
         if item.id in self._known or any(one.id == item.id for one in every):
@@ -228,7 +178,7 @@ class _Matching:
         place = self._code.find(item.path, item.quote, near=item.line)
         if place is None:
             return
-        told = _finding(item, place, link_hosts)
+        told = item.finding(*place, link_hosts)
         same = next((one for one in self._left if overlap(one, told) and repeats(one, told)), None)
         if same is None:
             self._carried.append(told)
@@ -239,7 +189,7 @@ class _Matching:
         """All."""
         return [*self._posted, *self.found.values(), *self._left, *self._carried]
 
-    def _is_here(self, finding: Finding, told: _Told) -> bool:
+    def _is_here(self, finding: Finding, told: SignedFor) -> bool:
         code = told.noted.code
         if not code or not is_placed(finding) or finding.side != side_of_mark(code):
             return False
@@ -247,11 +197,11 @@ class _Matching:
         next_ = bisect_right(firsts, finding.end_line)
         return next_ > 0 and finding.line < firsts[next_ - 1] + length_of(code)
 
-    def _repeats(self, finding: Finding, told: _Told) -> bool:
+    def _repeats(self, finding: Finding, told: SignedFor) -> bool:
         here = self._is_here(finding, told)
-        return here and (told.item is None or repeats(finding, _said(told.item)))
+        return here and (told.item is None or repeats(finding, told.item.finding()))
 
-    def _may_be(self, finding: Finding, told: _Told) -> bool:
+    def _may_be(self, finding: Finding, told: SignedFor) -> bool:
         """Whether the place of a finding does not speak against it."""
         unknown = not told.noted.code or not is_placed(finding)
         return unknown or self._is_here(finding, told)
@@ -265,13 +215,13 @@ def _by_path(code: CommentedCode, mark: str) -> dict[str, list[int]]:
     return found
 
 
-def _is_of(others: Iterable[Finding], told: _Told, path: str, first: int) -> bool:
+def _is_of(others: Iterable[Finding], told: SignedFor, path: str, first: int) -> bool:
     """Whether code at a place is that of another finding which says the same."""
     if told.item is None:
         return False
     code = told.noted.code
     there = replace(
-        _said(told.item),
+        told.item.finding(),
         path=path,
         side=side_of_mark(code),
         line=first,
@@ -280,155 +230,29 @@ def _is_of(others: Iterable[Finding], told: _Told, path: str, first: int) -> boo
     return any(overlap(one, there) and repeats(one, there) for one in others)
 
 
-class _Texts:
-    """Our texts that are surely ours, the newest first."""
-
-    def __init__(self, memory: Memory, paths: Collection[str]) -> None:
-        self._memory = memory
-        bodies = {one.review.id: one.review.body for one in memory.told.values() if one.signed}
-        self._reviews = [item for body in bodies.values() for item in _read(body, paths)]
-        summary = memory.summary[0].body if memory.summary and memory.signed else ""
-        self._summary = list(_read(summary, paths))
-
-    def told(self) -> list[_Told]:
-        """What we have signed for, and has no comment."""
-        memory = self._memory
-        noted = {id_: one.noted for id_, one in memory.told.items() if one.signed}
-        if memory.summary and memory.signed:
-            noted = {one.id: one for one in memory.summary[1].findings} | noted
-        items = {item.id: item for item in (*self._summary, *self._reviews)}
-        return [
-            _Told(one, items.get(id_)) for id_, one in noted.items() if id_ not in memory.posted
-        ]
-
-    def held(self) -> list[_Item]:
-        """What was held back."""
-        return [item for item in (*self._summary, *self._reviews) if item.held]
-
-    def of_reviews(self) -> list[_Item]:
-        """What the texts of reviews tell of."""
-        return self._reviews
-
-
-def _read(text: str, paths: Collection[str]) -> Iterator[_Item]:
-    """The findings that a text of ours tells of. Whatever is a stranger's is quoted in it."""
-    blocks = text.replace("\r\n", "\n").split("\n\n")
-    for index, (heading, facts_block) in enumerate(pairwise(blocks)):
-        title, facts = _TITLE.fullmatch(heading), _FACTS.fullmatch(facts_block)
-        if title is None or facts is None:
-            continue
-        rest = blocks[index + 2 :]
-        reason = rest.pop(0) if rest and not rest[0].startswith(">") else ""
-        quoted = list(_leading(rest))
-        if not quoted or not quoted[-1].startswith("> ```"):
-            continue
-        quote = [line[2:] for line in quoted.pop().split("\n")[1:-1]]
-        if quote and _CUT.fullmatch(quote[-1]):
-            quote.pop()
-        place = facts["place"]
-        placed = _LINE.fullmatch(place)
-        on_line = placed is not None and place not in paths
-        yield _Item(
-            id=facts["id"],
-            path=placed[1] if placed and on_line else place,
-            line=int(placed[2]) if placed and on_line else 0,
-            severity=cast("Severity", title[1]),
-            title=shown_line(title[2]),
-            facts=facts,
-            reason=reason,
-            told=tuple(map(_unquoted, quoted)),
-            quote=tuple(quote),
-        )
-
-
-def _leading(blocks: Iterable[str]) -> Iterator[str]:
-    """The first blocks, as far as they are quotations."""
-    for block in blocks:
-        if not block.startswith(">"):
-            return
-        yield block
-
-
-def _finding(item: _Item, place: tuple[Side, int], link_hosts: Collection[str]) -> Finding:
-    side, line = place
-    *scenario, message = item.told or ("",)
-    reason = shown_line(_ESCAPED.sub(r"\1", item.reason.removeprefix(_HELD)))
-    category = item.facts["category"]
-    return Finding(
-        id=item.id,
-        path=item.path,
-        quote="\n".join(item.quote),
-        side=side,
-        line=line,
-        end_line=line + len(item.quote) - 1,
-        scenario=shown_line("".join(scenario)),
-        category=cast("Category", category),
-        severity=item.severity,
-        confidence=float(item.facts["confidence"]),
-        title=item.title,
-        message=shown_markdown(message, link_hosts=link_hosts),
-        suggestion=None,
-        rule=item.facts["rule"] or category,
-        model=item.facts["model"],
-        chunk="",
-        attempt=1,
-        placement=Placement("outside", reason, held=True) if item.held else Placement("inline"),
-    )
-
-
-def _said(item: _Item) -> Finding:
-    """What a text tells, wherever it stands."""
-    return _finding(item, ("RIGHT", item.line), ())
-
-
-def _as_told(finding: Finding, told: _Told) -> Finding:
+def _as_told(finding: Finding, told: SignedFor) -> Finding:
     """It stands as it was told: a model that is less sure of it now does not take it back."""
     severity = min(finding.severity, told.noted.severity, key=SEVERITIES.index)
     placement = finding.placement
     if placement.held:
-        placement = Placement("inline") if is_placed(finding) else _NO_LINES
+        placement = Placement("inline") if is_placed(finding) else NO_LINES
     return replace(finding, id=told.id, severity=severity, placement=placement)
 
 
-def _carried(told: _Told, place: tuple[str, int] | None, link_hosts: Collection[str]) -> Finding:
+def _carried(
+    told: SignedFor, place: tuple[str, int] | None, link_hosts: Collection[str]
+) -> Finding:
     """A finding of an earlier review that this one does not name."""
     item, code = told.item, told.noted.code
     line = place[1] if place else item.line if item else 0
     side: Side = side_of_mark(code) if code else "RIGHT"
     path = place[0] if place else item.path if item else UNTITLED
-    words = _finding(item, (side, line), link_hosts) if item else _unread(told.id, side, line)
+    words = item.finding(side, line, link_hosts) if item else of_earlier(told.noted, side)
     return replace(
         words,
         path=path,
+        line=line,
         severity=told.noted.severity,
         end_line=line + max(1, length_of(code) if code else 1) - 1,
-        placement=Placement("inline") if place else _NO_LINES,
+        placement=Placement("inline") if place else NO_LINES,
     )
-
-
-def _unread(id_: str, side: Side, line: int) -> Finding:
-    """One whose words cannot be read any more: somebody has edited them, or they were cut."""
-    return Finding(
-        id=id_,
-        path="",
-        quote="",
-        side=side,
-        line=line,
-        end_line=line,
-        scenario="",
-        category="bug",
-        severity="note",
-        confidence=1.0,
-        title=UNTITLED,
-        message="Found by an earlier review, and its code is still there.",
-        suggestion=None,
-        rule="bug",
-        model="an earlier review",
-        chunk="",
-        attempt=1,
-        placement=_NO_LINES,
-    )
-
-
-def _unquoted(markdown: str) -> str:
-    return "\n".join(line.removeprefix(">").removeprefix(" ") for line in markdown.split("\n"))
