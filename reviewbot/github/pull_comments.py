@@ -14,6 +14,7 @@ from reviewbot.core.report import gates
 from reviewbot.core.wording import count
 from reviewbot.github import markers, summary_comment
 from reviewbot.github.commented_code import CommentedCode
+from reviewbot.github.doubled import single_texts
 from reviewbot.github.errors import ForbiddenError, GitHubError, InvalidError, NotFoundError
 from reviewbot.github.fixed_comments import FixedComments
 from reviewbot.github.markers import MAX_FINDINGS, Marker, Noted
@@ -128,7 +129,8 @@ class PullComments:
         plan = self._plan(settled, memory, known, files)
         review_url, rest = await self._review(settled.report, plan, memory)
         summary_url = None
-        now = await self._without_doubles() if self._tried else memory
+        now = await read_memory(self._api, subject.pull, self._us) if self._tried else memory
+        await self._make_single(now)
         rest = [one for one in rest if one.finding.id not in {*now.posted, *now.told}]
         if self._options.summary:
             urls = {id_: one.review.url for id_, one in now.told.items()}
@@ -278,12 +280,15 @@ class PullComments:
     def _written(self, marker: Marker) -> str:
         return markers.write(marker, self._subject.pull.bound, self._us.secrets)
 
-    async def _without_doubles(self) -> Memory:
-        """What is there after a review was posted: two runs at once may have posted the same."""
-        memory = await read_memory(self._api, self._subject.pull, self._us)
+    async def _make_single(self, memory: Memory) -> None:
+        """Take out what two runs at once have posted twice."""
+        reviews, pull = self._api.reviews, self._subject.pull
+        what = "What two reviews say could not be taken out of one"
+        texts = await asyncio.to_thread(lambda: list(single_texts(memory, self._us, pull)))
+        for review, text in texts:  # first, for a comment that is deleted leads to no review
+            await self._marked(reviews.update(pull.repo, pull.number, review.id, text), what)
         for double in memory.doubles:
-            await self._api.reviews.delete_comment(self._subject.pull.repo, double.id)
-        return memory
+            await self._marked(reviews.delete_comment(pull.repo, double.id), what)
 
     def _all_noted(self, settled: Settled, now: Memory) -> tuple[Noted, ...]:
         """What the summary's marker notes, first what nothing else does: it cannot note all."""
@@ -314,7 +319,7 @@ class PullComments:
             link_hosts=self._options.link_hosts,
         )
 
-    async def _marked(self, work: Awaitable[None], what: str) -> None:
+    async def _marked(self, work: Awaitable[object], what: str) -> None:
         """Do what only marks: if nobody tries it again, the next review does."""
         try:
             await self._permitted(work, what)

@@ -40,8 +40,7 @@ _NOT_OF_AN_ITEM: Final = re.compile(r"#|<|[\d,]+ more findings?: no room here\."
 class Item:
     """A finding as a text tells of it.
 
-    ``line`` is 0 if it had none; ``said`` are the scenario, if there is one, and the message;
-    ``text`` is the whole as it stands.
+    ``line`` is 0 if it had none; ``said`` are the scenario, if there is one, and the message.
     """
 
     id: str
@@ -56,7 +55,6 @@ class Item:
     reason: str
     said: tuple[str, ...]
     quote: tuple[str, ...]
-    text: str
 
     @property
     def held(self) -> bool:
@@ -142,7 +140,20 @@ class OurTexts:
 
 
 def items_of(text: str, paths: Collection[str] = ()) -> Iterator[Item]:
-    """The findings that a text of ours tells of, each as :func:`.beside` writes it."""
+    """The findings that a text of ours tells of, as far as they can be read."""
+    for blocks in _told_in(text):
+        if item := _item(blocks, paths):
+            yield item
+
+
+def texts_of(text: str) -> dict[str, str]:
+    """What a text of ours tells of each finding, as it stands there, by its id."""
+    found = ((_FACTS.fullmatch(blocks[1]), blocks) for blocks in _told_in(text))
+    return {facts["id"]: "\n\n".join(blocks) for facts, blocks in found if facts}
+
+
+def _told_in(text: str) -> Iterator[list[str]]:
+    """The blocks of each finding that a text tells of, as :func:`.beside` writes them."""
     blocks = text.replace("\r\n", "\n").split("\n\n")
     begins = [
         at
@@ -150,9 +161,7 @@ def items_of(text: str, paths: Collection[str] = ()) -> Iterator[Item]:
         if _TITLE.fullmatch(block) and _FACTS.fullmatch(blocks[at + 1])
     ]
     for at, end in pairwise((*begins, len(blocks))):
-        own = list(takewhile(lambda one: not _NOT_OF_AN_ITEM.match(one), blocks[at:end]))
-        if item := _item(own, paths):
-            yield item
+        yield list(takewhile(lambda one: not _NOT_OF_AN_ITEM.match(one), blocks[at:end]))
 
 
 def _item(blocks: list[str], paths: Collection[str]) -> Item | None:
@@ -181,7 +190,6 @@ def _item(blocks: list[str], paths: Collection[str]) -> Item | None:
         reason=reason,
         said=tuple(map(_unquoted, quoted)),
         quote=tuple(quote),
-        text="\n\n".join(blocks),
     )
 
 

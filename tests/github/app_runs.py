@@ -32,6 +32,10 @@ PATIENCE_S = 3600.0
 """Of the loop; a test whose time is real is ended before."""
 
 
+UNPACED = Pace(gap_s=0)
+"""Writes follow each other at once."""
+
+
 class DirectQueue:
     """Runs what is queued at once, in this process."""
 
@@ -93,11 +97,20 @@ async def app_server(
     model: FakeAnthropic,
     folder: Path,
     *,
-    pace: Pace | None = None,
+    pace: Pace | None = UNPACED,
     public_url: str | None = None,
     **variables: str,
 ) -> AsyncIterator[AppServer]:
-    """The App at work; its database is in ``folder``. ``variables`` are more of the environment."""
+    """The App at work; its database is in ``folder``.
+
+    Args:
+        github: GitHub, where it is installed.
+        model: what it asks.
+        folder: of its state.
+        pace: what each installation may do; None for what the App has by itself.
+        public_url: where it can be reached.
+        variables: more of the environment.
+    """
 
     def load(options: Mapping[str, object]) -> Settings:
         environment = {
@@ -122,7 +135,7 @@ async def app_server(
     service._engine = queue  # type: ignore[assignment]
     await service.database.write(service._arrive)
     service.ready = True
-    bot = Bot(config, service, load, public_url=public_url, pace=pace or Pace(gap_s=0))
+    bot = Bot(config, service, load, public_url=public_url, pace=pace)
     loop, now = asyncio.get_running_loop(), reviews.now_ms()
     then = loop.time()
     # What is tried again later comes by the clock of the database: that of a virtual loop, too.

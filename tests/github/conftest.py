@@ -30,10 +30,10 @@ def pytest_asyncio_loop_factories(
 
 
 @pytest.fixture
-async def github() -> AsyncIterator[FakeGitHub]:
+async def github(request: pytest.FixtureRequest) -> AsyncIterator[FakeGitHub]:
     async with FakeGitHub() as fake:
         yield fake
-        check(fake)
+        check(fake, ended=request.node.get_closest_marker("unended") is None)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pytest
 from reviewbot.core.render.annotations import LIMIT
 from reviewbot.errors import ConfigError, ReviewbotError
 from reviewbot.github.markers import Marker, write
+from reviewbot.github.told_texts import items_of
 from tests.cli.test_action import ROOT, act, recorded
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
 from tests.fake_github import FakeGitHub, Fault, PullRequest, faults
@@ -24,6 +25,7 @@ from tests.github.test_action_stories import (
     REFUSAL,
     TWO,
     app,
+    bug,
     conclusions,
     summary_of,
     titles,
@@ -31,16 +33,9 @@ from tests.github.test_action_stories import (
 from tests.runner_model import commands
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from tests.fake_anthropic import Recorded
-
-
-@pytest.fixture
-async def github() -> AsyncIterator[FakeGitHub]:
-    async with FakeGitHub() as fake:
-        yield fake
 
 
 # --- Exit codes and gates
@@ -328,6 +323,7 @@ async def test_a_runner_that_cancels_twice_leaves_no_check_that_never_ends(
     assert [run.status for run in pull.repo.check_runs.values()] == ["completed"]
 
 
+@pytest.mark.real_time
 async def test_a_runner_that_cancels_while_comments_are_posted_ends_the_check(
     github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
 ) -> None:
@@ -383,6 +379,62 @@ async def test_two_jobs_at_once_post_each_finding_once(github: FakeGitHub, runne
     await asyncio.gather(runner.step(first), runner.step(second))
     assert sorted(titles(pull)) == ["**error: Division by zero**", "**warning: None is returned**"]
     assert len([one for one in pull.comments if "kind=summary" in one.body]) == 1
+
+
+def posted_titles(pull: PullRequest) -> list[str]:
+    """The findings that comments and the texts of reviews tell of, as often as they do."""
+    told = [item.title for review in pull.reviews for item in items_of(review.body)]
+    return [title.strip("*").removeprefix("warning: ") for title in titles(pull)] + told
+
+
+@pytest.mark.parametrize("summary", ["true", "false"])
+async def test_what_two_jobs_at_once_find_beyond_the_comments_is_told_once(
+    github: FakeGitHub, runner: Runner, summary: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | app(*map(bug, range(1, 41))))
+    runner.event(pull)
+    github.fail(faults.slow("POST", "/reviews", 3.0, times=2))  # so that both begin before one ends
+    jobs = [runner.environment(pull, summary_comment=summary) for _ in range(2)]
+    await asyncio.gather(*map(runner.step, jobs))
+    found = [f"Bug {number}" for number in range(1, 41)]
+    assert sorted(posted_titles(pull)) == sorted(found)
+    pull.push(app(*map(bug, range(1, 41)), (60, "line = 60")))
+    await runner.run(pull, summary_comment=summary)
+    assert sorted(posted_titles(pull)) == sorted(found)
+
+
+async def test_what_only_the_later_of_two_jobs_at_once_found_stays_told(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    def fewer(request: Recorded) -> Answer:
+        found = find_marked(request).findings
+        return Answer(findings=found if len(model.requests) > 1 else found[:35])
+
+    pull = github.pull(base=BASE, head=BASE | app(*map(bug, range(1, 41))))
+    runner.event(pull)
+    github.fail(faults.slow("POST", "/reviews", 3.0, times=2))
+    model.respond = fewer
+    jobs = [runner.environment(pull) for _ in range(2)]
+    await asyncio.gather(*map(runner.step, jobs))
+    found = [f"Bug {number}" for number in range(1, 41)]
+    assert sorted(posted_titles(pull)) == sorted(found)
+
+
+async def test_what_could_not_be_taken_out_of_a_text_is_at_the_next_push(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | app(*map(bug, range(1, 34))))
+    runner.event(pull)
+    github.fail(faults.slow("POST", "/reviews", 3.0, times=2))
+    refusal = {"message": "Resource not accessible by integration"}
+    github.fail(Fault("PUT", "/reviews/", 403, refusal, times=None))
+    jobs = [runner.environment(pull) for _ in range(2)]
+    runs = await asyncio.gather(*map(runner.step, jobs))
+    assert any("could not be taken out" in run.summary for run in runs)
+    assert len(posted_titles(pull)) == 36
+    github.faults.clear()
+    await runner.run(pull)
+    assert len(posted_titles(pull)) == 33
 
 
 async def test_a_lost_answer_of_a_second_attempt_is_not_found_in_the_first(
@@ -446,6 +498,7 @@ async def test_no_line_of_the_log_is_a_command_of_somebody_else(
 
 
 @pytest.mark.unposted("the token has ended")
+@pytest.mark.unended("its token has ended")
 async def test_a_token_that_ends_during_the_review_loses_no_finding(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from tests.fake_anthropic import Recorded
 
+_TOLD = re.compile(r", id `([0-9a-f]{16})`\n")
+"""A finding that the text of a review tells of."""
 REFUSAL = {"message": "Unprocessable Entity", "errors": ["Line could not be resolved"]}
 BASE = CONFIG | {"app.py": "".join(f"line_{number} = {number}\n" for number in range(1, 61))}
 
@@ -58,17 +60,18 @@ def wordy(request: Recorded) -> Answer:
     return Answer(findings=[{**one, "message": "word " * 100} for one in found])
 
 
-def check(github: FakeGitHub) -> None:
-    """What holds at the end of every story."""
+def check(github: FakeGitHub, *, ended: bool = True) -> None:
+    """What holds at the end of every story; ``ended``: that every check run does."""
     anchors = [one for one in github.requests if b"could not be resolved" in one.refused]
     assert anchors == [], "an anchor was sent that GitHub refuses"
     for repository in github.world.repositories.values():
         for run in repository.check_runs.values():
-            assert run.status == "completed", f"check run {run.id} never ended"
+            assert not ended or run.status == "completed", f"check run {run.id} never ended"
         for pull in repository.issues.values():
             assert isinstance(pull, PullRequest)
             bodies = [one.body for one in pull.review_comments if one.in_reply_to is None]
             found = [body.split("findings=")[1][:16] for body in bodies if "kind=finding" in body]
+            found += [id_ for one in pull.reviews for id_ in _TOLD.findall(one.body)]
             assert len(set(found)) == len(found), "a finding was posted twice"
             ours = [one.body for one in pull.comments if one.user.kind == "Bot"]
             summaries = [body for body in ours if "kind=summary" in body]

@@ -16,6 +16,7 @@ from reviewbot.store.tables import DELIVERIES, NODES, PUBLICATIONS
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
 from tests.fake_github import FakeGitHub, Fault, faults
 from tests.github.action_runs import find_marked, hanging
+from tests.github.app_runs import app_server
 from tests.github.test_action_stories import (
     BASE,
     ONE,
@@ -30,6 +31,8 @@ from tests.github.test_app_stories import replies
 from tests.server.nodes import until
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.fake_anthropic import Recorded as Asked
     from tests.fake_github import Recorded
     from tests.github.app_runs import AppServer
@@ -488,6 +491,35 @@ async def test_a_stop_does_not_wait_behind_a_push_that_cannot_be_had(
     model.respond = find_marked  # the push is reviewed in the end: it was not what ran
     await settle(server)
     assert answered == ["Stopped 1 review."]
+
+
+@pytest.mark.slow
+async def test_installations_that_are_limited_for_long_hold_up_no_other(
+    github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
+) -> None:
+    """Together they have more to do than a node does at once."""
+    limited = [github.repository(f"busy{number}/app", BASE) for number in range(9)]
+    quiet = github.repository("octo/quiet", BASE)
+    for repository in (*limited, quiet):
+        github.install(repository)
+    github.fail(faults.secondary("*", "^/repos/busy", status=429, retry_after=600, times=10**9))
+    async with app_server(github, model, tmp_path, pace=None) as server:
+        waiting = [
+            repository.open_pull(BASE | ONE, whole=True, branch=f"b{number}")
+            for repository in limited
+            for number in range(4)
+        ]
+        await server.deliver()
+        await asyncio.sleep(1)  # they are at work
+        pull = quiet.open_pull(BASE | ONE, whole=True)
+        await server.deliver()
+        async with asyncio.timeout(60):
+            while conclusions(pull) != ["failure"]:  # noqa: ASYNC110 - nothing here could set an event
+                await asyncio.sleep(1)
+        github.faults.clear()
+        await asyncio.sleep(600)
+        await settle(server, 600)
+    assert all(titles(one) == ["**error: Division by zero**"] for one in (*waiting, pull))
 
 
 @pytest.mark.real_time

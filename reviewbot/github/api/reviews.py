@@ -81,6 +81,11 @@ class Reviews:
         """One review."""
         return await self._caller.one(read(f"{_reviews(repo, number)}/{review}"), _review)
 
+    async def update(self, repo: str, number: int, review: int, text: str) -> Review:
+        """Change what a review of ours says; its comments stay as they are."""
+        request = write("PUT", f"{_reviews(repo, number)}/{review}", {"body": text})
+        return await self._caller.one(request, _review)
+
     async def delete_pending(self, repo: str, number: int, review: int) -> bool:
         """Delete a review that is pending; False: there was none."""
         path = f"{_reviews(repo, number)}/{review}"
