@@ -116,7 +116,7 @@ class ActionReview:
         A review that GitHub does not take is told in the log and in files all the same.
         """
         if self._inputs.token is None:
-            return Published(publication.report)
+            return publication.published
         try:
             posting = publication.end(assignment.files)
             if self._stop.outcome is not None:
@@ -128,7 +128,8 @@ class ActionReview:
             problem = f"The review could not be posted: {error}."
             with suppress(GitHubError):
                 await publication.fail(problem)
-            return Published(publication.report, problems=(problem,), failed=True)
+            done = publication.published
+            return replace(done, problems=(problem, *done.problems), failed=True)
         return published
 
     def _checkout(self, head: str) -> ReadFile | None:

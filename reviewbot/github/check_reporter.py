@@ -17,9 +17,11 @@ from reviewbot.github import check_run
 from reviewbot.github.errors import (
     ForbiddenError,
     GitHubError,
+    InvalidError,
     NotFoundError,
     UncertainWriteError,
 )
+from reviewbot.github.posting import patiently
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,9 +65,10 @@ class CheckReporter:
             GitHubError: GitHub does not do it, for a reason that may pass.
         """
         try:
-            self._run = await self._found()
+            self._run = await patiently(self._found, NotFoundError)
             if self._run is None and make:
-                self._run = await self._made()
+                # A commit that was just pushed may not be known everywhere yet.
+                self._run = await patiently(self._made, NotFoundError, InvalidError)
         except (ForbiddenError, NotFoundError) as error:
             self.refused = error
 

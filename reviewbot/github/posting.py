@@ -234,7 +234,9 @@ async def put_summary(api: Api, pull: PullName, us: Us, memory: Memory, text: st
 
 
 async def _first_summary(api: Api, pull: PullName, us: Us) -> Comment | None:
-    comments = await patiently(lambda: api.comments.all(pull.repo, pull.number), NotFoundError)
+    comments = await patiently(
+        lambda: api.comments.all(pull.repo, pull.number), NotFoundError, InvalidError
+    )
     for comment in comments:
         marker = us.wrote(comment.author) and markers.shape(comment.body, pull.bound)
         if marker and marker.kind == "summary":

@@ -43,7 +43,7 @@ class Published:
     Attributes:
         report: the review with what stands from earlier ones; what a gate goes by.
         problems: what could not be posted, in sentences.
-        review_url: the review, if one was posted.
+        review_url: the review at this head, if there is one.
         summary_url: the summary comment, likewise.
         check_url: the check run, likewise.
         denied: whether something could not be for want of a permission.
@@ -88,6 +88,7 @@ class Publication:
         self._progress = ReviewProgress(0, 0, 0, 0, 0, Usage(), None)
         self._check: CheckReporter | None = None
         self._problems: list[str] = []
+        self._settled: Report | None = None
         if options.check is not None:
             first = check_run.created(
                 head_sha=subject.head,
@@ -145,31 +146,28 @@ class Publication:
             GitHubError: GitHub does not do it, for a reason that may pass.
         """
         report = self._builder.report
-        done = Published(report)
         if overtaken:
+            self._problems.append(_OVERTAKEN)
             await self.fail(_OVERTAKEN, "cancelled")
-            return replace(done, problems=(_OVERTAKEN,))
-        if report.outcome not in ("cancelled", "superseded", None) and await self._is_current():
-            commented = await self._comments.post(report, files)
-            self._problems += commented.problems
-            done = replace(
-                done,
-                report=commented.report,
-                denied=commented.denied,
-                review_url=commented.review_url,
-                summary_url=commented.summary_url,
-            )
-        done = replace(done, problems=tuple(self._problems))
-        if self._check is not None:
-            bodies = await asyncio.to_thread(self._ending, done)
-            await self._check.end(bodies)
-            done = replace(done, check_url=self._check.url)
-        return done
+        else:
+            if report.outcome not in ("cancelled", "superseded", None) and await self._is_current():
+                self._settled = await self._comments.post(report, files)
+            if self._check is not None:
+                bodies = await asyncio.to_thread(self._ending, self.published)
+                await self._check.end(bodies)
+        return self.published
 
     @property
-    def report(self) -> Report:
-        """The review as far as it came, by itself."""
-        return self._builder.report
+    def published(self) -> Published:
+        """What has come of it so far."""
+        return Published(
+            self._settled or self._builder.report,
+            problems=(*self._problems, *self._comments.problems),
+            denied=self._comments.denied,
+            review_url=self._comments.review_url,
+            summary_url=self._comments.summary_url,
+            check_url=self._check.url if self._check else None,
+        )
 
     @property
     def denied(self) -> bool:

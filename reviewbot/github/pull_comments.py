@@ -7,7 +7,7 @@ crash, or after a write whose answer was lost, posts what is missing and nothing
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from reviewbot.core.report import gates
@@ -57,25 +57,6 @@ _TURNED_OFF: Final = "Comments on lines are turned off."
 _TAKEN: Final = "A comment of an earlier review is on its line already."
 
 
-@dataclass(frozen=True, slots=True)
-class Commented:
-    """What was posted.
-
-    Attributes:
-        report: the review with what stands from earlier ones.
-        problems: what GitHub does not permit, in sentences.
-        denied: whether that is for want of a permission.
-        review_url: the review, if one was posted.
-        summary_url: the summary comment, likewise.
-    """
-
-    report: Report
-    problems: tuple[str, ...]
-    denied: bool
-    review_url: str | None
-    summary_url: str | None
-
-
 class PullComments:
     """See the module.
 
@@ -85,6 +66,12 @@ class PullComments:
         subject: what was reviewed.
         options: what is posted.
         key: names this review: letters and digits.
+
+    Attributes:
+        problems: what GitHub does not permit, in sentences.
+        denied: whether that is for want of a permission.
+        review_url: the first review at this head, once there is one.
+        summary_url: the summary comment, once this review is in it.
     """
 
     def __init__(
@@ -92,13 +79,18 @@ class PullComments:
     ) -> None:
         self._api, self._us, self._subject, self._options = api, us, subject, options
         self._key = key
-        self._problems: list[str] = []
-        self._denied = self._tried = False
+        self.problems: list[str] = []
+        self.denied = False
+        self.review_url: str | None = None
+        self.summary_url: str | None = None
+        self._tried = False
         self._code = CommentedCode(())
         self._codes: Mapping[str, str] = {}
 
-    async def post(self, report: Report, files: Sequence[FileDiff]) -> Commented:
-        """Post all that ``report`` came to. Again is as good as once.
+    async def post(self, report: Report, files: Sequence[FileDiff]) -> Report:
+        """Post all that ``report`` came to; the review with what stands from earlier ones.
+
+        Again is as good as once.
 
         Args:
             report: the review, as far as it came.
@@ -127,8 +119,9 @@ class PullComments:
             shown = comments.show_again(posted)
             await self._marked(shown, "A finding that is back could not be shown again")
         plan = self._plan(settled, memory, known, files)
-        review_url, rest = await self._review(settled.report, plan, memory)
-        summary_url = None
+        at_head = (one.url for one in memory.reviews.values() if one.commit == subject.head)
+        self.review_url = next(at_head, None)
+        rest = await self._review(settled.report, plan, memory)
         now = await read_memory(self._api, subject.pull, self._us) if self._tried else memory
         await self._make_single(now)
         rest = [one for one in rest if one.finding.id not in {*now.posted, *now.told}]
@@ -141,13 +134,11 @@ class PullComments:
             )
             put = put_summary(self._api, subject.pull, self._us, memory, text)
             comment = await self._permitted(put, "The summary could not be posted")
-            summary_url = comment.url if comment else None
+            self.summary_url = comment.url if comment else None
         for posted in settled.fixed:
             marked = comments.mark(posted)
             await self._marked(marked, "A finding that is fixed could not be marked")
-        return Commented(
-            settled.report, tuple(self._problems), self._denied, review_url, summary_url
-        )
+        return settled.report
 
     def _known(
         self,
@@ -164,15 +155,15 @@ class PullComments:
 
     async def _review(
         self, report: Report, plan: CommentPlan, memory: Memory
-    ) -> tuple[str | None, Sequence[Elsewhere]]:
-        """Post what has no comment yet; the review's address, and what is left for the summary.
+    ) -> Sequence[Elsewhere]:
+        """Post what has no comment yet; what is left for the summary.
 
         What there is too much of is told in its text, and in further ones if that is too short.
         """
-        url, pending = None, memory.pending
+        pending = memory.pending
         if memory.drafts and self._must_post(plan):
-            self._problems.append(_DRAFT)
-            return None, _unposted(plan)
+            self.problems.append(_DRAFT)
+            return _unposted(plan)
         for _ in range(MOST_REVIEWS):
             if not self._must_post(plan):
                 break
@@ -197,16 +188,18 @@ class PullComments:
                 poster.post(plan, text, pending), "The review could not be posted"
             )
             if posted is None:
-                return url, _unposted(plan)
-            url, pending = url or (posted.review.url if posted.review else None), ()
+                return _unposted(plan)
+            if posted.review is not None:
+                self.review_url = self.review_url or posted.review.url
+            pending = ()
             done = not (plan.inline or text.told)
             plan = CommentPlan((), posted.left)
             if done:  # not even one has room
                 break
         if not self._options.summary and self._must_post(plan):
             left = count(len(self._below(plan)), "finding")
-            self._problems.append(f"{left} had no room in the texts of {MOST_REVIEWS} reviews.")
-        return url, plan.rest
+            self.problems.append(f"{left} had no room in the texts of {MOST_REVIEWS} reviews.")
+        return plan.rest
 
     def _below(self, plan: CommentPlan) -> tuple[Elsewhere, ...]:
         """What the text of the review tells of: what is too much; all, if there is no summary."""
@@ -326,15 +319,15 @@ class PullComments:
         except GitHubError as error:
             if self._options.tried_again:
                 raise
-            self._problems.append(f"{what}: {error}.")
+            self.problems.append(f"{what}: {error}.")
 
     async def _permitted(self, work: Awaitable[T], what: str) -> T | None:
         """The result of a write, or None if GitHub does not permit it: that is told, not raised."""
         try:
             return await work
         except (ForbiddenError, NotFoundError, InvalidError) as error:
-            self._problems.append(f"{what}: {error}.")
-            self._denied |= isinstance(error, ForbiddenError)
+            self.problems.append(f"{what}: {error}.")
+            self.denied |= isinstance(error, ForbiddenError)
             return None
 
 

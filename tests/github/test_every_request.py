@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
+from reviewbot.errors import EXIT_INCOMPLETE, ReviewbotError
 from reviewbot.store.tables import DELIVERIES, PUBLICATIONS
 from tests.fake_anthropic import FakeAnthropic
 from tests.fake_github import FakeGitHub, Fault, PullRequest, faults
-from tests.github.action_runs import find_marked
+from tests.github.action_runs import Runner, find_marked
 from tests.github.app_runs import AppServer, app_server
 from tests.github.test_action_stories import BASE, TWO, app
 from tests.virtual_time import in_virtual_time
@@ -30,6 +31,8 @@ NEXT = app(
     (50, "line_50 = None  # BUG warning None is returned"),
     (30, "line_30 = 1 / 0  # BUG error Division by zero"),
 )
+LAST = {"app.py": NEXT["app.py"].replace("line_20 = 20", "line_20 = 21")}
+LINKS = ("review-url", "summary-url")
 
 
 @dataclass
@@ -47,7 +50,7 @@ class Nth(Fault):
 
 PASSING = ("401", "429 bare", "500", "abuse", "drop", "primary", "secondary 60")
 """What the gateway waits out wherever it happens: each at every third request, for it takes its
-time; together they are at all of them."""
+time; together they are at all of them. The others are at every second one of the Action."""
 
 
 def kinds(now: float) -> dict[str, Callable[[], Fault]]:
@@ -77,18 +80,7 @@ def kinds(now: float) -> dict[str, Callable[[], Fault]]:
     }
 
 
-async def story(server: AppServer) -> PullRequest:
-    github = server.github
-    pull = github.pull(base=BASE, head=BASE | TWO)
-    await server.settle()
-    pull.push(NEXT)
-    await server.settle()
-    pull.comment("/help", by="octo")
-    await server.settle()
-    return pull
-
-
-async def outcome(server: AppServer, pull: PullRequest) -> dict[str, Any]:
+async def not_done(server: AppServer) -> list[str]:
     def rows(connection: sa.Connection) -> list[str]:
         found = []
         for table in (DELIVERIES, PUBLICATIONS):
@@ -99,6 +91,10 @@ async def outcome(server: AppServer, pull: PullRequest) -> dict[str, Any]:
             ]
         return found
 
+    return await server.service.database.read(rows)
+
+
+def outcome(pull: PullRequest) -> dict[str, Any]:
     bodies = [one.body for one in pull.review_comments if one.in_reply_to is None]
     summaries = [one.body for one in pull.comments if "kind=summary" in one.body]
     return {
@@ -118,39 +114,96 @@ async def outcome(server: AppServer, pull: PullRequest) -> dict[str, Any]:
             bool(one.comments[0].minimized or one.resolved_by or one.comments[1:])
             for one in pull.threads
         ],
-        "not done": await server.service.database.read(rows),
     }
 
 
-async def once(kind: str | None, at: int) -> tuple[dict[str, Any], int, str]:
+async def by_app(github: FakeGitHub, model: FakeAnthropic, folder: Path) -> dict[str, Any]:
+    """The story of a pull request with the App; what is there in the end."""
+    github.install(github.repository("octo/hello", BASE))
+    async with app_server(github, model, folder) as server:
+        pull = github.pull(base=BASE, head=BASE | TWO)
+        await server.settle()
+        pull.push(NEXT)
+        await server.settle()
+        pull.comment("/help", by="octo")
+        await server.settle()
+        return outcome(pull) | {"not done": await not_done(server)}
+
+
+async def by_action(github: FakeGitHub, model: FakeAnthropic, folder: Path) -> dict[str, Any]:
+    """The same with the Action; somebody runs a job again that did not end as it should."""
+    pull = github.pull(base=BASE, head=BASE | TWO)
+    runner = Runner(github, model, folder)
+    jobs: list[int] = []
+    links: list[dict[str, str]] = []
+    for push in (None, NEXT, LAST):
+        if push is not None:
+            pull.push(push)
+        runner.event(pull)
+        env = runner.environment(pull, fail_on="warning")
+        links.append({})
+        for attempt in range(1, 6):
+            code = await job(runner, env | {"GITHUB_RUN_ATTEMPT": str(attempt)}, links[-1])
+            if code != EXIT_INCOMPLETE:
+                jobs.append(code)
+                break
+    reviews = [f"#pullrequestreview-{one.id}" for one in pull.reviews if one.body]
+    ends = [
+        one.get("review-url", "").rpartition("/")[2].removeprefix(f"{pull.number}") for one in links
+    ]
+    return outcome(pull) | {
+        "jobs": jobs,
+        "links": [sorted(one) for one in links],
+        "reviews": [reviews.index(end) if end else None for end in ends],
+    }
+
+
+async def job(runner: Runner, env: dict[str, str], links: dict[str, str]) -> int:
+    """An attempt: its exit code. ``links`` gets what it leads to."""
+    try:
+        run = await runner.step(env)
+    except ReviewbotError:  # as the command line does
+        return EXIT_INCOMPLETE
+    links |= {name: run.outputs[name] for name in LINKS if run.outputs.get(name)}
+    return run.code
+
+
+STORIES = {"App": by_app, "Action": by_action}
+
+
+async def once(story: str, kind: str | None, at: int) -> tuple[dict[str, Any], int, str]:
     async with FakeGitHub() as github, FakeAnthropic() as model:
         model.respond = find_marked
-        github.install(github.repository("octo/hello", BASE))
         with tempfile.TemporaryDirectory() as folder:
-            async with app_server(github, model, Path(folder)) as server:
-                fault = None
-                if kind is not None:
-                    fault = kinds(github.clock.now())[kind]()
-                    fault.skip = at
-                    github.fail(fault)
-                pull = await story(server)
-                what = fault.what if isinstance(fault, Nth) else ""
-                return await outcome(server, pull), len(github.requests), what
+            fault = None
+            if kind is not None:
+                fault = kinds(github.clock.now())[kind]()
+                fault.skip = at
+                github.fail(fault)
+            found = await STORIES[story](github, model, Path(folder))
+            what = fault.what if isinstance(fault, Nth) else ""
+            return found, len(github.requests), what
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("story", STORIES)
 @pytest.mark.parametrize("kind", sorted(kinds(0)))
 @in_virtual_time
-async def test_a_fault_at_any_request_loses_nothing_and_does_nothing_twice(kind: str) -> None:
-    wanted, requests, _ = await once(None, 0)
+async def test_a_fault_at_any_request_loses_nothing_and_does_nothing_twice(
+    kind: str, story: str
+) -> None:
+    wanted, requests, _ = await once(story, None, 0)
     wrong = []
-    first, step = (PASSING.index(kind) % 3, 3) if kind in PASSING else (0, 1)
+    step = 3 if kind in PASSING else 2 if story == "Action" else 1
+    first = sorted(kinds(0)).index(kind) % step
     for at in range(int(os.environ.get("FROM", first)), requests, step):
         try:
-            found, _, what = await once(kind, at)
+            found, _, what = await once(story, kind, at)
         except BaseException as error:  # noqa: BLE001
             wrong.append(f"{kind} at {at}: {type(error).__name__} {error}")
             continue
+        if story == "Action":  # the check run of a job that failed
+            found["runs"].discard(("completed", "failure", ()))
         different = {key: found[key] for key in wanted if found[key] != wanted[key]}
         if kind == "404" and what.endswith("/permission"):
             different.pop("replies", None)  # it says that the person is no collaborator
