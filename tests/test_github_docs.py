@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import re
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,12 +14,24 @@ import yaml
 
 from reviewbot.github import webhook
 from reviewbot.github.tasks import ReviewWanted
+from tests.composite_runner import CompositeRunner
 from tests.fake_github import FakeGitHub
 from tests.test_action_files import ROOT, documented_workflows
 from tests.test_action_steps import install
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+GH = """\
+#!{python}
+import json, os, sys, urllib.request
+api, path, jq, field = sys.argv[1:]
+assert (api, jq, field) == ("api", "--jq", ".permission"), sys.argv
+headers = {{"authorization": "Bearer " + os.environ["GH_TOKEN"], "user-agent": "gh"}}
+request = urllib.request.Request("{url}/" + path, headers=headers)
+print(json.load(urllib.request.urlopen(request))["permission"])
+"""
+"""GitHub's command line, as far as the examples call it: it fails where GitHub refuses."""
 
 EXAMPLES: dict[str, dict[Any, Any]] = {
     name: yaml.safe_load(text) for name, text in documented_workflows().items()
@@ -52,6 +67,39 @@ def test_examples_that_may_stand_side_by_side_never_review_one_pull_request_at_o
                 group = place["concurrency"]["group"]
                 groups.add(re.sub(r"\$\{\{.*?\}\}", "N", group))
     assert len(groups) == 1, groups
+
+
+@pytest.mark.parametrize(
+    ("role", "may"),
+    [("admin", True), ("maintain", True), ("write", True), ("triage", False), ("read", False)],
+)
+async def test_the_job_that_asks_who_may_command_lets_those_pass_who_may_write(
+    role: str, may: bool, tmp_path: Path
+) -> None:
+    (job,) = [one["jobs"]["may"] for one in EXAMPLES.values() if "may" in one["jobs"]]
+    assert "permissions" not in job  # it has none, but for what each token may do
+    steps = [step | {"shell": "bash"} for step in job["steps"]]
+    async with FakeGitHub() as github:
+        repository = github.repository("octo/hello", {"a.py": "x = 1\n"})
+        repository.allow("mona", role)
+        gh = tmp_path / "gh"
+        gh.write_text(GH.format(python=sys.executable, url=github.url))
+        gh.chmod(0o755)
+        env = {
+            "PATH": f"{tmp_path}:{os.environ['PATH']}",
+            "GITHUB_REPOSITORY": repository.full_name,
+            "GITHUB_WORKSPACE": str(tmp_path),
+        }
+        about = {
+            "token": github.world.actions_token(repository, {}).value,
+            "event.comment.user.login": "mona",
+        }
+        runner = CompositeRunner(tmp_path / "runner", tmp_path, env, about)
+        outputs = {name: {"value": value} for name, value in job["outputs"].items()}
+        action = {"inputs": {}, "runs": {"steps": steps}, "outputs": outputs}
+        ran = await asyncio.to_thread(runner.run, action, {})
+    assert ran.exit_code == 0, ran.log
+    assert ran.outputs == {"write": "true" if may else ""}
 
 
 def test_alerts_are_not_closed_by_a_review_that_was_incomplete() -> None:
