@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
+import httpx2
 import sqlalchemy as sa
+from starlette.applications import Starlette
 
 from reviewbot.configure import read_settings
 from reviewbot.github.app.bot import Bot
 from reviewbot.github.app.credentials import AppConfig
 from reviewbot.github.client.pacing import Pace
 from reviewbot.jobs.service import ReviewService, ServiceConfig
+from reviewbot.server.faults import HANDLERS
+from reviewbot.server.github_calls import PATH, webhook_routes
 from reviewbot.settings import Secret
 from reviewbot.store import nodes, reviews
 from reviewbot.store.tables import DELIVERIES, PUBLICATIONS
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from reviewbot.settings import Settings
     from tests.fake_anthropic import FakeAnthropic
     from tests.fake_github import FakeGitHub
+    from tests.fake_github.deliveries import Delivery
 
 PATIENCE_S = 3600.0
 """Of the loop; a test whose time is real is ended before."""
@@ -66,7 +71,18 @@ class AppServer:
         waiting, self.github.postman.waiting = self.github.postman.waiting, []
         for delivery in waiting:
             if delivery.app is self.github.app:
-                await self.bot.inbox.take(delivery.guid, delivery.event, delivery.body)
+                await self.take(delivery)
+
+    async def take(self, delivery: Delivery) -> None:
+        """Hand over one delivery, as GitHub does: signed, to the webhook."""
+        app = Starlette(
+            routes=webhook_routes(lambda: (self.bot.inbox, self.bot.secrets)),
+            exception_handlers=HANDLERS,
+        )
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://reviewbot") as client:
+            answer = await client.post(PATH, content=delivery.body, headers=delivery.headers())
+        assert answer.status_code == 202, answer.text
 
     async def settle(self) -> None:
         """Deliver what has happened, until nothing is left to do."""

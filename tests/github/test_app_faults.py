@@ -390,7 +390,7 @@ async def test_a_closing_that_is_told_late_does_not_stop_the_review_of_what_was_
     await server.deliver()
     await asked.wait()
     model.respond = find_marked
-    await server.bot.inbox.take(closed.guid, closed.event, closed.body)
+    await server.take(closed)
     for _ in range(20):
         await asyncio.sleep(0.05)
     stopped = await server.service.database.read(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,8 +118,8 @@ async def test_a_delivery_that_comes_again_does_nothing(
     pull = github.pull(base=BASE, head=BASE | ONE)
     [delivery] = [one for one in github.postman.waiting if one.event == "pull_request"]
     await server.settle()
-    await server.bot.inbox.take(delivery.guid, delivery.event, delivery.body)
-    await server.bot.inbox.take("another-id", delivery.event, delivery.body)
+    await server.take(delivery)
+    await server.take(replace(delivery, guid="another-id"))
     await server.settle()
     assert len(model.requests) == 1
     assert len(pull.repo.check_runs) == 1
@@ -142,7 +143,7 @@ async def test_the_buttons_of_a_check_run_have_it_reviewed_again(
         delivery = github.delivery(
             "check_run", "requested_action", run=run, requested_action=button
         )
-        await server.bot.inbox.take(delivery.guid, delivery.event, delivery.body)
+        await server.take(delivery)
         await server.settle()
         assert len(model.requests) == asked
     assert len(pull.repo.check_runs) == 3
@@ -156,7 +157,7 @@ async def test_a_check_suite_that_is_asked_for_again_is_reviewed_again(
     await server.settle()
     [run] = pull.repo.check_runs.values()
     delivery = github.delivery("check_suite", "rerequested", suite=run.suite)
-    await server.bot.inbox.take(delivery.guid, delivery.event, delivery.body)
+    await server.take(delivery)
     await server.settle()
     assert len(pull.repo.check_runs) == 2
 
@@ -170,7 +171,7 @@ async def test_a_check_suite_of_a_fork_is_reviewed_again(
     [run] = pull.repo.check_runs.values()
     delivery = github.delivery("check_suite", "rerequested", suite=run.suite)
     assert delivery.payload["check_suite"]["pull_requests"] == []
-    await server.bot.inbox.take(delivery.guid, delivery.event, delivery.body)
+    await server.take(delivery)
     await server.settle()
     assert len(pull.repo.check_runs) == 2
 
@@ -184,7 +185,7 @@ async def test_an_installation_that_is_gone_has_its_reviews_ended(
     await asked.wait()
     installation = github.world.installation_of(pull.repo, github.app)
     delivery = github.delivery("installation", "suspend", installation=installation)
-    await server.bot.inbox.take(delivery.guid, delivery.event, delivery.body)
+    await server.take(delivery)
     await server.settle()
     assert conclusions(pull) == ["cancelled"]
 

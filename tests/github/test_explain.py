@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -213,7 +213,7 @@ async def test_a_delivery_that_comes_again_asks_nobody_again(
     ]
     await server.settle()
     for guid in (delivery.guid, "another-id"):
-        await server.bot.inbox.take(guid, delivery.event, delivery.body)
+        await server.take(replace(delivery, guid=guid))
         await server.settle()
     assert len(answers(pull)) == len(questions(model)) == 1
 
@@ -233,7 +233,7 @@ async def test_a_delivery_that_comes_again_while_the_model_writes_asks_nobody_ag
     await server.deliver()
     await explaining.asked.wait()
     ask(pull, "one more remark, so that the thread is another", by="mona")
-    await server.bot.inbox.take("another-id", delivery.event, delivery.body)
+    await server.take(replace(delivery, guid="another-id"))
     await server.settle()
     assert len(answers(pull)) == len(questions(model)) == 1
 
