@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import httpx2
@@ -20,12 +20,15 @@ from reviewbot.jobs.service import ReviewService, ServiceConfig
 from reviewbot.server.faults import HANDLERS
 from reviewbot.server.github_calls import PATH, webhook_routes
 from reviewbot.settings import Secret
-from reviewbot.store import nodes, reviews
+from reviewbot.store import nodes, publications, reviews
+from reviewbot.store.database import StoreError
 from reviewbot.store.tables import DELIVERIES, PUBLICATIONS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
+
+    import pytest
 
     from reviewbot.jobs.runner import Runner
     from reviewbot.settings import Settings
@@ -105,6 +108,21 @@ class AppServer:
             )
 
         return await self.service.database.read(busy) == 0
+
+
+def lose_a_record(monkeypatch: pytest.MonkeyPatch) -> list[publications.Claimed]:
+    """Have the node end once between what it posts and its record of that; what it was at."""
+    settle = publications.settle
+    lost: list[publications.Claimed] = []
+
+    def forget(connection: sa.Connection, claimed: publications.Claimed, **how: Any) -> bool:
+        if not lost:
+            lost.append(claimed)
+            raise StoreError("the power went out")
+        return settle(connection, claimed, **how)
+
+    monkeypatch.setattr(publications, "settle", forget)
+    return lost
 
 
 @asynccontextmanager

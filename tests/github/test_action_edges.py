@@ -114,26 +114,6 @@ async def test_two_steps_of_one_job_with_names_of_their_own_both_post(
 
 
 @pytest.mark.unposted("GitHub does not take it")
-async def test_what_was_found_is_in_the_summary_and_the_sarif_though_posting_fails(
-    github: FakeGitHub, model: FakeAnthropic, runner: Runner
-) -> None:
-    pull = github.pull(base=BASE, head=BASE | ONE)
-
-    def break_github(request: Recorded) -> Answer:
-        github.fail(faults.error("GET", "/issues/1/comments", 404, times=None))
-        return find_marked(request)
-
-    model.respond = break_github
-    runner.event(pull)
-    env = runner.environment(pull)
-    run = await runner.step(env)
-    assert run.code == 3
-    assert len(run.sarif["runs"][0]["results"]) == 1
-    assert "Division by zero" in run.summary
-    assert "The review could not be posted" in run.summary
-
-
-@pytest.mark.unposted("GitHub does not take it")
 async def test_a_review_that_could_not_be_posted_is_not_called_no_review(
     github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
 ) -> None:
@@ -296,24 +276,7 @@ async def test_a_runner_that_cancels_twice_leaves_no_check_that_never_ends(
     model.respond = hang
     # GitHub takes its time for what ends the check.
     github.fail(faults.slow("PATCH", "/check-runs/", 2.0, times=None))
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "reviewbot", "action"),
-        *("--event-name", "pull_request", "--event", recorded(github, pull, tmp_path)),
-        cwd=tmp_path,
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": str(tmp_path),
-            "REVIEWBOT_STATE_DIR": str(tmp_path),
-            "PYTHONPATH": str(ROOT),
-            "ANTHROPIC_API_KEY": model.key,
-            "ANTHROPIC_BASE_URL": model.base_url,
-            "GITHUB_REPOSITORY": pull.repo.full_name,
-            "GITHUB_API_URL": github.url,
-            "GITHUB_TOKEN": github.world.actions_token(pull.repo, WRITES).value,
-        },
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    process = await start(github, model, pull, tmp_path)
     await asyncio.wait_for(asked.wait(), 30)
     process.send_signal(signal.SIGINT)
     await asyncio.sleep(0.5)

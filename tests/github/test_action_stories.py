@@ -971,7 +971,7 @@ async def test_an_error_of_github_ends_the_check_and_is_told(
 
 
 @pytest.mark.unposted("GitHub does not take it")
-async def test_what_breaks_after_the_review_ends_the_check_as_a_failure(
+async def test_what_breaks_after_the_review_ends_the_check_as_a_failure_and_loses_nothing(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -984,6 +984,8 @@ async def test_what_breaks_after_the_review_ends_the_check_as_a_failure(
     run = await runner.run(pull)
     assert run.code == 3
     assert "The review could not be posted" in run.summary
+    assert "Division by zero" in run.summary
+    assert len(run.sarif["runs"][0]["results"]) == 1
     assert conclusions(pull) == ["failure"]
 
 

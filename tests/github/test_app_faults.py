@@ -10,8 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from reviewbot.github.app.publisher import Publisher
-from reviewbot.store import nodes, publications
-from reviewbot.store.database import StoreError
+from reviewbot.store import nodes
 from reviewbot.store.tables import DELIVERIES, NODES, PUBLICATIONS
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
 from tests.fake_github import FakeGitHub, Fault, faults
@@ -81,26 +80,6 @@ async def hold_back(server: AppServer, seconds: int) -> None:
 
 
 # --- Publications
-
-
-async def test_a_crash_after_the_check_ended_doubles_no_annotations(
-    github: FakeGitHub, server: AppServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settled = publications.settle
-    lost: list[Any] = []
-
-    def forget(connection: Any, claimed: Any, **more: Any) -> bool:
-        if not lost:
-            lost.append(claimed)
-            raise StoreError("the power went out")
-        return settled(connection, claimed, **more)
-
-    monkeypatch.setattr(publications, "settle", forget)
-    pull = github.pull(base=BASE, head=BASE | TWO)
-    await settle(server)
-    assert lost
-    [run] = pull.repo.check_runs.values()
-    assert [one["start_line"] for one in run.annotations] == [10, 50]
 
 
 async def test_a_review_that_is_slow_to_post_and_the_one_that_supersedes_it_post_nothing_twice(

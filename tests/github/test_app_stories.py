@@ -5,17 +5,15 @@ from __future__ import annotations
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from reviewbot.github.client.pacing import Pace
-from reviewbot.store import publications
-from reviewbot.store.database import StoreError
 from tests.fake_anthropic import FakeAnthropic
 from tests.fake_github import FakeGitHub, faults
 from tests.github.action_runs import find_marked, hanging
-from tests.github.app_runs import AppServer, app_server
+from tests.github.app_runs import AppServer, app_server, lose_a_record
 from tests.github.test_action_stories import BASE, ONE, TWO, check, conclusions, summary_of, titles
 from tests.virtual_time import in_virtual_time
 
@@ -317,22 +315,15 @@ async def test_a_wrong_configuration_is_told_in_the_check(
 async def test_a_crash_between_a_write_and_its_record_posts_nothing_twice(
     github: FakeGitHub, server: AppServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settle = publications.settle
-    lost: list[Any] = []
-
-    def forget(connection: Any, claimed: Any, **more: Any) -> bool:
-        if not lost:
-            lost.append(claimed)
-            raise StoreError("the power went out")
-        return settle(connection, claimed, **more)
-
-    monkeypatch.setattr(publications, "settle", forget)
+    lost = lose_a_record(monkeypatch)
     pull = github.pull(base=BASE, head=BASE | TWO)
     await server.settle()
     assert lost
     assert len(pull.reviews) == 1
     assert len(pull.comments) == 1
     assert conclusions(pull) == ["failure"]
+    [run] = pull.repo.check_runs.values()
+    assert [one["start_line"] for one in run.annotations] == [10, 50]
 
 
 async def test_github_being_away_for_a_while_loses_nothing(

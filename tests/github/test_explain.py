@@ -15,13 +15,13 @@ from reviewbot.core.report import fold
 from reviewbot.explaining import OFFLINE_CANNOT
 from reviewbot.github.answers import NO_FINDING
 from reviewbot.models import explanation
-from reviewbot.store import publications, reviews
+from reviewbot.store import reviews
 from reviewbot.store.database import StoreError
 from reviewbot.store.eventlog import EventLog, records_of
 from tests.fake_anthropic import Answer, FakeAnthropic, Hang, Script, StatusError
 from tests.fake_github import FakeGitHub, faults
 from tests.github.action_runs import find_marked
-from tests.github.app_runs import AppServer, app_server
+from tests.github.app_runs import AppServer, app_server, lose_a_record
 from tests.github.test_action_stories import BASE, ONE, conclusions, titles
 
 if TYPE_CHECKING:
@@ -241,16 +241,7 @@ async def test_a_delivery_that_comes_again_while_the_model_writes_asks_nobody_ag
 async def test_a_crash_between_the_answer_and_its_record_posts_nothing_twice(
     pull: PullRequest, model: FakeAnthropic, server: AppServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settle = publications.settle
-    lost: list[Any] = []
-
-    def forget(connection: Any, claimed: Any, **more: Any) -> bool:
-        if not lost:
-            lost.append(claimed)
-            raise StoreError("the power went out")
-        return settle(connection, claimed, **more)
-
-    monkeypatch.setattr(publications, "settle", forget)
+    lost = lose_a_record(monkeypatch)
     ask(pull)
     await server.settle()
     assert lost
