@@ -145,7 +145,7 @@ class ActionReview:
         return read if found else None
 
     async def _begun(self, us: Us, assignment: Assignment) -> Publication:
-        """The publication; of nothing, where there is no token or a fork's can only read."""
+        """The publication; of nothing, where there is no token."""
         inputs, settings = self._inputs, assignment.settings
         options = PublishOptions(
             fail_on=settings.fail_on,
@@ -156,15 +156,12 @@ class ActionReview:
             link_hosts=settings.link_hosts,
             details_url=f"{inputs.page}/actions/runs/{inputs.run_id}" if inputs.run_id else None,
         )
-        silent = replace(options, check=None, review=False, summary=False)
         if inputs.token is None:
             self._notices = (_UNPOSTED,)
+            silent = replace(options, check=None, review=False, summary=False)
             return self._publication(us, assignment, silent)
         publication = self._publication(us, assignment, options)
         await publication.begin()
-        if assignment.pull.is_fork and publication.denied:
-            self._notices = (_FORK_NOTICE,)
-            return self._publication(us, assignment, silent)
         return publication
 
     def _publication(self, us: Us, assignment: Assignment, options: PublishOptions) -> Publication:

@@ -170,11 +170,6 @@ class Publication:
         )
 
     @property
-    def denied(self) -> bool:
-        """Whether there was to be a check run and GitHub permits none."""
-        return self._check is not None and self._check.denied is not None
-
-    @property
     def unknown(self) -> NotFoundError | None:
         """Why there is no check run, if GitHub may do it in some seconds."""
         refused = None if self._check is None else self._check.refused

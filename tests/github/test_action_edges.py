@@ -584,6 +584,19 @@ async def test_a_fork_whose_token_may_write_gets_its_comments(
     assert titles(pull) == ["**error: Division by zero**"]
 
 
+@pytest.mark.parametrize("event", ["pull_request", "pull_request_target"])
+async def test_a_fork_whose_job_may_make_no_check_run_gets_its_comments(
+    github: FakeGitHub, runner: Runner, event: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE, fork="mona", by="mona")
+    runner.token = github.world.actions_token(pull.repo, WRITES | {"checks": "none"})
+    runner.event(pull)
+    run = await runner.step(runner.environment(pull) | {"GITHUB_EVENT_NAME": event})
+    assert titles(pull) == ["**error: Division by zero**"]
+    assert "There is no check run" in run.summary
+    assert "comes from a fork" not in run.summary
+
+
 async def test_by_hand_the_help_says_what_is_posted_and_how_inputs_are_given(
     tmp_path: Path,
 ) -> None:

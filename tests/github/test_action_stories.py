@@ -772,9 +772,11 @@ async def test_a_fork_gets_its_review_where_a_token_that_can_only_read_lets_it(
     assert "::error file=app.py,line=10" in printed
     assert "comes from a fork" in run.summary
     writes = [one.path for one in github.requests if one.method != "GET"]
-    # Whether the token may write is known by asking, twice.
-    assert [path for path in writes if "graphql" not in path] == 2 * [
-        "/repos/octo/hello/check-runs"
+    # What the token may write is known by asking, each twice.
+    pulls, issues = "/repos/octo/hello/pulls/1", "/repos/octo/hello/issues/1"
+    asked = ["/repos/octo/hello/check-runs", f"{pulls}/reviews", f"{issues}/comments"]
+    assert [path for path in writes if "graphql" not in path] == [
+        path for path in asked for _ in range(2)
     ]
     assert pull.repo.check_runs == {}
 
