@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -167,7 +166,7 @@ class ActionReview:
     def _publication(self, us: Us, assignment: Assignment, options: PublishOptions) -> Publication:
         head = assignment.subject.head[:12]
         key = f"{self._inputs.run_key}-{head}"
-        return Publication(self._api, us, assignment.subject, options, key=key, clock=_now)
+        return Publication(self._api, us, assignment.subject, options, key=key)
 
     async def _stream(self, assignment: Assignment, publication: Publication) -> None:
         """Review, and show findings in the log as they come."""
@@ -192,7 +191,3 @@ class ActionReview:
                 await outputs.take(event)
         with suppress(OSError):  # what was learned about tokens is a convenience
             await asyncio.to_thread(prepared.calibration.save)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

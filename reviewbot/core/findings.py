@@ -75,6 +75,15 @@ class Finding:
     suggestion_applies: bool = False
     cached: bool = False
 
+    @property
+    def is_placed(self) -> bool:
+        """Whether its lines are those of its code, not only claimed.
+
+        The gates move what they hold back ``outside``.
+        """
+        placement = self.placement
+        return placement.kind == "inline" or (placement.kind == "outside" and placement.held)
+
 
 def fingerprint(path: str, rule: str, code: str, occurrence: int = 1) -> str:
     """The identity of a finding: path, rule and code without regard to white space.

@@ -1,4 +1,4 @@
-"""The hunk that a comment on a line stands in, as a diff of one file. Pure.
+"""The hunk that a comment on a line stands in: as a diff, and the lines commented on. Pure.
 
 GitHub keeps a hunk with each comment: its header and its lines up to that of the comment. The
 counts of the header are those of the whole hunk, which this one is only the beginning of.
@@ -46,6 +46,26 @@ def comment_diff(comment: ReviewComment) -> bytes | None:
         return file_diff_text(replace(file, old_path=comment.path, new_path=comment.path))
     except (DiffError, ValueError):
         return None
+
+
+def commented_code(comment: ReviewComment) -> tuple[str, ...]:
+    """The lines that a comment stands on, from the hunk that GitHub keeps with it.
+
+    Empty if they are not all in it: GitHub may keep the last lines of a long hunk alone.
+    """
+    last = comment.original_line
+    if last is None:
+        return ()
+    count = last - (comment.original_start_line or last) + 1
+    lines = hunk_lines(comment)
+    return tuple(line[1:] for line in lines[-count:]) if 0 < count <= len(lines) else ()
+
+
+def hunk_lines(comment: ReviewComment) -> tuple[str, ...]:
+    """The lines of a comment's hunk on its side, each behind its mark."""
+    other = "-" if comment.side == "RIGHT" else "+"
+    lines = comment.diff_hunk.split("\n")[1:]
+    return tuple(line for line in lines if not line.startswith((other, "\\")))
 
 
 def _last(lines: list[str]) -> list[str]:

@@ -9,7 +9,7 @@ import hashlib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from reviewbot.core.diff import FileDiff
     from reviewbot.core.findings import Side
@@ -84,6 +84,8 @@ class CommentedCode:
 
     def __init__(self, files: Iterable[FileDiff]) -> None:
         self._files = {file.path: file for file in files}
+        self.names: Collection[str] = self._files.keys()
+        """The files of the diff."""
         self._renamed = {
             file.old_path: file.path
             for file in self._files.values()
@@ -195,17 +197,13 @@ class CommentedCode:
         above = (lines.get(number) for number in range(first - _ABOVE, first))
         return _digest_of([line[0] for line in above if line], 4)
 
-    def path(self, comment: ReviewComment) -> str:
-        """The file of a comment, under the name that it has now, as far as git tells."""
-        return self.name(comment.path)
-
     def paths(self, comment: ReviewComment) -> tuple[str, ...]:
         """The files in which the code of a comment can be now.
 
         The comment's own; or what it was renamed to; or, where git does not tell that, as of a
         file that the pull request itself brought, any file that came.
         """
-        path = self.path(comment)
+        path = self.name(comment.path)
         file = self._files.get(path)
         if file is not None and (file.status != "deleted" or side_of(comment) == "LEFT"):
             return (path,)

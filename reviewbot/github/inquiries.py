@@ -11,6 +11,7 @@ from reviewbot.core.shown_text import shown_line
 from reviewbot.core.wording import NO_REASON
 from reviewbot.github import markers
 from reviewbot.github.comment_text import read_back
+from reviewbot.github.commented_code import side_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -50,7 +51,7 @@ def inquiry_of(
     ]
     last = first.original_line
     return Inquiry(
-        side="LEFT" if first.side == "LEFT" else "RIGHT",
+        side=side_of(first),
         line=first.original_start_line or last,
         end_line=last,
         finding=_without_marker(first.body),

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.github import commands, markers
 from reviewbot.github.commands import Command
+from reviewbot.github.comment_hunk import commented_code
 from reviewbot.github.markers import FIXED
 
 if TYPE_CHECKING:
@@ -153,6 +154,11 @@ class Memory:
         """Ids of findings whose comments we marked as fixed, and have not shown again."""
         return frozenset(id_ for id_, one in self.posted.items() if one.fixed)
 
+    @property
+    def signed_summary(self) -> str:
+        """The last summary as it stands, if it is surely ours."""
+        return self.summary[0].body if self.summary and self.signed else ""
+
     def has_reply(self, what: str, finding_id: str) -> bool:
         """Whether we answered the comment on a finding: that it is ``fixed``, or ``back``."""
         return any(key.startswith(f"{what}-{finding_id}-") for key in self.replies)
@@ -178,11 +184,14 @@ async def read_memory(api: Api, pull: PullName, us: Us) -> Memory:
         found.on_lines(on_lines, threads)
 
     await asyncio.to_thread(read)  # it parses Markdown, which strangers wrote
-    may = _Permissions(api, pull.repo)
     ignored: dict[str, str] = {}
+    levels: dict[str, str] = {}
     for finding_id, login in found.asked_to_ignore:
-        if finding_id not in ignored and await may.write(login):
-            ignored[finding_id] = login
+        if finding_id not in ignored:
+            if login not in levels:
+                levels[login] = await api.pulls.permission(pull.repo, login)
+            if levels[login] in WRITERS:
+                ignored[finding_id] = login
     return Memory(
         summary=found.summary,
         signed=found.signed,
@@ -289,33 +298,3 @@ class _Reader:
         if isinstance(command, Command) and command.name == "ignore":
             return command.text
         return None
-
-
-class _Permissions:
-    """Who may write to a repository, each asked for once."""
-
-    def __init__(self, api: Api, repo: str) -> None:
-        self._ask = cache(lambda login: asyncio.ensure_future(api.pulls.permission(repo, login)))
-
-    async def write(self, login: str) -> bool:
-        return await self._ask(login) in WRITERS
-
-
-def commented_code(comment: ReviewComment) -> tuple[str, ...]:
-    """The lines that a comment stands on, from the hunk that GitHub keeps with it.
-
-    Empty if they are not all in it: GitHub may keep the last lines of a long hunk alone.
-    """
-    last = comment.original_line
-    if last is None:
-        return ()
-    count = last - (comment.original_start_line or last) + 1
-    lines = hunk_lines(comment)
-    return tuple(line[1:] for line in lines[-count:]) if 0 < count <= len(lines) else ()
-
-
-def hunk_lines(comment: ReviewComment) -> tuple[str, ...]:
-    """The lines of a comment's hunk on its side, each behind its mark."""
-    other = "-" if comment.side == "RIGHT" else "+"
-    lines = comment.diff_hunk.split("\n")[1:]
-    return tuple(line for line in lines if not line.startswith((other, "\\")))

@@ -68,7 +68,7 @@ class Permalinks:
         """
         if file is None:
             return None
-        lines = (finding.line, finding.end_line) if _is_anchored(finding) else None
+        lines = (finding.line, finding.end_line) if finding.is_placed else None
         if lines and finding.side == "LEFT":
             if self.base is None or file.old_path is None:
                 return None
@@ -85,9 +85,3 @@ def linked(text: str, address: str | None) -> str:
 def is_utf8(path: str) -> bool:
     """Whether a path has no byte that is not UTF-8: GitHub's API takes no other."""
     return path.isascii() or not any("\ud800" <= character <= "\udfff" for character in path)
-
-
-def _is_anchored(finding: Finding) -> bool:
-    """Whether its lines hold its quote. The gates move what they hold back ``outside``."""
-    placement = finding.placement
-    return placement.kind == "inline" or (placement.held and placement.kind == "outside")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events import (
@@ -21,7 +22,7 @@ from reviewbot.github.markers import Marker
 from reviewbot.github.pull_comments import PullComments
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from reviewbot.core.diff import FileDiff
     from reviewbot.core.events import Event, Json
@@ -68,7 +69,6 @@ class Publication:
         subject: what is reviewed.
         options: what is posted.
         key: names this review: letters and digits.
-        clock: the time, RFC 3339.
     """
 
     def __init__(
@@ -79,10 +79,9 @@ class Publication:
         options: PublishOptions,
         *,
         key: str,
-        clock: Callable[[], str],
     ) -> None:
         self._api, self._us, self._subject, self._options = api, us, subject, options
-        self._key, self._clock = key, clock
+        self._key = key
         self._comments = PullComments(api, us, subject, options, key=key)
         self._builder = ReportBuilder()
         self._progress = ReviewProgress(0, 0, 0, 0, 0, Usage(), None)
@@ -93,7 +92,7 @@ class Publication:
             first = check_run.created(
                 head_sha=subject.head,
                 external_id=f"{subject.pull.number}:{key}",
-                started_at=clock(),
+                started_at=now(),
                 details_url=options.details_url,
                 name=options.check,
             )
@@ -187,7 +186,7 @@ class Publication:
         """
         if self._check is not None:
             how = conclusion or self._options.if_incomplete
-            await self._check.end([check_run.ended(how, sentence, completed_at=self._clock())])
+            await self._check.end([check_run.ended(how, sentence, completed_at=now())])
 
     async def stop(self) -> None:
         """Send nothing more; the check run stays as it is, for whoever goes on."""
@@ -197,15 +196,14 @@ class Publication:
     async def _is_current(self) -> bool:
         """Whether the head is what was reviewed; else the review of the newer one comments."""
         name = self._subject.pull
-        pull = await self._api.pulls.get(name.repo, name.number)
-        for pause in PAUSES_S:
-            if pull.head.sha == self._subject.head and pull.state == "open":
-                return True
+        state = "open"
+        for pause in (0.0, *PAUSES_S):
             await asyncio.sleep(pause)
             pull = await self._api.pulls.get(name.repo, name.number)
-        if pull.head.sha == self._subject.head and pull.state == "open":
-            return True
-        why = "was closed" if pull.state == "closed" else "has a newer head"
+            if pull.head.sha == self._subject.head and pull.state == "open":
+                return True
+            state = pull.state
+        why = "was closed" if state == "closed" else "has a newer head"
         self._problems.append(f"The pull request {why} meanwhile, so nothing was posted on it.")
         return False
 
@@ -217,8 +215,13 @@ class Publication:
             report,
             fail_on=self._options.fail_on,
             if_incomplete=self._options.if_incomplete,
-            completed_at=self._clock(),
+            completed_at=now(),
             actions=self._options.buttons,
             marker=markers.write(marker, subject.pull.bound, self._us.secrets),
             link_hosts=self._options.link_hosts,
         )
+
+
+def now() -> str:
+    """The time, RFC 3339."""
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

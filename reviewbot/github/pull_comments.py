@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from reviewbot.core.report import gates
@@ -20,7 +21,7 @@ from reviewbot.github.fixed_comments import FixedComments
 from reviewbot.github.markers import MAX_FINDINGS, Marker, Noted
 from reviewbot.github.memory import read_memory
 from reviewbot.github.posting import ReviewPoster, put_summary
-from reviewbot.github.recognised import is_placed, recognised
+from reviewbot.github.recognised import recognised
 from reviewbot.github.review_comments import (
     CommentPlan,
     Elsewhere,
@@ -32,7 +33,7 @@ from reviewbot.github.still_there import gone, in_files
 from reviewbot.github.told_before import beside_the_diff, with_told
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Collection, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
     from reviewbot.core.diff import FileDiff
     from reviewbot.core.events import Outcome
@@ -84,8 +85,6 @@ class PullComments:
         self.review_url: str | None = None
         self.summary_url: str | None = None
         self._tried = False
-        self._code = CommentedCode(())
-        self._codes: Mapping[str, str] = {}
 
     async def post(self, report: Report, files: Sequence[FileDiff]) -> Report:
         """Post all that ``report`` came to; the review with what stands from earlier ones.
@@ -101,15 +100,16 @@ class PullComments:
         """
         subject = self._subject
         memory = await read_memory(self._api, subject.pull, self._us)
-        beside = await asyncio.to_thread(beside_the_diff, memory, files)
+        code = await asyncio.to_thread(CommentedCode, files)
+        beside = await asyncio.to_thread(beside_the_diff, memory, code)
         standing = await in_files(self._api, subject.pull.repo, subject.head, beside)
-        known = await asyncio.to_thread(self._known, report, memory, files, standing)
-        self._codes, report = known.codes, known.report
+        known = await asyncio.to_thread(self._known, report, memory, code, standing)
+        noted, report = partial(_noted, code, known.codes), known.report
         gone_ids = await gone(
             self._api,
             subject.pull.repo,
             subject.head,
-            files,
+            code,
             unaccounted(report, memory),
             report.findings,
         )
@@ -121,16 +121,20 @@ class PullComments:
         plan = self._plan(settled, memory, known, files)
         at_head = (one.url for one in memory.reviews.values() if one.commit == subject.head)
         self.review_url = next(at_head, None)
-        rest = await self._review(settled.report, plan, memory)
+        rest = await self._review(settled.report, plan, memory, noted)
         now = await read_memory(self._api, subject.pull, self._us) if self._tried else memory
         await self._make_single(now)
         rest = [one for one in rest if one.finding.id not in {*now.posted, *now.told}]
         if self._options.summary:
             urls = {id_: one.review.url for id_, one in now.told.items()}
             urls |= {id_: one.comment.url for id_, one in now.posted.items()}
-            noted = self._all_noted(settled, now)
             text = await asyncio.to_thread(
-                self._summary_text, settled, noted, rest, urls, _words(memory)
+                self._summary_text,
+                settled,
+                _all_noted(settled, now, noted),
+                rest,
+                urls,
+                memory.signed_summary,
             )
             put = put_summary(self._api, subject.pull, self._us, memory, text)
             comment = await self._permitted(put, "The summary could not be posted")
@@ -144,17 +148,16 @@ class PullComments:
         self,
         report: Report,
         memory: Memory,
-        files: Sequence[FileDiff],
+        code: CommentedCode,
         in_files: Collection[str],
     ) -> ToldBefore:
         """The review with what is known of its findings, and of those told of on no line."""
-        self._code = CommentedCode(files)
         reserved = {*memory.ignored, *memory.told}
-        report = recognised(report, memory.posted, files, reserved=reserved)
-        return with_told(report, memory, files, self._options.link_hosts, in_files=in_files)
+        report = recognised(report, memory.posted, code, reserved=reserved)
+        return with_told(report, memory, code, self._options.link_hosts, in_files=in_files)
 
     async def _review(
-        self, report: Report, plan: CommentPlan, memory: Memory
+        self, report: Report, plan: CommentPlan, memory: Memory, noted: Callable[[Finding], Noted]
     ) -> Sequence[Elsewhere]:
         """Post what has no comment yet; what is left for the summary.
 
@@ -173,7 +176,7 @@ class PullComments:
                 self._us,
                 commit_id=self._subject.head,
                 marker=self._marker("review"),
-                noted=self._noted,
+                noted=noted,
             )
             self._tried = True
             below = self._below(plan)
@@ -248,13 +251,6 @@ class PullComments:
         # Else it is read again from the summary, so it stands there, too.
         return not self._options.summary and finding.id in known.held
 
-    def _noted(self, finding: Finding) -> Noted:
-        """What a marker notes of a finding that has no comment."""
-        code = self._codes.get(finding.id, "")
-        if not code and is_placed(finding):
-            code = self._code.mark(finding.path, finding.side, finding.line, finding.end_line)
-        return Noted(finding.id, finding.severity, code)
-
     def _marker_of(self, finding: Finding) -> str:
         noted = (Noted(finding.id, finding.severity),)
         return self._written(self._marker("finding", findings=noted))
@@ -282,15 +278,6 @@ class PullComments:
             await self._marked(reviews.update(pull.repo, pull.number, review.id, text), what)
         for double in memory.doubles:
             await self._marked(reviews.delete_comment(pull.repo, double.id), what)
-
-    def _all_noted(self, settled: Settled, now: Memory) -> tuple[Noted, ...]:
-        """What the summary's marker notes, first what nothing else does: it cannot note all."""
-        findings = {one.id: one for one in settled.report.findings}
-        elsewhere = {*now.posted, *(id_ for id_, one in now.told.items() if one.signed)}
-        alone = [one for one in settled.noted if one.id not in elsewhere]
-        marked = {one.id: self._noted(findings[one.id]) for one in alone if one.id in findings}
-        noted = {one.id: marked.get(one.id, one) for one in (*alone, *settled.noted)}
-        return tuple(noted.values())[:MAX_FINDINGS]
 
     def _summary_text(
         self,
@@ -331,9 +318,24 @@ class PullComments:
             return None
 
 
-def _words(memory: Memory) -> str:
-    """The last summary, if it is surely ours."""
-    return memory.summary[0].body if memory.summary and memory.signed else ""
+def _noted(code: CommentedCode, marks: Mapping[str, str], finding: Finding) -> Noted:
+    """What a marker notes of a finding that has no comment. ``marks``: those that are known."""
+    mark = marks.get(finding.id, "")
+    if not mark and finding.is_placed:
+        mark = code.mark(finding.path, finding.side, finding.line, finding.end_line)
+    return Noted(finding.id, finding.severity, mark)
+
+
+def _all_noted(
+    settled: Settled, now: Memory, noted: Callable[[Finding], Noted]
+) -> tuple[Noted, ...]:
+    """What the summary's marker notes, first what nothing else does: it cannot note all."""
+    findings = {one.id: one for one in settled.report.findings}
+    elsewhere = {*now.posted, *(id_ for id_, one in now.told.items() if one.signed)}
+    alone = [one for one in settled.noted if one.id not in elsewhere]
+    marked = {one.id: noted(findings[one.id]) for one in alone if one.id in findings}
+    every = {one.id: marked.get(one.id, one) for one in (*alone, *settled.noted)}
+    return tuple(every.values())[:MAX_FINDINGS]
 
 
 def _unposted(plan: CommentPlan) -> tuple[Elsewhere, ...]:

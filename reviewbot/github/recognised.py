@@ -13,22 +13,22 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from reviewbot.core.findings import SEVERITIES, Placement, fingerprint, same
-from reviewbot.github.commented_code import CommentedCode, plain
-from reviewbot.github.settled import carried
+from reviewbot.github.commented_code import plain
+from reviewbot.github.earlier_findings import carried
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
-    from reviewbot.core.diff import FileDiff
     from reviewbot.core.findings import Finding
     from reviewbot.core.report import Report
+    from reviewbot.github.commented_code import CommentedCode
     from reviewbot.github.memory import Posted
 
 
 def recognised(
     report: Report,
     posted: Mapping[str, Posted],
-    files: Sequence[FileDiff],
+    code: CommentedCode,
     *,
     reserved: Collection[str] = (),
 ) -> Report:
@@ -40,10 +40,10 @@ def recognised(
     Args:
         report: the review, as far as it came.
         posted: findings with a comment, by their ids.
-        files: the diff of the pull request at its head.
+        code: finds the code of comments in the diff at the head.
         reserved: ids of others that are known: no copy gets one of them.
     """
-    known = _Matching(posted, files).of(report.findings)
+    known = _Matching(posted, code).of(report.findings)
     taken = {*posted, *reserved, *(one.id for one in report.findings if one.id not in known)}
     findings: list[Finding] = []
     for finding in report.findings:
@@ -77,13 +77,18 @@ def overlap(one: Finding, other: Finding) -> bool:
     )
 
 
+def is_said_by(others: Iterable[Finding], finding: Finding) -> bool:
+    """Whether one of the others is at the place of a finding, and says the same."""
+    return any(overlap(other, finding) and repeats(other, finding) for other in others)
+
+
 class _Matching:
     """Which comment each finding has."""
 
-    def __init__(self, posted: Mapping[str, Posted], files: Sequence[FileDiff]) -> None:
+    def __init__(self, posted: Mapping[str, Posted], code: CommentedCode) -> None:
         self._left = dict(posted)
         self._told = {id_: carried(one) for id_, one in posted.items()}
-        self._code = CommentedCode(files)
+        self._code = code
         self._here = {id_ for id_, one in posted.items() if self._code.in_place(one)}
         self._alike = cache(lambda finding: frozenset(islice(ids_of(finding), len(posted) + 1)))
 
@@ -110,7 +115,7 @@ class _Matching:
 
     def _is_here(self, finding: Finding, posted: Posted) -> bool:
         """Whether a comment is in its place, and that is the finding's."""
-        here = posted.id in self._here and is_placed(finding)
+        here = posted.id in self._here and finding.is_placed
         return here and overlap(finding, self._told[posted.id])
 
     def _is_repeated(self, finding: Finding, posted: Posted) -> bool:
@@ -118,7 +123,7 @@ class _Matching:
 
     def _may_be(self, finding: Finding, posted: Posted) -> bool:
         """Whether the place of a finding does not speak against it."""
-        return not is_placed(finding) or self._is_here(finding, posted)
+        return not finding.is_placed or self._is_here(finding, posted)
 
     def _has_moved(self, finding: Finding, posted: Posted) -> bool:
         """Whether a comment that lost its place is on the same code, and says the same."""
@@ -126,7 +131,7 @@ class _Matching:
             return False
         if finding.path not in self._code.paths(posted.comment):
             return False
-        copies = self._code.copies(finding.path, posted) if is_placed(finding) else ()
+        copies = self._code.copies(finding.path, posted) if finding.is_placed else ()
         lines = range(finding.line - len(posted.code) + 1, finding.end_line + 1)
         is_there = any(first in lines for first in copies)
         quoted = list(map(plain, finding.quote.split("\n")))
@@ -140,7 +145,7 @@ def _as_posted(finding: Finding, posted: Posted) -> Finding:
     finding = replace(finding, id=posted.id, severity=severity)
     if not finding.placement.held:
         return finding
-    if is_placed(finding):
+    if finding.is_placed:
         return replace(finding, placement=Placement("inline"))
     back = carried(posted)
     return replace(
@@ -151,12 +156,6 @@ def _as_posted(finding: Finding, posted: Posted) -> Finding:
         end_line=back.end_line,
         placement=back.placement,
     )
-
-
-def is_placed(finding: Finding) -> bool:
-    """Whether its lines are those of its code, not only claimed."""
-    placement = finding.placement
-    return placement.kind == "inline" or (placement.kind == "outside" and placement.held)
 
 
 def ids_of(finding: Finding) -> Iterator[str]:

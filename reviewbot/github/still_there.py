@@ -6,17 +6,17 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.github.commented_code import CommentedCode, marks_in, plain, side_of
+from reviewbot.github.comment_hunk import hunk_lines
+from reviewbot.github.commented_code import marks_in, plain, side_of
+from reviewbot.github.earlier_findings import carried
 from reviewbot.github.errors import TooLargeError
-from reviewbot.github.memory import hunk_lines
-from reviewbot.github.recognised import overlap, repeats
-from reviewbot.github.settled import carried
+from reviewbot.github.recognised import is_said_by
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from reviewbot.core.diff import FileDiff
     from reviewbot.core.findings import Finding
+    from reviewbot.github.commented_code import CommentedCode
     from reviewbot.github.gateway import Api
     from reviewbot.github.memory import Posted
     from reviewbot.github.told_before import Beside
@@ -32,7 +32,7 @@ async def gone(  # noqa: PLR0917 - one caller
     api: Api,
     repo: str,
     head: str,
-    files: Sequence[FileDiff],
+    code: CommentedCode,
     posted: Sequence[Posted],
     found: Sequence[Finding] = (),
 ) -> frozenset[str]:
@@ -42,7 +42,7 @@ async def gone(  # noqa: PLR0917 - one caller
         api: GitHub.
         repo: the repository of the pull request.
         head: its head.
-        files: its diff at that head.
+        code: finds the code of comments in its diff at that head.
         posted: findings with a comment on a line.
         found: what the review itself found: the same code under one of these is theirs.
 
@@ -51,7 +51,7 @@ async def gone(  # noqa: PLR0917 - one caller
     """
     contents: dict[str, list[str] | None] = {}
     missing: set[str] = set()
-    for one, path in await asyncio.to_thread(_not_in_diff, files, posted, found):
+    for one, path in await asyncio.to_thread(_not_in_diff, code, posted, found):
         if side_of(one.comment) == "LEFT":
             missing.add(one.id)
             continue
@@ -81,34 +81,28 @@ async def in_files(api: Api, repo: str, head: str, beside: Sequence[Beside]) -> 
 
 
 def _not_in_diff(
-    files: Sequence[FileDiff], posted: Sequence[Posted], found: Sequence[Finding]
+    code: CommentedCode, posted: Sequence[Posted], found: Sequence[Finding]
 ) -> list[tuple[Posted, str]]:
     """Those whose code the change does not hold, each with its file."""
-    code = CommentedCode(files)
     here = {one.id for one in posted if code.in_place(one)}
     told = {one.id: carried(one) for one in posted}
     others = (*found, *(told[id_] for id_ in here))
     return [
-        (one, code.path(one.comment))
+        (one, code.name(one.comment.path))
         for one in posted
         if one.code
         and one.id not in here
         # Once it was gone, the same line somewhere else is not its return.
         and not any(
             not one.fixed
-            and _is_free(
-                replace(told[one.id], path=path, line=first, end_line=first + len(one.code) - 1),
+            and not is_said_by(
                 others,
+                replace(told[one.id], path=path, line=first, end_line=first + len(one.code) - 1),
             )
             for path in code.paths(one.comment)
             for first in code.copies(path, one)
         )
     ]
-
-
-def _is_free(copy: Finding, others: Iterable[Finding]) -> bool:
-    """Whether a copy of the code is not that of another finding which says the same."""
-    return not any(overlap(other, copy) and repeats(other, copy) for other in others)
 
 
 async def _lines(api: Api, repo: str, path: str, head: str) -> list[str] | None:

@@ -19,14 +19,13 @@ from reviewbot.github.commented_code import (
     length_of,
     side_of_mark,
 )
-from reviewbot.github.recognised import ids_of, is_placed, overlap, repeats
-from reviewbot.github.settled import NO_LINES, UNTITLED, carried, of_earlier
+from reviewbot.github.earlier_findings import NO_LINES, UNTITLED, carried, of_earlier
+from reviewbot.github.recognised import ids_of, is_said_by, overlap, repeats
 from reviewbot.github.told_texts import OurTexts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from reviewbot.core.diff import FileDiff
     from reviewbot.core.findings import Side
     from reviewbot.core.report import Report
     from reviewbot.github.memory import Memory
@@ -59,10 +58,9 @@ class Beside:
     code: str
 
 
-def beside_the_diff(memory: Memory, files: Sequence[FileDiff]) -> list[Beside]:
+def beside_the_diff(memory: Memory, code: CommentedCode) -> list[Beside]:
     """What may stand in a file although the diff has it no more: the change was not on it."""
-    code = CommentedCode(files)
-    texts = OurTexts(memory, {file.path for file in files})
+    texts = OurTexts(memory, code.names)
     return [
         Beside(one.id, code.name(one.item.path), one.noted.code)
         for one in texts.told()
@@ -74,7 +72,7 @@ def beside_the_diff(memory: Memory, files: Sequence[FileDiff]) -> list[Beside]:
 def with_told(
     report: Report,
     memory: Memory,
-    files: Sequence[FileDiff],
+    code: CommentedCode,
     link_hosts: Collection[str],
     *,
     in_files: Collection[str] = (),
@@ -84,12 +82,12 @@ def with_told(
     Args:
         report: the review, its findings under the ids of their comments.
         memory: what is known of the pull request; our texts are read only if they are surely ours.
-        files: the diff of the pull request at its head.
+        code: finds code in the diff of the pull request at its head.
         link_hosts: the hosts that links may lead to.
         in_files: ids of what is :func:`beside_the_diff`, and in its file.
     """
-    texts = OurTexts(memory, {file.path for file in files})
-    matching = _Matching(report.findings, memory, CommentedCode(files))
+    texts = OurTexts(memory, code.names)
+    matching = _Matching(report.findings, memory, code)
     told = texts.told()
     matching.match(told)
     gone: dict[str, str] = {}
@@ -191,7 +189,7 @@ class _Matching:
 
     def _is_here(self, finding: Finding, told: SignedFor) -> bool:
         code = told.noted.code
-        if not code or not is_placed(finding) or finding.side != side_of_mark(code):
+        if not code or not finding.is_placed or finding.side != side_of_mark(code):
             return False
         firsts = self._places(code).get(finding.path, [])
         next_ = bisect_right(firsts, finding.end_line)
@@ -203,7 +201,7 @@ class _Matching:
 
     def _may_be(self, finding: Finding, told: SignedFor) -> bool:
         """Whether the place of a finding does not speak against it."""
-        unknown = not told.noted.code or not is_placed(finding)
+        unknown = not told.noted.code or not finding.is_placed
         return unknown or self._is_here(finding, told)
 
 
@@ -220,14 +218,9 @@ def _is_of(others: Iterable[Finding], told: SignedFor, path: str, first: int) ->
     if told.item is None:
         return False
     code = told.noted.code
-    there = replace(
-        told.item.finding(),
-        path=path,
-        side=side_of_mark(code),
-        line=first,
-        end_line=first + length_of(code) - 1,
-    )
-    return any(overlap(one, there) and repeats(one, there) for one in others)
+    last = first + length_of(code) - 1
+    there = replace(told.item.finding(side_of_mark(code), first), path=path, end_line=last)
+    return is_said_by(others, there)
 
 
 def _as_told(finding: Finding, told: SignedFor) -> Finding:
@@ -235,7 +228,7 @@ def _as_told(finding: Finding, told: SignedFor) -> Finding:
     severity = min(finding.severity, told.noted.severity, key=SEVERITIES.index)
     placement = finding.placement
     if placement.held:
-        placement = Placement("inline") if is_placed(finding) else NO_LINES
+        placement = Placement("inline") if finding.is_placed else NO_LINES
     return replace(finding, id=told.id, severity=severity, placement=placement)
 
 

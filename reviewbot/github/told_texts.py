@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from reviewbot.core.findings import CATEGORIES, SEVERITIES, Finding, Placement
 from reviewbot.core.shown_text import shown_line, shown_markdown
-from reviewbot.github.settled import UNTITLED
+from reviewbot.github.earlier_findings import UNTITLED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -120,8 +120,7 @@ class OurTexts:
         self._memory = memory
         bodies = {one.review.id: one.review.body for one in memory.told.values() if one.signed}
         self.of_reviews = [item for body in bodies.values() for item in items_of(body, paths)]
-        summary = memory.summary[0].body if memory.summary and memory.signed else ""
-        self._of_summary = list(items_of(summary, paths))
+        self._of_summary = list(items_of(memory.signed_summary, paths))
 
     def told(self) -> list[SignedFor]:
         """What we have signed for, and has no comment."""

@@ -10,6 +10,7 @@ import pytest
 
 from reviewbot.core.diff import parse_diff
 from reviewbot.core.findings import Placement, fingerprint
+from reviewbot.github.commented_code import CommentedCode
 from reviewbot.github.memory import Posted
 from reviewbot.github.recognised import recognised
 from tests.core.test_findings import finding
@@ -52,7 +53,7 @@ def diff(*lines: int, path: str = "a.py") -> tuple[FileDiff, ...]:
 
 
 def ids(known: dict[str, Posted], files: tuple[FileDiff, ...], *findings: Finding) -> list[str]:
-    return [one.id for one in recognised(report(*findings), known, files).findings]
+    return [one.id for one in recognised(report(*findings), known, CommentedCode(files)).findings]
 
 
 ONE = found()
@@ -60,7 +61,7 @@ SECOND = fingerprint("a.py", "bug", CODE, 2)
 
 
 def test_without_comments_nothing_changes() -> None:
-    assert recognised(report(ONE), {}, diff(3)) == report(ONE)
+    assert recognised(report(ONE), {}, CommentedCode(diff(3))) == report(ONE)
 
 
 def test_the_same_code_at_its_place_has_its_comment() -> None:
@@ -119,14 +120,16 @@ def test_a_finding_goes_along_with_a_file_that_is_renamed() -> None:
 def test_what_is_posted_stays_as_bad_as_it_was_and_is_not_held_back() -> None:
     held = Placement("outside", "Its confidence is low.", held=True)
     [one] = recognised(
-        report(replace(ONE, severity="note", placement=held)), posted(ONE), diff(3)
+        report(replace(ONE, severity="note", placement=held)), posted(ONE), CommentedCode(diff(3))
     ).findings
     assert (one.severity, one.placement.held) == (ONE.severity, False)
 
 
 def test_what_was_a_note_can_become_an_error() -> None:
     known = posted(replace(ONE, severity="note"))
-    [one] = recognised(report(replace(ONE, severity="error")), known, diff(3)).findings
+    [one] = recognised(
+        report(replace(ONE, severity="error")), known, CommentedCode(diff(3))
+    ).findings
     assert one.severity == "error"
 
 
@@ -149,6 +152,6 @@ def test_hundreds_of_findings_are_recognised_at_once() -> None:
         known |= posted(replace(one, message="word " * 2_000))
     findings = [replace(ONE, id=f"{number:016x}", title="?") for number in range(1_000, 1_200)]
     start = time.perf_counter()
-    result = recognised(report(*findings), known, diff(3))
+    result = recognised(report(*findings), known, CommentedCode(diff(3)))
     assert time.perf_counter() - start < 10
     assert len({one.id for one in result.findings}) == 200

@@ -12,9 +12,10 @@ from reviewbot.core.report import Report
 from reviewbot.github.api.comments import Comment
 from reviewbot.github.api.records import Author
 from reviewbot.github.api.reviews import ReviewComment
+from reviewbot.github.comment_hunk import commented_code
 from reviewbot.github.comment_text import on_line, read_back
 from reviewbot.github.markers import Marker, Noted
-from reviewbot.github.memory import Memory, Posted, commented_code
+from reviewbot.github.memory import Memory, Posted
 from reviewbot.github.settled import settle, unaccounted
 from tests.core.test_findings import finding
 

@@ -10,6 +10,7 @@ import pytest
 from reviewbot.core.diff import parse_diff
 from reviewbot.github import still_there
 from reviewbot.github.client.pacing import Pace
+from reviewbot.github.commented_code import CommentedCode
 from reviewbot.github.gateway import Gateway
 from reviewbot.github.memory import Posted
 from reviewbot.settings import Secret
@@ -49,7 +50,7 @@ async def is_gone(pull: PullRequest, api: Api) -> bool:
     [comment] = await api.reviews.comments(name, pull.number)
     posted = Posted("f" * 16, "error", comment, None)
     files = parse_diff(pull.diff_text)
-    return bool(await still_there.gone(api, name, pull.head_sha, files, [posted]))
+    return bool(await still_there.gone(api, name, pull.head_sha, CommentedCode(files), [posted]))
 
 
 BUG = (20, "x = 1 / 0")
@@ -111,6 +112,6 @@ async def test_a_file_is_read_once_however_many_findings_it_has() -> None:
         [comment] = await api.reviews.comments(name, pull.number)
         many = [Posted(f"{number:016x}", "error", comment, None) for number in range(5)]
         files = parse_diff(pull.diff_text)
-        found = await still_there.gone(api, name, pull.head_sha, files, many)
+        found = await still_there.gone(api, name, pull.head_sha, CommentedCode(files), many)
         assert len(found) == 5
         assert len(github.called("GET", "/contents/a.py")) == 1

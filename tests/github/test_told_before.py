@@ -14,10 +14,10 @@ from reviewbot.core.redact import REDACTED_MARK
 from reviewbot.github.api.records import Author
 from reviewbot.github.api.reviews import Review
 from reviewbot.github.commented_code import CommentedCode, marks_in
+from reviewbot.github.earlier_findings import UNTITLED
 from reviewbot.github.markers import Noted
 from reviewbot.github.memory import Memory, Posted, Told
 from reviewbot.github.review_comments import plan_comments, review_text
-from reviewbot.github.settled import UNTITLED
 from reviewbot.github.told_before import ToldBefore, beside_the_diff, with_told
 from tests.core.test_report import FINDING
 from tests.github.diff_strategies import Change, changes
@@ -47,7 +47,7 @@ def remembered(body: str, *ids: str, signed: bool = True) -> Memory:
 
 
 def read(memory: Memory, report: Report | None = None) -> ToldBefore:
-    return with_told(report or report_of(), memory, FILES, ())
+    return with_told(report or report_of(), memory, CommentedCode(FILES), ())
 
 
 @settings(deadline=None)
@@ -57,7 +57,7 @@ def test_no_word_of_a_finding_makes_another_one_of_it(change: Change) -> None:
     said = review_text(report_of(*change.findings), inline=0, below=plan.rest)
     told = {one.finding.id: one.finding for one in said.told}
     memory = remembered(said.text, *told)
-    found = with_told(report_of(), memory, change.files, ())
+    found = with_told(report_of(), memory, CommentedCode(change.files), ())
     for one in found.report.findings:
         assert one.severity == told[one.id].severity
         assert one.placement.held == told[one.id].placement.held
@@ -89,7 +89,7 @@ def test_a_finding_that_the_marker_does_not_note_is_not_believed() -> None:
 
 
 def test_its_code_is_gone_where_the_diff_has_it_no_more() -> None:
-    found = with_told(report_of(), remembered(text_of(SAID), SAID.id), WITHOUT, ())
+    found = with_told(report_of(), remembered(text_of(SAID), SAID.id), CommentedCode(WITHOUT), ())
     assert found.report.findings == ()
     assert found.gone == {SAID.id: SAID.title}
 
@@ -101,12 +101,12 @@ def test_whatever_became_of_a_quote_its_code_is_known(quote: str) -> None:
     body = text_of(SAID).replace("> two = 22", f"> {quote}")
     memory = remembered(body, SAID.id)
     assert [one.id for one in read(memory).report.findings] == [SAID.id]
-    assert with_told(report_of(), memory, WITHOUT, ()).gone.keys() == {SAID.id}
+    assert with_told(report_of(), memory, CommentedCode(WITHOUT), ()).gone.keys() == {SAID.id}
 
 
 def test_a_review_that_is_incomplete_calls_nothing_fixed() -> None:
     part = replace(report_of(), outcome="incomplete")
-    found = with_told(part, remembered(text_of(SAID), SAID.id), WITHOUT, ())
+    found = with_told(part, remembered(text_of(SAID), SAID.id), CommentedCode(WITHOUT), ())
     assert (found.gone, [one.id for one in found.report.findings]) == ({}, [SAID.id])
 
 
@@ -119,7 +119,9 @@ def test_it_stands_in_a_file_that_was_renamed_and_wherever_its_lines_move() -> N
         .replace("@@ -20,3 +21,3 @@", "@@ -20,3 +31,3 @@")
     )
     files = parse_diff(moved.encode())
-    (one,) = with_told(report_of(), remembered(text_of(SAID), SAID.id), files, ()).report.findings
+    (one,) = with_told(
+        report_of(), remembered(text_of(SAID), SAID.id), CommentedCode(files), ()
+    ).report.findings
     assert (one.id, one.path, one.line) == (SAID.id, "app/new.py", 13)
 
 
@@ -127,7 +129,7 @@ def test_a_copy_of_its_code_elsewhere_does_not_take_its_id() -> None:
     files = parse_diff(TWICE.encode())
     there = replace(SAID, line=23, end_line=23, title="Quite another thing")
     memory = remembered(text_of(SAID), SAID.id)
-    found = with_told(report_of(there), memory, files, ()).report.findings
+    found = with_told(report_of(there), memory, CommentedCode(files), ()).report.findings
     assert {one.line: one.title for one in found} == {3: SAID.title, 23: there.title}
     assert next(one.id for one in found if one.line == 3) == SAID.id
 
@@ -157,7 +159,9 @@ def test_a_copy_gets_no_id_that_somebody_told_us_to_ignore() -> None:
     there = replace(SAID, line=23, end_line=23, title="Quite another thing")
     told = replace(SAID, id=there.id)
     memory = replace(remembered(text_of(told), told.id), ignored={second: "octo"})
-    found = with_told(report_of(there), memory, parse_diff(TWICE.encode()), ()).report.findings
+    found = with_told(
+        report_of(there), memory, CommentedCode(parse_diff(TWICE.encode())), ()
+    ).report.findings
     assert {one.line for one in found} == {3, 23}
     assert second not in {one.id for one in found}
 
@@ -168,7 +172,9 @@ TWO_FILES = DIFF + DIFF.replace("app/db.py", "app/b.py")
 def test_the_same_code_in_another_file_is_another_finding() -> None:
     other = replace(SAID, id="c" * 16, path="app/b.py")
     files = parse_diff(TWO_FILES.encode())
-    found = with_told(report_of(other), remembered(text_of(SAID), SAID.id), files, ()).report
+    found = with_told(
+        report_of(other), remembered(text_of(SAID), SAID.id), CommentedCode(files), ()
+    ).report
     assert {one.path: one.id for one in found.findings} == {
         SAID.path: SAID.id,
         "app/b.py": other.id,
@@ -177,7 +183,7 @@ def test_the_same_code_in_another_file_is_another_finding() -> None:
 
 def test_it_is_gone_although_another_file_has_such_a_line() -> None:
     files = parse_diff(TWO_FILES.replace("+two = 22", "+two = 23", 1).encode())
-    found = with_told(report_of(), remembered(text_of(SAID), SAID.id), files, ())
+    found = with_told(report_of(), remembered(text_of(SAID), SAID.id), CommentedCode(files), ())
     assert found.report.findings == ()
     assert found.gone.keys() == {SAID.id}
 
@@ -192,7 +198,7 @@ def test_it_is_gone_where_only_the_code_of_another_finding_is_left() -> None:
     other = replace(SAID, id="c" * 16)
     posted = Posted(other.id, other.severity, comment(other), None)
     memory = Memory(told=told, posted={other.id: posted})
-    found = with_told(report_of(other), memory, files, ())
+    found = with_told(report_of(other), memory, CommentedCode(files), ())
     assert [one.id for one in found.report.findings] == [other.id]
     assert found.gone.keys() == {SAID.id}
 
@@ -214,13 +220,15 @@ def test_a_line_that_the_change_was_not_on_is_looked_for_in_its_file(diff: str, 
     review = Review(1, "", Author("reviewbot[bot]", 1, is_bot=True), "COMMENTED", body, None, "")
     told = {SAID.id: Told(Noted(SAID.id, SAID.severity, code), review, signed=True)}
     memory, files = Memory(told=told), parse_diff(diff.encode())
-    [beside] = beside_the_diff(memory, files)
+    [beside] = beside_the_diff(memory, CommentedCode(files))
     assert (beside.id, beside.path) == (SAID.id, path)
     assert marks_in(["x", "four = 4"], [beside.code]) == {beside.code}
     assert marks_in(["x", "four = 5"], [beside.code]) == set()
-    (one,) = with_told(report_of(), memory, files, (), in_files=[SAID.id]).report.findings
+    (one,) = with_told(
+        report_of(), memory, CommentedCode(files), (), in_files=[SAID.id]
+    ).report.findings
     assert (one.id, one.path, one.placement.kind) == (SAID.id, path, "file")
-    assert with_told(report_of(), memory, files, ()).gone.keys() == {SAID.id}
+    assert with_told(report_of(), memory, CommentedCode(files), ()).gone.keys() == {SAID.id}
 
 
 def test_code_that_nobody_can_look_for_stands() -> None:
@@ -228,6 +236,6 @@ def test_code_that_nobody_can_look_for_stands() -> None:
     review = Review(1, "", Author("reviewbot[bot]", 1, is_bot=True), "COMMENTED", "x", None, "")
     memory = Memory(told={SAID.id: Told(Noted(SAID.id, "error", code), review, signed=True)})
     files = parse_diff(DIFF.replace("app/db.py", "app/other.py").encode())
-    assert beside_the_diff(memory, files) == []
-    found = with_told(report_of(), memory, files, ())
+    assert beside_the_diff(memory, CommentedCode(files)) == []
+    found = with_told(report_of(), memory, CommentedCode(files), ())
     assert (found.gone, [one.id for one in found.report.findings]) == ({}, [SAID.id])

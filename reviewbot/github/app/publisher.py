@@ -11,7 +11,6 @@ import json
 import logging
 import zlib
 from contextlib import suppress
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
@@ -142,7 +141,6 @@ class Publisher:
             target.subject,
             target.options(details_url=link),
             key=claimed.review_id,
-            clock=now,
         )
 
     async def _to_its_end(
@@ -159,11 +157,11 @@ class Publisher:
             publication.take(event)
         if not publication.ended:
             raise _LeftError
-        files = await self._files(claimed.review_id)
         async with self._turn(claimed):
             if isinstance(publication, Reply):
-                published = await publication.end(files)
+                published = await publication.end()
             else:
+                files = await self._files(claimed.review_id)
                 overtaken = await self._is_overtaken(claimed)
                 published = await publication.end(files, overtaken=overtaken)
             # Within the turn: the next one looks whether this one was published.
@@ -176,8 +174,7 @@ class Publisher:
 
     async def _begun(self, claimed: Claimed, publication: Publication | Reply) -> None:
         if isinstance(publication, Reply):
-            await publication.begin()
-            return
+            return  # nothing of it is posted before its end
         query = partial(reviews.find, review_id=claimed.review_id)
         row = await self._database.read(query)
         superseded = row is not None and "superseded" in (row.stop, row.outcome)
@@ -230,8 +227,3 @@ class Publisher:
             await self._database.write(
                 partial(publications.settle, claimed=claimed, reason=reason, pause_ms=pause_ms)
             )
-
-
-def now() -> str:
-    """The time, RFC 3339."""
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

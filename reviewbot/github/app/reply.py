@@ -11,9 +11,6 @@ from reviewbot.github.inquiries import reply_text
 from reviewbot.github.publication import Published
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from reviewbot.core.diff import FileDiff
     from reviewbot.core.events import Event
     from reviewbot.github.app.targets import ReplyTarget
     from reviewbot.github.gateway import Api
@@ -21,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Reply:
-    """One answer; used as a :class:`reviewbot.github.publication.Publication` is.
+    """One answer; published as a :class:`reviewbot.github.publication.Publication` is, at its end.
 
     Args:
         api: GitHub.
@@ -33,9 +30,6 @@ class Reply:
         self._api, self._us, self._target = api, us, target
         self._builder = ReportBuilder()
 
-    async def begin(self) -> None:
-        """Nothing is posted before the end."""
-
     def take(self, event: Event) -> None:
         """The next event of the question."""
         self._builder.add(event)
@@ -45,7 +39,7 @@ class Reply:
         """Whether its last word is there."""
         return self._builder.report.outcome is not None
 
-    async def end(self, _files: Sequence[FileDiff]) -> Published:
+    async def end(self) -> Published:
         """Post the answer, or why there is none. Again is as good as once.
 
         Raises:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.github import check_run
 from reviewbot.github.app import targets
-from reviewbot.github.app.publisher import now
 from reviewbot.github.app.repository_config import RepositoryConfig
 from reviewbot.github.app.retries import OtherHeadError
 from reviewbot.github.app.targets import Target
@@ -18,6 +17,7 @@ from reviewbot.github.assignment import assign
 from reviewbot.github.check_reporter import CheckReporter
 from reviewbot.github.errors import ForbiddenError, NotFoundError
 from reviewbot.github.memory import PullName, read_memory
+from reviewbot.github.publication import now
 from reviewbot.jobs.admission import ReviewRequest, UsedKeyError
 from reviewbot.jobs.options import ReviewOptions
 from reviewbot.store import publications, turns
