@@ -119,12 +119,10 @@ class CommentedCode:
         On the old side, where it has taken it away.
         """
         side = side_of(posted.comment)
-        lines = self._side(path, side)
-        length = len(posted.code)
         return tuple(
             first
             for first in self._blocks(path, side, posted.code)
-            if any(lines[number][1] for number in range(first, first + length))
+            if self._is_changed(path, side, first, len(posted.code))
         )
 
     def find(self, path: str, code: Sequence[str], *, near: int = 0) -> tuple[Side, int] | None:
@@ -157,8 +155,9 @@ class CommentedCode:
     def places(self, mark: str) -> list[tuple[str, int]]:
         """The files and first lines at which the code of a :meth:`mark` stands.
 
-        In its own file; or, if that has left the change, in those that came with it. And only below
-        the same lines as then, if it is there: the others are copies.
+        In its own file; or, if that has left the change, in those that came with it. Where the
+        change has brought it, or taken it away, only where it does so now. And only below the same
+        lines as then, if it is there: the others are copies.
         """
         count, side, digests = length_of(mark), side_of_mark(mark), mark[-24:]
         files = self._named.get(digests[20:]) or self._came
@@ -166,6 +165,7 @@ class CommentedCode:
             (path, first)
             for path, first in self._beginning(side).get(digests[:4], ())
             if path in files and self._digest(path, side, first, count) == digests[:16]
+            if not is_brought(mark) or self._is_changed(path, side, first, count)
         ]
         above = digests[16:20]
         here = [place for place in found if self._above(place[0], side, place[1]) == above]
@@ -174,6 +174,19 @@ class CommentedCode:
     def name(self, path: str) -> str:
         """A path, under the name that the file has now, as far as git tells."""
         return path if path in self._files else self._renamed.get(path, path)
+
+    def name_of(self, mark: str, path: str) -> str | None:
+        """The name that the file of a mark has now, if that can be told.
+
+        Args:
+            mark: see :meth:`mark`.
+            path: the file as it is shown, which may be another name: it was cut, or made safe.
+        """
+        digest = mark[-4:]
+        names = self._named.get(digest, set())
+        if len(names) == 1:
+            return next(iter(names))
+        return self.name(path) if _digest_of([path], 4) == digest else None
 
     def _beginning(self, side: Side) -> dict[str, list[tuple[str, int]]]:
         """The lines of a side of all files by their digests."""
@@ -191,6 +204,10 @@ class CommentedCode:
             return None
         block = [line[0] for n in range(first, first + count) if (line := lines.get(n))]
         return code_digest(block) if len(block) == count else None
+
+    def _is_changed(self, path: str, side: Side, first: int, count: int) -> bool:
+        lines = self._side(path, side)
+        return any(lines[number][1] for number in range(first, first + count))
 
     def _above(self, path: str, side: Side, first: int) -> str:
         lines = self._side(path, side)

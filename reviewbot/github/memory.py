@@ -97,7 +97,8 @@ class PullName:
 class Posted:
     """A finding that has a comment of ours on a line.
 
-    ``fixed``: its marker says, surely in our words, that we marked it as fixed.
+    ``fixed``: its marker says, surely in our words, that we marked it as fixed. ``touched``: it was
+    answered, resolved or hidden.
     """
 
     id: str
@@ -105,11 +106,20 @@ class Posted:
     comment: ReviewComment
     thread: ReviewThread | None
     fixed: bool = False
+    touched: bool = False
 
     @property
     def code(self) -> tuple[str, ...]:
         """The lines that the comment was written on, as they were; empty if that is not known."""
         return commented_code(self.comment)
+
+
+@dataclass(frozen=True, slots=True)
+class OurReview:
+    """A review of ours that is posted; ``signed``: its marker, by us."""
+
+    review: Review
+    signed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,19 +138,21 @@ class Memory:
     Attributes:
         summary: our one summary comment, and what its marker says of the last review.
         signed: whether that marker bears our signature, so that what it says can be relied on.
-        reviews: the reviews of ours that are posted, by their markers' keys.
+        reviews: the reviews of ours that are posted, oldest first.
         told: findings on no line that the text of a review of ours tells of, by their ids.
         pending: reviews of ours that somebody left unsent; they block every other one.
         drafts: reviews that a person is writing, whose token we have; they block others, too.
         posted: findings with a comment of ours, by their ids.
         ignored: findings that somebody told us to ignore: the login of who, by their ids.
         replies: keys of what we have answered.
-        doubles: comments on findings that have one already: two runs at once have posted them.
+        doubles: comments on findings that have one already: two runs at once have posted them,
+            and nobody has answered, resolved or hidden them.
+        summaries: further summary comments of ours, likewise.
     """
 
     summary: tuple[Comment, Marker] | None = None
     signed: bool = False
-    reviews: Mapping[str, Review] = field(default_factory=dict)
+    reviews: tuple[OurReview, ...] = ()
     told: Mapping[str, Told] = field(default_factory=dict)
     pending: tuple[Review, ...] = ()
     drafts: tuple[Review, ...] = ()
@@ -148,6 +160,7 @@ class Memory:
     ignored: Mapping[str, str] = field(default_factory=dict)
     replies: frozenset[str] = frozenset()
     doubles: tuple[ReviewComment, ...] = ()
+    summaries: tuple[Comment, ...] = ()
 
     @property
     def marked(self) -> frozenset[str]:
@@ -195,7 +208,7 @@ async def read_memory(api: Api, pull: PullName, us: Us) -> Memory:
     return Memory(
         summary=found.summary,
         signed=found.signed,
-        reviews=found.reviews,
+        reviews=tuple(found.reviews),
         told=found.told,
         pending=found.pending,
         drafts=found.drafts,
@@ -203,6 +216,7 @@ async def read_memory(api: Api, pull: PullName, us: Us) -> Memory:
         ignored=ignored,
         replies=frozenset(found.replies),
         doubles=tuple(found.doubles),
+        summaries=tuple(found.summaries),
     )
 
 
@@ -214,7 +228,8 @@ class _Reader:
         self._parse = partial(markers.shape, pull=self._pull)
         self.summary: tuple[Comment, Marker] | None = None
         self.signed = False
-        self.reviews: dict[str, Review] = {}
+        self.summaries: list[Comment] = []
+        self.reviews: list[OurReview] = []
         self.told: dict[str, Told] = {}
         self.pending: tuple[Review, ...] = ()
         self.drafts: tuple[Review, ...] = ()
@@ -228,14 +243,20 @@ class _Reader:
         for comment in comments:
             if self._us.wrote(comment.author):
                 marker = self._parse(comment.body)
-                if marker is not None and marker.kind == "summary" and self.summary is None:
-                    self.summary = (comment, marker)
-                    self.signed = self._is_signed(comment.body)
+                if marker is not None and marker.kind == "summary":
+                    self._note_summary(comment, marker)
                 self._note_reply(marker)
             elif named := markers.FINDING_ID.match(
                 self._ignores(comment.author, comment.body) or ""
             ):
                 self.asked_to_ignore.append((named[0], comment.author.login))
+
+    def _note_summary(self, comment: Comment, marker: Marker) -> None:
+        if self.summary is None:
+            self.summary = (comment, marker)
+            self.signed = self._is_signed(comment.body)
+        elif self._is_ours(comment.body):
+            self.summaries.append(comment)
 
     def of_reviews(self, reviews: tuple[Review, ...]) -> None:
         """Reviews as a whole."""
@@ -247,9 +268,9 @@ class _Reader:
         self.pending = tuple(review for review in unsent if review not in self.drafts)
         for review in ours:
             marker = self._parse(review.body)
-            if marker is not None and marker.kind == "review" and marker.key is not None:
-                self.reviews[marker.key] = review
+            if marker is not None and marker.kind == "review" and review.state != "PENDING":
                 signed = self._is_signed(review.body)
+                self.reviews.append(OurReview(review, signed))
                 for noted in marker.findings:
                     self.told.setdefault(noted.id, Told(noted, review, signed))
 
@@ -258,6 +279,7 @@ class _Reader:
     ) -> None:
         """Comments on lines: findings, and ``/ignore`` in their threads."""
         by_first = {thread.first_comment: thread for thread in threads}
+        answered = {comment.in_reply_to for comment in comments}
         finding_of: dict[int, str] = {}
         for comment in comments:
             if not self._us.wrote(comment.author):
@@ -270,8 +292,9 @@ class _Reader:
                 finding_of[comment.id] = noted.id
                 thread = by_first.get(comment.id)
                 fixed = marker.outcome == FIXED and self._is_ours(comment.body)
-                posted = Posted(noted.id, noted.severity, comment, thread, fixed)
-                if self.posted.setdefault(noted.id, posted) is not posted:
+                touched = comment.id in answered or _is_closed(thread)
+                posted = Posted(noted.id, noted.severity, comment, thread, fixed, touched)
+                if self.posted.setdefault(noted.id, posted) is not posted and not touched:
                     self.doubles.append(comment)
         for comment in comments:
             about = finding_of.get(comment.in_reply_to or 0)
@@ -298,3 +321,7 @@ class _Reader:
         if isinstance(command, Command) and command.name == "ignore":
             return command.text
         return None
+
+
+def _is_closed(thread: ReviewThread | None) -> bool:
+    return thread is not None and (thread.resolved or thread.minimized is not None)

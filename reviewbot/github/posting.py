@@ -161,7 +161,7 @@ class ReviewPoster:
     async def _find(self, key: str) -> Review | None:
         """The review with that key, if it was made after all."""
         for review in await self._reviews.all(self._pull.repo, self._pull.number):
-            if self._us.wrote(review.author):
+            if self._us.wrote(review.author) and review.state != "PENDING":
                 marker = markers.shape(review.body, self._pull.bound)
                 if marker is not None and marker.key == key:
                     return review

@@ -15,7 +15,7 @@ from reviewbot.core.report import gates
 from reviewbot.core.wording import count
 from reviewbot.github import markers, summary_comment
 from reviewbot.github.commented_code import CommentedCode
-from reviewbot.github.doubled import single_texts
+from reviewbot.github.doubled import doubles_of, repeated, single_texts
 from reviewbot.github.errors import ForbiddenError, GitHubError, InvalidError, NotFoundError
 from reviewbot.github.fixed_comments import FixedComments
 from reviewbot.github.markers import MAX_FINDINGS, Marker, Noted
@@ -119,15 +119,14 @@ class PullComments:
             shown = comments.show_again(posted)
             await self._marked(shown, "A finding that is back could not be shown again")
         plan = self._plan(settled, memory, known, files)
-        at_head = (one.url for one in memory.reviews.values() if one.commit == subject.head)
-        self.review_url = next(at_head, None)
         rest = await self._review(settled.report, plan, memory, noted)
         now = await read_memory(self._api, subject.pull, self._us) if self._tried else memory
-        await self._make_single(now)
+        self._point_to_review(now, emptied=await self._make_single(now))
         rest = [one for one in rest if one.finding.id not in {*now.posted, *now.told}]
         if self._options.summary:
             urls = {id_: one.review.url for id_, one in now.told.items()}
             urls |= {id_: one.comment.url for id_, one in now.posted.items()}
+            urls |= {id_: one.comment.url for id_, one in repeated(now).items()}
             text = await asyncio.to_thread(
                 self._summary_text,
                 settled,
@@ -269,15 +268,31 @@ class PullComments:
     def _written(self, marker: Marker) -> str:
         return markers.write(marker, self._subject.pull.bound, self._us.secrets)
 
-    async def _make_single(self, memory: Memory) -> None:
-        """Take out what two runs at once have posted twice."""
-        reviews, pull = self._api.reviews, self._subject.pull
+    async def _make_single(self, memory: Memory) -> Collection[int]:
+        """Take out what two runs at once have posted twice; the reviews that are left without."""
+        api, pull = self._api, self._subject.pull
         what = "What two reviews say could not be taken out of one"
         texts = await asyncio.to_thread(lambda: list(single_texts(memory, self._us, pull)))
         for review, text in texts:  # first, for a comment that is deleted leads to no review
-            await self._marked(reviews.update(pull.repo, pull.number, review.id, text), what)
-        for double in memory.doubles:
-            await self._marked(reviews.delete_comment(pull.repo, double.id), what)
+            update = api.reviews.update(pull.repo, pull.number, review.id, text)
+            await self._marked(update, what)
+        for double in doubles_of(memory):
+            await self._marked(api.reviews.delete_comment(pull.repo, double.id), what)
+        for summary in memory.summaries:
+            await self._marked(api.comments.delete(pull.repo, summary.id), what)
+        return {review.id for review, _ in texts}
+
+    def _point_to_review(self, memory: Memory, *, emptied: Collection[int]) -> None:
+        """Name the review of the head, whoever posted it; not one whose words another one has."""
+        filled = {one.comment.review for one in memory.posted.values()}
+        filled |= {one.review.id for one in memory.told.values()}
+        at_head = [
+            one.review
+            for one in memory.reviews
+            if one.review.commit == self._subject.head and one.review.id in filled - set(emptied)
+        ]
+        if at_head and self.review_url not in {one.url for one in at_head}:
+            self.review_url = at_head[-1].url
 
     def _summary_text(
         self,

@@ -103,6 +103,7 @@ class _Matching:
             lambda one, posted: one.id == posted.id and self._has_moved(one, posted),
             self._has_moved,
             lambda one, posted: one.id == posted.id and posted.id not in self._here,
+            self._is_claimed,
         )
         for is_it in rounds:
             for finding in findings:
@@ -120,6 +121,13 @@ class _Matching:
 
     def _is_repeated(self, finding: Finding, posted: Posted) -> bool:
         return self._is_here(finding, posted) and repeats(finding, self._told[posted.id])
+
+    def _is_claimed(self, finding: Finding, posted: Posted) -> bool:
+        """Whether a finding that misquotes its code names these lines, and says the same."""
+        if finding.is_placed or posted.id not in self._here:
+            return False
+        told = self._told[posted.id]
+        return overlap(finding, told) and repeats(finding, told)
 
     def _may_be(self, finding: Finding, posted: Posted) -> bool:
         """Whether the place of a finding does not speak against it."""
@@ -143,8 +151,6 @@ class _Matching:
 def _as_posted(finding: Finding, posted: Posted) -> Finding:
     severity = min(finding.severity, posted.severity, key=SEVERITIES.index)
     finding = replace(finding, id=posted.id, severity=severity)
-    if not finding.placement.held:
-        return finding
     if finding.is_placed:
         return replace(finding, placement=Placement("inline"))
     back = carried(posted)

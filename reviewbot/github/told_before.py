@@ -60,12 +60,11 @@ class Beside:
 
 def beside_the_diff(memory: Memory, code: CommentedCode) -> list[Beside]:
     """What may stand in a file although the diff has it no more: the change was not on it."""
-    texts = OurTexts(memory, code.names)
     return [
-        Beside(one.id, code.name(one.item.path), one.noted.code)
-        for one in texts.told()
-        if one.item and one.noted.code and not is_brought(one.noted.code)
-        if not code.places(one.noted.code)
+        Beside(one.id, path, mark)
+        for one in OurTexts(memory, code.names).told()
+        if (mark := one.noted.code) and not is_brought(mark) and not code.places(mark)
+        if (path := _file_of(one, code))
     ]
 
 
@@ -93,16 +92,20 @@ def with_told(
     gone: dict[str, str] = {}
     codes: dict[str, str] = {}
     for one in told:
-        if one.id in matching.found or one.id in memory.ignored:
+        found = matching.found.get(one.id)
+        if found is not None and not found.is_placed:
+            codes[one.id] = one.noted.code
+        if found is not None or one.id in memory.ignored:
             continue
         place = matching.free_place(one)
-        sure = one.item is not None or not one.noted.code or is_brought(one.noted.code)
+        mark = one.noted.code
+        sure = not mark or is_brought(mark) or _file_of(one, code) is not None
         if place is None and report.complete and sure and one.id not in in_files:
-            if one.noted.code:
+            if mark:
                 gone[one.id] = one.title
             continue  # where its place is not known, all is reviewed again, and that decides
         if place is None:
-            codes[one.id] = one.noted.code
+            codes[one.id] = mark
         matching.carry(_carried(one, place, link_hosts))
     for item in texts.held():
         matching.carry_held(item, link_hosts)
@@ -134,6 +137,7 @@ class _Matching:
             lambda one, told: one.id == told.id and self._repeats(one, told),
             self._repeats,
             lambda one, told: one.id == told.id and self._may_be(one, told),
+            lambda one, told: not one.is_placed and self._is_claimed(one, told),
         )
         for is_it in rounds:
             for one in told:
@@ -153,8 +157,14 @@ class _Matching:
 
     def free_place(self, told: SignedFor) -> tuple[str, int] | None:
         """Where its code stands, and nothing else that is known or found says the same."""
-        others = {(one.path, one.line) for one in (*self.found.values(), *self._carried)}
-        rivals = (*self._posted, *self._left, *self._commented)
+        said = told.item.finding() if told.item else None
+        others = {
+            (one.path, one.line)
+            for one in (*self.found.values(), *self._carried)
+            if said is None or repeats(one, said)
+        }
+        placed = [one for one in self._left if one.is_placed]
+        rivals = (*self._posted, *placed, *self._commented)
         free = [
             (path, first)
             for path, firsts in self._places(told.noted.code).items()
@@ -188,8 +198,11 @@ class _Matching:
         return [*self._posted, *self.found.values(), *self._left, *self._carried]
 
     def _is_here(self, finding: Finding, told: SignedFor) -> bool:
+        return finding.is_placed and self._is_at(finding, told)
+
+    def _is_at(self, finding: Finding, told: SignedFor) -> bool:
         code = told.noted.code
-        if not code or not finding.is_placed or finding.side != side_of_mark(code):
+        if not code or finding.side != side_of_mark(code):
             return False
         firsts = self._places(code).get(finding.path, [])
         next_ = bisect_right(firsts, finding.end_line)
@@ -199,10 +212,20 @@ class _Matching:
         here = self._is_here(finding, told)
         return here and (told.item is None or repeats(finding, told.item.finding()))
 
+    def _is_claimed(self, finding: Finding, told: SignedFor) -> bool:
+        """Whether a finding that misquotes its code names these lines, and says the same."""
+        said = told.item is not None and repeats(finding, told.item.finding())
+        return said and self._is_at(finding, told)
+
     def _may_be(self, finding: Finding, told: SignedFor) -> bool:
         """Whether the place of a finding does not speak against it."""
         unknown = not told.noted.code or not finding.is_placed
         return unknown or self._is_here(finding, told)
+
+
+def _file_of(told: SignedFor, code: CommentedCode) -> str | None:
+    """The file of its code, under the name that it has now; None if that cannot be told."""
+    return code.name_of(told.noted.code, told.item.path if told.item else "")
 
 
 def _by_path(code: CommentedCode, mark: str) -> dict[str, list[int]]:

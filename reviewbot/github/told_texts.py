@@ -24,9 +24,16 @@ if TYPE_CHECKING:
     from reviewbot.github.memory import Memory
 
 _TITLE: Final = re.compile(rf"\*\*({'|'.join(SEVERITIES)}): (.{{1,400}})\*\*")
+
+
+def _span(name: str) -> str:
+    """Inline code, behind any number of backticks."""
+    return rf"(?P<{name}>(?P<{name}_ticks>`++)[^\n]+?(?P={name}_ticks)(?!`))"
+
+
 _FACTS: Final = re.compile(
-    rf"\[?`(?P<place>[^`\n]+)`[^`\n]*, (?P<category>{'|'.join(CATEGORIES)})"
-    r"(?:, `(?P<rule>[^`\n]+)`)?, `(?P<model>[^`\n]+)`, confidence (?P<confidence>[01]\.\d\d)"
+    rf"\[?{_span('place')}[^`\n]*, (?P<category>{'|'.join(CATEGORIES)})"
+    rf"(?:, {_span('rule')})?, {_span('model')}, confidence (?P<confidence>[01]\.\d\d)"
     r", id `(?P<id>[0-9a-f]{16})`"
 )
 _LINE: Final = re.compile(r"(.+):(\d{1,9})")
@@ -118,8 +125,8 @@ class OurTexts:
 
     def __init__(self, memory: Memory, paths: Collection[str]) -> None:
         self._memory = memory
-        bodies = {one.review.id: one.review.body for one in memory.told.values() if one.signed}
-        self.of_reviews = [item for body in bodies.values() for item in items_of(body, paths)]
+        bodies = [one.review.body for one in memory.reviews if one.signed]
+        self.of_reviews = [item for body in bodies for item in items_of(body, paths)]
         self._of_summary = list(items_of(memory.signed_summary, paths))
 
     def told(self) -> list[SignedFor]:
@@ -175,21 +182,28 @@ def _item(blocks: list[str], paths: Collection[str]) -> Item | None:
     quote = [line[2:] for line in quoted.pop().split("\n")[1:-1]]
     if quote and _CUT.fullmatch(quote[-1]):
         quote.pop()
-    placed = None if facts["place"] in paths else _LINE.fullmatch(facts["place"])
+    place, rule = _code(facts["place"]), facts["rule"]
+    placed = None if place in paths else _LINE.fullmatch(place)
     return Item(
         id=facts["id"],
-        path=placed[1] if placed else facts["place"],
+        path=placed[1] if placed else place,
         line=int(placed[2]) if placed else 0,
         severity=cast("Severity", title[1]),
         category=cast("Category", facts["category"]),
         title=shown_line(title[2]),
-        rule=facts["rule"] or facts["category"],
-        model=facts["model"],
+        rule=_code(rule) if rule else facts["category"],
+        model=_code(facts["model"]),
         confidence=float(facts["confidence"]),
         reason=reason,
         said=tuple(map(_unquoted, quoted)),
         quote=tuple(quote),
     )
+
+
+def _code(span: str) -> str:
+    """What stands in inline code, as :func:`.code_span` writes it."""
+    inner = span.strip("`")
+    return inner[1:-1] if span.startswith("``") else inner
 
 
 def _unquoted(markdown: str) -> str:

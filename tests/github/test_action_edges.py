@@ -17,7 +17,7 @@ from reviewbot.github.markers import Marker, write
 from reviewbot.github.told_texts import items_of
 from tests.cli.test_action import ROOT, act, recorded
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
-from tests.fake_github import FakeGitHub, Fault, PullRequest, faults
+from tests.fake_github import FakeGitHub, Fault, PullRequest, faults, reviewing
 from tests.github.action_runs import WRITES, Runner, bound_to, find_marked
 from tests.github.test_action_stories import (
     BASE,
@@ -397,6 +397,114 @@ async def test_what_could_not_be_taken_out_of_a_text_is_at_the_next_push(
     assert len(posted_titles(pull)) == 36
     github.faults.clear()
     await runner.run(pull)
+    assert len(posted_titles(pull)) == 33
+
+
+async def test_two_jobs_of_one_name_at_once_are_told_apart(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    """Those of a matrix have the same run, attempt and job."""
+    pull = github.pull(base=BASE, head=BASE | app(*map(bug, range(1, 34))))
+    runner.event(pull)
+    github.fail(faults.slow("POST", "/reviews", 3.0, times=2))
+    jobs = [runner.environment(pull) for _ in range(2)]
+    jobs[1]["GITHUB_RUN_ID"] = jobs[0]["GITHUB_RUN_ID"]
+    await asyncio.gather(*map(runner.step, jobs))
+    await runner.run(pull)
+    assert len(posted_titles(pull)) == 33
+
+
+@pytest.mark.parametrize("how", ["ignored", "resolved"])
+async def test_a_double_that_somebody_has_touched_is_not_deleted(
+    github: FakeGitHub, runner: Runner, how: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    runner.event(pull)
+    github.fail(
+        faults.slow("POST", "/reviews", 3.0, times=2),
+        Fault("DELETE", "/pulls/comments/", 403, {"message": "No"}, times=None),
+    )
+    jobs = [runner.environment(pull) for _ in range(2)]
+    await asyncio.gather(*map(runner.step, jobs))
+    github.faults.clear()
+    _, younger = pull.review_comments
+    if how == "ignored":
+        pull.reply(younger, "/ignore", by="octo")
+    else:
+        pull.resolve(younger.thread, by="octo")
+    for full in ("false", "true"):
+        run = await runner.run(pull, full=full)
+        assert run.outputs["errors"] == ("0" if how == "ignored" else "1")
+    assert younger in pull.review_comments
+    pull.review_comments[0].deleted = True  # nothing else may be there twice
+    pull.threads.remove(pull.threads[0])
+
+
+async def test_a_second_summary_that_could_not_be_deleted_is_at_the_next_push(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | TWO)
+    runner.event(pull)
+    github.fail(
+        faults.slow("POST", "/issues/1/comments", 3.0, times=2),
+        Fault("DELETE", "/issues/comments/", 403, {"message": "No"}, times=None),
+    )
+    jobs = [runner.environment(pull) for _ in range(2)]
+    await asyncio.gather(*map(runner.step, jobs))
+    assert len(pull.comments) == 2
+    github.faults.clear()
+    await runner.run(pull)
+    assert len(pull.comments) == 1
+
+
+LONGER = {"quote": f"{ONE['app.py'].splitlines()[9]}\nline_11 = 11", "end_line": 11}
+
+
+@pytest.mark.parametrize("words", [{"category": "error-handling"}, LONGER])
+async def test_two_jobs_at_once_that_say_it_a_little_differently_leave_one_comment(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, words: dict[str, Any]
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    runner.event(pull)
+
+    def differently(request: Recorded) -> Answer:
+        [one] = find_marked(request).findings or []
+        return Answer(findings=[one if len(model.requests) % 2 else {**one, **words}])
+
+    model.respond = differently
+    github.fail(faults.slow("POST", "/reviews", 3.0, times=2))
+    jobs = [runner.environment(pull) for _ in range(2)]
+    await asyncio.gather(*map(runner.step, jobs))
+    assert len(titles(pull)) == 1
+    run = await runner.run(pull)
+    assert len(titles(pull)) == 1
+    assert run.outputs["errors"] == "1"
+
+
+async def test_two_jobs_at_once_lead_to_the_review_that_has_the_comments(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | TWO)
+    runner.event(pull)
+    github.fail(faults.slow("POST", "/reviews", 3.0, times=2))
+    jobs = [runner.environment(pull) for _ in range(2)]
+    runs = [*await asyncio.gather(*map(runner.step, jobs)), await runner.run(pull)]
+    [filled] = [one for one in pull.reviews if one.comments]
+    links = {run.outputs["review-url"].rpartition("#")[2] for run in runs}
+    assert links == {f"pullrequestreview-{filled.id}"}
+
+
+async def test_a_review_of_ours_that_was_never_sent_tells_nothing(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | app(*map(bug, range(1, 34))))
+    await runner.run(pull)
+    [unsent] = pull.reviews
+    for comment in list(unsent.comments):
+        reviewing.remove(comment)
+    unsent.state = "PENDING"
+    pull.comments.clear()
+    await runner.run(pull, full="true")
     assert len(posted_titles(pull)) == 33
 
 

@@ -16,9 +16,9 @@ from reviewbot.github.api.reviews import Review
 from reviewbot.github.comment_text import MAX_BODY, on_line, with_marker
 from reviewbot.github.doubled import single_texts
 from reviewbot.github.markers import Marker, Noted
-from reviewbot.github.memory import Memory, Posted, PullName, Us
+from reviewbot.github.memory import Memory, OurReview, Posted, PullName, Us
 from reviewbot.github.review_comments import plan_comments, review_text
-from reviewbot.github.told_texts import texts_of
+from reviewbot.github.told_texts import OurTexts, texts_of
 from tests.github.diff_strategies import Change, changes
 from tests.github.test_settled import comment, found
 from tests.render.test_documents import report_of
@@ -47,13 +47,16 @@ def review(number: int, findings: Iterable[Finding], *, secrets: tuple[str, ...]
 
 
 def remembered(*reviews: Review) -> Memory:
-    return Memory(reviews={str(one.id): one for one in reviews})
+    return Memory(reviews=tuple(OurReview(one, signed=True) for one in reviews))
 
 
 def single(memory: Memory, us: Us = US) -> list[Review]:
     """The reviews as they are in the end."""
     texts = {one.id: text for one, text in single_texts(memory, us, PULL)}
-    return [replace(one, body=texts.get(one.id, one.body)) for one in memory.reviews.values()]
+    return [
+        replace(one, body=texts.get(one.id, one.body))
+        for one in (ours.review for ours in memory.reviews)
+    ]
 
 
 def told_by(one: Review) -> set[str]:
@@ -124,3 +127,21 @@ def test_what_was_held_back_by_one_run_does_not_silence_the_other() -> None:
     assert single(remembered(*both)) == both
     twice = [held, review(3, [found(1, placement=HELD)], held=True)]
     assert texts_of(single(remembered(*twice))[1].body) == {}
+
+
+@pytest.mark.parametrize("path", ["a`b.py", "``a`.py", "a.py:3", "d/" * 200 + "a.py"])
+def test_whatever_a_file_is_called_what_is_found_in_it_stays_told(path: str) -> None:
+    odd = found(2, path=path)
+    _, second = single(remembered(review(1, [found(1)]), review(2, [found(1), odd])))
+    assert texts_of(second.body).keys() == {odd.id} == told_by(second)
+
+
+def test_a_text_that_cannot_be_read_whole_stays_as_it_is() -> None:
+    younger = review(2, [found(1), found(2)])
+    edited = replace(younger, body=younger.body.replace(found(2).id, "edited"))
+    assert single(remembered(review(1, [found(1)]), edited))[1] == edited
+
+
+def test_what_is_held_back_in_a_review_that_tells_nothing_else_is_known() -> None:
+    left = review(1, [found(1, placement=HELD)], held=True)
+    assert OurTexts(remembered(left), ()).held()

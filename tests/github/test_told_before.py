@@ -16,7 +16,7 @@ from reviewbot.github.api.reviews import Review
 from reviewbot.github.commented_code import CommentedCode, marks_in
 from reviewbot.github.earlier_findings import UNTITLED
 from reviewbot.github.markers import Noted
-from reviewbot.github.memory import Memory, Posted, Told
+from reviewbot.github.memory import Memory, OurReview, Posted, Told
 from reviewbot.github.review_comments import plan_comments, review_text
 from reviewbot.github.told_before import ToldBefore, beside_the_diff, with_told
 from tests.core.test_report import FINDING
@@ -40,10 +40,13 @@ def text_of(*findings: Finding) -> str:
     return review_text(report_of(*findings), inline=0, below=plan.rest).text
 
 
-def remembered(body: str, *ids: str, signed: bool = True) -> Memory:
+def remembered(body: str, *ids: str, code: str | None = None, signed: bool = True) -> Memory:
+    """A review with that text, whose marker notes ``ids``: on SAID's line, or with ``code``."""
     review = Review(1, "", Author("reviewbot[bot]", 1, is_bot=True), "COMMENTED", body, None, "")
-    code = CommentedCode(FILES).mark(SAID.path, SAID.side, SAID.line, SAID.end_line)
-    return Memory(told={id_: Told(Noted(id_, SAID.severity, code), review, signed) for id_ in ids})
+    if code is None:
+        code = CommentedCode(FILES).mark(SAID.path, SAID.side, SAID.line, SAID.end_line)
+    told = {id_: Told(Noted(id_, SAID.severity, code), review, signed) for id_ in ids}
+    return Memory(reviews=(OurReview(review, signed),), told=told)
 
 
 def read(memory: Memory, report: Report | None = None) -> ToldBefore:
@@ -191,13 +194,11 @@ def test_it_is_gone_although_another_file_has_such_a_line() -> None:
 def test_it_is_gone_where_only_the_code_of_another_finding_is_left() -> None:
     """Both say the same of the same line; the one that was told is repaired."""
     files = parse_diff(TWICE.replace("+    two = 22", "+    two = 23").encode())
-    body = text_of(SAID)
     code = CommentedCode(parse_diff(TWICE.encode())).mark(SAID.path, "RIGHT", 23, 23)
-    review = Review(1, "", Author("reviewbot[bot]", 1, is_bot=True), "COMMENTED", body, None, "")
-    told = {SAID.id: Told(Noted(SAID.id, SAID.severity, code), review, signed=True)}
+    told = remembered(text_of(SAID), SAID.id, code=code)
     other = replace(SAID, id="c" * 16)
     posted = Posted(other.id, other.severity, comment(other), None)
-    memory = Memory(told=told, posted={other.id: posted})
+    memory = replace(told, posted={other.id: posted})
     found = with_told(report_of(other), memory, CommentedCode(files), ())
     assert [one.id for one in found.report.findings] == [other.id]
     assert found.gone.keys() == {SAID.id}
@@ -216,10 +217,8 @@ UNCHANGED = replace(SAID, quote="four = 4", line=5, end_line=5)
 )
 def test_a_line_that_the_change_was_not_on_is_looked_for_in_its_file(diff: str, path: str) -> None:
     code = CommentedCode(FILES).mark(UNCHANGED.path, "RIGHT", 5, 5)
-    body = text_of(UNCHANGED)
-    review = Review(1, "", Author("reviewbot[bot]", 1, is_bot=True), "COMMENTED", body, None, "")
-    told = {SAID.id: Told(Noted(SAID.id, SAID.severity, code), review, signed=True)}
-    memory, files = Memory(told=told), parse_diff(diff.encode())
+    memory = remembered(text_of(UNCHANGED), SAID.id, code=code)
+    files = parse_diff(diff.encode())
     [beside] = beside_the_diff(memory, CommentedCode(files))
     assert (beside.id, beside.path) == (SAID.id, path)
     assert marks_in(["x", "four = 4"], [beside.code]) == {beside.code}
@@ -233,8 +232,7 @@ def test_a_line_that_the_change_was_not_on_is_looked_for_in_its_file(diff: str, 
 
 def test_code_that_nobody_can_look_for_stands() -> None:
     code = CommentedCode(FILES).mark(UNCHANGED.path, "RIGHT", 5, 5)
-    review = Review(1, "", Author("reviewbot[bot]", 1, is_bot=True), "COMMENTED", "x", None, "")
-    memory = Memory(told={SAID.id: Told(Noted(SAID.id, "error", code), review, signed=True)})
+    memory = remembered("x", SAID.id, code=code)
     files = parse_diff(DIFF.replace("app/db.py", "app/other.py").encode())
     assert beside_the_diff(memory, CommentedCode(files)) == []
     found = with_told(report_of(), memory, CommentedCode(files), ())

@@ -1,0 +1,125 @@
+"""What stands on no line is found again, stands and is fixed as what has a comment is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.fake_anthropic import Answer, FakeAnthropic, finding
+from tests.github.action_runs import CONFIG, Runner
+from tests.github.test_action_stories import BASE, ONE, app, conclusions, summary_of
+from tests.github.test_standing_stories import REMOVED, SAME, nothing, removal, says
+
+if TYPE_CHECKING:
+    from tests.fake_github import FakeGitHub
+
+TEXT = ONE["app.py"].splitlines()[9]
+AT = {"path": "app.py", "quote": TEXT, "line": 10, "end_line": 10}
+LEAK = finding(**AT, title="Key is leaked", scenario="Anybody reads it.", category="security")
+SLOW = finding(
+    **AT,
+    severity="warning",
+    title="Slow division",
+    scenario="It takes long.",
+    category="performance",
+)
+NAME = finding(
+    **AT,
+    severity="warning",
+    title="Overwrites builtin name",
+    scenario="Readers stumble.",
+    category="docs",
+)
+either_way = pytest.mark.parametrize("comments", ["true", "false"])
+
+
+@either_way
+async def test_one_of_two_findings_on_a_line_stands_though_only_the_other_is_named_again(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    model.respond = lambda _: Answer(findings=[NAME])
+    await runner.run(pull, fail_on="error", review_comments=comments)
+    model.respond = lambda _: Answer(findings=[NAME, LEAK, SLOW])
+    await runner.run(pull, fail_on="error", review_comments=comments, full="true")
+    assert conclusions(pull)[-1] == "failure"
+    model.respond = lambda _: Answer(findings=[NAME, SLOW])
+    run = await runner.run(pull, fail_on="error", review_comments=comments, full="true")
+    assert conclusions(pull)[-1] == "failure"
+    assert run.outputs["findings"] == "3"
+    assert "fixed" not in summary_of(pull)
+
+
+@either_way
+async def test_a_repair_counts_though_an_unchanged_line_is_the_like_of_it(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
+) -> None:
+    near = (12, "line_12 = 'x'")
+    base = BASE | app((14, SAME))
+    pull = github.pull(base=base, head=base | app((10, SAME), near, (14, SAME)))
+    model.respond = says(path="app.py", quote=SAME, line=10, end_line=10, title="Division by zero")
+    await runner.run(pull, review_comments=comments)
+    model.respond = nothing
+    pull.push(app((10, "line_10 = 1"), near, (14, SAME)))
+    run = await runner.run(pull, review_comments=comments)
+    assert run.outputs["errors"] == "0"
+
+
+@either_way
+async def test_a_removed_line_that_is_put_back_is_a_repair(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
+) -> None:
+    near = (12, "line_12 = 13")
+    pull = github.pull(base=BASE, head=BASE | removal(near))
+    model.respond = says(
+        path="app.py", quote=REMOVED, side="LEFT", line=10, end_line=10, title="It was needed"
+    )
+    await runner.run(pull, review_comments=comments)
+    model.respond = nothing
+    pull.push(app(near))
+    run = await runner.run(pull, review_comments=comments)
+    assert run.outputs["errors"] == "0"
+
+
+@either_way
+async def test_a_finding_that_is_misquoted_the_second_time_is_the_same(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    model.respond = says(**AT, title="Division by zero")
+    await runner.run(pull, review_comments=comments)
+    misquoted = AT | {"quote": "line_10 = 1/0 # zero"}
+    for answer in (says(**misquoted, title="Division by zero"), nothing):
+        model.respond = answer
+        run = await runner.run(pull, review_comments=comments, full="true")
+        assert "fixed" not in summary_of(pull)
+        assert run.outputs["errors"] == "1"
+
+
+ODD_PATHS = pytest.mark.parametrize(
+    "path",
+    ["app.py", "d/" * 110 + "a.py", "a\u00adb.py", "a`b.py", "``a`.py"],
+    ids=["plain", "long", "hidden character", "backtick", "backticks"],
+)
+UNCHANGED = {"quote": "line_11 = 11", "line": 11, "end_line": 11}
+MOVED_AWAY = app((30, "line_30 = 'thirty'"))["app.py"]
+"""Line 11 is as it was, and not in the diff."""
+REPAIRED = app((10, "line_10 = 'ten'"), (11, "line_11 = 1"))["app.py"]
+
+
+@ODD_PATHS
+@pytest.mark.parametrize("then", [MOVED_AWAY, REPAIRED], ids=["moved away", "repaired"])
+async def test_a_finding_on_an_unchanged_line_stands_whatever_its_file_is_called(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, path: str, then: str
+) -> None:
+    base = CONFIG | {path: BASE["app.py"], "b.py": "x = 1\n"}
+    changed = app((10, "line_10 = 'ten'"))["app.py"]
+    pull = github.pull(base=base, head=base | {path: changed, "b.py": "x = 2\n"})
+    model.respond = says(path=path, **UNCHANGED, title="Division by zero")
+    run = await runner.run(pull, review_comments="false")
+    assert run.outputs["errors"] == "1"
+    model.respond = nothing
+    pull.push({path: then})
+    run = await runner.run(pull, review_comments="false")
+    assert run.outputs["errors"] == ("0" if then is REPAIRED else "1")
