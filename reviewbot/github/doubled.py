@@ -6,7 +6,7 @@ so the younger one is written anew without what the older one says.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.github import markers
@@ -16,10 +16,11 @@ from reviewbot.github.recognised import is_said_by
 from reviewbot.github.told_texts import texts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Mapping
 
     from reviewbot.core.findings import Finding
     from reviewbot.github.api.reviews import Review, ReviewComment
+    from reviewbot.github.markers import Marker
     from reviewbot.github.memory import Memory, Posted, PullName, Us
 
 _HEAD: Final = (
@@ -27,63 +28,69 @@ _HEAD: Final = (
 )
 
 
-def repeated(memory: Memory) -> dict[str, Posted]:
-    """Ids of comments that say in other words what one of the other run says, and that one.
+@dataclass(frozen=True, slots=True)
+class Doubled:
+    """What is there twice.
 
-    Not of those that somebody has answered, resolved or hidden.
-    """
-    by_head: dict[tuple[str, str], list[tuple[Posted, Finding]]] = {}
-    found: dict[str, Posted] = {}
-    for one in memory.posted.values():
-        said, comment = carried(one), one.comment
-        others = by_head.setdefault((comment.path, comment.original_commit), [])
-        older = next(
-            (
-                other
-                for other, told in others
-                if other.comment.review != comment.review and is_said_by([told], said)
-            ),
-            None,
-        )
-        if older is None:
-            others.append((one, said))
-        elif not one.touched:
-            found[one.id] = older
-    return found
-
-
-def doubles_of(memory: Memory) -> tuple[ReviewComment, ...]:
-    """The comments that are to be deleted."""
-    again = (memory.posted[id_].comment for id_ in repeated(memory))
-    return (*memory.doubles, *again)
-
-
-def single_texts(memory: Memory, us: Us, pull: PullName) -> Iterator[tuple[Review, str]]:
-    """The reviews whose text must be another one, each with that text, oldest first.
-
-    Only a marker that is surely ours has a say: in the text that changes, for it is signed anew,
-    and in the one that the text leaves it to.
+    Attributes:
+        comments: those to be deleted.
+        older: the comments that say the same as one of these under another id, by that id.
+        texts: the reviews whose text must be another one, each with that text.
     """
 
-    def sure(text: str) -> markers.Marker | None:
+    comments: tuple[ReviewComment, ...]
+    older: Mapping[str, Posted]
+    texts: tuple[tuple[Review, str], ...]
+
+
+def doubled(memory: Memory, us: Us, pull: PullName) -> Doubled:
+    """What two runs at once have left. CPU work: for a thread.
+
+    Only a marker that is surely ours has a say: in what goes, and in what it goes for.
+    """
+
+    def sure(text: str) -> Marker | None:
         return markers.parse(text, pull.bound, us.secrets)
 
-    told = {id_ for id_, one in memory.posted.items() if sure(one.comment.body)}
-    held: set[str] = set()
-    emptied = {comment.review for comment in doubles_of(memory)}
+    believed = [one for one in memory.posted.values() if sure(one.comment.body)]
+    older = _older(believed)
+    comments = (*memory.doubles, *(memory.posted[id_].comment for id_ in older))
+    told, held = {one.id for one in believed}, set[str]()
+    emptied = {comment.review for comment in comments}
+    texts: list[tuple[Review, str]] = []
     for review in (one.review for one in memory.reviews):
         marker = sure(review.body)
         if marker is None:
             continue
-        texts = texts_of(review.body)
+        items = texts_of(review.body)
         noted = {one.id for one in marker.findings}
-        beside = texts.keys() - noted  # held back
+        beside = items.keys() - noted  # held back
         twice = (noted & told) | (beside & held)
-        readable = noted <= texts.keys()  # else somebody has edited it, and it stays as it is
+        readable = noted <= items.keys()  # else somebody has edited it, and it stays as it is
         if readable and (twice or review.id in emptied):
-            kept = [text for id_, text in texts.items() if id_ not in twice]
+            kept = [text for id_, text in items.items() if id_ not in twice]
             findings = tuple(one for one in marker.findings if one.id not in twice)
             left = markers.write(replace(marker, findings=findings), pull.bound, us.secrets)
-            yield review, with_marker("\n\n".join((_HEAD, *kept)), left)
+            texts.append((review, with_marker("\n\n".join((_HEAD, *kept)), left)))
         told |= noted
         held |= beside
+    return Doubled(comments, older, tuple(texts))
+
+
+def _older(posted: Iterable[Posted]) -> dict[str, Posted]:
+    """The comments that say at the same head what those of another review say in other words.
+
+    By the ids of these, but for those that somebody has answered, resolved or hidden.
+    """
+    at_heads: dict[tuple[str, str], list[tuple[Posted, Finding]]] = {}
+    found: dict[str, Posted] = {}
+    for one in posted:
+        said, comment = carried(one), one.comment
+        before = at_heads.setdefault((comment.path, comment.original_commit), [])
+        others = (other for other in before if other[0].comment.review != comment.review)
+        older = next((other for other, told in others if is_said_by([told], said)), None)
+        if older is None:
+            before.append((one, said))
+        elif not one.touched:
+            found[one.id] = older
+    return found

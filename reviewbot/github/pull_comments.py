@@ -15,7 +15,7 @@ from reviewbot.core.report import gates
 from reviewbot.core.wording import count
 from reviewbot.github import markers, summary_comment
 from reviewbot.github.commented_code import CommentedCode
-from reviewbot.github.doubled import doubles_of, repeated, single_texts
+from reviewbot.github.doubled import doubled
 from reviewbot.github.errors import ForbiddenError, GitHubError, InvalidError, NotFoundError
 from reviewbot.github.fixed_comments import FixedComments
 from reviewbot.github.markers import MAX_FINDINGS, Marker, Noted
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events import Outcome
     from reviewbot.core.findings import Finding
     from reviewbot.core.report import Report
+    from reviewbot.github.doubled import Doubled
     from reviewbot.github.gateway import Api
     from reviewbot.github.memory import Memory, Us
     from reviewbot.github.settled import Settled
@@ -121,12 +122,14 @@ class PullComments:
         plan = self._plan(settled, memory, known, files)
         rest = await self._review(settled.report, plan, memory, noted)
         now = await read_memory(self._api, subject.pull, self._us) if self._tried else memory
-        self._point_to_review(now, emptied=await self._make_single(now))
+        twice = await asyncio.to_thread(doubled, now, self._us, subject.pull)
+        await self._make_single(now, twice)
+        self._point_to_review(now, twice)
         rest = [one for one in rest if one.finding.id not in {*now.posted, *now.told}]
         if self._options.summary:
             urls = {id_: one.review.url for id_, one in now.told.items()}
             urls |= {id_: one.comment.url for id_, one in now.posted.items()}
-            urls |= {id_: one.comment.url for id_, one in repeated(now).items()}
+            urls |= {id_: one.comment.url for id_, one in twice.older.items()}
             text = await asyncio.to_thread(
                 self._summary_text,
                 settled,
@@ -268,28 +271,27 @@ class PullComments:
     def _written(self, marker: Marker) -> str:
         return markers.write(marker, self._subject.pull.bound, self._us.secrets)
 
-    async def _make_single(self, memory: Memory) -> Collection[int]:
-        """Take out what two runs at once have posted twice; the reviews that are left without."""
+    async def _make_single(self, memory: Memory, twice: Doubled) -> None:
+        """Take out what two runs at once have posted twice."""
         api, pull = self._api, self._subject.pull
         what = "What two reviews say could not be taken out of one"
-        texts = await asyncio.to_thread(lambda: list(single_texts(memory, self._us, pull)))
-        for review, text in texts:  # first, for a comment that is deleted leads to no review
+        for review, text in twice.texts:  # first, for a comment that is deleted leads to no review
             update = api.reviews.update(pull.repo, pull.number, review.id, text)
             await self._marked(update, what)
-        for double in doubles_of(memory):
+        for double in twice.comments:
             await self._marked(api.reviews.delete_comment(pull.repo, double.id), what)
         for summary in memory.summaries:
             await self._marked(api.comments.delete(pull.repo, summary.id), what)
-        return {review.id for review, _ in texts}
 
-    def _point_to_review(self, memory: Memory, *, emptied: Collection[int]) -> None:
+    def _point_to_review(self, memory: Memory, twice: Doubled) -> None:
         """Name the review of the head, whoever posted it; not one whose words another one has."""
         filled = {one.comment.review for one in memory.posted.values()}
         filled |= {one.review.id for one in memory.told.values()}
+        filled -= {review.id for review, _ in twice.texts}
         at_head = [
             one.review
             for one in memory.reviews
-            if one.review.commit == self._subject.head and one.review.id in filled - set(emptied)
+            if one.review.commit == self._subject.head and one.review.id in filled
         ]
         if at_head and self.review_url not in {one.url for one in at_head}:
             self.review_url = at_head[-1].url

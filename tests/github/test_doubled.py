@@ -14,7 +14,7 @@ from reviewbot.github import markers
 from reviewbot.github.api.records import Author
 from reviewbot.github.api.reviews import Review
 from reviewbot.github.comment_text import MAX_BODY, on_line, with_marker
-from reviewbot.github.doubled import single_texts
+from reviewbot.github.doubled import doubled
 from reviewbot.github.markers import Marker, Noted
 from reviewbot.github.memory import Memory, OurReview, Posted, PullName, Us
 from reviewbot.github.review_comments import plan_comments, review_text
@@ -52,7 +52,7 @@ def remembered(*reviews: Review) -> Memory:
 
 def single(memory: Memory, us: Us = US) -> list[Review]:
     """The reviews as they are in the end."""
-    texts = {one.id: text for one, text in single_texts(memory, us, PULL)}
+    texts = {one.id: text for one, text in doubled(memory, us, PULL).texts}
     return [
         replace(one, body=texts.get(one.id, one.body))
         for one in (ours.review for ours in memory.reviews)
@@ -84,9 +84,7 @@ def test_whatever_two_reviews_say_the_older_says_it_and_the_younger_says_the_res
 
 
 def test_what_is_told_once_stays_as_it_is() -> None:
-    assert (
-        list(single_texts(remembered(review(1, [found(1)]), review(2, [found(2)])), US, PULL)) == []
-    )
+    assert doubled(remembered(review(1, [found(1)]), review(2, [found(2)])), US, PULL).texts == ()
 
 
 @pytest.mark.parametrize("unsigned", [0, 1])
