@@ -38,12 +38,11 @@ from reviewbot.github.client.tokens import (
     AppToken,
     GivenToken,
     InstallationToken,
-    Scope,
 )
 from reviewbot.settings import is_web_address
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from typing import Self
 
     from reviewbot.github.api.app import NewApp
@@ -108,7 +107,7 @@ class Gateway:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="github")
         self._line = Line(self._send, self._threads, self._clock, Etags())
         self._lanes: dict[str, Lane] = {}
-        self._callers: dict[tuple[str, Scope], Caller] = {}
+        self._callers: dict[str, Caller] = {}
         self._loading = threading.Lock()
         self._wire: Wire | None = None
 
@@ -121,28 +120,14 @@ class Gateway:
         """
         return AppApi(self._app_caller())
 
-    def installation(
-        self,
-        number: int,
-        *,
-        repository_ids: tuple[int, ...] | None = None,
-        permissions: Mapping[str, str] | None = None,
-    ) -> Api:
-        """What GitHub does for an installation of the App.
-
-        Args:
-            number: its id.
-            repository_ids: the only repositories that its token is for.
-            permissions: the only ones that its token has.
+    def installation(self, number: int) -> Api:
+        """What GitHub does for the installation of the App that has this id.
 
         Raises:
             ConfigError: there is no App.
         """
-        app = self._app_caller()
-        narrowed = tuple(sorted(permissions.items())) if permissions is not None else None
-        scope = Scope(repository_ids, narrowed)
-        token = InstallationToken(number, scope, app=app, clock=self._clock)
-        return Api(self._caller(f"installation {number}", scope, token))
+        token = InstallationToken(number, app=self._app_caller(), clock=self._clock)
+        return Api(self._caller(f"installation {number}", token))
 
     def holder(self) -> Api:
         """What GitHub does for the token that was given.
@@ -160,7 +145,7 @@ class Gateway:
 
     async def new_app(self, code: str) -> NewApp:
         """The App that was made from a manifest; needs no credentials."""
-        return await converted(self._caller("nobody", Scope(), GivenToken(None)), code)
+        return await converted(self._caller("nobody", GivenToken(None)), code)
 
     async def close(self) -> None:
         """Wait for what is on its way, and close the connections. Nothing can be sent then."""
@@ -177,22 +162,21 @@ class Gateway:
     def _holder(self) -> Caller:
         if isinstance(self._credentials, AppCredentials):
             raise ConfigError("an App acts as one of its installations", source="GITHUB_TOKEN")
-        return self._caller("holder", Scope(), GivenToken(self._credentials))
+        return self._caller("holder", GivenToken(self._credentials))
 
     def _app_caller(self) -> Caller:
         if not isinstance(self._credentials, AppCredentials):
             raise ConfigError("this needs a GitHub App", source="REVIEWBOT_GITHUB_APP_ID")
-        return self._caller("app", Scope(), AppToken(self._sign))
+        return self._caller("app", AppToken(self._sign))
 
-    def _caller(self, name: str, scope: Scope, identity: Identity) -> Caller:
-        """The one for that name and scope: the first one made, with its token."""
-        if (name, scope) not in self._callers:
+    def _caller(self, name: str, identity: Identity) -> Caller:
+        """The one of that name: the first one made, with its token."""
+        if name not in self._callers:
             if len(self._callers) >= CALLERS:
                 del self._callers[next(iter(self._callers))]
             lane = self._lanes.setdefault(name, Lane(self._pace))
-            narrowed = f" {scope.body()}" if scope != Scope() else ""
-            self._callers[name, scope] = Caller(name + narrowed, identity, lane, self._line)
-        return self._callers[name, scope]
+            self._callers[name] = Caller(name, identity, lane, self._line)
+        return self._callers[name]
 
     async def _sign(self) -> Secret:
         credentials = self._credentials

@@ -467,6 +467,8 @@ async def test_a_missing_permission_is_named_as_github_names_it() -> None:
         assert caught.value.permission == "pull_requests: write"
         with pytest.raises(ForbiddenError, match="checks: write"):
             await api.checks.create(REPO, {"name": "x", "head_sha": pull.head_sha})
+        with pytest.raises(ForbiddenError, match="issues: write; pull_requests: write"):
+            await api.comments.create(REPO, 1, "text")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Tokens of installations: made when needed, shared, replaced in time, narrowed where asked."""
+"""Tokens of installations: made when needed, shared, replaced in time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from reviewbot.errors import ConfigError
 from reviewbot.github import gateway as gateway_module
-from reviewbot.github.client.tokens import AppCredentials, InstallationToken, Scope
+from reviewbot.github.client.tokens import AppCredentials, InstallationToken
 from reviewbot.github.errors import BadCredentialsError, ForbiddenError, NotFoundError
 from reviewbot.github.gateway import Gateway
 from reviewbot.settings import Secret
@@ -95,7 +95,7 @@ async def test_a_token_that_was_revoked_is_replaced_for_posts_too() -> None:
 async def test_who_hears_late_of_a_token_that_ended_does_not_have_the_next_one_replaced() -> None:
     async with FakeGitHub() as github, app_at(github) as gateway:
         number = github.install(github.repository()).id
-        token = InstallationToken(number, Scope(), app=gateway._app_caller(), clock=gateway._clock)
+        token = InstallationToken(number, app=gateway._app_caller(), clock=gateway._clock)
         first = await token.token()
         await asyncio.sleep(600)
         assert token.renewed(first)
@@ -115,37 +115,6 @@ async def test_a_token_that_is_refused_though_new_is_not_asked_for_again_and_aga
             with pytest.raises(BadCredentialsError):
                 await api.pulls.get("octo/hello", 1)
         assert made(github) == 1
-
-
-async def test_a_token_can_be_narrowed_to_repositories_and_permissions() -> None:
-    async with FakeGitHub() as github, app_at(github) as gateway:
-        pull = github.pull(BASE, HEAD)
-        other = github.pull(BASE, HEAD, repository="octo/other")
-        number = github.install(pull.repo, other.repo).id
-        narrow = gateway.installation(
-            number, repository_ids=(pull.repo.id,), permissions={"contents": "read"}
-        )
-        await narrow.contents.file("octo/hello", "a.py", "main", max_bytes=99)
-        with pytest.raises(NotFoundError):
-            await narrow.pulls.get("octo/other", 1)
-        with pytest.raises(ForbiddenError, match="issues: write; pull_requests: write"):
-            await narrow.comments.create("octo/hello", 1, "text")
-        await gateway.installation(number).pulls.get("octo/other", 1)
-        (asked, _) = github.called("POST", "/access_tokens")
-        assert asked.body == {
-            "repository_ids": [pull.repo.id],
-            "permissions": {"contents": "read"},
-        }
-
-
-@pytest.mark.parametrize(
-    "narrowed", [{"permissions": {"contents": "write"}}, {"repository_ids": (12345,)}]
-)
-async def test_more_than_an_installation_has_is_a_clear_refusal(narrowed: Any) -> None:
-    async with FakeGitHub() as github, app_at(github) as gateway:
-        number = github.install(github.repository()).id
-        with pytest.raises(ForbiddenError, match="does not have what this token"):
-            await gateway.installation(number, **narrowed).pulls.get("octo/hello", 1)
 
 
 async def test_an_installation_that_is_gone_or_suspended_is_named() -> None:

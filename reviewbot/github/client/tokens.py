@@ -1,7 +1,7 @@
 """Who we are at GitHub: an App, one of its installations, or the holder of a given token.
 
 The token of an installation lives an hour. It is made when it is first needed, used by all who
-ask, and replaced before it ends; it may be narrowed to some repositories and permissions.
+ask, and replaced before it ends.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import asyncio
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from reviewbot.errors import ConfigError
 from reviewbot.github.client.exchange import Request
-from reviewbot.github.errors import ForbiddenError, InvalidError, NotFoundError
+from reviewbot.github.errors import NotFoundError
 from reviewbot.settings import Secret
 
 if TYPE_CHECKING:
@@ -40,23 +40,6 @@ class AppCredentials:
     def __post_init__(self) -> None:
         if not self.app_id.strip():
             raise ConfigError("the App's id is empty", source="REVIEWBOT_GITHUB_APP_ID")
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What the token of an installation is narrowed to; None: all that the installation has."""
-
-    repository_ids: tuple[int, ...] | None = None
-    permissions: tuple[tuple[str, str], ...] | None = None
-
-    def body(self) -> dict[str, Any]:
-        """As GitHub wants it."""
-        found: dict[str, Any] = {}
-        if self.repository_ids is not None:
-            found["repository_ids"] = list(self.repository_ids)
-        if self.permissions is not None:
-            found["permissions"] = dict(self.permissions)
-        return found
 
 
 class Identity(Protocol):
@@ -114,20 +97,12 @@ class InstallationToken:
 
     Args:
         installation: its id.
-        scope: what it is narrowed to.
         app: what sends as the App.
         clock: GitHub's.
     """
 
-    def __init__(
-        self,
-        installation: int,
-        scope: Scope,
-        *,
-        app: Caller,
-        clock: GitHubClock,
-    ) -> None:
-        self._installation, self._scope, self._app, self._clock = installation, scope, app, clock
+    def __init__(self, installation: int, *, app: Caller, clock: GitHubClock) -> None:
+        self._installation, self._app, self._clock = installation, app, clock
         self._lock = asyncio.Lock()
         self._token: Secret | None = None
         self._made_at = self._good_until = 0.0
@@ -155,7 +130,7 @@ class InstallationToken:
     async def _make(self) -> None:
         # It changes nothing, and may be sent again: a token that nobody got to know does no harm.
         path = f"/app/installations/{self._installation}/access_tokens"
-        request = Request(verb="POST", path=path, body=self._scope.body())
+        request = Request(verb="POST", path=path, body={})
         try:
             token, ends = await self._app.one(request, _made)
         except NotFoundError:
@@ -163,11 +138,6 @@ class InstallationToken:
                 f"GitHub knows no installation {self._installation} of this App: it was removed, or"
                 " belongs to another App",
                 status=404,
-            ) from None
-        except InvalidError as error:
-            raise ForbiddenError(
-                f"{error}: the installation does not have what this token was to be narrowed to;"
-                " an owner must accept the App's new permissions, or add the repository"
             ) from None
         life = ends - self._clock.now()
         self._token, self._made_at = token, asyncio.get_running_loop().time()
