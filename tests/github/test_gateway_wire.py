@@ -188,7 +188,7 @@ async def test_an_answer_that_is_none_of_githubs_is_one_clear_error(answer: Answ
         with pytest.raises(UnavailableError, match="not as GitHub's are"):
             await gateway.holder().pulls.get("o/r", 1)
         with pytest.raises(UnavailableError, match="not as GitHub's are"):
-            await gateway.holder().comments.get("o/r", 1)
+            await gateway.holder().checks.get("o/r", 1)
 
 
 @pytest.mark.parametrize("status", [200, 404])

@@ -66,25 +66,24 @@ class Checks:
         return await self._caller.one(read(f"{repository(repo)}/check-runs/{number}"), _run)
 
     async def find(
-        self, repo: str, head_sha: str, *, name: str, external_id: str, app_id: int | None = None
+        self, repo: str, head_sha: str, *, name: str, external_id: str
     ) -> CheckRun | None:
-        """The newest run at a commit with that name and external id.
-
-        Args:
-            repo: the repository.
-            head_sha: the commit.
-            name: of the check.
-            external_id: as it was made with.
-            app_id: whose it must be. Another App may use the same name and id.
-        """
-        runs = await self.at(repo, head_sha, name=name, app_id=app_id)
+        """The newest run at a commit with that name and external id."""
+        runs = await self.at(repo, head_sha, name=name)
         ours = (run for run in runs if run.external_id == external_id)
         return max(ours, key=lambda run: run.id, default=None)
 
     async def at(
         self, repo: str, head_sha: str, *, name: str, app_id: int | None = None
     ) -> tuple[CheckRun, ...]:
-        """All runs at a commit with that name; arguments as of :meth:`find`."""
+        """All runs at a commit with that name.
+
+        Args:
+            repo: the repository.
+            head_sha: the commit.
+            name: of the check.
+            app_id: whose they must be; None: anybody's. Another App may use the same name.
+        """
         path = f"{repository(repo)}/commits/{commit(head_sha)}/check-runs"
         parameters: dict[str, str | int] = {"check_name": name, "filter": "all"}
         if app_id is not None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from reviewbot.github.api.records import Author, author, deleted, repository
-from reviewbot.github.client.exchange import Urgency, read, write
+from reviewbot.github.client.exchange import Urgency, write
 
 if TYPE_CHECKING:
     from reviewbot.github.client.caller import Caller, Record
@@ -39,10 +39,6 @@ class Comments:
         """The comments below a pull request, oldest first."""
         path = f"{repository(repo)}/issues/{number}/comments"
         return await self._caller.every(path, _comment, most=MOST)
-
-    async def get(self, repo: str, comment: int) -> Comment:
-        """One comment."""
-        return await self._caller.one(read(_one(repo, comment)), _comment)
 
     async def create(self, repo: str, number: int, text: str) -> Comment:
         """A new comment.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.github.api.records import Author, author, deleted, repository
-from reviewbot.github.client.exchange import Urgency, read, write
+from reviewbot.github.client.exchange import Urgency, write
 
 if TYPE_CHECKING:
     from reviewbot.github.client.caller import Caller, Record
@@ -77,10 +77,6 @@ class Reviews:
         """The reviews of a pull request, oldest first; of pending ones, our own alone."""
         return await self._caller.every(_reviews(repo, number), _review, most=MOST)
 
-    async def get(self, repo: str, number: int, review: int) -> Review:
-        """One review."""
-        return await self._caller.one(read(f"{_reviews(repo, number)}/{review}"), _review)
-
     async def update(self, repo: str, number: int, review: int, text: str) -> Review:
         """Change what a review of ours says; its comments stay as they are."""
         request = write("PUT", f"{_reviews(repo, number)}/{review}", {"body": text})
@@ -95,19 +91,6 @@ class Reviews:
         """The comments on lines and files of a pull request, oldest first."""
         path = f"{repository(repo)}/pulls/{number}/comments"
         return await self._caller.every(path, _comment, most=MOST)
-
-    async def comment(self, repo: str, comment: int) -> ReviewComment:
-        """One comment."""
-        return await self._caller.one(read(_one(repo, comment)), _comment)
-
-    async def add_comment(self, repo: str, number: int, body: Record) -> ReviewComment:
-        """A comment of its own; for one on a whole file, which no review can have.
-
-        Raises:
-            UncertainWriteError: look for it in :meth:`comments` before making another.
-        """
-        path = f"{repository(repo)}/pulls/{number}/comments"
-        return await self._caller.one(write("POST", path, body), _comment)
 
     async def reply(self, repo: str, number: int, comment: int, text: str) -> ReviewComment:
         """An answer in the thread that ``comment`` began.

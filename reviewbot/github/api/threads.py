@@ -7,7 +7,7 @@ denied is a value.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.github.api.records import repository
 from reviewbot.github.client.caller import Denied
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from reviewbot.github.client.caller import Caller
 
 MOST: Final = 5_000
-Classifier = Literal["OUTDATED", "RESOLVED", "DUPLICATE", "OFF_TOPIC"]
 
 _LIST: Final = """\
 query ($owner: String!, $name: String!, $number: Int!, $after: String) {
@@ -103,9 +102,9 @@ class Threads:
         """Resolve a thread; why not, if it is not done."""
         return await self._change(_RESOLVE, {"threadId": thread})
 
-    async def minimize(self, node_id: str, classifier: Classifier = "OUTDATED") -> Denied | None:
-        """Hide a comment or a review; why not, if it is not done."""
-        return await self._change(_MINIMIZE, {"subjectId": node_id, "classifier": classifier})
+    async def minimize(self, node_id: str) -> Denied | None:
+        """Hide a comment or a review as outdated; why not, if it is not done."""
+        return await self._change(_MINIMIZE, {"subjectId": node_id, "classifier": "OUTDATED"})
 
     async def unresolve(self, thread: str) -> Denied | None:
         """Open a thread again; why not, if it is not done."""
