@@ -90,11 +90,6 @@ class CheckReporter:
             self._repo, first["head_sha"], name=first["name"], external_id=first["external_id"]
         )
 
-    @property
-    def url(self) -> str | None:
-        """The page of the run."""
-        return self._run.url if self._run else None
-
     def tell(self, state: Callable[[], Json]) -> None:
         """Show a newer state, when it may be sent; ``state`` makes the body then."""
         self._newest = state

@@ -8,7 +8,7 @@
       NotFoundError              404: not there, or not shown to us
         GoneError                410
       BlockedError               451
-      InvalidError               422: what was wrong with it is in ``details``
+      InvalidError               422: what was sent is not accepted
       DiffTooLargeError          406
       TooLargeError              an answer, or a file, above the limit that was asked for
       RateLimitedError           the wait would be longer than we are patient
@@ -53,10 +53,9 @@ class BadCredentialsError(GitHubError):
 
 
 class ForbiddenError(GitHubError):
-    """What we are does not include this; ``permission`` as GitHub names it, if it does."""
+    """What we are does not include this."""
 
-    def __init__(self, message: str, *, permission: str | None = None) -> None:
-        self.permission = permission
+    def __init__(self, message: str) -> None:
         super().__init__(message, status=403)
 
 
@@ -73,11 +72,7 @@ class BlockedError(GitHubError):
 
 
 class InvalidError(GitHubError):
-    """What was sent is not accepted; ``details`` has GitHub's reasons, one line each."""
-
-    def __init__(self, message: str, *, details: tuple[str, ...], status: int) -> None:
-        self.details = details
-        super().__init__(message, status=status)
+    """What was sent is not accepted."""
 
 
 class DiffTooLargeError(GitHubError):
@@ -124,12 +119,10 @@ def refusal(request: Request, answer: Answer) -> GitHubError:
             " correct GITHUB_API_URL, or the repository's name if it was renamed",
             status=status,
         )
-    details = tuple(_detail(error) for error in answer.errors)
-    reasons = f": {'; '.join(details)}" if details else ""
+    details = "; ".join(map(_detail, answer.errors))
+    reasons = f": {details}" if answer.errors else ""
     return InvalidError(
-        told(f"GitHub refused {request.what} with {status}{says}{reasons}", 600),
-        details=details or ((said,) if said else ()),
-        status=status,
+        told(f"GitHub refused {request.what} with {status}{says}{reasons}", 600), status=status
     )
 
 
@@ -176,9 +169,7 @@ def _forbidden(request: Request, answer: Answer, says: str) -> GitHubError:
         if needed
         else "check what the App or the token may do, and whether the organization restricts it"
     )
-    return ForbiddenError(
-        f"GitHub does not permit {request.what}{says}: {hint}", permission=needed or None
-    )
+    return ForbiddenError(f"GitHub does not permit {request.what}{says}: {hint}")
 
 
 def _detail(error: Any) -> str:  # noqa: ANN401  whatever GitHub sends

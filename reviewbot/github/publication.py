@@ -46,7 +46,6 @@ class Published:
         problems: what could not be posted, in sentences.
         review_url: the review at this head, if there is one.
         summary_url: the summary comment, likewise.
-        check_url: the check run, likewise.
         denied: whether something could not be for want of a permission.
         failed: whether it was not posted as it should have been.
     """
@@ -57,7 +56,6 @@ class Published:
     failed: bool = False
     review_url: str | None = None
     summary_url: str | None = None
-    check_url: str | None = None
 
 
 class Publication:
@@ -165,7 +163,6 @@ class Publication:
             denied=self._comments.denied,
             review_url=self._comments.review_url,
             summary_url=self._comments.summary_url,
-            check_url=self._check.url if self._check else None,
         )
 
     @property

@@ -297,11 +297,8 @@ async def test_an_app_that_github_knows_is_well(
 async def test_a_stored_app_is_asked_for_where_it_was_made(doctor: Doctor, tmp_path: Path) -> None:
     async with FakeGitHub() as github:
         github.install(github.repository())
-        secrets = dict.fromkeys(("client_secret", "webhook_secret"), Secret("hook-word"))
-        app = github.app
-        new = NewApp(
-            app.id, app.slug, "x", "x", "x", private_key=Secret(app.private_key), **secrets
-        )
+        app, hook = github.app, Secret("hook-word")
+        new = NewApp(app.id, app.slug, "x", "x", "x", hook, Secret(app.private_key))
         store_app(new, tmp_path / "state" / "reviewbot", github.url)
         code, out = await asyncio.to_thread(doctor)
     assert code == 0, out

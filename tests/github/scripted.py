@@ -85,7 +85,6 @@ def pull(number: int, **changes: Any) -> dict[str, Any]:
     repo = {"full_name": "o/r", "id": 1}
     return {
         "number": number,
-        "node_id": "PR_1",
         "state": "open",
         "title": "Title",
         "body": None,
@@ -99,8 +98,7 @@ def pull(number: int, **changes: Any) -> dict[str, Any]:
 def comment(number: int, body: str = "") -> dict[str, Any]:
     """A comment below a pull request."""
     user = {"login": "mona", "id": 1, "type": "User"}
-    at = "2026-11-26T00:00:00Z"
-    return {"id": number, "node_id": f"IC_{number}", "user": user, "body": body, "created_at": at}
+    return {"id": number, "user": user, "body": body}
 
 
 IMPATIENT = Patience(silent_s=0.05)

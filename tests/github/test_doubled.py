@@ -43,7 +43,7 @@ def review(number: int, findings: Iterable[Finding], *, secrets: tuple[str, ...]
     noted = () if held else tuple(Noted(one.finding.id, "note") for one in said.told)
     marker = Marker("review", SHA, SHA, findings=noted, key=f"run-{number}")
     body = with_marker(said.text, markers.write(marker, PULL.bound, secrets))
-    return Review(number, "", Author(US.login, 1, is_bot=True), "COMMENTED", body, SHA, "")
+    return Review(number, Author(US.login, 1, is_bot=True), "COMMENTED", body, SHA, "")
 
 
 def remembered(*reviews: Review) -> Memory:

@@ -53,16 +53,14 @@ async def installed(
 async def test_a_pull_request_is_told_with_what_a_review_needs() -> None:
     async with installed(title="A <title>", body=None, by="mona", draft=True) as (_, pull, api):
         found = await api.pulls.get(REPO, 1)
-    assert (found.number, found.state, found.draft, found.merged) == (1, "open", True, False)
+    assert (found.number, found.state, found.draft) == (1, "open", True)
     assert (found.title, found.body) == ("A <title>", "")
     assert (found.author.login, found.author.is_bot) == ("mona", False)
     assert (found.head.sha, found.head.ref) == (pull.head_sha, pull.head_ref)
     assert (found.base.sha, found.base.ref, found.base.repository) == (pull.base_sha, "main", REPO)
     assert found.base.repository_id == pull.repo.id
-    assert found.node_id == pull.node_id
     assert not found.is_fork
     assert found.changed_files == 2
-    assert found.labels == ()
 
 
 async def test_a_fork_is_one_also_after_it_was_deleted() -> None:
@@ -111,19 +109,18 @@ async def test_a_diff_that_is_too_large_is_one_error_and_its_files_come_in_pages
             assert not compared.files.complete
 
 
-async def test_a_comparison_says_how_two_commits_stand() -> None:
+async def test_a_comparison_says_where_two_commits_parted() -> None:
     async with installed() as (_, pull, api):
         before = pull.head_sha
         after = pull.push({"a.py": "x = 3\n"})
         found = await api.pulls.compare(REPO, before, after)
-        assert (found.status, found.ahead_by, found.behind_by) == ("ahead", 1, 0)
         assert found.merge_base == before
         assert [one.path for one in found.files.files] == ["a.py"]
         assert found.files.complete
         diff = await api.pulls.compare_diff(REPO, before, after, max_bytes=10_000)
         assert diff.startswith(b"diff --git a/a.py b/a.py")
         rewritten = pull.force_push({"a.py": "x = 4\n"})
-        assert (await api.pulls.compare(REPO, after, rewritten)).status == "diverged"
+        assert (await api.pulls.compare(REPO, after, rewritten)).merge_base == pull.base_sha
         with pytest.raises(NotFoundError):
             await api.pulls.compare(REPO, after, "0" * 40)
 
@@ -233,10 +230,9 @@ async def test_a_check_run_is_made_found_again_changed_and_ended() -> None:
 async def test_a_check_run_that_github_refuses_says_why() -> None:
     async with installed() as (_, pull, api):
         body = {"name": "reviewbot", "head_sha": pull.head_sha, "status": "completed"}
-        with pytest.raises(InvalidError) as caught:
+        with pytest.raises(InvalidError, match=r'"conclusion" wasn.t supplied') as caught:
             await api.checks.create(REPO, body)
     assert caught.value.status == 422
-    assert caught.value.details
 
 
 # --- Reviews
@@ -301,10 +297,9 @@ async def test_a_pending_review_is_found_and_deleted() -> None:
 
 
 async def test_comments_are_written_changed_and_deleted() -> None:
-    async with installed() as (github, pull, api):
+    async with installed() as (_, pull, api):
         pull.comment("Hello", by="mona")
         made = await api.comments.create(REPO, 1, "A comment")
-        assert made.app_id == github.app.id
         assert [(one.author.login, one.body) for one in await api.comments.all(REPO, 1)] == [
             ("mona", "Hello"),
             ("reviewbot[bot]", "A comment"),
@@ -340,9 +335,6 @@ async def test_threads_are_listed_with_the_comment_that_began_them() -> None:
         one, two = await api.threads.all(REPO, 1)
         assert (one.first_comment, one.resolved, one.resolved_by) == (first.id, False, None)
         assert (two.first_comment, two.resolved, two.resolved_by) == (other.id, True, "rita")
-        assert not one.outdated
-        pull.push({"a.py": "other = 1\n"})
-        assert (await api.threads.all(REPO, 1))[0].outdated
 
 
 async def test_many_threads_come_in_pages() -> None:
@@ -408,7 +400,7 @@ async def test_the_app_knows_itself() -> None:
 async def test_deliveries_are_listed_back_to_a_time_and_sent_again() -> None:
     async with FakeGitHub() as github:
         pull = github.pull(BASE, HEAD)
-        installation = github.install(pull.repo)
+        github.install(pull.repo)
         nobody = "http://127.0.0.1:9/webhooks/github"
         sent = await github.deliver(github.delivery("pull_request", "opened", pull=pull), nobody)
         github.app.deliveries += [replace(sent, id=sent.id + number) for number in range(1, 120)]
@@ -419,14 +411,9 @@ async def test_deliveries_are_listed_back_to_a_time_and_sent_again() -> None:
             assert len(found) == 120
             assert len({one.id for one in found}) == 120
             newest = found[0]
-            assert (newest.guid, newest.event, newest.action) == (
-                sent.delivery.guid,
-                "pull_request",
-                "opened",
-            )
+            assert newest.guid == sent.delivery.guid
             assert not newest.succeeded
             assert not newest.redelivery
-            assert newest.installation == installation.id
             assert await gateway.app.deliveries(now + timedelta(hours=1)) == ()
             await gateway.app.redeliver(newest.id)
 
@@ -446,7 +433,6 @@ async def test_a_new_app_comes_of_a_manifests_code_once() -> None:
         assert (made.slug, made.name) == ("my-reviewer", "my-reviewer")
         assert made.private_key.reveal().startswith("-----BEGIN")
         assert made.webhook_secret.reveal()
-        assert made.client_secret.reveal()
         assert made.private_key.reveal() not in repr(made)
         with pytest.raises(NotFoundError):
             await gateway.new_app(code)
@@ -459,9 +445,8 @@ async def test_a_new_app_comes_of_a_manifests_code_once() -> None:
 
 async def test_a_missing_permission_is_named_as_github_names_it() -> None:
     async with installed({"pull_requests": "read", "metadata": "read"}) as (_, pull, api):
-        with pytest.raises(ForbiddenError, match="pull_requests: write") as caught:
+        with pytest.raises(ForbiddenError, match="needs the permission pull_requests: write, in"):
             await api.reviews.create(REPO, 1, review(pull))
-        assert caught.value.permission == "pull_requests: write"
         with pytest.raises(ForbiddenError, match="checks: write"):
             await api.checks.create(REPO, {"name": "x", "head_sha": pull.head_sha})
         with pytest.raises(ForbiddenError, match="issues: write; pull_requests: write"):

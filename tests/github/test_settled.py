@@ -45,11 +45,8 @@ def comment(one: Finding, **changes: object) -> ReviewComment:
         original_start_line=None,
         diff_hunk="@@ -1,2 +1,3 @@\n one\n-two\n+three",
         side=one.side,
-        commit=SHA,
-        original_commit=SHA,
         in_reply_to=None,
         review=1,
-        created_at="",
         url="https://github.com/x",
     )
     return replace(made, **changes)  # type: ignore[arg-type]
@@ -62,7 +59,7 @@ def posted(*findings: Finding) -> dict[str, Posted]:
 def remembering(*before: Finding, **more: object) -> Memory:
     noted = tuple(Noted(one.id, one.severity) for one in before)
     marker = Marker("summary", SHA, SHA, "findings", noted)
-    summary = (Comment(1, "n", US, None, "", "", ""), marker)
+    summary = (Comment(1, US, "", ""), marker)
     return Memory(summary=summary, posted=posted(*before), **more)  # type: ignore[arg-type]
 
 

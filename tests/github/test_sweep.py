@@ -203,7 +203,7 @@ NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 def tried(guid: str, number: int, ago: timedelta, status: int = 502, **changes: Any) -> Delivery:
     redelivery = changes.pop("redelivery", False)
-    return Delivery(number, guid, NOW - ago, redelivery, status, "pull_request", "opened", 1)
+    return Delivery(number, guid, NOW - ago, redelivery, status)
 
 
 def again(guid: str, number: int, ago: timedelta, status: int = 502) -> Delivery:

@@ -42,7 +42,7 @@ def text_of(*findings: Finding) -> str:
 
 def remembered(body: str, *ids: str, code: str | None = None, signed: bool = True) -> Memory:
     """A review with that text, whose marker notes ``ids``: on SAID's line, or with ``code``."""
-    review = Review(1, "", Author("reviewbot[bot]", 1, is_bot=True), "COMMENTED", body, None, "")
+    review = Review(1, Author("reviewbot[bot]", 1, is_bot=True), "COMMENTED", body, None, "")
     if code is None:
         code = CommentedCode(FILES).mark(SAID.path, SAID.side, SAID.line, SAID.end_line)
     told = {id_: Told(Noted(id_, SAID.severity, code), review, signed) for id_ in ids}

@@ -208,6 +208,9 @@ async def test_no_page_and_no_log_has_a_secret(
         assert secret not in pages
         assert secret not in logged
     assert answer["state"] not in logged
+    stored = "".join(path.read_text() for path in (tmp_path / "github-app").iterdir())
+    assert str(made.webhook_secret) in stored
+    assert made.client_secret not in stored, "it is of no use here"
 
 
 async def test_a_server_that_can_take_the_app_into_use_needs_no_new_start(tmp_path: Path) -> None:

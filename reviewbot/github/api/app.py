@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from reviewbot.github.api.records import segment
 from reviewbot.github.client.caller import Denied
@@ -57,9 +57,6 @@ class Delivery:
     delivered_at: datetime
     redelivery: bool
     status_code: int
-    event: str
-    action: str | None
-    installation: int | None
 
     @property
     def succeeded(self) -> bool:
@@ -69,7 +66,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class NewApp:
-    """An App that a click on the manifest's page has made, with all its secrets.
+    """An App that a click on the manifest's page has made, with the secrets that are used here.
 
     ``webhook_secret`` is empty if GitHub made none, as its description of the API allows.
     """
@@ -79,7 +76,6 @@ class NewApp:
     name: str
     url: str
     client_id: str
-    client_secret: Secret
     webhook_secret: Secret
     private_key: Secret
 
@@ -154,21 +150,16 @@ def _new_app(found: Record) -> NewApp:
         name=found["name"],
         url=found["html_url"],
         client_id=found["client_id"],
-        client_secret=Secret(found["client_secret"]),
         webhook_secret=Secret(found["webhook_secret"] or ""),
         private_key=Secret(found["pem"]),
     )
 
 
 def _delivery(found: Record) -> Delivery:
-    installation: Any = found.get("installation_id")
     return Delivery(
         id=found["id"],
         guid=found["guid"],
         delivered_at=datetime.fromisoformat(found["delivered_at"]),
         redelivery=bool(found.get("redelivery")),
         status_code=found["status_code"],
-        event=found["event"],
-        action=found.get("action"),
-        installation=installation,
     )

@@ -26,7 +26,6 @@ class CheckRun:
     conclusion: str | None
     annotations: int
     app_id: int | None
-    url: str
 
 
 class Checks:
@@ -102,5 +101,4 @@ def _run(found: Record) -> CheckRun:
         conclusion=found.get("conclusion"),
         annotations=(found.get("output") or {}).get("annotations_count") or 0,
         app_id=(found.get("app") or {}).get("id"),
-        url=found.get("html_url") or "",
     )

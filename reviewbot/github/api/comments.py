@@ -18,14 +18,11 @@ Reaction = Literal["+1", "-1", "laugh", "confused", "heart", "hooray", "rocket",
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A comment below a pull request. ``app_id``: the App that wrote it, if one did."""
+    """A comment below a pull request."""
 
     id: int
-    node_id: str
     author: Author
-    app_id: int | None
     body: str
-    created_at: str
     url: str
 
 
@@ -85,10 +82,7 @@ def _one(repo: str, comment: int) -> str:
 def _comment(found: Record) -> Comment:
     return Comment(
         id=found["id"],
-        node_id=found["node_id"],
         author=author(found.get("user")),
-        app_id=(found.get("performed_via_github_app") or {}).get("id"),
         body=found.get("body") or "",
-        created_at=found["created_at"],
         url=found.get("html_url") or "",
     )

@@ -18,8 +18,6 @@ LISTED: Final = 3_000
 COMPARED: Final = 300
 """Files that it lists of a comparison."""
 
-Relation = Literal["ahead", "behind", "diverged", "identical"]
-
 
 @dataclass(frozen=True, slots=True)
 class Side:
@@ -36,14 +34,11 @@ class PullRequest:
     """A pull request. ``is_fork``: its head is in another repository, or was."""
 
     number: int
-    node_id: str
     state: Literal["open", "closed"]
     draft: bool
-    merged: bool
     title: str
     body: str
     author: Author
-    labels: tuple[str, ...]
     head: Side
     base: Side
     is_fork: bool
@@ -78,12 +73,9 @@ class ChangedFiles:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How ``head`` stands to ``base``; its files are those since the merge base."""
+    """What ``head`` has since it left ``base``, which was at ``merge_base``."""
 
-    status: Relation
     merge_base: str
-    ahead_by: int
-    behind_by: int
     files: ChangedFiles
 
 
@@ -143,14 +135,11 @@ def _pull(found: Record) -> PullRequest:
     head, base = _side(found["head"]), _side(found["base"])
     return PullRequest(
         number=found["number"],
-        node_id=found["node_id"],
         state=found["state"],
         draft=bool(found.get("draft")),
-        merged=bool(found.get("merged")),
         title=found["title"],
         body=found.get("body") or "",
         author=author(found.get("user")),
-        labels=tuple(label["name"] for label in found.get("labels") or ()),
         head=head,
         base=base,
         is_fork=head.repository_id is None or head.repository_id != base.repository_id,
@@ -160,13 +149,7 @@ def _pull(found: Record) -> PullRequest:
 
 def _compared(found: Record) -> Comparison:
     files = tuple(map(_file, found["files"]))
-    return Comparison(
-        found["status"],
-        found["merge_base_commit"]["sha"],
-        found["ahead_by"],
-        found["behind_by"],
-        ChangedFiles(files, len(files) < COMPARED),
-    )
+    return Comparison(found["merge_base_commit"]["sha"], ChangedFiles(files, len(files) < COMPARED))
 
 
 def _side(found: Record) -> Side:

@@ -19,7 +19,6 @@ class Review:
     """A review. ``state`` is ``PENDING``, ``COMMENTED``, ``APPROVED`` and so on."""
 
     id: int
-    node_id: str
     author: Author
     state: str
     body: str
@@ -46,11 +45,8 @@ class ReviewComment:
     original_start_line: int | None
     diff_hunk: str
     side: str
-    commit: str
-    original_commit: str
     in_reply_to: int | None
     review: int | None
-    created_at: str
     url: str
 
 
@@ -122,7 +118,6 @@ def _one(repo: str, comment: int) -> str:
 def _review(found: Record) -> Review:
     return Review(
         id=found["id"],
-        node_id=found["node_id"],
         author=author(found.get("user")),
         state=found["state"],
         body=found.get("body") or "",
@@ -144,10 +139,7 @@ def _comment(found: Record) -> ReviewComment:
         original_start_line=found.get("original_start_line"),
         diff_hunk=found.get("diff_hunk") or "",
         side=found.get("side") or "RIGHT",
-        commit=found["commit_id"],
-        original_commit=found["original_commit_id"],
         in_reply_to=found.get("in_reply_to_id"),
         review=found.get("pull_request_review_id"),
-        created_at=found["created_at"],
         url=found.get("html_url") or "",
     )

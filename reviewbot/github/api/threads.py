@@ -25,7 +25,7 @@ query ($owner: String!, $name: String!, $number: Int!, $after: String) {
       reviewThreads(first: 100, after: $after) {
         pageInfo { hasNextPage endCursor }
         nodes {
-          id isResolved isOutdated
+          id isResolved
           resolvedBy { login }
           comments(first: 1) { nodes { fullDatabaseId isMinimized minimizedReason } }
         }
@@ -61,7 +61,6 @@ class ReviewThread:
     id: str
     resolved: bool
     resolved_by: str | None
-    outdated: bool
     first_comment: int | None
     minimized: str | None
 
@@ -125,7 +124,6 @@ def _thread(found: dict[str, Any]) -> ReviewThread:
         found["id"],
         found["isResolved"],
         (found.get("resolvedBy") or {}).get("login"),
-        bool(found.get("isOutdated")),
         int(first["fullDatabaseId"]) if first else None,
         str(first.get("minimizedReason")).lower() if first and first.get("isMinimized") else None,
     )
