@@ -58,11 +58,9 @@ class Assignment:
         whole_diff: of the pull request, and parsed as ``files``.
         diff: what is left to review of it, with more context around its hunks.
         beside: what became of its files that are not in ``diff``.
-        since: the head that was reviewed last, if this review goes on from there.
         notices: what readers have to know, in sentences.
         attributes: of the base.
-        config: name and text of the base's configuration file, if there is one.
-        settings: those that follow.
+        settings: those that follow from the configuration of the base.
     """
 
     subject: Subject
@@ -71,10 +69,8 @@ class Assignment:
     files: tuple[FileDiff, ...] = field(repr=False)
     diff: bytes = field(repr=False)
     beside: tuple[FileCoverage, ...]
-    since: str | None
     notices: tuple[str, ...]
     attributes: str
-    config: tuple[str, str] | None
     settings: Settings
 
 
@@ -128,10 +124,8 @@ async def assign(
         files=files,
         diff=change.diff,
         beside=change.missing,
-        since=None,
         notices=(*change.notices, *base.notices),
         attributes=base.attributes,
-        config=base.config,
         settings=settings,
     )
     left = whole if full else await _left(api, whole, change, memory, base, config_names=names)
@@ -235,8 +229,7 @@ def _reduced(whole: Assignment, last: Marker, before: tuple[FileDiff, ...]) -> A
         # The others may have been right only together with it.
         return "a file is not part of the change any more"
     left = remaining(whole.files, before, skipped=skipped)
-    last_head = last.head or ""  # no marker of a summary is without
-    since = last_head[:7]
+    since = (last.head or "")[:7]  # no marker of a summary is without
     reason = f"Unchanged since the review of {since}."
     seen = tuple(FileCoverage(path, "reviewed", reason) for path in left.unchanged)
     told = [f"Reviewed is what changed since the review of {since}."]
@@ -246,6 +239,5 @@ def _reduced(whole: Assignment, last: Marker, before: tuple[FileDiff, ...]) -> A
         whole,
         diff=b"".join(map(file_diff_text, left.files)),
         beside=(*whole.beside, *seen),
-        since=last_head,
         notices=(*whole.notices, " ".join(told)),
     )

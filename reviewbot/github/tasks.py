@@ -29,7 +29,6 @@ class ReviewWanted:
     """A pull request has something new to review.
 
     ``sender`` here and below is a login, of a bot with ``[bot]`` at its end; empty if not known.
-    ``is_fork`` is true also if that is not known.
     """
 
     delivery: str
@@ -39,7 +38,6 @@ class ReviewWanted:
     number: int
     head_sha: str
     base_sha: str
-    is_fork: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +72,15 @@ class Commented:
 class RerunWanted:
     """Someone asked for our check run once more, or for all that we have on a commit.
 
-    ``check_run`` and ``external_id`` are None for a whole suite. ``button`` is the identifier of
-    the action of ours that was clicked; None for GitHub's own "Re-run". ``numbers`` are the pull
-    requests that GitHub names; it names none from a fork.
+    ``external_id`` is None for a whole suite. ``button`` is the identifier of the action of ours
+    that was clicked; None for GitHub's own "Re-run". ``numbers`` are the pull requests that GitHub
+    names; it names none from a fork.
     """
 
     delivery: str
     repository: Repository
     sender: str
     head_sha: str
-    check_run: int | None
     external_id: str | None
     button: str | None
     numbers: tuple[int, ...]
@@ -94,10 +91,8 @@ class InstallationChanged:
     """The App came to an account, left it, or is suspended there."""
 
     delivery: str
-    sender: str
     action: InstallationAction
     installation: int
-    account: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,14 +108,12 @@ def _pull_request(payload: Payload) -> Task:
         raise Unusable("a draft")
     if payload.at("pull_request.state") == "closed":
         raise Unusable("closed")
-    head, base = (payload.at(f"pull_request.{side}.repo.id") for side in ("head", "base"))
     return ReviewWanted(
         *origin,
         _WANTED[payload.action],
         number,
         head_sha=payload.text("pull_request.head.sha", _SHA),
         base_sha=payload.text("pull_request.base.sha", _SHA),
-        is_fork=positive(head) is None or head != base,
     )
 
 
@@ -172,7 +170,6 @@ def _check_run(payload: Payload) -> Task:
     return _rerun(
         payload,
         "check_run",
-        check_run=payload.id("check_run.id"),
         external_id=str(external_id) if known else None,
         button=button,
     )
@@ -188,7 +185,6 @@ def _rerun(
     payload: Payload,
     kind: str,
     *,
-    check_run: int | None = None,
     external_id: str | None = None,
     button: str | None = None,
 ) -> Task:
@@ -202,7 +198,6 @@ def _rerun(
         repository,
         sender,
         head_sha=payload.text(f"{kind}.head_sha", _SHA),
-        check_run=check_run,
         external_id=external_id,
         button=button,
         numbers=_numbers(payload.at(f"{kind}.pull_requests"), payload.id("repository.id")),
@@ -223,10 +218,7 @@ def _installation(payload: Payload) -> Task:
     action = _INSTALLATION.get(payload.action)
     if action is None:
         raise payload.nothing()
-    installation, account = payload.id("installation.id"), payload.login("installation.account")
-    return InstallationChanged(
-        payload.delivery, payload.login("sender"), action, installation, account
-    )
+    return InstallationChanged(payload.delivery, action, payload.id("installation.id"))
 
 
 _READERS: Final[dict[str, Callable[[Payload], Task]]] = {

@@ -7,7 +7,7 @@ milliseconds, by the clock of the database (:func:`reviewbot.store.nodes.clock`)
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import sqlalchemy as sa
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 State = Literal["waiting", "working", "done", "failed"]
 
-STATES: Final[tuple[State, ...]] = get_args(State)
 LONGEST_PAUSE_MS: Final = 3_600_000
 """No delivery waits for longer; one that would have to, had its clock set back."""
 BATCH: Final = 500

@@ -147,7 +147,6 @@ def test_a_pull_request_with_something_new_is_reviewed(action: str) -> None:
         number=2,
         head_sha=task.head_sha,  # type: ignore[union-attr]
         base_sha=BASE,
-        is_fork=False,
     )
     assert re.fullmatch("[0-9a-f]{40}", task.head_sha)
 
@@ -171,12 +170,11 @@ def test_a_review_that_nobody_wants_any_more_is_cancelled(action: str) -> None:
 
 
 @pytest.mark.parametrize("head", [{"id": 7}, {"id": None}, {}, None, "odd"])
-def test_whatever_is_not_known_to_be_of_the_repository_itself_is_a_fork(head: object) -> None:
+def test_it_does_not_count_what_repository_a_change_comes_from(head: object) -> None:
     payload = real("pull_request", "opened")
     payload["pull_request"]["head"]["repo"] = head
     task = sent("pull_request", payload)
     assert isinstance(task, ReviewWanted)
-    assert task.is_fork
 
 
 def test_what_a_bot_pushed_is_reviewed_like_any_other_change() -> None:
@@ -290,7 +288,6 @@ def test_a_check_run_of_ours_can_be_run_again() -> None:
         repository=Repository(1, 526, "github", "hello-world"),
         sender="octocat",
         head_sha="d6fde92930d4715a2b49857d24b940956b26d2d3",
-        check_run=4,
         external_id="2:abc",
         button=None,
         numbers=(2,),
@@ -314,7 +311,6 @@ def test_all_checks_of_a_commit_can_be_run_again() -> None:
         repository=replace(HELLO, installation=957387),
         sender="octocat",
         head_sha=HEAD,
-        check_run=None,
         external_id=None,
         button=None,
         numbers=(2,),
@@ -363,7 +359,6 @@ def test_installations_come_and_go(action: str) -> None:
     task = sent("installation", real("installation", action))
     assert isinstance(task, InstallationChanged)
     assert task.action == action
-    assert task.account in ("Codertocat", "octocat")
     assert task.installation > 1
 
 
@@ -478,7 +473,6 @@ USED = {
     *("pull_request", "number", "draft", "state", "head", "base", "repo", "sha", "issue"),
     *("comment", "user", "body", "in_reply_to_id", "performed_via_github_app", "check_run"),
     *("check_suite", "app", "slug", "client_id", "external_id", "head_sha", "pull_requests"),
-    *("account",),
 }
 odd_json = st.recursive(
     st.none()
