@@ -46,7 +46,7 @@ class Question:
     def of(task: Commented) -> Question:
         """The comment of a delivery."""
         where = task.repository
-        pull = PullName(f"{where.owner}/{where.name}", task.number, where.id)
+        pull = PullName(where.full_name, task.number, where.id)
         return Question(pull, task.comment, task.thread)
 
     @property

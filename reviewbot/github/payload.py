@@ -91,8 +91,8 @@ class Payload:
         installation = positive(self.at("installation.id"))
         if installation is None and self.app is not None:
             raise Unusable("no usable installation.id: no webhook of an App sent it")
-        owner, name = self.text("repository.full_name", _REPOSITORY).split("/")
-        repository = Repository(installation, self.id("repository.id"), owner, name)
+        full_name = self.text("repository.full_name", _REPOSITORY)
+        repository = Repository(installation, self.id("repository.id"), full_name)
         return self.delivery, repository, self.login("sender")
 
     def nothing(self) -> Unusable:

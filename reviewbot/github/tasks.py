@@ -16,12 +16,14 @@ InstallationAction = Literal["created", "deleted", "suspend", "unsuspend"]
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """Where something is to be done; ``installation`` is None only for the Action."""
+    """Where something is to be done.
+
+    ``installation`` is None only for the Action. ``full_name`` is ``OWNER/REPO``.
+    """
 
     installation: int | None
     id: int
-    owner: str
-    name: str
+    full_name: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -740,7 +740,7 @@ def test_the_reason_is_our_own_sentence_or_no_more_than_the_kind_of_error() -> N
 
 # --- What it is about
 
-WHERE = Repository(installation=3, id=9, owner="octo", name="repo")
+WHERE = Repository(installation=3, id=9, full_name="octo/repo")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from reviewbot.github import check_run
 from reviewbot.github.app import targets
 from reviewbot.github.app.repository_config import RepositoryConfig
 from reviewbot.github.app.retries import OtherHeadError
+from reviewbot.github.app.subjects import installation_at
 from reviewbot.github.app.targets import Target
 from reviewbot.github.assignment import assign
 from reviewbot.github.check_reporter import CheckReporter
@@ -98,8 +99,8 @@ class AppReviews:
             OtherHeadError: what GitHub tells of is reviewed already, and not what was asked for.
             StoreError: the database is away.
         """
-        pull = PullName(f"{repository.owner}/{repository.name}", number, repository.id)
-        api = self._github.installation(_installation(repository))
+        pull = PullName(repository.full_name, number, repository.id)
+        api = self._github.installation(installation_at(repository))
         found = await api.pulls.get(pull.repo, number)
         if found.state == "closed" or (found.draft and not asked.draft):
             return "it is closed" if found.state == "closed" else "it is a draft"
@@ -136,7 +137,7 @@ class AppReviews:
             asked: what for.
             last: the head that the summary on the pull request is about.
         """
-        installation = _installation(repository)
+        installation = installation_at(repository)
         target = _target(assignment, config, repository.id)
         diff = await asyncio.to_thread(publications.packed, assignment.whole_diff)
         new = NewPublication(installation, targets.to_json(target), diff)
@@ -189,8 +190,8 @@ class AppReviews:
         Raises:
             GitHubError: GitHub does not do it.
         """
-        api = self._github.installation(_installation(repository))
-        repo = f"{repository.owner}/{repository.name}"
+        api = self._github.installation(installation_at(repository))
+        repo = repository.full_name
         pull = await api.pulls.get(repo, number)
         first = check_run.created(
             head_sha=pull.head.sha, external_id=f"{number}:not-begun", started_at=now()
@@ -207,9 +208,9 @@ class AppReviews:
         Raises:
             GitHubError: GitHub does not say, for a reason that may pass.
         """
-        api = self._github.installation(_installation(repository))
+        api = self._github.installation(installation_at(repository))
         try:
-            pull = await api.pulls.get(f"{repository.owner}/{repository.name}", number)
+            pull = await api.pulls.get(repository.full_name, number)
         except (ForbiddenError, NotFoundError):  # it is not ours any more
             wanted = False
         else:
@@ -219,8 +220,8 @@ class AppReviews:
 
     async def stop(self, repository: Repository, number: int) -> int:
         """End what runs for a pull request; how many reviews that were."""
-        tenant = tenant_of(_installation(repository))
-        subject = subject_of(f"{repository.owner}/{repository.name}", number)
+        tenant = tenant_of(installation_at(repository))
+        subject = subject_of(repository.full_name, number)
         return await self._service.stop_subject(tenant, subject)
 
     async def stop_all(self, installation: int) -> None:
@@ -238,12 +239,6 @@ def tenant_of(installation: int) -> str:
 def subject_of(repo: str, number: int) -> str:
     """What a newer review of supersedes the older ones."""
     return f"github/{repo.lower()}#{number}"
-
-
-def _installation(repository: Repository) -> int:
-    if repository.installation is None:  # no webhook of an App is without
-        raise ValueError("a task of an App names its installation")
-    return repository.installation
 
 
 def _target(assignment: Assignment, config: RepositoryConfig, repository_id: int) -> Target:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from reviewbot.github.tasks import Ignored, InstallationChanged, Ping, RerunWanted
 
 if TYPE_CHECKING:
-    from reviewbot.github.tasks import Task
+    from reviewbot.github.tasks import Repository, Task
 
 
 def installation_of(task: Task) -> int | None:
@@ -19,6 +19,17 @@ def installation_of(task: Task) -> int | None:
             return task.installation
         case _:
             return task.repository.installation
+
+
+def installation_at(repository: Repository) -> int:
+    """The installation that a task of an App is to be done for.
+
+    Raises:
+        ValueError: there is none; no webhook of an App is without.
+    """
+    if repository.installation is None:
+        raise ValueError("a task of an App names its installation")
+    return repository.installation
 
 
 def subject_of(task: Task) -> str | None:
@@ -34,4 +45,4 @@ def subject_of(task: Task) -> str | None:
             about = f"#{task.numbers[0]}"
         case _:
             about = f"#{task.number}"
-    return f"{task.repository.owner}/{task.repository.name}{about}"
+    return f"{task.repository.full_name}{about}"

@@ -15,6 +15,7 @@ from reviewbot.errors import ConfigError, DiffError, ReviewbotError
 from reviewbot.github import commands
 from reviewbot.github.answers import Answers, Question
 from reviewbot.github.app.reviews import Asked
+from reviewbot.github.app.subjects import installation_at
 from reviewbot.github.commands import Command, Unknown
 from reviewbot.github.memory import WRITERS
 from reviewbot.github.tasks import (
@@ -139,7 +140,7 @@ class Work:
         asked = Asked(full=task.button == FULL_BUTTON, again=task.delivery, draft=True)
         numbers = _numbers(task)
         if task.external_id is None:  # of a suite; GitHub names no pull request of a fork
-            repo = f"{task.repository.owner}/{task.repository.name}"
+            repo = task.repository.full_name
             runs = await self._api(task.repository).checks.at(repo, task.head_sha, name=TOOL_NAME)
             numbers |= {_number(run.external_id) for run in runs} - {0}
         for number in sorted(numbers):
@@ -164,7 +165,7 @@ class Work:
         command = await asyncio.to_thread(commands.find, task.body, us.mention)
         if command is None:
             return None
-        repo = f"{task.repository.owner}/{task.repository.name}"
+        repo = task.repository.full_name
         may = await self._api(task.repository).pulls.permission(repo, task.sender) in WRITERS
         return command if may else None
 
@@ -189,7 +190,7 @@ class Work:
                     # What it counts for changes: what is reviewed is not reviewed again.
                     await self._review(task.repository, task.number, Asked(again=task.delivery))
             case "explain":
-                installation = _installation(task.repository)
+                installation = installation_at(task.repository)
                 await self._explanations.ask(api, installation, question, command.text)
             case "config":
                 await self._answers.config(api, question)
@@ -199,13 +200,7 @@ class Work:
                 assert_never(command.name)
 
     def _api(self, repository: Repository) -> Api:
-        return self._github.installation(_installation(repository))
-
-
-def _installation(repository: Repository) -> int:
-    if repository.installation is None:  # no webhook of an App is without
-        raise ValueError("a task of an App names its installation")
-    return repository.installation
+        return self._github.installation(installation_at(repository))
 
 
 def _numbers(task: RerunWanted) -> set[int]:
