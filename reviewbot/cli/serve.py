@@ -310,7 +310,7 @@ def github_side(
         return None
     api_url = (read_variable(GITHUB_ADDRESS) or API_URL).rstrip("/")
     setup = SetupConfig(settings.state_folder, api_url, public_url)
-    return GitHubSide(app, setup, service, load, public_url=public_url)
+    return GitHubSide(app, setup, service, load)
 
 
 def _load(flags: dict[str, object], *, config: Path | None) -> Settings:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from reviewbot.github.app.credentials import AppConfig
     from reviewbot.github.app.inbox import Inbox
-    from reviewbot.github.client.pacing import Pace
     from reviewbot.jobs.service import ReviewService
     from reviewbot.settings import Secret, Settings
 
@@ -27,11 +26,9 @@ class GitHubSide:
 
     Args:
         app: the App, if there is one.
-        setup: where one would be stored; None if it was configured by hand.
+        setup: where one would be stored, and where GitHub and people reach this server.
         service: the reviews of the server.
         load: makes settings of options, as the server's own.
-        public_url: where GitHub and people reach this server; None if nobody said.
-        pace: what each installation may do.
 
     Raises:
         ConfigError: the App cannot be used.
@@ -40,17 +37,13 @@ class GitHubSide:
     def __init__(
         self,
         app: AppConfig | None,
-        setup: SetupConfig | None,
+        setup: SetupConfig,
         service: ReviewService,
         load: Callable[[Mapping[str, object]], Settings],
-        *,
-        public_url: str | None = None,
-        pace: Pace | None = None,
     ) -> None:
-        self._service, self._load = service, load
-        self._public_url, self._pace = public_url, pace
+        self._service, self._load, self._public_url = service, load, setup.public_url
         self._first = self._made(app) if app else None
-        self._setup = GitHubSetup(setup, self._begin) if setup and app is None else None
+        self._setup = GitHubSetup(setup, self._begin) if app is None else None
         self._bot: Bot | None = None
         self._ended = AsyncExitStack()
 
@@ -73,7 +66,7 @@ class GitHubSide:
         self._bot = await self._ended.enter_async_context(self._made(app))
 
     def _made(self, app: AppConfig) -> Bot:
-        return Bot(app, self._service, self._load, public_url=self._public_url, pace=self._pace)
+        return Bot(app, self._service, self._load, public_url=self._public_url)
 
     async def __aenter__(self) -> Self:
         if self._first is not None:
