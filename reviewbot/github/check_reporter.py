@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -140,20 +139,19 @@ class CheckReporter:
         in_order = sorted(runs, key=lambda run: run.id)
         if not in_order or in_order[-1].conclusion in (None, "failure", "cancelled"):
             return  # None: it goes on, and looks when it ends
-        newest = {run.external_id.partition(":")[0]: run for run in in_order}
+        newest = {check_run.pull_of(run.external_id): run for run in in_order}
         for number, run in newest.items():
             if run.conclusion == "failure" and await self._is_at(number, run.head_sha):
-                await self._checks.create(
-                    self._repo, check_run.restated(first, run.external_id, number, at)
-                )
+                body = check_run.restated(first, run.external_id, at)
+                await self._checks.create(self._repo, body)
                 return
 
-    async def _is_at(self, number: str, head: str) -> bool:
+    async def _is_at(self, number: int, head: str) -> bool:
         """Whether a pull request is open, and at that commit."""
-        if not re.fullmatch("[1-9][0-9]{0,9}", number):
+        if not number:
             return False
         try:
-            pull = await self._pulls.get(self._repo, int(number))
+            pull = await self._pulls.get(self._repo, number)
         except NotFoundError:
             return False
         return pull.state == "open" and pull.head.sha == head

@@ -14,6 +14,7 @@ first, ``PATCH .../check-runs/{id}`` for the others.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, Literal
 
 from reviewbot.core.redact import redact_text
@@ -83,7 +84,8 @@ def created(
 
     Args:
         head_sha: the commit under review.
-        external_id: the pull request, since GitHub does not tell that of a fork.
+        external_id: the pull request, since GitHub does not tell that of a fork: its number, or
+            that and more after a colon. Read with :func:`pull_of`.
         started_at: RFC 3339 time.
         details_url: where the review can be followed.
         name: what branch protection knows the check by.
@@ -96,6 +98,12 @@ def created(
         "started_at": started_at,
         "output": _output("Review has begun", "The change is being read."),
     } | ({"details_url": details_url} if details_url else {})
+
+
+def pull_of(external_id: str) -> int:
+    """The pull request that a run of ours is about; 0 if its external id names none."""
+    number = external_id.partition(":")[0]
+    return int(number) if re.fullmatch("[1-9][0-9]{0,9}", number) else 0
 
 
 def updated(report: Report, progress: ReviewProgress) -> Json:
@@ -207,16 +215,17 @@ def ended(conclusion: Conclusion, sentence: str, *, completed_at: str) -> Json:
     }
 
 
-def restated(first: Json, external_id: str, number: str, at: str) -> Json:
+def restated(first: Json, external_id: str, at: str) -> Json:
     """A run that says once more that the check of a pull request failed at a commit.
 
     Args:
         first: the body that made a run at that commit (:func:`created`).
         external_id: of the run that failed.
-        number: its pull request.
         at: RFC 3339 time.
     """
-    told = f"The check of #{number} failed at this commit, and a commit has one check."
+    told = (
+        f"The check of #{pull_of(external_id)} failed at this commit, and a commit has one check."
+    )
     begun = {key: value for key, value in first.items() if key != "details_url"}
     return {**begun, "external_id": external_id, **ended("failure", told, completed_at=at)}
 

@@ -21,6 +21,7 @@ from reviewbot.github.check_run import (
     conclusion,
     created,
     ended,
+    pull_of,
     updated,
 )
 from reviewbot.github.markers import Marker, parse, write
@@ -150,6 +151,16 @@ def test_a_run_begins_in_progress_and_knows_its_pull_request() -> None:
     url = "https://reviews.example/r/1"
     with_url = created(head_sha="c" * 40, external_id="7", started_at=AT, details_url=url)
     assert with_url["details_url"] == url
+
+
+@pytest.mark.parametrize(
+    ("external_id", "number"),
+    [("7", 7), ("7:not-begun", 7), ("", 0), ("07", 0), ("x:7", 0), ("1" * 11, 0), ("\u0667", 0)],
+)
+def test_an_external_id_says_which_pull_request_or_that_it_says_none(
+    external_id: str, number: int
+) -> None:
+    assert pull_of(external_id) == number
 
 
 def test_progress_tells_files_findings_cost_and_what_goes_on() -> None:

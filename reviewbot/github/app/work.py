@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
 
@@ -16,6 +15,7 @@ from reviewbot.github import commands
 from reviewbot.github.answers import Answers, Question
 from reviewbot.github.app.reviews import Asked
 from reviewbot.github.app.subjects import installation_at
+from reviewbot.github.check_run import pull_of
 from reviewbot.github.commands import Command, Unknown
 from reviewbot.github.memory import WRITERS
 from reviewbot.github.tasks import (
@@ -142,7 +142,7 @@ class Work:
         if task.external_id is None:  # of a suite; GitHub names no pull request of a fork
             repo = task.repository.full_name
             runs = await self._api(task.repository).checks.at(repo, task.head_sha, name=TOOL_NAME)
-            numbers |= {_number(run.external_id) for run in runs} - {0}
+            numbers |= {pull_of(run.external_id) for run in runs} - {0}
         for number in sorted(numbers):
             await self._review(task.repository, number, asked)
 
@@ -207,10 +207,4 @@ def _numbers(task: RerunWanted) -> set[int]:
     """The pull requests of a check run or suite, as far as the delivery says."""
     if task.external_id is None:
         return {*task.numbers}
-    return {_number(task.external_id)} - {0}
-
-
-def _number(external_id: str) -> int:
-    """The pull request that a check run of ours is about; 0 if it does not say."""
-    number = external_id.partition(":")[0]
-    return int(number) if re.fullmatch("[1-9][0-9]{0,9}", number) else 0
+    return {pull_of(task.external_id)} - {0}
