@@ -14,12 +14,13 @@ import socket
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.exc import IntegrityError
 
 from reviewbot.errors import ConfigError, ReviewbotError
 from reviewbot.jobs.admission import KnownKeyError, UsedKeyError, admit, store
+from reviewbot.jobs.background import in_background
 from reviewbot.jobs.engine import Engine
 from reviewbot.jobs.janitor import Janitor
 from reviewbot.jobs.run import Hooks, Kit, Waits
@@ -129,10 +130,10 @@ class ReviewService:
         self.lock()
         await self.database.write(self._arrive)
         await self._engine.start()
-        self._background(self._janitor.work())
-        self._background(self.hub.watch())
+        in_background(self._janitor.work(), until=self._ended)
+        in_background(self.hub.watch(), until=self._ended)
         if self.database.postgres:
-            self._background(self._listen())
+            in_background(self._listen(), until=self._ended)
         self.ready = True
         return self
 
@@ -161,16 +162,6 @@ class ReviewService:
         with suppress(StoreError):  # then it is found as broken off
             await self._hand_over()
         self.hub.close()
-
-    def _background(self, work: Any) -> None:  # noqa: ANN401 - a coroutine of any kind
-        task = asyncio.create_task(work)
-
-        async def end() -> None:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-
-        self._ended.push_async_callback(end)
 
     def lock(self) -> None:
         """Take the SQLite file, if it is one: two nodes would be in each other's way.

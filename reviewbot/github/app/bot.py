@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from contextlib import AsyncExitStack, suppress
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Final
 
 from reviewbot.github.answers import Answers
 from reviewbot.github.app.explanations import Explanations
@@ -20,9 +19,10 @@ from reviewbot.github.client.pacing import Pace
 from reviewbot.github.gateway import Gateway
 from reviewbot.github.memory import Us
 from reviewbot.github.payload import App
+from reviewbot.jobs.background import in_background
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Mapping
     from typing import Self
 
     from reviewbot.github.app.credentials import AppConfig
@@ -105,19 +105,9 @@ class Bot:
     async def __aenter__(self) -> Self:
         await self._ended.enter_async_context(self._github)
         for work in (self._publisher.work(), self.inbox.work(), self._sweep.work()):
-            self._background(work)
+            in_background(work, until=self._ended)
         log.info("the GitHub App %s is at work", self.config.slug or self.config.app_id)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._ended.aclose()
-
-    def _background(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-
-        async def end() -> None:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-
-        self._ended.push_async_callback(end)

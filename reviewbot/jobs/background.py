@@ -1,0 +1,23 @@
+"""Work that goes on beside everything else, until what it belongs to ends."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from contextlib import AsyncExitStack
+
+
+def in_background(work: Coroutine[Any, Any, None], *, until: AsyncExitStack) -> None:
+    """Begin ``work``; when the stack is closed, it is cancelled and waited for."""
+    task = asyncio.create_task(work)
+
+    async def end() -> None:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    until.push_async_callback(end)
