@@ -7,7 +7,6 @@ milliseconds, by the clock of the database (:func:`reviewbot.store.nodes.clock`)
 from __future__ import annotations
 
 import json
-import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NewPublication:
-    """What is to be published of a review: ``target`` is JSON, ``diff`` is :func:`packed`."""
+    """What is to be published of a review: ``target`` is JSON, ``diff`` of ``reviews.packed``."""
 
     installation: int
     target: dict[str, Any]
@@ -39,11 +38,6 @@ class Claimed:
     installation: int
     tries: int
     target: dict[str, Any]
-
-
-def packed(diff: bytes) -> bytes:
-    """A diff as it is stored. It takes time: not in a write, which holds up others."""
-    return zlib.compress(diff, 1)
 
 
 def insert(connection: sa.Connection, review_id: str, new: NewPublication) -> None:

@@ -21,6 +21,7 @@ from reviewbot.jobs.admission import ReviewRequest, UsedKeyError
 from reviewbot.jobs.options import ReviewOptions
 from reviewbot.store import publications
 from reviewbot.store.publications import NewPublication
+from reviewbot.store.reviews import packed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -129,7 +130,7 @@ class Explanations:
             thread=question.thread,
             link_hosts=link_hosts,
         )
-        new = NewPublication(installation, targets.to_json(target), publications.packed(b""))
+        new = NewPublication(installation, targets.to_json(target), packed(b""))
 
         def also(connection: sa.Connection, review_id: str) -> None:
             publications.insert(connection, review_id, new)

@@ -139,7 +139,7 @@ class AppReviews:
         """
         installation = installation_at(repository)
         target = _target(assignment, config, repository.id)
-        diff = await asyncio.to_thread(publications.packed, assignment.whole_diff)
+        diff = await asyncio.to_thread(stored_reviews.packed, assignment.whole_diff)
         new = NewPublication(installation, targets.to_json(target), diff)
 
         def also(connection: sa.Connection, review_id: str) -> None:
