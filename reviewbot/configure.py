@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
     from reviewbot.sources import Repository
 
+GITHUB_ADDRESS: Final = "GITHUB_API_URL"
 SERVER_VARIABLES: Final = frozenset(
     {
         *("REVIEWBOT_DATABASE_URL", "REVIEWBOT_API_KEY"),
-        *("GITHUB_TOKEN", "GH_TOKEN", "GITHUB_API_URL"),
+        *("GITHUB_TOKEN", "GH_TOKEN", GITHUB_ADDRESS),
     }
 )
 """What :func:`read_variable` is asked for: a server's database, keys, addresses."""
-GITHUB_ADDRESS: Final = "GITHUB_API_URL"
 KEYS: Final = (
     *("GITHUB_TOKEN", "GH_TOKEN", "REVIEWBOT_GITHUB_PRIVATE_KEY"),
     "REVIEWBOT_GITHUB_PRIVATE_KEY_FILE",
 )
-"""Variables with what is sent to that address, or signs it."""
+"""Variables with what is sent to GitHub's address, or signs it."""
 MOST_BYTES: Final = 1_000_000
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
+from reviewbot.github.app.manifest import WEBHOOK_PATH
 from reviewbot.github.webhook import is_signed
 from reviewbot.server.bodies import read_body
 from reviewbot.server.faults import AGAIN_S
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from reviewbot.github.app.inbox import Inbox
     from reviewbot.settings import Secret
 
-PATH: Final = "/webhooks/github"
 BODY_LIMIT: Final = 25 << 20
 """Bytes of a payload; GitHub sends no larger ones."""
 PATIENCE_S: Final = 10.0
@@ -52,7 +52,7 @@ def webhook_routes(current: Callable[[], tuple[Inbox, Sequence[Secret]] | None])
         current: who takes deliveries now, and the secrets of the webhook, which are two while it is
             being changed; None while there is no App.
     """
-    return [_OnlyRoute(PATH, _Webhook(current).receive, methods=["POST"])]
+    return [_OnlyRoute(WEBHOOK_PATH, _Webhook(current).receive, methods=["POST"])]
 
 
 class _OnlyRoute(Route):

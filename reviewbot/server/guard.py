@@ -19,6 +19,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 
 from reviewbot.errors import ConfigError
+from reviewbot.github.app.manifest import WEBHOOK_PATH
 from reviewbot.server.problems import Problem, problem_response
 
 if TYPE_CHECKING:
@@ -46,7 +47,6 @@ CORS_EXPOSED_HEADERS: Final = (
 )
 CORS_MAX_AGE_S: Final = 600
 HEALTH_PATHS: Final = frozenset({"/healthz", "/readyz"})
-WEBHOOK_PATH: Final = "/webhooks/github"
 SETUP_PATHS: Final = frozenset(
     {"/github/setup", "/github/setup/done", "/favicon.svg", "/setup.css", "/style.css"}
 )

@@ -15,10 +15,11 @@ from starlette.applications import Starlette
 from reviewbot.configure import read_settings
 from reviewbot.github.app.bot import Bot
 from reviewbot.github.app.credentials import AppConfig
+from reviewbot.github.app.manifest import WEBHOOK_PATH as PATH
 from reviewbot.github.client.pacing import Pace
 from reviewbot.jobs.service import ReviewService, ServiceConfig
 from reviewbot.server.faults import HANDLERS
-from reviewbot.server.github_calls import PATH, webhook_routes
+from reviewbot.server.github_calls import webhook_routes
 from reviewbot.settings import Secret
 from reviewbot.store import nodes, publications, reviews
 from reviewbot.store.database import StoreError

@@ -21,7 +21,7 @@ from reviewbot.github.app.manifest import (
     web_address,
 )
 from reviewbot.github.gateway import API_URL, Gateway
-from reviewbot.server.github_calls import PATH
+from reviewbot.server.github_calls import webhook_routes
 from tests.fake_github import FakeGitHub
 
 OURS = Registration("reviewbot-1", None, "https://reviews.example")
@@ -66,7 +66,8 @@ def test_what_comes_to_every_app_is_not_subscribed_to() -> None:
 
 
 def test_github_delivers_to_where_the_server_listens() -> None:
-    assert WEBHOOK_PATH == PATH
+    [route] = webhook_routes(lambda: None)
+    assert route.path == WEBHOOK_PATH
     behind = Registration("x", None, "https://example.com/reviews/")
     assert behind.webhook_url == "https://example.com/reviews/webhooks/github"
 

@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from reviewbot.errors import ConfigError
 from reviewbot.github.api.app import Delivery
 from reviewbot.github.app import sweep as sweeps
+from reviewbot.github.app.manifest import WEBHOOK_PATH as PATH
 from reviewbot.github.app.sweep import LOOK_BACK, MOST_AGAIN, Sweep, to_redeliver
 from reviewbot.github.client.pacing import Pace
 from reviewbot.github.client.tokens import AppCredentials
@@ -22,7 +23,7 @@ from reviewbot.github.errors import IncompleteListError, UnavailableError
 from reviewbot.github.gateway import Gateway
 from reviewbot.github.payload import App
 from reviewbot.server.faults import HANDLERS
-from reviewbot.server.github_calls import PATH, webhook_routes
+from reviewbot.server.github_calls import webhook_routes
 from reviewbot.settings import Secret
 from reviewbot.store import deliveries, nodes
 from reviewbot.store.database import StoreError

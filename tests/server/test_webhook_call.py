@@ -17,13 +17,13 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
+from reviewbot.github.app.manifest import WEBHOOK_PATH as PATH
 from reviewbot.server import github_calls
 from reviewbot.server.faults import HANDLERS
 from reviewbot.server.github_calls import (
     BODY_LIMIT,
     LARGE,
     LARGE_AT_ONCE,
-    PATH,
     webhook_routes,
 )
 from reviewbot.server.guard import Guard, GuardMiddleware

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.configure import GITHUB_ADDRESS
 from reviewbot.core.wording import listed
 from reviewbot.errors import ConfigError
 from reviewbot.github.app.private_files import (
@@ -37,7 +38,6 @@ PRIVATE_KEY: Final = "REVIEWBOT_GITHUB_PRIVATE_KEY"
 PRIVATE_KEY_FILE: Final = "REVIEWBOT_GITHUB_PRIVATE_KEY_FILE"
 WEBHOOK_SECRET: Final = "REVIEWBOT_GITHUB_WEBHOOK_SECRET"  # noqa: S105 - the variable's name
 VARIABLES: Final = (APP_ID, PRIVATE_KEY, PRIVATE_KEY_FILE, WEBHOOK_SECRET)
-ADDRESS: Final = "GITHUB_API_URL"
 
 FOLDER: Final = "github-app"
 ABOUT_FILE: Final = "app.json"
@@ -85,7 +85,7 @@ def read_app_config(variables: Callable[[str], str | None], state_folder: Path) 
         ConfigError: only a part is there, or cannot be used, or others can read it.
     """
     found = {name: text for name in VARIABLES if (text := (variables(name) or "").strip())}
-    address = (variables(ADDRESS) or "").strip().rstrip("/")
+    address = (variables(GITHUB_ADDRESS) or "").strip().rstrip("/")
     if found:
         return _of_variables(found, address or API_URL)
     folder = state_folder / FOLDER
@@ -170,7 +170,7 @@ def _of_folder(folder: Path, address: str) -> AppConfig:
         raise ConfigError(
             f"the GitHub App in {folder} was made at {about['base_url']}; leave this out, or set"
             f" another App by {APP_ID} and the like",
-            source=ADDRESS,
+            source=GITHUB_ADDRESS,
         )
     key, secrets = folder / KEY_FILE, folder / SECRET_FILE
     return AppConfig(

@@ -45,6 +45,7 @@ EVENTS: Final = ("issue_comment", "pull_request", "pull_request_review_comment")
 only what concerns it; ``installation`` and ``ping`` come to every App (docs.github.com, "Webhook
 events and payloads"). ``issue_comment`` needs ``issues``, for pull requests, too."""
 WEBHOOK_PATH: Final = "/webhooks/github"
+"""Where a server takes deliveries."""
 NAME_LIMIT: Final = 34
 """Characters of an App's name."""
 ADDRESS_LIMIT: Final = 200
