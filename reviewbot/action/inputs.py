@@ -92,8 +92,8 @@ def read_inputs(env: Mapping[str, str]) -> ActionInputs:
     number = given.input("pull-request")
     if number is not None and not (number.isascii() and number.isdigit() and int(number) > 0):
         raise _wrong("pull-request", "must be the number of a pull request", number)
-    fail_on = given.choice("fail-on", ("", *get_args(FailOn)), "")
-    if_incomplete = given.choice("if-incomplete", ("", *get_args(IfIncomplete)), "")
+    fail_on = given.choice("fail-on", get_args(FailOn))
+    if_incomplete = given.choice("if-incomplete", get_args(IfIncomplete))
     check = given.input("check-name") or "reviewbot"
     return ActionInputs(
         token=Secret(token) if (token := given.variable("GITHUB_TOKEN")) else None,
@@ -108,8 +108,8 @@ def read_inputs(env: Mapping[str, str]) -> ActionInputs:
         flags={
             "model": given.input("model"),
             "fallback_models": _names(given.input("fallback-models")),
-            "fail_on": fail_on or None,
-            "if_incomplete": if_incomplete or None,
+            "fail_on": fail_on,
+            "if_incomplete": if_incomplete,
             "budget_usd": _dollars(given.input("budget-usd")),
         },
         config=(given.input("config") or "").removeprefix("./") or None,
@@ -151,10 +151,10 @@ class _Given:
         short = {"sarif-file": "SARIF"}.get(name) or name.replace("-", "_").upper()
         return self.variable(PREFIX + short)
 
-    def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
-        value = self.input(name) or default
-        if value not in choices:
-            raise _wrong(name, f"must be one of {', '.join(filter(None, choices))}", value)
+    def choice(self, name: str, choices: tuple[str, ...]) -> str | None:
+        value = self.input(name)
+        if value is not None and value not in choices:
+            raise _wrong(name, f"must be one of {', '.join(choices)}", value)
         return value
 
     def truth(self, name: str, *, default: bool) -> bool:
