@@ -204,7 +204,7 @@ def run(args: argparse.Namespace) -> int:
         ) from None
     log_format: LogFormat = args.log_format or ("text" if sys.stderr.isatty() else "json")
     configure(log_format, args.log_level)
-    settings = _load({"model": args.model}, config=args.config)
+    settings = read_settings({"model": args.model}, config=args.config)
     Crew(settings)  # or no request could be answered
     url = database_url(args.database, settings)
     loopback = _is_loopback(args.host)
@@ -311,10 +311,6 @@ def github_side(
     api_url = (read_variable(GITHUB_ADDRESS) or API_URL).rstrip("/")
     setup = SetupConfig(settings.state_folder, api_url, public_url)
     return GitHubSide(app, setup, service, load)
-
-
-def _load(flags: dict[str, object], *, config: Path | None) -> Settings:
-    return read_settings(flags, config=config)
 
 
 def _load_for_request(
