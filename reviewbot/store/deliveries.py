@@ -167,19 +167,17 @@ def claim(
 
 def _due(at: int) -> tuple[sa.ColumnElement[bool], ...]:
     """Those that wait, and no longer for the next try."""
-    return (
-        DELIVERIES.c.state == "waiting",
-        sa.or_(
-            DELIVERIES.c.next_try_at <= at,
-            DELIVERIES.c.next_try_at > at + LONGEST_PAUSE_MS,
-        ),
-    )
+    return DELIVERIES.c.state == "waiting", _is_time(DELIVERIES, at)
+
+
+def _is_time(rows: sa.FromClause, at: int) -> sa.ColumnElement[bool]:
+    """Whether the next try need not wait any longer."""
+    return sa.or_(rows.c.next_try_at <= at, rows.c.next_try_at > at + LONGEST_PAUSE_MS)
 
 
 def _is_behind(at: int) -> sa.ColumnElement[bool]:
     """Whether another one of its subject goes first."""
     other = DELIVERIES.alias("other")
-    due = sa.or_(other.c.next_try_at <= at, other.c.next_try_at > at + LONGEST_PAUSE_MS)
     earlier = sa.tuple_(other.c.received_at, other.c.id) < sa.tuple_(
         DELIVERIES.c.received_at, DELIVERIES.c.id
     )
@@ -189,7 +187,7 @@ def _is_behind(at: int) -> sa.ColumnElement[bool]:
             other.c.state == "working",
             sa.and_(
                 other.c.state == "waiting",
-                sa.or_(due, other.c.event == DELIVERIES.c.event),
+                sa.or_(_is_time(other, at), other.c.event == DELIVERIES.c.event),
                 earlier,
             ),
         ),
