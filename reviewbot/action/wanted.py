@@ -56,10 +56,11 @@ def read_event(inputs: ActionInputs) -> Wanted | Asked | Skipped:
     """
     name = _EVENTS.get(inputs.event_name, inputs.event_name)
     if name in _COMMENTS:
-        _checked(inputs)
-        return _of_comment(webhook.read(name, "event", _payload(inputs), None))
+        body = _body(inputs)
+        _checked(inputs, body)
+        return _of_comment(webhook.read(name, "event", body, None))
     if name == "pull_request":
-        return _of_pull_request(inputs, _checked(inputs))
+        return _of_pull_request(inputs, _checked(inputs, _body(inputs)))
     if inputs.pull_request is not None:
         return Wanted(inputs.pull_request, inputs.full)
     raise ConfigError(
@@ -91,7 +92,7 @@ def _of_comment(task: Task) -> Asked | Skipped:
     return Asked(task, command) if command else Skipped("the comment asks for nothing")
 
 
-def _checked(inputs: ActionInputs) -> object:
+def _checked(inputs: ActionInputs, body: bytes) -> object:
     """The payload of the event, which is one and of the repository at hand.
 
     Raises:
@@ -99,7 +100,7 @@ def _checked(inputs: ActionInputs) -> object:
     """
     source = str(inputs.event_path)
     try:
-        payload = json.loads(_payload(inputs).decode())
+        payload = json.loads(body.decode())
     except (ValueError, RecursionError):
         raise ConfigError("is no JSON that can be read", source=source) from None
     told = at(payload, "repository.full_name")
@@ -110,7 +111,7 @@ def _checked(inputs: ActionInputs) -> object:
     return payload
 
 
-def _payload(inputs: ActionInputs) -> bytes:
+def _body(inputs: ActionInputs) -> bytes:
     path = inputs.event_path
     if path is None:
         raise ConfigError("is not set: there is no event", source="GITHUB_EVENT_PATH")
