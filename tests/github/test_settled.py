@@ -45,6 +45,7 @@ def comment(one: Finding, **changes: object) -> ReviewComment:
         original_start_line=None,
         diff_hunk="@@ -1,2 +1,3 @@\n one\n-two\n+three",
         side=one.side,
+        original_commit=SHA,
         in_reply_to=None,
         review=1,
         url="https://github.com/x",

@@ -45,6 +45,7 @@ class ReviewComment:
     original_start_line: int | None
     diff_hunk: str
     side: str
+    original_commit: str
     in_reply_to: int | None
     review: int | None
     url: str
@@ -139,6 +140,7 @@ def _comment(found: Record) -> ReviewComment:
         original_start_line=found.get("original_start_line"),
         diff_hunk=found.get("diff_hunk") or "",
         side=found.get("side") or "RIGHT",
+        original_commit=found["original_commit_id"],
         in_reply_to=found.get("in_reply_to_id"),
         review=found.get("pull_request_review_id"),
         url=found.get("html_url") or "",
