@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for flag, kind, what in (
         ("--tokens-per-request", _count, "tokens of one review"),
         ("--tokens-per-day", _count, "tokens of a day (UTC)"),
-        ("--usd-per-day", _dollars, "dollars of a day (UTC)"),
+        ("--usd-per-day", dollars, "dollars of a day (UTC)"),
         ("--requests-per-minute", _count, "new reviews a minute"),
         ("--reviews-at-once", _count, "reviews at work at once"),
     ):
@@ -56,7 +56,8 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _dollars(text: str) -> float:
+def dollars(text: str) -> float:
+    """An amount above 0 on the command line."""
     try:
         value = float(text)
     except ValueError:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from reviewbot.cli.keys import dollars
 from reviewbot.configure import GITHUB_ADDRESS, read_settings, read_variable
 from reviewbot.errors import EXIT_OK, ConfigError
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from reviewbot.server.github_side import GitHubSide
     from reviewbot.server.logs import LogFormat
     from reviewbot.settings import Settings
+    from reviewbot.store.keys import Limits
 
 
 log = logging.getLogger(__name__)
@@ -88,6 +90,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=8,
         metavar="N",
         help="reviews of one key at work at once, the others wait (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--usd-per-installation",
+        type=dollars,
+        metavar="N",
+        help="dollars of a day (UTC) that what one installation of the App asks for may cost"
+        " (default: no limit)",
     )
     parser.add_argument(
         "--max-body-mb", type=_count, default=10, metavar="N", help="default: %(default)s"
@@ -233,7 +242,8 @@ def run(args: argparse.Namespace) -> int:
                     " make one with: reviewbot keys add NAME",
                     source="--host",
                 )
-    github = github_side(settings, service, load, args.public_url)
+    limits = keys.Limits(usd_per_day=args.usd_per_installation)
+    github = github_side(settings, service, load, args.public_url, limits)
     app = make_app(
         service,
         ServerConfig(
@@ -292,6 +302,7 @@ def github_side(
     service: ReviewService,
     load: Callable[[Mapping[str, object]], Settings],
     public_url: str | None,
+    limits: Limits,
 ) -> GitHubSide | None:
     """GitHub's side of the server; None if PyGithub is not installed and no App is configured.
 
@@ -310,7 +321,7 @@ def github_side(
         return None
     api_url = (read_variable(GITHUB_ADDRESS) or API_URL).rstrip("/")
     setup = SetupConfig(settings.state_folder, api_url, public_url)
-    return GitHubSide(app, setup, service, load)
+    return GitHubSide(app, setup, service, load, limits)
 
 
 def _load_for_request(

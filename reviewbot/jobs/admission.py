@@ -221,7 +221,7 @@ def _most(prepared: Prepared, settings: Settings, request: ReviewRequest) -> _Mo
                 continue
             if one.cost_usd is None and request.limits.usd_per_day is not None:
                 raise ConfigError(
-                    f"{one.model} has no known price, and this key has a limit in dollars;"
+                    f"{one.model} has no known price, and there is a limit in dollars a day;"
                     " name a model with a price",
                     key="model",
                 )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from reviewbot.github.app.inbox import Inbox
     from reviewbot.jobs.service import ReviewService
     from reviewbot.settings import Secret, Settings
+    from reviewbot.store.keys import Limits
 
 
 class GitHubSide:
@@ -29,6 +30,7 @@ class GitHubSide:
         setup: where one would be stored, and where GitHub and people reach this server.
         service: the reviews of the server.
         load: makes settings of options, as the server's own.
+        limits: what each installation may use.
 
     Raises:
         ConfigError: the App cannot be used.
@@ -40,8 +42,10 @@ class GitHubSide:
         setup: SetupConfig,
         service: ReviewService,
         load: Callable[[Mapping[str, object]], Settings],
+        limits: Limits,
     ) -> None:
         self._service, self._load, self._public_url = service, load, setup.public_url
+        self._limits = limits
         self._first = self._made(app) if app else None
         self._setup = GitHubSetup(setup, self._begin) if app is None else None
         self._bot: Bot | None = None
@@ -66,7 +70,7 @@ class GitHubSide:
         self._bot = await self._ended.enter_async_context(self._made(app))
 
     def _made(self, app: AppConfig) -> Bot:
-        return Bot(app, self._service, self._load, public_url=self._public_url)
+        return Bot(app, self._service, self._load, public_url=self._public_url, limits=self._limits)
 
     async def __aenter__(self) -> Self:
         if self._first is not None:

@@ -216,4 +216,4 @@ def _spent_sentence(connection: sa.Connection, tenant: str, limits: Limits) -> s
         )
     if limits.usd_per_day is not None:
         parts.append(f"${now.usd:.2f} of ${limits.usd_per_day:.2f} are used")
-    return f"the day's budget of this key has no room for this review: {'; '.join(parts)}"
+    return f"the day's budget has no room for this review: {'; '.join(parts)}"

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from reviewbot.jobs.runner import Runner
     from reviewbot.settings import Settings
+    from reviewbot.store.keys import Limits
     from tests.fake_anthropic import FakeAnthropic
     from tests.fake_github import FakeGitHub
     from tests.fake_github.deliveries import Delivery
@@ -134,6 +135,7 @@ async def app_server(
     *,
     pace: Pace | None = UNPACED,
     public_url: str | None = None,
+    limits: Limits | None = None,
     **variables: str,
 ) -> AsyncIterator[AppServer]:
     """The App at work; its database is in ``folder``.
@@ -144,6 +146,7 @@ async def app_server(
         folder: of its state.
         pace: what each installation may do; None for what the App has by itself.
         public_url: where it can be reached.
+        limits: what an installation may use.
         variables: more of the environment.
     """
 
@@ -170,7 +173,7 @@ async def app_server(
     service._engine = queue  # type: ignore[assignment]
     await service.database.write(service._arrive)
     service.ready = True
-    bot = Bot(config, service, load, public_url=public_url, pace=pace)
+    bot = Bot(config, service, load, public_url=public_url, pace=pace, limits=limits)
     loop, now = asyncio.get_running_loop(), reviews.now_ms()
     then = loop.time()
     # What is tried again later comes by the clock of the database: that of a virtual loop, too.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reviewbot.github.client.pacing import Pace
+from reviewbot.store.keys import Limits
 from tests.fake_anthropic import FakeAnthropic
 from tests.fake_github import FakeGitHub, faults
 from tests.github.action_runs import find_marked, hanging
@@ -324,6 +325,23 @@ async def test_a_crash_between_a_write_and_its_record_posts_nothing_twice(
     assert conclusions(pull) == ["failure"]
     [run] = pull.repo.check_runs.values()
     assert [one["start_line"] for one in run.annotations] == [10, 50]
+
+
+async def test_an_installation_that_has_used_up_its_day_is_told_so_and_costs_nothing(
+    github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
+) -> None:
+    github.install(github.repository("octo/hello", BASE))
+    async with app_server(github, model, tmp_path, limits=Limits(usd_per_day=0.001)) as server:
+        pull = github.pull(base=BASE, head=BASE | ONE)
+        await server.settle()
+        pull.comment("/review", by="octo")
+        await server.settle()
+    used_up = "the day's budget has no room for this review: $0.00 of $0.00 are used"
+    [check] = pull.repo.check_runs.values()
+    assert check.conclusion == "failure"
+    assert f"Not reviewed: {used_up}" in (check.summary or "")
+    assert [used_up in told for told in replies(pull)] == [True]
+    assert not model.requests
 
 
 async def test_github_being_away_for_a_while_loses_nothing(

@@ -87,6 +87,18 @@ async def test_a_delivery_becomes_a_review_on_the_pull_request(
         assert "Division" not in one.log
 
 
+async def test_an_installation_costs_no_more_a_day_than_the_operator_says(
+    github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
+) -> None:
+    limit = ("--usd-per-installation", "0.001")
+    async with app_node(tmp_path / "node", github, model, *limit) as one:
+        pull = github.pull(base=BASE, head=BASE | TWO)
+        await deliver(github, one)
+        await until_ended(pull)
+    assert conclusions(pull) == ["failure"]
+    assert not model.requests
+
+
 async def test_a_server_that_is_killed_during_a_review_posts_it_once_when_it_is_back(
     github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
 ) -> None:

@@ -20,6 +20,7 @@ from reviewbot.github.gateway import Gateway
 from reviewbot.github.memory import Us
 from reviewbot.github.payload import App
 from reviewbot.jobs.background import in_background
+from reviewbot.store.keys import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,6 +46,7 @@ class Bot:
         load: makes settings of options, as the server's own.
         public_url: where this server can be reached, for links; None if nobody said.
         pace: what each installation may do.
+        limits: what each installation may use.
     """
 
     def __init__(
@@ -55,9 +57,10 @@ class Bot:
         *,
         public_url: str | None = None,
         pace: Pace | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self.config = config
-        pace = pace or Pace(patience_s=PATIENCE_S)
+        pace, limits = pace or Pace(patience_s=PATIENCE_S), limits or Limits()
         self._github = Gateway(config.credentials, base_url=config.base_url, pace=pace)
         self._us: Us | None = None
         database, node = service.database, service.node
@@ -71,9 +74,10 @@ class Bot:
             self._publisher,
             load,
             web_url=web_address(config.base_url),
+            limits=limits,
         )
         answers = Answers(self.us, lambda file: RepositoryConfig(load).described(file))
-        explanations = Explanations(service, self.us, answers, self._publisher, load)
+        explanations = Explanations(service, self.us, answers, self._publisher, load, limits=limits)
         work = Work(reviews, self._github, self.us, answers, explanations)
         self.inbox = Inbox(
             database,

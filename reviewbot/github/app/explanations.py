@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from reviewbot.github.memory import Us
     from reviewbot.jobs.service import ReviewService
     from reviewbot.settings import Settings
+    from reviewbot.store.keys import Limits
 
 TITLE: Final = "Explain: "
 
@@ -49,6 +50,7 @@ class Explanations:
         answers: says why there is no question.
         publisher: who is woken.
         load: makes settings of options, as the server's own.
+        limits: what an installation may use.
     """
 
     def __init__(
@@ -58,9 +60,11 @@ class Explanations:
         answers: Answers,
         publisher: Publisher,
         load: Callable[[Mapping[str, object]], Settings],
+        *,
+        limits: Limits,
     ) -> None:
         self._service, self._us, self._answers = service, us, answers
-        self._publisher, self._load = publisher, load
+        self._publisher, self._load, self._limits = publisher, load, limits
 
     async def ask(self, api: Api, installation: int, question: Question, text: str) -> None:
         """Have the finding of a thread explained, once; elsewhere it is said where to ask.
@@ -73,7 +77,7 @@ class Explanations:
 
         Raises:
             GitHubError: the thread cannot be had.
-            OverLimitError: there is too much at work.
+            OverLimitError: the installation has used up its day.
             StoreError: the database is away.
         """
         us = await self._us()
@@ -99,6 +103,7 @@ class Explanations:
             title=f"{TITLE}{title_of(posted)}",
             idempotency_key=f"{str(question.pull).lower()}/{question.key}",
             inquiry=inquiry_of(posted, comments, us, question, text),
+            limits=self._limits,
         )
         hosts = settings.link_hosts if config.link_hosts is None else config.link_hosts
         await self._store(installation, asked, question, hosts)

@@ -14,6 +14,7 @@ from reviewbot.github.errors import (
     RateLimitedError,
     TooLargeError,
 )
+from reviewbot.store.budgets import OverLimitError
 
 LONGEST_PAUSE_S: Final = 600.0
 LONGEST_LIMIT_S: Final = 3600.0
@@ -63,6 +64,8 @@ def pause_after(error: Exception | None, tries: int) -> float | None:
 
 
 def _most_tries(error: Exception | None) -> int:
+    if isinstance(error, OverLimitError):
+        return 1  # until tomorrow, and then somebody asks again
     if isinstance(error, RateLimitedError):
         return LIMITED_TRIES
     return FEW_TRIES if isinstance(error, REFUSED) else MOST_TRIES

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from reviewbot.github.tasks import Repository
     from reviewbot.jobs.service import ReviewService
     from reviewbot.settings import Settings
+    from reviewbot.store.keys import Limits
     from reviewbot.store.reviews import ReviewRow
 
 MOST_AGAIN: Final = 20
@@ -71,6 +72,7 @@ class AppReviews:
         publisher: who is woken.
         load: makes settings of options, as the server's own.
         web_url: GitHub's pages.
+        limits: what an installation may use.
     """
 
     def __init__(
@@ -82,9 +84,11 @@ class AppReviews:
         load: Callable[[Mapping[str, object]], Settings],
         *,
         web_url: str,
+        limits: Limits,
     ) -> None:
         self._service, self._github, self._us = service, github, us
         self._publisher, self._load, self._web_url = publisher, load, web_url
+        self._limits = limits
 
     async def begin(self, repository: Repository, number: int, asked: Asked) -> str | None:
         """Have the pull request reviewed as it is now; nothing if that is done or under way.
@@ -96,6 +100,7 @@ class AppReviews:
             GitHubError: the change cannot be had.
             DiffError: it cannot be read.
             ConfigError: the base's configuration is wrong.
+            OverLimitError: the installation has used up its day.
             OtherHeadError: what GitHub tells of is reviewed already, and not what was asked for.
             StoreError: the database is away.
         """
@@ -149,7 +154,13 @@ class AppReviews:
         for nth in range(MOST_AGAIN):
             key = f"{change}/{asked.again or nth}"
             request = await asyncio.to_thread(
-                _request, assignment, config, tenant_of(installation), key, cache=not asked.full
+                _request,
+                assignment,
+                config,
+                tenant_of(installation),
+                key,
+                cache=not asked.full,
+                limits=self._limits,
             )
             row: ReviewRow | None
             try:
@@ -259,7 +270,13 @@ def _target(assignment: Assignment, config: RepositoryConfig, repository_id: int
 
 
 def _request(
-    assignment: Assignment, config: RepositoryConfig, tenant: str, key: str, *, cache: bool
+    assignment: Assignment,
+    config: RepositoryConfig,
+    tenant: str,
+    key: str,
+    *,
+    cache: bool,
+    limits: Limits,
 ) -> ReviewRequest:
     pull = assignment.pull
     return ReviewRequest(
@@ -273,4 +290,5 @@ def _request(
         attributes=assignment.attributes,
         notices=(*assignment.notices, *config.notices),
         beside=assignment.beside,
+        limits=limits,
     )
