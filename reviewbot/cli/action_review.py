@@ -100,9 +100,8 @@ class ActionReview:
             raise
         if published is None:
             return EXIT_INTERRUPTED
-        posted = published.review_url or published.summary_url
         on_push = inputs.event_name == "pull_request"
-        if assignment.pull.is_fork and on_push and published.denied and not posted:
+        if assignment.pull.is_fork and on_push and published.denied and not published.wrote:
             published = replace(published, problems=(_FORK_NOTICE,))
         code = await asyncio.to_thread(
             tell, published, assignment.settings, inputs, self._sarif, self._notices

@@ -50,9 +50,15 @@ def marks_in(lines: Sequence[str], marks: Iterable[str]) -> set[str]:
         for mark in marks
         if any(
             code_digest(have[start : start + length_of(mark)]) == mark[-24:-8]
+            # Where the change had brought it, the base may have a line like it.
+            and (not is_brought(mark) or _above_digest(have, start) == mark[-8:-4])
             for start in begins.get(mark[-24:-20], ())
         )
     }
+
+
+def _above_digest(lines: Sequence[str], first: int) -> str:
+    return _digest_of(lines[max(0, first - _ABOVE) : first], 4)
 
 
 def length_of(mark: str) -> int:
@@ -122,7 +128,7 @@ class CommentedCode:
         return tuple(
             first
             for first in self._blocks(path, side, posted.code)
-            if self._is_changed(path, side, first, len(posted.code))
+            if self._is_changed(path, first, side, len(posted.code))
         )
 
     def find(self, path: str, code: Sequence[str], *, near: int = 0) -> tuple[Side, int] | None:
@@ -155,9 +161,10 @@ class CommentedCode:
     def places(self, mark: str) -> list[tuple[str, int]]:
         """The files and first lines at which the code of a :meth:`mark` stands.
 
-        In its own file; or, if that has left the change, in those that came with it. Where the
-        change has brought it, or taken it away, only where it does so now. And only below the same
-        lines as then, if it is there: the others are copies.
+        In its own file; or, if that has left the change, in those that came with it. And only below
+        the same lines as then, if it is there: the others are copies. What the change has brought,
+        or taken away, stands where it does so now; else, if the base has brought it, too, only
+        below the same lines.
         """
         count, side, digests = length_of(mark), side_of_mark(mark), mark[-24:]
         files = self._named.get(digests[20:]) or self._came
@@ -165,11 +172,15 @@ class CommentedCode:
             (path, first)
             for path, first in self._beginning(side).get(digests[:4], ())
             if path in files and self._digest(path, side, first, count) == digests[:16]
-            if not is_brought(mark) or self._is_changed(path, side, first, count)
         ]
         above = digests[16:20]
         here = [place for place in found if self._above(place[0], side, place[1]) == above]
-        return here or found
+        if not is_brought(mark):
+            return here or found
+        changed = [place for place in found if self._is_changed(*place, side, count)]
+        if changed:
+            return [place for place in here if place in changed] or changed
+        return here if side == "RIGHT" else []
 
     def name(self, path: str) -> str:
         """A path, under the name that the file has now, as far as git tells."""
@@ -182,11 +193,10 @@ class CommentedCode:
             mark: see :meth:`mark`.
             path: the file as it is shown, which may be another name: it was cut, or made safe.
         """
-        digest = mark[-4:]
-        names = self._named.get(digest, set())
-        if len(names) == 1:
-            return next(iter(names))
-        return self.name(path) if _digest_of([path], 4) == digest else None
+        if _digest_of([path], 4) == mark[-4:]:
+            return self.name(path)
+        names = self._named.get(mark[-4:], set())
+        return next(iter(names)) if len(names) == 1 else None
 
     def _beginning(self, side: Side) -> dict[str, list[tuple[str, int]]]:
         """The lines of a side of all files by their digests."""
@@ -205,7 +215,7 @@ class CommentedCode:
         block = [line[0] for n in range(first, first + count) if (line := lines.get(n))]
         return code_digest(block) if len(block) == count else None
 
-    def _is_changed(self, path: str, side: Side, first: int, count: int) -> bool:
+    def _is_changed(self, path: str, first: int, side: Side, count: int) -> bool:
         lines = self._side(path, side)
         return any(lines[number][1] for number in range(first, first + count))
 

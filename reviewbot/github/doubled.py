@@ -16,7 +16,7 @@ from reviewbot.github.recognised import is_said_by
 from reviewbot.github.told_texts import texts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from reviewbot.core.findings import Finding
     from reviewbot.github.api.reviews import Review, ReviewComment
@@ -43,19 +43,30 @@ class Doubled:
     texts: tuple[tuple[Review, str], ...]
 
 
-def doubled(memory: Memory, us: Us, pull: PullName) -> Doubled:
+def doubled(memory: Memory, us: Us, pull: PullName, *, before: Memory, key: str) -> Doubled:
     """What two runs at once have left. CPU work: for a thread.
 
     Only a marker that is surely ours has a say: in what goes, and in what it goes for.
+
+    Args:
+        memory: what is there.
+        us: who we are.
+        pull: the pull request.
+        before: what was there when this run looked whether it had been said.
+        key: of this run.
     """
 
     def sure(text: str) -> Marker | None:
         return markers.parse(text, pull.bound, us.secrets)
 
-    believed = [one for one in memory.posted.values() if sure(one.comment.body)]
-    older = _older(believed)
+    marked = [(one, sure(one.comment.body)) for one in memory.posted.values()]
+    believed = [(one, marker) for one, marker in marked if marker]
+    both = {marker.findings[0].id for one in memory.doubles if (marker := sure(one.body))}
+    known = both | before.posted.keys()
+    new = [(one, marker.key == key) for one, marker in believed if one.id not in known]
+    older = _older([one for one, own in new if own], [one for one, own in new if not own])
     comments = (*memory.doubles, *(memory.posted[id_].comment for id_ in older))
-    told, held = {one.id for one in believed}, set[str]()
+    told, held = {one.id for one, _ in believed}, set[str]()
     emptied = {comment.review for comment in comments}
     texts: list[tuple[Review, str]] = []
     for review in (one.review for one in memory.reviews):
@@ -77,20 +88,28 @@ def doubled(memory: Memory, us: Us, pull: PullName) -> Doubled:
     return Doubled(comments, older, tuple(texts))
 
 
-def _older(posted: Iterable[Posted]) -> dict[str, Posted]:
-    """The comments that say at the same head what those of another review say in other words.
+def _older(ours: Iterable[Posted], theirs: Sequence[Posted]) -> dict[str, Posted]:
+    """The comments of another run that say at the same head what younger ones of ours say.
 
-    By the ids of these, but for those that somebody has answered, resolved or hidden.
+    By the ids of these, each for one; but for those that somebody has answered, resolved or hidden.
     """
-    at_heads: dict[tuple[str, str], list[tuple[Posted, Finding]]] = {}
+    left = {one.id: (one, _where_posted(one)) for one in theirs}
     found: dict[str, Posted] = {}
-    for one in posted:
-        said, comment = carried(one), one.comment
-        before = at_heads.setdefault((comment.path, comment.original_commit), [])
-        others = (other for other in before if other[0].comment.review != comment.review)
-        older = next((other for other, told in others if is_said_by([told], said)), None)
-        if older is None:
-            before.append((one, said))
-        elif not one.touched:
-            found[one.id] = older
+    for one in ours:
+        if one.touched:
+            continue
+        said, comment = _where_posted(one), one.comment
+        for other, told in left.values():
+            at_head = other.comment.original_commit == comment.original_commit
+            if at_head and other.comment.id < comment.id and is_said_by([told], said):
+                found[one.id] = other
+                del left[other.id]
+                break
     return found
+
+
+def _where_posted(posted: Posted) -> Finding:
+    """A finding on the lines that its comment was written on."""
+    comment, said = posted.comment, carried(posted)
+    last = comment.original_line or said.end_line
+    return replace(said, line=comment.original_start_line or last, end_line=last)

@@ -294,12 +294,20 @@ class _Reader:
                 fixed = marker.outcome == FIXED and self._is_ours(comment.body)
                 touched = comment.id in answered or _is_closed(thread)
                 posted = Posted(noted.id, noted.severity, comment, thread, fixed, touched)
-                if self.posted.setdefault(noted.id, posted) is not posted and not touched:
+                older = self.posted.setdefault(noted.id, posted).comment
+                if older is not comment and not touched and self._is_double(comment, older):
                     self.doubles.append(comment)
         for comment in comments:
             about = finding_of.get(comment.in_reply_to or 0)
             if about and self._ignores(comment.author, comment.body) is not None:
                 self.asked_to_ignore.append((about, comment.author.login))
+
+    def _is_double(self, comment: ReviewComment, older: ReviewComment) -> bool:
+        """Whether two runs at once wrote both: anybody with our login could copy one of them."""
+        places = {
+            (one.path, one.side, one.original_line, one.original_commit) for one in (comment, older)
+        }
+        return len(places) == 1 and self._is_ours(comment.body)
 
     def _is_ours(self, body: str) -> bool:
         """Whether a marker is believed: signed, unless we have nothing to sign with."""

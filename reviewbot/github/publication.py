@@ -17,7 +17,7 @@ from reviewbot.core.events import (
 from reviewbot.core.report import ReportBuilder
 from reviewbot.github import check_run, markers
 from reviewbot.github.check_reporter import CheckReporter
-from reviewbot.github.errors import NotFoundError
+from reviewbot.github.errors import ForbiddenError, NotFoundError
 from reviewbot.github.markers import Marker
 from reviewbot.github.pull_comments import PullComments
 
@@ -47,12 +47,14 @@ class Published:
         review_url: the review at this head, if there is one.
         summary_url: the summary comment, likewise.
         denied: whether something could not be for want of a permission.
+        wrote: whether this review has a review or a summary comment.
         failed: whether it was not posted as it should have been.
     """
 
     report: Report
     problems: tuple[str, ...] = ()
     denied: bool = False
+    wrote: bool = False
     failed: bool = False
     review_url: str | None = None
     summary_url: str | None = None
@@ -160,10 +162,15 @@ class Publication:
         return Published(
             self._settled or self._builder.report,
             problems=(*self._problems, *self._comments.problems),
-            denied=self._comments.denied,
+            denied=self._comments.denied or self._is_denied,
+            wrote=self._comments.wrote,
             review_url=self._comments.review_url,
             summary_url=self._comments.summary_url,
         )
+
+    @property
+    def _is_denied(self) -> bool:
+        return self._check is not None and isinstance(self._check.refused, ForbiddenError)
 
     @property
     def unknown(self) -> NotFoundError | None:

@@ -72,6 +72,7 @@ class PullComments:
     Attributes:
         problems: what GitHub does not permit, in sentences.
         denied: whether that is for want of a permission.
+        wrote: whether this has posted a review, or put the summary comment.
         review_url: the first review at this head, once there is one.
         summary_url: the summary comment, once this review is in it.
     """
@@ -82,7 +83,7 @@ class PullComments:
         self._api, self._us, self._subject, self._options = api, us, subject, options
         self._key = key
         self.problems: list[str] = []
-        self.denied = False
+        self.denied = self.wrote = False
         self.review_url: str | None = None
         self.summary_url: str | None = None
         self._tried = False
@@ -114,15 +115,19 @@ class PullComments:
             unaccounted(report, memory),
             report.findings,
         )
-        settled = settle(report, memory, gone=gone_ids, told_and_gone=known.gone)
+        settled = await asyncio.to_thread(
+            partial(settle, report, memory, gone=gone_ids, told_and_gone=known.gone)
+        )
         comments = FixedComments(self._api, self._us, subject, memory)
         for posted in settled.back:
             shown = comments.show_again(posted)
             await self._marked(shown, "A finding that is back could not be shown again")
-        plan = self._plan(settled, memory, known, files)
+        plan = await asyncio.to_thread(self._plan, settled, memory, known, files)
         rest = await self._review(settled.report, plan, memory, noted)
         now = await read_memory(self._api, subject.pull, self._us) if self._tried else memory
-        twice = await asyncio.to_thread(doubled, now, self._us, subject.pull)
+        twice = await asyncio.to_thread(
+            partial(doubled, now, self._us, subject.pull, before=memory, key=self._key)
+        )
         await self._make_single(now, twice)
         self._point_to_review(now, twice)
         rest = [one for one in rest if one.finding.id not in {*now.posted, *now.told}]
@@ -141,7 +146,8 @@ class PullComments:
             put = put_summary(self._api, subject.pull, self._us, memory, text)
             comment = await self._permitted(put, "The summary could not be posted")
             self.summary_url = comment.url if comment else None
-        for posted in settled.fixed:
+            self.wrote |= comment is not None
+        for posted in (one for one in settled.fixed if one.id not in twice.older):
             marked = comments.mark(posted)
             await self._marked(marked, "A finding that is fixed could not be marked")
         return settled.report
@@ -154,7 +160,8 @@ class PullComments:
         in_files: Collection[str],
     ) -> ToldBefore:
         """The review with what is known of its findings, and of those told of on no line."""
-        reserved = {*memory.ignored, *memory.told}
+        noted = {one.id for one in memory.summary[1].findings} if memory.summary else set[str]()
+        reserved = {*memory.ignored, *memory.told, *noted}
         report = recognised(report, memory.posted, code, reserved=reserved)
         return with_told(report, memory, code, self._options.link_hosts, in_files=in_files)
 
@@ -195,6 +202,7 @@ class PullComments:
             if posted is None:
                 return _unposted(plan)
             if posted.review is not None:
+                self.wrote = True
                 self.review_url = self.review_url or posted.review.url
             pending = ()
             done = not (plan.inline or text.told)
@@ -275,11 +283,14 @@ class PullComments:
         """Take out what two runs at once have posted twice."""
         api, pull = self._api, self._subject.pull
         what = "What two reviews say could not be taken out of one"
+        waiting: set[int | None] = set()
         for review, text in twice.texts:  # first, for a comment that is deleted leads to no review
             update = api.reviews.update(pull.repo, pull.number, review.id, text)
-            await self._marked(update, what)
+            if not await self._marked(update, what):
+                waiting.add(review.id)
         for double in twice.comments:
-            await self._marked(api.reviews.delete_comment(pull.repo, double.id), what)
+            if double.review not in waiting:
+                await self._marked(api.reviews.delete_comment(pull.repo, double.id), what)
         for summary in memory.summaries:
             await self._marked(api.comments.delete(pull.repo, summary.id), what)
 
@@ -316,14 +327,16 @@ class PullComments:
             link_hosts=self._options.link_hosts,
         )
 
-    async def _marked(self, work: Awaitable[object], what: str) -> None:
-        """Do what only marks: if nobody tries it again, the next review does."""
+    async def _marked(self, work: Awaitable[object], what: str) -> bool:
+        """Do what only marks; whether it is done. If nobody tries again, the next review does."""
+        problems = len(self.problems)
         try:
             await self._permitted(work, what)
         except GitHubError as error:
             if self._options.tried_again:
                 raise
             self.problems.append(f"{what}: {error}.")
+        return len(self.problems) == problems
 
     async def _permitted(self, work: Awaitable[T], what: str) -> T | None:
         """The result of a write, or None if GitHub does not permit it: that is told, not raised."""

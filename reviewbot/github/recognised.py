@@ -41,9 +41,10 @@ def recognised(
         report: the review, as far as it came.
         posted: findings with a comment, by their ids.
         code: finds the code of comments in the diff at the head.
-        reserved: ids of others that are known: no copy gets one of them.
+        reserved: ids of others that are known: no copy gets one of them, and what has one is no
+            comment's in other words.
     """
-    known = _Matching(posted, code).of(report.findings)
+    known = _Matching(posted, code, reserved).of(report.findings)
     taken = {*posted, *reserved, *(one.id for one in report.findings if one.id not in known)}
     findings: list[Finding] = []
     for finding in report.findings:
@@ -85,8 +86,10 @@ def is_said_by(others: Iterable[Finding], finding: Finding) -> bool:
 class _Matching:
     """Which comment each finding has."""
 
-    def __init__(self, posted: Mapping[str, Posted], code: CommentedCode) -> None:
-        self._left = dict(posted)
+    def __init__(
+        self, posted: Mapping[str, Posted], code: CommentedCode, reserved: Collection[str]
+    ) -> None:
+        self._left, self._reserved = dict(posted), reserved
         self._told = {id_: carried(one) for id_, one in posted.items()}
         self._code = code
         self._here = {id_ for id_, one in posted.items() if self._code.in_place(one)}
@@ -124,7 +127,7 @@ class _Matching:
 
     def _is_claimed(self, finding: Finding, posted: Posted) -> bool:
         """Whether a finding that misquotes its code names these lines, and says the same."""
-        if finding.is_placed or posted.id not in self._here:
+        if finding.is_placed or finding.id in self._reserved or posted.id not in self._here:
             return False
         told = self._told[posted.id]
         return overlap(finding, told) and repeats(finding, told)

@@ -51,7 +51,7 @@ class ToldBefore:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """Code that was found fault with, was in the diff unchanged, and is in it no more."""
+    """Code of a new file that was found fault with, and is in the diff no more."""
 
     id: str
     path: str
@@ -59,11 +59,11 @@ class Beside:
 
 
 def beside_the_diff(memory: Memory, code: CommentedCode) -> list[Beside]:
-    """What may stand in a file although the diff has it no more: the change was not on it."""
+    """What may stand in a file although the diff has it no more: the change is not on it."""
     return [
         Beside(one.id, path, mark)
         for one in OurTexts(memory, code.names).told()
-        if (mark := one.noted.code) and not is_brought(mark) and not code.places(mark)
+        if (mark := one.noted.code) and side_of_mark(mark) == "RIGHT" and not code.places(mark)
         if (path := _file_of(one, code))
     ]
 
@@ -214,8 +214,8 @@ class _Matching:
 
     def _is_claimed(self, finding: Finding, told: SignedFor) -> bool:
         """Whether a finding that misquotes its code names these lines, and says the same."""
-        said = told.item is not None and repeats(finding, told.item.finding())
-        return said and self._is_at(finding, told)
+        here = told.item is not None and self._is_at(finding, told)
+        return here and told.item is not None and repeats(finding, told.item.finding())
 
     def _may_be(self, finding: Finding, told: SignedFor) -> bool:
         """Whether the place of a finding does not speak against it."""

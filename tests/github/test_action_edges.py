@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
@@ -394,7 +395,7 @@ async def test_what_could_not_be_taken_out_of_a_text_is_at_the_next_push(
     jobs = [runner.environment(pull) for _ in range(2)]
     runs = await asyncio.gather(*map(runner.step, jobs))
     assert any("could not be taken out" in run.summary for run in runs)
-    assert len(posted_titles(pull)) == 36
+    assert len(posted_titles(pull)) == 66  # a comment goes once its review does not speak of it
     github.faults.clear()
     await runner.run(pull)
     assert len(posted_titles(pull)) == 33
@@ -506,6 +507,24 @@ async def test_a_review_of_ours_that_was_never_sent_tells_nothing(
     pull.comments.clear()
     await runner.run(pull, full="true")
     assert len(posted_titles(pull)) == 33
+
+
+@pytest.mark.parametrize("whose", ["another workflow's", "a person's"])
+async def test_a_comment_that_somebody_has_copied_is_left_alone(
+    github: FakeGitHub, runner: Runner, whose: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    if whose == "a person's":
+        runner.token = github.world.personal_token("octo")
+    await runner.run(pull)
+    [ours] = pull.review_comments
+    text = ours.body
+    if whose == "another workflow's":
+        text = re.sub(r" sig=\w{64}", "", text)
+    pull.review_comment("app.py", 11, f"From elsewhere:\n\n{text}", by=ours.user.login)
+    await runner.run(pull)
+    assert len(pull.review_comments) == 2
+    pull.threads.pop()  # nothing else may be there twice
 
 
 async def test_a_lost_answer_of_a_second_attempt_is_not_found_in_the_first(
@@ -758,6 +777,20 @@ async def test_a_good_comment_is_posted_however_many_bad_ones_come_before_it(
     await runner.run(pull)
     assert len(titles(pull)) == 22
     assert summary_of(pull).count("GitHub takes no comment there.") == 8
+
+
+@pytest.mark.parametrize("head", [ONE, {"b.py": "x = 1\n"}], ids=["findings", "clean"])
+@pytest.mark.parametrize("off", [{"summary_comment": "false"}, {"review_comments": "false"}, {}])
+async def test_a_fork_is_told_so_whatever_is_posted(
+    github: FakeGitHub, runner: Runner, head: dict[str, str], off: dict[str, str]
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | head, fork="mona", by="mona", private=False)
+    if head is ONE:  # another workflow has reviewed it, with more rights
+        await runner.run(pull)
+    runner.token = github.world.actions_token(pull.repo, dict.fromkeys(WRITES, "read"))
+    run = await runner.run(pull, **off)
+    assert run.summary.count("comes from a fork") == 1
+    assert "permissions:" not in run.summary
 
 
 @pytest.mark.unposted("the token may not write")

@@ -52,7 +52,7 @@ def remembered(*reviews: Review) -> Memory:
 
 def single(memory: Memory, us: Us = US) -> list[Review]:
     """The reviews as they are in the end."""
-    texts = {one.id: text for one, text in doubled(memory, us, PULL).texts}
+    texts = {one.id: text for one, text in doubled(memory, us, PULL, before=Memory(), key="").texts}
     return [
         replace(one, body=texts.get(one.id, one.body))
         for one in (ours.review for ours in memory.reviews)
@@ -84,7 +84,16 @@ def test_whatever_two_reviews_say_the_older_says_it_and_the_younger_says_the_res
 
 
 def test_what_is_told_once_stays_as_it_is() -> None:
-    assert doubled(remembered(review(1, [found(1)]), review(2, [found(2)])), US, PULL).texts == ()
+    assert (
+        doubled(
+            remembered(review(1, [found(1)]), review(2, [found(2)])),
+            US,
+            PULL,
+            before=Memory(),
+            key="",
+        ).texts
+        == ()
+    )
 
 
 @pytest.mark.parametrize("unsigned", [0, 1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
@@ -228,6 +229,19 @@ def test_a_line_that_the_change_was_not_on_is_looked_for_in_its_file(diff: str, 
     ).report.findings
     assert (one.id, one.path, one.placement.kind) == (SAID.id, path, "file")
     assert with_told(report_of(), memory, CommentedCode(files), ()).gone.keys() == {SAID.id}
+
+
+def test_the_file_of_a_mark_is_the_one_that_is_named_whatever_else_has_its_digest() -> None:
+    mark = CommentedCode(FILES).mark(UNCHANGED.path, "RIGHT", 5, 5)
+    like = next(
+        path
+        for n in range(10**6)
+        if sha256((path := f"f{n}.py").encode()).hexdigest()[:4] == mark[-4:]
+    )
+    code = CommentedCode(parse_diff(DIFF.replace("app/db.py", like).encode()))
+    assert code.name_of(mark, UNCHANGED.path) == UNCHANGED.path
+    assert code.name_of(mark, "shown otherwise") == like
+    assert CommentedCode(()).name_of(mark, "shown otherwise") is None
 
 
 def test_code_that_nobody_can_look_for_stands() -> None:

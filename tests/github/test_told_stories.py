@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
+from tests.fake_github import FakeGitHub, Fault
 from tests.github.action_runs import CONFIG, Runner
-from tests.github.test_action_stories import BASE, ONE, app, conclusions, summary_of
+from tests.github.test_action_stories import (
+    BASE,
+    ONE,
+    REFUSAL,
+    app,
+    conclusions,
+    summary_of,
+    titles,
+)
 from tests.github.test_standing_stories import REMOVED, SAME, nothing, removal, says
-
-if TYPE_CHECKING:
-    from tests.fake_github import FakeGitHub
 
 TEXT = ONE["app.py"].splitlines()[9]
 AT = {"path": "app.py", "quote": TEXT, "line": 10, "end_line": 10}
@@ -123,3 +127,101 @@ async def test_a_finding_on_an_unchanged_line_stands_whatever_its_file_is_called
     pull.push({path: then})
     run = await runner.run(pull, review_comments="false")
     assert run.outputs["errors"] == ("0" if then is REPAIRED else "1")
+
+
+@either_way
+async def test_what_the_base_has_taken_over_stands_as_long_as_it_is_there(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
+) -> None:
+    fault = (10, "a = 1 / zero")
+    pull = github.pull(base=BASE, head=BASE | app(fault, (12, "n = 1")))
+    model.respond = says(path="app.py", quote=fault[1], line=10, end_line=10, title="Division")
+    await runner.run(pull, review_comments=comments)
+    model.respond = nothing
+    pull.rebase(app(fault))
+    run = await runner.run(pull, review_comments=comments)
+    assert "fixed" not in summary_of(pull)
+    assert run.outputs["errors"] == "1"
+    pull.push(app((10, "a = 1"), (12, "n = 1")))
+    run = await runner.run(pull, review_comments=comments)
+    assert run.outputs["errors"] == "0"
+
+
+BLOCK = app((9, "if name:"), (10, "    run(f'select {name} {email}')"), (11, "    done()"))
+LINES = BLOCK["app.py"].splitlines()
+BY_NAME = finding(
+    path="app.py",
+    quote=LINES[9],
+    line=10,
+    end_line=10,
+    category="security",
+    title="SQL injection through name",
+    scenario="Anybody who signs up with quotation marks reads every table.",
+)
+BY_EMAIL = finding(
+    path="app.py",
+    quote="\n".join(LINES[8:11]),
+    line=9,
+    end_line=11,
+    category="security",
+    title="SQL injection through email",
+    scenario="Imported newsletters carry addresses from untrusted spreadsheets.",
+)
+
+
+async def test_a_finding_that_resembles_an_older_one_keeps_its_comment(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | BLOCK)
+    model.respond = lambda _: Answer(findings=[BY_NAME])
+    await runner.run(pull)
+    model.respond = lambda _: Answer(findings=[BY_NAME, BY_EMAIL])
+    for _ in range(2):
+        await runner.run(pull, full="true")
+        assert len(titles(pull)) == 2
+    assert len(pull.reviews) == 2
+
+
+async def test_findings_that_resemble_each_other_keep_their_comments_in_a_review_in_parts(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    bad = finding(path="b.py", quote="bad", line=1, end_line=1, title="Bad thing")
+    pull = github.pull(base=BASE, head=BASE | BLOCK | {"b.py": "bad\n"})
+    model.respond = lambda _: Answer(findings=[BY_NAME, BY_EMAIL, bad])
+    github.fail(Fault("POST", "/reviews$", 422, REFUSAL, contains=b"Bad thing**", times=None))
+    await runner.run(pull)
+    assert len(titles(pull)) == 2
+
+
+async def test_the_comment_of_one_finding_is_never_taken_for_that_of_another_that_has_moved(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | app((20, "a = 1 / zero"), (30, "b = 2 / none")))
+    first, second = (
+        finding(path="app.py", quote=quote, line=line, end_line=line, title="Division by zero")
+        for quote, line in (("a = 1 / zero", 20), ("b = 2 / none", 30))
+    )
+    model.respond = lambda _: Answer(findings=[first])
+    await runner.run(pull)
+    model.respond = lambda _: Answer(findings=[first, second])
+    await runner.run(pull, full="true")
+    lines = app((20, "a = 1"), (30, "b = 2 / none"))["app.py"].splitlines()[10:]
+    model.respond = nothing
+    pull.push({"app.py": "\n".join(lines) + "\n"})
+    await runner.run(pull)
+    pull.push({"c.py": "x = 1\n"})
+    run = await runner.run(pull)
+    assert run.outputs["errors"] == "1"
+    assert len(titles(pull)) == 2
+
+
+async def test_a_misquoted_finding_that_is_known_already_takes_no_comment_of_another(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    nowhere = {**BY_EMAIL, "quote": "no such code at all", "line": 10, "end_line": 10}
+    pull = github.pull(base=BASE, head=BASE | BLOCK)
+    model.respond = lambda _: Answer(findings=[BY_NAME, nowhere])
+    await runner.run(pull)
+    model.respond = lambda _: Answer(findings=[nowhere])
+    run = await runner.run(pull, full="true")
+    assert run.outputs["findings"] == "2"
