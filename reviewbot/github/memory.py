@@ -147,6 +147,7 @@ class Memory:
         replies: keys of what we have answered.
         doubles: comments on findings that have one already: two runs at once have posted them,
             and nobody has answered, resolved or hidden them.
+        copies: comments of ours that have the id of another one, and are none of these.
         summaries: further summary comments of ours, likewise.
     """
 
@@ -160,6 +161,7 @@ class Memory:
     ignored: Mapping[str, str] = field(default_factory=dict)
     replies: frozenset[str] = frozenset()
     doubles: tuple[ReviewComment, ...] = ()
+    copies: tuple[ReviewComment, ...] = ()
     summaries: tuple[Comment, ...] = ()
 
     @property
@@ -216,6 +218,7 @@ async def read_memory(api: Api, pull: PullName, us: Us) -> Memory:
         ignored=ignored,
         replies=frozenset(found.replies),
         doubles=tuple(found.doubles),
+        copies=tuple(found.copies),
         summaries=tuple(found.summaries),
     )
 
@@ -237,6 +240,7 @@ class _Reader:
         self.asked_to_ignore: list[tuple[str, str]] = []
         self.replies: set[str] = set()
         self.doubles: list[ReviewComment] = []
+        self.copies: list[ReviewComment] = []
 
     def below(self, comments: tuple[Comment, ...]) -> None:
         """Comments below the pull request: the summary, and ``/ignore ID``."""
@@ -295,8 +299,9 @@ class _Reader:
                 touched = comment.id in answered or _is_closed(thread)
                 posted = Posted(noted.id, noted.severity, comment, thread, fixed, touched)
                 older = self.posted.setdefault(noted.id, posted).comment
-                if older is not comment and not touched and self._is_double(comment, older):
-                    self.doubles.append(comment)
+                if older is not comment:
+                    is_double = not touched and self._is_double(comment, older)
+                    (self.doubles if is_double else self.copies).append(comment)
         for comment in comments:
             about = finding_of.get(comment.in_reply_to or 0)
             if about and self._ignores(comment.author, comment.body) is not None:

@@ -226,11 +226,8 @@ class PullComments:
     def _plan(
         self, settled: Settled, memory: Memory, known: ToldBefore, files: Sequence[FileDiff]
     ) -> CommentPlan:
-        taken = {
-            (one.comment.path, one.comment.side, one.comment.line)
-            for one in memory.posted.values()
-            if one.comment.line is not None
-        }
+        there = (*(one.comment for one in memory.posted.values()), *memory.copies)
+        taken = {(one.path, one.side, one.line) for one in there if one.line is not None}
         by_path = {file.path: file for file in files}
         free: list[Finding] = []
         beside: list[Elsewhere] = []

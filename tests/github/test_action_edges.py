@@ -509,6 +509,30 @@ async def test_a_review_of_ours_that_was_never_sent_tells_nothing(
     assert len(posted_titles(pull)) == 33
 
 
+async def test_two_jobs_at_once_that_find_one_copy_each_leave_one_comment_on_each(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    text = "total = 1 / 0  # BUG error Division by zero"
+    pull = github.pull(base=BASE, head=BASE | app((10, text), (50, text)))
+    runner.event(pull)
+
+    def one_of_them(request: Recorded) -> Answer:
+        found = find_marked(request).findings or []
+        return Answer(findings=found[len(model.requests) % 2 :][:1])
+
+    model.respond = one_of_them
+    github.fail(faults.slow("POST", "/reviews", 3.0, times=2))
+    jobs = [runner.environment(pull) for _ in range(2)]
+    await asyncio.gather(*map(runner.step, jobs))
+    assert {one.thread.anchor.line for one in pull.review_comments} == {10, 50}
+    model.respond = find_marked
+    for _ in range(2):
+        run = await runner.run(pull, full="true")
+        assert run.outputs["errors"] == "2"
+        assert len(pull.review_comments) == 2
+    pull.threads.pop()  # both have one id
+
+
 @pytest.mark.parametrize("whose", ["another workflow's", "a person's"])
 async def test_a_comment_that_somebody_has_copied_is_left_alone(
     github: FakeGitHub, runner: Runner, whose: str
