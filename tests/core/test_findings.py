@@ -224,6 +224,22 @@ def test_one_rule_of_ours_repeats_itself_only_on_shared_lines() -> None:
     assert not same(one, finding(rule="python/exec", line=5, end_line=5))
 
 
+@pytest.mark.parametrize(
+    ("placement", "placed"),
+    [
+        (Placement("inline"), True),
+        (Placement("outside", "Its confidence is low.", held=True), True),
+        (Placement("outside", "Its file is not in the diff."), False),
+        (Placement("file", "Its lines are not in the diff."), False),
+        (Placement("file", "Its confidence is low.", held=True), False),
+    ],
+)
+def test_what_the_gates_hold_back_still_stands_on_the_lines_of_its_code(
+    placement: Placement, placed: bool
+) -> None:
+    assert finding(placement=placement).is_placed is placed
+
+
 def test_what_is_held_or_not_placed_counts_less_than_any_severity_inline() -> None:
     order = [
         finding(severity="error"),
