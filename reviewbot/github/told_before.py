@@ -20,7 +20,6 @@ from reviewbot.github.commented_code import (
     side_of_mark,
 )
 from reviewbot.github.earlier_findings import NO_LINES, UNTITLED, carried, of_earlier
-from reviewbot.github.markers import MAX_FINDINGS
 from reviewbot.github.recognised import ids_of, is_said_by, overlap, repeats
 from reviewbot.github.told_texts import OurTexts
 
@@ -60,16 +59,10 @@ class Beside:
 
 
 def beside_the_diff(memory: Memory, code: CommentedCode) -> list[Beside]:
-    """What may stand in a file although the diff has it no more: the change is not on it.
-
-    As far as it stood at the last review, or that is not known: the texts of reviews stay for ever.
-    """
-    stood = memory.summary[1].findings if memory.summary and memory.signed else None
-    ids = {one.id for one in stood} if stood is not None and len(stood) < MAX_FINDINGS else None
+    """What may stand in a file although the diff has it no more: the change is not on it."""
     return [
         Beside(one.id, path, mark)
         for one in OurTexts(memory, code.names).told()
-        if ids is None or one.id in ids
         if (mark := one.noted.code) and side_of_mark(mark) == "RIGHT" and not code.places(mark)
         if (path := _file_of(one, code))
     ]

@@ -6,7 +6,7 @@ import pytest
 
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
 from tests.fake_github import FakeGitHub, Fault
-from tests.github.action_runs import CONFIG, Runner, find_marked
+from tests.github.action_runs import CONFIG, Runner
 from tests.github.test_action_stories import (
     BASE,
     ONE,
@@ -225,21 +225,3 @@ async def test_a_misquoted_finding_that_is_known_already_takes_no_comment_of_ano
     model.respond = lambda _: Answer(findings=[nowhere])
     run = await runner.run(pull, full="true")
     assert run.outputs["findings"] == "2"
-
-
-async def test_the_file_of_a_finding_that_was_fixed_is_not_looked_into_for_ever(
-    github: FakeGitHub, model: FakeAnthropic, runner: Runner
-) -> None:
-    bugs = [(number, f"x = {number}  # BUG warning Bug {number}") for number in range(1, 34)]
-    pull = github.pull(base=BASE, head=BASE | app(*bugs) | {"b.py": "x = 1\n"})
-    model.respond = find_marked
-    await runner.run(pull)
-    assert len(pull.reviews[0].comments) == 30
-    pull.push(BASE | {"b.py": "x = 2\n"})
-    run = await runner.run(pull)
-    assert run.outputs["findings"] == "0"
-    assert "33 fixed" in summary_of(pull)
-    looked = len(github.called("GET", "/contents/app.py"))
-    pull.push({"b.py": "x = 3\n"})
-    await runner.run(pull, full="true")
-    assert len(github.called("GET", "/contents/app.py")) == looked + 1  # the comments' code
