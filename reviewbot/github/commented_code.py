@@ -51,14 +51,16 @@ def marks_in(lines: Sequence[str], marks: Iterable[str]) -> set[str]:
         if any(
             code_digest(have[start : start + length_of(mark)]) == mark[-24:-8]
             # Where the change had brought it, the base may have a line like it.
-            and (not is_brought(mark) or _above_digest(have, start) == mark[-8:-4])
+            and (not is_brought(mark) or _is_below(have, start, mark))
             for start in begins.get(mark[-24:-20], ())
         )
     }
 
 
-def _above_digest(lines: Sequence[str], first: int) -> str:
-    return _digest_of(lines[max(0, first - _ABOVE) : first], 4)
+def _is_below(lines: Sequence[str], first: int, mark: str) -> bool:
+    """Whether what stands above is what stood above a mark, as far as its hunk showed that."""
+    above = _digest_of(lines[max(0, first - _ABOVE) : first], 4)
+    return mark[-8:-4] in (above, _digest_of([], 4))
 
 
 def length_of(mark: str) -> int:

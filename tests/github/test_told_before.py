@@ -14,7 +14,7 @@ from reviewbot.core.findings import Finding, Placement, fingerprint
 from reviewbot.core.redact import REDACTED_MARK
 from reviewbot.github.api.records import Author
 from reviewbot.github.api.reviews import Review
-from reviewbot.github.commented_code import CommentedCode, marks_in
+from reviewbot.github.commented_code import CommentedCode, is_brought, marks_in
 from reviewbot.github.earlier_findings import UNTITLED
 from reviewbot.github.markers import Noted
 from reviewbot.github.memory import Memory, OurReview, Posted, Told
@@ -242,6 +242,14 @@ def test_the_file_of_a_mark_is_the_one_that_is_named_whatever_else_has_its_diges
     assert code.name_of(mark, UNCHANGED.path) == UNCHANGED.path
     assert code.name_of(mark, "shown otherwise") == like
     assert CommentedCode(()).name_of(mark, "shown otherwise") is None
+
+
+def test_code_at_the_top_of_its_hunk_is_looked_for_below_whatever_stands_above_it() -> None:
+    files = parse_diff(DIFF.replace("-1,4 +1,5", "-5,4 +5,5").encode())
+    mark = CommentedCode(files).mark("app/db.py", "RIGHT", 5, 6)
+    assert is_brought(mark)
+    assert marks_in(["above", "it", "import os", "one = 11"], [mark]) == {mark}
+    assert marks_in(["above", "it", "import os", "one = 12"], [mark]) == set()
 
 
 def test_code_that_nobody_can_look_for_stands() -> None:
