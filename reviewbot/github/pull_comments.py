@@ -7,7 +7,6 @@ crash, or after a write whose answer was lost, posts what is missing and nothing
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -20,12 +19,12 @@ from reviewbot.github.errors import ForbiddenError, GitHubError, InvalidError, N
 from reviewbot.github.fixed_comments import FixedComments
 from reviewbot.github.markers import MAX_FINDINGS, Marker, Noted
 from reviewbot.github.memory import read_memory
+from reviewbot.github.new_comments import plan_new
 from reviewbot.github.posting import ReviewPoster, put_summary
 from reviewbot.github.recognised import recognised
 from reviewbot.github.review_comments import (
     CommentPlan,
     Elsewhere,
-    plan_comments,
     review_text,
 )
 from reviewbot.github.settled import settle, unaccounted
@@ -55,8 +54,6 @@ _DRAFT: Final = (
     "The findings got no comments on their lines: the account of the token has a review that is not"
     " sent yet, and GitHub permits no second one. Send or discard it, and run this again."
 )
-_TURNED_OFF: Final = "Comments on lines are turned off."
-_TAKEN: Final = "A comment of an earlier review is on its line already."
 
 
 class PullComments:
@@ -122,7 +119,18 @@ class PullComments:
         for posted in settled.back:
             shown = comments.show_again(posted)
             await self._marked(shown, "A finding that is back could not be shown again")
-        plan = await asyncio.to_thread(self._plan, settled, memory, known, files)
+        plan = await asyncio.to_thread(
+            partial(
+                plan_new,
+                settled.new,
+                files,
+                memory,
+                held=known.held,
+                options=self._options,
+                links=subject.links,
+                marker=self._marker_of,
+            )
+        )
         rest = await self._review(settled.report, plan, memory, noted)
         now = await read_memory(self._api, subject.pull, self._us) if self._tried else memory
         twice = await asyncio.to_thread(
@@ -222,41 +230,6 @@ class PullComments:
         """Whether there is something to say; not for what is held back alone."""
         said = plan.inline or any(gates(one.finding) for one in self._below(plan))
         return self._options.review and bool(said)
-
-    def _plan(
-        self, settled: Settled, memory: Memory, known: ToldBefore, files: Sequence[FileDiff]
-    ) -> CommentPlan:
-        there = (*(one.comment for one in memory.posted.values()), *memory.copies)
-        taken = {(one.path, one.side, one.line) for one in there if one.line is not None}
-        by_path = {file.path: file for file in files}
-        free: list[Finding] = []
-        beside: list[Elsewhere] = []
-        for finding in settled.new:
-            if self._is_told(finding, memory, known):
-                continue
-            place = (finding.path, finding.side, max(finding.line, finding.end_line))
-            link = self._subject.links.of(finding, by_path.get(finding.path))
-            if not self._options.review:
-                beside.append(Elsewhere(finding, _TURNED_OFF, link))
-            elif place in taken and finding.placement.kind == "inline":
-                beside.append(Elsewhere(finding, _TAKEN, link))
-            else:
-                free.append(finding)
-        plan = plan_comments(
-            free,
-            files,
-            marker=self._marker_of,
-            links=self._subject.links,
-            link_hosts=self._options.link_hosts,
-        )
-        return replace(plan, rest=(*plan.rest, *beside))
-
-    def _is_told(self, finding: Finding, memory: Memory, known: ToldBefore) -> bool:
-        """Whether the text of a review tells of it already."""
-        if gates(finding):
-            return finding.id in memory.told
-        # Else it is read again from the summary, so it stands there, too.
-        return not self._options.summary and finding.id in known.held
 
     def _marker_of(self, finding: Finding) -> str:
         noted = (Noted(finding.id, finding.severity),)

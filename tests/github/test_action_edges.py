@@ -19,7 +19,7 @@ from reviewbot.github.told_texts import items_of
 from tests.cli.test_action import ROOT, act, recorded
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
 from tests.fake_github import FakeGitHub, Fault, PullRequest, faults, reviewing
-from tests.github.action_runs import WRITES, Runner, bound_to, find_marked
+from tests.github.action_runs import WRITES, Run, Runner, bound_to, find_marked
 from tests.github.test_action_stories import (
     BASE,
     ONE,
@@ -345,6 +345,16 @@ async def test_two_jobs_at_once_post_each_finding_once(github: FakeGitHub, runne
     assert len([one for one in pull.comments if "kind=summary" in one.body]) == 1
 
 
+async def two_at_once(
+    github: FakeGitHub, runner: Runner, pull: PullRequest, **inputs: str
+) -> list[Run]:
+    """Two jobs, each of which has looked at what is there before the other posts."""
+    runner.event(pull)
+    github.fail(faults.slow("POST", "/reviews", 3.0, times=2))
+    jobs = [runner.environment(pull, **inputs) for _ in range(2)]
+    return await asyncio.gather(*map(runner.step, jobs))
+
+
 def posted_titles(pull: PullRequest) -> list[str]:
     """The findings that comments and the texts of reviews tell of, as often as they do."""
     told = [item.title for review in pull.reviews for item in items_of(review.body)]
@@ -356,10 +366,7 @@ async def test_what_two_jobs_at_once_find_beyond_the_comments_is_told_once(
     github: FakeGitHub, runner: Runner, summary: str
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | app(*map(bug, range(1, 41))))
-    runner.event(pull)
-    github.fail(faults.slow("POST", "/reviews", 3.0, times=2))  # so that both begin before one ends
-    jobs = [runner.environment(pull, summary_comment=summary) for _ in range(2)]
-    await asyncio.gather(*map(runner.step, jobs))
+    await two_at_once(github, runner, pull, summary_comment=summary)
     found = [f"Bug {number}" for number in range(1, 41)]
     assert sorted(posted_titles(pull)) == sorted(found)
     pull.push(app(*map(bug, range(1, 41)), (60, "line = 60")))
@@ -375,11 +382,8 @@ async def test_what_only_the_later_of_two_jobs_at_once_found_stays_told(
         return Answer(findings=found if len(model.requests) > 1 else found[:35])
 
     pull = github.pull(base=BASE, head=BASE | app(*map(bug, range(1, 41))))
-    runner.event(pull)
-    github.fail(faults.slow("POST", "/reviews", 3.0, times=2))
     model.respond = fewer
-    jobs = [runner.environment(pull) for _ in range(2)]
-    await asyncio.gather(*map(runner.step, jobs))
+    await two_at_once(github, runner, pull)
     found = [f"Bug {number}" for number in range(1, 41)]
     assert sorted(posted_titles(pull)) == sorted(found)
 
@@ -388,12 +392,9 @@ async def test_what_could_not_be_taken_out_of_a_text_is_at_the_next_push(
     github: FakeGitHub, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | app(*map(bug, range(1, 34))))
-    runner.event(pull)
-    github.fail(faults.slow("POST", "/reviews", 3.0, times=2))
     refusal = {"message": "Resource not accessible by integration"}
     github.fail(Fault("PUT", "/reviews/", 403, refusal, times=None))
-    jobs = [runner.environment(pull) for _ in range(2)]
-    runs = await asyncio.gather(*map(runner.step, jobs))
+    runs = await two_at_once(github, runner, pull)
     assert any("could not be taken out" in run.summary for run in runs)
     assert len(posted_titles(pull)) == 66  # a comment goes once its review does not speak of it
     github.faults.clear()
@@ -466,16 +467,13 @@ async def test_two_jobs_at_once_that_say_it_a_little_differently_leave_one_comme
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, words: dict[str, Any]
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
-    runner.event(pull)
 
     def differently(request: Recorded) -> Answer:
         [one] = find_marked(request).findings or []
         return Answer(findings=[one if len(model.requests) % 2 else {**one, **words}])
 
     model.respond = differently
-    github.fail(faults.slow("POST", "/reviews", 3.0, times=2))
-    jobs = [runner.environment(pull) for _ in range(2)]
-    await asyncio.gather(*map(runner.step, jobs))
+    await two_at_once(github, runner, pull)
     assert len(titles(pull)) == 1
     run = await runner.run(pull)
     assert len(titles(pull)) == 1
@@ -514,16 +512,13 @@ async def test_two_jobs_at_once_that_find_one_copy_each_leave_one_comment_on_eac
 ) -> None:
     text = "total = 1 / 0  # BUG error Division by zero"
     pull = github.pull(base=BASE, head=BASE | app((10, text), (50, text)))
-    runner.event(pull)
 
     def one_of_them(request: Recorded) -> Answer:
         found = find_marked(request).findings or []
         return Answer(findings=found[len(model.requests) % 2 :][:1])
 
     model.respond = one_of_them
-    github.fail(faults.slow("POST", "/reviews", 3.0, times=2))
-    jobs = [runner.environment(pull) for _ in range(2)]
-    await asyncio.gather(*map(runner.step, jobs))
+    await two_at_once(github, runner, pull)
     assert {one.thread.anchor.line for one in pull.review_comments} == {10, 50}
     model.respond = find_marked
     for _ in range(2):
