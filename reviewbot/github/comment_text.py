@@ -97,6 +97,11 @@ def with_marker(text: str, marker: str) -> str:
     return f"{text.rstrip()}\n\n{marker}" if marker else text.rstrip()
 
 
+def remarked(text: str, marker: str) -> str:
+    """A text of ours with ``marker`` instead of the one that it has."""
+    return with_marker(text.rstrip().rpartition("\n")[0], marker)
+
+
 def title_of(finding: Finding) -> str:
     """The title of a safe finding as inline Markdown; the rule where there is none."""
     return one_line(finding.title, _TITLE).strip() or code_span(finding.rule)

@@ -1,22 +1,25 @@
 """What two runs at once have told of twice: the older text of ours stays as it is. Pure.
 
 Both looked before either had posted. A comment can be deleted then; a review that is sent cannot,
-so the younger one is written anew without what the older one says.
+so the younger one is written anew without what the older one says. And of two like lines each may
+have found another one: these comments have one id, and the younger gets its own.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.github import markers
-from reviewbot.github.comment_text import with_marker
+from reviewbot.github.comment_text import remarked, with_marker
 from reviewbot.github.earlier_findings import carried
+from reviewbot.github.memory import same_place
 from reviewbot.github.recognised import is_said_by
 from reviewbot.github.told_texts import texts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from reviewbot.core.findings import Finding
     from reviewbot.github.api.reviews import Review, ReviewComment
@@ -36,11 +39,14 @@ class Doubled:
         comments: those to be deleted.
         older: the comments that say the same as one of these under another id, by that id.
         texts: the reviews whose text must be another one, each with that text.
+        renamed: the comments that have the id of another finding, each with the text that it must
+            have.
     """
 
     comments: tuple[ReviewComment, ...]
     older: Mapping[str, Posted]
     texts: tuple[tuple[Review, str], ...]
+    renamed: tuple[tuple[ReviewComment, str], ...]
 
 
 def doubled(memory: Memory, us: Us, pull: PullName, *, before: Memory, key: str) -> Doubled:
@@ -85,7 +91,23 @@ def doubled(memory: Memory, us: Us, pull: PullName, *, before: Memory, key: str)
             texts.append((review, with_marker("\n\n".join((_HEAD, *kept)), left)))
         told |= noted
         held |= beside
-    return Doubled(comments, older, tuple(texts))
+    renamed = tuple(_renamed(memory, us, pull, sure))
+    return Doubled(comments, older, tuple(texts), renamed)
+
+
+def _renamed(
+    memory: Memory, us: Us, pull: PullName, sure: Callable[[str], Marker | None]
+) -> Iterator[tuple[ReviewComment, str]]:
+    """The comments on other lines than that which has their id, with an id of their own."""
+    for copy in memory.copies:
+        marker = sure(copy.body)
+        if marker is None:
+            continue
+        [noted] = marker.findings
+        if same_place(copy, memory.posted[noted.id].comment) is False:
+            own = hashlib.sha256(f"{noted.id} at {copy.id}".encode()).hexdigest()[: len(noted.id)]
+            named = replace(marker, findings=(replace(noted, id=own),))
+            yield copy, remarked(copy.body, markers.write(named, pull.bound, us.secrets))
 
 
 def _older(ours: Iterable[Posted], theirs: Sequence[Posted]) -> dict[str, Posted]:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from reviewbot.github import markers
-from reviewbot.github.comment_text import with_marker
+from reviewbot.github.comment_text import remarked, with_marker
 from reviewbot.github.errors import (
     ForbiddenError,
     InvalidError,
@@ -90,9 +90,7 @@ class FixedComments:
         if marker is None:  # it is known by its marker
             raise ValueError("a comment of ours has a marker")
         marked = replace(marker, outcome=FIXED if fixed else None)
-        text, _, _ = body.rstrip().rpartition("\n")
-        written = markers.write(marked, pull.bound, self.us.secrets)
-        whole = with_marker(text, written)
+        whole = remarked(body, markers.write(marked, pull.bound, self.us.secrets))
         update = partial(self.api.reviews.update_comment, pull.repo, posted.comment.id, whole)
         await patiently(update, NotFoundError, InvalidError)
 

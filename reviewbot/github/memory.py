@@ -300,19 +300,14 @@ class _Reader:
                 posted = Posted(noted.id, noted.severity, comment, thread, fixed, touched)
                 older = self.posted.setdefault(noted.id, posted).comment
                 if older is not comment:
-                    is_double = not touched and self._is_double(comment, older)
+                    # Two runs at once wrote both, or somebody with our login copied one of them.
+                    ours = not touched and self._is_ours(comment.body)
+                    is_double = ours and same_place(comment, older) is True
                     (self.doubles if is_double else self.copies).append(comment)
         for comment in comments:
             about = finding_of.get(comment.in_reply_to or 0)
             if about and self._ignores(comment.author, comment.body) is not None:
                 self.asked_to_ignore.append((about, comment.author.login))
-
-    def _is_double(self, comment: ReviewComment, older: ReviewComment) -> bool:
-        """Whether two runs at once wrote both: anybody with our login could copy one of them."""
-        places = {
-            (one.path, one.side, one.original_line, one.original_commit) for one in (comment, older)
-        }
-        return len(places) == 1 and self._is_ours(comment.body)
 
     def _is_ours(self, body: str) -> bool:
         """Whether a marker is believed: signed, unless we have nothing to sign with."""
@@ -334,6 +329,17 @@ class _Reader:
         if isinstance(command, Command) and command.name == "ignore":
             return command.text
         return None
+
+
+def same_place(one: ReviewComment, other: ReviewComment) -> bool | None:
+    """Whether two comments are on the same lines; None if that cannot be told."""
+    if one.original_commit == other.original_commit:
+        places = [(each.path, each.side, each.original_line) for each in (one, other)]
+    elif one.line is not None and other.line is not None:
+        places = [(each.path, each.side, each.line) for each in (one, other)]
+    else:
+        return None
+    return places[0] == places[1]
 
 
 def _is_closed(thread: ReviewThread | None) -> bool:

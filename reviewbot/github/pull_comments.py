@@ -261,6 +261,9 @@ class PullComments:
         for double in twice.comments:
             if double.review not in waiting:
                 await self._marked(api.reviews.delete_comment(pull.repo, double.id), what)
+        for copy, text in twice.renamed:
+            named = api.reviews.update_comment(pull.repo, copy.id, text)
+            await self._marked(named, "A comment could not be told from one on a line like its own")
         for summary in memory.summaries:
             await self._marked(api.comments.delete(pull.repo, summary.id), what)
 

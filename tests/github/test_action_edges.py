@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -34,9 +35,11 @@ from tests.github.test_action_stories import (
 from tests.runner_model import commands
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from tests.fake_anthropic import Recorded
+    from tests.fake_github import Recorded as Called
 
 
 # --- Exit codes and gates
@@ -507,9 +510,11 @@ async def test_a_review_of_ours_that_was_never_sent_tells_nothing(
     assert len(posted_titles(pull)) == 33
 
 
+@pytest.mark.parametrize("refused", [False, True])
 async def test_two_jobs_at_once_that_find_one_copy_each_leave_one_comment_on_each(
-    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, *, refused: bool
 ) -> None:
+    """Each under an id of its own, at the next push if GitHub does not permit it at once."""
     text = "total = 1 / 0  # BUG error Division by zero"
     pull = github.pull(base=BASE, head=BASE | app((10, text), (50, text)))
 
@@ -518,14 +523,23 @@ async def test_two_jobs_at_once_that_find_one_copy_each_leave_one_comment_on_eac
         return Answer(findings=found[len(model.requests) % 2 :][:1])
 
     model.respond = one_of_them
+    if refused:
+        github.fail(Fault("PATCH", "/pulls/comments/", 403, {"message": "No"}, times=None))
     await two_at_once(github, runner, pull)
+    github.faults.clear()
     assert {one.thread.anchor.line for one in pull.review_comments} == {10, 50}
     model.respond = find_marked
-    for _ in range(2):
+    for _ in range(3):
         run = await runner.run(pull, full="true")
         assert run.outputs["errors"] == "2"
         assert len(pull.review_comments) == 2
-    pull.threads.pop()  # both have one id
+    first, second = pull.threads
+    assert second.anchor.line is not None
+    pull.push(app((first.anchor.line or 0, text), (second.anchor.line, "line = 0")))
+    run = await runner.run(pull)
+    assert run.outputs["errors"] == "1"
+    assert [one.resolved_by is not None or bool(one.comments[0].minimized or one.comments[1:])
+            for one in pull.threads] == [False, True]  # fmt: skip
 
 
 @pytest.mark.parametrize("whose", ["another workflow's", "a person's"])
@@ -840,3 +854,39 @@ async def test_dependabot_without_a_key_is_told_where_its_secrets_are(
     env = runner.environment(pull) | {"ANTHROPIC_API_KEY": ""}
     with pytest.raises(ConfigError, match="Secrets and variables, Dependabot"):
         await runner.step(env)
+
+
+@dataclass
+class Overtaken(Fault):
+    """A write is slow, and another job is begun by a push meanwhile."""
+
+    push: Callable[[], Awaitable[Run]] | None = None
+    job: asyncio.Future[Run] | None = None
+
+    def takes(self, request: Called) -> bool:
+        if not super().takes(request):
+            return False
+        assert self.push is not None
+        self.job = asyncio.ensure_future(self.push())
+        return True
+
+
+async def test_jobs_at_two_heads_at_once_leave_one_comment_on_a_line(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    """A workflow without a concurrency group: the older job posts after the newer one."""
+    pull = github.pull(base=BASE, head=BASE | ONE)
+
+    async def push() -> Run:
+        pull.push({"app.py": f"# head\n{ONE['app.py']}"})
+        return await runner.run(pull)
+
+    slow = github.fail(Overtaken("POST", "/reviews", delay=4.0, push=push))
+    await runner.run(pull)
+    assert isinstance(slow, Overtaken)
+    assert slow.job is not None
+    assert (await slow.job).outputs["errors"] == "1"
+    for _ in range(2):
+        run = await runner.run(pull)
+        assert run.outputs["errors"] == "1"
+        assert len(titles(pull)) == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -152,3 +152,34 @@ def test_a_text_that_cannot_be_read_whole_stays_as_it_is() -> None:
 def test_what_is_held_back_in_a_review_that_tells_nothing_else_is_known() -> None:
     left = review(1, [found(1, placement=HELD)], held=True)
     assert OurTexts(remembered(left), ()).held()
+
+
+@pytest.mark.parametrize(
+    ("moved", "secret", "is_renamed"),
+    [
+        ({"original_line": 9}, "secret", True),
+        ({"original_line": 9}, "somebody else's", False),
+        ({"original_commit": "b" * 40, "line": 9}, "secret", True),
+        ({"original_commit": "b" * 40}, "secret", False),
+        ({"original_commit": "b" * 40, "line": None}, "secret", False),
+    ],
+)
+def test_a_comment_of_ours_that_is_surely_on_another_line_gets_an_id_of_its_own(
+    moved: dict[str, Any], secret: str, *, is_renamed: bool
+) -> None:
+    def body(secret: str) -> str:
+        marker = Marker("finding", SHA, SHA, findings=(Noted(found(1).id, "note"),))
+        written = markers.write(marker, PULL.bound, (secret,))
+        return on_line(found(1), marker=written, offer=False, link_hosts=())
+
+    first = Posted(found(1).id, "note", comment(found(1), body=body("secret")), None)
+    copy = comment(found(1), **{"id": 2, "body": body(secret), **moved})
+    memory = Memory(posted={found(1).id: first}, copies=(copy,))
+    renamed = doubled(memory, US, PULL, before=memory, key="").renamed
+    assert bool(renamed) == is_renamed
+    for one, text in renamed:
+        assert one == copy
+        marker = markers.parse(text, PULL.bound, US.secrets)
+        assert marker is not None
+        assert [noted.id == found(1).id for noted in marker.findings] == [False]
+        assert text.rpartition("\n")[0] == copy.body.rpartition("\n")[0]
