@@ -39,21 +39,20 @@ def code_digest(code: Sequence[str]) -> str:
     return _digest_of(code[:1], 4) + _digest_of(code, 12)
 
 
-def marks_in(lines: Sequence[str], marks: Iterable[str]) -> set[str]:
-    """Those of ``marks`` whose code some lines have."""
+def marks_in(lines: Sequence[str], marks: Iterable[str]) -> dict[str, int]:
+    """How often some lines have the code of each of ``marks``."""
     have = [plain(line) for line in lines]
     begins: dict[str, list[int]] = {}
     for start, line in enumerate(have):
         begins.setdefault(_digest_of([line], 4), []).append(start)
     return {
-        mark
-        for mark in marks
-        if any(
+        mark: sum(
             code_digest(have[start : start + length_of(mark)]) == mark[-24:-8]
             # Where the change had brought it, the base may have a line like it.
             and (not is_brought(mark) or _is_below(have, start, mark))
             for start in begins.get(mark[-24:-20], ())
         )
+        for mark in set(marks)
     }
 
 
@@ -183,6 +182,19 @@ class CommentedCode:
         if changed:
             return [place for place in here if place in changed] or changed
         return here if side == "RIGHT" else []
+
+    def holds(self, mark: str) -> bool:
+        """Whether the diff has the code of a :meth:`mark`, and the change is on it if it was."""
+        places = self.places(mark)
+        if not is_brought(mark):
+            return bool(places)
+        side, count = side_of_mark(mark), length_of(mark)
+        return any(self._is_changed(path, first, side, count) for path, first in places)
+
+    def old_name(self, path: str) -> str:
+        """The name that a file had before the change, as far as git tells."""
+        file = self._files.get(path)
+        return (file.old_path if file else None) or path
 
     def name(self, path: str) -> str:
         """A path, under the name that the file has now, as far as git tells."""

@@ -98,7 +98,7 @@ class Posted:
     """A finding that has a comment of ours on a line.
 
     ``fixed``: its marker says, surely in our words, that we marked it as fixed. ``touched``: it was
-    answered, resolved or hidden.
+    answered, resolved or hidden. ``marker``: if that is surely ours.
     """
 
     id: str
@@ -107,6 +107,7 @@ class Posted:
     thread: ReviewThread | None
     fixed: bool = False
     touched: bool = False
+    marker: Marker | None = None
 
     @property
     def code(self) -> tuple[str, ...]:
@@ -124,11 +125,12 @@ class OurReview:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A finding that the text of a review of ours tells of; ``signed``: that it does, we signed."""
+    """A finding that the text of a review of ours tells of; ``signed``: its marker, by us."""
 
     noted: Noted
     review: Review
     signed: bool
+    marker: Marker | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +278,7 @@ class _Reader:
                 signed = self._is_signed(review.body)
                 self.reviews.append(OurReview(review, signed))
                 for noted in marker.findings:
-                    self.told.setdefault(noted.id, Told(noted, review, signed))
+                    self.told.setdefault(noted.id, Told(noted, review, signed, marker))
 
     def on_lines(
         self, comments: tuple[ReviewComment, ...], threads: tuple[ReviewThread, ...]
@@ -295,14 +297,20 @@ class _Reader:
                 noted = marker.findings[0]
                 finding_of[comment.id] = noted.id
                 thread = by_first.get(comment.id)
-                fixed = marker.outcome == FIXED and self._is_ours(comment.body)
-                touched = comment.id in answered or _is_closed(thread)
-                posted = Posted(noted.id, noted.severity, comment, thread, fixed, touched)
+                ours = self._is_ours(comment.body)
+                posted = Posted(
+                    noted.id,
+                    noted.severity,
+                    comment,
+                    thread,
+                    fixed=ours and marker.outcome == FIXED,
+                    touched=comment.id in answered or _is_closed(thread),
+                    marker=marker if ours else None,
+                )
                 older = self.posted.setdefault(noted.id, posted).comment
                 if older is not comment:
                     # Two runs at once wrote both, or somebody with our login copied one of them.
-                    ours = not touched and self._is_ours(comment.body)
-                    is_double = ours and same_place(comment, older) is True
+                    is_double = ours and not posted.touched and same_place(comment, older) is True
                     (self.doubles if is_double else self.copies).append(comment)
         for comment in comments:
             about = finding_of.get(comment.in_reply_to or 0)

@@ -32,7 +32,7 @@ from reviewbot.github.still_there import gone, in_files
 from reviewbot.github.told_before import beside_the_diff, with_told
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from reviewbot.core.diff import FileDiff
     from reviewbot.core.events import Outcome
@@ -101,7 +101,7 @@ class PullComments:
         memory = await read_memory(self._api, subject.pull, self._us)
         code = await asyncio.to_thread(CommentedCode, files)
         beside = await asyncio.to_thread(beside_the_diff, memory, code)
-        standing = await in_files(self._api, subject.pull.repo, subject.head, beside)
+        standing = await in_files(self._api, subject.pull.repo, subject.head, code, beside)
         known = await asyncio.to_thread(self._known, report, memory, code, standing)
         noted, report = partial(_noted, code, known.codes), known.report
         gone_ids = await gone(
@@ -165,7 +165,7 @@ class PullComments:
         report: Report,
         memory: Memory,
         code: CommentedCode,
-        in_files: Collection[str],
+        in_files: Mapping[str, bool],
     ) -> ToldBefore:
         """The review with what is known of its findings, and of those told of on no line."""
         noted = {one.id for one in memory.summary[1].findings} if memory.summary else set[str]()

@@ -1,4 +1,8 @@
-"""Whether the code that a comment of ours stands on is still there. In doubt it is."""
+"""Whether the code that a comment of ours stands on is still there. In doubt it is.
+
+Where the change is not on it any more, it is in its file if that has it more often than before the
+change brought it: the base may have the like of it, such as the original of a copy.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.github.comment_hunk import hunk_lines
-from reviewbot.github.commented_code import marks_in, plain, side_of
+from reviewbot.github.commented_code import is_brought, marks_in, plain, side_of
 from reviewbot.github.earlier_findings import carried
-from reviewbot.github.errors import TooLargeError
+from reviewbot.github.errors import InvalidError, NotFoundError, TooLargeError
 from reviewbot.github.recognised import is_said_by
 
 if TYPE_CHECKING:
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     from reviewbot.core.findings import Finding
     from reviewbot.github.commented_code import CommentedCode
     from reviewbot.github.gateway import Api
+    from reviewbot.github.markers import Marker
     from reviewbot.github.memory import Posted
     from reviewbot.github.told_before import Beside
 
@@ -49,35 +54,51 @@ async def gone(  # noqa: PLR0917 - one caller
     Raises:
         GitHubError: a file cannot be read.
     """
-    contents: dict[str, list[str] | None] = {}
+    files = _Files(api, repo, head, code)
     missing: set[str] = set()
     for one, path in await asyncio.to_thread(_not_in_diff, code, posted, found):
         if side_of(one.comment) == "LEFT":
             missing.add(one.id)
             continue
-        if path not in contents:
-            contents[path] = await _lines(api, repo, path, head)
-        lines = contents[path]
-        is_there = not one.fixed if lines is None else _holds(lines, _wanted(one))
+        lines = await files.now(path)
+        if lines is None:
+            is_there = not one.fixed
+        else:
+            wanted, brought = _wanted(one)
+            number = await asyncio.to_thread(_count, lines, wanted)
+            then = await files.before(path, one.marker) if number and brought else []
+            is_there = number > await asyncio.to_thread(_count, then, wanted)
         if not is_there:
             missing.add(one.id)
     return frozenset(missing)
 
 
-async def in_files(api: Api, repo: str, head: str, beside: Sequence[Beside]) -> frozenset[str]:
-    """The ids of those of ``beside`` whose code is in its file at the head, or may be.
+async def in_files(
+    api: Api, repo: str, head: str, code: CommentedCode, beside: Sequence[Beside]
+) -> dict[str, bool]:
+    """Of each of ``beside``, by its id, whether its code is in its file at the head, or may be.
 
     Raises:
         GitHubError: a file cannot be read.
     """
-    found: set[str] = set()
-    for path in {one.path for one in beside}:
-        of_file = [one for one in beside if one.path == path]
-        lines = await _lines(api, repo, path, head)
-        marks = {one.code for one in of_file}
-        there = marks if lines is None else await asyncio.to_thread(marks_in, lines, marks)
-        found |= {one.id for one in of_file if one.code in there}
-    return frozenset(found)
+    files = _Files(api, repo, head, code)
+    found: dict[str, bool] = {}
+    of_files: dict[str, list[Beside]] = {}
+    for one in beside:
+        of_files.setdefault(one.path, []).append(one)
+    for path, of_file in of_files.items():
+        lines = await files.now(path)
+        if lines is None:
+            found |= {one.id: True for one in of_file}
+            continue
+        now = await asyncio.to_thread(marks_in, lines, [one.code for one in of_file])
+        for one in of_file:
+            before = 0
+            if now[one.code] and is_brought(one.code):
+                then = await files.before(path, one.since)
+                before = (await asyncio.to_thread(marks_in, then, [one.code]))[one.code]
+            found[one.id] = now[one.code] > before
+    return found
 
 
 def _not_in_diff(
@@ -105,30 +126,64 @@ def _not_in_diff(
     ]
 
 
-async def _lines(api: Api, repo: str, path: str, head: str) -> list[str] | None:
-    """The lines of a file; none if it is gone, None if it is too large to tell."""
-    try:
-        data = await api.contents.file(repo, path, head, max_bytes=MAX_FILE)
-    except TooLargeError:
-        return None
-    return (data or b"").decode("utf-8", "replace").split("\n")
+class _Files:
+    """The files of a pull request, at its head and before it changed them."""
+
+    def __init__(self, api: Api, repo: str, head: str, code: CommentedCode) -> None:
+        self._api, self._repo, self._head, self._code = api, repo, head, code
+        self._read: dict[tuple[str, str], list[str] | None] = {}
+        self._bases: dict[tuple[str, str], str | None] = {}
+
+    async def now(self, path: str) -> list[str] | None:
+        """The lines of a file, :func:`.plain`; none if it is gone, None if it is too large."""
+        return await self._lines(path, self._head)
+
+    async def before(self, path: str, since: Marker | None) -> list[str]:
+        """The lines that the change of an earlier review began with; none if that is not known."""
+        if since is None or since.base is None or since.head is None:
+            return []
+        base = await self._base(since.base, since.head)
+        return (await self._lines(self._code.old_name(path), base) if base else None) or []
+
+    async def _base(self, base: str, head: str) -> str | None:
+        if (base, head) not in self._bases:
+            try:
+                compared = await self._api.pulls.compare(self._repo, base, head)
+            except (InvalidError, NotFoundError):  # commits that nothing leads to any more
+                self._bases[base, head] = None
+            else:
+                self._bases[base, head] = compared.merge_base
+        return self._bases[base, head]
+
+    async def _lines(self, path: str, ref: str) -> list[str] | None:
+        if (path, ref) not in self._read:
+            try:
+                data = await self._api.contents.file(self._repo, path, ref, max_bytes=MAX_FILE)
+            except TooLargeError:
+                self._read[path, ref] = None
+            else:
+                self._read[path, ref] = await asyncio.to_thread(_plain_lines, data or b"")
+        return self._read[path, ref]
 
 
-def _wanted(posted: Posted) -> list[str]:
-    """What tells that the code is in the file, where the change has not brought it there.
+def _wanted(posted: Posted) -> tuple[list[str], bool]:
+    """What tells that the code is in the file, where the change is not on it; whether it was.
 
     The code and above it what stood there in the new file, as the comment's hunk has it; the code
     alone, if the change had not brought it then either.
     """
     lines = hunk_lines(posted.comment)
     if not any(line.startswith("+") for line in lines[-len(posted.code) :]):
-        return list(posted.code)
-    return [line[1:] for line in lines][-len(posted.code) - _BEFORE :]
+        return list(posted.code), False
+    return [line[1:] for line in lines][-len(posted.code) - _BEFORE :], True
 
 
-def _holds(lines: Sequence[str], block: Sequence[str]) -> bool:
-    """Whether ``lines`` hold ``block`` without a gap, white space aside."""
+def _count(lines: Sequence[str], block: Sequence[str]) -> int:
+    """How often lines hold ``block`` without a gap, white space aside."""
     wanted = [plain(line) for line in block]
-    have = [plain(line) for line in lines]
-    last = len(have) - len(wanted)
-    return any(have[start : start + len(wanted)] == wanted for start in range(last + 1))
+    starts = (start for start, line in enumerate(lines) if line == wanted[0])
+    return sum(lines[start : start + len(wanted)] == wanted for start in starts)
+
+
+def _plain_lines(data: bytes) -> list[str]:
+    return [plain(line) for line in data.decode("utf-8", "replace").split("\n")]

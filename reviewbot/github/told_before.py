@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from reviewbot.core.findings import SEVERITIES, Finding, Placement, rank
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.findings import Side
     from reviewbot.core.report import Report
+    from reviewbot.github.markers import Marker
     from reviewbot.github.memory import Memory
     from reviewbot.github.told_texts import Item, SignedFor
 
@@ -51,19 +53,23 @@ class ToldBefore:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """Code of a new file that was found fault with, and is in the diff no more."""
+    """Code of a new file that was found fault with, and that the change is not on any more.
+
+    ``since``: the marker of the review that told of it first, if it is known which.
+    """
 
     id: str
     path: str
     code: str
+    since: Marker | None
 
 
 def beside_the_diff(memory: Memory, code: CommentedCode) -> list[Beside]:
-    """What may stand in a file although the diff has it no more: the change is not on it."""
+    """What may stand in a file although the change is not on it."""
     return [
-        Beside(one.id, path, mark)
+        Beside(one.id, path, mark, one.since)
         for one in OurTexts(memory, code.names).told()
-        if (mark := one.noted.code) and side_of_mark(mark) == "RIGHT" and not code.places(mark)
+        if (mark := one.noted.code) and side_of_mark(mark) == "RIGHT" and not code.holds(mark)
         if (path := _file_of(one, code))
     ]
 
@@ -74,7 +80,7 @@ def with_told(
     code: CommentedCode,
     link_hosts: Collection[str],
     *,
-    in_files: Collection[str] = (),
+    in_files: Mapping[str, bool] = MappingProxyType({}),
 ) -> ToldBefore:
     """``report`` with what earlier ones told of on no line, each once and under one id.
 
@@ -83,7 +89,7 @@ def with_told(
         memory: what is known of the pull request; our texts are read only if they are surely ours.
         code: finds code in the diff of the pull request at its head.
         link_hosts: the hosts that links may lead to.
-        in_files: ids of what is :func:`beside_the_diff`, and in its file.
+        in_files: of what is :func:`beside_the_diff`, by its id, whether its file has it.
     """
     texts = OurTexts(memory, code.names)
     matching = _Matching(report.findings, memory, code)
@@ -97,10 +103,10 @@ def with_told(
             codes[one.id] = one.noted.code
         if found is not None or one.id in memory.ignored:
             continue
-        place = matching.free_place(one)
+        place = None if in_files.get(one.id) is False else matching.free_place(one)
         mark = one.noted.code
         sure = not mark or is_brought(mark) or _file_of(one, code) is not None
-        if place is None and report.complete and sure and one.id not in in_files:
+        if place is None and report.complete and sure and not in_files.get(one.id):
             if mark:
                 gone[one.id] = one.title
             continue  # where its place is not known, all is reviewed again, and that decides

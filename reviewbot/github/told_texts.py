@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from reviewbot.core.findings import Category, Severity, Side
-    from reviewbot.github.markers import Noted
+    from reviewbot.github.markers import Marker, Noted
     from reviewbot.github.memory import Memory
 
 _TITLE: Final = re.compile(rf"\*\*({'|'.join(SEVERITIES)}): (.{{1,400}})\*\*")
@@ -99,10 +99,14 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class SignedFor:
-    """A finding that we have signed for, with what is said of it, if that can be read."""
+    """A finding that we have signed for, with what is said of it, if that can be read.
+
+    ``since``: the marker of the review that told of it first, if it is known which.
+    """
 
     noted: Noted
     item: Item | None
+    since: Marker | None = None
 
     @property
     def id(self) -> str:
@@ -136,8 +140,11 @@ class OurTexts:
         if memory.summary and memory.signed:
             noted = {one.id: one for one in memory.summary[1].findings} | noted
         items = {item.id: item for item in (*self._of_summary, *self.of_reviews)}
+        since = {id_: one.marker for id_, one in memory.told.items() if one.signed}
         return [
-            SignedFor(one, items.get(id_)) for id_, one in noted.items() if id_ not in memory.posted
+            SignedFor(one, items.get(id_), since.get(id_))
+            for id_, one in noted.items()
+            if id_ not in memory.posted
         ]
 
     def held(self) -> list[Item]:

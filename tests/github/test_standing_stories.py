@@ -8,10 +8,12 @@ import pytest
 
 from reviewbot.github.markers import Marker, write
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
+from tests.fake_github import Fault
 from tests.github.action_runs import CONFIG, WRITES, Runner, bound_to
 from tests.github.test_action_stories import (
     BASE,
     ONE,
+    REFUSAL,
     app,
     conclusions,
     summary_of,
@@ -591,3 +593,34 @@ async def test_a_draft_of_a_person_keeps_no_finding_from_the_summary(
     pull.reviews.remove(draft)
     await runner.run(pull, full="true")
     assert titles(pull) == ["**error: Division by zero**"]
+
+
+COPIED = ("def first(a):", "    zero = 0", "    return a / zero")
+
+
+@pytest.mark.parametrize("change", [60, 9], ids=["far from the original", "beside the original"])
+@pytest.mark.parametrize("told", ["by a comment", "by a review"])
+async def test_a_pasted_copy_that_is_taken_out_is_fixed_though_the_original_is_there(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, told: str, change: int
+) -> None:
+    """Only the code of the change was found fault with."""
+    base = BASE | app(*enumerate(COPIED, 5))
+    copy = app(*enumerate(COPIED, 5), *enumerate(COPIED, 40))
+    pull = github.pull(base=base, head=base | copy)
+    model.respond = says(
+        path="app.py", quote=COPIED[2], line=42, end_line=42, title="Division by zero"
+    )
+    by_comment = told == "by a comment"
+    if not by_comment:
+        github.fail(Fault("POST", "/reviews$", 422, REFUSAL, contains=b'"line": 42', times=None))
+    summary = "true" if by_comment else "false"
+    await runner.run(pull, summary_comment=summary)
+    assert len(titles(pull)) == by_comment
+    model.respond = nothing
+    for text in ("other = 1", "other = 2"):
+        pull.push(app(*enumerate(COPIED, 5), (change, text)))
+        run = await runner.run(pull, summary_comment=summary)
+        assert run.outputs["errors"] == "0"
+    pull.push(copy)
+    run = await runner.run(pull, summary_comment=summary)
+    assert run.outputs["errors"] == "1"

@@ -12,9 +12,10 @@ from reviewbot.github import still_there
 from reviewbot.github.client.pacing import Pace
 from reviewbot.github.commented_code import CommentedCode
 from reviewbot.github.gateway import Gateway
+from reviewbot.github.markers import Marker
 from reviewbot.github.memory import Posted
 from reviewbot.settings import Secret
-from tests.fake_github import FakeGitHub
+from tests.fake_github import FakeGitHub, Fault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -115,3 +116,25 @@ async def test_a_file_is_read_once_however_many_findings_it_has() -> None:
         found = await still_there.gone(api, name, pull.head_sha, CommentedCode(files), many)
         assert len(found) == 5
         assert len(github.called("GET", "/contents/a.py")) == 1
+
+
+COPY = text(*enumerate(FILE.splitlines()[4:8], 30))
+"""Lines 5 to 8 once more, as lines 30 to 33."""
+
+
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize("forgotten", [True, False])
+async def test_a_copy_that_is_taken_out_is_gone_if_it_is_known_that_the_base_had_the_original(
+    *, signed: bool, forgotten: bool
+) -> None:
+    async with commented(COPY, 32) as (github, pull, api):
+        name = pull.repo.full_name
+        marker = Marker("finding", pull.head_sha, pull.repo.branches["main"])
+        [comment] = await api.reviews.comments(name, pull.number)
+        posted = Posted("f" * 16, "error", comment, None, marker=marker if signed else None)
+        pull.push(text((20, "another change")))
+        if forgotten:
+            github.fail(Fault("GET", "/compare/", 404, {"message": "Not Found"}, times=None))
+        code = CommentedCode(parse_diff(pull.diff_text))
+        gone = await still_there.gone(api, name, pull.head_sha, code, [posted])
+        assert bool(gone) == (signed and not forgotten)
