@@ -85,6 +85,11 @@ class Finding:
         return placement.kind == "inline" or (placement.kind == "outside" and placement.held)
 
 
+def worse(one: Severity, other: Severity) -> Severity:
+    """The worse of two severities."""
+    return min(one, other, key=SEVERITIES.index)
+
+
 def fingerprint(path: str, rule: str, code: str, occurrence: int = 1) -> str:
     """The identity of a finding: path, rule and code without regard to white space.
 

@@ -46,11 +46,10 @@ def shown_lines(text: str, among: Collection[int]) -> Iterator[int]:
         kind = token.type
 
 
-def last_html(text: str) -> str:
-    """The HTML that ``text`` ends in, if GitHub reads it as a block of its own; else empty."""
+def html_blocks(text: str) -> list[str]:
+    """The HTML in ``text`` that GitHub reads as blocks of their own."""
     tokens = _parser().parse(text)
-    is_html = bool(tokens) and tokens[-1].type == "html_block" and tokens[-1].level == 0
-    return tokens[-1].content.strip() if is_html else ""
+    return [one.content.strip() for one in tokens if one.type == "html_block" and not one.level]
 
 
 def _shown_within(paragraph: str, asked: list[int]) -> list[int]:

@@ -20,7 +20,7 @@ from reviewbot.core.findings import CATEGORIES, SEVERITIES
 from reviewbot.core.inert_markdown import code_block
 from reviewbot.core.render.markdown_text import code_span, fence, literal, one_line, quoted
 from reviewbot.core.safe_text import safe_line, safe_markdown
-from reviewbot.github.markers import MAX_LENGTH, has_marker
+from reviewbot.github.markers import MAX_LENGTH, has_marker, without
 from reviewbot.github.permalinks import linked
 from reviewbot.github.sections import size
 
@@ -99,7 +99,7 @@ def with_marker(text: str, marker: str) -> str:
 
 def remarked(text: str, marker: str) -> str:
     """A text of ours with ``marker`` instead of the one that it has."""
-    return with_marker(text.rstrip().rpartition("\n")[0], marker)
+    return with_marker(without(text), marker)
 
 
 def title_of(finding: Finding) -> str:

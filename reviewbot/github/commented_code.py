@@ -1,12 +1,16 @@
 """Where the code of our comments stands in the diff of a pull request now. Pure.
 
-White space does not count, as in the identity of a finding: new indentation repairs nothing.
+White space and empty lines do not count, as in the identity of a finding: new indentation repairs
+nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
+
+from reviewbot.github.comment_hunk import hunk_lines
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -21,12 +25,18 @@ _MOST_LINES: Final = 10_000
 _CAME: Final = ("added", "renamed", "copied")
 _ABOVE: Final = 2
 """Lines above some code that tell it from a copy."""
+_NOTHING: Final[Mapping[str, Sequence[str]]] = MappingProxyType({})
 
 
 def plain(line: str) -> str:
     """A line as it is compared. Bytes that are not UTF-8 are what GitHub makes of them."""
     text = line.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return " ".join(text.split())
+
+
+def plain_code(lines: Iterable[str]) -> list[str]:
+    """Lines as they are compared."""
+    return [text for text in map(plain, lines) if text]
 
 
 def side_of(comment: ReviewComment) -> Side:
@@ -41,7 +51,7 @@ def code_digest(code: Sequence[str]) -> str:
 
 def marks_in(lines: Sequence[str], marks: Iterable[str]) -> dict[str, int]:
     """How often some lines have the code of each of ``marks``."""
-    have = [plain(line) for line in lines]
+    have = plain_code(lines)
     begins: dict[str, list[int]] = {}
     for start, line in enumerate(have):
         begins.setdefault(_digest_of([line], 4), []).append(start)
@@ -58,8 +68,8 @@ def marks_in(lines: Sequence[str], marks: Iterable[str]) -> dict[str, int]:
 
 def _is_below(lines: Sequence[str], first: int, mark: str) -> bool:
     """Whether what stands above is what stood above a mark, as far as its hunk showed that."""
-    above = _digest_of(lines[max(0, first - _ABOVE) : first], 4)
-    return mark[-8:-4] in (above, _digest_of([], 4))
+    above = [lines[max(0, first - number) : first] for number in range(_ABOVE + 1)]
+    return mark[-8:-4] in {_digest_of(shown, 4) for shown in above}
 
 
 def length_of(mark: str) -> int:
@@ -82,15 +92,22 @@ def _digest_of(lines: Sequence[str], length: int) -> str:
     return hashlib.sha256(text).hexdigest()[:length]
 
 
+_NONE: Final = _digest_of([], 4)
+"""Of no lines above."""
+
+
 class CommentedCode:
     """Finds the code of comments.
 
     Args:
         files: the diff of the pull request at its head.
+        beyond: all lines of some of its new files, of which the diff shows a part.
     """
 
-    def __init__(self, files: Iterable[FileDiff]) -> None:
-        self._files = {file.path: file for file in files}
+    def __init__(
+        self, files: Iterable[FileDiff], beyond: Mapping[str, Sequence[str]] = _NOTHING
+    ) -> None:
+        self._files, self._beyond = {file.path: file for file in files}, beyond
         self.names: Collection[str] = self._files.keys()
         """The files of the diff."""
         self._renamed = {
@@ -115,22 +132,29 @@ class CommentedCode:
         lines = self._side(comment.path, side)
         place = range(comment.start_line or comment.line, comment.line + 1)
         found = [lines[number] for number in place if number in lines]
-        texts = [text for text, _ in found]
         # An unchanged line of the old file was not taken away: it is back.
         taken = side == "RIGHT" or any(changed for _, changed in found)
-        return taken and texts == [plain(line) for line in posted.code]
+        return taken and [text for text, _ in found if text] == plain_code(posted.code)
 
     def copies(self, path: str, posted: Posted) -> tuple[int, ...]:
-        """The lines at which that code begins in a file, where the change has brought it.
+        """The lines at which that code begins in one of its :meth:`paths`.
 
-        On the old side, where it has taken it away.
+        Where the change has brought it, or on the old side taken it away. If its own file has left
+        the change: in those that came with it, or below the same lines.
         """
-        side = side_of(posted.comment)
-        return tuple(
-            first
-            for first in self._blocks(path, side, posted.code)
-            if self._is_changed(path, first, side, len(posted.code))
-        )
+        side, comment = side_of(posted.comment), posted.comment
+        wanted = plain_code(posted.code)
+        above = _lines_above(comment, len(posted.code))
+        own = path == self.name(comment.path)
+
+        def is_it(first: int) -> bool:
+            is_changed = self._is_changed(path, first, side, len(wanted))
+            if is_changed and (own or path in self._came):
+                return True
+            is_below = bool(above) and self._lines_above(path, side, first)[-len(above) :] == above
+            return not own and is_below and (is_changed or side == "RIGHT")
+
+        return tuple(filter(is_it, self._blocks(path, side, wanted)))
 
     def find(self, path: str, code: Sequence[str], *, near: int = 0) -> tuple[Side, int] | None:
         """Side and first line of some code in a file of the diff, on the new side if it can be.
@@ -139,49 +163,58 @@ class CommentedCode:
         """
         sides: tuple[Side, ...] = ("RIGHT", "LEFT")
         for side in sides:
-            if blocks := list(self._blocks(path, side, code)):
+            if blocks := list(self._blocks(path, side, plain_code(code))):
                 return side, min(blocks, key=lambda first: abs(first - near))
         return None
 
+    def shows(self, path: str, side: Side, first: int, last: int) -> bool:
+        """Whether all of some lines are known."""
+        lines = self._side(path, side)
+        return all(number in lines for number in range(first, max(first, last) + 1))
+
     def mark(self, path: str, side: Side, first: int, last: int) -> str:
-        """What tells some lines again, and shows nothing of them; empty if the diff has not all.
+        """What tells some lines again, and shows nothing of them; empty if not all are known.
 
         How many lines they are, whether the change is on one of them (``c``, else ``u``), the side,
         and digests of the first line, of all, of those above, and of the file's name.
         """
-        lines = self._side(path, side)
-        found = [lines.get(number) for number in range(first, max(first, last) + 1)]
-        code = [line for line in found if line]
-        if len(code) < len(found) or not 0 < len(code) <= _MOST_LINES:
+        if not self.shows(path, side, first, last):
             return ""
-        changed = "c" if any(is_changed for _, is_changed in code) else "u"
-        digests = code_digest([text for text, _ in code]) + self._above(path, side, first)
+        lines = self._side(path, side)
+        found = [(number, *lines[number]) for number in range(first, max(first, last) + 1)]
+        code = [(number, text) for number, text, _ in found if text]
+        if not 0 < len(code) <= _MOST_LINES:
+            return ""
+        changed = "c" if any(is_changed for _, _, is_changed in found) else "u"
+        digests = code_digest([text for _, text in code]) + self._above(path, side, code[0][0])
         digests += _digest_of([path], 4)
         return f"{len(code)}{changed}{side[0]}{digests}"
 
-    def places(self, mark: str) -> list[tuple[str, int]]:
-        """The files and first lines at which the code of a :meth:`mark` stands.
+    def places(self, mark: str) -> list[tuple[str, range]]:
+        """The files and lines at which the code of a :meth:`mark` stands.
 
-        In its own file; or, if that has left the change, in those that came with it. And only below
-        the same lines as then, if it is there: the others are copies. What the change has brought,
-        or taken away, stands where it does so now; else, if the base has brought it, too, only
-        below the same lines.
+        In its own file; or, if that has left the change, in those that came with it, or where the
+        change had brought it, below the same lines in any. And only below the same lines as then,
+        if it is there: the others are copies. What the change has brought, or taken away, stands
+        where it does so now; else, if the base has brought it, too, only below the same lines.
         """
         count, side, digests = length_of(mark), side_of_mark(mark), mark[-24:]
-        files = self._named.get(digests[20:]) or self._came
+        above, own = digests[16:20], self._named.get(digests[20:])
         found = [
-            (path, first)
+            (path, first, self._above(path, side, first) == above)
             for path, first in self._beginning(side).get(digests[:4], ())
-            if path in files and self._digest(path, side, first, count) == digests[:16]
+            if own is None or path in own
+            if self._digest(path, side, first, count) == digests[:16]
         ]
-        above = digests[16:20]
-        here = [place for place in found if self._above(place[0], side, place[1]) == above]
-        if not is_brought(mark):
-            return here or found
-        changed = [place for place in found if self._is_changed(*place, side, count)]
-        if changed:
-            return [place for place in here if place in changed] or changed
-        return here if side == "RIGHT" else []
+        if own is None:
+            anywhere = is_brought(mark) and above != _NONE
+            found = [one for one in found if one[0] in self._came or (one[2] and anywhere)]
+        here = [one for one in found if one[2]]
+        if is_brought(mark):
+            changed = [one for one in found if self._is_changed(*one[:2], side, count)]
+            found = changed or (here if side == "RIGHT" else [])
+        found = [one for one in here if one in found] or found
+        return [(path, self._lines(path, side, first, count)) for path, first, _ in found]
 
     def holds(self, mark: str) -> bool:
         """Whether the diff has the code of a :meth:`mark`, and the change is on it if it was."""
@@ -189,7 +222,16 @@ class CommentedCode:
         if not is_brought(mark):
             return bool(places)
         side, count = side_of_mark(mark), length_of(mark)
-        return any(self._is_changed(path, first, side, count) for path, first in places)
+        return any(self._is_changed(path, lines[0], side, count) for path, lines in places)
+
+    def is_back(self, mark: str) -> bool:
+        """Whether what was gone is on the change again, below the same lines."""
+        if not mark:
+            return False
+        side, above = side_of_mark(mark), mark[-8:-4]
+        return self.holds(mark) and any(
+            self._above(path, side, lines[0]) == above for path, lines in self.places(mark)
+        )
 
     def old_name(self, path: str) -> str:
         """The name that a file had before the change, as far as git tells."""
@@ -212,6 +254,18 @@ class CommentedCode:
         names = self._named.get(mark[-4:], set())
         return next(iter(names)) if len(names) == 1 else None
 
+    def paths(self, comment: ReviewComment) -> Collection[str]:
+        """The files in which the code of a comment can be now.
+
+        The comment's own; or what it was renamed to; or, where git does not tell that, as of a
+        file that the pull request itself brought or a rename that is taken back, any file.
+        """
+        path = self.name(comment.path)
+        file = self._files.get(path)
+        if file is not None and (file.status != "deleted" or side_of(comment) == "LEFT"):
+            return (path,)
+        return self.names
+
     def _beginning(self, side: Side) -> dict[str, list[tuple[str, int]]]:
         """The lines of a side of all files by their digests."""
         if side not in self._begins:
@@ -224,53 +278,63 @@ class CommentedCode:
 
     def _digest(self, path: str, side: Side, first: int, count: int) -> str | None:
         lines = self._side(path, side)
-        if first + count - 1 not in lines:
-            return None
-        block = [line[0] for n in range(first, first + count) if (line := lines.get(n))]
-        return code_digest(block) if len(block) == count else None
+        numbers = self._lines(path, side, first, count)
+        return code_digest(plain_code(lines[one][0] for one in numbers)) if numbers else None
 
     def _is_changed(self, path: str, first: int, side: Side, count: int) -> bool:
         lines = self._side(path, side)
-        return any(lines[number][1] for number in range(first, first + count))
+        return any(lines[number][1] for number in self._lines(path, side, first, count))
 
     def _above(self, path: str, side: Side, first: int) -> str:
+        return _digest_of(self._lines_above(path, side, first), 4)
+
+    def _lines_above(self, path: str, side: Side, first: int) -> list[str]:
+        """As many lines as tell code from a copy, as far as they are known."""
         lines = self._side(path, side)
-        above = (lines.get(number) for number in range(first - _ABOVE, first))
-        return _digest_of([line[0] for line in above if line], 4)
+        above: list[str] = []
+        number = first - 1
+        while number in lines and len(above) < _ABOVE:
+            above += plain_code([lines[number][0]])
+            number -= 1
+        return above[::-1]
 
-    def paths(self, comment: ReviewComment) -> tuple[str, ...]:
-        """The files in which the code of a comment can be now.
-
-        The comment's own; or what it was renamed to; or, where git does not tell that, as of a
-        file that the pull request itself brought, any file that came.
-        """
-        path = self.name(comment.path)
-        file = self._files.get(path)
-        if file is not None and (file.status != "deleted" or side_of(comment) == "LEFT"):
-            return (path,)
-        return tuple(self._came)
-
-    def _blocks(self, path: str, side: Side, code: Sequence[str]) -> Iterator[int]:
+    def _blocks(self, path: str, side: Side, wanted: Sequence[str]) -> Iterator[int]:
         """The lines at which some code begins, all of it without a gap."""
         lines = self._side(path, side)
-        wanted = [plain(line) for line in code]
         for first in self._numbers[path, side].get(wanted[0], ()) if wanted else ():
-            block = (lines.get(first + offset) for offset in range(len(wanted)))
-            if [line and line[0] for line in block] == wanted:
+            numbers = self._lines(path, side, first, len(wanted))
+            if plain_code(lines[number][0] for number in numbers) == wanted:
                 yield first
+
+    def _lines(self, path: str, side: Side, first: int, count: int) -> range:
+        """The lines from ``first`` on that hold ``count`` which are not empty; none if a gap is."""
+        lines = self._side(path, side)
+        number = first
+        while count and number in lines:
+            count -= bool(lines[number][0])
+            number += 1
+        return range(first, number) if not count else range(0)
 
     def _side(self, path: str, side: Side) -> Mapping[int, tuple[str, bool]]:
         """The lines of one side by their numbers, each with whether the change is on it."""
         if (path, side) not in self._sides:
             file = self._files.get(path)
             found: dict[int, tuple[str, bool]] = {}
-            numbers: dict[str, list[int]] = {}
+            if file and side == "RIGHT":
+                beyond = self._beyond.get(path, ())
+                found = {number: (plain(text), False) for number, text in enumerate(beyond, 1)}
             for hunk in file.hunks if file else ():
                 for line in hunk.iter_lines():
                     number = line.old_no if side == "LEFT" else line.new_no
                     if number is not None:
-                        text = plain(line.text)
-                        found[number] = text, line.kind != "context"
-                        numbers.setdefault(text, []).append(number)
+                        found[number] = plain(line.text), line.kind != "context"
+            numbers: dict[str, list[int]] = {}
+            for number, (text, _) in found.items():
+                numbers.setdefault(text, []).append(number)
             self._sides[path, side], self._numbers[path, side] = found, numbers
         return self._sides[path, side]
+
+
+def _lines_above(comment: ReviewComment, count: int) -> list[str]:
+    """The like of that of a comment on ``count`` lines, from the hunk that GitHub keeps with it."""
+    return plain_code(line[1:] for line in hunk_lines(comment)[:-count])[-_ABOVE:]

@@ -20,13 +20,14 @@ from reviewbot.github.errors import (
     NotFoundError,
     UncertainWriteError,
 )
-from reviewbot.github.markers import FIXED, Marker
+from reviewbot.github.markers import FIXED, Marker, Noted
 from reviewbot.github.memory import HIDDEN_AS, read_memory
 from reviewbot.github.posting import patiently
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
+    from reviewbot.core.findings import Severity
     from reviewbot.github.client.caller import Denied
     from reviewbot.github.gateway import Api
     from reviewbot.github.memory import Memory, Posted, Us
@@ -51,7 +52,7 @@ class FixedComments:
         thread = posted.thread
         is_open = thread is not None and not thread.resolved and not thread.minimized
         if not posted.fixed and (is_open or self._is_of_another_key(posted)):
-            await self._note(posted, fixed=True)
+            await self._note(posted, partial(replace, outcome=FIXED))
         told = posted.fixed and self.memory.has_reply("fixed", posted.id)
         if thread is None or not is_open or told:
             return
@@ -61,6 +62,14 @@ class FixedComments:
             return
         head = self.subject.head[:7]
         await self._say(posted, "fixed", f"Fixed in {head}: this code is not there any more.")
+
+    async def note_gone(self, posted: Posted) -> None:
+        """Note that its code is gone, and leave its thread as people have left it.
+
+        Raises:
+            GitHubError: GitHub does not do it.
+        """
+        await self._note(posted, partial(replace, outcome=FIXED))
 
     async def show_again(self, posted: Posted) -> None:
         """Undo what :meth:`mark` did.
@@ -77,20 +86,29 @@ class FixedComments:
         if told:
             head = self.subject.head[:7]
             await self._say(posted, "back", f"Back in {head}: this code is there again.")
-        await self._note(posted, fixed=False)
+        await self._note(posted, partial(replace, outcome=None))
+
+    async def raise_to(self, posted: Posted, severity: Severity) -> None:
+        """Note that a later review calls it worse.
+
+        Raises:
+            GitHubError: GitHub does not do it.
+        """
+        noted = (Noted(posted.id, severity),)
+        await self._note(posted, partial(replace, findings=noted, outcome=None))
 
     def _is_of_another_key(self, posted: Posted) -> bool:
         """Whether its marker says fixed, and cannot be believed: what signs was replaced."""
         marker = markers.shape(posted.comment.body, self.subject.pull.bound)
         return marker is not None and marker.outcome == FIXED and not posted.fixed
 
-    async def _note(self, posted: Posted, *, fixed: bool) -> None:
+    async def _note(self, posted: Posted, change: Callable[[Marker], Marker]) -> None:
         pull, body = self.subject.pull, posted.comment.body
         marker = markers.shape(body, pull.bound)
         if marker is None:  # it is known by its marker
             raise ValueError("a comment of ours has a marker")
-        marked = replace(marker, outcome=FIXED if fixed else None)
-        whole = remarked(body, markers.write(marked, pull.bound, self.us.secrets))
+        marked = markers.write(change(marker), pull.bound, self.us.secrets)
+        whole = remarked(body, marked)
         update = partial(self.api.reviews.update_comment, pull.repo, posted.comment.id, whole)
         await patiently(update, NotFoundError, InvalidError)
 

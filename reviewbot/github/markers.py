@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, Literal, cast, get_args
 
 from reviewbot.core.events import Outcome
 from reviewbot.core.findings import SEVERITIES
-from reviewbot.github.blocks import last_html
+from reviewbot.github.blocks import html_blocks
 
 if TYPE_CHECKING:
     from reviewbot.core.findings import Severity
@@ -47,6 +47,7 @@ _ANY: Final = re.compile(r"<!-*\s*reviewbot\b", re.IGNORECASE)
 _SHA: Final = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
 _CODE: Final = r"[1-9][0-9]{0,4}[cu][LR][0-9a-f]{24}"
 _NOTED: Final = rf"[0-9a-f]{{16}}\.[ewn](?:\.{_CODE})?"
+_IDS: Final = rf"[0-9a-f]{{16}} (?:,[0-9a-f]{{16}}){{0,{MAX_FINDINGS - 1}}}"
 _MARKER: Final = re.compile(
     rf"""
     (?P<signed> <!--[ ]reviewbot[ ]v={VERSION}[ ]kind=(?P<kind>{"|".join(get_args(Kind))})
@@ -56,6 +57,7 @@ _MARKER: Final = re.compile(
     (?: [ ]with=(?P<settings>[0-9a-f]{{16}}) )?
     (?: [ ]outcome=(?P<outcome>{"|".join(get_args(Outcome))}) )?
     (?: [ ]findings=(?P<findings> {_NOTED} (?:,{_NOTED}){{0,{MAX_FINDINGS - 1}}} ) )?
+    (?: [ ]fixed=(?P<fixed> {_IDS} ) )?
     (?: [ ]key=(?P<key> (?=[^ ]{{1,100}}[ ]) [A-Za-z0-9]++ (?: [-_.:] [A-Za-z0-9]++ )*+ ) )? )
     (?: [ ]sig=(?P<sig>[0-9a-f]{{64}}) )?
     [ ]-->
@@ -86,8 +88,9 @@ class Marker:
     """What a text of ours says of itself.
 
     ``head`` and ``base`` are the commits that were reviewed; only a reply may be without. A
-    ``finding`` notes exactly one, a summary those that the review left standing. ``key`` names the
-    one request that posted the text, so that it is never repeated: letters, digits and single
+    ``finding`` notes exactly one, a summary those that the review left standing; and in ``fixed``
+    the ids of those that the text of a review tells of although their code is gone. ``key`` names
+    the one request that posted the text, so that it is never repeated: letters, digits and single
     ``-_.:`` between them, at most 100. ``settings`` is a hash of those that were reviewed with, 16
     hexadecimal digits.
     """
@@ -99,6 +102,7 @@ class Marker:
     findings: tuple[Noted, ...] = ()
     key: str | None = None
     settings: str | None = None
+    fixed: tuple[str, ...] = ()
 
 
 def write(marker: Marker, pull: str, secrets: tuple[str, ...] = ()) -> str:
@@ -122,6 +126,7 @@ def write(marker: Marker, pull: str, secrets: tuple[str, ...] = ()) -> str:
         "with": marker.settings,
         "outcome": marker.outcome,
         "findings": noted,
+        "fixed": ",".join(marker.fixed),
         "key": marker.key,
     }
     signed = _BEGIN + " ".join(f"{name}={value}" for name, value in fields.items() if value)
@@ -135,8 +140,9 @@ def write(marker: Marker, pull: str, secrets: tuple[str, ...] = ()) -> str:
 def parse(text: str, pull: str, secrets: tuple[str, ...] = ()) -> Marker | None:
     """The marker of a text that **we** wrote; None if there is none that can be believed.
 
-    Believed is the last line alone, and only if GitHub reads it as a comment of its own, it is the
-    only marker of the text, it is written as :func:`write` would, and for this pull request.
+    Believed is the last line alone, or if it is signed a line above what somebody has added; and
+    only if GitHub reads it as a comment of its own, it is the only marker of the text, it is
+    written as :func:`write` would, and for this pull request.
 
     Args:
         text: the comment, the review or the check run's text.
@@ -146,7 +152,7 @@ def parse(text: str, pull: str, secrets: tuple[str, ...] = ()) -> Marker | None:
     Raises:
         ValueError: a secret is empty.
     """
-    match = _last(text, pull)
+    match = _only(text, pull)
     if match is None:
         return None
     made = [_signature(match["signed"], secret) for secret in secrets]
@@ -158,7 +164,7 @@ def shape(text: str, pull: str) -> Marker | None:
 
     Good enough to post nothing twice; not to leave anything out of a review.
     """
-    match = _last(text, pull)
+    match = _only(text, pull)
     return None if match is None else _fields(match[0])
 
 
@@ -167,13 +173,21 @@ def has_marker(text: str) -> bool:
     return _ANY.search(text) is not None
 
 
-def _last(text: str, pull: str) -> re.Match[str] | None:
-    """The last line of a text, if it is its one marker, and for this pull request."""
-    last = text.rstrip()[-MAX_LENGTH - 1 :].rpartition("\n")[2].strip()
-    match = _match(last)
-    if match is None or match["pull"] != _bound(pull) or text.count(_BEGIN) != 1:
+def without(text: str) -> str:
+    """``text`` without the line that is its marker."""
+    return "\n".join(line for line in text.split("\n") if not line.startswith(_BEGIN))
+
+
+def _only(text: str, pull: str) -> re.Match[str] | None:
+    """The one marker of a text, if it is for this pull request."""
+    before, begin, after = text.partition(_BEGIN)
+    if not begin or _BEGIN in after or (before and not before.endswith("\n")):
         return None
-    return match if last_html(text) == last else None
+    line, _, below = f"{begin}{after}".partition("\n")
+    match = _match(line := line.rstrip())
+    if match is None or match["pull"] != _bound(pull) or (below.strip() and not match["sig"]):
+        return None
+    return match if line in html_blocks(text) else None
 
 
 def _match(written: str) -> re.Match[str] | None:
@@ -194,6 +208,7 @@ def _fields(written: str) -> Marker | None:
         findings=tuple(Noted(id_, _SEVERITIES[letter], *code) for id_, letter, *code in noted),
         key=match["key"],
         settings=match["settings"],
+        fixed=tuple(filter(None, (match["fixed"] or "").split(","))),
     )
     whole = marker.kind == "reply" or (marker.head and marker.base)
     one = marker.kind != "finding" or len(noted) == 1

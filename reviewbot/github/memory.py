@@ -11,10 +11,11 @@ from people who may write to the repository at this moment.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.findings import worse
 from reviewbot.github import commands, markers
 from reviewbot.github.commands import Command
 from reviewbot.github.comment_hunk import commented_code
@@ -172,6 +173,11 @@ class Memory:
         return frozenset(id_ for id_, one in self.posted.items() if one.fixed)
 
     @property
+    def told_and_fixed(self) -> frozenset[str]:
+        """Ids of those of ``told`` whose code was gone at the last review."""
+        return frozenset(self.summary[1].fixed if self.summary and self.signed else ())
+
+    @property
     def signed_summary(self) -> str:
         """The last summary as it stands, if it is surely ours."""
         return self.summary[0].body if self.summary and self.signed else ""
@@ -199,6 +205,7 @@ async def read_memory(api: Api, pull: PullName, us: Us) -> Memory:
         found.below(comments)
         found.of_reviews(reviews)
         found.on_lines(on_lines, threads)
+        found.raise_severities()
 
     await asyncio.to_thread(read)  # it parses Markdown, which strangers wrote
     ignored: dict[str, str] = {}
@@ -247,9 +254,9 @@ class _Reader:
     def below(self, comments: tuple[Comment, ...]) -> None:
         """Comments below the pull request: the summary, and ``/ignore ID``."""
         for comment in comments:
-            if self._us.wrote(comment.author):
-                marker = self._parse(comment.body)
-                if marker is not None and marker.kind == "summary":
+            marker = self._parse(comment.body) if self._us.wrote(comment.author) else None
+            if marker is not None:
+                if marker.kind == "summary":
                     self._note_summary(comment, marker)
                 self._note_reply(marker)
             elif named := markers.FINDING_ID.match(
@@ -258,9 +265,9 @@ class _Reader:
                 self.asked_to_ignore.append((named[0], comment.author.login))
 
     def _note_summary(self, comment: Comment, marker: Marker) -> None:
-        if self.summary is None:
-            self.summary = (comment, marker)
-            self.signed = self._is_signed(comment.body)
+        signed = self._is_signed(comment.body)
+        if self.summary is None or (signed and not self.signed):  # who has our login is not us
+            self.summary, self.signed = (comment, marker), signed
         elif self._is_ours(comment.body):
             self.summaries.append(comment)
 
@@ -317,6 +324,19 @@ class _Reader:
             if about and self._ignores(comment.author, comment.body) is not None:
                 self.asked_to_ignore.append((about, comment.author.login))
 
+    def raise_severities(self) -> None:
+        """What a later review called worse than the first one, its summary alone says."""
+        noted = self.summary[1].findings if self.summary and self.signed else ()
+        for one in noted:
+            if one.id in self.posted:
+                posted = self.posted[one.id]
+                severity = worse(posted.severity, one.severity)
+                self.posted[one.id] = replace(posted, severity=severity)
+            if one.id in self.told:
+                told = self.told[one.id]
+                severity = worse(told.noted.severity, one.severity)
+                self.told[one.id] = replace(told, noted=replace(told.noted, severity=severity))
+
     def _is_ours(self, body: str) -> bool:
         """Whether a marker is believed: signed, unless we have nothing to sign with."""
         return not self._us.secrets or self._is_signed(body)
@@ -331,7 +351,7 @@ class _Reader:
 
     def _ignores(self, author: Author, body: str) -> str | None:
         """What stands behind the ``/ignore`` of a person; None if it is none."""
-        if author.is_bot or self._us.wrote(author) or markers.has_marker(body):
+        if author.is_bot or markers.has_marker(body):  # we can have the token of a person
             return None
         command = commands.find(body, self._us.mention)
         if isinstance(command, Command) and command.name == "ignore":

@@ -202,15 +202,24 @@ async def patiently(request: Callable[[], Awaitable[T]], *lagging: type[GitHubEr
     return await request()
 
 
+class OvertakenError(Exception):
+    """Another run has written the summary since we read it: its findings must stay in it."""
+
+
 async def put_summary(api: Api, pull: PullName, us: Us, memory: Memory, text: str) -> Comment:
     """Write the one summary comment: in place of the last one, or anew if there is none.
 
     Raises:
+        OvertakenError: it is not the one of ``memory`` any more.
         GitHubError: GitHub does not take it.
     """
-    if memory.summary is not None:
+    there = await _first_summary(api, pull, us)
+    known = memory.summary[1].key if memory.summary else None
+    if there is not None and _key(there, pull) != known:
+        raise OvertakenError
+    if there is not None:
         try:
-            number = memory.summary[0].id
+            number = there.id
             return await patiently(
                 lambda: api.comments.update(pull.repo, number, text, urgency=Urgency.FINAL),
                 InvalidError,
@@ -230,15 +239,25 @@ async def put_summary(api: Api, pull: PullName, us: Us, memory: Memory, text: st
         return made
     # Two runs at once have each made one: the older one stays.
     await api.comments.delete(pull.repo, made.id)
-    return await api.comments.update(pull.repo, first.id, text, urgency=Urgency.FINAL)
+    raise OvertakenError
+
+
+def _key(comment: Comment, pull: PullName) -> str | None:
+    marker = markers.shape(comment.body, pull.bound)
+    return marker.key if marker else None
 
 
 async def _first_summary(api: Api, pull: PullName, us: Us) -> Comment | None:
     comments = await patiently(
         lambda: api.comments.all(pull.repo, pull.number), NotFoundError, InvalidError
     )
-    for comment in comments:
-        marker = us.wrote(comment.author) and markers.shape(comment.body, pull.bound)
-        if marker and marker.kind == "summary":
-            return comment
-    return None
+    ours = [
+        comment
+        for comment in comments
+        if us.wrote(comment.author)
+        and (marker := markers.shape(comment.body, pull.bound)) is not None
+        and marker.kind == "summary"
+    ]
+    # Who else has our login may have written an older one.
+    signed = [one for one in ours if markers.parse(one.body, pull.bound, us.secrets)]
+    return next(iter((*signed, *ours)), None)

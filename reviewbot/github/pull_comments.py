@@ -7,6 +7,7 @@ crash, or after a write whose answer was lost, posts what is missing and nothing
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -16,11 +17,13 @@ from reviewbot.github import markers, summary_comment
 from reviewbot.github.commented_code import CommentedCode
 from reviewbot.github.doubled import doubled
 from reviewbot.github.errors import ForbiddenError, GitHubError, InvalidError, NotFoundError
+from reviewbot.github.file_lines import FileLines
 from reviewbot.github.fixed_comments import FixedComments
 from reviewbot.github.markers import MAX_FINDINGS, Marker, Noted
 from reviewbot.github.memory import read_memory
 from reviewbot.github.new_comments import plan_new
-from reviewbot.github.posting import ReviewPoster, put_summary
+from reviewbot.github.noted import all_noted, noted_of
+from reviewbot.github.posting import OvertakenError, ReviewPoster, put_summary
 from reviewbot.github.recognised import recognised
 from reviewbot.github.review_comments import (
     CommentPlan,
@@ -41,7 +44,6 @@ if TYPE_CHECKING:
     from reviewbot.github.doubled import Doubled
     from reviewbot.github.gateway import Api
     from reviewbot.github.memory import Memory, Us
-    from reviewbot.github.settled import Settled
     from reviewbot.github.subject import PublishOptions, Subject
     from reviewbot.github.told_before import ToldBefore
 
@@ -97,25 +99,20 @@ class PullComments:
         Raises:
             GitHubError: GitHub does not do it, for a reason that may pass.
         """
-        subject = self._subject
+        subject, reviewed = self._subject, report
         memory = await read_memory(self._api, subject.pull, self._us)
-        code = await asyncio.to_thread(CommentedCode, files)
+        lines = FileLines(self._api, subject.pull.repo, subject.head)
+        code = await _commented_code(files, lines, report.findings)
         beside = await asyncio.to_thread(beside_the_diff, memory, code)
-        standing = await in_files(self._api, subject.pull.repo, subject.head, code, beside)
+        standing = await in_files(lines, code, beside)
         known = await asyncio.to_thread(self._known, report, memory, code, standing)
-        noted, report = partial(_noted, code, known.codes), known.report
-        gone_ids = await gone(
-            self._api,
-            subject.pull.repo,
-            subject.head,
-            code,
-            unaccounted(report, memory),
-            report.findings,
-        )
+        noted, report = partial(noted_of, code, known.codes), known.report
+        gone_ids = await gone(lines, code, unaccounted(report, memory), report.findings)
         settled = await asyncio.to_thread(
             partial(settle, report, memory, gone=gone_ids, told_and_gone=known.gone)
         )
         comments = FixedComments(self._api, self._us, subject, memory)
+        back = {one.id for one in settled.back}
         for posted in settled.back:
             shown = comments.show_again(posted)
             await self._marked(shown, "A finding that is back could not be shown again")
@@ -126,6 +123,7 @@ class PullComments:
                 files,
                 memory,
                 held=known.held,
+                fixed=memory.marked - back | {one.id for one in settled.fixed},
                 options=self._options,
                 links=subject.links,
                 marker=self._marker_of,
@@ -143,21 +141,42 @@ class PullComments:
             urls = {id_: one.review.url for id_, one in now.told.items()}
             urls |= {id_: one.comment.url for id_, one in now.posted.items()}
             urls |= {id_: one.comment.url for id_, one in twice.older.items()}
+            findings = all_noted(settled, now, noted)
+            fixed = sorted({*known.fixed, *known.gone} & now.told.keys())
+            marker = self._marker("summary", findings=findings, outcome=settled.report.outcome)
+            marker = replace(marker, fixed=tuple(fixed[: MAX_FINDINGS - len(findings)]))
             text = await asyncio.to_thread(
-                self._summary_text,
-                settled,
-                _all_noted(settled, now, noted),
-                rest,
-                urls,
-                memory.signed_summary,
+                partial(
+                    summary_comment.render,
+                    settled.report,
+                    marker=self._written(marker),
+                    rest=rest,
+                    ignored=known.ignored,
+                    urls=urls,
+                    changes=settled.changes,
+                    earlier=memory.signed_summary,
+                    links=subject.links,
+                    link_hosts=self._options.link_hosts,
+                )
             )
             put = put_summary(self._api, subject.pull, self._us, memory, text)
-            comment = await self._permitted(put, "The summary could not be posted")
+            try:
+                comment = await self._permitted(put, "The summary could not be posted")
+            except OvertakenError:
+                return await self.post(reviewed, files)
             self.summary_url = comment.url if comment else None
             self.wrote |= comment is not None
+        for posted in settled.lapsed:
+            noted_as = comments.note_gone(posted)
+            await self._marked(noted_as, "What was ignored is gone, which could not be noted")
         for posted in (one for one in settled.fixed if one.id not in twice.older):
             marked = comments.mark(posted)
             await self._marked(marked, "A finding that is fixed could not be marked")
+        if not self._options.summary:  # which else says what became worse
+            for one in settled.report.findings:
+                if one.id in memory.posted and memory.posted[one.id].severity != one.severity:
+                    raised = comments.raise_to(memory.posted[one.id], one.severity)
+                    await self._marked(raised, "That a finding is worse could not be noted")
         return settled.report
 
     def _known(
@@ -170,7 +189,12 @@ class PullComments:
         """The review with what is known of its findings, and of those told of on no line."""
         noted = {one.id for one in memory.summary[1].findings} if memory.summary else set[str]()
         reserved = {*memory.ignored, *memory.told, *noted}
-        report = recognised(report, memory.posted, code, reserved=reserved)
+        lapsed = {
+            id_
+            for id_ in memory.marked & memory.ignored.keys()
+            if not code.in_place(memory.posted[id_])
+        }
+        report = recognised(report, memory.posted, code, reserved=reserved, lapsed=lapsed)
         return with_told(report, memory, code, self._options.link_hosts, in_files=in_files)
 
     async def _review(
@@ -280,26 +304,6 @@ class PullComments:
         if at_head and self.review_url not in {one.url for one in at_head}:
             self.review_url = at_head[-1].url
 
-    def _summary_text(
-        self,
-        settled: Settled,
-        noted: tuple[Noted, ...],
-        rest: Sequence[Elsewhere],
-        urls: dict[str, str],
-        earlier: str,
-    ) -> str:
-        marker = self._marker("summary", findings=noted, outcome=settled.report.outcome)
-        return summary_comment.render(
-            settled.report,
-            marker=self._written(marker),
-            rest=rest,
-            urls=urls,
-            changes=settled.changes,
-            earlier=earlier,
-            links=self._subject.links,
-            link_hosts=self._options.link_hosts,
-        )
-
     async def _marked(self, work: Awaitable[object], what: str) -> bool:
         """Do what only marks; whether it is done. If nobody tries again, the next review does."""
         problems = len(self.problems)
@@ -321,24 +325,25 @@ class PullComments:
             return None
 
 
-def _noted(code: CommentedCode, marks: Mapping[str, str], finding: Finding) -> Noted:
-    """What a marker notes of a finding that has no comment. ``marks``: those that are known."""
-    mark = marks.get(finding.id, "")
-    if not mark and finding.is_placed:
-        mark = code.mark(finding.path, finding.side, finding.line, finding.end_line)
-    return Noted(finding.id, finding.severity, mark)
+async def _commented_code(
+    files: Sequence[FileDiff], lines: FileLines, findings: Sequence[Finding]
+) -> CommentedCode:
+    """Finds code in the diff, and beyond it in files with findings that it does not show.
 
-
-def _all_noted(
-    settled: Settled, now: Memory, noted: Callable[[Finding], Noted]
-) -> tuple[Noted, ...]:
-    """What the summary's marker notes, first what nothing else does: it cannot note all."""
-    findings = {one.id: one for one in settled.report.findings}
-    elsewhere = {*now.posted, *(id_ for id_, one in now.told.items() if one.signed)}
-    alone = [one for one in settled.noted if one.id not in elsewhere]
-    marked = {one.id: noted(findings[one.id]) for one in alone if one.id in findings}
-    every = {one.id: marked.get(one.id, one) for one in (*alone, *settled.noted)}
-    return tuple(every.values())[:MAX_FINDINGS]
+    A model is shown more lines around a hunk than GitHub shows.
+    """
+    code = await asyncio.to_thread(CommentedCode, files)
+    beyond = {
+        one.path
+        for one in findings
+        if one.is_placed
+        and one.side == "RIGHT"
+        and not code.shows(one.path, one.side, one.line, one.end_line)
+    }
+    if not beyond:
+        return code
+    shown = {path: await lines.now(path) or () for path in sorted(beyond)}
+    return await asyncio.to_thread(CommentedCode, files, shown)
 
 
 def _unposted(plan: CommentPlan) -> tuple[Elsewhere, ...]:

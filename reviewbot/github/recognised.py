@@ -12,12 +12,12 @@ from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from reviewbot.core.findings import SEVERITIES, Placement, fingerprint, same
-from reviewbot.github.commented_code import plain
+from reviewbot.core.findings import Placement, fingerprint, same, worse
+from reviewbot.github.commented_code import plain_code
 from reviewbot.github.earlier_findings import carried
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from reviewbot.core.findings import Finding
     from reviewbot.core.report import Report
@@ -31,6 +31,7 @@ def recognised(
     code: CommentedCode,
     *,
     reserved: Collection[str] = (),
+    lapsed: Collection[str] = (),
 ) -> Report:
     """``report``, each of its findings under the id of its comment if it has one.
 
@@ -43,8 +44,11 @@ def recognised(
         code: finds the code of comments in the diff at the head.
         reserved: ids of others that are known: no copy gets one of them, and what has one is no
             comment's in other words.
+        lapsed: ids of comments that were ignored, and whose code is gone: the same elsewhere is
+            not ignored.
     """
-    known = _Matching(posted, code, reserved).of(report.findings)
+    alive = {id_: one for id_, one in posted.items() if id_ not in lapsed}
+    known = _Matching(alive, code, reserved).of(report.findings)
     taken = {*posted, *reserved, *(one.id for one in report.findings if one.id not in known)}
     findings: list[Finding] = []
     for finding in report.findings:
@@ -145,14 +149,22 @@ class _Matching:
         copies = self._code.copies(finding.path, posted) if finding.is_placed else ()
         lines = range(finding.line - len(posted.code) + 1, finding.end_line + 1)
         is_there = any(first in lines for first in copies)
-        quoted = list(map(plain, finding.quote.split("\n")))
-        if not is_there and quoted != list(map(plain, posted.code)):
+        if not is_there and not _is_within(posted.code, finding.quote.split("\n")):
             return False
         return repeats(finding, self._told[posted.id])
 
 
+def _is_within(code: Sequence[str], quoted: Sequence[str]) -> bool:
+    """Whether what is quoted is some code, or that with lines put in between."""
+    wanted, found = plain_code(code), plain_code(quoted)
+    if len(wanted) < 2 or wanted[-1] != found[-1]:
+        return wanted == found
+    rest = iter(found[1:])
+    return wanted[0] == found[0] and all(line in rest for line in wanted[1:])
+
+
 def _as_posted(finding: Finding, posted: Posted) -> Finding:
-    severity = min(finding.severity, posted.severity, key=SEVERITIES.index)
+    severity = worse(finding.severity, posted.severity)
     finding = replace(finding, id=posted.id, severity=severity)
     if finding.is_placed:
         return replace(finding, placement=Placement("inline"))

@@ -35,6 +35,7 @@ class Settled:
         report: the review with what stands from earlier ones, without what is ignored.
         new: its findings that have no comment yet.
         fixed: findings with a comment whose code is gone.
+        lapsed: those that are ignored, and whose code is gone by now.
         back: findings whose comment says that they are fixed, and whose code is there again.
         changes: what became of the findings since the last review; None if there was none.
         ignored: findings that are ignored and have no comment.
@@ -43,6 +44,7 @@ class Settled:
     report: Report
     new: tuple[Finding, ...]
     fixed: tuple[Posted, ...]
+    lapsed: tuple[Posted, ...]
     back: tuple[Posted, ...]
     changes: Changes | None
     ignored: tuple[Noted, ...] = ()
@@ -64,7 +66,8 @@ def unaccounted(report: Report, memory: Memory) -> tuple[Posted, ...]:
     Of a review that did not come to its end only those that were fixed before: it settles nothing
     else.
     """
-    return tuple(one for one in _unnamed(report, memory) if report.complete or one.fixed)
+    unnamed = (*_unnamed(report, memory), *_unnamed_and_ignored(report, memory))
+    return tuple(one for one in unnamed if report.complete or one.fixed)
 
 
 def settle(
@@ -93,6 +96,7 @@ def settle(
         report=whole,
         new=tuple(one for one in kept if one.id not in memory.posted),
         fixed=tuple(one for one in rest if one.id in gone) if report.complete else (),
+        lapsed=tuple(one for one in _unnamed_and_ignored(report, memory) if one.id in gone),
         back=tuple(memory.posted[one.id] for one in findings if one.id in memory.marked),
         changes=_changes(whole, memory, gone, told_and_gone or {}),
         ignored=_ignored(report, memory),
@@ -102,6 +106,13 @@ def settle(
 def _unnamed(report: Report, memory: Memory) -> tuple[Posted, ...]:
     named = {finding.id for finding in report.findings} | memory.ignored.keys()
     return tuple(one for id_, one in memory.posted.items() if id_ not in named)
+
+
+def _unnamed_and_ignored(report: Report, memory: Memory) -> tuple[Posted, ...]:
+    """Likewise of those that are ignored, and are not known to be gone."""
+    named = {finding.id for finding in report.findings}
+    ignored = (one for id_, one in memory.posted.items() if id_ in memory.ignored)
+    return tuple(one for one in ignored if one.id not in named and not one.fixed)
 
 
 def _ignored(report: Report, memory: Memory) -> tuple[Noted, ...]:

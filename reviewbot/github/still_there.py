@@ -11,9 +11,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.github.comment_hunk import hunk_lines
-from reviewbot.github.commented_code import is_brought, marks_in, plain, side_of
+from reviewbot.github.commented_code import is_brought, marks_in, plain_code, side_of
 from reviewbot.github.earlier_findings import carried
-from reviewbot.github.errors import InvalidError, NotFoundError, TooLargeError
 from reviewbot.github.recognised import is_said_by
 
 if TYPE_CHECKING:
@@ -21,22 +20,17 @@ if TYPE_CHECKING:
 
     from reviewbot.core.findings import Finding
     from reviewbot.github.commented_code import CommentedCode
-    from reviewbot.github.gateway import Api
-    from reviewbot.github.markers import Marker
+    from reviewbot.github.file_lines import FileLines
     from reviewbot.github.memory import Posted
     from reviewbot.github.told_before import Beside
 
-MAX_FILE: Final = 2_000_000
-"""Bytes of a file that is looked into."""
 _BEFORE: Final = 2
 """Lines above a finding that have to be there, too, where the change has not brought its code: else
 any other ``return None`` would do."""
 
 
-async def gone(  # noqa: PLR0917 - one caller
-    api: Api,
-    repo: str,
-    head: str,
+async def gone(
+    files: FileLines,
     code: CommentedCode,
     posted: Sequence[Posted],
     found: Sequence[Finding] = (),
@@ -44,17 +38,14 @@ async def gone(  # noqa: PLR0917 - one caller
     """The ids of those findings whose code is there no more.
 
     Args:
-        api: GitHub.
-        repo: the repository of the pull request.
-        head: its head.
-        code: finds the code of comments in its diff at that head.
+        files: reads the files of the pull request.
+        code: finds the code of comments in its diff at its head.
         posted: findings with a comment on a line.
         found: what the review itself found: the same code under one of these is theirs.
 
     Raises:
         GitHubError: a file cannot be read.
     """
-    files = _Files(api, repo, head, code)
     missing: set[str] = set()
     for one, path in await asyncio.to_thread(_not_in_diff, code, posted, found):
         if side_of(one.comment) == "LEFT":
@@ -66,7 +57,9 @@ async def gone(  # noqa: PLR0917 - one caller
         else:
             wanted, brought = _wanted(one)
             number = await asyncio.to_thread(_count, lines, wanted)
-            then = await files.before(path, one.marker) if number and brought else []
+            then: Sequence[str] = ()
+            if number and brought:
+                then = await files.before(code.old_name(path), one.marker)
             is_there = number > await asyncio.to_thread(_count, then, wanted)
         if not is_there:
             missing.add(one.id)
@@ -74,14 +67,13 @@ async def gone(  # noqa: PLR0917 - one caller
 
 
 async def in_files(
-    api: Api, repo: str, head: str, code: CommentedCode, beside: Sequence[Beside]
+    files: FileLines, code: CommentedCode, beside: Sequence[Beside]
 ) -> dict[str, bool]:
     """Of each of ``beside``, by its id, whether its code is in its file at the head, or may be.
 
     Raises:
         GitHubError: a file cannot be read.
     """
-    files = _Files(api, repo, head, code)
     found: dict[str, bool] = {}
     of_files: dict[str, list[Beside]] = {}
     for one in beside:
@@ -95,7 +87,7 @@ async def in_files(
         for one in of_file:
             before = 0
             if now[one.code] and is_brought(one.code):
-                then = await files.before(path, one.since)
+                then = await files.before(code.old_name(path), one.since)
                 before = (await asyncio.to_thread(marks_in, then, [one.code]))[one.code]
             found[one.id] = now[one.code] > before
     return found
@@ -126,46 +118,6 @@ def _not_in_diff(
     ]
 
 
-class _Files:
-    """The files of a pull request, at its head and before it changed them."""
-
-    def __init__(self, api: Api, repo: str, head: str, code: CommentedCode) -> None:
-        self._api, self._repo, self._head, self._code = api, repo, head, code
-        self._read: dict[tuple[str, str], list[str] | None] = {}
-        self._bases: dict[tuple[str, str], str | None] = {}
-
-    async def now(self, path: str) -> list[str] | None:
-        """The lines of a file, :func:`.plain`; none if it is gone, None if it is too large."""
-        return await self._lines(path, self._head)
-
-    async def before(self, path: str, since: Marker | None) -> list[str]:
-        """The lines that the change of an earlier review began with; none if that is not known."""
-        if since is None or since.base is None or since.head is None:
-            return []
-        base = await self._base(since.base, since.head)
-        return (await self._lines(self._code.old_name(path), base) if base else None) or []
-
-    async def _base(self, base: str, head: str) -> str | None:
-        if (base, head) not in self._bases:
-            try:
-                compared = await self._api.pulls.compare(self._repo, base, head)
-            except (InvalidError, NotFoundError):  # commits that nothing leads to any more
-                self._bases[base, head] = None
-            else:
-                self._bases[base, head] = compared.merge_base
-        return self._bases[base, head]
-
-    async def _lines(self, path: str, ref: str) -> list[str] | None:
-        if (path, ref) not in self._read:
-            try:
-                data = await self._api.contents.file(self._repo, path, ref, max_bytes=MAX_FILE)
-            except TooLargeError:
-                self._read[path, ref] = None
-            else:
-                self._read[path, ref] = await asyncio.to_thread(_plain_lines, data or b"")
-        return self._read[path, ref]
-
-
 def _wanted(posted: Posted) -> tuple[list[str], bool]:
     """What tells that the code is in the file, where the change is not on it; whether it was.
 
@@ -173,17 +125,14 @@ def _wanted(posted: Posted) -> tuple[list[str], bool]:
     alone, if the change had not brought it then either.
     """
     lines = hunk_lines(posted.comment)
+    code = plain_code(posted.code)
     if not any(line.startswith("+") for line in lines[-len(posted.code) :]):
-        return list(posted.code), False
-    return [line[1:] for line in lines][-len(posted.code) - _BEFORE :], True
+        return code, False
+    return plain_code(line[1:] for line in lines)[-len(code) - _BEFORE :], True
 
 
-def _count(lines: Sequence[str], block: Sequence[str]) -> int:
-    """How often lines hold ``block`` without a gap, white space aside."""
-    wanted = [plain(line) for line in block]
-    starts = (start for start, line in enumerate(lines) if line == wanted[0])
-    return sum(lines[start : start + len(wanted)] == wanted for start in starts)
-
-
-def _plain_lines(data: bytes) -> list[str]:
-    return [plain(line) for line in data.decode("utf-8", "replace").split("\n")]
+def _count(lines: Sequence[str], wanted: Sequence[str]) -> int:
+    """How often lines hold a block without a gap, but for empty ones."""
+    have = plain_code(lines)
+    starts = (start for start, line in enumerate(have) if line == wanted[0])
+    return sum(have[start : start + len(wanted)] == wanted for start in starts)

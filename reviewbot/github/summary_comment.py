@@ -17,6 +17,7 @@ from reviewbot.core.wording import NO_REASON, count, listed
 from reviewbot.github.comment_text import (
     LINK_HOSTS,
     MAX_BODY,
+    beside,
     place_of,
     safe_report,
     title_of,
@@ -79,6 +80,7 @@ def render(
     *,
     marker: str,
     rest: Sequence[Elsewhere] = (),
+    ignored: Sequence[Finding] = (),
     urls: Mapping[str, str] | None = None,
     changes: Changes | None = None,
     earlier: str = "",
@@ -92,6 +94,7 @@ def render(
         marker: the hidden text that the comment is known by, its last line.
         rest: what has no comment on a line, from
             :func:`~reviewbot.github.review_comments.plan_comments`.
+        ignored: what is ignored and has no comment on a line: by this it is known again.
         urls: the comments on lines, by the id of their finding, as far as they are known.
         changes: what changed since the last review; None at the first.
         earlier: the summary as it is, which we wrote. Where nothing was left to review, what it
@@ -111,6 +114,7 @@ def render(
         *(told or _summary(safe)),
         _table(safe, addresses, changes),
         *rest_sections(rest, link_hosts),
+        _ignored(ignored, link_hosts),
         _fixed(changes, urls),
         *(() if told else (_walkthrough(safe),)),
         *_coverage(safe),
@@ -200,6 +204,14 @@ def _fixed(changes: Changes | None, urls: Mapping[str, str]) -> Section:
 def _fixed_row(finding_id: str, changes: Changes, urls: Mapping[str, str]) -> str:
     title = literal(changes.titles.get(finding_id, ""))
     return f"- {linked(finding_id, urls.get(finding_id))} {title}".rstrip()
+
+
+def _ignored(findings: Sequence[Finding], link_hosts: Collection[str]) -> Section:
+    told = [
+        beside(one, where=place_of(one, None), reason="", link_hosts=link_hosts) for one in findings
+    ]
+    heading = f"Ignored ({len(told)})"
+    return Section(heading, told, 18, noun="finding", gap="\n\n", folded=True)
 
 
 def _coverage(report: Report) -> list[Section]:

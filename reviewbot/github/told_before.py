@@ -13,7 +13,7 @@ from functools import cache, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from reviewbot.core.findings import SEVERITIES, Finding, Placement, rank
+from reviewbot.core.findings import Finding, Placement, rank, worse
 from reviewbot.github.commented_code import (
     CommentedCode,
     is_brought,
@@ -40,15 +40,19 @@ class ToldBefore:
 
     Attributes:
         report: with what stands.
-        gone: the titles of what is fixed, by ids.
+        gone: the titles of what is fixed by now, by ids.
+        fixed: ids of what the text of a review tells of, and was fixed before.
         codes: the marks of what stands beside the diff, as they were.
         held: ids of what a review's text tells of as held back.
+        ignored: what is ignored, as far as it can be read what that is.
     """
 
     report: Report
     gone: Mapping[str, str] = field(default_factory=dict)
+    fixed: Collection[str] = ()
     codes: Mapping[str, str] = field(default_factory=dict)
     held: Collection[str] = ()
+    ignored: Sequence[Finding] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ def beside_the_diff(memory: Memory, code: CommentedCode) -> list[Beside]:
     """What may stand in a file although the change is not on it."""
     return [
         Beside(one.id, path, mark, one.since)
-        for one in OurTexts(memory, code.names).told()
+        for one in OurTexts(memory, code.names).told(code)
         if (mark := one.noted.code) and side_of_mark(mark) == "RIGHT" and not code.holds(mark)
         if (path := _file_of(one, code))
     ]
@@ -93,15 +97,21 @@ def with_told(
     """
     texts = OurTexts(memory, code.names)
     matching = _Matching(report.findings, memory, code)
-    told = texts.told()
+    told = texts.told(code)
     matching.match(told)
+    fixed = memory.told_and_fixed - {one.id for one in told}
     gone: dict[str, str] = {}
     codes: dict[str, str] = {}
+    ignored: list[Finding] = []
     for one in told:
         found = matching.found.get(one.id)
         if found is not None and not found.is_placed:
             codes[one.id] = one.noted.code
-        if found is not None or one.id in memory.ignored:
+        if one.id in memory.ignored:
+            if found is not None or one.item is not None:
+                ignored.append(found or _carried(one, None, link_hosts))
+            continue
+        if found is not None:
             continue
         place = None if in_files.get(one.id) is False else matching.free_place(one)
         mark = one.noted.code
@@ -117,7 +127,7 @@ def with_told(
         matching.carry_held(item, link_hosts)
     ranked = sorted(matching.findings(), key=lambda one: (*rank(one), one.id))
     held = {item.id for item in texts.of_reviews if item.held}
-    return ToldBefore(replace(report, findings=tuple(ranked)), gone, codes, held)
+    return ToldBefore(replace(report, findings=tuple(ranked)), gone, fixed, codes, held, ignored)
 
 
 class _Matching:
@@ -125,6 +135,7 @@ class _Matching:
 
     def __init__(self, findings: Sequence[Finding], memory: Memory, code: CommentedCode) -> None:
         self._code, self._known = code, {*memory.posted, *memory.ignored}
+        self._fixed = memory.told_and_fixed
         self._posted = [one for one in findings if one.id in memory.posted]
         self._left = [one for one in findings if one.id not in memory.posted]
         named = {one.id for one in self._posted}
@@ -153,7 +164,7 @@ class _Matching:
                 if match is not None:
                     self._left.remove(match)
                     self.found[one.id] = _as_told(match, one)
-        names = {one.id for one in told} | {one.id for one in self._posted}
+        names = {one.id for one in told} | {one.id for one in self._posted} | self._fixed
         taken = names | self._known | {one.id for one in self._left}
         for index, finding in enumerate(self._left):
             if finding.id in names:  # other code under the same id: a copy that came before it
@@ -161,24 +172,25 @@ class _Matching:
                 taken.add(name)
                 self._left[index] = replace(finding, id=name)
 
-    def free_place(self, told: SignedFor) -> tuple[str, int] | None:
+    def free_place(self, told: SignedFor) -> tuple[str, range] | None:
         """Where its code stands, and nothing else that is known or found says the same."""
         said = told.item.finding() if told.item else None
         others = {
             (one.path, one.line)
             for one in (*self.found.values(), *self._carried)
-            if said is None or repeats(one, said)
+            # Where its words cannot be read, another one can be on the same lines.
+            if said is not None and repeats(one, said)
         }
         placed = [one for one in self._left if one.is_placed]
         rivals = (*self._posted, *placed, *self._commented)
         free = [
-            (path, first)
-            for path, firsts in self._places(told.noted.code).items()
-            for first in firsts
-            if (path, first) not in others and not _is_of(rivals, told, path, first)
+            (path, lines)
+            for path, places in self._places(told.noted.code).items()
+            for lines in places
+            if (path, lines[0]) not in others and not _is_of(rivals, told, path, lines)
         ]
         near = told.item.line if told.item else 0
-        return min(free, key=lambda place: abs(place[1] - near), default=None)
+        return min(free, key=lambda place: abs(place[1][0] - near), default=None)
 
     def carry(self, finding: Finding) -> None:
         """It stands."""
@@ -210,13 +222,16 @@ class _Matching:
         code = told.noted.code
         if not code or finding.side != side_of_mark(code):
             return False
-        firsts = self._places(code).get(finding.path, [])
-        next_ = bisect_right(firsts, finding.end_line)
-        return next_ > 0 and finding.line < firsts[next_ - 1] + length_of(code)
+        places = self._places(code).get(finding.path, [])
+        next_ = bisect_right(places, finding.end_line, key=lambda lines: lines[0])
+        return next_ > 0 and finding.line <= places[next_ - 1][-1]
 
     def _repeats(self, finding: Finding, told: SignedFor) -> bool:
-        here = self._is_here(finding, told)
-        return here and (told.item is None or repeats(finding, told.item.finding()))
+        """Where its words cannot be read, only its id tells it from others on its lines."""
+        if not self._is_here(finding, told):
+            return False
+        item = told.item
+        return finding.id == told.id if item is None else repeats(finding, item.finding())
 
     def _is_claimed(self, finding: Finding, told: SignedFor) -> bool:
         """Whether a finding that misquotes its code names these lines, and says the same."""
@@ -234,27 +249,25 @@ def _file_of(told: SignedFor, code: CommentedCode) -> str | None:
     return code.name_of(told.noted.code, told.item.path if told.item else "")
 
 
-def _by_path(code: CommentedCode, mark: str) -> dict[str, list[int]]:
-    """The first lines at which the code of a mark stands, in order, by their files."""
-    found: dict[str, list[int]] = {}
-    for path, first in sorted(code.places(mark)) if mark else ():
-        found.setdefault(path, []).append(first)
-    return found
+def _by_path(code: CommentedCode, mark: str) -> dict[str, list[range]]:
+    """The lines at which the code of a mark stands, in order, by their files."""
+    found: dict[str, list[range]] = {}
+    for path, lines in code.places(mark) if mark else ():
+        found.setdefault(path, []).append(lines)
+    return {path: sorted(places, key=lambda lines: lines[0]) for path, places in found.items()}
 
 
-def _is_of(others: Iterable[Finding], told: SignedFor, path: str, first: int) -> bool:
+def _is_of(others: Iterable[Finding], told: SignedFor, path: str, lines: range) -> bool:
     """Whether code at a place is that of another finding which says the same."""
     if told.item is None:
         return False
-    code = told.noted.code
-    last = first + length_of(code) - 1
-    there = replace(told.item.finding(side_of_mark(code), first), path=path, end_line=last)
-    return is_said_by(others, there)
+    there = told.item.finding(side_of_mark(told.noted.code), lines[0])
+    return is_said_by(others, replace(there, path=path, end_line=lines[-1]))
 
 
 def _as_told(finding: Finding, told: SignedFor) -> Finding:
     """It stands as it was told: a model that is less sure of it now does not take it back."""
-    severity = min(finding.severity, told.noted.severity, key=SEVERITIES.index)
+    severity = worse(finding.severity, told.noted.severity)
     placement = finding.placement
     if placement.held:
         placement = Placement("inline") if finding.is_placed else NO_LINES
@@ -262,11 +275,12 @@ def _as_told(finding: Finding, told: SignedFor) -> Finding:
 
 
 def _carried(
-    told: SignedFor, place: tuple[str, int] | None, link_hosts: Collection[str]
+    told: SignedFor, place: tuple[str, range] | None, link_hosts: Collection[str]
 ) -> Finding:
     """A finding of an earlier review that this one does not name."""
     item, code = told.item, told.noted.code
-    line = place[1] if place else item.line if item else 0
+    line = place[1][0] if place else item.line if item else 0
+    end = place[1][-1] if place else line + max(1, length_of(code) if code else 1) - 1
     side: Side = side_of_mark(code) if code else "RIGHT"
     path = place[0] if place else item.path if item else UNTITLED
     words = item.finding(side, line, link_hosts) if item else of_earlier(told.noted, side)
@@ -275,6 +289,6 @@ def _carried(
         path=path,
         line=line,
         severity=told.noted.severity,
-        end_line=line + max(1, length_of(code) if code else 1) - 1,
+        end_line=end,
         placement=Placement("inline") if place else NO_LINES,
     )

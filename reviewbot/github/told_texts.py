@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from reviewbot.core.findings import Category, Severity, Side
+    from reviewbot.github.commented_code import CommentedCode
     from reviewbot.github.markers import Marker, Noted
     from reviewbot.github.memory import Memory
 
@@ -133,8 +134,11 @@ class OurTexts:
         self.of_reviews = [item for body in bodies for item in items_of(body, paths)]
         self._of_summary = list(items_of(memory.signed_summary, paths))
 
-    def told(self) -> list[SignedFor]:
-        """What we have signed for, and has no comment."""
+    def told(self, code: CommentedCode) -> list[SignedFor]:
+        """What we have signed for, and has no comment; and was not fixed, or is back in its place.
+
+        The same line elsewhere is not its return.
+        """
         memory = self._memory
         noted = {id_: one.noted for id_, one in memory.told.items() if one.signed}
         if memory.summary and memory.signed:
@@ -145,6 +149,7 @@ class OurTexts:
             SignedFor(one, items.get(id_), since.get(id_))
             for id_, one in noted.items()
             if id_ not in memory.posted
+            if id_ not in memory.told_and_fixed or code.is_back(one.code)
         ]
 
     def held(self) -> list[Item]:
@@ -167,7 +172,7 @@ def texts_of(text: str) -> dict[str, str]:
 
 def _told_in(text: str) -> Iterator[list[str]]:
     """The blocks of each finding that a text tells of, as :func:`.beside` writes them."""
-    blocks = text.replace("\r\n", "\n").split("\n\n")
+    blocks = text.split("\n\n")
     begins = [
         at
         for at, block in enumerate(blocks[:-1])

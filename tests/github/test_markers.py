@@ -50,6 +50,7 @@ markers = (
         several,
         keys,
         settings,
+        st.lists(ids, max_size=20).map(tuple),
     )
     | st.builds(Marker, st.just("finding"), shas, shas, outcomes, st.tuples(noted), keys)
     | st.builds(
@@ -95,8 +96,9 @@ def test_a_marker_is_one_html_comment_that_nobody_sees(
 
 
 def test_the_longest_marker_still_fits() -> None:
-    many = tuple(Noted(f"{number:016x}", "note") for number in range(MAX_FINDINGS))
-    longest = Marker("summary", "a" * 64, "b" * 64, "superseded", many, "k" * 100)
+    code = f"99999cR{'f' * 24}"
+    many = tuple(Noted(f"{number:016x}", "note", code) for number in range(MAX_FINDINGS))
+    longest = Marker("summary", "a" * 64, "b" * 64, "superseded", many, "k" * 100, "c" * 16)
     written = write(longest, PULL, SECRETS)
     assert parse(below(TEXT, written), PULL, SECRETS) == longest
 

@@ -110,8 +110,15 @@ def test_what_is_ignored_counts_nowhere_and_is_told() -> None:
     settled = settle(report(ONE, TWO), memory, gone=())
     assert settled.report.findings == ()
     assert settled.report.outcome == "clean"
-    assert unaccounted(report(), memory) == ()
     assert settled.report.notices == ("2 findings ignored, as asked for by hubot, mona.",)
+
+
+def test_what_is_ignored_lapses_with_its_code_and_is_not_called_fixed() -> None:
+    memory = remembering(ONE, ignored={ONE.id: "mona"})
+    assert [one.id for one in unaccounted(report(), memory)] == [ONE.id]
+    settled = settle(report(), memory, gone={ONE.id})
+    assert [one.id for one in settled.lapsed] == [ONE.id]
+    assert settled.fixed == ()
 
 
 def test_what_is_held_back_is_not_noted_as_standing() -> None:

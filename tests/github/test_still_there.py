@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reviewbot.core.diff import parse_diff
-from reviewbot.github import still_there
+from reviewbot.github import file_lines, still_there
 from reviewbot.github.client.pacing import Pace
 from reviewbot.github.commented_code import CommentedCode
+from reviewbot.github.file_lines import FileLines
 from reviewbot.github.gateway import Gateway
 from reviewbot.github.markers import Marker
 from reviewbot.github.memory import Posted
@@ -51,7 +52,9 @@ async def is_gone(pull: PullRequest, api: Api) -> bool:
     [comment] = await api.reviews.comments(name, pull.number)
     posted = Posted("f" * 16, "error", comment, None)
     files = parse_diff(pull.diff_text)
-    return bool(await still_there.gone(api, name, pull.head_sha, CommentedCode(files), [posted]))
+    return bool(
+        await still_there.gone(FileLines(api, name, pull.head_sha), CommentedCode(files), [posted])
+    )
 
 
 BUG = (20, "x = 1 / 0")
@@ -100,7 +103,7 @@ async def test_a_line_that_was_taken_away_is_fixed_once_it_is_back() -> None:
 
 
 async def test_what_cannot_be_read_is_not_called_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(still_there, "MAX_FILE", 10)
+    monkeypatch.setattr(file_lines, "MAX_FILE", 10)
     async with commented(text(BUG), 20) as (_, pull, api):
         pull.push(text((20, "x = 1")))
         assert not await is_gone(pull, api)
@@ -113,7 +116,9 @@ async def test_a_file_is_read_once_however_many_findings_it_has() -> None:
         [comment] = await api.reviews.comments(name, pull.number)
         many = [Posted(f"{number:016x}", "error", comment, None) for number in range(5)]
         files = parse_diff(pull.diff_text)
-        found = await still_there.gone(api, name, pull.head_sha, CommentedCode(files), many)
+        found = await still_there.gone(
+            FileLines(api, name, pull.head_sha), CommentedCode(files), many
+        )
         assert len(found) == 5
         assert len(github.called("GET", "/contents/a.py")) == 1
 
@@ -136,5 +141,5 @@ async def test_a_copy_that_is_taken_out_is_gone_if_it_is_known_that_the_base_had
         if forgotten:
             github.fail(Fault("GET", "/compare/", 404, {"message": "Not Found"}, times=None))
         code = CommentedCode(parse_diff(pull.diff_text))
-        gone = await still_there.gone(api, name, pull.head_sha, code, [posted])
+        gone = await still_there.gone(FileLines(api, name, pull.head_sha), code, [posted])
         assert bool(gone) == (signed and not forgotten)

@@ -259,3 +259,9 @@ def test_code_that_nobody_can_look_for_stands() -> None:
     assert beside_the_diff(memory, CommentedCode(files)) == []
     found = with_told(report_of(), memory, CommentedCode(files), ())
     assert (found.gone, [one.id for one in found.report.findings]) == ({}, [SAID.id])
+
+
+def test_two_findings_on_the_same_code_stand_although_their_words_cannot_be_read() -> None:
+    found = read(remembered("Somebody has edited this.", SAID.id, "b" * 16))
+    assert {one.id for one in found.report.findings} == {SAID.id, "b" * 16}
+    assert found.gone == {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from reviewbot.github.api.records import Author, author, deleted, repository
+from reviewbot.github.api.records import Author, author, body, deleted, repository
 from reviewbot.github.client.exchange import Urgency, write
 
 if TYPE_CHECKING:
@@ -83,6 +83,6 @@ def _comment(found: Record) -> Comment:
     return Comment(
         id=found["id"],
         author=author(found.get("user")),
-        body=found.get("body") or "",
+        body=body(found),
         url=found.get("html_url") or "",
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import parse_qs, urlsplit
 
-from reviewbot.github.api.records import Author, author, commit, repository, segment
+from reviewbot.github.api.records import Author, author, body, commit, repository, segment
 from reviewbot.github.client.exchange import DIFF, read
 from reviewbot.github.errors import NotFoundError
 
@@ -138,7 +138,7 @@ def _pull(found: Record) -> PullRequest:
         state=found["state"],
         draft=bool(found.get("draft")),
         title=found["title"],
-        body=found.get("body") or "",
+        body=body(found),
         author=author(found.get("user")),
         head=head,
         base=base,

@@ -35,6 +35,11 @@ def author(user: Record | None) -> Author:
     return Author(user["login"], user["id"], user.get("type") == "Bot")
 
 
+def body(found: Record) -> str:
+    """The text of anything, its lines ended as ours are: who edits in a browser sends CRLF."""
+    return (found.get("body") or "").replace("\r\n", "\n")
+
+
 def repository(name: str) -> str:
     """The path of ``OWNER/REPO``.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.github.api.records import Author, author, deleted, repository
+from reviewbot.github.api.records import Author, author, body, deleted, repository
 from reviewbot.github.client.exchange import Urgency, write
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _review(found: Record) -> Review:
         id=found["id"],
         author=author(found.get("user")),
         state=found["state"],
-        body=found.get("body") or "",
+        body=body(found),
         commit=found.get("commit_id"),
         url=found.get("html_url") or "",
     )
@@ -132,7 +132,7 @@ def _comment(found: Record) -> ReviewComment:
         id=found["id"],
         node_id=found["node_id"],
         author=author(found.get("user")),
-        body=found.get("body") or "",
+        body=body(found),
         path=found["path"],
         line=found.get("line"),
         start_line=found.get("start_line"),

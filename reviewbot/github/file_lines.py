@@ -1,0 +1,66 @@
+"""The lines of files of a pull request, as they are compared."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.github.commented_code import plain
+from reviewbot.github.errors import InvalidError, NotFoundError, TooLargeError
+
+if TYPE_CHECKING:
+    from reviewbot.github.gateway import Api
+    from reviewbot.github.markers import Marker
+
+MAX_FILE: Final = 2_000_000
+"""Bytes of a file that is looked into."""
+
+
+class FileLines:
+    """The files of a pull request, at its head and before it changed them; each is read once.
+
+    Args:
+        api: GitHub.
+        repo: the repository of the pull request.
+        head: its head.
+    """
+
+    def __init__(self, api: Api, repo: str, head: str) -> None:
+        self._api, self._repo, self._head = api, repo, head
+        self._read: dict[tuple[str, str], list[str] | None] = {}
+        self._bases: dict[tuple[str, str], str | None] = {}
+
+    async def now(self, path: str) -> list[str] | None:
+        """The lines of a file, :func:`.plain`; none if it is gone, None if it is too large."""
+        return await self._lines(path, self._head)
+
+    async def before(self, path: str, since: Marker | None) -> list[str]:
+        """The lines that the change of an earlier review began with; none if that is not known."""
+        if since is None or since.base is None or since.head is None:
+            return []
+        base = await self._base(since.base, since.head)
+        return (await self._lines(path, base) if base else None) or []
+
+    async def _base(self, base: str, head: str) -> str | None:
+        if (base, head) not in self._bases:
+            try:
+                compared = await self._api.pulls.compare(self._repo, base, head)
+            except (InvalidError, NotFoundError):  # commits that nothing leads to any more
+                self._bases[base, head] = None
+            else:
+                self._bases[base, head] = compared.merge_base
+        return self._bases[base, head]
+
+    async def _lines(self, path: str, ref: str) -> list[str] | None:
+        if (path, ref) not in self._read:
+            try:
+                data = await self._api.contents.file(self._repo, path, ref, max_bytes=MAX_FILE)
+            except TooLargeError:
+                self._read[path, ref] = None
+            else:
+                self._read[path, ref] = await asyncio.to_thread(_plain_lines, data or b"")
+        return self._read[path, ref]
+
+
+def _plain_lines(data: bytes) -> list[str]:
+    return [plain(line) for line in data.decode("utf-8", "replace").split("\n")]

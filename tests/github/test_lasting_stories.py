@@ -1,0 +1,719 @@
+"""What is known lasts: whatever becomes of names, places, words, texts and severities."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reviewbot.github.markers import Marker, write
+from tests.fake_anthropic import Answer, FakeAnthropic, finding
+from tests.fake_github import faults
+from tests.github.action_runs import CONFIG, WRITES, Runner, bound_to, find_marked
+from tests.github.test_action_stories import (
+    BASE,
+    ONE,
+    app,
+    bug,
+    conclusions,
+    summary_of,
+    titles,
+)
+from tests.github.test_standing_stories import SAME, nothing, says
+from tests.github.test_told_stories import AT, TEXT, either_way
+
+if TYPE_CHECKING:
+    from tests.fake_github import FakeGitHub, PullRequest
+
+
+def base_goes_on(pull: PullRequest, base_changes: Any, head_changes: Any) -> None:
+    """The base gets a commit; the pull request is rebased on it, as one commit."""
+    repo = pull.repo
+    repo.commit(pull.base_ref, base_changes, "On the base")
+    onto = repo.branches[pull.base_ref]
+    sha = repo.make_commit((onto,), head_changes, "Rebased", pull.user.login)
+    repo.move(pull.head_ref, sha, by=pull.user.login)
+
+
+@either_way
+async def test_a_rename_that_is_taken_back_repairs_nothing(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
+) -> None:
+    base = CONFIG | {"old.py": BASE["app.py"], "b.py": "x = 1\n"}
+    pull = github.pull(
+        base=base, head=CONFIG | {"old.py": None, "new.py": ONE["app.py"], "b.py": "x = 2\n"}
+    )
+    await runner.run(pull, fail_on="error", review_comments=comments)
+    assert conclusions(pull) == ["failure"]
+    model.respond = nothing
+    pull.push({"new.py": None, "old.py": ONE["app.py"]})
+    run = await runner.run(pull, fail_on="error", review_comments=comments)
+    assert run.outputs["errors"] == "1"
+    assert conclusions(pull)[-1] == "failure"
+
+
+async def test_a_rename_that_is_taken_back_posts_nothing_twice(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    base = CONFIG | {"old.py": BASE["app.py"], "b.py": "x = 1\n"}
+    pull = github.pull(
+        base=base, head=CONFIG | {"old.py": None, "new.py": ONE["app.py"], "b.py": "x = 2\n"}
+    )
+    await runner.run(pull)
+    pull.push({"new.py": None, "old.py": ONE["app.py"]})
+    run = await runner.run(pull)
+    assert run.outputs["errors"] == "1"
+    assert titles(pull) == ["**error: Division by zero**"]
+
+
+@either_way
+async def test_a_file_that_the_base_renames_repairs_nothing(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
+) -> None:
+    base = CONFIG | {"old.py": BASE["app.py"], "b.py": "x = 1\n"}
+    pull = github.pull(base=base, head=base | {"old.py": ONE["app.py"], "b.py": "x = 2\n"})
+    await runner.run(pull, fail_on="error", review_comments=comments)
+    assert conclusions(pull) == ["failure"]
+    model.respond = nothing
+    base_goes_on(
+        pull,
+        {"old.py": None, "new.py": BASE["app.py"]},
+        {"new.py": ONE["app.py"], "b.py": "x = 2\n"},
+    )
+    run = await runner.run(pull, fail_on="error", review_comments=comments)
+    assert run.outputs["errors"] == "1"
+    assert conclusions(pull)[-1] == "failure"
+
+
+async def test_a_file_that_the_base_renames_posts_nothing_twice(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    base = CONFIG | {"old.py": BASE["app.py"], "b.py": "x = 1\n"}
+    pull = github.pull(base=base, head=base | {"old.py": ONE["app.py"], "b.py": "x = 2\n"})
+    await runner.run(pull)
+    base_goes_on(
+        pull,
+        {"old.py": None, "new.py": BASE["app.py"]},
+        {"new.py": ONE["app.py"], "b.py": "x = 2\n"},
+    )
+    await runner.run(pull)
+    assert titles(pull) == ["**error: Division by zero**"]
+
+
+@either_way
+async def test_what_became_an_error_stays_one(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    model.respond = says(**AT, title="Division by zero", severity="warning")
+    await runner.run(pull, fail_on="error", review_comments=comments)
+    model.respond = says(**AT, title="Division by zero", severity="error")
+    pull.push(app((10, TEXT), (12, "line_12 = 'twelve'")))
+    await runner.run(pull, fail_on="error", review_comments=comments)
+    assert conclusions(pull)[-1] == "failure"
+    model.respond = nothing
+    pull.push({"c.py": "x = 1\n"})
+    await runner.run(pull, fail_on="error", review_comments=comments)
+    assert conclusions(pull)[-1] == "failure"
+
+
+async def test_a_told_finding_that_was_fixed_does_not_return_with_the_same_line_elsewhere(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    lines = [bug(number) for number in range(1, 31)]
+    last = (31, "pass  # BUG note It does nothing")
+    pull = github.pull(base=BASE, head=BASE | app(*lines, last))
+    await runner.run(pull)
+    assert "It does nothing" in pull.reviews[0].body
+    pull.push(app(*lines))
+    run = await runner.run(pull)
+    assert run.outputs["findings"] == "30"
+    model.respond = nothing
+    pull.push(app(*lines, (55, last[1])))
+    run = await runner.run(pull)
+    assert run.outputs["findings"] == "30"
+
+
+async def test_an_incomplete_run_shows_nothing_told_that_was_fixed_before(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    lines = [bug(number) for number in range(1, 31)]
+    last = (31, "pass  # BUG note It does nothing")
+    pull = github.pull(base=BASE, head=BASE | app(*lines, last))
+    await runner.run(pull)
+    pull.push(app(*lines))
+    run = await runner.run(pull)
+    assert run.outputs["findings"] == "30"
+    model.respond = lambda _: Answer(call=False, preamble="this is no answer")
+    pull.push(app(*lines, (55, "line_55 = 'x'")))
+    run = await runner.run(pull)
+    assert "It does nothing" not in summary_of(pull)
+    assert run.outputs["findings"] == "30"
+
+
+@pytest.mark.parametrize("comments", ["false"])
+async def test_ignoring_one_finding_on_no_line_hides_no_other(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    note = finding(
+        **AT,
+        severity="note",
+        title="Name is too long",
+        scenario="Readers stumble.",
+        category="docs",
+    )
+    leak = finding(**AT, title="Key is leaked", scenario="Anybody reads it.", category="security")
+    model.respond = lambda _: Answer(findings=[note])
+    await runner.run(pull, fail_on="error", review_comments=comments)
+    found = summary_of(pull).split("findings=")[1][:16]
+    pull.comment(f"/ignore {found}", by="octo")
+    await runner.run(pull, fail_on="error", review_comments=comments)
+    model.respond = lambda _: Answer(findings=[leak])
+    pull.push(app((10, TEXT), (12, "line_12 = 'twelve'")))
+    run = await runner.run(pull, fail_on="error", review_comments=comments)
+    assert run.outputs["errors"] == "1"
+    assert conclusions(pull)[-1] == "failure"
+
+
+async def test_ignoring_a_finding_on_a_block_hides_nothing_else_in_it(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    block = [f"new_{number} = {number}" for number in range(10, 30)]
+    pull = github.pull(base=BASE, head=BASE | app(*zip(range(10, 30), block, strict=True)))
+    note = finding(
+        path="app.py",
+        quote="\n".join(block),
+        line=10,
+        end_line=29,
+        severity="note",
+        title="Function is too long",
+        scenario="Readers stumble.",
+        category="docs",
+    )
+    leak = finding(
+        path="app.py",
+        quote=block[5],
+        line=15,
+        end_line=15,
+        title="Key is leaked",
+        scenario="Anybody reads it.",
+        category="security",
+    )
+    model.respond = lambda _: Answer(findings=[note])
+    await runner.run(pull, fail_on="error", review_comments="false")
+    found = summary_of(pull).split("findings=")[1][:16]
+    pull.comment(f"/ignore {found}", by="octo")
+    await runner.run(pull, fail_on="error", review_comments="false")
+    model.respond = lambda _: Answer(findings=[leak])
+    run = await runner.run(pull, fail_on="error", review_comments="false", full="true")
+    assert run.outputs["errors"] == "1"
+
+
+async def test_a_comment_that_was_edited_in_the_browser_is_still_read(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    """A browser sends the lines of a text field with CRLF, and GitHub keeps them."""
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    model.respond = says(**AT, title="Division by zero")
+    await runner.run(pull)
+    one = pull.review_comments[0]
+    head, gap, tail = one.body.rpartition("\n\n")
+    one.body = f"{head}\n\nWe talked about it.{gap}{tail}".replace("\n", "\r\n")
+    model.respond = nothing
+    pull.push({"c.py": "x = 1\n"})
+    run = await runner.run(pull)
+    assert run.outputs["errors"] == "1"
+    assert "| Division by zero |" in summary_of(pull)
+
+
+async def test_a_comment_that_was_edited_in_the_browser_is_recognised(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    model.respond = says(**AT, title="Division by zero", category="bug")
+    await runner.run(pull)
+    one = pull.review_comments[0]
+    head, gap, tail = one.body.rpartition("\n\n")
+    one.body = f"{head}\n\nWe talked about it.{gap}{tail}".replace("\n", "\r\n")
+    model.respond = says(**AT, title="Division by zero", category="error-handling")
+    run = await runner.run(pull, full="true")
+    assert run.outputs["errors"] == "1"
+
+
+async def test_a_maintainer_adds_a_line_at_the_end_of_a_comment(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull)
+    pull.review_comments[0].body += "\n\nWe talked about it: wait for #12."
+    await runner.run(pull)
+    assert titles(pull) == ["**error: Division by zero**"]
+
+
+async def test_a_maintainer_adds_a_line_at_the_end_of_the_summary(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull)
+    pull.comments[0].body += "\n\nWe talked about it: wait for #12."
+    await runner.run(pull)
+    assert len([one for one in pull.comments if "kind=summary" in one.body]) == 1
+
+
+@pytest.mark.parametrize("more", ["", "# a word"])
+async def test_a_line_that_is_put_into_a_range_posts_nothing_twice(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, more: str
+) -> None:
+    block = ["if value is None:", "    return value.name"]
+    rows = BASE["app.py"].splitlines()
+    head = [*rows[:9], *block, *rows[11:]]
+    pull = github.pull(base=BASE, head=BASE | {"app.py": "\n".join(head) + "\n"})
+    model.respond = says(
+        path="app.py", quote="\n".join(block), line=10, end_line=11, title="None has no name"
+    )
+    await runner.run(pull, fail_on="error")
+    block.insert(1, more)
+    head = [*rows[:9], *block, *rows[11:]]
+    pull.push({"app.py": "\n".join(head) + "\n"})
+    model.respond = says(
+        path="app.py", quote="\n".join(block), line=10, end_line=12, title="None has no name"
+    )
+    await runner.run(pull, fail_on="error")
+    assert len(titles(pull)) == 1
+
+
+async def test_a_forged_summary_that_is_older_costs_us_nothing(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    """Another workflow greets first, and edits what it wrote when the description changes."""
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    bot = github.world.actions_token(pull.repo, WRITES).installation
+    assert bot is not None
+    greeting = pull.comment("A new pull request", by=bot.app.bot.login)
+    await runner.run(pull, fail_on="error", review_comments="false")
+    assert conclusions(pull)[-1] == "failure"
+    forged = Marker("summary", pull.head_sha, pull.base_sha, "clean")
+    greeting.body = f"A new pull request\n\n{write(forged, bound_to(pull))}"
+    model.respond = nothing
+    run = await runner.run(pull, fail_on="error", review_comments="false")
+    assert run.outputs["errors"] == "1"
+    assert conclusions(pull)[-1] == "failure"
+    pull.comments.remove(greeting)  # it is no summary of ours
+
+
+async def test_a_second_rename_repairs_no_unchanged_line(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    base = CONFIG | {"old.py": BASE["app.py"], "b.py": "x = 1\n"}
+    changed = app((10, "line_10 = 'ten'"))["app.py"]
+    pull = github.pull(
+        base=base, head=CONFIG | {"old.py": None, "mid.py": changed, "b.py": "x = 2\n"}
+    )
+    model.respond = says(
+        path="mid.py", quote="line_11 = 11", line=11, end_line=11, title="Division by zero"
+    )
+    run = await runner.run(pull)
+    assert run.outputs["errors"] == "1"
+    model.respond = nothing
+    pull.push({"mid.py": None, "new.py": changed})
+    run = await runner.run(pull)
+    assert run.outputs["errors"] == "1"
+
+
+@pytest.mark.parametrize("more", ["", "# a word"])
+async def test_a_line_that_is_put_into_a_range_fixes_nothing(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, more: str
+) -> None:
+    block = ["if value is None:", "    return value.name"]
+    rows = BASE["app.py"].splitlines()
+    head = [*rows[:9], *block, *rows[11:]]
+    pull = github.pull(base=BASE, head=BASE | {"app.py": "\n".join(head) + "\n"})
+    model.respond = says(
+        path="app.py", quote="\n".join(block), line=10, end_line=11, title="None has no name"
+    )
+    await runner.run(pull, fail_on="error")
+    block.insert(1, more)
+    head = [*rows[:9], *block, *rows[11:]]
+    pull.push({"app.py": "\n".join(head) + "\n"})
+    model.respond = says(
+        path="app.py", quote="\n".join(block), line=10, end_line=12, title="None has no name"
+    )
+    run = await runner.run(pull, fail_on="error")
+    assert run.outputs["errors"] == "1"
+    assert "fixed" not in summary_of(pull)
+    assert pull.review_comments[0].minimized is None
+
+
+async def test_a_blank_line_in_a_range_repairs_nothing(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    block = ["if value is None:", "    return value.name"]
+    rows = BASE["app.py"].splitlines()
+    head = [*rows[:9], *block, *rows[11:]]
+    pull = github.pull(base=BASE, head=BASE | {"app.py": "\n".join(head) + "\n"})
+    model.respond = says(
+        path="app.py", quote="\n".join(block), line=10, end_line=11, title="None has no name"
+    )
+    await runner.run(pull, fail_on="error")
+    block.insert(1, "")
+    head = [*rows[:9], *block, *rows[11:]]
+    pull.push({"app.py": "\n".join(head) + "\n"})
+    model.respond = nothing
+    run = await runner.run(pull, fail_on="error")
+    assert run.outputs["errors"] == "1"
+
+
+@either_way
+@pytest.mark.parametrize("lines", [(18, 18), (10, 18)])
+async def test_a_finding_in_the_context_beyond_the_diff_stands(
+    github: FakeGitHub,
+    model: FakeAnthropic,
+    runner: Runner,
+    comments: str,
+    lines: tuple[int, int],
+) -> None:
+    changed = app((10, "line_10 = 'ten'"))["app.py"]
+    pull = github.pull(base=BASE, head=BASE | {"app.py": changed})
+    quote = "\n".join(changed.splitlines()[lines[0] - 1 : lines[1]])
+    model.respond = says(
+        path="app.py", quote=quote, line=lines[0], end_line=lines[1], title="Division by zero"
+    )
+    run = await runner.run(pull, fail_on="error", review_comments=comments)
+    assert run.outputs["errors"] == "1"
+    model.respond = nothing
+    pull.push({"c.py": "x = 1\n"})
+    run = await runner.run(pull, fail_on="error", review_comments=comments)
+    assert run.outputs["errors"] == "1"
+
+
+@either_way
+async def test_a_file_that_became_a_folder_breaks_nothing(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
+) -> None:
+    base = CONFIG | {"tool": BASE["app.py"], "b.py": "x = 1\n"}
+    pull = github.pull(base=base, head=base | {"tool": ONE["app.py"], "b.py": "x = 2\n"})
+    await runner.run(pull, review_comments=comments)
+    pull.push({"tool": None, "tool/a.py": "x = 1\n"})
+    model.respond = nothing
+    run = await runner.run(pull, review_comments=comments)
+    assert run.code == 0
+    assert run.outputs["errors"] == "0"
+
+
+@pytest.mark.parametrize("summary", ["true", "false"])
+async def test_a_finding_stands_in_an_incomplete_run_and_after_it(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, summary: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull, fail_on="error", summary_comment=summary)
+    model.respond = lambda _: Answer(call=False, preamble="No.")
+    pull.push(app((10, TEXT), (55, "line_55 = 'x'")))
+    await runner.run(pull, fail_on="error", summary_comment=summary)
+    model.respond = nothing
+    run = await runner.run(pull, fail_on="error", summary_comment=summary)
+    assert run.outputs["errors"] == "1"
+
+
+async def test_a_new_finding_gets_a_comment_where_the_old_one_is_marked_as_fixed(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    block = ["if value is None:", "    return value.name", "run(value)"]
+    at = (10, 11, 12)
+    pull = github.pull(base=BASE, head=BASE | app(*zip(at, block, strict=True)))
+    model.respond = says(
+        path="app.py", quote="\n".join(block), line=10, end_line=12, title="None has no name"
+    )
+    await runner.run(pull)
+    block[1] = "    return ''"
+    pull.push(app(*zip(at, block, strict=True)))
+    model.respond = says(
+        path="app.py",
+        quote=block[2],
+        line=12,
+        end_line=12,
+        title="Shell injection",
+        scenario="A stranger runs commands.",
+        category="security",
+    )
+    await runner.run(pull)
+    assert pull.review_comments[0].minimized == "outdated"
+    assert titles(pull)[1:] == ["**error: Shell injection**"]
+
+
+async def test_what_became_an_error_stays_one_in_the_text_of_a_review(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    lines = app(*(bug(n) for n in range(1, 31)), (31, "pass  # BUG note It does nothing"))
+    pull = github.pull(base=BASE, head=BASE | lines)
+    await runner.run(pull, fail_on="error")
+    assert "It does nothing" in pull.reviews[0].body
+
+    def worse(request: Any) -> Answer:
+        found = find_marked(request).findings or []
+        return Answer(
+            findings=[
+                {**one, "severity": "error"} if "nothing" in one["title"] else one for one in found
+            ]
+        )
+
+    model.respond = worse
+    await runner.run(pull, fail_on="error")
+    assert conclusions(pull)[-1] == "failure"
+    model.respond = nothing
+    await runner.run(pull, fail_on="error")
+    assert conclusions(pull)[-1] == "failure"
+
+
+async def test_what_was_ignored_and_repaired_hides_no_such_line_elsewhere(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | app((10, SAME)))
+    await runner.run(pull)
+    pull.reply(pull.review_comments[0], "/ignore only here", by="octo")
+    pull.push(app((10, "line_10 = 1")))
+    await runner.run(pull)
+    pull.push(app((10, "line_10 = 1"), (50, SAME)))
+    run = await runner.run(pull)
+    assert run.outputs["errors"] == "1"
+
+
+@either_way
+@pytest.mark.parametrize("first", [7, 8, 9])
+async def test_a_range_that_begins_in_the_context_stands_in_the_base(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str, first: int
+) -> None:
+    fault = (10, "a = 1 / zero")
+    pull = github.pull(base=BASE, head=BASE | app(fault, (40, "n = 1")))
+    rows = app(fault)["app.py"].splitlines()
+    model.respond = says(
+        path="app.py",
+        quote="\n".join(rows[first - 1 : 10]),
+        line=first,
+        end_line=10,
+        title="Division",
+    )
+    await runner.run(pull, review_comments=comments)
+    model.respond = nothing
+    pull.rebase(app(fault))
+    run = await runner.run(pull, review_comments=comments)
+    assert run.outputs["errors"] == "1"
+
+
+@pytest.mark.unposted
+async def test_two_findings_on_one_line_both_stand_however_many_there_are(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    def two(request: Any) -> Answer:
+        found = find_marked(request).findings or []
+        more = [
+            {
+                **one,
+                "severity": "error",
+                "title": f"Key {one['line']} is leaked to strangers",
+                "scenario": "Anybody reads it.",
+                "category": "security",
+                "message": "word " * 100,
+            }
+            for one in found
+        ]
+        return Answer(findings=[*found, *more])
+
+    lines = [f"x = {n}  # BUG error Bug {n}\n" for n in range(1, 71)]
+    pull = github.pull(base=BASE, head=BASE | {"many.py": "".join(lines)})
+    model.respond = two
+    run = await runner.run(pull, review_comments="false")
+    assert run.outputs["errors"] == "140"
+    model.respond = nothing
+    pull.push({"c.py": "x = 1\n"})
+    run = await runner.run(pull, review_comments="false")
+    assert run.outputs["errors"] == "140"
+
+
+async def test_what_was_held_back_in_a_review_that_was_fixed_does_not_return(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    at = {"path": "app.py", "line": 10, "end_line": 10}
+    bad = finding(path="app.py", quote="line_20 = x", line=20, end_line=20, title="Bad name")
+    held = finding(**at, quote="pass", title="Held thing", confidence=0.1)
+    pull = github.pull(base=BASE, head=BASE | app((10, "pass"), (20, "line_20 = x")))
+    model.respond = lambda _: Answer(findings=[bad, held])
+    await runner.run(pull, summary_comment="false")
+    model.respond = lambda _: Answer(findings=[bad])
+    pull.push(app((20, "line_20 = x")))
+    run = await runner.run(pull, summary_comment="false")
+    assert run.outputs["findings"] == "1"
+    pull.push(app((20, "line_20 = x"), (50, "pass")))
+    run = await runner.run(pull, summary_comment="false")
+    assert len(run.sarif["runs"][0]["results"]) == 1
+
+
+@pytest.mark.unposted
+async def test_two_findings_on_a_line_stand_though_a_maintainer_edited_the_review(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    one = finding(**AT, title="Key is leaked", scenario="Anybody reads it.", category="security")
+    two = finding(**AT, title="Slow division", scenario="It takes long.", category="performance")
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    model.respond = lambda _: Answer(findings=[one, two])
+    run = await runner.run(pull, review_comments="false")
+    assert run.outputs["errors"] == "2"
+    summary = pull.comments[0]
+    summary.body = summary.body.replace("Key is leaked**", "~~Key is leaked~~ agreed: #12**\n")
+    summary.body = summary.body.replace("Slow division**", "~~Slow division~~ agreed: #13**\n")
+    model.respond = nothing
+    run = await runner.run(pull, review_comments="false")
+    assert run.outputs["errors"] == "2"
+
+
+@pytest.mark.parametrize("where", ["thread", "below"])
+async def test_whose_token_it_is_can_ignore(github: FakeGitHub, runner: Runner, where: str) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    runner.token = github.world.personal_token("octo")
+    await runner.run(pull)
+    found = pull.review_comments[0].body.split("findings=")[1][:16]
+    if where == "thread":
+        pull.reply(pull.review_comments[0], "/ignore", by="octo")
+    else:
+        pull.comment(f"/ignore {found}", by="octo")
+    run = await runner.run(pull)
+    assert run.outputs["errors"] == "0"
+
+
+async def test_a_finding_out_of_sight_of_the_diff_stands(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    """As h19, with a file that is changed again, and no summary."""
+    changed = app((10, "line_10 = 'ten'"))["app.py"]
+    pull = github.pull(base=BASE, head=BASE | {"app.py": changed})
+    far = says(path="app.py", quote="line_18 = 18", line=18, end_line=18, title="Division by zero")
+    model.respond = far
+    await runner.run(pull, fail_on="error", summary_comment="false")
+    assert conclusions(pull)[-1] == "failure"
+    model.respond = nothing
+    await runner.run(pull, fail_on="error", summary_comment="false")
+    assert conclusions(pull)[-1] == "failure"
+
+
+async def test_a_change_that_is_taken_back_whole_is_fixed(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull)
+    pull.push({"app.py": BASE["app.py"]})
+    await runner.run(pull)
+    assert pull.review_comments[0].minimized == "outdated"
+
+
+@either_way
+async def test_an_emptied_file_has_nothing_standing(
+    github: FakeGitHub, runner: Runner, comments: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull, review_comments=comments)
+    pull.push({"app.py": ""})
+    run = await runner.run(pull, review_comments=comments)
+    assert run.outputs["errors"] == "0"
+
+
+@either_way
+async def test_a_removed_line_stands_when_the_file_is_renamed_back(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
+) -> None:
+    rows = BASE["app.py"].splitlines()
+    del rows[9]
+    less = "\n".join(rows) + "\n"
+    base = CONFIG | {"old.py": BASE["app.py"], "b.py": "x = 1\n"}
+    pull = github.pull(base=base, head=CONFIG | {"old.py": None, "new.py": less, "b.py": "x = 2\n"})
+    model.respond = says(
+        path="new.py", quote="line_10 = 10", side="LEFT", line=10, end_line=10, title="Needed"
+    )
+    await runner.run(pull, review_comments=comments)
+    model.respond = nothing
+    pull.push({"new.py": None, "old.py": less})
+    run = await runner.run(pull, review_comments=comments)
+    assert run.outputs["errors"] == "1"
+
+
+async def test_what_one_of_two_jobs_at_once_told_in_the_summary_is_not_lost(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | app((10, "a = 1 / zero"), (50, "b = 2 / none")))
+    both = [
+        finding(path="app.py", quote=quote, line=line, end_line=line, title=title)
+        for quote, line, title in (
+            ("a = 1 / zero", 10, "Division by zero"),
+            ("b = 2 / none", 50, "None divides nothing"),
+        )
+    ]
+    model.respond = lambda _: Answer(findings=[both[len(model.requests) % 2]])
+    runner.event(pull)
+    github.fail(faults.slow("POST", "/comments$", 3.0, times=2))
+    jobs = [runner.environment(pull, review_comments="false") for _ in range(2)]
+    await asyncio.gather(*map(runner.step, jobs))
+    assert len(model.requests) == 2
+    model.respond = nothing
+    run = await runner.run(pull, review_comments="false")
+    assert run.outputs["errors"] == "2"
+
+
+async def test_what_was_dismissed_stays_so_when_its_file_is_renamed_back(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    base = CONFIG | {"old.py": BASE["app.py"], "b.py": "x = 1\n"}
+    pull = github.pull(
+        base=base, head=CONFIG | {"old.py": None, "new.py": ONE["app.py"], "b.py": "x = 2\n"}
+    )
+    await runner.run(pull)
+    pull.resolve(pull.threads[0], by="octo")
+    pull.reply(pull.review_comments[0], "/ignore", by="octo")
+    pull.push({"new.py": None, "old.py": ONE["app.py"]})
+    run = await runner.run(pull)
+    assert titles(pull) == ["**error: Division by zero**"]
+    assert run.outputs["errors"] == "0"
+
+
+async def test_what_is_ignored_out_of_sight_of_the_diff_stays_so_in_other_words(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    """Ignored, on context out of the diff's sight; the model gives it another category."""
+    changed = app((10, "line_10 = 'ten'"))["app.py"]
+    pull = github.pull(base=BASE, head=BASE | {"app.py": changed})
+    at = {"path": "app.py", "quote": "line_18 = 18", "line": 18, "end_line": 18}
+    model.respond = says(**at, title="Division by zero")
+    await runner.run(pull, fail_on="error")
+    found = summary_of(pull).split("findings=")[1][:16]
+    pull.comment(f"/ignore {found}", by="octo")
+    run = await runner.run(pull, fail_on="error")
+    assert run.outputs["errors"] == "0"
+    model.respond = says(**at, title="Division by zero", category="error-handling")
+    run = await runner.run(pull, fail_on="error")
+    assert run.outputs["errors"] == "0"
+
+
+async def test_one_finding_out_of_sight_in_two_wordings_is_told_once(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    changed = app((10, "line_10 = 'ten'"))["app.py"]
+    pull = github.pull(base=BASE, head=BASE | {"app.py": changed})
+    at = {"path": "app.py", "quote": "line_18 = 18", "line": 18, "end_line": 18}
+    model.respond = says(**at, title="Division by zero")
+    await runner.run(pull, fail_on="error", summary_comment="false")
+    model.respond = says(**at, title="Division by zero", category="error-handling")
+    run = await runner.run(pull, fail_on="error", summary_comment="false")
+    assert run.outputs["errors"] == "1"
+    assert len(pull.reviews) == 1
+
+
+@pytest.mark.parametrize("summary", ["true", "false"])
+async def test_more_than_thirty_findings_outlive_a_crash_before_the_summary(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, summary: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | app(*map(bug, range(1, 41))))
+    github.fail(faults.error("POST", "/issues/", 500, times=None))
+    await runner.run(pull, summary_comment=summary)
+    github.faults.clear()
+    model.respond = nothing
+    run = await runner.run(pull, summary_comment=summary)
+    assert run.outputs["findings"] == "40"
