@@ -59,7 +59,9 @@ def check_key(inputs: ActionInputs, settings: Settings, pull: PullRequest) -> No
         ConfigError: nobody chose the offline rules, and there is no key for anything else.
     """
     chosen = "model" in settings.origins
-    if settings.model.problem or (settings.model.name == OFFLINE and not chosen):
+    keyless = [one for one in settings.choices if one.problem and one.api_key_env == API_KEY]
+    offline = settings.model.name == OFFLINE and not chosen
+    if settings.model.problem or keyless or offline:
         on_push = inputs.event_name == "pull_request"
         hint = _FORK_HINT if on_push and pull.is_fork else _KEY_HINT
         if on_push and pull.author.login == _DEPENDABOT:

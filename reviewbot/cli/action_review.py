@@ -93,13 +93,14 @@ class ActionReview:
         try:
             await self._stream(assignment, publication)
             published = await self._posted(publication, assignment)
+            if published is None:
+                await self._cancelled(publication, assignment)
+                return EXIT_INTERRUPTED
         except BaseException as error:
             sentence = str(error) if isinstance(error, ReviewbotError) else "It broke off."
             with suppress(ReviewbotError):
                 await publication.fail(sentence)
             raise
-        if published is None:
-            return EXIT_INTERRUPTED
         on_push = inputs.event_name == "pull_request"
         if assignment.pull.is_fork and on_push and published.denied and not published.wrote:
             published = replace(published, problems=(_FORK_NOTICE,))
@@ -119,16 +120,27 @@ class ActionReview:
             posting = publication.end(assignment.files)
             if self._stop.outcome is not None:
                 return await posting
-            published = await self._stop.unless_stopped(posting)
-            if published is None:
-                await publication.fail(_CANCELLED, "cancelled")
+            return await self._stop.unless_stopped(posting)
         except GitHubError as error:
             problem = f"The review could not be posted: {error}."
             with suppress(GitHubError):
                 await publication.fail(problem)
             done = publication.published
             return replace(done, problems=(problem, *done.problems), failed=True)
-        return published
+
+    async def _cancelled(self, publication: Publication, assignment: Assignment) -> None:
+        """Tell what was found, though not all of it is posted.
+
+        At once: the runner leaves a job that it cancels some seconds alone.
+        """
+        ended = asyncio.ensure_future(publication.fail(_CANCELLED, "cancelled"))
+        done = publication.published
+        done = replace(done, report=replace(done.report, outcome="cancelled"))
+        await asyncio.to_thread(
+            tell, done, assignment.settings, self._inputs, self._sarif, self._notices
+        )
+        with suppress(GitHubError):
+            await ended
 
     def _checkout(self, head: str) -> ReadFile | None:
         """Reads files of the head from the job's checkout, if it has one: as data, by git."""

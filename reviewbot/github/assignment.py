@@ -31,11 +31,10 @@ from reviewbot.planning import policy_of
 from reviewbot.settings import CONFIG_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from reviewbot.core.diff import FileDiff
     from reviewbot.github.api.pulls import PullRequest
-    from reviewbot.github.base_files import BaseFiles
     from reviewbot.github.change import Change
     from reviewbot.github.full_files import ReadFile
     from reviewbot.github.gateway import Api
@@ -105,7 +104,7 @@ async def assign(
     change = await get_change(api, name.repo, name.number)
     pull = change.pull
     names = (config,) if config else CONFIG_NAMES
-    base = await base_files(api, name.repo, pull.base.sha, branch=pull.base.ref, config_names=names)
+    base = await base_files(api, name.repo, pull.base.ref, config_names=names)
     if config and base.config is None:
         raise ConfigError("there is no such file", source=f"{config} of {pull.base.ref}")
     settings = load(base.config)
@@ -117,7 +116,7 @@ async def assign(
             base=change.pull.base.sha,
             merge_base=change.merge_base,
             page=page,
-            settings=_hash_of(settings),
+            settings=_hash_of(settings, base.attributes),
         ),
         pull=change.pull,
         whole_diff=change.diff,
@@ -128,57 +127,35 @@ async def assign(
         attributes=base.attributes,
         settings=settings,
     )
-    left = whole if full else await _left(api, whole, change, memory, base, config_names=names)
+    left = whole if full else await _left(api, whole, change, memory)
     place = Place(api, name.repo, change.merge_base, pull.head.sha)
     local = await asyncio.to_thread(checkout, pull.head.sha)
     diff = await with_context(place, left.diff, settings, base.attributes, whole=files, local=local)
     return replace(left, diff=diff)
 
 
-async def _left(
-    api: Api,
-    whole: Assignment,
-    change: Change,
-    memory: Memory,
-    base: BaseFiles,
-    *,
-    config_names: Sequence[str],
-) -> Assignment:
+async def _left(api: Api, whole: Assignment, change: Change, memory: Memory) -> Assignment:
     """The assignment without what was reviewed before, as far as that is beyond doubt."""
     if memory.summary is None:
         return whole
     last = memory.summary[1]
-    before: tuple[FileDiff, ...] | str = _doubt(last, change, memory) or await _before(
-        api, whole.subject.pull, change.pull, base, last, config_names
-    )
-    left: Assignment | str
-    if isinstance(before, str):
-        left = before
-    else:
-        left = await asyncio.to_thread(_reduced, whole, last, before)
+    left: Assignment | str | None = _doubt(last, whole, change, memory)
+    if left is None:
+        before = await _before(api, whole.subject.pull.repo, last)
+        if isinstance(before, str):
+            left = before
+        else:
+            left = await asyncio.to_thread(_reduced, whole, last, before)
     if isinstance(left, str):
         return replace(whole, notices=(*whole.notices, f"All is reviewed again: {left}."))
     return left
 
 
-async def _before(  # noqa: PLR0917 - one caller
-    api: Api,
-    name: PullName,
-    pull: PullRequest,
-    base: BaseFiles,
-    last: Marker,
-    config_names: Sequence[str],
-) -> tuple[FileDiff, ...] | str:
+async def _before(api: Api, repo: str, last: Marker) -> tuple[FileDiff, ...] | str:
     """The diff of the last review, or why it does not help."""
     head, since = last.head or "", last.base or ""  # no marker of a summary is without
     try:
-        if since != pull.base.sha:
-            then = await base_files(
-                api, name.repo, since, branch=pull.base.ref, config_names=config_names
-            )
-            if then != base:
-                return "the configuration of the base has changed"
-        data = await api.pulls.compare_diff(name.repo, since, head, max_bytes=MOST_BYTES)
+        data = await api.pulls.compare_diff(repo, since, head, max_bytes=MOST_BYTES)
         return await asyncio.to_thread(parse_diff, data)
     except (NotFoundError, InvalidError):
         return "GitHub does not have the commits of the last review any more"
@@ -186,12 +163,14 @@ async def _before(  # noqa: PLR0917 - one caller
         return "the diff of the last review cannot be had in one piece"
 
 
-def _doubt(last: Marker, change: Change, memory: Memory) -> str | None:
+def _doubt(last: Marker, whole: Assignment, change: Change, memory: Memory) -> str | None:
     """Why the last review says nothing of this change, if it does not."""
     if not memory.signed:
         return "what the last review saw is not signed by us"
     if last.outcome not in ("clean", "findings"):
         return "the last review was not complete"
+    if last.settings != whole.subject.settings:
+        return "the settings or the configuration are others now"
     if change.missing:
         return "GitHub does not give the whole change"
     known = memory.posted.keys() | memory.ignored.keys()
@@ -200,7 +179,7 @@ def _doubt(last: Marker, change: Change, memory: Memory) -> str | None:
     return None
 
 
-def _hash_of(settings: Settings) -> str:
+def _hash_of(settings: Settings, attributes: str) -> str:
     """A hash of what decides who reviews, what is left out, and which findings count.
 
     What may be spent, and what becomes of the findings, does not.
@@ -211,14 +190,12 @@ def _hash_of(settings: Settings) -> str:
     routes = [replace(one, source="") for one in others]
     counts = (settings.exclude, sorted(settings.rules.items()), settings.confidence)
     asked = (settings.instructions, settings.path_instructions, settings.max_notes)
-    text = repr((models, routes, counts, asked))
+    text = repr((models, routes, counts, asked, attributes))
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def _reduced(whole: Assignment, last: Marker, before: tuple[FileDiff, ...]) -> Assignment | str:
     """The assignment without what was reviewed before, or why nothing may be left out."""
-    if last.settings != whole.subject.settings:
-        return "the settings are others now"
     policy = policy_of(whole.settings, whole.attributes)
 
     def skipped(file: FileDiff) -> bool:

@@ -37,27 +37,29 @@ class BaseFiles:
 async def base_files(
     api: Api,
     repo: str,
-    base_sha: str,
+    branch: str,
     *,
-    branch: str = "the base",
     config_names: Sequence[str] = CONFIG_NAMES,
 ) -> BaseFiles:
-    """Read the files at the root of a commit.
+    """Read the files at the root of the base, as it is now.
+
+    Not at the commit that GitHub names as the base of a pull request: that stays behind when the
+    branch moves on, and with it a configuration that was repaired or made stricter.
 
     Args:
         api: the way to GitHub.
         repo: the repository of the base, as ``OWNER/REPO``; never that of the head.
-        base_sha: the commit at the base of the pull request.
-        branch: what messages call it.
+        branch: the base of the pull request.
         config_names: the paths that its configuration may have; none if it is not wanted.
 
     Raises:
         ConfigError: there are two configurations, or one is no text of a sensible size.
         GitHubError: GitHub refuses, or does not answer.
     """
-    config = await _config(api, repo, base_sha, branch, config_names)
+    tip = await api.contents.tip(repo, branch)
+    config = await _config(api, repo, tip, branch, config_names)
     try:
-        data = await api.contents.file(repo, ATTRIBUTES, base_sha, max_bytes=ATTRIBUTES_LIMIT)
+        data = await api.contents.file(repo, ATTRIBUTES, tip, max_bytes=ATTRIBUTES_LIMIT)
     except TooLargeError:
         notice = f"{ATTRIBUTES} of {branch} has more than {ATTRIBUTES_LIMIT:,} bytes: not read."
         return BaseFiles(config, "", (notice,))
@@ -65,13 +67,13 @@ async def base_files(
 
 
 async def _config(
-    api: Api, repo: str, base_sha: str, branch: str, names: Sequence[str]
+    api: Api, repo: str, tip: str, branch: str, names: Sequence[str]
 ) -> tuple[str, str] | None:
     there: list[tuple[str, bytes]] = []
     for file in names:
         name = f"{file} of {branch}"
         try:
-            data = await api.contents.file(repo, file, base_sha, max_bytes=MOST_BYTES)
+            data = await api.contents.file(repo, file, tip, max_bytes=MOST_BYTES)
         except TooLargeError:
             raise ConfigError(f"is larger than {MOST_BYTES} bytes", source=name) from None
         if data is not None:

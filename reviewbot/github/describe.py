@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.redact import redact_text
 from reviewbot.core.render.markdown_text import cell, code_span, literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
 
+    from reviewbot.route_settings import RouteSettings, SplitSettings
     from reviewbot.settings import Settings
 
 _SHOWN = (
     "model",
     "fallback_models",
+    "routes",
+    "ab_split",
     "budget_usd",
     "summary",
     "exclude",
@@ -23,6 +26,17 @@ _SHOWN = (
     "max_notes",
     "instructions",
     "path_instructions",
+    "context_lines",
+    "chunk_tokens",
+    "batch_tokens",
+)
+_CONDITIONS = (
+    "paths",
+    "categories",
+    "min_lines",
+    "max_lines",
+    "min_change_lines",
+    "max_change_lines",
 )
 _LONGEST = 200
 
@@ -57,13 +71,46 @@ def described(
 
 def _value(settings: Settings, name: str) -> str:
     value = getattr(settings, name)
-    if name == "model":
-        return str(value.name)
-    if name == "fallback_models":
-        return ", ".join(one.name for one in value) or "none"
-    if name == "path_instructions":
-        return "; ".join(", ".join(one.paths) for one in value) or "none"
+    if name in _WORDS:
+        return _WORDS[name](value) or "none"
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "none"
     text = "none" if value in (None, "", {}) else str(value)
     return text if len(text) <= _LONGEST else text[:_LONGEST] + " ..."
+
+
+def _models(one: RouteSettings | SplitSettings) -> str:
+    chain = (one.model, *(one.fallback_models or ()))
+    return ", then ".join(model.name for model in chain)
+
+
+def _conditions(route: RouteSettings) -> str:
+    met = {name: getattr(route, name) for name in _CONDITIONS}
+    return ", ".join(
+        f"{name} {' '.join(value) if isinstance(value, tuple) else value}"
+        for name, value in met.items()
+        if value is not None
+    )
+
+
+def _routes(routes: Iterable[RouteSettings]) -> str:
+    return "; ".join(f"{_conditions(one)}: {_models(one)}" for one in routes)
+
+
+def _split(split: SplitSettings | None) -> str:
+    return f"{split.share:g} by {split.by}: {_models(split)}" if split else ""
+
+
+def _tokens(number: int | None) -> str:
+    return "as the model takes" if number is None else f"{number:,}"
+
+
+_WORDS: Final[dict[str, Callable[[Any], str]]] = {
+    "model": lambda model: model.name,
+    "fallback_models": lambda models: ", ".join(one.name for one in models),
+    "routes": _routes,
+    "ab_split": _split,
+    "path_instructions": lambda these: "; ".join(", ".join(one.paths) for one in these),
+    "chunk_tokens": _tokens,
+    "batch_tokens": _tokens,
+}

@@ -205,6 +205,11 @@ class PullComments:
         What there is too much of is told in its text, and in further ones if that is too short.
         """
         pending = memory.pending
+        if not self._must_post(plan):  # nor is there need to delete what others left
+            pull = self._subject.pull
+            for draft in (one for one in pending if markers.shape(one.body, pull.bound)):
+                stale = self._api.reviews.delete_pending(pull.repo, pull.number, draft.id)
+                await self._marked(stale, "A review that was never sent could not be deleted")
         if memory.drafts and self._must_post(plan):
             self.problems.append(_DRAFT)
             return _unposted(plan)

@@ -356,3 +356,21 @@ async def test_the_event_of_a_comment_below_an_issue_is_nothing(
     env = runner.environment(pull) | {"GITHUB_EVENT_NAME": "issue_comment"}
     assert (await runner.step(env)).outputs["outcome"] == "skipped"
     assert github.requests == []
+
+
+async def test_config_says_who_reviews_what(github: FakeGitHub, runner: Runner) -> None:
+    routed = (
+        "summary: false\nmodel: claude-sonnet-5-5\nroutes:\n"
+        "  - paths: ['*.py', '*.pyi']\n    max_lines: 50\n    model: claude-opus-5-5\n"
+        "    fallback_models: [claude-opus-5]\n"
+        "ab_split:\n  model: claude-haiku-4-5\n  share: 0.25\n"
+    )
+    base = BASE | {".reviewbot.yml": routed}
+    pull = github.pull(base=base, head=base | ONE)
+    await job(runner, pull, pull.comment("/config", by="octo"))
+    [answer] = replies(pull)
+    where = ".reviewbot.yml of main"
+    routes = "paths *.py *.pyi, max_lines 50: claude-opus-5-5, then claude-opus-5"
+    assert f"| `routes` | `{routes}` | {where}:3 |" in answer
+    assert f"| `ab_split` | `0.25 by file: claude-haiku-4-5` | {where}:8 |" in answer
+    assert "| `context_lines` | `10` | the default |" in answer

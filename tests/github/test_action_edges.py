@@ -20,7 +20,7 @@ from reviewbot.github.told_texts import items_of
 from tests.cli.test_action import ROOT, act, recorded
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
 from tests.fake_github import FakeGitHub, Fault, PullRequest, faults, reviewing
-from tests.github.action_runs import WRITES, Run, Runner, bound_to, find_marked
+from tests.github.action_runs import WRITES, Run, Runner, bound_to, find_marked, outputs_of
 from tests.github.test_action_stories import (
     BASE,
     ONE,
@@ -297,7 +297,7 @@ async def test_a_runner_that_cancels_while_comments_are_posted_ends_the_check(
     """As a push does, by ``cancel-in-progress``: SIGINT, and SIGTERM while a write is slow."""
     pull = github.pull(base=BASE, head=BASE | ONE)
     slow = github.fail(faults.slow("POST", "/reviews", 3.0))
-    process = await start(github, model, pull, tmp_path)
+    process = await start(github, model, pull, tmp_path, GITHUB_OUTPUT=str(tmp_path / "outputs"))
     for _ in range(600):
         if slow.hit:
             break
@@ -309,6 +309,8 @@ async def test_a_runner_that_cancels_while_comments_are_posted_ends_the_check(
     await process.communicate()
     await asyncio.sleep(3.5)  # what was on its way
     assert [run.status for run in pull.repo.check_runs.values()] == ["completed"]
+    assert outputs_of((tmp_path / "outputs").read_text())["outcome"] == "cancelled"
+    assert "Division by zero" in (tmp_path / "reviewbot.sarif").read_text()
 
 
 async def start(

@@ -375,7 +375,9 @@ async def test_with_another_model_all_is_reviewed_again(
     pull.push(TWO)
     run = await runner.run(pull)
     assert "BUG error" in model.requests[-1].text
-    assert "All is reviewed again: the settings are others now." in summary_of(pull)
+    assert "All is reviewed again: the settings or the configuration are others now." in summary_of(
+        pull
+    )
     assert run.outputs["errors"] == "1"
     pull.push({"other.py": "x = 1\n"})
     await runner.run(pull, fail_on="warning")
@@ -586,6 +588,23 @@ async def test_a_review_that_was_left_unsent_blocks_nothing(
     assert titles(pull) == ["**error: Division by zero**"]
 
 
+async def test_a_review_of_ours_that_was_never_sent_goes_though_nothing_is_posted(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    """That of another workflow, which has our login, stays."""
+    pull = github.pull(base=BASE, head=BASE | {"b.py": "x = 1\n"})
+    token = github.world.actions_token(pull.repo, WRITES)
+    assert token.installation is not None
+    bot = token.installation.app.bot.login
+    ours = Marker("review", pull.head_sha, pull.base_sha)
+    pull.review(None, f"Left.\n\n{write(ours, bound_to(pull))}", by=bot)
+    await runner.run(pull)
+    assert pull.reviews == []
+    pull.review(None, "Somebody else's", by=bot)
+    await runner.run(pull)
+    assert [one.body for one in pull.reviews] == ["Somebody else's"]
+
+
 async def test_more_findings_than_a_review_can_have_comments_are_in_its_text(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
@@ -723,7 +742,7 @@ async def test_a_configuration_that_changes_has_everything_reviewed_again(
     pull.rebase({".reviewbot.yml": "summary: false\ninstructions: Look twice.\n"})
     await runner.run(pull)
     assert len(model.requests) == 2
-    assert "the configuration of the base has changed" in summary_of(pull)
+    assert "the settings or the configuration are others now" in summary_of(pull)
     assert titles(pull) == ["**error: Division by zero**"]
 
 
@@ -801,6 +820,18 @@ async def test_no_key_is_an_error_with_the_sentence_that_helps(
     with pytest.raises(ConfigError, match=r"pass anthropic-api-key: \${{ secrets.ANTHROPIC_API"):
         await runner.step(env)
     assert pull.repo.check_runs == {}
+
+
+async def test_a_route_without_a_key_has_the_same_sentence(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    routed = "model: offline\nroutes:\n  - paths: ['*.py']\n    model: claude-sonnet-5-5\n"
+    base = BASE | {".reviewbot.yml": routed}
+    pull = github.pull(base=base, head=base | ONE)
+    runner.event(pull)
+    env = runner.environment(pull) | {"ANTHROPIC_API_KEY": "", "ANTHROPIC_BASE_URL": ""}
+    with pytest.raises(ConfigError, match="pass anthropic-api-key"):
+        await runner.step(env)
 
 
 async def test_the_offline_rules_review_without_a_key_if_asked_for(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-import time
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -432,20 +431,17 @@ async def test_many_at_once_share_commits_and_none_waits_for_all_others(url: str
         commits: list[int] = []
         store.hooks = StoreHooks(committed=lambda writes, _failed, _seconds: commits.append(writes))
 
-        async def send(name: str, number: int) -> float:
+        async def send(name: str, number: int) -> None:
             body = pull_request(number=number + 1)
             headers = signed(body, f"{name}{number}", EVENT)
-            began = time.monotonic()
             answer = await client.post(PATH, content=body, headers=headers)
             assert answer.status_code == 202
-            return time.monotonic() - began
 
-        alone = [await send("alone", number) for number in range(20)]
+        for number in range(20):
+            await send("alone", number)
         assert commits == [1] * 20
         commits.clear()
-        at_once = await asyncio.gather(*(send("burst", number) for number in range(200)))
+        await asyncio.gather(*(send("burst", number) for number in range(200)))
         assert len(await stored(store)) == 220
     assert sum(commits) == 200
-    assert len(commits) < 200 / 4
-    # One after the other, the last would have waited for 200.
-    assert max(at_once) < 200 * sum(alone) / len(alone)
+    assert len(commits) < 200 / 4  # one after the other, the last would have waited for 200

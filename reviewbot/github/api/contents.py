@@ -42,6 +42,16 @@ class Contents:
         is_folder = answer.headers.get("content-type", "").startswith(_LISTING)
         return None if is_folder else answer.body
 
+    async def tip(self, repo: str, branch: str) -> str:
+        """The last commit of a branch.
+
+        Raises:
+            NotFoundError: there is no such branch.
+        """
+        name = quote(branch.encode("utf-8", "surrogateescape"), safe="/")
+        request = read(f"{repository(repo)}/git/ref/heads/{name}")
+        return await self._caller.one(request, lambda found: commit(found["object"]["sha"]))
+
     async def blob(self, repo: str, sha: str, *, max_bytes: int) -> bytes:
         """The blob of that id.
 
