@@ -203,7 +203,9 @@ def _today() -> tuple[int, int]:
 
 def _make_sure(connection: sa.Connection, table: sa.Table, key: dict[str, object]) -> None:
     """There is a row of ``table`` with ``key``."""
-    connection.execute(insert_into(connection, table).values(**key).on_conflict_do_nothing())
+    connection.execute(
+        insert_into(connection.dialect.name, table).values(**key).on_conflict_do_nothing()
+    )
 
 
 def _spent_sentence(connection: sa.Connection, tenant: str, limits: Limits) -> str:

@@ -186,7 +186,7 @@ def _drop_unused(connection: sa.Connection, tenant: str, until: int) -> bool:
 def _lock(connection: sa.Connection, tenant: str) -> int:
     """The bytes of a tenant, which nobody else changes before this transaction ends."""
     connection.execute(
-        insert_into(connection, CACHE_SIZES)
+        insert_into(connection.dialect.name, CACHE_SIZES)
         .values(tenant=tenant, bytes=0)
         .on_conflict_do_update(index_elements=["tenant"], set_={"bytes": CACHE_SIZES.c.bytes})
     )

@@ -285,9 +285,9 @@ def _lock_schema(connection: sa.Connection) -> None:
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(7281)"))
 
 
-def insert_into(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+def insert_into(dialect: str, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
     """An INSERT that can say what to do about a row that is there (ON CONFLICT)."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     return insert(table)
 
 

@@ -16,11 +16,13 @@ import threading
 import time
 from collections import OrderedDict
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from github import Auth, Github
 from github.Requester import HTTPRequestsConnectionClass, Requester, RequestsResponse
 
@@ -156,6 +158,15 @@ class _Client:
         self.github.close()
 
 
+@lru_cache(maxsize=2)
+def _loaded(pem: str) -> str:
+    """A private key as PyJWT takes it, too: reading the text takes 50 ms each time.
+
+    Typed as the text, which is all that PyGithub knows of.
+    """
+    return cast("str", load_pem_private_key(pem.encode(), password=None))
+
+
 class Wire:
     """The way to one server; to be used from worker threads."""
 
@@ -183,7 +194,7 @@ class Wire:
         Raises:
             ConfigError: the key is none.
         """
-        sign = Auth.AppAuth.create_jwt_sign(private_key.reveal(), "RS256")
+        sign = Auth.AppAuth.create_jwt_sign(lambda: _loaded(private_key.reveal()), "RS256")
 
         def at_github(payload: dict[str, Any]) -> str | bytes:
             issued = int(now) - JWT_BEFORE_S
