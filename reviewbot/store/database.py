@@ -171,6 +171,23 @@ class Database:
         raise AssertionError("the last try returns")
 
     def _transact(self, writes: list[_Write]) -> list[tuple[Any, Exception | None]]:
+        """First without a savepoint for each, which take as long as the writes do."""
+        try:
+            return self._run(writes, lambda connection, change: (change(connection), None))
+        except OperationalError:
+            raise
+        except Exception as error:
+            if isinstance(error, DBAPIError) and error.connection_invalidated:
+                raise
+        return self._run(writes, _alone)  # all were undone; whose error it is, shows now
+
+    def _run(
+        self,
+        writes: list[_Write],
+        run: Callable[
+            [sa.Connection, Callable[[sa.Connection], Any]], tuple[Any, Exception | None]
+        ],
+    ) -> list[tuple[Any, Exception | None]]:
         results: list[tuple[Any, Exception | None]] = [(None, None)] * len(writes)
         # By tenant, so that all nodes lock them in the same order; those without one at the end.
         order = sorted(range(len(writes)), key=lambda at: writes[at].tenant or "\U0010ffff")
@@ -180,7 +197,7 @@ class Database:
                 if self.postgres and (tenant := writes[at].tenant) not in ("", locked):
                     connection.execute(_LOCK_TENANT, {"tenant": tenant})
                     locked = tenant
-                results[at] = _alone(connection, writes[at].change)
+                results[at] = run(connection, writes[at].change)
         return results
 
     async def close(self) -> None:

@@ -634,7 +634,7 @@ async def test_work_whose_end_could_not_be_noted_is_done_again(
     done = deliveries.done
 
     def away(*arguments: Any) -> bool:
-        if not lost:
+        if len(lost) < 2:  # together with others, then alone
             lost.append(True)
             raise StoreError("away")
         return done(*arguments)
