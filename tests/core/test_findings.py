@@ -15,10 +15,12 @@ from reviewbot.core.findings import (
     SEVERITIES,
     Finding,
     Placement,
+    Severity,
     fingerprint,
     rank,
     same,
     standing,
+    worse,
 )
 from reviewbot.core.report_tool import REPORT_TOOL
 
@@ -261,3 +263,12 @@ def test_the_worst_comes_first_and_inline_before_the_rest() -> None:
     ]
     mixed = [order[index] for index in (3, 5, 1, 4, 0, 2)]
     assert sorted(mixed, key=rank) == order
+
+
+@given(st.sampled_from(SEVERITIES), st.sampled_from(SEVERITIES))
+def test_the_worse_of_two_severities_is_no_less_severe_than_either(
+    one: Severity, other: Severity
+) -> None:
+    found = worse(one, other)
+    assert found in (one, other)
+    assert SEVERITIES.index(found) <= min(SEVERITIES.index(one), SEVERITIES.index(other))
