@@ -24,7 +24,8 @@ from reviewbot.github.comment_hunk import comment_diff
 from reviewbot.github.describe import described
 from reviewbot.github.errors import GitHubError
 from reviewbot.github.inquiries import NO_CODE, inquiry_of, reply_text
-from reviewbot.github.memory import WRITERS, Us, read_memory
+from reviewbot.github.memory import WRITERS, read_memory
+from reviewbot.github.names import Us
 from reviewbot.review import review
 from reviewbot.settings import CONFIG_NAMES
 

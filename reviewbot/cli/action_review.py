@@ -20,7 +20,8 @@ from reviewbot.errors import (
 )
 from reviewbot.github.assignment import assign
 from reviewbot.github.errors import GitHubError
-from reviewbot.github.memory import Memory, PullName, Us, read_memory
+from reviewbot.github.memory import Memory, read_memory
+from reviewbot.github.names import PullName, Us
 from reviewbot.github.publication import Publication, Published
 from reviewbot.github.subject import PublishOptions
 from reviewbot.prepare import prepare, workers

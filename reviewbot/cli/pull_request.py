@@ -21,7 +21,7 @@ from reviewbot.github.compared import Place
 from reviewbot.github.errors import NotFoundError, RateLimitedError
 from reviewbot.github.full_files import with_context
 from reviewbot.github.gateway import API_URL, Gateway
-from reviewbot.github.memory import PullName
+from reviewbot.github.names import PullName
 from reviewbot.settings import CONFIG_NAMES, Secret, load_settings
 
 if TYPE_CHECKING:

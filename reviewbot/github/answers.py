@@ -11,14 +11,16 @@ from reviewbot.github.base_files import base_files
 from reviewbot.github.comment_text import unmarked, with_marker
 from reviewbot.github.errors import UncertainWriteError
 from reviewbot.github.markers import Marker
-from reviewbot.github.memory import PullName, read_memory
+from reviewbot.github.memory import read_memory
+from reviewbot.github.names import PullName
 from reviewbot.settings import CONFIG_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from reviewbot.github.gateway import Api
-    from reviewbot.github.memory import Memory, Posted, Us
+    from reviewbot.github.memory import Memory, Posted
+    from reviewbot.github.names import Us
     from reviewbot.github.tasks import Commented
 
 NO_FINDING: Final = "Write it as an answer to one of the comments that reviewbot made on a line."

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from reviewbot.github.full_files import ReadFile
     from reviewbot.github.gateway import Api
     from reviewbot.github.markers import Marker
-    from reviewbot.github.memory import Memory, PullName
+    from reviewbot.github.memory import Memory
+    from reviewbot.github.names import PullName
     from reviewbot.route_settings import RouteSettings, SplitSettings
     from reviewbot.settings import Settings
 

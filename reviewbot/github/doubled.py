@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from reviewbot.core.findings import Finding
     from reviewbot.github.api.reviews import Review, ReviewComment
     from reviewbot.github.markers import Marker
-    from reviewbot.github.memory import Memory, Posted, PullName, Us
+    from reviewbot.github.memory import Memory, Posted
+    from reviewbot.github.names import PullName, Us
 
 _HEAD: Final = (
     "Another review was posted at the same time as this one. What both have found is told there."

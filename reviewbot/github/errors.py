@@ -14,6 +14,7 @@
       RateLimitedError           the wait would be longer than we are patient
       UnavailableError           it did not answer, or with 5xx, time and again
       UncertainWriteError        whether a write was done is not known: look before doing it again
+      OvertakenError             another run has written meanwhile what we were about to write
       IncompleteListError        a list goes on beyond the limit
 """
 
@@ -97,6 +98,10 @@ class UnavailableError(GitHubError):
 
 class UncertainWriteError(GitHubError):
     """A write was sent and its answer never came. Look for what it makes before doing it again."""
+
+
+class OvertakenError(GitHubError):
+    """Another run has written meanwhile what we were about to write: look before doing it."""
 
 
 class IncompleteListError(GitHubError):

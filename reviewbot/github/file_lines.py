@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.github.commented_code import plain
+from reviewbot.github.commented_code import CommentedCode, plain
 from reviewbot.github.errors import InvalidError, NotFoundError, TooLargeError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.findings import Finding
     from reviewbot.github.gateway import Api
     from reviewbot.github.markers import Marker
 
@@ -60,6 +64,24 @@ class FileLines:
             else:
                 self._read[path, ref] = await asyncio.to_thread(_plain_lines, data or b"")
         return self._read[path, ref]
+
+
+async def code_finder(
+    files: Sequence[FileDiff], lines: FileLines, findings: Sequence[Finding]
+) -> CommentedCode:
+    """Finds code in the diff, and beyond it in files with findings that it does not show.
+
+    A model is shown more lines around a hunk than GitHub shows.
+    """
+    code = await asyncio.to_thread(CommentedCode, files)
+    placed = [one for one in findings if one.is_placed and one.side == "RIGHT"]
+
+    def beyond() -> set[str]:
+        shows = code.shows
+        return {one.path for one in placed if not shows(one.path, "RIGHT", one.line, one.end_line)}
+
+    shown = {path: await lines.now(path) or () for path in await asyncio.to_thread(beyond)}
+    return await asyncio.to_thread(CommentedCode, files, shown) if shown else code
 
 
 def _plain_lines(data: bytes) -> list[str]:

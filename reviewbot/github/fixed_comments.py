@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from reviewbot.core.findings import Severity
     from reviewbot.github.client.caller import Denied
     from reviewbot.github.gateway import Api
-    from reviewbot.github.memory import Memory, Posted, Us
+    from reviewbot.github.memory import Memory, Posted
+    from reviewbot.github.names import Us
     from reviewbot.github.subject import Subject
 
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from reviewbot.core.report import Report
     from reviewbot.github.answers import Question
     from reviewbot.github.api.reviews import ReviewComment
-    from reviewbot.github.memory import Posted, Us
+    from reviewbot.github.memory import Posted
+    from reviewbot.github.names import Us
 
 NO_CODE: Final = (
     "GitHub keeps no code with this comment that could be shown to a model, so the finding cannot"

@@ -31,67 +31,12 @@ if TYPE_CHECKING:
     from reviewbot.github.api.threads import ReviewThread
     from reviewbot.github.gateway import Api
     from reviewbot.github.markers import Marker, Noted
+    from reviewbot.github.names import PullName, Us
 
 HIDDEN_AS: Final = "outdated"
 """As what we hide comments."""
 WRITERS: Final = ("admin", "write")
 """Permissions of people who may command; GitHub gives ``maintain`` as ``write``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Us:
-    """Who we are on GitHub.
-
-    Args:
-        login: the author of our comments, such as ``reviewbot[bot]``.
-        secrets: what our markers are signed with, the first one signs; none for an Action that
-            has no key to make one from.
-    """
-
-    login: str
-    secrets: tuple[str, ...] = field(default=(), repr=False)
-
-    def wrote(self, author: Author) -> bool:
-        """Whether that is us. Logins are the same in upper and lower case."""
-        return author.login.lower() == self.login.lower()
-
-    def resolved(self, thread: ReviewThread) -> bool:
-        """Whether we resolved a thread. GraphQL names an App without ``[bot]``, or not at all."""
-        login = thread.resolved_by
-        return thread.resolved and (login is None or login.lower() == self.mention.lower())
-
-    @property
-    def mention(self) -> str:
-        """The name that people call us by."""
-        return self.login.removesuffix("[bot]")
-
-
-@dataclass(frozen=True, slots=True)
-class PullName:
-    """A pull request.
-
-    Attributes:
-        repo: ``OWNER/REPO``, which changes when it is renamed or given away.
-        repository_id: its number at GitHub, which does not; None as long as it is not known.
-    """
-
-    repo: str
-    number: int
-    repository_id: int | None = None
-
-    @property
-    def bound(self) -> str:
-        """What markers are bound to.
-
-        Raises:
-            ValueError: the number of the repository is not known.
-        """
-        if self.repository_id is None:
-            raise ValueError(f"the repository of {self} has no number yet")
-        return f"{self.repository_id}#{self.number}"
-
-    def __str__(self) -> str:
-        return f"{self.repo}#{self.number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,8 +181,8 @@ class _Reader:
     """Finds what is ours among all that is there."""
 
     def __init__(self, pull: PullName, us: Us) -> None:
-        self._us, self._pull = us, pull.bound
-        self._parse = partial(markers.shape, pull=self._pull)
+        self._us, self._pull = us, pull
+        self._parse = partial(markers.shape, pull=pull.bound)
         self.summary: tuple[Comment, Marker] | None = None
         self.signed = False
         self.summaries: list[Comment] = []
@@ -265,7 +210,7 @@ class _Reader:
                 self.asked_to_ignore.append((named[0], comment.author.login))
 
     def _note_summary(self, comment: Comment, marker: Marker) -> None:
-        signed = self._is_signed(comment.body)
+        signed = self._us.signed(comment.body, self._pull)
         if self.summary is None or (signed and not self.signed):  # who has our login is not us
             self.summary, self.signed = (comment, marker), signed
         elif self._is_ours(comment.body):
@@ -282,7 +227,7 @@ class _Reader:
         for review in ours:
             marker = self._parse(review.body)
             if marker is not None and marker.kind == "review" and review.state != "PENDING":
-                signed = self._is_signed(review.body)
+                signed = self._us.signed(review.body, self._pull)
                 self.reviews.append(OurReview(review, signed))
                 for noted in marker.findings:
                     self.told.setdefault(noted.id, Told(noted, review, signed, marker))
@@ -339,11 +284,7 @@ class _Reader:
 
     def _is_ours(self, body: str) -> bool:
         """Whether a marker is believed: signed, unless we have nothing to sign with."""
-        return not self._us.secrets or self._is_signed(body)
-
-    def _is_signed(self, body: str) -> bool:
-        secrets = self._us.secrets
-        return bool(secrets) and markers.parse(body, self._pull, secrets) is not None
+        return not self._us.secrets or self._us.signed(body, self._pull)
 
     def _note_reply(self, marker: Marker | None) -> None:
         if marker is not None and marker.kind == "reply" and marker.key is not None:

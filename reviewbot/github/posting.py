@@ -19,7 +19,12 @@ from reviewbot.core.report import gates
 from reviewbot.github import markers
 from reviewbot.github.client.exchange import Urgency
 from reviewbot.github.comment_text import with_marker
-from reviewbot.github.errors import InvalidError, NotFoundError, UncertainWriteError
+from reviewbot.github.errors import (
+    InvalidError,
+    NotFoundError,
+    OvertakenError,
+    UncertainWriteError,
+)
 from reviewbot.github.review_comments import (
     MAX_COMMENTS,
     Elsewhere,
@@ -36,7 +41,8 @@ if TYPE_CHECKING:
     from reviewbot.github.errors import GitHubError
     from reviewbot.github.gateway import Api
     from reviewbot.github.markers import Marker, Noted
-    from reviewbot.github.memory import Memory, PullName, Us
+    from reviewbot.github.memory import Memory
+    from reviewbot.github.names import PullName, Us
     from reviewbot.github.review_comments import CommentPlan, Inline
 
 MOST_TRIES: Final = 2 * MAX_COMMENTS
@@ -48,6 +54,7 @@ PAUSES_S: Final = (1.0, 3.0)
 _REFUSED: Final = "GitHub takes no comment there."
 _MORE: Final = ReviewText("More comments of the same review.", ())
 _PENDING: Final = "pending review"
+_OVERTAKEN: Final = "another run of reviewbot writes the summary of the pull request"
 
 T = TypeVar("T")
 
@@ -202,10 +209,6 @@ async def patiently(request: Callable[[], Awaitable[T]], *lagging: type[GitHubEr
     return await request()
 
 
-class OvertakenError(Exception):
-    """Another run has written the summary since we read it: its findings must stay in it."""
-
-
 async def put_summary(api: Api, pull: PullName, us: Us, memory: Memory, text: str) -> Comment:
     """Write the one summary comment: in place of the last one, or anew if there is none.
 
@@ -216,7 +219,7 @@ async def put_summary(api: Api, pull: PullName, us: Us, memory: Memory, text: st
     there = await _first_summary(api, pull, us)
     known = memory.summary[1].key if memory.summary else None
     if there is not None and _key(there, pull) != known:
-        raise OvertakenError
+        raise OvertakenError(_OVERTAKEN)
     if there is not None:
         try:
             number = there.id
@@ -239,7 +242,7 @@ async def put_summary(api: Api, pull: PullName, us: Us, memory: Memory, text: st
         return made
     # Two runs at once have each made one: the older one stays.
     await api.comments.delete(pull.repo, made.id)
-    raise OvertakenError
+    raise OvertakenError(_OVERTAKEN)
 
 
 def _key(comment: Comment, pull: PullName) -> str | None:
@@ -259,5 +262,5 @@ async def _first_summary(api: Api, pull: PullName, us: Us) -> Comment | None:
         and marker.kind == "summary"
     ]
     # Who else has our login may have written an older one.
-    signed = [one for one in ours if markers.parse(one.body, pull.bound, us.secrets)]
+    signed = [one for one in ours if us.signed(one.body, pull)]
     return next(iter((*signed, *ours)), None)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from reviewbot.core.report import Report
     from reviewbot.github.check_run import Conclusion
     from reviewbot.github.gateway import Api
-    from reviewbot.github.memory import Us
+    from reviewbot.github.names import Us
     from reviewbot.github.subject import PublishOptions, Subject
 
 _OVERTAKEN: Final = "A newer review of the pull request was posted first, so this one was not."

@@ -14,16 +14,21 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from reviewbot.core.report import gates
 from reviewbot.core.wording import count
 from reviewbot.github import markers, summary_comment
-from reviewbot.github.commented_code import CommentedCode
 from reviewbot.github.doubled import doubled
-from reviewbot.github.errors import ForbiddenError, GitHubError, InvalidError, NotFoundError
-from reviewbot.github.file_lines import FileLines
+from reviewbot.github.errors import (
+    ForbiddenError,
+    GitHubError,
+    InvalidError,
+    NotFoundError,
+    OvertakenError,
+)
+from reviewbot.github.file_lines import FileLines, code_finder
 from reviewbot.github.fixed_comments import FixedComments
 from reviewbot.github.markers import MAX_FINDINGS, Marker, Noted
 from reviewbot.github.memory import read_memory
 from reviewbot.github.new_comments import plan_new
 from reviewbot.github.noted import all_noted, noted_of
-from reviewbot.github.posting import OvertakenError, ReviewPoster, put_summary
+from reviewbot.github.posting import ReviewPoster, put_summary
 from reviewbot.github.recognised import recognised
 from reviewbot.github.review_comments import (
     CommentPlan,
@@ -41,9 +46,11 @@ if TYPE_CHECKING:
     from reviewbot.core.events import Outcome
     from reviewbot.core.findings import Finding
     from reviewbot.core.report import Report
+    from reviewbot.github.commented_code import CommentedCode
     from reviewbot.github.doubled import Doubled
     from reviewbot.github.gateway import Api
-    from reviewbot.github.memory import Memory, Us
+    from reviewbot.github.memory import Memory
+    from reviewbot.github.names import Us
     from reviewbot.github.subject import PublishOptions, Subject
     from reviewbot.github.told_before import ToldBefore
 
@@ -51,6 +58,8 @@ T = TypeVar("T")
 
 MOST_REVIEWS: Final = 10
 """Of a push: whoever watches the pull request is told of each."""
+MOST_OVERTAKEN: Final = 5
+"""Times that this looks again for what another run has written to the summary meanwhile."""
 _UNPOSTED: Final = "GitHub did not take the review that its comment was in."
 _DRAFT: Final = (
     "The findings got no comments on their lines: the account of the token has a review that is not"
@@ -85,7 +94,7 @@ class PullComments:
         self.denied = self.wrote = False
         self.review_url: str | None = None
         self.summary_url: str | None = None
-        self._tried = False
+        self._tried, self._overtaken = False, 0
 
     async def post(self, report: Report, files: Sequence[FileDiff]) -> Report:
         """Post all that ``report`` came to; the review with what stands from earlier ones.
@@ -102,7 +111,7 @@ class PullComments:
         subject, reviewed = self._subject, report
         memory = await read_memory(self._api, subject.pull, self._us)
         lines = FileLines(self._api, subject.pull.repo, subject.head)
-        code = await _commented_code(files, lines, report.findings)
+        code = await code_finder(files, lines, report.findings)
         beside = await asyncio.to_thread(beside_the_diff, memory, code)
         standing = await in_files(lines, code, beside)
         known = await asyncio.to_thread(self._known, report, memory, code, standing)
@@ -163,6 +172,9 @@ class PullComments:
             try:
                 comment = await self._permitted(put, "The summary could not be posted")
             except OvertakenError:
+                self._overtaken += 1
+                if self._overtaken > MOST_OVERTAKEN:
+                    raise
                 return await self.post(reviewed, files)
             self.summary_url = comment.url if comment else None
             self.wrote |= comment is not None
@@ -328,27 +340,6 @@ class PullComments:
             self.problems.append(f"{what}: {error}.")
             self.denied |= isinstance(error, ForbiddenError)
             return None
-
-
-async def _commented_code(
-    files: Sequence[FileDiff], lines: FileLines, findings: Sequence[Finding]
-) -> CommentedCode:
-    """Finds code in the diff, and beyond it in files with findings that it does not show.
-
-    A model is shown more lines around a hunk than GitHub shows.
-    """
-    code = await asyncio.to_thread(CommentedCode, files)
-    beyond = {
-        one.path
-        for one in findings
-        if one.is_placed
-        and one.side == "RIGHT"
-        and not code.shows(one.path, one.side, one.line, one.end_line)
-    }
-    if not beyond:
-        return code
-    shown = {path: await lines.now(path) or () for path in sorted(beyond)}
-    return await asyncio.to_thread(CommentedCode, files, shown)
 
 
 def _unposted(plan: CommentPlan) -> tuple[Elsewhere, ...]:

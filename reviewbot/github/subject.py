@@ -11,7 +11,7 @@ from reviewbot.github.permalinks import Permalinks
 
 if TYPE_CHECKING:
     from reviewbot.core.report import Threshold
-    from reviewbot.github.memory import PullName
+    from reviewbot.github.names import PullName
     from reviewbot.settings import IfIncomplete
 
 

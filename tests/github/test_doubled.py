@@ -16,7 +16,8 @@ from reviewbot.github.api.reviews import Review
 from reviewbot.github.comment_text import MAX_BODY, on_line, with_marker
 from reviewbot.github.doubled import doubled
 from reviewbot.github.markers import Marker, Noted
-from reviewbot.github.memory import Memory, OurReview, Posted, PullName, Us
+from reviewbot.github.memory import Memory, OurReview, Posted
+from reviewbot.github.names import PullName, Us
 from reviewbot.github.review_comments import plan_comments, review_text
 from reviewbot.github.told_texts import OurTexts, texts_of
 from tests.github.diff_strategies import Change, changes

@@ -717,3 +717,20 @@ async def test_more_than_thirty_findings_outlive_a_crash_before_the_summary(
     model.respond = nothing
     run = await runner.run(pull, summary_comment=summary)
     assert run.outputs["findings"] == "40"
+
+
+async def test_without_a_key_a_summary_that_was_signed_before_is_the_one_that_is_edited(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull)
+    bot = github.world.actions_token(pull.repo, WRITES).installation
+    assert bot is not None
+    forged = Marker("summary", pull.head_sha, pull.base_sha, "clean", key="other")
+    pull.comment(f"Thank you!\n\n{write(forged, bound_to(pull))}", by=bot.app.bot.login)
+    runner.event(pull)
+    env = runner.environment(pull, model="offline") | {"ANTHROPIC_API_KEY": ""}
+    [first, _] = pull.comments
+    await runner.step(env)
+    assert pull.comments == [first]
+    assert "offline" in first.body

@@ -17,7 +17,7 @@ from reviewbot.github.app.sweep import Sweep
 from reviewbot.github.app.work import Work
 from reviewbot.github.client.pacing import Pace
 from reviewbot.github.gateway import Gateway
-from reviewbot.github.memory import Us
+from reviewbot.github.names import Us
 from reviewbot.github.payload import App
 from reviewbot.jobs.background import in_background
 from reviewbot.store.keys import Limits

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from reviewbot.github.answers import Answers, Question
     from reviewbot.github.app.publisher import Publisher
     from reviewbot.github.gateway import Api
-    from reviewbot.github.memory import Us
+    from reviewbot.github.names import Us
     from reviewbot.jobs.service import ReviewService
     from reviewbot.settings import Settings
     from reviewbot.store.keys import Limits

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from reviewbot.core.diff import FileDiff
     from reviewbot.core.events import Event
     from reviewbot.github.gateway import Gateway
-    from reviewbot.github.memory import Us
+    from reviewbot.github.names import Us
     from reviewbot.store.database import Database
     from reviewbot.store.hub import Hub
     from reviewbot.store.publications import Claimed

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events import Event
     from reviewbot.github.app.targets import ReplyTarget
     from reviewbot.github.gateway import Api
-    from reviewbot.github.memory import Us
+    from reviewbot.github.names import Us
 
 
 class Reply:

@@ -17,7 +17,8 @@ from reviewbot.github.app.targets import Target
 from reviewbot.github.assignment import assign
 from reviewbot.github.check_reporter import CheckReporter
 from reviewbot.github.errors import ForbiddenError, NotFoundError
-from reviewbot.github.memory import PullName, read_memory
+from reviewbot.github.memory import read_memory
+from reviewbot.github.names import PullName
 from reviewbot.github.publication import now
 from reviewbot.jobs.admission import ReviewRequest, UsedKeyError
 from reviewbot.jobs.options import ReviewOptions
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from reviewbot.github.app.publisher import Publisher
     from reviewbot.github.assignment import Assignment
     from reviewbot.github.gateway import Gateway
-    from reviewbot.github.memory import Us
+    from reviewbot.github.names import Us
     from reviewbot.github.tasks import Repository
     from reviewbot.jobs.service import ReviewService
     from reviewbot.settings import Settings

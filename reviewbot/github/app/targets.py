@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from reviewbot.core.decode import decoder
 from reviewbot.core.report import Threshold  # noqa: TC001 - the decoder resolves it at run time
 from reviewbot.github.answers import Question
-from reviewbot.github.memory import PullName
+from reviewbot.github.names import PullName
 from reviewbot.github.subject import PublishOptions, Subject
 from reviewbot.settings import IfIncomplete  # noqa: TC001 - likewise
 

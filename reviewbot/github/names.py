@@ -1,0 +1,72 @@
+"""Who we are on GitHub, and what names a pull request. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from reviewbot.github import markers
+
+if TYPE_CHECKING:
+    from reviewbot.github.api.records import Author
+    from reviewbot.github.api.threads import ReviewThread
+
+
+@dataclass(frozen=True, slots=True)
+class Us:
+    """Who we are on GitHub.
+
+    Args:
+        login: the author of our comments, such as ``reviewbot[bot]``.
+        secrets: what our markers are signed with, the first one signs; none for an Action that
+            has no key to make one from.
+    """
+
+    login: str
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    def wrote(self, author: Author) -> bool:
+        """Whether that is us. Logins are the same in upper and lower case."""
+        return author.login.lower() == self.login.lower()
+
+    def resolved(self, thread: ReviewThread) -> bool:
+        """Whether we resolved a thread. GraphQL names an App without ``[bot]``, or not at all."""
+        login = thread.resolved_by
+        return thread.resolved and (login is None or login.lower() == self.mention.lower())
+
+    def signed(self, text: str, pull: PullName) -> bool:
+        """Whether the marker of a text on a pull request is signed by us."""
+        return bool(self.secrets) and markers.parse(text, pull.bound, self.secrets) is not None
+
+    @property
+    def mention(self) -> str:
+        """The name that people call us by."""
+        return self.login.removesuffix("[bot]")
+
+
+@dataclass(frozen=True, slots=True)
+class PullName:
+    """A pull request.
+
+    Attributes:
+        repo: ``OWNER/REPO``, which changes when it is renamed or given away.
+        repository_id: its number at GitHub, which does not; None as long as it is not known.
+    """
+
+    repo: str
+    number: int
+    repository_id: int | None = None
+
+    @property
+    def bound(self) -> str:
+        """What markers are bound to.
+
+        Raises:
+            ValueError: the number of the repository is not known.
+        """
+        if self.repository_id is None:
+            raise ValueError(f"the repository of {self} has no number yet")
+        return f"{self.repository_id}#{self.number}"
+
+    def __str__(self) -> str:
+        return f"{self.repo}#{self.number}"
