@@ -58,7 +58,7 @@ async def gone(
             wanted, brought = _wanted(one)
             number = await asyncio.to_thread(_count, lines, wanted)
             then: Sequence[str] = ()
-            if number and brought:
+            if number and brought and wanted:
                 then = await files.before(code.old_name(path), one.marker)
             is_there = number > await asyncio.to_thread(_count, then, wanted)
         if not is_there:
@@ -132,7 +132,12 @@ def _wanted(posted: Posted) -> tuple[list[str], bool]:
 
 
 def _count(lines: Sequence[str], wanted: Sequence[str]) -> int:
-    """How often lines hold a block without a gap, but for empty ones."""
+    """How often lines hold a block without a gap, but for empty ones.
+
+    In doubt once: where nothing is but empty lines, there is nothing to look for.
+    """
     have = plain_code(lines)
+    if not wanted:
+        return bool(have)
     starts = (start for start, line in enumerate(have) if line == wanted[0])
     return sum(have[start : start + len(wanted)] == wanted for start in starts)

@@ -109,6 +109,14 @@ async def test_what_cannot_be_read_is_not_called_gone(monkeypatch: pytest.Monkey
         assert not await is_gone(pull, api)
 
 
+async def test_a_comment_on_nothing_but_an_empty_line_stands_as_long_as_its_file_does() -> None:
+    async with commented(text((20, "")), 20) as (_, pull, api):
+        pull.push(text((21, "next")))
+        assert not await is_gone(pull, api)
+        pull.push({"a.py": None})
+        assert await is_gone(pull, api)
+
+
 async def test_a_file_is_read_once_however_many_findings_it_has() -> None:
     async with commented(text(BUG), 20) as (github, pull, api):
         pull.push(text((20, "x = 1")))
