@@ -217,7 +217,7 @@ class ActionCommand:
         """The settings that apply; or why nobody can be asked under them, in Markdown."""
         repo = question.pull.repo
         pull = await self._api.pulls.get(repo, question.pull.number)
-        base = await base_files(self._api, repo, pull.base.ref, config_names=self._names)
+        base = await base_files(self._api, repo, pull.base, config_names=self._names)
         try:
             settings = settings_of(self._inputs, base.config)
         except ConfigError as error:

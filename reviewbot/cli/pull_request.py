@@ -170,5 +170,5 @@ async def _read(
 ) -> tuple[Change, BaseFiles]:
     change = await get_change(api, pull.repo, pull.number, tell=waiting.tell)
     waiting.tell("the configuration of its base")
-    branch = change.pull.base.ref
-    return change, await base_files(api, pull.repo, branch, config_names=config_names)
+    base = change.pull.base
+    return change, await base_files(api, pull.repo, base, config_names=config_names)

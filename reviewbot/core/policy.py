@@ -31,6 +31,9 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+EXCLUDED = "Excluded by the configuration."
+"""Why a file is not reviewed that the configuration names."""
+
 MAX_PATH = 4096
 """Bytes; Linux's PATH_MAX. A longer path can be checked out nowhere and would fill the prompt."""
 
@@ -217,7 +220,7 @@ def skip_reason(file: FileDiff, policy: Policy) -> str | None:
         return reason
     configured = policy.configured(file.path)
     if configured is not None:
-        return "Excluded by the configuration." if configured else None
+        return EXCLUDED if configured else None
     attributes = policy.attributes(file.path)
     return (
         _lockfile(file.path)

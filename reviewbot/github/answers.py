@@ -109,7 +109,7 @@ class Answers:
         """
         repo = question.pull.repo
         pull = await api.pulls.get(repo, question.pull.number)
-        base = await base_files(api, repo, pull.base.ref, config_names=names)
+        base = await base_files(api, repo, pull.base, config_names=names)
         await self.say(api, question, self._describe(base.config))
 
 

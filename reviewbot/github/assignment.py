@@ -105,7 +105,7 @@ async def assign(
     change = await get_change(api, name.repo, name.number)
     pull = change.pull
     names = (config,) if config else CONFIG_NAMES
-    base = await base_files(api, name.repo, pull.base.ref, config_names=names)
+    base = await base_files(api, name.repo, pull.base, config_names=names)
     if config and base.config is None:
         raise ConfigError("there is no such file", source=f"{config} of {pull.base.ref}")
     settings = load(base.config)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.configure import MOST_BYTES, text_of, two_names
 from reviewbot.errors import ConfigError
-from reviewbot.github.errors import TooLargeError
+from reviewbot.github.errors import NotFoundError, TooLargeError
 from reviewbot.settings import CONFIG_NAMES
 from reviewbot.sources import ATTRIBUTES_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from reviewbot.github.api.pulls import Side
     from reviewbot.github.gateway import Api
 
 ATTRIBUTES: Final = ".gitattributes"
@@ -37,26 +38,31 @@ class BaseFiles:
 async def base_files(
     api: Api,
     repo: str,
-    branch: str,
+    base: Side,
     *,
     config_names: Sequence[str] = CONFIG_NAMES,
 ) -> BaseFiles:
     """Read the files at the root of the base, as it is now.
 
     Not at the commit that GitHub names as the base of a pull request: that stays behind when the
-    branch moves on, and with it a configuration that was repaired or made stricter.
+    branch moves on, and with it a configuration that was repaired or made stricter. Only if the
+    branch is gone, as it may be once the pull request is merged, is that commit all there is.
 
     Args:
         api: the way to GitHub.
         repo: the repository of the base, as ``OWNER/REPO``; never that of the head.
-        branch: the base of the pull request.
+        base: the base of the pull request.
         config_names: the paths that its configuration may have; none if it is not wanted.
 
     Raises:
         ConfigError: there are two configurations, or one is no text of a sensible size.
         GitHubError: GitHub refuses, or does not answer.
     """
-    tip = await api.contents.tip(repo, branch)
+    branch = base.ref
+    try:
+        tip = await api.contents.tip(repo, branch)
+    except NotFoundError:
+        tip = base.sha
     config = await _config(api, repo, tip, branch, config_names)
     try:
         data = await api.contents.file(repo, ATTRIBUTES, tip, max_bytes=ATTRIBUTES_LIMIT)

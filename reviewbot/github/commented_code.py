@@ -146,15 +146,24 @@ class CommentedCode:
         wanted = plain_code(posted.code)
         above = _lines_above(comment, len(posted.code))
         own = path == self.name(comment.path)
+        mark = "-" if side == "LEFT" else "+"
+        brought = any(one.startswith(mark) for one in hunk_lines(comment)[-len(posted.code) :])
 
         def is_it(first: int) -> bool:
             is_changed = self._is_changed(path, first, side, len(wanted))
             if is_changed and (own or path in self._came):
                 return True
             is_below = bool(above) and self._lines_above(path, side, first)[-len(above) :] == above
-            return not own and is_below and (is_changed or side == "RIGHT")
+            return not own and is_below and (is_changed or not brought)
 
         return tuple(filter(is_it, self._blocks(path, side, wanted)))
+
+    def is_likely(self, path: str, posted: Posted) -> bool:
+        """Whether a file is the comment's own, or came: its code may be there, if a little other.
+
+        In any other one it must be found as it was, and below the same lines.
+        """
+        return path == self.name(posted.comment.path) or path in self._came
 
     def find(self, path: str, code: Sequence[str], *, near: int = 0) -> tuple[Side, int] | None:
         """Side and first line of some code in a file of the diff, on the new side if it can be.
@@ -212,8 +221,10 @@ class CommentedCode:
         here = [one for one in found if one[2]]
         if is_brought(mark):
             changed = [one for one in found if self._is_changed(*one[:2], side, count)]
-            found = changed or (here if side == "RIGHT" else [])
-        found = [one for one in here if one in found] or found
+            unchanged = here if side == "RIGHT" else []
+            found = [one for one in changed if one[2]] or changed or unchanged
+        else:
+            found = here or found
         return [(path, self._lines(path, side, first, count)) for path, first, _ in found]
 
     def holds(self, mark: str) -> bool:
@@ -232,11 +243,6 @@ class CommentedCode:
         return self.holds(mark) and any(
             self._above(path, side, lines[0]) == above for path, lines in self.places(mark)
         )
-
-    def old_name(self, path: str) -> str:
-        """The name that a file had before the change, as far as git tells."""
-        file = self._files.get(path)
-        return (file.old_path if file else None) or path
 
     def name(self, path: str) -> str:
         """A path, under the name that the file has now, as far as git tells."""

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.github.commented_code import CommentedCode, plain
-from reviewbot.github.errors import InvalidError, NotFoundError, TooLargeError
+from reviewbot.github.errors import TooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ MAX_FILE: Final = 2_000_000
 
 
 class FileLines:
-    """The files of a pull request, at its head and before it changed them; each is read once.
+    """The files of a pull request, at its head and at earlier ones; each is read once.
 
     Args:
         api: GitHub.
@@ -32,28 +32,16 @@ class FileLines:
     def __init__(self, api: Api, repo: str, head: str) -> None:
         self._api, self._repo, self._head = api, repo, head
         self._read: dict[tuple[str, str], list[str] | None] = {}
-        self._bases: dict[tuple[str, str], str | None] = {}
 
     async def now(self, path: str) -> list[str] | None:
         """The lines of a file, :func:`.plain`; none if it is gone, None if it is too large."""
         return await self._lines(path, self._head)
 
-    async def before(self, path: str, since: Marker | None) -> list[str]:
-        """The lines that the change of an earlier review began with; none if that is not known."""
-        if since is None or since.base is None or since.head is None:
+    async def then(self, path: str, since: Marker | None) -> list[str]:
+        """The like at the head of an earlier review; none if they cannot be had any more."""
+        if since is None or since.head is None:
             return []
-        base = await self._base(since.base, since.head)
-        return (await self._lines(path, base) if base else None) or []
-
-    async def _base(self, base: str, head: str) -> str | None:
-        if (base, head) not in self._bases:
-            try:
-                compared = await self._api.pulls.compare(self._repo, base, head)
-            except (InvalidError, NotFoundError):  # commits that nothing leads to any more
-                self._bases[base, head] = None
-            else:
-                self._bases[base, head] = compared.merge_base
-        return self._bases[base, head]
+        return await self._lines(path, since.head) or []
 
     async def _lines(self, path: str, ref: str) -> list[str] | None:
         if (path, ref) not in self._read:

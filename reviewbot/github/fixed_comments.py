@@ -53,7 +53,7 @@ class FixedComments:
         thread = posted.thread
         is_open = thread is not None and not thread.resolved and not thread.minimized
         if not posted.fixed and (is_open or self._is_of_another_key(posted)):
-            await self._note(posted, partial(replace, outcome=FIXED))
+            await self.note_gone(posted)
         told = posted.fixed and self.memory.has_reply("fixed", posted.id)
         if thread is None or not is_open or told:
             return
@@ -70,7 +70,8 @@ class FixedComments:
         Raises:
             GitHubError: GitHub does not do it.
         """
-        await self._note(posted, partial(replace, outcome=FIXED))
+        noted = (Noted(posted.id, posted.severity),)  # the summary says it no more
+        await self._note(posted, partial(replace, outcome=FIXED, findings=noted))
 
     async def show_again(self, posted: Posted) -> None:
         """Undo what :meth:`mark` did.

@@ -89,10 +89,10 @@ class Marker:
 
     ``head`` and ``base`` are the commits that were reviewed; only a reply may be without. A
     ``finding`` notes exactly one, a summary those that the review left standing; and in ``fixed``
-    the ids of those that the text of a review tells of although their code is gone. ``key`` names
-    the one request that posted the text, so that it is never repeated: letters, digits and single
-    ``-_.:`` between them, at most 100. ``settings`` is a hash of those that were reviewed with, 16
-    hexadecimal digits.
+    the ids of those whose code is gone although the text of a review tells of them, or somebody
+    ignores them. ``key`` names the one request that posted the text, so that it is never repeated:
+    letters, digits and single ``-_.:`` between them, at most 100. ``settings`` is a hash of those
+    that were reviewed with, 16 hexadecimal digits.
     """
 
     kind: Kind

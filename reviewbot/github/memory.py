@@ -119,7 +119,7 @@ class Memory:
 
     @property
     def told_and_fixed(self) -> frozenset[str]:
-        """Ids of those of ``told`` whose code was gone at the last review."""
+        """Ids of those that are told of or ignored, and whose code was gone at the last review."""
         return frozenset(self.summary[1].fixed if self.summary and self.signed else ())
 
     @property

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -20,6 +21,7 @@ from reviewbot.github import markers
 from reviewbot.github.client.exchange import Urgency
 from reviewbot.github.comment_text import with_marker
 from reviewbot.github.errors import (
+    GitHubError,
     InvalidError,
     NotFoundError,
     OvertakenError,
@@ -38,7 +40,6 @@ if TYPE_CHECKING:
     from reviewbot.core.findings import Finding
     from reviewbot.github.api.comments import Comment
     from reviewbot.github.api.reviews import Review
-    from reviewbot.github.errors import GitHubError
     from reviewbot.github.gateway import Api
     from reviewbot.github.markers import Marker, Noted
     from reviewbot.github.memory import Memory
@@ -241,7 +242,8 @@ async def put_summary(api: Api, pull: PullName, us: Us, memory: Memory, text: st
     if first.id == made.id:
         return made
     # Two runs at once have each made one: the older one stays.
-    await api.comments.delete(pull.repo, made.id)
+    with suppress(GitHubError):  # then it is tried once more at the end
+        await api.comments.delete(pull.repo, made.id)
     raise OvertakenError(_OVERTAKEN)
 
 

@@ -17,7 +17,7 @@ from reviewbot.core.events import (
 from reviewbot.core.report import ReportBuilder
 from reviewbot.github import check_run, markers
 from reviewbot.github.check_reporter import CheckReporter
-from reviewbot.github.errors import ForbiddenError, NotFoundError
+from reviewbot.github.errors import ForbiddenError, NotFoundError, OvertakenError
 from reviewbot.github.markers import Marker
 from reviewbot.github.pull_comments import PullComments
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from reviewbot.github.subject import PublishOptions, Subject
 
 _OVERTAKEN: Final = "A newer review of the pull request was posted first, so this one was not."
+MOST_OVERTAKEN: Final = 6
+"""Times that comments are posted at the most, while other runs write the summary."""
 PAUSES_S: Final = (1.0, 3.0)
 """Until GitHub is asked again for a head that is another: its copies follow by some seconds."""
 
@@ -149,8 +151,8 @@ class Publication:
             self._problems.append(_OVERTAKEN)
             await self.fail(_OVERTAKEN, "cancelled")
         else:
-            if report.outcome not in ("cancelled", "superseded", None) and await self._is_current():
-                self._settled = await self._comments.post(report, files)
+            if report.outcome not in ("cancelled", "superseded", None):
+                await self._post(report, files)
             if self._check is not None:
                 bodies = await asyncio.to_thread(self._ending, self.published)
                 await self._check.end(bodies)
@@ -197,6 +199,19 @@ class Publication:
         if self._check is not None:
             await self._check.stop()
 
+    async def _post(self, report: Report, files: Sequence[FileDiff]) -> None:
+        """Comment, and again with what another run has written to the summary meanwhile."""
+        for left in reversed(range(MOST_OVERTAKEN)):
+            if not await self._is_current():
+                return
+            try:
+                self._settled = await self._comments.post(report, files)
+            except OvertakenError:
+                if not left:
+                    raise
+            else:
+                return
+
     async def _is_current(self) -> bool:
         """Whether the head is what was reviewed; else the review of the newer one comments."""
         name = self._subject.pull
@@ -208,7 +223,7 @@ class Publication:
                 return True
             state = pull.state
         why = "was closed" if state == "closed" else "has a newer head"
-        self._problems.append(f"The pull request {why} meanwhile, so nothing was posted on it.")
+        self._problems.append(f"The pull request {why} meanwhile, so no more was posted on it.")
         return False
 
     def _ending(self, done: Published) -> tuple[Json, ...]:

@@ -20,7 +20,6 @@ from reviewbot.github.errors import (
     GitHubError,
     InvalidError,
     NotFoundError,
-    OvertakenError,
 )
 from reviewbot.github.file_lines import FileLines, code_finder
 from reviewbot.github.fixed_comments import FixedComments
@@ -58,8 +57,6 @@ T = TypeVar("T")
 
 MOST_REVIEWS: Final = 10
 """Of a push: whoever watches the pull request is told of each."""
-MOST_OVERTAKEN: Final = 5
-"""Times that this looks again for what another run has written to the summary meanwhile."""
 _UNPOSTED: Final = "GitHub did not take the review that its comment was in."
 _DRAFT: Final = (
     "The findings got no comments on their lines: the account of the token has a review that is not"
@@ -94,7 +91,7 @@ class PullComments:
         self.denied = self.wrote = False
         self.review_url: str | None = None
         self.summary_url: str | None = None
-        self._tried, self._overtaken = False, 0
+        self._tried = False
 
     async def post(self, report: Report, files: Sequence[FileDiff]) -> Report:
         """Post all that ``report`` came to; the review with what stands from earlier ones.
@@ -106,19 +103,29 @@ class PullComments:
             files: the whole diff of the pull request, as GitHub has it at its head.
 
         Raises:
+            OvertakenError: another run has written the summary meanwhile: post again, if the head
+                is what was reviewed.
             GitHubError: GitHub does not do it, for a reason that may pass.
         """
-        subject, reviewed = self._subject, report
+        self.problems.clear()
+        subject = self._subject
         memory = await read_memory(self._api, subject.pull, self._us)
         lines = FileLines(self._api, subject.pull.repo, subject.head)
         code = await code_finder(files, lines, report.findings)
         beside = await asyncio.to_thread(beside_the_diff, memory, code)
-        standing = await in_files(lines, code, beside)
+        standing = await in_files(lines, beside)
         known = await asyncio.to_thread(self._known, report, memory, code, standing)
         noted, report = partial(noted_of, code, known.codes), known.report
         gone_ids = await gone(lines, code, unaccounted(report, memory), report.findings)
         settled = await asyncio.to_thread(
-            partial(settle, report, memory, gone=gone_ids, told_and_gone=known.gone)
+            partial(
+                settle,
+                report,
+                memory,
+                gone=gone_ids,
+                told_and_gone=known.gone,
+                lapsed=known.lapsed,
+            )
         )
         comments = FixedComments(self._api, self._us, subject, memory)
         back = {one.id for one in settled.back}
@@ -151,7 +158,7 @@ class PullComments:
             urls |= {id_: one.comment.url for id_, one in now.posted.items()}
             urls |= {id_: one.comment.url for id_, one in twice.older.items()}
             findings = all_noted(settled, now, noted)
-            fixed = sorted({*known.fixed, *known.gone} & now.told.keys())
+            fixed = sorted({*known.fixed, *known.gone} & now.told.keys() | {*known.lapsed})
             marker = self._marker("summary", findings=findings, outcome=settled.report.outcome)
             marker = replace(marker, fixed=tuple(fixed[: MAX_FINDINGS - len(findings)]))
             text = await asyncio.to_thread(
@@ -169,13 +176,7 @@ class PullComments:
                 )
             )
             put = put_summary(self._api, subject.pull, self._us, memory, text)
-            try:
-                comment = await self._permitted(put, "The summary could not be posted")
-            except OvertakenError:
-                self._overtaken += 1
-                if self._overtaken > MOST_OVERTAKEN:
-                    raise
-                return await self.post(reviewed, files)
+            comment = await self._permitted(put, "The summary could not be posted")
             self.summary_url = comment.url if comment else None
             self.wrote |= comment is not None
         for posted in settled.lapsed:

@@ -149,6 +149,8 @@ class _Matching:
         copies = self._code.copies(finding.path, posted) if finding.is_placed else ()
         lines = range(finding.line - len(posted.code) + 1, finding.end_line + 1)
         is_there = any(first in lines for first in copies)
+        if not is_there and not self._code.is_likely(finding.path, posted):
+            return False
         if not is_there and not _is_within(posted.code, finding.quote.split("\n")):
             return False
         return repeats(finding, self._told[posted.id])
@@ -157,7 +159,7 @@ class _Matching:
 def _is_within(code: Sequence[str], quoted: Sequence[str]) -> bool:
     """Whether what is quoted is some code, or that with lines put in between."""
     wanted, found = plain_code(code), plain_code(quoted)
-    if len(wanted) < 2 or wanted[-1] != found[-1]:
+    if len(wanted) < 2 or len(found) < 2 or wanted[-1] != found[-1]:
         return wanted == found
     rest = iter(found[1:])
     return wanted[0] == found[0] and all(line in rest for line in wanted[1:])

@@ -3,6 +3,7 @@
 - What somebody with the right to told us to ignore is taken out, and counted.
 - What was found earlier and was not found again stands as long as its code does: a review of what
   changed does not look at the rest, and a model that says nothing of it this time proves nothing.
+- What was found earlier in files that the configuration excludes by now counts no more.
 - What stood at the last review and stands no more is fixed, if all was reviewed. A review that did
   not come to its end settles nothing.
 """
@@ -13,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reviewbot.core.findings import Finding, rank
+from reviewbot.core.policy import EXCLUDED
 from reviewbot.core.report import gates
 from reviewbot.core.wording import count
 from reviewbot.github.comment_text import read_back
@@ -76,6 +78,7 @@ def settle(
     *,
     gone: Collection[str],
     told_and_gone: Mapping[str, str] | None = None,
+    lapsed: Collection[str] = (),
 ) -> Settled:
     """Settle a review.
 
@@ -84,12 +87,17 @@ def settle(
         memory: what is known of the pull request.
         gone: ids of those of :func:`unaccounted` whose code is there no more.
         told_and_gone: titles of the others that are known and whose code is, by their ids.
+        lapsed: ids of those of them that were ignored.
     """
-    kept = [finding for finding in report.findings if finding.id not in memory.ignored]
+    found = [finding for finding in report.findings if finding.id not in memory.ignored]
     rest = _unnamed(report, memory)
-    standing = [carried(one) for one in rest if one.id not in gone]
-    findings = tuple(sorted((*kept, *standing), key=lambda one: (*rank(one), one.id)))
-    whole = replace(report, findings=findings, notices=(*report.notices, *_notices(memory)))
+    every = (*found, *(carried(one) for one in rest if one.id not in gone))
+    excluded = {file.path for file in report.covered("skipped") if file.reason == EXCLUDED}
+    counting = [one for one in every if one.path not in excluded]
+    kept = [one for one in found if one.path not in excluded]
+    findings = tuple(sorted(counting, key=lambda one: (*rank(one), one.id)))
+    notices = (*report.notices, *_notices(memory, len(every) - len(counting)))
+    whole = replace(report, findings=findings, notices=notices)
     if report.complete:
         whole = replace(whole, outcome="findings" if findings else "clean")
     return Settled(
@@ -99,7 +107,7 @@ def settle(
         lapsed=tuple(one for one in _unnamed_and_ignored(report, memory) if one.id in gone),
         back=tuple(memory.posted[one.id] for one in findings if one.id in memory.marked),
         changes=_changes(whole, memory, gone, told_and_gone or {}),
-        ignored=_ignored(report, memory),
+        ignored=_ignored(report, memory, lapsed),
     )
 
 
@@ -115,21 +123,24 @@ def _unnamed_and_ignored(report: Report, memory: Memory) -> tuple[Posted, ...]:
     return tuple(one for one in ignored if one.id not in named and not one.fixed)
 
 
-def _ignored(report: Report, memory: Memory) -> tuple[Noted, ...]:
+def _ignored(report: Report, memory: Memory, lapsed: Collection[str]) -> tuple[Noted, ...]:
     """What is ignored without a comment: of this review, and of what the last one noted."""
     last = memory.summary[1].findings if memory.summary else ()
     known = {one.id: Noted(one.id, one.severity) for one in filter(gates, report.findings)}
     known |= {one.id: one for one in last if one.code or one.id not in known}
-    return tuple(
-        one for id_, one in known.items() if id_ in memory.ignored and id_ not in memory.posted
-    )
+    ignored = memory.ignored.keys() - memory.posted.keys() - {*lapsed}
+    return tuple(one for id_, one in known.items() if id_ in ignored)
 
 
-def _notices(memory: Memory) -> tuple[str, ...]:
-    if not memory.ignored:
-        return ()
-    people = ", ".join(sorted(set(memory.ignored.values())))
-    return (f"{count(len(memory.ignored), 'finding')} ignored, as asked for by {people}.",)
+def _notices(memory: Memory, excluded: int) -> tuple[str, ...]:
+    told: list[str] = []
+    if memory.ignored:
+        people = ", ".join(sorted(set(memory.ignored.values())))
+        told.append(f"{count(len(memory.ignored), 'finding')} ignored, as asked for by {people}.")
+    if excluded:
+        those = count(excluded, "finding")
+        told.append(f"{those} of earlier reviews left out: the configuration excludes the files.")
+    return tuple(told)
 
 
 def _changes(

@@ -1,7 +1,7 @@
 """Whether the code that a comment of ours stands on is still there. In doubt it is.
 
-Where the change is not on it any more, it is in its file if that has it more often than before the
-change brought it: the base may have the like of it, such as the original of a copy.
+Where the change is not on it any more, its file must have it as often as when it was found: the
+base may have the like of it, such as the original of a copy.
 """
 
 from __future__ import annotations
@@ -57,18 +57,14 @@ async def gone(
         else:
             wanted, brought = _wanted(one)
             number = await asyncio.to_thread(_count, lines, wanted)
-            then: Sequence[str] = ()
-            if number and brought and wanted:
-                then = await files.before(code.old_name(path), one.marker)
-            is_there = number > await asyncio.to_thread(_count, then, wanted)
+            then = await files.then(path, one.marker) if number and brought else []
+            is_there = number >= max(1, await asyncio.to_thread(_count, then, wanted))
         if not is_there:
             missing.add(one.id)
     return frozenset(missing)
 
 
-async def in_files(
-    files: FileLines, code: CommentedCode, beside: Sequence[Beside]
-) -> dict[str, bool]:
+async def in_files(files: FileLines, beside: Sequence[Beside]) -> dict[str, bool]:
     """Of each of ``beside``, by its id, whether its code is in its file at the head, or may be.
 
     Raises:
@@ -85,11 +81,11 @@ async def in_files(
             continue
         now = await asyncio.to_thread(marks_in, lines, [one.code for one in of_file])
         for one in of_file:
-            before = 0
+            before = 1
             if now[one.code] and is_brought(one.code):
-                then = await files.before(code.old_name(path), one.since)
+                then = await files.then(path, one.since)
                 before = (await asyncio.to_thread(marks_in, then, [one.code]))[one.code]
-            found[one.id] = now[one.code] > before
+            found[one.id] = now[one.code] >= max(1, before)
     return found
 
 
@@ -126,7 +122,7 @@ def _wanted(posted: Posted) -> tuple[list[str], bool]:
     """
     lines = hunk_lines(posted.comment)
     code = plain_code(posted.code)
-    if not any(line.startswith("+") for line in lines[-len(posted.code) :]):
+    if not code or not any(line.startswith("+") for line in lines[-len(posted.code) :]):
         return code, False
     return plain_code(line[1:] for line in lines)[-len(code) - _BEFORE :], True
 
@@ -134,10 +130,10 @@ def _wanted(posted: Posted) -> tuple[list[str], bool]:
 def _count(lines: Sequence[str], wanted: Sequence[str]) -> int:
     """How often lines hold a block without a gap, but for empty ones.
 
-    In doubt once: where nothing is but empty lines, there is nothing to look for.
+    Never, where it is of nothing else: such a comment stands in its place, or not at all.
     """
-    have = plain_code(lines)
     if not wanted:
-        return bool(have)
+        return 0
+    have = plain_code(lines)
     starts = (start for start, line in enumerate(have) if line == wanted[0])
     return sum(have[start : start + len(wanted)] == wanted for start in starts)

@@ -45,6 +45,7 @@ class ToldBefore:
         codes: the marks of what stands beside the diff, as they were.
         held: ids of what a review's text tells of as held back.
         ignored: what is ignored, as far as it can be read what that is.
+        lapsed: ids of what was ignored, and is gone.
     """
 
     report: Report
@@ -53,6 +54,7 @@ class ToldBefore:
     codes: Mapping[str, str] = field(default_factory=dict)
     held: Collection[str] = ()
     ignored: Sequence[Finding] = ()
+    lapsed: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,23 +105,27 @@ def with_told(
     gone: dict[str, str] = {}
     codes: dict[str, str] = {}
     ignored: list[Finding] = []
+    lapsed = set(fixed & memory.ignored.keys())
     for one in told:
         found = matching.found.get(one.id)
         if found is not None and not found.is_placed:
             codes[one.id] = one.noted.code
-        if one.id in memory.ignored:
-            if found is not None or one.item is not None:
-                ignored.append(found or _carried(one, None, link_hosts))
-            continue
+        is_ignored = one.id in memory.ignored
         if found is not None:
+            ignored += [found] * is_ignored
             continue
         place = None if in_files.get(one.id) is False else matching.free_place(one)
         mark = one.noted.code
         sure = not mark or is_brought(mark) or _file_of(one, code) is not None
         if place is None and report.complete and sure and not in_files.get(one.id):
-            if mark:
+            if mark and is_ignored:
+                lapsed.add(one.id)
+            elif mark:
                 gone[one.id] = one.title
             continue  # where its place is not known, all is reviewed again, and that decides
+        if is_ignored:
+            ignored += [_carried(one, None, link_hosts)] if one.item else []
+            continue
         if place is None:
             codes[one.id] = mark
         matching.carry(_carried(one, place, link_hosts))
@@ -127,7 +133,8 @@ def with_told(
         matching.carry_held(item, link_hosts)
     ranked = sorted(matching.findings(), key=lambda one: (*rank(one), one.id))
     held = {item.id for item in texts.of_reviews if item.held}
-    return ToldBefore(replace(report, findings=tuple(ranked)), gone, fixed, codes, held, ignored)
+    known = replace(report, findings=tuple(ranked))
+    return ToldBefore(known, gone, fixed, codes, held, ignored, lapsed)
 
 
 class _Matching:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewbot.errors import ConfigError
+from reviewbot.github.api.pulls import Side
 from reviewbot.github.base_files import BaseFiles, base_files
-from reviewbot.github.errors import ForbiddenError, NotFoundError
+from reviewbot.github.errors import ForbiddenError
 from reviewbot.github.gateway import Gateway
 from reviewbot.settings import Secret, load_settings
 from reviewbot.sources import ATTRIBUTES_LIMIT
@@ -36,9 +37,13 @@ async def opened(
             yield github, pull, gateway.holder()
 
 
+def base_of(pull: PullRequest) -> Side:
+    return Side(pull.base_sha, pull.base_ref, REPO, pull.repo.id)
+
+
 async def read(base: dict[str, Any], head: dict[str, Any] | None = None, **more: Any) -> BaseFiles:
-    async with opened(base, head, **more) as (_, _, api):
-        return await base_files(api, REPO, "main")
+    async with opened(base, head, **more) as (_, pull, api):
+        return await base_files(api, REPO, base_of(pull))
 
 
 @pytest.mark.parametrize("name", [".reviewbot.yml", ".reviewbot.yaml"])
@@ -69,8 +74,8 @@ async def test_who_has_a_configuration_of_their_own_does_not_stumble_over_that_o
     None
 ):
     both = {".reviewbot.yml": "\0", ".reviewbot.yaml": "", ".gitattributes": "# none\n"}
-    async with opened(both) as (_, _, api):
-        found = await base_files(api, REPO, "main", config_names=())
+    async with opened(both) as (_, pull, api):
+        found = await base_files(api, REPO, base_of(pull), config_names=())
     assert found == BaseFiles(None, "# none\n")
 
 
@@ -92,10 +97,10 @@ async def test_attributes_above_the_limit_are_not_read_and_that_is_said() -> Non
 
 
 async def test_a_refusal_is_no_missing_file() -> None:
-    async with opened({}) as (github, _, api):
+    async with opened({}) as (github, pull, api):
         github.fail(faults.error("GET", "/contents/", 403, times=2))
         with pytest.raises(ForbiddenError):
-            await base_files(api, REPO, "main")
+            await base_files(api, REPO, base_of(pull))
 
 
 async def test_settings_of_the_base_are_not_trusted_with_an_address() -> None:
@@ -112,11 +117,15 @@ async def test_the_base_is_what_it_is_now_not_what_github_calls_the_base_of_a_pu
     async with opened({".reviewbot.yml": "jobs: 3\n"}) as (_, pull, api):
         pull.repo.commit("main", {".reviewbot.yml": "jobs: 4\n"}, "More")
         assert pull.base_sha != pull.repo.branches["main"]
-        found = await base_files(api, REPO, "main")
+        found = await base_files(api, REPO, base_of(pull))
         assert found.config == (".reviewbot.yml of main", "jobs: 4\n")
 
 
-async def test_a_base_that_is_no_branch_any_more_is_no_base_without_a_configuration() -> None:
-    async with opened({".reviewbot.yml": "jobs: 3\n"}) as (_, _, api):
-        with pytest.raises(NotFoundError):
-            await base_files(api, REPO, "other")
+async def test_where_the_branch_is_gone_the_commit_is_all_there_is() -> None:
+    async with opened({".reviewbot.yml": "jobs: 3\n"}) as (_, pull, api):
+        pull.repo.commit("main", {".reviewbot.yml": "jobs: 4\n"}, "More")
+        base = base_of(pull)
+        pull.close()
+        del pull.repo.branches["main"]
+        found = await base_files(api, REPO, base)
+        assert found.config == (".reviewbot.yml of main", "jobs: 3\n")

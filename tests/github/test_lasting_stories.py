@@ -734,3 +734,17 @@ async def test_without_a_key_a_summary_that_was_signed_before_is_the_one_that_is
     await runner.step(env)
     assert pull.comments == [first]
     assert "offline" in first.body
+
+
+@pytest.mark.parametrize("comments", ["true", pytest.param("false", marks=pytest.mark.unposted)])
+async def test_what_the_configuration_excludes_now_fails_no_check(
+    github: FakeGitHub, runner: Runner, comments: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE | {"b.py": "x = 2\n"})
+    await runner.run(pull, fail_on="error", review_comments=comments)
+    config = {".reviewbot.yml": "summary: false\nexclude: [app.py]\n"}
+    base_goes_on(pull, config, ONE | {"b.py": "x = 2\n"})
+    run = await runner.run(pull, fail_on="error", review_comments=comments)
+    assert run.outputs["errors"] == "0"
+    assert "1 finding of earlier reviews left out" in summary_of(pull)
+    assert "fixed" not in summary_of(pull)

@@ -113,7 +113,7 @@ class Explanations:
     ) -> Settings | str:
         """The settings that apply; or why nobody can be asked under them, as Markdown."""
         pull = await api.pulls.get(question.pull.repo, question.pull.number)
-        base = await base_files(api, question.pull.repo, pull.base.ref)
+        base = await base_files(api, question.pull.repo, pull.base)
         try:
             settings = config.settings(base.config)
         except ConfigError as error:

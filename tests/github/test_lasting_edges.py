@@ -1,0 +1,266 @@
+"""What is known lasts, and hides nothing else: the neighbouring cases."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cli.test_review_pr import NAME, opened, review
+from tests.fake_anthropic import Answer, FakeAnthropic, finding
+from tests.fake_github import FakeGitHub, faults
+from tests.github.test_action_commands import job
+from tests.github.test_action_edges import Overtaken
+from tests.github.test_action_stories import BASE, ONE, app, bug, conclusions, summary_of, titles
+from tests.github.test_app_stories import replies
+from tests.github.test_standing_stories import SAME, nothing, says
+from tests.github.test_told_stories import AT, TEXT, either_way
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.github.action_runs import Run, Runner
+
+ROWS = BASE["app.py"].splitlines()
+
+
+def lines(*rows: str) -> str:
+    return "\n".join(rows) + "\n"
+
+
+def with_line(number: int, text: str) -> str:
+    rows = [*ROWS]
+    rows[number - 1] = text
+    return lines(*rows)
+
+
+async def test_a_quote_of_white_space_breaks_nothing(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    block = ["if value is None:", "    return value.name"]
+    pull = github.pull(base=BASE, head=BASE | {"app.py": lines(*ROWS[:9], *block, *ROWS[11:])})
+    model.respond = says(
+        path="app.py", quote="\n".join(block), line=10, end_line=11, title="None has no name"
+    )
+    await runner.run(pull)
+    pull.push(app((10, "line_10 = 'ten'")))
+    model.respond = says(path="app.py", quote=" ", line=3, end_line=3, title="No tests")
+    run = await runner.run(pull)  # IndexError at recognised.py:160
+    assert run.code == 0
+
+
+async def test_a_finding_on_an_empty_line_breaks_nothing(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | {"n.py": "\nx = 1\ny = 2\n", "c.py": "c = 1\n"})
+    model.respond = says(path="n.py", quote="R   1 + | ", line=1, end_line=1, title="No header")
+    await runner.run(pull)
+    assert titles(pull) == ["**error: No header**"]
+    model.respond = nothing
+    pull.push({"n.py": "x = 1\ny = 2\n"})
+    run = await runner.run(pull)  # IndexError at still_there.py:137
+    assert run.outputs["errors"] == "0"
+
+
+async def test_a_stale_run_fixes_nothing_of_a_newer_one(github: FakeGitHub, runner: Runner) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+
+    async def push() -> Run:
+        pull.push(app((10, TEXT), (50, "line_50 = 1 / 0  # BUG error Second zero")))
+        return await runner.run(pull)
+
+    slow = github.fail(Overtaken("POST", "/reviews", delay=4.0, push=push))
+    await runner.run(pull)
+    assert isinstance(slow, Overtaken)
+    assert slow.job is not None
+    assert (await slow.job).outputs["errors"] == "2"
+    [second] = [one for one in pull.review_comments if "Second zero" in one.body]
+    assert second.minimized is None
+    assert "outcome=clean" not in second.body
+
+
+async def test_ignoring_in_a_file_that_is_deleted_hides_nothing_in_another(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    line = "password = 'x'"
+    base = BASE | {"b.py": BASE["app.py"]}
+    head = base | {"test_a.py": f"import os\n{line}\n", "c.py": "c = 1\n"}
+    pull = github.pull(base=base, head=head)
+    model.respond = says(path="test_a.py", quote=line, line=2, end_line=2, title="Password in code")
+    await runner.run(pull, fail_on="error")
+    pull.reply(pull.review_comments[0], "/ignore it is a test", by="octo")
+    pull.push({"b.py": with_line(30, line), "test_a.py": None})
+    model.respond = says(path="b.py", quote=line, line=30, end_line=30, title="Password in code")
+    run = await runner.run(pull, fail_on="error")
+    assert run.outputs["errors"] == "1"
+    assert conclusions(pull)[-1] == "failure"
+
+
+@pytest.mark.parametrize("how", ["fixed first", "resolved", "at once"])
+async def test_a_line_in_another_file_has_a_comment_of_its_own(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, how: str
+) -> None:
+    line = "total = 1 / 0"
+    base = BASE | {"b.py": BASE["app.py"]}
+    head = base | {"a.py": f"import os\n{line}\n", "c.py": "c = 1\n"}
+    pull = github.pull(base=base, head=head)
+    model.respond = says(path="a.py", quote=line, line=2, end_line=2, title="Division by zero")
+    await runner.run(pull)
+    if how == "resolved":
+        pull.resolve(pull.threads[0], by="octo")
+    if how != "at once":
+        model.respond = nothing
+        pull.push({"a.py": None})
+        assert (await runner.run(pull)).outputs["errors"] == "0"
+    pull.push({"a.py": None, "b.py": with_line(30, line)})
+    model.respond = says(path="b.py", quote=line, line=30, end_line=30, title="Division by zero")
+    run = await runner.run(pull)
+    assert run.outputs["errors"] == "1"
+    assert [
+        one.thread.anchor.path for one in pull.review_comments if "kind=finding" in one.body
+    ] == ["a.py", "b.py"]
+
+
+@either_way
+async def test_what_was_ignored_and_repaired_hides_nothing_elsewhere(
+    github: FakeGitHub, runner: Runner, comments: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | app((10, SAME)))
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    found = summary_of(pull).split("findings=")[1][:16]
+    pull.comment(f"/ignore {found}", by="octo")
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    pull.push(app((10, "line_10 = 1")))
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    pull.push(app((10, "line_10 = 1"), (50, SAME)))
+    run = await runner.run(pull, review_comments=comments, fail_on="error")
+    assert run.outputs["errors"] == "1"
+    assert conclusions(pull)[-1] == "failure"
+
+
+@either_way
+async def test_a_file_that_is_deleted_has_nothing_standing_in_another(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
+) -> None:
+    top = "import os\nimport sys\nDEBUG = True\n"
+    base = BASE | {"util.py": top + BASE["app.py"]}
+    head = base | {"new.py": top + "run()\n", "util.py": top + "# a word\n" + BASE["app.py"]}
+    pull = github.pull(base=base, head=head)
+    model.respond = says(
+        path="new.py", quote="DEBUG = True", line=3, end_line=3, title="Debug mode is on"
+    )
+    assert (await runner.run(pull, review_comments=comments)).outputs["errors"] == "1"
+    model.respond = nothing
+    pull.push({"new.py": None})
+    run = await runner.run(pull, review_comments=comments)
+    assert run.outputs["errors"] == "0"
+
+
+@either_way
+async def test_moved_code_that_the_base_takes_over_stands(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
+) -> None:
+    block = ROWS[8:12]
+    moved = {"app.py": lines(*ROWS[:8], *ROWS[12:40], *block, *ROWS[40:])}
+    pull = github.pull(base=BASE, head=BASE | moved | {"c.py": "c = 1\n"})
+    model.respond = says(
+        path="app.py", quote=block[2], line=39, end_line=39, title="Order is wrong"
+    )
+    assert (await runner.run(pull, review_comments=comments)).outputs["errors"] == "1"
+    model.respond = nothing
+    pull.rebase(moved)
+    run = await runner.run(pull, review_comments=comments)
+    assert run.outputs["errors"] == "1"
+
+
+async def test_moved_code_told_in_a_review_that_the_base_takes_over_stands(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    bugs = [bug(number)[1] for number in range(1, 33)]
+    base = BASE | {"app.py": lines(*bugs, *ROWS)}
+    moved = {"app.py": lines(*ROWS, *bugs)}
+    pull = github.pull(base=base, head=base | moved | {"c.py": "c = 1\n"})
+    assert (await runner.run(pull)).outputs["findings"] == "32"
+    model.respond = nothing
+    pull.rebase(moved)
+    assert (await runner.run(pull)).outputs["findings"] == "32"
+
+
+async def test_a_raised_severity_outlives_a_repair(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    model.respond = says(**AT, title="Division by zero", severity="warning")
+    await runner.run(pull, fail_on="error")
+    model.respond = says(**AT, title="Division by zero", severity="error")
+    await runner.run(pull, fail_on="error", full="true")
+    assert conclusions(pull)[-1] == "failure"
+    model.respond = nothing
+    pull.push({"app.py": BASE["app.py"], "c.py": "c = 1\n"})
+    await runner.run(pull, fail_on="error")
+    pull.push(ONE)
+    run = await runner.run(pull, fail_on="error")
+    assert run.outputs["findings"] == "1"
+    assert run.outputs["errors"] == "1"
+    assert conclusions(pull)[-1] == "failure"
+
+
+async def test_a_command_is_answered_when_the_base_branch_is_gone(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    pull.close()
+    del pull.repo.branches[pull.base_ref]
+    await job(runner, pull, pull.comment("/config", by="octo"))
+    assert len(replies(pull)) == 1
+
+
+@pytest.mark.parametrize("token", [True, False])
+async def test_a_merged_pull_request_is_reviewed_when_its_base_branch_is_gone(
+    tmp_path: Path, *, token: bool
+) -> None:
+    async with opened(private=False) as (_, pull, env):
+        if not token:
+            del env["GITHUB_TOKEN"]
+        pull.close()
+        del pull.repo.branches[pull.base_ref]
+        done = await review(tmp_path, "--pr", NAME, **env)
+        assert done.code == 1
+
+
+async def test_a_problem_is_told_once_though_another_run_was_faster(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | app((10, "a = 1 / zero"), (50, "b = 2 / none")))
+    both = [
+        finding(path="app.py", quote="a = 1 / zero", line=10, end_line=10, title="Zero"),
+        finding(path="app.py", quote="b = 2 / none", line=50, end_line=50, title="None divides"),
+    ]
+    model.respond = lambda _: Answer(findings=[both[len(model.requests) % 2]])
+    runner.event(pull)
+    github.fail(faults.error("POST", "/reviews$", 403, times=None))
+    github.fail(faults.slow("POST", "/comments$", 3.0, times=2))
+    jobs = [runner.environment(pull) for _ in range(2)]
+    for run in await asyncio.gather(*map(runner.step, jobs)):
+        assert run.summary.count("The review could not be posted") <= 1
+
+
+async def test_a_second_summary_that_cannot_be_deleted_costs_no_finding(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | app((10, "a = 1 / zero"), (50, "b = 2 / none")))
+    both = [
+        finding(path="app.py", quote="a = 1 / zero", line=10, end_line=10, title="Zero"),
+        finding(path="app.py", quote="b = 2 / none", line=50, end_line=50, title="None divides"),
+    ]
+    model.respond = lambda _: Answer(findings=[both[len(model.requests) % 2]])
+    runner.event(pull)
+    github.fail(faults.slow("POST", "/comments$", 3.0, times=2))
+    github.fail(faults.error("DELETE", "/issues/comments/", 403, times=None))
+    jobs = [runner.environment(pull, review_comments="false") for _ in range(2)]
+    await asyncio.gather(*map(runner.step, jobs))
+    github.faults.clear()
+    model.respond = nothing
+    run = await runner.run(pull, review_comments="false")
+    assert run.outputs["errors"] == "2"
