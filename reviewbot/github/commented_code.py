@@ -237,12 +237,20 @@ class CommentedCode:
 
     def is_back(self, mark: str) -> bool:
         """Whether what was gone is on the change again, below the same lines."""
+        return self.is_below(mark) and self.holds(mark)
+
+    def is_below(self, mark: str) -> bool:
+        """Whether the code of a mark stands below the same lines as then."""
         if not mark:
             return False
         side, above = side_of_mark(mark), mark[-8:-4]
-        return self.holds(mark) and any(
-            self._above(path, side, lines[0]) == above for path, lines in self.places(mark)
-        )
+        places = self.places(mark)
+        return any(self._above(path, side, lines[0]) == above for path, lines in places)
+
+    def old_name(self, path: str) -> str:
+        """The name that a file had before the change, as far as git tells."""
+        file = self._files.get(path)
+        return (file.old_path if file else None) or path
 
     def name(self, path: str) -> str:
         """A path, under the name that the file has now, as far as git tells."""

@@ -50,7 +50,7 @@ class FileLines:
             except TooLargeError:
                 self._read[path, ref] = None
             else:
-                self._read[path, ref] = await asyncio.to_thread(_plain_lines, data or b"")
+                self._read[path, ref] = await asyncio.to_thread(_plain_lines, data)
         return self._read[path, ref]
 
 
@@ -72,5 +72,5 @@ async def code_finder(
     return await asyncio.to_thread(CommentedCode, files, shown) if shown else code
 
 
-def _plain_lines(data: bytes) -> list[str]:
-    return [plain(line) for line in data.decode("utf-8", "replace").split("\n")]
+def _plain_lines(data: bytes | None) -> list[str]:
+    return [plain(line) for line in data.decode("utf-8", "replace").split("\n")] if data else []

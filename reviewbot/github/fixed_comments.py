@@ -54,6 +54,8 @@ class FixedComments:
         is_open = thread is not None and not thread.resolved and not thread.minimized
         if not posted.fixed and (is_open or self._is_of_another_key(posted)):
             await self.note_gone(posted)
+        elif not posted.fixed and posted.is_raised:
+            await self.raise_to(posted, posted.severity)  # the summary says it no more
         told = posted.fixed and self.memory.has_reply("fixed", posted.id)
         if thread is None or not is_open or told:
             return

@@ -47,7 +47,6 @@ _ANY: Final = re.compile(r"<!-*\s*reviewbot\b", re.IGNORECASE)
 _SHA: Final = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
 _CODE: Final = r"[1-9][0-9]{0,4}[cu][LR][0-9a-f]{24}"
 _NOTED: Final = rf"[0-9a-f]{{16}}\.[ewn](?:\.{_CODE})?"
-_IDS: Final = rf"[0-9a-f]{{16}} (?:,[0-9a-f]{{16}}){{0,{MAX_FINDINGS - 1}}}"
 _MARKER: Final = re.compile(
     rf"""
     (?P<signed> <!--[ ]reviewbot[ ]v={VERSION}[ ]kind=(?P<kind>{"|".join(get_args(Kind))})
@@ -57,7 +56,7 @@ _MARKER: Final = re.compile(
     (?: [ ]with=(?P<settings>[0-9a-f]{{16}}) )?
     (?: [ ]outcome=(?P<outcome>{"|".join(get_args(Outcome))}) )?
     (?: [ ]findings=(?P<findings> {_NOTED} (?:,{_NOTED}){{0,{MAX_FINDINGS - 1}}} ) )?
-    (?: [ ]fixed=(?P<fixed> {_IDS} ) )?
+    (?: [ ]fixed=(?P<fixed> {_NOTED} (?:,{_NOTED}){{0,{MAX_FINDINGS - 1}}} ) )?
     (?: [ ]key=(?P<key> (?=[^ ]{{1,100}}[ ]) [A-Za-z0-9]++ (?: [-_.:] [A-Za-z0-9]++ )*+ ) )? )
     (?: [ ]sig=(?P<sig>[0-9a-f]{{64}}) )?
     [ ]-->
@@ -89,7 +88,7 @@ class Marker:
 
     ``head`` and ``base`` are the commits that were reviewed; only a reply may be without. A
     ``finding`` notes exactly one, a summary those that the review left standing; and in ``fixed``
-    the ids of those whose code is gone although the text of a review tells of them, or somebody
+    those whose code is gone although the text of a review tells of them, or somebody
     ignores them. ``key`` names the one request that posted the text, so that it is never repeated:
     letters, digits and single ``-_.:`` between them, at most 100. ``settings`` is a hash of those
     that were reviewed with, 16 hexadecimal digits.
@@ -102,7 +101,7 @@ class Marker:
     findings: tuple[Noted, ...] = ()
     key: str | None = None
     settings: str | None = None
-    fixed: tuple[str, ...] = ()
+    fixed: tuple[Noted, ...] = ()
 
 
 def write(marker: Marker, pull: str, secrets: tuple[str, ...] = ()) -> str:
@@ -126,7 +125,7 @@ def write(marker: Marker, pull: str, secrets: tuple[str, ...] = ()) -> str:
         "with": marker.settings,
         "outcome": marker.outcome,
         "findings": noted,
-        "fixed": ",".join(marker.fixed),
+        "fixed": ",".join(map(str, marker.fixed)),
         "key": marker.key,
     }
     signed = _BEGIN + " ".join(f"{name}={value}" for name, value in fields.items() if value)
@@ -199,20 +198,25 @@ def _fields(written: str) -> Marker | None:
     match = _match(written)
     if match is None:
         return None
-    noted = [one.split(".") for one in (match["findings"] or "").split(",") if one]
+    noted = _noted(match["findings"])
     marker = Marker(
         kind=cast("Kind", match["kind"]),
         head=match["head"],
         base=match["base"],
         outcome=cast("Outcome | None", match["outcome"]),
-        findings=tuple(Noted(id_, _SEVERITIES[letter], *code) for id_, letter, *code in noted),
+        findings=noted,
         key=match["key"],
         settings=match["settings"],
-        fixed=tuple(filter(None, (match["fixed"] or "").split(","))),
+        fixed=_noted(match["fixed"]),
     )
     whole = marker.kind == "reply" or (marker.head and marker.base)
     one = marker.kind != "finding" or len(noted) == 1
-    return marker if whole and one and len({one[0] for one in noted}) == len(noted) else None
+    return marker if whole and one and len({one.id for one in noted}) == len(noted) else None
+
+
+def _noted(written: str | None) -> tuple[Noted, ...]:
+    parts = [one.split(".") for one in (written or "").split(",") if one]
+    return tuple(Noted(id_, _SEVERITIES[letter], *code) for id_, letter, *code in parts)
 
 
 def _bound(pull: str) -> str:

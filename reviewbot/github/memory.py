@@ -56,6 +56,11 @@ class Posted:
     marker: Marker | None = None
 
     @property
+    def is_raised(self) -> bool:
+        """Whether it is worse than its marker says."""
+        return self.marker is not None and self.marker.findings[0].severity != self.severity
+
+    @property
     def code(self) -> tuple[str, ...]:
         """The lines that the comment was written on, as they were; empty if that is not known."""
         return commented_code(self.comment)
@@ -118,9 +123,10 @@ class Memory:
         return frozenset(id_ for id_, one in self.posted.items() if one.fixed)
 
     @property
-    def told_and_fixed(self) -> frozenset[str]:
-        """Ids of those that are told of or ignored, and whose code was gone at the last review."""
-        return frozenset(self.summary[1].fixed if self.summary and self.signed else ())
+    def told_and_fixed(self) -> dict[str, Noted]:
+        """What is told of or ignored, and whose code was gone at the last review; by ids."""
+        fixed = self.summary[1].fixed if self.summary and self.signed else ()
+        return {one.id: one for one in fixed}
 
     @property
     def signed_summary(self) -> str:
@@ -271,8 +277,8 @@ class _Reader:
 
     def raise_severities(self) -> None:
         """What a later review called worse than the first one, its summary alone says."""
-        noted = self.summary[1].findings if self.summary and self.signed else ()
-        for one in noted:
+        marker = self.summary[1] if self.summary and self.signed else None
+        for one in (*marker.findings, *marker.fixed) if marker else ():
             if one.id in self.posted:
                 posted = self.posted[one.id]
                 severity = worse(posted.severity, one.severity)

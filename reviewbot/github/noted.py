@@ -33,7 +33,7 @@ def all_noted(
     settled: Settled, now: Memory, noted: Callable[[Finding], Noted]
 ) -> tuple[Noted, ...]:
     """What the summary's marker notes, first what nothing else does: it cannot note all."""
-    findings = {one.id: one for one in settled.report.findings}
+    findings = {one.id: one for one in (*settled.report.findings, *settled.excluded)}
     elsewhere = {*now.posted, *(id_ for id_, one in now.told.items() if one.signed)}
     alone = [one for one in settled.noted if one.id not in elsewhere]
     marked = {one.id: noted(findings[one.id]) for one in alone if one.id in findings}

@@ -35,7 +35,7 @@ from reviewbot.github.review_comments import (
     review_text,
 )
 from reviewbot.github.settled import settle, unaccounted
-from reviewbot.github.still_there import gone, in_files
+from reviewbot.github.still_there import claims_of, gone, in_files
 from reviewbot.github.told_before import beside_the_diff, with_told
 
 if TYPE_CHECKING:
@@ -113,10 +113,12 @@ class PullComments:
         lines = FileLines(self._api, subject.pull.repo, subject.head)
         code = await code_finder(files, lines, report.findings)
         beside = await asyncio.to_thread(beside_the_diff, memory, code)
-        standing = await in_files(lines, beside)
+        claims = await asyncio.to_thread(claims_of, memory)
+        standing = await in_files(lines, code, beside, claims)
         known = await asyncio.to_thread(self._known, report, memory, code, standing)
         noted, report = partial(noted_of, code, known.codes), known.report
-        gone_ids = await gone(lines, code, unaccounted(report, memory), report.findings)
+        left = unaccounted(report, memory)
+        gone_ids = await gone(lines, code, left, report.findings, claims)
         settled = await asyncio.to_thread(
             partial(
                 settle,
@@ -158,7 +160,8 @@ class PullComments:
             urls |= {id_: one.comment.url for id_, one in now.posted.items()}
             urls |= {id_: one.comment.url for id_, one in twice.older.items()}
             findings = all_noted(settled, now, noted)
-            fixed = sorted({*known.fixed, *known.gone} & now.told.keys() | {*known.lapsed})
+            known_by = now.told.keys() | memory.ignored.keys()
+            fixed = [one for id_, one in sorted(known.fixed.items()) if id_ in known_by]
             marker = self._marker("summary", findings=findings, outcome=settled.report.outcome)
             marker = replace(marker, fixed=tuple(fixed[: MAX_FINDINGS - len(findings)]))
             text = await asyncio.to_thread(

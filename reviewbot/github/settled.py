@@ -41,6 +41,7 @@ class Settled:
         back: findings whose comment says that they are fixed, and whose code is there again.
         changes: what became of the findings since the last review; None if there was none.
         ignored: findings that are ignored and have no comment.
+        excluded: the like of those in files that the configuration excludes by now.
     """
 
     report: Report
@@ -50,16 +51,17 @@ class Settled:
     back: tuple[Posted, ...]
     changes: Changes | None
     ignored: tuple[Noted, ...] = ()
+    excluded: tuple[Finding, ...] = ()
 
     @property
     def noted(self) -> tuple[Noted, ...]:
         """The findings that count, for the marker; worst first.
 
-        And those that are ignored and have no comment: once nobody ignores them any more, they are
-        known to the marker alone, and looked for again.
+        And those that are ignored or excluded and have no comment: once they are not any more, they
+        are known to the marker alone, and looked for again.
         """
-        standing = tuple(Noted(one.id, one.severity) for one in filter(gates, self.report.findings))
-        return (*standing, *self.ignored)
+        every = filter(gates, (*self.report.findings, *self.excluded))
+        return (*(Noted(one.id, one.severity) for one in every), *self.ignored)
 
 
 def unaccounted(report: Report, memory: Memory) -> tuple[Posted, ...]:
@@ -108,6 +110,9 @@ def settle(
         back=tuple(memory.posted[one.id] for one in findings if one.id in memory.marked),
         changes=_changes(whole, memory, gone, told_and_gone or {}),
         ignored=_ignored(report, memory, lapsed),
+        excluded=tuple(
+            one for one in found if one.path in excluded and one.id not in memory.posted
+        ),
     )
 
 
@@ -125,7 +130,8 @@ def _unnamed_and_ignored(report: Report, memory: Memory) -> tuple[Posted, ...]:
 
 def _ignored(report: Report, memory: Memory, lapsed: Collection[str]) -> tuple[Noted, ...]:
     """What is ignored without a comment: of this review, and of what the last one noted."""
-    last = memory.summary[1].findings if memory.summary else ()
+    marker = memory.summary[1] if memory.summary else None
+    last = (*marker.findings, *marker.fixed) if marker else ()
     known = {one.id: Noted(one.id, one.severity) for one in filter(gates, report.findings)}
     known |= {one.id: one for one in last if one.code or one.id not in known}
     ignored = memory.ignored.keys() - memory.posted.keys() - {*lapsed}

@@ -1,27 +1,36 @@
 """Whether the code that a comment of ours stands on is still there. In doubt it is.
 
-Where the change is not on it any more, its file must have it as often as when it was found: the
-base may have the like of it, such as the original of a copy.
+Where the change is not on it any more, its file must have more of it than when it was found, but
+for what was found fault with: the base may have the like of it, such as the original of a copy.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.github.comment_hunk import hunk_lines
-from reviewbot.github.commented_code import is_brought, marks_in, plain_code, side_of
+from reviewbot.github.commented_code import (
+    code_digest,
+    is_brought,
+    marks_in,
+    plain_code,
+    side_of,
+)
 from reviewbot.github.earlier_findings import carried
 from reviewbot.github.recognised import is_said_by
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from reviewbot.core.findings import Finding
     from reviewbot.github.commented_code import CommentedCode
     from reviewbot.github.file_lines import FileLines
-    from reviewbot.github.memory import Posted
+    from reviewbot.github.markers import Marker
+    from reviewbot.github.memory import Memory, Posted
     from reviewbot.github.told_before import Beside
 
 _BEFORE: Final = 2
@@ -34,6 +43,7 @@ async def gone(
     code: CommentedCode,
     posted: Sequence[Posted],
     found: Sequence[Finding] = (),
+    claims: Mapping[str, int] = MappingProxyType({}),
 ) -> frozenset[str]:
     """The ids of those findings whose code is there no more.
 
@@ -42,6 +52,7 @@ async def gone(
         code: finds the code of comments in its diff at its head.
         posted: findings with a comment on a line.
         found: what the review itself found: the same code under one of these is theirs.
+        claims: see :func:`claims_of`.
 
     Raises:
         GitHubError: a file cannot be read.
@@ -57,14 +68,29 @@ async def gone(
         else:
             wanted, brought = _wanted(one)
             number = await asyncio.to_thread(_count, lines, wanted)
-            then = await files.then(path, one.marker) if number and brought else []
-            is_there = number >= max(1, await asyncio.to_thread(_count, then, wanted))
+            then = await _then(files, code, path, one.marker) if number and brought else []
+            before = await asyncio.to_thread(_count, then, wanted)
+            is_there = number > max(0, before - claims.get(code_digest(plain_code(one.code)), 1))
         if not is_there:
             missing.add(one.id)
     return frozenset(missing)
 
 
-async def in_files(files: FileLines, beside: Sequence[Beside]) -> dict[str, bool]:
+def claims_of(memory: Memory) -> Counter[str]:
+    """How many findings are known of each code, by its digest.
+
+    Of as many copies of it as were there, the others are nobody's. CPU work: for a thread.
+    """
+    last = memory.summary[1].findings if memory.summary and memory.signed else ()
+    noted = {one.id: one for one in (*last, *(one.noted for one in memory.told.values()))}
+    marks = [one.code for id_, one in noted.items() if one.code and id_ not in memory.posted]
+    codes = [code_digest(plain_code(one.code)) for one in memory.posted.values()]
+    return Counter((*(mark[-24:-8] for mark in marks), *codes))
+
+
+async def in_files(
+    files: FileLines, code: CommentedCode, beside: Sequence[Beside], claims: Mapping[str, int]
+) -> dict[str, bool]:
     """Of each of ``beside``, by its id, whether its code is in its file at the head, or may be.
 
     Raises:
@@ -81,12 +107,19 @@ async def in_files(files: FileLines, beside: Sequence[Beside]) -> dict[str, bool
             continue
         now = await asyncio.to_thread(marks_in, lines, [one.code for one in of_file])
         for one in of_file:
-            before = 1
+            before = 0
             if now[one.code] and is_brought(one.code):
-                then = await files.then(path, one.since)
+                then = await _then(files, code, path, one.since)
                 before = (await asyncio.to_thread(marks_in, then, [one.code]))[one.code]
-            found[one.id] = now[one.code] >= max(1, before)
+            claimed = claims.get(one.code[-24:-8], 1)
+            found[one.id] = now[one.code] > max(0, before - claimed)
     return found
+
+
+async def _then(
+    files: FileLines, code: CommentedCode, path: str, since: Marker | None
+) -> list[str]:
+    return await files.then(path, since) or await files.then(code.old_name(path), since)
 
 
 def _not_in_diff(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.findings import Side
     from reviewbot.core.report import Report
-    from reviewbot.github.markers import Marker
+    from reviewbot.github.markers import Marker, Noted
     from reviewbot.github.memory import Memory
     from reviewbot.github.told_texts import Item, SignedFor
 
@@ -41,7 +41,7 @@ class ToldBefore:
     Attributes:
         report: with what stands.
         gone: the titles of what is fixed by now, by ids.
-        fixed: ids of what the text of a review tells of, and was fixed before.
+        fixed: what is told of or ignored, and gone by now or before, by ids.
         codes: the marks of what stands beside the diff, as they were.
         held: ids of what a review's text tells of as held back.
         ignored: what is ignored, as far as it can be read what that is.
@@ -50,7 +50,7 @@ class ToldBefore:
 
     report: Report
     gone: Mapping[str, str] = field(default_factory=dict)
-    fixed: Collection[str] = ()
+    fixed: Mapping[str, Noted] = field(default_factory=dict)
     codes: Mapping[str, str] = field(default_factory=dict)
     held: Collection[str] = ()
     ignored: Sequence[Finding] = ()
@@ -99,13 +99,15 @@ def with_told(
     """
     texts = OurTexts(memory, code.names)
     matching = _Matching(report.findings, memory, code)
-    told = texts.told(code)
+    # Those that stand in their place before those that may have been moved there.
+    told = sorted(texts.told(code), key=lambda one: not code.is_below(one.noted.code))
     matching.match(told)
-    fixed = memory.told_and_fixed - {one.id for one in told}
+    back = {one.id for one in told}
+    fixed = {id_: one for id_, one in memory.told_and_fixed.items() if id_ not in back}
     gone: dict[str, str] = {}
     codes: dict[str, str] = {}
     ignored: list[Finding] = []
-    lapsed = set(fixed & memory.ignored.keys())
+    lapsed = fixed.keys() & memory.ignored.keys()
     for one in told:
         found = matching.found.get(one.id)
         if found is not None and not found.is_placed:
@@ -118,6 +120,8 @@ def with_told(
         mark = one.noted.code
         sure = not mark or is_brought(mark) or _file_of(one, code) is not None
         if place is None and report.complete and sure and not in_files.get(one.id):
+            if mark:
+                fixed[one.id] = one.noted
             if mark and is_ignored:
                 lapsed.add(one.id)
             elif mark:
@@ -125,6 +129,7 @@ def with_told(
             continue  # where its place is not known, all is reviewed again, and that decides
         if is_ignored:
             ignored += [_carried(one, None, link_hosts)] if one.item else []
+            matching.claim(_carried(one, place, link_hosts))
             continue
         if place is None:
             codes[one.id] = mark
@@ -142,7 +147,7 @@ class _Matching:
 
     def __init__(self, findings: Sequence[Finding], memory: Memory, code: CommentedCode) -> None:
         self._code, self._known = code, {*memory.posted, *memory.ignored}
-        self._fixed = memory.told_and_fixed
+        self._fixed = memory.told_and_fixed.keys()
         self._posted = [one for one in findings if one.id in memory.posted]
         self._left = [one for one in findings if one.id not in memory.posted]
         named = {one.id for one in self._posted}
@@ -152,12 +157,14 @@ class _Matching:
             if id_ not in named and code.in_place(one)
         ]
         self._carried: list[Finding] = []
+        self._claimed: list[Finding] = []
         self._places = cache(partial(_by_path, code))
         self.found: dict[str, Finding] = {}
 
     def match(self, told: Sequence[SignedFor]) -> None:
         """Find each again, the surest first: on its code, saying the same, under its id."""
         rounds: tuple[Callable[[Finding, SignedFor], bool], ...] = (
+            lambda one, told: self._repeats(one, told) and self._code.is_below(told.noted.code),
             lambda one, told: one.id == told.id and self._repeats(one, told),
             self._repeats,
             lambda one, told: one.id == told.id and self._may_be(one, told),
@@ -184,7 +191,7 @@ class _Matching:
         said = told.item.finding() if told.item else None
         others = {
             (one.path, one.line)
-            for one in (*self.found.values(), *self._carried)
+            for one in (*self.found.values(), *self._carried, *self._claimed)
             # Where its words cannot be read, another one can be on the same lines.
             if said is not None and repeats(one, said)
         }
@@ -198,6 +205,10 @@ class _Matching:
         ]
         near = told.item.line if told.item else 0
         return min(free, key=lambda place: abs(place[1][0] - near), default=None)
+
+    def claim(self, finding: Finding) -> None:
+        """It is ignored, and its place is no other's."""
+        self._claimed.append(finding)
 
     def carry(self, finding: Finding) -> None:
         """It stands."""

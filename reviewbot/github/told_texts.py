@@ -143,6 +143,7 @@ class OurTexts:
         noted = {id_: one.noted for id_, one in memory.told.items() if one.signed}
         if memory.summary and memory.signed:
             noted = {one.id: one for one in memory.summary[1].findings} | noted
+        noted = memory.told_and_fixed | noted
         items = {item.id: item for item in (*self._of_summary, *self.of_reviews)}
         since = {id_: one.marker for id_, one in memory.told.items() if one.signed}
         return [

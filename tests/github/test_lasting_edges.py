@@ -10,6 +10,7 @@ import pytest
 from tests.cli.test_review_pr import NAME, opened, review
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
 from tests.fake_github import FakeGitHub, faults
+from tests.github.action_runs import find_marked
 from tests.github.test_action_commands import job
 from tests.github.test_action_edges import Overtaken
 from tests.github.test_action_stories import BASE, ONE, app, bug, conclusions, summary_of, titles
@@ -20,6 +21,7 @@ from tests.github.test_told_stories import AT, TEXT, either_way
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.fake_anthropic import Recorded
     from tests.github.action_runs import Run, Runner
 
 ROWS = BASE["app.py"].splitlines()
@@ -27,6 +29,13 @@ ROWS = BASE["app.py"].splitlines()
 
 def lines(*rows: str) -> str:
     return "\n".join(rows) + "\n"
+
+
+BLOCK = ["begin = True", "check = False", "total = 1 / 0", "end = True"]
+
+
+def at_line(number: int, title: str = "Division by zero") -> dict[str, object]:
+    return finding(path="app.py", quote=BLOCK[2], line=number, end_line=number, title=title)
 
 
 def with_line(number: int, text: str) -> str:
@@ -264,3 +273,143 @@ async def test_a_second_summary_that_cannot_be_deleted_costs_no_finding(
     model.respond = nothing
     run = await runner.run(pull, review_comments="false")
     assert run.outputs["errors"] == "2"
+
+
+async def test_one_of_two_copies_that_the_base_took_over_stands_when_the_other_is_repaired(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    two = {"app.py": lines(*ROWS[:20], *BLOCK, *ROWS[20:40], *BLOCK, *ROWS[40:])}
+    one = {"app.py": lines(*ROWS[:40], *BLOCK, *ROWS[40:])}
+    pull = github.pull(base=BASE, head=BASE | two | {"c.py": "c = 1\n"})
+    model.respond = lambda _: Answer(findings=[at_line(23), at_line(47)])
+    assert (await runner.run(pull, fail_on="error")).outputs["errors"] == "2"
+    model.respond = nothing
+    pull.rebase(two)
+    assert (await runner.run(pull, fail_on="error")).outputs["errors"] == "2"
+    pull.push(one)
+    run = await runner.run(pull, fail_on="error")
+    assert run.outputs["errors"] != "0"
+    assert conclusions(pull)[-1] == "failure"
+
+
+async def test_a_copy_is_repaired_although_its_file_is_renamed(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    base = BASE | {"app.py": lines(*ROWS[:20], *BLOCK, *ROWS[20:])}
+    copied = {"app.py": lines(*ROWS[:20], *BLOCK, *ROWS[20:40], *BLOCK, *ROWS[40:])}
+    pull = github.pull(base=base, head=base | copied | {"c.py": "c = 1\n"})
+    model.respond = lambda _: Answer(findings=[at_line(47)])
+    assert (await runner.run(pull, fail_on="error")).outputs["errors"] == "1"
+    model.respond = nothing
+    pull.push({"app.py": None, "core.py": base["app.py"]})
+    run = await runner.run(pull, fail_on="error")
+    assert run.outputs["errors"] == "0"
+
+
+@either_way
+async def test_what_is_ignored_stays_so_when_it_is_taken_back_and_put_in_again(
+    github: FakeGitHub, runner: Runner, comments: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | app((10, SAME)) | {"c.py": "c = 1\n"})
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    found = summary_of(pull).split("findings=")[1][:16]
+    pull.comment(f"/ignore {found}", by="octo")
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    pull.push({"app.py": BASE["app.py"]})
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    pull.push(app((10, SAME)))
+    run = await runner.run(pull, review_comments=comments, fail_on="error")
+    assert run.outputs["errors"] == "0"
+
+
+@pytest.mark.parametrize("comments", ["true", pytest.param("false", marks=pytest.mark.unposted)])
+async def test_what_was_excluded_for_a_while_counts_again(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE | {"c.py": "c = 1\n"})
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    model.respond = nothing
+    pull.rebase({".reviewbot.yml": "summary: false\nexclude: [app.py]\n"})
+    run = await runner.run(pull, review_comments=comments, fail_on="error")
+    assert run.outputs["errors"] == "0"
+    pull.rebase({".reviewbot.yml": "summary: false\n"})
+    run = await runner.run(pull, review_comments=comments, fail_on="error")
+    assert run.outputs["errors"] == "1"
+
+
+async def test_a_raised_severity_of_a_resolved_thread_outlives_a_repair(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    model.respond = says(**AT, title="Division by zero", severity="warning")
+    await runner.run(pull, fail_on="error")
+    model.respond = says(**AT, title="Division by zero", severity="error")
+    await runner.run(pull, fail_on="error", full="true")
+    pull.resolve(pull.threads[0], by="octo")
+    model.respond = nothing
+    pull.push({"c.py": "c = 0\n"})
+    run = await runner.run(pull, fail_on="error")
+    assert run.outputs["errors"] == "1"
+    pull.push({"app.py": BASE["app.py"], "c.py": "c = 1\n"})
+    await runner.run(pull, fail_on="error")
+    pull.push(ONE)
+    run = await runner.run(pull, fail_on="error")
+    assert run.outputs["errors"] == "1"
+
+
+@pytest.mark.parametrize("fails", ["mute", "found"])
+@either_way
+async def test_ignoring_one_copy_hides_not_the_other_when_it_is_repaired(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str, fails: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | app((10, SAME), (50, SAME)))
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    found = summary_of(pull).split("findings=")[1].split(" ")[0].split(",")
+    pull.comment(f"/ignore {found[0][:16]}", by="octo")
+    run = await runner.run(pull, review_comments=comments, fail_on="error")
+    assert run.outputs["errors"] == "1"
+    if fails == "mute":
+        model.respond = nothing
+    pull.push(app((10, "line_10 = 1"), (50, SAME)))
+    run = await runner.run(pull, review_comments=comments, fail_on="error")
+    assert run.outputs["errors"] == "1"
+
+
+async def test_copies_told_in_a_summary_that_the_base_took_over(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    bugs = [bug(number)[1] for number in range(1, 33)]
+    two = {"app.py": lines(*ROWS[:20], *bugs, *ROWS[20:40], *bugs, *ROWS[40:])}
+    one = {"app.py": lines(*ROWS[:40], *bugs, *ROWS[40:])}
+    pull = github.pull(base=BASE, head=BASE | two | {"c.py": "c = 1\n"})
+    first = (await runner.run(pull)).outputs["findings"]
+    model.respond = nothing
+    pull.rebase(two)
+    assert (await runner.run(pull)).outputs["findings"] == first
+    pull.push(one)
+    run = await runner.run(pull)
+    assert int(run.outputs["findings"]) >= 32
+
+
+async def test_a_raised_severity_of_what_a_review_tells_outlives_a_repair(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    changes = [bug(number) for number in range(1, 33)]
+    pull = github.pull(base=BASE, head=BASE | app(*changes) | {"c.py": "c = 1\n"})
+    await runner.run(pull, fail_on="error")
+
+    def worse(request: Recorded) -> Answer:
+        said = find_marked(request)
+        return Answer(findings=[{**one, "severity": "error"} for one in said.findings or ()])
+
+    model.respond = worse
+    run = await runner.run(pull, fail_on="error", full="true")
+    assert run.outputs["errors"] == "32"
+    model.respond = nothing
+    pull.push({"app.py": BASE["app.py"], "c.py": "c = 2\n"})
+    run = await runner.run(pull, fail_on="error")
+    assert run.outputs["findings"] == "0"
+    pull.push(app(*changes))
+    run = await runner.run(pull, fail_on="error")
+    assert run.outputs["findings"] == "32"
+    assert run.outputs["errors"] == "32"

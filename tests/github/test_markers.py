@@ -50,7 +50,7 @@ markers = (
         several,
         keys,
         settings,
-        st.lists(ids, max_size=20).map(tuple),
+        several,
     )
     | st.builds(Marker, st.just("finding"), shas, shas, outcomes, st.tuples(noted), keys)
     | st.builds(
