@@ -49,6 +49,16 @@ def code_digest(code: Sequence[str]) -> str:
     return _digest_of(code[:1], 4) + _digest_of(code, 12)
 
 
+def code_key(path: str, code: Sequence[str]) -> str:
+    """What names some code of a file, as :func:`key_of_mark` does that of a mark."""
+    return _digest_of([path], 4) + code_digest(plain_code(code))
+
+
+def key_of_mark(mark: str) -> str:
+    """The digests of the file's name and of the code in a mark."""
+    return mark[-4:] + mark[-24:-8]
+
+
 def marks_in(lines: Sequence[str], marks: Iterable[str]) -> dict[str, int]:
     """How often some lines have the code of each of ``marks``."""
     have = plain_code(lines)

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.github.comment_hunk import hunk_lines
 from reviewbot.github.commented_code import (
-    code_digest,
+    code_key,
     is_brought,
+    key_of_mark,
     marks_in,
     plain_code,
     side_of,
@@ -70,22 +71,27 @@ async def gone(
             number = await asyncio.to_thread(_count, lines, wanted)
             then = await _then(files, code, path, one.marker) if number and brought else []
             before = await asyncio.to_thread(_count, then, wanted)
-            is_there = number > max(0, before - claims.get(code_digest(plain_code(one.code)), 1))
+            claimed = claims.get(code_key(one.comment.path, one.code), 1)
+            is_there = number > max(0, before - claimed)
         if not is_there:
             missing.add(one.id)
     return frozenset(missing)
 
 
 def claims_of(memory: Memory) -> Counter[str]:
-    """How many findings are known of each code, by its digest.
+    """How many copies of each code of a file were found fault with; see :func:`code_key`.
 
-    Of as many copies of it as were there, the others are nobody's. CPU work: for a thread.
+    CPU work: for a thread.
     """
     last = memory.summary[1].findings if memory.summary and memory.signed else ()
     noted = {one.id: one for one in (*last, *(one.noted for one in memory.told.values()))}
     marks = [one.code for id_, one in noted.items() if one.code and id_ not in memory.posted]
-    codes = [code_digest(plain_code(one.code)) for one in memory.posted.values()]
-    return Counter((*(mark[-24:-8] for mark in marks), *codes))
+    comments = [(one.comment, one.code) for one in memory.posted.values()]
+    copies = {
+        (code_key(comment.path, code), comment.original_commit, comment.original_line)
+        for comment, code in comments
+    }
+    return Counter((*map(key_of_mark, marks), *(key for key, _, _ in copies)))
 
 
 async def in_files(
@@ -111,7 +117,7 @@ async def in_files(
             if now[one.code] and is_brought(one.code):
                 then = await _then(files, code, path, one.since)
                 before = (await asyncio.to_thread(marks_in, then, [one.code]))[one.code]
-            claimed = claims.get(one.code[-24:-8], 1)
+            claimed = claims.get(key_of_mark(one.code), 1)
             found[one.id] = now[one.code] > max(0, before - claimed)
     return found
 

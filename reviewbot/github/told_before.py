@@ -99,8 +99,12 @@ def with_told(
     """
     texts = OurTexts(memory, code.names)
     matching = _Matching(report.findings, memory, code)
-    # Those that stand in their place before those that may have been moved there.
-    told = sorted(texts.told(code), key=lambda one: not code.is_below(one.noted.code))
+    # Those that stand in their place before those that may have been moved there, and before both
+    # those that count: an ignored one takes nothing that another may be.
+    told = sorted(
+        texts.told(code),
+        key=lambda one: (not code.is_below(one.noted.code), one.id in memory.ignored),
+    )
     matching.match(told)
     back = {one.id for one in told}
     fixed = {id_: one for id_, one in memory.told_and_fixed.items() if id_ not in back}
@@ -129,7 +133,8 @@ def with_told(
             continue  # where its place is not known, all is reviewed again, and that decides
         if is_ignored:
             ignored += [_carried(one, None, link_hosts)] if one.item else []
-            matching.claim(_carried(one, place, link_hosts))
+            if place is not None:
+                matching.claim(_carried(one, place, link_hosts))
             continue
         if place is None:
             codes[one.id] = mark
@@ -174,7 +179,8 @@ class _Matching:
             for one in told:
                 if one.id in self.found:
                     continue
-                match = next((finding for finding in self._left if is_it(finding, one)), None)
+                those = [finding for finding in self._left if is_it(finding, one)]
+                match = min(those, key=lambda finding: finding.id != one.id, default=None)
                 if match is not None:
                     self._left.remove(match)
                     self.found[one.id] = _as_told(match, one)
@@ -193,7 +199,7 @@ class _Matching:
             (one.path, one.line)
             for one in (*self.found.values(), *self._carried, *self._claimed)
             # Where its words cannot be read, another one can be on the same lines.
-            if said is not None and repeats(one, said)
+            if said is not None and one.is_placed and repeats(one, said)
         }
         placed = [one for one in self._left if one.is_placed]
         rivals = (*self._posted, *placed, *self._commented)

@@ -38,6 +38,10 @@ def at_line(number: int, title: str = "Division by zero") -> dict[str, object]:
     return finding(path="app.py", quote=BLOCK[2], line=number, end_line=number, title=title)
 
 
+TWO_BLOCKS = {"app.py": lines(*ROWS[:20], *BLOCK, *ROWS[20:40], *BLOCK, *ROWS[40:])}
+LATER_BLOCK = {"app.py": lines(*ROWS[:40], *BLOCK, *ROWS[40:])}
+
+
 def with_line(number: int, text: str) -> str:
     rows = [*ROWS]
     rows[number - 1] = text
@@ -413,3 +417,129 @@ async def test_a_raised_severity_of_what_a_review_tells_outlives_a_repair(
     run = await runner.run(pull, fail_on="error")
     assert run.outputs["findings"] == "32"
     assert run.outputs["errors"] == "32"
+
+
+async def test_two_findings_on_one_copied_line_are_fixed_when_the_copy_is_removed(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    base = BASE | {"app.py": lines(*ROWS[:20], *BLOCK, *ROWS[20:])}
+    copied = {"app.py": lines(*ROWS[:20], *BLOCK, *ROWS[20:40], *BLOCK, *ROWS[40:])}
+    pull = github.pull(base=base, head=base | copied | {"c.py": "c = 1\n"})
+    leak = at_line(47, "Key is leaked") | {"category": "security", "scenario": "Anybody reads it."}
+    model.respond = lambda _: Answer(findings=[at_line(47), leak])
+    run = await runner.run(pull, fail_on="error")
+    assert run.outputs["errors"] == "2"
+    model.respond = nothing
+    pull.push({"app.py": base["app.py"]})
+    run = await runner.run(pull, fail_on="error")
+    assert run.outputs["errors"] == "0"
+
+
+async def test_a_copy_is_repaired_although_its_like_in_another_file_is_not(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    once = lines(*ROWS[:20], *BLOCK, *ROWS[20:])
+    twice = lines(*ROWS[:20], *BLOCK, *ROWS[20:40], *BLOCK, *ROWS[40:])
+    base = BASE | {"app.py": once, "b.py": once}
+    pull = github.pull(base=base, head=base | {"app.py": twice, "b.py": twice, "c.py": "c = 1\n"})
+    model.respond = lambda _: Answer(findings=[at_line(47), at_line(47) | {"path": "b.py"}])
+    run = await runner.run(pull, fail_on="error")
+    assert run.outputs["errors"] == "2"
+    model.respond = nothing
+    pull.push({"app.py": once})
+    run = await runner.run(pull, fail_on="error")
+    assert run.outputs["errors"] == "1"
+
+
+@either_way
+async def test_an_ignored_copy_claims_not_the_place_of_one_that_counts(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | app((10, SAME), (50, SAME)))
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    found = summary_of(pull).split("findings=")[1].split(" ")[0].split(",")
+    pull.comment(f"/ignore {found[0][:16]}", by="octo")
+    model.respond = nothing
+    pull.push(app((10, "line_10 = 1"), (49, "other = 2"), (50, SAME)))
+    run = await runner.run(pull, review_comments=comments, fail_on="error")
+    assert run.outputs["errors"] == "1"
+    assert conclusions(pull)[-1] == "failure"
+
+
+async def test_an_ignored_finding_that_the_base_took_over_hides_none_that_is_on_its_line_now(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    first, second = "a = 1 / 0", "b = 2 / 0"
+    pull = github.pull(base=BASE, head=BASE | app((20, first), (35, second)) | {"c.py": "c = 1\n"})
+    model.respond = lambda _: Answer(
+        findings=[
+            finding(path="app.py", quote=text, line=at, end_line=at, title="Division by zero")
+            for at, text in ((20, first), (35, second))
+        ]
+    )
+    await runner.run(pull, review_comments="false", fail_on="error")
+    found = summary_of(pull).split("findings=")[1].split(" ")[0].split(",")
+    assert summary_of(pull).index("app.py:20") < summary_of(pull).index("app.py:35")
+    pull.comment(f"/ignore {found[0][:16]}", by="octo")
+    model.respond = nothing
+    rows = app((20, first))["app.py"].splitlines()[15:]
+    pull.rebase({"app.py": lines(*rows)})
+    rows[33 - 15] = "other = 34"
+    rows[34 - 15] = second
+    pull.push({"app.py": lines(*rows)})
+    run = await runner.run(pull, review_comments="false", fail_on="error")
+    assert run.outputs["errors"] == "1"
+    assert conclusions(pull)[-1] == "failure"
+
+
+@pytest.mark.parametrize("fails", ["mute", "found"])
+@either_way
+async def test_an_ignored_copy_that_is_repaired_at_once_hides_not_the_other(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str, fails: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | TWO_BLOCKS)
+    model.respond = lambda _: Answer(findings=[at_line(23), at_line(47)])
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    found = summary_of(pull).split("findings=")[1].split(" ")[0].split(",")
+    pull.comment(f"/ignore {found[0][:16]}", by="octo")
+    model.respond = nothing
+    if fails == "found":
+        model.respond = lambda _: Answer(findings=[at_line(43)])
+    pull.push(LATER_BLOCK)
+    run = await runner.run(pull, review_comments=comments, fail_on="error")
+    assert run.outputs["errors"] == "1"
+    assert conclusions(pull)[-1] == "failure"
+
+
+@either_way
+async def test_of_two_copies_the_one_that_is_ignored_stays_the_ignored_one(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | TWO_BLOCKS)
+    both = [at_line(23), at_line(47) | {"severity": "warning"}]
+    model.respond = lambda _: Answer(findings=both)
+    run = await runner.run(pull, review_comments=comments, fail_on="error")
+    assert (run.outputs["errors"], run.outputs["findings"]) == ("1", "2")
+    found = summary_of(pull).split("findings=")[1].split(" ")[0].split(",")
+    assert found[0][16:18] == ".e"
+    pull.comment(f"/ignore {found[0][:16]}", by="octo")
+    for _ in range(2):
+        run = await runner.run(pull, review_comments=comments, fail_on="error", full="true")
+        assert (run.outputs["errors"], run.outputs["findings"]) == ("0", "1")
+
+
+async def test_a_copy_is_repaired_although_its_like_in_another_file_was_before(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    once = lines(*ROWS[:20], *BLOCK, *ROWS[20:])
+    base = BASE | {"app.py": once, "b.py": once}
+    pull = github.pull(
+        base=base,
+        head=base | {"app.py": TWO_BLOCKS["app.py"], "b.py": TWO_BLOCKS["app.py"], "c.py": "c\n"},
+    )
+    model.respond = lambda _: Answer(findings=[at_line(47), at_line(47) | {"path": "b.py"}])
+    await runner.run(pull, fail_on="error")
+    model.respond = nothing
+    pull.push({"app.py": once, "b.py": once})
+    run = await runner.run(pull, fail_on="error")
+    assert run.outputs["errors"] == "0"
