@@ -543,3 +543,37 @@ async def test_a_copy_is_repaired_although_its_like_in_another_file_was_before(
     pull.push({"app.py": once, "b.py": once})
     run = await runner.run(pull, fail_on="error")
     assert run.outputs["errors"] == "0"
+
+
+GOOD = [*BLOCK[:2], "total = 5", BLOCK[3]]
+
+
+@pytest.mark.parametrize("keep", [0, 1])
+@pytest.mark.parametrize("fails", ["mute", "found"])
+@either_way
+async def test_one_of_two_pasted_blocks_is_repaired(
+    github: FakeGitHub,
+    model: FakeAnthropic,
+    runner: Runner,
+    comments: str,
+    *,
+    fails: str,
+    keep: int,
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | TWO_BLOCKS | {"c.py": "c = 1\n"})
+    model.respond = lambda _: Answer(findings=[at_line(23), at_line(47)])
+    run = await runner.run(pull, review_comments=comments, fail_on="error")
+    assert run.outputs["errors"] == "2"
+    model.respond = nothing
+    if fails == "found":
+        model.respond = lambda _: Answer(findings=[at_line((23, 47)[keep])])
+    both = [BLOCK, GOOD] if keep == 0 else [GOOD, BLOCK]
+    pull.push({"app.py": lines(*ROWS[:20], *both[0], *ROWS[20:40], *both[1], *ROWS[40:])})
+    full = str(fails == "found").lower()  # else it is not asked about what is unchanged
+    run = await runner.run(pull, review_comments=comments, fail_on="error", full=full)
+    got = [run.outputs["errors"]]
+    model.respond = nothing
+    pull.push({"app.py": lines(*ROWS[:20], *GOOD, *ROWS[20:40], *GOOD, *ROWS[40:])})
+    run = await runner.run(pull, review_comments=comments, fail_on="error")
+    got.append(run.outputs["errors"])
+    assert got == ["1", "0"]
