@@ -6,10 +6,21 @@ nothing.
 
 from __future__ import annotations
 
-import hashlib
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.github.code_marks import (
+    ABOVE,
+    NONE_ABOVE,
+    code_digest,
+    digest_of,
+    is_brought,
+    length_of,
+    plain,
+    plain_code,
+    side_of,
+    side_of_mark,
+)
 from reviewbot.github.comment_hunk import hunk_lines
 
 if TYPE_CHECKING:
@@ -23,87 +34,7 @@ if TYPE_CHECKING:
 
 _MOST_LINES: Final = 10_000
 _CAME: Final = ("added", "renamed", "copied")
-_ABOVE: Final = 2
-"""Lines above some code that tell it from a copy."""
 _NOTHING: Final[Mapping[str, Sequence[str]]] = MappingProxyType({})
-
-
-def plain(line: str) -> str:
-    """A line as it is compared. Bytes that are not UTF-8 are what GitHub makes of them."""
-    text = line.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return " ".join(text.split())
-
-
-def plain_code(lines: Iterable[str]) -> list[str]:
-    """Lines as they are compared."""
-    return [text for text in map(plain, lines) if text]
-
-
-def side_of(comment: ReviewComment) -> Side:
-    """The side that a comment stands on."""
-    return "LEFT" if comment.side == "LEFT" else "RIGHT"
-
-
-def code_digest(code: Sequence[str]) -> str:
-    """The digests in a mark: of the first line, then of all, which are :func:`plain`."""
-    return _digest_of(code[:1], 4) + _digest_of(code, 12)
-
-
-def code_key(path: str, code: Sequence[str]) -> str:
-    """What names some code of a file, as :func:`key_of_mark` does that of a mark."""
-    return _digest_of([path], 4) + code_digest(plain_code(code))
-
-
-def key_of_mark(mark: str) -> str:
-    """The digests of the file's name and of the code in a mark."""
-    return mark[-4:] + mark[-24:-8]
-
-
-def marks_in(lines: Sequence[str], marks: Iterable[str]) -> dict[str, int]:
-    """How often some lines have the code of each of ``marks``."""
-    have = plain_code(lines)
-    begins: dict[str, list[int]] = {}
-    for start, line in enumerate(have):
-        begins.setdefault(_digest_of([line], 4), []).append(start)
-    return {
-        mark: sum(
-            code_digest(have[start : start + length_of(mark)]) == mark[-24:-8]
-            # Where the change had brought it, the base may have a line like it.
-            and (not is_brought(mark) or _is_below(have, start, mark))
-            for start in begins.get(mark[-24:-20], ())
-        )
-        for mark in set(marks)
-    }
-
-
-def _is_below(lines: Sequence[str], first: int, mark: str) -> bool:
-    """Whether what stands above is what stood above a mark, as far as its hunk showed that."""
-    above = [lines[max(0, first - number) : first] for number in range(_ABOVE + 1)]
-    return mark[-8:-4] in {_digest_of(shown, 4) for shown in above}
-
-
-def length_of(mark: str) -> int:
-    """How many lines a mark is of."""
-    return int(mark[:-26])
-
-
-def is_brought(mark: str) -> bool:
-    """Whether the change was on a line of a mark."""
-    return mark[-26] == "c"
-
-
-def side_of_mark(mark: str) -> Side:
-    """The side that a mark is of."""
-    return "LEFT" if mark[-25] == "L" else "RIGHT"
-
-
-def _digest_of(lines: Sequence[str], length: int) -> str:
-    text = "\n".join(lines).encode("utf-8", "surrogatepass")
-    return hashlib.sha256(text).hexdigest()[:length]
-
-
-_NONE: Final = _digest_of([], 4)
-"""Of no lines above."""
 
 
 class CommentedCode:
@@ -130,7 +61,7 @@ class CommentedCode:
         self._begins: dict[Side, dict[str, list[tuple[str, int]]]] = {}
         self._named: dict[str, set[str]] = {}
         for path, name in (*((path, path) for path in self._files), *self._renamed.items()):
-            self._named.setdefault(_digest_of([path], 4), set()).add(name)
+            self._named.setdefault(digest_of([path], 4), set()).add(name)
         self._came = {path for path, file in self._files.items() if file.status in _CAME}
 
     def in_place(self, posted: Posted) -> bool:
@@ -214,7 +145,7 @@ class CommentedCode:
             return ""
         changed = "c" if any(is_changed for _, _, is_changed in found) else "u"
         digests = code_digest([text for _, text in code]) + self._above(path, side, code[0][0])
-        digests += _digest_of([path], 4)
+        digests += digest_of([path], 4)
         return f"{len(code)}{changed}{side[0]}{digests}"
 
     def places(self, mark: str) -> list[tuple[str, range]]:
@@ -234,7 +165,7 @@ class CommentedCode:
             if self._digest(path, side, first, count) == digests[:16]
         ]
         if own is None:
-            anywhere = is_brought(mark) and above != _NONE
+            anywhere = is_brought(mark) and above != NONE_ABOVE
             found = [one for one in found if one[0] in self._came or (one[2] and anywhere)]
         here = [one for one in found if one[2]]
         if is_brought(mark):
@@ -281,7 +212,7 @@ class CommentedCode:
             mark: see :meth:`mark`.
             path: the file as it is shown, which may be another name: it was cut, or made safe.
         """
-        if _digest_of([path], 4) == mark[-4:]:
+        if digest_of([path], 4) == mark[-4:]:
             return self.name(path)
         names = self._named.get(mark[-4:], set())
         return next(iter(names)) if len(names) == 1 else None
@@ -304,7 +235,7 @@ class CommentedCode:
             begins: dict[str, list[tuple[str, int]]] = {}
             for path in self._files:
                 for number, (text, _) in self._side(path, side).items():
-                    begins.setdefault(_digest_of([text], 4), []).append((path, number))
+                    begins.setdefault(digest_of([text], 4), []).append((path, number))
             self._begins[side] = begins
         return self._begins[side]
 
@@ -318,14 +249,14 @@ class CommentedCode:
         return any(lines[number][1] for number in self._lines(path, side, first, count))
 
     def _above(self, path: str, side: Side, first: int) -> str:
-        return _digest_of(self._lines_above(path, side, first), 4)
+        return digest_of(self._lines_above(path, side, first), 4)
 
     def _lines_above(self, path: str, side: Side, first: int) -> list[str]:
         """As many lines as tell code from a copy, as far as they are known."""
         lines = self._side(path, side)
         above: list[str] = []
         number = first - 1
-        while number in lines and len(above) < _ABOVE:
+        while number in lines and len(above) < ABOVE:
             above += plain_code([lines[number][0]])
             number -= 1
         return above[::-1]
@@ -369,4 +300,4 @@ class CommentedCode:
 
 def _lines_above(comment: ReviewComment, count: int) -> list[str]:
     """The like of that of a comment on ``count`` lines, from the hunk that GitHub keeps with it."""
-    return plain_code(line[1:] for line in hunk_lines(comment)[:-count])[-_ABOVE:]
+    return plain_code(line[1:] for line in hunk_lines(comment)[:-count])[-ABOVE:]

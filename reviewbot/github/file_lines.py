@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.github.commented_code import CommentedCode, plain
+from reviewbot.github.code_marks import plain
+from reviewbot.github.commented_code import CommentedCode
 from reviewbot.github.errors import TooLargeError
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from reviewbot.core.safe_text import safe_markdown
 from reviewbot.core.shown_text import shown_line
 from reviewbot.core.wording import NO_REASON
 from reviewbot.github import markers
+from reviewbot.github.code_marks import side_of
 from reviewbot.github.comment_text import read_back
-from reviewbot.github.commented_code import side_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from reviewbot.core.findings import Placement, fingerprint, same, worse
-from reviewbot.github.commented_code import plain_code
+from reviewbot.github.code_marks import plain_code
 from reviewbot.github.earlier_findings import carried
 
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.github.comment_hunk import hunk_lines
-from reviewbot.github.commented_code import (
+from reviewbot.github.code_marks import (
     code_key,
     is_brought,
     key_of_mark,
@@ -21,6 +20,7 @@ from reviewbot.github.commented_code import (
     plain_code,
     side_of,
 )
+from reviewbot.github.comment_hunk import hunk_lines
 from reviewbot.github.earlier_findings import carried
 from reviewbot.github.recognised import is_said_by
 

@@ -14,12 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from reviewbot.core.findings import Finding, Placement, rank, worse
-from reviewbot.github.commented_code import (
-    CommentedCode,
-    is_brought,
-    length_of,
-    side_of_mark,
-)
+from reviewbot.github.code_marks import is_brought, length_of, side_of_mark
 from reviewbot.github.earlier_findings import NO_LINES, UNTITLED, carried, of_earlier
 from reviewbot.github.recognised import ids_of, is_said_by, overlap, repeats
 from reviewbot.github.told_texts import OurTexts
@@ -29,6 +24,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.findings import Side
     from reviewbot.core.report import Report
+    from reviewbot.github.commented_code import CommentedCode
     from reviewbot.github.markers import Marker, Noted
     from reviewbot.github.memory import Memory
     from reviewbot.github.told_texts import Item, SignedFor

@@ -14,7 +14,8 @@ from reviewbot.core.findings import Finding, Placement, fingerprint
 from reviewbot.core.redact import REDACTED_MARK
 from reviewbot.github.api.records import Author
 from reviewbot.github.api.reviews import Review
-from reviewbot.github.commented_code import CommentedCode, is_brought, marks_in
+from reviewbot.github.code_marks import is_brought, marks_in
+from reviewbot.github.commented_code import CommentedCode
 from reviewbot.github.earlier_findings import UNTITLED
 from reviewbot.github.markers import Noted
 from reviewbot.github.memory import Memory, OurReview, Posted, Told
