@@ -57,7 +57,7 @@ class ToldBefore:
 class Beside:
     """Code of a new file that was found fault with, and that the change is not on any more.
 
-    ``since``: the marker of the review that told of it first, if it is known which.
+    ``since``: see :class:`.SignedFor`.
     """
 
     id: str

@@ -102,7 +102,7 @@ class Item:
 class SignedFor:
     """A finding that we have signed for, with what is said of it, if that can be read.
 
-    ``since``: the marker of the review that told of it first, if it is known which.
+    ``since``: the marker of the review that told of it first, or of the last one that told of it.
     """
 
     noted: Noted
@@ -145,7 +145,12 @@ class OurTexts:
             noted = {one.id: one for one in memory.summary[1].findings} | noted
         noted = memory.told_and_fixed | noted
         items = {item.id: item for item in (*self._of_summary, *self.of_reviews)}
-        since = {id_: one.marker for id_, one in memory.told.items() if one.signed}
+        # What the summary alone tells stood at the head of the last review.
+        since: dict[str, Marker | None] = {}
+        if memory.summary and memory.signed:
+            last = memory.summary[1]
+            since = {one.id: last for one in last.findings}
+        since |= {id_: one.marker for id_, one in memory.told.items() if one.signed}
         return [
             SignedFor(one, items.get(id_), since.get(id_))
             for id_, one in noted.items()

@@ -577,3 +577,21 @@ async def test_one_of_two_pasted_blocks_is_repaired(
     run = await runner.run(pull, review_comments=comments, fail_on="error")
     got.append(run.outputs["errors"])
     assert got == ["1", "0"]
+
+
+@pytest.mark.unposted  # the summary says it no more
+async def test_a_copy_told_in_the_summary_is_fixed_when_it_is_removed(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    once = lines(*ROWS[:20], *BLOCK, *ROWS[20:])
+    base = BASE | {"app.py": once}
+    pull = github.pull(base=base, head=base | TWO_BLOCKS | {"c.py": "c = 1\n"})
+    model.respond = lambda _: Answer(findings=[at_line(47)])
+    run = await runner.run(pull, fail_on="error", review_comments="false")
+    assert run.outputs["errors"] == "1"
+    model.respond = nothing
+    pull.push({"app.py": once})
+    for number, full in enumerate(("false", "true", "false")):
+        run = await runner.run(pull, review_comments="false", fail_on="error", full=full)
+        assert run.outputs["errors"] == "0"
+        pull.push({"c.py": f"c = 1{number}\n"})
