@@ -199,7 +199,7 @@ def run(args: argparse.Namespace) -> int:
         from reviewbot.server.logs import configure
         from reviewbot.server.metrics import Metrics
         from reviewbot.server.observed import Observed
-        from reviewbot.server.process import Server, give_memory_back, say
+        from reviewbot.server.process import Server, give_memory_back, say, take_turns
         from reviewbot.server.protocol import ACCEPTED_AT_ONCE, HEAD_LIMIT, ProblemProtocol
         from reviewbot.server.sockets import listening
         from reviewbot.server.traces import Traces, provider_from
@@ -274,6 +274,7 @@ def run(args: argparse.Namespace) -> int:
     )
     service.lock()
     give_memory_back()
+    take_turns()
     sockets = listening(args.host, args.port)
     about = f"{settings.model.name} reviews: {settings.model_source}"
     tell = say if log_format == "text" else log.info

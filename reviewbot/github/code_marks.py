@@ -50,6 +50,17 @@ def key_of_mark(mark: str) -> str:
     return mark[-4:] + mark[-24:-8]
 
 
+def starts_of(lines: Sequence[str], key: str, length: int) -> list[int]:
+    """The numbers of those lines at which the code of a :func:`code_key` begins."""
+    have = [(number, text) for number, text in enumerate(lines, 1) if text]
+    texts = [text for _, text in have]
+    return [
+        number
+        for at, (number, text) in enumerate(have)
+        if digest_of([text], 4) == key[4:8] and code_digest(texts[at : at + length]) == key[4:]
+    ]
+
+
 def marks_in(lines: Sequence[str], marks: Iterable[str]) -> dict[str, int]:
     """How often some lines have the code of each of ``marks``."""
     have = plain_code(lines)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from reviewbot.core.diff import FileDiff
     from reviewbot.core.findings import Finding
     from reviewbot.github.gateway import Api
-    from reviewbot.github.markers import Marker
 
 MAX_FILE: Final = 2_000_000
 """Bytes of a file that is looked into."""
@@ -38,11 +37,11 @@ class FileLines:
         """The lines of a file, :func:`.plain`; none if it is gone, None if it is too large."""
         return await self._lines(path, self._head)
 
-    async def then(self, path: str, since: Marker | None) -> list[str]:
-        """The like at the head of an earlier review; none if they cannot be had any more."""
-        if since is None or since.head is None:
+    async def then(self, path: str, head: str | None, old_path: str) -> list[str]:
+        """The like at an earlier head, maybe under an old name; none if they cannot be had."""
+        if head is None:
             return []
-        return await self._lines(path, since.head) or []
+        return await self._lines(path, head) or await self._lines(old_path, head) or []
 
     async def _lines(self, path: str, ref: str) -> list[str] | None:
         if (path, ref) not in self._read:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from reviewbot.core.report import gates
 from reviewbot.core.wording import count
 from reviewbot.github import markers, summary_comment
+from reviewbot.github.decided import decide
 from reviewbot.github.doubled import doubled
 from reviewbot.github.errors import (
     ForbiddenError,
@@ -21,37 +22,33 @@ from reviewbot.github.errors import (
     InvalidError,
     NotFoundError,
 )
-from reviewbot.github.file_lines import FileLines, code_finder
+from reviewbot.github.file_lines import FileLines
 from reviewbot.github.fixed_comments import FixedComments
 from reviewbot.github.markers import MAX_FINDINGS, Marker, Noted
 from reviewbot.github.memory import read_memory
 from reviewbot.github.new_comments import plan_new
-from reviewbot.github.noted import all_noted, noted_of
+from reviewbot.github.noted import all_noted
 from reviewbot.github.posting import ReviewPoster, put_summary
-from reviewbot.github.recognised import recognised
 from reviewbot.github.review_comments import (
     CommentPlan,
     Elsewhere,
     review_text,
 )
-from reviewbot.github.settled import settle, unaccounted
-from reviewbot.github.still_there import claims_of, gone, in_files
-from reviewbot.github.told_before import beside_the_diff, with_told
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from reviewbot.core.diff import FileDiff
     from reviewbot.core.events import Outcome
     from reviewbot.core.findings import Finding
     from reviewbot.core.report import Report
-    from reviewbot.github.commented_code import CommentedCode
+    from reviewbot.github.decided import Decided
     from reviewbot.github.doubled import Doubled
     from reviewbot.github.gateway import Api
     from reviewbot.github.memory import Memory
     from reviewbot.github.names import Us
+    from reviewbot.github.settled import Settled
     from reviewbot.github.subject import PublishOptions, Subject
-    from reviewbot.github.told_before import ToldBefore
 
 T = TypeVar("T")
 
@@ -111,107 +108,91 @@ class PullComments:
         subject = self._subject
         memory = await read_memory(self._api, subject.pull, self._us)
         lines = FileLines(self._api, subject.pull.repo, subject.head)
-        code = await code_finder(files, lines, report.findings)
-        beside = await asyncio.to_thread(beside_the_diff, memory, code)
-        claims = await asyncio.to_thread(claims_of, memory)
-        standing = await in_files(lines, code, beside, claims)
-        known = await asyncio.to_thread(self._known, report, memory, code, standing)
-        noted, report = partial(noted_of, code, known.codes), known.report
-        left = unaccounted(report, memory)
-        gone_ids = await gone(lines, code, left, report.findings, claims)
-        settled = await asyncio.to_thread(
-            partial(
-                settle,
-                report,
-                memory,
-                gone=gone_ids,
-                told_and_gone=known.gone,
-                lapsed=known.lapsed,
-            )
-        )
+        decided = await decide(report, memory, files, lines, self._options.link_hosts)
+        settled = decided.settled
         comments = FixedComments(self._api, self._us, subject, memory)
-        back = {one.id for one in settled.back}
         for posted in settled.back:
             shown = comments.show_again(posted)
             await self._marked(shown, "A finding that is back could not be shown again")
-        plan = await asyncio.to_thread(
-            partial(
-                plan_new,
-                settled.new,
-                files,
-                memory,
-                held=known.held,
-                fixed=memory.marked - back | {one.id for one in settled.fixed},
-                options=self._options,
-                links=subject.links,
-                marker=self._marker_of,
-            )
-        )
-        rest = await self._review(settled.report, plan, memory, noted)
+        plan = await asyncio.to_thread(self._plan, decided, memory, files)
+        rest = await self._review(settled.report, plan, memory, decided.noted)
         now = await read_memory(self._api, subject.pull, self._us) if self._tried else memory
         twice = await asyncio.to_thread(
             partial(doubled, now, self._us, subject.pull, before=memory, key=self._key)
         )
         await self._make_single(now, twice)
         self._point_to_review(now, twice)
-        rest = [one for one in rest if one.finding.id not in {*now.posted, *now.told}]
         if self._options.summary:
-            urls = {id_: one.review.url for id_, one in now.told.items()}
-            urls |= {id_: one.comment.url for id_, one in now.posted.items()}
-            urls |= {id_: one.comment.url for id_, one in twice.older.items()}
-            findings = all_noted(settled, now, noted)
-            known_by = now.told.keys() | memory.ignored.keys()
-            fixed = [one for id_, one in sorted(known.fixed.items()) if id_ in known_by]
-            marker = self._marker("summary", findings=findings, outcome=settled.report.outcome)
-            marker = replace(marker, fixed=tuple(fixed[: MAX_FINDINGS - len(findings)]))
-            text = await asyncio.to_thread(
-                partial(
-                    summary_comment.render,
-                    settled.report,
-                    marker=self._written(marker),
-                    rest=rest,
-                    ignored=known.ignored,
-                    urls=urls,
-                    changes=settled.changes,
-                    earlier=memory.signed_summary,
-                    links=subject.links,
-                    link_hosts=self._options.link_hosts,
-                )
-            )
+            rest = [one for one in rest if one.finding.id not in {*now.posted, *now.told}]
+            text = await asyncio.to_thread(self._summary, decided, memory, now, twice, rest)
             put = put_summary(self._api, subject.pull, self._us, memory, text)
             comment = await self._permitted(put, "The summary could not be posted")
             self.summary_url = comment.url if comment else None
             self.wrote |= comment is not None
+        await self._mark(settled, comments, memory, twice)
+        return settled.report
+
+    def _plan(self, decided: Decided, memory: Memory, files: Sequence[FileDiff]) -> CommentPlan:
+        """Where each new finding is told of."""
+        settled = decided.settled
+        back, fixed = ({one.id for one in those} for those in (settled.back, settled.fixed))
+        return plan_new(
+            settled.new,
+            files,
+            memory,
+            held=decided.known.held,
+            fixed=memory.marked - back | fixed,
+            options=self._options,
+            links=self._subject.links,
+            marker=self._marker_of,
+        )
+
+    def _summary(
+        self,
+        decided: Decided,
+        memory: Memory,
+        now: Memory,
+        twice: Doubled,
+        rest: Sequence[Elsewhere],
+    ) -> str:
+        """The text of the summary comment, after the reviews: ``rest`` is told of in it alone."""
+        settled, known = decided.settled, decided.known
+        urls = {id_: one.review.url for id_, one in now.told.items()}
+        urls |= {id_: one.comment.url for id_, one in now.posted.items()}
+        urls |= {id_: one.comment.url for id_, one in twice.older.items()}
+        findings = all_noted(settled, now, decided.noted)
+        known_by = now.told.keys() | memory.ignored.keys()
+        fixed = [one for id_, one in sorted(known.fixed.items()) if id_ in known_by]
+        marker = self._marker("summary", findings=findings, outcome=settled.report.outcome)
+        marker = replace(marker, fixed=tuple(fixed[: MAX_FINDINGS - len(findings)]))
+        return summary_comment.render(
+            settled.report,
+            marker=self._written(marker),
+            rest=rest,
+            ignored=known.ignored,
+            urls=urls,
+            changes=settled.changes,
+            earlier=memory.signed_summary,
+            links=self._subject.links,
+            link_hosts=self._options.link_hosts,
+        )
+
+    async def _mark(
+        self, settled: Settled, comments: FixedComments, memory: Memory, twice: Doubled
+    ) -> None:
+        """Mark comments whose code is gone; and what became worse, if no summary says it."""
         for posted in settled.lapsed:
             noted_as = comments.note_gone(posted)
             await self._marked(noted_as, "What was ignored is gone, which could not be noted")
         for posted in (one for one in settled.fixed if one.id not in twice.older):
             marked = comments.mark(posted)
             await self._marked(marked, "A finding that is fixed could not be marked")
-        if not self._options.summary:  # which else says what became worse
-            for one in settled.report.findings:
-                if one.id in memory.posted and memory.posted[one.id].severity != one.severity:
-                    raised = comments.raise_to(memory.posted[one.id], one.severity)
-                    await self._marked(raised, "That a finding is worse could not be noted")
-        return settled.report
-
-    def _known(
-        self,
-        report: Report,
-        memory: Memory,
-        code: CommentedCode,
-        in_files: Mapping[str, bool],
-    ) -> ToldBefore:
-        """The review with what is known of its findings, and of those told of on no line."""
-        noted = {one.id for one in memory.summary[1].findings} if memory.summary else set[str]()
-        reserved = {*memory.ignored, *memory.told, *noted}
-        lapsed = {
-            id_
-            for id_ in memory.marked & memory.ignored.keys()
-            if not code.in_place(memory.posted[id_])
-        }
-        report = recognised(report, memory.posted, code, reserved=reserved, lapsed=lapsed)
-        return with_told(report, memory, code, self._options.link_hosts, in_files=in_files)
+        if self._options.summary:
+            return
+        for one in settled.report.findings:
+            if one.id in memory.posted and memory.posted[one.id].severity != one.severity:
+                raised = comments.raise_to(memory.posted[one.id], one.severity)
+                await self._marked(raised, "That a finding is worse could not be noted")
 
     async def _review(
         self, report: Report, plan: CommentPlan, memory: Memory, noted: Callable[[Finding], Noted]

@@ -7,9 +7,7 @@ for what was found fault with: the base may have the like of it, such as the ori
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from dataclasses import replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.github.code_marks import (
@@ -25,13 +23,13 @@ from reviewbot.github.earlier_findings import carried
 from reviewbot.github.recognised import is_said_by
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from reviewbot.core.findings import Finding
+    from reviewbot.github.claims import Claims
     from reviewbot.github.commented_code import CommentedCode
     from reviewbot.github.file_lines import FileLines
-    from reviewbot.github.markers import Marker
-    from reviewbot.github.memory import Memory, Posted
+    from reviewbot.github.memory import Posted
     from reviewbot.github.told_before import Beside
 
 _BEFORE: Final = 2
@@ -44,7 +42,7 @@ async def gone(
     code: CommentedCode,
     posted: Sequence[Posted],
     found: Sequence[Finding] = (),
-    claims: Mapping[str, int] = MappingProxyType({}),
+    claims: Claims | None = None,
 ) -> frozenset[str]:
     """The ids of those findings whose code is there no more.
 
@@ -53,7 +51,7 @@ async def gone(
         code: finds the code of comments in its diff at its head.
         posted: findings with a comment on a line.
         found: what the review itself found: the same code under one of these is theirs.
-        claims: see :func:`claims_of`.
+        claims: those of findings to copies of code; that of each alone if None.
 
     Raises:
         GitHubError: a file cannot be read.
@@ -69,35 +67,23 @@ async def gone(
         else:
             wanted, brought = _wanted(one)
             number = await asyncio.to_thread(_count, lines, wanted)
-            then = await _then(files, code, path, one.marker) if number and brought else []
-            before = await asyncio.to_thread(_count, then, wanted)
-            claimed = claims.get(code_key(one.comment.path, one.code), 1)
+            others = 0
+            if number and brought:
+                old_path, key = code.old_name(path), code_key(one.comment.path, one.code)
+                then = await files.then(path, one.marker.head if one.marker else None, old_path)
+                before = await asyncio.to_thread(_count, then, wanted)
+                claimed = await claims.count(key, path, old_path) if claims else 1
+                others = max(0, before - claimed)
             # The copies that the change is on are other findings' (:func:`_not_in_diff`).
             number -= 0 if one.fixed else await asyncio.to_thread(code.below, path, one)
-            is_there = number > max(0, before - claimed)
+            is_there = number > others
         if not is_there:
             missing.add(one.id)
     return frozenset(missing)
 
 
-def claims_of(memory: Memory) -> Counter[str]:
-    """How many copies of each code of a file were found fault with; see :func:`code_key`.
-
-    CPU work: for a thread.
-    """
-    last = memory.summary[1].findings if memory.summary and memory.signed else ()
-    noted = {one.id: one for one in (*last, *(one.noted for one in memory.told.values()))}
-    marks = [one.code for id_, one in noted.items() if one.code and id_ not in memory.posted]
-    comments = [(one.comment, one.code) for one in memory.posted.values()]
-    copies = {
-        (code_key(comment.path, code), comment.original_commit, comment.original_line)
-        for comment, code in comments
-    }
-    return Counter((*map(key_of_mark, marks), *(key for key, _, _ in copies)))
-
-
 async def in_files(
-    files: FileLines, code: CommentedCode, beside: Sequence[Beside], claims: Mapping[str, int]
+    files: FileLines, code: CommentedCode, beside: Sequence[Beside], claims: Claims
 ) -> dict[str, bool]:
     """Of each of ``beside``, by its id, whether its code is in its file at the head, or may be.
 
@@ -115,19 +101,15 @@ async def in_files(
             continue
         now = await asyncio.to_thread(marks_in, lines, [one.code for one in of_file])
         for one in of_file:
-            before = 0
+            others = 0
             if now[one.code] and is_brought(one.code):
-                then = await _then(files, code, path, one.since)
+                old_path = code.old_name(path)
+                then = await files.then(path, one.since.head if one.since else None, old_path)
                 before = (await asyncio.to_thread(marks_in, then, [one.code]))[one.code]
-            claimed = claims.get(key_of_mark(one.code), 1)
-            found[one.id] = now[one.code] > max(0, before - claimed)
+                claimed = await claims.count(key_of_mark(one.code), path, old_path)
+                others = max(0, before - claimed)
+            found[one.id] = now[one.code] > others
     return found
-
-
-async def _then(
-    files: FileLines, code: CommentedCode, path: str, since: Marker | None
-) -> list[str]:
-    return await files.then(path, since) or await files.then(code.old_name(path), since)
 
 
 def _not_in_diff(

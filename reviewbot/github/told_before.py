@@ -66,11 +66,11 @@ class Beside:
     since: Marker | None
 
 
-def beside_the_diff(memory: Memory, code: CommentedCode) -> list[Beside]:
+def beside_the_diff(told: Iterable[SignedFor], code: CommentedCode) -> list[Beside]:
     """What may stand in a file although the change is not on it."""
     return [
         Beside(one.id, path, mark, one.since)
-        for one in OurTexts(memory, code.names).told(code)
+        for one in told
         if (mark := one.noted.code) and side_of_mark(mark) == "RIGHT" and not code.holds(mark)
         if (path := _file_of(one, code))
     ]
@@ -95,11 +95,15 @@ def with_told(
     """
     texts = OurTexts(memory, code.names)
     matching = _Matching(report.findings, memory, code)
-    # Those that stand in their place before those that may have been moved there, and before both
+    # Those that stand where they were told before those that may have been moved there, and then
     # those that count: an ignored one takes nothing that another may be.
     told = sorted(
         texts.told(code),
-        key=lambda one: (not code.is_below(one.noted.code), one.id in memory.ignored),
+        key=lambda one: (
+            not matching.is_in_place(one),
+            not code.is_below(one.noted.code),
+            one.id in memory.ignored,
+        ),
     )
     matching.match(told)
     back = {one.id for one in told}
@@ -163,8 +167,9 @@ class _Matching:
         self.found: dict[str, Finding] = {}
 
     def match(self, told: Sequence[SignedFor]) -> None:
-        """Find each again, the surest first: on its code, saying the same, under its id."""
+        """Find each again, the surest first: where it was told, on its code, by words, by id."""
         rounds: tuple[Callable[[Finding, SignedFor], bool], ...] = (
+            lambda one, told: self._repeats(one, told) and self._is_in_place(one, told),
             lambda one, told: self._repeats(one, told) and self._code.is_below(told.noted.code),
             lambda one, told: one.id == told.id and self._repeats(one, told),
             self._repeats,
@@ -187,6 +192,14 @@ class _Matching:
                 name = next(id_ for id_ in ids_of(finding) if id_ not in taken)
                 taken.add(name)
                 self._left[index] = replace(finding, id=name)
+
+    def is_in_place(self, told: SignedFor) -> bool:
+        """Whether its code stands at the line at which it was told of, below the same lines."""
+        path = _file_of(told, self._code)
+        if told.item is None or path is None or not self._code.is_below(told.noted.code):
+            return False
+        places = self._places(told.noted.code).get(path, ())
+        return any(lines[0] == told.item.line for lines in places)
 
     def free_place(self, told: SignedFor) -> tuple[str, range] | None:
         """Where its code stands, and nothing else that is known or found says the same."""
@@ -252,6 +265,10 @@ class _Matching:
             return False
         item = told.item
         return finding.id == told.id if item is None else repeats(finding, item.finding())
+
+    def _is_in_place(self, finding: Finding, told: SignedFor) -> bool:
+        item = told.item
+        return item is not None and finding.line == item.line and self.is_in_place(told)
 
     def _is_claimed(self, finding: Finding, told: SignedFor) -> bool:
         """Whether a finding that misquotes its code names these lines, and says the same."""

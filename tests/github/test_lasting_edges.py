@@ -595,3 +595,51 @@ async def test_a_copy_told_in_the_summary_is_fixed_when_it_is_removed(
         run = await runner.run(pull, review_comments="false", fail_on="error", full=full)
         assert run.outputs["errors"] == "0"
         pull.push({"c.py": f"c = 1{number}\n"})
+
+
+LEAK = {"category": "security", "scenario": "Anybody reads it."}
+
+
+@pytest.mark.parametrize("second", ["at once", "told later", "commented later"])
+@either_way
+async def test_two_findings_on_one_copied_line_are_fixed_however_they_were_told(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str, second: str
+) -> None:
+    once = lines(*ROWS[:20], *BLOCK, *ROWS[20:])
+    base = BASE | {"app.py": once}
+    pull = github.pull(base=base, head=base | TWO_BLOCKS | {"c.py": "c = 1\n"})
+    leak = at_line(47, "Key is leaked") | LEAK
+    model.respond = lambda _: Answer(findings=[at_line(47), leak])
+    if second != "at once":
+        model.respond = lambda _: Answer(findings=[at_line(47)])
+        await runner.run(pull, fail_on="error", review_comments=comments)
+        pull.push({"app.py": lines("first = 1", *TWO_BLOCKS["app.py"].splitlines())})
+        model.respond = lambda _: Answer(
+            findings=[at_line(48), leak | {"line": 48, "end_line": 48}]
+        )
+    comments = "true" if second == "commented later" else comments
+    run = await runner.run(pull, fail_on="error", review_comments=comments, full="true")
+    assert run.outputs["errors"] == "2"
+    model.respond = nothing
+    pull.push({"app.py": once})
+    run = await runner.run(pull, fail_on="error", review_comments=comments)
+    assert run.outputs["errors"] == "0"
+
+
+@pytest.mark.parametrize("fails", ["mute", "found"])
+@either_way
+async def test_one_of_two_pasted_blocks_is_repaired_and_the_other_one_is_ignored(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str, fails: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | TWO_BLOCKS | {"c.py": "c = 1\n"})
+    model.respond = lambda _: Answer(findings=[at_line(23), at_line(47)])
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    found = summary_of(pull).split("findings=")[1].split(" ")[0].split(",")
+    pull.comment(f"/ignore {found[0][:16]}", by="octo")
+    model.respond = nothing
+    if fails == "found":
+        model.respond = lambda _: Answer(findings=[at_line(23)])
+    pull.push({"app.py": lines(*ROWS[:20], *BLOCK, *ROWS[20:40], *GOOD, *ROWS[40:])})
+    full = str(fails == "found").lower()
+    run = await runner.run(pull, review_comments=comments, fail_on="error", full=full)
+    assert run.outputs["errors"] == "0"

@@ -20,7 +20,8 @@ from reviewbot.github.earlier_findings import UNTITLED
 from reviewbot.github.markers import Noted
 from reviewbot.github.memory import Memory, OurReview, Posted, Told
 from reviewbot.github.review_comments import plan_comments, review_text
-from reviewbot.github.told_before import ToldBefore, beside_the_diff, with_told
+from reviewbot.github.told_before import Beside, ToldBefore, beside_the_diff, with_told
+from reviewbot.github.told_texts import OurTexts
 from tests.core.test_report import FINDING
 from tests.github.diff_strategies import Change, changes
 from tests.github.test_review_comments import DIFF, FILES, LINKS
@@ -53,6 +54,10 @@ def remembered(body: str, *ids: str, code: str | None = None, signed: bool = Tru
 
 def read(memory: Memory, report: Report | None = None) -> ToldBefore:
     return with_told(report or report_of(), memory, CommentedCode(FILES), ())
+
+
+def beside(memory: Memory, code: CommentedCode) -> list[Beside]:
+    return beside_the_diff(OurTexts(memory, code.names).told(code), code)
 
 
 @settings(deadline=None)
@@ -221,14 +226,14 @@ def test_a_line_that_the_change_was_not_on_is_looked_for_in_its_file(diff: str, 
     code = CommentedCode(FILES).mark(UNCHANGED.path, "RIGHT", 5, 5)
     memory = remembered(text_of(UNCHANGED), SAID.id, code=code)
     files = parse_diff(diff.encode())
-    [beside] = beside_the_diff(memory, CommentedCode(files))
-    assert (beside.id, beside.path) == (SAID.id, path)
-    assert marks_in(["x", "four = 4"], [beside.code]) == {beside.code: 1}
-    assert marks_in(["x", "four = 5"], [beside.code]) == {beside.code: 0}
-    (one,) = with_told(
+    [one] = beside(memory, CommentedCode(files))
+    assert (one.id, one.path) == (SAID.id, path)
+    assert marks_in(["x", "four = 4"], [one.code]) == {one.code: 1}
+    assert marks_in(["x", "four = 5"], [one.code]) == {one.code: 0}
+    (found,) = with_told(
         report_of(), memory, CommentedCode(files), (), in_files={SAID.id: True}
     ).report.findings
-    assert (one.id, one.path, one.placement.kind) == (SAID.id, path, "file")
+    assert (found.id, found.path, found.placement.kind) == (SAID.id, path, "file")
     assert with_told(report_of(), memory, CommentedCode(files), ()).gone.keys() == {SAID.id}
 
 
@@ -257,7 +262,7 @@ def test_code_that_nobody_can_look_for_stands() -> None:
     code = CommentedCode(FILES).mark(UNCHANGED.path, "RIGHT", 5, 5)
     memory = remembered("x", SAID.id, code=code)
     files = parse_diff(DIFF.replace("app/db.py", "app/other.py").encode())
-    assert beside_the_diff(memory, CommentedCode(files)) == []
+    assert beside(memory, CommentedCode(files)) == []
     found = with_told(report_of(), memory, CommentedCode(files), ())
     assert (found.gone, [one.id for one in found.report.findings]) == ({}, [SAID.id])
 

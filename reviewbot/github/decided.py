@@ -1,0 +1,104 @@
+"""What a review that has ended comes to, with all that its pull request says at this moment."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from reviewbot.github.claims import Claims
+from reviewbot.github.file_lines import code_finder
+from reviewbot.github.noted import noted_of
+from reviewbot.github.recognised import recognised
+from reviewbot.github.settled import settle, unaccounted
+from reviewbot.github.still_there import gone, in_files
+from reviewbot.github.told_before import beside_the_diff, with_told
+from reviewbot.github.told_texts import OurTexts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.findings import Finding
+    from reviewbot.core.report import Report
+    from reviewbot.github.commented_code import CommentedCode
+    from reviewbot.github.file_lines import FileLines
+    from reviewbot.github.markers import Noted
+    from reviewbot.github.memory import Memory
+    from reviewbot.github.settled import Settled
+    from reviewbot.github.told_before import ToldBefore
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What is to be posted.
+
+    Attributes:
+        settled: the review with what is known from earlier ones.
+        known: what those told of on no line.
+        noted: what a marker notes of a finding that has no comment.
+    """
+
+    settled: Settled
+    known: ToldBefore
+    noted: Callable[[Finding], Noted]
+
+
+async def decide(
+    report: Report,
+    memory: Memory,
+    files: Sequence[FileDiff],
+    lines: FileLines,
+    link_hosts: Collection[str],
+) -> Decided:
+    """Decide it; nothing is written.
+
+    Args:
+        report: the review, as far as it came.
+        memory: what is known of the pull request.
+        files: its whole diff, as GitHub has it at its head.
+        lines: reads its files.
+        link_hosts: the hosts that links may lead to.
+
+    Raises:
+        GitHubError: a file cannot be read.
+    """
+    code = await code_finder(files, lines, report.findings)
+    told = await asyncio.to_thread(lambda: OurTexts(memory, code.names).told(code))
+    claims = await asyncio.to_thread(Claims, lines, memory, told)
+    beside = await asyncio.to_thread(beside_the_diff, told, code)
+    standing = await in_files(lines, code, beside, claims)
+    known = await asyncio.to_thread(_known, report, memory, code, link_hosts, standing)
+    left = unaccounted(known.report, memory)
+    gone_ids = await gone(lines, code, left, known.report.findings, claims)
+    settled = await asyncio.to_thread(
+        partial(
+            settle,
+            known.report,
+            memory,
+            gone=gone_ids,
+            told_and_gone=known.gone,
+            lapsed=known.lapsed,
+        )
+    )
+    return Decided(settled, known, partial(noted_of, code, known.codes))
+
+
+def _known(
+    report: Report,
+    memory: Memory,
+    code: CommentedCode,
+    link_hosts: Collection[str],
+    standing: Mapping[str, bool],
+) -> ToldBefore:
+    """The review with what is known of its findings, and of those told of on no line."""
+    noted = {one.id for one in memory.summary[1].findings} if memory.summary else set[str]()
+    reserved = {*memory.ignored, *memory.told, *noted}
+    lapsed = {
+        id_
+        for id_ in memory.marked & memory.ignored.keys()
+        if not code.in_place(memory.posted[id_])
+    }
+    report = recognised(report, memory.posted, code, reserved=reserved, lapsed=lapsed)
+    return with_told(report, memory, code, link_hosts, in_files=standing)
