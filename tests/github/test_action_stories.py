@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.fake_anthropic import Recorded
+    from tests.fake_github.comments import IssueComment
 
 _TOLD = re.compile(r", id `([0-9a-f]{16})`\n")
 """A finding that the text of a review tells of."""
@@ -118,6 +119,11 @@ def titles(pull: PullRequest) -> list[str]:
 
 def summary_of(pull: PullRequest) -> str:
     return next(one.body for one in pull.comments if "kind=summary" in one.body)
+
+
+def ignore_first(pull: PullRequest, by: str = "octo") -> IssueComment:
+    """Ignore the worst of what the summary alone tells of."""
+    return pull.comment(f"/ignore {summary_of(pull).split('findings=')[1][:16]}", by=by)
 
 
 def conclusions(pull: PullRequest) -> list[str]:

@@ -13,7 +13,16 @@ from tests.fake_github import FakeGitHub, faults
 from tests.github.action_runs import find_marked
 from tests.github.test_action_commands import job
 from tests.github.test_action_edges import Overtaken
-from tests.github.test_action_stories import BASE, ONE, app, bug, conclusions, summary_of, titles
+from tests.github.test_action_stories import (
+    BASE,
+    ONE,
+    app,
+    bug,
+    conclusions,
+    ignore_first,
+    summary_of,
+    titles,
+)
 from tests.github.test_app_stories import replies
 from tests.github.test_standing_stories import SAME, nothing, says
 from tests.github.test_told_stories import AT, TEXT, either_way
@@ -38,6 +47,7 @@ def at_line(number: int, title: str = "Division by zero") -> dict[str, object]:
     return finding(path="app.py", quote=BLOCK[2], line=number, end_line=number, title=title)
 
 
+ONE_BLOCK = {"app.py": lines(*ROWS[:20], *BLOCK, *ROWS[20:])}
 TWO_BLOCKS = {"app.py": lines(*ROWS[:20], *BLOCK, *ROWS[20:40], *BLOCK, *ROWS[40:])}
 LATER_BLOCK = {"app.py": lines(*ROWS[:40], *BLOCK, *ROWS[40:])}
 
@@ -141,8 +151,7 @@ async def test_what_was_ignored_and_repaired_hides_nothing_elsewhere(
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | app((10, SAME)))
     await runner.run(pull, review_comments=comments, fail_on="error")
-    found = summary_of(pull).split("findings=")[1][:16]
-    pull.comment(f"/ignore {found}", by="octo")
+    ignore_first(pull)
     await runner.run(pull, review_comments=comments, fail_on="error")
     pull.push(app((10, "line_10 = 1")))
     await runner.run(pull, review_comments=comments, fail_on="error")
@@ -242,15 +251,17 @@ async def test_a_merged_pull_request_is_reviewed_when_its_base_branch_is_gone(
         assert done.code == 1
 
 
+OF_TWO_RUNS = [
+    finding(path="app.py", quote="a = 1 / zero", line=10, end_line=10, title="Zero"),
+    finding(path="app.py", quote="b = 2 / none", line=50, end_line=50, title="None divides"),
+]
+
+
 async def test_a_problem_is_told_once_though_another_run_was_faster(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | app((10, "a = 1 / zero"), (50, "b = 2 / none")))
-    both = [
-        finding(path="app.py", quote="a = 1 / zero", line=10, end_line=10, title="Zero"),
-        finding(path="app.py", quote="b = 2 / none", line=50, end_line=50, title="None divides"),
-    ]
-    model.respond = lambda _: Answer(findings=[both[len(model.requests) % 2]])
+    model.respond = lambda _: Answer(findings=[OF_TWO_RUNS[len(model.requests) % 2]])
     runner.event(pull)
     github.fail(faults.error("POST", "/reviews$", 403, times=None))
     github.fail(faults.slow("POST", "/comments$", 3.0, times=2))
@@ -263,11 +274,7 @@ async def test_a_second_summary_that_cannot_be_deleted_costs_no_finding(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | app((10, "a = 1 / zero"), (50, "b = 2 / none")))
-    both = [
-        finding(path="app.py", quote="a = 1 / zero", line=10, end_line=10, title="Zero"),
-        finding(path="app.py", quote="b = 2 / none", line=50, end_line=50, title="None divides"),
-    ]
-    model.respond = lambda _: Answer(findings=[both[len(model.requests) % 2]])
+    model.respond = lambda _: Answer(findings=[OF_TWO_RUNS[len(model.requests) % 2]])
     runner.event(pull)
     github.fail(faults.slow("POST", "/comments$", 3.0, times=2))
     github.fail(faults.error("DELETE", "/issues/comments/", 403, times=None))
@@ -282,15 +289,13 @@ async def test_a_second_summary_that_cannot_be_deleted_costs_no_finding(
 async def test_one_of_two_copies_that_the_base_took_over_stands_when_the_other_is_repaired(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
-    two = {"app.py": lines(*ROWS[:20], *BLOCK, *ROWS[20:40], *BLOCK, *ROWS[40:])}
-    one = {"app.py": lines(*ROWS[:40], *BLOCK, *ROWS[40:])}
-    pull = github.pull(base=BASE, head=BASE | two | {"c.py": "c = 1\n"})
+    pull = github.pull(base=BASE, head=BASE | TWO_BLOCKS | {"c.py": "c = 1\n"})
     model.respond = lambda _: Answer(findings=[at_line(23), at_line(47)])
     assert (await runner.run(pull, fail_on="error")).outputs["errors"] == "2"
     model.respond = nothing
-    pull.rebase(two)
+    pull.rebase(TWO_BLOCKS)
     assert (await runner.run(pull, fail_on="error")).outputs["errors"] == "2"
-    pull.push(one)
+    pull.push(LATER_BLOCK)
     run = await runner.run(pull, fail_on="error")
     assert run.outputs["errors"] != "0"
     assert conclusions(pull)[-1] == "failure"
@@ -299,9 +304,8 @@ async def test_one_of_two_copies_that_the_base_took_over_stands_when_the_other_i
 async def test_a_copy_is_repaired_although_its_file_is_renamed(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
-    base = BASE | {"app.py": lines(*ROWS[:20], *BLOCK, *ROWS[20:])}
-    copied = {"app.py": lines(*ROWS[:20], *BLOCK, *ROWS[20:40], *BLOCK, *ROWS[40:])}
-    pull = github.pull(base=base, head=base | copied | {"c.py": "c = 1\n"})
+    base = BASE | ONE_BLOCK
+    pull = github.pull(base=base, head=base | TWO_BLOCKS | {"c.py": "c = 1\n"})
     model.respond = lambda _: Answer(findings=[at_line(47)])
     assert (await runner.run(pull, fail_on="error")).outputs["errors"] == "1"
     model.respond = nothing
@@ -316,8 +320,7 @@ async def test_what_is_ignored_stays_so_when_it_is_taken_back_and_put_in_again(
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | app((10, SAME)) | {"c.py": "c = 1\n"})
     await runner.run(pull, review_comments=comments, fail_on="error")
-    found = summary_of(pull).split("findings=")[1][:16]
-    pull.comment(f"/ignore {found}", by="octo")
+    ignore_first(pull)
     await runner.run(pull, review_comments=comments, fail_on="error")
     pull.push({"app.py": BASE["app.py"]})
     await runner.run(pull, review_comments=comments, fail_on="error")
@@ -368,8 +371,7 @@ async def test_ignoring_one_copy_hides_not_the_other_when_it_is_repaired(
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | app((10, SAME), (50, SAME)))
     await runner.run(pull, review_comments=comments, fail_on="error")
-    found = summary_of(pull).split("findings=")[1].split(" ")[0].split(",")
-    pull.comment(f"/ignore {found[0][:16]}", by="octo")
+    ignore_first(pull)
     run = await runner.run(pull, review_comments=comments, fail_on="error")
     assert run.outputs["errors"] == "1"
     if fails == "mute":
@@ -422,9 +424,8 @@ async def test_a_raised_severity_of_what_a_review_tells_outlives_a_repair(
 async def test_two_findings_on_one_copied_line_are_fixed_when_the_copy_is_removed(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
-    base = BASE | {"app.py": lines(*ROWS[:20], *BLOCK, *ROWS[20:])}
-    copied = {"app.py": lines(*ROWS[:20], *BLOCK, *ROWS[20:40], *BLOCK, *ROWS[40:])}
-    pull = github.pull(base=base, head=base | copied | {"c.py": "c = 1\n"})
+    base = BASE | ONE_BLOCK
+    pull = github.pull(base=base, head=base | TWO_BLOCKS | {"c.py": "c = 1\n"})
     leak = at_line(47, "Key is leaked") | {"category": "security", "scenario": "Anybody reads it."}
     model.respond = lambda _: Answer(findings=[at_line(47), leak])
     run = await runner.run(pull, fail_on="error")
@@ -438,15 +439,15 @@ async def test_two_findings_on_one_copied_line_are_fixed_when_the_copy_is_remove
 async def test_a_copy_is_repaired_although_its_like_in_another_file_is_not(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
-    once = lines(*ROWS[:20], *BLOCK, *ROWS[20:])
-    twice = lines(*ROWS[:20], *BLOCK, *ROWS[20:40], *BLOCK, *ROWS[40:])
-    base = BASE | {"app.py": once, "b.py": once}
-    pull = github.pull(base=base, head=base | {"app.py": twice, "b.py": twice, "c.py": "c = 1\n"})
+    base = BASE | ONE_BLOCK | {"b.py": ONE_BLOCK["app.py"]}
+    pull = github.pull(
+        base=base, head=base | TWO_BLOCKS | {"b.py": TWO_BLOCKS["app.py"], "c.py": "c = 1\n"}
+    )
     model.respond = lambda _: Answer(findings=[at_line(47), at_line(47) | {"path": "b.py"}])
     run = await runner.run(pull, fail_on="error")
     assert run.outputs["errors"] == "2"
     model.respond = nothing
-    pull.push({"app.py": once})
+    pull.push(ONE_BLOCK)
     run = await runner.run(pull, fail_on="error")
     assert run.outputs["errors"] == "1"
 
@@ -457,8 +458,7 @@ async def test_an_ignored_copy_claims_not_the_place_of_one_that_counts(
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | app((10, SAME), (50, SAME)))
     await runner.run(pull, review_comments=comments, fail_on="error")
-    found = summary_of(pull).split("findings=")[1].split(" ")[0].split(",")
-    pull.comment(f"/ignore {found[0][:16]}", by="octo")
+    ignore_first(pull)
     model.respond = nothing
     pull.push(app((10, "line_10 = 1"), (49, "other = 2"), (50, SAME)))
     run = await runner.run(pull, review_comments=comments, fail_on="error")
@@ -478,9 +478,8 @@ async def test_an_ignored_finding_that_the_base_took_over_hides_none_that_is_on_
         ]
     )
     await runner.run(pull, review_comments="false", fail_on="error")
-    found = summary_of(pull).split("findings=")[1].split(" ")[0].split(",")
     assert summary_of(pull).index("app.py:20") < summary_of(pull).index("app.py:35")
-    pull.comment(f"/ignore {found[0][:16]}", by="octo")
+    ignore_first(pull)
     model.respond = nothing
     rows = app((20, first))["app.py"].splitlines()[15:]
     pull.rebase({"app.py": lines(*rows)})
@@ -500,8 +499,7 @@ async def test_an_ignored_copy_that_is_repaired_at_once_hides_not_the_other(
     pull = github.pull(base=BASE, head=BASE | TWO_BLOCKS)
     model.respond = lambda _: Answer(findings=[at_line(23), at_line(47)])
     await runner.run(pull, review_comments=comments, fail_on="error")
-    found = summary_of(pull).split("findings=")[1].split(" ")[0].split(",")
-    pull.comment(f"/ignore {found[0][:16]}", by="octo")
+    ignore_first(pull)
     model.respond = nothing
     if fails == "found":
         model.respond = lambda _: Answer(findings=[at_line(43)])
@@ -520,9 +518,8 @@ async def test_of_two_copies_the_one_that_is_ignored_stays_the_ignored_one(
     model.respond = lambda _: Answer(findings=both)
     run = await runner.run(pull, review_comments=comments, fail_on="error")
     assert (run.outputs["errors"], run.outputs["findings"]) == ("1", "2")
-    found = summary_of(pull).split("findings=")[1].split(" ")[0].split(",")
-    assert found[0][16:18] == ".e"
-    pull.comment(f"/ignore {found[0][:16]}", by="octo")
+    assert summary_of(pull).split("findings=")[1][16:18] == ".e"
+    ignore_first(pull)
     for _ in range(2):
         run = await runner.run(pull, review_comments=comments, fail_on="error", full="true")
         assert (run.outputs["errors"], run.outputs["findings"]) == ("0", "1")
@@ -531,16 +528,15 @@ async def test_of_two_copies_the_one_that_is_ignored_stays_the_ignored_one(
 async def test_a_copy_is_repaired_although_its_like_in_another_file_was_before(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
-    once = lines(*ROWS[:20], *BLOCK, *ROWS[20:])
-    base = BASE | {"app.py": once, "b.py": once}
+    base = BASE | ONE_BLOCK | {"b.py": ONE_BLOCK["app.py"]}
     pull = github.pull(
         base=base,
-        head=base | {"app.py": TWO_BLOCKS["app.py"], "b.py": TWO_BLOCKS["app.py"], "c.py": "c\n"},
+        head=base | TWO_BLOCKS | {"b.py": TWO_BLOCKS["app.py"], "c.py": "c\n"},
     )
     model.respond = lambda _: Answer(findings=[at_line(47), at_line(47) | {"path": "b.py"}])
     await runner.run(pull, fail_on="error")
     model.respond = nothing
-    pull.push({"app.py": once, "b.py": once})
+    pull.push(ONE_BLOCK | {"b.py": ONE_BLOCK["app.py"]})
     run = await runner.run(pull, fail_on="error")
     assert run.outputs["errors"] == "0"
 
@@ -583,14 +579,13 @@ async def test_one_of_two_pasted_blocks_is_repaired(
 async def test_a_copy_told_in_the_summary_is_fixed_when_it_is_removed(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
-    once = lines(*ROWS[:20], *BLOCK, *ROWS[20:])
-    base = BASE | {"app.py": once}
+    base = BASE | ONE_BLOCK
     pull = github.pull(base=base, head=base | TWO_BLOCKS | {"c.py": "c = 1\n"})
     model.respond = lambda _: Answer(findings=[at_line(47)])
     run = await runner.run(pull, fail_on="error", review_comments="false")
     assert run.outputs["errors"] == "1"
     model.respond = nothing
-    pull.push({"app.py": once})
+    pull.push(ONE_BLOCK)
     for number, full in enumerate(("false", "true", "false")):
         run = await runner.run(pull, review_comments="false", fail_on="error", full=full)
         assert run.outputs["errors"] == "0"
@@ -605,8 +600,7 @@ LEAK = {"category": "security", "scenario": "Anybody reads it."}
 async def test_two_findings_on_one_copied_line_are_fixed_however_they_were_told(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str, second: str
 ) -> None:
-    once = lines(*ROWS[:20], *BLOCK, *ROWS[20:])
-    base = BASE | {"app.py": once}
+    base = BASE | ONE_BLOCK
     pull = github.pull(base=base, head=base | TWO_BLOCKS | {"c.py": "c = 1\n"})
     leak = at_line(47, "Key is leaked") | LEAK
     model.respond = lambda _: Answer(findings=[at_line(47), leak])
@@ -621,7 +615,7 @@ async def test_two_findings_on_one_copied_line_are_fixed_however_they_were_told(
     run = await runner.run(pull, fail_on="error", review_comments=comments, full="true")
     assert run.outputs["errors"] == "2"
     model.respond = nothing
-    pull.push({"app.py": once})
+    pull.push(ONE_BLOCK)
     run = await runner.run(pull, fail_on="error", review_comments=comments)
     assert run.outputs["errors"] == "0"
 
@@ -634,8 +628,7 @@ async def test_one_of_two_pasted_blocks_is_repaired_and_the_other_one_is_ignored
     pull = github.pull(base=BASE, head=BASE | TWO_BLOCKS | {"c.py": "c = 1\n"})
     model.respond = lambda _: Answer(findings=[at_line(23), at_line(47)])
     await runner.run(pull, review_comments=comments, fail_on="error")
-    found = summary_of(pull).split("findings=")[1].split(" ")[0].split(",")
-    pull.comment(f"/ignore {found[0][:16]}", by="octo")
+    ignore_first(pull)
     model.respond = nothing
     if fails == "found":
         model.respond = lambda _: Answer(findings=[at_line(23)])

@@ -17,6 +17,7 @@ from tests.github.test_action_stories import (
     app,
     bug,
     conclusions,
+    ignore_first,
     summary_of,
     titles,
 )
@@ -167,8 +168,7 @@ async def test_ignoring_one_finding_on_no_line_hides_no_other(
     leak = finding(**AT, title="Key is leaked", scenario="Anybody reads it.", category="security")
     model.respond = lambda _: Answer(findings=[note])
     await runner.run(pull, fail_on="error", review_comments=comments)
-    found = summary_of(pull).split("findings=")[1][:16]
-    pull.comment(f"/ignore {found}", by="octo")
+    ignore_first(pull)
     await runner.run(pull, fail_on="error", review_comments=comments)
     model.respond = lambda _: Answer(findings=[leak])
     pull.push(app((10, TEXT), (12, "line_12 = 'twelve'")))
@@ -203,8 +203,7 @@ async def test_ignoring_a_finding_on_a_block_hides_nothing_else_in_it(
     )
     model.respond = lambda _: Answer(findings=[note])
     await runner.run(pull, fail_on="error", review_comments="false")
-    found = summary_of(pull).split("findings=")[1][:16]
-    pull.comment(f"/ignore {found}", by="octo")
+    ignore_first(pull)
     await runner.run(pull, fail_on="error", review_comments="false")
     model.respond = lambda _: Answer(findings=[leak])
     run = await runner.run(pull, fail_on="error", review_comments="false", full="true")
@@ -262,28 +261,6 @@ async def test_a_maintainer_adds_a_line_at_the_end_of_the_summary(
     assert len([one for one in pull.comments if "kind=summary" in one.body]) == 1
 
 
-@pytest.mark.parametrize("more", ["", "# a word"])
-async def test_a_line_that_is_put_into_a_range_posts_nothing_twice(
-    github: FakeGitHub, model: FakeAnthropic, runner: Runner, more: str
-) -> None:
-    block = ["if value is None:", "    return value.name"]
-    rows = BASE["app.py"].splitlines()
-    head = [*rows[:9], *block, *rows[11:]]
-    pull = github.pull(base=BASE, head=BASE | {"app.py": "\n".join(head) + "\n"})
-    model.respond = says(
-        path="app.py", quote="\n".join(block), line=10, end_line=11, title="None has no name"
-    )
-    await runner.run(pull, fail_on="error")
-    block.insert(1, more)
-    head = [*rows[:9], *block, *rows[11:]]
-    pull.push({"app.py": "\n".join(head) + "\n"})
-    model.respond = says(
-        path="app.py", quote="\n".join(block), line=10, end_line=12, title="None has no name"
-    )
-    await runner.run(pull, fail_on="error")
-    assert len(titles(pull)) == 1
-
-
 async def test_a_forged_summary_that_is_older_costs_us_nothing(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
@@ -323,7 +300,7 @@ async def test_a_second_rename_repairs_no_unchanged_line(
 
 
 @pytest.mark.parametrize("more", ["", "# a word"])
-async def test_a_line_that_is_put_into_a_range_fixes_nothing(
+async def test_a_line_that_is_put_into_a_range_fixes_nothing_and_posts_nothing_twice(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, more: str
 ) -> None:
     block = ["if value is None:", "    return value.name"]
@@ -343,7 +320,8 @@ async def test_a_line_that_is_put_into_a_range_fixes_nothing(
     run = await runner.run(pull, fail_on="error")
     assert run.outputs["errors"] == "1"
     assert "fixed" not in summary_of(pull)
-    assert pull.review_comments[0].minimized is None
+    [comment] = pull.review_comments
+    assert comment.minimized is None
 
 
 async def test_a_blank_line_in_a_range_repairs_nothing(
@@ -683,8 +661,7 @@ async def test_what_is_ignored_out_of_sight_of_the_diff_stays_so_in_other_words(
     at = {"path": "app.py", "quote": "line_18 = 18", "line": 18, "end_line": 18}
     model.respond = says(**at, title="Division by zero")
     await runner.run(pull, fail_on="error")
-    found = summary_of(pull).split("findings=")[1][:16]
-    pull.comment(f"/ignore {found}", by="octo")
+    ignore_first(pull)
     run = await runner.run(pull, fail_on="error")
     assert run.outputs["errors"] == "0"
     model.respond = says(**at, title="Division by zero", category="error-handling")

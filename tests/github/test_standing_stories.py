@@ -16,6 +16,7 @@ from tests.github.test_action_stories import (
     REFUSAL,
     app,
     conclusions,
+    ignore_first,
     summary_of,
     titles,
 )
@@ -233,9 +234,7 @@ async def test_a_finding_on_no_line_counts_again_once_nobody_ignores_it(
     )
     await runner.run(pull, fail_on="error")
     assert conclusions(pull) == ["failure"]
-    marker = next(one.body for one in pull.comments if "kind=summary" in one.body)
-    found = marker.split("findings=")[1][:16]
-    said = pull.comment(f"/ignore {found}", by="octo")
+    said = ignore_first(pull)
     assert (await runner.run(pull, fail_on="error")).outputs["errors"] == "0"
     said.body = "never mind"
     assert (await runner.run(pull, fail_on="error")).outputs["errors"] == "1"
@@ -250,8 +249,7 @@ async def test_who_may_not_write_any_more_ignores_nothing_on_no_line(
         path="app.py", quote="not in the file at all", line=10, end_line=10, title="On no line"
     )
     await runner.run(pull, fail_on="error")
-    found = summary_of(pull).split("findings=")[1][:16]
-    pull.comment(f"/ignore {found}", by="hubot")
+    ignore_first(pull, by="hubot")
     assert (await runner.run(pull, fail_on="error")).outputs["errors"] == "0"
     pull.repo.allow("hubot", "read")
     assert (await runner.run(pull, fail_on="error")).outputs["errors"] == "1"
