@@ -40,27 +40,6 @@ def code_digest(code: Sequence[str]) -> str:
     return digest_of(code[:1], 4) + digest_of(code, 12)
 
 
-def code_key(path: str, code: Sequence[str]) -> str:
-    """What names some code of a file, as :func:`key_of_mark` does that of a mark."""
-    return digest_of([path], 4) + code_digest(plain_code(code))
-
-
-def key_of_mark(mark: str) -> str:
-    """The digests of the file's name and of the code in a mark."""
-    return mark[-4:] + mark[-24:-8]
-
-
-def starts_of(lines: Sequence[str], key: str, length: int) -> list[int]:
-    """The numbers of those lines at which the code of a :func:`code_key` begins."""
-    have = [(number, text) for number, text in enumerate(lines, 1) if text]
-    texts = [text for _, text in have]
-    return [
-        number
-        for at, (number, text) in enumerate(have)
-        if digest_of([text], 4) == key[4:8] and code_digest(texts[at : at + length]) == key[4:]
-    ]
-
-
 def marks_in(lines: Sequence[str], marks: Iterable[str]) -> dict[str, int]:
     """How often some lines have the code of each of ``marks``."""
     have = plain_code(lines)

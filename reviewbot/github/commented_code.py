@@ -99,14 +99,6 @@ class CommentedCode:
 
         return tuple(filter(is_it, self._blocks(path, side, wanted)))
 
-    def below(self, path: str, posted: Posted) -> int:
-        """How many of the :meth:`copies` are below the same lines as it was."""
-        side, above = side_of(posted.comment), _lines_above(posted.comment, len(posted.code))
-        return sum(
-            not above or self._lines_above(path, side, first)[-len(above) :] == above
-            for first in self.copies(path, posted)
-        )
-
     def is_likely(self, path: str, posted: Posted) -> bool:
         """Whether a file is the comment's own, or came: its code may be there, if a little other.
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from reviewbot.github.claims import Claims
 from reviewbot.github.file_lines import code_finder
 from reviewbot.github.noted import noted_of
 from reviewbot.github.recognised import recognised
@@ -15,9 +14,10 @@ from reviewbot.github.settled import settle, unaccounted
 from reviewbot.github.still_there import gone, in_files
 from reviewbot.github.told_before import beside_the_diff, with_told
 from reviewbot.github.told_texts import OurTexts
+from reviewbot.github.tracked import track
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from reviewbot.core.diff import FileDiff
     from reviewbot.core.findings import Finding
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from reviewbot.github.memory import Memory
     from reviewbot.github.settled import Settled
     from reviewbot.github.told_before import ToldBefore
+    from reviewbot.github.tracked import Tracked
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +67,15 @@ async def decide(
     """
     code = await code_finder(files, lines, report.findings)
     told = await asyncio.to_thread(lambda: OurTexts(memory, code.names).told(code))
-    claims = await asyncio.to_thread(Claims, lines, memory, told)
+    tracked = await track(lines, code, memory, told)
     beside = await asyncio.to_thread(beside_the_diff, told, code)
-    standing = await in_files(lines, code, beside, claims)
-    known = await asyncio.to_thread(_known, report, memory, code, link_hosts, standing)
+    standing = await in_files(lines, code, told, beside, tracked)
+    report = await asyncio.to_thread(_recognised, report, memory, code, tracked)
+    known = await asyncio.to_thread(
+        partial(with_told, report, memory, code, link_hosts, in_files=standing, tracked=tracked)
+    )
     left = unaccounted(known.report, memory)
-    gone_ids = await gone(lines, code, left, known.report.findings, claims)
+    gone_ids = await gone(lines, code, left, known.report.findings, tracked)
     settled = await asyncio.to_thread(
         partial(
             settle,
@@ -82,23 +86,27 @@ async def decide(
             lapsed=known.lapsed,
         )
     )
-    return Decided(settled, known, partial(noted_of, code, known.codes))
+    lines_now = {one.id: one.line for one in known.ignored if one.is_placed}
+    ignored = (
+        replace(one, line=lines_now.get(one.id) or tracked.line(one.id)) if one.code else one
+        for one in settled.ignored
+    )
+    settled = replace(settled, ignored=tuple(ignored))
+    return Decided(settled, known, partial(noted_of, code, known.beside))
 
 
-def _known(
-    report: Report,
-    memory: Memory,
-    code: CommentedCode,
-    link_hosts: Collection[str],
-    standing: Mapping[str, bool],
-) -> ToldBefore:
-    """The review with what is known of its findings, and of those told of on no line."""
+def _recognised(report: Report, memory: Memory, code: CommentedCode, tracked: Tracked) -> Report:
+    """The review, its findings under the ids of their comments."""
     noted = {one.id for one in memory.summary[1].findings} if memory.summary else set[str]()
-    reserved = {*memory.ignored, *memory.told, *noted}
-    lapsed = {
-        id_
-        for id_ in memory.marked & memory.ignored.keys()
-        if not code.in_place(memory.posted[id_])
-    }
-    report = recognised(report, memory.posted, code, reserved=reserved, lapsed=lapsed)
-    return with_told(report, memory, code, link_hosts, in_files=standing)
+    return recognised(
+        report,
+        memory.posted,
+        code,
+        reserved={*memory.ignored, *memory.told, *noted},
+        lapsed={
+            id_
+            for id_ in memory.marked & memory.ignored.keys()
+            if not code.in_place(memory.posted[id_])
+        },
+        tracked=tracked,
+    )

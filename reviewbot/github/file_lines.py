@@ -37,11 +37,12 @@ class FileLines:
         """The lines of a file, :func:`.plain`; none if it is gone, None if it is too large."""
         return await self._lines(path, self._head)
 
-    async def then(self, path: str, head: str | None, old_path: str) -> list[str]:
-        """The like at an earlier head, maybe under an old name; none if they cannot be had."""
-        if head is None:
-            return []
-        return await self._lines(path, head) or await self._lines(old_path, head) or []
+    async def then(self, head: str, *paths: str) -> list[str]:
+        """The like at an earlier head, under the first name that it had; none if not to be had."""
+        for path in dict.fromkeys(paths):
+            if lines := await self._lines(path, head):
+                return lines
+        return []
 
     async def _lines(self, path: str, ref: str) -> list[str] | None:
         if (path, ref) not in self._read:

@@ -32,7 +32,7 @@ somebody; the text of a check run."""
 
 VERSION: Final = 1
 """Of what is written; another one is not believed."""
-MAX_LENGTH: Final = 8_192
+MAX_LENGTH: Final = 9_728
 MAX_FINDINGS: Final = 150
 
 FIXED: Final[Outcome] = "clean"
@@ -46,7 +46,7 @@ _BEGIN: Final = "<!-- reviewbot "
 _ANY: Final = re.compile(r"<!-*\s*reviewbot\b", re.IGNORECASE)
 _SHA: Final = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
 _CODE: Final = r"[1-9][0-9]{0,4}[cu][LR][0-9a-f]{24}"
-_NOTED: Final = rf"[0-9a-f]{{16}}\.[ewn](?:\.{_CODE})?"
+_NOTED: Final = rf"[0-9a-f]{{16}}\.[ewn](?:\.{_CODE}(?:@[1-9][0-9]{{0,8}})?)?"
 _MARKER: Final = re.compile(
     rf"""
     (?P<signed> <!--[ ]reviewbot[ ]v={VERSION}[ ]kind=(?P<kind>{"|".join(get_args(Kind))})
@@ -70,15 +70,18 @@ class Noted:
     """A finding that a text of ours shows.
 
     ``code`` tells its lines again, without showing them: a :meth:`.CommentedCode.mark`. It is empty
-    for what has a comment, with which GitHub keeps the code, and where they are not known.
+    for what has a comment, with which GitHub keeps the code, and where they are not known. ``line``
+    is the first of them at the head of the marker, 0 if that is not known.
     """
 
     id: str
     severity: Severity
     code: str = ""
+    line: int = 0
 
     def __str__(self) -> str:
-        code = f".{self.code}" if self.code else ""
+        line = f"@{self.line}" if self.line else ""
+        code = f".{self.code}{line}" if self.code else ""
         return f"{self.id}.{_LETTERS[self.severity]}{code}"
 
 
@@ -215,8 +218,12 @@ def _fields(written: str) -> Marker | None:
 
 
 def _noted(written: str | None) -> tuple[Noted, ...]:
-    parts = [one.split(".") for one in (written or "").split(",") if one]
-    return tuple(Noted(id_, _SEVERITIES[letter], *code) for id_, letter, *code in parts)
+    found: list[Noted] = []
+    for one in written.split(",") if written else ():
+        id_, letter, *rest = one.split(".")
+        code, _, line = "".join(rest).partition("@")
+        found.append(Noted(id_, _SEVERITIES[letter], code, int(line or 0)))
+    return tuple(found)
 
 
 def _bound(pull: str) -> str:

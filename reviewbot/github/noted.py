@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reviewbot.github.markers import MAX_FINDINGS, Noted
@@ -15,18 +16,21 @@ if TYPE_CHECKING:
     from reviewbot.github.settled import Settled
 
 
-def noted_of(code: CommentedCode, marks: Mapping[str, str], finding: Finding) -> Noted:
+def noted_of(code: CommentedCode, beside: Mapping[str, Noted], finding: Finding) -> Noted:
     """What a marker notes of a finding that has no comment.
 
     Args:
         code: finds code in the diff of the pull request at its head.
-        marks: those that are known from earlier, by the ids of their findings.
+        beside: what is known of those that stand beside it, by their ids.
         finding: it.
     """
-    mark = marks.get(finding.id, "")
-    if not mark and finding.is_placed:
-        mark = code.mark(finding.path, finding.side, finding.line, finding.end_line)
-    return Noted(finding.id, finding.severity, mark)
+    known = beside.get(finding.id)
+    if known and known.code:
+        return replace(known, severity=finding.severity)
+    if not finding.is_placed:
+        return Noted(finding.id, finding.severity)
+    mark = code.mark(finding.path, finding.side, finding.line, finding.end_line)
+    return Noted(finding.id, finding.severity, mark, finding.line if mark else 0)
 
 
 def all_noted(

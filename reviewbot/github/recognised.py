@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from reviewbot.core.findings import Placement, fingerprint, same, worse
 from reviewbot.github.code_marks import plain_code
 from reviewbot.github.earlier_findings import carried
+from reviewbot.github.tracked import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from reviewbot.core.report import Report
     from reviewbot.github.commented_code import CommentedCode
     from reviewbot.github.memory import Posted
+    from reviewbot.github.tracked import Tracked
 
 
 def recognised(
@@ -32,6 +34,7 @@ def recognised(
     *,
     reserved: Collection[str] = (),
     lapsed: Collection[str] = (),
+    tracked: Tracked = NOTHING,
 ) -> Report:
     """``report``, each of its findings under the id of its comment if it has one.
 
@@ -46,9 +49,10 @@ def recognised(
             comment's in other words.
         lapsed: ids of comments that were ignored, and whose code is gone: the same elsewhere is
             not ignored.
+        tracked: what became of the lines of comments.
     """
     alive = {id_: one for id_, one in posted.items() if id_ not in lapsed}
-    known = _Matching(alive, code, reserved).of(report.findings)
+    known = _Matching(alive, code, reserved, tracked).of(report.findings)
     taken = {*posted, *reserved, *(one.id for one in report.findings if one.id not in known)}
     findings: list[Finding] = []
     for finding in report.findings:
@@ -91,9 +95,13 @@ class _Matching:
     """Which comment each finding has."""
 
     def __init__(
-        self, posted: Mapping[str, Posted], code: CommentedCode, reserved: Collection[str]
+        self,
+        posted: Mapping[str, Posted],
+        code: CommentedCode,
+        reserved: Collection[str],
+        tracked: Tracked,
     ) -> None:
-        self._left, self._reserved = dict(posted), reserved
+        self._left, self._reserved, self._tracked = dict(posted), reserved, tracked
         self._told = {id_: carried(one) for id_, one in posted.items()}
         self._code = code
         self._here = {id_ for id_, one in posted.items() if self._code.in_place(one)}
@@ -109,7 +117,7 @@ class _Matching:
             lambda one, posted: self._is_here(one, posted) and posted.id in self._alike(one),
             lambda one, posted: one.id == posted.id and self._has_moved(one, posted),
             self._has_moved,
-            lambda one, posted: one.id == posted.id and posted.id not in self._here,
+            lambda one, posted: one.id == posted.id and self._may_be_again(one, posted),
             self._is_claimed,
         )
         for is_it in rounds:
@@ -140,6 +148,13 @@ class _Matching:
         """Whether the place of a finding does not speak against it."""
         return not finding.is_placed or self._is_here(finding, posted)
 
+    def _may_be_again(self, finding: Finding, posted: Posted) -> bool:
+        """Whether nothing is known that speaks against it."""
+        if posted.id in self._here:
+            return False
+        may_be = self._tracked.may_be(posted.id, finding.path, finding.line)
+        return may_be or not finding.is_placed
+
     def _has_moved(self, finding: Finding, posted: Posted) -> bool:
         """Whether a comment that lost its place is on the same code, and says the same."""
         if posted.id in self._here or not posted.code:
@@ -148,7 +163,11 @@ class _Matching:
             return False
         copies = self._code.copies(finding.path, posted) if finding.is_placed else ()
         lines = range(finding.line - len(posted.code) + 1, finding.end_line + 1)
-        is_there = any(first in lines for first in copies)
+        may_be = self._tracked.may_be
+        there = [first for first in copies if first in lines]
+        if there and not any(may_be(posted.id, finding.path, first) for first in there):
+            return False
+        is_there = bool(there)
         if not is_there and not self._code.is_likely(finding.path, posted):
             return False
         if not is_there and not _is_within(posted.code, finding.quote.split("\n")):

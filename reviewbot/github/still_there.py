@@ -1,7 +1,7 @@
 """Whether the code that a comment of ours stands on is still there. In doubt it is.
 
-Where the change is not on it any more, its file must have more of it than when it was found, but
-for what was found fault with: the base may have the like of it, such as the original of a copy.
+Where the change is not on it any more, its file may have it all the same. A like block that was
+there before is not it: the base may have one, such as the original of a copy.
 """
 
 from __future__ import annotations
@@ -11,9 +11,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.github.code_marks import (
-    code_key,
-    is_brought,
-    key_of_mark,
     marks_in,
     plain_code,
     side_of,
@@ -21,16 +18,18 @@ from reviewbot.github.code_marks import (
 from reviewbot.github.comment_hunk import hunk_lines
 from reviewbot.github.earlier_findings import carried
 from reviewbot.github.recognised import is_said_by
+from reviewbot.github.tracked import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reviewbot.core.findings import Finding
-    from reviewbot.github.claims import Claims
     from reviewbot.github.commented_code import CommentedCode
     from reviewbot.github.file_lines import FileLines
     from reviewbot.github.memory import Posted
     from reviewbot.github.told_before import Beside
+    from reviewbot.github.told_texts import SignedFor
+    from reviewbot.github.tracked import Tracked
 
 _BEFORE: Final = 2
 """Lines above a finding that have to be there, too, where the change has not brought its code: else
@@ -42,7 +41,7 @@ async def gone(
     code: CommentedCode,
     posted: Sequence[Posted],
     found: Sequence[Finding] = (),
-    claims: Claims | None = None,
+    tracked: Tracked = NOTHING,
 ) -> frozenset[str]:
     """The ids of those findings whose code is there no more.
 
@@ -51,69 +50,71 @@ async def gone(
         code: finds the code of comments in its diff at its head.
         posted: findings with a comment on a line.
         found: what the review itself found: the same code under one of these is theirs.
-        claims: those of findings to copies of code; that of each alone if None.
+        tracked: what became of their lines.
 
     Raises:
         GitHubError: a file cannot be read.
     """
     missing: set[str] = set()
-    for one, path in await asyncio.to_thread(_not_in_diff, code, posted, found):
+    for one, path in await asyncio.to_thread(_not_in_diff, code, posted, found, tracked):
         if side_of(one.comment) == "LEFT":
             missing.add(one.id)
             continue
         lines = await files.now(path)
         if lines is None:
             is_there = not one.fixed
-        else:
-            wanted, brought = _wanted(one)
-            number = await asyncio.to_thread(_count, lines, wanted)
-            others = 0
-            if number and brought:
-                old_path, key = code.old_name(path), code_key(one.comment.path, one.code)
-                then = await files.then(path, one.marker.head if one.marker else None, old_path)
-                before = await asyncio.to_thread(_count, then, wanted)
-                claimed = await claims.count(key, path, old_path) if claims else 1
-                others = max(0, before - claimed)
+        elif track := tracked.tracks.get(one.id):
             # The copies that the change is on are other findings' (:func:`_not_in_diff`).
-            number -= 0 if one.fixed else await asyncio.to_thread(code.below, path, one)
-            is_there = number > others
+            moved = track.copies - {*code.copies(path, one)} if not one.fixed else ()
+            is_there = track.first is not None or bool(moved)
+        else:
+            is_there = await asyncio.to_thread(_is_in, lines, _wanted(one))
         if not is_there:
             missing.add(one.id)
     return frozenset(missing)
 
 
 async def in_files(
-    files: FileLines, code: CommentedCode, beside: Sequence[Beside], claims: Claims
+    files: FileLines,
+    code: CommentedCode,
+    told: Sequence[SignedFor],
+    beside: Sequence[Beside],
+    tracked: Tracked,
 ) -> dict[str, bool]:
-    """Of each of ``beside``, by its id, whether its code is in its file at the head, or may be.
+    """Whether code is in its file at the head, where the diff does not show it, or may be; by ids.
+
+    Args:
+        files: reads the files of the pull request.
+        code: finds code in its diff at its head.
+        told: what has no comment.
+        beside: what of it the change is not on.
+        tracked: what became of its lines.
 
     Raises:
         GitHubError: a file cannot be read.
     """
     found: dict[str, bool] = {}
+    for each in told:
+        if track := tracked.tracks.get(each.id):
+            places = code.places(each.noted.code)
+            there = {*track.copies, track.first} - {None}
+            beyond = there - {lines[0] for path, lines in places if path == track.path}
+            if beyond or not there:
+                found[each.id] = bool(beyond)
     of_files: dict[str, list[Beside]] = {}
     for one in beside:
-        of_files.setdefault(one.path, []).append(one)
+        if one.id not in found:
+            of_files.setdefault(one.path, []).append(one)
     for path, of_file in of_files.items():
         lines = await files.now(path)
-        if lines is None:
-            found |= {one.id: True for one in of_file}
-            continue
-        now = await asyncio.to_thread(marks_in, lines, [one.code for one in of_file])
-        for one in of_file:
-            others = 0
-            if now[one.code] and is_brought(one.code):
-                old_path = code.old_name(path)
-                then = await files.then(path, one.since.head if one.since else None, old_path)
-                before = (await asyncio.to_thread(marks_in, then, [one.code]))[one.code]
-                claimed = await claims.count(key_of_mark(one.code), path, old_path)
-                others = max(0, before - claimed)
-            found[one.id] = now[one.code] > others
+        marks = [one.code for one in of_file]
+        now = await asyncio.to_thread(marks_in, lines, marks) if lines is not None else None
+        found |= {one.id: now is None or now[one.code] > 0 for one in of_file}
     return found
 
 
 def _not_in_diff(
-    code: CommentedCode, posted: Sequence[Posted], found: Sequence[Finding]
+    code: CommentedCode, posted: Sequence[Posted], found: Sequence[Finding], tracked: Tracked
 ) -> list[tuple[Posted, str]]:
     """Those whose code the change does not hold, each with its file."""
     here = {one.id for one in posted if code.in_place(one)}
@@ -127,6 +128,7 @@ def _not_in_diff(
         # Once it was gone, the same line somewhere else is not its return.
         and not any(
             not one.fixed
+            and tracked.may_be(one.id, path, first)
             and not is_said_by(
                 others,
                 replace(told[one.id], path=path, line=first, end_line=first + len(one.code) - 1),
@@ -137,8 +139,8 @@ def _not_in_diff(
     ]
 
 
-def _wanted(posted: Posted) -> tuple[list[str], bool]:
-    """What tells that the code is in the file, where the change is not on it; whether it was.
+def _wanted(posted: Posted) -> list[str]:
+    """What tells that the code is in the file, where the change is not on it.
 
     The code and above it what stood there in the new file, as the comment's hunk has it; the code
     alone, if the change had not brought it then either.
@@ -146,17 +148,17 @@ def _wanted(posted: Posted) -> tuple[list[str], bool]:
     lines = hunk_lines(posted.comment)
     code = plain_code(posted.code)
     if not code or not any(line.startswith("+") for line in lines[-len(posted.code) :]):
-        return code, False
-    return plain_code(line[1:] for line in lines)[-len(code) - _BEFORE :], True
+        return code
+    return plain_code(line[1:] for line in lines)[-len(code) - _BEFORE :]
 
 
-def _count(lines: Sequence[str], wanted: Sequence[str]) -> int:
-    """How often lines hold a block without a gap, but for empty ones.
+def _is_in(lines: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Whether lines hold a block without a gap, but for empty ones.
 
     Never, where it is of nothing else: such a comment stands in its place, or not at all.
     """
     if not wanted:
-        return 0
+        return False
     have = plain_code(lines)
     starts = (start for start, line in enumerate(have) if line == wanted[0])
-    return sum(have[start : start + len(wanted)] == wanted for start in starts)
+    return any(have[start : start + len(wanted)] == wanted for start in starts)

@@ -18,6 +18,7 @@ from reviewbot.github.code_marks import is_brought, length_of, side_of_mark
 from reviewbot.github.earlier_findings import NO_LINES, UNTITLED, carried, of_earlier
 from reviewbot.github.recognised import ids_of, is_said_by, overlap, repeats
 from reviewbot.github.told_texts import OurTexts
+from reviewbot.github.tracked import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from reviewbot.github.markers import Marker, Noted
     from reviewbot.github.memory import Memory
     from reviewbot.github.told_texts import Item, SignedFor
+    from reviewbot.github.tracked import Tracked
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class ToldBefore:
         report: with what stands.
         gone: the titles of what is fixed by now, by ids.
         fixed: what is told of or ignored, and gone by now or before, by ids.
-        codes: the marks of what stands beside the diff, as they were.
+        beside: what stands beside the diff, as far as it is known where.
         held: ids of what a review's text tells of as held back.
         ignored: what is ignored, as far as it can be read what that is.
         lapsed: ids of what was ignored, and is gone.
@@ -47,7 +49,7 @@ class ToldBefore:
     report: Report
     gone: Mapping[str, str] = field(default_factory=dict)
     fixed: Mapping[str, Noted] = field(default_factory=dict)
-    codes: Mapping[str, str] = field(default_factory=dict)
+    beside: Mapping[str, Noted] = field(default_factory=dict)
     held: Collection[str] = ()
     ignored: Sequence[Finding] = ()
     lapsed: Collection[str] = ()
@@ -83,6 +85,7 @@ def with_told(
     link_hosts: Collection[str],
     *,
     in_files: Mapping[str, bool] = MappingProxyType({}),
+    tracked: Tracked = NOTHING,
 ) -> ToldBefore:
     """``report`` with what earlier ones told of on no line, each once and under one id.
 
@@ -91,16 +94,17 @@ def with_told(
         memory: what is known of the pull request; our texts are read only if they are surely ours.
         code: finds code in the diff of the pull request at its head.
         link_hosts: the hosts that links may lead to.
-        in_files: of what is :func:`beside_the_diff`, by its id, whether its file has it.
+        in_files: whether code is in its file where the diff does not show it; by ids.
+        tracked: what became of the lines of what was told.
     """
     texts = OurTexts(memory, code.names)
-    matching = _Matching(report.findings, memory, code)
-    # Those that stand where they were told before those that may have been moved there, and then
-    # those that count: an ignored one takes nothing that another may be.
+    matching = _Matching(report.findings, memory, code, tracked)
+    # Those that stand in their place before those that may have been moved there, and then those
+    # that count: an ignored one takes nothing that another may be.
     told = sorted(
         texts.told(code),
         key=lambda one: (
-            not matching.is_in_place(one),
+            not tracked.line(one.id),
             not code.is_below(one.noted.code),
             one.id in memory.ignored,
         ),
@@ -109,13 +113,13 @@ def with_told(
     back = {one.id for one in told}
     fixed = {id_: one for id_, one in memory.told_and_fixed.items() if id_ not in back}
     gone: dict[str, str] = {}
-    codes: dict[str, str] = {}
+    beside: dict[str, Noted] = {}
     ignored: list[Finding] = []
     lapsed = fixed.keys() & memory.ignored.keys()
     for one in told:
         found = matching.found.get(one.id)
         if found is not None and not found.is_placed:
-            codes[one.id] = one.noted.code
+            beside[one.id] = replace(one.noted, line=tracked.line(one.id))
         is_ignored = one.id in memory.ignored
         if found is not None:
             ignored += [found] * is_ignored
@@ -132,26 +136,29 @@ def with_told(
                 gone[one.id] = one.title
             continue  # where its place is not known, all is reviewed again, and that decides
         if is_ignored:
-            ignored += [_carried(one, None, link_hosts)] if one.item else []
+            ignored += [_carried(one, place, link_hosts)] if one.item else []
             if place is not None:
                 matching.claim(_carried(one, place, link_hosts))
             continue
         if place is None:
-            codes[one.id] = mark
+            beside[one.id] = replace(one.noted, line=tracked.line(one.id))
         matching.carry(_carried(one, place, link_hosts))
     for item in texts.held():
         matching.carry_held(item, link_hosts)
     ranked = sorted(matching.findings(), key=lambda one: (*rank(one), one.id))
     held = {item.id for item in texts.of_reviews if item.held}
     known = replace(report, findings=tuple(ranked))
-    return ToldBefore(known, gone, fixed, codes, held, ignored, lapsed)
+    return ToldBefore(known, gone, fixed, beside, held, ignored, lapsed)
 
 
 class _Matching:
     """Which findings were told of before, and under which ids the others are."""
 
-    def __init__(self, findings: Sequence[Finding], memory: Memory, code: CommentedCode) -> None:
-        self._code, self._known = code, {*memory.posted, *memory.ignored}
+    def __init__(
+        self, findings: Sequence[Finding], memory: Memory, code: CommentedCode, tracked: Tracked
+    ) -> None:
+        self._code, self._tracked = code, tracked
+        self._known = {*memory.posted, *memory.ignored}
         self._fixed = memory.told_and_fixed.keys()
         self._posted = [one for one in findings if one.id in memory.posted]
         self._left = [one for one in findings if one.id not in memory.posted]
@@ -167,9 +174,8 @@ class _Matching:
         self.found: dict[str, Finding] = {}
 
     def match(self, told: Sequence[SignedFor]) -> None:
-        """Find each again, the surest first: where it was told, on its code, by words, by id."""
+        """Find each again, the surest first: on its code, saying the same, under its id."""
         rounds: tuple[Callable[[Finding, SignedFor], bool], ...] = (
-            lambda one, told: self._repeats(one, told) and self._is_in_place(one, told),
             lambda one, told: self._repeats(one, told) and self._code.is_below(told.noted.code),
             lambda one, told: one.id == told.id and self._repeats(one, told),
             self._repeats,
@@ -193,14 +199,6 @@ class _Matching:
                 taken.add(name)
                 self._left[index] = replace(finding, id=name)
 
-    def is_in_place(self, told: SignedFor) -> bool:
-        """Whether its code stands at the line at which it was told of, below the same lines."""
-        path = _file_of(told, self._code)
-        if told.item is None or path is None or not self._code.is_below(told.noted.code):
-            return False
-        places = self._places(told.noted.code).get(path, ())
-        return any(lines[0] == told.item.line for lines in places)
-
     def free_place(self, told: SignedFor) -> tuple[str, range] | None:
         """Where its code stands, and nothing else that is known or found says the same."""
         said = told.item.finding() if told.item else None
@@ -216,6 +214,7 @@ class _Matching:
             (path, lines)
             for path, places in self._places(told.noted.code).items()
             for lines in places
+            if self._tracked.may_be(told.id, path, lines[0])
             if (path, lines[0]) not in others and not _is_of(rivals, told, path, lines)
         ]
         near = told.item.line if told.item else 0
@@ -257,7 +256,9 @@ class _Matching:
             return False
         places = self._places(code).get(finding.path, [])
         next_ = bisect_right(places, finding.end_line, key=lambda lines: lines[0])
-        return next_ > 0 and finding.line <= places[next_ - 1][-1]
+        if next_ == 0 or finding.line > places[next_ - 1][-1]:
+            return False
+        return self._tracked.may_be(told.id, finding.path, places[next_ - 1][0])
 
     def _repeats(self, finding: Finding, told: SignedFor) -> bool:
         """Where its words cannot be read, only its id tells it from others on its lines."""
@@ -265,10 +266,6 @@ class _Matching:
             return False
         item = told.item
         return finding.id == told.id if item is None else repeats(finding, item.finding())
-
-    def _is_in_place(self, finding: Finding, told: SignedFor) -> bool:
-        item = told.item
-        return item is not None and finding.line == item.line and self.is_in_place(told)
 
     def _is_claimed(self, finding: Finding, told: SignedFor) -> bool:
         """Whether a finding that misquotes its code names these lines, and says the same."""

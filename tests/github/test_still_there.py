@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,8 +14,8 @@ from reviewbot.github.client.pacing import Pace
 from reviewbot.github.commented_code import CommentedCode
 from reviewbot.github.file_lines import FileLines
 from reviewbot.github.gateway import Gateway
-from reviewbot.github.markers import Marker
-from reviewbot.github.memory import Posted
+from reviewbot.github.memory import Memory, Posted
+from reviewbot.github.tracked import track
 from reviewbot.settings import Secret
 from tests.fake_github import FakeGitHub
 
@@ -47,14 +48,15 @@ async def commented(
             yield github, pull, way.holder()
 
 
-async def is_gone(pull: PullRequest, api: Api) -> bool:
+async def is_gone(pull: PullRequest, api: Api, *, at: str | None = None) -> bool:
+    """``at``: the commit that the comment was written on, if it is another one."""
     name = pull.repo.full_name
     [comment] = await api.reviews.comments(name, pull.number)
+    comment = replace(comment, original_commit=at or comment.original_commit)
     posted = Posted("f" * 16, "error", comment, None)
-    files = parse_diff(pull.diff_text)
-    return bool(
-        await still_there.gone(FileLines(api, name, pull.head_sha), CommentedCode(files), [posted])
-    )
+    code, files = CommentedCode(parse_diff(pull.diff_text)), FileLines(api, name, pull.head_sha)
+    tracked = await track(files, code, Memory(posted={posted.id: posted}), ())
+    return bool(await still_there.gone(files, code, [posted], tracked=tracked))
 
 
 BUG = (20, "x = 1 / 0")
@@ -134,18 +136,10 @@ COPY = text(*enumerate(FILE.splitlines()[4:8], 30))
 """Lines 5 to 8 once more, as lines 30 to 33."""
 
 
-@pytest.mark.parametrize("signed", [True, False])
 @pytest.mark.parametrize("forgotten", [True, False])
-async def test_a_copy_that_is_taken_out_is_gone_if_it_is_known_how_many_there_were(
-    *, signed: bool, forgotten: bool
+async def test_a_copy_that_is_taken_out_is_gone_if_it_is_known_where_it_was(
+    *, forgotten: bool
 ) -> None:
     async with commented(COPY, 32) as (_, pull, api):
-        name = pull.repo.full_name
-        head = "e" * 40 if forgotten else pull.head_sha
-        marker = Marker("finding", head, pull.repo.branches["main"])
-        [comment] = await api.reviews.comments(name, pull.number)
-        posted = Posted("f" * 16, "error", comment, None, marker=marker if signed else None)
         pull.push(text((20, "another change")))
-        code = CommentedCode(parse_diff(pull.diff_text))
-        gone = await still_there.gone(FileLines(api, name, pull.head_sha), code, [posted])
-        assert bool(gone) == (signed and not forgotten)
+        assert await is_gone(pull, api, at="e" * 40 if forgotten else None) != forgotten

@@ -1,0 +1,380 @@
+"""Like code at several places: each finding stays with its own, wherever lines go."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.fake_anthropic import Answer, FakeAnthropic, finding
+from tests.github.test_action_stories import BASE, conclusions, ignore_first
+from tests.github.test_lasting_edges import (
+    BLOCK,
+    GOOD,
+    LATER_BLOCK,
+    ONE_BLOCK,
+    ROWS,
+    TWO_BLOCKS,
+    at_line,
+    lines,
+)
+from tests.github.test_standing_stories import nothing
+from tests.github.test_told_stories import either_way
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.fake_github import FakeGitHub
+    from tests.github.action_runs import Runner
+
+OTHER = {"c.py": "c = 1\n"}
+WARNING = {"severity": "warning"}
+INDENTED = "        total = 1 / 0"
+
+mute_or_found = pytest.mark.parametrize("fails", ["mute", "found"])
+
+
+def says(*findings: dict[str, Any]) -> Any:
+    return lambda _request: Answer(findings=list(findings))
+
+
+def function(name: str, wrong: str = BLOCK[2]) -> list[str]:
+    """The wrong line is its fourth one."""
+    return [
+        f"def {name}():",
+        "    value = load()",
+        "    check(value)",
+        f"    {wrong}",
+        f"    return '{name}'",
+    ]
+
+
+def on(number: int, quote: str = f"    {BLOCK[2]}") -> dict[str, Any]:
+    return finding(
+        path="app.py", quote=quote, line=number, end_line=number, title="Division by zero"
+    )
+
+
+def apart(first: Sequence[str], second: Sequence[str]) -> str:
+    """``app.py`` with these two functions: the wrong lines are 24 and 49."""
+    return lines(*ROWS[:20], *first, *ROWS[20:40], *second, *ROWS[40:])
+
+
+@pytest.mark.parametrize("what", ["ignored", "warning"])
+@pytest.mark.parametrize("like", ["functions", "blocks"])
+@mute_or_found
+@either_way
+async def test_code_that_moves_up_to_the_place_of_its_like_is_still_its_own(
+    github: FakeGitHub,
+    model: FakeAnthropic,
+    runner: Runner,
+    comments: str,
+    *,
+    fails: str,
+    like: str,
+    what: str,
+) -> None:
+    first, second, at = function("first"), function("second"), (24, 29)
+    if like == "blocks":
+        first, second, at = [*BLOCK[:3], "end = 'first'"], [*BLOCK[:3], "end = 'second'"], (23, 27)
+    quote = first[3] if like == "functions" else first[2]
+    both = {"app.py": lines(*ROWS[:20], *first, *second, *ROWS[20:])}
+    pull = github.pull(base=BASE, head=BASE | both | OTHER)
+    worse = {} if what == "ignored" else WARNING
+    model.respond = says(on(at[0], quote) | worse, on(at[1], quote))
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    if what == "ignored":
+        ignore_first(pull)
+    model.respond = nothing if fails == "mute" else says(on(at[0], quote))
+    pull.push({"app.py": lines(*ROWS[:20], *second, *ROWS[20:])})
+    full = str(fails == "found").lower()
+    run = await runner.run(pull, review_comments=comments, fail_on="error", full=full)
+    # Of two blocks, which differ at their ends alone, either one may have been taken out.
+    assert run.outputs["errors"] in (("1",) if like == "functions" else ("1", "2"))
+    assert conclusions(pull)[-1] == "failure"
+
+
+@pytest.mark.parametrize("between", [True, False])
+@either_way
+async def test_of_two_copies_that_the_base_took_over_one_is_repaired(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str, *, between: bool
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | TWO_BLOCKS | OTHER)
+    model.respond = says(at_line(23), at_line(47))
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    model.respond = nothing
+    pull.rebase(TWO_BLOCKS)
+    run = await runner.run(pull, review_comments=comments, fail_on="error")
+    assert run.outputs["errors"] == "2"
+    if between:
+        pull.push({"c.py": "c = 2\n"})
+        await runner.run(pull, review_comments=comments, fail_on="error")
+    pull.push(LATER_BLOCK)
+    run = await runner.run(pull, review_comments=comments, fail_on="error")
+    assert run.outputs["errors"] == "1"
+    assert conclusions(pull)[-1] == "failure"
+
+
+@either_way
+async def test_a_copy_that_comes_and_goes_leaves_what_stands(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | LATER_BLOCK | OTHER)
+    model.respond = says(at_line(43))
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    model.respond = nothing
+    pull.rebase(LATER_BLOCK)
+    found = [(await runner.run(pull, review_comments=comments)).outputs["errors"]]
+    for change in (TWO_BLOCKS, LATER_BLOCK):
+        pull.push(change)
+        found.append((await runner.run(pull, review_comments=comments)).outputs["errors"])
+    assert found == ["1", "1", "1"]
+
+
+@either_way
+async def test_copies_of_two_reviews_are_two(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
+) -> None:
+    base = BASE | {"app.py": lines(*ROWS[:10], *BLOCK, *ROWS[10:])}
+    one = {"app.py": lines(*ROWS[:10], *BLOCK, *ROWS[10:30], *BLOCK, *ROWS[30:])}
+    two = {"app.py": lines(*ROWS[:30], *BLOCK, *ROWS[30:50], *BLOCK, *ROWS[50:])}
+    pull = github.pull(base=base, head=base | one | OTHER)
+    model.respond = says(at_line(37))
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    pull.push(two)
+    model.respond = says(at_line(33), at_line(57))
+    run = await runner.run(pull, review_comments=comments, fail_on="error", full="true")
+    assert run.outputs["errors"] == "2"
+    model.respond = nothing
+    pull.rebase(two)
+    run = await runner.run(pull, review_comments=comments, fail_on="error")
+    assert run.outputs["errors"] == "2"
+    pull.push({"app.py": lines(*ROWS[:30], *BLOCK, *ROWS[30:])})
+    run = await runner.run(pull, review_comments=comments, fail_on="error")
+    assert run.outputs["errors"] == "1"
+
+
+@pytest.mark.parametrize("named", ["both", "the new one"])
+@pytest.mark.parametrize("order", ["later first", "earlier first", "at once"])
+@either_way
+async def test_copies_of_two_pushes_are_fixed_when_they_are_removed(
+    github: FakeGitHub,
+    model: FakeAnthropic,
+    runner: Runner,
+    comments: str,
+    *,
+    order: str,
+    named: str,
+) -> None:
+    base = BASE | {"app.py": lines(*ROWS[:10], *BLOCK, *ROWS[10:])}
+    one = lines(*ROWS[:10], *BLOCK, *ROWS[10:30], *BLOCK, *ROWS[30:])
+    two = lines(*ROWS[:10], *BLOCK, *ROWS[10:30], *BLOCK, *ROWS[30:50], *BLOCK, *ROWS[50:])
+    other = lines(*ROWS[:10], *BLOCK, *ROWS[10:50], *BLOCK, *ROWS[50:])
+    pull = github.pull(base=base, head=base | {"app.py": one} | OTHER)
+    model.respond = says(at_line(37))
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    pull.push({"app.py": two})
+    model.respond = says(*[at_line(37)] * (named == "both"), at_line(61))
+    run = await runner.run(pull, review_comments=comments, fail_on="error", full="true")
+    assert run.outputs["errors"] == "2"
+    model.respond = nothing
+    if order != "at once":
+        pull.push({"app.py": one if order == "later first" else other})
+        run = await runner.run(pull, review_comments=comments, fail_on="error")
+        assert run.outputs["errors"] == "1"
+    pull.push({"app.py": base["app.py"]})
+    run = await runner.run(pull, review_comments=comments, fail_on="error", full="true")
+    assert run.outputs["errors"] == "0"
+
+
+@either_way
+async def test_what_is_ignored_hides_no_copy_that_is_pasted_later(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
+) -> None:
+    one = lines(*ROWS[:20], *function("first"), *ROWS[20:])
+    pull = github.pull(base=BASE, head=BASE | {"app.py": one} | OTHER)
+    model.respond = says(on(24))
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    ignore_first(pull)
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    pull.push({"app.py": apart(function("first"), function("second"))})
+    model.respond = says(on(49))
+    run = await runner.run(pull, review_comments=comments, fail_on="error")
+    assert run.outputs["errors"] == "1"
+    assert conclusions(pull)[-1] == "failure"
+
+
+@pytest.mark.parametrize("how", ["renamed", "rebased", "indented"])
+@mute_or_found
+@either_way
+async def test_the_ignored_one_is_repaired_and_the_other_one_changes_its_place(
+    github: FakeGitHub,
+    model: FakeAnthropic,
+    runner: Runner,
+    comments: str,
+    *,
+    fails: str,
+    how: str,
+) -> None:
+    good = apart(function("first", "total = 7"), function("second"))
+    both = apart(function("first"), function("second"))
+    pull = github.pull(base=BASE, head=BASE | {"app.py": both} | OTHER)
+    model.respond = says(on(24), on(49))
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    ignore_first(pull)
+    last = on(49)
+    if how == "renamed":
+        last = on(49) | {"path": "core.py"}
+        pull.push({"app.py": None, "core.py": good})
+    elif how == "rebased":
+        pull.rebase({"z.py": "z = 1\n"})
+        pull.push({"app.py": good})
+    else:
+        last = on(49, INDENTED)
+        pull.push({"app.py": good.replace(f"    {BLOCK[2]}", INDENTED)})
+    model.respond = nothing if fails == "mute" else says(last)
+    full = str(fails == "found").lower()
+    run = await runner.run(pull, review_comments=comments, fail_on="error", full=full)
+    assert run.outputs["errors"] == "1"
+    assert conclusions(pull)[-1] == "failure"
+
+
+@either_way
+async def test_the_severity_of_a_like_one_that_is_repaired_is_not_its_own(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
+) -> None:
+    both = apart(function("first"), function("second"))
+    pull = github.pull(base=BASE, head=BASE | {"app.py": both} | OTHER)
+    model.respond = says(on(24) | WARNING, on(49))
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    good = apart(function("first", "total = 7"), function("second"))
+    pull.push({"app.py": good.replace(f"    {BLOCK[2]}", INDENTED)})
+    model.respond = says(on(49, INDENTED) | WARNING)
+    run = await runner.run(pull, review_comments=comments, fail_on="error")
+    assert run.outputs["errors"] == "1"
+
+
+@pytest.mark.parametrize("then", ["other", "indented", "moved"])
+@pytest.mark.parametrize("ignored", [False, True])
+@either_way
+async def test_what_was_repaired_beside_its_like_stays_fixed(
+    github: FakeGitHub,
+    model: FakeAnthropic,
+    runner: Runner,
+    comments: str,
+    *,
+    then: str,
+    ignored: bool,
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | TWO_BLOCKS | OTHER)
+    model.respond = says(at_line(23), at_line(47))
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    if ignored:
+        ignore_first(pull)
+    model.respond = nothing
+    good = apart(BLOCK, GOOD)
+    found: list[str] = []
+    for change in (
+        {"app.py": good},
+        {
+            "other": {"c.py": "c = 2\n"},
+            "indented": {"app.py": good.replace(BLOCK[2], f"    {BLOCK[2]}")},
+            "moved": {"app.py": f"first = 1\n{good}"},
+        }[then],
+        {"c.py": "c = 3\n"},
+    ):
+        pull.push(change)
+        run = await runner.run(pull, review_comments=comments, fail_on="error")
+        found.append(run.outputs["errors"])
+    assert found == ["0" if ignored else "1"] * 3
+
+
+async def test_a_copy_in_the_base_is_no_return_of_one_that_was_taken_out(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    base = BASE | ONE_BLOCK
+    pull = github.pull(base=base, head=base | TWO_BLOCKS | OTHER)
+    model.respond = says(at_line(47))
+    await runner.run(pull, fail_on="error")
+    model.respond = nothing
+    for change in (ONE_BLOCK, {"c.py": "c = 2\n"}, {"c.py": "c = 3\n"}):
+        pull.push(change)
+        run = await runner.run(pull, fail_on="error")
+        assert run.outputs["errors"] == "0"
+    assert pull.review_comments[0].minimized or pull.threads[0].resolved_by
+
+
+class Written:
+    """``app.py`` with some like functions, which a random story changes."""
+
+    def __init__(self, luck: random.Random) -> None:
+        self.luck = luck
+        self.named = luck.random() < 0.5
+        self.gap = luck.choice([0, 3, 7])
+        self.states = ["bad"] * luck.choice([2, 3])
+        self.above, self.indent, self.path = 0, "    ", "app.py"
+
+    def text(self) -> str:
+        rows = [f"top_{number} = {number}" for number in range(self.above)] + ROWS[:10]
+        for number, state in enumerate(self.states):
+            if state != "gone":
+                name = f"fn_{number}" if self.named else "fn"
+                rows += function(name, f"total = {number}" if state == "good" else BLOCK[2])
+            rows += ROWS[10 + number * self.gap : 10 + (number + 1) * self.gap]
+        rows += ROWS[10 + len(self.states) * self.gap :]
+        return lines(*rows).replace(f"    {BLOCK[2]}", f"{self.indent}{BLOCK[2]}")
+
+    def found(self) -> list[dict[str, Any]]:
+        rows = enumerate(self.text().splitlines(), 1)
+        return [on(number, row) | {"path": self.path} for number, row in rows if BLOCK[2] in row]
+
+    def change(self) -> dict[str, str | None]:
+        what = self.luck.choice(["good", "gone", "above", "indent", "other", "path"])
+        bad = [number for number, state in enumerate(self.states) if state == "bad"]
+        if what in ("good", "gone") and bad:
+            self.states[self.luck.choice(bad)] = what
+        elif what == "above":
+            self.above += self.luck.choice([1, 5])
+        elif what == "indent":
+            self.indent += "    "
+        elif what == "path" and self.path == "app.py":
+            self.path = "core.py"
+            return {"app.py": None, "core.py": self.text()}
+        return {self.path: self.text(), "c.py": f"c = {self.luck.random()}\n"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("comments", ["true", pytest.param("false", marks=pytest.mark.unposted)])
+async def test_whatever_happens_to_like_functions_what_stands_counts(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str, seed: int
+) -> None:
+    luck = random.Random(seed)  # noqa: S311 - it makes a story, not a secret
+    written = Written(luck)
+    pull = github.pull(base=BASE, head=BASE | {"app.py": written.text()} | OTHER)
+    model.respond = says(*written.found())
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    ignored = luck.random() < 0.6
+    if ignored:
+        ignore_first(pull)
+    told: list[str] = []
+    for _ in range(5):
+        pull.push(written.change())
+        found = written.found()
+        seen = luck.choice([[], found, [luck.choice(found)] if found else []])
+        model.respond = says(*seen)
+        full = "true" if seen else luck.choice(["false", "true"])  # it speaks of what it is shown
+        run = await runner.run(pull, review_comments=comments, fail_on="error", full=full)
+        bad = sum(one == "bad" for one in written.states[ignored:])
+        told.append(f"{written.states} {written.path}, {len(seen)} found: {run.outputs['errors']}")
+        if written.named:
+            assert run.outputs["errors"] == str(bad), told
+        else:  # it cannot always be told which one of them was taken out
+            assert int(run.outputs["errors"]) >= bad, told
+    model.respond = nothing
+    written.states = ["gone"] * len(written.states)
+    for number in range(2):
+        pull.push({written.path: written.text(), "c.py": f"c = {number}\n"})
+        run = await runner.run(pull, review_comments=comments, fail_on="error")
+        assert run.outputs["errors"] == "0", told
