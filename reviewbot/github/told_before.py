@@ -140,7 +140,7 @@ def with_told(
             if place is not None:
                 matching.claim(_carried(one, place, link_hosts))
             continue
-        if place is None:
+        if place is None and not tracked.is_gone(one.id):
             beside[one.id] = replace(one.noted, line=tracked.line(one.id))
         matching.carry(_carried(one, place, link_hosts))
     for item in texts.held():

@@ -60,6 +60,11 @@ class Tracked:
             return (path, first) == (track.path, track.first)
         return path != track.path or first in track.copies
 
+    def is_gone(self, id_: str) -> bool:
+        """Whether its code is surely not in its file any more."""
+        track = self.tracks.get(id_)
+        return track is not None and track.first is None and not track.copies
+
     def line(self, id_: str) -> int:
         """The line at which its code begins in its place; 0 if that is not sure."""
         track = self.tracks.get(id_)

@@ -290,6 +290,25 @@ async def test_what_was_repaired_beside_its_like_stays_fixed(
     assert found == ["0" if ignored else "1"] * 3
 
 
+@pytest.mark.unposted  # what is fixed, the summary says no more
+async def test_a_copy_that_is_taken_out_while_the_model_fails_is_fixed_by_the_next_review(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    base = BASE | ONE_BLOCK
+    pull = github.pull(base=base, head=base | TWO_BLOCKS | OTHER)
+    model.respond = says(at_line(47))
+    await runner.run(pull, fail_on="error", review_comments="false")
+    model.respond = lambda _: Answer(call=False, preamble="this is no answer")
+    pull.push(ONE_BLOCK | {"c.py": "c = 2\n"})
+    run = await runner.run(pull, fail_on="error", review_comments="false")
+    assert run.outputs["errors"] == "1"
+    model.respond = nothing
+    for number in range(2):
+        pull.push({"c.py": f"c = 3{number}\n"})
+        run = await runner.run(pull, fail_on="error", review_comments="false")
+        assert run.outputs["errors"] == "0"
+
+
 async def test_a_copy_in_the_base_is_no_return_of_one_that_was_taken_out(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
