@@ -63,6 +63,8 @@ async def gone(
         lines = await files.now(path)
         if lines is None:
             is_there = not one.fixed
+        elif one.fixed and one.id in tracked.unsure:
+            is_there = False  # that it was gone, was sure
         elif track := tracked.tracks.get(one.id):
             # The copies that the change is on are other findings' (:func:`_not_in_diff`).
             moved = track.copies - {*code.copies(path, one)} if not one.fixed else ()

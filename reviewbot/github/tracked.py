@@ -7,8 +7,10 @@ direction and in the other is sure; where it could be either of two like lines, 
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from reviewbot.github.code_marks import (
@@ -47,9 +49,10 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """Findings that could be tracked, by their ids."""
+    """Findings that could be tracked, by their ids; ids of those of which it is not sure."""
 
     tracks: Mapping[str, Track] = field(default_factory=dict)
+    unsure: Collection[str] = ()
 
     def may_be(self, id_: str, path: str, first: int) -> bool:
         """Whether a finding may be what stands there; ``first``: the first line of its code."""
@@ -73,6 +76,14 @@ class Tracked:
 
 NOTHING: Final = Tracked()
 """Of nothing is known what became of it."""
+
+
+_SIGHT: Final = 30
+"""Lines above and below some code that tell it from its like."""
+_MOST_COPIES: Final = 500
+"""Of which one is told from the others."""
+_Block = tuple[int, ...]
+"""The numbers of the lines of some code, but for empty ones."""
 
 
 class _Known(NamedTuple):
@@ -104,23 +115,27 @@ async def track(
     known, found = await asyncio.to_thread(_to_track, code, memory, told)
     nows: dict[str, _Blocks] = {}
     changes: dict[tuple[str, str], _Change | None] = {}
+    unsure: set[str] = set()
     for one in known:
         now = await files.now(one.path)
         if not now:  # it is too large; or elsewhere, if it has another name now
             continue
         if one.path not in nows:
             nows[one.path] = await asyncio.to_thread(_Blocks, now)
-        copies = nows[one.path].of(one.digest, one.length)
-        if not copies:
+        if not nows[one.path].of(one.digest, one.length):
             found[one.id] = Track(one.path)
             continue
         if (one.path, one.head) not in changes:
             then = await files.then(one.head, *one.old_paths)
-            changes[one.path, one.head] = await _compare(then, now) if then else None
-        change = changes[one.path, one.head]
-        tracked = change.track(one, copies) if change else None
-        found |= {one.id: tracked} if tracked else {}
-    return Tracked(found)
+            blocks = nows[one.path]
+            changes[one.path, one.head] = await _compare(then, now, blocks) if then else None
+        if change := changes[one.path, one.head]:
+            tracked = await asyncio.to_thread(change.track, one)
+            if tracked is None:
+                unsure.add(one.id)
+            else:
+                found[one.id] = tracked
+    return Tracked(found, unsure)
 
 
 def _to_track(
@@ -180,63 +195,97 @@ def _of_text(code: CommentedCode, told: SignedFor) -> _Known | None:
 
 
 class _Blocks:
-    """The code of a file."""
+    """The code of a file, but for its empty lines."""
 
     def __init__(self, lines: Sequence[str]) -> None:
-        self._lines = [(number, text) for number, text in enumerate(lines, 1) if text]
+        self._numbers = [number for number, text in enumerate(lines, 1) if text]
+        self._texts = [text for text in lines if text]
         self._begin: dict[str, list[int]] = {}
-        for at, (_, text) in enumerate(self._lines):
+        for at, text in enumerate(self._texts):
             self._begin.setdefault(digest_of([text], 4), []).append(at)
+        self._found: dict[str, Mapping[_Block, int]] = {}
 
-    def of(self, digest: str, length: int) -> set[tuple[int, ...]]:
-        """The numbers of the lines of each copy of some code, but for empty ones."""
-        blocks = (self._lines[at : at + length] for at in self._begin.get(digest[:4], ()))
-        return {
-            tuple(number for number, _ in block)
-            for block in blocks
-            if code_digest([text for _, text in block]) == digest
-        }
+    def of(self, digest: str, length: int) -> Mapping[_Block, int]:
+        """Each copy of some code, and how many lines are above it."""
+        if digest not in self._found:
+            self._found[digest] = {
+                tuple(self._numbers[at : at + length]): at
+                for at in self._begin.get(digest[:4], ())
+                if code_digest(self._texts[at : at + length]) == digest
+            }
+        return self._found[digest]
+
+    def index(self, line: int) -> int:
+        """How many lines are above one."""
+        return bisect_left(self._numbers, line)
+
+    def around(self, at: int, length: int) -> tuple[list[str], list[str]]:
+        """The lines above some code, and those below it: the nearest ones, and these first."""
+        above = self._texts[max(0, at - _SIGHT) : at]
+        return above[::-1], self._texts[at + length : at + length + _SIGHT]
 
 
 class _Change:
     """What became of the lines of a file since an earlier head.
 
     Args:
-        then: the lines at that head.
-        ways: the numbers of those that are still there, with their numbers now: one of each way to
-            compare.
+        then: the file at that head.
+        now: the file.
+        ways: the numbers of the lines that are still there, with their numbers now: one of each
+            way to compare.
     """
 
-    def __init__(self, then: Sequence[str], ways: Sequence[Mapping[int, int]]) -> None:
-        self._then, self._ways = then, ways
-        self._kept = {number for way in ways for number in way.values()}
+    def __init__(self, then: _Blocks, now: _Blocks, ways: Sequence[Mapping[int, int]]) -> None:
+        self._then, self._now, self._ways = then, now, ways
 
-    def track(self, known: _Known, copies: Collection[tuple[int, ...]]) -> Track | None:
-        """What became of some code; None if that is not sure.
-
-        Args:
-            known: it.
-            copies: the lines of each copy of it in the file now.
-        """
-        mine: list[int] = []
-        number = known.line
-        while 0 < number <= len(self._then) and len(mine) < known.length:
-            mine += [number] * bool(self._then[number - 1])
-            number += 1
-        if code_digest([self._then[one - 1] for one in mine]) != known.digest:
+    def track(self, known: _Known) -> Track | None:
+        """What became of some code that is in the file now; None if that is not sure."""
+        olds, copies = (one.of(known.digest, known.length) for one in (self._then, self._now))
+        at = self._then.index(known.line)
+        mine = next((old for old, above in olds.items() if above == at), None)
+        if mine is None or len(olds) + len(copies) > _MOST_COPIES:
             return None
-        places = {tuple(way.get(one, 0) for one in mine) for way in self._ways}
-        here = {place if place in copies else None for place in places}
-        if len(here) > 1:
+        stayed = [self._stayed(old, copies) for old in olds]
+        places = stayed[[*olds].index(mine)]
+        if len(places) > 1 or any(
+            self._is_rather(copies[place], known.length, mine=at, than=above, others=olds.values())
+            for above, there in zip(olds.values(), stayed, strict=True)
+            for place in there
+            if place is not None
+        ):
             return None
-        place = here.pop()
+        place = places.pop()
         if place is not None:
             return Track(known.path, place[0])
-        came = (copy[0] for copy in copies if not self._kept.issuperset(copy))
-        return Track(known.path, None, frozenset(came))
+        came = copies.keys() - set().union(*stayed)
+        return Track(known.path, None, frozenset(copy[0] for copy in came))
+
+    def _stayed(self, old: _Block, copies: Collection[_Block]) -> set[_Block | None]:
+        """Which copy a block is by now, one way or the other; None is none."""
+        places = (tuple(way.get(number, 0) for number in old) for way in self._ways)
+        return {place if place in copies else None for place in places}
+
+    def _is_rather(
+        self, place: int, length: int, *, mine: int, than: int, others: Iterable[int]
+    ) -> bool:
+        """Whether what stands around a place says that it is another one, which has moved there.
+
+        Of a like block that was taken out, git may pair the lines with those of one that moved.
+        """
+        rivals = others if mine == than else [mine]
+        like = self._like(than, place, length)
+        return any(self._like(one, place, length) > like for one in rivals)
+
+    def _like(self, old: int, new: int, length: int) -> int:
+        """How many lines around a copy are those around another one."""
+        then, now = self._then.around(old, length), self._now.around(new, length)
+        return sum(
+            sum(1 for _ in takewhile(lambda both: both[0] == both[1], zip(*sides, strict=False)))
+            for sides in zip(then, now, strict=True)
+        )
 
 
-async def _compare(then: Sequence[str], now: Sequence[str]) -> _Change | None:
+async def _compare(then: Sequence[str], now: Sequence[str], blocks: _Blocks) -> _Change | None:
     """What became of some lines; None if they cannot be compared here.
 
     From the end as well: which of two like blocks was taken out, git says by where it begins.
@@ -247,7 +296,8 @@ async def _compare(then: Sequence[str], now: Sequence[str]) -> _Change | None:
     except LocalDiffError:
         return None
     olds, news = len(then) + 1, len(now) + 1
-    return _Change(then, [forward, {olds - old: news - new for old, new in backward.items()}])
+    ways = [forward, {olds - old: news - new for old, new in backward.items()}]
+    return _Change(await asyncio.to_thread(_Blocks, then), blocks, ways)
 
 
 async def pairs(then: Sequence[str], now: Sequence[str]) -> dict[int, int]:

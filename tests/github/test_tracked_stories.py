@@ -290,6 +290,90 @@ async def test_what_was_repaired_beside_its_like_stays_fixed(
     assert found == ["0" if ignored else "1"] * 3
 
 
+def on_block(number: int, *quote: str) -> dict[str, Any]:
+    return finding(
+        path="app.py",
+        quote="\n".join(quote),
+        line=number,
+        end_line=number + len(quote) - 1,
+        title="Division by zero",
+    )
+
+
+@either_way
+async def test_of_two_blocks_with_an_empty_line_inside_one_stands(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
+) -> None:
+    """Git slides what was taken out to the empty line: it mixes both of them."""
+    block = ["total = 1 / 0", "", "other = 2 / 0"]
+    both = lines(*ROWS[:20], *block, "between = 1", *block, *ROWS[20:])
+    pull = github.pull(base=BASE, head=BASE | {"app.py": both} | OTHER)
+    model.respond = says(on_block(21, *block), on_block(25, *block))
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    model.respond = nothing
+    pull.push({"app.py": lines(*ROWS[:20], *block, *ROWS[20:])})
+    run = await runner.run(pull, review_comments=comments, fail_on="error")
+    assert run.outputs["errors"] != "0"
+    assert conclusions(pull)[-1] == "failure"
+
+
+@pytest.mark.parametrize(
+    ("block", "before", "after"),
+    [
+        (["if not value:", "    return 1 / 0"], "check(value)", "    log()"),
+        (["except OSError:", "    pass"], "second()", "    log()"),
+        (["open_it()", "use_it()"], "b()", "check_it()"),
+    ],
+)
+@either_way
+async def test_code_that_moves_to_where_its_lines_stood_apart_stands(
+    github: FakeGitHub,
+    model: FakeAnthropic,
+    runner: Runner,
+    comments: str,
+    *,
+    block: list[str],
+    before: str,
+    after: str,
+) -> None:
+    old = ["start()", *block, before, block[0], after, block[1], "end()"]
+    new = ["start()", before, *block, "end()"]
+    pull = github.pull(
+        base=BASE, head=BASE | {"app.py": lines(*ROWS[:20], *old, *ROWS[20:])} | OTHER
+    )
+    model.respond = says(on_block(22, *block))
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    model.respond = nothing
+    pull.push({"app.py": lines(*ROWS[:20], *new, *ROWS[20:])})
+    run = await runner.run(pull, review_comments=comments, fail_on="error")
+    assert run.outputs["errors"] == "1"
+    assert conclusions(pull)[-1] == "failure"
+
+
+@pytest.mark.parametrize("ignored", [True, False])
+@either_way
+async def test_a_function_that_moves_to_the_place_of_its_like_stands(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str, *, ignored: bool
+) -> None:
+    """Git pairs what is inside of the one that goes with what is inside of the other one."""
+    pull = github.pull(
+        base=BASE,
+        head=BASE | {"app.py": apart(function("first"), function("second"))} | OTHER,
+    )
+    if ignored:
+        model.respond = says(on(49))
+        await runner.run(pull, review_comments=comments, fail_on="error")
+        ignore_first(pull)
+    model.respond = says(on(24), *[on(49)] * ignored)
+    run = await runner.run(pull, review_comments=comments, fail_on="error", full="true")
+    assert run.outputs["errors"] == "1"
+    model.respond = nothing
+    pull.push({"app.py": lines(*ROWS[:40], *function("first"), *ROWS[40:])})
+    run = await runner.run(pull, review_comments=comments, fail_on="error")
+    assert run.outputs["errors"] == "1"
+    assert conclusions(pull)[-1] == "failure"
+
+
 @pytest.mark.unposted  # what is fixed, the summary says no more
 async def test_a_copy_that_is_taken_out_while_the_model_fails_is_fixed_by_the_next_review(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
