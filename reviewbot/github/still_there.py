@@ -67,8 +67,9 @@ async def gone(
             is_there = False  # that it was gone, was sure
         elif track := tracked.tracks.get(one.id):
             # The copies that the change is on are other findings' (:func:`_not_in_diff`).
-            moved = track.copies - {*code.copies(path, one)} if not one.fixed else ()
-            is_there = track.first is not None or bool(moved)
+            others = await asyncio.to_thread(code.copies, path, one)
+            moved = not one.fixed and bool(track.copies - {*others})
+            is_there = track.first is not None or moved
         else:
             is_there = await asyncio.to_thread(_is_in, lines, _wanted(one))
         if not is_there:
@@ -95,14 +96,7 @@ async def in_files(
     Raises:
         GitHubError: a file cannot be read.
     """
-    found: dict[str, bool] = {}
-    for each in told:
-        if track := tracked.tracks.get(each.id):
-            places = code.places(each.noted.code)
-            there = {*track.copies, track.first} - {None}
-            beyond = there - {lines[0] for path, lines in places if path == track.path}
-            if beyond or not there:
-                found[each.id] = bool(beyond)
+    found = await asyncio.to_thread(_beyond, code, told, tracked)
     of_files: dict[str, list[Beside]] = {}
     for one in beside:
         if one.id not in found:
@@ -112,6 +106,19 @@ async def in_files(
         marks = [one.code for one in of_file]
         now = await asyncio.to_thread(marks_in, lines, marks) if lines is not None else None
         found |= {one.id: now is None or now[one.code] > 0 for one in of_file}
+    return found
+
+
+def _beyond(code: CommentedCode, told: Sequence[SignedFor], tracked: Tracked) -> dict[str, bool]:
+    """That of what was tracked; not of what stands in the diff alone."""
+    found: dict[str, bool] = {}
+    for one in told:
+        if track := tracked.tracks.get(one.id):
+            places = code.places(one.noted.code)
+            there = {*track.copies, track.first} - {None}
+            beyond = there - {lines[0] for path, lines in places if path == track.path}
+            if beyond or not there:
+                found[one.id] = bool(beyond)
     return found
 
 

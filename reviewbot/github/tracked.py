@@ -26,6 +26,7 @@ from reviewbot.github.local_diff import LocalDiffError, local_diff
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from reviewbot.core.diff import FileDiff
     from reviewbot.github.commented_code import CommentedCode
     from reviewbot.github.file_lines import FileLines
     from reviewbot.github.memory import Memory, Posted
@@ -122,7 +123,7 @@ async def track(
             continue
         if one.path not in nows:
             nows[one.path] = await asyncio.to_thread(_Blocks, now)
-        if not nows[one.path].of(one.digest, one.length):
+        if not await asyncio.to_thread(nows[one.path].of, one.digest, one.length):
             found[one.id] = Track(one.path)
             continue
         if (one.path, one.head) not in changes:
@@ -295,9 +296,13 @@ async def _compare(then: Sequence[str], now: Sequence[str], blocks: _Blocks) -> 
         backward = await pairs(then[::-1], now[::-1])
     except LocalDiffError:
         return None
-    olds, news = len(then) + 1, len(now) + 1
-    ways = [forward, {olds - old: news - new for old, new in backward.items()}]
-    return _Change(await asyncio.to_thread(_Blocks, then), blocks, ways)
+
+    def change() -> _Change:
+        olds, news = len(then) + 1, len(now) + 1
+        ways = [forward, {olds - old: news - new for old, new in backward.items()}]
+        return _Change(_Blocks(then), blocks, ways)
+
+    return await asyncio.to_thread(change)
 
 
 async def pairs(then: Sequence[str], now: Sequence[str]) -> dict[int, int]:
@@ -306,11 +311,20 @@ async def pairs(then: Sequence[str], now: Sequence[str]) -> dict[int, int]:
     Raises:
         LocalDiffError: they cannot be compared here.
     """
-    old, new = ("".join(f"{line}\n" for line in lines).encode() for lines in (then, now))
-    change = await local_diff(old, new, as_text=True)
+
+    def written() -> tuple[bytes, bytes]:
+        old, new = ("".join(f"{line}\n" for line in lines).encode() for lines in (then, now))
+        return old, new
+
+    change = await local_diff(*await asyncio.to_thread(written), as_text=True)
+    return await asyncio.to_thread(_unchanged, change, len(then), len(now))
+
+
+def _unchanged(change: FileDiff | None, before: int, after: int) -> dict[int, int]:
+    """The numbers of those lines that did not change, of so many before and after."""
     lines = [line for hunk in change.hunks for line in hunk.iter_lines()] if change else []
     removed = {line.old_no for line in lines if line.new_no is None}
     added = {line.new_no for line in lines if line.old_no is None}
-    olds = (number for number in range(1, len(then) + 1) if number not in removed)
-    news = (number for number in range(1, len(now) + 1) if number not in added)
-    return dict(zip(olds, news, strict=True))
+    stayed = (number for number in range(1, before + 1) if number not in removed)
+    now = (number for number in range(1, after + 1) if number not in added)
+    return dict(zip(stayed, now, strict=True))
