@@ -137,9 +137,15 @@ class OurTexts:
     def told(self, code: CommentedCode) -> list[SignedFor]:
         """What we have signed for, and has no comment; and was not fixed, or is back in its place.
 
-        The same line elsewhere is not its return.
+        The same line elsewhere is not its return. What is ignored is back only at its line: else it
+        could hide another one.
         """
         memory = self._memory
+
+        def is_back(one: Noted) -> bool:
+            places = {lines[0] for _, lines in code.places(one.code)} if one.code else set[int]()
+            return code.is_back(one.code) and (one.id not in memory.ignored or one.line in places)
+
         noted = {id_: one.noted for id_, one in memory.told.items() if one.signed}
         if memory.summary and memory.signed:
             noted = {one.id: one for one in memory.summary[1].findings} | noted
@@ -155,7 +161,7 @@ class OurTexts:
             SignedFor(one, items.get(id_), since.get(id_))
             for id_, one in noted.items()
             if id_ not in memory.posted
-            if id_ not in memory.told_and_fixed or code.is_back(one.code)
+            if id_ not in memory.told_and_fixed or is_back(one)
         ]
 
     def held(self) -> list[Item]:

@@ -205,6 +205,29 @@ async def test_what_is_ignored_hides_no_copy_that_is_pasted_later(
     assert conclusions(pull)[-1] == "failure"
 
 
+@either_way
+async def test_what_was_ignored_and_repaired_hides_no_like_function_that_comes_later(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
+) -> None:
+    def text(*rows: str) -> dict[str, str]:
+        return {"app.py": lines(*ROWS[:20], *rows, *ROWS[20:])}
+
+    pull = github.pull(base=BASE, head=BASE | text(*function("first")) | OTHER)
+    model.respond = says(on(24))
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    ignore_first(pull)
+    model.respond = nothing
+    good = function("first", "total = 7")
+    pull.push(text(*good))
+    run = await runner.run(pull, review_comments=comments, fail_on="error")
+    assert run.outputs["errors"] == "0"
+    model.respond = says(on(29))
+    pull.push(text(*good, *function("second")))
+    run = await runner.run(pull, review_comments=comments, fail_on="error")
+    assert run.outputs["errors"] == "1"
+    assert conclusions(pull)[-1] == "failure"
+
+
 @pytest.mark.parametrize("how", ["renamed", "rebased", "indented"])
 @mute_or_found
 @either_way
