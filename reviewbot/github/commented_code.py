@@ -1,8 +1,4 @@
-"""Where the code of our comments stands in the diff of a pull request now. Pure.
-
-White space and empty lines do not count, as in the identity of a finding: new indentation repairs
-nothing.
-"""
+"""Where the code of our comments stands in the diff of a pull request now. Pure."""
 
 from __future__ import annotations
 

@@ -10,11 +10,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.github.code_marks import (
-    marks_in,
-    plain_code,
-    side_of,
-)
+from reviewbot.github.code_marks import marks_in, plain_code, side_of
 from reviewbot.github.comment_hunk import hunk_lines
 from reviewbot.github.earlier_findings import carried
 from reviewbot.github.recognised import is_said_by

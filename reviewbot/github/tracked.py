@@ -77,8 +77,6 @@ class Tracked:
 
 NOTHING: Final = Tracked()
 """Of nothing is known what became of it."""
-
-
 _SIGHT: Final = 30
 """Lines above and below some code that tell it from its like."""
 _MOST_COPIES: Final = 500
