@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count, islice, takewhile
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from reviewbot.github.memory import Posted
 
 
+_AROUND: Final = 3
+"""Lines above some code and below it that tell whether it is back."""
 _MOST_LINES: Final = 10_000
 _CAME: Final = ("added", "renamed", "copied")
 _NOTHING: Final[Mapping[str, Sequence[str]]] = MappingProxyType({})
@@ -136,6 +139,12 @@ class CommentedCode:
         digests += digest_of([path], 4)
         return f"{len(code)}{changed}{side[0]}{digests}"
 
+    def around(self, path: str, side: Side, first: int, last: int) -> str:
+        """What tells again what is above some lines and below them, as far as it is shown."""
+        above = self._beside(path, side, range(first - 1, 0, -1), _AROUND)
+        below = self._beside(path, side, count(last + 1), _AROUND)
+        return digest_of([*above, "", *below], 4)
+
     def places(self, mark: str) -> list[tuple[str, range]]:
         """The files and lines at which the code of a :meth:`mark` stands.
 
@@ -241,13 +250,13 @@ class CommentedCode:
 
     def _lines_above(self, path: str, side: Side, first: int) -> list[str]:
         """As many lines as tell code from a copy, as far as they are known."""
+        return self._beside(path, side, range(first - 1, 0, -1), ABOVE)[::-1]
+
+    def _beside(self, path: str, side: Side, numbers: Iterable[int], most: int) -> list[str]:
+        """The first lines that are not empty, as far as they are known without a gap."""
         lines = self._side(path, side)
-        above: list[str] = []
-        number = first - 1
-        while number in lines and len(above) < ABOVE:
-            above += plain_code([lines[number][0]])
-            number -= 1
-        return above[::-1]
+        known = (lines[number][0] for number in takewhile(lines.__contains__, numbers))
+        return [*islice(filter(None, known), most)]
 
     def _blocks(self, path: str, side: Side, wanted: Sequence[str]) -> Iterator[int]:
         """The lines at which some code begins, all of it without a gap."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from reviewbot.github.code_marks import code_digest, plain_code
 from reviewbot.github.file_lines import code_finder
 from reviewbot.github.noted import noted_of
 from reviewbot.github.recognised import recognised
@@ -17,7 +18,7 @@ from reviewbot.github.told_texts import OurTexts
 from reviewbot.github.tracked import track
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from reviewbot.core.diff import FileDiff
     from reviewbot.core.findings import Finding
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from reviewbot.github.memory import Memory
     from reviewbot.github.settled import Settled
     from reviewbot.github.told_before import ToldBefore
+    from reviewbot.github.told_texts import SignedFor
     from reviewbot.github.tracked import Tracked
 
 
@@ -39,11 +41,15 @@ class Decided:
         settled: the review with what is known from earlier ones.
         known: what those told of on no line.
         noted: what a marker notes of a finding that has no comment.
+        moved: ids of what GitHub has a comment on in the place of its like.
+        at: what has a text of ours stands at these lines, as far as that is known; by ids.
     """
 
     settled: Settled
     known: ToldBefore
     noted: Callable[[Finding], Noted]
+    moved: Collection[str]
+    at: Mapping[str, int]
 
 
 async def decide(
@@ -86,13 +92,47 @@ async def decide(
             lapsed=known.lapsed,
         )
     )
-    lines_now = {one.id: one.line for one in known.ignored if one.is_placed}
+    noted = partial(noted_of, code, known.beside)
+    placed = {one.id: noted(one) for one in known.ignored if one.is_placed}
     ignored = (
-        replace(one, line=lines_now.get(one.id) or tracked.line(one.id)) if one.code else one
+        placed.get(one.id) or replace(one, line=tracked.line(one.id)) if one.code else one
         for one in settled.ignored
     )
     settled = replace(settled, ignored=tuple(ignored))
-    return Decided(settled, known, partial(noted_of, code, known.beside))
+    moved = await asyncio.to_thread(_moved, memory, code, tracked)
+    at = await asyncio.to_thread(_at, known.report, settled, memory, told, tracked)
+    return Decided(settled, known, noted, moved, at)
+
+
+def _moved(memory: Memory, code: CommentedCode, tracked: Tracked) -> set[str]:
+    """Comments that GitHub has on their code, which is that of a like finding."""
+    there = {id_: one for id_, one in memory.posted.items() if code.in_place(one)}
+    return {id_ for id_, one in there.items() if not tracked.in_place(code, one)}
+
+
+def _at(
+    report: Report,
+    settled: Settled,
+    memory: Memory,
+    told: Iterable[SignedFor],
+    tracked: Tracked,
+) -> dict[str, int]:
+    """Where what has a text of ours stands; what may be in one place alone is there."""
+    digests = {id_: code_digest(plain_code(one.code)) for id_, one in memory.posted.items()}
+    digests |= {one.id: one.noted.code[-24:-8] for one in told if one.id in memory.told}
+    found = {
+        one.id: one.line
+        for one in report.findings
+        if one.is_placed
+        if digests.get(one.id) == code_digest(plain_code(one.quote.split("\n")))
+    }
+    ended = {*memory.marked, *(one.id for one in settled.lapsed)}
+    standing = {one.id for one in settled.report.findings} | memory.ignored.keys() - ended
+    lines = {
+        id_: tracked.line(id_) or found.get(id_) or tracked.only_copy(id_)
+        for id_ in sorted(standing & digests.keys())
+    }
+    return {id_: line for id_, line in lines.items() if line}
 
 
 def _recognised(report: Report, memory: Memory, code: CommentedCode, tracked: Tracked) -> Report:
@@ -106,7 +146,7 @@ def _recognised(report: Report, memory: Memory, code: CommentedCode, tracked: Tr
         lapsed={
             id_
             for id_ in memory.marked & memory.ignored.keys()
-            if not code.in_place(memory.posted[id_])
+            if not tracked.in_place(code, memory.posted[id_])
         },
         tracked=tracked,
     )

@@ -32,7 +32,7 @@ somebody; the text of a check run."""
 
 VERSION: Final = 1
 """Of what is written; another one is not believed."""
-MAX_LENGTH: Final = 9_728
+MAX_LENGTH: Final = 14_592
 MAX_FINDINGS: Final = 150
 
 FIXED: Final[Outcome] = "clean"
@@ -46,7 +46,8 @@ _BEGIN: Final = "<!-- reviewbot "
 _ANY: Final = re.compile(r"<!-*\s*reviewbot\b", re.IGNORECASE)
 _SHA: Final = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
 _CODE: Final = r"[1-9][0-9]{0,4}[cu][LR][0-9a-f]{24}"
-_NOTED: Final = rf"[0-9a-f]{{16}}\.[ewn](?:\.{_CODE}(?:@[1-9][0-9]{{0,8}})?)?"
+_NOTED: Final = rf"[0-9a-f]{{16}}\.[ewn](?:\.{_CODE}(?:@[1-9][0-9]{{0,8}}(?::[0-9a-f]{{4}})?)?)?"
+_AT: Final = r"[0-9a-f]{16}@[1-9][0-9]{0,8}"
 _MARKER: Final = re.compile(
     rf"""
     (?P<signed> <!--[ ]reviewbot[ ]v={VERSION}[ ]kind=(?P<kind>{"|".join(get_args(Kind))})
@@ -57,6 +58,7 @@ _MARKER: Final = re.compile(
     (?: [ ]outcome=(?P<outcome>{"|".join(get_args(Outcome))}) )?
     (?: [ ]findings=(?P<findings> {_NOTED} (?:,{_NOTED}){{0,{MAX_FINDINGS - 1}}} ) )?
     (?: [ ]fixed=(?P<fixed> {_NOTED} (?:,{_NOTED}){{0,{MAX_FINDINGS - 1}}} ) )?
+    (?: [ ]at=(?P<at> {_AT} (?:,{_AT}){{0,{MAX_FINDINGS - 1}}} ) )?
     (?: [ ]key=(?P<key> (?=[^ ]{{1,100}}[ ]) [A-Za-z0-9]++ (?: [-_.:] [A-Za-z0-9]++ )*+ ) )? )
     (?: [ ]sig=(?P<sig>[0-9a-f]{{64}}) )?
     [ ]-->
@@ -71,16 +73,19 @@ class Noted:
 
     ``code`` tells its lines again, without showing them: a :meth:`.CommentedCode.mark`. It is empty
     for what has a comment, with which GitHub keeps the code, and where they are not known. ``line``
-    is the first of them at the head of the marker, 0 if that is not known.
+    is the first of them at the head of the marker, 0 if that is not known; ``around`` then tells
+    again what is above and below them: a :meth:`.CommentedCode.around`.
     """
 
     id: str
     severity: Severity
     code: str = ""
     line: int = 0
+    around: str = ""
 
     def __str__(self) -> str:
-        line = f"@{self.line}" if self.line else ""
+        around = f":{self.around}" if self.around else ""
+        line = f"@{self.line}{around}" if self.line else ""
         code = f".{self.code}{line}" if self.code else ""
         return f"{self.id}.{_LETTERS[self.severity]}{code}"
 
@@ -92,9 +97,10 @@ class Marker:
     ``head`` and ``base`` are the commits that were reviewed; only a reply may be without. A
     ``finding`` notes exactly one, a summary those that the review left standing; and in ``fixed``
     those whose code is gone although the text of a review tells of them, or somebody
-    ignores them. ``key`` names the one request that posted the text, so that it is never repeated:
-    letters, digits and single ``-_.:`` between them, at most 100. ``settings`` is a hash of those
-    that were reviewed with, 16 hexadecimal digits.
+    ignores them. ``at`` are ids of findings that another text of ours tells of, each with the line
+    at which its code began at the head. ``key`` names the one request that posted the text, so that
+    it is never repeated: letters, digits and single ``-_.:`` between them, at most 100.
+    ``settings`` is a hash of those that were reviewed with, 16 hexadecimal digits.
     """
 
     kind: Kind
@@ -105,6 +111,7 @@ class Marker:
     key: str | None = None
     settings: str | None = None
     fixed: tuple[Noted, ...] = ()
+    at: tuple[tuple[str, int], ...] = ()
 
 
 def write(marker: Marker, pull: str, secrets: tuple[str, ...] = ()) -> str:
@@ -129,6 +136,7 @@ def write(marker: Marker, pull: str, secrets: tuple[str, ...] = ()) -> str:
         "outcome": marker.outcome,
         "findings": noted,
         "fixed": ",".join(map(str, marker.fixed)),
+        "at": ",".join(f"{id_}@{line}" for id_, line in marker.at),
         "key": marker.key,
     }
     signed = _BEGIN + " ".join(f"{name}={value}" for name, value in fields.items() if value)
@@ -211,6 +219,7 @@ def _fields(written: str) -> Marker | None:
         key=match["key"],
         settings=match["settings"],
         fixed=_noted(match["fixed"]),
+        at=_at(match["at"]),
     )
     whole = marker.kind == "reply" or (marker.head and marker.base)
     one = marker.kind != "finding" or len(noted) == 1
@@ -221,9 +230,15 @@ def _noted(written: str | None) -> tuple[Noted, ...]:
     found: list[Noted] = []
     for one in written.split(",") if written else ():
         id_, letter, *rest = one.split(".")
-        code, _, line = "".join(rest).partition("@")
-        found.append(Noted(id_, _SEVERITIES[letter], code, int(line or 0)))
+        code, _, place = "".join(rest).partition("@")
+        line, _, around = place.partition(":")
+        found.append(Noted(id_, _SEVERITIES[letter], code, int(line or 0), around))
     return tuple(found)
+
+
+def _at(written: str | None) -> tuple[tuple[str, int], ...]:
+    pairs = (one.partition("@") for one in (written.split(",") if written else ()))
+    return tuple((id_, int(line)) for id_, _, line in pairs)
 
 
 def _bound(pull: str) -> str:

@@ -28,7 +28,7 @@ def plan_new(
     memory: Memory,
     *,
     held: Collection[str],
-    fixed: Collection[str],
+    elsewhere: Collection[str],
     options: PublishOptions,
     links: Permalinks,
     marker: Callable[[Finding], str],
@@ -40,12 +40,13 @@ def plan_new(
         files: the diff of the pull request at its head.
         memory: what is there.
         held: ids of what the texts of reviews tell of as held back.
-        fixed: ids of those whose comment says, or will say now, that they are fixed.
+        elsewhere: ids of those that are not where their comments are: these may say that they are
+            fixed, or will now.
         options: what is posted.
         links: makes addresses of the code.
         marker: the hidden text by which the comment on a finding is known.
     """
-    open_ = (one.comment for id_, one in memory.posted.items() if id_ not in fixed)
+    open_ = (one.comment for id_, one in memory.posted.items() if id_ not in elsewhere)
     there = (*open_, *memory.copies)
     taken = {(one.path, one.side, one.line) for one in there if one.line is not None}
     # What is held back is read again from the summary, if there is one, so it stands there, too.

@@ -29,8 +29,10 @@ def noted_of(code: CommentedCode, beside: Mapping[str, Noted], finding: Finding)
         return replace(known, severity=finding.severity)
     if not finding.is_placed:
         return Noted(finding.id, finding.severity)
-    mark = code.mark(finding.path, finding.side, finding.line, finding.end_line)
-    return Noted(finding.id, finding.severity, mark, finding.line if mark else 0)
+    place = (finding.path, finding.side, finding.line, finding.end_line)
+    if mark := code.mark(*place):
+        return Noted(finding.id, finding.severity, mark, finding.line, code.around(*place))
+    return Noted(finding.id, finding.severity)
 
 
 def all_noted(

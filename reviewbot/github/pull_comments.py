@@ -141,7 +141,7 @@ class PullComments:
             files,
             memory,
             held=decided.known.held,
-            fixed=memory.marked - back | fixed,
+            elsewhere=memory.marked - back | fixed | {*decided.moved},
             options=self._options,
             links=self._subject.links,
             marker=self._marker_of,
@@ -164,7 +164,11 @@ class PullComments:
         known_by = now.told.keys() | memory.ignored.keys()
         fixed = [one for id_, one in sorted(known.fixed.items()) if id_ in known_by]
         marker = self._marker("summary", findings=findings, outcome=settled.report.outcome)
-        marker = replace(marker, fixed=tuple(fixed[: MAX_FINDINGS - len(findings)]))
+        marker = replace(
+            marker,
+            fixed=tuple(fixed[: MAX_FINDINGS - len(findings)]),
+            at=tuple(decided.at.items())[:MAX_FINDINGS],
+        )
         return summary_comment.render(
             settled.report,
             marker=self._written(marker),

@@ -104,7 +104,7 @@ class _Matching:
         self._left, self._reserved, self._tracked = dict(posted), reserved, tracked
         self._told = {id_: carried(one) for id_, one in posted.items()}
         self._code = code
-        self._here = {id_ for id_, one in posted.items() if self._code.in_place(one)}
+        self._here = {id_ for id_, one in posted.items() if tracked.in_place(code, one)}
         self._alike = cache(lambda finding: frozenset(islice(ids_of(finding), len(posted) + 1)))
 
     def of(self, findings: Iterable[Finding]) -> dict[str, Posted]:

@@ -122,7 +122,7 @@ def _not_in_diff(
     code: CommentedCode, posted: Sequence[Posted], found: Sequence[Finding], tracked: Tracked
 ) -> list[tuple[Posted, str]]:
     """Those whose code the change does not hold, each with its file."""
-    here = {one.id for one in posted if code.in_place(one)}
+    here = {one.id for one in posted if tracked.in_place(code, one)}
     told = {one.id: carried(one) for one in posted}
     others = (*found, *(told[id_] for id_ in here))
     return [

@@ -158,7 +158,7 @@ class _Matching:
         self, findings: Sequence[Finding], memory: Memory, code: CommentedCode, tracked: Tracked
     ) -> None:
         self._code, self._tracked = code, tracked
-        self._known = {*memory.posted, *memory.ignored}
+        self._known, self._ignored = {*memory.posted, *memory.ignored}, memory.ignored.keys()
         self._fixed = memory.told_and_fixed.keys()
         self._posted = [one for one in findings if one.id in memory.posted]
         self._left = [one for one in findings if one.id not in memory.posted]
@@ -166,7 +166,7 @@ class _Matching:
         self._commented = [
             carried(one)
             for id_, one in memory.posted.items()
-            if id_ not in named and code.in_place(one)
+            if id_ not in named and tracked.in_place(code, one)
         ]
         self._carried: list[Finding] = []
         self._claimed: list[Finding] = []
@@ -209,7 +209,9 @@ class _Matching:
             if said is not None and one.is_placed and repeats(one, said)
         }
         placed = [one for one in self._left if one.is_placed]
-        rivals = (*self._posted, *placed, *self._commented)
+        is_sure = bool(self._tracked.line(told.id))  # then one that is ignored does not hide it
+        commented = (one for one in self._commented if not (is_sure and one.id in self._ignored))
+        rivals = [*self._posted, *placed, *commented]
         free = [
             (path, lines)
             for path, places in self._places(told.noted.code).items()

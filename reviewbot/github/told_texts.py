@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from reviewbot.core.findings import CATEGORIES, SEVERITIES, Finding, Placement
 from reviewbot.core.shown_text import shown_line, shown_markdown
+from reviewbot.github.code_marks import side_of_mark
 from reviewbot.github.earlier_findings import UNTITLED
 
 if TYPE_CHECKING:
@@ -137,14 +138,21 @@ class OurTexts:
     def told(self, code: CommentedCode) -> list[SignedFor]:
         """What we have signed for, and has no comment; and was not fixed, or is back in its place.
 
-        The same line elsewhere is not its return. What is ignored is back only at its line: else it
-        could hide another one.
+        The same line elsewhere is not its return. What is ignored is back only at its line, with
+        all as it was around it: else it could hide another one.
         """
         memory = self._memory
 
+        def is_as_it_was(one: Noted) -> bool:
+            side = side_of_mark(one.code)
+            return any(
+                one.line == lines[0] and one.around == code.around(path, side, lines[0], lines[-1])
+                for path, lines in code.places(one.code)
+            )
+
         def is_back(one: Noted) -> bool:
-            places = {lines[0] for _, lines in code.places(one.code)} if one.code else set[int]()
-            return code.is_back(one.code) and (one.id not in memory.ignored or one.line in places)
+            is_there = code.is_back(one.code)
+            return is_there and (one.id not in memory.ignored or is_as_it_was(one))
 
         noted = {id_: one.noted for id_, one in memory.told.items() if one.signed}
         if memory.summary and memory.signed:

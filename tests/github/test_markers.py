@@ -97,8 +97,11 @@ def test_a_marker_is_one_html_comment_that_nobody_sees(
 
 def test_the_longest_marker_still_fits() -> None:
     code = f"99999cR{'f' * 24}"
-    many = tuple(Noted(f"{number:016x}", "note", code) for number in range(MAX_FINDINGS))
-    longest = Marker("summary", "a" * 64, "b" * 64, "superseded", many, "k" * 100, "c" * 16)
+    many = tuple(
+        Noted(f"{number:016x}", "note", code, 999_999_999, "ffff") for number in range(MAX_FINDINGS)
+    )
+    at = tuple((one.id, one.line) for one in many)
+    longest = Marker("summary", "a" * 64, "b" * 64, "superseded", many, "k" * 100, "c" * 16, (), at)
     written = write(longest, PULL, SECRETS)
     assert parse(below(TEXT, written), PULL, SECRETS) == longest
 

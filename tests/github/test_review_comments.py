@@ -294,8 +294,8 @@ def test_the_longest_finding_still_fits() -> None:
 
 
 def test_a_marker_is_bounded() -> None:
-    with pytest.raises(ValueError, match="at most 9,728 characters"):
-        plan_comments([FINDING], FILES, marker=lambda _: "x" * 10_000)
+    with pytest.raises(ValueError, match="at most 14,592 characters"):
+        plan_comments([FINDING], FILES, marker=lambda _: "x" * 15_000)
 
 
 def test_a_review_says_what_came_of_it_and_where_the_rest_is() -> None:

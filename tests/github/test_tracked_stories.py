@@ -313,6 +313,83 @@ async def test_what_was_repaired_beside_its_like_stays_fixed(
     assert found == ["0" if ignored else "1"] * 3
 
 
+@mute_or_found
+@either_way
+async def test_a_like_function_in_the_place_of_one_that_moves_down_is_another_one(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str, *, fails: str
+) -> None:
+    """Git, and so GitHub, pairs what is inside of them."""
+    pull = github.pull(
+        base=BASE, head=BASE | {"app.py": lines(*ROWS[:20], *function("first"), *ROWS[20:])} | OTHER
+    )
+    model.respond = says(on(24))
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    ignore_first(pull)
+    both = lines(*ROWS[:20], *function("other"), *ROWS[20:22], *function("first"), *ROWS[22:])
+    pull.push({"app.py": both})
+    model.respond = says(on(24))
+    run = await runner.run(pull, review_comments=comments, fail_on="error")
+    assert run.outputs["errors"] == "1"
+    assert len(pull.review_comments) == (2 if comments == "true" else 0)
+    good = lines(
+        *ROWS[:20], *function("other"), *ROWS[20:22], *function("first", "total = 7"), *ROWS[22:]
+    )
+    pull.push({"app.py": good})
+    model.respond = nothing if fails == "mute" else says(on(24))
+    run = await runner.run(pull, review_comments=comments, fail_on="error")
+    assert run.outputs["errors"] == "1"
+    assert conclusions(pull)[-1] == "failure"
+
+
+@either_way
+async def test_of_like_functions_the_ignored_one_stays_so_when_a_rename_is_taken_back(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
+) -> None:
+    both = apart(function("first"), function("second"))
+    pull = github.pull(base=BASE, head=BASE | {"app.py": both} | OTHER)
+    model.respond = says(on(24), on(49))
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    ignore_first(pull)
+    model.respond = nothing
+    pull.push({"app.py": None, "core.py": both})
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    pull.push({"core.py": None, "app.py": both})
+    model.respond = says(on(24))
+    run = await runner.run(pull, review_comments=comments, fail_on="error", full="true")
+    assert run.outputs["errors"] == "1"
+    pull.push({"app.py": apart(function("first", "total = 7"), function("second"))})
+    model.respond = says(on(49))
+    run = await runner.run(pull, review_comments=comments, fail_on="error", full="true")
+    assert run.outputs["errors"] == "1"
+    assert conclusions(pull)[-1] == "failure"
+
+
+@pytest.mark.parametrize("ignored", [True, False])
+@either_way
+async def test_a_like_function_in_the_place_of_one_that_is_repaired_is_another_one(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str, *, ignored: bool
+) -> None:
+    def text(*rows: str) -> dict[str, str]:
+        return {"app.py": lines(*ROWS[:20], *rows, *ROWS[20:])}
+
+    pull = github.pull(base=BASE, head=BASE | text(*function("first")) | OTHER)
+    model.respond = says(on(24))
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    if ignored:
+        ignore_first(pull)
+    good = function("first", "total = 7")
+    found: list[str] = []
+    for rows, model.respond in (
+        (good, nothing),
+        ([*function("other"), *good], says(on(24))),
+        ([*function("other", "total = 8"), *good], nothing),
+    ):
+        pull.push(text(*rows))
+        run = await runner.run(pull, review_comments=comments, fail_on="error", full="true")
+        found.append(run.outputs["errors"])
+    assert found == ["0", "1", "0"]
+
+
 def on_block(number: int, *quote: str) -> dict[str, Any]:
     return finding(
         path="app.py",
@@ -432,46 +509,71 @@ async def test_a_copy_in_the_base_is_no_return_of_one_that_was_taken_out(
 
 
 class Written:
-    """``app.py`` with some like functions, which a random story changes."""
+    """``app.py`` with some like functions, which a random story changes.
+
+    Of one name they are told from one another by the rows between them alone: then these stay, no
+    function moves, and none comes. A function is its number, and whether it is bad; None: gone.
+    """
 
     def __init__(self, luck: random.Random) -> None:
         self.luck = luck
-        self.named = luck.random() < 0.5
-        self.gap = luck.choice([0, 3, 7])
-        self.states = ["bad"] * luck.choice([2, 3])
-        self.above, self.indent, self.path = 0, "    ", "app.py"
+        self.one_name = luck.random() < 0.2
+        self.gap = luck.choice([0, 2, 7])
+        self.count = luck.choice([1, 2, 3])
+        self.functions: list[tuple[int, bool | None]] = [
+            (number, True) for number in range(self.count)
+        ]
+        self.above, self.indent, self.path, self.end = 0, "    ", "app.py", "\n"
+
+    @property
+    def bad(self) -> list[int]:
+        return [number for number, is_bad in self.functions if is_bad]
 
     def text(self) -> str:
         rows = [f"top_{number} = {number}" for number in range(self.above)] + ROWS[:10]
-        for number, state in enumerate(self.states):
-            if state != "gone":
-                name = f"fn_{number}" if self.named else "fn"
-                rows += function(name, f"total = {number}" if state == "good" else BLOCK[2])
-            rows += ROWS[10 + number * self.gap : 10 + (number + 1) * self.gap]
-        rows += ROWS[10 + len(self.states) * self.gap :]
-        return lines(*rows).replace(f"    {BLOCK[2]}", f"{self.indent}{BLOCK[2]}")
+        for at, (number, is_bad) in enumerate(self.functions):
+            if is_bad is not None:
+                name = "fn" if self.one_name else f"fn_{number}"
+                rows += function(name, BLOCK[2] if is_bad else f"total = {number}")
+            rows += ROWS[10 + at * self.gap : 10 + (at + 1) * self.gap]
+        rows += ROWS[10 + len(self.functions) * self.gap :]
+        text = lines(*rows).replace(f"    {BLOCK[2]}", f"{self.indent}{BLOCK[2]}")
+        return text.replace("\n", self.end)
 
-    def found(self) -> list[dict[str, Any]]:
-        rows = enumerate(self.text().splitlines(), 1)
-        return [on(number, row) | {"path": self.path} for number, row in rows if BLOCK[2] in row]
+    def found(self) -> dict[int, dict[str, Any]]:
+        """What a model can find, by the numbers of the functions."""
+        rows = [one for one in enumerate(self.text().splitlines(), 1) if BLOCK[2] in one[1]]
+        every = zip(self.bad, rows, strict=True)
+        return {number: on(*row) | {"path": self.path} for number, row in every}
 
-    def change(self) -> dict[str, str | None]:
-        what = self.luck.choice(["good", "gone", "above", "indent", "other", "path"])
-        bad = [number for number, state in enumerate(self.states) if state == "bad"]
-        if what in ("good", "gone") and bad:
-            self.states[self.luck.choice(bad)] = what
+    def change(self) -> tuple[str, dict[str, str | None]]:
+        whats = ["good", "gone", "above", "indent", "path", "end"]
+        whats += [] if self.one_name else ["shuffle", "insert"]
+        what, path = self.luck.choice(whats), self.path
+        if what in ("good", "gone") and self.bad:
+            number = self.luck.choice(self.bad)
+            at = self.functions.index((number, True))
+            self.functions[at] = (number, False if what == "good" else None)
+            if what == "gone" and not self.one_name:
+                del self.functions[at]
         elif what == "above":
             self.above += self.luck.choice([1, 5])
         elif what == "indent":
             self.indent += "    "
-        elif what == "path" and self.path == "app.py":
-            self.path = "core.py"
-            return {"app.py": None, "core.py": self.text()}
-        return {self.path: self.text(), "c.py": f"c = {self.luck.random()}\n"}
+        elif what == "end":
+            self.end = "\r\n" if self.end == "\n" else "\n"
+        elif what == "shuffle":
+            self.luck.shuffle(self.functions)
+        elif what == "insert":
+            self.functions.insert(self.luck.randint(0, len(self.functions)), (self.count, True))
+            self.count += 1
+        elif what == "path":
+            self.path = "core.py" if path == "app.py" else "app.py"
+        return what, {path: None, self.path: self.text(), "c.py": f"c = {self.luck.random()}\n"}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(40))
 @pytest.mark.parametrize("comments", ["true", pytest.param("false", marks=pytest.mark.unposted)])
 async def test_whatever_happens_to_like_functions_what_stands_counts(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str, seed: int
@@ -479,27 +581,30 @@ async def test_whatever_happens_to_like_functions_what_stands_counts(
     luck = random.Random(seed)  # noqa: S311 - it makes a story, not a secret
     written = Written(luck)
     pull = github.pull(base=BASE, head=BASE | {"app.py": written.text()} | OTHER)
-    model.respond = says(*written.found())
+    model.respond = says(*written.found().values())
+    named = {*written.bad}
     await runner.run(pull, review_comments=comments, fail_on="error")
     ignored = luck.random() < 0.6
     if ignored:
         ignore_first(pull)
-    told: list[str] = []
-    for _ in range(5):
-        pull.push(written.change())
+    told = [f"{written.functions}, ignored: {ignored}"]
+    for _ in range(6):
+        what, change = written.change()
+        pull.push(change)
         found = written.found()
-        seen = luck.choice([[], found, [luck.choice(found)] if found else []])
-        model.respond = says(*seen)
+        seen = luck.choice([[], [*found], luck.sample([*found], min(1, len(found)))])
+        named.update(seen)
+        model.respond = says(*(found[number] for number in seen))
         full = "true" if seen else luck.choice(["false", "true"])  # it speaks of what it is shown
         run = await runner.run(pull, review_comments=comments, fail_on="error", full=full)
-        bad = sum(one == "bad" for one in written.states[ignored:])
-        told.append(f"{written.states} {written.path}, {len(seen)} found: {run.outputs['errors']}")
-        if written.named:
-            assert run.outputs["errors"] == str(bad), told
-        else:  # it cannot always be told which one of them was taken out
-            assert int(run.outputs["errors"]) >= bad, told
+        counting = {number for number in written.bad if number or not ignored}
+        errors = int(run.outputs["errors"])
+        told.append(f"{what}: {written.functions} in {written.path}, {seen} found: {errors}")
+        assert errors >= len(counting & named), told
+        # Of one name, it cannot always be told which one was taken out.
+        assert errors <= len(counting) or written.one_name, told
     model.respond = nothing
-    written.states = ["gone"] * len(written.states)
+    written.functions = []
     for number in range(2):
         pull.push({written.path: written.text(), "c.py": f"c = {number}\n"})
         run = await runner.run(pull, review_comments=comments, fail_on="error")
