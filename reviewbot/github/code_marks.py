@@ -40,20 +40,22 @@ def code_digest(code: Sequence[str]) -> str:
     return digest_of(code[:1], 4) + digest_of(code, 12)
 
 
-def marks_in(lines: Sequence[str], marks: Iterable[str]) -> dict[str, int]:
-    """How often some lines have the code of each of ``marks``."""
+def marks_in(lines: Sequence[str], marks: Iterable[str]) -> set[str]:
+    """Those of ``marks`` whose code some lines have."""
     have = plain_code(lines)
     begins: dict[str, list[int]] = {}
     for start, line in enumerate(have):
         begins.setdefault(digest_of([line], 4), []).append(start)
+
+    def is_at(mark: str, start: int) -> bool:
+        is_it = code_digest(have[start : start + length_of(mark)]) == mark[-24:-8]
+        # Where the change had brought it, the base may have a line like it.
+        return is_it and (not is_brought(mark) or _is_below(have, start, mark))
+
     return {
-        mark: sum(
-            code_digest(have[start : start + length_of(mark)]) == mark[-24:-8]
-            # Where the change had brought it, the base may have a line like it.
-            and (not is_brought(mark) or _is_below(have, start, mark))
-            for start in begins.get(mark[-24:-20], ())
-        )
+        mark
         for mark in set(marks)
+        if any(is_at(mark, start) for start in begins.get(mark[-24:-20], ()))
     }
 
 

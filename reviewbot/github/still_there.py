@@ -101,7 +101,7 @@ async def in_files(
         lines = await files.now(path)
         marks = [one.code for one in of_file]
         now = await asyncio.to_thread(marks_in, lines, marks) if lines is not None else None
-        found |= {one.id: now is None or now[one.code] > 0 for one in of_file}
+        found |= {one.id: now is None or one.code in now for one in of_file}
     return found
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from reviewbot.github import local_diff
 from reviewbot.github.code_marks import plain
-from reviewbot.github.tracked import NOTHING, Track, Tracked, pairs
+from reviewbot.github.file_history import pairs
+from reviewbot.github.tracked import NOTHING, Track, Tracked
 
 SOME = st.lists(
     st.sampled_from(
