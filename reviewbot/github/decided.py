@@ -95,7 +95,7 @@ async def decide(
     noted = partial(noted_of, code, known.beside)
     placed = {one.id: noted(one) for one in known.ignored if one.is_placed}
     ignored = (
-        placed.get(one.id) or replace(one, line=tracked.line(one.id)) if one.code else one
+        placed.get(one.id) or one.at(tracked.line(one.id)) if one.code else one
         for one in settled.ignored
     )
     settled = replace(settled, ignored=tuple(ignored))

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
 _SIGHT: Final = 30
 """Lines above and below some code that tell it from its like."""
-_MOST_COPIES: Final = 300
+_MOST_COPIES: Final = 5_000
 """Of which one is told from the others."""
+_MOST_PAIRED: Final = 300
+"""Of which one is told from the others by what stands around them, against what git says."""
 _Block = tuple[int, ...]
 """The numbers of the lines of some code, but for empty ones."""
 
@@ -35,7 +37,7 @@ class Became(NamedTuple):
     Attributes:
         first: the line that it begins at; None if it is not in its place any more.
         copies: the lines at which the like of it begins that came since: it may have moved there.
-        around: how many lines above and below it are as they were, at least.
+        around: how many lines above and below it are as they were, at least; or of the one copy.
     """
 
     first: int | None
@@ -109,12 +111,15 @@ class Blocks:
             self._begin.setdefault(digest_of([text], 4), []).append(at)
         self._found: dict[str, Mapping[_Block, int]] = {}
 
-    def of(self, digest: str, length: int) -> Mapping[_Block, int]:
-        """Each copy of some code, and how many lines are above it."""
+    def of(self, digest: str, length: int) -> Mapping[_Block, int] | None:
+        """Each copy of some code, and how many lines are above it; None if it has too many."""
+        begin = self._begin.get(digest[:4], ())
+        if len(begin) > _MOST_COPIES:
+            return None
         if digest not in self._found:
             self._found[digest] = {
                 tuple(self._numbers[at : at + length]): at
-                for at in self._begin.get(digest[:4], ())
+                for at in begin
                 if code_digest(self._texts[at : at + length]) == digest
             }
         return self._found[digest]
@@ -158,28 +163,33 @@ class Change:
     def _became_all(self, digest: str, length: int) -> dict[int, Became | None]:
         """What became of each copy of some code, by how many lines were above it."""
         olds, copies = (one.of(digest, length) for one in (self._then, self._now))
-        if len(olds) + len(copies) > _MOST_COPIES:
+        if olds is None or copies is None:
             return {}
         stayed = {at: self._stayed(old, copies) for old, at in olds.items()}
+        agreed: dict[int, int] = {}
+        if len(olds) + len(copies) > _MOST_PAIRED:
+            ways = ((old, ways[0]) for old, ways in stayed.items() if len({*ways}) == 1)
+            agreed = {old: place for old, place in ways if place is not None}
+        before, after = stayed.keys() - agreed, {*copies.values()}.difference(agreed.values())
         likeness = {
-            (old, new): Likeness(*self._like(old, new, length), ways.count(new))
-            for old, ways in stayed.items()
-            for new in copies.values()
+            (old, new): Likeness(*self._like(old, new, length), stayed[old].count(new))
+            for old in (before if len(before) + len(after) <= _MOST_PAIRED else ())
+            for new in after
         }
-        pairs = best_pairs(likeness)
+        pairs = agreed | best_pairs(likeness)
         firsts = {at: copy[0] for copy, at in copies.items()}
         came = {*copies.values()}.difference(*stayed.values())
         free = {*copies.values()}.difference(pairs.values())
+        others = Became(None, frozenset(firsts[one] for one in free))
 
         def became(old: int) -> Became | None:
             place, ways = pairs.get(old), {*stayed[old]}
             if place is None:
-                others = frozenset(firsts[one] for one in free)
-                return None if ways & free else Became(None, others)
+                return None if ways & free else others
+            around = min(self._like(old, place, length))
             if ways == {None} and place in came:  # it may be another one
-                return Became(None, frozenset([firsts[place]]))
-            above, below, _ = likeness[old, place]
-            return Became(firsts[place], around=min(above, below))
+                return Became(None, frozenset([firsts[place]]), around)
+            return Became(firsts[place], around=around)
 
         return {old: became(old) for old in stayed}
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, cast, get_args
 
 from reviewbot.core.events import Outcome
@@ -82,6 +82,10 @@ class Noted:
     code: str = ""
     line: int = 0
     around: str = ""
+
+    def at(self, line: int) -> Noted:
+        """It at a line, 0 if that is not known; what is around it is known in its place alone."""
+        return replace(self, line=line, around=self.around if line and line == self.line else "")
 
     def __str__(self) -> str:
         around = f":{self.around}" if self.around else ""

@@ -159,6 +159,8 @@ class _Matching:
         """Whether a comment that lost its place is on the same code, and says the same."""
         if posted.id in self._here or not posted.code:
             return False
+        if not repeats(finding, self._told[posted.id]):  # before what takes longer
+            return False
         if finding.path not in self._code.paths(posted.comment):
             return False
         copies = self._code.copies(finding.path, posted) if finding.is_placed else ()
@@ -170,9 +172,7 @@ class _Matching:
         is_there = bool(there)
         if not is_there and not self._code.is_likely(finding.path, posted):
             return False
-        if not is_there and not _is_within(posted.code, finding.quote.split("\n")):
-            return False
-        return repeats(finding, self._told[posted.id])
+        return is_there or _is_within(posted.code, finding.quote.split("\n"))
 
 
 def _is_within(code: Sequence[str], quoted: Sequence[str]) -> bool:

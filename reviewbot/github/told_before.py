@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from reviewbot.core.findings import Finding, Placement, rank, worse
 from reviewbot.github.code_marks import is_brought, length_of, side_of_mark
 from reviewbot.github.earlier_findings import NO_LINES, UNTITLED, carried, of_earlier
+from reviewbot.github.markers import MAX_FINDINGS
 from reviewbot.github.recognised import ids_of, is_said_by, overlap, repeats
 from reviewbot.github.told_texts import OurTexts
 from reviewbot.github.tracked import NOTHING
@@ -98,7 +99,7 @@ def with_told(
         tracked: what became of the lines of what was told.
     """
     texts = OurTexts(memory, code.names)
-    matching = _Matching(report.findings, memory, code, tracked)
+    matching = _Matching(report.findings, memory, code, tracked, texts)
     # Those that stand in their place before those that may have been moved there, and then those
     # that count: an ignored one takes nothing that another may be.
     told = sorted(
@@ -119,7 +120,7 @@ def with_told(
     for one in told:
         found = matching.found.get(one.id)
         if found is not None and not found.is_placed:
-            beside[one.id] = replace(one.noted, line=tracked.line(one.id))
+            beside[one.id] = one.noted.at(tracked.line(one.id))
         is_ignored = one.id in memory.ignored
         if found is not None:
             ignored += [found] * is_ignored
@@ -141,7 +142,7 @@ def with_told(
                 matching.claim(_carried(one, place, link_hosts))
             continue
         if place is None and not tracked.is_gone(one.id):
-            beside[one.id] = replace(one.noted, line=tracked.line(one.id))
+            beside[one.id] = one.noted.at(tracked.line(one.id))
         matching.carry(_carried(one, place, link_hosts))
     for item in texts.held():
         matching.carry_held(item, link_hosts)
@@ -155,11 +156,17 @@ class _Matching:
     """Which findings were told of before, and under which ids the others are."""
 
     def __init__(
-        self, findings: Sequence[Finding], memory: Memory, code: CommentedCode, tracked: Tracked
+        self,
+        findings: Sequence[Finding],
+        memory: Memory,
+        code: CommentedCode,
+        tracked: Tracked,
+        texts: OurTexts,
     ) -> None:
         self._code, self._tracked = code, tracked
         self._known, self._ignored = {*memory.posted, *memory.ignored}, memory.ignored.keys()
-        self._fixed = memory.told_and_fixed.keys()
+        # The like of what was ignored and is forgotten has its id, and is not ignored.
+        self._ended = memory.told_and_fixed.keys() | _forgotten(memory, texts)
         self._posted = [one for one in findings if one.id in memory.posted]
         self._left = [one for one in findings if one.id not in memory.posted]
         named = {one.id for one in self._posted}
@@ -191,7 +198,7 @@ class _Matching:
                 if match is not None:
                     self._left.remove(match)
                     self.found[one.id] = _as_told(match, one)
-        names = {one.id for one in told} | {one.id for one in self._posted} | self._fixed
+        names = {one.id for one in told} | {one.id for one in self._posted} | self._ended
         taken = names | self._known | {one.id for one in self._left}
         for index, finding in enumerate(self._left):
             if finding.id in names:  # other code under the same id: a copy that came before it
@@ -278,6 +285,15 @@ class _Matching:
         """Whether the place of a finding does not speak against it."""
         unknown = not told.noted.code or not finding.is_placed
         return unknown or self._is_here(finding, told)
+
+
+def _forgotten(memory: Memory, texts: OurTexts) -> set[str]:
+    """What is ignored, and of which we know for sure that it does not stand any more."""
+    if memory.summary is None or not memory.signed:
+        return set()
+    noted = memory.summary[1].findings
+    known = {*memory.posted, *memory.told, *(one.id for one in noted), *texts.ids}
+    return set() if len(noted) >= MAX_FINDINGS else memory.ignored.keys() - known
 
 
 def _file_of(told: SignedFor, code: CommentedCode) -> str | None:

@@ -99,6 +99,7 @@ class _Known(NamedTuple):
     path: str
     seen: tuple[Seen, ...]
     elsewhere: str | None
+    is_ignored: bool
     around: int = 0
 
 
@@ -125,7 +126,7 @@ async def track(
             path, now = one.elsewhere, await history.at(None, one.elsewhere)
         if now is None:  # or it is too large
             continue
-        if not await asyncio.to_thread(now.of, one.digest, one.length):
+        if await asyncio.to_thread(now.of, one.digest, one.length) == {}:
             found[one.id] = Track(path)
             continue
         seen = await history.last_change(one.seen, now)
@@ -136,6 +137,8 @@ async def track(
         if one.around:  # it was gone: in doubt it is another one
             first = became.first if became and became.around >= one.around else None
             found[one.id] = Track(path, first)
+        elif became and one.is_ignored and became.first is None and not became.around:
+            found[one.id] = Track(path)  # what came may be its like, which it must not hide
         elif became:
             found[one.id] = Track(path, became.first, became.copies)
         elif seen:
@@ -147,11 +150,24 @@ def _to_track(
     code: CommentedCode, memory: Memory, told: Iterable[SignedFor]
 ) -> tuple[list[_Known], dict[str, Track]]:
     """What has to be tracked; and what plainly stands in its place, and has not its like."""
+    # What was ignored is back only at its line.
+    back = {
+        one.id: Track(path, one.noted.line)
+        for one in told
+        if one.id in memory.told_and_fixed and one.id in memory.ignored
+        for path, lines in code.places(one.noted.code)
+        if lines[0] == one.noted.line
+    }
     comments = (
         _of_comment(code, one, is_ignored=one.id in memory.ignored)
         for one in memory.posted.values()
     )
-    texts = {one.id: (one, known) for one in told if (known := _of_text(code, one))}
+    of_texts = (
+        (one, _of_text(code, one, is_ignored=one.id in memory.ignored))
+        for one in told
+        if one.id not in back
+    )
+    texts = {one.id: (one, known) for one, known in of_texts if known}
     every = [*filter(None, comments), *(known for _, known in texts.values())]
     if memory.summary and memory.signed:
         head, at = memory.summary[1].head or "", dict(memory.summary[1].at)
@@ -172,7 +188,7 @@ def _to_track(
         return Track(known.path, line) if here else None
 
     plain = {one.id: track for one in every if (track := in_place(one))}
-    return [one for one in every if one.id not in plain], plain
+    return [one for one in every if one.id not in plain], plain | back
 
 
 def _first(posted: Posted) -> int:
@@ -202,11 +218,12 @@ def _of_comment(code: CommentedCode, posted: Posted, *, is_ignored: bool) -> _Kn
         path=path,
         seen=(Seen(comment.original_commit, first, (comment.path, path, code.old_name(path))),),
         elsewhere=_only(others) if path not in code.names else None,
+        is_ignored=is_ignored,
         around=(_NEAR if is_ignored else 1) if posted.fixed else 0,
     )
 
 
-def _of_text(code: CommentedCode, told: SignedFor) -> _Known | None:
+def _of_text(code: CommentedCode, told: SignedFor, *, is_ignored: bool) -> _Known | None:
     """That of what a text of ours tells of, if it is noted where."""
     mark, since = told.noted.code, told.since
     if not mark or side_of_mark(mark) == "LEFT" or since is None or since.head is None:
@@ -221,6 +238,7 @@ def _of_text(code: CommentedCode, told: SignedFor) -> _Known | None:
         path=path,
         seen=(Seen(since.head, told.noted.line, (path, code.old_name(path))),),
         elsewhere=_only(one for one, _ in code.places(mark)) if path not in code.names else None,
+        is_ignored=is_ignored,
     )
 
 

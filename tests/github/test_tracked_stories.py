@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
-from tests.github.test_action_stories import BASE, conclusions, ignore_first
+from tests.github.test_action_stories import BASE, conclusions, ignore_first, summary_of
 from tests.github.test_lasting_edges import (
     BLOCK,
     GOOD,
@@ -388,6 +388,96 @@ async def test_a_like_function_in_the_place_of_one_that_is_repaired_is_another_o
         run = await runner.run(pull, review_comments=comments, fail_on="error", full="true")
         found.append(run.outputs["errors"])
     assert found == ["0", "1", "0"]
+
+
+@either_way
+async def test_what_is_ignored_and_comes_back_hides_no_like_function(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
+) -> None:
+    both = {"app.py": apart(function("first"), function("second"))}
+    pull = github.pull(base=BASE, head=BASE | both | OTHER)
+    model.respond = says(on(24), on(49))
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    ignore_first(pull)
+    model.respond = nothing
+    pull.push({"app.py": None})
+    run = await runner.run(pull, review_comments=comments, fail_on="error")
+    assert run.outputs["errors"] == "0"
+    pull.push(both)
+    model.respond = says(on(49))
+    run = await runner.run(pull, review_comments=comments, fail_on="error")
+    assert run.outputs["errors"] == "1"
+    assert conclusions(pull)[-1] == "failure"
+
+
+@either_way
+async def test_an_ignored_one_that_is_repaired_hides_no_like_function_of_the_same_push(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
+) -> None:
+    one = lines(*ROWS[:20], *function("first"), *ROWS[20:])
+    pull = github.pull(base=BASE, head=BASE | {"app.py": one} | OTHER)
+    model.respond = says(on(24))
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    ignore_first(pull)
+    pull.push({"app.py": apart(function("first", "total = 7"), function("second"))})
+    model.respond = says(on(49))
+    run = await runner.run(pull, review_comments=comments, fail_on="error")
+    assert run.outputs["errors"] == "1"
+    assert conclusions(pull)[-1] == "failure"
+
+
+@either_way
+async def test_among_hundreds_of_like_lines_an_ignored_one_hides_none(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
+) -> None:
+    many = [row for number in range(160) for row in function(f"f{number}")]
+    base = BASE | {"app.py": lines(*ROWS, *many)}
+    one = lines(*ROWS[:20], *function("first"), *ROWS[20:], *many)
+    pull = github.pull(base=base, head=base | {"app.py": one} | OTHER)
+    model.respond = says(on(24))
+    await runner.run(pull, review_comments=comments, fail_on="error")
+    ignore_first(pull)
+    good, other = function("first", "total = 7"), function("second")
+    pull.push({"app.py": lines(*ROWS[:20], *good, *ROWS[20:40], *other, *ROWS[40:], *many)})
+    model.respond = says(on(49))
+    run = await runner.run(pull, review_comments=comments, fail_on="error")
+    assert run.outputs["errors"] == "1"
+    assert conclusions(pull)[-1] == "failure"
+
+
+async def test_what_is_ignored_once_it_is_fixed_hides_no_like_function(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    def text(*rows: str) -> dict[str, str]:
+        return {"app.py": lines(*ROWS[:20], *rows, *ROWS[20:])}
+
+    pull = github.pull(base=BASE, head=BASE | text(*function("first")) | OTHER)
+    model.respond = says(on(24))
+    await runner.run(pull, review_comments="false", fail_on="error")
+    id_ = summary_of(pull).split("findings=")[1][:16]
+    model.respond = nothing
+    good = function("first", "total = 7")
+    pull.push(text(*good))
+    await runner.run(pull, review_comments="false", fail_on="error")
+    pull.comment(f"/ignore {id_}", by="octo")
+    pull.push(text(*good, *function("second")))
+    model.respond = says(on(29))
+    run = await runner.run(pull, review_comments="false", fail_on="error")
+    assert run.outputs["errors"] == "1"
+    assert conclusions(pull)[-1] == "failure"
+
+
+async def test_what_is_in_a_file_that_grows_too_large_stands(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    one = lines(*ROWS[:20], *function("first"), *ROWS[20:])
+    pull = github.pull(base=BASE, head=BASE | {"app.py": one} | OTHER)
+    model.respond = says(on(24))
+    await runner.run(pull, review_comments="false", fail_on="error")
+    model.respond = nothing
+    pull.push({"app.py": one + "# x\n" * 600_000})
+    run = await runner.run(pull, review_comments="false", fail_on="error")
+    assert run.outputs["errors"] == "1"
 
 
 def on_block(number: int, *quote: str) -> dict[str, Any]:
