@@ -100,7 +100,7 @@ class Marker:
 
     ``head`` and ``base`` are the commits that were reviewed; only a reply may be without. A
     ``finding`` notes exactly one, a summary those that the review left standing; and in ``fixed``
-    those whose code is gone although the text of a review tells of them, or somebody
+    those whose code is gone, which it notes if the text of a review tells of them, or somebody
     ignores them. ``at`` are ids of findings that another text of ours tells of, each with the line
     at which its code began at the head. ``key`` names the one request that posted the text, so that
     it is never repeated: letters, digits and single ``-_.:`` between them, at most 100.

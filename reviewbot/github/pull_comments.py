@@ -163,6 +163,12 @@ class PullComments:
         findings = all_noted(settled, now, decided.noted)
         known_by = now.told.keys() | memory.ignored.keys()
         fixed = [one for id_, one in sorted(known.fixed.items()) if id_ in known_by]
+        # Of the others, the ids: what is told to ignore one of them now ignores none that comes.
+        fixed += [
+            Noted(id_, one.severity)
+            for id_, one in sorted(known.fixed.items())
+            if id_ not in known_by
+        ]
         marker = self._marker("summary", findings=findings, outcome=settled.report.outcome)
         marker = replace(
             marker,

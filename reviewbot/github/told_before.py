@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from reviewbot.core.findings import Finding, Placement, rank, worse
 from reviewbot.github.code_marks import is_brought, length_of, side_of_mark
 from reviewbot.github.earlier_findings import NO_LINES, UNTITLED, carried, of_earlier
-from reviewbot.github.markers import MAX_FINDINGS
 from reviewbot.github.recognised import ids_of, is_said_by, overlap, repeats
 from reviewbot.github.told_texts import OurTexts
 from reviewbot.github.tracked import NOTHING
@@ -99,7 +98,7 @@ def with_told(
         tracked: what became of the lines of what was told.
     """
     texts = OurTexts(memory, code.names)
-    matching = _Matching(report.findings, memory, code, tracked, texts)
+    matching = _Matching(report.findings, memory, code, tracked)
     # Those that stand in their place before those that may have been moved there, and then those
     # that count: an ignored one takes nothing that another may be.
     told = sorted(
@@ -156,17 +155,11 @@ class _Matching:
     """Which findings were told of before, and under which ids the others are."""
 
     def __init__(
-        self,
-        findings: Sequence[Finding],
-        memory: Memory,
-        code: CommentedCode,
-        tracked: Tracked,
-        texts: OurTexts,
+        self, findings: Sequence[Finding], memory: Memory, code: CommentedCode, tracked: Tracked
     ) -> None:
         self._code, self._tracked = code, tracked
         self._known, self._ignored = {*memory.posted, *memory.ignored}, memory.ignored.keys()
-        # The like of what was ignored and is forgotten has its id, and is not ignored.
-        self._ended = memory.told_and_fixed.keys() | _forgotten(memory, texts)
+        self._fixed = memory.told_and_fixed.keys()
         self._posted = [one for one in findings if one.id in memory.posted]
         self._left = [one for one in findings if one.id not in memory.posted]
         named = {one.id for one in self._posted}
@@ -198,7 +191,7 @@ class _Matching:
                 if match is not None:
                     self._left.remove(match)
                     self.found[one.id] = _as_told(match, one)
-        names = {one.id for one in told} | {one.id for one in self._posted} | self._ended
+        names = {one.id for one in told} | {one.id for one in self._posted} | self._fixed
         taken = names | self._known | {one.id for one in self._left}
         for index, finding in enumerate(self._left):
             if finding.id in names:  # other code under the same id: a copy that came before it
@@ -285,15 +278,6 @@ class _Matching:
         """Whether the place of a finding does not speak against it."""
         unknown = not told.noted.code or not finding.is_placed
         return unknown or self._is_here(finding, told)
-
-
-def _forgotten(memory: Memory, texts: OurTexts) -> set[str]:
-    """What is ignored, and of which we know for sure that it does not stand any more."""
-    if memory.summary is None or not memory.signed:
-        return set()
-    noted = memory.summary[1].findings
-    known = {*memory.posted, *memory.told, *(one.id for one in noted), *texts.ids}
-    return set() if len(noted) >= MAX_FINDINGS else memory.ignored.keys() - known
 
 
 def _file_of(told: SignedFor, code: CommentedCode) -> str | None:

@@ -172,11 +172,6 @@ class OurTexts:
             if id_ not in memory.told_and_fixed or is_back(one)
         ]
 
-    @property
-    def ids(self) -> set[str]:
-        """Of all that they tell of."""
-        return {item.id for item in (*self._of_summary, *self.of_reviews)}
-
     def held(self) -> list[Item]:
         """What was held back."""
         return [item for item in (*self._of_summary, *self.of_reviews) if item.held]

@@ -467,6 +467,25 @@ async def test_what_is_ignored_once_it_is_fixed_hides_no_like_function(
     assert conclusions(pull)[-1] == "failure"
 
 
+async def test_what_is_ignored_before_it_is_posted_is_ignored(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    bad = {"app.py": lines(*ROWS[:20], *function("first"), *ROWS[20:])}
+    model.respond = says(on(24))
+    first = github.pull(base=BASE, head=BASE | bad | OTHER)
+    await runner.run(first, review_comments="false", fail_on="error")
+    id_ = summary_of(first).split("findings=")[1][:16]
+    model.respond = nothing
+    good = {"app.py": lines(*ROWS[:20], *function("first", "total = 7"), *ROWS[20:])}
+    pull = github.pull(base=BASE, head=BASE | good | OTHER)
+    await runner.run(pull, review_comments="false", fail_on="error")
+    pull.comment(f"/ignore {id_}", by="octo")
+    model.respond = says(on(24))
+    pull.push(bad)
+    run = await runner.run(pull, review_comments="false", fail_on="error")
+    assert run.outputs["errors"] == "0"
+
+
 async def test_what_is_in_a_file_that_grows_too_large_stands(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
