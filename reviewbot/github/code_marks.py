@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 ABOVE: Final = 2
 """Lines above some code that tell it from a copy."""
+AROUND: Final = 3
+"""Lines above some code and below it that tell whether what was ignored is back: it must not hide
+another one."""
 
 
 def plain(line: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.github.code_marks import (
     ABOVE,
+    AROUND,
     NONE_ABOVE,
     code_digest,
     digest_of,
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from reviewbot.github.memory import Posted
 
 
-_AROUND: Final = 3
-"""Lines above some code and below it that tell whether it is back."""
 _MOST_LINES: Final = 10_000
 _CAME: Final = ("added", "renamed", "copied")
 _NOTHING: Final[Mapping[str, Sequence[str]]] = MappingProxyType({})
@@ -141,8 +140,8 @@ class CommentedCode:
 
     def around(self, path: str, side: Side, first: int, last: int) -> str:
         """What tells again what is above some lines and below them, as far as it is shown."""
-        above = self._beside(path, side, range(first - 1, 0, -1), _AROUND)
-        below = self._beside(path, side, count(last + 1), _AROUND)
+        above = self._beside(path, side, range(first - 1, 0, -1), AROUND)
+        below = self._beside(path, side, count(last + 1), AROUND)
         return digest_of([*above, "", *below], 4)
 
     def places(self, mark: str) -> list[tuple[str, range]]:

@@ -9,6 +9,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from reviewbot.github.code_marks import (
+    AROUND,
     code_digest,
     length_of,
     plain,
@@ -80,9 +81,6 @@ class Tracked:
 
 NOTHING: Final = Tracked()
 """Of nothing is known what became of it."""
-_NEAR: Final = 3
-"""Lines above and below that tell whether what was ignored is back: it must not hide another one.
-For what counts, one is enough."""
 
 
 class _Known(NamedTuple):
@@ -219,7 +217,7 @@ def _of_comment(code: CommentedCode, posted: Posted, *, is_ignored: bool) -> _Kn
         seen=(Seen(comment.original_commit, first, (comment.path, path, code.old_name(path))),),
         elsewhere=_only(others) if path not in code.names else None,
         is_ignored=is_ignored,
-        around=(_NEAR if is_ignored else 1) if posted.fixed else 0,
+        around=(AROUND if is_ignored else 1) if posted.fixed else 0,
     )
 
 
