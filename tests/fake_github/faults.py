@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ class Fault:
         times: how many requests it takes; None is all of them.
         skip: how many pass before the first.
         contains: only requests whose body has these bytes.
+        together: each waits until so many of them are there.
     """
 
     method: str = "*"
@@ -48,7 +50,9 @@ class Fault:
     times: int | None = 1
     skip: int = 0
     contains: bytes = b""
+    together: int = 1
     hit: list[Recorded] = field(default_factory=list)
+    all_there: asyncio.Event = field(default_factory=asyncio.Event)
 
     def takes(self, request: Recorded) -> bool:
         """Whether this request is one of those; counts it."""
@@ -62,6 +66,8 @@ class Fault:
         if self.times is not None:
             self.times -= 1
         self.hit.append(request)
+        if len(self.hit) >= self.together:
+            self.all_there.set()
         return True
 
     def answer(self) -> Answer | None:
@@ -92,6 +98,11 @@ def drop(method: str, path: str, *, after: bool = False, times: int | None = 1) 
 def slow(method: str, path: str, seconds: float, *, times: int | None = 1) -> Fault:
     """The answer comes late."""
     return Fault(method, path, delay=seconds, times=times)
+
+
+def at_once(method: str, path: str, number: int = 2) -> Fault:
+    """The first so many are carried out only when all are there: none has seen what another did."""
+    return Fault(method, path, times=number, together=number)
 
 
 def secondary(

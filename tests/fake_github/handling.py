@@ -45,6 +45,7 @@ class Handling:
                 return self._answer(request)
             if fault.delay:
                 await self._wait(fault.delay)
+            await fault.all_there.wait()
             if not fault.after and (fault.drop or fault.status is not None):
                 return None if fault.drop else fault.answer()
             answer = self._answer(request)

@@ -355,7 +355,7 @@ async def two_at_once(
 ) -> list[Run]:
     """Two jobs, each of which has looked at what is there before the other posts."""
     runner.event(pull)
-    github.fail(faults.slow("POST", "/reviews", 3.0, times=2))
+    github.fail(faults.at_once("POST", "/reviews"))
     jobs = [runner.environment(pull, **inputs) for _ in range(2)]
     return await asyncio.gather(*map(runner.step, jobs))
 
@@ -413,7 +413,7 @@ async def test_two_jobs_of_one_name_at_once_are_told_apart(
     """Those of a matrix have the same run, attempt and job."""
     pull = github.pull(base=BASE, head=BASE | app(*map(bug, range(1, 34))))
     runner.event(pull)
-    github.fail(faults.slow("POST", "/reviews", 3.0, times=2))
+    github.fail(faults.at_once("POST", "/reviews"))
     jobs = [runner.environment(pull) for _ in range(2)]
     jobs[1]["GITHUB_RUN_ID"] = jobs[0]["GITHUB_RUN_ID"]
     await asyncio.gather(*map(runner.step, jobs))
@@ -428,7 +428,7 @@ async def test_a_double_that_somebody_has_touched_is_not_deleted(
     pull = github.pull(base=BASE, head=BASE | ONE)
     runner.event(pull)
     github.fail(
-        faults.slow("POST", "/reviews", 3.0, times=2),
+        faults.at_once("POST", "/reviews"),
         Fault("DELETE", "/pulls/comments/", 403, {"message": "No"}, times=None),
     )
     jobs = [runner.environment(pull) for _ in range(2)]
@@ -453,7 +453,7 @@ async def test_a_second_summary_that_could_not_be_deleted_is_at_the_next_push(
     pull = github.pull(base=BASE, head=BASE | TWO)
     runner.event(pull)
     github.fail(
-        faults.slow("POST", "/issues/1/comments", 3.0, times=2),
+        faults.at_once("POST", "/issues/1/comments"),
         Fault("DELETE", "/issues/comments/", 403, {"message": "No"}, times=None),
     )
     jobs = [runner.environment(pull) for _ in range(2)]
@@ -490,7 +490,7 @@ async def test_two_jobs_at_once_lead_to_the_review_that_has_the_comments(
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | TWO)
     runner.event(pull)
-    github.fail(faults.slow("POST", "/reviews", 3.0, times=2))
+    github.fail(faults.at_once("POST", "/reviews"))
     jobs = [runner.environment(pull) for _ in range(2)]
     runs = [*await asyncio.gather(*map(runner.step, jobs)), await runner.run(pull)]
     [filled] = [one for one in pull.reviews if one.comments]

@@ -264,7 +264,7 @@ async def test_a_problem_is_told_once_though_another_run_was_faster(
     model.respond = lambda _: Answer(findings=[OF_TWO_RUNS[len(model.requests) % 2]])
     runner.event(pull)
     github.fail(faults.error("POST", "/reviews$", 403, times=None))
-    github.fail(faults.slow("POST", "/comments$", 3.0, times=2))
+    github.fail(faults.at_once("POST", "/comments$"))
     jobs = [runner.environment(pull) for _ in range(2)]
     for run in await asyncio.gather(*map(runner.step, jobs)):
         assert run.summary.count("The review could not be posted") <= 1
@@ -276,7 +276,7 @@ async def test_a_second_summary_that_cannot_be_deleted_costs_no_finding(
     pull = github.pull(base=BASE, head=BASE | app((10, "a = 1 / zero"), (50, "b = 2 / none")))
     model.respond = lambda _: Answer(findings=[OF_TWO_RUNS[len(model.requests) % 2]])
     runner.event(pull)
-    github.fail(faults.slow("POST", "/comments$", 3.0, times=2))
+    github.fail(faults.at_once("POST", "/comments$"))
     github.fail(faults.error("DELETE", "/issues/comments/", 403, times=None))
     jobs = [runner.environment(pull, review_comments="false") for _ in range(2)]
     await asyncio.gather(*map(runner.step, jobs))

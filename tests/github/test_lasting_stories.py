@@ -627,7 +627,7 @@ async def test_what_one_of_two_jobs_at_once_told_in_the_summary_is_not_lost(
     ]
     model.respond = lambda _: Answer(findings=[both[len(model.requests) % 2]])
     runner.event(pull)
-    github.fail(faults.slow("POST", "/comments$", 3.0, times=2))
+    github.fail(faults.at_once("POST", "/comments$"))
     jobs = [runner.environment(pull, review_comments="false") for _ in range(2)]
     await asyncio.gather(*map(runner.step, jobs))
     assert len(model.requests) == 2
