@@ -168,6 +168,7 @@ def test_what_names_a_pull_request_and_what_does_not() -> None:
     assert str(pull_name("https://a.ghe.com/o/r/pull/1", "https://api.a.ghe.com")) == "o/r#1"
     for text in (
         "7", "#7", "octo/hello", "octo/hello#", "octo/hello#x", "octo/hello#\u0663", "hello#7",
+        "octo/hello#0", "https://github.com/octo/hello/pull/0",
         "https://github.com/octo/hello/issues/7", "https://github.com/octo/hello/pull/7x",
         "https://me:x@github.com/octo/hello/pull/7", "octo/hello/more#7", "octo/hello#7 ",
     ):  # fmt: skip

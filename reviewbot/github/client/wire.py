@@ -279,6 +279,8 @@ def _reason(error: Exception) -> str:
         return f"no answer in time ({named})"
     if isinstance(error, requests.exceptions.SSLError):
         return told(f"no trusted connection ({cause})")
+    if not _reached(error):
+        return f"no connection ({named}); check the network, the proxy and GITHUB_API_URL"
     return f"the connection failed ({named})"
 
 
