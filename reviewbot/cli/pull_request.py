@@ -34,7 +34,9 @@ TOKENS: Final = ("GITHUB_TOKEN", "GH_TOKEN")
 PATIENCE_S: Final = 60.0
 """How long a rate limit is waited for: somebody looks on."""
 _NAME: Final = re.compile(r"([^/#\s]+/[^/#\s]+)#([1-9][0-9]{0,9})")
-_PAGE: Final = re.compile(r"https?://([^/@\s]+)/([^/\s]+/[^/\s]+)/pull/([1-9][0-9]{0,9})(?:[/?#].*)?")
+_PAGE: Final = re.compile(
+    r"https?://([^/@\s]+)/([^/\s]+/[^/\s]+)/pull/([1-9][0-9]{0,9})(?:[/?#].*)?"
+)
 
 
 def read_pull(

@@ -86,9 +86,10 @@ NOTHING: Final = Tracked()
 class _Known(NamedTuple):
     """Code that was found fault with: its digest and length.
 
-    ``seen``: when it was, the last time first; ``elsewhere``: the one file of the diff that has it,
-    if its own is not in it any more; ``around``: if it was gone, how many lines above and below it
-    must be as they were if it is back.
+    ``seen``: when it was, the last time first; ``here``: the line at which it plainly stands, but
+    for its like; ``elsewhere``: the one file of the diff that has it, if its own is not in it any
+    more; ``around``: if it was gone, how many lines above and below it must be as they were if it
+    is back.
     """
 
     id: str
@@ -96,6 +97,7 @@ class _Known(NamedTuple):
     length: int
     path: str
     seen: tuple[Seen, ...]
+    here: int | None
     elsewhere: str | None
     is_ignored: bool
     around: int = 0
@@ -148,45 +150,38 @@ def _to_track(
     code: CommentedCode, memory: Memory, told: Iterable[SignedFor]
 ) -> tuple[list[_Known], dict[str, Track]]:
     """What has to be tracked; and what plainly stands in its place, and has not its like."""
-    # What was ignored is back only at its line.
-    back = {
+    summary = memory.summary[1] if memory.summary and memory.signed else None
+    at = dict(summary.at) if summary else {}
+    back = _back(code, memory, told)
+    every = [
+        *(_of_comment(code, one, memory.ignored) for one in memory.posted.values()),
+        *(_of_text(code, one, memory.ignored, at) for one in told if one.id not in back),
+    ]
+    known = {one.id: one for one in every if one}
+    alike = Counter((one.path, one.digest) for one in known.values())
+    plain = {
+        one.id: Track(one.path, one.here)
+        for one in known.values()
+        # One that is ignored must not hide its like that moves to its place.
+        if one.here and alike[one.path, one.digest] == 1 and not one.is_ignored
+    }
+    to_track = [
+        _seen_at(summary.head or "", at[id_], one) if summary and id_ in at else one
+        for id_, one in known.items()
+        if id_ not in plain
+    ]
+    return to_track, plain | back
+
+
+def _back(code: CommentedCode, memory: Memory, told: Iterable[SignedFor]) -> dict[str, Track]:
+    """What was ignored and gone, and is back: only at its line."""
+    return {
         one.id: Track(path, one.noted.line)
         for one in told
         if one.id in memory.told_and_fixed and one.id in memory.ignored
         for path, lines in code.places(one.noted.code)
         if lines[0] == one.noted.line
     }
-    comments = (
-        _of_comment(code, one, is_ignored=one.id in memory.ignored)
-        for one in memory.posted.values()
-    )
-    of_texts = (
-        (one, _of_text(code, one, is_ignored=one.id in memory.ignored))
-        for one in told
-        if one.id not in back
-    )
-    texts = {one.id: (one, known) for one, known in of_texts if known}
-    every = [*filter(None, comments), *(known for _, known in texts.values())]
-    if memory.summary and memory.signed:
-        head, at = memory.summary[1].head or "", dict(memory.summary[1].at)
-        every = [_seen_at(head, at[one.id], one) if one.id in at else one for one in every]
-    alike = Counter((one.path, one.digest) for one in every)
-
-    def in_place(known: _Known) -> Track | None:
-        # One that is ignored must not hide its like that moves to its place.
-        if alike[known.path, known.digest] > 1 or known.id in memory.ignored:
-            return None
-        if posted := memory.posted.get(known.id):
-            is_one = len(code.copies(known.path, posted)) == 1
-            here = is_one and code.in_place(posted) and not posted.fixed
-            return Track(known.path, _first(posted)) if here else None
-        mark, line = texts[known.id][0].noted.code, known.seen[0].line
-        places = [(path, lines[0]) for path, lines in code.places(mark)]
-        here = places == [(known.path, line)] and code.is_below(mark)
-        return Track(known.path, line) if here else None
-
-    plain = {one.id: track for one in every if (track := in_place(one))}
-    return [one for one in every if one.id not in plain], plain | back
 
 
 def _first(posted: Posted) -> int:
@@ -201,7 +196,7 @@ def _seen_at(head: str, line: int, known: _Known) -> _Known:
     return known._replace(seen=(Seen(head, line, paths), *known.seen))
 
 
-def _of_comment(code: CommentedCode, posted: Posted, *, is_ignored: bool) -> _Known | None:
+def _of_comment(code: CommentedCode, posted: Posted, ignored: Collection[str]) -> _Known | None:
     """That of a comment, if it is on lines of the new file."""
     comment, lines = posted.comment, plain_code(posted.code)
     if not lines or side_of(comment) == "LEFT":
@@ -209,19 +204,24 @@ def _of_comment(code: CommentedCode, posted: Posted, *, is_ignored: bool) -> _Kn
     path = code.name(comment.path)
     first = comment.original_start_line or comment.original_line or 0
     others = (one for one in code.paths(comment) if code.copies(one, posted))
+    stands = not posted.fixed and code.in_place(posted)
+    is_ignored = posted.id in ignored
     return _Known(
         posted.id,
         digest=code_digest(lines),
         length=len(lines),
         path=path,
         seen=(Seen(comment.original_commit, first, (comment.path, path, code.old_name(path))),),
+        here=_first(posted) if stands and len(code.copies(path, posted)) == 1 else None,
         elsewhere=_only(others) if path not in code.names else None,
         is_ignored=is_ignored,
         around=(AROUND if is_ignored else 1) if posted.fixed else 0,
     )
 
 
-def _of_text(code: CommentedCode, told: SignedFor, *, is_ignored: bool) -> _Known | None:
+def _of_text(
+    code: CommentedCode, told: SignedFor, ignored: Collection[str], at: Mapping[str, int]
+) -> _Known | None:
     """That of what a text of ours tells of, if it is noted where."""
     mark, since = told.noted.code, told.since
     if not mark or side_of_mark(mark) == "LEFT" or since is None or since.head is None:
@@ -229,14 +229,17 @@ def _of_text(code: CommentedCode, told: SignedFor, *, is_ignored: bool) -> _Know
     path = code.name_of(mark, told.item.path if told.item else "")
     if path is None:
         return None
+    line, places = at.get(told.id, told.noted.line), code.places(mark)
+    firsts = [(one, lines[0]) for one, lines in places]
     return _Known(
         told.id,
         digest=mark[-24:-8],
         length=length_of(mark),
         path=path,
         seen=(Seen(since.head, told.noted.line, (path, code.old_name(path))),),
-        elsewhere=_only(one for one, _ in code.places(mark)) if path not in code.names else None,
-        is_ignored=is_ignored,
+        here=line if firsts == [(path, line)] and code.is_below(mark) else None,
+        elsewhere=_only(one for one, _ in places) if path not in code.names else None,
+        is_ignored=told.id in ignored,
     )
 
 
