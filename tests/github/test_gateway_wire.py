@@ -245,7 +245,9 @@ async def test_no_error_shows_a_token_when_nobody_answers() -> None:
     async with scripted(lambda _: None) as (server, _):
         url = server.url
     async with Gateway(Secret(TOKEN), base_url=url) as gateway:
-        with pytest.raises(UnavailableError, match=r"no connection \(New.* GITHUB_API_URL$") as caught:
+        with pytest.raises(
+            UnavailableError, match=r"no connection \(New.* GITHUB_API_URL$"
+        ) as caught:
             await gateway.holder().pulls.get("o/r", 1)
     assert TOKEN not in whole_text(caught.value)
 

@@ -16,10 +16,10 @@ from reviewbot.errors import ConfigError
 from reviewbot.github.api.app import Delivery
 from reviewbot.github.app import sweep as sweeps
 from reviewbot.github.app.manifest import WEBHOOK_PATH as PATH
-from reviewbot.github.app.sweep import LOOK_BACK, MOST_AGAIN, Sweep, to_redeliver
+from reviewbot.github.app.sweep import MOST_AGAIN, WHOLE_LOOK_BACK, Sweep, lost
 from reviewbot.github.client.pacing import Pace
 from reviewbot.github.client.tokens import AppCredentials
-from reviewbot.github.errors import IncompleteListError, UnavailableError
+from reviewbot.github.errors import GitHubError, IncompleteListError, UnavailableError
 from reviewbot.github.gateway import Gateway
 from reviewbot.github.payload import App
 from reviewbot.server.faults import HANDLERS
@@ -42,7 +42,7 @@ from tests.server.webhooks import (
 from tests.virtual_time import in_virtual_time
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Iterable
     from pathlib import Path
 
     from reviewbot.store.database import Database
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
 NOBODY = "http://127.0.0.1:9/webhooks/github"
 MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
 AT_ONCE = Pace(gap_s=0.0)
 
 
@@ -70,6 +71,12 @@ class Bot:
         )
         self.github.app.deliveries[-1] = replace(sent, at=sent.at - ago.total_seconds())
         return sent
+
+    async def lost_long_ago(self, number: int) -> list[str]:
+        """Deliveries that did not come, older than what a sweep looks at each time."""
+        return [
+            (await self.lost(ago=20 * HOUR - one * MINUTE)).delivery.guid for one in range(number)
+        ]
 
     async def swept(self) -> int:
         """Sweep, and let come what was asked for."""
@@ -186,6 +193,38 @@ async def test_no_more_are_asked_for_at_once_than_there_is_time_for(
         assert await one.swept() == 1
 
 
+async def test_what_was_lost_long_ago_comes_however_many_sweeps_it_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeps, "MOST_AT_ONCE", 2)
+    async with bot(tmp_path) as one:
+        lost = await one.lost_long_ago(5)
+        assert [await one.swept() for _ in range(4)] == [2, 2, 1, 0]
+        await until_state(one.store, "done", *lost)
+
+
+async def test_what_was_lost_long_ago_comes_though_a_sweep_breaks_off(tmp_path: Path) -> None:
+    async with bot(tmp_path) as one:
+        lost = await one.lost_long_ago(3)
+        fault = one.github.fail(faults.error("POST", "/attempts", 403, times=None))
+        with pytest.raises(GitHubError):
+            await one.swept()
+        assert fault.hit
+        one.github.faults.clear()
+        assert await one.swept() == 3
+        await until_state(one.store, "done", *lost)
+
+
+async def test_what_cannot_be_had_any_more_does_not_have_the_whole_listed_each_time(
+    tmp_path: Path,
+) -> None:
+    async with bot(tmp_path) as one:
+        await one.lost_long_ago(1)
+        one.github.fail(faults.error("POST", "/attempts", 404, times=None))
+        assert [await one.swept() for _ in range(4)] == [0, 0, 0, 0]
+        assert len(one.github.called("POST", "/attempts")) == 2
+
+
 async def test_only_one_of_the_nodes_asks(tmp_path: Path) -> None:
     async with bot(tmp_path) as one:
         await one.lost()
@@ -214,25 +253,19 @@ def again(guid: str, number: int, ago: timedelta, status: int = 502) -> Delivery
 def due(*tries: Delivery) -> list[int]:
     """By the ids of their latest tries; GitHub lists the newest first."""
     listed = sorted(tries, key=lambda one: one.delivered_at, reverse=True)
-    return [one.id for one in to_redeliver(listed, NOW)]
+    return [one.latest.id for one in lost(listed) if one.due <= NOW]
 
 
 def test_the_distance_grows_and_tries_come_to_an_end() -> None:
-    tries = [tried("a", 1, timedelta(hours=11))]
-    ago = [timedelta(hours=11)]
+    tries = [tried("a", 1, timedelta(hours=70))]
     waited = []
     for number in range(MOST_AGAIN):
-        distance = next(
-            minutes
-            for minutes in range(1, 1000)
-            if to_redeliver(tries, tries[-1].delivered_at + timedelta(minutes=minutes))
-        )
-        waited.append(distance)
-        ago.append(ago[-1] - timedelta(minutes=distance))
-        tries.append(again("a", number + 2, ago[-1]))
-    assert waited == [1, 4, 16, 64, 256]
-    assert timedelta(minutes=sum(waited)) < LOOK_BACK
-    assert to_redeliver(tries, NOW + timedelta(days=3)) == []
+        (one,) = lost(tries)
+        waited.append((one.due - one.latest.delivered_at) / MINUTE)
+        tries.append(again("a", number + 2, NOW - one.due))
+    assert waited == [1, 4, 16, 64, 256, *[720] * 5]
+    assert sum(waited) * MINUTE < WHOLE_LOOK_BACK
+    assert lost(tries) == []
 
 
 def test_what_got_through_once_is_not_asked_for_whatever_came_after() -> None:
@@ -259,6 +292,69 @@ def test_of_one_whose_first_try_is_out_of_sight_nothing_is_asked() -> None:
 
 
 # --- Going on
+
+
+class Away:
+    """What GitHub does for an App whose server cannot be reached until a time.
+
+    Args:
+        tries: those that failed before.
+    """
+
+    def __init__(self, tries: Iterable[Delivery], *, until: datetime) -> None:
+        self.now, self.until, self.tries = NOW, until, list(tries)
+
+    async def deliveries(self, since: datetime) -> tuple[Delivery, ...]:
+        return tuple(one for one in self.tries[::-1] if one.delivered_at >= since)
+
+    async def redeliver(self, delivery: int) -> None:
+        one = next(one for one in self.tries if one.id == delivery)
+        status, number = 202 if self.now >= self.until else 502, len(self.tries) + 1
+        self.tries.append(Delivery(number, one.guid, self.now, redelivery=True, status_code=status))
+
+    async def swept_for(self, hours: int, one: Sweep) -> None:
+        for _ in range(hours * 12):
+            await one.sweep()
+            self.now += 5 * MINUTE
+
+
+@pytest.mark.parametrize("away", [1, 10, 30, 60])
+async def test_however_long_the_server_cannot_be_reached_what_was_lost_comes(
+    tmp_path: Path, away: int
+) -> None:
+    """It sweeps all the while: GitHub answers it, and does not get through to it."""
+    github = Away(
+        [tried(f"{number}", number, timedelta(minutes=40 - number)) for number in range(1, 31)],
+        until=NOW + away * HOUR,
+    )
+    async with opened(f"sqlite:///{tmp_path / 'x.db'}") as store:
+        one = Sweep(store, github, node="here", now=lambda: github.now)  # type: ignore[arg-type]
+        await github.swept_for(70, one)
+    assert len({each.guid for each in github.tries if each.succeeded}) == 30
+    assert len([each for each in github.tries if each.succeeded]) == 30
+
+
+async def test_hundreds_that_were_lost_while_no_server_ran_all_come(tmp_path: Path) -> None:
+    github = Away(
+        [tried(f"{number}", number, 30 * HOUR - number * MINUTE) for number in range(1, 901)],
+        until=NOW,
+    )
+    async with opened(f"sqlite:///{tmp_path / 'x.db'}") as store:
+        one = Sweep(store, github, node="here", now=lambda: github.now)  # type: ignore[arg-type]
+        await github.swept_for(1, one)
+    assert len({each.guid for each in github.tries if each.succeeded}) == 900
+
+
+async def test_after_hours_without_a_sweep_it_looks_back_for_days_again(tmp_path: Path) -> None:
+    """GitHub did not answer, or another node swept and is gone."""
+    github = Away([], until=NOW)
+    async with opened(f"sqlite:///{tmp_path / 'x.db'}") as store:
+        one = Sweep(store, github, node="here", now=lambda: github.now)  # type: ignore[arg-type]
+        await one.sweep()
+        github.now += 20 * HOUR
+        github.tries.append(tried("a", 1, -1 * HOUR))
+        await one.sweep()
+    assert [each.succeeded for each in github.tries] == [False, True]
 
 
 class Listed:

@@ -11,7 +11,7 @@ import logging
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from reviewbot.core.wording import count
 from reviewbot.github.errors import (
@@ -31,14 +31,18 @@ if TYPE_CHECKING:
 
 FIRST_S: Final = 60.0
 EVERY_S: Final = 300.0
-FIRST_LOOK_BACK: Final = timedelta(hours=70)
-"""How far back the first sweep looks: what came while no server ran. GitHub keeps three days."""
+WHOLE_LOOK_BACK: Final = timedelta(hours=70)
+"""How far back it looks at first, and for what is old by now. GitHub keeps three days."""
 LOOK_BACK: Final = timedelta(hours=12)
-"""How far back the others look: longer than all tries of a delivery take."""
-MOST_AGAIN: Final = 5
+"""How far back it looks else: each page of a hundred is a request."""
+LONG_AGO: Final = timedelta(hours=1)
+"""After so long without a sweep it looks at the whole again; so early it looks for what is old."""
+MOST_AGAIN: Final = 10
 """How often a delivery is asked for again."""
 FIRST_DISTANCE: Final = timedelta(minutes=1)
-"""From a try to the next; then four times as long each time. Five times take nearly six hours."""
+"""From a try to the next; then four times as long each time, to ``LONGEST_DISTANCE``."""
+LONGEST_DISTANCE: Final = timedelta(hours=12)
+"""With this the last try is 66 hours after the first: who is away for a night misses nothing."""
 MOST_AT_ONCE: Final = 200
 """What one sweep asks for: a request each, and these go one a second."""
 
@@ -67,7 +71,10 @@ class Sweep:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database, self._app, self._node, self._now = database, app, node, now
-        self._look_back = FIRST_LOOK_BACK
+        self._reach = WHOLE_LOOK_BACK
+        self._swept_at: datetime | None = None
+        self._whole_at: datetime | None = None
+        self._not_to_be_had: set[int] = set()
 
     async def work(self) -> None:
         """Sweep every few minutes until cancelled."""
@@ -96,28 +103,51 @@ class Sweep:
         alive = await self._database.read(nodes.alive)
         if self._node != min(alive, default=self._node):
             return 0
-        missing = to_redeliver(await self._tries(), self._now())
-        known = await self._database.read(
-            partial(deliveries.states, ids=[one.guid for one in missing])
-        )
-        again = [one for one in missing if known.get(one.guid, "failed") == "failed"]
+        due = await self._due()
         asked = 0
-        for one in again[:MOST_AT_ONCE]:
+        for one in due[:MOST_AT_ONCE]:
             asked += await self._redeliver(one)
         if asked:
             log.info("asked GitHub for %s again", count(asked, "delivery", "deliveries"))
         return asked
 
-    async def _tries(self) -> tuple[Delivery, ...]:
+    async def _due(self) -> list[Delivery]:
+        """The latest tries of those whose next one is due, oldest delivery first."""
+        now = self._now()
+        is_whole = (
+            self._swept_at is None
+            or now - self._swept_at > LONG_AGO
+            or (self._whole_at is not None and self._whole_at <= now)
+        )
+        missing = lost(await self._tries(now, WHOLE_LOOK_BACK if is_whole else LOOK_BACK))
+        known = await self._database.read(
+            partial(deliveries.states, ids=[one.latest.guid for one in missing])
+        )
+        missing = [one for one in missing if known.get(one.latest.guid, "failed") == "failed"]
+        # Those that the others would not see when they are due; or ever, if this sweep breaks off.
+        old = [
+            one.due
+            for one in missing
+            if max(one.due, now) - one.first > LOOK_BACK - LONG_AGO
+            and one.latest.id not in self._not_to_be_had
+        ]
+        if self._whole_at is not None and not is_whole:
+            old.append(self._whole_at)
+        self._swept_at, self._whole_at = now, min(old, default=None)
+        self._not_to_be_had &= {one.latest.id for one in missing}
+        return [one.latest for one in missing if one.due <= now]
+
+    async def _tries(self, now: datetime, look_back: timedelta) -> tuple[Delivery, ...]:
         """The tries of the last hours; of fewer hours if there are more than can be listed."""
         while True:
+            reach = min(self._reach, look_back)
             try:
-                found = await self._app.deliveries(self._now() - self._look_back)
+                found = await self._app.deliveries(now - reach)
             except IncompleteListError:
-                self._look_back /= 2
-                log.warning("too many deliveries to list; looking back for %s", self._look_back)
+                self._reach = reach / 2
+                log.warning("too many deliveries to list; looking back for %s", self._reach)
             else:
-                self._look_back = min(2 * self._look_back, LOOK_BACK)
+                self._reach = min(2 * self._reach, WHOLE_LOOK_BACK)
                 return found
 
     async def _redeliver(self, one: Delivery) -> bool:
@@ -126,12 +156,21 @@ class Sweep:
         except (NotFoundError, InvalidError) as error:  # it is too old, or its webhook is another
             told = type(error).__name__
             log.warning("a delivery cannot be had: %s", told, extra={"delivery_id": one.guid})
+            self._not_to_be_had.add(one.id)
             return False
         return True
 
 
-def to_redeliver(tries: Iterable[Delivery], now: datetime) -> list[Delivery]:
-    """The deliveries whose next try is due, oldest first, each as its latest try.
+class Lost(NamedTuple):
+    """A delivery that did not come: its first and latest try, and when the next one is due."""
+
+    first: datetime
+    latest: Delivery
+    due: datetime
+
+
+def lost(tries: Iterable[Delivery]) -> list[Lost]:
+    """The deliveries that did not come and may be asked for, oldest first.
 
     Of one whose first try is not among ``tries``, it is not known how many there were.
     """
@@ -139,10 +178,15 @@ def to_redeliver(tries: Iterable[Delivery], now: datetime) -> list[Delivery]:
     for one in sorted(tries, key=lambda one: (one.delivered_at, one.id)):
         by_guid[one.guid].append(one)
     return [
-        same[-1]
+        Lost(same[0].delivered_at, same[-1], same[-1].delivered_at + _distance(len(same)))
         for same in by_guid.values()
         if not any(one.succeeded for one in same)
         and not same[0].redelivery
         and len(same) <= MOST_AGAIN
-        and now - same[-1].delivered_at >= FIRST_DISTANCE * 4 ** (len(same) - 1)
     ]
+
+
+def _distance(tries: int) -> timedelta:
+    """From the latest of some tries to the next."""
+    times: int = 4 ** (tries - 1)
+    return min(FIRST_DISTANCE * times, LONGEST_DISTANCE)
