@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from reviewbot.github.tasks import Repository
 
 _WORD: Final = re.compile(r"[a-z_]{1,50}")
 _LOGIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}(?:\[bot\])?")
+_MOMENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 _REPOSITORY: Final = re.compile(r"[A-Za-z0-9][\w-]{0,99}/(?!\.{1,2}\Z)[\w.-]{1,100}", re.ASCII)
 
 
@@ -76,6 +79,14 @@ class Payload:
         if (found := positive(self.at(path))) is not None:
             return found
         raise Unusable(f"no usable {path}")
+
+    def moment(self, path: str) -> datetime | None:
+        """A time of GitHub's; None if there is none."""
+        value = self.at(path)
+        if isinstance(value, str) and _MOMENT.fullmatch(value):
+            with suppress(ValueError):  # no such day
+                return datetime.fromisoformat(value)
+        return None
 
     def login(self, path: str) -> str:
         """A login; empty if it is not usable."""

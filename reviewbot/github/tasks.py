@@ -7,7 +7,10 @@ the body of a comment, which is bounded only.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 ReviewAction = Literal["opened", "synchronize", "reopened", "ready_for_review", "edited"]
 CancelAction = Literal["closed", "converted_to_draft"]
@@ -31,6 +34,8 @@ class ReviewWanted:
     """A pull request has something new to review.
 
     ``sender`` here and below is a login, of a bot with ``[bot]`` at its end; empty if not known.
+    ``updated_at``: when the pull request was last changed as this was told, in whole seconds, if
+    GitHub said so.
     """
 
     delivery: str
@@ -40,6 +45,7 @@ class ReviewWanted:
     number: int
     head_sha: str
     base_sha: str
+    updated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,7 @@ class ReviewUnwanted:
     sender: str
     action: CancelAction
     number: int
+    updated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,8 +102,9 @@ def _pull_request(payload: Payload) -> Task:
     if payload.action == "edited" and not isinstance(payload.at("changes.base"), dict):
         raise payload.nothing()  # of all that can be edited, another base is another change
     origin, number = payload.origin(), payload.id("pull_request.number")
+    updated_at = payload.moment("pull_request.updated_at")
     if payload.action in _UNWANTED:
-        return ReviewUnwanted(*origin, _UNWANTED[payload.action], number)
+        return ReviewUnwanted(*origin, _UNWANTED[payload.action], number, updated_at)
     if payload.at("pull_request.draft") is True:
         raise Unusable("a draft")
     if payload.at("pull_request.state") == "closed":
@@ -114,6 +115,7 @@ def _pull_request(payload: Payload) -> Task:
         number,
         head_sha=payload.text("pull_request.head.sha", _SHA),
         base_sha=payload.text("pull_request.base.sha", _SHA),
+        updated_at=updated_at,
     )
 
 

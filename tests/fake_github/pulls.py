@@ -92,7 +92,6 @@ class PullRequest(Issue):
         """The head has moved: threads follow, or are outdated."""
         before, self.head_sha = self.head_sha, sha
         self.base_sha = self.repo.branches[self.base_ref]
-        self.updated = self.repo.world.clock.now()
         for thread in self.threads:
             thread.follow()
         self._tell("synchronize", by, before=before, after=sha)
@@ -129,6 +128,7 @@ class PullRequest(Issue):
     # --- Its life
 
     def _tell(self, action: str, by: User, **more: object) -> None:
+        self.updated = self.repo.world.clock.now()
         self.repo.world.happened(
             "pull_request", action, repo=self.repo, pull=self, sender=by, **more
         )

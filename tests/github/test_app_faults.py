@@ -14,6 +14,7 @@ from reviewbot.store import nodes
 from reviewbot.store.tables import DELIVERIES, NODES, PUBLICATIONS
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
 from tests.fake_github import FakeGitHub, Fault, faults
+from tests.fake_github.shapes_pulls import full_pull_request
 from tests.github.action_runs import find_marked, hanging
 from tests.github.app_runs import app_server
 from tests.github.test_action_stories import (
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.fake_anthropic import Recorded as Asked
-    from tests.fake_github import Recorded
+    from tests.fake_github import PullRequest, Recorded
     from tests.github.app_runs import AppServer
 
 
@@ -380,6 +381,39 @@ async def test_a_closing_that_is_told_late_does_not_stop_the_review_of_what_was_
     pull.close()  # so that the test comes to an end
     await settle(server)
     assert "cancelled" not in stopped
+
+
+def behind(github: FakeGitHub, pull: PullRequest) -> None:
+    """GitHub's next answer on the pull request is the one before what happens now."""
+    github.fail(stale("/pulls/1$", full_pull_request(pull), times=1))
+    github.clock.ahead += 2
+
+
+@pytest.mark.parametrize("way", ["reopened", "ready_for_review"])
+async def test_what_is_wanted_again_is_reviewed_though_github_answers_what_was_before(
+    github: FakeGitHub, server: AppServer, way: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    (pull.close if way == "reopened" else pull.to_draft)()
+    github.postman.waiting.clear()
+    behind(github, pull)
+    (pull.reopen if way == "reopened" else pull.ready)()
+    await settle(server)
+    assert titles(pull) == ["**error: Division by zero**"]
+
+
+@pytest.mark.parametrize("way", ["closed", "draft"])
+async def test_what_is_not_wanted_any_more_ends_though_github_answers_what_was_before(
+    github: FakeGitHub, model: FakeAnthropic, server: AppServer, way: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    asked = hanging(model)
+    await server.deliver()
+    await asyncio.wait_for(asked.wait(), 60)
+    behind(github, pull)
+    (pull.close if way == "closed" else pull.to_draft)()
+    await settle(server)
+    assert conclusions(pull) == ["cancelled"]
 
 
 async def test_a_base_that_becomes_another_has_the_change_reviewed(

@@ -11,6 +11,7 @@ import os
 import re
 from collections import Counter
 from dataclasses import asdict, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +148,9 @@ def test_a_pull_request_with_something_new_is_reviewed(action: str) -> None:
         number=2,
         head_sha=task.head_sha,  # type: ignore[union-attr]
         base_sha=BASE,
+        updated_at=task.updated_at,  # type: ignore[union-attr]
     )
+    assert task.updated_at is not None
     assert re.fullmatch("[0-9a-f]{40}", task.head_sha)
 
 
@@ -166,7 +169,24 @@ def test_a_closed_pull_request_is_not_reviewed() -> None:
 @pytest.mark.parametrize("action", ["closed", "converted_to_draft"])
 def test_a_review_that_nobody_wants_any_more_is_cancelled(action: str) -> None:
     task = sent("pull_request", real("pull_request", action))
-    assert task == ReviewUnwanted(DELIVERY, HELLO, "Codertocat", action, 2)  # type: ignore[arg-type]
+    assert isinstance(task, ReviewUnwanted)
+    assert isinstance(task.updated_at, datetime)
+    assert replace(task, updated_at=None) == ReviewUnwanted(
+        DELIVERY,
+        HELLO,
+        "Codertocat",
+        action,  # type: ignore[arg-type]
+        2,
+    )
+
+
+@pytest.mark.parametrize("odd", [None, 7, "soon", "2026-02-31T00:00:00Z", "2026-11-28T00:00:00"])
+def test_a_time_that_is_none_keeps_nothing_from_being_reviewed(odd: object) -> None:
+    payload = real("pull_request", "opened")
+    payload["pull_request"]["updated_at"] = odd
+    task = sent("pull_request", payload)
+    assert isinstance(task, ReviewWanted)
+    assert task.updated_at is None
 
 
 @pytest.mark.parametrize("head", [{"id": 7}, {"id": None}, {}, None, "odd"])
@@ -469,7 +489,17 @@ OURS = [
     ("check_suite", rerun("check_suite")),
 ]
 USED = {
-    *("action", "installation", "id", "repository", "full_name", "sender", "login", "type"),
+    *(
+        "action",
+        "updated_at",
+        "installation",
+        "id",
+        "repository",
+        "full_name",
+        "sender",
+        "login",
+        "type",
+    ),
     *("pull_request", "number", "draft", "state", "head", "base", "repo", "sha", "issue"),
     *("comment", "user", "body", "in_reply_to_id", "performed_via_github_app", "check_run"),
     *("check_suite", "app", "slug", "client_id", "external_id", "head_sha", "pull_requests"),
@@ -500,7 +530,7 @@ def well_formed(value: object) -> None:
             assert len(value) <= MAX_COMMENT
             assert "\0" not in value
             value.encode()
-        case bool() | None:
+        case bool() | None | datetime():
             pass
         case int():
             assert 0 < value < 2**63

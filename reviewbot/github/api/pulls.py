@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import parse_qs, urlsplit
 
@@ -31,7 +32,10 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
-    """A pull request. ``is_fork``: its head is in another repository, or was."""
+    """A pull request. ``is_fork``: its head is in another repository, or was.
+
+    ``updated_at``: when it was last changed, in whole seconds.
+    """
 
     number: int
     state: Literal["open", "closed"]
@@ -43,6 +47,7 @@ class PullRequest:
     base: Side
     is_fork: bool
     changed_files: int
+    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +149,7 @@ def _pull(found: Record) -> PullRequest:
         base=base,
         is_fork=head.repository_id is None or head.repository_id != base.repository_id,
         changed_files=found["changed_files"],
+        updated_at=datetime.fromisoformat(found["updated_at"]),
     )
 
 

@@ -28,9 +28,11 @@ from reviewbot.store.publications import NewPublication
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+    from datetime import datetime
 
     import sqlalchemy as sa
 
+    from reviewbot.github.api.pulls import PullRequest
     from reviewbot.github.app.publisher import Publisher
     from reviewbot.github.assignment import Assignment
     from reviewbot.github.gateway import Gateway
@@ -54,13 +56,15 @@ class Asked:
 
     ``again`` names this wish, if it is to be granted even where there is such a review already.
     ``head`` is the commit that it is about, if GitHub said so, and ``draft`` whether a draft is
-    reviewed, too.
+    reviewed, too. ``told_at``: when it was last changed as GitHub told that it is open and no
+    draft, if it did.
     """
 
     full: bool = False
     again: str | None = None
     head: str | None = None
     draft: bool = False
+    told_at: datetime | None = None
 
 
 class AppReviews:
@@ -108,7 +112,8 @@ class AppReviews:
         pull = PullName(repository.full_name, number, repository.id)
         api = self._github.installation(installation_at(repository))
         found = await api.pulls.get(pull.repo, number)
-        if found.state == "closed" or (found.draft and not asked.draft):
+        # What GitHub told us of may not be in its answer yet.
+        if not _is_wanted(found, asked) and not _is_before(found, asked.told_at):
             return "it is closed" if found.state == "closed" else "it is a draft"
         memory = await read_memory(api, pull, await self._us())
         repo_config = RepositoryConfig(self._load)
@@ -212,10 +217,18 @@ class AppReviews:
         await check.begin()
         await check.end([check_run.ended("failure", sentence, completed_at=now())])
 
-    async def stop_unwanted(self, repository: Repository, number: int) -> None:
+    async def stop_unwanted(
+        self, repository: Repository, number: int, told_at: datetime | None
+    ) -> None:
         """End what runs for a pull request that is closed or a draft, if it still is.
 
-        What is told of that may come hours later, when it is open again.
+        What is told of that may come hours later, when it is open again; and what GitHub answers
+        may be from before.
+
+        Args:
+            repository: where.
+            number: its number.
+            told_at: when it was last changed as GitHub told of it, if it did.
 
         Raises:
             GitHubError: GitHub does not say, for a reason that may pass.
@@ -226,7 +239,7 @@ class AppReviews:
         except (ForbiddenError, NotFoundError):  # it is not ours any more
             wanted = False
         else:
-            wanted = pull.state == "open" and not pull.draft
+            wanted = _is_wanted(pull, Asked()) and not _is_before(pull, told_at)
         if not wanted:
             await self.stop(repository, number)
 
@@ -251,6 +264,15 @@ def tenant_of(installation: int) -> str:
 def subject_of(repo: str, number: int) -> str:
     """What a newer review of supersedes the older ones."""
     return f"github/{repo.lower()}#{number}"
+
+
+def _is_wanted(pull: PullRequest, asked: Asked) -> bool:
+    return pull.state == "open" and (asked.draft or not pull.draft)
+
+
+def _is_before(pull: PullRequest, told_at: datetime | None) -> bool:
+    """Whether an answer of GitHub is older than what it told us: its copies follow its webhooks."""
+    return told_at is not None and pull.updated_at < told_at
 
 
 def _target(assignment: Assignment, config: RepositoryConfig, repository_id: int) -> Target:

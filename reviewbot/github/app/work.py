@@ -77,10 +77,10 @@ class Work:
             case ReviewWanted():
                 # What was closed or a draft meanwhile had its reviews ended.
                 again = task.delivery if task.action in ("reopened", "ready_for_review") else None
-                asked = Asked(again=again, head=task.head_sha)
+                asked = Asked(again=again, head=task.head_sha, told_at=task.updated_at)
                 await self._review(task.repository, task.number, asked)
             case ReviewUnwanted():
-                await self._reviews.stop_unwanted(task.repository, task.number)
+                await self._reviews.stop_unwanted(task.repository, task.number, task.updated_at)
             case RerunWanted():
                 await self._rerun(task)
             case Commented():
