@@ -92,6 +92,7 @@ def pull(number: int, **changes: Any) -> dict[str, Any]:
         "head": {"sha": SHA, "ref": "topic", "repo": repo},
         "base": {"sha": SHA, "ref": "main", "repo": repo},
         "changed_files": 1,
+        "updated_at": "2026-11-28T12:00:00Z",
     } | changes
 
 

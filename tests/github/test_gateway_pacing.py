@@ -206,6 +206,21 @@ async def test_who_would_wait_for_too_long_is_told_at_once_even_if_it_waits_alre
 
 
 @in_virtual_time
+async def test_who_has_created_too_much_this_hour_is_told_at_once_and_may_do_all_else() -> None:
+    lane = Lane(Pace(created_an_hour=1, patience_s=10.0))
+    log = Log(lane)
+    await log.all(CREATE)
+    began = now()
+    with pytest.raises(RateLimitedError) as caught:
+        await lane.turn(CREATE)
+    assert caught.value.seconds == pytest.approx(HOUR_S)
+    assert now() == began
+    await log.all(READ, NORMAL)
+    await asyncio.sleep(caught.value.seconds)
+    (await lane.turn(CREATE)).end()
+
+
+@in_virtual_time
 async def test_who_gives_up_waiting_holds_up_nobody() -> None:
     lane = Lane(Pace(readers=1))
     log = Log(lane, takes_s=1.0)

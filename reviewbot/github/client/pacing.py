@@ -91,7 +91,7 @@ class Lane:
         """Waits until ``request`` may be sent.
 
         Raises:
-            RateLimitedError: GitHub's limit lasts longer than we are patient.
+            RateLimitedError: GitHub's limit, or ours of an hour, lasts longer than we are patient.
         """
         turn: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
         creates = request.writes and request.verb == "POST" and not request.graphql
@@ -151,7 +151,7 @@ class Lane:
         loop = asyncio.get_running_loop()
         next_at = FOREVER
         for waiting in sorted(one for one in self._waiting if not one.turn.done()):
-            closed = self._opens_at(graphql=waiting.graphql) - loop.time()
+            closed = self._open_to(waiting) - loop.time()
             at = self._earliest(waiting)
             if closed > self._pace.patience_s:
                 waiting.turn.set_exception(_limited(closed))
@@ -165,15 +165,18 @@ class Lane:
 
     def _earliest(self, waiting: _Waiting) -> float:
         """When it could go; infinity: not before another turn ends."""
-        at = self._opens_at(graphql=waiting.graphql)
-        at = max(at, self._room_at(WRITE_POINTS if waiting.writes else READ_POINTS))
+        points = WRITE_POINTS if waiting.writes else READ_POINTS
+        at = max(self._open_to(waiting), self._room_at(points))
         if not waiting.writes:
             return at if self._reading < self._pace.readers else FOREVER
-        if self._writing:
-            return FOREVER
+        return FOREVER if self._writing else max(at, self._write_at)
+
+    def _open_to(self, waiting: _Waiting) -> float:
+        """When the limits that may last for long let it go: GitHub's, and ours of an hour."""
+        at = self._opens_at(graphql=waiting.graphql)
         if waiting.creates and len(self._created) == self._created.maxlen:
             at = max(at, self._created[0] + HOUR_S)
-        return max(at, self._write_at)
+        return at
 
     def _room_at(self, points: int) -> float:
         """When there is room for so many points of the minute; 0: now."""
