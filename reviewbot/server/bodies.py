@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from starlette.requests import ClientDisconnect
 from zstandard import ZstdDecompressor, ZstdError
@@ -17,7 +17,7 @@ from zstandard import ZstdDecompressor, ZstdError
 from reviewbot.server.problems import CLOSE, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from starlette.datastructures import Headers
     from starlette.requests import Request
@@ -38,17 +38,31 @@ _GZIP_STEP: Final = 256 << 10
 _ZSTD_SLICE: Final = 128
 
 
+class Large(NamedTuple):
+    """From how many bytes on a body is large, and what is waited for before more of it is taken."""
+
+    size: int
+    room: Callable[[], Awaitable[object]]
+
+
 async def read_body(
-    request: Request, *, limit: int, min_rate: float = MIN_RATE, timeout_s: float = TIMEOUT_S
+    request: Request,
+    *,
+    limit: int,
+    large: Large | None = None,
+    min_rate: float = MIN_RATE,
+    timeout_s: float = TIMEOUT_S,
 ) -> bytes:
     """The body as it was before any ``Content-Encoding``.
 
-    Only waiting counts as time. Nothing is asked for before the headers are seen to be fine, so
-    ``Expect: 100-continue`` (RFC 9110, section 10.1.1) saves a client from sending in vain.
+    Only waiting for the sender counts as time. Nothing is asked for before the headers are seen to
+    be fine, so ``Expect: 100-continue`` (RFC 9110, section 10.1.1) saves a client from sending in
+    vain.
 
     Args:
         request: its body must not have been read yet.
         limit: bytes, inflated; compressed bytes may be a little more, as the format costs some.
+        large: what a large body has to wait for, once so much of it has come.
         min_rate: bytes a second that a sender has to reach on average, after ``timeout_s``.
         timeout_s: seconds without a byte after which the sender is given up.
 
@@ -62,7 +76,7 @@ async def read_body(
     most = limit if encoding is None else limit + limit // 16 + 1024
     if _declared(request.headers) > most:
         raise _too_large(limit, headers=CLOSE)
-    body = await _received(request, most, min_rate, timeout_s)
+    body = await _received(request, most, large, min_rate, timeout_s)
     if body is None:
         raise _too_large(limit, headers=CLOSE)
     if encoding is None:
@@ -71,7 +85,7 @@ async def read_body(
 
 
 async def _received(
-    request: Request, most: int, min_rate: float, timeout_s: float
+    request: Request, most: int, large: Large | None, min_rate: float, timeout_s: float
 ) -> bytearray | None:
     """The body as it is sent; None if it is larger than ``most``."""
     clock = asyncio.get_running_loop().time
@@ -95,6 +109,9 @@ async def _received(
         body += piece
         if len(body) > most:
             return None
+        if large and len(body) > large.size:
+            await large.room()
+            large = None
         more = message.get("more_body", False)
     return body
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from starlette.responses import Response
@@ -17,7 +18,7 @@ from starlette.routing import Match, Route
 
 from reviewbot.github.app.manifest import WEBHOOK_PATH
 from reviewbot.github.webhook import is_signed
-from reviewbot.server.bodies import read_body
+from reviewbot.server.bodies import Large, read_body
 from reviewbot.server.faults import AGAIN_S
 from reviewbot.server.problems import CLOSE, Problem
 
@@ -75,10 +76,12 @@ class _Webhook:
         signature = _signature(request)
         _check_encoding(request)
         async with AsyncExitStack() as stack:
-            if _is_large(request):
-                await stack.enter_async_context(self._large)
             body = await read_body(
-                request, limit=BODY_LIMIT, min_rate=BODY_LIMIT / PATIENCE_S, timeout_s=PATIENCE_S
+                request,
+                limit=BODY_LIMIT,
+                large=Large(LARGE, partial(stack.enter_async_context, self._large)),
+                min_rate=BODY_LIMIT / PATIENCE_S,
+                timeout_s=PATIENCE_S,
             )
             if not await _is_believed(body, signature, secrets):
                 raise _unsigned()
@@ -146,12 +149,6 @@ def _check_encoding(request: Request) -> None:
             "A delivery is not compressed; send it without a Content-Encoding.",
             headers={"Accept-Encoding": "identity", **CLOSE},
         )
-
-
-def _is_large(request: Request) -> bool:
-    """Whether the body is large, or may be."""
-    digits = request.headers.get("content-length", "")
-    return not re.fullmatch(r"[0-9]{1,7}", digits) or int(digits) > LARGE
 
 
 def _event_and_delivery(request: Request) -> tuple[str, str]:

@@ -281,7 +281,7 @@ def test_packed_bytes_are_bounded_too() -> None:
 # --- On the wire
 
 
-def echoing(limit: int = LIMIT, seen: list[Any] | None = None, **options: float) -> Starlette:
+def echoing(limit: int = LIMIT, seen: list[Any] | None = None, **options: Any) -> Starlette:
     """Answers with the length of the body; ``seen`` gets what was raised, and when."""
 
     async def endpoint(request: Request) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from reviewbot.server.github_calls import (
     BODY_LIMIT,
     LARGE,
     LARGE_AT_ONCE,
+    PATIENCE_S,
     webhook_routes,
 )
 from reviewbot.server.guard import Guard, GuardMiddleware
@@ -135,12 +136,14 @@ async def test_a_repeat_is_acknowledged_and_does_nothing(url: str) -> None:
 
 async def test_it_needs_no_key_and_passes_the_guard_under_the_servers_name(url: str) -> None:
     async with opened(url) as store:
-        for host, allowed in (
-            ("bot.example", ()),
-            ("bot.example", ("bot.example",)),
-            ("bot.example:8443", ("bot.example",)),
+        for host, allowed, loopback in (
+            ("bot.example", (), False),
+            ("bot.example", ("bot.example",), False),
+            ("bot.example:8443", ("bot.example",), False),
+            ("tunnel.example", (), True),
+            ("tunnel.example", ("bot.example",), False),
         ):
-            guard = Guard(loopback=False, allowed_hosts=allowed)
+            guard = Guard(loopback=loopback, allowed_hosts=allowed)
             async with client_of(GuardMiddleware(app_of(inbox(store)), guard), host) as client:
                 answer = await client.post(PATH, content=BODY, headers=HEADERS)
                 assert answer.status_code == 202, (host, allowed)
@@ -347,6 +350,33 @@ class Held:
         await self.go_on.wait()
         self.waiting -= 1
         return await self.write_through(change, tenant=tenant)
+
+
+async def test_strangers_who_say_that_much_will_come_hold_up_nobody(url: str) -> None:
+    """Whether they say how much, or not, and then send next to nothing."""
+    said = [
+        f"Content-Length: {BODY_LIMIT}\r\n\r\nx",
+        "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n",
+    ]
+    head = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(opened(url))
+        port = await stack.enter_async_context(serving(app_of(inbox(store))))
+        for number in range(3 * LARGE_AT_ONCE):
+            stranger = await stack.enter_async_context(connected(port))
+            sent = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\n{head}{said[number % 2]}"
+            await stranger.send(sent.encode())
+        body = pull_request(body="x" * LARGE)
+        signature = "".join(
+            f"{name}: {value}\r\n" for name, value in signed(body, "large", EVENT).items()
+        )
+        async with connected(port) as client, asyncio.timeout(PATIENCE_S / 2):
+            await client.send(
+                f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\n{signature}"
+                f"Content-Length: {len(body)}\r\n\r\n".encode()
+            )
+            await client.send(body)
+            assert (await client.answer()).status == 202
 
 
 async def test_few_large_bodies_are_held_at_once_and_small_ones_pass_them(url: str) -> None:
