@@ -123,6 +123,10 @@ class ActionReview:
                 return await posting
             return await self._stop.unless_stopped(posting)
         except GitHubError as error:
+            if publication.is_posted:
+                problem = f"Whether another check hides this one could not be seen: {error}."
+                done = publication.published
+                return replace(done, problems=(*done.problems, problem))
             problem = f"The review could not be posted: {error}."
             with suppress(GitHubError):
                 await publication.fail(problem)

@@ -23,7 +23,7 @@ from reviewbot.github.errors import (
 from reviewbot.github.posting import patiently
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from reviewbot.core.events import Json
     from reviewbot.github.api.checks import CheckRun
@@ -53,6 +53,8 @@ class CheckReporter:
         self._sending: asyncio.Task[None] | None = None
         self.refused: ForbiddenError | NotFoundError | None = None
         """Why there is no check run. What GitHub does not know, it may know in some seconds."""
+        self.is_ended = False
+        """Whether the run has come to its end; those beside it may still have to be looked at."""
 
     async def begin(self, *, make: bool = True) -> None:
         """Make the run, unless an earlier try has. What may not be is noted in :attr:`refused`.
@@ -125,24 +127,34 @@ class CheckReporter:
                 await self._end(self._run.id, body, annotated)
 
         if body is not None:
-            await self._restate(body["completed_at"])
+            self.is_ended = True
+            first = self._first
+            runs = await self._checks.at(
+                self._repo, first["head_sha"], name=first["name"], app_id=self._run.app_id
+            )
+            await self._end_doubles(runs, self._run.id, _unannotated(body))
+            await self._restate(runs, body["completed_at"])
 
-    async def _restate(self, at: str) -> None:
+    async def _end_doubles(self, runs: Iterable[CheckRun], own: int, body: Json) -> None:
+        """End what was made although nothing told of it: the answer was lost, and the list late."""
+        for run in runs:
+            is_double = run.external_id == self._first["external_id"] and run.id != own
+            if is_double and run.conclusion is None:
+                await self._checks.update(self._repo, run.id, body)
+
+    async def _restate(self, runs: Iterable[CheckRun], at: str) -> None:
         """Make a failure at the commit the newest run again, if a newer one has hidden it.
 
         Branch protection goes by the newest run of a name at a commit. Another pull request may
         have the same one, into a base whose rules are laxer.
         """
-        first, app_id = self._first, self._run.app_id if self._run else None
-        head, name = first["head_sha"], first["name"]
-        runs = await self._checks.at(self._repo, head, name=name, app_id=app_id)
         in_order = sorted(runs, key=lambda run: run.id)
         if not in_order or in_order[-1].conclusion in (None, "failure", "cancelled"):
             return  # None: it goes on, and looks when it ends
         newest = {check_run.pull_of(run.external_id): run for run in in_order}
         for number, run in newest.items():
             if run.conclusion == "failure" and await self._is_at(number, run.head_sha):
-                body = check_run.restated(first, run.external_id, at)
+                body = check_run.restated(self._first, run.external_id, at)
                 await self._checks.create(self._repo, body)
                 return
 

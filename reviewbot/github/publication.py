@@ -180,8 +180,13 @@ class Publication:
         refused = None if self._check is None else self._check.refused
         return refused if isinstance(refused, NotFoundError) else None
 
+    @property
+    def is_posted(self) -> bool:
+        """Whether all is posted, and the check run has ended with it."""
+        return self._check is not None and self._check.is_ended
+
     async def fail(self, sentence: str, conclusion: Conclusion | None = None) -> None:
-        """End the check run of a review that could not be, or not be posted.
+        """End the check run of a review that could not be, or not be posted; but for one that is.
 
         Args:
             sentence: why.
@@ -190,7 +195,7 @@ class Publication:
         Raises:
             GitHubError: GitHub does not do it.
         """
-        if self._check is not None:
+        if self._check is not None and not self._check.is_ended:
             how = conclusion or self._options.if_incomplete
             await self._check.end([check_run.ended(how, sentence, completed_at=now())])
 

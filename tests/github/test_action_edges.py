@@ -144,6 +144,17 @@ async def test_a_review_that_could_not_be_posted_is_not_called_no_review(
     assert "Nothing was reviewed" not in (tmp_path / "summary").read_text()
 
 
+async def test_a_check_that_has_ended_stays_so_if_those_beside_it_cannot_be_listed(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | {"ok.py": "x = 1\n"})
+    github.fail(Fault("GET", "/commits/.*/check-runs", 502, times=None, skip=1))
+    run = await runner.run(pull)
+    assert conclusions(pull) == ["success"]
+    assert run.code == 0
+    assert "Whether another check hides this one could not be seen: GitHub did not" in run.summary
+
+
 async def test_a_sarif_file_that_cannot_be_written_is_told_before_the_review(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:

@@ -665,6 +665,25 @@ async def test_a_list_that_lags_behind_a_write_whose_answer_was_lost_doubles_not
     assert found == ["**error: Division by zero**"]
 
 
+async def test_a_check_whose_making_was_not_told_of_does_not_go_on_for_ever(
+    github: FakeGitHub, server: AppServer
+) -> None:
+    """The answer was lost, and the list did not have it yet."""
+    lost = faults.error_after("POST", "/check-runs$")
+
+    class Lagging(Fault):
+        def takes(self, request: Recorded) -> bool:
+            return bool(lost.hit) and super().takes(request)
+
+    none = b'{"total_count":0,"check_runs":[]}'
+    late = Lagging("GET", "/check-runs$", 200, none, {"content-type": "application/json"})
+    github.fail(lost, late)
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await settle(server)
+    assert late.hit
+    assert conclusions(pull) == ["failure", "failure"]
+
+
 async def test_links_that_a_repository_wants_none_of_are_not_made(
     github: FakeGitHub, model: FakeAnthropic, server: AppServer
 ) -> None:
