@@ -87,7 +87,7 @@ class Answers:
         await answer_once(api, await self._us(), question, text, memory=memory)
 
     async def ignored(self, api: Api, question: Question, text: str) -> bool:
-        """Confirm that a finding is ignored from now on; False: the comment names none.
+        """Confirm that a finding is ignored from now on; False: the comment names none we told of.
 
         It is the comment itself that is remembered (:mod:`reviewbot.github.memory`).
         """
@@ -95,6 +95,12 @@ class Answers:
         found = _finding_of(memory, question, text)
         if found is None:
             await self.say(api, question, _NO_THREAD, memory=memory)
+            return False
+        if not _is_told_of(memory, found):
+            told = (
+                f"Nothing here tells of {code_span(found)}. If a review does, it is ignored then."
+            )
+            await self.say(api, question, told, memory=memory)
             return False
         told = f"{code_span(found)} is ignored from now on, for as long as your comment is here."
         await self.say(api, question, told, memory=memory)
@@ -149,6 +155,13 @@ def _finding_of(memory: Memory, question: Question, text: str) -> str | None:
         return None
     named = markers.FINDING_ID.match(text)
     return named[0] if named else None
+
+
+def _is_told_of(memory: Memory, finding_id: str) -> bool:
+    """Whether a comment or a text of ours tells of a finding."""
+    summary = memory.summary[0].body if memory.summary else ""
+    texts = (summary, *(one.review.body for one in memory.reviews))
+    return finding_id in memory.posted or any(finding_id in text for text in texts)
 
 
 async def _post(api: Api, question: Question, body: str) -> None:

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 _LINE_END: Final = re.compile(r"\r\n?|\n")
 _MAX_PARAGRAPH: Final = 2_000
 _FIRST_MARK: Final = 0xE000  # characters for private use, which mean nothing to Markdown
 _MAX_MARKS: Final = 50
+_DETAILS: Final = re.compile(r"<(/?)details\b", re.IGNORECASE)
 _OPENING: Final = ("paragraph_open", "heading_open")  # "text" above "---" is a heading
 
 
@@ -31,14 +33,16 @@ def lines(text: str) -> list[str]:
 def shown_lines(text: str, among: Collection[int]) -> Iterator[int]:
     """Those lines (from 0) of ``among`` that a reader sees begin as they are written.
 
-    Not those within code, quotes, tables or HTML. A line in the midst of a paragraph of more than
-    2,000 characters does not count.
+    Not those within code, quotes, tables, HTML or ``<details>``, which may be closed. A line in the
+    midst of a paragraph of more than 2,000 characters does not count.
     """
     candidates = sorted(among)
-    quotes, kind = 0, ""
+    quotes, details, kind = 0, 0, ""
     for token in _parser().parse(text):
         quotes += (token.type == "blockquote_open") - (token.type == "blockquote_close")
-        if token.type == "inline" and kind in _OPENING and token.map and not quotes:
+        hidden = quotes or details
+        details = max(0, details + _details_opened(token))
+        if token.type == "inline" and kind in _OPENING and token.map and not hidden:
             first, end = (bisect_left(candidates, line) for line in token.map)
             asked = [line - token.map[0] for line in candidates[first:end]]
             for line in _shown_within(token.content, asked):
@@ -50,6 +54,18 @@ def html_blocks(text: str) -> list[str]:
     """The HTML in ``text`` that GitHub reads as blocks of their own."""
     tokens = _parser().parse(text)
     return [one.content.strip() for one in tokens if one.type == "html_block" and not one.level]
+
+
+def _details_opened(token: Token) -> int:
+    """How many more ``<details>`` begin in a block than end."""
+    if token.type not in ("html_block", "inline") or not _DETAILS.search(token.content):
+        return 0
+    html = [token.content]
+    if token.type == "inline" and len(token.content) <= _MAX_PARAGRAPH:
+        parser = _parser()
+        children = parser.inline.parse(token.content, parser, {}, [])
+        html = [child.content for child in children if child.type == "html_inline"]
+    return sum(-1 if one[1] else 1 for text in html for one in _DETAILS.finditer(text))
 
 
 def _shown_within(paragraph: str, asked: list[int]) -> list[int]:

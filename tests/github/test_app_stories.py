@@ -288,6 +288,19 @@ async def test_a_running_review_can_be_stopped(
     assert conclusions(pull) == ["cancelled"]
 
 
+async def test_a_slip_in_the_id_of_what_is_to_be_ignored_is_told(
+    github: FakeGitHub, server: AppServer
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await server.settle()
+    pull.comment("/ignore 00000000000000aa", by="octo")
+    await server.settle()
+    assert replies(pull) == [
+        "Nothing here tells of `00000000000000aa`. If a review does, it is ignored then."
+    ]
+    assert conclusions(pull) == ["failure"]
+
+
 async def test_what_is_ignored_turns_the_check_green_at_once(
     github: FakeGitHub, model: FakeAnthropic, server: AppServer
 ) -> None:

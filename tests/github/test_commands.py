@@ -135,6 +135,9 @@ def test_without_a_name_nobody_can_mention_us() -> None:
         "text <a title='\n/review\n'>",
         "<pre>\n\n/review\n</pre>",
         "<details>\n/review\n</details>",
+        "<details>\n\n/review\n\n</details>",
+        "<DETAILS open>\n\n<details>\n\na\n\n</details>\n\n/review",
+        "see <details><summary>a</summary>\n\n/review\n\n</details>",
         "| a | b |\n| - | - |\n/review | x",
         "[a]:\n/review",
         "[a]: b '\n/review\n'",
@@ -143,6 +146,19 @@ def test_without_a_name_nobody_can_mention_us() -> None:
 )
 def test_what_no_reader_sees_as_a_command_is_none(body: str) -> None:
     assert find(body, "reviewbot") is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<details>\n\n/help\n\n</details>\n\n/review",
+        "<details>\n\na\n\n</details></details>\n\n/review",
+        "`<details>` is open\n\n/review",
+        "```\n<details>\n```\n/review",
+    ],
+)
+def test_what_follows_something_folded_is_a_command(body: str) -> None:
+    assert find(body) == Command("review")
 
 
 @pytest.mark.parametrize("other", ["lgtm", "retest", "assign me", "merge", "deploy", "preview"])
