@@ -122,6 +122,14 @@ def test_another_base_is_reviewed_though_the_head_is_the_same(name: str) -> None
         assert "edited" in wanted["types"]
 
 
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_another_title_ends_no_review(name: str) -> None:
+    """It is the same event as another base, and the tokens of the review would be lost."""
+    if "edited" in (events(EXAMPLES[name]).get("pull_request") or {}).get("types", ()):
+        ends = EXAMPLES[name]["concurrency"]["cancel-in-progress"]
+        assert "github.event.changes.base != null" in ends
+
+
 async def test_another_base_is_a_review_that_is_wanted() -> None:
     async with FakeGitHub() as github:
         pull = github.pull({"a.py": "x\n"}, {"a.py": "y\n"})
