@@ -9,10 +9,10 @@ from reviewbot.core.render.markdown_text import code_span
 from reviewbot.github import markers
 from reviewbot.github.base_files import base_files
 from reviewbot.github.comment_text import unmarked, with_marker
-from reviewbot.github.errors import UncertainWriteError
 from reviewbot.github.markers import Marker
 from reviewbot.github.memory import read_memory
 from reviewbot.github.names import PullName
+from reviewbot.github.posting import made_once
 from reviewbot.settings import CONFIG_NAMES
 
 if TYPE_CHECKING:
@@ -132,11 +132,11 @@ async def answer_once(
         return
     marker = markers.write(Marker("reply", key=question.key), question.pull.bound, us.secrets)
     body = with_marker(unmarked(text), marker)
-    try:
-        await _post(api, question, body)
-    except UncertainWriteError:
-        if question.key not in (await read_memory(api, question.pull, us)).replies:
-            await _post(api, question, body)
+
+    async def find() -> bool | None:
+        return question.key in (await read_memory(api, question.pull, us)).replies or None
+
+    await made_once(lambda: _post(api, question, body), find)
 
 
 def posted_in(memory: Memory, question: Question) -> Posted | None:
@@ -164,9 +164,10 @@ def _is_told_of(memory: Memory, finding_id: str) -> bool:
     return finding_id in memory.posted or any(finding_id in text for text in texts)
 
 
-async def _post(api: Api, question: Question, body: str) -> None:
+async def _post(api: Api, question: Question, body: str) -> bool:
     pull = question.pull
     if question.thread is None:
         await api.comments.create(pull.repo, pull.number, body)
     else:
         await api.reviews.reply(pull.repo, pull.number, question.thread, body)
+    return True

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.github import check_run
@@ -20,7 +21,7 @@ from reviewbot.github.errors import (
     NotFoundError,
     UncertainWriteError,
 )
-from reviewbot.github.posting import patiently
+from reviewbot.github.posting import made_once, patiently
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -69,7 +70,10 @@ class CheckReporter:
             self._run = await patiently(self._found, NotFoundError)
             if self._run is None and make:
                 # A commit that was just pushed may not be known everywhere yet.
-                self._run = await patiently(self._made, NotFoundError, InvalidError)
+                create = partial(self._checks.create, self._repo, self._first)
+                self._run = await made_once(
+                    lambda: patiently(create, NotFoundError, InvalidError), self._found
+                )
         except (ForbiddenError, NotFoundError) as error:
             self.refused = error
 
@@ -77,13 +81,6 @@ class CheckReporter:
     def denied(self) -> str | None:
         """Why there is no check run, as a sentence."""
         return None if self.refused is None else str(self.refused)
-
-    async def _made(self) -> CheckRun:
-        try:
-            return await self._checks.create(self._repo, self._first)
-        except UncertainWriteError:
-            found = await self._found()
-            return found or await self._checks.create(self._repo, self._first)
 
     async def _found(self) -> CheckRun | None:
         first = self._first

@@ -18,11 +18,10 @@ from reviewbot.github.errors import (
     ForbiddenError,
     InvalidError,
     NotFoundError,
-    UncertainWriteError,
 )
 from reviewbot.github.markers import FIXED, Marker, Noted
 from reviewbot.github.memory import HIDDEN_AS, read_memory
-from reviewbot.github.posting import patiently
+from reviewbot.github.posting import made_once, patiently
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -124,12 +123,15 @@ class FixedComments:
             return
         marker = Marker("reply", subject.head, subject.base, key=key)
         body = with_marker(text, markers.write(marker, pull.bound, self.us.secrets))
-        reply = partial(self.api.reviews.reply, pull.repo, pull.number, posted.comment.id, body)
-        try:
-            await reply()
-        except UncertainWriteError:
-            if key not in (await read_memory(self.api, pull, self.us)).replies:
-                await reply()
+
+        async def reply() -> bool:
+            await self.api.reviews.reply(pull.repo, pull.number, posted.comment.id, body)
+            return True
+
+        async def find() -> bool | None:
+            return key in (await read_memory(self.api, pull, self.us)).replies or None
+
+        await made_once(reply, find)
 
 
 async def _done(change: Awaitable[Denied | None]) -> bool:

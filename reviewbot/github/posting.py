@@ -14,6 +14,7 @@ import asyncio
 import hashlib
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from reviewbot.core.report import gates
@@ -210,6 +211,21 @@ async def patiently(request: Callable[[], Awaitable[T]], *lagging: type[GitHubEr
     return await request()
 
 
+async def made_once(make: Callable[[], Awaitable[T]], find: Callable[[], Awaitable[T | None]]) -> T:
+    """What ``make`` makes; if its answer is lost, it is made again only if ``find`` finds none.
+
+    For some seconds: GitHub's lists may be late.
+    """
+    try:
+        return await make()
+    except UncertainWriteError:
+        for pause in (0.0, *PAUSES_S):
+            await asyncio.sleep(pause)
+            if (found := await find()) is not None:
+                return found
+        return await make()
+
+
 async def put_summary(api: Api, pull: PullName, us: Us, memory: Memory, text: str) -> Comment:
     """Write the one summary comment: in place of the last one, or anew if there is none.
 
@@ -230,14 +246,11 @@ async def put_summary(api: Api, pull: PullName, us: Us, memory: Memory, text: st
             )
         except NotFoundError:  # deleted just now
             pass
-    try:
-        made = await patiently(
-            lambda: api.comments.create(pull.repo, pull.number, text), NotFoundError, InvalidError
-        )
-    except UncertainWriteError:
-        made = await _first_summary(api, pull, us) or await api.comments.create(
-            pull.repo, pull.number, text
-        )
+    create = partial(api.comments.create, pull.repo, pull.number, text)
+    made = await made_once(
+        lambda: patiently(create, NotFoundError, InvalidError),
+        lambda: _first_summary(api, pull, us),
+    )
     first = await _first_summary(api, pull, us) or made
     if first.id == made.id:
         return made

@@ -665,23 +665,43 @@ async def test_a_list_that_lags_behind_a_write_whose_answer_was_lost_doubles_not
     assert found == ["**error: Division by zero**"]
 
 
-async def test_a_check_whose_making_was_not_told_of_does_not_go_on_for_ever(
-    github: FakeGitHub, server: AppServer
-) -> None:
-    """The answer was lost, and the list did not have it yet."""
-    lost = faults.error_after("POST", "/check-runs$")
+def lost_and_late(path: str, nothing: bytes, *, times: int) -> tuple[Fault, Fault]:
+    """The answer to a POST is lost, and the list does not have what it made for some looks."""
+    lost = faults.error_after("POST", path)
 
-    class Lagging(Fault):
+    class Late(Fault):
         def takes(self, request: Recorded) -> bool:
             return bool(lost.hit) and super().takes(request)
 
-    none = b'{"total_count":0,"check_runs":[]}'
-    late = Lagging("GET", "/check-runs$", 200, none, {"content-type": "application/json"})
-    github.fail(lost, late)
+    json = {"content-type": "application/json"}
+    return lost, Late("GET", path, 200, nothing, json, times=times)
+
+
+@pytest.mark.parametrize(("looks", "runs"), [(1, 1), (2, 1), (3, 2)])
+async def test_a_check_whose_making_was_not_told_of_does_not_go_on_for_ever(
+    github: FakeGitHub, server: AppServer, looks: int, runs: int
+) -> None:
+    nothing = b'{"total_count":0,"check_runs":[]}'
+    github.fail(*lost_and_late("/check-runs$", nothing, times=looks))
     pull = github.pull(base=BASE, head=BASE | ONE)
     await settle(server)
-    assert late.hit
-    assert conclusions(pull) == ["failure", "failure"]
+    assert conclusions(pull) == ["failure"] * runs
+
+
+@pytest.mark.parametrize("where", ["below", "thread"])
+async def test_an_answer_that_was_not_told_of_is_given_once(
+    github: FakeGitHub, server: AppServer, where: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await settle(server)
+    path = "/issues/1/comments$" if where == "below" else "/pulls/1/comments"
+    github.fail(*lost_and_late(path, b"[]", times=2))
+    if where == "below":
+        pull.comment("/help", by="octo")
+    else:
+        pull.reply(pull.review_comments[0], "/help", by="octo")
+    await settle(server)
+    assert len(replies(pull)) == 1
 
 
 async def test_links_that_a_repository_wants_none_of_are_not_made(
