@@ -118,6 +118,9 @@ async def assign(
             merge_base=change.merge_base,
             page=page,
             settings=_hash_of(settings, base.attributes),
+            unshown=tuple(
+                file.path for file in files if file.hunks and file.path in change.unshown
+            ),
         ),
         pull=change.pull,
         whole_diff=change.diff,

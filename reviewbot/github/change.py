@@ -61,6 +61,7 @@ class Change:
         diff: all of it that could be had.
         missing: the files that are not in it, and why.
         notices: what a reader has to know, in sentences.
+        unshown: the files that GitHub shows no lines of, as far as it tells.
     """
 
     pull: PullRequest
@@ -68,6 +69,7 @@ class Change:
     diff: bytes
     missing: tuple[FileCoverage, ...] = ()
     notices: tuple[str, ...] = ()
+    unshown: frozenset[str] = frozenset()
 
 
 def _nobody(_: str) -> None:
@@ -99,16 +101,17 @@ async def get_change(
     merge_base = None if compared is None else compared.merge_base
     place = Place(api, repo, merge_base, pull.head.sha)
     if isinstance(taken, bytes):
+        unshown = _unshown(await _listed_beside(api, repo, pull, compared))
         files = _distrusted(parse_diff(taken))
         if not any(isinstance(file, Undiffed) for file in files):
-            return Change(pull, merge_base, taken)
+            return Change(pull, merge_base, taken, unshown=unshown)
         diff, missing, notices = await _completed(place, files, limits, tell)
-        return Change(pull, merge_base, diff, missing, notices)
+        return Change(pull, merge_base, diff, missing, notices, unshown)
     attributes = sets_attributes(file.path for file in taken.files)
     files = [read_listed(file, attributes=attributes) for file in taken.files]
     diff, missing, notices = await _completed(place, files, limits, tell)
     missing = (*missing, *_unlisted(pull, taken))
-    return Change(pull, merge_base, diff, missing, (_PUT_TOGETHER, *notices))
+    return Change(pull, merge_base, diff, missing, (_PUT_TOGETHER, *notices), _unshown(taken))
 
 
 async def _taken(
@@ -164,6 +167,24 @@ async def _list(
     listed = await api.pulls.files(repo, pull)
     fits = all(file.ref == pull.head.sha or file.status == "removed" for file in listed.files)
     return listed if fits else None
+
+
+async def _listed_beside(
+    api: Api, repo: str, pull: PullRequest, compared: Comparison | None
+) -> ChangedFiles | None:
+    """The list of the files of a diff that is had in one piece; None if GitHub does not tell."""
+    if compared is not None:
+        return compared.files  # a diff has no more files than a comparison lists
+    try:
+        return await _list(api, repo, pull, None)
+    except _NOT_TOLD:
+        return None
+
+
+def _unshown(listed: ChangedFiles | None) -> frozenset[str]:
+    """The files that are listed without a hunk: GitHub takes no comment on a line of them."""
+    files = listed.files if listed else ()
+    return frozenset(file.path for file in files if not file.patch)
 
 
 def _distrusted(files: Sequence[FileDiff]) -> list[FileDiff | Undiffed]:

@@ -31,6 +31,7 @@ def plan_new(
     elsewhere: Collection[str],
     options: PublishOptions,
     links: Permalinks,
+    unshown: Collection[str],
     marker: Callable[[Finding], str],
 ) -> CommentPlan:
     """What becomes of findings that have no comment yet.
@@ -44,6 +45,7 @@ def plan_new(
             fixed, or will now.
         options: what is posted.
         links: makes addresses of the code.
+        unshown: the files that GitHub shows no lines of.
         marker: the hidden text by which the comment on a finding is known.
     """
     open_ = (one.comment for id_, one in memory.posted.items() if id_ not in elsewhere)
@@ -65,5 +67,12 @@ def plan_new(
             beside.append(Elsewhere(finding, _TAKEN, link))
         else:
             free.append(finding)
-    plan = plan_comments(free, files, marker=marker, links=links, link_hosts=options.link_hosts)
+    plan = plan_comments(
+        free,
+        files,
+        marker=marker,
+        links=links,
+        link_hosts=options.link_hosts,
+        unshown=unshown,
+    )
     return replace(plan, rest=(*plan.rest, *beside))

@@ -144,6 +144,7 @@ class PullComments:
             elsewhere=memory.marked - back | fixed | {*decided.moved},
             options=self._options,
             links=self._subject.links,
+            unshown=self._subject.unshown,
             marker=self._marker_of,
         )
 

@@ -6,7 +6,8 @@ it is sent:
 - on lines of one hunk; on the right side those added or unchanged, on the left those removed;
 - of the range that a finding stands on, what is in the hunk. A suggestion is offered only where
   that is all of it;
-- with a start only above the end: GitHub refuses an empty range.
+- with a start only above the end: GitHub refuses an empty range;
+- in no file that GitHub shows no lines of, as where these are too many.
 
 What cannot have a comment comes back with the reason, for the summary. Nothing is lost: each
 finding is in one of both lists, once.
@@ -101,6 +102,7 @@ def plan_comments(
     links: Permalinks | None = None,
     link_hosts: Collection[str] = LINK_HOSTS,
     most: int = MAX_COMMENTS,
+    unshown: Collection[str] = (),
 ) -> CommentPlan:
     """Which findings get a comment on their lines.
 
@@ -111,8 +113,9 @@ def plan_comments(
         links: makes addresses of the code.
         link_hosts: the hosts that links of a model may lead to.
         most: comments that there is room for, at most :data:`MAX_COMMENTS`.
+        unshown: the files that GitHub shows no lines of.
     """
-    diff = _Diff(files)
+    diff = _Diff(files, frozenset(unshown))
     inline: list[Inline] = []
     rest: list[Elsewhere] = []
     for finding in sorted(findings, key=lambda one: (*rank(one), one.id)):
@@ -214,7 +217,8 @@ def _comment(path: str, place: Place, body: str) -> Json:
 class _Diff:
     """The lines of a diff that comments can stand on."""
 
-    def __init__(self, files: Sequence[FileDiff]) -> None:
+    def __init__(self, files: Sequence[FileDiff], unshown: Collection[str]) -> None:
+        self._unshown = unshown
         self._files: dict[str, list[FileDiff]] = {}
         for file in files:
             self._files.setdefault(file.path, []).append(file)
@@ -235,6 +239,8 @@ class _Diff:
             )
         if not is_utf8(finding.path):
             return "The name of its file is not UTF-8, and GitHub takes no other."
+        if finding.path in self._unshown:
+            return "GitHub shows no lines of its file, and takes no comment there."
         places = [
             place
             for index, hunk in enumerate(files[0].hunks)

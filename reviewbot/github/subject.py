@@ -26,6 +26,7 @@ class Subject:
         merge_base: where the head left the base, if that is known.
         page: the repository's page, ``https://HOST/OWNER/REPO``.
         settings: a hash of the settings that decide what is found.
+        unshown: its files that GitHub shows no lines of, so that no comment can stand there.
     """
 
     pull: PullName
@@ -34,6 +35,7 @@ class Subject:
     merge_base: str | None
     page: str
     settings: str
+    unshown: tuple[str, ...] = ()
 
     @property
     def links(self) -> Permalinks:

@@ -63,7 +63,8 @@ def wordy(request: Recorded) -> Answer:
 
 def check(github: FakeGitHub, *, ended: bool = True) -> None:
     """What holds at the end of every story; ``ended``: that every check run does."""
-    anchors = [one for one in github.requests if b"could not be resolved" in one.refused]
+    bad = (b"could not be resolved", b"diff too large")
+    anchors = [one for one in github.requests if any(why in one.refused for why in bad)]
     assert anchors == [], "an anchor was sent that GitHub refuses"
     for repository in github.world.repositories.values():
         for run in repository.check_runs.values():

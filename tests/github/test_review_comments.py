@@ -298,6 +298,18 @@ def test_a_marker_is_bounded() -> None:
         plan_comments([FINDING], FILES, marker=lambda _: "x" * 15_000)
 
 
+def test_a_file_that_github_shows_no_lines_of_has_no_comments_and_takes_no_place_of_others() -> (
+    None
+):
+    other = replace(FINDING, id="b" * 16, path="other.py")
+    diff = DIFF + DIFF.replace("app/db.py", "other.py")
+    plan = planned(FINDING, other, diff=diff, most=1, unshown=[FINDING.path])
+    assert [one.finding for one in plan.inline] == [other]
+    [one] = plan.rest
+    assert one.reason == "GitHub shows no lines of its file, and takes no comment there."
+    assert one.link == LINKS.of(FINDING, FILES[0])
+
+
 def test_a_review_says_what_came_of_it_and_where_the_rest_is() -> None:
     outside = replace(FINDING, id="b" * 16, path="other.py", title="Far away")
     held = replace(FINDING, id="c" * 16, placement=HELD)

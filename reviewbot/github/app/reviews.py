@@ -289,6 +289,7 @@ def _target(assignment: Assignment, config: RepositoryConfig, repository_id: int
         fail_on=config.fail_on,
         if_incomplete=config.if_incomplete,
         link_hosts=hosts if (hosts := config.link_hosts) is not None else server_hosts,
+        unshown=subject.unshown,
     )
 
 

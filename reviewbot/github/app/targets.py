@@ -31,6 +31,7 @@ class Target:
     fail_on: Threshold
     if_incomplete: IfIncomplete
     link_hosts: tuple[str, ...]
+    unshown: tuple[str, ...] = ()
 
     @property
     def subject(self) -> Subject:
@@ -42,6 +43,7 @@ class Target:
             merge_base=self.merge_base,
             page=self.page,
             settings=self.settings,
+            unshown=self.unshown,
         )
 
     def options(self, *, details_url: str | None) -> PublishOptions:
