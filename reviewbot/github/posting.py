@@ -95,16 +95,21 @@ class ReviewPoster:
         self._commit_id, self._marker = commit_id, marker
         self._tries = self._lost = 0
         self._first: Review | None = None
+        self._told: tuple[Elsewhere, ...] = ()
         self._refused: list[Inline] = []
 
     async def post(
-        self, plan: CommentPlan, text: ReviewText, pending: Iterable[Review] = ()
+        self,
+        plan: CommentPlan,
+        text: Callable[[int], ReviewText],
+        pending: Iterable[Review] = (),
     ) -> PostedReview:
         """Post the comments of ``plan``, and ``text`` above them.
 
         Args:
             plan: what has no comment yet.
-            text: what the review says; it may tell of some of the others.
+            text: what the review says above so many comments, which after a refusal are fewer; it
+                may tell of some of the others.
             pending: reviews of ours that somebody left unsent.
 
         Raises:
@@ -114,11 +119,11 @@ class ReviewPoster:
             await self._delete(review)
         await self._post(plan.inline, text)
         refused = [Elsewhere(one.finding, _REFUSED, one.link) for one in self._refused]
-        told = {one.finding.id for one in text.told} if self._first else ()
+        told = {one.finding.id for one in self._told}
         rest = [one for one in plan.rest if one.finding.id not in told]
         return PostedReview(self._first, (*refused, *rest))
 
-    async def _post(self, inline: Sequence[Inline], text: ReviewText) -> None:
+    async def _post(self, inline: Sequence[Inline], text: Callable[[int], ReviewText]) -> None:
         try:
             try:
                 await self._create(inline, text)
@@ -135,14 +140,15 @@ class ReviewPoster:
                 return
             half = len(inline) // 2
             for part in (inline[:half], inline[half:]):
-                await self._post(part, text if self._first is None else _MORE)
+                await self._post(part, text)
 
-    async def _create(self, inline: Sequence[Inline], text: ReviewText) -> None:
-        key = f"{self._marker.key}.{_name_of((*inline, *text.told))}"
-        noted = (self._noted(one.finding) for one in text.told if gates(one.finding))
+    async def _create(self, inline: Sequence[Inline], text: Callable[[int], ReviewText]) -> None:
+        said = text(len(inline)) if self._first is None else _MORE
+        key = f"{self._marker.key}.{_name_of((*inline, *said.told))}"
+        noted = (self._noted(one.finding) for one in said.told if gates(one.finding))
         marker = replace(self._marker, key=key, findings=tuple(noted))
         written = markers.write(marker, self._pull.bound, self._us.secrets)
-        body = with_marker(text.text, written)
+        body = with_marker(said.text, written)
         payload = review_payload(inline, commit_id=self._commit_id, body=body)
         while True:
             self._tries += 1
@@ -164,7 +170,8 @@ class ReviewPoster:
                 if _PENDING not in str(error).lower() or not await self._delete_pending():
                     raise
                 continue
-            self._first = self._first or review
+            if self._first is None:
+                self._first, self._told = review, said.told
             return
 
     async def _find(self, key: str) -> Review | None:

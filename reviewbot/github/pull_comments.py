@@ -234,9 +234,9 @@ class PullComments:
             )
             self._tried = True
             below = self._below(plan)
-            text = review_text(
+            text = partial(
+                review_text,
                 report,
-                inline=len(plan.inline),
                 below=below,
                 elsewhere=sum(gates(one.finding) for one in plan.rest if one not in below),
                 link_hosts=self._options.link_hosts,
@@ -250,7 +250,7 @@ class PullComments:
                 self.wrote = True
                 self.review_url = self.review_url or posted.review.url
             pending = ()
-            done = not (plan.inline or text.told)
+            done = not plan.inline and len(posted.left) == len(plan.rest)
             plan = CommentPlan((), posted.left)
             if done:  # not even one has room
                 break

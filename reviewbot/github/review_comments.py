@@ -149,8 +149,8 @@ def review_payload(inline: Iterable[Inline], *, commit_id: str, body: str) -> Js
 
 def review_text(
     report: Report,
-    *,
     inline: int,
+    *,
     below: Sequence[Elsewhere] = (),
     elsewhere: int = 0,
     link_hosts: Collection[str] = LINK_HOSTS,

@@ -541,6 +541,25 @@ async def test_one_comment_that_github_refuses_loses_none_of_the_others(
     assert len(pull.reviews) <= 6
 
 
+@pytest.mark.parametrize("refused", [1, 15, 19], ids=["first", "in the second half", "last"])
+@pytest.mark.parametrize("summary", ["true", "false"], ids=["summary", "no summary"])
+async def test_a_review_says_how_many_comments_it_has_whatever_github_refused(
+    github: FakeGitHub, runner: Runner, refused: int, summary: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | app(*(bug(number) for number in range(1, 20, 2))))
+    text = rf"**warning: Bug {refused}**\n\nWhen".encode()  # of the comment on its line alone
+    github.fail(Fault("POST", "/reviews$", 422, REFUSAL, contains=text, times=None))
+    await runner.run(pull, summary_comment=summary)
+    assert len(titles(pull)) == 9
+    said = [
+        (int(found[1]), len(one.comments))
+        for one in pull.reviews
+        if (found := re.search(r"([0-9]+) comments? on lines", one.body))
+    ]
+    assert said
+    assert all(number == there for number, there in said)
+
+
 async def test_a_review_that_github_never_takes_is_told_of_in_the_summary(
     github: FakeGitHub, runner: Runner
 ) -> None:
