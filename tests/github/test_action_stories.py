@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _TOLD = re.compile(r", id `([0-9a-f]{16})`\n")
 """A finding that the text of a review tells of."""
+_PLACING = re.compile(r"^POST /repos/[^/]+/[^/]+/pulls/\d+/(?:reviews|comments)$")
+"""Requests that say where comments are to stand."""
 REFUSAL = {"message": "Unprocessable Entity", "errors": ["Line could not be resolved"]}
 BASE = CONFIG | {"app.py": "".join(f"line_{number} = {number}\n" for number in range(1, 61))}
 
@@ -63,9 +65,9 @@ def wordy(request: Recorded) -> Answer:
 
 def check(github: FakeGitHub, *, ended: bool = True) -> None:
     """What holds at the end of every story; ``ended``: that every check run does."""
-    bad = (b"could not be resolved", b"diff too large")
-    anchors = [one for one in github.requests if any(why in one.refused for why in bad)]
-    assert anchors == [], "an anchor was sent that GitHub refuses"
+    answers = [one.refused for one in github.requests if _PLACING.search(one.key)]
+    refused = [one for one in answers if b'"status":"422"' in one]
+    assert refused == [], "an anchor was sent that GitHub refuses"
     for repository in github.world.repositories.values():
         for run in repository.check_runs.values():
             assert not ended or run.status == "completed", f"check run {run.id} never ended"

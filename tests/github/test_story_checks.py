@@ -1,0 +1,59 @@
+"""The checks that run after every story can fail: each sees what it is there for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.fake_github import FakeGitHub, Fault, PullRequest
+from tests.github.action_runs import WRITES
+from tests.github.test_action_stories import BASE, REFUSAL, TWO, check
+
+ANCHOR = {"path": "app.py", "line": 50, "side": "RIGHT", "body": "Look."}
+
+
+async def place(github: FakeGitHub, pull: PullRequest, call: str, anchor: dict[str, Any]) -> int:
+    """Ask for a comment, by itself or in a review; the status of the answer."""
+    body = {"event": "COMMENT", "comments": [anchor]} if call == "reviews" else dict(anchor)
+    body["commit_id"] = pull.head_sha
+    path = f"/repos/{pull.repo.full_name}/pulls/{pull.number}/{call}"
+    token = github.world.actions_token(pull.repo, WRITES).value
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        headers = {"authorization": f"Bearer {token}"}
+        return (await client.post(github.url + path, json=body, headers=headers)).status_code
+
+
+@pytest.mark.parametrize("old_wording", [False, True])
+@pytest.mark.parametrize("call", ["reviews", "comments"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"line": 30},
+        {"path": "none.py"},
+        {"start_line": 10, "start_side": "RIGHT"},
+        {"start_line": 50, "start_side": "RIGHT"},
+        {"path": "large.py", "line": 1},
+    ],
+    ids=["no such line", "no such file", "over hunks", "backwards", "a large file"],
+)
+async def test_an_anchor_that_github_refuses_is_seen_whatever_github_calls_it(
+    wrong: dict[str, Any], call: str, old_wording: bool
+) -> None:
+    async with FakeGitHub() as github:
+        github.rules.old_wording, github.rules.patch_lines = old_wording, 5
+        pull = github.pull(base=BASE, head=BASE | TWO | {"large.py": "x = 1\n" * 9})
+        assert await place(github, pull, call, ANCHOR) < 300
+        check(github)
+        assert await place(github, pull, call, ANCHOR | wrong) == 422
+        with pytest.raises(AssertionError, match="an anchor was sent that GitHub refuses"):
+            check(github)
+
+
+async def test_a_refusal_that_a_story_asks_for_is_not_held_against_it() -> None:
+    async with FakeGitHub() as github:
+        pull = github.pull(base=BASE, head=BASE | TWO)
+        github.fail(Fault("POST", "/reviews$", 422, REFUSAL))
+        assert await place(github, pull, "reviews", ANCHOR) == 422
+        check(github)
