@@ -29,6 +29,17 @@ if TYPE_CHECKING:
 
 _TOLD = re.compile(r", id `([0-9a-f]{16})`\n")
 """A finding that the text of a review tells of."""
+_TITLE = re.compile(
+    r"""
+    ^ (?: \*\*\w+:[ ](.+)\*\*                    # above a comment, and in the text of a review
+      | \#\#\#[ ]\w+:[ ](.+)                    # in the summary of a job
+      | \|[ ]\w[^|]*\|[ ][^|]+\|[ ](.+?)[ ]\|.*  # in a table
+      | -[ ]\[?`[0-9a-f]{16}`\S*[ ](.+)         # among what is fixed
+    ) $
+    """,
+    re.MULTILINE | re.VERBOSE,
+)
+"""Where the title of a finding stands in a text of ours."""
 _PLACING = re.compile(r"^POST /repos/[^/]+/[^/]+/pulls/\d+/(?:reviews|comments)$")
 """Requests that say where comments are to stand."""
 REFUSAL = {"message": "Unprocessable Entity", "errors": ["Line could not be resolved"]}
@@ -100,12 +111,12 @@ def job_summaries(folder: Path) -> list[str]:
 
 
 def not_in(texts: list[str], model: FakeAnthropic) -> list[str]:
-    """The titles of what a model has said to its end whose words no text has."""
+    """The titles of what a model has said to its end that no text has as a title."""
 
     def words(text: str) -> str:
-        return " ".join(re.findall(r"\w+", text))
+        return " ".join(re.findall(r"[^\W_]+", text))  # there are escapes between them in Markdown
 
-    told = words("\n".join(texts))
+    told = {words(title) for text in texts for title in _titles_in(text)}
     return [
         one["title"]
         for asked, reply in model.replies
@@ -113,6 +124,11 @@ def not_in(texts: list[str], model: FakeAnthropic) -> list[str]:
         for one in reply.findings or ()
         if words(one["title"]) not in told
     ]
+
+
+def _titles_in(text: str) -> list[str]:
+    """All that a text of ours has where the title of a finding can stand."""
+    return [next(filter(None, one.groups()), "") for one in _TITLE.finditer(text)]
 
 
 def titles(pull: PullRequest) -> list[str]:

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
 
+from tests.fake_anthropic import FakeAnthropic
 from tests.fake_github import FakeGitHub, Fault, PullRequest
-from tests.github.action_runs import WRITES
-from tests.github.test_action_stories import BASE, REFUSAL, TWO, check
+from tests.github.action_runs import WRITES, Runner, find_marked
+from tests.github.test_action_stories import (
+    BASE,
+    REFUSAL,
+    TWO,
+    app,
+    check,
+    not_in,
+    posted_texts,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ANCHOR = {"path": "app.py", "line": 50, "side": "RIGHT", "body": "Look."}
 
@@ -57,3 +70,20 @@ async def test_a_refusal_that_a_story_asks_for_is_not_held_against_it() -> None:
         github.fail(Fault("POST", "/reviews$", 422, REFUSAL))
         assert await place(github, pull, "reviews", ANCHOR) == 422
         check(github)
+
+
+@pytest.mark.parametrize("lost", ["Bug 1", "Division"])
+async def test_a_lost_finding_is_seen_although_others_have_its_words(
+    lost: str, tmp_path: Path
+) -> None:
+    kept = {"Bug 1": "Bug 10", "Division": "Division by zero"}[lost]
+    head = app((1, f"x = 1  # BUG warning {lost}"), (20, f"x = 2  # BUG warning {kept}"))
+    async with FakeGitHub() as github, FakeAnthropic() as model:
+        model.respond = find_marked
+        pull = github.pull(base=BASE, head=BASE | head)
+        run = await Runner(github, model, tmp_path).run(pull)
+        texts = posted_texts(github)
+    for said in (texts, [run.summary]):
+        assert not_in(said, model) == []
+        shown = re.compile(rf"(?im)^(?:.*: |.*\| ){lost}(?:\*\*| \|.*)?$")
+        assert not_in([shown.sub("", text) for text in said], model) == [lost]
