@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.fake_anthropic import Recorded
-    from tests.fake_github.comments import IssueComment
+    from tests.fake_github.comments import IssueComment, Thread
 
 _TOLD = re.compile(r", id `([0-9a-f]{16})`\n")
 """A finding that the text of a review tells of."""
+_KEY = re.compile(r"^<!-- reviewbot v=1 kind=reply .*\bkey=(\S+)", re.MULTILINE)
+"""What one answer of ours is to."""
 _TITLE = re.compile(
     r"""
     ^ (?: \*\*\w+:[ ](.+)\*\*                    # above a comment, and in the text of a review
@@ -91,6 +93,17 @@ def check(github: FakeGitHub, *, ended: bool = True) -> None:
             ours = [one.body for one in pull.comments if one.user.kind == "Bot"]
             summaries = [body for body in ours if "kind=summary" in body]
             assert len(summaries) <= 1, "there is more than one summary"
+            said = [[body for body in ours if "kind=summary" not in body]]
+            said += [_replies(thread) for thread in pull.threads]
+            for texts in said:
+                assert len(set(texts)) == len(texts), "the same was answered twice in one place"
+            keys = [key for texts in said for key in _KEY.findall("\n".join(texts))]
+            assert len(set(keys)) == len(keys), "a command was answered twice"
+
+
+def _replies(thread: Thread) -> list[str]:
+    """What bots answered in a thread."""
+    return [one.body for one in thread.comments[1:] if one.user.kind == "Bot"]
 
 
 def posted_texts(github: FakeGitHub) -> list[str]:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
+from reviewbot.github.markers import Marker, write
 from tests.fake_anthropic import FakeAnthropic
-from tests.fake_github import FakeGitHub, Fault, PullRequest
-from tests.github.action_runs import WRITES, Runner, find_marked
+from tests.fake_github import FakeGitHub, Fault, PullRequest, reviewing
+from tests.github.action_runs import WRITES, Runner, bound_to, find_marked
 from tests.github.test_action_stories import (
     BASE,
     REFUSAL,
@@ -87,3 +88,40 @@ async def test_a_lost_finding_is_seen_although_others_have_its_words(
         assert not_in(said, model) == []
         shown = re.compile(rf"(?im)^(?:.*: |.*\| ){lost}(?:\*\*| \|.*)?$")
         assert not_in([shown.sub("", text) for text in said], model) == [lost]
+
+
+def answer(pull: PullRequest, where: str, *bodies: str) -> None:
+    """Our answers below a pull request, or in a thread on it."""
+    token = pull.repo.world.actions_token(pull.repo, WRITES)
+    assert token.installation is not None
+    bot = token.installation.app.bot
+    first = pull.review_comment("app.py", 50, "/explain")
+    for body in bodies:
+        if where == "below":
+            reviewing.comment_on_issue(pull, bot, body)
+        else:
+            reviewing.reply(pull, bot, first, body)
+
+
+def keyed(pull: PullRequest, key: str) -> str:
+    """The marker of an answer to one command."""
+    return "\n\n" + write(Marker("reply", key=key), bound_to(pull))
+
+
+@pytest.mark.parametrize("where", ["below", "in a thread"])
+@pytest.mark.parametrize(("texts", "key"), [("No No", ""), ("No No", "issue-1"), ("No Yes", "x-1")])
+async def test_an_answer_that_comes_twice_is_seen(where: str, texts: str, key: str) -> None:
+    async with FakeGitHub() as github:
+        pull = github.pull(base=BASE, head=BASE | TWO)
+        marker = key and keyed(pull, key)
+        answer(pull, where, *(f"{text}.{marker}" for text in texts.split()))
+        with pytest.raises(AssertionError, match="answered twice"):
+            check(github)
+
+
+@pytest.mark.parametrize("where", ["below", "in a thread"])
+async def test_the_same_answer_to_two_commands_is_none_that_comes_twice(where: str) -> None:
+    async with FakeGitHub() as github:
+        pull = github.pull(base=BASE, head=BASE | TWO)
+        answer(pull, where, *(f"Yes.{keyed(pull, key)}" for key in ("issue-1", "issue-2")))
+        check(github)
