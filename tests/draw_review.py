@@ -2,12 +2,14 @@
 
 A real run of the Action on a pull request of the fake GitHub, by the offline rules; what it posted
 there is set as GitHub sets Markdown, and photographed in Chromium. The words of the picture are
-kept beside it, so that a test can tell that it is not the renderer's any more.
+kept beside it, and what they hash to within it, so that a test can tell that it is not the
+renderer's any more, or not of these words.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import html
 import re
 import tempfile
@@ -21,6 +23,7 @@ from tests.fake_anthropic import FakeAnthropic
 from tests.fake_github import FakeGitHub
 from tests.github.action_runs import Runner
 from tests.page.conftest import ARGUMENTS, chromium
+from tests.png import chunks, joined
 
 if TYPE_CHECKING:
     from tests.fake_github import PullRequest
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 PICTURE: Final = Path(__file__).parent.parent / "docs" / "images" / "review.png"
 
 WORDS: Final = PICTURE.with_suffix(".txt")
+
+WIDTH: Final = 908
 
 BEFORE: Final = '''\
 """Orders of the shop."""
@@ -90,13 +95,15 @@ details { margin: 6px 0; }
 async def main() -> None:
     """Run, set and draw."""
     page = await drawn()
-    WORDS.write_text(words_of(page), encoding="utf-8")
+    words = words_of(page)
+    WORDS.write_text(words, encoding="utf-8")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium(), args=list(ARGUMENTS))
-        view = await browser.new_page(viewport={"width": 908, "height": 600})
+        view = await browser.new_page(viewport={"width": WIDTH, "height": 600})
         await view.set_content(page)
         PICTURE.parent.mkdir(parents=True, exist_ok=True)
-        await view.screenshot(path=PICTURE, full_page=True)
+        header, *rest = chunks(await view.screenshot(full_page=True))
+        PICTURE.write_bytes(joined([header, note_of(words), *rest]))
         await browser.close()
 
 
@@ -116,6 +123,11 @@ def words_of(page: str) -> str:
     shown = re.sub(r"(?s)<style>.*?</style>|<!--.*?-->|<[^>]+>", " ", page)
     words = " ".join(html.unescape(shown).split())
     return re.sub(r"\b[0-9a-f]{7,40}\b|\b\d+\.\d s\b", "...", words) + "\n"
+
+
+def note_of(words: str) -> tuple[bytes, bytes]:
+    """What the picture says it was drawn from: a chunk of text."""
+    return b"tEXt", b"drawn from\0" + hashlib.sha256((STYLE + words).encode()).hexdigest().encode()
 
 
 def page_of(pull: PullRequest) -> str:
