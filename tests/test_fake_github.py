@@ -141,6 +141,27 @@ async def test_files_come_in_pages_and_large_and_binary_ones_without_patch(
     assert found["f007.txt"].patch == "@@ -0,0 +1 @@\n+7"
 
 
+@pytest.mark.parametrize(
+    ("wanted", "shown"),
+    [("", 30), ("?per_page=7", 7), ("?per_page=100", 100), ("?per_page=101", 100)],
+)
+async def test_no_page_of_a_list_has_more_than_a_hundred(
+    github: FakeGitHub, pull: PullRequest, wanted: str, shown: int
+) -> None:
+    await receive(github, lambda _: 202)
+    for number in range(101):
+        pull.comment(f"Comment {number}", by="mona")
+        await github.deliver(github.delivery("ping"))
+    for path, caller in (
+        (f"/repos/{pull.repo.full_name}/issues/1/comments", github.token(pull.repo)),
+        ("/app/hook/deliveries", app_jwt(github.app)),
+    ):
+        async with http(github, caller) as client:
+            page = await client.get(path + wanted)
+        assert len(page.json()) == shown
+        assert 'rel="next"' in page.headers["link"]
+
+
 async def test_contents_and_blobs_by_commit(github: FakeGitHub) -> None:
     large = bytes(range(256)) * 4_097
     files: Files = {"d/a b.txt": "é\n", "big": large, "link": Blob(b"d/a b.txt", SYMLINK)}
