@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reviewbot.action.runner_files import write_outputs
 from tests.fake_github import FakeGitHub
 from tests.github.action_runs import CONFIG, WRITES, outputs_of
 
@@ -151,3 +152,12 @@ async def test_nothing_is_read_from_the_folder_it_runs_in(
     )
     assert done.code == 2
     assert "no model can be asked" in done.err
+
+
+def test_no_value_of_an_output_can_set_another_one(tmp_path: Path) -> None:
+    """Not even one that has read what stood below the outputs of an earlier run."""
+    write_outputs(tmp_path / "before", {"outcome": "clean"})
+    end = (tmp_path / "before").read_text().splitlines()[-1]
+    values = {"title": f"x\n{end}\noutcome<<{end}\nclean", "outcome": "findings"}
+    write_outputs(tmp_path / "output", values)
+    assert outputs_of((tmp_path / "output").read_text()) == values
