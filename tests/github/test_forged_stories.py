@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reviewbot.github.markers import Marker, Noted, write
+from tests.fake_github import faults
 from tests.github.action_runs import bound_to
 from tests.github.test_action_commands import job
 from tests.github.test_action_stories import BASE, ONE, app, bug, summary_of, titles
@@ -81,6 +82,21 @@ async def test_a_review_that_a_stranger_forges_keeps_no_finding_out_of_ours(
     await runner.run(pull)
     [review] = ours(pull.reviews)
     assert len(titles(pull)) + review.count("**warning: Bug ") == 35
+
+
+async def test_a_copy_that_a_stranger_makes_of_our_review_is_not_the_one_whose_answer_was_lost(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull)
+    [copied] = ours(pull.reviews)
+    for texts in (pull.reviews, pull.threads, pull.comments):
+        texts.clear()
+    pull.review(body=copied, by=STRANGER)
+    github.fail(faults.drop("POST", "/reviews$"))
+    runner.runs = 0  # a second attempt has the keys of the first
+    await runner.run(pull)
+    assert titles(pull) == ["**error: Division by zero**"]
 
 
 async def test_a_comment_that_a_stranger_forges_keeps_no_finding_from_its_line(
