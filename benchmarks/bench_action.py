@@ -1,0 +1,71 @@
+"""How long the Action takes to install: ``python -m benchmarks.bench_action``.
+
+``requirements/install-action.sh`` runs as in a runner: cold, in an empty tool cache, and warm, in
+the one that it has left. Beside each, pip installs the same lock into a new environment, which is
+what an Action without a cache and without uv would do. Medians and their ratio are printed. The
+index answers, so a cold run is as fast as the network is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+REQUIREMENTS = Path(__file__).parents[1] / "requirements"
+RUNS = 3
+
+
+def seconds(*command: str, env: dict[str, str]) -> float:
+    """Wall-clock seconds of one run."""
+    begun = time.perf_counter()
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+    return time.perf_counter() - begun
+
+
+def by_action(runner: Path) -> float:
+    """As the first step of the Action, in a runner whose folders are there."""
+    env = os.environ | {
+        "RUNNER_TEMP": str(runner / "temp"),
+        "RUNNER_TOOL_CACHE": str(runner / "tools"),
+        "GITHUB_OUTPUT": str(runner / "output"),
+    }
+    (runner / "temp").mkdir(parents=True, exist_ok=True)
+    return seconds("sh", str(REQUIREMENTS / "install-action.sh"), env=env)
+
+
+def by_pip(folder: Path) -> float:
+    """By pip alone, whose downloads are not kept either."""
+    env = dict(os.environ)
+    made = seconds(sys.executable, "-m", "venv", str(folder), env=env)
+    pip = (str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-cache-dir")
+    lock = str(REQUIREMENTS / "action.txt")
+    return made + seconds(*pip, "--no-deps", "--require-hashes", "-r", lock, env=env)
+
+
+def main() -> None:
+    """Parse the arguments, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-n", type=int, default=RUNS, help="runs of each (default: %(default)s)")
+    runs: int = parser.parse_args().n
+    pip, cold, warm = [], [], []
+    for _ in range(runs):
+        with tempfile.TemporaryDirectory() as folder:
+            pip.append(by_pip(Path(folder) / "pip"))
+            cold.append(by_action(Path(folder) / "runner"))
+            warm.append(by_action(Path(folder) / "runner"))
+    base = statistics.median(pip)
+    for name, times in (("cold", cold), ("warm", warm)):
+        ours = statistics.median(times)
+        print(f"{name}: {ours:.2f} s beside {base:.2f} s of pip alone: {ours / base:.2f} times")
+
+
+if __name__ == "__main__":
+    main()
