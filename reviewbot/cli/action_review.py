@@ -124,7 +124,7 @@ class ActionReview:
             return await self._stop.unless_stopped(posting)
         except GitHubError as error:
             if publication.is_posted:
-                problem = f"Whether another check hides this one could not be seen: {error}."
+                problem = f"Whether another check hides this one is not sure: {error}."
                 done = publication.published
                 return replace(done, problems=(*done.problems, problem))
             problem = f"The review could not be posted: {error}."

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from functools import cache
+from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ _LINE_END: Final = re.compile(r"\r\n?|\n")
 _MAX_PARAGRAPH: Final = 2_000
 _FIRST_MARK: Final = 0xE000  # characters for private use, which mean nothing to Markdown
 _MAX_MARKS: Final = 50
-_DETAILS: Final = re.compile(r"<(/?)details\b", re.IGNORECASE)
 _OPENING: Final = ("paragraph_open", "heading_open")  # "text" above "---" is a heading
 
 
@@ -37,11 +37,17 @@ def shown_lines(text: str, among: Collection[int]) -> Iterator[int]:
     midst of a paragraph of more than 2,000 characters does not count.
     """
     candidates = sorted(among)
-    quotes, details, kind = 0, 0, ""
+    quotes, folds, kind = 0, 0, ""
+    outside: list[int] = []  # the folds open where a list item or a quote begins; others end in it
     for token in _parser().parse(text):
         quotes += (token.type == "blockquote_open") - (token.type == "blockquote_close")
-        hidden = quotes or details
-        details = max(0, details + _details_opened(token))
+        hidden = quotes or folds
+        if token.type in ("blockquote_open", "list_item_open"):
+            outside.append(folds)
+        elif token.type in ("blockquote_close", "list_item_close"):
+            folds = min(folds, outside.pop())
+        else:
+            folds = max(0, folds + _folds_opened(token))
         if token.type == "inline" and kind in _OPENING and token.map and not hidden:
             first, end = (bisect_left(candidates, line) for line in token.map)
             asked = [line - token.map[0] for line in candidates[first:end]]
@@ -56,16 +62,39 @@ def html_blocks(text: str) -> list[str]:
     return [one.content.strip() for one in tokens if one.type == "html_block" and not one.level]
 
 
-def _details_opened(token: Token) -> int:
+def _folds_opened(token: Token) -> int:
     """How many more ``<details>`` begin in a block than end."""
-    if token.type not in ("html_block", "inline") or not _DETAILS.search(token.content):
+    if "details" not in token.content.lower():
         return 0
-    html = [token.content]
-    if token.type == "inline" and len(token.content) <= _MAX_PARAGRAPH:
-        parser = _parser()
-        children = parser.inline.parse(token.content, parser, {}, [])
-        html = [child.content for child in children if child.type == "html_inline"]
-    return sum(-1 if one[1] else 1 for text in html for one in _DETAILS.finditer(text))
+    if token.type == "html_block":
+        return _Folds.opened(token.content)
+    if token.type != "inline" or len(token.content) > _MAX_PARAGRAPH:
+        return 0
+    parser = _parser()
+    children = parser.inline.parse(token.content, parser, {}, [])
+    return sum(_Folds.opened(child.content) for child in children if child.type == "html_inline")
+
+
+class _Folds(HTMLParser):
+    """Counts tags, and not what looks like them in a comment or an attribute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open = 0
+
+    @classmethod
+    def opened(cls, html: str) -> int:
+        """How many more begin in some HTML than end."""
+        counted = cls()
+        counted.feed(html)
+        counted.close()
+        return counted.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - the base's
+        self.open += tag == "details"
+
+    def handle_endtag(self, tag: str) -> None:
+        self.open -= tag == "details"
 
 
 def _shown_within(paragraph: str, asked: list[int]) -> list[int]:

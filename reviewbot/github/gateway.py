@@ -54,7 +54,8 @@ if TYPE_CHECKING:
 API_URL: Final = "https://api.github.com"
 THREADS: Final = 96
 """Requests on their way at once; what waits for a limit needs none. GitHub takes 100
-(docs.github.com, "Rate limits for the REST API"), and an installation has five, so those of many may hang."""
+(docs.github.com, "Rate limits for the REST API"). One installation has five, so those of many may
+hang."""
 CALLERS: Final = 2_000
 """Whose tokens are remembered."""
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1")

@@ -79,7 +79,7 @@ class _Webhook:
             body = await read_body(
                 request,
                 limit=BODY_LIMIT,
-                large=Large(LARGE, partial(stack.enter_async_context, self._large)),
+                large=Large(LARGE, partial(self._room, stack)),
                 min_rate=BODY_LIMIT / PATIENCE_S,
                 timeout_s=PATIENCE_S,
             )
@@ -88,6 +88,18 @@ class _Webhook:
             event, delivery = _event_and_delivery(request)
             await _stored(inbox, delivery, event, body)
         return Response(status_code=202)
+
+    async def _room(self, stack: AsyncExitStack) -> None:
+        """Wait for room for a large body, as long as GitHub would."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await stack.enter_async_context(self._large)
+        except TimeoutError:
+            raise Problem(
+                503,
+                "Too many large deliveries came at once; have this one sent again.",
+                headers={"Retry-After": AGAIN_S, **CLOSE},
+            ) from None
 
     def _taker(self) -> tuple[Inbox, tuple[str, ...]]:
         """Who takes it, and the secrets to believe; without a secret nobody is believed."""

@@ -383,9 +383,9 @@ async def test_a_closing_that_is_told_late_does_not_stop_the_review_of_what_was_
     assert "cancelled" not in stopped
 
 
-def behind(github: FakeGitHub, pull: PullRequest) -> None:
-    """GitHub's next answer on the pull request is the one before what happens now."""
-    github.fail(stale("/pulls/1$", full_pull_request(pull), times=1))
+def behind(github: FakeGitHub, pull: PullRequest, *, times: int = 1) -> None:
+    """GitHub's next answers on the pull request are the one before what happens now."""
+    github.fail(stale("/pulls/1$", full_pull_request(pull), times=times))
     github.clock.ahead += 2
 
 
@@ -400,6 +400,26 @@ async def test_what_is_wanted_again_is_reviewed_though_github_answers_what_was_b
     (pull.reopen if way == "reopened" else pull.ready)()
     await settle(server)
     assert titles(pull) == ["**error: Division by zero**"]
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+@pytest.mark.parametrize("way", ["reopened", "ready_for_review"])
+async def test_what_is_wanted_again_with_another_head_is_reviewed_at_that(
+    github: FakeGitHub, server: AppServer, way: str, times: int
+) -> None:
+    """``git push && gh pr ready``; of what is pushed while it is closed, GitHub does not tell."""
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    (pull.close if way == "reopened" else pull.to_draft)()
+    await settle(server)
+    github.postman.waiting.clear()
+    behind(github, pull, times=times)
+    pull.state, pull.closed = "open", None  # the fake lets nobody push to one that is closed
+    pull.push(TWO)
+    github.postman.waiting.clear()
+    (pull.reopen if way == "reopened" else pull.ready)()
+    await settle(server)
+    assert [run.head_sha for run in pull.repo.check_runs.values()] == [pull.head_sha]
+    assert len(titles(pull)) == 2
 
 
 @pytest.mark.parametrize("way", ["closed", "draft"])

@@ -138,6 +138,9 @@ def test_without_a_name_nobody_can_mention_us() -> None:
         "<details>\n\n/review\n\n</details>",
         "<DETAILS open>\n\n<details>\n\na\n\n</details>\n\n/review",
         "see <details><summary>a</summary>\n\n/review\n\n</details>",
+        "<details>\n\n<!-- </details> -->\n\n/review",
+        "<details><summary title='</details>'>a</summary>\n\n/review",
+        "<details>\n\n</details-x>\n\n/review",
         "| a | b |\n| - | - |\n/review | x",
         "[a]:\n/review",
         "[a]: b '\n/review\n'",
@@ -155,6 +158,13 @@ def test_what_no_reader_sees_as_a_command_is_none(body: str) -> None:
         "<details>\n\na\n\n</details></details>\n\n/review",
         "`<details>` is open\n\n/review",
         "```\n<details>\n```\n/review",
+        "<!-- a <details> block is fine -->\n\n/review",
+        "Hello <!-- a <details> block --> there\n\n/review",
+        "> <details>\n\n/review",
+        "- <details>\n\nand\n\n/review",
+        "<details-x>\n\n/review",
+        "<details>\n\n- a\n\n  </details>\n\n/review",
+        "<details>\n\n> a\n\n</details>\n\n/review",
     ],
 )
 def test_what_follows_something_folded_is_a_command(body: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reviewbot.github.api import app as app_api
 from reviewbot.github.client.caller import Denied
 from reviewbot.github.client.pacing import Pace
 from reviewbot.github.client.tokens import AppCredentials
@@ -397,7 +398,9 @@ async def test_the_app_knows_itself() -> None:
             assert await gateway.login() == "reviewbot[bot]"
 
 
-async def test_deliveries_are_listed_back_to_a_time_and_sent_again() -> None:
+async def test_deliveries_are_listed_back_to_a_time_and_sent_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async with FakeGitHub() as github:
         pull = github.pull(BASE, HEAD)
         github.install(pull.repo)
@@ -415,6 +418,8 @@ async def test_deliveries_are_listed_back_to_a_time_and_sent_again() -> None:
             assert not newest.succeeded
             assert not newest.redelivery
             assert await gateway.app.deliveries(now + timedelta(hours=1)) == ()
+            monkeypatch.setattr(app_api, "MOST", 100)
+            assert await gateway.app.deliveries(now - timedelta(hours=1)) == found[:100]
             await gateway.app.redeliver(newest.id)
 
 

@@ -19,7 +19,13 @@ from reviewbot.github.app.manifest import WEBHOOK_PATH as PATH
 from reviewbot.github.app.sweep import MOST_AGAIN, WHOLE_LOOK_BACK, Sweep, lost
 from reviewbot.github.client.pacing import Pace
 from reviewbot.github.client.tokens import AppCredentials
-from reviewbot.github.errors import GitHubError, IncompleteListError, UnavailableError
+from reviewbot.github.errors import (
+    GitHubError,
+    InvalidError,
+    NotFoundError,
+    RateLimitedError,
+    UnavailableError,
+)
 from reviewbot.github.gateway import Gateway
 from reviewbot.github.payload import App
 from reviewbot.server.faults import HANDLERS
@@ -51,7 +57,7 @@ if TYPE_CHECKING:
 NOBODY = "http://127.0.0.1:9/webhooks/github"
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
-AT_ONCE = Pace(gap_s=0.0)
+AT_ONCE = Pace(gap_s=0.0, created_an_hour=1)  # no delivery is content
 
 
 class Bot:
@@ -222,7 +228,7 @@ async def test_what_cannot_be_had_any_more_does_not_have_the_whole_listed_each_t
         await one.lost_long_ago(1)
         one.github.fail(faults.error("POST", "/attempts", 404, times=None))
         assert [await one.swept() for _ in range(4)] == [0, 0, 0, 0]
-        assert len(one.github.called("POST", "/attempts")) == 2
+        assert len(one.github.called("POST", "/attempts")) == 1
 
 
 async def test_only_one_of_the_nodes_asks(tmp_path: Path) -> None:
@@ -345,6 +351,51 @@ async def test_hundreds_that_were_lost_while_no_server_ran_all_come(tmp_path: Pa
     assert len({each.guid for each in github.tries if each.succeeded}) == 900
 
 
+class Unwilling(Away):
+    """As :class:`Away`, but some deliveries cannot be had."""
+
+    error: GitHubError
+
+    async def redeliver(self, delivery: int) -> None:
+        if any(one.id == delivery and one.guid.startswith("no") for one in self.tries):
+            raise self.error
+        await super().redeliver(delivery)
+
+
+@pytest.mark.parametrize(
+    ("error", "number"),
+    [(NotFoundError("gone"), 300), (InvalidError("odd"), 300), (UnavailableError("away"), 2)],
+)
+async def test_those_that_cannot_be_had_keep_no_others_waiting(
+    tmp_path: Path, error: GitHubError, number: int
+) -> None:
+    bad = [tried(f"no {one}", one, 40 * HOUR - one * MINUTE) for one in range(1, number + 1)]
+    good = [tried(f"{one}", 1_000 + one, 20 * HOUR - one * MINUTE) for one in range(3)]
+    github = Unwilling([*bad, *good], until=NOW)
+    github.error = error
+    async with opened(f"sqlite:///{tmp_path / 'x.db'}") as store:
+        one = Sweep(store, github, node="here", now=lambda: github.now)  # type: ignore[arg-type]
+        await github.swept_for(1, one)
+    assert len({each.guid for each in github.tries if each.succeeded}) == 3
+
+
+async def test_a_github_that_is_away_is_not_asked_for_each_delivery(tmp_path: Path) -> None:
+    """And those of which one cannot be had come, though there are as many of these."""
+    bad = [tried(f"no {one}", one, 40 * HOUR - one * MINUTE) for one in range(1, 9)]
+    good = [tried(f"{one}", 1_000 + one, 20 * HOUR - one * MINUTE) for one in range(3)]
+    github = Unwilling([*bad, *good], until=NOW)
+    github.error = UnavailableError("away")
+    async with opened(f"sqlite:///{tmp_path / 'x.db'}") as store:
+        one = Sweep(store, github, node="here", now=lambda: github.now)  # type: ignore[arg-type]
+        for _ in range(2):
+            with pytest.raises(UnavailableError):
+                await one.sweep()
+            assert not any(each.succeeded for each in github.tries)
+        with pytest.raises(UnavailableError):
+            await one.sweep()
+    assert len({each.guid for each in github.tries if each.succeeded}) == 3
+
+
 async def test_after_hours_without_a_sweep_it_looks_back_for_days_again(tmp_path: Path) -> None:
     """GitHub did not answer, or another node swept and is gone."""
     github = Away([], until=NOW)
@@ -393,16 +444,17 @@ async def test_the_first_sweep_looks_back_for_days_and_the_others_for_hours(
     ]
 
 
-async def test_where_too_many_came_it_looks_back_for_as_long_as_can_be_listed_that_time(
-    tmp_path: Path,
-) -> None:
-    app = Listed(IncompleteListError("many"), IncompleteListError("many"), IncompleteListError("x"))
+@in_virtual_time
+async def test_a_limit_is_waited_for_before_all_is_listed_again(tmp_path: Path) -> None:
+    app = Listed(RateLimitedError("used up", seconds=1_000.0))
     async with opened(f"sqlite:///{tmp_path / 'x.db'}") as store:
-        one = sweep(store, app)
-        for _ in range(2):
-            await one.sweep()
-    hours = [(NOW - since) / timedelta(hours=1) for since in app.since]
-    assert hours == [70, 35, 17.5, 8.75, 12]
+        work = asyncio.create_task(sweep(store, app).work())
+        await asyncio.sleep(61 + 1_000 + 299)
+        assert len(app.since) == 1
+        await asyncio.sleep(2)
+        assert len(app.since) == 2
+        work.cancel()
+        await asyncio.wait([work])
 
 
 @in_virtual_time

@@ -379,6 +379,22 @@ async def test_strangers_who_say_that_much_will_come_hold_up_nobody(url: str) ->
             assert (await client.answer()).status == 202
 
 
+@in_virtual_time
+async def test_a_large_body_that_finds_no_room_is_refused_when_github_would_have_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(github_calls, "LARGE_AT_ONCE", 0)
+    body = pull_request(body="x" * LARGE)
+    async with called(f"sqlite:///{tmp_path / 'x.db'}") as (client, store):
+        began = asyncio.get_running_loop().time()
+        answer = await client.post(PATH, content=body, headers=signed(body, "d1", EVENT))
+        assert asyncio.get_running_loop().time() - began == pytest.approx(PATIENCE_S, abs=1.0)
+        assert answer.status_code == 503
+        assert "have this one sent again" in answer.json()["detail"]
+        assert answer.headers["retry-after"]
+        assert await stored(store) == []
+
+
 async def test_few_large_bodies_are_held_at_once_and_small_ones_pass_them(url: str) -> None:
     body = pull_request(body="x" * LARGE)
     async with called(url) as (client, store):

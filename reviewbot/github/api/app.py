@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.github.api.records import segment
 from reviewbot.github.client.caller import Denied
 from reviewbot.github.client.exchange import read, write
-from reviewbot.github.errors import ForbiddenError, IncompleteListError, NotFoundError
+from reviewbot.github.errors import ForbiddenError, NotFoundError
 from reviewbot.settings import Secret
 
 if TYPE_CHECKING:
@@ -112,23 +112,21 @@ class AppApi:
         return await self._caller.one(read("/app"), _app_self)
 
     async def deliveries(self, since: datetime) -> tuple[Delivery, ...]:
-        """The deliveries since then, newest first."""
+        """The deliveries since then, newest first; the newest :data:`MOST` of them."""
         request = read("/app/hook/deliveries", {"per_page": PER_PAGE})
         found: list[Delivery] = []
         while True:
             page, following = await self._caller.page(request, _delivery)
             found += (one for one in page if one.delivered_at >= since)
             older = bool(page) and page[-1].delivered_at < since
-            if older or following is None:
+            if older or following is None or len(found) >= MOST:
                 return tuple(found)
-            if len(found) > MOST:
-                raise IncompleteListError(f"there are more than {MOST:,} deliveries since {since}")
             request = read(following)
 
     async def redeliver(self, delivery: int) -> None:
         """Have GitHub deliver it once more; who has it already does nothing."""
         path = f"/app/hook/deliveries/{delivery}/attempts"
-        await self._caller.answer(write("POST", path, repeatable=True))
+        await self._caller.answer(write("POST", path, repeatable=True, creates=False))
 
 
 def _app_self(found: Record) -> AppSelf:

@@ -47,6 +47,8 @@ MOST_AGAIN: Final = 20
 """Times that one and the same change is reviewed after its reviews were stopped, or another head
 was reviewed after it: the head may go back and forth."""
 
+_OTHER_HEAD: Final = "GitHub does not tell of the new head of the pull request yet"
+
 log = logging.getLogger(__name__)
 
 
@@ -106,7 +108,8 @@ class AppReviews:
             DiffError: it cannot be read.
             ConfigError: the base's configuration is wrong.
             OverLimitError: the installation has used up its day.
-            OtherHeadError: what GitHub tells of is reviewed already, and not what was asked for.
+            OtherHeadError: what GitHub tells of is not what was asked for, and is reviewed already,
+                or is from before it was asked for.
             StoreError: the database is away.
         """
         pull = PullName(repository.full_name, number, repository.id)
@@ -125,10 +128,13 @@ class AppReviews:
             load=repo_config.settings,
             full=asked.full,
         )
+        is_other = asked.head not in (None, assignment.subject.head)
+        if is_other and _is_before(assignment.pull, asked.told_at):
+            raise OtherHeadError(_OTHER_HEAD)
         last = memory.summary[1].head if memory.summary else None
         begun = await self._store(repository, assignment, repo_config, asked, last)
-        if not begun and asked.head not in (None, assignment.subject.head):
-            raise OtherHeadError("GitHub does not tell of the new head of the pull request yet")
+        if is_other and not begun:
+            raise OtherHeadError(_OTHER_HEAD)
         return None
 
     async def _store(

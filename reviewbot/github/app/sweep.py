@@ -14,11 +14,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from reviewbot.core.wording import count
+from reviewbot.github.api.app import MOST
 from reviewbot.github.errors import (
     GitHubError,
-    IncompleteListError,
     InvalidError,
     NotFoundError,
+    RateLimitedError,
+    UnavailableError,
 )
 from reviewbot.store import deliveries, nodes
 from reviewbot.store.database import StoreError
@@ -43,6 +45,8 @@ FIRST_DISTANCE: Final = timedelta(minutes=1)
 """From a try to the next; then four times as long each time, to ``LONGEST_DISTANCE``."""
 LONGEST_DISTANCE: Final = timedelta(hours=12)
 """With this the last try is 66 hours after the first: who is away for a night misses nothing."""
+MOST_FAILURES: Final = 3
+"""Of requests for a delivery, in one sweep: then it is GitHub that is away, not the delivery."""
 MOST_AT_ONCE: Final = 200
 """What one sweep asks for: a request each, and these go one a second."""
 
@@ -71,10 +75,10 @@ class Sweep:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database, self._app, self._node, self._now = database, app, node, now
-        self._reach = WHOLE_LOOK_BACK
         self._swept_at: datetime | None = None
         self._whole_at: datetime | None = None
         self._not_to_be_had: set[int] = set()
+        self._not_done: set[int] = set()
 
     async def work(self) -> None:
         """Sweep every few minutes until cancelled."""
@@ -84,6 +88,9 @@ class Sweep:
                 await self.sweep()
             except StoreError:
                 pass  # it was logged; the next sweep tries again
+            except RateLimitedError as error:
+                log.warning("cannot ask for failed deliveries for %.0f s", error.seconds)
+                await asyncio.sleep(error.seconds)
             except GitHubError as error:
                 log.warning("could not ask for failed deliveries: %s", type(error).__name__)
             except Exception:
@@ -104,9 +111,15 @@ class Sweep:
         if self._node != min(alive, default=self._node):
             return 0
         due = await self._due()
-        asked = 0
-        for one in due[:MOST_AT_ONCE]:
-            asked += await self._redeliver(one)
+        asked = failures = 0
+        for one in sorted(due, key=lambda one: one.id in self._not_done)[:MOST_AT_ONCE]:
+            try:
+                asked += await self._redeliver(one)
+            except UnavailableError:  # perhaps of this one alone
+                self._not_done.add(one.id)
+                failures += 1
+                if failures == MOST_FAILURES:
+                    raise
         if asked:
             log.info("asked GitHub for %s again", count(asked, "delivery", "deliveries"))
         return asked
@@ -119,36 +132,23 @@ class Sweep:
             or now - self._swept_at > LONG_AGO
             or (self._whole_at is not None and self._whole_at <= now)
         )
-        missing = lost(await self._tries(now, WHOLE_LOOK_BACK if is_whole else LOOK_BACK))
+        listed = await self._app.deliveries(now - (WHOLE_LOOK_BACK if is_whole else LOOK_BACK))
+        if len(listed) >= MOST:
+            log.warning("there are more deliveries than can be listed: those before are not seen")
+        missing = [one for one in lost(listed) if one.latest.id not in self._not_to_be_had]
         known = await self._database.read(
             partial(deliveries.states, ids=[one.latest.guid for one in missing])
         )
         missing = [one for one in missing if known.get(one.latest.guid, "failed") == "failed"]
         # Those that the others would not see when they are due; or ever, if this sweep breaks off.
-        old = [
-            one.due
-            for one in missing
-            if max(one.due, now) - one.first > LOOK_BACK - LONG_AGO
-            and one.latest.id not in self._not_to_be_had
-        ]
+        old = [one.due for one in missing if max(one.due, now) - one.first > LOOK_BACK - LONG_AGO]
         if self._whole_at is not None and not is_whole:
             old.append(self._whole_at)
         self._swept_at, self._whole_at = now, min(old, default=None)
-        self._not_to_be_had &= {one.latest.id for one in missing}
+        if is_whole:
+            self._not_to_be_had &= {one.id for one in listed}
+            self._not_done &= {one.id for one in listed}
         return [one.latest for one in missing if one.due <= now]
-
-    async def _tries(self, now: datetime, look_back: timedelta) -> tuple[Delivery, ...]:
-        """The tries of the last hours; of fewer hours if there are more than can be listed."""
-        while True:
-            reach = min(self._reach, look_back)
-            try:
-                found = await self._app.deliveries(now - reach)
-            except IncompleteListError:
-                self._reach = reach / 2
-                log.warning("too many deliveries to list; looking back for %s", self._reach)
-            else:
-                self._reach = min(2 * self._reach, WHOLE_LOOK_BACK)
-                return found
 
     async def _redeliver(self, one: Delivery) -> bool:
         try:

@@ -194,7 +194,7 @@ class Caller:
             GitHubError: it is refused for another reason, or there is no answer.
         """
         body = {"query": text, "variables": variables}
-        request = write("POST", GRAPHQL, body, repeatable=True)
+        request = write("POST", GRAPHQL, body, repeatable=True, creates=False)
         answer = await self.answer(replace(request, writes=writes))
         for denied in Denied:
             if answer.error_has("type", *denied.value):

@@ -47,6 +47,7 @@ class Request:
         max_bytes: of the answer; a longer one is not read.
         writes: whether it changes anything, and so takes its turn among the writes.
         repeatable: whether doing it twice is the same as doing it once.
+        creates: whether it is content, of which GitHub takes only so much an hour.
     """
 
     verb: Verb
@@ -58,6 +59,7 @@ class Request:
     max_bytes: int = MAX_ANSWER
     writes: bool = False
     repeatable: bool = True
+    creates: bool = False
     urgency: Urgency = Urgency.NORMAL
 
     @property
@@ -88,15 +90,17 @@ def write(
     body: Mapping[str, Any] | None = None,
     *,
     repeatable: bool | None = None,
+    creates: bool | None = None,
     urgency: Urgency = Urgency.NORMAL,
 ) -> Request:
-    """A request that changes something; a POST is not repeatable unless it is said to be."""
+    """A request that changes something; a POST creates and is not repeatable, unless it is said."""
     return Request(
         verb=verb,
         path=path,
         body=body,
         writes=True,
         repeatable=verb != "POST" if repeatable is None else repeatable,
+        creates=verb == "POST" if creates is None else creates,
         urgency=urgency,
     )
 

@@ -94,10 +94,9 @@ class Lane:
             RateLimitedError: GitHub's limit, or ours of an hour, lasts longer than we are patient.
         """
         turn: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
-        creates = request.writes and request.verb == "POST" and not request.graphql
         self._order += 1
         waiting = _Waiting(
-            request.urgency, self._order, request.writes, creates, request.graphql, turn
+            request.urgency, self._order, request.writes, request.creates, request.graphql, turn
         )
         self._waiting.append(waiting)
         self._let_go()
