@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reviewbot.github.app.bot import PATIENCE_S
 from reviewbot.github.client.pacing import Pace
 from reviewbot.store.keys import Limits
 from tests.fake_anthropic import FakeAnthropic
@@ -380,8 +381,9 @@ async def test_a_hundred_pull_requests_at_once_on_one_installation_all_come_to_t
         model.respond = find_marked
         repository = github.repository("octo/hello", BASE)
         github.install(repository)
+        pace = Pace(patience_s=PATIENCE_S)  # the App's own
         with tempfile.TemporaryDirectory() as folder:
-            async with app_server(github, model, Path(folder), pace=Pace()) as server:
+            async with app_server(github, model, Path(folder), pace=pace) as server:
                 pulls = [
                     repository.open_pull(BASE | TWO, whole=True, branch=f"b{number}")
                     for number in range(100)
