@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from functools import cache
-from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -22,6 +21,14 @@ _LINE_END: Final = re.compile(r"\r\n?|\n")
 _MAX_PARAGRAPH: Final = 2_000
 _FIRST_MARK: Final = 0xE000  # characters for private use, which mean nothing to Markdown
 _MAX_MARKS: Final = 50
+_HTML: Final = re.compile(
+    r"""
+    <!--.*?(?:-->|\Z)
+    | <(?P<end>/?) (?P<name>[A-Za-z][^\s/>]*+) (?: "[^"]*+" | '[^']*+' | [^"'>] )*+
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+"""A comment or a tag. The standard library's parser raises for some of what people write."""
 _OPENING: Final = ("paragraph_open", "heading_open")  # "text" above "---" is a heading
 
 
@@ -67,34 +74,18 @@ def _folds_opened(token: Token) -> int:
     if "details" not in token.content.lower():
         return 0
     if token.type == "html_block":
-        return _Folds.opened(token.content)
+        return _folds_in(token.content)
     if token.type != "inline" or len(token.content) > _MAX_PARAGRAPH:
         return 0
     parser = _parser()
     children = parser.inline.parse(token.content, parser, {}, [])
-    return sum(_Folds.opened(child.content) for child in children if child.type == "html_inline")
+    return sum(_folds_in(child.content) for child in children if child.type == "html_inline")
 
 
-class _Folds(HTMLParser):
-    """Counts tags, and not what looks like them in a comment or an attribute."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open = 0
-
-    @classmethod
-    def opened(cls, html: str) -> int:
-        """How many more begin in some HTML than end."""
-        counted = cls()
-        counted.feed(html)
-        counted.close()
-        return counted.open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - the base's
-        self.open += tag == "details"
-
-    def handle_endtag(self, tag: str) -> None:
-        self.open -= tag == "details"
+def _folds_in(html: str) -> int:
+    """How many more begin in some HTML than end; what looks like one in a comment is none."""
+    tags = (one for one in _HTML.finditer(html) if (one["name"] or "").lower() == "details")
+    return sum(-1 if tag["end"] else 1 for tag in tags)
 
 
 def _shown_within(paragraph: str, asked: list[int]) -> list[int]:
