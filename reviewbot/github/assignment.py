@@ -114,7 +114,7 @@ async def assign(
         subject=Subject(
             pull=name,
             head=change.pull.head.sha,
-            base=change.pull.base.sha,
+            base=change.merge_base or change.pull.base.sha,
             merge_base=change.merge_base,
             page=page,
             settings=_hash_of(settings, base.attributes),

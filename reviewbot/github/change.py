@@ -124,7 +124,8 @@ async def _taken(
         tell("where its branch left the base")
         compared = await _comparison(api, repo, pull)
         tell("the diff")
-        taken: bytes | ChangedFiles | None = await _diff(api, repo, pull, limits)
+        since = pull.base.sha if compared is None else compared.merge_base
+        taken: bytes | ChangedFiles | None = await _diff(api, repo, pull, since, limits)
         if taken is None:
             tell(f"the list of {count(pull.changed_files, 'file')}")
             taken = await _list(api, repo, pull, compared)
@@ -138,20 +139,30 @@ async def _taken(
     )
 
 
-async def _diff(api: Api, repo: str, pull: PullRequest, limits: ChangeLimits) -> bytes | None:
-    """The diff, if GitHub gives it, it can be read, and it has every file."""
+async def _diff(
+    api: Api, repo: str, pull: PullRequest, since: str, limits: ChangeLimits
+) -> bytes | None:
+    """The diff, if GitHub gives it, it can be read, and it has the files of the pull request."""
     try:
-        diff = await api.pulls.compare_diff(
-            repo, pull.base.sha, pull.head.sha, max_bytes=limits.diff_bytes
-        )
-        return diff if len(parse_diff(diff)) >= pull.changed_files else None
+        diff = await api.pulls.compare_diff(repo, since, pull.head.sha, max_bytes=limits.diff_bytes)
+        paths = {file.path for file in parse_diff(diff)}  # one whose type changed is there twice
+        return diff if len(paths) == pull.changed_files else None
     except (*_NOT_TOLD, DiffError):
         return None
 
 
 async def _comparison(api: Api, repo: str, pull: PullRequest) -> Comparison | None:
+    """How the head stands to the base as it is now.
+
+    Not to the commit that GitHub names as the base: that stays behind when the base is merged into
+    the head, and all that came with it would be part of the change.
+    """
     try:
-        return await api.pulls.compare(repo, pull.base.sha, pull.head.sha)
+        try:
+            base = await api.contents.tip(repo, pull.base.ref)
+        except NotFoundError:  # the branch is gone, as after a merge
+            base = pull.base.sha
+        return await api.pulls.compare(repo, base, pull.head.sha)
     except _NOT_TOLD:
         return None
 
@@ -162,7 +173,7 @@ async def _list(
     """The list of files; None if it is of another commit than the head."""
     if compared is not None:
         files = compared.files
-        if files.complete and len(files.files) >= pull.changed_files:
+        if files.complete and len(files.files) == pull.changed_files:
             return files
     listed = await api.pulls.files(repo, pull)
     fits = all(file.ref == pull.head.sha or file.status == "removed" for file in listed.files)

@@ -22,7 +22,7 @@ class Subject:
     Attributes:
         pull: the pull request.
         head: the commit at its head.
-        base: the commit at the tip of its base.
+        base: the commit that its diff begins at, or the one that GitHub calls its base.
         merge_base: where the head left the base, if that is known.
         page: the repository's page, ``https://HOST/OWNER/REPO``.
         settings: a hash of the settings that decide what is found.

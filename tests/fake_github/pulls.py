@@ -47,18 +47,24 @@ class Issue:
 
 
 class PullRequest(Issue):
-    """A pull request. Its diff is what the head has changed since it left the base."""
+    """A pull request. Its diff is what the head has changed since it left the base.
+
+    ``base_sha`` is the base as the API names it, which no push to either branch moves; ``base_tip``
+    is that of the diff.
+    """
 
     head_repo: Repository | None
     head_ref: str
     head_sha: str
     base_ref: str
     base_sha: str
+    base_tip: str
     draft: bool
 
     def start(self, source: Repository, branch: str, sha: str, base: str, *, draft: bool) -> None:
         self.head_repo, self.head_ref, self.head_sha = source, branch, sha
-        self.base_ref, self.base_sha, self.draft = base, self.repo.branches[base], draft
+        self.base_ref, self.draft = base, draft
+        self.base_sha = self.base_tip = self.repo.branches[base]
         self.merged: float | None = None
         self.merged_by: User | None = None
         self.reviews: list[Review] = []
@@ -72,16 +78,16 @@ class PullRequest(Issue):
 
     @property
     def merge_base(self) -> str:
-        return self.repo.store.merge_base(self.base_sha, self.head_sha) or self.base_sha
+        return self.repo.store.merge_base(self.base_tip, self.head_sha) or self.base_tip
 
     @property
     def commits(self) -> list[str]:
         """The commits of the pull request, the oldest first."""
-        known = set(self.repo.store.ancestors(self.base_sha))
+        known = set(self.repo.store.ancestors(self.base_tip))
         return [sha for sha in self.repo.store.ancestors(self.head_sha) if sha not in known][::-1]
 
     def diff(self, head: str | None = None) -> list[FileDiff]:
-        return self.repo.compare(self.base_sha, head or self.head_sha)
+        return self.repo.compare(self.base_tip, head or self.head_sha)
 
     @property
     def diff_text(self) -> bytes:
@@ -91,7 +97,7 @@ class PullRequest(Issue):
     def synchronize(self, sha: str, by: User) -> None:
         """The head has moved: threads follow, or are outdated."""
         before, self.head_sha = self.head_sha, sha
-        self.base_sha = self.repo.branches[self.base_ref]
+        self.base_tip = self.repo.branches[self.base_ref]
         for thread in self.threads:
             thread.follow()
         self._tell("synchronize", by, before=before, after=sha)
@@ -124,6 +130,23 @@ class PullRequest(Issue):
             onto = self.repo.make_commit((onto,), files, commit.message, by, whole=True)
         self._source().move(self.head_ref, onto, by=by)
         return onto
+
+    def update_branch(self, *, by: str | None = None) -> str:
+        """The base is merged into the head."""
+        by, store = by or self.user.login, self.repo.store
+        onto = self.repo.branches[self.base_ref]
+        left = store.merge_base(onto, self.head_sha)
+        assert left is not None
+        files = _replay(store.files(self.head_sha), store.files(left), store.files(onto))
+        parents = (self.head_sha, onto)
+        sha = self.repo.make_commit(parents, files, "Merge the base", by, whole=True)
+        self._source().move(self.head_ref, sha, by=by)
+        return sha
+
+    def retarget(self, ref: str) -> None:
+        """Another branch becomes the base; nothing is told of it."""
+        self.base_ref, self.base_sha = ref, self.repo.branches[ref]
+        self.base_tip = self.base_sha
 
     # --- Its life
 

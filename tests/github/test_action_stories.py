@@ -212,6 +212,22 @@ async def test_a_push_without_a_change_asks_nobody_and_says_the_same(
     assert run.outputs["outcome"] == "findings"
 
 
+@pytest.mark.parametrize("full", ["false", "true"])
+async def test_what_comes_with_a_merge_of_the_base_is_not_reviewed(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, full: str
+) -> None:
+    """GitHub goes on to call the commit the base that it was when the pull request was opened."""
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull)
+    theirs = app((50, "line_50 = None  # BUG warning None is returned"))
+    pull.repo.commit(None, theirs | {"theirs.py": "x = 1  # BUG error Theirs\n"})
+    pull.update_branch()
+    run = await runner.run(pull, full=full)
+    assert not [one for one in model.requests if "Theirs" in one.text or "+line_50" in one.text]
+    assert titles(pull) == ["**error: Division by zero**"]
+    assert (run.outputs["errors"], run.outputs["warnings"]) == ("1", "0")
+
+
 async def test_what_is_repaired_is_marked_as_fixed(github: FakeGitHub, runner: Runner) -> None:
     pull = github.pull(base=BASE, head=BASE | TWO)
     await runner.run(pull)

@@ -446,7 +446,7 @@ async def test_a_base_that_becomes_another_has_the_change_reviewed(
     await settle(server)
     assert conclusions(pull) == ["success"]
     old = pull.base_ref
-    pull.base_ref, pull.base_sha = "main", repo.branches["main"]
+    pull.retarget("main")
     changes = {"base": {"ref": {"from": old}, "sha": {"from": repo.branches["work"]}}}
     repo.world.happened(
         "pull_request", "edited", repo=repo, pull=pull, sender=pull.user, changes=changes

@@ -93,10 +93,34 @@ async def test_the_merge_base_is_where_the_branch_left_the_base_and_not_its_tip(
         left = pull.base_sha
         pull.repo.commit(None, {"other.py": "z\n"})
         pull.push({"b.py": "y\n"})
-        assert pull.base_sha != left
+        assert pull.repo.branches["main"] != left
         change = await get_change(api, REPO, 1)
         assert change.merge_base == left
         assert list(by_path(change)) == ["a.py", "b.py"]
+
+
+@pytest.mark.parametrize("same_file", [True, False])
+@pytest.mark.parametrize("how", ["merged", "rebased"])
+async def test_what_a_branch_has_from_its_base_is_not_its_change(
+    how: str, *, same_file: bool
+) -> None:
+    """Though the commit that GitHub names as the base stays where it was."""
+    old = "".join(f"x_{number} = 1\n" for number in range(40))
+    async with opened({"a.py": old}, {"a.py": old.replace("x_3 = 1", "x_3 = 2")}) as (_, pull, api):
+        theirs = {"a.py": old.replace("x_30 = 1", "x_30 = 2")} if same_file else {"b.py": "y\n"}
+        named = pull.base_sha
+        if how == "merged":
+            pull.repo.commit(None, theirs)
+            pull.update_branch()
+        else:
+            pull.rebase(theirs)
+        change = await get_change(api, REPO, 1)
+        assert change.pull.base.sha == named
+        assert change.diff == pull.diff_text
+        assert list(by_path(change)) == ["a.py"]
+        changed = [text for text in texts(by_path(change)["a.py"]) if not text.startswith(" ")]
+        assert changed == ["-x_3 = 1", "+x_3 = 2"]
+        assert change.notices == ()
 
 
 async def test_a_merge_base_that_github_does_not_tell_is_none() -> None:
@@ -161,7 +185,7 @@ async def test_another_base_meanwhile_has_the_diff_taken_again() -> None:
 
         async def diff(repo: str, base: str, head: str, *, max_bytes: int) -> bytes:
             found = await real(repo, base, head, max_bytes=max_bytes)
-            pull.base_ref, pull.base_sha = "release", pull.repo.branches["release"]
+            pull.retarget("release")
             return found
 
         api.pulls.compare_diff = diff  # type: ignore[method-assign]  # as above

@@ -162,7 +162,8 @@ class AppReviews:
         def also(connection: sa.Connection, review_id: str) -> None:
             publications.insert(connection, review_id, new)
 
-        change = f"{target.repo.lower()}#{target.number}@{target.head}+{target.base}"
+        base = assignment.pull.base.sha  # which stays as it is until another branch is the base
+        change = f"{target.repo.lower()}#{target.number}@{target.head}+{base}"
         for nth in range(MOST_AGAIN):
             key = f"{change}/{asked.again or nth}"
             request = await asyncio.to_thread(
