@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from reviewbot.core.diff import FileDiff
-    from reviewbot.github.api.pulls import ChangedFiles, Comparison, PullRequest
+    from reviewbot.github.api.pulls import ChangedFiles, Comparison, PullRequest, Side
     from reviewbot.github.gateway import Api
 
 __all__ = ["Change", "ChangeLimits", "get_change"]
@@ -152,19 +152,32 @@ async def _diff(
 
 
 async def _comparison(api: Api, repo: str, pull: PullRequest) -> Comparison | None:
-    """How the head stands to the base as it is now.
+    """How the head stands to the base as it is now; or, once it is merged, as it was.
 
-    Not to the commit that GitHub names as the base: that stays behind when the base is merged into
-    the head, and all that came with it would be part of the change.
+    Else not to the commit that GitHub names as the base: that stays behind when the base is merged
+    into the head, and all that came with it would be part of the change.
     """
     try:
-        try:
-            base = await api.contents.tip(repo, pull.base.ref)
-        except NotFoundError:  # the branch is gone, as after a merge
-            base = pull.base.sha
-        return await api.pulls.compare(repo, base, pull.head.sha)
+        compared = await api.pulls.compare(repo, await _tip(api, repo, pull.base), pull.head.sha)
+        if not _fits(compared, pull):
+            then = await api.pulls.compare(repo, pull.base.sha, pull.head.sha)
+            return then if _fits(then, pull) else compared
     except _NOT_TOLD:
         return None
+    return compared
+
+
+def _fits(compared: Comparison, pull: PullRequest) -> bool:
+    """Whether it may have the files of the pull request; of very many it has a part."""
+    files = compared.files
+    return not files.complete or len(files.files) == pull.changed_files
+
+
+async def _tip(api: Api, repo: str, base: Side) -> str:
+    try:
+        return await api.contents.tip(repo, base.ref)
+    except NotFoundError:  # the branch is gone, as it may be after a merge
+        return base.sha
 
 
 async def _list(
@@ -173,7 +186,7 @@ async def _list(
     """The list of files; None if it is of another commit than the head."""
     if compared is not None:
         files = compared.files
-        if files.complete and len(files.files) == pull.changed_files:
+        if files.complete and _fits(compared, pull):
             return files
     listed = await api.pulls.files(repo, pull)
     fits = all(file.ref == pull.head.sha or file.status == "removed" for file in listed.files)

@@ -123,6 +123,16 @@ async def test_what_a_branch_has_from_its_base_is_not_its_change(
         assert change.notices == ()
 
 
+async def test_a_pull_request_that_was_merged_still_has_its_change() -> None:
+    async with opened({"a.py": "x = 1\n"}, {"a.py": "x = 2\n"}) as (_, pull, api):
+        left = pull.merge_base
+        pull.merge()
+        change = await get_change(api, REPO, 1)
+        assert change.merge_base == left
+        assert texts(by_path(change)["a.py"]) == ["-x = 1", "+x = 2"]
+        assert change.notices == ()
+
+
 async def test_a_merge_base_that_github_does_not_tell_is_none() -> None:
     async with opened({"a.py": "x = 1\n"}, {"a.py": "x = 2\n"}) as (github, pull, api):
         github.fail(faults.error("GET", "/compare/", 404))
