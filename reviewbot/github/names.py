@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reviewbot.github import markers
 
 if TYPE_CHECKING:
     from reviewbot.github.api.records import Author
     from reviewbot.github.api.threads import ReviewThread
+
+
+_EVERYBODY: Final = "github-actions"
+"""Whose comments those of every workflow are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class Us:
     def resolved(self, thread: ReviewThread) -> bool:
         """Whether we resolved a thread. GraphQL names an App without ``[bot]``, or not at all."""
         login = thread.resolved_by
-        return thread.resolved and (login is None or login.lower() == self.mention.lower())
+        return thread.resolved and (login is None or login.lower() == self._name.lower())
 
     def signed(self, text: str, pull: PullName) -> bool:
         """Whether the marker of a text on a pull request is signed by us."""
@@ -40,7 +44,11 @@ class Us:
 
     @property
     def mention(self) -> str:
-        """The name that people call us by."""
+        """The name that people call us by; empty if that may be another one."""
+        return "" if self._name == _EVERYBODY else self._name
+
+    @property
+    def _name(self) -> str:
         return self.login.removesuffix("[bot]")
 
 

@@ -171,6 +171,17 @@ async def test_what_is_ignored_is_told_and_turns_the_check_green_at_once(
     assert len(model.requests) == asked
 
 
+async def test_the_name_that_all_workflows_have_commands_nothing(
+    runner: Runner, pull: PullRequest
+) -> None:
+    await runner.run(pull)
+    comment = pull.reply(pull.review_comments[0], "@github-actions ignore", by="octo")
+    skipped = await job(runner, pull, comment)
+    assert skipped.outputs["outcome"] == "skipped"
+    run = await runner.run(pull, full="true")
+    assert run.outputs["errors"] == "1"
+
+
 # --- /explain
 
 
