@@ -11,8 +11,9 @@ of two commits by their ids; the one list that is of the branch says which commi
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from reviewbot.core.diff import parse_diff
 from reviewbot.core.diff_text import file_diff_text
@@ -72,6 +73,13 @@ class Change:
     unshown: frozenset[str] = frozenset()
 
 
+class _Diff(NamedTuple):
+    """A diff, and of how many files it is; one whose type changed is there twice."""
+
+    data: bytes
+    files: int
+
+
 def _nobody(_: str) -> None:
     """Nobody is told."""
 
@@ -125,10 +133,14 @@ async def _taken(
         compared = await _comparison(api, repo, pull)
         tell("the diff")
         since = pull.base.sha if compared is None else compared.merge_base
-        taken: bytes | ChangedFiles | None = await _diff(api, repo, pull, since, limits)
-        if taken is None:
+        diff = await _diff(api, repo, pull, since, limits)
+        taken: bytes | ChangedFiles | None = diff.data if diff else None
+        if diff is None or diff.files > pull.changed_files:
             tell(f"the list of {count(pull.changed_files, 'file')}")
-            taken = await _list(api, repo, pull, compared)
+            listed = await _list(api, repo, pull, compared)
+            # That has fewer files if some of the diff came with a merge of the base.
+            if diff is None or (listed and len(listed.files) < diff.files):
+                taken = listed
         before, pull = pull, await api.pulls.get(repo, number)
         still = (pull.head.sha, pull.base.ref) == (before.head.sha, before.base.ref)
         if still and taken is not None:
@@ -141,14 +153,15 @@ async def _taken(
 
 async def _diff(
     api: Api, repo: str, pull: PullRequest, since: str, limits: ChangeLimits
-) -> bytes | None:
-    """The diff, if GitHub gives it, it can be read, and it has the files of the pull request."""
+) -> _Diff | None:
+    """The diff, if GitHub gives it, it can be read, and it has every file."""
     try:
-        diff = await api.pulls.compare_diff(repo, since, pull.head.sha, max_bytes=limits.diff_bytes)
-        paths = {file.path for file in parse_diff(diff)}  # one whose type changed is there twice
-        return diff if len(paths) == pull.changed_files else None
+        data = await api.pulls.compare_diff(repo, since, pull.head.sha, max_bytes=limits.diff_bytes)
+        files = await asyncio.to_thread(parse_diff, data)
     except (*_NOT_TOLD, DiffError):
         return None
+    diff = _Diff(data, len({file.path for file in files}))
+    return diff if diff.files >= pull.changed_files else None
 
 
 async def _comparison(api: Api, repo: str, pull: PullRequest) -> Comparison | None:

@@ -27,6 +27,7 @@ from reviewbot.settings import Secret
 from tests.core.test_diff_against_git import Tree, changes
 from tests.fake_github import EXECUTABLE, SYMLINK, Blob, FakeGitHub, Fault, PullRequest, faults
 from tests.fake_github import SUBMODULE as SUBMODULE_MODE
+from tests.fake_github.shapes_pulls import full_pull_request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -120,6 +121,26 @@ async def test_what_a_branch_has_from_its_base_is_not_its_change(
         assert list(by_path(change)) == ["a.py"]
         changed = [text for text in texts(by_path(change)["a.py"]) if not text.startswith(" ")]
         assert changed == ["-x_3 = 1", "+x_3 = 2"]
+        assert change.notices == ()
+
+
+async def test_what_a_branch_has_from_a_base_that_is_gone_is_not_its_change() -> None:
+    async with opened({"a.py": "x = 1\n"}, {"a.py": "x = 2\n"}) as (github, pull, api):
+        pull.repo.commit(None, {"b.py": "y\n"})
+        pull.update_branch()
+        github.fail(faults.error("GET", "/git/ref/heads/main", 404, times=None))
+        change = await get_change(api, REPO, 1)
+        assert list(by_path(change)) == ["a.py"]
+        assert len(change.notices) == 1
+
+
+async def test_a_number_of_files_that_is_from_before_a_push_changes_nothing() -> None:
+    async with opened({"a.py": "x = 1\n"}, {"a.py": "x = 2\n"}) as (github, pull, api):
+        pull.push({"b.py": "y\n"})
+        late = full_pull_request(pull) | {"changed_files": 1}
+        github.fail(Fault("GET", "/pulls/1$", 200, late, times=None))
+        change = await get_change(api, REPO, 1)
+        assert change.diff == pull.diff_text
         assert change.notices == ()
 
 
