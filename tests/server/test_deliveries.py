@@ -274,6 +274,30 @@ async def test_an_installation_has_so_many_at_work_and_no_more(database: str) ->
     assert sorted(handler.begun) == [*busy, "other"]
 
 
+async def test_an_installation_that_has_none_at_work_waits_for_no_other(database: str) -> None:
+    """All places may be held by those that wait for GitHub."""
+    go_on = asyncio.Event()
+
+    async def held() -> None:
+        await go_on.wait()
+
+    async with opened(database) as store:
+        busy = [f"busy{number}" for number in range(8)]
+        handler = Handler(dict.fromkeys([*busy, "quiet"], held))
+        one = inbox(store, handler, at_once=4, per_installation=2)
+        for number, name in enumerate(busy):
+            body = pull_request(number=number + 1, installation=1 + number // 2)
+            await one.take(name, "pull_request", body)
+        async with working(one):
+            # Four places, and one more for each installation that has none of them.
+            await until(lambda: len(handler.at_work) == 6)
+            await one.take("quiet", "pull_request", pull_request(number=99, installation=9))
+            await until(lambda: "quiet" in handler.at_work)
+            assert sorted(handler.at_work) == [*busy[:5], "busy6", "quiet"]
+            go_on.set()
+            await until_state(store, "done", *busy, "quiet")
+
+
 async def test_what_belongs_to_no_installation_has_places_of_its_own(database: str) -> None:
     async with opened(database) as store:
         await put(store, new("a", None, None), new("b", None, None), new("c", None, 1))

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from reviewbot.github.tasks import Task
     from reviewbot.store.database import Database
 
+SPARE: Final = 96
+"""Places beyond those that any installation may have: for those that have none."""
 LARGE: Final = 64 << 10
 """Bytes of a payload from which on it is read and compressed in a thread."""
 KEPT_MS: Final = 7 * 24 * 3600 * 1000
@@ -59,7 +61,8 @@ class Inbox:
         handle: does what there is to do. What it raises has it called again later.
         acknowledge: shows whoever sent it that it came, at once, and at best once.
         give_up: tells whoever waits for it that it is not done, and why not.
-        at_once: how many are at work on this node.
+        at_once: how many are at work on this node; beyond these, one of each installation that has
+            none, so that those that wait for GitHub hold up no other.
         per_installation: how many are at work for one installation.
         grace_s: how long work may go on at the end.
         limit_s: how long the work on one may take; it is cancelled then, and tried again.
@@ -161,21 +164,23 @@ class Inbox:
             left = deliveries.left_behind(connection, self._node, nodes.alive(connection), busy)
             return deliveries.any_due(connection, self._clock(connection)), left
 
+        room = self._at_once - len(busy)
+
         def claim(connection: sa.Connection) -> list[Claimed]:
             return deliveries.claim(
                 connection,
                 self._node,
                 nodes.alive(connection),
                 self._clock(connection),
-                most=self._at_once - len(busy),
-                per_installation=self._per_installation,
+                most=room if room > 0 else room + SPARE,
+                per_installation=self._per_installation if room > 0 else 1,
                 but=busy,
             )
 
         due, left = await self._database.read(look)
         for one in left:
             await self._settle(one, None)
-        if due and len(busy) < self._at_once:
+        if due and room + SPARE > 0:
             for claimed in await self._database.write(claim, tenant=CLAIMS):
                 self._rounds.begin(claimed.id, self._work_off(claimed))
         await self._clean_up()
