@@ -121,12 +121,8 @@ async def test_a_repeat_does_nothing_while_the_first_waits_is_at_work_and_after_
     database: str,
 ) -> None:
     go_on = asyncio.Event()
-
-    async def held() -> None:
-        await go_on.wait()
-
     async with opened(database) as store:
-        handler = Handler({"d1": held})
+        handler = Handler({"d1": go_on.wait})
         one = inbox(store, handler)
         take = partial(one.take, "d1", "pull_request", pull_request())
         await take()
@@ -199,12 +195,8 @@ async def test_a_large_payload_is_read_and_packed_beside_the_event_loop(
 
 async def test_deliveries_of_one_subject_go_in_turn_and_others_beside_them(database: str) -> None:
     go_on = asyncio.Event()
-
-    async def held() -> None:
-        await go_on.wait()
-
     async with opened(database) as store:
-        handler = Handler({"a1": held})
+        handler = Handler({"a1": go_on.wait})
         one = inbox(store, handler)
         for name, action, number in (
             ("a1", "opened", 1),
@@ -254,13 +246,9 @@ async def test_no_two_of_a_subject_come_at_the_same_time_though_clocks_are_set_b
 
 async def test_an_installation_has_so_many_at_work_and_no_more(database: str) -> None:
     go_on = asyncio.Event()
-
-    async def held() -> None:
-        await go_on.wait()
-
     async with opened(database) as store:
         busy = [f"busy{number}" for number in range(10)]
-        handler = Handler(dict.fromkeys(busy, held))
+        handler = Handler(dict.fromkeys(busy, go_on.wait))
         one = inbox(store, handler, at_once=6, per_installation=4)
         for number, name in enumerate(busy):
             await one.take(name, "pull_request", pull_request(number=number + 1, installation=1))
@@ -277,13 +265,9 @@ async def test_an_installation_has_so_many_at_work_and_no_more(database: str) ->
 async def test_an_installation_that_has_none_at_work_waits_for_no_other(database: str) -> None:
     """All places may be held by those that wait for GitHub."""
     go_on = asyncio.Event()
-
-    async def held() -> None:
-        await go_on.wait()
-
     async with opened(database) as store:
         busy = [f"busy{number}" for number in range(8)]
-        handler = Handler(dict.fromkeys([*busy, "quiet"], held))
+        handler = Handler(dict.fromkeys([*busy, "quiet"], go_on.wait))
         one = inbox(store, handler, at_once=4, per_installation=2)
         for number, name in enumerate(busy):
             body = pull_request(number=number + 1, installation=1 + number // 2)
@@ -366,12 +350,8 @@ async def test_what_a_restart_breaks_off_is_worked_off_after_it(database: str) -
 
 async def test_what_is_nearly_done_at_the_end_is_given_a_moment(database: str) -> None:
     go_on = asyncio.Event()
-
-    async def held() -> None:
-        await go_on.wait()
-
     async with opened(database) as store:
-        handler = Handler({"d1": held, "d2": hangs})
+        handler = Handler({"d1": go_on.wait, "d2": hangs})
         one = inbox(store, handler, grace_s=0.3)
         await one.take("d1", "pull_request", pull_request(number=1))
         await one.take("d2", "pull_request", pull_request(number=2))
@@ -468,12 +448,8 @@ async def test_a_node_does_not_begin_again_what_it_is_still_at(database: str) ->
     """It was slow, another one took it for dead, and put back what it works on."""
     clock = Clock()
     go_on = asyncio.Event()
-
-    async def held() -> None:
-        await go_on.wait()
-
     async with opened(database) as store:
-        handler = Handler({"d1": held})
+        handler = Handler({"d1": go_on.wait})
         async with working(inbox(store, handler, clock=clock)) as one:
             await one.take("d1", "pull_request", pull_request())
             await until(lambda: handler.begun == ["d1"])
