@@ -22,7 +22,6 @@ from reviewbot.core.languages import language_of
 from reviewbot.core.policy import skip_reason
 from reviewbot.core.split import split_file
 from reviewbot.core.widen import widen
-from reviewbot.models.fragments import too_deep
 from reviewbot.planning import Chains, Planner, policy_of
 from reviewbot.prepare import CALIBRATION_FILE
 from reviewbot.rules import rules_for
@@ -179,18 +178,10 @@ class Surroundings:
 
     def _taken(self, piece: _Piece, wide: FileDiff) -> float | None:
         """The tokens that the context takes; None if it does not go."""
-        if skip_reason(wide, self._policy) is not None or (piece.offline and _too_deep(wide)):
+        if skip_reason(wide, self._policy) is not None:
             return None
         parts = split_file(wide, count=piece.sizes.count, budget=piece.sizes.budget)
         if len(parts) > 1 or parts[0].line_limit is not None:
             return None
         taken = parts[0].tokens - piece.chunk.tokens
         return taken if taken <= self._room[piece.batch.id] else None
-
-
-def _too_deep(file: FileDiff) -> bool:
-    """Whether the offline rules would refuse a hunk of it."""
-    return any(
-        too_deep(tuple(line for line in hunk.iter_lines() if line.new_no is not None))
-        for hunk in file.hunks
-    )

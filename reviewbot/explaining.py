@@ -21,6 +21,7 @@ from reviewbot.errors import ConfigError, DiffError
 from reviewbot.job import Job
 from reviewbot.models.catalog import cost_usd, lookup
 from reviewbot.models.explanation import Explainer, WordsWriter
+from reviewbot.models.offline.parser import ParserPool
 from reviewbot.prepare import (
     Crew,
     Prepared,
@@ -143,7 +144,8 @@ async def explainers(
         ConfigError: a model has no key, or its overrides are wrong.
     """
     async with AsyncExitStack() as stack:
-        crew = Crew(settings)
+        parsers = ParserPool()  # starts no process: the offline rules answer no questions
+        crew = Crew(settings, parsers.for_tenant("local"))
         stack.push_async_callback(crew.aclose)
         (batch,) = prepared.job.plan.batches
         able = [one for one in crew.chain(batch.chain) if isinstance(one, WordsWriter)]
@@ -153,4 +155,9 @@ async def explainers(
             budget_of(settings, spent_usd),
             link_hosts=prepared.job.gates.link_hosts,
         )
-        yield Workers(run_batch=explainer, summarize=None, chains={})
+        yield Workers(
+            run_batch=explainer,
+            summarize=None,
+            keeps_syntax=parsers.for_tenant("local").keeps_syntax,
+            chains={},
+        )

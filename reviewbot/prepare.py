@@ -5,6 +5,7 @@ What every way in (command line, server, Action) does before :func:`reviewbot.re
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -18,6 +19,7 @@ from reviewbot.job import Job
 from reviewbot.models.attempts import AttemptPolicy, Attempts
 from reviewbot.models.budget import Budget
 from reviewbot.models.catalog import lookup
+from reviewbot.models.offline.parser import ParserPool
 from reviewbot.notices import plan_notices
 from reviewbot.planning import OUTPUT_PER_REQUEST, Chains, Planner, patterns_of
 from reviewbot.settings import OFFLINE
@@ -30,13 +32,16 @@ if TYPE_CHECKING:
     from reviewbot.core.diff import FileDiff
     from reviewbot.core.events import Estimate, FileCoverage
     from reviewbot.core.routing import Chain
+    from reviewbot.core.suggestions import SyntaxCheck
     from reviewbot.job import Summarize
     from reviewbot.models.base import Model, ModelFault
     from reviewbot.models.batch import BatchResult, BatchTask, Emit, RunBatch
     from reviewbot.models.catalog import ModelInfo
+    from reviewbot.models.claude import Claude
+    from reviewbot.models.offline.parser import Parser
     from reviewbot.settings import ModelChoice, Settings
 
-__all__ = ["OUTPUT_PER_REQUEST", "Prepared", "Workers", "chain_of", "prepare", "workers"]
+__all__ = ["OUTPUT_PER_REQUEST", "Prepared", "Workers", "prepare", "workers"]
 
 CALIBRATION_FILE: Final = "calibration.json"
 
@@ -173,6 +178,7 @@ class Workers:
 
     run_batch: RunBatch
     summarize: Summarize | None
+    keeps_syntax: SyntaxCheck
     chains: Mapping[str, tuple[ModelChoice, ...]]
 
 
@@ -184,6 +190,7 @@ async def workers(
     title: str = "",
     description: str = "",
     spent_usd: float = 0.0,
+    parser: Parser | None = None,
 ) -> AsyncIterator[Workers]:
     """The models of the settings, at work within their budget; closed at the end.
 
@@ -193,13 +200,16 @@ async def workers(
         title: what the change calls itself, for the summary.
         description: what it says of itself, likewise.
         spent_usd: what an earlier run of the review has spent of its budget.
+        parser: parses source code; without it the review starts a process of its own.
 
     Raises:
         ConfigError: a model has no key, or its overrides are wrong.
     """
     budget = budget_of(settings, spent_usd)
     async with AsyncExitStack() as stack:
-        crew = Crew(settings)
+        if parser is None:
+            parser = (await stack.enter_async_context(own_pool())).for_tenant("local")
+        crew = Crew(settings, parser)
         stack.push_async_callback(crew.aclose)
         writer = crew.chain(crew.chains.rest)[0]
         summarize = None
@@ -211,10 +221,24 @@ async def workers(
         yield Workers(
             run_batch=_runner(prepared, settings, crew, budget),
             summarize=summarize,
+            keeps_syntax=parser.keeps_syntax,
             chains={
                 batch.id: crew.chains.choices(batch.chain) for batch in prepared.job.plan.batches
             },
         )
+
+
+@asynccontextmanager
+async def own_pool() -> AsyncIterator[ParserPool]:
+    """Give one process that parses source code. It starts at once, in the background."""
+    pool = ParserPool()
+    warming = asyncio.create_task(pool.warm())
+    try:
+        yield pool
+    finally:
+        warming.cancel()
+        await asyncio.wait({warming})
+        pool.close()
 
 
 def budget_of(settings: Settings, spent_usd: float) -> Budget | None:
@@ -228,33 +252,37 @@ def _measure(info: ModelInfo, prompt: str) -> int:
     return TokenCounter(info.token_factor).count(prompt) if prompt else 0
 
 
-def chain_of(settings: Settings) -> tuple[Model, ...]:
-    """The models that review, best first. Nothing is asked yet.
+def check_choices(settings: Settings) -> None:
+    """Check that each model of the settings can be asked.
 
     Raises:
-        ConfigError: a model has no key, or its overrides are wrong.
+        ConfigError: a model has no key, or its overrides are wrong. Names the route.
     """
-    return tuple(_model(choice, settings) for choice in (settings.model, *settings.fallback_models))
+    places = {one.name: one.source for one in settings.routes}
+    if settings.ab_split:
+        places[settings.ab_split.name] = settings.ab_split.source
+    for setting, choices in settings.chains():
+        for problem in (one.problem for one in choices if one.problem):
+            key = setting if setting in places else None
+            raise ConfigError(problem, source=places.get(setting), key=key)
 
 
 class Crew:
     """The models of the settings at work: one client each, however many chains it is in.
 
+    Args:
+        settings: as read.
+        parser: parses source code for the offline rules.
+
     Raises:
         ConfigError: a model has no key, or its overrides are wrong. Names the route.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, parser: Parser) -> None:
+        check_choices(settings)
         self.chains = Chains(settings)
-        places = {one.name: one.source for one in settings.routes}
-        if settings.ab_split:
-            places[settings.ab_split.name] = settings.ab_split.source
-        for setting, choices in settings.chains():
-            for problem in (one.problem for one in choices if one.problem):
-                key = setting if setting in places else None
-                raise ConfigError(problem, source=places.get(setting), key=key)
         self._clients: dict[ModelChoice, Model] = {}
-        self._settings = settings
+        self._settings, self._parser = settings, parser
 
     def chain(self, chain: Chain) -> tuple[Model, ...]:
         """The models of ``chain``, best first."""
@@ -262,8 +290,15 @@ class Crew:
 
     def _client(self, choice: ModelChoice) -> Model:
         if choice not in self._clients:
-            self._clients[choice] = _model(choice, self._settings)
+            self._clients[choice] = self._new_client(choice)
         return self._clients[choice]
+
+    def _new_client(self, choice: ModelChoice) -> Model:
+        if choice.name == OFFLINE:
+            from reviewbot.models.offline.model import OfflineModel
+
+            return OfflineModel(self._parser)
+        return claude_of(choice, self._settings)
 
     async def aclose(self) -> None:
         """Close every client."""
@@ -295,14 +330,15 @@ def _runner(prepared: Prepared, settings: Settings, crew: Crew, budget: Budget |
     return run_batch
 
 
-def _model(choice: ModelChoice, settings: Settings) -> Model:
+def claude_of(choice: ModelChoice, settings: Settings) -> Claude:
+    """Return the client of a model on a server. Nothing is asked yet.
+
+    Raises:
+        ConfigError: the model has no key, or its overrides are wrong.
+    """
     if choice.problem:
         raise ConfigError(choice.problem)
     info = lookup(choice.name, settings.models)
-    if choice.name == OFFLINE:
-        from reviewbot.models.offline import OfflineModel
-
-        return OfflineModel()
     from reviewbot.models.claude import Claude, Timeouts
 
     limits = settings.timeouts

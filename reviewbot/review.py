@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         Outcome,
         ReviewSummary,
     )
+    from reviewbot.core.suggestions import Edit, SyntaxCheck
     from reviewbot.job import Job, Summarize
     from reviewbot.models.batch import BatchEvent, RunBatch
 
@@ -77,11 +78,16 @@ QUEUE_SIZE: Final = 64
 PROGRESS_EVERY_S: Final = 1.0
 
 
+async def _unchecked(_edit: Edit) -> bool:
+    return False
+
+
 async def review(
     job: Job,
     run_batch: RunBatch,
     *,
     summarize: Summarize | None = None,
+    keeps_syntax: SyntaxCheck = _unchecked,
     earlier: Earlier | None = None,
     stop: StopSignal | None = None,
     clock: Callable[[], float] = time.monotonic,
@@ -95,6 +101,8 @@ async def review(
         job: the diff and its plan.
         run_batch: runs one batch.
         summarize: asks for the summary; without it, it is computed.
+        keeps_syntax: checks suggestions; without it, those that have to be checked are shown as
+            code that cannot be applied.
         earlier: what a run of this review that broke off has left; its plan must be the job's.
         stop: ends the review early.
         clock: seconds, for durations alone.
@@ -104,7 +112,7 @@ async def review(
             one has left goes on with them.
     """
     stop = stop or StopSignal()
-    run = _Run(job, run_batch, earlier or Earlier(), clock)
+    run = _Run(job, run_batch, keeps_syntax, earlier or Earlier(), clock)
     if earlier is None:
         for event in opening(job):
             yield event
@@ -142,10 +150,12 @@ class _Run:
         self,
         job: Job,
         run_batch: RunBatch,
+        keeps_syntax: SyntaxCheck,
         earlier: Earlier,
         clock: Callable[[], float],
     ) -> None:
         self.job, self._run_batch, self._earlier = job, run_batch, earlier
+        self._keeps_syntax = keeps_syntax
         self._clock, self._begun = clock, clock()
         self.events: asyncio.Queue[Event | None] = asyncio.Queue(QUEUE_SIZE)
         self._ledger = Ledger(
@@ -196,7 +206,7 @@ class _Run:
                 outcome = ChunkOutcome(chunk.id, "failed", self.job.model_of(batch), 1, str(error))
                 await self._put_all(self._chunk_finished(outcome))
             return
-        intake = Intake(views, self.job.gates)
+        intake = Intake(views, self.job.gates, self._keeps_syntax)
         if self.job.question is None:
             await self._tell_secrets(chunks, views)
 
@@ -243,7 +253,7 @@ class _Run:
         """One event of a batch, as events of the review."""
         match event:
             case Drafted():
-                await self._put_all(self._found(event, intake))
+                await self._put_all(await self._found(event, intake))
             case Answered():
                 if not (event.complete and self._earlier.answered):
                     await self.events.put(ReviewAnswer(event.text, event.model, event.complete))
@@ -260,8 +270,10 @@ class _Run:
                 if self._clock() - self._last_progress >= PROGRESS_EVERY_S:
                     await self.events.put(self.progress(f"{model} is thinking"))
 
-    def _found(self, drafted: Drafted, intake: Intake) -> list[FindingRaised | FindingWithdrawn]:
-        finding = intake.admit(
+    async def _found(
+        self, drafted: Drafted, intake: Intake
+    ) -> list[FindingRaised | FindingWithdrawn]:
+        finding = await intake.admit(
             drafted.draft, model=drafted.model, attempt=drafted.attempt, cached=drafted.cached
         )
         return self._ledger.accept(finding, answer=drafted.answer) if finding else []

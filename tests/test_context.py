@@ -13,9 +13,9 @@ from reviewbot.context import ContextLimits, Surroundings
 from reviewbot.core.chunks import view
 from reviewbot.core.diff import FileDiff, parse_diff
 from reviewbot.core.prompt import ModelRequest, render
-from reviewbot.models.offline import review_chunk
 from reviewbot.prepare import Prepared, prepare
 from reviewbot.settings import Settings, load_settings
+from tests.models.hunks import review_chunk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -251,14 +251,6 @@ def test_what_comes_into_view_does_not_make_policy_leave_a_file_out(model: str) 
     found = shown(diff, new, model=model) or diff
     reviewed = [file.reason for file in prepare(found, set_to(model=model)).job.plan.files]
     assert reviewed == [None, None]
-
-
-def test_what_the_rules_would_refuse_to_read_is_left_as_the_diff_has_it() -> None:
-    deep = [*LINES, "x = " + "(" * 250 + ")" * 250]
-    new = {"a.py": changed(100, of=deep)}
-    diff = diff_of({"a.py": text_of(deep)}, new)
-    # Not the whole file then, but some lines.
-    assert spans(shown(diff, new, model="offline")) == {"a.py": [(90, 110)]}
 
 
 def test_a_diff_that_cannot_be_written_again_stays_as_it_is() -> None:

@@ -38,6 +38,7 @@ from reviewbot.models.batch import BatchResult, BatchTask, Emit, Spent
 from reviewbot.review import QUEUE_SIZE, review
 from reviewbot.tokens import TokenCounter
 from tests.event_schema import assert_valid_event
+from tests.in_process import parser
 from tests.models.scripted import Say, Scripted, item
 from tests.virtual_time import in_virtual_time
 
@@ -116,6 +117,7 @@ class Seen:
 
 async def run(one: Job, *chain: Model, run_batch: RunBatch | None = None, **options: Any) -> Seen:
     seen = Seen()
+    options.setdefault("keeps_syntax", parser().keeps_syntax)
     events = review(one, run_batch or Attempts(chain), **options)
     async with aclosing(events):
         async for event in events:

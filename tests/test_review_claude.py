@@ -10,7 +10,7 @@ import pytest
 from reviewbot.models.attempts import AttemptPolicy, Attempts
 from reviewbot.models.catalog import lookup
 from reviewbot.models.claude import Claude, Timeouts
-from reviewbot.models.offline import OfflineModel
+from reviewbot.models.offline.model import OfflineModel
 from reviewbot.models.summary import Summarizer
 from tests.fake_anthropic import (
     Answer,
@@ -23,6 +23,7 @@ from tests.fake_anthropic import (
     StatusError,
     StreamError,
 )
+from tests.in_process import parser
 from tests.models.scripted import item
 from tests.test_review import Seen, job, numbered, run
 from tests.virtual_time import in_virtual_time
@@ -170,7 +171,7 @@ async def test_refused_findings_are_withdrawn_and_the_next_model_is_asked() -> N
 async def test_the_offline_rules_stand_in_when_asked_for_and_say_so() -> None:
     async with claude(respond=lambda _: StatusError(529)) as (_, client):
         diff = numbered("a.py").replace("line_2 = 2", "eval(input_2)")
-        seen = await run(job(diff), client, OfflineModel())
+        seen = await run(job(diff), client, OfflineModel(parser()))
     assert len(seen.findings) == 1
     assert seen.end.outcome == "incomplete"
     assert "offline rules" in (seen.end.coverage[0].reason or "")

@@ -200,7 +200,13 @@ class ActionReview:
                 workers(prepared, settings, title=pull.title, description=pull.body)
             )
             outputs = stack.enter_context(Outputs("terminal", None, prepared.job.files))
-            events = review(prepared.job, able.run_batch, summarize=able.summarize, stop=self._stop)
+            events = review(
+                prepared.job,
+                able.run_batch,
+                summarize=able.summarize,
+                keeps_syntax=able.keeps_syntax,
+                stop=self._stop,
+            )
             await stack.enter_async_context(aclosing(events))
             async for event in events:
                 publication.take(event)

@@ -8,7 +8,7 @@ import os
 import platform
 import shutil
 import subprocess
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from reviewbot.github.api.app import AppSelf
     from reviewbot.github.app.credentials import AppConfig
+    from reviewbot.models.claude import Probe
     from reviewbot.settings import ModelChoice, Settings
 
 OK: Final = "✓"
@@ -193,21 +194,16 @@ def _key(choice: ModelChoice) -> Check:
 def _probe(choice: ModelChoice, settings: Settings) -> Check:
     """One tiny streaming call, of the same shape as a review's."""
     from reviewbot.models.base import Stop
-    from reviewbot.models.claude import Claude, Probe
-    from reviewbot.prepare import chain_of
+    from reviewbot.prepare import claude_of
 
-    async def ask() -> Probe | None:
-        (model,) = chain_of(replace(settings, model=choice, fallback_models=()))
-        if not isinstance(model, Claude):
-            return None
+    async def ask() -> Probe:
+        model = claude_of(choice, settings)
         try:
             return await model.probe()
         finally:
             await model.aclose()
 
     probe = asyncio.run(ask())
-    if probe is None:
-        return Check(OK, "endpoint", f"{choice.name} needs none")
     where = f"{choice.name} at {choice.base_url or 'Anthropic'}"
     if probe.stop is not Stop.COMPLETE:
         return Check(WRONG, "endpoint", f"{where} answers, but with no report: {probe.stop}")

@@ -180,7 +180,13 @@ async def _review(
         )
         outputs = stack.enter_context(Outputs(args.format, args.output, prepared.job.files))
         stack.callback(stop_on_interrupt(stop))
-        events = review(prepared.job, work.run_batch, summarize=work.summarize, stop=stop)
+        events = review(
+            prepared.job,
+            work.run_batch,
+            summarize=work.summarize,
+            keeps_syntax=work.keeps_syntax,
+            stop=stop,
+        )
         await stack.enter_async_context(aclosing(events))
         async for event in events:
             await outputs.take(event)

@@ -193,7 +193,7 @@ def run(args: argparse.Namespace) -> int:
 
         from reviewbot.jobs.run import Waits
         from reviewbot.jobs.service import ReviewService, ServiceConfig
-        from reviewbot.prepare import Crew
+        from reviewbot.prepare import check_choices
         from reviewbot.server.app import ServerConfig, make_app
         from reviewbot.server.guard import Guard
         from reviewbot.server.logs import configure
@@ -214,7 +214,7 @@ def run(args: argparse.Namespace) -> int:
     log_format: LogFormat = args.log_format or ("text" if sys.stderr.isatty() else "json")
     configure(log_format, args.log_level)
     settings = read_settings({"model": args.model}, config=args.config)
-    Crew(settings)  # or no request could be answered
+    check_choices(settings)  # or no request could be answered
     url = database_url(args.database, settings)
     loopback = _is_loopback(args.host)
     metrics = Metrics([*(one.name for one in settings.choices), *settings.models])

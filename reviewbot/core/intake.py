@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from reviewbot.core.anchors import Anchor
     from reviewbot.core.chunks import ChunkView
     from reviewbot.core.drafts import Draft
+    from reviewbot.core.suggestions import SyntaxCheck
 
 _WORD = re.compile(r"\w{6,}")
 
@@ -45,20 +46,24 @@ class Intake:
     Args:
         views: the chunks of the batch as the model saw them.
         gates: the thresholds.
+        keeps_syntax: checks suggestions.
     """
 
-    def __init__(self, views: Collection[ChunkView], gates: Gates) -> None:
+    def __init__(
+        self, views: Collection[ChunkView], gates: Gates, keeps_syntax: SyntaxCheck
+    ) -> None:
+        self._keeps_syntax = keeps_syntax
         self._views = {view.id: view for view in views}
         self._index = AnchorIndex(views)
         self._gates = gates
         self._paths = {view.path: view for view in views}
 
-    def admit(
+    async def admit(
         self, draft: Draft, *, model: str, attempt: int, cached: bool = False
     ) -> Finding | None:
-        """The finding that ``draft`` amounts to, its id still that of a first occurrence.
+        """Return the finding of ``draft``, its id still that of a first occurrence.
 
-        None if the configuration does not want findings of this rule or category.
+        Return None if the configuration does not want findings of this rule or category.
 
         Args:
             draft: as the model wrote it.
@@ -97,7 +102,8 @@ class Intake:
             chunk=anchor.chunk if anchor else (known.id if known else next(iter(self._views))),
             attempt=attempt,
             placement=self._placement(draft, path, anchor),
-            suggestion_applies=anchor is not None and self._applies(draft, suggestion, anchor),
+            suggestion_applies=anchor is not None
+            and await self._applies(draft, suggestion, anchor),
             cached=cached,
         )
 
@@ -137,9 +143,15 @@ class Intake:
             for line in hunk.lines
         )
 
-    def _applies(self, draft: Draft, suggestion: str | None, anchor: Anchor) -> bool:
-        """Whether the suggestion is for the very lines that hold the quote, and can be offered."""
+    async def _applies(self, draft: Draft, suggestion: str | None, anchor: Anchor) -> bool:
+        """Return whether the suggestion is for the quoted lines, and can be offered."""
         if suggestion is None or draft.end_line - draft.line + 1 != len(anchor.lines):
             return False
         marks: Final = (REDACTED_MARK, CUT_MARK)
-        return applies(suggestion, anchor, self._views[anchor.chunk], marks=marks)
+        return await applies(
+            suggestion,
+            anchor,
+            self._views[anchor.chunk],
+            marks=marks,
+            keeps_syntax=self._keeps_syntax,
+        )

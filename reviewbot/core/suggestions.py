@@ -1,9 +1,10 @@
-"""Whether a suggested change can be offered: it applies, and what it makes still parses. Pure."""
+"""Decide whether a suggested change can be offered: it applies, and the result parses. Pure."""
 
 from __future__ import annotations
 
-from textwrap import dedent
-from typing import TYPE_CHECKING, Final
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from reviewbot.core.escape import is_plain
 from reviewbot.core.languages import PARSED, language_of
@@ -18,8 +19,34 @@ if TYPE_CHECKING:
 MAX_LINES: Final = 60
 
 
-def applies(suggestion: str, anchor: Anchor, view: ChunkView, *, marks: Sequence[str]) -> bool:
-    """Whether ``suggestion`` may be offered as a replacement of the anchored lines.
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A suggestion as a parser judges it, in a language that ast-grep has a grammar for.
+
+    ``before`` and ``after`` are the lines of the hunk's new side without and with it; ``old`` and
+    ``new`` are the lines that it replaces and those that it puts there.
+    """
+
+    language: str
+    before: list[str]
+    after: list[str]
+    old: list[str]
+    new: list[str]
+
+
+SyntaxCheck: TypeAlias = Callable[[Edit], Awaitable[bool]]
+"""Returns whether an edit adds no syntax error; False if that could not be checked."""
+
+
+async def applies(
+    suggestion: str,
+    anchor: Anchor,
+    view: ChunkView,
+    *,
+    marks: Sequence[str],
+    keeps_syntax: SyntaxCheck,
+) -> bool:
+    """Return whether ``suggestion`` may be offered as a replacement of the anchored lines.
 
     It must stand on whole lines of the new file, change them, touch no place that we redacted
     or cut, hold no hidden character, and leave the hunk with no more syntax errors than it had.
@@ -30,6 +57,7 @@ def applies(suggestion: str, anchor: Anchor, view: ChunkView, *, marks: Sequence
         anchor: where the finding stands.
         view: the chunk in which it stands.
         marks: what redacted and cut places start with, for example ``[REDACTED:``.
+        keeps_syntax: has a parser judge the edit, outside this process.
     """
     old = [line.text for line in anchor.lines]
     new = suggestion.removesuffix("\n").replace("\r\n", "\n").split("\n")
@@ -46,11 +74,10 @@ def applies(suggestion: str, anchor: Anchor, view: ChunkView, *, marks: Sequence
     start = next(index for index, line in enumerate(hunk) if line.new_no == anchor.line)
     before = [line.text for line in hunk]
     after = [*before[:start], *new, *before[start + len(old) :]]
-    faults = _errors(view.path, before)
-    if _errors(view.path, after) > faults:
-        return False
-    # One error can swallow a whole fragment, so the lines are then compared by themselves, too.
-    return not faults or _errors(view.path, new) <= _errors(view.path, old)
+    language = language_of(view.path)
+    if language is None or language not in PARSED:
+        return True
+    return await keeps_syntax(Edit(language, before, after, old, new))
 
 
 def _new_side(anchor: Anchor, view: ChunkView) -> list[Line]:
@@ -60,18 +87,3 @@ def _new_side(anchor: Anchor, view: ChunkView) -> list[Line]:
         for hunk in view.hunks
         if any(line.new_no == anchor.line for line in hunk.lines)
     )
-
-
-def _errors(path: str, lines: Sequence[str]) -> int:
-    """How many syntax errors the grammar of ``path`` sees in ``lines``; 0 without a grammar.
-
-    tree-sitter marks what it could not parse as ERROR and what it had to invent as empty nodes.
-    """
-    language = language_of(path)
-    if language not in PARSED:
-        return 0
-    from ast_grep_py import SgRoot
-
-    source = dedent("\n".join(lines)).encode("utf-8", "replace").decode()
-    root = SgRoot(source, language).root()
-    return len(root.find_all(kind="ERROR")) + len(root.find_all(regex="^$"))

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from reviewbot.job import Summarize, SummaryTask
     from reviewbot.models.batch import BatchEvent, BatchResult, BatchTask, RunBatch, Spent
     from reviewbot.models.cached import CacheUse
+    from reviewbot.models.offline.parser import ParserPool
     from reviewbot.prepare import Prepared, Workers
     from reviewbot.settings import Settings
     from reviewbot.store.database import Database
@@ -100,6 +101,7 @@ class Kit:
         hub: who follows reviews here.
         load: makes settings of the options of a request.
         preparing: bounds how many diffs are parsed and planned at once.
+        parsers: parse source code.
         waits: how long reviews wait for their models.
         cache_bytes: the most that the cache keeps for each tenant; 0 is no cache.
         cache_use: counts what the cache was good for.
@@ -110,6 +112,7 @@ class Kit:
     hub: Hub
     load: Callable[[Mapping[str, object]], Settings]
     preparing: asyncio.Semaphore
+    parsers: ParserPool
     waits: Waits
     cache_bytes: int
     cache_use: CacheUse
@@ -166,6 +169,7 @@ class Run:
                 prepared.job,
                 steps,
                 summarize=self._counted(able.summarize),
+                keeps_syntax=able.keeps_syntax,
                 earlier=earlier,
                 stop=self.signal,
             )
@@ -200,6 +204,7 @@ class Run:
             title=self.row.title,
             description=work.description,
             spent_usd=spent_usd,
+            parser=self._kit.parsers.for_tenant(self.row.tenant),
         )
 
     def _cached(

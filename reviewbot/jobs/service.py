@@ -26,6 +26,7 @@ from reviewbot.jobs.janitor import Janitor
 from reviewbot.jobs.run import Hooks, Kit, Waits
 from reviewbot.jobs.runner import Runner
 from reviewbot.models.cached import CacheUse
+from reviewbot.models.offline.parser import ParserPool
 from reviewbot.store import nodes, reviews, turns
 from reviewbot.store.connect import connection_options, file_of, others_can_read
 from reviewbot.store.database import PATIENCE_S, StoreError, open_database
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 
 PREPARED_AT_ONCE: Final = 2
 """Diffs that are parsed and planned at the same time: it is work for the processor."""
+PARSERS: Final = 2
+"""Processes that parse source code: with two, no tenant keeps another one waiting."""
 LISTEN_AGAIN_S: Final = 1.0
 
 log = logging.getLogger(__name__)
@@ -97,11 +100,13 @@ class ReviewService:
         self.node = f"{socket.gethostname()[:20]}-{os.getpid()}-{secrets.token_hex(4)}"
         self.database = open_database(config.database_url)
         self.hub = Hub(self.database)
+        self._parsers = ParserPool(PARSERS)
         kit = Kit(
             database=self.database,
             hub=self.hub,
             load=load,
             preparing=asyncio.Semaphore(PREPARED_AT_ONCE),
+            parsers=self._parsers,
             waits=config.waits,
             cache_bytes=config.cache_bytes,
             cache_use=CacheUse(),
@@ -140,6 +145,7 @@ class ReviewService:
     async def __aexit__(self, *_: object) -> None:
         await self.wind_down()
         await self._ended.aclose()
+        self._parsers.close()
         with suppress(StoreError):
             await self.database.write(partial(nodes.leave, node=self.node))
         await self._engine.stop()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.core.drafts import Draft
 from reviewbot.core.prompt import KnownFinding, render
 from reviewbot.core.report_tool import REPORT_TOOL
-from reviewbot.models.base import Fault, ModelFault, Stop
+from reviewbot.models.base import Fault, ModelFault, PartlyRead, Stop
 from reviewbot.models.batch import (
     Asked,
     BatchResult,
@@ -100,9 +100,13 @@ class _Answer:
         self.name, self.model, self.attempt, self.chunks = name, model, attempt, chunks
         self.estimated = 0
         self.reading = Reading(own=model.info.offline)
+        self.partly: dict[str, str] = {}
+        """The chunks that were not read whole, and why."""
 
     async def pass_on(self, run: _Run, event: ModelEvent) -> None:
         """Tell what an event of the answer amounts to."""
+        if isinstance(event, PartlyRead):
+            self.partly[event.chunk] = event.reason
         model = self.model.info.name
         for said in self.reading.take(event):
             if isinstance(said, Draft):
@@ -263,12 +267,14 @@ class Attempts:
         max_tokens = min(self._policy.max_tokens, room)
         ids = tuple(chunk.id for chunk in chunks)
         reason: str | None = None
+        partly: dict[str, str] = {}
         for part in range(1 + self._policy.max_continuations):
             name = f"{chunks[0].id}/{model.info.name}/{attempt}.{part}"
             answer = _Answer(name, model, attempt, ids)
             if tries.index == 0 and request is run.task.request:
                 answer.estimated = request.tokens
             await self._stream(run, answer, request, max_tokens)
+            partly |= answer.partly
             if answer.reading.judge() is Stop.COMPLETE:
                 break
             if not answer.reading.drafts:
@@ -279,11 +285,9 @@ class Attempts:
         if model.info.offline and tries.index > 0:
             reason = f"Only the offline rules saw it: {run.faults[chunks[0].id]}"
         for chunk in chunks:
-            await run.say(
-                ChunkOutcome(
-                    chunk.id, "partly" if reason else "reviewed", model.info.name, attempt, reason
-                )
-            )
+            why = reason or partly.get(chunk.id)
+            status: ChunkStatus = "partly" if why else "reviewed"
+            await run.say(ChunkOutcome(chunk.id, status, model.info.name, attempt, why))
 
     async def _stream(
         self, run: _Run, answer: _Answer, request: ModelRequest, max_tokens: int

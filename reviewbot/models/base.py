@@ -39,6 +39,14 @@ class ToolInput:
 
 
 @dataclass(frozen=True, slots=True)
+class PartlyRead:
+    """A chunk of the request was not read whole, for a reason that is a sentence."""
+
+    chunk: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class InputRestarted:
     """The report starts again from its first character: the model wrote a second one.
 
@@ -77,7 +85,9 @@ class Stopped:
     detail: str = ""
 
 
-ModelEvent: TypeAlias = Answering | Thinking | ToolInput | InputRestarted | UsageReport | Stopped
+ModelEvent: TypeAlias = (
+    Answering | Thinking | ToolInput | PartlyRead | InputRestarted | UsageReport | Stopped
+)
 
 
 class Fault(StrEnum):

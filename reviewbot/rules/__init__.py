@@ -9,8 +9,8 @@ rule to be worth running. The texts may use the rule's meta variables.
 
 The folder says where a rule runs: ``python``; ``javascript``, also on TypeScript and TSX, whose
 grammars extend it; ``jsx`` on JavaScript and TSX; ``any`` on every text file: those have no
-``rule``, their check is code in :mod:`reviewbot.models.textrules`. Nothing is ever read from the
-repository under review.
+``rule``, their check is code in :mod:`reviewbot.models.offline.text_rules`. Nothing is ever read
+from the repository under review.
 """
 
 from __future__ import annotations
@@ -242,7 +242,7 @@ class _Reader:
     def variables(self, rule: Rule) -> None:
         """Every meta variable that a text uses must be one of the matcher's."""
         if not rule.matcher:
-            return  # the check in models.textrules gives the values, and its test sees to it
+            return  # the code in models.offline.text_rules gives the values; its tests check them
         known = {match[2] for match in META_VARIABLE.finditer(str(rule.matcher))}
         used = f"{rule.title} {rule.message} {rule.scenario} {rule.fix or ''}"
         names = {match[2] for match in META_VARIABLE.finditer(used)} | {rule.focus or ""} - {""}

@@ -647,15 +647,6 @@ class Screen(io.StringIO):
         return True
 
 
-def test_code_behind_brackets_too_deep_to_parse_is_never_clean(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert main(["review", write(added("app.py", "# " + "(" * 201, "r = eval(input())"))]) == 3
-    out = " ".join(capsys.readouterr().out.split())
-    assert "No findings" not in out
-    assert "Brackets nest more than 200 deep in a hunk" in out
-
-
 async def test_what_a_review_is_at_is_no_markup_on_a_terminal(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

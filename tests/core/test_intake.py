@@ -10,15 +10,18 @@ from reviewbot.core.drafts import parse_draft
 from reviewbot.core.intake import Gates, Intake
 from tests.core.test_anchors import hunk, view
 from tests.core.test_findings import ITEM
+from tests.in_process import finish, parser
 
 if TYPE_CHECKING:
     from reviewbot.core.findings import Finding
 
 
 def admit(where: str = "a.py", gates: Gates | None = None, **changes: Any) -> Finding:
-    intake = Intake([view(hunk("+x = 1\n+y = 2"), path=where)], gates or Gates())
+    intake = Intake(
+        [view(hunk("+x = 1\n+y = 2"), path=where)], gates or Gates(), parser().keeps_syntax
+    )
     draft = parse_draft(ITEM | {"line": 1, "end_line": 1} | changes)
-    finding = intake.admit(draft, model="m", attempt=2)
+    finding = finish(intake.admit(draft, model="m", attempt=2))
     assert finding
     return finding
 
@@ -72,18 +75,19 @@ def test_a_suggestion_for_other_lines_than_the_quoted_ones_is_not_offered() -> N
 def test_the_configuration_decides_severity_and_silence() -> None:
     gates = Gates(rules={"bug": "note", "docs": "off"})
     assert admit(gates=gates).severity == "note"
-    intake = Intake([view(hunk("+x = 1"))], gates)
-    assert intake.admit(parse_draft(ITEM | {"category": "docs"}), model="m", attempt=1) is None
+    intake = Intake([view(hunk("+x = 1"))], gates, parser().keeps_syntax)
+    draft = parse_draft(ITEM | {"category": "docs"})
+    assert finish(intake.admit(draft, model="m", attempt=1)) is None
 
 
 def test_a_decoy_that_stands_in_the_code_is_no_sign_of_confusion() -> None:
     gates = Gates(decoys=frozenset({"frobnicate_all"}))
-    intake = Intake([view(hunk("+frobnicate_all(x)"))], gates)
+    intake = Intake([view(hunk("+frobnicate_all(x)"))], gates, parser().keeps_syntax)
     draft = parse_draft(ITEM | {"quote": "frobnicate_all(x)", "title": "frobnicate_all twice"})
-    finding = intake.admit(draft, model="m", attempt=1)
+    finding = finish(intake.admit(draft, model="m", attempt=1))
     assert finding
     assert finding.placement.kind == "inline"
-    other = Intake([view(hunk("+x = 1"))], gates)
-    finding = other.admit(draft, model="m", attempt=1)
+    other = Intake([view(hunk("+x = 1"))], gates, parser().keeps_syntax)
+    finding = finish(other.admit(draft, model="m", attempt=1))
     assert finding
     assert finding.placement.held

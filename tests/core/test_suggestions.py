@@ -9,9 +9,11 @@ import pytest
 from reviewbot.core.anchors import AnchorIndex
 from reviewbot.core.suggestions import MAX_LINES, applies
 from tests.core.test_anchors import hunk, view
+from tests.in_process import finish, parser
 
 if TYPE_CHECKING:
     from reviewbot.core.chunks import ChunkView
+    from reviewbot.core.suggestions import Edit
 
 PYTHON = view(hunk(" def f(a):\n-    return 0\n+    x = a / 0\n+    return x"))
 MARKS = ("[REDACTED:", "[CUT ")
@@ -20,7 +22,9 @@ MARKS = ("[REDACTED:", "[CUT ")
 def offered(suggestion: str, *, quote: str = "    x = a / 0", chunk: ChunkView = PYTHON) -> bool:
     anchor = AnchorIndex([chunk]).find(chunk.path, quote, "RIGHT", 0)
     assert anchor
-    return applies(suggestion, anchor, chunk, marks=MARKS)
+    return finish(
+        applies(suggestion, anchor, chunk, marks=MARKS, keeps_syntax=parser().keeps_syntax)
+    )
 
 
 def test_a_fix_that_parses_is_offered() -> None:
@@ -89,3 +93,13 @@ def test_windows_line_ends_do_not_matter() -> None:
     chunk = view(hunk("+alpha = 1\r\n+beta = 2\r"))
     assert offered("alpha = 3\r\nbeta = 4", quote="alpha = 1\nbeta = 2", chunk=chunk)
     assert not offered("alpha = 1\r\nbeta = 2", quote="alpha = 1\nbeta = 2", chunk=chunk)
+
+
+def test_a_suggestion_that_could_not_be_checked_is_not_offered() -> None:
+    async def unchecked(_edit: Edit) -> bool:
+        return False
+
+    anchor = AnchorIndex([PYTHON]).find(PYTHON.path, "    x = a / 0", "RIGHT", 0)
+    assert anchor
+    suggestion = applies("    x = a / 1", anchor, PYTHON, marks=MARKS, keeps_syntax=unchecked)
+    assert finish(suggestion) is False

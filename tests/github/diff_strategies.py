@@ -15,6 +15,7 @@ from reviewbot.core.findings import SEVERITIES, Finding
 from reviewbot.core.intake import Gates, Intake
 from reviewbot.github.markers import Marker, Noted, write
 from tests import review_strategies
+from tests.in_process import finish, parser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,9 +129,9 @@ def changes(draw: st.DrawFn) -> Change:
     """A diff with the findings of the real intake, and some that nobody placed."""
     text = draw(diffs().filter(bool))
     files = parse_diff(text.encode())
-    intake = Intake(list(views(files)), Gates())
+    intake = Intake(list(views(files)), Gates(), parser().keeps_syntax)
     found = [
-        intake.admit(draft, model="m", attempt=1)
+        finish(intake.admit(draft, model="m", attempt=1))
         for draft in draw(st.lists(drafts(files), max_size=6))
     ]
     wild = [

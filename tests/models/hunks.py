@@ -6,7 +6,9 @@ from typing import Any
 
 from reviewbot.core.chunks import ChunkView, ShownHunk
 from reviewbot.core.diff import Line
-from reviewbot.models.offline import review_chunk
+from reviewbot.models.offline.model import Scan
+from reviewbot.models.offline.parser import Allowance
+from tests.in_process import finish, parser
 
 
 def hunk(text: str, *, start: int = 1) -> ShownHunk:
@@ -36,6 +38,13 @@ def chunk(path: str, *hunks: ShownHunk) -> ChunkView:
 def added(path: str, code: str) -> ChunkView:
     """A chunk of one hunk in which every line is new."""
     return chunk(path, hunk("\n".join(f"+{line}" for line in code.split("\n"))))
+
+
+def review_chunk(view: ChunkView) -> list[dict[str, Any]]:
+    """The findings of the offline rules, parsed in this process."""
+    scan = Scan(view)
+    matched = parser().match(scan.language, scan.hunks, scan.patterns, Allowance())
+    return scan.items(finish(matched))
 
 
 def review(path: str, text: str, *, start: int = 1) -> list[dict[str, Any]]:

@@ -34,8 +34,9 @@ from reviewbot.models.batch import (
 from reviewbot.models.budget import Budget
 from reviewbot.models.catalog import lookup
 from reviewbot.models.explanation import MAX_TOKENS, Explainer, WordsWriter
-from reviewbot.models.offline import OfflineModel
+from reviewbot.models.offline.model import OfflineModel
 from tests.fake_anthropic import Answer, FakeAnthropic, Hang, StatusError
+from tests.in_process import parser
 from tests.models.asking import MODEL, claude, request
 from tests.prompt_requests import INQUIRY
 from tests.virtual_time import in_virtual_time
@@ -230,7 +231,7 @@ async def test_without_a_model_nobody_is_asked() -> None:
     heard, result = await explain()
     assert result.outcomes[0].reason == "There is no model to ask."
     assert heard.events == [*result.outcomes]
-    assert not isinstance(OfflineModel(), WordsWriter)
+    assert not isinstance(OfflineModel(parser()), WordsWriter)
 
 
 async def test_a_budget_is_kept_and_what_was_spent_is_booked() -> None:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reviewbot.core.diff import Line
-from reviewbot.models.fragments import MAX_DEPTH, parse
-from reviewbot.models.offline import review_chunk
-from tests.models.hunks import added
+from tests.models.hunks import added, review_chunk
 
 FOUND = {
     "a.py": [
@@ -78,15 +75,6 @@ def test_what_a_cut_hunk_shows_is_found_on_its_line(path: str, code: str) -> Non
 )
 def test_what_is_no_code_or_not_understood_is_left_alone(path: str, code: str) -> None:
     assert rules(path, code) == set()
-
-
-def test_a_hunk_of_absurd_depth_is_not_parsed() -> None:
-    def parsed(depth: int) -> bool:
-        lines = (Line("added", None, 1, "(" * depth + "x" + ")" * depth),)
-        return parse(lines, (True,), "python") is not None
-
-    assert parsed(MAX_DEPTH)
-    assert not parsed(MAX_DEPTH + 1)
 
 
 def test_lines_put_in_front_shift_nothing() -> None:

@@ -21,22 +21,19 @@ from reviewbot.core.report_tool import REPORT_TOOL
 from reviewbot.core.toolstream import ToolStream
 from reviewbot.models.base import (
     Answering,
-    Fault,
-    ModelFault,
     Stop,
     Stopped,
     ToolInput,
     UsageReport,
 )
-from reviewbot.models.fragments import MAX_DEPTH
-from reviewbot.models.offline import MAX_PER_RULE, OfflineModel, review_chunk
-from tests.models.hunks import added, chunk, hunk, review
+from reviewbot.models.offline.model import MAX_PER_RULE, OfflineModel
+from tests.in_process import parser
+from tests.models.hunks import added, chunk, hunk, review, review_chunk
 from tests.models.scripted import checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from reviewbot.models.base import ModelEvent
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -47,7 +44,7 @@ def found(path: str, text: str) -> list[tuple[str, int, int]]:
 
 async def test_the_answer_is_a_complete_report_that_costs_nothing() -> None:
     views = (chunk("a.py", hunk("+eval(x)\n+y = 1")), chunk("b.ts", hunk("+debugger;")))
-    events = [e async for e in OfflineModel().stream(ModelRequest(views, ()), max_tokens=1)]
+    events = [e async for e in OfflineModel(parser()).stream(ModelRequest(views, ()), max_tokens=1)]
     stream = ToolStream()
     for event in events:
         if isinstance(event, ToolInput):
@@ -66,30 +63,6 @@ async def test_the_answer_is_a_complete_report_that_costs_nothing() -> None:
     assert events[-1] == Stopped(Stop.COMPLETE)
 
 
-@pytest.mark.parametrize("path", ["a.py", "a.ts"])
-async def test_a_hunk_that_is_refused_does_not_count_as_read(path: str) -> None:
-    mark = "#" if path.endswith(".py") else "//"
-    deep = f"+{mark} {'(' * (MAX_DEPTH + 1)}\n+result = eval(input())"
-    views = (chunk(path, hunk("+eval(x)"), hunk(deep, start=50)),)
-    events: list[ModelEvent] = []
-
-    async def ask() -> None:
-        async for event in OfflineModel().stream(ModelRequest(views, ()), max_tokens=1):
-            events.append(event)  # noqa: PERF401  what came before the fault is wanted
-
-    with pytest.raises(ModelFault, match="Brackets nest more than 200 deep in a hunk") as caught:
-        await ask()
-    assert caught.value.fault is Fault.COULD_NOT_REVIEW
-    assert any(isinstance(event, ToolInput) and "/eval" in event.text for event in events)
-
-
-@pytest.mark.parametrize(("path", "text"), [("a.py", "+x = 1"), ("a.md", "+eval(x)")])
-async def test_depth_where_there_is_nothing_to_match_is_no_fault(path: str, text: str) -> None:
-    views = (chunk(path, hunk(f"+# {'(' * (MAX_DEPTH + 1)}\n{text}")),)
-    events = [e async for e in OfflineModel().stream(ModelRequest(views, ()), max_tokens=1)]
-    assert events[-1] == Stopped(Stop.COMPLETE)
-
-
 async def test_fields_come_in_the_order_of_the_wire_schema() -> None:
     order = list(REPORT_TOOL["input_schema"]["properties"]["findings"]["items"]["properties"])
     (item,) = review("a.py", "+eval(x)")
@@ -100,7 +73,7 @@ async def test_nothing_to_say_is_an_empty_complete_report() -> None:
     request = ModelRequest((chunk("a.py", hunk("+x = 1")),), ())
     texts = [
         e.text
-        async for e in OfflineModel().stream(request, max_tokens=1)
+        async for e in OfflineModel(parser()).stream(request, max_tokens=1)
         if isinstance(e, ToolInput)
     ]
     assert json.loads("".join(texts)) == {"findings": [], "outcome": "complete"}
@@ -124,7 +97,7 @@ async def test_a_finding_leaves_before_the_next_chunk_is_scanned_and_the_loop_st
         ChunkView("c", "a.py", None, "modified", 1, 1, cast("Any", hunks))
         for hunks in (first, second)
     )
-    stream = OfflineModel().stream(ModelRequest(views, ()), max_tokens=1)
+    stream = OfflineModel(parser()).stream(ModelRequest(views, ()), max_tokens=1)
     async for event in stream:
         if isinstance(event, ToolInput) and "python/eval" in event.text:
             break
@@ -135,7 +108,7 @@ async def test_a_finding_leaves_before_the_next_chunk_is_scanned_and_the_loop_st
 
 
 def test_its_entry_in_the_catalogue_says_offline_and_free() -> None:
-    info = OfflineModel().info
+    info = OfflineModel(parser()).info
     assert (info.name, info.provider) == ("offline", "offline")
     assert info.prices is None or info.prices.input == 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reviewbot.core.diff import Line
-from reviewbot.models.textrules import BIDI, CONFLICT, INVISIBLE, check_lines
+from reviewbot.models.offline.text_rules import BIDI, CONFLICT, INVISIBLE, check_lines
 
 
 def check(path: str, text: str, fresh: str = "") -> list[tuple[str, int]]:

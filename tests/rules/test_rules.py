@@ -12,9 +12,8 @@ from ast_grep_py import SgRoot
 
 from reviewbot.core.escape import show_line
 from reviewbot.errors import ConfigError
-from reviewbot.models.offline import review_chunk
 from reviewbot.rules import FOLDERS, Rule, load_rules, parse_rule, read_rule, rules_for
-from tests.models.hunks import added
+from tests.models.hunks import added, review_chunk
 from tests.models.scripted import checked
 
 if TYPE_CHECKING:

@@ -1,7 +1,8 @@
 """What may have stood above and below a hunk, so that its text can be parsed by itself.
 
 A hunk of a diff often begins inside a call, a literal, a block or a class. Each guess is a text to
-put in front and one to put behind; the parser tells which fits (:mod:`reviewbot.models.fragments`).
+put in front and one to put behind; the parser tells which fits
+(:mod:`reviewbot.models.offline.fragments`).
 Strings and comments that were open above the hunk are guessed only where their end is in plain
 sight: a wrong guess would turn code into text and text into code.
 """

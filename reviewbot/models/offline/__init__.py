@@ -1,0 +1,1 @@
+"""The offline rules engine and the processes in which it parses source code."""

@@ -1,0 +1,97 @@
+"""Parse the new side of a hunk, although it may begin or end in the middle of the code.
+
+Only the hunk is at hand, not the file, so the text may start inside a function, a class, a literal
+or a comment. tree-sitter recovers from much of that by itself, Python's indentation included. For
+the rest, guesses at what stood above and below (:mod:`reviewbot.models.offline.stitching`) are
+parsed with it, and the one with the least unparsed text is taken. Where the grammar still found an
+ERROR or had to invent a token, nothing is matched. A hunk that stays mostly unparsed is prose or
+another language, and nothing in it is matched at all.
+
+Only :mod:`reviewbot.models.offline.worker` may run this on text of a pull request: the text can
+make tree-sitter loop, crash or use all memory.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.models.offline.stitching import guesses
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ast_grep_py import SgNode
+
+_PROSE_SHARE: Final = 0.3
+"""Share of lines with unparsed text from which on a hunk is not taken for code."""
+_PROSE_LINES: Final = 2
+"""So many of them prove nothing: a hunk's edges are often cut."""
+_UNREADABLE: Final = re.compile("[\x00\ud800-\udfff]")
+"""A grammar takes NUL for the end of the text, and ast-grep takes no lone surrogates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """A parsed hunk.
+
+    ``lines`` are the texts of the new side; ``fresh[i]`` is true if line ``i`` was added and
+    belongs to the chunk. Row ``first_row`` of the tree is line 0. ``errors`` are the character
+    ranges that the grammar did not understand.
+    """
+
+    lines: Sequence[str]
+    fresh: Sequence[bool]
+    root: SgNode
+    first_row: int
+    errors: tuple[tuple[int, int], ...]
+
+    def understood(self, match: SgNode, place: SgNode) -> bool:
+        """Whether nothing is unparsed or invented from the start of ``match`` to ``place``'s end.
+
+        What follows the place in a longer match, the rest of a function for example, may be cut.
+        """
+        start, end = _span(match)[0], _span(place)[1]
+        # An error that only touches the border belongs to the neighbour.
+        if any(first < end and start < last for first, last in self.errors):
+            return False
+        return place.find(regex="^$") is None
+
+
+def parse(lines: Sequence[str], fresh: Sequence[bool], language: str) -> Fragment | None:
+    """Parse the new side of a hunk; return None if it is hardly code of this language.
+
+    Args:
+        lines: texts of the new side.
+        fresh: for each line, whether it was added and belongs to the chunk.
+        language: ``python``, ``javascript``, ``typescript`` or ``tsx``.
+    """
+    from ast_grep_py import SgRoot
+
+    # One character for one, so that columns stay right; ast-grep counts characters, not bytes.
+    text = _UNREADABLE.sub("\ufffd", "\n".join(lines))
+    best: Fragment | None = None
+    least = 0
+    for before, after in guesses(text, language):
+        root = SgRoot(before + text + after, language).root()
+        errors = tuple(_span(node) for node in root.find_all(kind="ERROR"))
+        cost = sum(end - start for start, end in errors) + len(root.find_all(regex="^$"))
+        if best is None or cost < least:
+            best, least = Fragment(lines, fresh, root, before.count("\n"), errors), cost
+        if not cost:
+            break
+    return None if best is None or _is_prose(best) else best
+
+
+def _span(node: SgNode) -> tuple[int, int]:
+    span = node.range()
+    return span.start.index, span.end.index
+
+
+def _is_prose(fragment: Fragment) -> bool:
+    rows: set[int] = set()
+    for node in fragment.root.find_all(kind="ERROR"):
+        span = node.range()
+        rows.update(range(span.start.line, span.end.line + 1))
+    return len(rows) > max(_PROSE_LINES, _PROSE_SHARE * len(fragment.lines))

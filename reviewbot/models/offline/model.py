@@ -1,0 +1,270 @@
+"""The offline model: rules on the added code, behind the same protocol as Claude.
+
+It reads the chunks, not a prompt: no network, no key, no cost. Checks of text run here; rules that
+need a parser run in a worker process (:mod:`reviewbot.models.offline.parser`). The findings of a
+chunk are sent before the next chunk is read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from reviewbot.core.escape import show, show_line
+from reviewbot.core.events import Usage
+from reviewbot.core.languages import language_of
+from reviewbot.models.base import (
+    Answering,
+    PartlyRead,
+    Stop,
+    Stopped,
+    ToolInput,
+    UsageReport,
+)
+from reviewbot.models.catalog import lookup
+from reviewbot.models.offline.parser import Allowance, Hunk, ParseError
+from reviewbot.models.offline.syntax import Pattern
+from reviewbot.models.offline.text_rules import check_lines
+from reviewbot.rules import META_VARIABLE, Rule, load_folder, rules_for
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+
+    from reviewbot.core.chunks import ChunkView, ShownHunk
+    from reviewbot.core.diff import Line
+    from reviewbot.core.prompt import ModelRequest
+    from reviewbot.models.base import ModelEvent
+    from reviewbot.models.catalog import ModelInfo
+    from reviewbot.models.offline.parser import Parser
+    from reviewbot.models.offline.syntax import Match
+
+MAX_PER_RULE: Final = 20
+"""Findings of one rule in one chunk; the last one names the lines of the others."""
+_NAMED_LINES: Final = 20
+_QUOTE_CHARS: Final = 4000
+_EXCERPT_CHARS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """The new side of a hunk; ``fresh[i]`` is true if line ``i`` was added in this chunk."""
+
+    lines: tuple[Line, ...]
+    fresh: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    """A rule and the lines that it matched, as indices into ``side.lines``, both inclusive.
+
+    ``column`` is the offset of the match in its first line, for lines too long to quote. ``values``
+    are texts for the rule's meta variables.
+    """
+
+    rule: Rule
+    side: _Side
+    first: int
+    last: int
+    values: Mapping[str, str]
+    column: int = 0
+    suggestion: str | None = None
+
+
+class OfflineModel:
+    """Finds what the rules in :mod:`reviewbot.rules` describe. Belongs to one review.
+
+    Args:
+        parser: parses the code, in a process of its own.
+    """
+
+    def __init__(self, parser: Parser) -> None:
+        self._parser = parser
+        self._allowances: defaultdict[str, Allowance] = defaultdict(Allowance)
+        """The time limit of each file, which its chunks share."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """Its entry in the catalogue: no tokens, no cost."""
+        return lookup("offline")
+
+    async def stream(
+        self,
+        request: ModelRequest,
+        *,
+        max_tokens: int,  # noqa: ARG002 - the protocol's; an answer of rules is never cut
+    ) -> AsyncGenerator[ModelEvent, None]:
+        """Yield the report on ``request.chunks``, chunk by chunk.
+
+        Raises:
+            ConfigError: a rule file of this installation is broken.
+        """
+        yield Answering()
+        yield ToolInput('{"findings":[')
+        comma = ""
+        for view in request.chunks:
+            # Reading the lines is all CPU: a thread keeps the event loop free.
+            scan = await asyncio.to_thread(Scan, view)
+            matches: Sequence[Match] = ()
+            if scan.hunks:
+                try:
+                    matches = await self._parser.match(
+                        scan.language, scan.hunks, scan.patterns, self._allowances[view.path]
+                    )
+                except ParseError as error:
+                    yield PartlyRead(view.id, f"The offline rules did not read all of it: {error}")
+            for item in await asyncio.to_thread(scan.items, matches):
+                yield ToolInput(comma + json.dumps(item))
+                comma = ","
+        yield ToolInput('],"outcome":"complete"}')
+        yield UsageReport(Usage())
+        yield Stopped(Stop.COMPLETE)
+
+    async def aclose(self) -> None:
+        """Do nothing: the parser belongs to whoever made it."""
+
+
+class Scan:
+    """The rules on one chunk.
+
+    Attributes:
+        view: the chunk.
+        language: its language, empty if unknown.
+        hunks: the hunks that have to be parsed; empty if no rule can match.
+        patterns: the patterns that can match in them.
+
+    Raises:
+        ConfigError: a rule file of this installation is broken.
+    """
+
+    def __init__(self, view: ChunkView) -> None:
+        self.view = view
+        self.language = language_of(view.path) or ""
+        self._sides = [side for side in map(_new_side, view.hunks) if any(side.fresh)]
+        worth = [_worth_running(self.language, view.path, side) for side in self._sides]
+        self._parsed = [side for side, rules in zip(self._sides, worth, strict=True) if rules]
+        self._rules = list({rule.id: rule for rules in worth for rule in rules}.values())
+        self.hunks = [Hunk([line.text for line in one.lines], one.fresh) for one in self._parsed]
+        self.patterns = [
+            Pattern(one.matcher, one.focus, one.fix, f"{one.title} {one.message} {one.scenario}")
+            for one in self._rules
+        ]
+
+    def items(self, matches: Sequence[Match]) -> list[dict[str, Any]]:
+        """Return the findings as items of the report, from the first line to the last.
+
+        Args:
+            matches: the matches of ``patterns`` in ``hunks``.
+        """
+        kept: dict[str, list[_Hit]] = {}
+        for hit in (*self._text_hits(), *map(self._hit, matches)):
+            kept.setdefault(hit.rule.id, []).append(hit)
+        items = []
+        for group in kept.values():
+            items += [_item(self.view, hit) for hit in group[:MAX_PER_RULE]]
+            if len(group) > MAX_PER_RULE:
+                rest = [_number(hit, hit.first) for hit in group[MAX_PER_RULE:]]
+                items[-1]["message"] += _others(rest)
+        return sorted(items, key=lambda item: (item["line"], item["end_line"], item["rule"]))
+
+    def _text_hits(self) -> Iterator[_Hit]:
+        for side in self._sides:
+            for rule, index, values in check_lines(self.view.path, side.lines, side.fresh):
+                yield _Hit(_text_rules()[rule], side, index, index, values)
+
+    def _hit(self, match: Match) -> _Hit:
+        return _Hit(
+            self._rules[match.pattern],
+            self._parsed[match.hunk],
+            match.first,
+            match.last,
+            match.values,
+            match.column,
+            match.suggestion,
+        )
+
+
+def _new_side(hunk: ShownHunk) -> _Side:
+    """Return the context and added lines of a hunk."""
+    pairs = [
+        (line, owned and line.kind == "added")
+        for line, owned in zip(hunk.lines, hunk.owned, strict=True)
+        if line.new_no is not None
+    ]
+    return _Side(tuple(line for line, _ in pairs), tuple(fresh for _, fresh in pairs))
+
+
+def _worth_running(language: str, path: str, side: _Side) -> list[Rule]:
+    """Return the rules for the path that can match on this side.
+
+    Looking for a word is a hundred times cheaper than walking a tree.
+    """
+    text = "\n".join(line.text for line in side.lines)
+    return [
+        rule
+        for rule in rules_for(language)
+        if any(word in text for word in rule.words) and _runs_on(rule, path)
+    ]
+
+
+@cache
+def _text_rules() -> dict[str, Rule]:
+    return {rule.id: rule for rule in load_folder("any")}
+
+
+def _runs_on(rule: Rule, path: str) -> bool:
+    *folders, name = path.split("/")
+
+    def matches(pattern: str) -> bool:
+        # The two kinds of pattern that rules may have. They are ours, so fnmatch is enough.
+        return pattern[:-1] in folders if pattern.endswith("/") else fnmatchcase(name, pattern)
+
+    wanted = not rule.files or any(map(matches, rule.files))
+    return wanted and not any(map(matches, rule.ignores))
+
+
+def _number(hit: _Hit, index: int) -> int:
+    number = hit.side.lines[index].new_no
+    if number is None:
+        raise ValueError("a line of the new side has no number there")
+    return number
+
+
+def _item(view: ChunkView, hit: _Hit) -> dict[str, Any]:
+    """Return one finding, its fields in the order of the wire schema."""
+    rule, lines = hit.rule, hit.side.lines
+    quote = "\n".join(show_line(line.text) for line in lines[hit.first : hit.last + 1])
+    if len(quote) > _QUOTE_CHARS:
+        # A piece of a line is found where only one line holds it (core.anchors).
+        text = lines[hit.first].text
+        start = max(0, min(hit.column, len(text) - _EXCERPT_CHARS))
+        quote = show(text[start : start + _EXCERPT_CHARS])
+    return {
+        "path": view.path,
+        "quote": quote,
+        "side": "RIGHT",
+        "line": _number(hit, hit.first),
+        "end_line": _number(hit, hit.last),
+        "scenario": _fill(rule.scenario, hit),
+        "category": rule.category,
+        "severity": rule.severity,
+        "confidence": rule.confidence,
+        "title": _fill(rule.title, hit),
+        "message": _fill(rule.message, hit),
+        "suggestion": hit.suggestion,
+        "rule": rule.id,
+    }
+
+
+def _fill(text: str, hit: _Hit) -> str:
+    return META_VARIABLE.sub(lambda name: show(hit.values.get(name[2], "")), text)
+
+
+def _others(numbers: list[int]) -> str:
+    named = ", ".join(str(number) for number in numbers[:_NAMED_LINES])
+    more = len(numbers) - _NAMED_LINES
+    return f" The same is on line {named}" + (f" and {more} more." if more > 0 else ".")

@@ -1,0 +1,306 @@
+"""Parse source code of a pull request in worker processes.
+
+tree-sitter is C code that hostile text can make loop, crash or use all memory, and ast-grep holds
+the interpreter's lock while it runs. So both run in a process of their own
+(:mod:`reviewbot.models.offline.worker`). It starts with the first request and is kept. A request
+that takes too long or too much memory ends the process, and the next request starts another one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final, cast
+from weakref import WeakValueDictionary
+
+from reviewbot.core.decode import decoder
+from reviewbot.errors import ReviewbotError
+from reviewbot.models.offline.syntax import Match
+from reviewbot.models.offline.worker import HEAD
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reviewbot.core.suggestions import Edit
+    from reviewbot.models.offline.syntax import Pattern
+
+FILE_S: Final = 5.0
+"""Seconds for which one file is parsed, all its chunks together."""
+CHECK_S: Final = 2.0
+"""Seconds for the check of one suggestion."""
+START_S: Final = 30.0
+"""Seconds for the start of a process: a machine with other work can be slow at it."""
+WATCH_S: Final = 0.05
+MEMORY: Final = 1 << 30
+"""Bytes that a process may use."""
+KEPT_MEMORY: Final = 256 << 20
+"""Bytes above which a process is not used again."""
+REPLY_BYTES: Final = 16 << 20
+TOO_LONG: Final = f"parsing took longer than {FILE_S:g} s."
+CRASHED: Final = "the parser crashed."
+
+_START: Final = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]);"
+    " from reviewbot.models.offline.worker import main; main()"
+)
+_ENVIRONMENT: Final = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+"""The variables that a process may need to load libraries; it gets no others."""
+_CPU_SIGNALS: Final = {-getattr(signal, "SIGXCPU", 0)} - {0}
+
+
+class ParseError(ReviewbotError):
+    """The text was not parsed; the message completes "did not read all of it: ..."."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hunk:
+    """The new side of a hunk; ``fresh[i]`` is true if line ``i`` was added in this chunk."""
+
+    lines: list[str]
+    fresh: tuple[bool, ...]
+
+
+@dataclass(slots=True)
+class Allowance:
+    """The seconds for which a file may still be parsed."""
+
+    seconds: float = FILE_S
+
+
+class ParserPool:
+    """Worker processes that parse source code.
+
+    A tenant uses one process at a time, so with two of them no tenant keeps another one waiting.
+
+    Args:
+        size: the number of processes at most.
+    """
+
+    def __init__(self, size: int = 1) -> None:
+        self._slots = asyncio.Semaphore(size)
+        self._tenants: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._idle: list[_Worker] = []
+
+    def for_tenant(self, tenant: str) -> Parser:
+        """Return the parser of one tenant."""
+        return Parser(self, tenant)
+
+    async def ask(
+        self, tenant: str, request: dict[str, Any], allowance: Allowance
+    ) -> dict[str, Any]:
+        """Have a process answer a request.
+
+        Args:
+            tenant: the sender of the text.
+            request: as :func:`reviewbot.models.offline.worker.answer` takes it.
+            allowance: the time limit. The time that the request took is taken from it.
+
+        Raises:
+            ParseError: the process was stopped, crashed, or could not start.
+        """
+        lock = self._tenants.setdefault(tenant, asyncio.Lock())
+        async with lock, self._slots:
+            if allowance.seconds <= 0:
+                raise ParseError(TOO_LONG)
+            worker = self._idle.pop() if self._idle else _Worker()
+            clock = asyncio.get_running_loop().time
+            try:
+                if worker.new:
+                    await worker.answer({"do": "warm"}, START_S)
+                    worker.new = False
+                started = clock()
+                try:
+                    reply = await worker.answer(request, allowance.seconds)
+                finally:
+                    allowance.seconds -= clock() - started
+            except BaseException:
+                worker.close()
+                raise
+            # Short requests use little: only after a long one is the memory worth a look.
+            if clock() - started > WATCH_S and worker.memory() > KEPT_MEMORY:
+                worker.close()
+            else:
+                self._idle.append(worker)
+        return reply
+
+    async def warm(self) -> None:
+        """Start a process, so that the first request need not wait for it."""
+        with suppress(ParseError):  # the first request that needs the parser reports it
+            await self.ask("", {"do": "warm"}, Allowance())
+
+    def close(self) -> None:
+        """End all processes. No request may be at work."""
+        while self._idle:
+            self._idle.pop().close()
+
+
+class Parser:
+    """The parser of one tenant.
+
+    Args:
+        pool: the processes.
+        tenant: the tenant's id.
+    """
+
+    def __init__(self, pool: ParserPool, tenant: str) -> None:
+        self._pool, self._tenant = pool, tenant
+
+    async def match(
+        self,
+        language: str,
+        hunks: Sequence[Hunk],
+        patterns: Sequence[Pattern],
+        allowance: Allowance,
+    ) -> list[Match]:
+        """Return the matches of ``patterns`` in ``hunks``, hunk by hunk.
+
+        Args:
+            language: ``python``, ``javascript``, ``typescript`` or ``tsx``.
+            hunks: the text.
+            patterns: what to look for.
+            allowance: the time limit of the file.
+
+        Raises:
+            ParseError: the text was not parsed.
+        """
+        request = {
+            "do": "match",
+            "language": language,
+            "hunks": [asdict(hunk) for hunk in hunks],
+            "patterns": [asdict(pattern) for pattern in patterns],
+        }
+        reply = await self._pool.ask(self._tenant, request, allowance)
+        return _matches(reply, hunks, patterns)
+
+    async def keeps_syntax(self, edit: Edit) -> bool:
+        """Return whether ``edit`` adds no syntax error; False if it could not be checked."""
+        request = {"do": "check", **asdict(edit)}
+        try:
+            reply = await self._pool.ask(self._tenant, request, Allowance(CHECK_S))
+        except ParseError:
+            return False
+        return reply.get("kept") is True
+
+
+def _matches(
+    reply: dict[str, Any], hunks: Sequence[Hunk], patterns: Sequence[Pattern]
+) -> list[Match]:
+    """Return the matches of a reply. They are checked: the text may have taken over the process.
+
+    Raises:
+        ParseError: they are not matches in these hunks.
+    """
+    decode = decoder(Match)
+    try:
+        found = [cast("Match", decode(one, "match")) for one in reply["matches"]]
+        inside = all(
+            one.hunk in range(len(hunks))
+            and one.pattern in range(len(patterns))
+            and 0 <= one.first <= one.last < len(hunks[one.hunk].lines)
+            and one.column >= 0
+            for one in found
+        )
+    except (KeyError, TypeError, ValueError):
+        raise ParseError(CRASHED) from None
+    if not inside:
+        raise ParseError(CRASHED)
+    return found
+
+
+class _Worker:
+    """One process. It answers one request at a time."""
+
+    def __init__(self) -> None:
+        self.new = True
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - our own module, by our own interpreter
+                [sys.executable, "-I", "-c", _START, json.dumps([*map(os.path.abspath, sys.path)])],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+                start_new_session=True,  # Ctrl-C is for the parent, which ends this process
+            )
+        except OSError as error:
+            raise ParseError(f"the parser could not start ({error.strerror}).") from error
+
+    async def answer(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
+        """Return the reply to a request.
+
+        Args:
+            request: the request.
+            seconds: the time limit, of the wall and of the processor.
+
+        Raises:
+            ParseError: the process was stopped or crashed. It cannot be used again.
+        """
+        data = json.dumps({**request, "seconds": seconds}).encode()
+        exchange = asyncio.ensure_future(asyncio.to_thread(self._exchange, data))
+        try:
+            await self._watch(exchange, seconds)
+        except BaseException:
+            self._process.kill()
+            await asyncio.wait({exchange})
+            exchange.exception()
+            raise
+        try:
+            reply = exchange.result()
+        except (OSError, EOFError, ValueError, TypeError, RecursionError):
+            code = await asyncio.to_thread(self._process.wait)
+            if code in _CPU_SIGNALS:
+                raise ParseError(TOO_LONG) from None
+            raise ParseError(CRASHED) from None
+        if "error" in reply:
+            raise ParseError(f"{reply['error']}.")
+        return reply
+
+    async def _watch(self, exchange: asyncio.Future[dict[str, Any]], seconds: float) -> None:
+        """Wait for the end of ``exchange``.
+
+        Raises:
+            ParseError: it takes too much time or memory.
+        """
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + seconds
+        while not (await asyncio.wait({exchange}, timeout=WATCH_S))[0]:
+            if clock() >= deadline:
+                raise ParseError(TOO_LONG)
+            if self.memory() > MEMORY:
+                raise ParseError(f"the parser used more than {MEMORY >> 20} MiB of memory.")
+
+    def _exchange(self, data: bytes) -> dict[str, Any]:
+        """Send a request and wait for its reply. Blocks; ends at once when the process ends."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None and stdout is not None  # noqa: PT018, S101 - both are pipes
+        stdin.write(HEAD.pack(len(data)) + data)
+        stdin.flush()
+        head = stdout.read(HEAD.size)
+        if len(head) < HEAD.size:
+            raise EOFError
+        (size,) = HEAD.unpack(head)
+        if size > REPLY_BYTES:
+            raise EOFError
+        return dict(json.loads(stdout.read(size)))
+
+    def memory(self) -> int:
+        """Return the bytes of memory in use; 0 if the process has ended."""
+        import psutil
+
+        with suppress(psutil.Error):
+            return int(psutil.Process(self._process.pid).memory_info().rss)
+        return 0
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with suppress(OSError):  # what it was not sent any more
+                if pipe is not None:
+                    pipe.close()
