@@ -39,6 +39,7 @@ async def service(
     try:
         yield made
     finally:
+        made.runner.kit.parsers.close()
         await made.database.close()
 
 

@@ -37,6 +37,9 @@ CHECK_S: Final = 2.0
 START_S: Final = 30.0
 """Seconds for the start of a process: a machine with other work can be slow at it."""
 WATCH_S: Final = 0.05
+"""Seconds between two looks at a process."""
+END_S: Final = 1.0
+"""Seconds for a process to end that has closed its output."""
 MEMORY: Final = 1 << 30
 """Bytes that a process may use."""
 KEPT_MEMORY: Final = 256 << 20
@@ -252,10 +255,10 @@ class _Worker:
         try:
             reply = exchange.result()
         except (OSError, EOFError, ValueError, TypeError, RecursionError):
-            code = await asyncio.to_thread(self._process.wait)
-            if code in _CPU_SIGNALS:
-                raise ParseError(TOO_LONG) from None
-            raise ParseError(CRASHED) from None
+            with suppress(subprocess.TimeoutExpired):  # it sent nonsense and lives on
+                await asyncio.to_thread(self._process.wait, END_S)
+            slow = self._process.returncode in _CPU_SIGNALS
+            raise ParseError(TOO_LONG if slow else CRASHED) from None
         if "error" in reply:
             raise ParseError(f"{reply['error']}.")
         return reply
