@@ -138,20 +138,19 @@ async def test_the_process_has_limits_of_its_own_and_no_secrets(
 async def test_a_loop_ends_although_its_parent_is_gone(tmp_path: Any) -> None:
     script = tmp_path / "parent.py"
     script.write_text(
-        "import asyncio, sys\n"
+        "import asyncio\n"
         "from tests.models.test_parser import LOOP, look\n"
         "from reviewbot.models.offline.parser import ParserPool\n"
         "parser = ParserPool().for_tenant('a')\n"
-        "asyncio.run(look(parser, LOOP[1], language=LOOP[0], seconds=1.0 if sys.argv else 0))\n"
+        "asyncio.run(look(parser, LOOP[1], language=LOOP[0], seconds=1.0))\n"
     )
     parent = await asyncio.create_subprocess_exec(
         *(sys.executable, script), env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     )
-    child = None
-    while child is None:
+    while not (children := psutil.Process(parent.pid).children()):  # noqa: ASYNC110 - no event
         await asyncio.sleep(0.05)
-        child = next(iter(psutil.Process(parent.pid).children()), None)
-    while child.cpu_times().user < 0.3:
+    (child,) = children
+    while child.cpu_times().user < 0.3:  # noqa: ASYNC110 - likewise
         await asyncio.sleep(0.05)
     parent.kill()
     await parent.wait()

@@ -1,0 +1,121 @@
+"""Hostile files on the command line: each is reported, and the rest of the diff is reviewed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+from tests.hostile import CRASH, CRASHED, ENDLESS, GOOD, LOOP, TOO_LONG
+from tests.models.scripted import item
+from tests.test_review import numbered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).parents[2]
+
+
+def started(folder: Path, diff: str, **environment: str) -> subprocess.Popen[str]:
+    """Start a review of ``diff`` whose output is NDJSON."""
+    (folder / "x.diff").write_text(diff, "utf-8", newline="\n")
+    return subprocess.Popen(
+        [*(sys.executable, "-m", "reviewbot", "review", "x.diff"), "--format", "ndjson"],
+        cwd=folder,
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "PYTHONPATH": str(ROOT),
+            **environment,
+        },
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def events_of(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
+    with process:
+        out, _ = process.communicate(timeout=60)
+    return [json.loads(line) for line in out.splitlines()]
+
+
+@pytest.mark.slow
+def test_a_file_that_loops_and_one_that_crashes_are_partly_read_and_the_rest_is_reviewed(
+    tmp_path: Path,
+) -> None:
+    process = started(tmp_path, LOOP + CRASH + GOOD)
+    events = events_of(process)
+    assert process.returncode == 3
+    end = events[-1]
+    assert (end["type"], end["outcome"]) == ("review.finished", "incomplete")
+    assert {one["path"]: (one["status"], one.get("reason")) for one in end["coverage"]} == {
+        "loop.ts": ("partly", TOO_LONG),
+        "crash.tsx": ("partly", CRASHED),
+        "good.py": ("reviewed", None),
+    }
+    findings = [one["finding"] for one in events if one["type"] == "finding"]
+    assert [(one["path"], one["rule"]) for one in findings] == [("good.py", "python/eval")]
+    assert not [one for one in events if one["type"] == "chunk.retrying"]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_review_in_the_middle_of_an_endless_parse(
+    tmp_path: Path, number: int
+) -> None:
+    process = started(tmp_path, LOOP)
+    parsers: list[psutil.Process] = []
+
+    def busy() -> bool:
+        parsers[:] = psutil.Process(process.pid).children()
+        return any(one.cpu_times().user > 0.3 for one in parsers)
+
+    wait_until(busy)
+    begun = time.monotonic()
+    process.send_signal(number)
+    events = events_of(process)
+    assert time.monotonic() - begun < 2
+    assert process.returncode == 130
+    assert events[-1]["outcome"] == "cancelled"
+    assert not any(one.is_running() for one in parsers)
+
+
+def test_a_suggestion_that_hangs_the_parser_is_shown_without_being_applicable(
+    tmp_path: Path,
+) -> None:
+    findings = [
+        item(1, path="a.ts", suggestion=ENDLESS),
+        item(2, path="a.ts", suggestion="line_2 = 5"),
+    ]
+    (tmp_path / "script.json").write_text(json.dumps([{"findings": findings}]), "utf-8")
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.fake_anthropic", "--script", str(tmp_path / "script.json")],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as fake:
+        assert fake.stdout
+        address = fake.stdout.readline().strip()
+        environment = {"ANTHROPIC_API_KEY": "sk-ant-" + "fake", "ANTHROPIC_BASE_URL": address}
+        events = events_of(started(tmp_path, numbered("a.ts"), **environment))
+        fake.kill()
+    shown = [one["finding"] for one in events if one["type"] == "finding"]
+    assert [(one["suggestion"], one["suggestion_applies"]) for one in shown] == [
+        (ENDLESS, False),
+        ("line_2 = 5", True),
+    ]

@@ -1,0 +1,14 @@
+"""Diffs whose files harm a parser that reads them in the wrong place."""
+
+from __future__ import annotations
+
+from tests.test_review import added
+
+ENDLESS = "[[" + " " * 610 + "}"
+"""tree-sitter's grammar of TypeScript never returns from this line."""
+LOOP = added("loop.ts", "eval(x);", ENDLESS)
+CRASH = added("crash.tsx", "eval(x);", "<a>" * 130_000)
+"""The stack overflows."""
+GOOD = added("good.py", "eval(x)")
+TOO_LONG = "The offline rules did not read all of it: parsing took longer than 5 s."
+CRASHED = "The offline rules did not read all of it: the parser crashed."
