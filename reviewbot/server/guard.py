@@ -20,7 +20,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from reviewbot.errors import ConfigError
 from reviewbot.github.app.manifest import WEBHOOK_PATH
-from reviewbot.server.problems import Problem, problem_response
+from reviewbot.server.problems import CLOSE, Problem, problem_response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,6 +118,14 @@ class Guard:
                 (RFC 9110, section 15.5.20), 403 for a page of another site.
         """
         headers = Headers(scope=scope)
+        if "content-length" in headers and "transfer-encoding" in headers:
+            # A proxy may see another end of the body, and behind it another request (RFC 9112,
+            # section 6.3).
+            raise Problem(
+                400,
+                "The request has both Content-Length and Transfer-Encoding; send one of them.",
+                headers=CLOSE,
+            )
         if not scope["path"].startswith("/"):
             raise Problem(400, "The target of the request must be a path.")
         for name in _ONCE:

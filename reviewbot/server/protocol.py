@@ -161,6 +161,8 @@ class ProblemProtocol(H11Protocol):
     def send_400_response(self, msg: str) -> None:
         """The answer to what h11 refuses (RFC 9112, section 2.2). ``msg`` is for the log."""
         del msg
+        if self._at_work:
+            self.cycle.disconnected = True  # the application must not send a second response
         detail = (
             "The request is not HTTP/1.1, or what comes before its body is larger than"
             f" {HEAD_LIMIT >> 10} KiB; a long text goes into a JSON body."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from starlette.routing import Route
 
 from reviewbot.errors import ConfigError
 from reviewbot.server.guard import SECURITY_HEADERS, Guard, GuardMiddleware
+from reviewbot.server.protocol import ProblemProtocol
 from tests.server import connected, serving
 from tests.virtual_time import in_virtual_time
 
@@ -413,6 +415,62 @@ def test_an_answer_may_set_a_security_header_of_its_own() -> None:
         await send({"type": "http.response.body", "body": b""})
 
     assert ask(LOCAL, app=app).headers["referrer-policy"] == "same-origin"
+
+
+# --- The length of a body
+
+
+SMUGGLED = b"DELETE /v1/reviews/1 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+CHUNKED = ("Transfer-Encoding: chunked", b"0\r\n\r\n")
+
+
+@pytest.mark.parametrize("target", ["/v1/reviews", "/webhooks/github", "/metrics", "/", "/none"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "DELETE", "OPTIONS"])
+def test_content_length_with_transfer_encoding_is_rejected(method: str, target: str) -> None:
+    reply = ask(
+        OPEN, {"content-length": "5", "transfer-encoding": "chunked"}, method=method, path=target
+    )
+    assert not reply.came_in
+    assert reply.status == 400
+    assert reply.headers["connection"] == "close"
+
+
+@pytest.mark.parametrize(
+    ("lines", "body"),
+    [
+        (["Content-Length: 5", CHUNKED[0]], CHUNKED[1]),
+        ([CHUNKED[0], f"Content-Length: {5 + len(SMUGGLED)}"], CHUNKED[1]),
+        ([CHUNKED[0], "Content-Length: 0"], b"5\r\nhello\r\n0\r\n\r\n"),
+        ([CHUNKED[0], "Content-Length: 5"], b"hello"),
+        (["Content-Length: 5", "Content-Length: 6"], b"hello"),
+        (["Content-Length: 5, 6"], b"hello"),
+        (["Content-Length: +5"], b"hello"),
+        ([*[CHUNKED[0]] * 2], CHUNKED[1]),
+        (["Transfer-Encoding: gzip, chunked"], CHUNKED[1]),
+    ],
+)
+@pytest.mark.parametrize("together", [True, False])
+@in_virtual_time
+async def test_ambiguous_body_length_gets_one_400_and_no_second_request(
+    lines: list[str], body: bytes, together: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope["method"])
+        await inner(scope, receive, send)
+
+    head = "\r\n".join(["POST / HTTP/1.1", "Host: localhost", *lines, "", ""]).encode()
+    served = serving(GuardMiddleware(app, LOCAL), http=ProblemProtocol)
+    async with served as port, connected(port) as client:
+        await client.send(*([head + body + SMUGGLED * 2] if together else [head, body, SMUGGLED]))
+        answer = await client.answer()
+        assert answer.status == 400
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.headers["connection"] == "close"
+        assert await client.ended()
+    assert seen == []
+    assert [one for one in caplog.records if one.levelno >= logging.ERROR] == []
 
 
 # --- What passes through
