@@ -39,7 +39,11 @@ _ZSTD_SLICE: Final = 128
 
 
 class Large(NamedTuple):
-    """From how many bytes on a body is large, and what is waited for before more of it is taken."""
+    """Treatment of bodies whose sender is not known yet.
+
+    Up to ``size`` bytes are reserved as they come, so that an announcement alone takes no room.
+    A larger body waits for ``room`` instead.
+    """
 
     size: int
     room: Callable[[], Awaitable[object]]
@@ -48,6 +52,7 @@ class Large(NamedTuple):
 async def read_body(
     request: Request,
     *,
+    reserve: Callable[[int], object],
     limit: int,
     large: Large | None = None,
     min_rate: float = MIN_RATE,
@@ -61,35 +66,60 @@ async def read_body(
 
     Args:
         request: its body must not have been read yet.
+        reserve: replaces the bytes that are reserved for the body. Before the first byte these are
+            the announced ones, or ``limit`` if none are announced or the body is compressed.
         limit: bytes, inflated; compressed bytes may be a little more, as the format costs some.
-        large: what a large body has to wait for, once so much of it has come.
+        large: for senders that are not known yet.
         min_rate: bytes a second that a sender has to reach on average, after ``timeout_s``.
         timeout_s: seconds without a byte after which the sender is given up.
 
     Raises:
-        Problem: 400 for what cannot be inflated, 408 for a sender that is too slow (RFC 9110,
-            section 15.5.9), 413 for too many bytes (15.5.14), 415 for another or more than one
-            encoding (15.5.16). Where bytes may be left unread it ends the connection.
+        Problem: from ``reserve``; 400 for what cannot be inflated, 408 for a sender that is too
+            slow (RFC 9110, section 15.5.9), 413 for too many bytes (15.5.14), 415 for another or
+            more than one encoding (15.5.16). Where bytes may be left unread it ends the connection.
         ClientDisconnect: the sender went away. :mod:`~reviewbot.server.problems` takes it.
     """
     encoding = _encoding(request.headers)
     most = limit if encoding is None else limit + limit // 16 + 1024
-    if _declared(request.headers) > most:
+    declared = _declared(request.headers)
+    if declared > most:
         raise _too_large(limit, headers=CLOSE)
-    body = await _received(request, most, large, min_rate, timeout_s)
-    if body is None:
-        raise _too_large(limit, headers=CLOSE)
-    if encoding is None:
-        return bytes(body)
-    return await asyncio.to_thread(_inflate, body, encoding, limit)
-
-
-async def _received(
-    request: Request, most: int, large: Large | None, min_rate: float, timeout_s: float
-) -> bytearray | None:
-    """The body as it is sent; None if it is larger than ``most``."""
-    clock = asyncio.get_running_loop().time
+    if large is None:
+        reserve(declared if encoding is None and declared >= 0 else limit)
     body = bytearray()
+    try:
+        fits = await _receive(
+            body,
+            request,
+            most,
+            reserve=reserve,
+            large=large,
+            min_rate=min_rate,
+            timeout_s=timeout_s,
+        )
+    except BaseException:
+        body.clear()  # the traceback keeps it until the response is sent
+        raise
+    if not fits:
+        raise _too_large(limit, headers=CLOSE)
+    whole = await asyncio.to_thread(_inflate, body, encoding, limit) if encoding else bytes(body)
+    if large is None:
+        reserve(len(whole))
+    return whole
+
+
+async def _receive(
+    body: bytearray,
+    request: Request,
+    most: int,
+    *,
+    reserve: Callable[[int], object],
+    large: Large | None,
+    min_rate: float,
+    timeout_s: float,
+) -> bool:
+    """Append the body as it is sent. If it is larger than ``most``, drop it and return False."""
+    clock = asyncio.get_running_loop().time
     waited = 0.0
     more = True
     while more:
@@ -108,12 +138,15 @@ async def _received(
         waited += clock() - started
         body += piece
         if len(body) > most:
-            return None
-        if large and len(body) > large.size:
-            await large.room()
-            large = None
+            body.clear()
+            return False
+        if large:
+            reserve(min(len(body), large.size))
+            if len(body) > large.size:
+                await large.room()
+                large = None
         more = message.get("more_body", False)
-    return body
+    return True
 
 
 def _declared(headers: Headers) -> int:

@@ -20,6 +20,7 @@ from reviewbot.jobs.options import options_from_query, parse_options
 from reviewbot.server.bodies import read_body
 from reviewbot.server.documents import diff_document, entry_document, review_document
 from reviewbot.server.fields import read_fields
+from reviewbot.server.in_flight import InFlight
 from reviewbot.server.problems import CLOSE, Problem
 from reviewbot.server.streams import event_stream
 from reviewbot.store import reviews
@@ -27,7 +28,7 @@ from reviewbot.store.checkpoints import entry_of, last_progress
 from reviewbot.store.eventlog import records_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     import sqlalchemy as sa
     from starlette.requests import Request
@@ -51,6 +52,8 @@ DIFF_TYPES: Final = frozenset(
 EVENT_STREAM: Final = "text/event-stream"
 TEXT_LIMITS: Final[Mapping[str, int]] = {"title": 500, "description": 20_000, "subject": 500}
 PAGE_LIMIT: Final = 100
+BODIES_IN_FLIGHT: Final = 10
+"""Bodies of the size of the limit that all keys together may have in flight; one key half of it."""
 _IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}")
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
@@ -67,21 +70,32 @@ class Calls:
 
     def __init__(self, service: ReviewService, access: Access, *, body_limit: int) -> None:
         self._service, self._access, self._body_limit = service, access, body_limit
+        most = BODIES_IN_FLIGHT * body_limit
+        self._in_flight = InFlight(most, most // 2)
 
     async def create(self, request: Request) -> Response:
         """``POST /v1/reviews``."""
         caller = await self._access.caller(request, counted=True)
         streamed = _accepts_stream(request)
-        asked = await self._request_of(request, caller)
-        row, replayed = await self._service.create(asked)
+        with self._in_flight.reserve(caller.tenant) as reserve:
+            row, replayed, cancels = await self._begun(request, caller, reserve)
         headers = {"Location": f"/v1/reviews/{row.id}"}
         if replayed:
             headers["Idempotent-Replayed"] = "true"
         if streamed:
-            return self._stream(
-                row.id, 0, headers, cancels=asked.options.cancel_on_disconnect and not replayed
-            )
+            return self._stream(row.id, 0, headers, cancels=cancels and not replayed)
         return JSONResponse(await self._document(row), status_code=201, headers=headers)
+
+    async def _begun(
+        self, request: Request, caller: Caller, reserve: Callable[[int], None]
+    ) -> tuple[ReviewRow, bool, bool]:
+        """Return the stored review, whether it is replayed, and its ``cancel_on_disconnect``.
+
+        Nothing of the body outlives this call.
+        """
+        asked = await self._request_of(request, caller, reserve)
+        row, replayed = await self._service.create(asked)
+        return row, replayed, asked.options.cancel_on_disconnect
 
     async def latest(self, request: Request) -> Response:
         """``GET /v1/reviews``."""
@@ -168,7 +182,9 @@ class Calls:
         events: AsyncIterator[bytes] = self._service.follow(review_id, after)
         return event_stream(events, headers=headers, gone=gone, closing=self._service.hub.closing)
 
-    async def _request_of(self, request: Request, caller: Caller) -> ReviewRequest:
+    async def _request_of(
+        self, request: Request, caller: Caller, reserve: Callable[[int], None]
+    ) -> ReviewRequest:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json" and kind not in DIFF_TYPES:
             raise Problem(
@@ -181,7 +197,7 @@ class Calls:
             raise Problem(
                 400, "an Idempotency-Key has 1 to 255 visible ASCII characters", headers=CLOSE
             )
-        body = await read_body(request, limit=self._body_limit)
+        body = await read_body(request, reserve=reserve, limit=self._body_limit)
         query = dict(request.query_params)
 
         def read() -> ReviewRequest:

@@ -20,6 +20,7 @@ from reviewbot.github.app.manifest import WEBHOOK_PATH
 from reviewbot.github.webhook import is_signed
 from reviewbot.server.bodies import Large, read_body
 from reviewbot.server.faults import AGAIN_S
+from reviewbot.server.in_flight import InFlight
 from reviewbot.server.problems import CLOSE, Problem
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ STORED_IN_S: Final = 8.0
 """How long the database may take, so that the answer can still tell of it."""
 LARGE: Final = 1 << 20
 """Bytes of a body that may come from anybody at any time; most payloads have some 20 KB."""
+IN_FLIGHT: Final = 64 << 20
+"""Bytes of smaller bodies that are held at the same time; GitHub never sends thousands at once."""
 LARGE_AT_ONCE: Final = 4
 """Larger bodies that are held at the same time: who sent them is known only at their end."""
 
@@ -69,6 +72,7 @@ class _Webhook:
     def __init__(self, current: Callable[[], tuple[Inbox, Sequence[Secret]] | None]) -> None:
         self._current = current
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
+        self._in_flight = InFlight(IN_FLIGHT, IN_FLIGHT)
 
     async def receive(self, request: Request) -> Response:
         """Take a delivery."""
@@ -76,8 +80,10 @@ class _Webhook:
         signature = _signature(request)
         _check_encoding(request)
         async with AsyncExitStack() as stack:
+            reserve = stack.enter_context(self._in_flight.reserve("GitHub"))
             body = await read_body(
                 request,
+                reserve=reserve,
                 limit=BODY_LIMIT,
                 large=Large(LARGE, partial(self._room, stack)),
                 min_rate=BODY_LIMIT / PATIENCE_S,

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 LIMIT = 200_000
 
 
+def unbounded(_size: int) -> None:
+    """Reserve any number of bytes."""
+
+
 def zstd(data: bytes) -> bytes:
     return zstandard.ZstdCompressor(write_checksum=True).compress(data)
 
@@ -51,7 +55,11 @@ INFLATED = [(name, pack) for name in ("gzip", "zstd") for pack in PACKERS[name]]
 
 
 def read(
-    pieces: Sequence[bytes], *encodings: str, limit: int = LIMIT, length: int | None = None
+    pieces: Sequence[bytes],
+    *encodings: str,
+    limit: int = LIMIT,
+    length: int | None = None,
+    reserve: Callable[[int], object] = unbounded,
 ) -> bytes:
     """Reads a body that comes in these pieces."""
     headers = [(b"content-encoding", encoding.encode()) for encoding in encodings if encoding]
@@ -64,7 +72,7 @@ def read(
         return {"type": "http.request", "body": piece, "more_body": bool(left)}
 
     request = Request({"type": "http", "method": "POST", "headers": headers}, receive)
-    return asyncio.run(read_body(request, limit=limit))
+    return asyncio.run(read_body(request, reserve=reserve, limit=limit))
 
 
 def problem_of(*arguments: Any, **options: Any) -> Problem:
@@ -249,7 +257,7 @@ def test_inflating_does_not_hold_up_the_loop(encoding: str) -> None:
     async def story() -> int:
         headers = [(b"content-encoding", encoding.encode())]
         request = Request({"type": "http", "headers": headers}, receive)
-        reading = asyncio.ensure_future(read_body(request, limit=40_000_000))
+        reading = asyncio.ensure_future(read_body(request, reserve=unbounded, limit=40_000_000))
         turns = 0
         while not reading.done():
             turns += 1
@@ -278,6 +286,24 @@ def test_packed_bytes_are_bounded_too() -> None:
     assert refusal(bytes(2 * LIMIT), "gzip") == 413
 
 
+@pytest.mark.parametrize(
+    ("encodings", "length", "reserved"),
+    [
+        ((), 300, [300, 300]),
+        ((), None, [LIMIT, 300]),
+        (("gzip",), 30, [LIMIT, 300]),
+        (("zstd",), None, [LIMIT, 300]),
+    ],
+)
+def test_first_the_announced_bytes_are_reserved_and_then_those_that_came(
+    encodings: tuple[str, ...], length: int | None, reserved: list[int]
+) -> None:
+    seen: list[int] = []
+    packed = PACKERS["".join(encodings)][0](bytes(300))
+    assert read([packed], *encodings, length=length, reserve=seen.append) == bytes(300)
+    assert seen == reserved
+
+
 # --- On the wire
 
 
@@ -288,7 +314,7 @@ def echoing(limit: int = LIMIT, seen: list[Any] | None = None, **options: Any) -
         clock = asyncio.get_running_loop().time
         started = clock()
         try:
-            body = await read_body(request, limit=limit, **options)
+            body = await read_body(request, reserve=unbounded, limit=limit, **options)
         except Exception as error:
             if seen is not None:
                 seen.append((type(error), clock() - started))

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from reviewbot.github.app.inbox import Inbox
+    from tests.server import Client
 
 BODY = pull_request()
 EVENT = "pull_request"
@@ -417,6 +418,47 @@ async def test_few_large_bodies_are_held_at_once_and_small_ones_pass_them(url: s
         answers = await asyncio.gather(*sending, *small)
         assert {answer.status_code for answer in answers} == {202}
         assert len(await stored(store)) == 3 * LARGE_AT_ONCE + 50
+
+
+async def begun(stack: AsyncExitStack, port: int, announced: int, sent: int) -> Client:
+    """A delivery of which ``sent`` bytes come."""
+    client = await stack.enter_async_context(connected(port))
+    head = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
+    head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\n{head}Content-Length: {announced}\r\n\r\n"
+    await client.send(head.encode(), bytes(sent))
+    return client
+
+
+async def test_small_unfinished_bodies_are_bounded_by_the_bytes_that_came(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(github_calls, "IN_FLIGHT", 10 * len(BODY))
+    part = len(BODY) - 1
+    async with (
+        opened(url) as store,
+        serving(app_of(inbox(store))) as port,
+        AsyncExitStack() as stack,
+        httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as github,
+    ):
+        for _ in range(100):
+            await begun(stack, port, BODY_LIMIT, 1)
+        assert (await github.post(PATH, content=BODY, headers=HEADERS)).status_code == 202
+        clients = [await begun(stack, port, len(BODY), part) for _ in range(20)]
+        answers = [asyncio.create_task(client.answer()) for client in clients]
+        await until(lambda: sum(answer.done() for answer in answers) >= 10)
+        answer = await github.post(PATH, content=BODY, headers=HEADERS)
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"]
+        refused = [one.result() for one in answers if one.done()]
+        assert {one.status for one in refused} == {503}
+        assert {one.headers["connection"] for one in refused} == {"close"}
+        for one in answers:
+            one.cancel()
+        await stack.aclose()
+        async with asyncio.timeout(10):
+            while answer.status_code == 503:
+                answer = await github.post(PATH, content=BODY, headers=HEADERS)
+        assert answer.status_code == 202
 
 
 # --- Stored, or not
