@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 EPILOG: Final = """\
 examples:
   reviewbot keys add ci --tokens-per-day 2000000 --usd-per-day 20
+  reviewbot keys add prometheus --scope metrics
   reviewbot keys list
   reviewbot keys revoke 3f2a91c07be4
 
@@ -36,6 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     database.add_argument("--config", type=Path, metavar="FILE", help="instead of .reviewbot.yml")
     add = commands.add_parser("add", parents=[database], help="make a key and show it")
     add.add_argument("name", help="whose it is, or what for")
+    add.add_argument(
+        "--scope",
+        choices=("reviews", "metrics"),
+        default="reviews",
+        help="what the key is for: reviews, or reading /metrics (default: %(default)s)",
+    )
     for flag, kind, what in (
         ("--tokens-per-request", _count, "tokens of one review"),
         ("--tokens-per-day", _count, "tokens of a day (UTC)"),
@@ -91,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
                 name = args.name.strip()
                 if not 1 <= len(name) <= 100 or not name.isprintable():
                     raise ConfigError("a name has 1 to 100 printable characters", key="name")
-                key, secret = keys.add(connection, name, _limits(args))
+                key, secret = keys.add(connection, name, _limits(args), scope=args.scope)
                 said = secret
                 note = f"This is the key {key.id} ({name}). It is not shown again."
             elif args.action == "list":
@@ -116,13 +123,16 @@ def run(args: argparse.Namespace) -> int:
 def _limits(args: argparse.Namespace) -> Limits:
     from reviewbot.store.keys import Limits
 
-    return Limits(
+    limits = Limits(
         tokens_per_request=args.tokens_per_request,
         tokens_per_day=args.tokens_per_day,
         usd_per_day=args.usd_per_day,
         requests_per_minute=args.requests_per_minute,
         reviews_at_once=args.reviews_at_once,
     )
+    if args.scope == "metrics" and limits != Limits():
+        raise ConfigError("a key for metrics has no limits; omit them", source="--scope")
+    return limits
 
 
 def _line(key: Key) -> str:
@@ -142,7 +152,7 @@ def _line(key: Key) -> str:
     if limits.usd_per_day is not None:
         shown.append(f"${limits.usd_per_day:,.2f} a day")
     return (
-        f"{key.id}  {key.name}  added {_day(key.created_at)}, {state};"
+        f"{key.id}  {key.name}  {key.scope}, added {_day(key.created_at)}, {state};"
         f" {', '.join(shown) or 'no limits'}"
     )
 

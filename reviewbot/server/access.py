@@ -54,23 +54,29 @@ class Access:
         self._local = Caller(LOCAL, local_limits or Limits())
         self._notes: dict[str, asyncio.Task[None]] = {}
 
-    async def caller(self, request: Request, *, counted: bool = False) -> Caller:
+    async def caller(
+        self, request: Request, *, scope: keys.Scope = "reviews", counted: bool = False
+    ) -> Caller:
         """Who sent ``request``.
 
         Args:
             request: any.
+            scope: the scope that a key needs.
             counted: whether it counts for the minute's limit.
 
         Raises:
-            Problem: 401 without a key that is known (RFC 6750, section 3), where one is needed.
+            Problem: 401 without a key that is known (RFC 6750, section 3), where one is needed;
+                403 with a key of another scope.
             OverLimitError: there were too many requests in this minute.
         """
         header = request.headers.get("authorization")
-        if header is None and not self._need_key:
-            caller = self._local
-        else:
-            caller = await self._of_key(header or "")
+        key = None
+        if header is not None or self._need_key:
+            key = await self._key(header or "")
+        caller = Caller(key.id, key.limits) if key else self._local
         request.scope[CALLER] = caller
+        if key and key.scope != scope:
+            raise _wrong_scope(scope)
         if counted and caller.limits.requests_per_minute is not None:
             await self._database.write(
                 partial(budgets.count_request, tenant=caller.tenant, limits=caller.limits),
@@ -78,7 +84,7 @@ class Access:
             )
         return caller
 
-    async def _of_key(self, header: str) -> Caller:
+    async def _key(self, header: str) -> Key:
         scheme, _, secret = header.partition(" ")
         secret = secret.strip()
         if scheme.lower() != "bearer" or not secret:
@@ -88,7 +94,7 @@ class Access:
             raise _unauthorized("this key is not known, or was revoked", 'error="invalid_token"')
         if keys.due(key) and key.id not in self._notes:
             self._notes[key.id] = asyncio.create_task(self._note(key))
-        return Caller(key.id, key.limits)
+        return key
 
     async def _note(self, key: Key) -> None:
         """Note that a key is in use. No call waits for it: one that only reads needs no writer."""
@@ -102,6 +108,18 @@ class Access:
 def _unauthorized(detail: str, parameter: str) -> Problem:
     challenge = f'Bearer realm="reviewbot"{", " if parameter else ""}{parameter}'
     return Problem(401, detail, headers={"WWW-Authenticate": challenge, **CLOSE})
+
+
+def _wrong_scope(needed: keys.Scope) -> Problem:
+    """Return 403 with the command that makes the right key (RFC 6750, section 3.1)."""
+    detail = "This key is for /metrics only; make one for reviews with: reviewbot keys add NAME"
+    if needed == "metrics":
+        detail = (
+            "This key is for reviews only; make one for /metrics with:"
+            " reviewbot keys add NAME --scope metrics"
+        )
+    challenge = f'Bearer realm="reviewbot", error="insufficient_scope", scope="{needed}"'
+    return Problem(403, detail, headers={"WWW-Authenticate": challenge, **CLOSE})
 
 
 class BudgetMiddleware:

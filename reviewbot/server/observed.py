@@ -123,19 +123,19 @@ class Observed:
             yield hear
 
     async def scrape(self, request: Request, service: ReviewService, access: Access) -> Response:
-        """``GET /metrics``: for whoever may use the API.
+        """``GET /metrics``: for keys with the scope ``metrics``, or without keys in use for anyone.
 
         A scraper that was let in before is let in while the database cannot be asked about keys,
         for then its metrics are wanted most.
 
         Raises:
-            Problem: 401 without a key, where one is needed.
+            Problem: 401 without a key, where one is needed; 403 with a key of another scope.
             StoreError: the key cannot be looked up, and was not seen before.
         """
         digest = hashlib.sha256(request.headers.get("authorization", "").encode()).digest()
         try:
             async with asyncio.timeout(STATE_TIMEOUT_S):
-                await access.caller(request)
+                await access.caller(request, scope="metrics")
         except (StoreError, TimeoutError) as error:
             if digest not in self._scrapers:
                 raise StoreError("the key cannot be looked up") from error

@@ -37,7 +37,7 @@ ALWAYS: Final = {
     "500": "Fault",
 }
 """What any call can be answered with: see :mod:`reviewbot.server.guard`."""
-WITH_KEY: Final = {"401": "Unauthorized", "503": "Unavailable"}
+WITH_KEY: Final = {"401": "Unauthorized", "403": "WrongScope", "503": "Unavailable"}
 """What any call that asks for a key can be answered with, too."""
 BUDGET: Final = ("X-Tokens-Used", "X-Tokens-Remaining", "X-Tokens-Reset")
 _METHODS: Final = frozenset({"delete", "get", "post"})

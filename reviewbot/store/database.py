@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlch
 
 from reviewbot.errors import ConfigError
 from reviewbot.store.connect import engine_of, shown_url
-from reviewbot.store.tables import META, METADATA, VERSION
+from reviewbot.store.tables import META, METADATA, UPGRADES, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -279,24 +279,34 @@ def _prepare_tables(engine: sa.Engine, url: str) -> None:
         with engine.begin() as connection:
             _lock_schema(connection)
             METADATA.create_all(connection)
-            versions = connection.scalars(sa.select(META.c.version)).all()
-            if not versions:
+            version = connection.scalar(sa.select(META.c.version))
+            if version is None:
                 connection.execute(sa.insert(META).values(version=VERSION))
+            elif version < VERSION:
+                _upgrade(connection, version)
     except SQLAlchemyError as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         reason = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
         raise ConfigError(
             f"the database {shown_url(url)} cannot be opened: {reason}", source="--database"
         ) from error
-    if versions and max(versions) > VERSION:
+    if version is not None and version > VERSION:
         raise ConfigError(
             f"the database {shown_url(url)} was written by a later reviewbot; use that one",
             source="--database",
         )
 
 
+def _upgrade(connection: sa.Connection, version: int) -> None:
+    """Bring the tables of an earlier version up to date."""
+    for earlier in range(version, VERSION):
+        for statement in UPGRADES[earlier]:
+            connection.execute(sa.text(statement))
+    connection.execute(sa.update(META).values(version=VERSION))
+
+
 def _lock_schema(connection: sa.Connection) -> None:
-    """Two nodes that start at once must not both create the tables."""
+    """Two nodes that start at once must not both create or upgrade the tables."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("SET LOCAL statement_timeout = 0"))  # it may take its time
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(7281)"))

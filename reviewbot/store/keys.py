@@ -11,7 +11,7 @@ import hmac
 import json
 import secrets
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import sqlalchemy as sa
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+Scope = Literal["reviews", "metrics"]
+"""A key is for the calls of ``/v1``, or for ``/metrics``."""
 LOCAL: Final = "local"
 """The tenant of those who need no key."""
 PREFIX: Final = "rb_"
@@ -47,13 +49,16 @@ class Key:
 
     id: str
     name: str
+    scope: Scope
     limits: Limits
     created_at: int
     used_at: int | None
     revoked_at: int | None
 
 
-def add(connection: sa.Connection, name: str, limits: Limits) -> tuple[Key, str]:
+def add(
+    connection: sa.Connection, name: str, limits: Limits, *, scope: Scope = "reviews"
+) -> tuple[Key, str]:
     """A new key, and its secret, which is not to be had again."""
     secret = PREFIX + secrets.token_urlsafe(32)
     values = {
@@ -62,9 +67,10 @@ def add(connection: sa.Connection, name: str, limits: Limits) -> tuple[Key, str]
         "digest": _digest(secret),
         "limits": json.dumps(asdict(limits)),
         "created_at": now_ms(),
+        "scope": scope,
     }
-    connection.execute(sa.insert(KEYS).values(values))
-    return Key(str(values["id"]), name, limits, int(str(values["created_at"])), None, None), secret
+    found = connection.execute(sa.insert(KEYS).values(values).returning(KEYS)).mappings().one()
+    return _key(found), secret
 
 
 def known(connection: sa.Connection, secret: str) -> Key | None:
@@ -128,6 +134,7 @@ def _key(found: Mapping[Any, Any]) -> Key:
     return Key(
         id=found["id"],
         name=found["name"],
+        scope=found["scope"],
         limits=Limits(**json.loads(found["limits"])),
         created_at=found["created_at"],
         used_at=found["used_at"],

@@ -18,8 +18,12 @@ from sqlalchemy import (
     text,
 )
 
-VERSION: Final = 1
-"""Of these tables. A database of a later version is refused, an earlier one is brought up."""
+VERSION: Final = 2
+"""Of these tables. A database of a later version is refused, an earlier one is upgraded."""
+UPGRADES: Final[dict[int, tuple[str, ...]]] = {
+    1: ("ALTER TABLE rb_keys ADD COLUMN scope VARCHAR(16) NOT NULL DEFAULT 'reviews'",),
+}
+"""Statements that upgrade a database of a version to the next one."""
 
 METADATA: Final = MetaData()
 
@@ -128,6 +132,7 @@ KEYS: Final = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("used_at", BigInteger),
     Column("revoked_at", BigInteger),
+    Column("scope", String(16), nullable=False, server_default=text("'reviews'")),  # or metrics
 )
 
 USAGE: Final = Table(

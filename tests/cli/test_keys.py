@@ -72,6 +72,34 @@ def test_a_list_has_names_limits_and_use_and_nothing_else_to_tell(command: Keys)
     assert second.endswith("used never; no limits")
 
 
+def test_the_scope_is_reviews_unless_another_is_given(command: Keys) -> None:
+    for arguments, scope in (((), "reviews"), (("--scope", "metrics"), "metrics")):
+        command("add", "ci", *arguments)
+        found = command.known(command.out.strip())
+        assert found is not None
+        assert found.scope == scope
+    first, second = command("list").splitlines()
+    assert "  reviews, added 20" in first
+    assert "  metrics, added 20" in second
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("--tokens-per-request", "1"),
+        ("--tokens-per-day", "1"),
+        ("--usd-per-day", "1"),
+        ("--requests-per-minute", "1"),
+        ("--reviews-at-once", "1"),
+    ],
+)
+def test_limits_are_rejected_for_the_scope_metrics(command: Keys, flag: str, value: str) -> None:
+    said = command("add", "prometheus", "--scope", "metrics", flag, value)
+    assert command.code == 2
+    assert "--scope: a key for metrics has no limits; omit them" in said
+    assert "There are no keys" in command("list")
+
+
 def test_limits_are_those_that_were_given(command: Keys) -> None:
     command(
         *("add", "ci", "--tokens-per-request", "1", "--tokens-per-day", "2"),

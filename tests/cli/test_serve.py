@@ -165,7 +165,9 @@ async def test_the_ready_line_has_the_address_that_answers(tmp_path: Path, host:
 
 async def test_health_checks_by_address_are_answered_where_hosts_are_named(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'reviewbot.db'}")
-    _, secret = await database.write(lambda each: keys.add(each, "ci", Limits()))
+    _, secret = await database.write(
+        lambda each: keys.add(each, "prometheus", Limits(), scope="metrics")
+    )
     await database.close()
     async with node(
         tmp_path,

@@ -13,10 +13,10 @@ import pytest
 import sqlalchemy as sa
 
 from reviewbot.errors import ConfigError
-from reviewbot.store import budgets
+from reviewbot.store import budgets, keys
 from reviewbot.store.database import StoreError, StoreHooks, open_database
 from reviewbot.store.keys import Limits
-from reviewbot.store.tables import META, RATES, USAGE, VERSION
+from reviewbot.store.tables import META, RATES, UPGRADES, USAGE, VERSION
 from tests.server.databases import postgres_url
 
 if TYPE_CHECKING:
@@ -63,6 +63,51 @@ async def test_a_database_of_a_later_version_is_refused_and_nothing_stays_open(
         with pytest.raises(ConfigError, match="later reviewbot"):
             open_database(database)
         gc.collect()
+
+
+def downgraded(url: str) -> str:
+    """Turn the database into one of version 1 with one key, and return the key."""
+    engine = open_database(url).engine
+    with engine.begin() as connection:
+        _, secret = keys.add(connection, "ci", Limits(tokens_per_day=7))
+        connection.execute(sa.text("ALTER TABLE rb_keys DROP COLUMN scope"))
+        connection.execute(sa.update(META).values(version=1))
+    engine.dispose()
+    return secret
+
+
+def test_keys_of_version_1_get_the_scope_reviews(database: str) -> None:
+    secret = downgraded(database)
+    for _ in range(2):
+        engine = open_database(database).engine
+        with engine.begin() as connection:
+            assert connection.scalars(sa.select(META.c.version)).all() == [VERSION]
+            key = keys.known(connection, secret)
+            assert key is not None
+            assert (key.scope, key.limits) == ("reviews", Limits(tokens_per_day=7))
+            keys.add(connection, "prometheus", Limits(), scope="metrics")
+        engine.dispose()
+
+
+async def test_nodes_that_start_at_once_upgrade_a_database_once(database: str) -> None:
+    downgraded(database)
+    opened = await asyncio.gather(*[asyncio.to_thread(open_database, database) for _ in range(4)])
+    for one in opened:
+        assert await one.read(lambda connection: len(keys.everyone(connection))) == 1
+        await one.close()
+
+
+def test_a_failed_upgrade_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    secret = downgraded(url)
+    with monkeypatch.context() as patch:
+        patch.setitem(UPGRADES, 1, (UPGRADES[1][0], "ALTER TABLE rb_none ADD COLUMN x TEXT"))
+        with pytest.raises(ConfigError, match="cannot be opened"):
+            open_database(url)
+    engine = open_database(url).engine
+    with engine.connect() as connection:
+        assert keys.known(connection, secret) is not None
+    engine.dispose()
 
 
 async def test_a_change_that_fails_is_undone_alone(database: str) -> None:

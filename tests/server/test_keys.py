@@ -48,6 +48,17 @@ def test_only_the_whole_key_is_known(connection: sa.Connection) -> None:
         assert keys.known(connection, guess) is None
 
 
+def test_a_key_has_one_scope(connection: sa.Connection) -> None:
+    _, reviews = keys.add(connection, "ci", Limits())
+    made, metrics = keys.add(connection, "prometheus", Limits(), scope="metrics")
+    assert made.scope == "metrics"
+    assert keys.known(connection, metrics) == made
+    found = keys.known(connection, reviews)
+    assert found is not None
+    assert found.scope == "reviews"
+    assert [key.scope for key in keys.everyone(connection)] == ["reviews", "metrics"]
+
+
 def test_the_database_sees_digests_and_never_a_key(connection: sa.Connection) -> None:
     """How far a comparison there came would tell of a digest, from which no key can be made."""
     _, secret = keys.add(connection, "ci", Limits())

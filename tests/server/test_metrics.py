@@ -22,6 +22,7 @@ from reviewbot.server.access import Access
 from reviewbot.server.counting import Counting, attempt_label
 from reviewbot.server.metrics import Metrics, ModelNames
 from reviewbot.server.observed import Observed, ObservedMiddleware
+from reviewbot.server.problems import Problem
 from reviewbot.store import keys
 from reviewbot.store.database import StoreError, open_database
 from reviewbot.store.keys import Limits
@@ -31,6 +32,7 @@ from tests.models.scripted import item
 from tests.server.in_process import reviewed, service
 from tests.server.nodes import (
     APART,
+    DEMO,
     file_of,
     findings_for,
     follow,
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    import sqlalchemy as sa
     from starlette.types import Message, Receive, Scope, Send
 
 CLAUDE = "claude-sonnet-5-5"
@@ -207,9 +210,48 @@ async def test_names_that_a_request_makes_up_are_no_labels(tmp_path: Path) -> No
     assert "VERB" not in seen.text
 
 
+def made_key(connection: sa.Connection, scope: keys.Scope = "metrics") -> str:
+    """A new key."""
+    return keys.add(connection, "prometheus", Limits(), scope=scope)[1]
+
+
+async def test_metrics_and_reviews_need_keys_of_their_own(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'reviewbot.db'}")
+    metrics, reviews = await database.write(
+        lambda connection: (made_key(connection), made_key(connection, "reviews"))
+    )
+    await database.close()
+    review = f"/v1/reviews/{'0' * 32}"
+    calls = [
+        *(("POST", "/v1/reviews"), ("GET", "/v1/reviews"), ("GET", review), ("DELETE", review)),
+        *(("GET", f"{review}/{one}") for one in ("events", "diff", "sarif")),
+    ]
+    async with node(tmp_path, "--require-keys") as one, one.client() as client:
+        for method, path in calls:
+            answer = await client.request(
+                method, path, content=DEMO, headers={"Authorization": f"Bearer {metrics}"}
+            )
+            assert answer.status_code == 403, (method, path)
+            assert answer.json()["detail"].endswith("for reviews with: reviewbot keys add NAME")
+            challenge = answer.headers["www-authenticate"]
+            assert challenge.endswith('error="insufficient_scope", scope="reviews"')
+        answer = await client.get("/metrics", headers={"Authorization": f"Bearer {reviews}"})
+        assert answer.status_code == 403
+        assert answer.json()["detail"].endswith("reviewbot keys add NAME --scope metrics")
+        assert answer.headers["www-authenticate"].endswith('scope="metrics"')
+        mine = await client.get("/v1/reviews", headers={"Authorization": f"Bearer {reviews}"})
+        assert mine.json()["reviews"] == []
+        await scrape(one, Authorization=f"Bearer {metrics}")
+
+
+async def test_without_keys_in_use_metrics_need_none(tmp_path: Path) -> None:
+    async with node(tmp_path) as one:
+        assert (await scrape(one)).value("reviewbot_database_up") == 1
+
+
 async def test_a_key_is_needed_where_keys_are_needed(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'reviewbot.db'}")
-    _, secret = await database.write(lambda connection: keys.add(connection, "prom", Limits()))
+    secret = await database.write(made_key)
     await database.close()
     async with node(tmp_path, "--require-keys") as one, one.client() as client:
         answer = await client.get("/metrics")
@@ -232,17 +274,21 @@ async def test_a_scraper_that_was_let_in_gets_metrics_while_the_database_is_away
 
     observed = Observed()
     async with service(tmp_path, observed) as one:
-        _, secret = await one.database.write(lambda each: keys.add(each, "prom", Limits()))
+        secret = await one.database.write(made_key)
+        other = await one.database.write(lambda each: made_key(each, "reviews"))
         access = Access(one.database, need_key=True)
         await observed.scrape(request(secret), one, access)
+        with pytest.raises(Problem):
+            await observed.scrape(request(other), one, access)
         monkeypatch.setattr(one.database.engine, "connect", away)
         monkeypatch.setattr(one.database.engine, "begin", away)
         answer = await observed.scrape(request(secret), one, access)
         seen = Scrape(bytes(answer.body).decode())
         assert seen.value("reviewbot_database_up") == 0
         assert seen.of("reviewbot_open_reviews") == []
-        with pytest.raises(StoreError):
-            await observed.scrape(request("rb_another"), one, access)
+        for unseen in ("rb_another", other):
+            with pytest.raises(StoreError):
+                await observed.scrape(request(unseen), one, access)
         with pytest.raises(StoreError):
             await one.database.write(lambda _: None)
         assert exposed(observed.metrics).value("reviewbot_database_write_failures_total") >= 1

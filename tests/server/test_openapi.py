@@ -173,6 +173,13 @@ def test_it_says_whether_this_server_asks_for_a_key(need_key: bool) -> None:
                 assert security == ([{"key": []}] if need_key else [{}, {"key": []}])
 
 
+def test_calls_that_need_a_key_document_the_wrong_scope() -> None:
+    for name, operation in operations().items():
+        described = resolved(operation["responses"]["403"])["description"]
+        keyed = operation["security"] != []
+        assert ("scope" in described) == keyed, name
+
+
 # --- Options and events
 
 
