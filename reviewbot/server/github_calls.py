@@ -41,7 +41,7 @@ STORED_IN_S: Final = 8.0
 LARGE: Final = 1 << 20
 """Bytes of a body that may come from anybody at any time; most payloads have some 20 KB."""
 IN_FLIGHT: Final = 64 << 20
-"""Bytes of smaller bodies that are held at the same time; GitHub never sends thousands at once."""
+"""Bytes of smaller bodies that are held at the same time: some 3,000 of the usual 20 KB."""
 LARGE_AT_ONCE: Final = 4
 """Larger bodies that are held at the same time: who sent them is known only at their end."""
 
