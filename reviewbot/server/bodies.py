@@ -134,9 +134,10 @@ async def _receive(
             raise Problem(408, detail, headers=CLOSE) from None
         if message["type"] != "http.request":
             raise ClientDisconnect
-        piece: bytes = message.get("body", b"")
         waited += clock() - started
-        body += piece
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        del message  # or it would stay in memory while the next one is awaited
         if len(body) > most:
             body.clear()
             return False
@@ -145,7 +146,6 @@ async def _receive(
             if len(body) > large.size:
                 await large.room()
                 large = None
-        more = message.get("more_body", False)
     return True
 
 
