@@ -25,6 +25,7 @@ from reviewbot.jobs.engine import Engine
 from reviewbot.jobs.janitor import Janitor
 from reviewbot.jobs.run import Hooks, Kit, Waits
 from reviewbot.jobs.runner import Runner
+from reviewbot.jobs.warm_up import warm_up
 from reviewbot.models.cached import CacheUse
 from reviewbot.models.offline.parser import ParserPool
 from reviewbot.store import nodes, reviews, turns
@@ -135,6 +136,7 @@ class ReviewService:
         self.lock()
         await self.database.write(self._arrive)
         await self._engine.start()
+        in_background(self._warm_up(), until=self._ended)
         in_background(self._janitor.work(), until=self._ended)
         in_background(self.hub.watch(), until=self._ended)
         if self.database.postgres:
@@ -212,6 +214,12 @@ class ReviewService:
         for row in await self.database.read(turns.running):
             if row.node == self.node:
                 await self._janitor.requeue(row)
+
+    async def _warm_up(self) -> None:
+        """Load what the first review would wait for, beside everything else."""
+        await self._parsers.warm()
+        with suppress(ReviewbotError):  # the first review reports it
+            await asyncio.to_thread(lambda: warm_up(self._load({})))
 
     async def _listen(self) -> None:
         """Hear of what other nodes write."""

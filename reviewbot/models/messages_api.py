@@ -207,6 +207,11 @@ async def _drain(frames: AsyncGenerator[Frame, None]) -> None:
                 pass
 
 
+def load_sdk() -> None:
+    """Import all of the SDK that a request needs. Takes seconds the first time."""
+    _open_client("none", "http://127.0.0.1", 1.0)  # it is dropped before it connects
+
+
 def _open_client(key: str, url: str, connect_s: float) -> AsyncAnthropic:
     import anthropic
     import httpx2

@@ -1,0 +1,46 @@
+"""Load the libraries that a first review would wait for."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.shown_text import shown_markdown
+from reviewbot.prepare import prepare, workers
+from reviewbot.review import review
+from reviewbot.settings import OFFLINE, ModelChoice
+
+if TYPE_CHECKING:
+    from reviewbot.settings import Settings
+
+SAMPLE: Final = b"--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-a = 1\n+a = eval(input())\n"
+
+
+def warm_up(settings: Settings) -> None:
+    """Review a line offline and import the SDK, if a model needs it. Takes seconds.
+
+    Call it in a thread of its own: it blocks, and imports hold the interpreter for milliseconds.
+
+    Raises:
+        ReviewbotError: as for any review.
+    """
+    asyncio.run(_review_sample(settings))
+    shown_markdown("*a*", link_hosts=())
+    if any(choice.name != OFFLINE for choice in settings.choices):
+        prepare(SAMPLE, settings)  # counts the tokens of the prompt
+
+        import reviewbot.models.claude  # noqa: F401 - for what comes with it
+        from reviewbot.models.messages_api import load_sdk
+
+        load_sdk()
+
+
+async def _review_sample(settings: Settings) -> None:
+    offline = replace(
+        settings, model=ModelChoice(OFFLINE), fallback_models=(), routes=(), ab_split=None
+    )
+    prepared = prepare(SAMPLE, offline)
+    async with workers(prepared, offline) as able:
+        async for _ in review(prepared.job, able.run_batch, keeps_syntax=able.keeps_syntax):
+            pass
