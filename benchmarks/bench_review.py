@@ -36,8 +36,8 @@ def delta(text: str) -> bytes:
     return frame("content_block_delta", index=0, delta=piece)
 
 
-def finding(number: int) -> dict[str, object]:
-    """A finding on line ``number``; ``title`` will hold the time."""
+def finding(number: int, path: str) -> dict[str, object]:
+    """A finding on line ``number``; ``title`` will hold the time. In ``s*.py`` it suggests code."""
     letter = chr(97 + number % 26)
     return {
         "path": "PATH",
@@ -50,7 +50,7 @@ def finding(number: int) -> dict[str, object]:
         "severity": "warning",
         "confidence": 0.9,
         "message": "Say what to know and what to do, in a sentence or two of ordinary length.",
-        "suggestion": None,
+        "suggestion": f"line_{number} = 0" if path.startswith("s") else None,
         "title": "AT",
     }
 
@@ -73,7 +73,7 @@ async def answer(writer: asyncio.StreamWriter, path: str) -> None:
     writer.write(frame("content_block_start", index=0, content_block=block))
     writer.write(delta('{"findings": ['))
     for number in range(1, FINDINGS + 1):
-        text = ("" if number == 1 else ", ") + json.dumps(finding(number) | {"path": path})
+        text = ("" if number == 1 else ", ") + json.dumps(finding(number, path) | {"path": path})
         head = text[: text.rindex('"AT"')]
         for start in range(0, len(head), DELTA):
             writer.write(delta(head[start : start + DELTA]))
@@ -130,15 +130,15 @@ async def serve() -> None:
         await server.serve_forever()
 
 
-def diff(files: int) -> bytes:
+def diff(files: int, name: str = "f") -> bytes:
     """New files whose n-th line is ``line_n = n``; each is too large to share a batch."""
     parts = []
     for number in range(files):
         rows = [f"+line_{line} = {line}\n" for line in range(1, FINDINGS + 1)]
         rows += [f"+# padding {line} {'x' * 60}\n" for line in range(260)]
         parts.append(
-            f"diff --git a/f{number}.py b/f{number}.py\nnew file mode 100644\n--- /dev/null\n"
-            f"+++ b/f{number}.py\n@@ -0,0 +1,{len(rows)} @@\n{''.join(rows)}"
+            f"diff --git a/{name}{number}.py b/{name}{number}.py\nnew file mode 100644\n"
+            f"--- /dev/null\n+++ b/{name}{number}.py\n@@ -0,0 +1,{len(rows)} @@\n{''.join(rows)}"
         )
     return "".join(parts).encode()
 
@@ -153,7 +153,9 @@ async def took_so_far(port: int) -> float:
     return float(body)
 
 
-async def measure(port: int, files: int, jobs: int) -> tuple[list[float], float, float]:
+async def measure(
+    port: int, files: int, jobs: int, name: str = "f"
+) -> tuple[list[float], float, float]:
     """Lags in ms of all findings, seconds of the whole review, and of the server alone."""
     from reviewbot.core.events import FindingRaised, ReviewFinished
     from reviewbot.prepare import prepare, workers
@@ -165,11 +167,11 @@ async def measure(port: int, files: int, jobs: int) -> tuple[list[float], float,
     before = await took_so_far(port)
     whole = 0.0
     begun = time.perf_counter()
-    prepared = prepare(diff(files), settings)
+    prepared = prepare(diff(files, name), settings)
     lags = []
     async with (
         workers(prepared, settings) as work,
-        aclosing(review(prepared.job, work.run_batch)) as events,
+        aclosing(review(prepared.job, work.run_batch, keeps_syntax=work.keeps_syntax)) as events,
     ):
         async for event in events:
             if isinstance(event, FindingRaised):
@@ -198,11 +200,12 @@ def main() -> None:
         try:
             asyncio.run(measure(port, 1, 1))  # warm
             print("from the byte that closes a finding to its event, ms")
-            for files, jobs in ((1, 1), (FILES, 8)):
-                lags, whole, alone = asyncio.run(measure(port, files, jobs))
+            for files, jobs, name in ((1, 1, "f"), (FILES, 8, "f"), (1, 1, "s")):
+                lags, whole, alone = asyncio.run(measure(port, files, jobs, name))
                 cuts = statistics.quantiles(lags, n=100, method="inclusive")
+                what = f"{files} answers at once" + ", with suggestions" * (name == "s")
                 print(
-                    f"  {files} answers at once: p50 {statistics.median(lags):.2f}  "
+                    f"  {what}: p50 {statistics.median(lags):.2f}  "
                     f"p99 {cuts[98]:.2f}  max {max(lags):.2f}  ({len(lags)} findings)"
                 )
             print("whole review beside the answers of the server alone")

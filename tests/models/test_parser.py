@@ -95,6 +95,15 @@ async def test_a_crash_is_one_sentence_and_the_next_file_is_read(pool: ParserPoo
     assert await look(parser, "eval(x)") == found("eval(x)")
 
 
+async def test_a_process_that_ended_between_two_requests_is_replaced(pool: ParserPool) -> None:
+    parser = pool.for_tenant("a")
+    await look(parser, "eval(x)")
+    (process,) = processes()
+    process.kill()
+    await asyncio.sleep(0.2)
+    assert await look(parser, "eval(x)") == found("eval(x)")
+
+
 async def test_a_process_that_uses_too_much_memory_is_stopped(
     pool: ParserPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

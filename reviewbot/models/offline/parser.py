@@ -111,7 +111,7 @@ class ParserPool:
         async with lock, self._slots:
             if allowance.seconds <= 0:
                 raise ParseError(TOO_LONG)
-            worker = self._idle.pop() if self._idle else _Worker()
+            worker = self._take()
             clock = asyncio.get_running_loop().time
             try:
                 if worker.new:
@@ -131,6 +131,15 @@ class ParserPool:
             else:
                 self._idle.append(worker)
         return reply
+
+    def _take(self) -> _Worker:
+        """Return an idle process, or start one."""
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.alive:  # the system may have ended it meanwhile
+                return worker
+            worker.close()
+        return _Worker()
 
     async def warm(self) -> None:
         """Start a process, so that the first request need not wait for it."""
@@ -290,6 +299,11 @@ class _Worker:
         if size > REPLY_BYTES:
             raise EOFError
         return dict(json.loads(stdout.read(size)))
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.poll() is None
 
     def memory(self) -> int:
         """Return the bytes of memory in use; 0 if the process has ended."""
