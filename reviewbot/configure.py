@@ -7,25 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.errors import ConfigError
-from reviewbot.settings import CONFIG_NAMES, DOTENV_NAME, Settings, load_settings
+from reviewbot.settings import CONFIG_NAMES, Settings, load_settings
+from reviewbot.variables import (
+    DOTENV,
+    DOTENV_NAME,
+    GITHUB_ADDRESS,
+    PRIVATE_KEY,
+    PRIVATE_KEY_FILE,
+    TOKENS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reviewbot.sources import Repository
 
-GITHUB_ADDRESS: Final = "GITHUB_API_URL"
-SERVER_VARIABLES: Final = frozenset(
-    {
-        *("REVIEWBOT_DATABASE_URL", "REVIEWBOT_API_KEY"),
-        *("GITHUB_TOKEN", "GH_TOKEN", GITHUB_ADDRESS),
-    }
-)
-"""What :func:`read_variable` is asked for: a server's database, keys, addresses."""
-KEYS: Final = (
-    *("GITHUB_TOKEN", "GH_TOKEN", "REVIEWBOT_GITHUB_PRIVATE_KEY"),
-    "REVIEWBOT_GITHUB_PRIVATE_KEY_FILE",
-)
+KEYS: Final = (*TOKENS, PRIVATE_KEY, PRIVATE_KEY_FILE)
 """Variables with what is sent to GitHub's address, or signs it."""
 MOST_BYTES: Final = 1_000_000
 
@@ -71,7 +68,10 @@ def read_settings(
 
 
 def read_variable(name: str) -> str | None:
-    """A variable that is no setting: of the environment, else of the working directory's .env.
+    """Return a variable that is no setting.
+
+    The environment goes before the working directory's ``.env``, which is read for
+    :data:`reviewbot.variables.DOTENV` only.
 
     Raises:
         ConfigError: the file cannot be read, or has an address that keys of the environment, which
@@ -79,6 +79,8 @@ def read_variable(name: str) -> str | None:
     """
     if found := os.environ.get(name):
         return found
+    if name not in DOTENV:
+        return None
     found = dotenv_of(Path.cwd(), None).get(name) or None
     if found and name == GITHUB_ADDRESS and (keys := [one for one in KEYS if os.environ.get(one)]):
         raise ConfigError(

@@ -20,6 +20,7 @@ import httpx2 as httpx
 from reviewbot.core.events import ReviewFinished, from_record
 from reviewbot.errors import ConfigError, SourceError
 from reviewbot.settings import Secret, is_web_address
+from reviewbot.variables import SERVER_KEY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from reviewbot.core.events import Event
     from reviewbot.job import StopSignal
 
-KEY: Final = "REVIEWBOT_API_KEY"
-"""The variable that holds the key of a server."""
 SILENCE_S: Final = 60.0
 """A server says something every 15 seconds; one that does not for so long is gone."""
 CONNECT_S: Final = 10.0
@@ -76,7 +75,7 @@ class Server:
             and parts.hostname not in ("localhost", "127.0.0.1", "::1")
         ):
             raise ConfigError(
-                f"the key in {KEY} would be sent unencrypted; use an https address",
+                f"the key in {SERVER_KEY} would be sent unencrypted; use an https address",
                 source="--server",
             )
         self._url, self._key = url.rstrip("/"), key
@@ -216,7 +215,7 @@ def _refused(answer: httpx.Response) -> Exception:
         detail = f"it answered {answer.status_code}"
     detail = "".join(char if char.isprintable() else "?" for char in detail)
     if answer.status_code in (401, 403):
-        return ConfigError(f"{detail} (set {KEY})", source="--server")
+        return ConfigError(f"{detail} (set {SERVER_KEY})", source="--server")
     if answer.status_code in (502, 503, 504):
         return _Broken(detail)
     return SourceError(f"the server refused: {detail}")

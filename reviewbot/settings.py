@@ -6,6 +6,7 @@ of the folder that reviewbot runs in may come from anyone:
 * a ``.reviewbot.yml`` found in the repository may not set an address, the name of a key's variable,
   or a price (:data:`reviewbot.config_file.USER_ONLY`); one that the user names may;
 * an address from a ``.env`` file is never used together with a key from the real environment;
+* a ``.env`` file is read for a closed list of variables (:mod:`reviewbot.variables`);
 * a fallback model with an address of its own gets the key of its ``api_key_env`` or none.
 """
 
@@ -26,6 +27,18 @@ from reviewbot.route_settings import (
     routes_text,
     split_text,
 )
+from reviewbot.variables import (
+    AB_SPLIT,
+    BASE_URL,
+    DOTENV,
+    DOTENV_NAME,
+    FALLBACK_MODELS,
+    MACHINE,
+    MODEL,
+    ROUTES,
+    STATE_DIR,
+    ignored,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -45,17 +58,15 @@ __all__ = [
 
 DEFAULT_MODEL: Final = "claude-sonnet-5-5"
 CONFIG_NAMES: Final = (".reviewbot.yml", ".reviewbot.yaml")
-DOTENV_NAME: Final = ".env"
-BASE_URL: Final = "ANTHROPIC_BASE_URL"
 
 VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "model": "REVIEWBOT_MODEL",
-        "fallback_models": "REVIEWBOT_FALLBACK_MODELS",
-        "routes": "REVIEWBOT_ROUTES",
-        "ab_split": "REVIEWBOT_AB_SPLIT",
+        "model": MODEL,
+        "fallback_models": FALLBACK_MODELS,
+        "routes": ROUTES,
+        "ab_split": AB_SPLIT,
         "base_url": BASE_URL,
-        "state_dir": "REVIEWBOT_STATE_DIR",
+        "state_dir": STATE_DIR,
     }
 )
 """Settings that the environment can hold, and in which variable."""
@@ -93,6 +104,7 @@ class Settings:
         model_source: why this model reviews, in words that complete "reviewed by X: ...".
         origins: where each setting that is not the default came from, by its name.
         notices: what is set and not in force, in sentences.
+        ignored: variables of ``.env`` that are not read from there, a sentence each.
     """
 
     model: ModelChoice
@@ -122,6 +134,7 @@ class Settings:
     state_dir: Path | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
     def chains(self) -> Iterator[tuple[str, tuple[ModelChoice, ...]]]:
         """Each setting that names who reviews a file, and its models, best first."""
@@ -193,7 +206,12 @@ def load_settings(
         if value is not None:
             values[key_name] = convert(value)
     notices = tuple(_routing(found, values))
-    return Settings(**values, origins=found.origins, notices=notices)
+    return Settings(
+        **values,
+        origins=found.origins,
+        notices=notices,
+        ignored=tuple(ignored(dotenv, found.keys)),
+    )
 
 
 def _routing(found: _Found, values: dict[str, Any]) -> Iterator[str]:
@@ -232,12 +250,16 @@ class _Found:
         self.origins: dict[str, str] = {}
         self.layers: dict[str, int] = {}
         """How far down each setting was found: 0 is a flag."""
+        self.keys = {API_KEY}
+        """The variables that hold keys of models."""
 
     def variable(self, name: str) -> tuple[str | None, str]:
-        """A variable and where it is from: the real environment goes before ``.env``."""
-        for variables, origin in ((self.env, name), (self.dotenv, f"{name} in {DOTENV_NAME}")):
-            if text := variables.get(name, "").strip():
-                return text, origin
+        """Return a variable and its origin: the real environment goes before ``.env``."""
+        if text := self.env.get(name, "").strip():
+            return text, name
+        allowed = name in DOTENV or (name in self.keys and name not in MACHINE)
+        if allowed and (text := self.dotenv.get(name, "").strip()):
+            return text, f"{name} in {DOTENV_NAME}"
         return None, name
 
     def get(self, key: str) -> Any:  # noqa: ANN401  each setting has its own type
@@ -271,6 +293,8 @@ class _Found:
         if name == OFFLINE:
             return ModelChoice(OFFLINE)
         key_env = model.get("api_key_env") or (None if own_url else API_KEY)
+        if key_env:
+            self.keys.add(key_env)
         key, key_origin = self.variable(key_env) if key_env else (None, "")
         base_url = own_url or self.get("base_url")
         if base_url is not None and not own_url:

@@ -14,6 +14,7 @@ import yaml
 
 from reviewbot.github import webhook
 from reviewbot.github.tasks import ReviewWanted
+from reviewbot.variables import MACHINE
 from tests.composite_runner import CompositeRunner
 from tests.fake_github import FakeGitHub
 from tests.test_action_files import ROOT, documented_workflows
@@ -144,7 +145,7 @@ def test_the_example_of_variables_has_all_that_dotenv_is_read_for() -> None:
     """docs/configuration.md: .env.example has them to copy."""
     text = (ROOT / "docs" / "configuration.md").read_text("utf-8")
     table = text.split("\n## Environment\n", 1)[1].split("\n## ", 1)[0]
-    names = set(re.findall(r"`([A-Z][A-Z_]{4,})`", table)) - {"NO_COLOR", "REVIEWBOT_DEBUG"}
+    names = set(re.findall(r"`([A-Z][A-Z_]{4,})`", table)) - MACHINE - {"NO_COLOR"}
     example = (ROOT / ".env.example").read_text("utf-8")
     assert {name for name in names if not re.search(rf"^#{name}=", example, re.MULTILINE)} == set()
 

@@ -13,10 +13,9 @@ from jsonschema import Draft202012Validator
 from packaging.requirements import Requirement
 
 from reviewbot import __version__
-from reviewbot.cli.doctor import KNOWN_VARIABLES
 from reviewbot.cli.main import main
 from reviewbot.config_file import schema
-from reviewbot.settings import API_KEY
+from reviewbot.variables import DOTENV, MACHINE
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "reviewbot"
@@ -36,8 +35,9 @@ ROOMS: dict[str, set[str]] = {
     "config_file": {"core", "errors"},
     "model_choice": set(),
     "route_settings": {"config_file", "errors"},
-    "settings": {"config_file", "errors", "model_choice", "route_settings"},
-    "configure": {"errors", "settings"},
+    "variables": {"core", "model_choice"},
+    "settings": {"config_file", "errors", "model_choice", "route_settings", "variables"},
+    "configure": {"errors", "settings", "variables"},
     "sources": {"errors"},
     "tokens": {"errors"},
     "notices": {"core", "rules", "settings"},
@@ -47,7 +47,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "explaining": {"core", "errors", "job", "models", "prepare", "settings", "tokens"},
     "context": {"core", "models", "planning", "prepare", "rules", "settings", "tokens"},
-    "remote": {"core", "errors", "job", "settings"},
+    "remote": {"core", "errors", "job", "settings", "variables"},
     "store": {"core", "errors", "job", "models", "store"},
     "jobs": {
         *("config_file", "core", "errors", "explaining", "job", "jobs", "models", "prepare"),
@@ -55,7 +55,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "github": {
         *("config_file", "configure", "context", "core", "errors", "explaining", "github", "jobs"),
-        *("planning", "settings", "sources", "store"),
+        *("planning", "settings", "sources", "store", "variables"),
     },
     "action": {"action", "errors", "github", "settings"},
     "server": {
@@ -270,14 +270,14 @@ def test_every_setting_and_every_variable_is_documented() -> None:
         *properties["ab_split"]["properties"],
         *whole["$defs"]["prices"]["properties"],
     }
-    missing = {key for key in keys | KNOWN_VARIABLES | {API_KEY} if f"`{key}`" not in text}
+    missing = {key for key in keys | MACHINE | DOTENV if f"`{key}`" not in text}
     assert not missing
 
 
-def test_the_example_environment_has_every_variable_that_sets_something() -> None:
+def test_the_example_environment_has_exactly_the_variables_that_are_read_from_it() -> None:
     text = (ROOT / ".env.example").read_text("utf-8")
     names = set(re.findall(r"^#([A-Z_]+)=", text, re.MULTILINE))
-    assert names == (KNOWN_VARIABLES | {API_KEY}) - {"REVIEWBOT_DEBUG"}
+    assert names == DOTENV
 
 
 def test_every_flag_in_the_documentation_exists(capsys: pytest.CaptureFixture[str]) -> None:

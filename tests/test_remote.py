@@ -14,11 +14,12 @@ import pytest
 from reviewbot import remote
 from reviewbot.errors import ConfigError, SourceError
 from reviewbot.job import StopSignal
-from reviewbot.remote import KEY, RemoteRequest, Server
+from reviewbot.remote import RemoteRequest, Server
 from reviewbot.settings import Secret
 from reviewbot.store import keys
 from reviewbot.store.database import open_database
 from reviewbot.store.keys import Limits
+from reviewbot.variables import SERVER_KEY
 from tests.fake_anthropic import Answer, FakeAnthropic, Hang
 from tests.server.nodes import (
     APART,
@@ -263,9 +264,9 @@ async def test_a_missing_key_is_named_and_one_that_is_set_is_sent(tmp_path: Path
         process = await command(one, "-")
         out, err = await process.communicate(DEMO)
         assert process.returncode == 2
-        assert KEY in err.decode()
+        assert SERVER_KEY in err.decode()
         assert out == b""
-        process = await command(one, "-", **{KEY: secret})
+        process = await command(one, "-", **{SERVER_KEY: secret})
         out, err = await process.communicate(DEMO)
         assert process.returncode == 1, err
         assert secret not in (out + err).decode()

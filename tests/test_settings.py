@@ -471,8 +471,8 @@ def test_a_character_that_json_escapes_in_halves_is_whole() -> None:
 
 
 def test_a_folder_of_an_unknown_user_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"^REVIEWBOT_STATE_DIR in \.env: '~nouser/x' begins"):
-        load_settings(flags={}, env={}, dotenv={"REVIEWBOT_STATE_DIR": "~nouser/x"})
+    with pytest.raises(ConfigError, match=r"^REVIEWBOT_STATE_DIR: '~nouser/x' begins"):
+        load_settings(flags={}, env={"REVIEWBOT_STATE_DIR": "~nouser/x"})
 
 
 # --- Which files are read

@@ -16,12 +16,24 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot import __version__
 from reviewbot.action.inputs import PREFIX as ACTION_PREFIX
-from reviewbot.configure import SERVER_VARIABLES, find_config, read_settings, read_variable
+from reviewbot.configure import dotenv_of, find_config, read_settings
 from reviewbot.core.escape import show
 from reviewbot.errors import EXIT_OK, EXIT_USAGE, ConfigError, ReviewbotError, SourceError
 from reviewbot.github.app import credentials
-from reviewbot.settings import OFFLINE, VARIABLES, load_settings
+from reviewbot.settings import OFFLINE, load_settings
 from reviewbot.sources import find_git
+from reviewbot.variables import (
+    APP,
+    DATABASE_URL,
+    DOTENV,
+    DOTENV_NAME,
+    GITHUB_ADDRESS,
+    MACHINE,
+    PREFIX,
+    SERVER_KEY,
+    STATE_DIR,
+    TOKENS,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -35,10 +47,6 @@ if TYPE_CHECKING:
 OK: Final = "✓"
 WARNING: Final = "!"
 WRONG: Final = "✗"
-
-KNOWN_VARIABLES: Final = frozenset(
-    {*VARIABLES.values(), *SERVER_VARIABLES, *credentials.VARIABLES, "REVIEWBOT_DEBUG"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +99,11 @@ def _checks(args: argparse.Namespace) -> Iterator[Check]:
         yield _guard("github", lambda: _github(_state_folder()))
         return
     for key, origin in sorted(settings.origins.items()):
-        yield Check(OK, "setting", f"{key} is set by {origin}")
+        if key != "state_dir":
+            yield Check(OK, "setting", f"{key} is set by {origin}")
     yield from (Check(WARNING, "setting", notice) for notice in settings.notices)
+    yield from (Check(WARNING, "environment", sentence) for sentence in settings.ignored)
+    yield from _machine(settings)
     yield Check(OK, "model", f"{settings.model.name}: {settings.model_source}")
     for setting, chain in list(settings.chains())[1:]:
         yield Check(OK, "route", f"{setting}: {', then '.join(one.name for one in chain)}")
@@ -163,10 +174,38 @@ def _variables() -> Iterator[Check]:
     for name in sorted(os.environ):
         if name.startswith(ACTION_PREFIX):  # what an Action reads, it checks itself
             continue
-        if name.startswith("REVIEWBOT_") and name not in KNOWN_VARIABLES:
-            near = difflib.get_close_matches(name, KNOWN_VARIABLES, n=1)
+        if name.startswith(PREFIX) and name not in MACHINE | DOTENV:
+            near = difflib.get_close_matches(name, MACHINE | DOTENV, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             yield Check(WARNING, "environment", f"{name} is not read{hint}")
+
+
+def _machine(settings: Settings) -> Iterator[Check]:
+    """Yield the origin of each setting of the machine, and of the keys for GitHub and a server."""
+    folder = settings.state_folder
+    yield Check(OK, "state folder", f"{folder}, {_origin(STATE_DIR) or 'the default'}")
+    database = _origin(DATABASE_URL) or f"reviewbot.db in {folder}, the default"
+    yield Check(OK, "database", database)
+    origins = [found for name in APP if (found := _origin(name))]
+    stored = folder / credentials.FOLDER
+    default = f"stored in {stored}" if os.path.lexists(stored) else "none, the default"
+    yield Check(OK, "github app", "; ".join(origins) or default)
+    for label, names in (
+        ("github token", TOKENS),
+        ("github address", (GITHUB_ADDRESS,)),
+        ("server key", (SERVER_KEY,)),
+    ):
+        found = next(filter(None, map(_origin, names)), "none, the default")
+        yield Check(OK, label, found)
+
+
+def _origin(name: str) -> str | None:
+    """Return where a variable is set, in words, or None."""
+    if os.environ.get(name, "").strip():
+        return f"set by {name} in the environment"
+    if name in DOTENV and dotenv_of(Path.cwd(), None).get(name, "").strip():
+        return f"set by {name} in {DOTENV_NAME}"
+    return None
 
 
 def _configuration(settings: Settings, named: Path | None) -> Check:
@@ -212,15 +251,14 @@ def _probe(choice: ModelChoice, settings: Settings) -> Check:
 
 
 def _state_folder() -> Path:
-    """Where an App is stored, whatever is wrong with the other settings."""
-    name = VARIABLES["state_dir"]
-    env = {name: text} if (text := read_variable(name)) else {}
+    """Return the folder where an App is stored, even if another setting is wrong."""
+    env = {STATE_DIR: os.environ.get(STATE_DIR, "")}
     return load_settings(flags={}, env=env).state_folder
 
 
 def _github(state_folder: Path) -> Check:
     """The App that ``reviewbot serve`` would be, as GitHub sees it."""
-    config = credentials.read_app_config(read_variable, state_folder)
+    config = credentials.read_app_config(os.environ.get, state_folder)
     if config is None:
         detail = "no App; reviewbot serve prints a link that sets one up, an Action needs none"
         return Check(OK, "github", detail)

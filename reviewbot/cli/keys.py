@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.configure import read_settings
+from reviewbot.core.escape import show
 from reviewbot.core.wording import count
 from reviewbot.errors import EXIT_OK, ConfigError
 
@@ -88,9 +89,10 @@ def run(args: argparse.Namespace) -> int:
         ) from None
     from reviewbot.cli.serve import database_url
 
-    engine = open_database(
-        database_url(args.database, read_settings({}, config=args.config))
-    ).engine
+    settings = read_settings({}, config=args.config)
+    for sentence in settings.ignored:
+        print(f"reviewbot: {show(sentence)}", file=sys.stderr)  # noqa: T201  it is for people
+    engine = open_database(database_url(args.database, settings)).engine
     note = ""
     try:
         with engine.begin() as connection:

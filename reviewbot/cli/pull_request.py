@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from reviewbot.cli.source import Source
 from reviewbot.cli.waiting import Waiting
-from reviewbot.configure import GITHUB_ADDRESS, dotenv_of, read_settings, read_variable
+from reviewbot.configure import dotenv_of, read_settings, read_variable
 from reviewbot.errors import ConfigError, SourceError
 from reviewbot.github.base_files import BaseFiles, base_files
 from reviewbot.github.change import Change, get_change
@@ -23,6 +23,7 @@ from reviewbot.github.full_files import with_context
 from reviewbot.github.gateway import API_URL, Gateway
 from reviewbot.github.names import PullName
 from reviewbot.settings import CONFIG_NAMES, Secret, load_settings
+from reviewbot.variables import GITHUB_ADDRESS, TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from reviewbot.github.gateway import Api
     from reviewbot.settings import Settings
 
-TOKENS: Final = ("GITHUB_TOKEN", "GH_TOKEN")
 PATIENCE_S: Final = 60.0
 """How long a rate limit is waited for: somebody looks on."""
 _NAME: Final = re.compile(r"([^/#\s]+/[^/#\s]+)#([1-9][0-9]{0,9})")

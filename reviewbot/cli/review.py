@@ -149,7 +149,7 @@ def run(args: argparse.Namespace) -> int:
         source.data,
         settings,
         attributes=source.attributes,
-        notices=source.notices,
+        notices=(*settings.ignored, *source.notices),
         beside=source.missing,
     )
     if args.dry_run:
@@ -209,10 +209,11 @@ def _refuse_missing(source: Source) -> None:
 async def _review_there(args: argparse.Namespace, settings: Settings, source: Source) -> Report:
     """The same by a server; the code around findings is our own."""
     from reviewbot.core.diff import parse_diff
-    from reviewbot.remote import KEY, RemoteRequest, Server
+    from reviewbot.remote import RemoteRequest, Server
     from reviewbot.settings import Secret
+    from reviewbot.variables import SERVER_KEY
 
-    key = (read_variable(KEY) or "").strip()
+    key = (read_variable(SERVER_KEY) or "").strip()
     server = Server(args.server, Secret(key) if key else None)
     asked = RemoteRequest(
         diff=source.data,

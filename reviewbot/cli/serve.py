@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from reviewbot.cli.keys import dollars
-from reviewbot.configure import GITHUB_ADDRESS, read_settings, read_variable
+from reviewbot.configure import dotenv_of, read_settings
 from reviewbot.errors import EXIT_OK, ConfigError
+from reviewbot.variables import DATABASE_URL, GITHUB_ADDRESS, not_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -214,6 +215,10 @@ def run(args: argparse.Namespace) -> int:
     log_format: LogFormat = args.log_format or ("text" if sys.stderr.isatty() else "json")
     configure(log_format, args.log_level)
     settings = read_settings({"model": args.model}, config=args.config)
+    # Here GitHub's address is the App's: a page of its set-up must not lead to a stranger's server.
+    address = dotenv_of(Path.cwd(), None).get(GITHUB_ADDRESS)
+    for sentence in (*settings.ignored, *([not_read(GITHUB_ADDRESS)] if address else ())):
+        log.warning("%s", sentence)
     check_choices(settings)  # or no request could be answered
     url = database_url(args.database, settings)
     loopback = _is_loopback(args.host)
@@ -317,10 +322,10 @@ def github_side(
     from reviewbot.server.github_setup import SetupConfig
     from reviewbot.server.github_side import GitHubSide
 
-    app = read_app_config(read_variable, settings.state_folder)
+    app = read_app_config(os.environ.get, settings.state_folder)
     if app is None and find_spec("github") is None:
         return None
-    api_url = (read_variable(GITHUB_ADDRESS) or API_URL).rstrip("/")
+    api_url = (os.environ.get(GITHUB_ADDRESS) or API_URL).rstrip("/")
     setup = SetupConfig(settings.state_folder, api_url, public_url)
     return GitHubSide(app, setup, service, load, limits)
 
@@ -333,10 +338,10 @@ def _load_for_request(
 
 
 def database_url(given: str | None, settings: Settings) -> str:
-    """The flag, then the environment, then a file in the state folder."""
+    """Return the URL of the flag, else of the environment, else of a file in the state folder."""
     from reviewbot.jobs.service import default_url
 
-    return given or read_variable("REVIEWBOT_DATABASE_URL") or default_url(settings.state_folder)
+    return given or os.environ.get(DATABASE_URL) or default_url(settings.state_folder)
 
 
 def _is_loopback(host: str) -> bool:

@@ -175,8 +175,76 @@ def test_a_variable_with_a_typing_error_is_a_warning(
     code, out = doctor()
     assert code == 0
     assert "! environment    REVIEWBOT_MODLE is not read; did you mean REVIEWBOT_MODEL?" in out
-    assert "REVIEWBOT_DATABASE_URL" not in out
+    assert "REVIEWBOT_DATABASE_URL is not read" not in out
+    assert "✓ database       set by REVIEWBOT_DATABASE_URL in the environment" in out
+    assert "nowhere" not in out
     assert "REVIEWBOT_DEBUG" not in out
+
+
+MACHINE = ("state folder", "database", "github app", "github token", "github address", "server key")
+
+
+def origins(out: str) -> dict[str, str]:
+    """What the doctor says of the settings of the machine."""
+    lines = (line[2:] for line in out.splitlines() if line.startswith("✓"))
+    return {
+        label: line[len(label) :].strip()
+        for line in lines
+        for label in MACHINE
+        if line.startswith(f"{label} ")
+    }
+
+
+def test_the_origin_of_each_setting_of_the_machine_is_shown(
+    doctor: Doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "state" / "reviewbot"
+    _, out = doctor()
+    assert origins(out) == {
+        "state folder": f"{folder}, the default",
+        "database": f"reviewbot.db in {folder}, the default",
+        **dict.fromkeys(MACHINE[2:], "none, the default"),
+    }
+    (tmp_path / ".env").write_text(
+        "GITHUB_TOKEN=secret-word\nGITHUB_API_URL=https://ghe.example/api/v3\n"
+        "REVIEWBOT_API_KEY=secret-word\nREVIEWBOT_GITHUB_APP_ID=7\n"
+    )
+    monkeypatch.setenv("REVIEWBOT_STATE_DIR", str(tmp_path / "own"))
+    (tmp_path / "own" / "github-app").mkdir(parents=True)
+    _, out = doctor()
+    assert origins(out) == {
+        "state folder": f"{tmp_path / 'own'}, set by REVIEWBOT_STATE_DIR in the environment",
+        "database": f"reviewbot.db in {tmp_path / 'own'}, the default",
+        "github app": f"stored in {tmp_path / 'own' / 'github-app'}",
+        "github token": "set by GITHUB_TOKEN in .env",
+        "github address": "set by GITHUB_API_URL in .env",
+        "server key": "set by REVIEWBOT_API_KEY in .env",
+    }
+    for name, value in (
+        ("REVIEWBOT_DATABASE_URL", "postgresql://u:secret-word@db/x"),
+        ("REVIEWBOT_GITHUB_APP_ID", "7"),
+        ("REVIEWBOT_GITHUB_WEBHOOK_SECRET", "secret-word"),
+        ("GH_TOKEN", "secret-word"),
+    ):
+        monkeypatch.setenv(name, value)
+    _, out = doctor("--model", "offline")
+    assert "model is set by --model" in out
+    found = origins(out)
+    assert found["database"] == "set by REVIEWBOT_DATABASE_URL in the environment"
+    assert found["github app"] == (
+        "set by REVIEWBOT_GITHUB_APP_ID in the environment;"
+        " set by REVIEWBOT_GITHUB_WEBHOOK_SECRET in the environment"
+    )
+    assert "secret-word" not in out
+
+
+def test_a_variable_that_dotenv_may_not_set_is_a_warning(doctor: Doctor, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("REVIEWBOT_STATE_DIR=x\nDATABASE_URL=x\nDEBUG=1\n")
+    code, out = doctor()
+    assert code == 0
+    warning = "REVIEWBOT_STATE_DIR in .env is ignored: set it in the environment."
+    assert f"! environment    {warning}\n" in out
+    assert out.count("ignored") == 1
 
 
 def test_a_model_without_its_key_is_wrong(doctor: Doctor) -> None:

@@ -153,15 +153,13 @@ def test_dollars_are_an_amount_above_0(
     assert "no amount above 0" in capsys.readouterr().err
 
 
-def test_the_database_may_be_named_by_the_environment_or_by_dotenv(
+def test_the_environment_names_the_database_and_dotenv_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("REVIEWBOT_DATABASE_URL", raising=False)
-    (tmp_path / ".env").write_text("REVIEWBOT_DATABASE_URL=sqlite:///from_dotenv.db\n", "utf-8")
-    assert cli.main(["keys", "add", "ci"]) == 0
-    assert (tmp_path / "from_dotenv.db").is_file()
     monkeypatch.setenv("REVIEWBOT_DATABASE_URL", "sqlite:///from_environment.db")
+    (tmp_path / ".env").write_text("REVIEWBOT_DATABASE_URL=sqlite:///from_dotenv.db\n", "utf-8")
     assert cli.main(["keys", "list"]) == 0
     assert (tmp_path / "from_environment.db").is_file()
+    assert not (tmp_path / "from_dotenv.db").exists()
     assert "There are no keys" in capsys.readouterr().out

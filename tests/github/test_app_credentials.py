@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from reviewbot.errors import ConfigError
 from reviewbot.github.api.app import NewApp
 from reviewbot.github.app.credentials import (
-    VARIABLES,
     AppConfig,
     check_storable,
     read_app_config,
@@ -23,13 +22,14 @@ from reviewbot.github.app.credentials import (
 )
 from reviewbot.github.client.tokens import AppCredentials
 from reviewbot.settings import Secret
+from reviewbot.variables import APP
 from tests.fake_github.people import private_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-APP_ID, KEY, KEY_FILE, SECRET = VARIABLES
+APP_ID, KEY, KEY_FILE, SECRET = APP
 PEM = private_key()
 API = "https://github.example/api/v3"
 WHOLE = {APP_ID: "1234", KEY: PEM, SECRET: "first-word"}
@@ -76,7 +76,7 @@ def mode(path: Path) -> int:
 def test_without_variables_and_files_there_is_no_app(tmp_path: Path) -> None:
     assert read(tmp_path) is None
     assert read(tmp_path / "nowhere") is None
-    assert read(tmp_path, **dict.fromkeys(VARIABLES, " ")) is None
+    assert read(tmp_path, **dict.fromkeys(APP, " ")) is None
     assert read(tmp_path, GITHUB_API_URL=API) is None
 
 

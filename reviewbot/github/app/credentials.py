@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.configure import GITHUB_ADDRESS
 from reviewbot.core.wording import listed
 from reviewbot.errors import ConfigError
 from reviewbot.github.app.private_files import (
@@ -27,17 +26,19 @@ from reviewbot.github.app.private_files import (
 from reviewbot.github.client.tokens import AppCredentials
 from reviewbot.github.gateway import API_URL
 from reviewbot.settings import Secret
+from reviewbot.variables import (
+    APP,
+    APP_ID,
+    GITHUB_ADDRESS,
+    PRIVATE_KEY,
+    PRIVATE_KEY_FILE,
+    WEBHOOK_SECRET,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from reviewbot.github.api.app import NewApp
-
-APP_ID: Final = "REVIEWBOT_GITHUB_APP_ID"
-PRIVATE_KEY: Final = "REVIEWBOT_GITHUB_PRIVATE_KEY"
-PRIVATE_KEY_FILE: Final = "REVIEWBOT_GITHUB_PRIVATE_KEY_FILE"
-WEBHOOK_SECRET: Final = "REVIEWBOT_GITHUB_WEBHOOK_SECRET"  # noqa: S105 - the variable's name
-VARIABLES: Final = (APP_ID, PRIVATE_KEY, PRIVATE_KEY_FILE, WEBHOOK_SECRET)
 
 FOLDER: Final = "github-app"
 ABOUT_FILE: Final = "app.json"
@@ -77,14 +78,13 @@ def read_app_config(variables: Callable[[str], str | None], state_folder: Path) 
     """The App that is configured, or None.
 
     Args:
-        variables: looks a variable up. It must not give an address that someone else chose beside
-            a key of the user's.
+        variables: looks a variable up in the real environment.
         state_folder: where the set-up stores Apps.
 
     Raises:
         ConfigError: only a part is there, or cannot be used, or others can read it.
     """
-    found = {name: text for name in VARIABLES if (text := (variables(name) or "").strip())}
+    found = {name: text for name in APP if (text := (variables(name) or "").strip())}
     address = (variables(GITHUB_ADDRESS) or "").strip().rstrip("/")
     if found:
         return _of_variables(found, address or API_URL)
