@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from reviewbot.errors import ConfigError
 from reviewbot.store.connect import connection_options, queue_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
+    from typing import NoReturn
 
 QUEUE: Final = "reviews"
 WORKFLOW: Final = "review"
@@ -29,6 +31,7 @@ POLL_S: Final = 0.1
 THREADS: Final = 48
 
 UNFINISHED: Final = ("ENQUEUED", "DELAYED", "PENDING")
+PICKLED_NONE: Final = "gAROLg=="
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +48,39 @@ class Queued:
 def run_id(review_id: str, number: int) -> str:
     """The name that the queue has for a run of a review."""
     return f"{review_id}-{number}"
+
+
+def refuse_pickles() -> None:
+    """Take away from DBOS that it can load pickles, in this process, for good.
+
+    A pickle runs code when it is loaded, and DBOS chooses the deserializer by a column of each row,
+    whatever serializer is configured. So whoever can write to the queue's tables could run code
+    here. reviewbot itself stores JSON only.
+
+    Raises:
+        ConfigError: this version of DBOS loads pickles in another way.
+    """
+    try:
+        from dbos import _serialization as dbos
+
+        dbos.DefaultSerializer.deserialize = _refuse_pickle  # type: ignore[assignment, method-assign]
+        for load in (dbos.deserialize_value, dbos.deserialize_args, dbos.deserialize_exception):
+            try:
+                load(PICKLED_NONE, "py_pickle", dbos.DBOSPortableJSON)
+            except TypeError:
+                continue
+            break
+        else:
+            return
+    except (ImportError, AttributeError):
+        pass
+    raise ConfigError(
+        "this version of dbos cannot be kept from loading pickles; install dbos>=3.4,<3.5"
+    )
+
+
+def _refuse_pickle(_serializer: object, _text: str) -> NoReturn:
+    raise TypeError("pickles are not loaded")
 
 
 class Engine:
@@ -77,6 +113,7 @@ class Engine:
         """Take part: queued reviews begin to run here, on this event loop."""
         from dbos import DBOS, DBOSPortableJSONSerializer
 
+        refuse_pickles()
         logging.getLogger("dbos").setLevel(logging.WARNING)
         options: dict[str, Any] = {}  # besides DBOS's own; of those, it replaces connect_args whole
         if self._url.drivername.startswith("postgresql"):
