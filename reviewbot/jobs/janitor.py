@@ -12,9 +12,7 @@ import sqlalchemy as sa
 
 from reviewbot.core.wording import count
 from reviewbot.jobs.engine import UNFINISHED, run_id
-from reviewbot.jobs.run import ERROR_BREAKS
-from reviewbot.jobs.runner import SUSPECT_BREAKS
-from reviewbot.jobs.waiting import LONGEST_PAUSE_S, longest_pause
+from reviewbot.jobs.waiting import longest_pause
 from reviewbot.store import budgets, cache, nodes, reviews, turns
 from reviewbot.store.checkpoints import last_progress
 from reviewbot.store.database import StoreError, rows_changed
@@ -99,9 +97,9 @@ class Janitor:
         for row in await self._database.read(turns.running):
             if row.node != self._runner.node:
                 if row.node not in alive:
-                    await self._broke_off(row, 1, pause_after_breaks(row.breaks + 1))
+                    await self._broke_off(row)
             elif row.id not in self._runner.active and not self._runner.leaving:
-                await self._broke_off(row, ERROR_BREAKS, 0)
+                await self._broke_off(row)
         now = reviews.now_ms()
         for row in await self._database.read(
             partial(turns.due, at=now, longest_ms=self._longest_wait_ms)
@@ -129,18 +127,16 @@ class Janitor:
         if run is not None:
             await self._engine.enqueue(row.id, run, row.tenant)
 
-    async def _broke_off(self, row: ReviewRow, breaks: int, pause_s: int) -> None:
-        """Another run, perhaps after a pause, for a review that nobody runs any more."""
-        until = reviews.now_ms() + pause_s * 1000 if pause_s else None
+    async def _broke_off(self, row: ReviewRow) -> None:
+        """Queue another run of a review that nobody runs any more."""
         run = await self._database.write(
-            partial(turns.requeue, review_id=row.id, run=row.runs, breaks=breaks, until=until)
+            partial(turns.requeue, review_id=row.id, run=row.runs, breaks=1)
         )
         if run is None:
             return
         log.warning("the review broke off and will run again", extra={"review_id": row.id})
         await self._engine.drop([run_id(row.id, row.runs)])
-        if until is None:
-            await self._engine.enqueue(row.id, run, row.tenant)
+        await self._engine.enqueue(row.id, run, row.tenant)
 
     async def find_lost(self) -> None:
         """Queue again what the queue lost, and free the places in it that nobody uses.
@@ -198,14 +194,6 @@ class Janitor:
             await self._engine.forget(runs)  # first: what is not deleted yet is found again
             await self._database.write(partial(reviews.delete, ids=list(old)))
             log.info("deleted %s", count(len(old), "old review"))
-
-
-def pause_after_breaks(breaks: int) -> int:
-    """Seconds until a review runs again whose nodes ended so often: it may be why they did.
-
-    None after the first time; then they double.
-    """
-    return 0 if breaks < SUSPECT_BREAKS else min(LONGEST_PAUSE_S, 2 ** (breaks - 1))
 
 
 def _old_rates(connection: sa.Connection) -> None:

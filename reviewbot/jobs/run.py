@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from reviewbot.core.coverage import NOT_REACHED
 from reviewbot.core.events import ReviewFinished
 from reviewbot.core.stored_plan import plan_from_json
+from reviewbot.core.wording import count, listed
 from reviewbot.errors import ReviewbotError
 from reviewbot.explaining import explainers, prepare_explanation
 from reviewbot.job import Postponed, StopSignal
@@ -33,7 +34,7 @@ from reviewbot.store.eventlog import EventLog, rfc3339
 from reviewbot.store.tables import REVIEWS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
     from reviewbot.core.events import Event, ReviewSummary, Usage
@@ -47,10 +48,10 @@ if TYPE_CHECKING:
     from reviewbot.store.hub import Hub
     from reviewbot.store.reviews import ReviewRow, Work
 
-MOST_BREAKS: Final = 12
-"""A review that broke off so often without getting on is what breaks its nodes; it is ended."""
-ERROR_BREAKS: Final = 3
-"""What a run counts for that broke off by itself, while its node lives: so it is the review."""
+MOST_BREAKS: Final = 3
+"""Runs of a review that break off in a row, with no batch finished in between, before it ends."""
+MOST_NAMED: Final = 5
+"""Files that a sentence names."""
 
 RunEnd = Literal["finished", "waiting", "left", "gone"]
 """How a run ended: for good; for a pause; to be taken up again; someone else has the review."""
@@ -135,6 +136,8 @@ class Run:
         self.interrupt = asyncio.Event()
         """Set to leave the review as it is, for the next run."""
         self.ended = asyncio.Event()
+        self.got_on = False
+        """Whether a batch was finished in this run."""
 
     async def to_its_end(self) -> RunEnd:
         """Go on with the review until it ends or has to be left.
@@ -144,8 +147,9 @@ class Run:
             StoreError: the database is away.
         """
         row = self.row
-        if row.breaks > MOST_BREAKS:
-            return await self._give_up(f"The review broke off {row.breaks} times.")
+        if row.breaks >= MOST_BREAKS:
+            files = await self._database.read(partial(checkpoints.in_flight, review_id=row.id))
+            return await self._give_up(_broke_off(row.breaks, files), files)
         if self.signal.outcome is not None:  # before it began: not even its diff is needed
             return await self._give_up(NOT_REACHED)
         work = await self._database.read(partial(reviews.work_of, review_id=row.id))
@@ -165,8 +169,10 @@ class Run:
                 may_wait=self._may_wait(),
                 around=partial(self._hooks.batch, row),
             )
+            # One batch at a time, so that the one that breaks its node off is known.
+            job = replace(prepared.job, jobs=1) if row.breaks else prepared.job
             events = review(
-                prepared.job,
+                job,
                 steps,
                 summarize=self._counted(able.summarize),
                 keeps_syntax=able.keeps_syntax,
@@ -285,6 +291,7 @@ class Run:
             if self.row.breaks:
                 turns.got_on(connection, self.row.id)
 
+        self.got_on = True
         self._log.change(change)
 
     def _save_spent(self, batch: str | None, spent: Spent) -> None:
@@ -336,11 +343,16 @@ class Run:
         why = f"waiting until {rfc3339(again)} for a model: {reason}"
         await self._log.put(replace(last, activity=why))
 
-    async def _give_up(self, reason: str) -> RunEnd:
-        """End the review without asking anyone: what was not reviewed yet has failed."""
+    async def _give_up(self, reason: str, files: Sequence[str] = ()) -> RunEnd:
+        """End the review without asking anyone: what was not reviewed yet has failed.
+
+        Args:
+            reason: why, in a sentence.
+            files: the files that the reason is about; all that are left if there are none.
+        """
         review_id = self.row.id
-        coverage = await self._database.read(
-            partial(checkpoints.coverage_of, review_id=review_id, reason=reason)
+        coverage, findings = await self._database.read(
+            partial(checkpoints.given_up, review_id=review_id, reason=reason, files=files)
         )
         usage, cost_usd = await self._spent()
         await self._tell(
@@ -351,8 +363,18 @@ class Run:
                 cost_usd=cost_usd,
                 duration_s=0.0,
                 time_to_first_finding_s=None,
+                findings=findings,
                 reasons=(reason,),
             )
         )
         await self._log.flush()
         return "finished"
+
+
+def _broke_off(times: int, files: Sequence[str]) -> str:
+    """Return the reason for the end of a review whose runs broke off."""
+    names = [*files[:MOST_NAMED]]
+    if len(files) > MOST_NAMED:
+        names.append(count(len(files) - MOST_NAMED, "more file"))
+    doing = f"it reviewed {listed(names)}" if names else "no file was being reviewed"
+    return f"The review stopped unexpectedly {count(times, 'time')} while {doing}."

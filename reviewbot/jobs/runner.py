@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.jobs.engine import run_id
-from reviewbot.jobs.run import Run
+from reviewbot.jobs.run import MOST_BREAKS, Run
 from reviewbot.store import reviews, turns
 from reviewbot.store.database import StoreError
 from reviewbot.store.eventlog import FencedError
@@ -19,10 +19,9 @@ if TYPE_CHECKING:
     from reviewbot.jobs.run import Kit, RunEnd, ToldEnd
     from reviewbot.store.reviews import ReviewRow
 
-SUSPECT_BREAKS: Final = 2
-"""A review that broke off so often since it last got on may be what ends its node. Of such reviews
-one runs at a time, so that the others are not taken for it."""
 SUSPECTS_EVERY_MS: Final = 5_000
+"""How long a review that broke off waits while another one that did has finished no batch yet. It
+may be what ends its node, and the others must not be taken for it."""
 
 log = logging.getLogger(__name__)
 
@@ -90,8 +89,8 @@ class Runner:
 
     async def _claimed(self, review_id: str, number: int) -> RunEnd:
         row = await self._database.read(partial(reviews.find, review_id=review_id))
-        suspect = row is not None and row.breaks >= SUSPECT_BREAKS
-        if suspect and self._suspect is not None:
+        suspect = row is not None and 0 < row.breaks < MOST_BREAKS
+        if suspect and self._is_suspect_at_work():
             until = reviews.now_ms() + SUSPECTS_EVERY_MS
             await self._database.write(
                 partial(turns.postpone, review_id=review_id, run=number, until=until)
@@ -105,8 +104,13 @@ class Runner:
             )
             return "gone" if row is None else await self._take(row)
         finally:
-            if suspect:
+            if self._suspect == review_id:
                 self._suspect = None
+
+    def _is_suspect_at_work(self) -> bool:
+        """Return whether a review that broke off runs here and has finished no batch since."""
+        run = self._active.get(self._suspect or "")
+        return self._suspect is not None and (run is None or not run.got_on)
 
     async def end_unstarted(self, review_id: str) -> bool:
         """End a review at once that waits for its turn and shall not have it."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict
 from itertools import chain
 from typing import TYPE_CHECKING, Final, cast
 
 import sqlalchemy as sa
 
+from reviewbot.core.coverage import NOT_REACHED
 from reviewbot.core.decode import decoder
 from reviewbot.core.events import (
     ChunkFinished,
+    ChunkStarted,
     FileCoverage,
     FindingRaised,
     FindingWithdrawn,
@@ -30,6 +33,7 @@ from reviewbot.store.eventlog import records_of
 from reviewbot.store.tables import BATCHES, EVENTS, SPENT
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import Any
 
     from reviewbot.core.findings import Finding
@@ -151,11 +155,41 @@ def entry_of(
     return {"counts": report.counts, "files": len(report.files), "cost_usd": report.cost_usd}
 
 
-def coverage_of(connection: sa.Connection, review_id: str, reason: str) -> tuple[FileCoverage, ...]:
-    """What became of every file of a review that is given up for ``reason``.
+def in_flight(connection: sa.Connection, review_id: str) -> tuple[str, ...]:
+    """Return the files of the batch that was asked last, unless that came to its end."""
+    started: list[ChunkStarted] = []
+    ended: set[str] = set()
+    for one in records_of(connection, review_id, (ChunkStarted.type, ChunkFinished.type)):
+        match from_record(one):
+            case ChunkStarted() as event:
+                started.append(event)
+            case ChunkFinished(chunk=chunk):
+                ended.add(chunk)
+            case _:
+                pass
+    batch = started[-1].batch if started else None
+    return tuple(
+        dict.fromkeys(one.path for one in started if one.batch == batch and one.chunk not in ended)
+    )
+
+
+def given_up(
+    connection: sa.Connection, review_id: str, reason: str, files: Collection[str] = ()
+) -> tuple[tuple[FileCoverage, ...], dict[str, int]]:
+    """Return the coverage of a review that is given up, and its findings by severity.
 
     From its events alone, which any version of reviewbot can read.
+
+    Args:
+        connection: of a read.
+        review_id: the review.
+        reason: why it is given up.
+        files: the files that the reason is about; all that are left if there are none.
     """
     report = fold(map(from_record, records_of(connection, review_id)))
-    pending = (FileCoverage(path, "failed", reason) for path in report.pending)
-    return (*report.coverage, *pending)
+    pending = (
+        FileCoverage(path, "failed", reason if not files or path in files else NOT_REACHED)
+        for path in report.pending
+    )
+    findings = Counter[str](finding.severity for finding in report.findings)
+    return (*report.coverage, *pending), dict(findings)

@@ -54,17 +54,14 @@ def postpone(connection: sa.Connection, review_id: str, run: int, until: int) ->
     )
 
 
-def requeue(
-    connection: sa.Connection, review_id: str, run: int, *, breaks: int, until: int | None = None
-) -> int | None:
+def requeue(connection: sa.Connection, review_id: str, run: int, *, breaks: int) -> int | None:
     """Back into the queue for another run, if ``run`` is still the latest.
 
     Args:
         connection: of a write.
         review_id: the review.
         run: the run that ended.
-        breaks: what it counts for if it ended without having been meant to, else 0.
-        until: let it wait until then, milliseconds of Unix time, before it is queued again.
+        breaks: 1 if it ended without having been meant to, else 0.
 
     Returns:
         The number of the new run; None if someone else was faster, or the review is finished.
@@ -74,11 +71,11 @@ def requeue(
             sa.update(REVIEWS)
             .where(REVIEWS.c.id == review_id, REVIEWS.c.runs == run, REVIEWS.c.state.in_(OPEN))
             .values(
-                state="queued" if until is None else "waiting",
+                state="queued",
                 runs=run + 1,
                 breaks=REVIEWS.c.breaks + breaks,
                 node=None,
-                next_try_at=until,
+                next_try_at=None,
             )
         )
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -10,15 +11,16 @@ from urllib.parse import urlsplit
 import pytest
 import sqlalchemy as sa
 
+from reviewbot.core.events import ChunkFinished, ChunkStarted
 from reviewbot.jobs import janitor as janitors
 from reviewbot.jobs.admission import ReviewRequest
-from reviewbot.jobs.janitor import Janitor, pause_after_breaks
-from reviewbot.jobs.run import MOST_BREAKS
-from reviewbot.jobs.runner import SUSPECT_BREAKS
+from reviewbot.jobs.janitor import Janitor
+from reviewbot.jobs.run import MOST_BREAKS, _broke_off
 from reviewbot.server.observed import Observed
-from reviewbot.store import nodes, reviews, turns
+from reviewbot.store import checkpoints, nodes, reviews, turns
 from reviewbot.store.connect import psycopg_url, queue_url
 from reviewbot.store.database import StoreError, open_database
+from reviewbot.store.eventlog import insert_events, records_of, stored
 from reviewbot.store.reviews import NewReview, now_ms
 from reviewbot.store.tables import NODES, REVIEWS
 from tests.fake_anthropic import Answer, FakeAnthropic, Hang
@@ -42,6 +44,9 @@ from tests.server.nodes import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from reviewbot.core.events import Event
+    from tests.fake_anthropic.requests import Recorded
 
 
 def asked(url: str | sa.URL, statement: Any) -> Sequence[Any]:
@@ -223,7 +228,7 @@ async def test_a_review_that_gets_on_is_not_blamed_for_earlier_breaks(tmp_path: 
     async with service(tmp_path, Observed()) as one:
         row, _ = await one.create(ReviewRequest("local", DEMO))
         await one.database.write(
-            lambda connection: connection.execute(sa.update(REVIEWS).values(breaks=MOST_BREAKS))
+            lambda connection: connection.execute(sa.update(REVIEWS).values(breaks=MOST_BREAKS - 1))
         )
         assert await one.runner.run(row.id, 1) == "finished"
         assert await breaks_of(one, row.id) == 0
@@ -232,21 +237,13 @@ async def test_a_review_that_gets_on_is_not_blamed_for_earlier_breaks(tmp_path: 
         assert found.outcome == "findings"
 
 
-def test_a_review_whose_nodes_keep_ending_waits_longer_each_time() -> None:
-    pauses = [pause_after_breaks(number) for number in range(1, MOST_BREAKS + 1)]
-    assert pauses[:4] == [0, 2, 4, 8]
-    assert pauses == sorted(pauses)
-    assert max(pauses) == 300
-    assert sum(pauses) > 20 * 60
-
-
 async def test_a_review_that_only_ever_breaks_off_is_ended_and_says_so(tmp_path: Path) -> None:
     async with service(tmp_path, Observed()) as one:
         row, _ = await one.create(ReviewRequest("local", DEMO))
         await one.database.write(
             lambda connection: connection.execute(
                 # Damaged: it cannot even be begun.
-                sa.update(REVIEWS).values(breaks=MOST_BREAKS, diff=b"no zlib")
+                sa.update(REVIEWS).values(breaks=MOST_BREAKS - 1, diff=b"no zlib")
             )
         )
         assert await one.runner.run(row.id, 1) == "left"
@@ -255,6 +252,10 @@ async def test_a_review_that_only_ever_breaks_off_is_ended_and_says_so(tmp_path:
         found = await one.find(row.id)
         assert found is not None
         assert found.outcome == "incomplete"
+        end = (await one.database.read(partial(records_of, review_id=row.id)))[-1]
+        reason = "The review stopped unexpectedly 3 times while no file was being reviewed."
+        assert end["reasons"] == [reason]
+        assert reason in {file["reason"] for file in end["coverage"]}
 
 
 async def test_of_reviews_that_may_break_a_node_one_runs_at_a_time(tmp_path: Path) -> None:
@@ -270,9 +271,7 @@ async def test_of_reviews_that_may_break_a_node_one_runs_at_a_time(tmp_path: Pat
             ]
             await one.database.write(
                 lambda connection: connection.execute(
-                    sa.update(REVIEWS)
-                    .where(REVIEWS.c.id != rows[2].id)
-                    .values(breaks=SUSPECT_BREAKS)
+                    sa.update(REVIEWS).where(REVIEWS.c.id != rows[2].id).values(breaks=1)
                 )
             )
             first = asyncio.create_task(one.runner.run(rows[0].id, 1))
@@ -280,13 +279,138 @@ async def test_of_reviews_that_may_break_a_node_one_runs_at_a_time(tmp_path: Pat
             assert await one.runner.run(rows[1].id, 1) == "waiting"
             waiting = await one.find(rows[1].id)
             assert waiting is not None
-            assert (waiting.state, waiting.breaks) == ("waiting", SUSPECT_BREAKS)
+            assert (waiting.state, waiting.breaks) == ("waiting", 1)
             assert (waiting.next_try_at or 0) > now_ms()
             beside = asyncio.create_task(one.runner.run(rows[2].id, 1))
             await until(lambda: len(fake.requests) == 2)
             for row in (rows[0], rows[2]):
                 one.runner.stop(row.id, "cancelled")
             assert (await first, await beside) == ("finished", "finished")
+
+
+def first_file_only(request: Recorded) -> Answer:
+    """Answer about the first file of a long diff, and hold the requests about the others."""
+    path = file_of(request)
+    return Answer(findings_for(path)) if path == "file_0.py" else Answer([], before=[Hang()])
+
+
+async def test_a_review_that_broke_off_runs_one_batch_at_a_time_and_then_lets_others_on(
+    tmp_path: Path,
+) -> None:
+    async with FakeAnthropic(first_file_only) as fake:
+        settings = {
+            "model": "claude-sonnet-5-5",
+            "env": {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url},
+        }
+        (tmp_path / ".reviewbot.yml").write_text(APART)
+        async with service(tmp_path, Observed(), **settings) as one:
+            rows = [
+                (await one.create(ReviewRequest("local", long_diff(3), title=str(number))))[0]
+                for number in range(2)
+            ]
+            await one.database.write(
+                lambda connection: connection.execute(sa.update(REVIEWS).values(breaks=2))
+            )
+            first = asyncio.create_task(one.runner.run(rows[0].id, 1))
+            await until(lambda: len(fake.requests) == 2)
+            async with asyncio.timeout(20):
+                while await breaks_of(one, rows[0].id):  # noqa: ASYNC110 - the database has no event
+                    await asyncio.sleep(0.01)
+            second = asyncio.create_task(one.runner.run(rows[1].id, 1))
+            await until(lambda: len(fake.requests) == 3)  # its first batch is in the cache
+            asked_about = [file_of(request) for request in fake.requests]
+            assert asked_about == ["file_0.py", "file_1.py", "file_1.py"]
+            for row in rows:
+                one.runner.stop(row.id, "cancelled")
+            assert (await first, await second) == ("finished", "finished")
+
+
+@pytest.mark.slow
+async def test_a_batch_on_which_three_processes_die_ends_the_review_and_is_named(
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite:///{tmp_path / 'reviewbot.db'}"
+
+    async with FakeAnthropic(first_file_only) as fake:
+        environment = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
+        one = Node(tmp_path, ("--grace-s", "0"), environment, APART)
+        await one.start()
+        review_id = await post(one, long_diff(3))
+        # One file is reviewed, the two others are at work: two batches at a time.
+        await until(lambda: sorted(map(file_of, fake.requests))[-1:] == ["file_2.py"])
+        await follow(one, review_id, until="chunk.finished")
+        await one.kill()
+        for number, (kill, breaks) in enumerate(((False, 1), (True, 1), (True, 2)), 4):
+            await one.start()
+            await until(lambda: len(fake.requests) == number)  # noqa: B023 - it waits here
+            await until(lambda: all(request.ended for request in fake.requests[:-1]))
+            assert file_of(fake.requests[-1]) == "file_1.py"
+            await until_state(one, review_id, "running")
+            (row,) = asked(url, sa.select(REVIEWS.c.breaks))
+            assert row.breaks == breaks
+            if kill:
+                await one.kill()
+            else:
+                assert await one.stop() == 0  # as a deploy does: it does not count
+        requests = len(fake.requests)
+        await one.start()
+        try:
+            found = await until_state(one, review_id, "finished")
+            records = await follow(one, review_id)
+        finally:
+            await one.kill()
+        assert len(fake.requests) == requests
+    assert_whole(records)
+    reason = "The review stopped unexpectedly 3 times while it reviewed file_1.py."
+    end = records[-1]
+    assert (end["outcome"], end["reasons"]) == ("incomplete", [reason])
+    assert {file["path"]: (file["status"], file["reason"]) for file in end["coverage"]} == {
+        "file_0.py": ("reviewed", None),
+        "file_1.py": ("failed", reason),
+        "file_2.py": ("failed", "The review ended before it was reached."),
+    }
+    assert sum(end["findings"].values()) == 3
+    assert {one["path"] for one in found["findings"]} == {"file_0.py"}
+
+
+async def test_the_files_in_flight_are_those_of_the_batch_that_was_asked_last(
+    tmp_path: Path,
+) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'reviewbot.db'}")
+
+    def started(batch: str, *paths: str) -> list[Event]:
+        return [ChunkStarted(f"{batch}{path}", path, batch, "m", 1) for path in paths]
+
+    def ended(batch: str, path: str) -> Event:
+        return ChunkFinished(f"{batch}{path}", path, "reviewed", "m", 1)
+
+    for events, files in (
+        ([], ()),
+        ([*started("b1", "a", "b"), *started("b2", "c")], ("c",)),
+        ([*started("b2", "c"), *started("b1", "a", "b"), *started("b1", "a", "b")], ("a", "b")),
+        ([*started("b1", "a", "b"), ended("b1", "a")], ("b",)),
+        ([*started("b2", "c"), *started("b1", "a"), ended("b1", "a")], ()),
+    ):
+
+        def found(connection: sa.Connection, events: list[Event] = events) -> tuple[str, ...]:
+            review_id = secrets.token_hex(16)
+            rows = [
+                stored(event, seq=number, review_id=review_id, at=1)
+                for number, event in enumerate(events, 1)
+            ]
+            if rows:
+                insert_events(connection, review_id, rows)
+            return checkpoints.in_flight(connection, review_id)
+
+        assert await database.write(found) == files
+    await database.close()
+
+
+def test_many_files_in_flight_are_counted() -> None:
+    assert _broke_off(3, [f"{number}.py" for number in range(8)]) == (
+        "The review stopped unexpectedly 3 times while it reviewed"
+        " 0.py, 1.py, 2.py, 3.py, 4.py and 3 more files."
+    )
 
 
 # --- Clocks, and answers that are lost
