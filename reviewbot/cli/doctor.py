@@ -89,6 +89,7 @@ def _checks(args: argparse.Namespace) -> Iterator[Check]:
     yield _git()
     yield _guard("token encoding", _encoding)
     yield _guard("offline rules", _rules)
+    yield _guard("parser", _parser)
     yield _guard("secrets", _secrets)
     yield from _variables()
     try:
@@ -160,6 +161,22 @@ def _version_of(package: str) -> str:
         return version(package)
     except PackageNotFoundError as error:
         raise ConfigError(f"{package} is not installed; install reviewbot again") from error
+
+
+def _parser() -> Check:
+    """Parse a line as a review does: in a process of its own."""
+    from reviewbot.models.offline.parser import Allowance, Hunk, ParserPool
+
+    async def ask() -> None:
+        pool = ParserPool()
+        try:
+            hunk = Hunk(["x = 1"], (True,))
+            await pool.for_tenant("doctor").match("python", [hunk], [], Allowance())
+        finally:
+            pool.close()
+
+    asyncio.run(ask())
+    return Check(OK, "parser", "starts in a process of its own")
 
 
 def _secrets() -> Check:

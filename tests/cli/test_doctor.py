@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def test_without_key_and_files_all_is_well_and_it_says_who_reviews(doctor: Docto
     assert "✗" not in out
     assert "no file; the defaults hold" in out
     assert "offline: no ANTHROPIC_API_KEY is set, so the offline rules review" in out
-    for name in ("reviewbot", "git", "token encoding", "offline rules", "secrets"):
+    for name in ("reviewbot", "git", "token encoding", "offline rules", "parser", "secrets"):
         assert f" {name} " in out
 
 
@@ -75,6 +76,15 @@ def test_a_library_that_is_not_there_is_named(
     code, out = doctor()
     assert code == 2
     assert "ast_grep_py" in out
+
+
+def test_a_parser_that_cannot_start_is_wrong(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    code, out = doctor()
+    assert code == 2
+    assert "✗ parser         the parser could not start" in out
 
 
 def test_the_shorter_list_of_secrets_is_a_warning(
