@@ -418,6 +418,12 @@ def test_a_hostile_line_of_a_key_file_is_judged_quickly(line: str) -> None:
     assert redacted(File((hunk(f"+{line}\n {BODY[0]}"),), "a.pem")) == [[line, KEY]]
 
 
+def test_headers_that_begin_keys_themselves_are_read_once() -> None:
+    header = "Comment: -----BEGIN RSA PRIVATE" + " KEY-----"
+    text = "\n".join([*[header] * 10_000, "Version: 1", "", BODY[0]])
+    assert redact_text(text) == text.replace(BODY[0], KEY)
+
+
 def test_two_tokens_without_a_gap_both_go() -> None:
     text = f"{GITHUB}{PLANTED['stripe']}{PLANTED['google']}grace@navy.mil"
     result = redact_text(text)

@@ -72,7 +72,7 @@ def _below(lines: list[str], begin: int) -> list[int]:
     found: list[int] = []
     for number in range(begin + 1, len(lines)):
         core = _core(lines[number])
-        if core is None and not found and _HEADER.fullmatch(lines[number]):
+        if core is None and not found and _is_header(lines[number]):
             continue
         last = number + 1 == len(lines) or lines[number + 1] == BREAK
         if core is None or not (
@@ -83,6 +83,11 @@ def _below(lines: list[str], begin: int) -> list[int]:
             break
         found.append(number)
     return found
+
+
+def _is_header(line: str) -> bool:
+    """Return whether a header may follow BEGIN; one with a BEGIN of its own would be read twice."""
+    return _HEADER.fullmatch(line) is not None and not _BEGIN.search(line)
 
 
 def _above(lines: list[str], end: int) -> list[int]:
