@@ -6,7 +6,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test quick coverage lint lock bench wheel
+.PHONY: help demo test quick coverage lint lock bench fuzz wheel
 
 VENV ?= .venv
 ARGS ?=
@@ -46,6 +46,9 @@ lint: $(DEV) ## Check style, format and types, tests included
 
 bench: $(DEV) ## Measure speed, memory, tokens and start-up
 	@$(PY) -m benchmarks $(ARGS)
+
+fuzz: $(DEV) ## Review hostile diffs in a watched process: ARGS="--seed 1 --cases 200"
+	@$(PY) -m tests.fuzz $(ARGS)
 
 wheel: $(DEV) ## Build the sdist, and from it the wheel, into dist/
 	@$(PY) -m build --no-isolation $(ARGS)
