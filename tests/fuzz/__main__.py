@@ -32,7 +32,7 @@ GENERATORS: Final[dict[str, tuple[int, Callable[[random.Random, str], Case]]]] =
     "edit": (1, hostile_edit),
 }
 """Weight and generator of each kind of case."""
-DETAIL_LINES: Final = 30
+DETAIL_LINES: Final = 60
 
 
 @dataclass

@@ -115,7 +115,7 @@ async def _planted(fault: str) -> dict[str, Any]:
     elif fault == "exit":
         os._exit(7)
     elif fault == "memory":
-        kept = b"x" * (2 << 30)
+        kept = b"x" * (640 << 20)
         await asyncio.sleep(60)
         del kept
     elif fault == "wrong":

@@ -38,6 +38,8 @@ CPU_S: Final = 20.0
 START_S: Final = 60.0
 MEMORY: Final = 1 << 30
 POLL_S: Final = 0.1
+END_S: Final = 10.0
+"""Seconds for a process to end that has closed its output."""
 PASSED: Final = ("ok", "refused")
 DETAIL_CHARS: Final = 6000
 MOST_STOPPED: Final = 6
@@ -159,6 +161,8 @@ class _Child:
             with suppress(queue.Empty):
                 reply = replies.get(timeout=POLL_S)
                 if reply is None:
+                    with suppress(subprocess.TimeoutExpired):  # it sent nonsense and lives on
+                        self._process.wait(END_S)
                     return "crash"
                 self.reply = reply
                 return "reply"
@@ -206,8 +210,6 @@ class _Child:
         workers = []
         with suppress(psutil.Error):
             workers = psutil.Process(self._process.pid).children(recursive=True)
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(0.0 if self._process.poll() is None else None)
         self._process.kill()
         self._process.wait()
         for worker in workers:
