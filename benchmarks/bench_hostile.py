@@ -197,7 +197,7 @@ def demo_requests() -> list[tuple[str, Any, Any]]:
 
     settings = load_settings(flags={"model": "offline"}, env={})
     job = prepare(DEMO.read_bytes(), settings).job
-    views = Views(job.files, job.path_instructions).of(job.plan.chunks)
+    views, _ = Views(job.files, job.path_instructions).of(job.plan.chunks)
     scans = [scan for scan in map(Scan, views) if scan.hunks]
     assert scans
     return [(scan.language, scan.hunks, scan.patterns) for scan in scans]

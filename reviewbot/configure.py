@@ -34,6 +34,7 @@ def read_settings(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     base: Repository | None = None,
+    dotenv: Mapping[str, str] | None = None,
 ) -> Settings:
     """Reads the settings of a command: finds the files, then :func:`load_settings`.
 
@@ -45,6 +46,7 @@ def read_settings(
         base: a repository at the commit that a branch left. What it holds is read from there, so
             that the branch has no say in its own review; a file that git does not know is the
             user's own.
+        dotenv: the variables of the ``.env`` file; otherwise it is read.
 
     Raises:
         ConfigError: a file cannot be read, or as :func:`load_settings`.
@@ -60,7 +62,7 @@ def read_settings(
     return load_settings(
         flags=flags,
         env=os.environ if env is None else env,
-        dotenv=dotenv_of(cwd, base),
+        dotenv=dotenv_of(cwd, base) if dotenv is None else dotenv,
         config_text=found[1] if found else None,
         config_name=found[0] if found else CONFIG_NAMES[0],
         config_trusted=config is not None,

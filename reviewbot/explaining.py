@@ -17,7 +17,7 @@ from reviewbot.core.routing import MODEL, Chain, Routed
 from reviewbot.core.stored_plan import check_fits
 from reviewbot.core.templates import prompt_version
 from reviewbot.core.views import Views
-from reviewbot.errors import ConfigError, DiffError
+from reviewbot.errors import ConfigError, DiffError, ReviewbotError
 from reviewbot.job import Job
 from reviewbot.models.catalog import cost_usd, lookup
 from reviewbot.models.explanation import Explainer, WordsWriter
@@ -87,10 +87,13 @@ def prepare_explanation(
         check_fits(stored, files)
         planned = stored
     path_instructions = path_instructions_of(settings)
+    views, unread = Views(files, path_instructions).of(planned.chunks)
+    for reason in unread.values():
+        raise ReviewbotError(reason)
     prompt = "\n".join(
         render_explanation(
             redacted(inquiry),
-            chunks=Views(files, path_instructions).of(planned.chunks),
+            chunks=views,
             instructions=redact_text(settings.instructions),
         )
     )

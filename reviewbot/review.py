@@ -32,7 +32,6 @@ from reviewbot.core.prompt import ModelRequest
 from reviewbot.core.secret_findings import secret_findings
 from reviewbot.core.tally import Tally
 from reviewbot.core.views import Views
-from reviewbot.errors import ReviewbotError
 from reviewbot.job import (
     Earlier,
     Postponed,
@@ -199,14 +198,14 @@ class _Run:
 
     async def _batch(self, batch: Batch) -> None:
         chunks = [self._chunks[chunk] for chunk in batch.chunks]
-        try:
-            views = await self._views_of(chunks)
-        except ReviewbotError as error:  # what cannot be searched for secrets is not sent
-            for chunk in chunks:
-                outcome = ChunkOutcome(chunk.id, "failed", self.job.model_of(batch), 1, str(error))
-                await self._put_all(self._chunk_finished(outcome))
-            return
+        views, unread = await self._views_of(chunks)
         intake = Intake(views, self.job.gates, self._keeps_syntax)
+        for chunk, reason in unread.items():
+            model = self.job.model_of(batch)
+            await self._on(ChunkOutcome(chunk, "failed", model, 1, reason), batch, intake)
+        if not views:
+            return
+        chunks = [chunk for chunk in chunks if chunk.id not in unread]
         if self.job.question is None:
             await self._tell_secrets(chunks, views)
 
@@ -242,8 +241,8 @@ class _Run:
             ):
                 await self._put_all(self._ledger.accept(finding, answer=f"secrets/{chunk.id}"))
 
-    async def _views_of(self, chunks: Sequence[Chunk]) -> list[ChunkView]:
-        """The views of the chunks; parts of one file take turns, so that it is searched once."""
+    async def _views_of(self, chunks: Sequence[Chunk]) -> tuple[list[ChunkView], dict[str, str]]:
+        """Return the views of the chunks; parts of a file wait for each other: one searches it."""
         async with AsyncExitStack() as turns:
             for file in sorted({chunk.file for chunk in chunks if chunk.parts > 1}):
                 await turns.enter_async_context(self._turns[file])
@@ -348,7 +347,7 @@ class _Run:
     def summary_task(self) -> SummaryTask:
         def views() -> Iterator[list[ChunkView]]:
             for batch in self.job.plan.batches:
-                yield self._views.of(self._chunks[name] for name in batch.chunks)
+                yield self._views.of(self._chunks[name] for name in batch.chunks)[0]
 
         return SummaryTask(
             files=planned_files(self.job.plan),

@@ -187,11 +187,11 @@ def load_settings(
     """
     found = _Found(flags, env, dotenv, _parse(config_text, config_name, trusted=config_trusted))
     found.flag_prefix = flag_prefix
-    key, _ = found.variable(API_KEY)
+    key, key_origin = found.variable(API_KEY)
     if name := found.get("model"):
         source = f"set by {found.origins['model']}"
     elif key:
-        name, source = DEFAULT_MODEL, f"the default, since {API_KEY} is set"
+        name, source = DEFAULT_MODEL, f"the default, since {key_origin} is set"
     else:
         name, source = OFFLINE, f"no {API_KEY} is set, so the offline rules review"
     state_dir = found.get("state_dir")

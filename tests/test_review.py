@@ -325,8 +325,9 @@ async def test_of_a_split_file_each_chunk_reports_its_own_secrets_once() -> None
 
 
 @in_virtual_time
-async def test_what_cannot_be_searched_for_secrets_is_not_sent(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("apart", [True, False])
+async def test_a_file_that_cannot_be_searched_for_secrets_is_not_sent_and_the_others_are_reviewed(
+    monkeypatch: pytest.MonkeyPatch, apart: bool
 ) -> None:
     def broken(file: FileDiff) -> FileRedaction:
         if file.path == "a.py":
@@ -335,12 +336,13 @@ async def test_what_cannot_be_searched_for_secrets_is_not_sent(
 
     monkeypatch.setattr("reviewbot.core.views.redact_file", broken)
     model = Scripted(Say())
-    seen = await run(job(numbered("a.py") + numbered("b.py")), model)
+    seen = await run(job(numbered("a.py") + numbered("b.py"), apart=apart), model)
     assert [(one.status, one.reason) for one in seen.end.coverage] == [
         ("failed", "The search for secrets failed."),
         ("reviewed", None),
     ]
-    assert len(model.requests) == 1
+    (request,) = model.requests
+    assert [chunk.path for chunk in request.chunks] == ["b.py"]
 
 
 @in_virtual_time

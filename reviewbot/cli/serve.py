@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 from reviewbot.cli.keys import dollars
 from reviewbot.configure import dotenv_of, read_settings
 from reviewbot.errors import EXIT_OK, ConfigError
-from reviewbot.variables import DATABASE_URL, GITHUB_ADDRESS, not_read
+from reviewbot.variables import DATABASE_URL, DOTENV_NAME, GITHUB_ADDRESS, not_read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from reviewbot.jobs.service import ReviewService
     from reviewbot.server.github_side import GitHubSide
@@ -214,17 +214,16 @@ def run(args: argparse.Namespace) -> int:
         ) from None
     log_format: LogFormat = args.log_format or ("text" if sys.stderr.isatty() else "json")
     configure(log_format, args.log_level)
-    settings = read_settings({"model": args.model}, config=args.config)
-    # Here GitHub's address is the App's: a page of its set-up must not lead to a stranger's server.
-    address = dotenv_of(Path.cwd(), None).get(GITHUB_ADDRESS)
-    for sentence in (*settings.ignored, *([not_read(GITHUB_ADDRESS)] if address else ())):
+    dotenv = dotenv_of(Path.cwd(), None)  # once: a pull must not redirect a server that runs
+    load = partial(_load_for_request, args.model, args.config, dotenv)
+    settings = load({})
+    for sentence in (*settings.ignored, *_of_dotenv(settings, dotenv)):
         log.warning("%s", sentence)
     check_choices(settings)  # or no request could be answered
     url = database_url(args.database, settings)
     loopback = _is_loopback(args.host)
     metrics = Metrics([*(one.name for one in settings.choices), *settings.models])
     observed = Observed(metrics, Traces(provider_from(os.environ), model=metrics.model))
-    load = partial(_load_for_request, args.model, args.config)
     service = ReviewService(
         ServiceConfig(
             database_url=url,
@@ -331,10 +330,23 @@ def github_side(
 
 
 def _load_for_request(
-    model: str | None, config: Path | None, options: Mapping[str, object]
+    model: str | None,
+    config: Path | None,
+    dotenv: Mapping[str, str],
+    options: Mapping[str, object],
 ) -> Settings:
     """The settings of one review: the request's options, then what serve was started with."""
-    return read_settings({"model": model, **options}, config=config)
+    return read_settings({"model": model, **options}, config=config, dotenv=dotenv)
+
+
+def _of_dotenv(settings: Settings, dotenv: Mapping[str, str]) -> Iterator[str]:
+    """Yield sentences on the addresses that ``.env`` chooses or wants to choose."""
+    origin = settings.origins.get("base_url", "")
+    if origin.endswith(DOTENV_NAME) and settings.model.base_url:
+        yield f"diffs are sent to {settings.model.base_url}, as {origin} says."
+    # Here GitHub's address is the App's: a page of its set-up must not lead to a stranger's server.
+    if dotenv.get(GITHUB_ADDRESS):
+        yield not_read(GITHUB_ADDRESS)
 
 
 def database_url(given: str | None, settings: Settings) -> str:

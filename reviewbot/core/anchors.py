@@ -131,11 +131,27 @@ class AnchorIndex:
         if not wanted or len(wanted) > MAX_QUOTE_LINES or path not in self._runs:
             return None
         for level in range(len(_LEVELS)):
-            hits = self._whole(path, wanted, level)
+            # The claimed place is the best hit; a file of like lines has thousands of others.
+            hits = self._claimed(path, wanted, level, side, line)
+            hits = hits or self._whole(path, wanted, level)
             if hits:
                 return _anchor(_best(hits, side, line), whole=True)
         hits = self._partial(path, wanted, line)
         return _anchor(_best(hits, side, line), whole=False) if hits else None
+
+    def _claimed(
+        self, path: str, wanted: Sequence[str], level: int, side: Side, line: int
+    ) -> list[_Hit]:
+        """Return the claimed place, once for each run that has it, if the quote stands there."""
+        normal = _LEVELS[level]
+        lines = [normal(text) for text in wanted]
+        hits = []
+        for run in self._runs[path]:
+            start = line - run.first
+            shown = run.lines[start : start + len(lines)] if start >= 0 else ()
+            if run.side == side and [normal(show_line(one.text)) for one in shown] == lines:
+                hits.append(_Hit(run, start, start + len(lines)))
+        return hits
 
     def _table(self, path: str, level: int) -> _Table:
         """The lines of ``path``, normalised once: when they are first asked for."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from reviewbot.core.chunks import view
 from reviewbot.core.redact import redact_file
+from reviewbot.errors import ReviewbotError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -27,18 +28,37 @@ class Views:
         self, files: Sequence[FileDiff], instructions: Callable[[str], tuple[str, ...]]
     ) -> None:
         self._files, self._instructions = files, instructions
-        self._redactions: dict[int, FileRedaction] = {}
+        self._redactions: dict[int, FileRedaction | ReviewbotError] = {}
 
     def redaction(self, chunk: Chunk) -> FileRedaction:
-        """What is hidden in the file of ``chunk``. The first time it takes a while."""
-        found = self._redactions.get(chunk.file)
-        if found is None:
-            found = self._redactions[chunk.file] = redact_file(self._files[chunk.file])
+        """Return what is hidden in the file of ``chunk``. The first time it takes a while.
+
+        Raises:
+            ReviewbotError: the file could not be searched for secrets.
+        """
+        if chunk.file not in self._redactions:
+            try:
+                self._redactions[chunk.file] = redact_file(self._files[chunk.file])
+            except ReviewbotError as error:  # for its other chunks, too
+                self._redactions[chunk.file] = error
+        found = self._redactions[chunk.file]
+        if isinstance(found, ReviewbotError):
+            raise ReviewbotError(str(found))
         return found
 
-    def of(self, chunks: Iterable[Chunk]) -> list[ChunkView]:
-        """The views of ``chunks``. CPU work: for a thread."""
-        return [self._one(chunk) for chunk in chunks]
+    def of(self, chunks: Iterable[Chunk]) -> tuple[list[ChunkView], dict[str, str]]:
+        """Return the views of ``chunks``, and the reasons why others have none, by their ids.
+
+        What could not be searched for secrets has no view: it is neither sent nor shown. This is
+        CPU work, for a thread.
+        """
+        views, unread = [], {}
+        for chunk in chunks:
+            try:
+                views.append(self._one(chunk))
+            except ReviewbotError as error:
+                unread[chunk.id] = str(error)
+        return views, unread
 
     def _one(self, chunk: Chunk) -> ChunkView:
         redaction = self.redaction(chunk)

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 PREPARED_AT_ONCE: Final = 2
 """Diffs that are parsed and planned at the same time: it is work for the processor."""
 PARSERS: Final = 2
-"""Processes that parse source code: with two, no tenant keeps another one waiting."""
+"""Processes that parse source code: with two, one tenant does not keep the others waiting."""
 LISTEN_AGAIN_S: Final = 1.0
 
 log = logging.getLogger(__name__)
@@ -218,8 +218,10 @@ class ReviewService:
     async def _warm_up(self) -> None:
         """Load what the first review would wait for, beside everything else."""
         await self._parsers.warm()
-        with suppress(ReviewbotError):  # the first review reports it
+        try:
             await asyncio.to_thread(lambda: warm_up(self._load({})))
+        except Exception:  # the first review tries again
+            log.exception("could not load the libraries of the first review yet")
 
     async def _listen(self) -> None:
         """Hear of what other nodes write."""

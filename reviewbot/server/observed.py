@@ -123,7 +123,9 @@ class Observed:
             yield hear
 
     async def scrape(self, request: Request, service: ReviewService, access: Access) -> Response:
-        """``GET /metrics``: for keys with the scope ``metrics``, or without keys in use for anyone.
+        """Answer ``GET /metrics``, to anyone where the API needs no key.
+
+        Elsewhere a key with the scope ``metrics`` is needed.
 
         A scraper that was let in before is let in while the database cannot be asked about keys,
         for then its metrics are wanted most.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,6 +54,15 @@ CODE = hunk(
     old=10,
     new=20,
 )
+
+
+def test_the_claimed_line_of_many_equal_ones_is_found_without_looking_at_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    index = AnchorIndex([view(hunk("\n".join(["+same"] * 500)))])
+    monkeypatch.setattr(AnchorIndex, "_whole", lambda *_: pytest.fail("it looked at all lines"))
+    for line in range(1, 501):
+        assert find(index, "same", line=line) == ("RIGHT", line, line, True)
 
 
 def test_a_quote_found_once_decides_whatever_line_was_claimed() -> None:

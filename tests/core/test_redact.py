@@ -452,6 +452,23 @@ def test_a_scan_that_fails_stops_the_sending_without_quoting(
     assert GITHUB not in str(caught.value)
 
 
+def test_a_text_full_of_secrets_is_refused_before_it_takes_long() -> None:
+    line = "".join(f"password := {number:020x}b7;" for number in range(120))
+    with pytest.raises(ReviewbotError, match=r"^It holds more than 2,000 secrets or passwords"):
+        redact_text("\n".join([line] * 100))
+
+
+@pytest.mark.parametrize("filler", range(0, 4200, 100))
+def test_a_secret_is_found_wherever_a_call_of_the_engine_ends(filler: int) -> None:
+    lines = ["y = 'a line of code that is about sixty characters long, or so'"] * (filler // 64)
+    lines += ["x" * (filler % 64), f"key = '{PLANTED['sendgrid']}'"]
+    lines += [f"id = '{PLANTED['aws-access-key']}'", *["y = 1"] * 3]
+    secret = "wJalrXUtnFEMI/K7MDENG/" + "bPxRfiCYzzQWkeyabc"
+    shown = redact_text("\n".join([*lines, f"aws_secret = '{secret}'"]))
+    assert secret not in shown
+    assert PLANTED["sendgrid"] not in shown
+
+
 def test_the_engine_names_itself() -> None:
     assert secret_engine() == f"betterleaks {betterleaks.__version__} and built-in patterns"
 

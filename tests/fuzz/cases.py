@@ -9,8 +9,7 @@ A case holds exactly one of these keys beside ``name``:
 * ``plant``: a fault that the watchdog must report.
 
 A case can have more keys. ``limit`` is its own time limit in seconds. A regression case can have
-``stopped``, the number of files that the parser must be stopped in, and ``known``, a sentence on a
-failure that is not fixed yet.
+``stopped``, the number of files that the parser must be stopped in.
 
 A text is a list of parts. A part is a string, ``{"repeat": "ab", "times": 3}``, or
 ``{"draw": "0123", "times": 40, "seed": 7}`` for random characters.

@@ -30,7 +30,7 @@ from reviewbot.core.render import FINAL, STREAMING, final, streaming, terminal
 from reviewbot.core.render.layout import plain, rich_text
 from reviewbot.core.report import ReportBuilder
 from reviewbot.core.suggestions import Edit
-from reviewbot.errors import DiffError
+from reviewbot.errors import DiffError, ReviewbotError
 from reviewbot.models.offline.parser import CHECK_S, ParserPool
 from reviewbot.models.offline.worker import HEAD
 from reviewbot.prepare import prepare, workers
@@ -99,7 +99,10 @@ async def _run(case: Case, pool: ParserPool) -> dict[str, Any]:
     if "plant" in case:
         return await _planted(case["plant"])
     if "scan" in case:
-        redact_text(text_of(case["scan"]))
+        try:
+            redact_text(text_of(case["scan"]))
+        except ReviewbotError:
+            return {"status": "refused"}
         return {}
     if "edit" in case:
         return await _check(edit_of(case), pool)
@@ -234,6 +237,9 @@ def _stopped(end: ReviewFinished) -> list[str]:
         if file.status in ("reviewed", "skipped"):
             continue
         short = True
+        if file.status == "failed" and "secrets or passwords" in (file.reason or ""):
+            reasons.append("too many secrets")
+            continue
         if file.status != "partly" or not file.reason:
             raise WrongError(f"{file.path!r} was {file.status}: {file.reason}")
         if stop := STOPPED.match(file.reason):

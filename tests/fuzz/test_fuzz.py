@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reviewbot.core.diff import parse_diff
-from reviewbot.core.sensitive import leak_scan
 from reviewbot.errors import DiffError
 from tests.fuzz.__main__ import GENERATORS, generate, run
 from tests.fuzz.cases import INNOCENT, added_file, diff_of, edit_of, read_case, text_of
@@ -39,15 +38,8 @@ def test_a_fixed_set_of_cases_passes(tmp_path: Path) -> None:
     assert summary.statuses["ok"] > CASES // 2
 
 
-def regression(path: Path) -> object:
-    known = json.loads(path.read_text("utf-8")).get("known")
-    marks = [pytest.mark.slow]
-    if known and leak_scan.engine():  # where betterleaks has no build it cannot be slow
-        marks.append(pytest.mark.xfail(reason=known, strict=True))
-    return pytest.param(path, id=path.stem, marks=marks)
-
-
-@pytest.mark.parametrize("path", [*map(regression, REGRESSIONS)])
+@pytest.mark.slow
+@pytest.mark.parametrize("path", REGRESSIONS, ids=lambda path: path.stem)
 def test_a_regression_case_passes(path: Path, watchdog: Watchdog) -> None:
     case = read_case(path)
     verdict = watchdog.run(case)

@@ -287,6 +287,22 @@ def edit(language: str, *new: str) -> Edit:
     return Edit(language, ["x = 1"], list(new), ["x = 1"], list(new))
 
 
+FORKS = "import os, sys, time\nif os.fork():\n    time.sleep(60)\nelse:\n    time.sleep(60)\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="fork is POSIX")
+async def test_what_a_taken_over_process_started_ends_with_it(
+    pool: ParserPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "START_S", 0.5)
+    monkeypatch.setattr(module, "_START", FORKS)
+    before = processes()
+    async with asyncio.timeout(5):
+        with pytest.raises(ParseError, match=r"the parser did not start within 0\.5 s\."):
+            await look(pool.for_tenant("a"), "eval(x)")
+    assert processes() == before
+
+
 async def test_a_suggestion_is_checked_in_the_process(pool: ParserPool) -> None:
     parser = pool.for_tenant("a")
     assert await parser.keeps_syntax(edit("python", "x = 2")) is True

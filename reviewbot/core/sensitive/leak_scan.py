@@ -1,8 +1,9 @@
 r"""betterleaks, the maintained list of secrets, over a text: its matches as hits. Pure.
 
-Its columns count bytes from 1, and its lines end at ``\n`` alone. Its time is quadratic in the
-matches on one line (16,000 on 0.8 MB: 16 s), so it gets long lines in overlapping pieces. It says
-how sure it is, but not of passwords, where it calls a name in code ``medium`` and a real password
+Its columns count bytes from 1, and its lines end at ``\n`` alone. Its time grows with the square of
+the matches in a call and on a line, so a call gets a few thousand characters, long lines come in
+overlapping pieces, and a text with more than :data:`MOST` matches is refused. It says how sure it
+is, but not of passwords, where it calls a name in code ``medium`` and a real password
 ``low``; there the value decides. On 33 MB of installed Python that leaves 1 of 42 matches.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from reviewbot.core.sensitive.secret_rules import stands_for_a_password
@@ -23,8 +25,14 @@ if TYPE_CHECKING:
     from reviewbot.core.sensitive.text import Kind, ScanText
 
 _Finding: TypeAlias = dict[str, Any]  # as the library's own JSON has it
+MOST: Final = 2_000
+"""Matches in one text, above which nobody waits for the rest."""
 _PIECE: Final = 4096
 _OVERLAP: Final = 1024
+# What belongs to a match, such as the secret of an access key's id, is looked for in three lines
+# above and below it: a call begins with the lines that end the one before.
+_LINES_AGAIN: Final = 4
+_CHARACTERS_AGAIN: Final = 2048
 _OURS: Final = "private-key"  # private_keys reads those, also cut ones
 _PASSWORDS: Final = ("generic-password", "generic-credential-uri")
 _LETTER_AND_DIGIT: Final = re.compile(r"(?=[^0-9]*[0-9])[^A-Za-z]*[A-Za-z]")
@@ -47,26 +55,61 @@ def engine() -> ModuleType | None:
 
 
 def find(scan: ScanText) -> Iterator[Hit]:
-    """What betterleaks finds; nothing where it has no build.
+    """Yield what betterleaks finds; nothing where it has no build.
 
     Raises:
-        ReviewbotError: the scan failed, so nobody can say whether the text holds secrets.
+        ReviewbotError: the scan failed or finds too much, so the text may hold other secrets.
     """
     library = engine()
     if library is None:
         return
-    pieces = _pieces(scan.lines)
-    text = "\n".join(scan.lines[line][start : start + _PIECE] for line, start in pieces)
-    try:
-        findings = library.scan_string(text)
-    except library.BetterleaksError:
-        findings = None
-    if findings is None:  # raised out here, because the library's message may quote the text
-        raise ReviewbotError("the secret scanner betterleaks failed, so nothing is sent")
-    for block, finding in enumerate(finding.raw for finding in findings):
-        if finding["rule_id"] != _OURS and not _is_noise(finding):
-            for part in _with_components(finding):
-                yield from _hits(finding, part, block, scan, pieces)
+    blocks = count(1)
+    for pieces in _calls(scan.lines):
+        text = "\n".join(scan.lines[line][start : start + _PIECE] for line, start in pieces)
+        try:
+            findings = library.scan_string(text)
+        except library.BetterleaksError:
+            findings = None
+        if findings is None:  # raised out here, because the library's message may quote the text
+            raise ReviewbotError("the secret scanner betterleaks failed, so nothing is sent")
+        for finding in (finding.raw for finding in findings):
+            if finding["rule_id"] == _OURS:
+                continue
+            if (block := next(blocks)) > MOST:
+                raise ReviewbotError(
+                    f"It holds more than {MOST:,} secrets or passwords, so it is neither sent nor"
+                    " shown; the setting exclude leaves out files of test data."
+                )
+            if not _is_noise(finding):
+                for part in _with_components(finding):
+                    yield from _hits(finding, part, block, scan, pieces)
+
+
+def _calls(lines: list[str]) -> Iterator[list[tuple[int, int]]]:
+    """Yield the pieces of each call: at most :data:`_PIECE` characters of new text, or a piece."""
+    call: list[tuple[int, int]] = []
+    size = 0
+    for number, start in _pieces(lines):
+        length = min(_PIECE, len(lines[number]) - start) + 1
+        if call and size + length > _PIECE:
+            yield call
+            call, size = _again(call, lines), 0
+        call.append((number, start))
+        size += length
+    if call:
+        yield call
+
+
+def _again(call: list[tuple[int, int]], lines: list[str]) -> list[tuple[int, int]]:
+    """Return the last pieces of a call, which the next one begins with."""
+    found: list[tuple[int, int]] = []
+    room = _CHARACTERS_AGAIN
+    for number, start in reversed(call[-_LINES_AGAIN:]):
+        room -= min(_PIECE, len(lines[number]) - start)
+        if room < 0:
+            break
+        found.insert(0, (number, start))
+    return found
 
 
 def _pieces(lines: list[str]) -> list[tuple[int, int]]:

@@ -79,7 +79,9 @@ class Allowance:
 class ParserPool:
     """Worker processes that parse source code.
 
-    A tenant uses one process at a time, so with two of them no tenant keeps another one waiting.
+    A tenant uses one process at a time, so with two of them one tenant's hostile files do not keep
+    the others waiting. While ``n`` tenants send such files at once, a request of another one may
+    have to wait for about ``n / size`` of them.
 
     Args:
         size: the number of processes at most.
@@ -115,8 +117,7 @@ class ParserPool:
             clock = asyncio.get_running_loop().time
             try:
                 if worker.new:
-                    await worker.answer({"do": "warm"}, START_S)
-                    worker.new = False
+                    await worker.start()
                 started = clock()
                 try:
                     reply = await worker.answer(request, allowance.seconds)
@@ -188,7 +189,7 @@ class Parser:
             "patterns": [asdict(pattern) for pattern in patterns],
         }
         reply = await self._pool.ask(self._tenant, request, allowance)
-        return _matches(reply, hunks, patterns)
+        return await asyncio.to_thread(_matches, reply, hunks, patterns)  # there may be many
 
     async def keeps_syntax(self, edit: Edit) -> bool:
         """Return whether ``edit`` adds no syntax error; False if it could not be checked."""
@@ -242,6 +243,20 @@ class _Worker:
         except OSError as error:
             raise ParseError(f"the parser could not start ({error.strerror}).") from error
 
+    async def start(self) -> None:
+        """Wait until the process is ready.
+
+        Raises:
+            ParseError: it did not start.
+        """
+        try:
+            await self.answer({"do": "warm"}, START_S)
+        except ParseError as error:
+            if str(error) == TOO_LONG:
+                raise ParseError(f"the parser did not start within {START_S:g} s.") from None
+            raise
+        self.new = False
+
     async def answer(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
         """Return the reply to a request.
 
@@ -254,12 +269,13 @@ class _Worker:
         """
         data = json.dumps({**request, "seconds": seconds}).encode()
         exchange = asyncio.ensure_future(asyncio.to_thread(self._exchange, data))
+        # Retrieved here, too: after a second cancellation nobody waits for it.
+        exchange.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         try:
             await self._watch(exchange, seconds)
         except BaseException:
-            self._process.kill()
+            self._kill()
             await asyncio.wait({exchange})
-            exchange.exception()
             raise
         try:
             reply = exchange.result()
@@ -313,9 +329,16 @@ class _Worker:
             return int(psutil.Process(self._process.pid).memory_info().rss)
         return 0
 
+    def _kill(self) -> None:
+        """Kill the process, and what it may have started."""
+        if os.name == "posix" and self._process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
+
     def close(self) -> None:
         """End the process."""
-        self._process.kill()
+        self._kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             with suppress(OSError):  # what it was not sent any more

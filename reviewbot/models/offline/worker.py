@@ -113,7 +113,7 @@ def _send(replies: BinaryIO, reply: dict[str, Any]) -> None:
 
 
 def _limit_process() -> None:
-    """Limit memory, and let the process write no file and leave no core dump."""
+    """Limit memory, and let the process write no file, leave no core dump and start no other."""
     if sys.platform == "win32":
         return
     import resource
@@ -121,7 +121,7 @@ def _limit_process() -> None:
     # macOS refuses RLIMIT_AS; docs/server.md names the systems without these limits.
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
-    for kind in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
+    for kind in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC):
         with suppress(ValueError, OSError):
             resource.setrlimit(kind, (0, 0))
 
