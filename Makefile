@@ -6,7 +6,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test quick coverage lint lock bench fuzz wheel
+.PHONY: help demo test test-all lint lock bench fuzz wheel
 
 VENV ?= .venv
 ARGS ?=
@@ -23,21 +23,28 @@ $(DEV): requirements/dev.txt requirements/install.sh pyproject.toml
 	@sh requirements/install.sh $(VENV) requirements/dev.txt -e .
 	@touch $(RUN) $@
 
+RUN_PYTEST := pytest -n auto --dist worksteal
+# Without compiled modules each worker would rewrite and compile all tests anew.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(PY) -m $(RUN_PYTEST)
+
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(RUN) ## Review fixtures/demo.diff: no key and no network needed
 	@$(PY) -m reviewbot review fixtures/demo.diff --fail-on never $(ARGS)
 
-test: $(DEV) ## Run all tests, on every core
-	@$(PY) -m pytest -n auto --dist worksteal $(ARGS)
+test: $(DEV) ## Run the tests on every core: those that take seconds are left out, long lists sampled
+	@$(PYTEST) -m "not slow" --sample 6 $(ARGS)
 
-quick: $(DEV) ## Run the tests but for those that take seconds
-	@$(PY) -m pytest -n auto --dist worksteal -m "not slow" $(ARGS)
+# The core's own tests must reach every line and branch of it.
+CORE := tests/core tests/render tests/test_review.py
 
-coverage: $(DEV) ## Check that the tests reach every line and branch of reviewbot/core
-	@$(PY) -m coverage run --source reviewbot.core -m pytest -q -m "not slow" tests/core tests/render tests/test_review.py $(ARGS)
+test-all: $(DEV) ## Run all tests on every core, and measure what they reach of reviewbot/core
+	@$(PY) -m coverage erase
+	@HYPOTHESIS_PROFILE=ci $(PY) -m coverage run -m $(RUN_PYTEST) $(CORE)
+	@$(PY) -m coverage combine -q
 	@$(PY) -m coverage report --show-missing --skip-covered --fail-under 100
+	@HYPOTHESIS_PROFILE=ci $(PYTEST) tests $(addprefix --ignore ,$(CORE)) $(ARGS)
 
 lint: $(DEV) ## Check style, format and types, tests included
 	@$(PY) -m ruff check .

@@ -9,20 +9,48 @@ from typing import Any, Final
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.examples import PROFILE, examples
+
 LOOPBACK: Final = ("127.", "::1", "localhost")
 LONGEST_SLEEP_S: Final = 0.05
 
 # The same examples each time, so that a test that fails has been broken by the change at hand and
 # fails again; there is then nothing to remember in a database. How long an example takes to run
 # (the deadline) or to draw (too_slow) is no promise: a machine with other work would fail both.
-settings.register_profile(
-    "reviewbot",
+ALWAYS: Final = settings(
     derandomize=True,
     database=None,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.load_profile("reviewbot")
+settings.register_profile("dev", ALWAYS, max_examples=examples(100))
+settings.register_profile("ci", ALWAYS, max_examples=examples(100))
+settings.register_profile("nightly", ALWAYS, derandomize=False, max_examples=examples(100))
+settings.load_profile(PROFILE)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--sample``."""
+    help_text = "run at most N variants of each test, spread evenly; 0 runs all"
+    parser.addoption("--sample", type=int, default=0, metavar="N", help=help_text)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect all but a sample of the variants of each test."""
+    most: int = config.getoption("--sample")
+    variants: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        variants.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    dropped = {
+        item
+        for group in variants.values()
+        if 0 < most < len(group)
+        for index, item in enumerate(group)
+        if index * most // len(group) == (index - 1) * most // len(group)
+    }
+    if dropped:
+        config.hook.pytest_deselected(items=list(dropped))
+        items[:] = [item for item in items if item not in dropped]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

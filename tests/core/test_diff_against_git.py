@@ -12,6 +12,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from reviewbot.core.diff import FileDiff, parse_diff
+from tests.support.examples import examples
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -250,7 +251,7 @@ def assert_lines_are_the_blobs(file: FileDiff, old: Tree, new: Tree) -> None:
         assert rebuilt + before[done:] == after
 
 
-@settings(max_examples=250)
+@settings(max_examples=examples(250))
 @given(changes(), options, st.booleans())
 def test_files_and_lines_are_those_of_git(
     repository: Path, change: tuple[Tree, Tree], arguments: list[str], quote: bool

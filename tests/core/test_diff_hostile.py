@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from reviewbot.core.diff import FileDiff, parse_diff
 from reviewbot.errors import DiffError
+from tests.support.examples import examples
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "awkward-diffs"
 DIFFS = [path for path in sorted(FIXTURES.glob("*/*.diff")) if path.stat().st_size < 3_000]
@@ -65,7 +66,7 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     read(data)
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(st.sampled_from(DIFFS), st.data())
 def test_a_diff_with_bytes_changed_is_read_or_refused(path: Path, data: st.DataObject) -> None:
     diff = bytearray(path.read_bytes())

@@ -15,6 +15,7 @@ from reviewbot.core.diff import FileDiff, Line, parse_diff
 from reviewbot.core.diff_text import file_diff_text
 from reviewbot.errors import DiffError
 from tests.core.test_diff_against_git import Tree, changes, commit, git, options
+from tests.support.examples import examples
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "awkward-diffs"
 HUNK = b"@@ -1,2 +1,2 @@ def f():\n same\n-old\n+new\n"
@@ -51,7 +52,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(changes(), options, st.booleans())
 def test_what_git_writes_of_awkward_trees_is_the_same_written_again(
     repository: Path, change: tuple[Tree, Tree], arguments: list[str], crlf: bool

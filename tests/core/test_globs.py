@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reviewbot.core.globs import read_pattern
+from tests.support.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -91,7 +92,7 @@ SHORT = st.lists(st.text("ab", min_size=1, max_size=6), min_size=1, max_size=7).
 
 
 @given(glob=STARRY, paths=st.sets(SHORT, min_size=1, max_size=30))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @example(glob="*a*a*a*b", paths={"aaa", "aaab", "aabab", "aabaa/aab", "aab/aaab/b"})
 @example(glob="**/a/**/a*/**/b", paths={"a/a/b", "a/ab/b", "a/b/a/b", "b/a/a/a/b/b", "a/a/b/a"})
 def test_however_many_stars_it_matches_what_git_says(git: Git, glob: str, paths: set[str]) -> None:
@@ -128,7 +129,7 @@ CHOICES = st.lists(
     negated=st.sampled_from(["", "!", "^"]),
     of=CHOICES,
 )
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_a_set_is_of_the_characters_that_git_says(
     git: Git, before: str, negated: str, of: str
 ) -> None:

@@ -19,6 +19,7 @@ from reviewbot.core.safe_text import (
     safe_markdown,
     safe_terminal,
 )
+from tests.support.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -292,7 +293,7 @@ FRAGMENTS = [
 _markdownish = st.lists(st.sampled_from(FRAGMENTS), max_size=14).map("".join)
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(_markdownish)
 @example("*a*b*`c`*")
 @example("[a `b]:`")
@@ -303,7 +304,7 @@ def test_no_markdown_acts_once_it_is_safe(text: str) -> None:
     assert bool(result) == bool(safe_terminal(text).strip())
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(_markdownish)
 def test_no_title_acts_once_it_is_safe(text: str) -> None:
     result = safe_line(text)

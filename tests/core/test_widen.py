@@ -14,6 +14,7 @@ from reviewbot.core.diff import FileDiff, Line, parse_diff
 from reviewbot.core.diff_text import file_diff_text
 from reviewbot.core.widen import new_content, widen
 from tests.core.test_diff_against_git import Entry, awkward_lines, commit, git
+from tests.support.examples import examples
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,7 +89,7 @@ different = changes().filter(lambda change: change.old != change.new)
 contexts = st.one_of(st.integers(0, 15), st.none())
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(different, st.integers(0, 4), contexts)
 def test_a_wider_file_is_what_a_diff_with_more_context_has(
     change: Change, context: int, lines: int | None
@@ -99,7 +100,7 @@ def test_a_wider_file_is_what_a_diff_with_more_context_has(
     assert shown(wide) == shown(diff_of(change.old, change.new, most))
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(different, st.integers(0, 4), contexts, st.data())
 def test_what_changed_stays_and_all_else_is_unchanged_code_of_the_file(
     change: Change, context: int, lines: int | None, data: st.DataObject
@@ -132,7 +133,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(different, st.integers(1, 4), st.integers(4, 20))
 def test_it_is_what_git_itself_writes(
     repository: Path, change: Change, context: int, lines: int

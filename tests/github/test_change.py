@@ -28,6 +28,7 @@ from tests.core.test_diff_against_git import Tree, changes
 from tests.fake_github import EXECUTABLE, SYMLINK, Blob, FakeGitHub, Fault, PullRequest, faults
 from tests.fake_github import SUBMODULE as SUBMODULE_MODE
 from tests.fake_github.shapes_pulls import full_pull_request
+from tests.support.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -692,7 +693,7 @@ def as_sent(file: FileDiff) -> list[tuple[Any, ...]]:
     ]
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(changes())
 def test_the_list_gives_the_same_files_as_the_diff(change: tuple[Tree, Tree]) -> None:
     base, head = map(named, change)

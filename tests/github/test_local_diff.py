@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from reviewbot.github import local_diff as module
 from reviewbot.github.local_diff import LocalDiffError, local_diff
 from tests.core.test_diff_against_git import Entry, assert_lines_are_the_blobs, contents
+from tests.support.examples import examples
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +27,7 @@ def stand_in(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(contents, contents)
 def test_the_hunks_lead_from_one_content_to_the_other(old: bytes, new: bytes) -> None:
     found = asyncio.run(local_diff(old, new, as_text=True))

@@ -12,6 +12,7 @@ from reviewbot.github import local_diff
 from reviewbot.github.code_marks import plain
 from reviewbot.github.file_history import pairs
 from reviewbot.github.tracked import NOTHING, Track, Tracked
+from tests.support.examples import examples
 
 SOME = st.lists(
     st.sampled_from(
@@ -23,7 +24,7 @@ SOME = st.lists(
 ).map(lambda lines: [plain(line) for line in lines])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(SOME, SOME)
 def test_lines_that_stayed_are_the_same_and_in_order(then: list[str], now: list[str]) -> None:
     found = asyncio.run(pairs(then, now))

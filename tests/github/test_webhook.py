@@ -33,6 +33,7 @@ from reviewbot.github.tasks import (
     Task,
 )
 from reviewbot.github.webhook import MAX_COMMENT, MAX_PULLS, is_signed, read
+from tests.support.examples import examples
 
 PAYLOADS = Path(__file__).parents[2] / "fixtures" / "github" / "webhooks" / "payloads.jsonl.xz"
 REAL: list[tuple[str, Any]] = [
@@ -543,7 +544,7 @@ def well_formed(value: object) -> None:
                 well_formed(each)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 @given(st.data())
 def test_a_real_payload_with_anything_in_its_place_makes_a_task_and_no_trouble(
     data: st.DataObject,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from reviewbot.core.chunks import ChunkView, ShownHunk
 from reviewbot.core.diff import Line
 from reviewbot.models.offline.model import Scan
 from reviewbot.models.offline.parser import Allowance
-from tests.in_process import finish, parser
+from tests.in_process import parser
 
 
 def hunk(text: str, *, start: int = 1) -> ShownHunk:
@@ -44,7 +45,7 @@ def review_chunk(view: ChunkView) -> list[dict[str, Any]]:
     """The findings of the offline rules, parsed in this process."""
     scan = Scan(view)
     matched = parser().match(scan.language, scan.hunks, scan.patterns, Allowance())
-    return scan.items(finish(matched))
+    return scan.items(asyncio.run(matched))
 
 
 def review(path: str, text: str, *, start: int = 1) -> list[dict[str, Any]]:

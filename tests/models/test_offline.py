@@ -63,7 +63,7 @@ async def test_the_answer_is_a_complete_report_that_costs_nothing() -> None:
     assert events[-1] == Stopped(Stop.COMPLETE)
 
 
-async def test_fields_come_in_the_order_of_the_wire_schema() -> None:
+def test_fields_come_in_the_order_of_the_wire_schema() -> None:
     order = list(REPORT_TOOL["input_schema"]["properties"]["findings"]["items"]["properties"])
     (item,) = review("a.py", "+eval(x)")
     assert list(item) == [*order, "rule"]
