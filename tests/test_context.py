@@ -16,7 +16,6 @@ from reviewbot.core.prompt import ModelRequest, render
 from reviewbot.prepare import Prepared, prepare
 from reviewbot.settings import Settings, load_settings
 from tests.models.hunks import review_chunk
-from tests.support.examples import examples
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -213,7 +212,7 @@ def trees(draw: st.DrawFn) -> tuple[dict[str, str], dict[str, str]]:
     return old, new
 
 
-@settings(max_examples=examples(60))
+@settings(max_examples=60)
 @given(trees(), st.sampled_from([MODEL, "offline"]), st.integers(2_000, 6_000), st.integers(4, 40))
 def test_context_never_takes_another_request_or_piece_and_changes_no_file(
     change: tuple[dict[str, str], dict[str, str]], model: str, tokens: int, lines: int
