@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import secrets
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
+from reviewbot.store import keys
+from reviewbot.store.database import open_database
+from reviewbot.store.keys import Limits
 from tests.server.databases import postgres_url
+from tests.server.nodes import Node
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -18,3 +25,38 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'reviewbot.db'}"
     return postgres_url()
+
+
+@pytest.fixture(scope="session")
+def shared_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """A server for all tests that are not about its process; each call needs a key."""
+    folder = tmp_path_factory.mktemp("shared")
+    one = Node(folder, ("--require-keys",))
+    database = open_database(f"sqlite:///{folder / 'reviewbot.db'}")
+    with database.engine.begin() as connection:
+        keys.add(connection, "so that there is one", Limits())
+    database.engine.dispose()
+    command, environment = one.command()
+    with (
+        (folder / "log").open("ab") as log,
+        subprocess.Popen(
+            command, env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=log
+        ) as process,
+    ):
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert b" at http" in line, one.log
+        one.url = line.split(b" at ")[1].split()[0].decode()
+        yield one
+        process.kill()
+
+
+@pytest.fixture
+def server(shared_node: Node) -> Node:
+    """The shared server as a key sees it that no other test has."""
+    database = open_database(f"sqlite:///{shared_node.folder / 'reviewbot.db'}")
+    with database.engine.begin() as connection:
+        _, secret = keys.add(connection, secrets.token_hex(4), Limits())
+    database.engine.dispose()
+    bearer = {"Authorization": f"Bearer {secret}"}
+    return Node(shared_node.folder, url=shared_node.url, headers=bearer)

@@ -43,15 +43,16 @@ class Node:
     environment: Mapping[str, str] = field(default_factory=dict)
     settings: str = ""
     url: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Headers of each request, such as a key."""
     process: asyncio.subprocess.Process | None = None
 
     @property
     def log(self) -> str:
         return (self.folder / "log").read_text("utf-8", "replace")
 
-    async def start(self) -> None:
-        """Start it, and wait until it says where it is."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+    def command(self) -> tuple[list[str], dict[str, str]]:
+        """Return its command and its whole environment; its configuration file is written."""
         config = self.folder / "config.yml"
         config.write_text(self.settings, "utf-8")
         environment = {
@@ -61,10 +62,16 @@ class Node:
             "PYTHONPATH": str(ROOT),
             **self.environment,
         }
+        serve = [sys.executable, "-m", "reviewbot", "serve", "--port", "0"]
+        return [*serve, "--config", str(config), *self.arguments], environment
+
+    async def start(self) -> None:
+        """Start it, and wait until it says where it is."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        command, environment = self.command()
         with (self.folder / "log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "reviewbot", "serve", "--port", "0"),
-                *("--config", str(config), *self.arguments),
+                *command,
                 env=environment,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
@@ -99,7 +106,7 @@ class Node:
         return httpx.AsyncClient(
             base_url=self.url,
             timeout=30,
-            headers=headers,
+            headers={**self.headers, **headers},
             trust_env=False,
             event_hooks={"response": [assert_described]},
         )

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Node]:
-    """A node without a key, on SQLite."""
+async def alone(tmp_path: Path) -> AsyncIterator[Node]:
+    """A server of its own, which needs no key."""
     async with node(tmp_path) as one:
         yield one
 
@@ -80,10 +80,10 @@ async def test_a_posted_diff_is_reviewed_and_can_be_asked_for(server: Node) -> N
         assert listed["next"] is None
 
 
-async def test_curl_streams_a_review_as_the_readme_says(server: Node) -> None:
+async def test_curl_streams_a_review_as_the_readme_says(alone: Node) -> None:
     process = await asyncio.create_subprocess_exec(
         *("curl", "-sN", "-H", "Accept: text/event-stream", "--data-binary", "@-"),
-        f"{server.url}/v1/reviews",
+        f"{alone.url}/v1/reviews",
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
@@ -586,10 +586,10 @@ async def test_a_line_break_in_any_text_stays_inside_its_event(server: Node) -> 
 # --- Pages of other sites
 
 
-async def test_no_page_that_a_developer_visits_starts_or_reads_a_review(server: Node) -> None:
-    review_id = await post(server)
-    port = server.url.rpartition(":")[2]
-    async with server.client() as client:
+async def test_no_page_that_a_developer_visits_starts_or_reads_a_review(alone: Node) -> None:
+    review_id = await post(alone)
+    port = alone.url.rpartition(":")[2]
+    async with alone.client() as client:
         for headers in (
             {"Host": f"attacker.example:{port}"},  # a name that was bound to 127.0.0.1
             {"Origin": "https://attacker.example"},

@@ -33,7 +33,18 @@ from reviewbot.store.keys import Limits
 from tests.fake_anthropic import Answer, FakeAnthropic, Hang
 from tests.server import connected
 from tests.server.described import document, operations, resolved
-from tests.server.nodes import APART, DEMO, ROOT, follow, get, long_diff, node, parsed, post
+from tests.server.nodes import (
+    APART,
+    DEMO,
+    ROOT,
+    Node,
+    follow,
+    get,
+    long_diff,
+    node,
+    parsed,
+    post,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -244,9 +255,9 @@ def test_every_example_is_valid() -> None:
         assert not [error.message for error in validator(at).iter_errors(value)], (at, value)
 
 
-async def test_every_example_of_a_request_is_taken(tmp_path: Path) -> None:
+async def test_every_example_of_a_request_is_taken(server: Node) -> None:
     content = operations()["POST /v1/reviews"]["requestBody"]["content"]
-    async with node(tmp_path) as one, one.client() as client:
+    async with server.client() as client:
         for kind, media in content.items():
             for example in media["examples"].values():
                 value = example["value"]
@@ -267,9 +278,9 @@ async def test_it_is_served_and_may_be_kept_for_a_while(tmp_path: Path) -> None:
     assert "max-age" in answer.headers["cache-control"]
 
 
-async def test_405_names_every_method_that_a_path_takes(tmp_path: Path) -> None:
+async def test_405_names_every_method_that_a_path_takes(server: Node) -> None:
     """RFC 9110, section 15.5.6."""
-    async with node(tmp_path) as one, one.client() as client:
+    async with server.client() as client:
         for path, item in document()["paths"].items():
             answer = await client.request("PUT", path.replace("{id}", "0" * 32))
             assert answer.status_code == 405
@@ -289,15 +300,15 @@ async def test_what_is_no_request_is_answered_with_a_problem(tmp_path: Path, sen
         assert await client.ended()
 
 
-async def test_options_of_the_query_go_before_those_of_the_body(tmp_path: Path) -> None:
+async def test_options_of_the_query_go_before_those_of_the_body(server: Node) -> None:
     body = {"diff": DEMO.decode(), "title": "body", "options": {"exclude": ["docs/"]}}
-    async with node(tmp_path) as one, one.client() as client:
+    async with server.client() as client:
         answer = await client.post("/v1/reviews?exclude=shop/&title=query", json=body)
         assert answer.status_code == 201
         found = answer.json()
-        await follow(one, found["id"])
+        await follow(server, found["id"])
         reasons = {
-            file["path"]: file["status"] for file in (await get(one, found["id"]))["coverage"]
+            file["path"]: file["status"] for file in (await get(server, found["id"]))["coverage"]
         }
         assert found["title"] == "query"
         assert reasons["shop/orders.py"] == "skipped"
@@ -306,9 +317,9 @@ async def test_options_of_the_query_go_before_those_of_the_body(tmp_path: Path) 
             assert answer.status_code == 400
 
 
-async def test_a_number_that_is_none_is_refused_wherever_it_stands(tmp_path: Path) -> None:
-    async with node(tmp_path) as one, one.client() as client:
-        review_id = await post(one)
+async def test_a_number_that_is_none_is_refused_wherever_it_stands(server: Node) -> None:
+    async with server.client() as client:
+        review_id = await post(server)
         path = f"/v1/reviews/{review_id}/events"
         for headers, query in (
             ({"Last-Event-ID": ""}, ""),
@@ -355,18 +366,18 @@ async def test_a_cancelled_review_ends_and_stays_as_it_ended(tmp_path: Path) -> 
         assert (await client.get(f"/v1/reviews/{review_id}/sarif")).status_code == 200
 
 
-async def test_many_reviews_cancelled_as_they_start_all_end(tmp_path: Path) -> None:
+async def test_many_reviews_cancelled_as_they_start_all_end(server: Node) -> None:
     """Whoever takes a review over from its run on the same node ends it, without a fault."""
-    async with node(tmp_path) as one, one.client() as client:
+    async with server.client() as client:
 
         async def start_and_cancel(number: int) -> str:
-            review_id = await post(one, DEMO, title=str(number))
+            review_id = await post(server, DEMO, title=str(number))
             await asyncio.sleep(number / 1000)
             assert (await client.delete(f"/v1/reviews/{review_id}")).status_code == 204
             return review_id
 
         for review_id in await asyncio.gather(*map(start_and_cancel, range(40))):
-            assert (await follow(one, review_id))[-1]["type"] == "review.finished"
+            assert (await follow(server, review_id))[-1]["type"] == "review.finished"
 
 
 @pytest.mark.slow
