@@ -36,21 +36,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect all but a sample of the variants of each test."""
+    """Deselect all but a sample of the variants of each test.
+
+    The marker ``sample`` makes the sample of an expensive test smaller.
+    """
     most: int = config.getoption("--sample")
+    if not most:
+        return
     variants: dict[str, list[pytest.Item]] = {}
     for item in items:
         variants.setdefault(item.nodeid.partition("[")[0], []).append(item)
     dropped = {
         item
         for group in variants.values()
-        if 0 < most < len(group)
+        for kept in [_sample_of(group[0], most)]
         for index, item in enumerate(group)
-        if index * most // len(group) == (index - 1) * most // len(group)
+        if index * kept // len(group) == (index - 1) * kept // len(group)
     }
     if dropped:
         config.hook.pytest_deselected(items=list(dropped))
         items[:] = [item for item in items if item not in dropped]
+
+
+def _sample_of(item: pytest.Item, most: int) -> int:
+    """Return how many variants of a test to run."""
+    marker = item.get_closest_marker("sample")
+    return min(most, marker.args[0]) if marker else most
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -79,6 +79,7 @@ async def test_a_command_is_acknowledged_and_answered_once(
     assert pull.repo.check_runs == {}
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("text", ["/review", "/help", "/explain", "/ignore", "/frobnicate"])
 async def test_strangers_command_nothing_and_get_no_answer(
     model: FakeAnthropic, runner: Runner, pull: PullRequest, text: str

@@ -117,6 +117,7 @@ async def test_two_steps_of_one_job_with_names_of_their_own_both_post(
 # --- What is lost
 
 
+@pytest.mark.slow
 @pytest.mark.unposted("GitHub does not take it")
 async def test_a_review_that_could_not_be_posted_is_not_called_no_review(
     github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
@@ -276,6 +277,7 @@ async def test_what_could_not_be_posted_has_room_among_the_notices(
 # --- Cancellation
 
 
+@pytest.mark.slow
 @pytest.mark.real_time
 async def test_a_runner_that_cancels_twice_leaves_no_check_that_never_ends(
     github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
@@ -301,6 +303,7 @@ async def test_a_runner_that_cancels_twice_leaves_no_check_that_never_ends(
     assert [run.status for run in pull.repo.check_runs.values()] == ["completed"]
 
 
+@pytest.mark.slow
 @pytest.mark.real_time
 async def test_a_runner_that_cancels_while_comments_are_posted_ends_the_check(
     github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
@@ -652,6 +655,7 @@ async def test_a_token_that_ends_during_the_review_loses_no_finding(
     assert "Division by zero" in run.summary
 
 
+@pytest.mark.slow
 @pytest.mark.unposted("nobody wants it there")
 async def test_the_summary_of_a_job_is_within_githubs_limit_in_any_language(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner

@@ -503,6 +503,7 @@ async def test_a_pull_request_whose_comments_cannot_be_read_has_a_check_that_say
     assert conclusions(pull) == ["failure"]
 
 
+@pytest.mark.slow
 async def test_a_stop_does_not_wait_behind_a_push_that_cannot_be_had(
     github: FakeGitHub, model: FakeAnthropic, server: AppServer
 ) -> None:
@@ -633,6 +634,7 @@ async def test_ignoring_on_a_draft_begins_no_review_that_nobody_asked_for(
     assert model.requests == []
 
 
+@pytest.mark.slow
 async def test_ten_reviews_asked_for_in_a_row_end_in_one_result(
     github: FakeGitHub, server: AppServer
 ) -> None:

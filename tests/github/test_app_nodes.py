@@ -101,6 +101,7 @@ async def test_an_installation_whose_reviews_take_long_keeps_no_other_waiting(
     assert not waited
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nodes_", [1, 2])
 @in_virtual_time
 async def test_the_nodes_of_a_server_write_once_a_second_for_an_installation(nodes_: int) -> None:

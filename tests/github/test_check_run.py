@@ -235,6 +235,7 @@ def test_what_is_on_no_line_of_the_head_is_in_the_text_alone(finding: Finding) -
     assert "warning: Wrong" in payload["output"]["text"]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("text", ["x", "\u20ac", "\U0001f308", "\u202e"])
 def test_texts_without_end_are_cut_to_the_bytes_that_fit(text: str) -> None:
     long = text * 12_000

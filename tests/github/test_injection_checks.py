@@ -253,6 +253,7 @@ async def test_a_review_where_none_may_be_is_seen(
     assert found(seen) == {"suppressed"}
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("payload", ["/ignore", "/review full", "/help", "/reviwe"])
 async def test_a_command_that_is_obeyed_is_seen(tmp_path: Path, payload: str) -> None:
     case = Case("obeyed", "reply", payload, ("obeyed",), by="octo")

@@ -86,6 +86,7 @@ async def test_a_finding_on_an_empty_line_breaks_nothing(
     assert run.outputs["errors"] == "0"
 
 
+@pytest.mark.slow
 async def test_a_stale_run_fixes_nothing_of_a_newer_one(github: FakeGitHub, runner: Runner) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
 

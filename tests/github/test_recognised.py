@@ -145,6 +145,7 @@ def test_of_two_things_on_the_same_code_each_has_its_comment(place: dict[str, An
     ]
 
 
+@pytest.mark.slow
 def test_hundreds_of_findings_are_recognised_at_once() -> None:
     known: dict[str, Posted] = {}
     for number in range(200):

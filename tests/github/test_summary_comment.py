@@ -228,6 +228,7 @@ def hostile_report(times: int, text: str = BAD) -> Report:
     )
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("times", [1, 2, 150])
 def test_hostile_words_stay_words_and_within_the_limit(times: int) -> None:
     report = hostile_report(times)

@@ -486,6 +486,7 @@ async def test_what_is_ignored_before_it_is_posted_is_ignored(
     assert run.outputs["errors"] == "0"
 
 
+@pytest.mark.slow
 async def test_what_is_in_a_file_that_grows_too_large_stands(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:

@@ -267,6 +267,7 @@ async def test_sarif_of_a_review_that_runs_is_refused_until_it_is_finished(tmp_p
             assert problem(answer, 409)["state"] in ("queued", "running")
 
 
+@pytest.mark.slow
 async def test_leaving_cancels_only_if_that_was_asked_for(tmp_path: Path) -> None:
     async with (
         FakeAnthropic(
@@ -290,6 +291,7 @@ async def test_leaving_cancels_only_if_that_was_asked_for(tmp_path: Path) -> Non
             assert found["outcome"] == outcome
 
 
+@pytest.mark.slow
 async def test_a_queued_review_says_its_position_and_can_be_cancelled(tmp_path: Path) -> None:
     async with (
         FakeAnthropic(lambda _: Answer([], before=[Hang()])) as fake,
@@ -338,6 +340,7 @@ def bearer(secret: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {secret}", "Content-Type": "text/x-diff"}
 
 
+@pytest.mark.slow
 async def test_without_a_known_key_nothing_of_the_api_is_answered(
     tmp_path: Path, keyed: Any
 ) -> None:
@@ -360,6 +363,7 @@ async def test_without_a_known_key_nothing_of_the_api_is_answered(
     assert secret not in one.log
 
 
+@pytest.mark.slow
 async def test_nothing_of_another_key_is_seen_or_touched(tmp_path: Path, keyed: Any) -> None:
     mine, other = keyed(), keyed()
     async with node(tmp_path, "--require-keys") as one, one.client() as client:
@@ -376,6 +380,7 @@ async def test_nothing_of_another_key_is_seen_or_touched(tmp_path: Path, keyed: 
         assert first.json()["id"] != second.json()["id"]
 
 
+@pytest.mark.slow
 async def test_a_revoked_key_is_of_no_use_from_then_on(tmp_path: Path, keyed: Any) -> None:
     secret = keyed()
     async with node(tmp_path, "--require-keys") as one, one.client() as client:
@@ -388,12 +393,14 @@ async def test_a_revoked_key_is_of_no_use_from_then_on(tmp_path: Path, keyed: An
         problem(await client.get("/v1/reviews", headers=bearer(secret)), 401)
 
 
+@pytest.mark.slow
 async def test_a_public_address_is_not_listened_on_without_a_key(tmp_path: Path) -> None:
     one = Node(tmp_path, ("--host", "0.0.0.0"))  # noqa: S104 - that is what is refused
     with pytest.raises(AssertionError, match="reviewbot keys add"):
         await one.start()
 
 
+@pytest.mark.slow
 async def test_limits_of_a_key_hold_under_concurrency(tmp_path: Path, keyed: Any) -> None:
     async with (
         FakeAnthropic(lambda request: Answer(findings_for(file_of(request)))) as fake,
@@ -436,6 +443,7 @@ async def until_state_with(client: httpx.AsyncClient, path: str, secret: str) ->
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.slow
 async def test_requests_of_a_minute_and_reviews_at_once_are_limited(
     tmp_path: Path, keyed: Any
 ) -> None:
@@ -463,6 +471,7 @@ async def test_requests_of_a_minute_and_reviews_at_once_are_limited(
         assert sorted(answer.status_code for answer in answers) == [201, 201, 429, 429, 429]
 
 
+@pytest.mark.slow
 async def test_a_limit_in_dollars_holds_under_concurrency(tmp_path: Path, keyed: Any) -> None:
     async with (
         FakeAnthropic(lambda request: Answer(findings_for(file_of(request)))) as fake,
@@ -494,6 +503,7 @@ async def test_a_limit_in_dollars_holds_under_concurrency(tmp_path: Path, keyed:
         assert more.status_code == 201
 
 
+@pytest.mark.slow
 async def test_a_repeated_request_is_a_replay_and_not_one_too_many(
     tmp_path: Path, keyed: Any
 ) -> None:
@@ -510,6 +520,7 @@ async def test_a_repeated_request_is_a_replay_and_not_one_too_many(
         assert len({answer.headers["location"] for answer in answers}) == 1
 
 
+@pytest.mark.slow
 async def test_revoking_a_key_ends_what_it_has_at_work(tmp_path: Path, keyed: Any) -> None:
     database = f"sqlite:///{tmp_path / 'reviewbot.db'}"
     async with (
@@ -541,6 +552,7 @@ async def test_revoking_a_key_ends_what_it_has_at_work(tmp_path: Path, keyed: An
         assert fake.requests[1].ended is None
 
 
+@pytest.mark.slow
 async def test_a_request_above_its_tokens_is_refused_or_cut_from_its_middle(
     tmp_path: Path, keyed: Any
 ) -> None:
@@ -611,6 +623,7 @@ async def test_no_page_that_a_developer_visits_starts_or_reads_a_review(alone: N
 PLAIN = {"Content-Type": "text/plain"}
 
 
+@pytest.mark.slow
 async def test_a_site_that_was_named_may_use_the_api_and_no_other(tmp_path: Path) -> None:
     site = "https://reviews.example.com"
     async with (
@@ -628,6 +641,7 @@ async def test_a_site_that_was_named_may_use_the_api_and_no_other(tmp_path: Path
         assert "access-control-allow-origin" not in other.headers
 
 
+@pytest.mark.slow
 async def test_every_answer_to_a_key_says_what_is_left_of_its_day(
     tmp_path: Path, keyed: Any
 ) -> None:

@@ -44,6 +44,7 @@ async def test_what_was_reviewed_before_is_not_asked_again_and_says_so(tmp_path:
         assert len(fake.requests) == 4
 
 
+@pytest.mark.slow
 async def test_it_can_be_turned_off_for_a_server(tmp_path: Path) -> None:
     async with (
         FakeAnthropic(lambda request: Answer(findings_for(file_of(request)))) as fake,

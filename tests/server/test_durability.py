@@ -345,6 +345,7 @@ async def test_models_that_are_down_make_a_review_wait_and_go_on(
         assert Counter(map(file_of, fake.requests))["file_2.py"] == 1
 
 
+@pytest.mark.slow
 async def test_a_review_that_waits_for_its_models_can_be_cancelled(tmp_path: Path) -> None:
     async with (
         FakeAnthropic(lambda _: StatusError(529, retry_after=0)) as fake,
@@ -363,6 +364,7 @@ async def test_a_review_that_waits_for_its_models_can_be_cancelled(tmp_path: Pat
         assert len(fake.requests) == asked
 
 
+@pytest.mark.slow
 async def test_models_that_stay_down_end_a_review_as_incomplete(tmp_path: Path) -> None:
     async with (
         FakeAnthropic(lambda _: StatusError(529, retry_after=0)) as fake,
@@ -380,6 +382,7 @@ async def test_models_that_stay_down_end_a_review_as_incomplete(tmp_path: Path) 
         assert len(fake.requests) > 1
 
 
+@pytest.mark.slow
 async def test_delete_stops_the_model_call_at_once(tmp_path: Path) -> None:
     async with (
         FakeAnthropic(answer) as fake,
@@ -396,6 +399,7 @@ async def test_delete_stops_the_model_call_at_once(tmp_path: Path) -> None:
         assert records[-1]["outcome"] == "cancelled"
 
 
+@pytest.mark.slow
 async def test_a_newer_review_of_the_same_subject_supersedes_the_older_one(tmp_path: Path) -> None:
     async with (
         FakeAnthropic(answer) as fake,

@@ -87,6 +87,7 @@ async def test_a_delivery_becomes_a_review_on_the_pull_request(
         assert "Division" not in one.log
 
 
+@pytest.mark.slow
 async def test_an_installation_costs_no_more_a_day_than_the_operator_says(
     github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
 ) -> None:
@@ -99,6 +100,7 @@ async def test_an_installation_costs_no_more_a_day_than_the_operator_says(
     assert not model.requests
 
 
+@pytest.mark.slow
 async def test_a_server_that_is_killed_during_a_review_posts_it_once_when_it_is_back(
     github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
 ) -> None:
@@ -115,6 +117,7 @@ async def test_a_server_that_is_killed_during_a_review_posts_it_once_when_it_is_
     assert len(pull.repo.check_runs) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write", ["/check-runs$", "/reviews$", "/issues/1/comments$"])
 async def test_a_server_that_is_killed_after_a_write_does_not_write_it_again(
     github: FakeGitHub, model: FakeAnthropic, tmp_path: Path, write: str
@@ -132,6 +135,7 @@ async def test_a_server_that_is_killed_after_a_write_does_not_write_it_again(
     assert len(pull.repo.check_runs) == 1
 
 
+@pytest.mark.slow
 async def test_another_node_goes_on_with_what_a_lost_one_was_to_publish(
     github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
 ) -> None:
@@ -150,6 +154,7 @@ async def test_another_node_goes_on_with_what_a_lost_one_was_to_publish(
     assert conclusions(pull) == ["failure"]
 
 
+@pytest.mark.slow
 async def test_a_delivery_that_failed_is_worked_off_when_github_sends_it_again(
     github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
 ) -> None:

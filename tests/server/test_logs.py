@@ -118,6 +118,7 @@ async def until_logged(one: Node, text: str) -> None:
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("kind", ["json", "text"])
 @pytest.mark.parametrize("mode", ["none", "model", "write", "run", "call"])
 async def test_no_secret_and_nothing_of_the_diff_is_logged_whatever_fails(
@@ -174,6 +175,7 @@ async def test_no_secret_and_nothing_of_the_diff_is_logged_whatever_fails(
         assert all(map(is_record, map(json.loads, log.splitlines())))
 
 
+@pytest.mark.slow
 async def test_each_request_has_one_line_and_an_id(tmp_path: Path) -> None:
     async with node(tmp_path, "--log-format", "json") as one:
         review_id = await post(one)
@@ -207,6 +209,7 @@ async def test_each_request_has_one_line_and_an_id(tmp_path: Path) -> None:
     assert [(line["review_id"], line["run"]) for line in ended] == [(review_id, 1)]
 
 
+@pytest.mark.slow
 async def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
     database = f"sqlite:///{tmp_path / 'one.db'}"
     async with node(tmp_path / "a", "--database", database):
@@ -215,6 +218,7 @@ async def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
                 pass
 
 
+@pytest.mark.slow
 async def test_the_level_is_of_our_own_records(tmp_path: Path) -> None:
     async with node(tmp_path, "--log-format", "json", "--log-level", "warning") as one:
         await follow(one, await post(one))

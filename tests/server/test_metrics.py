@@ -143,6 +143,7 @@ async def test_a_scrape_after_reviews_has_their_numbers(tmp_path: Path) -> None:
     assert "Hostile" not in seen.text
 
 
+@pytest.mark.slow
 async def test_a_second_review_of_the_same_diff_is_a_cache_hit(tmp_path: Path) -> None:
     async with (
         FakeAnthropic(lambda request: Answer(findings_for(file_of(request)))) as fake,
@@ -158,6 +159,7 @@ async def test_a_second_review_of_the_same_diff_is_a_cache_hit(tmp_path: Path) -
     assert seen.value("reviewbot_model_requests_total") == 2
 
 
+@pytest.mark.slow
 async def test_what_is_open_is_told_as_it_is_at_the_scrape(database: str, tmp_path: Path) -> None:
     async with (
         FakeAnthropic(lambda _: Answer([], before=[Hang()])) as fake,
@@ -186,6 +188,7 @@ async def test_what_is_open_is_told_as_it_is_at_the_scrape(database: str, tmp_pa
         assert seen.value("reviewbot_open_streams") == 0
 
 
+@pytest.mark.slow
 async def test_names_that_a_request_makes_up_are_no_labels(tmp_path: Path) -> None:
     async with (
         FakeAnthropic(lambda request: Answer(findings_for(file_of(request)))) as fake,
@@ -215,6 +218,7 @@ def made_key(connection: sa.Connection, scope: keys.Scope = "metrics") -> str:
     return keys.add(connection, "prometheus", Limits(), scope=scope)[1]
 
 
+@pytest.mark.slow
 async def test_metrics_and_reviews_need_keys_of_their_own(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'reviewbot.db'}")
     metrics, reviews = await database.write(
@@ -244,11 +248,13 @@ async def test_metrics_and_reviews_need_keys_of_their_own(tmp_path: Path) -> Non
         await scrape(one, Authorization=f"Bearer {metrics}")
 
 
+@pytest.mark.slow
 async def test_without_keys_in_use_metrics_need_none(tmp_path: Path) -> None:
     async with node(tmp_path) as one:
         assert (await scrape(one)).value("reviewbot_database_up") == 1
 
 
+@pytest.mark.slow
 async def test_a_key_is_needed_where_keys_are_needed(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'reviewbot.db'}")
     secret = await database.write(made_key)

@@ -288,6 +288,7 @@ async def test_405_names_every_method_that_a_path_takes(server: Node) -> None:
             assert told == {method.upper() for method in item} & {"GET", "POST", "DELETE"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sent", [b"hello\r\n\r\n", b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 600_000]
 )
@@ -339,6 +340,7 @@ async def test_a_number_that_is_none_is_refused_wherever_it_stands(server: Node)
             assert "not JSON" in answer.json()["detail"]
 
 
+@pytest.mark.slow
 async def test_a_path_that_is_not_utf_8_leaves_the_review_readable(tmp_path: Path) -> None:
     """RFC 8259, section 8.1: JSON is UTF-8."""
     diff = b'--- "a/a\\377.py"\n+++ "b/a\\377.py"\n@@ -1,1 +1,1 @@\n-a\n+eval(x)\n'
@@ -350,6 +352,7 @@ async def test_a_path_that_is_not_utf_8_leaves_the_review_readable(tmp_path: Pat
     assert found["findings"][0]["path"] == "a\N{REPLACEMENT CHARACTER}.py"
 
 
+@pytest.mark.slow
 async def test_a_cancelled_review_ends_and_stays_as_it_ended(tmp_path: Path) -> None:
     """In place of schemathesis's use_after_free: see schemathesis.toml."""
     async with (

@@ -209,6 +209,7 @@ class Collector:
         ]
 
 
+@pytest.mark.slow
 async def test_a_server_sends_its_spans_where_the_variables_say(tmp_path: Path) -> None:
     async with Collector() as collector:
         async with node(
@@ -230,6 +231,7 @@ async def test_a_server_sends_its_spans_where_the_variables_say(tmp_path: Path) 
     assert b"orders.py" not in b"".join(collector.bodies)
 
 
+@pytest.mark.slow
 async def test_cancelling_and_stopping_end_their_spans_in_order(tmp_path: Path) -> None:
     async with (
         Collector() as collector,
