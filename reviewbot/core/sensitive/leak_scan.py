@@ -96,8 +96,7 @@ def _calls(lines: list[str]) -> Iterator[list[tuple[int, int]]]:
             call, size = _again(call, lines), 0
         call.append((number, start))
         size += length
-    if call:
-        yield call
+    yield call
 
 
 def _again(call: list[tuple[int, int]], lines: list[str]) -> list[tuple[int, int]]:
