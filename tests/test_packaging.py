@@ -126,6 +126,15 @@ def test_one_module_knows_the_client_library_of_github() -> None:
     assert users == {"github/client/wire.py"}
 
 
+def test_two_modules_that_the_parser_process_runs_know_the_parser() -> None:
+    users = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in SOURCES
+        if any(name.partition(".")[0] == "ast_grep_py" for name in runtime_imports(path))
+    }
+    assert users == {"models/offline/fragments.py", "models/offline/worker.py"}
+
+
 def test_every_room_is_known_to_the_rule_above() -> None:
     names = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py"}
     names |= {path.parent.name for path in PACKAGE.glob("*/__init__.py")}

@@ -317,3 +317,4 @@ def test_an_offline_review_imports_no_client_of_a_network(tmp_path: Path) -> Non
     unused = {"anthropic", "httpx2", "pydantic", "jinja2", "tiktoken", "rich"}
     unused |= {"dotenv", "platformdirs", "starlette", "github", "dbos"}
     assert not loaded & unused
+    assert "ast_grep_py" not in loaded, "source code is parsed in a process of its own"
