@@ -6,7 +6,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all lint lock bench fuzz wheel
+.PHONY: help demo test test-all properties lint lock bench fuzz wheel
 
 VENV ?= .venv
 ARGS ?=
@@ -53,6 +53,9 @@ lint: $(DEV) ## Check style, format and types, tests included
 
 bench: $(DEV) ## Measure speed, memory, tokens and start-up
 	@$(PY) -m benchmarks $(ARGS)
+
+properties: $(DEV) ## Run the property tests with many random examples
+	@HYPOTHESIS_PROFILE=nightly $(PYTEST) -m hypothesis $(ARGS)
 
 fuzz: $(DEV) ## Review hostile diffs in a watched process: ARGS="--seed 1 --cases 200"
 	@$(PY) -m tests.fuzz $(ARGS)
