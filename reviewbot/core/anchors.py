@@ -142,7 +142,7 @@ class AnchorIndex:
     def _claimed(
         self, path: str, wanted: Sequence[str], level: int, side: Side, line: int
     ) -> list[_Hit]:
-        """Return the claimed place, once for each run that has it, if the quote stands there."""
+        """Return the claimed place if it holds the quote, once for each run that has it."""
         normal = _LEVELS[level]
         lines = [normal(text) for text in wanted]
         hits = []
