@@ -186,4 +186,5 @@ async def app_server(
     finally:
         await service.runner.leave(0)
         service.hub.close()
+        service.runner.kit.parsers.close()
         await service.database.close()
