@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from tests.hostile import CRASH, CRASHED, ENDLESS, GOOD, LOOP, TOO_LONG
+from tests.hostile import CRASH, ENDLESS, GOOD, LOOP, STOPPED, TOO_LONG
 from tests.models.scripted import item
 from tests.test_review import numbered
 
@@ -56,11 +56,11 @@ def test_a_file_that_loops_and_one_that_crashes_are_partly_read_and_the_rest_is_
     assert process.returncode == 3
     end = events[-1]
     assert (end["type"], end["outcome"]) == ("review.finished", "incomplete")
-    assert {one["path"]: (one["status"], one.get("reason")) for one in end["coverage"]} == {
-        "loop.ts": ("partly", TOO_LONG),
-        "crash.tsx": ("partly", CRASHED),
-        "good.py": ("reviewed", None),
-    }
+    covered = {one["path"]: (one["status"], one.get("reason")) for one in end["coverage"]}
+    status, reason = covered.pop("crash.tsx")
+    assert status == "partly"
+    assert reason in STOPPED
+    assert covered == {"loop.ts": ("partly", TOO_LONG), "good.py": ("reviewed", None)}
     findings = [one["finding"] for one in events if one["type"] == "finding"]
     assert [(one["path"], one["rule"]) for one in findings] == [("good.py", "python/eval")]
     assert not [one for one in events if one["type"] == "chunk.retrying"]
