@@ -30,6 +30,7 @@ from reviewbot.core.ledger import Ledger
 from reviewbot.core.overview import computed_summary
 from reviewbot.core.prompt import ModelRequest
 from reviewbot.core.secret_findings import secret_findings
+from reviewbot.core.suggestions import can_be_offered
 from reviewbot.core.tally import Tally
 from reviewbot.core.views import Views
 from reviewbot.job import (
@@ -199,7 +200,7 @@ class _Run:
     async def _batch(self, batch: Batch) -> None:
         chunks = [self._chunks[chunk] for chunk in batch.chunks]
         views, unread = await self._views_of(chunks)
-        intake = Intake(views, self.job.gates, self._keeps_syntax)
+        intake = Intake(views, self.job.gates)
         for chunk, reason in unread.items():
             model = self.job.model_of(batch)
             await self._on(ChunkOutcome(chunk, "failed", model, 1, reason), batch, intake)
@@ -272,10 +273,19 @@ class _Run:
     async def _found(
         self, drafted: Drafted, intake: Intake
     ) -> list[FindingRaised | FindingWithdrawn]:
-        finding = await intake.admit(
-            drafted.draft, model=drafted.model, attempt=drafted.attempt, cached=drafted.cached
+        admitted = await asyncio.to_thread(  # it searches what a model wrote for secrets
+            intake.admit,
+            drafted.draft,
+            model=drafted.model,
+            attempt=drafted.attempt,
+            cached=drafted.cached,
         )
-        return self._ledger.accept(finding, answer=drafted.answer) if finding else []
+        if admitted is None:
+            return []
+        finding, edit = admitted
+        applies = await can_be_offered(edit, self._keeps_syntax)
+        finding = replace(finding, suggestion_applies=applies)
+        return self._ledger.accept(finding, answer=drafted.answer)
 
     def _announced(self, event: Asked | Retrying, batch: Batch) -> Iterator[Event]:
         for chunk in event.chunks:

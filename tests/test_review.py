@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ from reviewbot.core.events import (
 from reviewbot.core.intake import Gates
 from reviewbot.core.policy import Policy, skip_reason
 from reviewbot.core.redact import redact_file
+from reviewbot.core.sensitive import leak_scan
 from reviewbot.errors import ReviewbotError
 from reviewbot.job import Earlier, Job, StopSignal
 from reviewbot.models.attempts import Attempts
@@ -43,12 +45,13 @@ from tests.models.scripted import Say, Scripted, item
 from tests.virtual_time import in_virtual_time
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Iterator
 
     from reviewbot.core.diff import FileDiff
     from reviewbot.core.findings import Finding
     from reviewbot.core.prompt import ModelRequest
     from reviewbot.core.redact import FileRedaction
+    from reviewbot.core.sensitive.text import Hit, ScanText
     from reviewbot.models.base import Model, ModelEvent
     from reviewbot.models.batch import RunBatch
 
@@ -145,6 +148,22 @@ async def test_a_clean_review_says_so_and_covers_every_file() -> None:
     ]
     assert [type(event) for event in seen.events[-2:]] == [ReviewSummary, ReviewFinished]
     assert seen.end.usage == Usage(input=200, output=20)
+
+
+@in_virtual_time
+async def test_the_event_loop_never_searches_for_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    searching: set[bool] = set()
+    search = leak_scan.find
+
+    def find(scan: ScanText) -> Iterator[Hit]:
+        searching.add(threading.current_thread() is threading.main_thread())
+        return search(scan)
+
+    monkeypatch.setattr(leak_scan, "find", find)
+    said = Say([item(1, title="password = hunter2hunter2", suggestion="line_1 = 4")])
+    seen = await run(job(numbered("a.py")), Scripted(said))
+    assert "hunter2" not in seen.findings[0].title
+    assert searching == {False}
 
 
 @in_virtual_time

@@ -10,7 +10,7 @@ from reviewbot.core.anchors import AnchorIndex
 from reviewbot.core.findings import Finding, Placement, fingerprint, level_of
 from reviewbot.core.redact import REDACTED_MARK, redact_text
 from reviewbot.core.shown_text import shown_line, shown_markdown
-from reviewbot.core.suggestions import applies
+from reviewbot.core.suggestions import edit_of
 from reviewbot.core.weigh import CUT_MARK
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reviewbot.core.anchors import Anchor
     from reviewbot.core.chunks import ChunkView
     from reviewbot.core.drafts import Draft
-    from reviewbot.core.suggestions import SyntaxCheck
+    from reviewbot.core.suggestions import Edit
 
 _WORD = re.compile(r"\w{6,}")
 
@@ -46,22 +46,21 @@ class Intake:
     Args:
         views: the chunks of the batch as the model saw them.
         gates: the thresholds.
-        keeps_syntax: checks suggestions.
     """
 
-    def __init__(
-        self, views: Collection[ChunkView], gates: Gates, keeps_syntax: SyntaxCheck
-    ) -> None:
-        self._keeps_syntax = keeps_syntax
+    def __init__(self, views: Collection[ChunkView], gates: Gates) -> None:
         self._views = {view.id: view for view in views}
         self._index = AnchorIndex(views)
         self._gates = gates
         self._paths = {view.path: view for view in views}
 
-    async def admit(
+    def admit(
         self, draft: Draft, *, model: str, attempt: int, cached: bool = False
-    ) -> Finding | None:
-        """Return the finding of ``draft``, its id still that of a first occurrence.
+    ) -> tuple[Finding, Edit | None] | None:
+        """Return the finding of ``draft``, and its suggestion if that could be offered.
+
+        The finding's id is still that of a first occurrence, and its suggestion does not apply yet:
+        the syntax has to be checked. The search for secrets makes this slow for long texts.
 
         Return None if the configuration does not want findings of this rule or category.
 
@@ -70,6 +69,9 @@ class Intake:
             model: who wrote it.
             attempt: on which attempt.
             cached: whether it was written for an earlier review.
+
+        Raises:
+            ReviewbotError: the search for secrets failed.
         """
         rule = draft.rule or draft.category
         severity = level_of(rule, draft.category, draft.severity, self._gates.rules)
@@ -83,7 +85,7 @@ class Intake:
         suggestion = None if draft.suggestion is None else redact_text(draft.suggestion)
         shown_path = path or shown_line(draft.path)
         known = self._paths.get(path or "")
-        return Finding(
+        finding = Finding(
             id=fingerprint(shown_path, rule, quote),
             path=shown_path,
             quote=quote,
@@ -102,10 +104,10 @@ class Intake:
             chunk=anchor.chunk if anchor else (known.id if known else next(iter(self._views))),
             attempt=attempt,
             placement=self._placement(draft, path, anchor),
-            suggestion_applies=anchor is not None
-            and await self._applies(draft, suggestion, anchor),
+            suggestion_applies=False,
             cached=cached,
         )
+        return finding, None if anchor is None else self._edit(draft, suggestion, anchor)
 
     def _placement(self, draft: Draft, path: str | None, anchor: Anchor | None) -> Placement:
         reason = self._held_back(draft)
@@ -143,15 +145,9 @@ class Intake:
             for line in hunk.lines
         )
 
-    async def _applies(self, draft: Draft, suggestion: str | None, anchor: Anchor) -> bool:
-        """Return whether the suggestion is for the quoted lines, and can be offered."""
+    def _edit(self, draft: Draft, suggestion: str | None, anchor: Anchor) -> Edit | None:
+        """Return the suggestion if it is for the quoted lines, and could be offered."""
         if suggestion is None or draft.end_line - draft.line + 1 != len(anchor.lines):
-            return False
+            return None
         marks: Final = (REDACTED_MARK, CUT_MARK)
-        return await applies(
-            suggestion,
-            anchor,
-            self._views[anchor.chunk],
-            marks=marks,
-            keeps_syntax=self._keeps_syntax,
-        )
+        return edit_of(suggestion, anchor, self._views[anchor.chunk], marks=marks)

@@ -21,13 +21,14 @@ MAX_LINES: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A suggestion as a parser judges it, in a language that ast-grep has a grammar for.
+    """A suggestion that can be offered if its syntax is right.
 
+    ``language`` is None where ast-grep has no grammar for it: the syntax is not checked then.
     ``before`` and ``after`` are the lines of the hunk's new side without and with it; ``old`` and
     ``new`` are the lines that it replaces and those that it puts there.
     """
 
-    language: str
+    language: str | None
     before: list[str]
     after: list[str]
     old: list[str]
@@ -38,26 +39,19 @@ SyntaxCheck: TypeAlias = Callable[[Edit], Awaitable[bool]]
 """Returns whether an edit adds no syntax error; False if that could not be checked."""
 
 
-async def applies(
-    suggestion: str,
-    anchor: Anchor,
-    view: ChunkView,
-    *,
-    marks: Sequence[str],
-    keeps_syntax: SyntaxCheck,
-) -> bool:
-    """Return whether ``suggestion`` may be offered as a replacement of the anchored lines.
+def edit_of(
+    suggestion: str, anchor: Anchor, view: ChunkView, *, marks: Sequence[str]
+) -> Edit | None:
+    """Return ``suggestion`` as a replacement of the anchored lines, or None if it is none.
 
     It must stand on whole lines of the new file, change them, touch no place that we redacted
-    or cut, hold no hidden character, and leave the hunk with no more syntax errors than it had.
-    In a language that ast-grep has no grammar for, the last test is passed.
+    or cut, and hold no hidden character.
 
     Args:
         suggestion: the new lines.
         anchor: where the finding stands.
         view: the chunk in which it stands.
         marks: what redacted and cut places start with, for example ``[REDACTED:``.
-        keeps_syntax: has a parser judge the edit, outside this process.
     """
     old = [line.text for line in anchor.lines]
     new = suggestion.removesuffix("\n").replace("\r\n", "\n").split("\n")
@@ -69,15 +63,23 @@ async def applies(
         or not all(is_plain(text) for text in new)
         or any(mark in text for mark in marks for text in (*old, *new))
     ):
-        return False
+        return None
     hunk = _new_side(anchor, view)
     start = next(index for index, line in enumerate(hunk) if line.new_no == anchor.line)
     before = [line.text for line in hunk]
     after = [*before[:start], *new, *before[start + len(old) :]]
     language = language_of(view.path)
-    if language is None or language not in PARSED:
-        return True
-    return await keeps_syntax(Edit(language, before, after, old, new))
+    return Edit(language if language in PARSED else None, before, after, old, new)
+
+
+async def can_be_offered(edit: Edit | None, keeps_syntax: SyntaxCheck) -> bool:
+    """Return whether there is an edit that leaves the hunk with no more syntax errors than it had.
+
+    Args:
+        edit: of :func:`edit_of`.
+        keeps_syntax: has a parser judge an edit, outside this process.
+    """
+    return edit is not None and (edit.language is None or await keeps_syntax(edit))
 
 
 def _new_side(anchor: Anchor, view: ChunkView) -> list[Line]:

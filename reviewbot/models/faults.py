@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_MESSAGE: Final = 300
+MAX_SEARCHED: Final = 4096
+"""Characters of a server's text that are searched for secrets, the shown ones among them."""
 
 _BY_TYPE: Final = {
     "overloaded_error": Fault.TRANSIENT,
@@ -69,7 +71,7 @@ class Faults:
 
         It may quote the request, or its own configuration: secrets are replaced.
         """
-        line = "".join(char if char.isprintable() else " " for char in str(text)[: 1 << 16])
+        line = "".join(char if char.isprintable() else " " for char in str(text)[:MAX_SEARCHED])
         if self.secret:
             line = line.replace(self.secret, "[key]")
         line = redact_text(" ".join(line.split()))

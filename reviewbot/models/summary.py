@@ -99,7 +99,7 @@ class Summarizer:
             if self._budget:
                 await self._budget.settle(reserved, spent.cost_usd or 0.0)
             book(spent)
-        return _safe(summary)
+        return await asyncio.to_thread(_safe, summary)
 
     def _prompt(self, task: SummaryTask) -> tuple[str, str]:
         return render_summary(

@@ -10,20 +10,24 @@ from reviewbot.core.drafts import parse_draft
 from reviewbot.core.intake import Gates, Intake
 from tests.core.test_anchors import hunk, view
 from tests.core.test_findings import ITEM
-from tests.in_process import finish, parser
 
 if TYPE_CHECKING:
     from reviewbot.core.findings import Finding
+    from reviewbot.core.suggestions import Edit
 
 
 def admit(where: str = "a.py", gates: Gates | None = None, **changes: Any) -> Finding:
-    intake = Intake(
-        [view(hunk("+x = 1\n+y = 2"), path=where)], gates or Gates(), parser().keeps_syntax
-    )
+    return admitted(where, gates, **changes)[0]
+
+
+def admitted(
+    where: str = "a.py", gates: Gates | None = None, code: str = "+x = 1\n+y = 2", **changes: Any
+) -> tuple[Finding, Edit | None]:
+    intake = Intake([view(hunk(code), path=where)], gates or Gates())
     draft = parse_draft(ITEM | {"line": 1, "end_line": 1} | changes)
-    finding = finish(intake.admit(draft, model="m", attempt=2))
-    assert finding
-    return finding
+    found = intake.admit(draft, model="m", attempt=2)
+    assert found
+    return found
 
 
 @pytest.mark.parametrize(
@@ -68,26 +72,21 @@ def test_a_held_finding_without_a_place_is_not_shown_beside_other_code() -> None
 
 
 def test_a_suggestion_for_other_lines_than_the_quoted_ones_is_not_offered() -> None:
-    assert admit(suggestion="x = 5").suggestion_applies
-    assert not admit(suggestion="x = 5", end_line=2).suggestion_applies
+    assert admitted(suggestion="x = 5")[1]
+    assert not admitted(suggestion="x = 5", end_line=2)[1]
 
 
 def test_the_configuration_decides_severity_and_silence() -> None:
     gates = Gates(rules={"bug": "note", "docs": "off"})
     assert admit(gates=gates).severity == "note"
-    intake = Intake([view(hunk("+x = 1"))], gates, parser().keeps_syntax)
+    intake = Intake([view(hunk("+x = 1"))], gates)
     draft = parse_draft(ITEM | {"category": "docs"})
-    assert finish(intake.admit(draft, model="m", attempt=1)) is None
+    assert intake.admit(draft, model="m", attempt=1) is None
 
 
 def test_a_decoy_that_stands_in_the_code_is_no_sign_of_confusion() -> None:
     gates = Gates(decoys=frozenset({"frobnicate_all"}))
-    intake = Intake([view(hunk("+frobnicate_all(x)"))], gates, parser().keeps_syntax)
-    draft = parse_draft(ITEM | {"quote": "frobnicate_all(x)", "title": "frobnicate_all twice"})
-    finding = finish(intake.admit(draft, model="m", attempt=1))
-    assert finding
+    words = {"quote": "frobnicate_all(x)", "title": "frobnicate_all twice"}
+    finding, _ = admitted(gates=gates, code="+frobnicate_all(x)", **words)
     assert finding.placement.kind == "inline"
-    other = Intake([view(hunk("+x = 1"))], gates, parser().keeps_syntax)
-    finding = finish(other.admit(draft, model="m", attempt=1))
-    assert finding
-    assert finding.placement.held
+    assert admit(gates=gates, **words).placement.held

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reviewbot.core.anchors import AnchorIndex
-from reviewbot.core.suggestions import MAX_LINES, applies
+from reviewbot.core.suggestions import MAX_LINES, can_be_offered, edit_of
 from tests.core.test_anchors import hunk, view
 from tests.in_process import finish, parser
 
@@ -22,9 +22,8 @@ MARKS = ("[REDACTED:", "[CUT ")
 def offered(suggestion: str, *, quote: str = "    x = a / 0", chunk: ChunkView = PYTHON) -> bool:
     anchor = AnchorIndex([chunk]).find(chunk.path, quote, "RIGHT", 0)
     assert anchor
-    return finish(
-        applies(suggestion, anchor, chunk, marks=MARKS, keeps_syntax=parser().keeps_syntax)
-    )
+    edit = edit_of(suggestion, anchor, chunk, marks=MARKS)
+    return finish(can_be_offered(edit, parser().keeps_syntax))
 
 
 def test_a_fix_that_parses_is_offered() -> None:
@@ -101,5 +100,5 @@ def test_a_suggestion_that_could_not_be_checked_is_not_offered() -> None:
 
     anchor = AnchorIndex([PYTHON]).find(PYTHON.path, "    x = a / 0", "RIGHT", 0)
     assert anchor
-    suggestion = applies("    x = a / 1", anchor, PYTHON, marks=MARKS, keeps_syntax=unchecked)
-    assert finish(suggestion) is False
+    edit = edit_of("    x = a / 1", anchor, PYTHON, marks=MARKS)
+    assert finish(can_be_offered(edit, unchecked)) is False

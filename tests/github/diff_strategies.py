@@ -13,6 +13,7 @@ from reviewbot.core.diff import FileDiff, parse_diff
 from reviewbot.core.drafts import Draft
 from reviewbot.core.findings import SEVERITIES, Finding
 from reviewbot.core.intake import Gates, Intake
+from reviewbot.core.suggestions import can_be_offered
 from reviewbot.github.markers import Marker, Noted, write
 from tests import review_strategies
 from tests.in_process import finish, parser
@@ -129,11 +130,13 @@ def changes(draw: st.DrawFn) -> Change:
     """A diff with the findings of the real intake, and some that nobody placed."""
     text = draw(diffs().filter(bool))
     files = parse_diff(text.encode())
-    intake = Intake(list(views(files)), Gates(), parser().keeps_syntax)
-    found = [
-        finish(intake.admit(draft, model="m", attempt=1))
-        for draft in draw(st.lists(drafts(files), max_size=6))
-    ]
+    intake = Intake(list(views(files)), Gates())
+    found = []
+    for draft in draw(st.lists(drafts(files), max_size=6)):
+        if admitted := intake.admit(draft, model="m", attempt=1):
+            finding, edit = admitted
+            applies = finish(can_be_offered(edit, parser().keeps_syntax))
+            found.append(replace(finding, suggestion_applies=applies))
     wild = [
         replace(
             one, path=draw(st.sampled_from((*PATHS, one.path))), line=line, end_line=line + more
@@ -141,7 +144,7 @@ def changes(draw: st.DrawFn) -> Change:
         for one in draw(st.lists(review_strategies.findings(), max_size=3))
         for line, more in [(draw(st.integers(0, 16)), draw(st.integers(-1, 6)))]
     ]
-    findings = [one for one in (*found, *wild) if one is not None]
+    findings = [*found, *wild]
     return Change(
         text, files, tuple(replace(one, id=f"{index:016x}") for index, one in enumerate(findings))
     )
