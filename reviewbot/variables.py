@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.wording import count
+from reviewbot.core.wording import count, listed
 from reviewbot.model_choice import API_KEY
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "REVIEWBOT_"
 DOTENV_NAME: Final = ".env"
+MOST_NAMES: Final = 10
+"""Names of a stranger's variables that a message lists."""
 LONGEST_NAME: Final = 60
 """Characters of a stranger's name that a message shows."""
 
@@ -65,12 +67,11 @@ def ignored(dotenv: Mapping[str, str], keys: Collection[str]) -> Iterator[str]:
     yield from map(not_read, sorted(MACHINE.intersection(names)))
     known = {*MACHINE, *DOTENV, *keys}
     unknown = [name for name in names if name.startswith(PREFIX) and name not in known]
-    if unknown:
-        name, others = unknown[0][:LONGEST_NAME], len(unknown) - 1
-        if others:
-            said = (
-                f"and {count(others, 'more variable')} in {DOTENV_NAME} are ignored: they are not"
-            )
-            yield f"{name} {said} settings of reviewbot."
-        else:
-            yield f"{name} in {DOTENV_NAME} is ignored: it is not a setting of reviewbot."
+    shown = [name[:LONGEST_NAME] for name in unknown[:MOST_NAMES]]
+    if others := unknown[MOST_NAMES:]:
+        shown.append(count(len(others), "more variable"))
+    if len(unknown) == 1:
+        yield f"{shown[0]} in {DOTENV_NAME} is ignored: it is not a setting of reviewbot."
+    elif unknown:
+        where = f"in {DOTENV_NAME} are ignored: they are not settings of reviewbot."
+        yield f"{listed(shown)} {where}"

@@ -248,11 +248,14 @@ async def test_the_command_shows_it_as_one_of_its_own_with_the_same_exit_code(
         assert process.returncode == 1, err
         assert "--> shop/orders.py:46" in out.decode()
         assert "> 46 | +             del orders[order_id]" in out.decode()
+        (one.folder / ".env").write_text("REVIEWBOT_STATE_DIR=planted\n")
         process = await command(one, "-", "--format", "ndjson", "--fail-on", "never")
         out, err = await process.communicate(DEMO)
         assert process.returncode == 0, err
         records = [json.loads(line) for line in out.splitlines()]
         assert records[-1]["outcome"] == "findings"
+        said = "REVIEWBOT_STATE_DIR in .env is ignored: set it in the environment."
+        assert records[0]["notices"][0] == said
 
 
 async def test_a_missing_key_is_named_and_one_that_is_set_is_sent(tmp_path: Path) -> None:

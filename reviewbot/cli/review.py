@@ -209,6 +209,7 @@ def _refuse_missing(source: Source) -> None:
 async def _review_there(args: argparse.Namespace, settings: Settings, source: Source) -> Report:
     """The same by a server; the code around findings is our own."""
     from reviewbot.core.diff import parse_diff
+    from reviewbot.core.events import ReviewStarted
     from reviewbot.remote import RemoteRequest, Server
     from reviewbot.settings import Secret
     from reviewbot.variables import SERVER_KEY
@@ -227,6 +228,9 @@ async def _review_there(args: argparse.Namespace, settings: Settings, source: So
         stack.callback(stop_on_interrupt(stop))
         events = await stack.enter_async_context(aclosing(server.review(asked, stop)))
         first = await anext(events)  # what is refused shows nothing
+        if isinstance(first, ReviewStarted):
+            notices = (*settings.ignored, *source.notices, *first.notices)
+            first = replace(first, notices=notices)
         outputs = stack.enter_context(Outputs(args.format, args.output, files))
         await outputs.take(first)
         async for event in events:
