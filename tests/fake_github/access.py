@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from tests.fake_github.people import LEVELS
 from tests.fake_github.wire import INTEGRATION, Recorded, Refused
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
     from tests.fake_github.people import App, Installation, Token, User
     from tests.fake_github.repository import Repository
     from tests.fake_github.routing import Route
@@ -77,6 +80,12 @@ def authenticate(world: World, request: Recorded) -> Actor:
     return Actor(name, token.limit, app, installation, app.bot, token, token.permissions)
 
 
+@functools.cache
+def _public_key(pem: str) -> PublicKeyTypes:
+    """Return the public half of a key; reading the PEM takes 50 ms each time."""
+    return load_pem_private_key(pem.encode(), None).public_key()
+
+
 def _app(world: World, secret: str) -> Actor:
     try:
         issuer = jwt.decode(secret, options={"verify_signature": False}).get("iss")
@@ -84,7 +93,7 @@ def _app(world: World, secret: str) -> Actor:
         app = next(known, None)
         if app is None:
             raise Refused(404, "Integration not found")
-        public = load_pem_private_key(app.private_key.encode(), None).public_key()
+        public = _public_key(app.private_key)
         algorithm = {"algorithms": ["RS256"], "options": {"verify_exp": False, "verify_iat": False}}
         claims = jwt.decode(secret, public, **algorithm)  # type: ignore[arg-type]
     except jwt.PyJWTError:

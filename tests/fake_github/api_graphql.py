@@ -6,7 +6,7 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
-from graphql import GraphQLError, build_schema, graphql_sync
+from graphql import ExecutionResult, GraphQLError, build_schema, execute_sync, parse, validate
 
 from tests.fake_github import graphql_nodes
 from tests.fake_github.comments import Comment, IssueComment, Review, ReviewComment, Thread
@@ -17,7 +17,7 @@ from tests.fake_github.routing import Call, route
 from tests.fake_github.wire import INTEGRATION, JSON, Answer, Refused, invalid_request
 
 if TYPE_CHECKING:
-    from graphql import GraphQLResolveInfo, GraphQLSchema
+    from graphql import DocumentNode, GraphQLResolveInfo, GraphQLSchema
 
     Info: TypeAlias = GraphQLResolveInfo[Call]
 
@@ -29,6 +29,16 @@ def _schema() -> GraphQLSchema:
     return build_schema(Path(__file__).with_name("schema.graphql").read_text("utf-8"))
 
 
+@functools.lru_cache(maxsize=100)
+def _checked(query: str) -> tuple[DocumentNode | None, list[GraphQLError]]:
+    """Parse and validate a query, once: that takes longer than to answer it."""
+    try:
+        document = parse(query)
+    except GraphQLError as error:
+        return None, [error]
+    return document, validate(_schema(), document)
+
+
 @route("POST /graphql")
 def graphql(call: Call) -> Answer:
     if call.actor.kind == "app":
@@ -36,14 +46,18 @@ def graphql(call: Call) -> Answer:
     query, variables = call.body.get("query"), call.body.get("variables") or {}
     if not isinstance(query, str) or not isinstance(variables, dict):
         raise invalid_request("A query attribute must be specified and must be a string.")
-    result = graphql_sync(
-        _schema(),
-        query,
-        root_value=_ROOT,
-        context_value=call,
-        variable_values=variables,
-        operation_name=call.body.get("operationName"),
-    )
+    document, errors = _checked(query)
+    if document is None or errors:
+        result = ExecutionResult(data=None, errors=errors)
+    else:
+        result = execute_sync(
+            _schema(),
+            document,
+            root_value=_ROOT,
+            context_value=call,
+            variable_values=variables,
+            operation_name=call.body.get("operationName"),
+        )
     body: JSON = {}
     if result.data is not None:
         body["data"] = result.data

@@ -8,7 +8,7 @@ import subprocess
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +47,10 @@ class Commit:
     at: float
 
 
+_DIFFS: Final[dict[tuple[str, ...], bytes]] = {}
+"""Diffs of trees, flags and paths, shared by all stores of the process: each is a start of git."""
+
+
 class GitStore:
     """Objects in memory, written to ``folder`` as git has them when a diff is asked for."""
 
@@ -55,7 +59,6 @@ class GitStore:
         self.objects: dict[str, tuple[str, bytes]] = {}
         self.commits: dict[str, Commit] = {}
         self._unsaved: list[str] = []
-        self._diffs: dict[tuple[str, ...], bytes] = {}
 
     def put(self, kind: str, data: bytes) -> str:
         whole = f"{kind} {len(data)}\0".encode() + data
@@ -155,8 +158,9 @@ class GitStore:
     def diff(self, old: str, new: str, *flags: str, path: str | None = None) -> bytes:
         """``git diff`` of two commits or trees, with renames, as git writes it by default."""
         paths = ["--", path] if path is not None else []
-        key = (old, new, *flags, *paths)
-        if key not in self._diffs:
+        trees = [self.commits[one].tree if one in self.commits else one for one in (old, new)]
+        key = (*trees, *flags, *paths)
+        if key not in _DIFFS:
             self._save()
             command = ["git", "--literal-pathspecs", "--git-dir", str(self.folder), "diff"]
             quiet = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
@@ -167,16 +171,17 @@ class GitStore:
                     "--no-ext-diff",
                     "--no-color",
                     *flags,
-                    old,
-                    new,
+                    *trees,
                     *paths,
                 ],
                 capture_output=True,
                 check=True,
                 env=os.environ | quiet,
             )
-            self._diffs[key] = done.stdout
-        return self._diffs[key]
+            if len(_DIFFS) > 1000:  # random stories make ever new ones
+                _DIFFS.clear()
+            _DIFFS[key] = done.stdout
+        return _DIFFS[key]
 
     def _save(self) -> None:
         if not (self.folder / "HEAD").exists():
