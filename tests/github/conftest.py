@@ -24,7 +24,8 @@ def pytest_asyncio_loop_factories(
     item: pytest.Item,
 ) -> dict[str, Callable[[], AbstractEventLoop]]:
     """Virtual time for the stories, but for those that wait for other processes, as is marked."""
-    is_story = "github" in getattr(item, "fixturenames", ())
+    names = getattr(item, "fixturenames", ())
+    is_story = "github" in names or "injection" in item.path.name
     virtual = is_story and item.get_closest_marker("real_time") is None
     return {"virtual": VirtualTimeLoop} if virtual else {"real": asyncio.SelectorEventLoop}
 
