@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import tempfile
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+from unittest.mock import patch
 
 import pytest
 import sqlalchemy as sa
 
 from reviewbot.errors import EXIT_INCOMPLETE, ReviewbotError
+from reviewbot.github.app import rounds
 from reviewbot.store.tables import DELIVERIES, PUBLICATIONS
 from tests.fake_anthropic import FakeAnthropic
 from tests.fake_github import FakeGitHub, Fault, PullRequest, faults
 from tests.github.action_runs import Runner, find_marked
 from tests.github.app_runs import AppServer, app_server
 from tests.github.test_action_stories import BASE, TWO, app
-from tests.virtual_time import in_virtual_time
+from tests.virtual_time import run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.fake_github import Recorded
 
 NEXT = app(
@@ -35,50 +38,92 @@ LAST = {"app.py": NEXT["app.py"].replace("line_20 = 20", "line_20 = 21")}
 LINKS = ("review-url", "summary-url")
 
 
-@dataclass
-class Nth(Fault):
-    """The n-th request of all, whatever it is."""
-
-    what: str = ""
-
-    def takes(self, request: Recorded) -> bool:
-        if not super().takes(request):
-            return False
-        self.what = self.what or request.key
-        return True
-
-
 PASSING = ("401", "429 bare", "500", "abuse", "drop", "primary", "secondary 60")
-"""What the gateway waits out wherever it happens: each at every sixth request, for it takes its
-time; together they are at all of them. The others are at every second one, or every fourth of the
-Action, which has three pushes. ``EVERY=1`` takes them all."""
+"""What the gateway waits out wherever it happens: a story meets some, far enough from each other
+that no limit is met again before it has ended. All stories together have one at every request."""
+APART = 12
+"""So many requests are between two of those."""
+AFTER = ("502 after", "502 after twice", "drop after")
+"""What differs from ``500`` and ``drop`` for requests that write: each is tried at all of those."""
+BEFORE = ("403", "404", "422", "500 four times", "html 200")
+"""Each is at every tenth request of a story, and the other story, which makes nearly the same ones,
+has it at those between."""
+EVERY = "EVERY" in os.environ
+"""Whether each kind, of those that pass too, is tried alone at every request, as nightly."""
 
 
 def kinds(now: float) -> dict[str, Callable[[], Fault]]:
-    def like(made: Fault, **more: Any) -> Fault:
-        values = {name: getattr(made, name) for name in Fault.__dataclass_fields__} | more
-        values.pop("hit")
-        return Nth(**values)
-
     return {
-        "500": lambda: like(faults.error("*", "", 500)),
-        "500 four times": lambda: like(faults.error("*", "", 500, times=4)),
-        "502 after": lambda: like(faults.error_after("*", "")),
-        "502 after twice": lambda: like(faults.error_after("*", "", times=2)),
-        "drop": lambda: like(faults.drop("*", "")),
-        "drop after": lambda: like(faults.drop("*", "", after=True)),
-        "secondary 60": lambda: like(faults.secondary("*", "")),
-        "429 bare": lambda: like(faults.secondary("*", "", status=429, retry_after=None)),
-        "abuse": lambda: like(faults.abuse("*", "")),
-        "primary": lambda: like(faults.primary("*", "", reset=now + 60)),
-        "404": lambda: like(faults.error("*", "", 404)),
-        "401": lambda: like(faults.error("*", "", 401)),
-        "403": lambda: like(faults.error("*", "", 403)),
-        "422": lambda: like(faults.error("*", "", 422)),
-        "html 200": lambda: like(
-            Fault("*", "", 200, b"<html>proxy</html>", {"content-type": "text/html"}, after=True)
+        "500": lambda: faults.error("*", "", 500),
+        "500 four times": lambda: faults.error("*", "", 500, times=4),
+        "502 after": lambda: faults.error_after("*", ""),
+        "502 after twice": lambda: faults.error_after("*", "", times=2),
+        "drop": lambda: faults.drop("*", ""),
+        "drop after": lambda: faults.drop("*", "", after=True),
+        "secondary 60": lambda: faults.secondary("*", ""),
+        "429 bare": lambda: faults.secondary("*", "", status=429, retry_after=None),
+        "abuse": lambda: faults.abuse("*", ""),
+        "primary": lambda: faults.primary("*", "", reset=now + 60),
+        "404": lambda: faults.error("*", "", 404),
+        "401": lambda: faults.error("*", "", 401),
+        "403": lambda: faults.error("*", "", 403),
+        "422": lambda: faults.error("*", "", 422),
+        "html 200": lambda: Fault(
+            "*", "", 200, b"<html>proxy</html>", {"content-type": "text/html"}, after=True
         ),
     }
+
+
+Part: TypeAlias = Sequence[tuple[str, int]]
+"""Faults of a part of a story: kinds, each at the n-th request of that part, in this order."""
+
+
+@dataclass
+class Parts:
+    """The parts of a story, each with its faults: what one part leaves is settled before the next.
+
+    ``requests`` tells of each part which of its requests write; ``hit`` what met a fault.
+    """
+
+    github: FakeGitHub
+    plan: Sequence[Part]
+    _begun: list[int] = field(default_factory=list)
+    _armed: list[tuple[str, Fault]] = field(default_factory=list)
+    _past: list[tuple[str, Fault]] = field(default_factory=list)
+
+    def begin(self) -> None:
+        """Have the next part begin. Faults that the last one did not meet are over."""
+        for _, fault in self._armed:
+            fault.times = 0
+        self._past += self._armed
+        made = kinds(self.github.clock.now())
+        part = self.plan[len(self._begun)] if len(self._begun) < len(self.plan) else ()
+        # A request that one fault takes is not counted by those after it: its repetition is.
+        self._armed = [(kind, made[kind]()) for kind, _ in part]
+        for (_, fault), (_, at) in zip(self._armed, part, strict=True):
+            fault.skip = at
+            self.github.fail(fault)
+        self._begun.append(len(self.github.requests))
+
+    @property
+    def requests(self) -> list[list[bool]]:
+        every = self.github.requests
+        ends = [*self._begun[1:], len(every)]
+        return [
+            [_writes(one) for one in every[first:end]]
+            for first, end in zip(self._begun, ends, strict=True)
+        ]
+
+    @property
+    def hit(self) -> list[tuple[str, str]]:
+        every = self._past + self._armed
+        return [(kind, fault.hit[0].key) for kind, fault in every if fault.hit]
+
+
+def _writes(request: Recorded) -> bool:
+    if request.path.endswith("/graphql"):
+        return "mutation" in request.body["query"]
+    return request.method != "GET"
 
 
 async def not_done(server: AppServer) -> list[str]:
@@ -118,26 +163,37 @@ def outcome(pull: PullRequest) -> dict[str, Any]:
     }
 
 
-async def by_app(github: FakeGitHub, model: FakeAnthropic, folder: Path) -> dict[str, Any]:
+async def by_app(
+    github: FakeGitHub, model: FakeAnthropic, folder: Path, begin: Callable[[], None]
+) -> dict[str, Any]:
     """The story of a pull request with the App; what is there in the end."""
     github.install(github.repository("octo/hello", BASE))
-    async with app_server(github, model, folder) as server:
-        pull = github.pull(base=BASE, head=BASE | TWO)
-        await server.settle()
-        pull.push(NEXT)
-        await server.settle()
-        pull.comment("/help", by="octo")
-        await server.settle()
-        return outcome(pull) | {"not done": await not_done(server)}
+    # It waits long for limits, and each look at the database meanwhile takes real time.
+    with patch.object(rounds, "POLL_S", 20.0):
+        async with app_server(github, model, folder) as server:
+            server.look_every_s = 20.0
+            begin()
+            pull = github.pull(base=BASE, head=BASE | TWO)
+            await server.settle()
+            begin()
+            pull.push(NEXT)
+            await server.settle()
+            begin()
+            pull.comment("/help", by="octo")
+            await server.settle()
+            return outcome(pull) | {"not done": await not_done(server)}
 
 
-async def by_action(github: FakeGitHub, model: FakeAnthropic, folder: Path) -> dict[str, Any]:
+async def by_action(
+    github: FakeGitHub, model: FakeAnthropic, folder: Path, begin: Callable[[], None]
+) -> dict[str, Any]:
     """The same with the Action; somebody runs a job again that did not end as it should."""
     pull = github.pull(base=BASE, head=BASE | TWO)
     runner = Runner(github, model, folder)
     jobs: list[int] = []
     links: list[dict[str, str]] = []
     for push in (None, NEXT, LAST):
+        begin()
         if push is not None:
             pull.push(push)
         runner.event(pull)
@@ -172,43 +228,65 @@ async def job(runner: Runner, env: dict[str, str], links: dict[str, str]) -> int
 STORIES = {"App": by_app, "Action": by_action}
 
 
-async def once(story: str, kind: str | None, at: int) -> tuple[dict[str, Any], int, str]:
+async def once(story: str, plan: Sequence[Part]) -> tuple[dict[str, Any], Parts]:
     async with FakeGitHub() as github, FakeAnthropic() as model:
         model.respond = find_marked
         with tempfile.TemporaryDirectory() as folder:
-            fault = None
-            if kind is not None:
-                fault = kinds(github.clock.now())[kind]()
-                fault.skip = at
-                github.fail(fault)
-            found = await STORIES[story](github, model, Path(folder))
-            what = fault.what if isinstance(fault, Nth) else ""
-            return found, len(github.requests), what
+            parts = Parts(github, plan)
+            return await STORIES[story](github, model, Path(folder), parts.begin), parts
+
+
+@functools.cache
+def wanted(story: str) -> tuple[dict[str, Any], list[list[bool]]]:
+    """What is there in the end without any fault, and which requests of each part write."""
+    found, parts = run(once(story, ()))
+    return found, parts.requests
+
+
+def different(story: str, plan: Sequence[Part]) -> str:
+    """What is there with these faults and should not be; empty if all is well."""
+    right, _ = wanted(story)
+    try:
+        found, parts = run(once(story, plan))
+    except BaseException as error:  # noqa: BLE001
+        return f"{plan}: {type(error).__name__} {error}"
+    if story == "Action":  # the check run of a job that failed
+        found["runs"].discard(("completed", "failure", ()))
+    wrong = {key: found[key] for key in right if found[key] != right[key]}
+    if any(kind == "404" and what.endswith("/permission") for kind, what in parts.hit):
+        wrong.pop("replies", None)  # it says that the person is no collaborator
+    return f"{plan}, {parts.hit}: {wrong}" if wrong else ""
+
+
+def places(story: str, kind: str, writes: list[bool]) -> list[int]:
+    """Return at which requests of a part to try a fault of ``kind``."""
+    if EVERY:
+        return list(range(len(writes)))
+    if kind in AFTER:
+        return [at for at, written in enumerate(writes) if written]
+    first = 2 * BEFORE.index(kind) + list(STORIES).index(story)
+    return list(range(first, len(writes), 2 * len(BEFORE)))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("story", STORIES)
-@pytest.mark.parametrize("kind", sorted(kinds(0)))
-@in_virtual_time
-async def test_a_fault_at_any_request_loses_nothing_and_does_nothing_twice(
-    kind: str, story: str
-) -> None:
-    wanted, requests, _ = await once(story, None, 0)
-    wrong = []
-    usual = 6 if kind in PASSING else 4 if story == "Action" else 2
-    step = int(os.environ.get("EVERY", usual))
-    first = sorted(kinds(0)).index(kind) % step
-    for at in range(first, requests, step):
-        try:
-            found, _, what = await once(story, kind, at)
-        except BaseException as error:  # noqa: BLE001
-            wrong.append(f"{kind} at {at}: {type(error).__name__} {error}")
-            continue
-        if story == "Action":  # the check run of a job that failed
-            found["runs"].discard(("completed", "failure", ()))
-        different = {key: found[key] for key in wanted if found[key] != wanted[key]}
-        if kind == "404" and what.endswith("/permission"):
-            different.pop("replies", None)  # it says that the person is no collaborator
-        if different:
-            wrong.append(f"{kind} at {at}, {what}: {different}")
-    assert not wrong, "\n".join([f"wanted {wanted}", *wrong])
+@pytest.mark.parametrize("kind", sorted(kinds(0)) if EVERY else (*AFTER, *BEFORE))
+def test_a_fault_at_any_request_loses_nothing_and_does_nothing_twice(kind: str, story: str) -> None:
+    right, requests = wanted(story)
+    each = [[((kind, at),) for at in places(story, kind, writes)] for writes in requests]
+    found = [different(story, plan) for plan in zip_longest(*each, fillvalue=())]
+    wrong = list(filter(None, found))
+    assert not wrong, "\n".join([f"wanted {right}", *wrong])
+
+
+@pytest.mark.sample(4)
+@pytest.mark.parametrize("first", range(APART))
+@pytest.mark.parametrize("story", STORIES)
+def test_some_faults_that_pass_lose_nothing_and_do_nothing_twice(story: str, first: int) -> None:
+    right, requests = wanted(story)
+    plan = [
+        [(PASSING[at % len(PASSING)], at) for at in range(first, len(part), APART)]
+        for part in requests
+    ]
+    wrong = different(story, plan)
+    assert not wrong, f"wanted {right}\n{wrong}"
