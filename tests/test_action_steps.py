@@ -18,7 +18,7 @@ from tests.composite_runner import BASH, CompositeRunner, Ran, pairs
 from tests.fake_anthropic import FakeAnthropic
 from tests.fake_github import FakeGitHub
 from tests.github.action_runs import WRITES, find_marked
-from tests.github.test_action_stories import BASE, ONE, check, conclusions, titles
+from tests.support.github_stories import BASE, ONE, check, conclusions, titles
 from tests.test_action_files import ACTION, OUTPUTS, ROOT, VARIABLES
 
 INSTALL, REVIEW = ACTION["runs"]["steps"]

@@ -11,7 +11,7 @@ from tests.fake_anthropic import FakeAnthropic
 from tests.fake_github import FakeGitHub
 from tests.github.action_runs import Runner, find_marked
 from tests.github.app_runs import AppServer, app_server
-from tests.github.test_action_stories import BASE, check, job_summaries, not_in, posted_texts
+from tests.support.github_stories import BASE, check, job_summaries, not_in, posted_texts
 from tests.virtual_time import VirtualTimeLoop
 
 if TYPE_CHECKING:

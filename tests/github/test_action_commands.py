@@ -16,9 +16,16 @@ from reviewbot.github.answers import NO_FINDING
 from reviewbot.models import explanation
 from tests.fake_anthropic import Answer, FakeAnthropic, Hang, Script, StatusError
 from tests.fake_github import FakeGitHub, PullRequest, faults
-from tests.github.action_runs import WRITES, Run, Runner, find_marked
-from tests.github.test_action_stories import BASE, ONE, conclusions, summary_of, titles
-from tests.github.test_app_stories import replies
+from tests.github.action_runs import WRITES, Runner, find_marked
+from tests.support.github_stories import (
+    BASE,
+    ONE,
+    conclusions,
+    job,
+    replies,
+    summary_of,
+    titles,
+)
 
 if TYPE_CHECKING:
     from tests.fake_anthropic import Recorded, Reply
@@ -40,17 +47,6 @@ def explaining(reply: Reply) -> Any:
         return reply if asks else find_marked(request)
 
     return respond
-
-
-async def job(
-    runner: Runner, pull: PullRequest, comment: IssueComment | ReviewComment, **more: str
-) -> Run:
-    """What the workflow does about a comment."""
-    on_line = hasattr(comment, "in_reply_to")
-    event = "pull_request_review_comment" if on_line else "issue_comment"
-    runner.event(pull, event, "created", comment=comment, sender=comment.user)
-    env = runner.environment(pull) | {"GITHUB_EVENT_NAME": event, **more}
-    return await runner.step(env)
 
 
 @pytest.mark.parametrize(

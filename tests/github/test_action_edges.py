@@ -8,7 +8,6 @@ import os
 import re
 import signal
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,25 +20,24 @@ from tests.cli.test_action import ROOT, act, recorded
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
 from tests.fake_github import FakeGitHub, Fault, PullRequest, faults, reviewing
 from tests.github.action_runs import WRITES, Run, Runner, bound_to, find_marked, outputs_of
-from tests.github.test_action_stories import (
+from tests.runner_model import commands
+from tests.support.github_stories import (
     BASE,
     ONE,
     REFUSAL,
     TWO,
+    Overtaken,
     app,
     bug,
     conclusions,
     summary_of,
     titles,
 )
-from tests.runner_model import commands
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from tests.fake_anthropic import Recorded
-    from tests.fake_github import Recorded as Called
 
 
 # --- Exit codes and gates
@@ -871,21 +869,6 @@ async def test_dependabot_without_a_key_is_told_where_its_secrets_are(
     env = runner.environment(pull) | {"ANTHROPIC_API_KEY": ""}
     with pytest.raises(ConfigError, match="Secrets and variables, Dependabot"):
         await runner.step(env)
-
-
-@dataclass
-class Overtaken(Fault):
-    """A write is slow, and another job is begun by a push meanwhile."""
-
-    push: Callable[[], Awaitable[Run]] | None = None
-    job: asyncio.Future[Run] | None = None
-
-    def takes(self, request: Called) -> bool:
-        if not super().takes(request):
-            return False
-        assert self.push is not None
-        self.job = asyncio.ensure_future(self.push())
-        return True
 
 
 async def test_jobs_at_two_heads_at_once_leave_one_comment_on_a_line(

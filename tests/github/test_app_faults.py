@@ -17,18 +17,18 @@ from tests.fake_github import FakeGitHub, Fault, faults
 from tests.fake_github.shapes_pulls import full_pull_request
 from tests.github.action_runs import find_marked, hanging
 from tests.github.app_runs import app_server
-from tests.github.test_action_stories import (
+from tests.server.nodes import until
+from tests.support.github_stories import (
     BASE,
     ONE,
     TWO,
     app,
     bug,
     conclusions,
+    replies,
     summary_of,
     titles,
 )
-from tests.github.test_app_stories import replies
-from tests.server.nodes import until
 
 if TYPE_CHECKING:
     from pathlib import Path

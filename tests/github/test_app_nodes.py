@@ -22,16 +22,8 @@ from tests.fake_anthropic import FakeAnthropic, Hang, Script
 from tests.fake_github import FakeGitHub, Fault, faults
 from tests.github.action_runs import find_marked, hanging
 from tests.github.app_runs import AppServer, app_server
-from tests.github.test_action_stories import (
-    BASE,
-    ONE,
-    TWO,
-    app,
-    conclusions,
-    summary_of,
-    titles,
-)
 from tests.server.nodes import until
+from tests.support.github_stories import BASE, ONE, TWO, app, conclusions, summary_of, titles
 from tests.virtual_time import in_virtual_time
 
 if TYPE_CHECKING:

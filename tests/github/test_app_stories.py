@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,11 +15,17 @@ from tests.fake_anthropic import FakeAnthropic
 from tests.fake_github import FakeGitHub, faults
 from tests.github.action_runs import find_marked, hanging
 from tests.github.app_runs import AppServer, app_server, lose_a_record
-from tests.github.test_action_stories import BASE, ONE, TWO, check, conclusions, summary_of, titles
+from tests.support.github_stories import (
+    BASE,
+    ONE,
+    TWO,
+    check,
+    conclusions,
+    replies,
+    summary_of,
+    titles,
+)
 from tests.virtual_time import in_virtual_time
-
-if TYPE_CHECKING:
-    from tests.fake_github import PullRequest
 
 
 async def test_a_pull_request_that_is_opened_is_reviewed(
@@ -188,12 +193,6 @@ async def test_an_installation_that_is_gone_has_its_reviews_ended(
     await server.take(delivery)
     await server.settle()
     assert conclusions(pull) == ["cancelled"]
-
-
-def replies(pull: PullRequest) -> list[str]:
-    """What we answered, without the marker."""
-    every = [*pull.comments, *pull.review_comments]
-    return [one.body.split("\n\n<!--")[0] for one in every if "kind=reply" in one.body]
 
 
 async def test_commands_are_answered_once_and_acknowledged_at_once(

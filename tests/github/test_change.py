@@ -15,7 +15,6 @@ from reviewbot.core.diff import SUBMODULE, FileDiff, parse_diff
 from reviewbot.core.events import FileCoverage
 from reviewbot.errors import SourceError
 from reviewbot.github.change import Change, ChangeLimits, get_change
-from reviewbot.github.client.pacing import Pace
 from reviewbot.github.errors import (
     BadCredentialsError,
     ForbiddenError,
@@ -29,46 +28,16 @@ from tests.fake_github import EXECUTABLE, SYMLINK, Blob, FakeGitHub, Fault, Pull
 from tests.fake_github import SUBMODULE as SUBMODULE_MODE
 from tests.fake_github.shapes_pulls import full_pull_request
 from tests.support.examples import examples
+from tests.support.github_changes import REPO, by_list, by_path, opened, texts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from reviewbot.github.gateway import Api
-    from tests.fake_github.git import Files
 
-REPO = "octo/hello"
 LARGE = "".join(f"value_{number} = {number}\n" for number in range(3_000))
 EDITED = LARGE.replace("value_7 = 7\n", "value_7 = 8\nmore = 1\n").replace("_2999 = 2999", "_x = 0")
 PUT_TOGETHER = "GitHub does not give this diff in one piece"
-
-
-@asynccontextmanager
-async def opened(
-    base: Files, head: Files, *, token: str | None = None, **more: Any
-) -> AsyncGenerator[tuple[FakeGitHub, PullRequest, Api]]:
-    """A pull request between two trees, and somebody who may read it."""
-    async with FakeGitHub() as github:
-        pull = github.pull(base, head, **more)
-        secret = Secret(token or github.token(pull.repo).value)
-        async with Gateway(secret, base_url=github.url, pace=Pace(patience_s=5)) as gateway:
-            yield github, pull, gateway.holder()
-
-
-def by_list(github: FakeGitHub) -> None:
-    """From now on GitHub gives no diff in one piece."""
-    github.rules.diff_files = 0
-
-
-def by_path(change: Change) -> dict[str, FileDiff]:
-    files = parse_diff(change.diff)
-    found = {file.path: file for file in files}
-    assert len(found) == len(files)
-    return found
-
-
-def texts(file: FileDiff) -> list[str]:
-    marks = {"added": "+", "removed": "-", "context": " "}
-    return [marks[line.kind] + line.text for hunk in file.hunks for line in hunk.lines]
 
 
 def reasons(change: Change) -> dict[str, str | None]:

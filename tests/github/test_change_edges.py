@@ -14,8 +14,8 @@ from reviewbot.github.local_diff import LocalDiffError, find_git
 from tests.fake_anthropic import FakeAnthropic
 from tests.fake_github import FakeGitHub
 from tests.github.action_runs import Runner, find_marked
-from tests.github.test_action_stories import BASE, app, conclusions
-from tests.github.test_change import REPO, by_list, by_path, opened, texts
+from tests.support.github_changes import REPO, by_list, by_path, opened, texts
+from tests.support.github_stories import BASE, app, conclusions
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from reviewbot.store import reviews, turns
 from tests.fake_github import FakeGitHub, faults
 from tests.github.action_runs import CONFIG, Runner, find_marked, hanging
 from tests.github.app_runs import app_server
-from tests.github.test_action_stories import BASE, ONE, TWO, app, summary_of, titles
+from tests.support.github_stories import BASE, ONE, TWO, app, summary_of, titles
 
 if TYPE_CHECKING:
     from pathlib import Path

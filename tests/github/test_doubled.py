@@ -21,8 +21,8 @@ from reviewbot.github.names import PullName, Us
 from reviewbot.github.review_comments import plan_comments, review_text
 from reviewbot.github.told_texts import OurTexts, texts_of
 from tests.github.diff_strategies import Change, changes
-from tests.github.test_settled import comment, found
 from tests.render.test_documents import report_of
+from tests.support.github_comments import comment, found
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

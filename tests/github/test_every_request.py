@@ -23,7 +23,7 @@ from tests.fake_anthropic import FakeAnthropic
 from tests.fake_github import FakeGitHub, Fault, PullRequest, faults
 from tests.github.action_runs import Runner, find_marked
 from tests.github.app_runs import AppServer, app_server
-from tests.github.test_action_stories import BASE, TWO, app
+from tests.support.github_stories import BASE, TWO, app
 from tests.virtual_time import run
 
 if TYPE_CHECKING:

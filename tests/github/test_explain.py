@@ -22,7 +22,7 @@ from tests.fake_anthropic import Answer, FakeAnthropic, Hang, Script, StatusErro
 from tests.fake_github import FakeGitHub, faults
 from tests.github.action_runs import find_marked
 from tests.github.app_runs import AppServer, app_server, lose_a_record
-from tests.github.test_action_stories import BASE, ONE, conclusions, titles
+from tests.support.github_stories import BASE, ONE, conclusions, titles
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

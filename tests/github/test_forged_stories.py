@@ -14,8 +14,7 @@ import pytest
 from reviewbot.github.markers import Marker, Noted, write
 from tests.fake_github import faults
 from tests.github.action_runs import bound_to
-from tests.github.test_action_commands import job
-from tests.github.test_action_stories import BASE, ONE, app, bug, summary_of, titles
+from tests.support.github_stories import BASE, ONE, app, bug, job, summary_of, titles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

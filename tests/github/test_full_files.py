@@ -18,7 +18,7 @@ from reviewbot.github.full_files import TIMEOUT_S, with_context
 from reviewbot.github.gateway import Gateway
 from reviewbot.settings import Secret, load_settings
 from tests.fake_github import SUBMODULE, SYMLINK, Blob, FakeGitHub, Fault, faults
-from tests.github.test_change import REPO, by_list, opened
+from tests.support.github_changes import REPO, by_list, opened
 from tests.virtual_time import in_virtual_time
 
 if TYPE_CHECKING:

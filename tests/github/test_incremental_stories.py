@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tests.fake_anthropic import Answer, FakeAnthropic
 from tests.fake_github import FakeGitHub, faults
 from tests.github.action_runs import CONFIG, Runner
-from tests.github.test_action_stories import (
-    BASE,
-    ONE,
-    app,
-    conclusions,
-    summary_of,
-)
+from tests.support.github_stories import BASE, ONE, app, conclusions, summary_of
 
 if TYPE_CHECKING:
     from tests.fake_anthropic import Recorded

@@ -11,45 +11,39 @@ from tests.cli.test_review_pr import NAME, opened, review
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
 from tests.fake_github import FakeGitHub, faults
 from tests.github.action_runs import find_marked
-from tests.github.test_action_commands import job
-from tests.github.test_action_edges import Overtaken
-from tests.github.test_action_stories import (
+from tests.support.github_stories import (
+    AT,
     BASE,
+    BLOCK,
+    GOOD,
+    LATER_BLOCK,
     ONE,
+    ONE_BLOCK,
+    ROWS,
+    SAME,
+    TEXT,
+    TWO_BLOCKS,
+    Overtaken,
     app,
+    at_line,
     bug,
     conclusions,
+    either_way,
     ignore_first,
+    job,
+    lines,
+    nothing,
+    replies,
+    says,
     summary_of,
     titles,
 )
-from tests.github.test_app_stories import replies
-from tests.github.test_standing_stories import SAME, nothing, says
-from tests.github.test_told_stories import AT, TEXT, either_way
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.fake_anthropic import Recorded
     from tests.github.action_runs import Run, Runner
-
-ROWS = BASE["app.py"].splitlines()
-
-
-def lines(*rows: str) -> str:
-    return "\n".join(rows) + "\n"
-
-
-BLOCK = ["begin = True", "check = False", "total = 1 / 0", "end = True"]
-
-
-def at_line(number: int, title: str = "Division by zero") -> dict[str, object]:
-    return finding(path="app.py", quote=BLOCK[2], line=number, end_line=number, title=title)
-
-
-ONE_BLOCK = {"app.py": lines(*ROWS[:20], *BLOCK, *ROWS[20:])}
-TWO_BLOCKS = {"app.py": lines(*ROWS[:20], *BLOCK, *ROWS[20:40], *BLOCK, *ROWS[40:])}
-LATER_BLOCK = {"app.py": lines(*ROWS[:40], *BLOCK, *ROWS[40:])}
 
 
 def with_line(number: int, text: str) -> str:
@@ -540,9 +534,6 @@ async def test_a_copy_is_repaired_although_its_like_in_another_file_was_before(
     pull.push(ONE_BLOCK | {"b.py": ONE_BLOCK["app.py"]})
     run = await runner.run(pull, fail_on="error")
     assert run.outputs["errors"] == "0"
-
-
-GOOD = [*BLOCK[:2], "total = 5", BLOCK[3]]
 
 
 @pytest.mark.parametrize("keep", [0, 1])

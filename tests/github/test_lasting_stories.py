@@ -11,18 +11,22 @@ from reviewbot.github.markers import Marker, write
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
 from tests.fake_github import faults
 from tests.github.action_runs import CONFIG, WRITES, Runner, bound_to, find_marked
-from tests.github.test_action_stories import (
+from tests.support.github_stories import (
+    AT,
     BASE,
     ONE,
+    SAME,
+    TEXT,
     app,
     bug,
     conclusions,
+    either_way,
     ignore_first,
+    nothing,
+    says,
     summary_of,
     titles,
 )
-from tests.github.test_standing_stories import SAME, nothing, says
-from tests.github.test_told_stories import AT, TEXT, either_way
 
 if TYPE_CHECKING:
     from tests.fake_github import FakeGitHub, PullRequest

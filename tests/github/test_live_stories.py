@@ -11,7 +11,7 @@ from reviewbot.github.gateway import Gateway
 from reviewbot.settings import Secret
 from tests.github.action_runs import WRITES, find_marked
 from tests.github.app_runs import app_server
-from tests.github.test_action_stories import BASE, ONE, TWO, conclusions, titles
+from tests.support.github_stories import BASE, ONE, TWO, conclusions, titles
 
 if TYPE_CHECKING:
     from collections.abc import Callable

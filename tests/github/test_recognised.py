@@ -14,7 +14,7 @@ from reviewbot.github.commented_code import CommentedCode
 from reviewbot.github.memory import Posted
 from reviewbot.github.recognised import recognised
 from tests.core.test_findings import finding
-from tests.github.test_settled import comment, report
+from tests.support.github_comments import comment, report
 
 if TYPE_CHECKING:
     from reviewbot.core.diff import FileDiff

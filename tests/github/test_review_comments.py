@@ -14,7 +14,6 @@ from reviewbot.core.diff import parse_diff
 from reviewbot.core.findings import Finding, Placement, Severity
 from reviewbot.github.comment_text import MAX_BODY
 from reviewbot.github.markers import Marker, Noted, parse, write
-from reviewbot.github.permalinks import Permalinks
 from reviewbot.github.review_comments import (
     CommentPlan,
     plan_comments,
@@ -25,27 +24,7 @@ from tests.core.test_report import FINDING, HELD
 from tests.github.diff_strategies import FORGED, PULL, Change, changes
 from tests.github.github_rules import acting, html, links, review_refusals, suggestions
 from tests.render.test_documents import report_of
-
-DIFF = """\
-diff --git a/app/db.py b/app/db.py
---- a/app/db.py
-+++ b/app/db.py
-@@ -1,4 +1,5 @@
- import os
--one = 1
--two = 2
-+one = 11
-+two = 22
-+three = 33
- four = 4
-@@ -20,3 +21,3 @@
- def f():
--    pass
-+    return 1
-     x()
-"""
-FILES = parse_diff(DIFF.encode())
-LINKS = Permalinks("https://github.com/o/r", "a" * 40, "b" * 40)
+from tests.support.github_comments import DIFF, FILES, LINKS
 
 
 def marker_of(finding: Finding) -> Marker:

@@ -8,49 +8,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reviewbot.core.findings import Placement
-from reviewbot.core.report import Report
 from reviewbot.github.api.comments import Comment
-from reviewbot.github.api.records import Author
-from reviewbot.github.api.reviews import ReviewComment
 from reviewbot.github.comment_hunk import commented_code
-from reviewbot.github.comment_text import on_line, read_back
+from reviewbot.github.comment_text import read_back
 from reviewbot.github.markers import Marker, Noted
 from reviewbot.github.memory import Memory, Posted
 from reviewbot.github.settled import settle, unaccounted
-from tests.core.test_findings import finding
+from tests.support.github_comments import SHA, US, comment, found, report
 
 if TYPE_CHECKING:
     from reviewbot.core.events import Outcome
     from reviewbot.core.findings import Finding
-
-US = Author("reviewbot[bot]", 1, is_bot=True)
-SHA = "a" * 40
-
-
-def found(number: int, **changes: object) -> Finding:
-    return replace(finding(), id=f"{number:016x}", **changes)  # type: ignore[arg-type]
-
-
-def comment(one: Finding, **changes: object) -> ReviewComment:
-    body = on_line(one, marker="<!-- x -->", offer=False, link_hosts=())
-    made = ReviewComment(
-        id=1,
-        node_id="n",
-        author=US,
-        body=body,
-        path=one.path,
-        line=one.line,
-        start_line=None,
-        original_line=one.line,
-        original_start_line=None,
-        diff_hunk="@@ -1,2 +1,3 @@\n one\n-two\n+three",
-        side=one.side,
-        original_commit=SHA,
-        in_reply_to=None,
-        review=1,
-        url="https://github.com/x",
-    )
-    return replace(made, **changes)  # type: ignore[arg-type]
 
 
 def posted(*findings: Finding) -> dict[str, Posted]:
@@ -62,10 +30,6 @@ def remembering(*before: Finding, **more: object) -> Memory:
     marker = Marker("summary", SHA, SHA, "findings", noted)
     summary = (Comment(1, US, "", ""), marker)
     return Memory(summary=summary, posted=posted(*before), **more)  # type: ignore[arg-type]
-
-
-def report(*findings: Finding, outcome: Outcome = "findings") -> Report:
-    return Report(outcome=outcome, findings=findings)
 
 
 ONE, TWO, THREE = found(1), found(2), found(3)

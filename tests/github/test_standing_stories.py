@@ -10,33 +10,24 @@ from reviewbot.github.markers import Marker, write
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
 from tests.fake_github import Fault
 from tests.github.action_runs import CONFIG, WRITES, Runner, bound_to
-from tests.github.test_action_stories import (
+from tests.support.github_stories import (
     BASE,
     ONE,
     REFUSAL,
+    REMOVED,
+    SAME,
     app,
     conclusions,
     ignore_first,
+    nothing,
+    removal,
+    says,
     summary_of,
     titles,
 )
 
 if TYPE_CHECKING:
-    from tests.fake_anthropic import Recorded
     from tests.fake_github import FakeGitHub
-
-
-def nothing(_request: Recorded) -> Answer:
-    """A model that finds nothing."""
-    return Answer(findings=[])
-
-
-def says(**changes: Any) -> Any:
-    """A model that finds one thing."""
-    return lambda _request: Answer(findings=[finding(**changes)])
-
-
-SAME = "total = 1 / 0  # BUG error Division by zero"
 
 
 async def test_the_same_code_a_second_time_has_a_comment_of_its_own(
@@ -117,16 +108,6 @@ async def test_a_repair_of_any_line_of_a_range_repairs_it(
     run = await runner.run(pull, fail_on="error")
     assert run.outputs["errors"] == "0"
     assert "1 fixed" in summary_of(pull)
-
-
-REMOVED = "line_10 = 10"
-
-
-def removal(*more: tuple[int, str]) -> dict[str, str]:
-    """``app.py`` without its tenth line."""
-    lines = app(*more)["app.py"].splitlines()
-    del lines[9]
-    return {"app.py": "\n".join(lines) + "\n"}
 
 
 async def test_a_finding_on_a_removed_line_stands_while_the_line_is_removed(

@@ -12,15 +12,7 @@ from reviewbot.github.markers import Marker, write
 from tests.fake_anthropic import FakeAnthropic
 from tests.fake_github import FakeGitHub, Fault, PullRequest, reviewing
 from tests.github.action_runs import WRITES, Runner, bound_to, find_marked
-from tests.github.test_action_stories import (
-    BASE,
-    REFUSAL,
-    TWO,
-    app,
-    check,
-    not_in,
-    posted_texts,
-)
+from tests.support.github_stories import BASE, REFUSAL, TWO, app, check, not_in, posted_texts
 
 if TYPE_CHECKING:
     from pathlib import Path

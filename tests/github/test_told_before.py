@@ -24,9 +24,8 @@ from reviewbot.github.told_before import Beside, ToldBefore, beside_the_diff, wi
 from reviewbot.github.told_texts import OurTexts
 from tests.core.test_report import FINDING
 from tests.github.diff_strategies import Change, changes
-from tests.github.test_review_comments import DIFF, FILES, LINKS
-from tests.github.test_settled import comment
 from tests.render.test_documents import report_of
+from tests.support.github_comments import DIFF, FILES, LINKS, comment
 
 if TYPE_CHECKING:
     from reviewbot.core.report import Report

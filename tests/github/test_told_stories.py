@@ -7,19 +7,23 @@ import pytest
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
 from tests.fake_github import FakeGitHub, Fault
 from tests.github.action_runs import CONFIG, Runner
-from tests.github.test_action_stories import (
+from tests.support.github_stories import (
+    AT,
     BASE,
     ONE,
     REFUSAL,
+    REMOVED,
+    SAME,
     app,
     conclusions,
+    either_way,
+    nothing,
+    removal,
+    says,
     summary_of,
     titles,
 )
-from tests.github.test_standing_stories import REMOVED, SAME, nothing, removal, says
 
-TEXT = ONE["app.py"].splitlines()[9]
-AT = {"path": "app.py", "quote": TEXT, "line": 10, "end_line": 10}
 LEAK = finding(**AT, title="Key is leaked", scenario="Anybody reads it.", category="security")
 SLOW = finding(
     **AT,
@@ -35,7 +39,6 @@ NAME = finding(
     scenario="Readers stumble.",
     category="docs",
 )
-either_way = pytest.mark.parametrize("comments", ["true", "false"])
 
 
 @either_way

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
-from tests.github.test_action_stories import BASE, conclusions, ignore_first, summary_of
-from tests.github.test_lasting_edges import (
+from tests.support.github_stories import (
+    BASE,
     BLOCK,
     GOOD,
     LATER_BLOCK,
@@ -17,10 +17,13 @@ from tests.github.test_lasting_edges import (
     ROWS,
     TWO_BLOCKS,
     at_line,
+    conclusions,
+    either_way,
+    ignore_first,
     lines,
+    nothing,
+    summary_of,
 )
-from tests.github.test_standing_stories import nothing
-from tests.github.test_told_stories import either_way
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ import pytest
 
 from tests.fake_github import faults
 from tests.github.app_runs import lose_a_record
-from tests.github.test_action_stories import BASE, ONE, app, conclusions, summary_of, titles
+from tests.support.github_stories import BASE, ONE, app, conclusions, summary_of, titles
 
 if TYPE_CHECKING:
     from tests.fake_github import FakeGitHub, PullRequest

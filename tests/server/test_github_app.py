@@ -11,9 +11,9 @@ import pytest
 from tests.fake_anthropic import FakeAnthropic
 from tests.fake_github import FakeGitHub
 from tests.github.action_runs import find_marked, hanging
-from tests.github.test_action_stories import BASE, ONE, TWO, check, conclusions, summary_of, titles
 from tests.server.databases import postgres_url
 from tests.server.nodes import Node, node, until
+from tests.support.github_stories import BASE, ONE, TWO, check, conclusions, summary_of, titles
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
