@@ -5,9 +5,11 @@ from __future__ import annotations
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
+from reviewbot.github.app import rounds
 from reviewbot.github.app.bot import PATIENCE_S
 from reviewbot.github.client.pacing import Pace
 from reviewbot.store.keys import Limits
@@ -15,6 +17,7 @@ from tests.fake_anthropic import FakeAnthropic
 from tests.fake_github import FakeGitHub, faults
 from tests.github.action_runs import find_marked, hanging
 from tests.github.app_runs import AppServer, app_server, lose_a_record
+from tests.support.examples import PROFILE
 from tests.support.github_stories import (
     BASE,
     ONE,
@@ -375,22 +378,24 @@ async def test_github_being_away_for_a_while_loses_nothing(
 
 @pytest.mark.slow
 @in_virtual_time
-async def test_a_hundred_pull_requests_at_once_on_one_installation_all_come_to_their_end() -> None:
+async def test_many_pull_requests_at_once_on_one_installation_all_come_to_their_end() -> None:
+    number = 100 if PROFILE == "nightly" else 30
     async with FakeGitHub() as github, FakeAnthropic() as model:
         model.respond = find_marked
         repository = github.repository("octo/hello", BASE)
         github.install(repository)
         pace = Pace(patience_s=PATIENCE_S)  # the App's own
-        with tempfile.TemporaryDirectory() as folder:
+        # It takes an hour, in which each look at the database takes real time.
+        with tempfile.TemporaryDirectory() as folder, patch.object(rounds, "POLL_S", 30.0):
             async with app_server(github, model, Path(folder), pace=pace) as server:
                 pulls = [
-                    repository.open_pull(BASE | TWO, whole=True, branch=f"b{number}")
-                    for number in range(100)
+                    repository.open_pull(BASE | TWO, whole=True, branch=f"b{one}")
+                    for one in range(number)
                 ]
-                server.look_every_s = 5.0
+                server.look_every_s = 30.0
                 await server.settle()
         assert all(len(titles(pull)) == 2 for pull in pulls)
         assert all(len(pull.comments) == 1 for pull in pulls)
-        assert conclusions(pulls[0]) == ["failure"] * 100
+        assert conclusions(pulls[0]) == ["failure"] * number
         assert not [one for one in github.requests if one.status in (403, 422, 429)]
         check(github)

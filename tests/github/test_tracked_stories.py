@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
+from tests.support.examples import PROFILE
 from tests.support.github_stories import (
     BASE,
     BLOCK,
@@ -686,7 +687,7 @@ class Written:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(40 if PROFILE == "nightly" else 10))
 @pytest.mark.parametrize("comments", ["true", pytest.param("false", marks=pytest.mark.unposted)])
 async def test_whatever_happens_to_like_functions_what_stands_counts(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str, seed: int
