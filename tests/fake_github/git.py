@@ -161,7 +161,7 @@ class GitStore:
         trees = [self.commits[one].tree if one in self.commits else one for one in (old, new)]
         key = (*trees, *flags, *paths)
         if key not in _DIFFS:
-            self._save()
+            self.save()
             command = ["git", "--literal-pathspecs", "--git-dir", str(self.folder), "diff"]
             quiet = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
             done = subprocess.run(
@@ -183,7 +183,8 @@ class GitStore:
             _DIFFS[key] = done.stdout
         return _DIFFS[key]
 
-    def _save(self) -> None:
+    def save(self) -> None:
+        """Write all objects to the folder, in which git finds them."""
         if not (self.folder / "HEAD").exists():
             for name in ("objects", "refs"):
                 (self.folder / name).mkdir(parents=True)

@@ -1045,6 +1045,7 @@ async def test_a_checkout_that_has_the_head_spares_requests_and_is_read_as_data(
     assert pull.diff_text  # the objects are on the disk from here on
     work = tmp_path / "work"
     git_init(work)
+    pull.repo.store.save()
     shutil.copytree(pull.repo.store.folder / "objects", work / ".git/objects", dirs_exist_ok=True)
     (work / "app.py").write_text("what stands in the folder counts for nothing\n")
     planted = tmp_path / "planted"
