@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import ssl
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,6 +30,15 @@ def pytest_asyncio_loop_factories(
     is_story = "github" in names or "injection" in item.path.name
     virtual = is_story and item.get_closest_marker("real_time") is None
     return {"virtual": VirtualTimeLoop} if virtual else {"real": asyncio.SelectorEventLoop}
+
+
+_certified = functools.cache(ssl.create_default_context)
+
+
+@pytest.fixture(autouse=True)
+def _certificates_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading the certificates of all authorities takes a tenth of the time of a story."""
+    monkeypatch.setattr(ssl, "create_default_context", _certified)
 
 
 @pytest.fixture
