@@ -131,9 +131,10 @@ _SHARED: list[tuple[sa.Dialect, Any]] = []
 
 
 def _share_statements(engine: sa.Engine) -> None:
-    """Have all SQLite engines of the process compile each statement once: it is a third of a story.
+    """Have all SQLite engines of the process compile each statement once.
 
-    Compiled statements belong to a dialect, so that one is shared, too.
+    To compile them takes a third of the time of a story. They belong to a dialect, so all engines
+    share one.
     """
     if not _SHARED:
         _SHARED.append((engine.dialect, engine._compiled_cache))

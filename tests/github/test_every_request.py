@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -23,6 +22,7 @@ from tests.fake_anthropic import FakeAnthropic
 from tests.fake_github import FakeGitHub, Fault, PullRequest, faults
 from tests.github.action_runs import Runner, find_marked
 from tests.github.app_runs import AppServer, app_server
+from tests.support.examples import PROFILE
 from tests.support.github_stories import BASE, TWO, app
 from tests.virtual_time import run
 
@@ -48,8 +48,8 @@ AFTER = ("502 after", "502 after twice", "drop after")
 BEFORE = ("403", "404", "422", "500 four times", "html 200")
 """Each is at every tenth request of a story, and the other story, which makes nearly the same ones,
 has it at those between."""
-EVERY = "EVERY" in os.environ
-"""Whether each kind, of those that pass too, is tried alone at every request, as nightly."""
+EVERY = PROFILE == "nightly"
+"""Whether each kind, of those that pass too, is tried alone at every request."""
 
 
 def kinds(now: float) -> dict[str, Callable[[], Fault]]:
