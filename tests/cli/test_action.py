@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ import pytest
 from reviewbot.action.runner_files import write_outputs
 from tests.fake_github import FakeGitHub
 from tests.github.action_runs import CONFIG, WRITES, outputs_of
+from tests.support.forks import run_fork
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -40,16 +40,10 @@ class Done:
 
 async def act(folder: Path, *arguments: str, **environment: str) -> Done:
     clean = {"PATH": os.environ["PATH"], "HOME": str(folder), "REVIEWBOT_STATE_DIR": str(folder)}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "reviewbot", "action", *arguments),
-        cwd=folder,
-        env={**clean, "PYTHONPATH": str(ROOT), **environment},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    assert process.returncode is not None
-    return Done(process.returncode, out.decode(), err.decode())
+    variables = {**clean, "PYTHONPATH": str(ROOT), **environment}
+    command = ("action", *arguments)
+    done = await asyncio.to_thread(run_fork, command, environment=variables, folder=folder)
+    return Done(done.returncode, done.stdout, done.stderr)
 
 
 def recorded(github: FakeGitHub, pull: PullRequest, folder: Path) -> str:

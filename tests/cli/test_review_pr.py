@@ -22,6 +22,7 @@ from tests.event_schema import assert_valid_event
 from tests.fake_anthropic import Answer, FakeAnthropic
 from tests.fake_github import FakeGitHub, faults
 from tests.server.nodes import node
+from tests.support.forks import run_fork
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -63,16 +64,9 @@ async def review(folder: Path, *arguments: str, **variables: str) -> Done:
         "HOME": str(folder),
         **variables,
     }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "reviewbot", "review", *arguments,
-        cwd=folder, env=environment,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    out, err = await process.communicate()
-    assert process.returncode is not None
-    return Done(process.returncode, out.decode(), err.decode())
+    command = ("review", *arguments)
+    done = await asyncio.to_thread(run_fork, command, environment=environment, folder=folder)
+    return Done(done.returncode, done.stdout, done.stderr)
 
 
 @asynccontextmanager

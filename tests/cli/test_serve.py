@@ -7,8 +7,6 @@ import os
 import signal
 import socket
 import stat
-import subprocess
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,24 +20,20 @@ from reviewbot.store.database import open_database
 from reviewbot.store.keys import Limits
 from tests.fake_anthropic import Answer, FakeAnthropic, Hang
 from tests.server.nodes import APART, ROOT, long_diff, node, post, until, until_state
+from tests.support.forks import run_fork
 
 
 def refused(folder: Path, *arguments: str, **environment: str) -> str:
     """What a start that fails says: one line, exit code 2."""
-    done = subprocess.run(
-        [sys.executable, "-m", "reviewbot", "serve", "--port", "0", *arguments],
-        cwd=folder,
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": str(folder),
-            "REVIEWBOT_STATE_DIR": str(folder),
-            "PYTHONPATH": str(ROOT),
-            **environment,
-        },
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
+    variables = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "REVIEWBOT_STATE_DIR": str(folder),
+        "PYTHONPATH": str(ROOT),
+        **environment,
+    }
+    done = run_fork(
+        ("serve", "--port", "0", *arguments), environment=variables, folder=folder, timeout_s=30
     )
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""

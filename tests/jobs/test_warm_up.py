@@ -53,7 +53,10 @@ def test_a_review_after_the_warm_up_imports_nothing() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems show no mapped files")
 @pytest.mark.slow
 async def test_a_server_loads_the_sdk_before_its_first_review(tmp_path: Path) -> None:
-    async with FakeAnthropic(lambda _: Answer([])) as fake, node(tmp_path, fake=fake) as one:
+    async with (
+        FakeAnthropic(lambda _: Answer([])) as fake,
+        node(tmp_path, fake=fake, cold=True) as one,
+    ):
         assert one.process is not None
         process = psutil.Process(one.process.pid)
         async with asyncio.timeout(30):

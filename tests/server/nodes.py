@@ -18,6 +18,7 @@ import httpx2 as httpx
 from tests.event_schema import assert_valid_event
 from tests.models.scripted import item
 from tests.server.described import assert_described
+from tests.support.forks import may_fork, start_fork
 from tests.test_review import numbered
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from tests.fake_anthropic import FakeAnthropic
     from tests.fake_anthropic.requests import Recorded
+    from tests.support.forks import Fork
 
 ROOT: Final = Path(__file__).parents[2]
 DEMO: Final = (ROOT / "fixtures" / "demo.diff").read_bytes()
@@ -45,7 +47,9 @@ class Node:
     url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Headers of each request, such as a key."""
-    process: asyncio.subprocess.Process | None = None
+    cold: bool = False
+    """Start it as ``python -m reviewbot``, for tests of the start. Others fork a loaded process."""
+    process: asyncio.subprocess.Process | Fork | None = None
 
     @property
     def log(self) -> str:
@@ -70,13 +74,18 @@ class Node:
         self.folder.mkdir(parents=True, exist_ok=True)
         command, environment = self.command()
         with (self.folder / "log").open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                *command,
-                env=environment,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-                cwd=self.folder,
-            )
+            if self.cold or not may_fork(environment):
+                self.process = await asyncio.create_subprocess_exec(
+                    *command,
+                    env=environment,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=log,
+                    cwd=self.folder,
+                )
+            else:
+                self.process = await start_fork(
+                    command[3:], environment=environment, folder=self.folder, log=log
+                )
         assert self.process.stdout is not None
         line = await asyncio.wait_for(self.process.stdout.readline(), START_S)
         if b" at http" not in line:
@@ -118,6 +127,7 @@ async def node(
     *arguments: str,
     fake: FakeAnthropic | None = None,
     settings: str = "",
+    cold: bool = False,
     **environment: str,
 ) -> AsyncIterator[Node]:
     """A started node; Claude is ``fake``, and without it the offline rules review."""
@@ -126,7 +136,7 @@ async def node(
             "ANTHROPIC_API_KEY": fake.key,
             "ANTHROPIC_BASE_URL": fake.base_url,
         } | environment
-    one = Node(folder, arguments, environment, settings)
+    one = Node(folder, arguments, environment, settings, cold=cold)
     await one.start()
     try:
         yield one

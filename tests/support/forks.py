@@ -1,0 +1,158 @@
+"""Processes of reviewbot, forked from a template that has loaded it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import BinaryIO
+
+ROOT: Final = Path(__file__).parents[2]
+_HARMLESS: Final = {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE"}
+"""Variables of Python that change nothing once reviewbot is loaded."""
+
+
+@dataclass(frozen=True)
+class _Template:
+    process: subprocess.Popen[bytes]  # ended by the end of its socket
+    requests: socket.socket
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def fork(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        files: Sequence[int],
+    ) -> int:
+        """Start a process and return its id.
+
+        Args:
+            arguments: those after ``reviewbot``.
+            environment: all of its variables.
+            folder: its working directory.
+            files: its input, output and errors, and a pipe that gets its exit code.
+        """
+        assert may_fork(environment), environment
+        message = {"arguments": [*arguments], "environment": {**environment}, "folder": str(folder)}
+        with self.lock:
+            socket.send_fds(self.requests, [json.dumps(message).encode()], files)
+            return int(self.requests.recv(16))
+
+
+def may_fork(environment: Mapping[str, str]) -> bool:
+    """Return whether a process with these variables would load what the template has loaded."""
+    return (
+        environment.get("PYTHONPATH") == str(ROOT)
+        and not {name for name in environment if name.startswith("PYTHON")} - _HARMLESS
+    )
+
+
+@cache
+def _template() -> _Template:
+    """Return the template of this test process; it ends with it."""
+    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with its:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.template_process", str(its.fileno())],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+            pass_fds=[its.fileno()],
+            stdin=subprocess.DEVNULL,
+        )
+    return _Template(process, ours)
+
+
+class Fork:
+    """A process, as far as tests need what asyncio's ``Process`` has."""
+
+    def __init__(self, pid: int, stdout: asyncio.StreamReader, status: int) -> None:
+        self.pid = pid
+        self.stdout = stdout
+        self._status = status
+        self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().add_reader(status, self._end)
+
+    @property
+    def returncode(self) -> int | None:
+        return self._ended.result() if self._ended.done() else None
+
+    async def wait(self) -> int:
+        return await asyncio.shield(self._ended)
+
+    def send_signal(self, number: int) -> None:
+        if self.returncode is None:
+            os.kill(self.pid, number)
+
+    def _end(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._status)
+        code = os.read(self._status, 16)
+        os.close(self._status)
+        self._ended.set_result(int(code or b"-9"))  # nothing: the template itself is gone
+
+
+async def start_fork(
+    arguments: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: BinaryIO
+) -> Fork:
+    """Start ``reviewbot`` with ``arguments``, its standard error in ``log``."""
+    output, its_output = os.pipe()
+    status, its_status = os.pipe()
+    its_input = os.open(os.devnull, os.O_RDONLY)
+    files = [its_input, its_output, log.fileno(), its_status]
+    pid = _template().fork(arguments, environment, folder, files)
+    for file in (its_input, its_output, its_status):
+        os.close(file)
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, os.fdopen(output, "rb"))
+    return Fork(pid, reader, status)
+
+
+def run_fork(
+    arguments: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    folder: Path,
+    given: bytes = b"",
+    timeout_s: float = 60.0,
+) -> subprocess.CompletedProcess[str]:
+    """Run ``reviewbot`` with ``arguments`` to its end, with ``given`` as its standard input."""
+    (its_input, entrance), (output, its_output), (errors, its_errors), (status, its_status) = (
+        os.pipe() for _ in range(4)
+    )
+    files = [its_input, its_output, its_errors, its_status]
+    pid = _template().fork(arguments, environment, folder, files)
+    for file in files:
+        os.close(file)
+    late = threading.Timer(timeout_s, os.kill, (pid, signal.SIGKILL))
+    late.start()
+    with ThreadPoolExecutor(3) as pool:
+        pool.submit(_write, entrance, given)
+        out, err = pool.map(_read, (output, errors))
+        code = int(_read(status) or "-9")
+    late.cancel()
+    return subprocess.CompletedProcess([*arguments], code, out, err)
+
+
+def _write(file: int, given: bytes) -> None:
+    with contextlib.suppress(BrokenPipeError), os.fdopen(file, "wb") as stream:
+        stream.write(given)
+
+
+def _read(file: int) -> str:
+    with os.fdopen(file, "rb") as stream:
+        return stream.read().decode().replace("\r\n", "\n")

@@ -1,0 +1,113 @@
+"""A process that has loaded reviewbot and forks: a server starts without importing anything.
+
+Importing is most of what the start of a server costs. ``tests.support.forks`` starts one template
+for each test process, as ``python -m tests.support.template_process FD``, and sends it requests
+over the socket FD: JSON with the arguments, the environment and the folder of a command, and file
+descriptors for its input, output and errors. The template answers with the process id. A last
+descriptor of the request gets the exit code once the process is over.
+
+What a fork inherits is what ``python -m reviewbot`` would have loaded anyway. Nothing has run in
+the template: the threads of a library would be missing in the forks. A fork ends as any other
+process: its threads are joined, its exit handlers run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+from importlib import import_module
+from typing import Final
+
+LOADED: Final = (
+    *("anthropic", "anthropic.types", "dbos", "psycopg", "sse_starlette", "tiktoken", "uvicorn"),
+    *("reviewbot.cli.serve", "reviewbot.cli.action", "reviewbot.cli.action_review"),
+    *("reviewbot.cli.pull_request", "reviewbot.cli.review"),
+    *("reviewbot.jobs.service", "reviewbot.jobs.warm_up"),
+    *("reviewbot.models.claude", "reviewbot.prepare", "reviewbot.review"),
+    *("reviewbot.server.app", "reviewbot.server.github_side", "reviewbot.server.logs"),
+    *("reviewbot.server.metrics", "reviewbot.server.process", "reviewbot.server.traces"),
+    *("sqlalchemy.dialects.postgresql.psycopg", "sqlalchemy.dialects.sqlite"),
+)
+MOST_BYTES: Final = 1_000_000
+
+
+def fork_on_request(requests: socket.socket) -> None:
+    """Fork whenever asked. Return in each fork; the template itself ends with its socket."""
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(wake)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    children: dict[int, int] = {}
+    while True:
+        ready, _, _ = select.select([requests.fileno(), woken], [], [])
+        if woken in ready:
+            os.read(woken, 4096)
+            _reap(children)
+        if requests.fileno() not in ready:
+            continue
+        message, files, _, _ = socket.recv_fds(requests, MOST_BYTES, 4)
+        if not message:
+            for pid in children:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            os._exit(0)
+        assert threading.active_count() == 1, "only a process of one thread may be forked"
+        pid = os.fork()
+        if not pid:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for number, file in enumerate(files[:3]):
+                os.dup2(file, number)
+            for file in (*files, *children.values(), woken, wake):
+                os.close(file)
+            requests.close()
+            _become(**json.loads(message))
+            return
+        for file in files[:3]:
+            os.close(file)
+        children[pid] = files[3]
+        requests.send(str(pid).encode())
+
+
+def _reap(children: dict[int, int]) -> None:
+    """Report the exit codes of the forks that ended."""
+    while children:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if not pid:
+            return
+        code = os.waitstatus_to_exitcode(status)
+        with contextlib.suppress(BrokenPipeError):
+            os.write(children[pid], str(code).encode())
+        os.close(children.pop(pid))
+
+
+def _become(arguments: list[str], environment: dict[str, str], folder: str) -> None:
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv[1:] = arguments
+    # Those of the template know what kind of file was there before.
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115 - a descriptor, to the end
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - likewise
+    sys.stderr = open(2, "w", 1, errors="backslashreplace", closefd=False)  # noqa: SIM115 - likewise
+
+
+if __name__ == "__main__":
+    from reviewbot.models.messages_api import load_sdk
+
+    for module in LOADED:
+        import_module(module)
+    load_sdk()
+    gc.collect()
+    gc.freeze()
+    fork_on_request(socket.socket(fileno=int(sys.argv[1])))
+    from reviewbot.cli.main import main
+
+    sys.exit(main())
