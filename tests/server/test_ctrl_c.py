@@ -47,6 +47,8 @@ async def until_it_winds_down(one: Node) -> None:
     async with one.client() as client, asyncio.timeout(START_S):
         while (await client.get("/readyz")).status_code != 503:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
+        # The line of a request can come after its answer.
+        await until(lambda: '"status": 503' in one.log)
 
 
 def states(folder: Path) -> list[tuple[Any, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import json
 import os
@@ -28,7 +29,7 @@ _HARMLESS: Final = {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE"}
 
 @dataclass(frozen=True)
 class _Template:
-    process: subprocess.Popen[bytes]  # ended by the end of its socket
+    process: subprocess.Popen[bytes]
     requests: socket.socket
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -74,6 +75,8 @@ def _template() -> _Template:
             pass_fds=[its.fileno()],
             stdin=subprocess.DEVNULL,
         )
+    atexit.register(process.wait)
+    atexit.register(ours.close)
     return _Template(process, ours)
 
 
