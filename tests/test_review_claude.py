@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,6 +26,7 @@ from tests.fake_anthropic import (
 )
 from tests.in_process import parser
 from tests.models.scripted import item
+from tests.support.cuts import cuts
 from tests.test_review import Seen, job, numbered, run
 from tests.virtual_time import in_virtual_time
 
@@ -247,11 +249,11 @@ async def test_a_summary_that_fails_is_computed_and_the_review_stands() -> None:
 @in_virtual_time
 async def test_an_answer_cut_at_any_byte_loses_and_doubles_nothing() -> None:
     whole = Answer([item(1), item(2)], delta_size=None)
-    size = len(whole.wire())
     policy = AttemptPolicy(backoff_initial_s=0.1)
+    ways = cycle(("reset", "close", "eof"))
     async with claude() as (fake, client):
-        for cut_at in range(1, size):
-            how = Cut(("reset", "close", "eof")[cut_at % 3])
+        for cut_at in cuts(whole.wire())[1:-1]:
+            how = Cut(next(ways))  # type: ignore[arg-type]  # its literals
             fake.enqueue(Answer([item(1), item(2)], delta_size=None, cut_at=cut_at, cut=how))
             fake.enqueue(whole)
             seen = await run(job(numbered("a.py")), run_batch=Attempts([client], policy))

@@ -37,6 +37,7 @@ from tests.fake_anthropic import (
     frame,
 )
 from tests.models.asking import MODEL, Seen, ask, claude, request
+from tests.support.cuts import cuts
 from tests.virtual_time import in_virtual_time
 
 READ = "cache_read_input_tokens"
@@ -418,7 +419,7 @@ async def test_a_stream_cut_at_any_byte_ends_as_a_fault_or_whole(how: str) -> No
     wire = answer.wire()
     end = wire.rindex(b"event: message_stop")
     async with FakeAnthropic() as fake, claude(fake) as model:
-        for at in range(len(wire) + 1):
+        for at in cuts(wire):
             cut = Cut(how)  # type: ignore[arg-type]  # parametrised by its literals
             fake.enqueue(Script([wire[:at], cut]))
             seen = await ask(model)
