@@ -16,6 +16,7 @@ from reviewbot.core.prompt import ModelRequest, render
 from reviewbot.prepare import Prepared, prepare
 from reviewbot.settings import Settings, load_settings
 from tests.models.hunks import review_chunk
+from tests.support.examples import examples
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,8 +72,9 @@ def spans(diff: bytes | None) -> dict[str, list[tuple[int, int]]]:
     }
 
 
-def batches(prepared: Prepared) -> list[tuple[str, tuple[str, ...]]]:
-    return [(batch.id, batch.chunks) for batch in prepared.job.plan.batches]
+def chunks_in_turn(prepared: Prepared) -> list[str]:
+    """The chunks in the order in which they are asked about."""
+    return [chunk for batch in prepared.job.plan.batches for chunk in batch.chunks]
 
 
 # --- How much is shown
@@ -212,7 +214,7 @@ def trees(draw: st.DrawFn) -> tuple[dict[str, str], dict[str, str]]:
     return old, new
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(trees(), st.sampled_from([MODEL, "offline"]), st.integers(2_000, 6_000), st.integers(4, 40))
 def test_context_never_takes_another_request_or_piece_and_changes_no_file(
     change: tuple[dict[str, str], dict[str, str]], model: str, tokens: int, lines: int
@@ -223,16 +225,19 @@ def test_context_never_takes_another_request_or_piece_and_changes_no_file(
     contents = {path: text.encode() for path, text in new.items()}
     wide = Surroundings(parse_diff(diff), chosen, "").shown(contents) or diff
     before, after = prepare(diff, chosen), prepare(wide, chosen)
-    assert batches(before) == batches(after)
+    # Context that joins two hunks can take less than they did, so that requests may be fewer.
+    assert len(after.job.plan.batches) <= len(before.job.plan.batches)
+    assert chunks_in_turn(after) == chunks_in_turn(before)
     for chunk in after.job.plan.chunks:
         within = max(tokens, before.job.plan.by_id[chunk.id].tokens)
         assert model == "offline" or chunk.tokens <= within
         assert not chunk.cut or before.job.plan.by_id[chunk.id].cut
-    for batch, now in zip(before.job.plan.batches, after.job.plan.batches, strict=True):
-        assert model == "offline" or now.tokens <= max(tokens, batch.tokens)
+    for now in after.job.plan.batches:
+        least = max(one.tokens for one in before.job.plan.batches if {*one.chunks} & {*now.chunks})
+        assert model == "offline" or now.tokens <= max(tokens, least)
     assert list(map(facts, before.job.files)) == list(map(facts, after.job.files))
     estimates = (before.job.estimate, after.job.estimate)
-    assert estimates[0].requests == estimates[1].requests
+    assert estimates[0].requests >= estimates[1].requests
 
 
 def facts(file: FileDiff) -> tuple[Any, ...]:
