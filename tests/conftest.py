@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import socket
+import sys
 import time
 from typing import Any, Final
 
@@ -10,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.examples import PROFILE, examples
+from tests.virtual_time import VirtualTimeLoop
 
 LOOPBACK: Final = ("127.", "::1", "localhost")
 LONGEST_SLEEP_S: Final = 0.05
@@ -92,13 +96,27 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``time.sleep`` of more than some milliseconds fails the test."""
-    sleep = time.sleep
+def _no_sleep(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sleep of more than some milliseconds fails the test.
+
+    ``asyncio.sleep`` may be long in virtual time, in code that is not a test's (it is then ended
+    early, or nobody waits for it), and in tests with the marker ``real_time``.
+    """
+    sleep, asleep = time.sleep, asyncio.sleep
+    may_wait = request.node.get_closest_marker("real_time") is not None
 
     def short(seconds: float) -> None:
         if seconds > LONGEST_SLEEP_S:
             pytest.fail(f"a test slept for {seconds} s")
         sleep(seconds)
 
+    def short_await(delay: float, result: Any = None) -> Any:
+        caller = sys._getframe(1)
+        ours = f"{os.sep}tests{os.sep}" in caller.f_code.co_filename
+        virtual = isinstance(asyncio.get_running_loop(), VirtualTimeLoop)
+        if delay > LONGEST_SLEEP_S and ours and not virtual and not may_wait:
+            pytest.fail(f"a test slept for {delay} s at {caller.f_code.co_name}")
+        return asleep(delay, result)
+
     monkeypatch.setattr(time, "sleep", short)
+    monkeypatch.setattr(asyncio, "sleep", short_await)

@@ -117,7 +117,7 @@ async def test_a_process_that_ended_between_two_requests_is_replaced(pool: Parse
     await look(parser, "eval(x)")
     (process,) = processes()
     process.kill()
-    await asyncio.sleep(0.2)
+    await asyncio.to_thread(psutil.wait_procs, [process], 20)
     assert await look(parser, "eval(x)") == found("eval(x)")
 
 
@@ -189,7 +189,7 @@ async def test_cancelling_ends_the_process_at_once(pool: ParserPool) -> None:
     await look(parser, "eval(x)")
     (process,) = processes()
     task = asyncio.create_task(look(parser, LOOP[1], language=LOOP[0]))
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.05)
     started = time.monotonic()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -164,6 +164,7 @@ NOTHING_WRONG = {"lost findings": 0, "doubled findings": 0, "batches paid twice"
 
 
 @pytest.mark.slow
+@pytest.mark.real_time
 async def test_kill_9_at_any_moment_loses_nothing_and_pays_nothing_twice(
     database: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
@@ -270,6 +271,7 @@ async def test_a_deploy_strands_nothing(database: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.real_time
 async def test_shutting_down_ends_open_streams_and_takes_nothing_new(tmp_path: Path) -> None:
     async with (
         FakeAnthropic(lambda _: Answer([], before=[Hang()])) as fake,

@@ -46,6 +46,7 @@ def assert_found(records: list[dict[str, Any]], files: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.real_time
 async def test_a_database_that_is_locked_for_seconds_delays_a_review_and_no_more(
     tmp_path: Path,
 ) -> None:
@@ -62,6 +63,7 @@ async def test_a_database_that_is_locked_for_seconds_delays_a_review_and_no_more
 
 
 @pytest.mark.slow
+@pytest.mark.real_time
 async def test_a_full_disk_makes_a_review_wait_and_loses_none_of_it(tmp_path: Path) -> None:
     async with FakeAnthropic(answer) as fake, node(tmp_path, fake=fake, settings=APART) as one:
         review_id = await post(one, long_diff(3))
@@ -83,6 +85,7 @@ async def test_a_full_disk_makes_a_review_wait_and_loses_none_of_it(tmp_path: Pa
 
 
 @pytest.mark.slow
+@pytest.mark.real_time
 async def test_connections_that_a_postgres_ends_are_made_anew(tmp_path: Path) -> None:
     database = postgres_url()
     engine = sa.create_engine(psycopg_url(database))

@@ -302,7 +302,7 @@ async def test_a_review_that_is_deleted_while_it_is_waited_for_ends_its_streams(
     readers = [Reader(node), Reader(node, after=1)]
     await readers[0].has(1)
     watching = asyncio.create_task(node.watch())
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.05)
     assert not any(reader.task.done() for reader in readers)
     other.delete()
     for reader in readers:

@@ -197,6 +197,7 @@ async def test_what_runs_out_of_time_in_a_change_is_not_taken_for_the_database(
         await opened.write(change)
 
 
+@pytest.mark.real_time
 @pytest.mark.usefixtures("impatient")
 async def test_events_whose_write_was_given_up_are_stored_once_and_in_order(
     opened: Database, stuck: Stuck, monkeypatch: pytest.MonkeyPatch
@@ -281,6 +282,7 @@ async def test_each_connection_of_a_node_is_watched_that_of_its_queue_too(tmp_pa
 
 
 @pytest.mark.slow
+@pytest.mark.real_time
 async def test_no_statement_and_no_lock_is_waited_for_for_ever_but_the_schema() -> None:
     url = postgres_url()
     opened = open_database(url)
