@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.test_review import added
+from tests.support.reviews import added
 
 ENDLESS = "[[" + " " * 610 + "}"
 """tree-sitter's grammar of TypeScript never returns from this line."""

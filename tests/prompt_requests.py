@@ -16,7 +16,7 @@ from reviewbot.core.explanation import Inquiry, Remark, render_explanation
 from reviewbot.core.prompt import KnownFinding, ManifestEntry, ModelRequest, render
 from reviewbot.core.report_tool import REPORT_TOOL
 from reviewbot.core.summary import render_summary
-from tests.core.test_findings import finding
+from tests.support.findings import finding
 
 GOLDEN = Path(__file__).parent.parent / "fixtures" / "prompts"
 

@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 
-from tests.composite_runner import BASH, CompositeRunner, Ran, pairs
+from tests.composite_runner import BASH, CompositeRunner, Ran
 from tests.fake_anthropic import FakeAnthropic
 from tests.fake_github import FakeGitHub
 from tests.github.action_runs import WRITES, find_marked
+from tests.support.action_files import ACTION, OUTPUTS, ROOT, VARIABLES
+from tests.support.action_steps import install
 from tests.support.github_stories import BASE, ONE, check, conclusions, titles
-from tests.test_action_files import ACTION, OUTPUTS, ROOT, VARIABLES
 
 INSTALL, REVIEW = ACTION["runs"]["steps"]
 KEY = "sk-ant-" + "planted-key-0123456789"
@@ -176,21 +177,6 @@ def test_a_job_that_is_cancelled_reaches_the_command_itself(runner: CompositeRun
 
 
 # --- The step that installs
-
-
-def install(env: Mapping[str, str], folder: Path) -> tuple[int, str, dict[str, str]]:
-    output = folder / "output"
-    output.write_text("")
-    done = subprocess.run(
-        ["/bin/sh", str(ROOT / "requirements" / "install-action.sh")],
-        env={**env, "GITHUB_OUTPUT": str(output)},
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        check=False,
-        text=True,
-    )
-    return done.returncode, done.stdout, pairs(output.read_text())
 
 
 def machine(folder: Path, python: str | None) -> dict[str, str]:

@@ -17,8 +17,8 @@ from reviewbot.github.tasks import ReviewWanted
 from reviewbot.variables import MACHINE
 from tests.composite_runner import CompositeRunner
 from tests.fake_github import FakeGitHub
-from tests.test_action_files import ROOT, documented_workflows
-from tests.test_action_steps import install
+from tests.support.action_files import ROOT, documented_workflows
+from tests.support.action_steps import install
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from reviewbot.job import started
 from reviewbot.prepare import Prepared, prepare, workers
 from reviewbot.review import review
 from reviewbot.settings import Settings, load_settings
-from tests.test_review import added, numbered
+from tests.support.reviews import added, numbered
 
 
 def settings(config: str = "", **flags: Any) -> Settings:

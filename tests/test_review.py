@@ -5,18 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reviewbot.core.chunks import plan
-from reviewbot.core.diff import parse_diff
 from reviewbot.core.events import (
     ChunkFinished,
     ChunkRetrying,
     ChunkStarted,
-    Estimate,
     Event,
     FileSkipped,
     FindingRaised,
@@ -26,111 +22,28 @@ from reviewbot.core.events import (
     ReviewStarted,
     ReviewSummary,
     Usage,
-    record,
 )
 from reviewbot.core.intake import Gates
-from reviewbot.core.policy import Policy, skip_reason
 from reviewbot.core.redact import redact_file
 from reviewbot.core.sensitive import leak_scan
 from reviewbot.errors import ReviewbotError
-from reviewbot.job import Earlier, Job, StopSignal
+from reviewbot.job import Earlier, StopSignal
 from reviewbot.models.attempts import Attempts
 from reviewbot.models.base import Answering, Fault, ModelFault, Stop, Stopped, ToolInput
 from reviewbot.models.batch import BatchResult, BatchTask, Emit, Spent
 from reviewbot.review import QUEUE_SIZE, review
-from reviewbot.tokens import TokenCounter
-from tests.event_schema import assert_valid_event
-from tests.in_process import parser
 from tests.models.scripted import Say, Scripted, item
+from tests.support.reviews import Checkpoints, Seen, added, job, numbered, run
 from tests.virtual_time import in_virtual_time
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
 
     from reviewbot.core.diff import FileDiff
-    from reviewbot.core.findings import Finding
     from reviewbot.core.prompt import ModelRequest
     from reviewbot.core.redact import FileRedaction
     from reviewbot.core.sensitive.text import Hit, ScanText
     from reviewbot.models.base import Model, ModelEvent
-    from reviewbot.models.batch import RunBatch
-
-
-def added(path: str, *lines: str) -> str:
-    body = "".join(f"+{line}\n" for line in lines)
-    return (
-        f"diff --git a/{path} b/{path}\nnew file mode 100644\nindex 0000000..1111111\n"
-        f"--- /dev/null\n+++ b/{path}\n@@ -0,0 +1,{len(lines)} @@\n{body}"
-    )
-
-
-def numbered(path: str, count: int = 3) -> str:
-    """A new file whose n-th line is ``line_n = n``, as ``scripted.item`` quotes it."""
-    return added(path, *(f"line_{number} = {number}" for number in range(1, count + 1)))
-
-
-def job(diff: str, *, apart: bool = True, **changes: Any) -> Job:
-    """A job for ``diff``; ``apart``: every chunk is a batch of its own."""
-    files = parse_diff(diff.encode("utf-8", "surrogateescape"))
-    planned = plan(
-        files,
-        skip=lambda file: skip_reason(file, Policy()),
-        count=TokenCounter(1.6),
-        budget=changes.pop("budget", 12_000),
-        max_batch_chunks=1 if apart else 10,
-    )
-    values: dict[str, Any] = {"models": ("m",), "estimate": Estimate(1, 1, 1, 0.0)} | changes
-    return Job(files, planned, **values)
-
-
-@dataclass
-class Seen:
-    """The events of a review, sorted for asking."""
-
-    events: list[Event] = field(default_factory=list)
-
-    def of(self, kind: type[Any]) -> list[Any]:
-        return [event for event in self.events if isinstance(event, kind)]
-
-    @property
-    def findings(self) -> list[Finding]:
-        return [event.finding for event in self.of(FindingRaised)]
-
-    @property
-    def titles(self) -> list[str]:
-        return [one.title for one in self.findings]
-
-    @property
-    def standing(self) -> set[str]:
-        ids: set[str] = set()
-        for event in self.events:
-            if isinstance(event, FindingRaised):
-                ids.add(event.finding.id)
-            elif isinstance(event, FindingWithdrawn):
-                ids.discard(event.id)
-        return ids
-
-    @property
-    def end(self) -> ReviewFinished:
-        [end] = self.of(ReviewFinished)
-        assert self.events[-1] is end
-        assert isinstance(end, ReviewFinished)
-        return end
-
-
-async def run(one: Job, *chain: Model, run_batch: RunBatch | None = None, **options: Any) -> Seen:
-    seen = Seen()
-    options.setdefault("keeps_syntax", parser().keeps_syntax)
-    events = review(one, run_batch or Attempts(chain), **options)
-    async with aclosing(events):
-        async for event in events:
-            seen.events.append(event)
-            assert_valid_event(
-                record(event, seq=len(seen.events), review_id="r", at="2026-01-01T00:00:00Z")
-            )
-    assert isinstance(seen.events[0], ReviewStarted)
-    assert isinstance(seen.events[-1], ReviewFinished)
-    return seen
 
 
 def by_path(**answers: Say) -> Callable[[ModelRequest], Say]:
@@ -582,21 +495,6 @@ async def test_thinking_shows_as_progress_now_and_then() -> None:
 async def test_an_empty_diff_is_a_clean_review_of_nothing() -> None:
     seen = await run(job(""), Scripted(Say()))
     assert (seen.end.outcome, seen.end.coverage) == ("clean", ())
-
-
-@dataclass
-class Checkpoints:
-    """Runs batches as a durable engine does: keeps each result, and dies on command."""
-
-    inner: RunBatch
-    results: dict[str, BatchResult] = field(default_factory=dict)
-    paid: list[str] = field(default_factory=list)
-
-    async def __call__(self, task: BatchTask, emit: Emit) -> BatchResult:
-        self.paid.append(task.id)
-        result = await self.inner(task, emit)
-        self.results[task.id] = result
-        return result
 
 
 def story() -> tuple[Model, Model]:

@@ -14,7 +14,7 @@ from reviewbot.models.cached import CachedBatches, CacheUse
 from reviewbot.review import review
 from tests.models.memory_cache import MemoryCache
 from tests.models.scripted import Say, Scripted, item
-from tests.test_review import Checkpoints, Seen, added, job, numbered, run
+from tests.support.reviews import Checkpoints, Seen, added, job, numbered, run
 from tests.virtual_time import in_virtual_time
 
 if TYPE_CHECKING:

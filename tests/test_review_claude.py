@@ -27,7 +27,7 @@ from tests.fake_anthropic import (
 from tests.in_process import parser
 from tests.models.scripted import item
 from tests.support.cuts import cuts
-from tests.test_review import Seen, job, numbered, run
+from tests.support.reviews import Seen, job, numbered, run
 from tests.virtual_time import in_virtual_time
 
 if TYPE_CHECKING:

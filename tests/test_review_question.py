@@ -30,8 +30,8 @@ from reviewbot.models.explanation import Explainer
 from reviewbot.review import review
 from tests.fake_anthropic import Answer, FakeAnthropic
 from tests.models.asking import MODEL
-from tests.models.test_explanation import HAIKU, USED, Clock, Words, down
-from tests.test_review import Seen, numbered, run
+from tests.support.explanations import HAIKU, USED, Clock, Words, down
+from tests.support.reviews import Seen, numbered, run
 
 if TYPE_CHECKING:
     from pathlib import Path

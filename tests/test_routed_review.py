@@ -21,7 +21,7 @@ from reviewbot.settings import Settings, load_settings
 from tests.event_schema import assert_valid_event
 from tests.fake_anthropic import Answer, FakeAnthropic, StatusError
 from tests.models.scripted import item
-from tests.test_review import added, numbered
+from tests.support.reviews import added, numbered
 from tests.virtual_time import in_virtual_time
 
 if TYPE_CHECKING:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,14 +9,13 @@ import pytest
 from reviewbot.action.runner_files import write_outputs
 from tests.fake_github import FakeGitHub
 from tests.github.action_runs import CONFIG, WRITES, outputs_of
-from tests.support.forks import run_fork
+from tests.support.action_commands import act, recorded
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
-    from tests.fake_github import PullRequest
 
-ROOT = Path(__file__).parents[2]
 SCRIPT = {"new.js": "if (x == NaN) {\n  go();\n}\n"}
 
 
@@ -29,27 +23,6 @@ SCRIPT = {"new.js": "if (x == NaN) {\n  go();\n}\n"}
 async def github() -> AsyncIterator[FakeGitHub]:
     async with FakeGitHub() as fake:
         yield fake
-
-
-@dataclass(frozen=True)
-class Done:
-    code: int
-    out: str
-    err: str
-
-
-async def act(folder: Path, *arguments: str, **environment: str) -> Done:
-    clean = {"PATH": os.environ["PATH"], "HOME": str(folder), "REVIEWBOT_STATE_DIR": str(folder)}
-    variables = {**clean, "PYTHONPATH": str(ROOT), **environment}
-    command = ("action", *arguments)
-    done = await asyncio.to_thread(run_fork, command, environment=variables, folder=folder)
-    return Done(done.returncode, done.stdout, done.stderr)
-
-
-def recorded(github: FakeGitHub, pull: PullRequest, folder: Path) -> str:
-    path = folder / "event.json"
-    path.write_text(json.dumps(github.delivery("pull_request", "opened", pull=pull).payload))
-    return str(path)
 
 
 async def test_a_recorded_event_can_be_run_by_hand(github: FakeGitHub, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from tests.hostile import CRASH, ENDLESS, GOOD, LOOP, STOPPED, TOO_LONG
 from tests.models.scripted import item
-from tests.test_review import numbered
+from tests.support.reviews import numbered
 
 if TYPE_CHECKING:
     from collections.abc import Callable

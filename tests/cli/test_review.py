@@ -24,10 +24,13 @@ from reviewbot.prepare import prepare
 from reviewbot.settings import load_settings
 from tests.event_schema import assert_valid_event
 from tests.models.scripted import item
-from tests.test_review import added, numbered
+from tests.support.repositories import _alone, git
+from tests.support.reviews import added, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+__all__ = ["_alone"]
 
 BAD = added(
     "app.py", "", "def drop(orders):", "    for key in orders.keys():", "        del orders[key]"
@@ -37,32 +40,9 @@ WORSE = "def drop(orders):\n    for key in orders.keys():\n        del orders[ke
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(autouse=True)
-def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder and an environment in which nothing of this machine can be seen."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "REVIEWBOT_MODEL", "COLUMNS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("REVIEWBOT_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-
-
 def write(text: str, name: str = "x.diff") -> str:
     Path(name).write_text(text, encoding="utf-8", newline="\n")
     return name
-
-
-def git(*arguments: str) -> None:
-    identity = [
-        "-c",
-        "user.name=t",
-        "-c",
-        "user.email=t@example.org",
-        "-c",
-        "init.defaultBranch=main",
-    ]
-    subprocess.run(["git", *identity, *arguments], check=True, capture_output=True)
 
 
 @pytest.fixture

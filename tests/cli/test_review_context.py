@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reviewbot.cli.main import main
-from tests.cli.test_review import _alone, git
-from tests.cli.test_review_pr import NAME, opened, review
 from tests.fake_anthropic import Answer, FakeAnthropic
 from tests.server.nodes import node
+from tests.support.pull_requests import NAME, opened, review
+from tests.support.repositories import _alone, git
 
 if TYPE_CHECKING:
     from collections.abc import Callable

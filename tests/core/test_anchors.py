@@ -9,34 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.core.anchors import MAX_QUOTE_LINES, AnchorIndex
-from reviewbot.core.chunks import ChunkView, ShownHunk
-from reviewbot.core.diff import Line
+from tests.support.views import hunk, view
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from reviewbot.core.diff import Line
     from reviewbot.core.findings import Side
-
-
-def hunk(text: str, *, old: int = 1, new: int = 1) -> ShownHunk:
-    """A hunk from lines that start with '+', '-' or ' '."""
-    lines: list[Line] = []
-    old_no, new_no = old, new
-    for row in text.split("\n"):
-        match row[:1]:
-            case "+":
-                lines.append(Line("added", None, new_no, row[1:]))
-            case "-":
-                lines.append(Line("removed", old_no, None, row[1:]))
-            case _:
-                lines.append(Line("context", old_no, new_no, row[1:]))
-        old_no += row[:1] != "+"
-        new_no += row[:1] != "-"
-    return ShownHunk(old, new, "", tuple(lines), (True,) * len(lines))
-
-
-def view(*hunks: ShownHunk, path: str = "a.py", name: str = "c1") -> ChunkView:
-    return ChunkView(name, path, path, "modified", 1, 1, hunks)
 
 
 def find(

@@ -20,9 +20,9 @@ from reviewbot.core.cache_entry import (
 )
 from reviewbot.core.chunk_keys import Scope, chunk_key
 from reviewbot.core.drafts import parse_draft
-from tests.core.test_anchors import hunk, view
-from tests.core.test_findings import ITEM
 from tests.review_strategies import texts
+from tests.support.findings import ITEM
+from tests.support.views import hunk, view
 
 SCOPE = Scope(model="m", prompt_version="p1")
 CHUNK = view(

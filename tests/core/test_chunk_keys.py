@@ -20,7 +20,7 @@ from reviewbot.core.chunk_keys import (
     similarity,
 )
 from reviewbot.core.prompt import ManifestEntry
-from tests.core.test_anchors import hunk, view
+from tests.support.views import hunk, view
 
 if TYPE_CHECKING:
     from reviewbot.core.chunks import ChunkView

@@ -5,35 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reviewbot.core.chunks import Batch, Chunk, FilePlan, Plan
 from reviewbot.core.coverage import NOT_REACHED, answered, coverage_of, outcome_of, reasons_of
 from reviewbot.core.events import FileCoverage, PlannedFile
 from reviewbot.core.overview import MAX_FILES, computed_summary
-from tests.core.test_findings import finding
+from tests.support.findings import finding
+from tests.support.plans import plan_of
 
 if TYPE_CHECKING:
+    from reviewbot.core.chunks import Plan
     from reviewbot.core.events import ChunkStatus
-
-
-def plan_of(**files: tuple[str, ...] | str) -> Plan:
-    """A plan from path to chunk ids, or to the reason for which it is skipped."""
-    plans = tuple(
-        FilePlan(
-            path,
-            "modified",
-            3,
-            1,
-            chunks if isinstance(chunks, str) else None,
-            () if isinstance(chunks, str) else chunks,
-        )
-        for path, chunks in files.items()
-    )
-    chunks = tuple(
-        Chunk(name, at, file.path, 1, 1, (), 10)
-        for at, file in enumerate(plans)
-        for name in file.chunks
-    )
-    return Plan(plans, chunks, (Batch("b1", tuple(one.id for one in chunks), 10),))
 
 
 def covered(

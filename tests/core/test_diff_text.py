@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from reviewbot.core.diff import FileDiff, Line, parse_diff
 from reviewbot.core.diff_text import file_diff_text
 from reviewbot.errors import DiffError
-from tests.core.test_diff_against_git import Tree, changes, commit, git, options
 from tests.support.examples import examples
+from tests.support.git_trees import Tree, changes, commit, git, options
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "awkward-diffs"
 HUNK = b"@@ -1,2 +1,2 @@ def f():\n same\n-old\n+new\n"

@@ -11,7 +11,7 @@ from reviewbot.core.excerpt import MAX_LINES, Excerpts
 from reviewbot.core.findings import Placement
 from reviewbot.job import Job, started
 from reviewbot.tokens import TokenCounter
-from tests.core.test_findings import finding
+from tests.support.findings import finding
 
 DIFF = b"""\
 --- a/a.py

@@ -28,8 +28,8 @@ from reviewbot.core.explanation import (
     shown_so_far,
 )
 from reviewbot.core.numbered import parse_line
-from tests.core.test_prompt import INJECTIONS
 from tests.prompt_requests import CHARGE, INQUIRY
+from tests.support.injections import INJECTIONS
 
 TOKEN = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
 HOSTS = ("github.com",)

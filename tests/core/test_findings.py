@@ -13,7 +13,6 @@ from reviewbot.core.drafts import InvalidFinding, own_draft, parse_draft
 from reviewbot.core.findings import (
     CATEGORIES,
     SEVERITIES,
-    Finding,
     Placement,
     Severity,
     fingerprint,
@@ -23,45 +22,7 @@ from reviewbot.core.findings import (
     worse,
 )
 from reviewbot.core.report_tool import REPORT_TOOL
-
-ITEM: dict[str, Any] = {
-    "path": "a.py",
-    "quote": "x = 1",
-    "side": "RIGHT",
-    "line": 4,
-    "end_line": 5,
-    "scenario": "When x is read, it is stale.",
-    "category": "bug",
-    "severity": "warning",
-    "confidence": 0.9,
-    "title": "Stale x",
-    "message": "Read it again.",
-    "suggestion": None,
-}
-
-
-def finding(**changes: Any) -> Finding:
-    base = Finding(
-        id="f",
-        path="a.py",
-        quote="x = 1",
-        side="RIGHT",
-        line=4,
-        end_line=4,
-        scenario="When x is read, it is stale.",
-        category="bug",
-        severity="warning",
-        confidence=0.9,
-        title="Stale x",
-        message="Read it again.",
-        suggestion=None,
-        rule="bug",
-        model="m",
-        chunk="c1",
-        attempt=1,
-        placement=Placement("inline"),
-    )
-    return replace(base, **changes)
+from tests.support.findings import ITEM, finding
 
 
 def test_a_complete_item_is_taken_as_it_is() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from reviewbot.core.drafts import parse_draft
 from reviewbot.core.intake import Gates, Intake
-from tests.core.test_anchors import hunk, view
-from tests.core.test_findings import ITEM
+from tests.support.findings import ITEM
+from tests.support.views import hunk, view
 
 if TYPE_CHECKING:
     from reviewbot.core.findings import Finding

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from reviewbot.core.events import FindingRaised, FindingWithdrawn
 from reviewbot.core.findings import Finding, Placement, fingerprint
 from reviewbot.core.ledger import Ledger
-from tests.core.test_findings import finding
+from tests.support.findings import finding
 
 
 def shown(events: list[FindingRaised | FindingWithdrawn]) -> list[str]:

@@ -32,11 +32,8 @@ from reviewbot.core.report_tool import REPORT_TOOL
 from reviewbot.core.templates import sources
 from reviewbot.tokens import encoding
 from tests.prompt_requests import CHARGE, CONTINUATION, GOLDEN, MOVED, REQUEST, golden
+from tests.support.injections import INJECTIONS
 
-INJECTIONS = {
-    path.stem: path.read_bytes().decode("utf-8", "surrogateescape")
-    for path in sorted((Path(__file__).parents[2] / "fixtures" / "injection").glob("*.txt"))
-}
 CLAUDE_PER_O200K = 1.6  # measured on diffs and Markdown: 1.47 to 1.69
 
 

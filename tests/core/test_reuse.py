@@ -14,8 +14,8 @@ from reviewbot.core.cache_entry import Heard, make_entry
 from reviewbot.core.chunk_keys import Scope, chunk_key, hunk_hash
 from reviewbot.core.drafts import parse_draft
 from reviewbot.core.reuse import Reuse, reuse
-from tests.core.test_anchors import hunk, view
-from tests.core.test_findings import ITEM
+from tests.support.findings import ITEM
+from tests.support.views import hunk, view
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

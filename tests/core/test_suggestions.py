@@ -8,8 +8,8 @@ import pytest
 
 from reviewbot.core.anchors import AnchorIndex
 from reviewbot.core.suggestions import MAX_LINES, can_be_offered, edit_of
-from tests.core.test_anchors import hunk, view
 from tests.in_process import finish, parser
+from tests.support.views import hunk, view
 
 if TYPE_CHECKING:
     from reviewbot.core.chunks import ChunkView

@@ -6,8 +6,8 @@ import pytest
 
 from reviewbot.core.events import ModelShare, Usage
 from reviewbot.core.tally import Tally
-from tests.core.test_coverage import plan_of
-from tests.core.test_findings import finding
+from tests.support.findings import finding
+from tests.support.plans import plan_of
 
 
 def test_a_file_is_done_when_its_last_chunk_is() -> None:

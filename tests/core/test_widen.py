@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from reviewbot.core.diff import FileDiff, Line, parse_diff
 from reviewbot.core.diff_text import file_diff_text
 from reviewbot.core.widen import new_content, widen
-from tests.core.test_diff_against_git import Entry, awkward_lines, commit, git
 from tests.support.examples import examples
+from tests.support.git_trees import Entry, awkward_lines, commit, git
 
 if TYPE_CHECKING:
     from pathlib import Path

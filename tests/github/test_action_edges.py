@@ -16,11 +16,11 @@ from reviewbot.core.render.annotations import LIMIT
 from reviewbot.errors import ConfigError, ReviewbotError
 from reviewbot.github.markers import Marker, write
 from reviewbot.github.told_texts import items_of
-from tests.cli.test_action import ROOT, act, recorded
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
 from tests.fake_github import FakeGitHub, Fault, PullRequest, faults, reviewing
 from tests.github.action_runs import WRITES, Run, Runner, bound_to, find_marked, outputs_of
 from tests.runner_model import commands
+from tests.support.action_commands import ROOT, act, recorded
 from tests.support.github_stories import (
     BASE,
     ONE,

@@ -23,11 +23,11 @@ from reviewbot.github.errors import (
 )
 from reviewbot.github.gateway import Gateway
 from reviewbot.settings import Secret
-from tests.core.test_diff_against_git import Tree, changes
 from tests.fake_github import EXECUTABLE, SYMLINK, Blob, FakeGitHub, Fault, PullRequest, faults
 from tests.fake_github import SUBMODULE as SUBMODULE_MODE
 from tests.fake_github.shapes_pulls import full_pull_request
 from tests.support.examples import examples
+from tests.support.git_trees import Tree, changes
 from tests.support.github_changes import REPO, by_list, by_path, opened, texts
 
 if TYPE_CHECKING:

@@ -25,11 +25,11 @@ from reviewbot.github.check_run import (
     updated,
 )
 from reviewbot.github.markers import Marker, parse, write
-from tests.core.test_report import FINDING, HELD, PLAN
 from tests.github.diff_strategies import FORGED, PULL
 from tests.github.github_rules import acting, check_refusals, html
-from tests.render.test_documents import report_of
 from tests.review_strategies import reports, texts
+from tests.support.documents import report_of
+from tests.support.reports import FINDING, HELD, PLAN
 
 AT = "2026-11-24T10:00:00Z"
 THRESHOLDS: tuple[Threshold, ...] = get_args(Threshold)

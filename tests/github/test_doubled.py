@@ -21,7 +21,7 @@ from reviewbot.github.names import PullName, Us
 from reviewbot.github.review_comments import plan_comments, review_text
 from reviewbot.github.told_texts import OurTexts, texts_of
 from tests.github.diff_strategies import Change, changes
-from tests.render.test_documents import report_of
+from tests.support.documents import report_of
 from tests.support.github_comments import comment, found
 
 if TYPE_CHECKING:

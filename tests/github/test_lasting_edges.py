@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.test_review_pr import NAME, opened, review
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
 from tests.fake_github import FakeGitHub, faults
 from tests.github.action_runs import find_marked
@@ -38,6 +37,7 @@ from tests.support.github_stories import (
     summary_of,
     titles,
 )
+from tests.support.pull_requests import NAME, opened, review
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 
 from reviewbot.github import local_diff as module
 from reviewbot.github.local_diff import LocalDiffError, local_diff
-from tests.core.test_diff_against_git import Entry, assert_lines_are_the_blobs, contents
 from tests.support.examples import examples
+from tests.support.git_trees import Entry, assert_lines_are_the_blobs, contents
 
 if TYPE_CHECKING:
     from pathlib import Path

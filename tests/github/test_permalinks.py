@@ -10,9 +10,9 @@ from hypothesis import given
 
 from reviewbot.core.diff import parse_diff
 from reviewbot.github.permalinks import Permalinks, is_utf8, linked
-from tests.core.test_report import FINDING
 from tests.github.github_rules import links as links_in
 from tests.review_strategies import paths, texts
+from tests.support.reports import FINDING
 
 LINKS = Permalinks("https://ghe.example/o/r", "a" * 40, "b" * 40)
 ROOT = f"https://ghe.example/o/r/blob/{'a' * 40}"

@@ -13,7 +13,7 @@ from reviewbot.core.findings import Placement, fingerprint
 from reviewbot.github.commented_code import CommentedCode
 from reviewbot.github.memory import Posted
 from reviewbot.github.recognised import recognised
-from tests.core.test_findings import finding
+from tests.support.findings import finding
 from tests.support.github_comments import comment, report
 
 if TYPE_CHECKING:

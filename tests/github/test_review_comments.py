@@ -20,11 +20,11 @@ from reviewbot.github.review_comments import (
     review_payload,
     review_text,
 )
-from tests.core.test_report import FINDING, HELD
 from tests.github.diff_strategies import FORGED, PULL, Change, changes
 from tests.github.github_rules import acting, html, links, review_refusals, suggestions
-from tests.render.test_documents import report_of
+from tests.support.documents import report_of
 from tests.support.github_comments import DIFF, FILES, LINKS
+from tests.support.reports import FINDING, HELD
 
 
 def marker_of(finding: Finding) -> Marker:

@@ -19,12 +19,12 @@ from reviewbot.github.permalinks import Permalinks
 from reviewbot.github.review_comments import Elsewhere, plan_comments
 from reviewbot.github.sections import size
 from reviewbot.github.summary_comment import Changes, render
-from tests.core.test_report import FINDING, HELD, PLAN
 from tests.github.diff_strategies import PULL
 from tests.github.github_rules import acting, flat, html, links
 from tests.github.summaries import FOLDER, outputs
-from tests.render.test_documents import report_of
 from tests.review_strategies import reports
+from tests.support.documents import report_of
+from tests.support.reports import FINDING, HELD, PLAN
 
 if TYPE_CHECKING:
     from pathlib import Path

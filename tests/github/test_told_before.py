@@ -22,10 +22,10 @@ from reviewbot.github.memory import Memory, OurReview, Posted, Told
 from reviewbot.github.review_comments import plan_comments, review_text
 from reviewbot.github.told_before import Beside, ToldBefore, beside_the_diff, with_told
 from reviewbot.github.told_texts import OurTexts
-from tests.core.test_report import FINDING
 from tests.github.diff_strategies import Change, changes
-from tests.render.test_documents import report_of
+from tests.support.documents import report_of
 from tests.support.github_comments import DIFF, FILES, LINKS, comment
+from tests.support.reports import FINDING
 
 if TYPE_CHECKING:
     from reviewbot.core.report import Report

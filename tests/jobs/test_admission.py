@@ -14,7 +14,7 @@ from reviewbot.jobs.admission import Admitted, ReviewRequest, TooManyTokensError
 from reviewbot.jobs.options import parse_options
 from reviewbot.store.keys import Limits
 from tests.server.nodes import DEMO, long_diff
-from tests.test_review import numbered
+from tests.support.reviews import numbered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

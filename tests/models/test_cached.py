@@ -25,9 +25,9 @@ from reviewbot.models.batch import (
 )
 from reviewbot.models.cached import STORE_TIMEOUT_S, CachedBatches, CacheUse, identity
 from reviewbot.models.catalog import lookup
-from tests.core.test_anchors import hunk, view
 from tests.models.memory_cache import MemoryCache
 from tests.models.scripted import Say, Scripted, item
+from tests.support.views import hunk, view
 from tests.virtual_time import in_virtual_time
 
 if TYPE_CHECKING:

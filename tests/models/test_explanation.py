@@ -12,14 +12,11 @@ from reviewbot.core.events import Usage
 from reviewbot.errors import ReviewbotError
 from reviewbot.models import explanation
 from reviewbot.models.base import (
-    Answering,
     Fault,
     ModelFault,
     Stop,
     Stopped,
-    Thinking,
     ToolInput,
-    UsageReport,
 )
 from reviewbot.models.batch import (
     Answered,
@@ -32,13 +29,13 @@ from reviewbot.models.batch import (
     Working,
 )
 from reviewbot.models.budget import Budget
-from reviewbot.models.catalog import lookup
 from reviewbot.models.explanation import MAX_TOKENS, Explainer, WordsWriter
 from reviewbot.models.offline.model import OfflineModel
 from tests.fake_anthropic import Answer, FakeAnthropic, Hang, StatusError
 from tests.in_process import parser
 from tests.models.asking import MODEL, claude, request
 from tests.prompt_requests import INQUIRY
+from tests.support.explanations import HAIKU, USED, Clock, Words, down
 from tests.virtual_time import in_virtual_time
 
 if TYPE_CHECKING:
@@ -46,54 +43,11 @@ if TYPE_CHECKING:
 
     from reviewbot.models.base import ModelEvent
     from reviewbot.models.batch import BatchEvent
-    from reviewbot.models.catalog import ModelInfo
     from tests.fake_anthropic import Recorded, Reply
 
 T = TypeVar("T")
 
 TASK = BatchTask("b1", request(instructions="Money is Decimal."))
-USED = Usage(input=900, output=30)
-HAIKU = "claude-haiku-5-5"
-
-
-class Clock:
-    """A second passes with each look at it."""
-
-    def __init__(self, step: float = 1.0) -> None:
-        self.now, self.step = 0.0, step
-
-    def __call__(self) -> float:
-        self.now += self.step
-        return self.now
-
-
-class Words:
-    """Writes ``pieces``; then it ends with ``end``, or breaks off."""
-
-    def __init__(
-        self,
-        *pieces: str,
-        end: Stopped | ModelFault | None = None,
-        name: str = MODEL,
-        think: int = 0,
-    ) -> None:
-        self._pieces, self._end, self._think = pieces, end or Stopped(Stop.COMPLETE), think
-        self.info: ModelInfo = lookup(name)
-        self.asked: list[tuple[str, str, int]] = []
-
-    async def answer_words(
-        self, system: str, user: str, *, max_tokens: int
-    ) -> AsyncGenerator[ModelEvent, None]:
-        self.asked.append((system, user, max_tokens))
-        yield Answering()
-        for _ in range(self._think):
-            yield Thinking("hm")
-        for piece in self._pieces:
-            yield ToolInput(piece)
-        yield UsageReport(USED)
-        if isinstance(self._end, ModelFault):
-            raise self._end
-        yield self._end
 
 
 class Heard:
@@ -121,10 +75,6 @@ async def explain(
         writers, INQUIRY, budget, link_hosts=("github.com",), clock=clock or Clock()
     )
     return heard, await explainer(TASK, heard)
-
-
-def down(fault: Fault = Fault.TRANSIENT) -> ModelFault:
-    return ModelFault("The server is overloaded.", fault=fault)
 
 
 async def test_an_answer_is_shown_as_it_is_written_and_then_whole() -> None:

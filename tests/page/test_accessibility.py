@@ -19,6 +19,7 @@ from tests.page.story import (
     summary,
     withdrawn,
 )
+from tests.support.accessibility import CONTRAST, STRUCTURE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -28,96 +29,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 # WCAG 2.2, 1.4.3: 4.5 for text, 3 for large text. What is disabled is exempt.
-CONTRAST: Final = """() => {
-    const canvas = new OffscreenCanvas(1, 1);
-    const context = canvas.getContext("2d", { willReadFrequently: true });
-    const paint = (colours) => {
-        context.clearRect(0, 0, 1, 1);
-        for (const colour of colours) {
-            context.fillStyle = colour;
-            context.fillRect(0, 0, 1, 1);
-        }
-        return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3);
-    };
-    const light = (rgb) => {
-        const [red, green, blue] = rgb.map((value) => {
-            const part = value / 255;
-            return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
-        });
-        return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-    };
-    const poor = new Map();
-    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-    while (walker.nextNode()) {
-        const element = walker.currentNode.parentElement;
-        const text = walker.currentNode.data.trim();
-        if (!text || !element.checkVisibility({ checkVisibilityCSS: true })) continue;
-        if (element.closest(".sr-only, :disabled, option, .skip-link")) continue;
-        if (getComputedStyle(element).clipPath !== "none") continue;
-        const behind = [];
-        for (let one = element; one; one = one.parentElement) {
-            behind.unshift(getComputedStyle(one).backgroundColor);
-        }
-        const style = getComputedStyle(element);
-        const ground = light(paint(behind));
-        const ink = light(paint([...behind, style.color]));
-        const ratio = (Math.max(ink, ground) + 0.05) / (Math.min(ink, ground) + 0.05);
-        const size = parseFloat(style.fontSize);
-        const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
-        if (ratio < (large ? 3 : 4.5)) {
-            const name = element.tagName.toLowerCase() + "." + element.className;
-            poor.set(name, `${name} ${ratio.toFixed(2)}: ${text.slice(0, 40)}`);
-        }
-    }
-    return [...poor.values()];
-}"""
 
-STRUCTURE: Final = """() => {
-    const wrong = [];
-    const seen = (element) => element.checkVisibility({ checkVisibilityCSS: true });
-    const ids = new Set();
-    for (const { id } of document.querySelectorAll("[id]")) {
-        if (ids.has(id)) wrong.push(`id ${id} twice`);
-        ids.add(id);
-    }
-    for (const name of ["aria-labelledby", "aria-describedby", "aria-controls"]) {
-        for (const element of document.querySelectorAll(`[${name}]`)) {
-            for (const id of element.getAttribute(name).split(" ")) {
-                if (!ids.has(id)) wrong.push(`${name} leads to ${id}, which is not there`);
-            }
-        }
-    }
-    let level = 0;
-    for (const heading of document.querySelectorAll("h1, h2, h3, h4, h5, h6")) {
-        if (!seen(heading)) continue;
-        const now = Number(heading.tagName[1]);
-        if (now > level + 1) wrong.push(`h${now} after h${level}: ${heading.textContent}`);
-        if (!heading.textContent.trim()) wrong.push(`empty h${now}`);
-        level = now;
-    }
-    const h1 = [...document.querySelectorAll("h1")].filter(seen);
-    if (h1.length !== 1) wrong.push(`${h1.length} h1`);
-    for (const image of document.images) {
-        if (!image.hasAttribute("alt")) wrong.push("image without alt");
-    }
-    for (const group of document.querySelectorAll("[role=group]")) {
-        if (!group.matches("[aria-label], [aria-labelledby]")) wrong.push(group.outerHTML);
-    }
-    for (const list of document.querySelectorAll("ul, ol")) {
-        for (const child of list.children) {
-            if (child.tagName !== "LI") wrong.push(`${child.tagName} in a list`);
-        }
-    }
-    for (const element of document.querySelectorAll("[style]")) {
-        // Set by script, for what has no colour: the height of what is not made yet.
-        if (!element.matches(".segment")) wrong.push(`style on ${element.outerHTML.slice(0, 80)}`);
-    }
-    const nested = "a a, button button, a button, button a, summary button, summary a";
-    for (const inner of document.querySelectorAll(nested)) {
-        wrong.push(`a control in a control: ${inner.outerHTML.slice(0, 80)}`);
-    }
-    return wrong;
-}"""
 
 NAMED: Final = ("button", "link", "textbox", "searchbox", "combobox", "checkbox", "progressbar")
 NAMED_TOO: Final = (

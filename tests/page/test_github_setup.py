@@ -18,8 +18,8 @@ from reviewbot.server.github_setup import GitHubSetup, SetupConfig, setup_routes
 from tests.fake_github import FakeGitHub
 from tests.page.conftest import ARGUMENTS, chromium
 from tests.page.scripted_server import PAGE
-from tests.page.test_accessibility import CONTRAST, STRUCTURE
 from tests.server import serving
+from tests.support.accessibility import CONTRAST, STRUCTURE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -13,10 +13,10 @@ from reviewbot.core.findings import SEVERITIES, Placement
 from reviewbot.core.render.annotations import LIMIT, failure, notice
 from reviewbot.core.render.annotations import render as render_annotations
 from reviewbot.core.report import Report, gates
-from tests.core.test_report import FINDING, HELD
-from tests.render.test_documents import report_of
 from tests.review_strategies import reports
 from tests.runner_model import commands
+from tests.support.documents import report_of
+from tests.support.reports import FINDING, HELD
 
 lines_of = render.final("annotations")
 

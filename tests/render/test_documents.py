@@ -20,10 +20,11 @@ from reviewbot.core import render
 from reviewbot.core.findings import Finding, Placement
 from reviewbot.core.render import sarif as sarif_module
 from reviewbot.core.render.inert import well_formed
-from reviewbot.core.report import Report, fold, gates
-from tests.core.test_report import FINDING, HELD
+from reviewbot.core.report import Report, gates
 from tests.review_strategies import reports, texts
 from tests.runner_model import commands
+from tests.support.documents import report_of
+from tests.support.reports import FINDING, HELD
 
 SCHEMAS = Path(__file__).parent.parent / "schemas"
 document, sarif, rdjson = render.final("json"), render.final("sarif"), render.final("rdjson")
@@ -41,12 +42,6 @@ def rdjson_schema() -> Draft7Validator:
     schema = json.loads((SCHEMAS / "rdformat.json").read_text("utf-8"))
     (result,) = [part for part in schema["oneOf"] if part["title"] == "DiagnosticResult"]
     return Draft7Validator(result)
-
-
-def report_of(*findings: Finding, outcome: ev.Outcome = "findings", **end: Any) -> Report:
-    raised = [ev.FindingRaised(finding) for finding in findings]
-    coverage = end.pop("coverage", (ev.FileCoverage("app/db.py", "reviewed"),))
-    return fold([*raised, ev.ReviewFinished(outcome, coverage, ev.Usage(), 0.0, 1.0, None, **end)])
 
 
 def run_of(report: Report) -> dict[str, Any]:

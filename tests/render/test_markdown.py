@@ -25,10 +25,10 @@ from reviewbot.core.render.markdown_text import (
     quoted,
 )
 from reviewbot.core.report import Report, fold
-from tests.core.test_report import FINDING, HELD
-from tests.render.test_documents import report_of
 from tests.review_strategies import reports, texts
 from tests.runner_model import commands
+from tests.support.documents import report_of
+from tests.support.reports import FINDING, HELD
 
 if TYPE_CHECKING:
     from markdown_it.token import Token

@@ -19,11 +19,11 @@ from reviewbot.core.render import terminal
 from reviewbot.core.render.finding_block import CodeLine, finding_block
 from reviewbot.core.render.layout import Line, cells, clip, plain, rich_text, shown, wrap
 from reviewbot.core.report import fold
-from tests.core.test_report import FINDING, HELD, PLAN
 from tests.regenerate_golden import terminal_lines
-from tests.render.test_documents import report_of
 from tests.review_strategies import streams, texts
 from tests.runner_model import commands
+from tests.support.documents import report_of
+from tests.support.reports import FINDING, HELD, PLAN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

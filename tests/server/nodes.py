@@ -19,7 +19,7 @@ from tests.event_schema import assert_valid_event
 from tests.models.scripted import item
 from tests.server.described import assert_described
 from tests.support.forks import may_fork, start_fork
-from tests.test_review import numbered
+from tests.support.reviews import numbered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping

@@ -32,7 +32,7 @@ from tests.server.nodes import (
     until,
     until_state,
 )
-from tests.test_review import numbered
+from tests.support.reviews import numbered
 
 if TYPE_CHECKING:
     from collections.abc import Callable

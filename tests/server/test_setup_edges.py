@@ -14,8 +14,8 @@ import pytest
 
 from reviewbot.errors import ConfigError
 from reviewbot.github.app.private_files import check_private_folder, read_private_file
-from tests.cli.test_action import ROOT
-from tests.server.test_github_setup import PUBLIC, Html, asked, browsing
+from tests.support.action_commands import ROOT
+from tests.support.setup_pages import PUBLIC, Html, asked, browsing
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ from reviewbot.github.api.records import Author
 from reviewbot.github.api.reviews import ReviewComment
 from reviewbot.github.comment_text import on_line
 from reviewbot.github.permalinks import Permalinks
-from tests.core.test_findings import finding
+from tests.support.findings import finding
 
 if TYPE_CHECKING:
     from reviewbot.core.events import Outcome
