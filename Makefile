@@ -25,7 +25,8 @@ $(DEV): requirements/dev.txt requirements/install.sh pyproject.toml
 
 RUN_PYTEST := pytest -n auto --dist worksteal
 # Without compiled modules each worker would rewrite and compile all tests anew.
-PYTEST := env -u PYTHONDONTWRITEBYTECODE $(PY) -m $(RUN_PYTEST)
+COMPILED := env -u PYTHONDONTWRITEBYTECODE
+PYTEST := $(COMPILED) $(PY) -m $(RUN_PYTEST)
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,7 +42,7 @@ CORE := tests/core tests/render tests/test_review.py
 
 test-all: $(DEV) ## Run all tests on every core, and measure what they reach of reviewbot/core
 	@$(PY) -m coverage erase
-	@HYPOTHESIS_PROFILE=ci $(PY) -m coverage run -m $(RUN_PYTEST) $(CORE)
+	@HYPOTHESIS_PROFILE=ci $(COMPILED) $(PY) -m coverage run -m $(RUN_PYTEST) $(CORE)
 	@$(PY) -m coverage combine -q
 	@$(PY) -m coverage report --show-missing --skip-covered --fail-under 100
 	@HYPOTHESIS_PROFILE=ci $(PYTEST) tests $(addprefix --ignore ,$(CORE)) $(ARGS)
