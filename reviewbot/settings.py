@@ -124,6 +124,7 @@ class Settings:
     rules: Mapping[str, RuleLevel] = field(default_factory=dict)
     confidence: float = 0.7
     max_notes: int = 5
+    max_inline: int = 10
     link_hosts: tuple[str, ...] = ("github.com",)
     context_lines: int = 10
     chunk_tokens: int | None = None
@@ -364,6 +365,7 @@ _CONVERT: Final[Mapping[str, Any]] = MappingProxyType(
         "rules": dict,
         "confidence": float,
         "max_notes": int,
+        "max_inline": int,
         "link_hosts": _strings,
         "context_lines": int,
         "chunk_tokens": int,

@@ -126,6 +126,7 @@ def test_every_key_of_the_file_reaches_the_settings() -> None:
         "rules": {"python/eval": "off"},
         "confidence": 1,
         "max_notes": 0,
+        "max_inline": 3,
         "link_hosts": [],
         "context_lines": 0,
         "chunk_tokens": 3000,

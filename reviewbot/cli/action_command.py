@@ -24,8 +24,8 @@ from reviewbot.github.comment_hunk import comment_diff
 from reviewbot.github.describe import described
 from reviewbot.github.errors import GitHubError
 from reviewbot.github.inquiries import NO_CODE, inquiry_of, reply_text
-from reviewbot.github.memory import WRITERS, read_memory
 from reviewbot.github.names import Us
+from reviewbot.github.state.prior import WRITERS, read_prior
 from reviewbot.review import review
 from reviewbot.settings import CONFIG_NAMES
 
@@ -185,19 +185,19 @@ class ActionCommand:
     async def _explain(self, question: Question, text: str) -> Skipped | int:
         """Have the finding of a thread explained, once; elsewhere it is said where to ask."""
         api, us = self._api, await self._us()
-        memory = await read_memory(api, question.pull, us)
-        if question.key in memory.replies:
+        prior = await read_prior(api, question.pull, us)
+        if question.key in prior.replies:
             return Skipped("the comment was answered before")
-        posted = posted_in(memory, question)
+        posted = posted_in(prior, question)
         diff = comment_diff(posted.comment) if posted else None
         if posted is None or diff is None:
             why_not = NO_FINDING if posted is None else NO_CODE
-            await self._answers.say(api, question, why_not, memory=memory)
+            await self._answers.say(api, question, why_not, prior=prior)
             return _answered("explain")
         failed = replace(question, nth=1)  # a job that is run again may yet explain it
         settings = await self._settings(question)
         if isinstance(settings, str):
-            await self._answers.say(api, failed, f"Not explained: {settings}", memory=memory)
+            await self._answers.say(api, failed, f"Not explained: {settings}", prior=prior)
             raise NotExplainedError(f"The finding is not explained: {settings}")
         comments = await api.reviews.comments(question.pull.repo, question.pull.number)
         inquiry = inquiry_of(posted, comments, us, question, text)

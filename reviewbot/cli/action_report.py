@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reviewbot.action.runner_files import SUMMARY_LIMIT, write_outputs, write_summary
+from reviewbot.cli.output import PLAIN_WIDTH
 from reviewbot.cli.review import exit_code
 from reviewbot.cli.target import Target
 from reviewbot.core.render import final
 from reviewbot.core.render.annotations import render as render_annotations
+from reviewbot.core.render.layout import plain
 from reviewbot.core.render.markdown import MIN_LIMIT, render
+from reviewbot.core.render.terminal import final_lines
 from reviewbot.core.report import fails
 from reviewbot.errors import EXIT_FINDINGS, EXIT_INCOMPLETE, EXIT_OK, SourceError
 
@@ -55,6 +58,7 @@ def tell(
     """Write all of it; the exit code that the review comes to."""
     own = published.report
     report = replace(own, notices=(*published.problems, *own.notices))
+    say(plain(final_lines(report, width=PLAIN_WIDTH)))
     say(render_annotations(report, notes=(*published.problems, *notices)))
     sarif.replace(final("sarif")(report))
     write_summary(inputs.step_summary, _summary(report))

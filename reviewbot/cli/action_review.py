@@ -18,11 +18,11 @@ from reviewbot.errors import (
     ReviewbotError,
     SourceError,
 )
-from reviewbot.github.assignment import assign
 from reviewbot.github.errors import GitHubError
-from reviewbot.github.memory import Memory, read_memory
 from reviewbot.github.names import PullName, Us
 from reviewbot.github.publication import Publication, Published
+from reviewbot.github.state.prior import Prior, read_prior
+from reviewbot.github.state.scope import assign
 from reviewbot.github.subject import PublishOptions
 from reviewbot.prepare import prepare, workers
 from reviewbot.review import review
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from reviewbot.action.inputs import ActionInputs
     from reviewbot.action.wanted import Wanted
     from reviewbot.cli.target import Target
-    from reviewbot.github.assignment import Assignment
     from reviewbot.github.full_files import ReadFile
     from reviewbot.github.gateway import Api, Gateway
+    from reviewbot.github.state.scope import Assignment
     from reviewbot.job import StopSignal
 
 _FORK_NOTICE: Final = (
@@ -74,14 +74,14 @@ class ActionReview:
         if found.state == "closed":
             return Skipped("the pull request is closed")
         pull = replace(pull, repository_id=found.base.repository_id)
-        us, memory = Us(""), Memory()
+        us, prior = Us(""), Prior()
         if inputs.token is not None:
             us = Us(await self._github.login(), inputs.signing)
-            memory = await read_memory(api, pull, us)
+            prior = await read_prior(api, pull, us)
         assignment = await assign(
             api,
             pull,
-            memory,
+            prior,
             page=inputs.page,
             load=partial(settings_of, inputs),
             # Without a key nothing can be signed; the rules cost nothing.
@@ -168,6 +168,7 @@ class ActionReview:
             check=inputs.check,
             review=inputs.review_comments,
             summary=inputs.summary_comment,
+            max_inline=settings.max_inline,
             link_hosts=settings.link_hosts,
             details_url=f"{inputs.page}/actions/runs/{inputs.run_id}" if inputs.run_id else None,
         )
@@ -196,10 +197,15 @@ class ActionReview:
             beside=assignment.beside,
         )
         async with AsyncExitStack() as stack:
+            # What the model is not shown, it cannot compare with what the author says.
+            whole = assignment.subject.full
+            claims = (pull.title, pull.body) if whole else ("", "")
             able = await stack.enter_async_context(
-                workers(prepared, settings, title=pull.title, description=pull.body)
+                workers(prepared, settings, title=claims[0], description=claims[1])
             )
-            outputs = stack.enter_context(Outputs("terminal", None, prepared.job.files))
+            outputs = stack.enter_context(
+                Outputs("terminal", None, prepared.job.files, shows_end=False)
+            )
             events = review(
                 prepared.job,
                 able.run_batch,

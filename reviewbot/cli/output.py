@@ -59,9 +59,19 @@ class Outputs:
         name: the format.
         path: a file for it; None is standard output.
         files: the diff, for the code around findings.
+        shows_end: whether people are shown how the review ends; else the caller shows it, with what
+            earlier reviews have found.
     """
 
-    def __init__(self, name: str, path: Path | None, files: Sequence[FileDiff]) -> None:
+    def __init__(
+        self,
+        name: str,
+        path: Path | None,
+        files: Sequence[FileDiff],
+        *,
+        shows_end: bool = True,
+    ) -> None:
+        self._shows_end = shows_end
         self._recorder = _Recorder()
         self._builder = ReportBuilder()
         self._files = files
@@ -89,7 +99,8 @@ class Outputs:
         # It searches the file: for a thread.
         if self._reads and self._excerpts and isinstance(event, FindingRaised):
             code = await asyncio.to_thread(self._excerpts.around, event.finding)
-        shown = _Shown(event, self._recorder.record(event), code, self._builder)
+        shows_end = self._shows_end
+        shown = _Shown(event, self._recorder.record(event), code, self._builder, shows_end)
         for sink in list(self._sinks):
             try:
                 sink.take(shown)
@@ -103,7 +114,7 @@ class Outputs:
 
     def __exit__(self, *_: object) -> None:
         for sink in self._sinks:
-            sink.close(self.report)
+            sink.close(self.report, shows_end=self._shows_end)
 
 
 PLAN_FORMATS: Final = ("terminal", "ndjson", "json")
@@ -143,6 +154,7 @@ class _Shown:
     record: Json
     code: Sequence[CodeLine]
     builder: ReportBuilder
+    shows_end: bool
 
     def lines(self, width: int) -> list[Line]:
         """What a person reads of it."""
@@ -150,6 +162,8 @@ class _Shown:
             case FindingWithdrawn():
                 gone = self.builder.withdrawal(self.event.id)
                 return terminal.withdrawn_lines(gone, width=width) if gone else []
+            case ReviewFinished() if not self.shows_end:
+                return []
             case ReviewFinished():
                 return terminal.final_lines(self.builder.report, width=width)
             case _:
@@ -165,7 +179,7 @@ class _Sink(Protocol):
 
     def take(self, shown: _Shown) -> None: ...
 
-    def close(self, report: Report) -> None: ...
+    def close(self, report: Report, *, shows_end: bool) -> None: ...
 
 
 class _Records:
@@ -177,8 +191,8 @@ class _Records:
     def take(self, shown: _Shown) -> None:
         self._target.append(self._render(shown.record))
 
-    def close(self, report: Report) -> None:
-        del report
+    def close(self, report: Report, *, shows_end: bool) -> None:
+        del report, shows_end
         self._target.close()
 
 
@@ -191,7 +205,8 @@ class _Whole:
     def take(self, shown: _Shown) -> None:
         pass
 
-    def close(self, report: Report) -> None:
+    def close(self, report: Report, *, shows_end: bool) -> None:
+        del shows_end
         self._target.replace(self._render(report))
 
 
@@ -205,8 +220,8 @@ class _Text:
     def take(self, shown: _Shown) -> None:
         self._show(shown.lines(self._width))
 
-    def close(self, report: Report) -> None:
-        if report.outcome is None:
+    def close(self, report: Report, *, shows_end: bool) -> None:
+        if report.outcome is None and shows_end:
             self._show(terminal.final_lines(report, width=self._width))
         self._target.close()
 
@@ -240,9 +255,9 @@ class _Live:
         if not self._only_progress:
             self._print(shown.lines(self._console.width))
 
-    def close(self, report: Report) -> None:
+    def close(self, report: Report, *, shows_end: bool) -> None:
         self._status.stop()
-        if report.outcome is None and not self._only_progress:
+        if report.outcome is None and shows_end and not self._only_progress:
             self._print(terminal.final_lines(report, width=self._console.width))
 
     def _print(self, lines: Sequence[Line]) -> None:

@@ -69,13 +69,17 @@ def render_summary(
     """The system prompt and the user message that ask for a summary.
 
     Args:
-        title: what the pull request calls itself; empty if unknown.
+        title: what the pull request calls itself; empty if unknown. It is shown only if all of the
+            diff is, and so is ``description``.
         description: what it says of itself; empty if unknown.
         manifest: the changed files.
         findings: what the review found, worst first.
         coverage: what became of each file.
         chunks: the diff as it was reviewed; read only as far as it is shown.
     """
+    lines, is_whole = _changes(chunks)
+    if not is_whole:  # code that is not shown contradicts nothing
+        title = description = ""
     not_reviewed = [file for file in coverage if file.status in ("partly", "failed")]
     user = fill(
         "summary",
@@ -86,7 +90,7 @@ def render_summary(
         findings_more=len(findings[LISTED_LIMIT:]),
         not_reviewed=not_reviewed[:LISTED_LIMIT],
         not_reviewed_more=len(not_reviewed[LISTED_LIMIT:]),
-        changes="\n".join(_changes(chunks)),
+        changes="\n".join(lines),
         title_limit=TITLE_LIMIT,
         path_limit=LISTED_PATH_LIMIT,
         description_limit=DESCRIPTION_LIMIT,
@@ -94,16 +98,17 @@ def render_summary(
     return fill("summary-system").strip("\n"), user.strip("\n")
 
 
-def _changes(chunks: Iterable[ChunkView]) -> list[str]:
+def _changes(chunks: Iterable[ChunkView]) -> tuple[list[str], bool]:
+    """Return the lines that are shown, and whether these are all."""
     lines: list[str] = []
     left = CHANGES_LIMIT
     for chunk in chunks:
         for line in chunk_lines(chunk):
             left -= len(line) + 1
             if left < 0:
-                return [*lines, "--- the changes go on; the rest is not shown"]
+                return [*lines, "--- the changes go on; the rest is not shown"], False
             lines.append(line)
-    return lines
+    return lines, True
 
 
 def parse_summary(value: object, paths: Iterable[str]) -> ReviewSummary:

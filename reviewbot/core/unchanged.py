@@ -1,25 +1,26 @@
-"""What of a change was reviewed before, by its content: the hunks of two diffs compared. Pure.
+"""Which hunks of a change were reviewed before, by their content. Pure.
 
-Commits and dates say nothing here: after a rebase or a force-push the same change has others. A
-hunk counts as the same only if it takes away and brings the same lines within the same context, at
-the same place of the same old file; its place in the new one may differ. The same lines elsewhere
-are another change: three lines of context are alike in many functions. In doubt a hunk is new.
-
-What policy left out was not reviewed, and what is left must not be left out for being less.
+The digest of a hunk covers the path, the heading, the lines that change and three lines of context.
+It covers no line number and no commit: after a rebase that only shifts lines, nothing is reviewed
+again.
 """
 
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from reviewbot.core.diff import FileDiff, Hunk
+
+CONTEXT: Final = 3
+"""Lines of context that count."""
+LENGTH: Final = 20
+"""Hexadecimal digits of a digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,95 +31,99 @@ class Remaining:
     unchanged: tuple[str, ...]
 
 
-def remaining(
-    files: Sequence[FileDiff],
-    before: Sequence[FileDiff],
-    *,
-    skipped: Callable[[FileDiff], bool],
-) -> Remaining:
-    """What of ``files`` was not in ``before``.
+def hunk_digest(path: str, hunk: Hunk) -> str:
+    """Return the digest of a hunk of the file ``path``."""
+    lines = list(hunk.iter_lines())
+    changed = [index for index, line in enumerate(lines) if line.kind != "context"]
+    first = max(0, changed[0] - CONTEXT) if changed else 0
+    last = changed[-1] + CONTEXT if changed else len(lines)
+    # Three lines of context are alike in many functions: the heading tells these apart.
+    digest = hashlib.sha256(_encoded(f"{path}\n{hunk.section}\n"))
+    for line in lines[first : last + 1]:
+        # As git writes it: no other line starts so.
+        ended = "\n\\\n" if line.no_newline else "\n"
+        digest.update(_encoded(f"{line.kind[0]}{line.text}{ended}"))
+    return digest.hexdigest()[:LENGTH]
+
+
+def hunk_digests(file: FileDiff) -> list[str]:
+    """Return the digests of the hunks of a file, in their order.
+
+    What else changes of the file counts as a hunk: its name, its mode, binary content.
+    """
+    modes = {file.old_mode, file.new_mode} - {None}
+    mode = file.new_mode if file.status == "modified" and len(modes) > 1 else ""
+    head = f"{file.old_path}\n{file.new_path}\n{file.status}\n{mode}\n{file.binary}"
+    digest = hashlib.sha256(_encoded(head)).hexdigest()[:LENGTH]
+    return [digest, *(hunk_digest(file.path, hunk) for hunk in file.hunks)]
+
+
+def file_digest(path: str, digests: Iterable[str]) -> str:
+    """Return one digest for those of a file's hunks."""
+    return hashlib.sha256(_encoded("\n".join([path, *digests]))).hexdigest()[:LENGTH]
+
+
+def fresh_hunks(
+    files: Iterable[FileDiff], hunks: Mapping[str, int], whole_files: Collection[str]
+) -> list[tuple[Hunk, ...] | None]:
+    """Return for each file the hunks that were not reviewed before.
+
+    None says that there are none, and that nothing else of the file is new. A file whose name,
+    mode or kind is new has all of its hunks.
 
     Args:
         files: the change as it is.
-        before: the change as it was reviewed, whole.
-        skipped: whether policy leaves a file out. A file that it leaves out now stays as it is, to
-            be listed with its reason; so does one that it left out before, or would leave out
-            without the hunks that were reviewed.
+        hunks: how often each digest was reviewed.
+        whole_files: digests of files that were reviewed (:func:`file_digest`).
     """
-    known = {file.path: file for file in before}
+    known = Counter(hunks)
+    found: list[tuple[Hunk, ...] | None] = []
+    for file in files:
+        digests = hunk_digests(file)
+        fresh = []
+        for digest in digests:
+            fresh.append(known[digest] <= 0)
+            known[digest] -= 1
+        if file_digest(file.path, digests) in whole_files or not any(fresh):
+            found.append(None)
+        elif fresh[0]:
+            found.append(file.hunks)
+        else:
+            chosen = zip(file.hunks, fresh[1:], strict=True)
+            found.append(tuple(hunk for hunk, is_new in chosen if is_new))
+    return found
+
+
+def remaining(
+    files: Sequence[FileDiff],
+    hunks: Mapping[str, int],
+    whole_files: Collection[str],
+    *,
+    skipped: Callable[[FileDiff], bool],
+) -> Remaining:
+    """Return what of ``files`` was not reviewed before.
+
+    Args:
+        files: the change as it is.
+        hunks: how often each digest was reviewed.
+        whole_files: digests of files that were reviewed (:func:`file_digest`).
+        skipped: whether policy leaves a file out. Such a file stays as it is, to be listed with its
+            reason; and so does one that policy would leave out without the hunks that are known.
+    """
     # A path that comes twice has no one content.
-    often = Counter(file.path for file in before) | Counter(file.path for file in files)
+    often = Counter(file.path for file in files)
     left: list[FileDiff] = []
     unchanged: list[str] = []
-    for file in files:
-        old = known.get(file.path)
-        if old is None or often[file.path] > 1 or skipped(file) or skipped(old):
+    fresh = fresh_hunks(files, hunks, whole_files)
+    for file, new in zip(files, fresh, strict=True):
+        if often[file.path] > 1 or skipped(file):
             left.append(file)
-            continue
-        reduced = _reduced(file, old)
-        if reduced.hunks:
-            left.append(file if skipped(reduced) else reduced)
-        else:
+        elif new is None:
             unchanged.append(file.path)
-    return Remaining(tuple(left), tuple(unchanged))
-
-
-def _reduced(file: FileDiff, old: FileDiff) -> FileDiff:
-    """``file`` with its new hunks; all of them where ``old`` says nothing of the others."""
-    if not _is_alike(file, old) or _has_undone(file.hunks, old.hunks):
-        return file
-    return replace(file, hunks=_new_hunks(file.hunks, old.hunks))
-
-
-def _is_alike(new: FileDiff, old: FileDiff) -> bool:
-    """Whether the two differ in their hunks at most. A mode that is not known may be any."""
-    modes = ((new.old_mode, old.old_mode), (new.new_mode, old.new_mode))
-    if any(None not in pair and pair[0] != pair[1] for pair in modes):
-        return False
-    facts = [(file.old_path, file.new_path, file.status, file.binary) for file in (new, old)]
-    return facts[0] == facts[1]
-
-
-def _has_undone(hunks: Sequence[Hunk], before: Sequence[Hunk]) -> bool:
-    """Whether the old file is back where it was changed before.
-
-    No hunk shows that, and the others may have been right only together with it.
-    """
-    now = sorted(map(_old_lines, hunks))
-    for start, stop in map(_old_lines, before):
-        # Hunks share context at most: the last that starts before the end is the one that is near.
-        index = bisect_left(now, (stop, 0)) - 1
-        if index < 0 or now[index][1] <= start:
-            return True
-    return False
-
-
-def _old_lines(hunk: Hunk) -> tuple[int, int]:
-    """Where it stands in the old file: first line, and the one behind it."""
-    return hunk.old_start, hunk.old_start + max(1, hunk.old_count)
-
-
-def _new_hunks(hunks: Sequence[Hunk], before: Sequence[Hunk]) -> tuple[Hunk, ...]:
-    """Those of ``hunks`` that are not in ``before``, each of which accounts for one."""
-    left = Counter(map(_content, before))
-    found: list[Hunk] = []
-    for hunk in hunks:
-        content = _content(hunk)
-        if left[content]:
-            left[content] -= 1
         else:
-            found.append(hunk)
-    return tuple(found)
-
-
-def _content(hunk: Hunk) -> bytes:
-    """A hunk without its place in the new file, as a hash."""
-    digest = hashlib.sha256(_encoded(f"{hunk.old_start} {hunk.section}\n"))
-    for line in hunk.iter_lines():
-        # As git has it: no other line starts so.
-        ended = "\n\\\n" if line.no_newline else "\n"
-        digest.update(_encoded(f"{line.kind[0]}{line.text}{ended}"))
-    return digest.digest()
+            reduced = replace(file, hunks=new)
+            left.append(file if skipped(reduced) else reduced)
+    return Remaining(tuple(left), tuple(unchanged))
 
 
 def _encoded(text: str) -> bytes:

@@ -10,17 +10,17 @@ from reviewbot.github import markers
 from reviewbot.github.base_files import base_files
 from reviewbot.github.comment_text import unmarked, with_marker
 from reviewbot.github.markers import Marker
-from reviewbot.github.memory import read_memory
 from reviewbot.github.names import PullName
 from reviewbot.github.posting import made_once
+from reviewbot.github.state.prior import read_prior
 from reviewbot.settings import CONFIG_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from reviewbot.github.gateway import Api
-    from reviewbot.github.memory import Memory, Posted
     from reviewbot.github.names import Us
+    from reviewbot.github.state.prior import Posted, Prior
     from reviewbot.github.tasks import Commented
 
 NO_FINDING: Final = "Write it as an answer to one of the comments that reviewbot made on a line."
@@ -77,33 +77,33 @@ class Answers:
         self._us, self._describe = us, describe
 
     async def say(
-        self, api: Api, question: Question, text: str, *, memory: Memory | None = None
+        self, api: Api, question: Question, text: str, *, prior: Prior | None = None
     ) -> None:
         """Answer with Markdown, unless that was done before.
 
         Raises:
             GitHubError: GitHub does not take it.
         """
-        await answer_once(api, await self._us(), question, text, memory=memory)
+        await answer_once(api, await self._us(), question, text, prior=prior)
 
     async def ignored(self, api: Api, question: Question, text: str) -> bool:
         """Confirm that a finding is ignored from now on; False: the comment names none we told of.
 
-        It is the comment itself that is remembered (:mod:`reviewbot.github.memory`).
+        It is the comment itself that is remembered (:mod:`reviewbot.github.prior`).
         """
-        memory = await read_memory(api, question.pull, await self._us())
-        found = _finding_of(memory, question, text)
+        prior = await read_prior(api, question.pull, await self._us())
+        found = _finding_of(prior, question, text)
         if found is None:
-            await self.say(api, question, _NO_THREAD, memory=memory)
+            await self.say(api, question, _NO_THREAD, prior=prior)
             return False
-        if not _is_told_of(memory, found):
+        if not _is_told_of(prior, found):
             told = (
                 f"Nothing here tells of {code_span(found)}. If a review does, it is ignored then."
             )
-            await self.say(api, question, told, memory=memory)
+            await self.say(api, question, told, prior=prior)
             return False
         told = f"{code_span(found)} is ignored from now on, for as long as your comment is here."
-        await self.say(api, question, told, memory=memory)
+        await self.say(api, question, told, prior=prior)
         return True
 
     async def config(
@@ -120,48 +120,48 @@ class Answers:
 
 
 async def answer_once(
-    api: Api, us: Us, question: Question, text: str, *, memory: Memory | None = None
+    api: Api, us: Us, question: Question, text: str, *, prior: Prior | None = None
 ) -> None:
     """Answer with Markdown, unless that was done before.
 
     Raises:
         GitHubError: GitHub does not take it.
     """
-    known = memory or await read_memory(api, question.pull, us)
+    known = prior or await read_prior(api, question.pull, us)
     if question.key in known.replies:
         return
     marker = markers.write(Marker("reply", key=question.key), question.pull.bound, us.secrets)
     body = with_marker(unmarked(text), marker)
 
     async def find() -> bool | None:
-        return question.key in (await read_memory(api, question.pull, us)).replies or None
+        return question.key in (await read_prior(api, question.pull, us)).replies or None
 
     await made_once(lambda: _post(api, question, body), find)
 
 
-def posted_in(memory: Memory, question: Question) -> Posted | None:
+def posted_in(prior: Prior, question: Question) -> Posted | None:
     """The finding in whose thread a comment stands; None if it stands in no such thread."""
-    for posted in memory.posted.values():
+    for posted in prior.posted.values():
         if question.thread is not None and posted.comment.id == question.thread:
             return posted
     return None
 
 
-def _finding_of(memory: Memory, question: Question, text: str) -> str | None:
+def _finding_of(prior: Prior, question: Question, text: str) -> str | None:
     """The finding that a comment is about: that of its thread, or the one that it names."""
-    if (posted := posted_in(memory, question)) is not None:
+    if (posted := posted_in(prior, question)) is not None:
         return posted.id
-    if question.thread is not None:  # there, an id is not looked for (memory)
+    if question.thread is not None:  # there, an id is not looked for (prior)
         return None
     named = markers.FINDING_ID.match(text)
     return named[0] if named else None
 
 
-def _is_told_of(memory: Memory, finding_id: str) -> bool:
+def _is_told_of(prior: Prior, finding_id: str) -> bool:
     """Whether a comment or a text of ours tells of a finding."""
-    summary = memory.summary[0].body if memory.summary else ""
-    texts = (summary, *(one.review.body for one in memory.reviews))
-    return finding_id in memory.posted or any(finding_id in text for text in texts)
+    summary = prior.summary[0].body if prior.summary else ""
+    texts = (summary, *(one.body for one in prior.reviews))
+    return finding_id in prior.posted or any(finding_id in text for text in texts)
 
 
 async def _post(api: Api, question: Question, body: str) -> bool:

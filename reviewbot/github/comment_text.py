@@ -10,17 +10,15 @@ stranger reads as one, and ours is always the last line of its text.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.escape import is_plain
-from reviewbot.core.findings import CATEGORIES, SEVERITIES
 from reviewbot.core.inert_markdown import code_block
 from reviewbot.core.render.markdown_text import code_span, fence, literal, one_line, quoted
 from reviewbot.core.safe_text import safe_line, safe_markdown
-from reviewbot.github.markers import MAX_LENGTH, has_marker, without
+from reviewbot.github.markers import MAX_LENGTH, MAX_SUMMARY, has_marker
 from reviewbot.github.permalinks import linked
 from reviewbot.github.sections import size
 
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from reviewbot.core.events import ReviewSummary
-    from reviewbot.core.findings import Category, Finding
+    from reviewbot.core.findings import Finding
     from reviewbot.core.report import Report
 
 MAX_BODY: Final = 65_536
@@ -41,8 +39,6 @@ _MESSAGE: Final = 4_000  # characters of a message beside the diff, where many s
 _QUOTE_LINES: Final = 10
 _SUGGESTION_LINES: Final = 40
 _COMMENT: Final = "<!--"
-_HEADING: Final = re.compile(rf"\*\*(?:{'|'.join(SEVERITIES)}): (.{{1,400}})\*\*\n")
-_FACTS: Final = re.compile(rf"^({'|'.join(CATEGORIES)}), .*, confidence [01]\.", re.MULTILINE)
 
 
 def safe_finding(finding: Finding, link_hosts: Collection[str]) -> Finding:
@@ -92,14 +88,9 @@ def with_marker(text: str, marker: str) -> str:
     Raises:
         ValueError: the marker is longer than any of ours.
     """
-    if size(marker) > MAX_LENGTH:
-        raise ValueError(f"a marker has at most {MAX_LENGTH:,} characters")
+    if size(marker) > MAX_SUMMARY:
+        raise ValueError(f"a marker has at most {MAX_SUMMARY:,} characters")
     return f"{text.rstrip()}\n\n{marker}" if marker else text.rstrip()
-
-
-def remarked(text: str, marker: str) -> str:
-    """A text of ours with ``marker`` instead of the one that it has."""
-    return with_marker(without(text), marker)
 
 
 def title_of(finding: Finding) -> str:
@@ -130,16 +121,6 @@ def on_line(finding: Finding, *, marker: str, offer: bool, link_hosts: Collectio
     block = _offered(safe, room) if offer else None
     blocks = [before, *([unmarked(_shown(safe))] if block is None else [block]), after]
     return with_marker("\n\n".join(filter(None, blocks)), marker)
-
-
-def read_back(body: str) -> tuple[str, Category]:
-    """Title and category of the finding that :func:`on_line` wrote ``body`` for.
-
-    Maintainers can edit our comments: what is not as we write it is empty, or a bug.
-    """
-    title = _HEADING.match(body)
-    facts = _FACTS.findall(body)
-    return title[1] if title else "", facts[-1] if facts else "bug"
 
 
 def beside(finding: Finding, *, where: str, reason: str, link_hosts: Collection[str]) -> str:

@@ -24,6 +24,7 @@ _SHOWN = (
     "rules",
     "confidence",
     "max_notes",
+    "max_inline",
     "instructions",
     "path_instructions",
     "context_lines",

@@ -10,8 +10,7 @@ from reviewbot.core.safe_text import safe_markdown
 from reviewbot.core.shown_text import shown_line
 from reviewbot.core.wording import NO_REASON
 from reviewbot.github import markers
-from reviewbot.github.code_marks import side_of
-from reviewbot.github.comment_text import read_back
+from reviewbot.github.state.prior import side_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
     from reviewbot.core.report import Report
     from reviewbot.github.answers import Question
     from reviewbot.github.api.reviews import ReviewComment
-    from reviewbot.github.memory import Posted
     from reviewbot.github.names import Us
+    from reviewbot.github.state.prior import Posted, Prior
 
 NO_CODE: Final = (
     "GitHub keeps no code with this comment that could be shown to a model, so the finding cannot"
@@ -66,9 +65,11 @@ def _without_marker(body: str) -> str:
     return text.rstrip() if markers.has_marker(last) else body
 
 
-def title_of(posted: Posted) -> str:
-    """The title of a finding, from its comment, which a maintainer may have edited."""
-    return shown_line(read_back(posted.comment.body)[0]) or posted.id
+def title_of(posted: Posted, prior: Prior) -> str:
+    """Return the title of a finding; its place where there is none."""
+    records = prior.block.records if prior.block else ()
+    titles = (one.title for one in records if one.id == posted.id)
+    return shown_line(next(titles, "")) or f"{posted.comment.path}:{posted.record.line}"
 
 
 def reply_text(report: Report, link_hosts: Collection[str]) -> str:

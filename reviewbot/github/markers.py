@@ -1,4 +1,4 @@
-"""Hidden markers in what we post: what we know our own by, and all that the Action remembers. Pure.
+"""Hidden markers in what we post: we know our own texts by them. Pure.
 
 A marker is an HTML comment, the last line of its text::
 
@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, cast, get_args
 
 from reviewbot.core.events import Outcome
@@ -32,11 +32,12 @@ somebody; the text of a check run."""
 
 VERSION: Final = 1
 """Of what is written; another one is not believed."""
-MAX_LENGTH: Final = 14_592
+MAX_LENGTH: Final = 4_096
+"""Characters of a marker that holds no state."""
+MAX_SUMMARY: Final = 32_000
+"""Characters of the marker of a summary comment."""
 MAX_FINDINGS: Final = 150
 
-FIXED: Final[Outcome] = "clean"
-"""The outcome in the marker of a finding whose comment we marked as fixed."""
 FINDING_ID: Final = re.compile(r"[0-9a-f]{16}\b")
 """At the beginning of a text: the id of a finding."""
 
@@ -44,22 +45,23 @@ _LETTERS: Final[dict[Severity, str]] = {severity: severity[0] for severity in SE
 _SEVERITIES: Final[dict[str, Severity]] = {severity[0]: severity for severity in SEVERITIES}
 _BEGIN: Final = "<!-- reviewbot "
 _ANY: Final = re.compile(r"<!-*\s*reviewbot\b", re.IGNORECASE)
+_RULE: Final = re.compile(r"(?=.{1,100}\Z)[a-z0-9]++(?:[-_./][a-z0-9]++)*+")
 _SHA: Final = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
-_CODE: Final = r"[1-9][0-9]{0,4}[cu][LR][0-9a-f]{24}"
-_NOTED: Final = rf"[0-9a-f]{{16}}\.[ewn](?:\.{_CODE}(?:@[1-9][0-9]{{0,8}}(?::[0-9a-f]{{4}})?)?)?"
-_AT: Final = r"[0-9a-f]{16}@[1-9][0-9]{0,8}"
+# Earlier versions wrote more of a finding, and more lists of them. That is not read any more.
+_NOTED: Final = r"[0-9a-f]{16}\.[ewn](?:\.[0-9a-zA-Z@:]{1,60})?"
 _MARKER: Final = re.compile(
     rf"""
     (?P<signed> <!--[ ]reviewbot[ ]v={VERSION}[ ]kind=(?P<kind>{"|".join(get_args(Kind))})
     [ ]for=(?P<pull>[0-9a-f]{{32}})
     (?: [ ]head=(?P<head>{_SHA}) )?
     (?: [ ]base=(?P<base>{_SHA}) )?
-    (?: [ ]with=(?P<settings>[0-9a-f]{{16}}) )?
+    (?: [ ]with=[0-9a-f]{{16}} )?
     (?: [ ]outcome=(?P<outcome>{"|".join(get_args(Outcome))}) )?
     (?: [ ]findings=(?P<findings> {_NOTED} (?:,{_NOTED}){{0,{MAX_FINDINGS - 1}}} ) )?
-    (?: [ ]fixed=(?P<fixed> {_NOTED} (?:,{_NOTED}){{0,{MAX_FINDINGS - 1}}} ) )?
-    (?: [ ]at=(?P<at> {_AT} (?:,{_AT}){{0,{MAX_FINDINGS - 1}}} ) )?
-    (?: [ ]key=(?P<key> (?=[^ ]{{1,100}}[ ]) [A-Za-z0-9]++ (?: [-_.:] [A-Za-z0-9]++ )*+ ) )? )
+    (?: [ ](?:fixed|at)=[0-9a-zA-Z@:.,]{{1,9000}} ){{0,2}}
+    (?: [ ]rule=(?P<rule>(?=[^ ]{{1,100}}[ ])[a-z0-9]++(?:[-_./][a-z0-9]++)*+) )?
+    (?: [ ]key=(?P<key> (?=[^ ]{{1,100}}[ ]) [A-Za-z0-9]++ (?: [-_.:] [A-Za-z0-9]++ )*+ ) )?
+    (?: [ ]state=(?P<state>[A-Za-z0-9+/]{{1,30000}}={{0,2}}) )? )
     (?: [ ]sig=(?P<sig>[0-9a-f]{{64}}) )?
     [ ]-->
     """,
@@ -69,42 +71,27 @@ _MARKER: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """A finding that a text of ours shows.
-
-    ``code`` tells its lines again, without showing them: a :meth:`.CommentedCode.mark`. It is empty
-    for what has a comment, with which GitHub keeps the code, and where they are not known. ``line``
-    is the first of them at the head of the marker, 0 if that is not known; ``around`` then tells
-    again what is above and below them: a :meth:`.CommentedCode.around`.
-    """
+    """A finding that a text of ours shows."""
 
     id: str
     severity: Severity
-    code: str = ""
-    line: int = 0
-    around: str = ""
-
-    def at(self, line: int) -> Noted:
-        """It at a line, 0 if that is not known; what is around it is known in its place alone."""
-        return replace(self, line=line, around=self.around if line and line == self.line else "")
 
     def __str__(self) -> str:
-        around = f":{self.around}" if self.around else ""
-        line = f"@{self.line}{around}" if self.line else ""
-        code = f".{self.code}{line}" if self.code else ""
-        return f"{self.id}.{_LETTERS[self.severity]}{code}"
+        return f"{self.id}.{_LETTERS[self.severity]}"
 
 
 @dataclass(frozen=True, slots=True)
 class Marker:
     """What a text of ours says of itself.
 
-    ``head`` and ``base`` are the commits that were reviewed; only a reply may be without. A
-    ``finding`` notes exactly one, a summary those that the review left standing; and in ``fixed``
-    those whose code is gone, which it notes if the text of a review tells of them, or somebody
-    ignores them. ``at`` are ids of findings that another text of ours tells of, each with the line
-    at which its code began at the head. ``key`` names the one request that posted the text, so that
-    it is never repeated: letters, digits and single ``-_.:`` between them, at most 100.
-    ``settings`` is a hash of those that were reviewed with, 16 hexadecimal digits.
+    Attributes:
+        head: the commit that was reviewed; only a reply may be without.
+        base: the commit that its diff began at, likewise.
+        findings: those that the text shows; of a comment on a line exactly one.
+        rule: the rule or category of that finding.
+        key: names the one request that posted the text, so that it is never repeated: letters,
+            digits and single ``-_.:`` between them, at most 100.
+        state: of a summary, the packed :class:`.StateBlock`.
     """
 
     kind: Kind
@@ -113,9 +100,8 @@ class Marker:
     outcome: Outcome | None = None
     findings: tuple[Noted, ...] = ()
     key: str | None = None
-    settings: str | None = None
-    fixed: tuple[Noted, ...] = ()
-    at: tuple[tuple[str, int], ...] = ()
+    rule: str | None = None
+    state: str | None = None
 
 
 def write(marker: Marker, pull: str, secrets: tuple[str, ...] = ()) -> str:
@@ -136,17 +122,17 @@ def write(marker: Marker, pull: str, secrets: tuple[str, ...] = ()) -> str:
         "for": _bound(pull),
         "head": marker.head,
         "base": marker.base,
-        "with": marker.settings,
         "outcome": marker.outcome,
         "findings": noted,
-        "fixed": ",".join(map(str, marker.fixed)),
-        "at": ",".join(f"{id_}@{line}" for id_, line in marker.at),
+        "rule": marker.rule,
         "key": marker.key,
+        "state": marker.state,
     }
     signed = _BEGIN + " ".join(f"{name}={value}" for name, value in fields.items() if value)
     sig = f" sig={_signature(signed, secrets[0])}" if secrets else ""
     written = f"{signed}{sig} -->"
-    if _fields(written) != marker:
+    limit = MAX_LENGTH if marker.state is None else MAX_SUMMARY
+    if _fields(written) != marker or len(written) > limit:
         raise ValueError(f"this cannot be written as a marker: {marker}")
     return written
 
@@ -182,14 +168,14 @@ def shape(text: str, pull: str) -> Marker | None:
     return None if match is None else _fields(match[0])
 
 
+def rule_field(rule: str) -> str | None:
+    """Return a rule as a marker can name it; None if it cannot."""
+    return rule if _RULE.fullmatch(rule) else None
+
+
 def has_marker(text: str) -> bool:
     """Whether anything in ``text`` looks like a marker, believed or not."""
     return _ANY.search(text) is not None
-
-
-def without(text: str) -> str:
-    """``text`` without the line that is its marker."""
-    return "\n".join(line for line in text.split("\n") if not line.startswith(_BEGIN))
 
 
 def _only(text: str, pull: str) -> re.Match[str] | None:
@@ -205,7 +191,7 @@ def _only(text: str, pull: str) -> re.Match[str] | None:
 
 
 def _match(written: str) -> re.Match[str] | None:
-    return _MARKER.fullmatch(written) if len(written) <= MAX_LENGTH else None
+    return _MARKER.fullmatch(written) if len(written) <= MAX_SUMMARY else None
 
 
 def _fields(written: str) -> Marker | None:
@@ -221,9 +207,8 @@ def _fields(written: str) -> Marker | None:
         outcome=cast("Outcome | None", match["outcome"]),
         findings=noted,
         key=match["key"],
-        settings=match["settings"],
-        fixed=_noted(match["fixed"]),
-        at=_at(match["at"]),
+        rule=match["rule"],
+        state=match["state"],
     )
     whole = marker.kind == "reply" or (marker.head and marker.base)
     one = marker.kind != "finding" or len(noted) == 1
@@ -231,18 +216,8 @@ def _fields(written: str) -> Marker | None:
 
 
 def _noted(written: str | None) -> tuple[Noted, ...]:
-    found: list[Noted] = []
-    for one in written.split(",") if written else ():
-        id_, letter, *rest = one.split(".")
-        code, _, place = "".join(rest).partition("@")
-        line, _, around = place.partition(":")
-        found.append(Noted(id_, _SEVERITIES[letter], code, int(line or 0), around))
-    return tuple(found)
-
-
-def _at(written: str | None) -> tuple[tuple[str, int], ...]:
-    pairs = (one.partition("@") for one in (written.split(",") if written else ()))
-    return tuple((id_, int(line)) for id_, _, line in pairs)
+    entries = (one.split(".") for one in written.split(",")) if written else ()
+    return tuple(Noted(id_, _SEVERITIES[letter]) for id_, letter, *_ in entries)
 
 
 def _bound(pull: str) -> str:

@@ -38,6 +38,10 @@ class Us:
         login = thread.resolved_by
         return thread.resolved and (login is None or login.lower() == self._name.lower())
 
+    def resolved_by_another(self, thread: ReviewThread) -> str | None:
+        """Return the login of the person who resolved a thread; None if nobody did, or an App."""
+        return None if not thread.resolved or self.resolved(thread) else thread.resolved_by
+
     def signed(self, text: str, pull: PullName) -> bool:
         """Whether the marker of a text on a pull request is signed by us."""
         return bool(self.secrets) and markers.parse(text, pull.bound, self.secrets) is not None

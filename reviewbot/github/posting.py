@@ -28,6 +28,7 @@ from reviewbot.github.errors import (
     OvertakenError,
     UncertainWriteError,
 )
+from reviewbot.github.markers import Noted
 from reviewbot.github.review_comments import (
     MAX_COMMENTS,
     Elsewhere,
@@ -38,14 +39,13 @@ from reviewbot.github.review_comments import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-    from reviewbot.core.findings import Finding
     from reviewbot.github.api.comments import Comment
     from reviewbot.github.api.reviews import Review
     from reviewbot.github.gateway import Api
-    from reviewbot.github.markers import Marker, Noted
-    from reviewbot.github.memory import Memory
+    from reviewbot.github.markers import Marker
     from reviewbot.github.names import PullName, Us
     from reviewbot.github.review_comments import CommentPlan, Inline
+    from reviewbot.github.state.prior import Prior
 
 MOST_TRIES: Final = 2 * MAX_COMMENTS
 """Requests that one review may take: enough to find every bad comment, if all of them are."""
@@ -78,7 +78,6 @@ class ReviewPoster:
         us: who we are.
         commit_id: the head that the comments are placed on.
         marker: of the review; its key begins the name of each part of it.
-        noted: what it notes of a finding that its text tells of.
     """
 
     def __init__(
@@ -89,9 +88,8 @@ class ReviewPoster:
         *,
         commit_id: str,
         marker: Marker,
-        noted: Callable[[Finding], Noted],
     ) -> None:
-        self._reviews, self._pull, self._us, self._noted = api.reviews, pull, us, noted
+        self._reviews, self._pull, self._us = api.reviews, pull, us
         self._commit_id, self._marker = commit_id, marker
         self._tries = self._lost = 0
         self._first: Review | None = None
@@ -145,7 +143,8 @@ class ReviewPoster:
     async def _create(self, inline: Sequence[Inline], text: Callable[[int], ReviewText]) -> None:
         said = text(len(inline)) if self._first is None else _MORE
         key = f"{self._marker.key}.{_name_of((*inline, *said.told))}"
-        noted = (self._noted(one.finding) for one in said.told if gates(one.finding))
+        told = (one.finding for one in said.told if gates(one.finding))
+        noted = (Noted(one.id, one.severity) for one in told)
         marker = replace(self._marker, key=key, findings=tuple(noted))
         written = markers.write(marker, self._pull.bound, self._us.secrets)
         body = with_marker(said.text, written)
@@ -233,15 +232,15 @@ async def made_once(make: Callable[[], Awaitable[T]], find: Callable[[], Awaitab
         return await make()
 
 
-async def put_summary(api: Api, pull: PullName, us: Us, memory: Memory, text: str) -> Comment:
+async def put_summary(api: Api, pull: PullName, us: Us, prior: Prior, text: str) -> Comment:
     """Write the one summary comment: in place of the last one, or anew if there is none.
 
     Raises:
-        OvertakenError: it is not the one of ``memory`` any more.
+        OvertakenError: it is not the one of ``prior`` any more.
         GitHubError: GitHub does not take it.
     """
     there = await _first_summary(api, pull, us)
-    known = memory.summary[1].key if memory.summary else None
+    known = prior.summary[1].key if prior.summary else None
     if there is not None and _key(there, pull) != known:
         raise OvertakenError(_OVERTAKEN)
     if there is not None:

@@ -1,4 +1,4 @@
-"""What a review that has ended leaves on its pull request: comments on lines, the summary, fixes.
+"""What a review that has ended leaves on its pull request: comments on lines, and the summary.
 
 What is to be posted is decided from what is on GitHub at that moment: so a second try after a
 crash, or after a write whose answer was lost, posts what is missing and nothing twice.
@@ -12,49 +12,47 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from reviewbot.core.report import gates
-from reviewbot.core.wording import count
 from reviewbot.github import markers, summary_comment
-from reviewbot.github.decided import decide
-from reviewbot.github.doubled import doubled
 from reviewbot.github.errors import (
     ForbiddenError,
     GitHubError,
     InvalidError,
     NotFoundError,
 )
-from reviewbot.github.file_lines import FileLines
 from reviewbot.github.fixed_comments import FixedComments
-from reviewbot.github.markers import MAX_FINDINGS, Marker, Noted
-from reviewbot.github.memory import read_memory
-from reviewbot.github.new_comments import plan_new
-from reviewbot.github.noted import all_noted
+from reviewbot.github.markers import Marker, Noted
 from reviewbot.github.posting import ReviewPoster, put_summary
 from reviewbot.github.review_comments import (
     CommentPlan,
     Elsewhere,
+    plan_comments,
     review_text,
 )
+from reviewbot.github.state.block import StateBlock, pack
+from reviewbot.github.state.prior import read_prior
+from reviewbot.github.state.reconcile import reconcile
+from reviewbot.github.state.relocate import head_reader, read_head_code
+from reviewbot.github.state.scope import reviewed_hunks, reviewed_now
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Mapping, Sequence
 
     from reviewbot.core.diff import FileDiff
     from reviewbot.core.events import Outcome
     from reviewbot.core.findings import Finding
     from reviewbot.core.report import Report
-    from reviewbot.github.decided import Decided
-    from reviewbot.github.doubled import Doubled
     from reviewbot.github.gateway import Api
-    from reviewbot.github.memory import Memory
     from reviewbot.github.names import Us
-    from reviewbot.github.settled import Settled
+    from reviewbot.github.state.block import Record
+    from reviewbot.github.state.prior import Prior
+    from reviewbot.github.state.reconcile import Reconciled
     from reviewbot.github.subject import PublishOptions, Subject
 
 T = TypeVar("T")
 
-MOST_REVIEWS: Final = 10
-"""Of a push: whoever watches the pull request is told of each."""
+_TURNED_OFF: Final = "Comments on lines are turned off."
 _UNPOSTED: Final = "GitHub did not take the review that its comment was in."
+_NO_ROOM: Final = "The state of this review has no room in the summary: the next one reviews all."
 _DRAFT: Final = (
     "The findings got no comments on their lines: the account of the token has a review that is not"
     " sent yet, and GitHub permits no second one. Send or discard it, and run this again."
@@ -62,7 +60,7 @@ _DRAFT: Final = (
 
 
 class PullComments:
-    """See the module.
+    """Posts what one review came to.
 
     Args:
         api: GitHub.
@@ -91,13 +89,14 @@ class PullComments:
         self._tried = False
 
     async def post(self, report: Report, files: Sequence[FileDiff]) -> Report:
-        """Post all that ``report`` came to; the review with what stands from earlier ones.
-
-        Again is as good as once.
+        """Post all that ``report`` came to. A second call posts what is missing.
 
         Args:
             report: the review, as far as it came.
             files: the whole diff of the pull request, as GitHub has it at its head.
+
+        Returns:
+            The review with the findings of earlier ones that are open.
 
         Raises:
             OvertakenError: another run has written the summary meanwhile: post again, if the head
@@ -106,171 +105,182 @@ class PullComments:
         """
         self.problems.clear()
         subject = self._subject
-        memory = await read_memory(self._api, subject.pull, self._us)
-        lines = FileLines(self._api, subject.pull.repo, subject.head)
-        decided = await decide(report, memory, files, lines, self._options.link_hosts)
-        settled = decided.settled
-        comments = FixedComments(self._api, self._us, subject, memory)
-        for posted in settled.back:
-            shown = comments.show_again(posted)
-            await self._marked(shown, "A finding that is back could not be shown again")
-        plan = await asyncio.to_thread(self._plan, decided, memory, files)
-        rest = await self._review(settled.report, plan, memory, decided.noted)
-        now = await read_memory(self._api, subject.pull, self._us) if self._tried else memory
-        twice = await asyncio.to_thread(
-            partial(doubled, now, self._us, subject.pull, before=memory, key=self._key)
-        )
-        await self._make_single(now, twice)
-        self._point_to_review(now, twice)
+        prior = await read_prior(self._api, subject.pull, self._us)
+        done = await self._reconciled(report, prior, files)
+        comments = FixedComments(self._api, self._us, subject, prior)
+        plan = await asyncio.to_thread(self._plan, done, prior, files)
+        rest = await self._review(done.report, plan, prior)
+        now = await read_prior(self._api, subject.pull, self._us) if self._tried else prior
+        await self._delete_duplicates(now)
+        self._point_to_review(now)
+        surplus = {one.finding.id for one in rest if not one.reason}
+        records = [
+            replace(
+                await self._threaded(one, now, comments), left_out=one.left_out or one.id in surplus
+            )
+            for one in done.records
+        ]
+        done = replace(done, records=tuple(records))
         if self._options.summary:
-            rest = [one for one in rest if one.finding.id not in {*now.posted, *now.told}]
-            text = await asyncio.to_thread(self._summary, decided, memory, now, twice, rest)
-            put = put_summary(self._api, subject.pull, self._us, memory, text)
+            text = await asyncio.to_thread(self._summary, done, prior, now, rest, files)
+            put = put_summary(self._api, subject.pull, self._us, prior, text)
             comment = await self._permitted(put, "The summary could not be posted")
             self.summary_url = comment.url if comment else None
             self.wrote |= comment is not None
-        await self._mark(settled, comments, memory, twice)
-        return settled.report
+        return done.report
 
-    def _plan(self, decided: Decided, memory: Memory, files: Sequence[FileDiff]) -> CommentPlan:
-        """Where each new finding is told of."""
-        settled = decided.settled
-        back, fixed = ({one.id for one in those} for those in (settled.back, settled.fixed))
-        return plan_new(
-            settled.new,
+    async def _threaded(self, record: Record, now: Prior, comments: FixedComments) -> Record:
+        """Have the thread of a finding say what it is; return the record with its comment."""
+        posted, hidden = now.posted.get(record.id), record.hidden
+        if posted is None:
+            return record
+        if record.state == "resolved":
+            what = "The thread of a finding that is resolved could not be closed"
+            hidden |= bool(await self._marked(comments.resolve(posted), what))
+        elif record.state == "open":
+            what = "The thread of a finding that is open could not be opened again"
+            done = await self._marked(comments.reopen(posted, hidden=hidden), what)
+            hidden &= not done
+        return replace(record, comment=posted.comment.id, hidden=hidden)
+
+    async def _reconciled(
+        self, report: Report, prior: Prior, files: Sequence[FileDiff]
+    ) -> Reconciled:
+        """Compare the review with what earlier ones left."""
+        records = prior.records(self._us)
+        named = {one.id for one in report.findings if gates(one)}
+        sought = [one for one in records.values() if one.state != "resolved"]
+        subject = self._subject
+        read_file = head_reader(self._api, subject.pull.repo, subject.head, files)
+        code = await read_head_code(files, sought, named, read_file)
+
+        def compare() -> Reconciled:
+            reread = reviewed_now(files, prior.block, full=self._subject.full)
+            return reconcile(
+                report,
+                records,
+                prior.dismissed,
+                code,
+                reread,
+                is_first=prior.summary is None and not records,
+            )
+
+        return await asyncio.to_thread(compare)
+
+    def _plan(self, done: Reconciled, prior: Prior, files: Sequence[FileDiff]) -> CommentPlan:
+        """Decide where each new finding is told of."""
+        options = self._options
+        closed = {one.id for one in done.records if one.state != "open"}
+        there = [one.comment for id_, one in prior.posted.items() if id_ not in closed]
+        new = [
+            one for one in done.unposted if one.id not in prior.posted and one.id not in prior.told
+        ]
+        plan = plan_comments(
+            new,
             files,
-            memory,
-            held=decided.known.held,
-            elsewhere=memory.marked - back | fixed | {*decided.moved},
-            options=self._options,
-            links=self._subject.links,
-            unshown=self._subject.unshown,
             marker=self._marker_of,
+            links=self._subject.links,
+            link_hosts=options.link_hosts,
+            most=options.max_inline,
+            unshown=self._subject.unshown,
+            taken={
+                (one.path, one.side, one.line)
+                for one in (*there, *prior.copies)
+                if one.line is not None
+            },
         )
+        if options.review:
+            return plan
+        off = [Elsewhere(one.finding, _TURNED_OFF, one.link) for one in plan.inline]
+        return CommentPlan((), (*off, *plan.rest))
 
     def _summary(
         self,
-        decided: Decided,
-        memory: Memory,
-        now: Memory,
-        twice: Doubled,
+        done: Reconciled,
+        prior: Prior,
+        now: Prior,
         rest: Sequence[Elsewhere],
+        files: Sequence[FileDiff],
     ) -> str:
-        """The text of the summary comment, after the reviews: ``rest`` is told of in it alone."""
-        settled, known = decided.settled, decided.known
-        urls = {id_: one.review.url for id_, one in now.told.items()}
-        urls |= {id_: one.comment.url for id_, one in now.posted.items()}
-        urls |= {id_: one.comment.url for id_, one in twice.older.items()}
-        findings = all_noted(settled, now, decided.noted)
-        known_by = now.told.keys() | memory.ignored.keys()
-        fixed = [one for id_, one in sorted(known.fixed.items()) if id_ in known_by]
-        # Of the others, the ids: what is told to ignore one of them now ignores none that comes.
-        fixed += [
-            Noted(id_, one.severity)
-            for id_, one in sorted(known.fixed.items())
-            if id_ not in known_by
-        ]
-        marker = self._marker("summary", findings=findings, outcome=settled.report.outcome)
-        marker = replace(
-            marker,
-            fixed=tuple(fixed[: MAX_FINDINGS - len(findings)]),
-            at=tuple(decided.at.items())[:MAX_FINDINGS],
+        """Return the text of the summary comment, with the state for the next review."""
+        block, walkthrough = prior.block, _walkthrough(done.report, prior, files)
+        overview = block.overview if block and not self._subject.full else ""
+        state = StateBlock(
+            self._subject.settings,
+            overview=overview or (done.report.summary.what if done.report.summary else ""),
+            walkthrough=walkthrough,
+            records=done.records,
         )
+        packed = pack(state, reviewed_hunks(files, done.report))
+        if packed is None:
+            self.problems.append(_NO_ROOM)
+        marker = replace(self._marker("summary", outcome=done.report.outcome), state=packed)
+        urls = {id_: one.comment.url for id_, one in now.posted.items()}
         return summary_comment.render(
-            settled.report,
+            done,
             marker=self._written(marker),
-            rest=rest,
-            ignored=known.ignored,
+            rest=[one for one in rest if one.finding.id not in now.posted],
             urls=urls,
-            changes=settled.changes,
-            earlier=memory.signed_summary,
+            overview=overview,
+            walkthrough=walkthrough,
             links=self._subject.links,
             link_hosts=self._options.link_hosts,
+            files={file.path: file for file in files},
         )
 
-    async def _mark(
-        self, settled: Settled, comments: FixedComments, memory: Memory, twice: Doubled
-    ) -> None:
-        """Mark comments whose code is gone; and what became worse, if no summary says it."""
-        for posted in settled.lapsed:
-            noted_as = comments.note_gone(posted)
-            await self._marked(noted_as, "What was ignored is gone, which could not be noted")
-        for posted in (one for one in settled.fixed if one.id not in twice.older):
-            marked = comments.mark(posted)
-            await self._marked(marked, "A finding that is fixed could not be marked")
-        if self._options.summary:
-            return
-        for one in settled.report.findings:
-            if one.id in memory.posted and memory.posted[one.id].severity != one.severity:
-                raised = comments.raise_to(memory.posted[one.id], one.severity)
-                await self._marked(raised, "That a finding is worse could not be noted")
-
-    async def _review(
-        self, report: Report, plan: CommentPlan, memory: Memory, noted: Callable[[Finding], Noted]
-    ) -> Sequence[Elsewhere]:
-        """Post what has no comment yet; what is left for the summary.
-
-        What there is too much of is told in its text, and in further ones if that is too short.
-        """
-        pending = memory.pending
-        if not self._must_post(plan):  # nor is there need to delete what others left
-            pull = self._subject.pull
+    async def _review(self, report: Report, plan: CommentPlan, prior: Prior) -> Sequence[Elsewhere]:
+        """Post what has no comment yet; return what is left for the summary."""
+        pull, pending = self._subject.pull, prior.pending
+        if not self._must_post(plan):
             for draft in (one for one in pending if markers.shape(one.body, pull.bound)):
                 stale = self._api.reviews.delete_pending(pull.repo, pull.number, draft.id)
                 await self._marked(stale, "A review that was never sent could not be deleted")
-        if memory.drafts and self._must_post(plan):
+            return plan.rest
+        if prior.drafts:
             self.problems.append(_DRAFT)
             return _unposted(plan)
-        for _ in range(MOST_REVIEWS):
-            if not self._must_post(plan):
-                break
-            poster = ReviewPoster(
-                self._api,
-                self._subject.pull,
-                self._us,
-                commit_id=self._subject.head,
-                marker=self._marker("review"),
-                noted=noted,
+        poster = ReviewPoster(
+            self._api,
+            pull,
+            self._us,
+            commit_id=self._subject.head,
+            marker=self._marker("review"),
+        )
+        self._tried = True
+        # With a summary, the text of the review only counts what has no comment.
+        below = () if self._options.summary else plan.rest
+        text = partial(
+            review_text,
+            report,
+            below=below,
+            elsewhere=() if below else plan.rest,
+            link_hosts=self._options.link_hosts,
+        )
+        posted = await self._permitted(
+            poster.post(plan, text, pending), "The review could not be posted"
+        )
+        if posted is None:
+            return _unposted(plan)
+        if posted.review is not None:
+            self.wrote = True
+            self.review_url = self.review_url or posted.review.url
+        left = {one.finding.id for one in posted.left}
+        if not self._options.summary and plan.inline and left:  # GitHub refused their comments
+            return await self._review(
+                report, CommentPlan((), posted.left), replace(prior, pending=())
             )
-            self._tried = True
-            below = self._below(plan)
-            text = partial(
-                review_text,
-                report,
-                below=below,
-                elsewhere=sum(gates(one.finding) for one in plan.rest if one not in below),
-                link_hosts=self._options.link_hosts,
-            )
-            posted = await self._permitted(
-                poster.post(plan, text, pending), "The review could not be posted"
-            )
-            if posted is None:
-                return _unposted(plan)
-            if posted.review is not None:
-                self.wrote = True
-                self.review_url = self.review_url or posted.review.url
-            pending = ()
-            done = not plan.inline and len(posted.left) == len(plan.rest)
-            plan = CommentPlan((), posted.left)
-            if done:  # not even one has room
-                break
-        if not self._options.summary and self._must_post(plan):
-            left = count(len(self._below(plan)), "finding")
-            self.problems.append(f"{left} had no room in the texts of {MOST_REVIEWS} reviews.")
-        return plan.rest
-
-    def _below(self, plan: CommentPlan) -> tuple[Elsewhere, ...]:
-        """What the text of the review tells of: what is too much; all, if there is no summary."""
-        return tuple(one for one in plan.rest if not (self._options.summary and one.reason))
+        return (*posted.left, *(one for one in plan.rest if one.finding.id not in left))
 
     def _must_post(self, plan: CommentPlan) -> bool:
         """Whether there is something to say; not for what is held back alone."""
-        said = plan.inline or any(gates(one.finding) for one in self._below(plan))
+        below = () if self._options.summary else plan.rest
+        said = plan.inline or any(gates(one.finding) for one in below)
         return self._options.review and bool(said)
 
     def _marker_of(self, finding: Finding) -> str:
         noted = (Noted(finding.id, finding.severity),)
-        return self._written(self._marker("finding", findings=noted))
+        rule = markers.rule_field(finding.rule)
+        return self._written(replace(self._marker("finding", findings=noted), rule=rule))
 
     def _marker(
         self,
@@ -280,53 +290,37 @@ class PullComments:
         outcome: Outcome | None = None,
     ) -> Marker:
         subject = self._subject
-        settings = subject.settings if kind == "summary" else None
-        return Marker(kind, subject.head, subject.base, outcome, findings, self._key, settings)
+        return Marker(kind, subject.head, subject.base, outcome, findings, self._key)
 
     def _written(self, marker: Marker) -> str:
         return markers.write(marker, self._subject.pull.bound, self._us.secrets)
 
-    async def _make_single(self, memory: Memory, twice: Doubled) -> None:
-        """Take out what two runs at once have posted twice."""
+    async def _delete_duplicates(self, prior: Prior) -> None:
+        """Delete what two runs at once have posted twice: the older comment stays."""
         api, pull = self._api, self._subject.pull
         what = "What two reviews say could not be taken out of one"
-        waiting: set[int | None] = set()
-        for review, text in twice.texts:  # first, for a comment that is deleted leads to no review
-            update = api.reviews.update(pull.repo, pull.number, review.id, text)
-            if not await self._marked(update, what):
-                waiting.add(review.id)
-        for double in twice.comments:
-            if double.review not in waiting:
-                await self._marked(api.reviews.delete_comment(pull.repo, double.id), what)
-        for copy, text in twice.renamed:
-            named = api.reviews.update_comment(pull.repo, copy.id, text)
-            await self._marked(named, "A comment could not be told from one on a line like its own")
-        for summary in memory.summaries:
+        for comment in prior.duplicates:
+            await self._marked(api.reviews.delete_comment(pull.repo, comment.id), what)
+        for summary in prior.summaries:
             await self._marked(api.comments.delete(pull.repo, summary.id), what)
 
-    def _point_to_review(self, memory: Memory, twice: Doubled) -> None:
-        """Name the review of the head, whoever posted it; not one whose words another one has."""
-        filled = {one.comment.review for one in memory.posted.values()}
-        filled |= {one.review.id for one in memory.told.values()}
-        filled -= {review.id for review, _ in twice.texts}
-        at_head = [
-            one.review
-            for one in memory.reviews
-            if one.review.commit == self._subject.head and one.review.id in filled
-        ]
+    def _point_to_review(self, prior: Prior) -> None:
+        """Name the review of the head, whoever posted it; not one without comments, if it can."""
+        at_head = [one for one in prior.reviews if one.commit == self._subject.head]
+        filled = {one.comment.review for one in prior.posted.values()}
+        at_head = [one for one in at_head if one.id in filled] or at_head
         if at_head and self.review_url not in {one.url for one in at_head}:
             self.review_url = at_head[-1].url
 
-    async def _marked(self, work: Awaitable[object], what: str) -> bool:
-        """Do what only marks; whether it is done. If nobody tries again, the next review does."""
-        problems = len(self.problems)
+    async def _marked(self, work: Awaitable[T], what: str) -> T | None:
+        """Do what only marks. If nobody tries again, the next review does it."""
         try:
-            await self._permitted(work, what)
+            return await self._permitted(work, what)
         except GitHubError as error:
             if self._options.tried_again:
                 raise
             self.problems.append(f"{what}: {error}.")
-        return len(self.problems) == problems
+            return None
 
     async def _permitted(self, work: Awaitable[T], what: str) -> T | None:
         """The result of a write, or None if GitHub does not permit it: that is told, not raised."""
@@ -336,6 +330,14 @@ class PullComments:
             self.problems.append(f"{what}: {error}.")
             self.denied |= isinstance(error, ForbiddenError)
             return None
+
+
+def _walkthrough(report: Report, prior: Prior, files: Sequence[FileDiff]) -> dict[str, str]:
+    """Return a line about each file: of this review, or of an earlier one."""
+    earlier: Mapping[str, str] = prior.block.walkthrough if prior.block else {}
+    new = {one.path: one.summary for one in report.summary.files} if report.summary else {}
+    lines = {**earlier, **new}
+    return {file.path: lines[file.path] for file in files if file.path in lines}
 
 
 def _unposted(plan: CommentPlan) -> tuple[Elsewhere, ...]:

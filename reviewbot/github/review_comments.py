@@ -19,19 +19,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.findings import rank
-from reviewbot.core.render.markdown_text import literal
+from reviewbot.core.render.markdown_text import code_span, literal
 from reviewbot.core.render.wording import aside, outcome
 from reviewbot.core.wording import count
 from reviewbot.github.comment_text import (
     LINK_HOSTS,
-    MAX_BODY,
     beside,
     on_line,
     place_of,
 )
-from reviewbot.github.markers import MAX_FINDINGS, MAX_LENGTH
+from reviewbot.github.markers import MAX_FINDINGS
 from reviewbot.github.permalinks import is_utf8
-from reviewbot.github.sections import Section, fitted, kept_items, size
+from reviewbot.github.sections import Section, fitted, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -44,7 +43,11 @@ if TYPE_CHECKING:
 
 MAX_COMMENTS: Final = 30
 """Of one review. GitHub names no limit; from some more than these came 502s (reviewdog#355)."""
-_SURPLUS: Final = f"### More findings\n\nA review has at most {MAX_COMMENTS} comments on lines."
+MAX_TEXT: Final = 20_000
+"""Characters of the text of a review, and of what people read of a summary comment."""
+MAX_PLACES: Final = 10
+"""Places of a rule that are listed."""
+_TAKEN: Final = "A comment of an earlier review is on its line already."
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,8 @@ class Inline:
 class Elsewhere:
     """A finding that has no comment on a line.
 
-    ``reason`` is a sentence, or empty if there were only too many others; ``link`` as above.
+    ``reason`` is a sentence, or empty if there were only too many others: such findings are listed
+    by rule. ``link`` as above.
     """
 
     finding: Finding
@@ -103,8 +107,9 @@ def plan_comments(
     link_hosts: Collection[str] = LINK_HOSTS,
     most: int = MAX_COMMENTS,
     unshown: Collection[str] = (),
+    taken: Collection[tuple[str, str, int]] = (),
 ) -> CommentPlan:
-    """Which findings get a comment on their lines.
+    """Which findings get a comment on their lines, the worst first.
 
     Args:
         findings: those that have none yet.
@@ -114,6 +119,7 @@ def plan_comments(
         link_hosts: the hosts that links of a model may lead to.
         most: comments that there is room for, at most :data:`MAX_COMMENTS`.
         unshown: the files that GitHub shows no lines of.
+        taken: path, side and last line of the comments that are there.
     """
     diff = _Diff(files, frozenset(unshown))
     inline: list[Inline] = []
@@ -121,6 +127,9 @@ def plan_comments(
     for finding in sorted(findings, key=lambda one: (*rank(one), one.id)):
         link = links.of(finding, diff.file(finding.path)) if links else None
         place = aside(finding) if finding.placement.kind != "inline" else diff.place(finding)
+        last = (finding.path, finding.side, max(finding.line, finding.end_line))
+        if not isinstance(place, str) and last in taken:
+            place = _TAKEN
         if isinstance(place, str):
             rest.append(Elsewhere(finding, place, link))
         elif len(inline) >= min(most, MAX_COMMENTS):
@@ -152,7 +161,7 @@ def review_text(
     inline: int,
     *,
     below: Sequence[Elsewhere] = (),
-    elsewhere: int = 0,
+    elsewhere: Sequence[Elsewhere] = (),
     link_hosts: Collection[str] = LINK_HOSTS,
 ) -> ReviewText:
     """What a review says above its comments: the outcome, and findings that are on no line.
@@ -161,39 +170,55 @@ def review_text(
         report: the review.
         inline: how many comments it has.
         below: what it tells of that has none, as much as there is room for.
-        elsewhere: how many findings the summary comment tells of.
+        elsewhere: what the summary comment tells of.
         link_hosts: the hosts that links of a model may lead to.
     """
     below = below[:MAX_FINDINGS]
     head = f"**{literal(outcome(report))}** {count(inline, 'comment')} on lines."
     head += _where(sum(not one.finding.placement.held for one in below), "below")
-    head += _where(elsewhere, "in the summary comment")
+    counted = sum(not one.finding.placement.held for one in elsewhere)
+    head += _where(counted, "in the summary comment")
     sections = rest_sections(below, link_hosts)
-    room = MAX_BODY - MAX_LENGTH - size(head) - 8
-    kept = zip(_grouped(below), kept_items(sections, room), strict=True)
-    told = tuple(one for group, number in kept for one in group[:number])
-    return ReviewText("\n\n".join(filter(None, (head, fitted(sections, room)))), told)
+    text = fitted(sections, MAX_TEXT - size(head) - 8)
+    # Noted, too: what there was no room for gets no comment by a later review.
+    surplus = [one for one in elsewhere if not one.reason][: MAX_FINDINGS - len(below)]
+    return ReviewText("\n\n".join(filter(None, (head, text))), (*below, *surplus))
 
 
 def rest_sections(rest: Iterable[Elsewhere], link_hosts: Collection[str]) -> list[Section]:
     """What has no comment on a line, and apart from it what is held back, as parts of a text."""
-    surplus, told, held = ([_beside(one, link_hosts) for one in group] for group in _grouped(rest))
-    return [
-        Section(_SURPLUS, surplus, 70, noun="finding", gap="\n\n"),
-        Section("### Not on a line", told, 70, noun="finding", gap="\n\n"),
-        Section(f"Held back ({len(held)})", held, 20, noun="finding", gap="\n\n", folded=True),
-    ]
-
-
-def _grouped(rest: Iterable[Elsewhere]) -> tuple[list[Elsewhere], ...]:
-    """Those of which there are too many, those without a place, those that are held back."""
     surplus: list[Elsewhere] = []
     told: list[Elsewhere] = []
     held: list[Elsewhere] = []
     for one in rest:
         group = held if one.finding.placement.held else told if one.reason else surplus
         group.append(one)
-    return surplus, told, held
+    beside_ = [_beside(one, link_hosts) for one in told]
+    held_ = [_beside(one, link_hosts) for one in held]
+    heading = f"### More findings ({len(surplus):,})"
+    return [
+        Section(heading, by_rule(surplus), 72, noun="rule", share=0.5),
+        Section("### Not on a line", beside_, 70, noun="finding", gap="\n\n", share=0.7),
+        Section(f"Held back ({len(held):,})", held_, 20, noun="finding", gap="\n\n", folded=True),
+    ]
+
+
+def by_rule(rest: Iterable[Elsewhere]) -> list[str]:
+    """Return a line for each rule or category: how many findings, and the first places."""
+    groups: dict[tuple[str, str], list[Elsewhere]] = {}
+    for one in rest:
+        groups.setdefault((one.finding.severity, one.finding.rule), []).append(one)
+    return [_rule_line(rule, severity, found) for (severity, rule), found in groups.items()]
+
+
+def _rule_line(rule: str, severity: str, found: Sequence[Elsewhere]) -> str:
+    places = [
+        f"{place_of(one.finding, one.link)} (id {code_span(one.finding.id)})"
+        for one in found[:MAX_PLACES]
+    ]
+    more = f" and {len(found) - MAX_PLACES:,} more" if len(found) > MAX_PLACES else ""
+    total = count(len(found), severity)
+    return f"- {code_span(rule)}, {total}: {', '.join(places)}{more}"
 
 
 def _beside(one: Elsewhere, link_hosts: Collection[str]) -> str:

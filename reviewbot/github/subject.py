@@ -27,6 +27,7 @@ class Subject:
         page: the repository's page, ``https://HOST/OWNER/REPO``.
         settings: a hash of the settings that decide what is found.
         unshown: its files that GitHub shows no lines of, so that no comment can stand there.
+        full: whether all of it is reviewed, whatever was reviewed before.
     """
 
     pull: PullName
@@ -36,6 +37,7 @@ class Subject:
     page: str
     settings: str
     unshown: tuple[str, ...] = ()
+    full: bool = True
 
     @property
     def links(self) -> Permalinks:
@@ -54,6 +56,7 @@ class PublishOptions:
         review: whether findings are posted on their lines.
         summary: whether there is a summary comment.
         buttons: whether the check run has some; for an App that hears of them.
+        max_inline: how many comments on lines a review may have.
         link_hosts: the hosts that links of a model may lead to.
         tried_again: whether what GitHub does not do now is tried again; else the next review does
             what is only to be marked.
@@ -66,6 +69,7 @@ class PublishOptions:
     review: bool = True
     summary: bool = True
     buttons: bool = False
+    max_inline: int = 10
     link_hosts: tuple[str, ...] = LINK_HOSTS
     tried_again: bool = False
     details_url: str | None = None

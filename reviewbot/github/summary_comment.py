@@ -6,48 +6,43 @@ not fit is cut, the least important first, and counted.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.render.markdown_text import cell, code_span, literal, one_line, quoted
-from reviewbot.core.render.wording import outcome, share_of, shares, spending, unreviewed
+from reviewbot.core.render.wording import aside, outcome, share_of, shares, spending, unreviewed
 from reviewbot.core.report import gates
+from reviewbot.core.safe_text import safe_line, safe_markdown
 from reviewbot.core.wording import NO_REASON, count, listed
 from reviewbot.github.comment_text import (
     LINK_HOSTS,
-    MAX_BODY,
-    beside,
     place_of,
     safe_report,
     title_of,
     unmarked,
     with_marker,
 )
-from reviewbot.github.markers import MAX_LENGTH
 from reviewbot.github.permalinks import linked
-from reviewbot.github.review_comments import rest_sections
+from reviewbot.github.review_comments import MAX_TEXT, Elsewhere, rest_sections
 from reviewbot.github.sections import Section, fitted, size
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from reviewbot.core.diff import FileDiff
     from reviewbot.core.events import CoverageStatus, FileCoverage
     from reviewbot.core.findings import Finding
     from reviewbot.core.report import Report
     from reviewbot.github.permalinks import Permalinks
-    from reviewbot.github.review_comments import Elsewhere
+    from reviewbot.github.state.block import Record
+    from reviewbot.github.state.reconcile import Reconciled
 
 _OPEN: Final = 10
 """Entries that a list may have and still be shown without a click."""
 _WHAT: Final = 3_000
-_SUMMARY: Final = re.compile(
-    r"^### Summary\n\n(?s:.+?)(?=\n\n(?:### |<details>|Fixed:))", re.MULTILINE
-)
-_WALKTHROUGH: Final = re.compile(
-    r"^<details>\n<summary>Walkthrough \([\d,]+ files?\)</summary>\n(?s:.+?)\n</details>$",
-    re.MULTILINE,
-)
+MAX_ROWS: Final = 50
+"""Findings that have a row of their own, those with a comment first; the others are listed by
+rule."""
 _STATUSES: Final[dict[CoverageStatus, str]] = {
     "reviewed": "reviewed",
     "partly": "reviewed in part",
@@ -56,72 +51,65 @@ _STATUSES: Final[dict[CoverageStatus, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """What became of the findings since the review before this one, by their ids.
-
-    ``titles`` has the titles of those that are fixed, as far as they are known.
-    """
-
-    new: Collection[str] = ()
-    still: Collection[str] = ()
-    fixed: Sequence[str] = ()
-    titles: Mapping[str, str] = field(default_factory=dict)
-
-    def of(self, finding_id: str) -> str:
-        """What there is to say of one that stands."""
-        if finding_id in self.new:
-            return "new"
-        return "still there" if finding_id in self.still else ""
-
-
 def render(
-    report: Report,
+    done: Reconciled,
     *,
     marker: str,
     rest: Sequence[Elsewhere] = (),
-    ignored: Sequence[Finding] = (),
     urls: Mapping[str, str] | None = None,
-    changes: Changes | None = None,
-    earlier: str = "",
+    overview: str = "",
+    walkthrough: Mapping[str, str] | None = None,
     links: Permalinks | None = None,
     link_hosts: Collection[str] = LINK_HOSTS,
+    files: Mapping[str, FileDiff] | None = None,
 ) -> str:
-    """The comment, of less than 65,536 characters.
+    """Return the comment, of at most :data:`.MAX_TEXT` characters and the marker.
 
     Args:
-        report: the review.
+        done: the review, compared with earlier ones.
         marker: the hidden text that the comment is known by, its last line.
-        rest: what has no comment on a line, from
+        rest: new findings that have no comment on a line, from
             :func:`~reviewbot.github.review_comments.plan_comments`.
-        ignored: what is ignored and has no comment on a line: by this it is known again.
         urls: the comments on lines, by the id of their finding, as far as they are known.
-        changes: what changed since the last review; None at the first.
-        earlier: the summary as it is, which we wrote. Where nothing was left to review, what it
-            says of the change is kept.
+        overview: what the whole pull request does, if this review read only a part of it.
+        walkthrough: a line about each file.
         links: makes addresses of the code.
         link_hosts: the hosts that links of a model may lead to.
+        files: the diff by path, for the addresses.
     """
-    safe, urls = safe_report(report, link_hosts), urls or {}
-    addresses = {one.finding.id: one.link for one in rest if one.link} | dict(urls)
+    safe, urls = safe_report(done.report, link_hosts), urls or {}
+    counted = [one for one in safe.findings if gates(one)]
+    named = sorted(counted, key=lambda one: one.id not in urls)[:MAX_ROWS]
+    ids = {one.id for one in named}
+    shown = [one for one in counted if one.id in ids]
+    others = [one for one in counted if one.id not in ids]
+    code = {one.id: links.of(one, (files or {}).get(one.path)) for one in counted} if links else {}
+    addresses = {**code, **{one.finding.id: one.link for one in rest}, **urls}
+    told = {one.finding.id for one in rest}
+    beside = [one for one in rest if one.reason]
+    beside += [
+        Elsewhere(one, aside(one), links.of(one, (files or {}).get(one.path)) if links else None)
+        for one in safe.held
+        if one.id not in told
+    ]
+    beside += [Elsewhere(one, "", code.get(one.id)) for one in others if one.id not in urls]
     head = f"**{literal(outcome(safe))}**"
     tail = _spent(safe, links)
-    told = [] if safe.files else _kept(earlier)
     sections = [
-        Section("", _changed(changes), 90),
+        Section("", _changed(done), 90),
         Section("", _literal_list(safe.reasons), 85, "reason", share=0.2),
         replace(_files("Not fully reviewed", unreviewed(safe), 80), share=0.3),
-        *(told or _summary(safe)),
-        _table(safe, addresses, changes),
-        *rest_sections(rest, link_hosts),
-        _ignored(ignored, link_hosts),
-        _fixed(changes, urls),
-        *(() if told else (_walkthrough(safe),)),
+        *_summary(safe, safe_markdown(overview, link_hosts=link_hosts)),
+        _table(shown, addresses, urls, done),
+        *rest_sections(beside, link_hosts),
+        _records("Resolved", done.resolved, urls, 45),
+        _records("Dismissed", done.dismissed, urls, 44),
+        _walkthrough(walkthrough or {}),
         *_coverage(safe),
         Section("Notices:", _literal_list(safe.notices), 40, "notice"),
         Section("By model:", _by_model(safe), 15),
     ]
-    limit = MAX_BODY - MAX_LENGTH - size(head) - size(tail) - 16
+    limit = MAX_TEXT - size(head) - size(tail) - 16
     inert = [replace(one, items=[unmarked(item) for item in one.items]) for one in sections]
     body = fitted(inert, limit)
     text = "\n\n".join(filter(None, (head, body, tail)))
@@ -132,26 +120,26 @@ def _literal_list(texts: Sequence[str]) -> list[str]:
     return [f"- {literal(text)}" for text in texts]
 
 
-def _changed(changes: Changes | None) -> list[str]:
-    if changes is None:
+def _changed(done: Reconciled) -> list[str]:
+    if done.is_first:
         return []
-    parts = [
-        f"{len(ids):,} {word}"
-        for ids, word in (
-            (changes.new, "new"),
-            (changes.still, "still there"),
-            (changes.fixed, "fixed"),
-        )
-        if ids
-    ]
+    new = {one.id for one in done.new}
+    counts = (
+        (sum(gates(one) and one.id in new for one in done.report.findings), "new"),
+        (sum(gates(one) and one.id not in new for one in done.report.findings), "still open"),
+        (len(done.resolved), "resolved"),
+    )
+    parts = [f"{number:,} {word}" for number, word in counts if number]
     return [f"Since the last review: {listed(parts) if parts else 'nothing changed'}."]
 
 
-def _summary(report: Report) -> list[Section]:
+def _summary(report: Report, overview: str) -> list[Section]:
     summary = report.summary
+    what = [quoted(overview, _WHAT)] if overview.strip() else []
     if summary is None:
-        return []
-    what = [quoted(summary.what, _WHAT)] if summary.what.strip() else []
+        return [Section("### Summary", what, 60)]
+    if summary.what.strip() and (report.files or not what):
+        what += ["This push:"] * bool(what) + [quoted(summary.what, _WHAT)]
     claim = summary.claim_mismatch
     said = [f"**Description and change disagree:** {one_line(claim, 600)}"] if claim else []
     why = [literal(summary.reason)] if summary.reason else []
@@ -162,56 +150,49 @@ def _summary(report: Report) -> list[Section]:
     ]
 
 
-def _kept(earlier: str) -> list[Section]:
-    """What an earlier summary of ours says of the change, as it stands there."""
-    found = (pattern.search(earlier) for pattern in (_SUMMARY, _WALKTHROUGH))
-    return [
-        Section("", [match[0]], importance)
-        for match, importance in zip(found, (60, 30), strict=True)
-        if match
+def _walkthrough(lines: Mapping[str, str]) -> Section:
+    rows = [
+        f"- {code_span(path)}: {one_line(safe_line(line), 300)}" for path, line in lines.items()
     ]
-
-
-def _walkthrough(report: Report) -> Section:
-    files = report.summary.files if report.summary else ()
-    rows = [f"- {code_span(file.path)}: {one_line(file.summary, 300)}" for file in files]
     heading = f"Walkthrough ({count(len(rows), 'file')})"
     return Section(heading, rows, 30, noun="file", folded=True)
 
 
-def _table(report: Report, addresses: Mapping[str, str], changes: Changes | None) -> Section:
-    """Findings that count, worst first; what is held back stands apart."""
-    shown = [finding for finding in report.findings if gates(finding)]
-    columns = ["Severity", "Where", "Finding", *(["Since"] if changes else [])]
+def _table(
+    shown: Sequence[Finding],
+    addresses: Mapping[str, str | None],
+    urls: Collection[str],
+    done: Reconciled,
+) -> Section:
+    """Return the findings that are named, worst first."""
+    columns = ["Severity", "Where", "Finding", *([] if done.is_first else ["Since"])]
     head = "\n".join(f"| {' | '.join(row)} |" for row in (columns, ["---"] * len(columns)))
-    rows = [_row(finding, addresses.get(finding.id), changes) for finding in shown]
+    rows = [
+        _row(finding, addresses.get(finding.id), done, commented=finding.id in urls)
+        for finding in shown
+    ]
     return Section(f"### Findings\n\n{head}", rows, 75, noun="finding", share=0.5)
 
 
-def _row(finding: Finding, address: str | None, changes: Changes | None) -> str:
-    cells = [finding.severity, cell(place_of(finding, address)), cell(title_of(finding))]
-    if changes:
-        cells.append(changes.of(finding.id))
+def _row(finding: Finding, address: str | None, done: Reconciled, *, commented: bool) -> str:
+    # Without a comment there is no thread to answer in: the id is what /ignore takes.
+    own = "" if commented else f" (id {code_span(finding.id)})"
+    cells = [finding.severity, cell(place_of(finding, address)), cell(title_of(finding)) + own]
+    if not done.is_first:
+        cells.append(done.since(finding.id))
     return f"| {' | '.join(cells)} |"
 
 
-def _fixed(changes: Changes | None, urls: Mapping[str, str]) -> Section:
-    """Ids lead to their comments: an address can never be broken by a title."""
-    rows = [] if changes is None else [_fixed_row(one, changes, urls) for one in changes.fixed]
-    return _list("Fixed", rows, 45, "finding")
-
-
-def _fixed_row(finding_id: str, changes: Changes, urls: Mapping[str, str]) -> str:
-    title = literal(changes.titles.get(finding_id, ""))
-    return f"- {linked(finding_id, urls.get(finding_id))} {title}".rstrip()
-
-
-def _ignored(findings: Sequence[Finding], link_hosts: Collection[str]) -> Section:
-    told = [
-        beside(one, where=place_of(one, None), reason="", link_hosts=link_hosts) for one in findings
-    ]
-    heading = f"Ignored ({len(told)})"
-    return Section(heading, told, 18, noun="finding", gap="\n\n", folded=True)
+def _records(
+    heading: str, records: Sequence[Record], urls: Mapping[str, str], importance: int
+) -> Section:
+    """Return a list of findings that are not open: where they were, and their titles."""
+    rows = []
+    for one in records:
+        where = linked(f"{one.path}:{one.line}", urls.get(one.id))
+        title = one_line(safe_line(one.title), 200) or code_span(one.rule)
+        rows.append(f"- {where} {title}")
+    return _list(heading, rows, importance, "finding")
 
 
 def _coverage(report: Report) -> list[Section]:

@@ -71,6 +71,7 @@ class ReviewRequest:
     Attributes:
         tenant: whose it is.
         beside: what became of files that belong to the change and are not in ``diff``.
+        whole: whether ``diff`` is the whole change that ``title`` and ``description`` speak of.
         inquiry: what is asked about ``diff``, a hunk; then that is answered and nothing reviewed.
         digest: of all that decides what the review is.
     """
@@ -85,6 +86,7 @@ class ReviewRequest:
     attributes: str = ""
     notices: tuple[str, ...] = ()
     beside: tuple[FileCoverage, ...] = ()
+    whole: bool = True
     inquiry: Inquiry | None = None
     limits: Limits = field(default_factory=Limits)
     digest: str = field(init=False)
@@ -140,7 +142,13 @@ def admit(request: ReviewRequest, load: Callable[[Mapping[str, object]], Setting
         tenant=request.tenant,
         diff=reviews.packed(request.diff),
         plan=json.dumps(plan_to_json(job.plan)),
-        options=json.dumps({**request.options.settings, "cache": request.options.cache}),
+        options=json.dumps(
+            {
+                **request.options.settings,
+                "cache": request.options.cache,
+                "whole": request.whole,
+            }
+        ),
         request_hash=request.digest,
         title=request.title,
         description=request.description,

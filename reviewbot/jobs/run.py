@@ -204,11 +204,12 @@ class Run:
     ) -> AbstractAsyncContextManager[Workers]:
         if work.inquiry is not None:
             return explainers(prepared, settings, work.inquiry, spent_usd=spent_usd)
+        is_whole = work.options.get("whole", True)
         return workers(
             prepared,
             settings,
-            title=self.row.title,
-            description=work.description,
+            title=self.row.title if is_whole else "",
+            description=work.description if is_whole else "",
             spent_usd=spent_usd,
             parser=self._kit.parsers.for_tenant(self.row.tenant),
         )

@@ -99,6 +99,8 @@ class Summarizer:
             if self._budget:
                 await self._budget.settle(reserved, spent.cost_usd or 0.0)
             book(spent)
+        if not (self._title or self._description):  # no claims, no mismatch
+            summary = replace(summary, claim_mismatch=None)
         return await asyncio.to_thread(_safe, summary)
 
     def _prompt(self, task: SummaryTask) -> tuple[str, str]:

@@ -12,7 +12,9 @@ from reviewbot.core.events import from_record
 from reviewbot.core.report import fold
 from reviewbot.github.permalinks import Permalinks
 from reviewbot.github.review_comments import plan_comments
-from reviewbot.github.summary_comment import Changes, render
+from reviewbot.github.state.block import Record
+from reviewbot.github.state.reconcile import Reconciled
+from reviewbot.github.summary_comment import render
 from tests.regenerate_golden import STREAMS, recorded
 
 if TYPE_CHECKING:
@@ -45,24 +47,26 @@ diff --git a/app/cache.py b/app/cache.py
 """
 """Holds some of what the review of ``sample`` found, so that the rest has no line."""
 
-CASES: Final[dict[str, tuple[bytes, Changes | None]]] = {
-    "clean": (b"", None),
-    "recorded-claude": ((STREAMS.parent / "demo.diff").read_bytes(), None),
-    "sample": (
-        SAMPLE_DIFF,
-        Changes(
-            new=("f9f54408a3ff92c8",),
-            still=("abca33ee278ace79",),
-            fixed=("0123456789abcdef", "fedcba9876543210"),
-            titles={"0123456789abcdef": "The file is never closed"},
-        ),
-    ),
+_RESOLVED: Final = tuple(
+    Record(
+        id_, "app/db.py", "RIGHT", line, "", "bug", "bug", title, "error", "resolved", comment=None
+    )
+    for id_, line, title in (
+        ("0123456789abcdef", 12, "The file is never closed"),
+        ("fedcba9876543210", 30, ""),
+    )
+)
+CASES: Final[dict[str, tuple[bytes, bool]]] = {
+    "clean": (b"", True),
+    "recorded-claude": ((STREAMS.parent / "demo.diff").read_bytes(), True),
+    "sample": (SAMPLE_DIFF, False),
 }
+"""The diff of each recorded review, and whether it is the first one."""
 
 
 def outputs() -> Iterator[tuple[Path, str]]:
     """The file of each case and what should be in it."""
-    for name, (diff, changes) in CASES.items():
+    for name, (diff, is_first) in CASES.items():
         report = fold(map(from_record, recorded(STREAMS / f"{name}.ndjson")))
         plan = plan_comments(
             report.findings, parse_diff(diff), marker=lambda _: MARKER, links=LINKS
@@ -72,8 +76,18 @@ def outputs() -> Iterator[tuple[Path, str]]:
             one: f"https://github.com/acme/shop/pull/7#discussion_r{number}"
             for number, one in enumerate(posted, start=1)
         }
+        done = Reconciled(report, ())
+        if not is_first:
+            new = tuple(one for one in report.findings if one.id == "f9f54408a3ff92c8")
+            done = Reconciled(report, (), new=new, resolved=_RESOLVED, is_first=False)
+        said = report.summary.files if report.summary else ()
         text = render(
-            report, marker=MARKER, rest=plan.rest, urls=urls, changes=changes, links=LINKS
+            done,
+            marker=MARKER,
+            rest=plan.rest,
+            urls=urls,
+            walkthrough={one.path: one.summary for one in said},
+            links=LINKS,
         )
         yield FOLDER / f"{name}.summary.md", f"{text}\n"
 

@@ -164,7 +164,7 @@ async def test_what_is_ignored_is_told_and_turns_the_check_green_at_once(
     assert (run.code, run.outputs["outcome"]) == (0, "clean")
     assert "is ignored from now on" in replies(pull)[0]
     assert conclusions(pull) == ["failure", "success"]
-    assert "1 finding ignored, as asked for by octo" in summary_of(pull)
+    assert "1 finding dismissed by octo" in summary_of(pull)
     assert len(model.requests) == asked
 
 

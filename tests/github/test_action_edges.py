@@ -15,9 +15,8 @@ import pytest
 from reviewbot.core.render.annotations import LIMIT
 from reviewbot.errors import ConfigError, ReviewbotError
 from reviewbot.github.markers import Marker, write
-from reviewbot.github.told_texts import items_of
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
-from tests.fake_github import FakeGitHub, Fault, PullRequest, faults, reviewing
+from tests.fake_github import FakeGitHub, Fault, PullRequest, faults
 from tests.github.action_runs import WRITES, Run, Runner, bound_to, find_marked, outputs_of
 from tests.runner_model import commands
 from tests.support.action_commands import ROOT, act, recorded
@@ -372,23 +371,18 @@ async def two_at_once(
     return await asyncio.gather(*map(runner.step, jobs))
 
 
-def posted_titles(pull: PullRequest) -> list[str]:
-    """The findings that comments and the texts of reviews tell of, as often as they do."""
-    told = [item.title for review in pull.reviews for item in items_of(review.body)]
-    return [title.strip("*").removeprefix("warning: ") for title in titles(pull)] + told
-
-
 @pytest.mark.parametrize("summary", ["true", "false"])
 async def test_what_two_jobs_at_once_find_beyond_the_comments_is_told_once(
     github: FakeGitHub, runner: Runner, summary: str
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | app(*map(bug, range(1, 41))))
     await two_at_once(github, runner, pull, summary_comment=summary)
-    found = [f"Bug {number}" for number in range(1, 41)]
-    assert sorted(posted_titles(pull)) == sorted(found)
+    first = titles(pull)
+    assert len(set(first)) == len(first) == 10
     pull.push(app(*map(bug, range(1, 41)), (60, "line = 60")))
-    await runner.run(pull, summary_comment=summary)
-    assert sorted(posted_titles(pull)) == sorted(found)
+    run = await runner.run(pull, summary_comment=summary)
+    assert titles(pull) == first
+    assert run.outputs["findings"] == "40"
 
 
 async def test_what_only_the_later_of_two_jobs_at_once_found_stays_told(
@@ -401,22 +395,7 @@ async def test_what_only_the_later_of_two_jobs_at_once_found_stays_told(
     pull = github.pull(base=BASE, head=BASE | app(*map(bug, range(1, 41))))
     model.respond = fewer
     await two_at_once(github, runner, pull)
-    found = [f"Bug {number}" for number in range(1, 41)]
-    assert sorted(posted_titles(pull)) == sorted(found)
-
-
-async def test_what_could_not_be_taken_out_of_a_text_is_at_the_next_push(
-    github: FakeGitHub, runner: Runner
-) -> None:
-    pull = github.pull(base=BASE, head=BASE | app(*map(bug, range(1, 34))))
-    refusal = {"message": "Resource not accessible by integration"}
-    github.fail(Fault("PUT", "/reviews/", 403, refusal, times=None))
-    runs = await two_at_once(github, runner, pull)
-    assert any("could not be taken out" in run.summary for run in runs)
-    assert len(posted_titles(pull)) == 66  # a comment goes once its review does not speak of it
-    github.faults.clear()
-    await runner.run(pull)
-    assert len(posted_titles(pull)) == 33
+    assert len(set(titles(pull))) == len(titles(pull)) == 10
 
 
 async def test_two_jobs_of_one_name_at_once_are_told_apart(
@@ -430,7 +409,7 @@ async def test_two_jobs_of_one_name_at_once_are_told_apart(
     jobs[1]["GITHUB_RUN_ID"] = jobs[0]["GITHUB_RUN_ID"]
     await asyncio.gather(*map(runner.step, jobs))
     await runner.run(pull)
-    assert len(posted_titles(pull)) == 33
+    assert len(set(titles(pull))) == len(titles(pull)) == 10
 
 
 @pytest.mark.parametrize("how", ["ignored", "resolved"])
@@ -453,7 +432,7 @@ async def test_a_double_that_somebody_has_touched_is_not_deleted(
         pull.resolve(younger.thread, by="octo")
     for full in ("false", "true"):
         run = await runner.run(pull, full=full)
-        assert run.outputs["errors"] == ("0" if how == "ignored" else "1")
+        assert run.outputs["errors"] == "0"
     assert younger in pull.review_comments
     pull.review_comments[0].deleted = True  # nothing else may be there twice
     pull.threads.remove(pull.threads[0])
@@ -479,24 +458,6 @@ async def test_a_second_summary_that_could_not_be_deleted_is_at_the_next_push(
 LONGER = {"quote": f"{ONE['app.py'].splitlines()[9]}\nline_11 = 11", "end_line": 11}
 
 
-@pytest.mark.parametrize("words", [{"category": "error-handling"}, LONGER])
-async def test_two_jobs_at_once_that_say_it_a_little_differently_leave_one_comment(
-    github: FakeGitHub, model: FakeAnthropic, runner: Runner, words: dict[str, Any]
-) -> None:
-    pull = github.pull(base=BASE, head=BASE | ONE)
-
-    def differently(request: Recorded) -> Answer:
-        [one] = find_marked(request).findings or []
-        return Answer(findings=[one if len(model.requests) % 2 else {**one, **words}])
-
-    model.respond = differently
-    await two_at_once(github, runner, pull)
-    assert len(titles(pull)) == 1
-    run = await runner.run(pull)
-    assert len(titles(pull)) == 1
-    assert run.outputs["errors"] == "1"
-
-
 async def test_two_jobs_at_once_lead_to_the_review_that_has_the_comments(
     github: FakeGitHub, runner: Runner
 ) -> None:
@@ -508,52 +469,6 @@ async def test_two_jobs_at_once_lead_to_the_review_that_has_the_comments(
     [filled] = [one for one in pull.reviews if one.comments]
     links = {run.outputs["review-url"].rpartition("#")[2] for run in runs}
     assert links == {f"pullrequestreview-{filled.id}"}
-
-
-async def test_a_review_of_ours_that_was_never_sent_tells_nothing(
-    github: FakeGitHub, runner: Runner
-) -> None:
-    pull = github.pull(base=BASE, head=BASE | app(*map(bug, range(1, 34))))
-    await runner.run(pull)
-    [unsent] = pull.reviews
-    for comment in list(unsent.comments):
-        reviewing.remove(comment)
-    unsent.state = "PENDING"
-    pull.comments.clear()
-    await runner.run(pull, full="true")
-    assert len(posted_titles(pull)) == 33
-
-
-@pytest.mark.parametrize("refused", [False, True])
-async def test_two_jobs_at_once_that_find_one_copy_each_leave_one_comment_on_each(
-    github: FakeGitHub, model: FakeAnthropic, runner: Runner, *, refused: bool
-) -> None:
-    """Each under an id of its own, at the next push if GitHub does not permit it at once."""
-    text = "total = 1 / 0  # BUG error Division by zero"
-    pull = github.pull(base=BASE, head=BASE | app((10, text), (50, text)))
-
-    def one_of_them(request: Recorded) -> Answer:
-        found = find_marked(request).findings or []
-        return Answer(findings=found[len(model.requests) % 2 :][:1])
-
-    model.respond = one_of_them
-    if refused:
-        github.fail(Fault("PATCH", "/pulls/comments/", 403, {"message": "No"}, times=None))
-    await two_at_once(github, runner, pull)
-    github.faults.clear()
-    assert {one.thread.anchor.line for one in pull.review_comments} == {10, 50}
-    model.respond = find_marked
-    for _ in range(3):
-        run = await runner.run(pull, full="true")
-        assert run.outputs["errors"] == "2"
-        assert len(pull.review_comments) == 2
-    first, second = pull.threads
-    assert second.anchor.line is not None
-    pull.push(app((first.anchor.line or 0, text), (second.anchor.line, "line = 0")))
-    run = await runner.run(pull)
-    assert run.outputs["errors"] == "1"
-    assert [one.resolved_by is not None or bool(one.comments[0].minimized or one.comments[1:])
-            for one in pull.threads] == [False, True]  # fmt: skip
 
 
 @pytest.mark.parametrize("whose", ["another workflow's", "a person's"])
@@ -823,7 +738,7 @@ async def test_a_good_comment_is_posted_however_many_bad_ones_come_before_it(
         text = f"**warning: Bug {number}**".encode()
         github.fail(Fault("POST", "/reviews$", 422, REFUSAL, contains=text, times=None))
     await runner.run(pull)
-    assert len(titles(pull)) == 22
+    assert len(titles(pull)) == 2
     assert summary_of(pull).count("GitHub takes no comment there.") == 8
 
 

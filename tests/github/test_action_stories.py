@@ -22,6 +22,7 @@ from reviewbot.github.markers import Marker, write
 from tests.fake_anthropic import Answer, FakeAnthropic
 from tests.fake_github import FakeGitHub, Fault, faults
 from tests.github.action_runs import WRITES, Runner, bound_to, find_marked
+from tests.support.github_states import state_of
 from tests.support.github_stories import (
     BASE,
     ONE,
@@ -80,7 +81,7 @@ async def test_a_push_is_reviewed_alone_and_what_stands_stays(
     assert "BUG warning" in model.requests[-1].text
     assert "BUG error" not in model.requests[-1].text
     assert titles(pull) == ["**error: Division by zero**", "**warning: None is returned**"]
-    assert "Since the last review: 1 new and 1 still there" in summary_of(pull)
+    assert "Since the last review: 1 new and 1 still open" in summary_of(pull)
     assert (run.outputs["errors"], run.outputs["warnings"]) == ("1", "1")
     assert len(run.sarif["runs"][0]["results"]) == 2
 
@@ -119,7 +120,7 @@ async def test_what_is_repaired_is_marked_as_fixed(github: FakeGitHub, runner: R
     await runner.run(pull)
     pull.push(app((10, "line_10 = 1"), (50, "line_50 = None  # BUG warning None is returned")))
     run = await runner.run(pull)
-    assert "1 fixed" in summary_of(pull)
+    assert "1 resolved" in summary_of(pull)
     first, second = pull.threads
     assert first.comments[0].minimized or first.resolved_by
     assert not second.comments[0].minimized
@@ -153,29 +154,18 @@ async def test_what_comes_back_after_it_was_fixed_is_shown_again(
             )
         )
     hidden, resolved = "outdated" if how == "hidden" else None, how == "resolved"
-    said = "Fixed Back Fixed Back" if how == "answered" else ""
+    said = "Resolved Open Resolved Open" if how == "answered" else ""
     assert seen == [
-        ("0", hidden, resolved, said[:5]),
-        ("1", None, False, said[:10]),
-        ("0", hidden, resolved, said[:16]),
+        ("0", hidden, resolved, said[:8]),
+        ("1", None, False, said[:13]),
+        ("0", hidden, resolved, said[:22]),
         ("1", None, False, said),
         ("1", None, False, said),
     ]
     assert len(titles(pull)) == 2
 
 
-async def test_what_comes_back_is_shown_again_without_a_summary_too(
-    github: FakeGitHub, runner: Runner
-) -> None:
-    pull = github.pull(base=BASE, head=BASE | ONE)
-    for tree, hidden in ((ONE, None), (app(bug(50)), "outdated"), (ONE, None)):
-        pull.push(tree)
-        await runner.run(pull, summary_comment="false")
-        assert pull.review_comments[0].minimized == hidden
-    assert sorted(titles(pull)) == ["**error: Division by zero**", "**warning: Bug 50**"]
-
-
-async def test_what_comes_back_counts_although_the_review_is_incomplete(
+async def test_what_comes_back_is_looked_at_again_after_a_review_that_failed(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -185,26 +175,11 @@ async def test_what_comes_back_counts_although_the_review_is_incomplete(
     assert pull.review_comments[0].minimized
     model.respond = lambda _request: Answer(outcome="could_not_review")
     pull.push(ONE)
-    run = await runner.run(pull, fail_on="error", if_incomplete="neutral")
-    assert run.outputs["errors"] == "1"
+    run = await runner.run(pull, fail_on="error")
     assert conclusions(pull)[-1] == "failure"
-    assert not pull.review_comments[0].minimized
-
-
-async def test_what_comes_back_is_shown_again_although_the_key_was_replaced(
-    github: FakeGitHub, model: FakeAnthropic, runner: Runner
-) -> None:
-    pull = github.pull(base=BASE, head=BASE | ONE)
-    await runner.run(pull)
-    fixed = app((10, "line_10 = 1"))
-    pull.push(fixed)
-    await runner.run(pull)
-    model.key = "sk-ant-another"
-    pull.push(fixed | {"other.py": "x = 1\n"})
-    await runner.run(pull)
-    assert pull.review_comments[0].minimized
-    pull.push(ONE)
-    await runner.run(pull)
+    model.respond = find_marked
+    run = await runner.run(pull, fail_on="error")
+    assert run.outputs["errors"] == "1"
     assert not pull.review_comments[0].minimized
 
 
@@ -251,7 +226,6 @@ async def test_what_is_marked_as_fixed_is_so_although_a_run_broke_off_at_any_wri
         github.faults.clear()
         await runner.run(pull)
         assert bool(pull.review_comments[0].minimized) == hidden
-        assert "outcome=clean" in pull.review_comments[0].body or not hidden
 
 
 @pytest.mark.parametrize("answered", [False, True])
@@ -271,7 +245,7 @@ async def test_a_mark_that_github_does_not_confirm_fails_no_review(
     assert conclusions(pull) == ["neutral", "neutral"]
     assert run.outputs["summary-url"]
     assert run.outputs["warnings"] == "1"
-    replies = [one.body for one in pull.review_comments if "Fixed in" in one.body]
+    replies = [one.body for one in pull.review_comments if "Resolved in" in one.body]
     assert len(replies) == answered
 
 
@@ -304,7 +278,7 @@ async def test_a_review_that_fails_settles_nothing(
     model.respond = find_marked
     again = await runner.run(pull)
     assert again.outputs["outcome"] == "clean"
-    assert "1 fixed" in summary_of(pull)
+    assert "1 resolved" in summary_of(pull)
 
 
 async def test_with_another_model_all_is_reviewed_again(
@@ -315,8 +289,9 @@ async def test_with_another_model_all_is_reviewed_again(
     pull.push(TWO)
     run = await runner.run(pull)
     assert "BUG error" in model.requests[-1].text
-    assert "All is reviewed again: the settings or the configuration are others now." in summary_of(
-        pull
+    assert (
+        "All is reviewed again: the models, the prompts or the configuration are others now."
+        in summary_of(pull)
     )
     assert run.outputs["errors"] == "1"
     pull.push({"other.py": "x = 1\n"})
@@ -335,7 +310,7 @@ async def test_a_repository_that_was_renamed_and_given_away_gets_nothing_twice(
     assert "BUG error" not in model.requests[-1].text
     assert titles(pull) == ["**error: Division by zero**", "**warning: None is returned**"]
     assert run.outputs["errors"] == "1"
-    assert "Since the last review: 1 new and 1 still there" in summary_of(pull)
+    assert "Since the last review: 1 new and 1 still open" in summary_of(pull)
 
 
 async def test_a_force_push_with_the_same_content_is_known_by_its_content(
@@ -361,7 +336,7 @@ async def test_findings_whose_lines_move_stand_where_they_are_now(
     run = await runner.run(pull)
     assert titles(pull) == ["**error: Division by zero**"]
     assert run.outputs["errors"] == "1"
-    assert "still there" in summary_of(pull)
+    assert "still open" in summary_of(pull)
 
 
 async def test_a_thread_that_somebody_resolved_stays_resolved_and_nothing_comes_again(
@@ -398,7 +373,7 @@ async def test_the_permissions_of_the_documented_workflow_are_enough(
     await runner.run(pull)
     pull.push(app((10, "line_10 = 1")))
     run = await runner.run(pull)
-    assert "1 fixed" in summary_of(pull)
+    assert "1 resolved" in summary_of(pull)
     assert "could not be" not in run.summary
     assert conclusions(pull) == ["neutral", "success"]
 
@@ -428,7 +403,7 @@ async def test_a_finding_is_ignored_only_if_somebody_who_may_write_says_so(
     pull.reply(pull.review_comments[0], "/ignore it is a test", by="hubot")
     run = await runner.run(pull)
     assert run.outputs["errors"] == counted
-    assert ("1 finding ignored, as asked for by hubot" in summary_of(pull)) == (counted == "0")
+    assert ("1 finding dismissed by hubot" in summary_of(pull)) == (counted == "0")
     pull.push(TWO)
     again = await runner.run(pull)
     assert again.outputs["errors"] == counted
@@ -503,7 +478,7 @@ async def test_a_review_that_github_never_takes_is_told_of_in_the_summary(
     github.fail(faults.Fault("POST", "/reviews$", 422, REFUSAL, times=None))
     await runner.run(pull)
     assert pull.reviews == []
-    assert summary_of(pull).count("GitHub takes no comment there.") == 30
+    assert summary_of(pull).count("GitHub takes no comment there.") == 10
     assert len(github.called("POST", "/reviews")) <= 60
 
 
@@ -521,6 +496,7 @@ async def test_a_write_whose_answer_is_lost_is_not_done_twice(
     assert len(pull.repo.check_runs) == 1
 
 
+@pytest.mark.unposted("a summary names fifty findings")
 async def test_annotations_are_not_doubled_by_an_answer_that_is_lost(
     github: FakeGitHub, runner: Runner
 ) -> None:
@@ -564,39 +540,61 @@ async def test_a_review_of_ours_that_was_never_sent_goes_though_nothing_is_poste
     assert [one.body for one in pull.reviews] == ["Somebody else's"]
 
 
-async def test_more_findings_than_a_review_can_have_comments_are_in_its_text(
+async def test_more_findings_than_comments_are_in_the_summary_and_posted_by_no_later_push(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     lines = app(*(bug(number) for number in range(1, 51)))
     pull = github.pull(base=BASE, head=BASE | lines)
     run = await runner.run(pull)
-    assert len(titles(pull)) == 30
+    first = titles(pull)
+    assert len(first) == 10
     assert run.outputs["warnings"] == "50"
-    assert all(f"Bug {number}" in summary_of(pull) for number in range(1, 51))
+    assert all(f"Bug {number} " in summary_of(pull) for number in range(1, 51))
     (review,) = pull.reviews
-    assert "30 comments on lines. 20 more findings are below." in review.body
-    assert review.body.count("**warning: Bug ") == 20
-    assert "More findings" not in summary_of(pull)
-    assert summary_of(pull).count(f"#pullrequestreview-{review.id})") == 20
-    # Twenty have no comment to be kept by, so everything is reviewed again, and nothing told twice.
+    assert "10 comments on lines. 40 more findings are in the summary comment." in review.body
     asked = len(model.requests)
+    pull.push({"other.py": "x = 1\n"})
     run = await runner.run(pull)
+    assert "line_10" not in model.requests[-1].text
     assert len(model.requests) > asked
+    run = await runner.run(pull, full="true")
     assert pull.reviews == [review]
-    assert len(titles(pull)) == 30
+    assert titles(pull) == first
     assert run.outputs["warnings"] == "50"
-    assert summary_of(pull).count("| still there |") == 50
-    assert summary_of(pull).count(f"#pullrequestreview-{review.id})") == 20
+    assert summary_of(pull).count("| still open |") == 50
 
 
-async def test_what_the_text_of_a_review_tells_of_stands_until_its_code_is_gone(
+@pytest.mark.unposted("a summary names fifty findings")
+async def test_four_hundred_findings_are_one_review_and_a_short_summary(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    files = {f"f{number}.py": f"{bug(number)[1]}\n" for number in range(400)}
+    pull = github.pull(base=BASE, head=BASE | files)
+    run = await runner.run(pull)
+    assert run.outputs["warnings"] == "400"
+    (review,) = pull.reviews
+    assert len(titles(pull)) == 10
+    assert len(review.body) < 20_000
+    words, _, marker = summary_of(pull).rpartition("\n")
+    assert len(words) <= 20_000
+    assert len(marker) <= 32_000
+    assert "### More findings (350)" in words
+    assert "`bug`, 350 warnings: " in words
+    assert "and 340 more" in words
+    assert len(state_of(pull).records) == 400
+    check_run = [*pull.repo.check_runs.values()][-1]
+    assert len(check_run.annotations) == 400
+
+
+async def test_what_the_summary_alone_tells_of_is_open_until_its_code_is_gone(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     lines = app(*(bug(number) for number in range(1, 34)))
     pull = github.pull(base=BASE, head=BASE | lines)
     await runner.run(pull)
-    told = re.findall(r"\*\*warning: (Bug \d+)\*\*", pull.reviews[0].body)
-    assert len(told) == 3
+    commented = {title.strip("*").removeprefix("warning: ") for title in titles(pull)}
+    told = [f"Bug {one}" for one in range(1, 34) if f"Bug {one}" not in commented]
+    assert len(told) == 23
     number = int(told[0].removeprefix("Bug "))
 
     def others(request: Recorded) -> Answer:
@@ -612,28 +610,10 @@ async def test_what_the_text_of_a_review_tells_of_stands_until_its_code_is_gone(
     pull.push(app(*(bug(one) for one in range(1, 34) if one != number)))
     run = await runner.run(pull)
     assert run.outputs["warnings"] == "32"
-    assert "32 still there and 1 fixed" in summary_of(pull)
-    assert "Fixed:\n\n- [`" in summary_of(pull)
-    assert f"Bug {number}\n" in summary_of(pull).partition("Fixed:")[2]
+    assert "32 still open and 1 resolved" in summary_of(pull)
+    assert f"Resolved:\n\n- `app.py:{number}` Bug {number}\n" in summary_of(pull)
     assert len(pull.reviews) == 1
-    assert len(titles(pull)) == 30
-
-
-async def test_what_is_too_long_for_the_text_of_a_review_is_in_further_ones(
-    github: FakeGitHub, model: FakeAnthropic, runner: Runner
-) -> None:
-    pull = github.pull(base=BASE, head=BASE | MANY)
-    model.respond = wordy
-    await runner.run(pull)
-    counts = [one.body.count("**warning: Bug ") for one in pull.reviews]
-    assert len(counts) == 2
-    assert sum(counts) == 110
-    assert "### More findings" not in summary_of(pull)
-    assert all(f" Bug {number} |" in summary_of(pull) for number in range(1, 141))
-    model.respond = lambda _: Answer(findings=[])
-    run = await runner.run(pull, full="true")
-    assert run.outputs["warnings"] == "140"
-    assert len(pull.reviews) == 2
+    assert len(titles(pull)) == 10
 
 
 async def test_a_push_during_the_review_posts_nothing_on_the_old_head(
@@ -701,7 +681,7 @@ async def test_a_configuration_that_changes_has_everything_reviewed_again(
     pull.rebase({".reviewbot.yml": "summary: false\ninstructions: Look twice.\n"})
     await runner.run(pull)
     assert len(model.requests) == 2
-    assert "the settings or the configuration are others now" in summary_of(pull)
+    assert "the models, the prompts or the configuration are others now" in summary_of(pull)
     assert titles(pull) == ["**error: Division by zero**"]
 
 
@@ -875,10 +855,10 @@ async def test_without_a_summary_comment_the_review_tells_what_is_on_no_line(
     pull = github.pull(base=BASE, head=BASE | lines)
     await runner.run(pull, summary_comment="false")
     assert pull.comments == []
-    assert pull.reviews[0].body.count("**warning: Bug ") == 5
+    assert "`bug`, 25 warnings: " in pull.reviews[0].body
     await runner.run(pull, summary_comment="false")
     assert len(pull.reviews) == 1
-    assert len(titles(pull)) == 30
+    assert len(titles(pull)) == 10
 
 
 async def test_without_a_summary_comment_what_github_refuses_is_told_in_a_review(
@@ -893,17 +873,6 @@ async def test_without_a_summary_comment_what_github_refuses_is_told_in_a_review
         assert review.body.count(f": {title}**") == 1
     await runner.run(pull, summary_comment="false")
     assert pull.reviews == [review]
-
-
-async def test_without_a_summary_comment_further_reviews_tell_what_does_not_fit_into_one(
-    github: FakeGitHub, model: FakeAnthropic, runner: Runner
-) -> None:
-    pull = github.pull(base=BASE, head=BASE | MANY)
-    model.respond = wordy
-    await runner.run(pull, summary_comment="false")
-    told = re.findall(r"\*\*warning: (Bug \d+)\*\*", "".join(one.body for one in pull.reviews))
-    assert len(told) == len(set(told)) == 110
-    assert 2 <= len(pull.reviews) <= 3
 
 
 async def test_a_draft_is_skipped_and_says_so(github: FakeGitHub, runner: Runner) -> None:
@@ -979,28 +948,6 @@ async def test_what_breaks_after_the_review_ends_the_check_as_a_failure_and_lose
     assert "Division by zero" in run.summary
     assert len(run.sarif["runs"][0]["results"]) == 1
     assert conclusions(pull) == ["failure"]
-
-
-@pytest.mark.parametrize(
-    ("status", "told"),
-    [
-        (404, "GitHub does not have the commits of the last review any more"),
-        (422, "GitHub does not have the commits of the last review any more"),
-        (406, "the diff of the last review cannot be had in one piece"),
-    ],
-)
-async def test_a_last_review_that_cannot_be_had_any_more_has_everything_reviewed(
-    github: FakeGitHub, model: FakeAnthropic, runner: Runner, status: int, told: str
-) -> None:
-    pull = github.pull(base=BASE, head=BASE | ONE)
-    await runner.run(pull)
-    pull.push(TWO)
-    last = rf"/compare/[0-9a-f]+\.\.\.{pull.threads[0].anchor.commit}"
-    github.fail(faults.error("GET", last, status, times=None))
-    await runner.run(pull)
-    assert f"All is reviewed again: {told}." in summary_of(pull)
-    assert "BUG error" in model.requests[-1].text
-    assert len(titles(pull)) == 2
 
 
 async def test_a_check_that_cannot_be_ended_as_it_should_is_a_failure_and_loses_nothing(

@@ -50,7 +50,7 @@ async def test_a_push_is_reviewed_alone_and_what_stands_stays(
     await server.settle()
     assert "BUG error" not in model.requests[-1].text
     assert titles(pull) == ["**error: Division by zero**", "**warning: None is returned**"]
-    assert "Since the last review: 1 new and 1 still there" in summary_of(pull)
+    assert "Since the last review: 1 new and 1 still open" in summary_of(pull)
     assert conclusions(pull) == ["failure", "failure"]
 
 

@@ -6,7 +6,6 @@ nothing is posted twice. So each of these stories fails if the author is not loo
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from reviewbot.github.markers import Marker, Noted, write
 from tests.fake_github import faults
 from tests.github.action_runs import bound_to
+from tests.support.github_states import state_of
 from tests.support.github_stories import BASE, ONE, app, bug, job, summary_of, titles
 
 if TYPE_CHECKING:
@@ -38,8 +38,7 @@ async def ids_of(github: FakeGitHub, runner: Runner, head: dict[str, str]) -> li
     """The ids of what is found in ``head``, as anybody can have them made in a repository."""
     pull = github.pull(base=BASE, head=BASE | head, repository="mallory/rehearsal")
     await runner.run(pull)
-    texts = [one.body for one in pull.review_comments] + [one.body for one in pull.reviews]
-    return re.findall(r"\b([0-9a-f]{16})\.[ew]\b", "\n".join(texts))
+    return [record.id for record in state_of(pull).records]
 
 
 def forged(pull: PullRequest, marker: Marker) -> str:
@@ -78,9 +77,9 @@ async def test_a_review_that_a_stranger_forges_keeps_no_finding_out_of_ours(
     pull = github.pull(base=BASE, head=BASE | MANY)
     marker = Marker("review", pull.head_sha, pull.base_sha, findings=noted)
     pull.review(body=forged(pull, marker), by=STRANGER)
-    await runner.run(pull)
-    [review] = ours(pull.reviews)
-    assert len(titles(pull)) + review.count("**warning: Bug ") == 35
+    run = await runner.run(pull)
+    assert len(titles(pull)) == 10
+    assert run.outputs["findings"] == "35"
 
 
 async def test_a_copy_that_a_stranger_makes_of_our_review_is_not_the_one_whose_answer_was_lost(

@@ -93,36 +93,6 @@ async def test_the_same_lines_in_another_function_are_reviewed(
     assert len(model.requests) == 2
 
 
-async def test_a_file_is_reviewed_again_when_a_change_in_it_is_undone(
-    github: FakeGitHub, model: FakeAnthropic, runner: Runner
-) -> None:
-    """The check goes, what needed it stays: no hunk of the new diff shows that."""
-    checked, used = (10, "check(request)"), (50, "use(request)")
-    pull = github.pull(base=BASE, head=BASE | app(checked, used))
-    await runner.run(pull)
-    pull.push(app(used))
-    await runner.run(pull)
-    assert len(model.requests) == 2
-    assert "use(request)" in model.requests[-1].text
-
-
-async def test_all_is_reviewed_again_when_a_file_leaves_the_change(
-    github: FakeGitHub, model: FakeAnthropic, runner: Runner
-) -> None:
-    """The check was in a file of its own; one that nobody reviewed may come and go."""
-    other = {"check.py": "def check(): ...\n", "yarn.lock": "1\n"}
-    pull = github.pull(base=BASE, head=BASE | app((50, "use(request)")) | other)
-    await runner.run(pull)
-    del other["yarn.lock"]
-    pull.force_push(BASE | app((50, "use(request)")) | other, whole=True)
-    await runner.run(pull)
-    assert len(model.requests) == 1
-    pull.force_push(BASE | app((50, "use(request)")), whole=True)
-    await runner.run(pull)
-    assert "use(request)" in model.requests[-1].text
-    assert "again: a file is not part of the change any more" in summary_of(pull)
-
-
 def nothing(_request: Recorded) -> Answer:
     return Answer(findings=[])
 

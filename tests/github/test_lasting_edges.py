@@ -9,15 +9,13 @@ import pytest
 
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
 from tests.fake_github import FakeGitHub, faults
-from tests.github.action_runs import find_marked
+from tests.support.github_states import state_of
 from tests.support.github_stories import (
-    AT,
     BASE,
     BLOCK,
     GOOD,
     LATER_BLOCK,
     ONE,
-    ONE_BLOCK,
     ROWS,
     SAME,
     TEXT,
@@ -42,7 +40,6 @@ from tests.support.pull_requests import NAME, opened, review
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.fake_anthropic import Recorded
     from tests.github.action_runs import Run, Runner
 
 
@@ -115,7 +112,7 @@ async def test_ignoring_in_a_file_that_is_deleted_hides_nothing_in_another(
     assert conclusions(pull)[-1] == "failure"
 
 
-@pytest.mark.parametrize("how", ["fixed first", "resolved", "at once"])
+@pytest.mark.parametrize("how", ["fixed first", "resolved"])
 async def test_a_line_in_another_file_has_a_comment_of_its_own(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, how: str
 ) -> None:
@@ -127,10 +124,9 @@ async def test_a_line_in_another_file_has_a_comment_of_its_own(
     await runner.run(pull)
     if how == "resolved":
         pull.resolve(pull.threads[0], by="octo")
-    if how != "at once":
-        model.respond = nothing
-        pull.push({"a.py": None})
-        assert (await runner.run(pull)).outputs["errors"] == "0"
+    model.respond = nothing
+    pull.push({"a.py": None})
+    assert (await runner.run(pull)).outputs["errors"] == "0"
     pull.push({"a.py": None, "b.py": with_line(30, line)})
     model.respond = says(path="b.py", quote=line, line=30, end_line=30, title="Division by zero")
     run = await runner.run(pull)
@@ -138,22 +134,6 @@ async def test_a_line_in_another_file_has_a_comment_of_its_own(
     assert [
         one.thread.anchor.path for one in pull.review_comments if "kind=finding" in one.body
     ] == ["a.py", "b.py"]
-
-
-@either_way
-async def test_what_was_ignored_and_repaired_hides_nothing_elsewhere(
-    github: FakeGitHub, runner: Runner, comments: str
-) -> None:
-    pull = github.pull(base=BASE, head=BASE | app((10, SAME)))
-    await runner.run(pull, review_comments=comments, fail_on="error")
-    ignore_first(pull)
-    await runner.run(pull, review_comments=comments, fail_on="error")
-    pull.push(app((10, "line_10 = 1")))
-    await runner.run(pull, review_comments=comments, fail_on="error")
-    pull.push(app((10, "line_10 = 1"), (50, SAME)))
-    run = await runner.run(pull, review_comments=comments, fail_on="error")
-    assert run.outputs["errors"] == "1"
-    assert conclusions(pull)[-1] == "failure"
 
 
 @either_way
@@ -202,25 +182,6 @@ async def test_moved_code_told_in_a_review_that_the_base_takes_over_stands(
     model.respond = nothing
     pull.rebase(moved)
     assert (await runner.run(pull)).outputs["findings"] == "32"
-
-
-async def test_a_raised_severity_outlives_a_repair(
-    github: FakeGitHub, model: FakeAnthropic, runner: Runner
-) -> None:
-    pull = github.pull(base=BASE, head=BASE | ONE)
-    model.respond = says(**AT, title="Division by zero", severity="warning")
-    await runner.run(pull, fail_on="error")
-    model.respond = says(**AT, title="Division by zero", severity="error")
-    await runner.run(pull, fail_on="error", full="true")
-    assert conclusions(pull)[-1] == "failure"
-    model.respond = nothing
-    pull.push({"app.py": BASE["app.py"], "c.py": "c = 1\n"})
-    await runner.run(pull, fail_on="error")
-    pull.push(ONE)
-    run = await runner.run(pull, fail_on="error")
-    assert run.outputs["findings"] == "1"
-    assert run.outputs["errors"] == "1"
-    assert conclusions(pull)[-1] == "failure"
 
 
 async def test_a_command_is_answered_when_the_base_branch_is_gone(
@@ -296,19 +257,6 @@ async def test_one_of_two_copies_that_the_base_took_over_stands_when_the_other_i
     assert conclusions(pull)[-1] == "failure"
 
 
-async def test_a_copy_is_repaired_although_its_file_is_renamed(
-    github: FakeGitHub, model: FakeAnthropic, runner: Runner
-) -> None:
-    base = BASE | ONE_BLOCK
-    pull = github.pull(base=base, head=base | TWO_BLOCKS | {"c.py": "c = 1\n"})
-    model.respond = lambda _: Answer(findings=[at_line(47)])
-    assert (await runner.run(pull, fail_on="error")).outputs["errors"] == "1"
-    model.respond = nothing
-    pull.push({"app.py": None, "core.py": base["app.py"]})
-    run = await runner.run(pull, fail_on="error")
-    assert run.outputs["errors"] == "0"
-
-
 @either_way
 async def test_what_is_ignored_stays_so_when_it_is_taken_back_and_put_in_again(
     github: FakeGitHub, runner: Runner, comments: str
@@ -324,7 +272,7 @@ async def test_what_is_ignored_stays_so_when_it_is_taken_back_and_put_in_again(
     assert run.outputs["errors"] == "0"
 
 
-@pytest.mark.parametrize("comments", ["true", pytest.param("false", marks=pytest.mark.unposted)])
+@pytest.mark.parametrize("comments", ["true", "false"])
 async def test_what_was_excluded_for_a_while_counts_again(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
 ) -> None:
@@ -336,26 +284,6 @@ async def test_what_was_excluded_for_a_while_counts_again(
     assert run.outputs["errors"] == "0"
     pull.rebase({".reviewbot.yml": "summary: false\n"})
     run = await runner.run(pull, review_comments=comments, fail_on="error")
-    assert run.outputs["errors"] == "1"
-
-
-async def test_a_raised_severity_of_a_resolved_thread_outlives_a_repair(
-    github: FakeGitHub, model: FakeAnthropic, runner: Runner
-) -> None:
-    pull = github.pull(base=BASE, head=BASE | ONE)
-    model.respond = says(**AT, title="Division by zero", severity="warning")
-    await runner.run(pull, fail_on="error")
-    model.respond = says(**AT, title="Division by zero", severity="error")
-    await runner.run(pull, fail_on="error", full="true")
-    pull.resolve(pull.threads[0], by="octo")
-    model.respond = nothing
-    pull.push({"c.py": "c = 0\n"})
-    run = await runner.run(pull, fail_on="error")
-    assert run.outputs["errors"] == "1"
-    pull.push({"app.py": BASE["app.py"], "c.py": "c = 1\n"})
-    await runner.run(pull, fail_on="error")
-    pull.push(ONE)
-    run = await runner.run(pull, fail_on="error")
     assert run.outputs["errors"] == "1"
 
 
@@ -390,61 +318,6 @@ async def test_copies_told_in_a_summary_that_the_base_took_over(
     pull.push(one)
     run = await runner.run(pull)
     assert int(run.outputs["findings"]) >= 32
-
-
-async def test_a_raised_severity_of_what_a_review_tells_outlives_a_repair(
-    github: FakeGitHub, model: FakeAnthropic, runner: Runner
-) -> None:
-    changes = [bug(number) for number in range(1, 33)]
-    pull = github.pull(base=BASE, head=BASE | app(*changes) | {"c.py": "c = 1\n"})
-    await runner.run(pull, fail_on="error")
-
-    def worse(request: Recorded) -> Answer:
-        said = find_marked(request)
-        return Answer(findings=[{**one, "severity": "error"} for one in said.findings or ()])
-
-    model.respond = worse
-    run = await runner.run(pull, fail_on="error", full="true")
-    assert run.outputs["errors"] == "32"
-    model.respond = nothing
-    pull.push({"app.py": BASE["app.py"], "c.py": "c = 2\n"})
-    run = await runner.run(pull, fail_on="error")
-    assert run.outputs["findings"] == "0"
-    pull.push(app(*changes))
-    run = await runner.run(pull, fail_on="error")
-    assert run.outputs["findings"] == "32"
-    assert run.outputs["errors"] == "32"
-
-
-async def test_two_findings_on_one_copied_line_are_fixed_when_the_copy_is_removed(
-    github: FakeGitHub, model: FakeAnthropic, runner: Runner
-) -> None:
-    base = BASE | ONE_BLOCK
-    pull = github.pull(base=base, head=base | TWO_BLOCKS | {"c.py": "c = 1\n"})
-    leak = at_line(47, "Key is leaked") | {"category": "security", "scenario": "Anybody reads it."}
-    model.respond = lambda _: Answer(findings=[at_line(47), leak])
-    run = await runner.run(pull, fail_on="error")
-    assert run.outputs["errors"] == "2"
-    model.respond = nothing
-    pull.push({"app.py": base["app.py"]})
-    run = await runner.run(pull, fail_on="error")
-    assert run.outputs["errors"] == "0"
-
-
-async def test_a_copy_is_repaired_although_its_like_in_another_file_is_not(
-    github: FakeGitHub, model: FakeAnthropic, runner: Runner
-) -> None:
-    base = BASE | ONE_BLOCK | {"b.py": ONE_BLOCK["app.py"]}
-    pull = github.pull(
-        base=base, head=base | TWO_BLOCKS | {"b.py": TWO_BLOCKS["app.py"], "c.py": "c = 1\n"}
-    )
-    model.respond = lambda _: Answer(findings=[at_line(47), at_line(47) | {"path": "b.py"}])
-    run = await runner.run(pull, fail_on="error")
-    assert run.outputs["errors"] == "2"
-    model.respond = nothing
-    pull.push(ONE_BLOCK)
-    run = await runner.run(pull, fail_on="error")
-    assert run.outputs["errors"] == "1"
 
 
 @either_way
@@ -486,24 +359,6 @@ async def test_an_ignored_finding_that_the_base_took_over_hides_none_that_is_on_
     assert conclusions(pull)[-1] == "failure"
 
 
-@pytest.mark.parametrize("fails", ["mute", "found"])
-@either_way
-async def test_an_ignored_copy_that_is_repaired_at_once_hides_not_the_other(
-    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str, fails: str
-) -> None:
-    pull = github.pull(base=BASE, head=BASE | TWO_BLOCKS)
-    model.respond = lambda _: Answer(findings=[at_line(23), at_line(47)])
-    await runner.run(pull, review_comments=comments, fail_on="error")
-    ignore_first(pull)
-    model.respond = nothing
-    if fails == "found":
-        model.respond = lambda _: Answer(findings=[at_line(43)])
-    pull.push(LATER_BLOCK)
-    run = await runner.run(pull, review_comments=comments, fail_on="error")
-    assert run.outputs["errors"] == "1"
-    assert conclusions(pull)[-1] == "failure"
-
-
 @either_way
 async def test_of_two_copies_the_one_that_is_ignored_stays_the_ignored_one(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
@@ -513,27 +368,11 @@ async def test_of_two_copies_the_one_that_is_ignored_stays_the_ignored_one(
     model.respond = lambda _: Answer(findings=both)
     run = await runner.run(pull, review_comments=comments, fail_on="error")
     assert (run.outputs["errors"], run.outputs["findings"]) == ("1", "2")
-    assert summary_of(pull).split("findings=")[1][16:18] == ".e"
+    assert state_of(pull).records[0].severity == "error"
     ignore_first(pull)
     for _ in range(2):
         run = await runner.run(pull, review_comments=comments, fail_on="error", full="true")
         assert (run.outputs["errors"], run.outputs["findings"]) == ("0", "1")
-
-
-async def test_a_copy_is_repaired_although_its_like_in_another_file_was_before(
-    github: FakeGitHub, model: FakeAnthropic, runner: Runner
-) -> None:
-    base = BASE | ONE_BLOCK | {"b.py": ONE_BLOCK["app.py"]}
-    pull = github.pull(
-        base=base,
-        head=base | TWO_BLOCKS | {"b.py": TWO_BLOCKS["app.py"], "c.py": "c\n"},
-    )
-    model.respond = lambda _: Answer(findings=[at_line(47), at_line(47) | {"path": "b.py"}])
-    await runner.run(pull, fail_on="error")
-    model.respond = nothing
-    pull.push(ONE_BLOCK | {"b.py": ONE_BLOCK["app.py"]})
-    run = await runner.run(pull, fail_on="error")
-    assert run.outputs["errors"] == "0"
 
 
 @pytest.mark.parametrize("keep", [0, 1])
@@ -567,49 +406,7 @@ async def test_one_of_two_pasted_blocks_is_repaired(
     assert got == ["1", "0"]
 
 
-@pytest.mark.unposted  # the summary says it no more
-async def test_a_copy_told_in_the_summary_is_fixed_when_it_is_removed(
-    github: FakeGitHub, model: FakeAnthropic, runner: Runner
-) -> None:
-    base = BASE | ONE_BLOCK
-    pull = github.pull(base=base, head=base | TWO_BLOCKS | {"c.py": "c = 1\n"})
-    model.respond = lambda _: Answer(findings=[at_line(47)])
-    run = await runner.run(pull, fail_on="error", review_comments="false")
-    assert run.outputs["errors"] == "1"
-    model.respond = nothing
-    pull.push(ONE_BLOCK)
-    for number, full in enumerate(("false", "true", "false")):
-        run = await runner.run(pull, review_comments="false", fail_on="error", full=full)
-        assert run.outputs["errors"] == "0"
-        pull.push({"c.py": f"c = 1{number}\n"})
-
-
 LEAK = {"category": "security", "scenario": "Anybody reads it."}
-
-
-@pytest.mark.parametrize("second", ["at once", "told later", "commented later"])
-@either_way
-async def test_two_findings_on_one_copied_line_are_fixed_however_they_were_told(
-    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str, second: str
-) -> None:
-    base = BASE | ONE_BLOCK
-    pull = github.pull(base=base, head=base | TWO_BLOCKS | {"c.py": "c = 1\n"})
-    leak = at_line(47, "Key is leaked") | LEAK
-    model.respond = lambda _: Answer(findings=[at_line(47), leak])
-    if second != "at once":
-        model.respond = lambda _: Answer(findings=[at_line(47)])
-        await runner.run(pull, fail_on="error", review_comments=comments)
-        pull.push({"app.py": lines("first = 1", *TWO_BLOCKS["app.py"].splitlines())})
-        model.respond = lambda _: Answer(
-            findings=[at_line(48), leak | {"line": 48, "end_line": 48}]
-        )
-    comments = "true" if second == "commented later" else comments
-    run = await runner.run(pull, fail_on="error", review_comments=comments, full="true")
-    assert run.outputs["errors"] == "2"
-    model.respond = nothing
-    pull.push(ONE_BLOCK)
-    run = await runner.run(pull, fail_on="error", review_comments=comments)
-    assert run.outputs["errors"] == "0"
 
 
 @pytest.mark.parametrize("fails", ["mute", "found"])

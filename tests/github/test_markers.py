@@ -23,8 +23,11 @@ from reviewbot.github.markers import (
     Noted,
     has_marker,
     parse,
+    rule_field,
+    shape,
     write,
 )
+from reviewbot.github.state.block import MOST_CHARACTERS
 
 HEAD, BASE = "a" * 40, "b" * 40
 PULL = "octo-org/a--b.c#12"
@@ -37,7 +40,8 @@ shas = st.text("0123456789abcdef", min_size=40, max_size=40)
 ids = st.text("0123456789abcdef", min_size=16, max_size=16)
 noted = st.builds(Noted, ids, st.sampled_from(SEVERITIES))
 outcomes = st.none() | st.sampled_from(get_args(Outcome))
-settings = st.none() | st.from_regex("[0-9a-f]{16}", fullmatch=True)
+rules = st.none() | st.from_regex("[a-z0-9]{1,20}([-_./][a-z0-9]{1,19}){0,3}", fullmatch=True)
+states = st.from_regex("[A-Za-z0-9+/]{4,40}={0,2}", fullmatch=True)
 keys = st.none() | st.from_regex(r"[A-Za-z0-9]{1,20}([-_.:][A-Za-z0-9]{1,19}){0,3}", fullmatch=True)
 several = st.lists(noted, max_size=20, unique_by=lambda one: one.id).map(tuple)
 markers = (
@@ -49,10 +53,19 @@ markers = (
         outcomes,
         several,
         keys,
-        settings,
-        several,
     )
-    | st.builds(Marker, st.just("finding"), shas, shas, outcomes, st.tuples(noted), keys)
+    | st.builds(Marker, st.just("finding"), shas, shas, outcomes, st.tuples(noted), keys, rules)
+    | st.builds(
+        Marker,
+        st.just("summary"),
+        shas,
+        shas,
+        outcomes,
+        st.just(()),
+        keys,
+        st.none(),
+        st.none() | states,
+    )
     | st.builds(
         Marker, st.just("reply"), st.none() | shas, st.none() | shas, outcomes, several, keys
     )
@@ -95,15 +108,33 @@ def test_a_marker_is_one_html_comment_that_nobody_sees(
     assert tokens[-1].content.strip() == written
 
 
-def test_the_longest_marker_still_fits() -> None:
-    code = f"99999cR{'f' * 24}"
-    many = tuple(
-        Noted(f"{number:016x}", "note", code, 999_999_999, "ffff") for number in range(MAX_FINDINGS)
+def test_the_longest_markers_still_fit() -> None:
+    many = tuple(Noted(f"{number:016x}", "note") for number in range(MAX_FINDINGS))
+    review = Marker("review", "a" * 64, "b" * 64, "superseded", many, "k" * 100, "r" * 100)
+    summary = replace(review, kind="summary", findings=(), state="A" * MOST_CHARACTERS)
+    for longest in (review, summary):
+        written = write(longest, PULL, SECRETS)
+        assert parse(below(TEXT, written), PULL, SECRETS) == longest
+
+
+def test_the_marker_of_an_earlier_version_is_still_known() -> None:
+    bound = write(MARKER, PULL).partition(" for=")[2][:32]
+    mark = f"12cR{'f' * 24}"
+    body = (
+        f"<!-- reviewbot v=1 kind=summary for={bound} head={HEAD} base={BASE} with={'c' * 16}"
+        f" outcome=findings findings={'0' * 16}.e.{mark}@12:abcd,{'1' * 16}.w"
+        f" fixed={'2' * 16}.n.{mark} at={'0' * 16}@12 key=run-1 sig={'0' * 64} -->"
     )
-    at = tuple((one.id, one.line) for one in many)
-    longest = Marker("summary", "a" * 64, "b" * 64, "superseded", many, "k" * 100, "c" * 16, (), at)
-    written = write(longest, PULL, SECRETS)
-    assert parse(below(TEXT, written), PULL, SECRETS) == longest
+    found = shape(below(TEXT, body), PULL)
+    assert found is not None
+    assert (found.kind, found.head, found.key, found.state) == ("summary", HEAD, "run-1", None)
+    assert found.findings == (Noted("0" * 16, "error"), Noted("1" * 16, "warning"))
+
+
+def test_a_rule_is_noted_if_it_can_be_written() -> None:
+    assert rule_field("python/eval") == "python/eval"
+    assert rule_field("a b") is None
+    assert rule_field("--") is None
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from reviewbot.core.findings import Finding, Placement, Severity
 from reviewbot.github.comment_text import MAX_BODY
 from reviewbot.github.markers import Marker, Noted, parse, write
 from reviewbot.github.review_comments import (
+    MAX_TEXT,
     CommentPlan,
     plan_comments,
     review_payload,
@@ -273,8 +274,8 @@ def test_the_longest_finding_still_fits() -> None:
 
 
 def test_a_marker_is_bounded() -> None:
-    with pytest.raises(ValueError, match="at most 14,592 characters"):
-        plan_comments([FINDING], FILES, marker=lambda _: "x" * 15_000)
+    with pytest.raises(ValueError, match="at most 32,000 characters"):
+        plan_comments([FINDING], FILES, marker=lambda _: "x" * 33_000)
 
 
 def test_a_file_that_github_shows_no_lines_of_has_no_comments_and_takes_no_place_of_others() -> (
@@ -294,7 +295,7 @@ def test_a_review_says_what_came_of_it_and_where_the_rest_is() -> None:
     held = replace(FINDING, id="c" * 16, placement=HELD)
     plan = planned(FINDING, outside, held)
     report = report_of(FINDING, outside, held)
-    said = review_text(report, inline=1, elsewhere=1)
+    said = review_text(report, inline=1, elsewhere=plan.rest)
     assert said.text == (
         "**2 warnings in 1 file.** 1 comment on lines. 1 more finding is in the summary comment."
     )
@@ -307,13 +308,25 @@ def test_a_review_says_what_came_of_it_and_where_the_rest_is() -> None:
     assert said.told == plan.rest
 
 
-def test_those_that_are_too_many_stand_by_themselves_in_the_text() -> None:
-    plan = planned(*(replace(FINDING, id=f"{n:016x}", title=f"Number {n}") for n in range(33)))
+def test_those_that_are_too_many_are_listed_by_rule_in_the_text() -> None:
+    many = [replace(FINDING, id=f"{n:016x}", title=f"Number {n}") for n in range(50)]
+    plan = planned(*many)
     assert len(plan.inline) == 30
     said = review_text(report_of(FINDING), inline=30, below=plan.rest)
-    assert "30 comments on lines. 3 more findings are below.\n\n### More findings" in said.text
-    assert re.findall(r"\*\*warning: Number (\d+)\*\*", said.text) == ["30", "31", "32"]
+    head = "30 comments on lines. 20 more findings are below.\n\n### More findings (20)\n\n"
+    assert f"{head}- `bug`, 20 warnings: " in said.text
+    assert re.findall(r"\(id `0*(\w+)`\)", said.text) == [f"{n:x}" for n in range(30, 40)]
+    assert said.text.endswith(" and 10 more")
     assert "Not on a line" not in said.text
+    assert said.told == plan.rest
+
+
+def test_a_review_notes_what_the_summary_has_no_comment_for() -> None:
+    many = [replace(FINDING, id=f"{n:016x}") for n in range(31)]
+    far = replace(FINDING, id="b" * 16, path="other.py")
+    said = review_text(report_of(FINDING), inline=30, elsewhere=planned(*many, far).rest)
+    assert "2 more findings are in the summary comment." in said.text
+    assert [one.finding for one in said.told] == [many[30]]
 
 
 def test_what_is_told_in_a_review_is_cut_visibly_and_never_inside_a_fence() -> None:
@@ -323,12 +336,9 @@ def test_what_is_told_in_a_review_is_cut_visibly_and_never_inside_a_fence() -> N
         for n in range(99)
     ]
     said = review_text(report_of(*far), inline=0, below=planned(*far).rest)
-    assert MAX_BODY // 2 < len(said.text) < MAX_BODY
+    assert MAX_TEXT // 2 < len(said.text) <= MAX_TEXT
     assert re.search(r"\n\n\d+ more findings: no room here\.$", said.text)
     assert html(said.text) == []
-    shown = re.findall(r"id `([0-9a-f]{16})`", said.text)
-    assert [one.finding.id for one in said.told] == shown
-    assert 0 < len(shown) < 99
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,9 @@ from reviewbot.github.markers import Marker, parse, write
 from reviewbot.github.permalinks import Permalinks
 from reviewbot.github.review_comments import Elsewhere, plan_comments
 from reviewbot.github.sections import size
-from reviewbot.github.summary_comment import Changes, render
+from reviewbot.github.state.block import Record
+from reviewbot.github.state.reconcile import Reconciled
+from reviewbot.github.summary_comment import MAX_ROWS, render
 from tests.github.diff_strategies import PULL
 from tests.github.github_rules import acting, flat, html, links
 from tests.github.summaries import FOLDER, outputs
@@ -36,8 +38,15 @@ OURS = re.compile(r"</?details>(\n<summary>[^<>]*</summary>)?")
 URL = "https://github.com/o/r/pull/1#discussion_r1"
 
 
-def summary(report: Report, **options: Any) -> str:
-    return render(report, marker=MARKER, **options)
+def summary(report: Report, done: Reconciled | None = None, **options: Any) -> str:
+    said = report.summary.files if report.summary else ()
+    options.setdefault("walkthrough", {one.path: one.summary for one in said})
+    return render(done or Reconciled(report, ()), marker=MARKER, **options)
+
+
+def record(id_: str, title: str, **changes: Any) -> Record:
+    made = Record(id_, "app/db.py", "RIGHT", 3, "", "bug", "bug", title, "error", "resolved")
+    return replace(made, **changes)
 
 
 def rest_of(report: Report) -> tuple[Elsewhere, ...]:
@@ -67,7 +76,8 @@ def test_whatever_a_review_holds_the_comment_is_ours(report: Report) -> None:
     assert acting(text) == []
     assert all(link.startswith("https://github.com/o/r/") for link in links(text))
     headings = [token.content for token in headings_of(text)]
-    assert set(headings) <= {"Summary", "Findings", "Not on a line", "Coverage"}
+    names = {re.sub(r" \(.*", "", one) for one in headings}
+    assert names <= {"Summary", "Findings", "More findings", "Not on a line", "Coverage"}
     text.encode()
 
 
@@ -112,7 +122,7 @@ def test_findings_lead_to_their_comment_or_to_their_code() -> None:
         rest=(Elsewhere(other, "Not in the diff.", permalink),),
     )
     assert f"| warning | [`app/db.py:3`]({URL}) | Wrong |" in text
-    assert f"| warning | [`x/y.py:3`]({permalink}) | Other |" in text
+    assert f"| warning | [`x/y.py:3`]({permalink}) | Other (id `{'b' * 16}`) |" in text
 
 
 def test_what_has_no_comment_is_told_in_full_with_its_reason() -> None:
@@ -144,16 +154,38 @@ def test_what_is_held_back_is_folded_away_and_in_no_table() -> None:
 
 def test_what_changed_since_the_last_review_is_told() -> None:
     old = replace(FINDING, id="b" * 16, title="Old")
-    changes = Changes(
-        new=(FINDING.id,), still=(old.id,), fixed=("c" * 16,), titles={"c" * 16: "Gone @bob"}
+    report = report_of(FINDING, old)
+    gone = record("c" * 16, "Gone @bob")
+    away = record("d" * 16, "", rule="a/b", state="dismissed")
+    done = Reconciled(
+        report, (), new=(FINDING,), resolved=(gone,), dismissed=(away,), is_first=False
     )
-    text = summary(report_of(FINDING, old), changes=changes, urls={"c" * 16: URL})
-    assert "Since the last review: 1 new, 1 still there and 1 fixed." in text
-    assert "| Wrong | new |" in text
-    assert "| Old | still there |" in text
-    assert f"Fixed:\n\n- [`{'c' * 16}`]({URL}) `Gone @bob`" in text
-    assert "Since the last review: nothing changed." in summary(report_of(), changes=Changes())
+    text = summary(report, done, urls={"c" * 16: URL})
+    assert "Since the last review: 1 new, 1 still open and 1 resolved." in text
+    assert f"| Wrong (id `{FINDING.id}`) | new |" in text
+    assert f"| Old (id `{'b' * 16}`) | still open |" in text
+    assert f"Resolved:\n\n- [`app/db.py:3`]({URL}) Gone `@bob`" in text
+    assert "Dismissed:\n\n- `app/db.py:3` `a/b`" in text
+    nothing = Reconciled(report_of(), (), is_first=False)
+    assert "Since the last review: nothing changed." in summary(report_of(), nothing)
     assert "Since" not in summary(report_of(FINDING))
+
+
+def test_a_push_keeps_what_was_said_of_the_whole() -> None:
+    report = fold([PLAN, ev.ReviewSummary("One file changed.")])
+    text = summary(report, overview="It adds a cache.")
+    assert "> It adds a cache.\n\nThis push:\n\n> One file changed." in text
+    assert "This push:" not in summary(report)
+    assert "> It adds a cache." in summary(fold([PLAN]), overview="It adds a cache.")
+
+
+def test_what_is_beyond_the_table_is_listed_by_rule() -> None:
+    many = [replace(FINDING, id=f"{number:016x}", line=number + 1) for number in range(70)]
+    text = summary(report_of(*many), links=LINKS)
+    assert text.count("\n| warning |") == MAX_ROWS
+    assert "### More findings (20)\n\n- `bug`, 20 warnings: " in text
+    assert text.partition("### More findings")[2].count(", id") == 0
+    assert "and 10 more" in text
 
 
 def test_coverage_names_every_file_and_folds_long_lists() -> None:
@@ -232,8 +264,19 @@ def hostile_report(times: int, text: str = BAD) -> Report:
 @pytest.mark.parametrize("times", [1, 2, 150])
 def test_hostile_words_stay_words_and_within_the_limit(times: int) -> None:
     report = hostile_report(times)
-    changes = Changes(new=(BAD,), still=(BAD,), fixed=(BAD,) * times, titles={BAD: BAD})
-    text = summary(report, rest=rest_of(report), changes=changes, urls={BAD: BAD}, links=LINKS)
+    gone = record(BAD, BAD, path=BAD, rule=BAD)
+    done = Reconciled(
+        report, (), resolved=(gone,) * times, dismissed=(gone,) * times, is_first=False
+    )
+    text = summary(
+        report,
+        done,
+        rest=rest_of(report),
+        urls={BAD: BAD},
+        overview=BAD,
+        walkthrough={BAD: BAD},
+        links=LINKS,
+    )
     assert size(text) < MAX_BODY
     assert acting(text) == []
     assert parse(text, PULL) == MADE
@@ -251,7 +294,7 @@ def test_what_has_no_room_is_cut_the_least_important_first_and_counted() -> None
     for heading in ("Not fully reviewed", "### Findings", "### Not on a line", "Reviewed (150)"):
         part = text.partition(heading)[2]
         assert re.search(r"[\d,]+ more (files|findings): no room here\.", part)
-    assert text.count("\n| warning |") > 20
+    assert text.count("\n| warning |") > 5
     assert "By model:" in text
 
 

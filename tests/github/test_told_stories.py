@@ -13,7 +13,6 @@ from tests.support.github_stories import (
     ONE,
     REFUSAL,
     REMOVED,
-    SAME,
     app,
     conclusions,
     either_way,
@@ -56,21 +55,6 @@ async def test_one_of_two_findings_on_a_line_stands_though_only_the_other_is_nam
     assert conclusions(pull)[-1] == "failure"
     assert run.outputs["findings"] == "3"
     assert "fixed" not in summary_of(pull)
-
-
-@either_way
-async def test_a_repair_counts_though_an_unchanged_line_is_the_like_of_it(
-    github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
-) -> None:
-    near = (12, "line_12 = 'x'")
-    base = BASE | app((14, SAME))
-    pull = github.pull(base=base, head=base | app((10, SAME), near, (14, SAME)))
-    model.respond = says(path="app.py", quote=SAME, line=10, end_line=10, title="Division by zero")
-    await runner.run(pull, review_comments=comments)
-    model.respond = nothing
-    pull.push(app((10, "line_10 = 1"), near, (14, SAME)))
-    run = await runner.run(pull, review_comments=comments)
-    assert run.outputs["errors"] == "0"
 
 
 @either_way

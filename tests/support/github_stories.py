@@ -12,6 +12,7 @@ import pytest
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
 from tests.fake_github import FakeGitHub, Fault, PullRequest
 from tests.github.action_runs import CONFIG, Run, Runner
+from tests.support.github_states import state_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,8 +30,8 @@ _TITLE = re.compile(
     r"""
     ^ (?: \*\*\w+:[ ](.+)\*\*                    # above a comment, and in the text of a review
       | \#\#\#[ ]\w+:[ ](.+)                    # in the summary of a job
-      | \|[ ]\w[^|]*\|[ ][^|]+\|[ ](.+?)[ ]\|.*  # in a table
-      | -[ ]\[?`[0-9a-f]{16}`\S*[ ](.+)         # among what is fixed
+      | \|[ ]\w[^|]*\|[ ][^|]+\|[ ](.+?)(?:[ ]\(id[ ]`\w+`\))?[ ]\|.*  # in a table
+      | -[ ]\[?`.+?:\d+[ ]?`+(?:\]\(\S+\))?[ ](.+)  # among what is resolved or dismissed
     ) $
     """,
     re.MULTILINE | re.VERBOSE,
@@ -92,9 +93,11 @@ def _replies(thread: Thread) -> list[str]:
 
 
 def posted_texts(github: FakeGitHub) -> list[str]:
-    """What we say on all pull requests: comments and the texts of reviews."""
+    """What we say on all pull requests: comments and reviews, and checks of earlier heads."""
     found = []
     for repository in github.world.repositories.values():
+        earlier = [*repository.check_runs.values()][:-1]
+        found += [run.text for run in earlier if run.text]
         for pull in repository.issues.values():
             assert isinstance(pull, PullRequest)
             bodies = [one.body for one in (*pull.comments, *pull.review_comments)]
@@ -138,9 +141,18 @@ def summary_of(pull: PullRequest) -> str:
     return next(one.body for one in pull.comments if "kind=summary" in one.body)
 
 
+def base_goes_on(pull: PullRequest, base_changes: Any, head_changes: Any) -> None:
+    """The base gets a commit; the pull request is rebased on it, as one commit."""
+    repo = pull.repo
+    repo.commit(pull.base_ref, base_changes, "On the base")
+    onto = repo.branches[pull.base_ref]
+    sha = repo.make_commit((onto,), head_changes, "Rebased", pull.user.login)
+    repo.move(pull.head_ref, sha, by=pull.user.login)
+
+
 def ignore_first(pull: PullRequest, by: str = "octo") -> IssueComment:
-    """Ignore the worst of what the summary alone tells of."""
-    return pull.comment(f"/ignore {summary_of(pull).split('findings=')[1][:16]}", by=by)
+    """Ignore the first finding that the summary tells of."""
+    return pull.comment(f"/ignore {state_of(pull).records[0].id}", by=by)
 
 
 def conclusions(pull: PullRequest) -> list[str]:

@@ -16,7 +16,7 @@ from reviewbot.github.app.targets import ReplyTarget
 from reviewbot.github.base_files import base_files
 from reviewbot.github.comment_hunk import comment_diff
 from reviewbot.github.inquiries import NO_CODE, inquiry_of, title_of
-from reviewbot.github.memory import read_memory
+from reviewbot.github.state.prior import read_prior
 from reviewbot.jobs.admission import ReviewRequest, UsedKeyError
 from reviewbot.jobs.options import ReviewOptions
 from reviewbot.store import publications
@@ -81,26 +81,26 @@ class Explanations:
             StoreError: the database is away.
         """
         us = await self._us()
-        memory = await read_memory(api, question.pull, us)
-        if question.key in memory.replies:
+        prior = await read_prior(api, question.pull, us)
+        if question.key in prior.replies:
             return
-        posted = posted_in(memory, question)
+        posted = posted_in(prior, question)
         if posted is None:
-            await self._answers.say(api, question, NO_FINDING, memory=memory)
+            await self._answers.say(api, question, NO_FINDING, prior=prior)
             return
         config = RepositoryConfig(self._load)
         diff = comment_diff(posted.comment)
         settings = await self._settings(api, question, config)
         if diff is None or isinstance(settings, str):
             why_not = settings if isinstance(settings, str) else NO_CODE
-            await self._answers.say(api, question, why_not, memory=memory)
+            await self._answers.say(api, question, why_not, prior=prior)
             return
         comments = await api.reviews.comments(question.pull.repo, question.pull.number)
         asked = ReviewRequest(
             tenant=tenant_of(installation),
             diff=diff,
             options=ReviewOptions(config.options),
-            title=f"{TITLE}{title_of(posted)}",
+            title=f"{TITLE}{title_of(posted, prior)}",
             idempotency_key=f"{str(question.pull).lower()}/{question.key}",
             inquiry=inquiry_of(posted, comments, us, question, text),
             limits=self._limits,

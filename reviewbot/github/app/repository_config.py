@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.config_file import parse_config
@@ -27,6 +28,8 @@ FROM_THE_BASE: Final = (
 )
 """The settings of a repository's own file that the App heeds. Who reviews and what that may cost is
 for whoever pays for it to say: the operator of the server."""
+_PUBLISHING: Final = ("fail_on", "if_incomplete", "link_hosts", "max_inline")
+"""Those that decide what becomes of the findings."""
 _OPERATORS: Final = (
     *("model", "fallback_models", "routes", "ab_split", "budget_usd", "models"),
     *("context_lines", "chunk_tokens", "batch_tokens"),
@@ -42,6 +45,7 @@ class RepositoryConfig:
         self.fail_on: Threshold = "error"
         self.if_incomplete: IfIncomplete = "failure"
         self.link_hosts: tuple[str, ...] | None = None
+        self.max_inline: int | None = None
         self.unheeded: tuple[str, ...] = ()
         self._keys: set[str] = set()
 
@@ -54,15 +58,18 @@ class RepositoryConfig:
         if config is not None:
             name, text = config
             values = parse_config(text, name=name, trusted=False).values
-            heeded = {*FROM_THE_BASE, "fail_on", "if_incomplete", "link_hosts"}
+            heeded = {*FROM_THE_BASE, *_PUBLISHING}
             self._keys = heeded & values.keys()
             self.options = {key: values[key] for key in FROM_THE_BASE if key in values}
             self.fail_on = values.get("fail_on", self.fail_on)
             self.if_incomplete = values.get("if_incomplete", self.if_incomplete)
+            self.max_inline = values.get("max_inline")
             hosts = values.get("link_hosts")
             self.link_hosts = None if hosts is None else tuple(hosts)
             self.unheeded = tuple(key for key in _OPERATORS if key in values)
-        return settings_for(self._load, self.options)
+        settings = settings_for(self._load, self.options)
+        most = settings.max_inline if self.max_inline is None else self.max_inline
+        return replace(settings, max_inline=most)
 
     @property
     def notices(self) -> tuple[str, ...]:

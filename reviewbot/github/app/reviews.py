@@ -14,12 +14,12 @@ from reviewbot.github.app.repository_config import RepositoryConfig
 from reviewbot.github.app.retries import OtherHeadError
 from reviewbot.github.app.subjects import installation_at
 from reviewbot.github.app.targets import Target
-from reviewbot.github.assignment import assign
 from reviewbot.github.check_reporter import CheckReporter
 from reviewbot.github.errors import ForbiddenError, NotFoundError
-from reviewbot.github.memory import read_memory
 from reviewbot.github.names import PullName
 from reviewbot.github.publication import now
+from reviewbot.github.state.prior import read_prior
+from reviewbot.github.state.scope import assign
 from reviewbot.jobs.admission import ReviewRequest, UsedKeyError
 from reviewbot.jobs.options import ReviewOptions
 from reviewbot.store import publications, turns
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
     from reviewbot.github.api.pulls import PullRequest
     from reviewbot.github.app.publisher import Publisher
-    from reviewbot.github.assignment import Assignment
     from reviewbot.github.gateway import Gateway
     from reviewbot.github.names import Us
+    from reviewbot.github.state.scope import Assignment
     from reviewbot.github.tasks import Repository
     from reviewbot.jobs.service import ReviewService
     from reviewbot.settings import Settings
@@ -118,12 +118,12 @@ class AppReviews:
         # What GitHub told us of may not be in its answer yet.
         if not _is_wanted(found, asked) and not _is_before(found, asked.told_at):
             return "it is closed" if found.state == "closed" else "it is a draft"
-        memory = await read_memory(api, pull, await self._us())
+        prior = await read_prior(api, pull, await self._us())
         repo_config = RepositoryConfig(self._load)
         assignment = await assign(
             api,
             pull,
-            memory,
+            prior,
             page=f"{self._web_url}/{pull.repo}",
             load=repo_config.settings,
             full=asked.full,
@@ -131,7 +131,7 @@ class AppReviews:
         is_other = asked.head not in (None, assignment.subject.head)
         if is_other and _is_before(assignment.pull, asked.told_at):
             raise OtherHeadError(_OTHER_HEAD)
-        last = memory.summary[1].head if memory.summary else None
+        last = prior.summary[1].head if prior.summary else None
         begun = await self._store(repository, assignment, repo_config, asked, last)
         if is_other and not begun:
             raise OtherHeadError(_OTHER_HEAD)
@@ -297,6 +297,8 @@ def _target(assignment: Assignment, config: RepositoryConfig, repository_id: int
         if_incomplete=config.if_incomplete,
         link_hosts=hosts if (hosts := config.link_hosts) is not None else server_hosts,
         unshown=subject.unshown,
+        full=subject.full,
+        max_inline=assignment.settings.max_inline,
     )
 
 
@@ -321,5 +323,6 @@ def _request(
         attributes=assignment.attributes,
         notices=(*assignment.notices, *config.notices),
         beside=assignment.beside,
+        whole=assignment.subject.full,
         limits=limits,
     )

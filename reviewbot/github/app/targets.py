@@ -32,6 +32,8 @@ class Target:
     if_incomplete: IfIncomplete
     link_hosts: tuple[str, ...]
     unshown: tuple[str, ...] = ()
+    full: bool = True
+    max_inline: int = 10
 
     @property
     def subject(self) -> Subject:
@@ -44,6 +46,7 @@ class Target:
             page=self.page,
             settings=self.settings,
             unshown=self.unshown,
+            full=self.full,
         )
 
     def options(self, *, details_url: str | None) -> PublishOptions:
@@ -53,6 +56,7 @@ class Target:
             if_incomplete=self.if_incomplete,
             buttons=True,
             tried_again=True,
+            max_inline=self.max_inline,
             link_hosts=self.link_hosts,
             details_url=details_url,
         )

@@ -17,7 +17,7 @@ from reviewbot.github.app.reviews import Asked
 from reviewbot.github.app.subjects import installation_at
 from reviewbot.github.check_run import pull_of
 from reviewbot.github.commands import Command, Unknown
-from reviewbot.github.memory import WRITERS
+from reviewbot.github.state.prior import WRITERS
 from reviewbot.github.tasks import (
     Commented,
     Ignored,

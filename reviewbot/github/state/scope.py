@@ -1,51 +1,49 @@
 """What of a pull request is to be reviewed: all of it, or what changed since the last review.
 
-What was reviewed is known by content: the diff of the last review is had from GitHub once more, and
-a hunk that was in it is not reviewed again, whatever became of its commits. Everything is reviewed
-where there is any doubt: the last review was not complete, or cannot be had any more, configuration
-or settings are others, or a finding that must be kept has no comment to be kept by.
+A hunk is not reviewed again if the state block has its digest, whatever became of its commits.
+Everything is reviewed if there is no block that we signed, or if the models, the prompts or the
+configuration are others now.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from reviewbot.core.diff import parse_diff
 from reviewbot.core.diff_text import file_diff_text
 from reviewbot.core.events import FileCoverage
 from reviewbot.core.policy import skip_reason
-from reviewbot.core.unchanged import remaining
+from reviewbot.core.templates import prompt_version
+from reviewbot.core.unchanged import fresh_hunks, hunk_digests, remaining
 from reviewbot.core.wording import count
-from reviewbot.errors import ConfigError, DiffError
+from reviewbot.errors import ConfigError
 from reviewbot.github.base_files import base_files
 from reviewbot.github.change import get_change
 from reviewbot.github.compared import Place
-from reviewbot.github.errors import DiffTooLargeError, InvalidError, NotFoundError, TooLargeError
 from reviewbot.github.full_files import with_context
-from reviewbot.github.markers import MAX_FINDINGS
+from reviewbot.github.state.block import StateBlock
 from reviewbot.github.subject import Subject
 from reviewbot.planning import policy_of
 from reviewbot.settings import CONFIG_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from reviewbot.core.diff import FileDiff
+    from reviewbot.core.findings import Side
+    from reviewbot.core.hunks import Hunk
+    from reviewbot.core.report import Report
     from reviewbot.github.api.pulls import PullRequest
-    from reviewbot.github.change import Change
     from reviewbot.github.full_files import ReadFile
     from reviewbot.github.gateway import Api
-    from reviewbot.github.markers import Marker
-    from reviewbot.github.memory import Memory
     from reviewbot.github.names import PullName
+    from reviewbot.github.state.prior import Prior
     from reviewbot.route_settings import RouteSettings, SplitSettings
     from reviewbot.settings import Settings
-
-MOST_BYTES: Final = 32_000_000
-"""Bytes of the diff of the last review."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ class Assignment:
 async def assign(
     api: Api,
     name: PullName,
-    memory: Memory,
+    prior: Prior,
     *,
     page: str,
     load: Callable[[tuple[str, str] | None], Settings],
@@ -90,7 +88,7 @@ async def assign(
     Args:
         api: GitHub.
         name: the pull request.
-        memory: what is known of it.
+        prior: what is known of it.
         page: the repository's page.
         load: makes settings of the base's configuration file: its name and text, if there is one.
         full: whether all is reviewed, whatever was before.
@@ -131,56 +129,92 @@ async def assign(
         attributes=base.attributes,
         settings=settings,
     )
-    left = whole if full else await _left(api, whole, change, memory)
+    left = whole if full else await asyncio.to_thread(_left, whole, prior)
     place = Place(api, name.repo, change.merge_base, pull.head.sha)
     local = await asyncio.to_thread(checkout, pull.head.sha)
     diff = await with_context(place, left.diff, settings, base.attributes, whole=files, local=local)
     return replace(left, diff=diff)
 
 
-async def _left(api: Api, whole: Assignment, change: Change, memory: Memory) -> Assignment:
-    """The assignment without what was reviewed before, as far as that is beyond doubt."""
-    if memory.summary is None:
+def _left(whole: Assignment, prior: Prior) -> Assignment:
+    """Return the assignment without the hunks that were reviewed before."""
+    if prior.summary is None:
         return whole
-    last = memory.summary[1]
-    left: Assignment | str | None = _doubt(last, whole, change, memory)
-    if left is None:
-        before = await _before(api, whole.subject.pull.repo, last)
-        if isinstance(before, str):
-            left = before
-        else:
-            left = await asyncio.to_thread(_reduced, whole, last, before)
-    if isinstance(left, str):
-        return replace(whole, notices=(*whole.notices, f"All is reviewed again: {left}."))
-    return left
+    block, last = prior.block, prior.summary[1]
+    doubt = None
+    if block is None and last.state is None:
+        doubt = "its summary comment holds no state of the last review"
+    elif block is None:
+        doubt = "the state of the last review is not signed by us"
+    elif block.settings != whole.subject.settings:
+        doubt = "the models, the prompts or the configuration are others now"
+    if block is None or doubt:
+        return replace(whole, notices=(*whole.notices, f"All is reviewed again: {doubt}."))
+    policy = policy_of(whole.settings, whole.attributes)
+
+    def skipped(file: FileDiff) -> bool:
+        return skip_reason(file, policy) is not None
+
+    left = remaining(whole.files, block.hunks, block.files, skipped=skipped)
+    since = (last.head or "")[:7]  # no marker of a summary is without
+    reason = f"Unchanged since the review of {since}."
+    seen = tuple(FileCoverage(path, "reviewed", reason) for path in left.unchanged)
+    told = [f"Reviewed is what changed since the review of {since}."]
+    if seen:
+        told.append(f"{count(len(seen), 'file')} unchanged since then.")
+    return replace(
+        whole,
+        subject=replace(whole.subject, full=False),
+        diff=b"".join(map(file_diff_text, left.files)),
+        beside=(*whole.beside, *seen),
+        notices=(*whole.notices, " ".join(told)),
+    )
 
 
-async def _before(api: Api, repo: str, last: Marker) -> tuple[FileDiff, ...] | str:
-    """The diff of the last review, or why it does not help."""
-    head, since = last.head or "", last.base or ""  # no marker of a summary is without
-    try:
-        data = await api.pulls.compare_diff(repo, since, head, max_bytes=MOST_BYTES)
-        return await asyncio.to_thread(parse_diff, data)
-    except (NotFoundError, InvalidError):
-        return "GitHub does not have the commits of the last review any more"
-    except (DiffTooLargeError, TooLargeError, DiffError):
-        return "the diff of the last review cannot be had in one piece"
+def reviewed_now(
+    files: Sequence[FileDiff], block: StateBlock | None, *, full: bool
+) -> Callable[[str, Side, range | None], bool]:
+    """Return what tells whether lines of a side of a file were reviewed this time.
+
+    Args:
+        files: the diff of the pull request.
+        block: the state that the scope of the review was decided by; None if there is none.
+        full: whether all was reviewed.
+    """
+    known = StateBlock("") if full or block is None else block
+    fresh = fresh_hunks(files, known.hunks, known.files)
+    hunks: dict[str, list[Hunk]] = {}
+    whole: dict[str, bool] = {}
+    for file, new in zip(files, fresh, strict=True):
+        hunks.setdefault(file.path, []).extend(new or ())
+        whole[file.path] = whole.get(file.path, True) and new is not None and new == file.hunks
+
+    def was_reviewed(path: str, side: Side, lines: range | None) -> bool:
+        if lines is None:
+            return whole.get(path, False)
+        spans = map(_new_span if side == "RIGHT" else _old_span, hunks.get(path, ()))
+        return any(first <= lines[0] and lines[-1] < last for first, last in spans)
+
+    return was_reviewed
 
 
-def _doubt(last: Marker, whole: Assignment, change: Change, memory: Memory) -> str | None:
-    """Why the last review says nothing of this change, if it does not."""
-    if not memory.signed:
-        return "what the last review saw is not signed by us"
-    if last.outcome not in ("clean", "findings"):
-        return "the last review was not complete"
-    if last.settings != whole.subject.settings:
-        return "the settings or the configuration are others now"
-    if change.missing:
-        return "GitHub does not give the whole change"
-    known = memory.posted.keys() | memory.ignored.keys()
-    if any(one.id not in known for one in last.findings) or len(last.findings) >= MAX_FINDINGS:
-        return "the last review has findings without a comment on a line"
-    return None
+def reviewed_hunks(files: Sequence[FileDiff], report: Report) -> dict[str, list[str]]:
+    """Return the digests of the hunks that this review or an earlier one has read, by file."""
+    read = {file.path for file in report.covered("reviewed")}
+    often = Counter(file.path for file in files)
+    return {
+        file.path: hunk_digests(file)
+        for file in files
+        if file.path in read and often[file.path] == 1
+    }
+
+
+def _new_span(hunk: Hunk) -> tuple[int, int]:
+    return hunk.new_start, hunk.new_start + hunk.new_count
+
+
+def _old_span(hunk: Hunk) -> tuple[int, int]:
+    return hunk.old_start, hunk.old_start + hunk.old_count
 
 
 def _hash_of(settings: Settings, attributes: str) -> str:
@@ -194,31 +228,5 @@ def _hash_of(settings: Settings, attributes: str) -> str:
     routes = [replace(one, source="") for one in others]
     counts = (settings.exclude, sorted(settings.rules.items()), settings.confidence)
     asked = (settings.instructions, settings.path_instructions, settings.max_notes)
-    text = repr((models, routes, counts, asked, attributes))
+    text = repr((models, routes, counts, asked, attributes, prompt_version()))
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-
-
-def _reduced(whole: Assignment, last: Marker, before: tuple[FileDiff, ...]) -> Assignment | str:
-    """The assignment without what was reviewed before, or why nothing may be left out."""
-    policy = policy_of(whole.settings, whole.attributes)
-
-    def skipped(file: FileDiff) -> bool:
-        return skip_reason(file, policy) is not None
-
-    gone = {file.path for file in before} - {file.path for file in whole.files}
-    if any(file.path in gone and not skipped(file) for file in before):
-        # The others may have been right only together with it.
-        return "a file is not part of the change any more"
-    left = remaining(whole.files, before, skipped=skipped)
-    since = (last.head or "")[:7]  # no marker of a summary is without
-    reason = f"Unchanged since the review of {since}."
-    seen = tuple(FileCoverage(path, "reviewed", reason) for path in left.unchanged)
-    told = [f"Reviewed is what changed since the review of {since}."]
-    if seen:
-        told.append(f"{count(len(seen), 'file')} unchanged since then.")
-    return replace(
-        whole,
-        diff=b"".join(map(file_diff_text, left.files)),
-        beside=(*whole.beside, *seen),
-        notices=(*whole.notices, " ".join(told)),
-    )

@@ -1,0 +1,1 @@
+"""What earlier reviews of a pull request left there, and what a new review makes of it."""

@@ -1,0 +1,145 @@
+"""The state block: what a review leaves in the summary comment for the next one. Pure.
+
+The block is compressed JSON in the marker of the comment (:mod:`reviewbot.github.markers`), which
+signs it and binds it to the pull request and its head.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import zlib
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Final, Literal, cast
+
+from reviewbot.core.decode import decoder
+from reviewbot.core.findings import (  # noqa: TC001 - the decoder resolves them at run time
+    Category,
+    Severity,
+    Side,
+)
+from reviewbot.core.unchanged import file_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FORM: Final = 1
+"""The version of the block; another one is not read."""
+MOST_CHARACTERS: Final = 30_000
+MOST_BYTES: Final = 1 << 20
+"""Bytes of a block once it is inflated."""
+MOST_TITLE: Final = 120
+MOST_LINE: Final = 120
+MOST_OVERVIEW: Final = 1_000
+"""Characters of a title, of the line about a file, and of the overview."""
+
+State = Literal["open", "resolved", "dismissed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A finding of this review or an earlier one.
+
+    Attributes:
+        path: its file, by the name at the head of the review.
+        line: its first line; of a finding on no line, what the model claimed.
+        fingerprint: its code, a :class:`.Fingerprint`; empty if it stands on no line.
+        comment: the id of the comment on its lines; None if it has none.
+        hidden: whether we hid that comment when the finding was resolved.
+        held: why it is held back; empty if it counts.
+        left_out: whether there were too many others for a comment: it never gets one.
+    """
+
+    id: str
+    path: str
+    side: Side
+    line: int
+    fingerprint: str
+    rule: str
+    category: Category
+    title: str
+    severity: Severity
+    state: State = "open"
+    comment: int | None = None
+    hidden: bool = False
+    held: str = ""
+    left_out: bool = False
+
+    @property
+    def is_of_a_rule(self) -> bool:
+        """Whether a rule found it: it finds the same again, as long as the code is the same."""
+        return self.rule != self.category
+
+
+@dataclass(frozen=True, slots=True)
+class StateBlock:
+    """What the next review has to know.
+
+    Attributes:
+        settings: a digest of the models, the prompt version and the configuration.
+        hunks: the digests of the hunks that were reviewed, and how often each occurs.
+        files: the same by file, where the digests of its hunks had no room.
+        overview: what the whole pull request does.
+        walkthrough: a line about each file.
+        records: the findings.
+    """
+
+    settings: str
+    hunks: dict[str, int] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+    overview: str = ""
+    walkthrough: dict[str, str] = field(default_factory=dict)
+    records: tuple[Record, ...] = ()
+    form: int = FORM
+
+
+def pack(block: StateBlock, hunks_of: dict[str, list[str]]) -> str | None:
+    """Return the block as Base64 of at most :data:`MOST_CHARACTERS`; None if it has no room.
+
+    What the next review can do without goes first. Open and dismissed records never go.
+
+    Args:
+        block: the state; its ``hunks`` and ``files`` are not used.
+        hunks_of: the digests of the reviewed hunks, by file.
+    """
+    for tried in _smaller(block, hunks_of):
+        data = json.dumps(asdict(tried), separators=(",", ":")).encode()
+        if len(data) <= MOST_BYTES:
+            text = base64.b64encode(zlib.compress(data, 9)).decode()
+            if len(text) <= MOST_CHARACTERS:
+                return text
+    return None
+
+
+def unpack(text: str) -> StateBlock | None:
+    """Return the block that :func:`pack` wrote; None if it is none, or one of another version."""
+    inflate = zlib.decompressobj()
+    try:
+        data = inflate.decompress(base64.b64decode(text, validate=True), MOST_BYTES)
+        if not inflate.eof:
+            return None
+        block = cast("StateBlock", decoder(StateBlock)(json.loads(data), "state"))
+    except (binascii.Error, zlib.error, ValueError, RecursionError):
+        return None
+    return block if block.form == FORM else None
+
+
+def _smaller(block: StateBlock, hunks_of: dict[str, list[str]]) -> Iterator[StateBlock]:
+    """Yield the block, and then ever smaller ones."""
+    hunks: dict[str, int] = {}
+    for digests in hunks_of.values():
+        for digest in digests:
+            hunks[digest] = hunks.get(digest, 0) + 1
+    records = tuple(replace(one, title=one.title[:MOST_TITLE]) for one in block.records)
+    lines = {path: line[:MOST_LINE] for path, line in block.walkthrough.items()}
+    overview = block.overview[:MOST_OVERVIEW]
+    block = replace(block, hunks=hunks, overview=overview, walkthrough=lines, records=records)
+    yield block
+    records = tuple(one for one in records if one.state != "resolved")
+    block = replace(block, overview="", walkthrough={}, records=records)
+    yield block
+    block = replace(block, records=tuple(replace(one, title="") for one in records))
+    yield block
+    files = tuple(file_digest(path, digests) for path, digests in hunks_of.items())
+    yield replace(block, hunks={}, files=files)

@@ -1,0 +1,325 @@
+"""What earlier reviews have left on a pull request: our comments, the state block, people's words.
+
+The pull request is the only store, for the App and the Action alike. A comment is ours if we are
+its author and its marker is for this pull request (:mod:`reviewbot.github.markers`). That is enough
+to post nothing twice. Others may write under our name, as all workflows of a repository do, or edit
+what we wrote: so the state block is believed only if it is signed. An Action without a key signs
+nothing; it believes its own block, and reviews everything each time.
+
+A finding is dismissed by ``/ignore``, or by resolving its thread, of a person who may write to the
+repository at this moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.findings import CATEGORIES
+from reviewbot.github import commands, markers
+from reviewbot.github.commands import Command
+from reviewbot.github.comment_hunk import commented_code
+from reviewbot.github.state.block import Record, unpack
+from reviewbot.github.state.fingerprint import Fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from reviewbot.core.findings import Severity, Side
+    from reviewbot.github.api.comments import Comment
+    from reviewbot.github.api.records import Author
+    from reviewbot.github.api.reviews import Review, ReviewComment
+    from reviewbot.github.api.threads import ReviewThread
+    from reviewbot.github.gateway import Api
+    from reviewbot.github.markers import Marker
+    from reviewbot.github.names import PullName, Us
+    from reviewbot.github.state.block import StateBlock
+
+HIDDEN_AS: Final = "outdated"
+"""As what we hide comments."""
+WRITERS: Final = ("admin", "write")
+"""Permissions of people who may command; GitHub gives ``maintain`` as ``write``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A finding that has a comment of ours on a line.
+
+    Attributes:
+        severity: as the comment has it.
+        thread: None if GitHub does not show it.
+        rule: the rule or category; None if the comment does not say it.
+        ours: whether the marker is believed.
+        touched: whether it was answered, resolved or hidden.
+    """
+
+    id: str
+    severity: Severity
+    comment: ReviewComment
+    thread: ReviewThread | None
+    rule: str | None = None
+    ours: bool = True
+    touched: bool = False
+
+    @property
+    def record(self) -> Record:
+        """The finding as far as GitHub keeps it with the comment."""
+        comment, rule = self.comment, self.rule or "bug"
+        code = Fingerprint.of(commented_code(comment))
+        category = rule if rule in CATEGORIES else "bug"
+        last = comment.line or comment.original_line or 0
+        first = comment.start_line or comment.original_start_line or last
+        return Record(
+            id=self.id,
+            path=comment.path,
+            side=side_of(comment),
+            line=min(first, last) or 1,
+            fingerprint=str(code or ""),
+            rule=rule,
+            category=category,
+            title="",
+            severity=self.severity,
+            comment=comment.id,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What is known of a pull request.
+
+    Attributes:
+        summary: our one summary comment and its marker.
+        block: the state that it carries, if that is believed.
+        reviews: reviews of ours that are posted, oldest first.
+        told: ids of findings that the text of a review of ours tells of.
+        pending: reviews of ours that somebody left unsent; they block every other one.
+        drafts: reviews that a person is writing, whose token we have; they block others, too.
+        posted: findings with a comment of ours, by their ids.
+        dismissed: findings that somebody dismissed: the login of who, by their ids.
+        replies: keys of what we have answered.
+        duplicates: comments on findings that have one already: two runs at once have posted them,
+            and nobody has answered, resolved or hidden them.
+        copies: comments of ours that have the id of another one, and are none of these.
+        summaries: further summary comments of ours, likewise.
+    """
+
+    summary: tuple[Comment, Marker] | None = None
+    block: StateBlock | None = None
+    reviews: tuple[Review, ...] = ()
+    told: frozenset[str] = frozenset()
+    pending: tuple[Review, ...] = ()
+    drafts: tuple[Review, ...] = ()
+    posted: Mapping[str, Posted] = field(default_factory=dict)
+    dismissed: Mapping[str, str] = field(default_factory=dict)
+    replies: frozenset[str] = frozenset()
+    duplicates: tuple[ReviewComment, ...] = ()
+    copies: tuple[ReviewComment, ...] = ()
+    summaries: tuple[Comment, ...] = ()
+
+    def records(self, us: Us) -> dict[str, Record]:
+        """Return the findings of earlier reviews by id: of the block, and of our comments.
+
+        A comment that the block does not know was posted by a run that ended early, or there is no
+        block.
+        """
+        found = {one.id: one for one in self.block.records} if self.block else {}
+        for id_, one in found.items():
+            if one.state != "resolved":
+                found[id_] = replace(one, state="dismissed" if id_ in self.dismissed else "open")
+        for id_, posted in self.posted.items():
+            if id_ in found:
+                found[id_] = _with_comment(found[id_], posted)
+            elif posted.ours:
+                closed = posted.thread is not None and us.resolved(posted.thread)
+                found[id_] = replace(posted.record, state="resolved" if closed else "open")
+        return found
+
+    def replied(self, what: str, finding_id: str) -> int:
+        """Return how often we answered in the thread of a finding, such as ``fixed``."""
+        return sum(key.startswith(f"{what}-{finding_id}-") for key in self.replies)
+
+
+async def read_prior(api: Api, pull: PullName, us: Us) -> Prior:
+    """Return what earlier reviews of ``pull`` have left there.
+
+    Raises:
+        GitHubError: GitHub does not give it; then nothing must be posted, for it might be there.
+    """
+    comments, on_lines, reviews, threads = await asyncio.gather(
+        api.comments.all(pull.repo, pull.number),
+        api.reviews.comments(pull.repo, pull.number),
+        api.reviews.all(pull.repo, pull.number),
+        api.threads.all(pull.repo, pull.number),
+    )
+    found = _Reader(pull, us)
+
+    def read() -> None:
+        found.below(comments)
+        found.of_reviews(reviews)
+        found.on_lines(on_lines, threads)
+
+    await asyncio.to_thread(read)  # it parses Markdown, which strangers wrote
+    return Prior(
+        summary=found.summary,
+        block=found.block,
+        reviews=tuple(found.reviews),
+        told=frozenset(found.told),
+        pending=found.pending,
+        drafts=found.drafts,
+        posted=found.posted,
+        dismissed=await _dismissed(api, pull, found.asked),
+        replies=frozenset(found.replies),
+        duplicates=tuple(found.duplicates),
+        copies=tuple(found.copies),
+        summaries=tuple(found.summaries),
+    )
+
+
+async def _dismissed(api: Api, pull: PullName, asked: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return who dismissed which finding, of those who may write."""
+    dismissed: dict[str, str] = {}
+    levels: dict[str, str] = {}
+    for finding_id, login in asked:
+        if finding_id not in dismissed:
+            if login not in levels:
+                levels[login] = await api.pulls.permission(pull.repo, login)
+            if levels[login] in WRITERS:
+                dismissed[finding_id] = login
+    return dismissed
+
+
+class _Reader:
+    """Finds what is ours among all that is there."""
+
+    def __init__(self, pull: PullName, us: Us) -> None:
+        self._us, self._pull = us, pull
+        self._parse = partial(markers.shape, pull=pull.bound)
+        self.summary: tuple[Comment, Marker] | None = None
+        self.block: StateBlock | None = None
+        self.summaries: list[Comment] = []
+        self.reviews: list[Review] = []
+        self.told: set[str] = set()
+        self.pending: tuple[Review, ...] = ()
+        self.drafts: tuple[Review, ...] = ()
+        self.posted: dict[str, Posted] = {}
+        self.asked: list[tuple[str, str]] = []
+        self.replies: set[str] = set()
+        self.duplicates: list[ReviewComment] = []
+        self.copies: list[ReviewComment] = []
+
+    def below(self, comments: tuple[Comment, ...]) -> None:
+        """Read the comments below the pull request: the summary, and ``/ignore ID``."""
+        signed = False
+        for comment in comments:
+            marker = self._parse(comment.body) if self._us.wrote(comment.author) else None
+            if marker is None:
+                text = self._ignores(comment.author, comment.body) or ""
+                if named := markers.FINDING_ID.match(text):
+                    self.asked.append((named[0], comment.author.login))
+                continue
+            self._note_reply(marker)
+            if marker.kind != "summary":
+                continue
+            is_signed = self._us.signed(comment.body, self._pull)
+            if self.summary is None or (is_signed and not signed):  # who has our login is not us
+                self.summary, signed = (comment, marker), is_signed
+            elif self._is_ours(comment.body):
+                self.summaries.append(comment)
+        if self.summary and self.summary[1].state and self._is_ours(self.summary[0].body):
+            self.block = unpack(self.summary[1].state)
+
+    def of_reviews(self, reviews: tuple[Review, ...]) -> None:
+        """Read the reviews as a whole."""
+        ours = [review for review in reviews if self._us.wrote(review.author)]
+        unsent = [review for review in ours if review.state == "PENDING"]
+        self.drafts = tuple(
+            review for review in unsent if not review.author.is_bot and not self._parse(review.body)
+        )
+        self.pending = tuple(review for review in unsent if review not in self.drafts)
+        for review in ours:
+            marker = self._parse(review.body)
+            if marker is not None and marker.kind == "review" and review.state != "PENDING":
+                self.reviews.append(review)
+                self.told.update(noted.id for noted in marker.findings)
+
+    def on_lines(
+        self, comments: tuple[ReviewComment, ...], threads: tuple[ReviewThread, ...]
+    ) -> None:
+        """Read the comments on lines: findings, and ``/ignore`` in their threads."""
+        by_first = {thread.first_comment: thread for thread in threads}
+        answered = {comment.in_reply_to for comment in comments}
+        finding_of: dict[int, str] = {}
+        for comment in comments:
+            if not self._us.wrote(comment.author):
+                continue
+            marker = self._parse(comment.body)
+            self._note_reply(marker)
+            if comment.in_reply_to is not None or marker is None or marker.kind != "finding":
+                continue
+            noted, thread = marker.findings[0], by_first.get(comment.id)
+            finding_of[comment.id] = noted.id
+            posted = Posted(
+                noted.id,
+                noted.severity,
+                comment,
+                thread,
+                rule=marker.rule,
+                ours=self._is_ours(comment.body),
+                touched=comment.id in answered or _is_closed(thread),
+            )
+            older = self.posted.setdefault(noted.id, posted)
+            if older is not posted:
+                # Two runs at once wrote both, or somebody with our login copied one of them.
+                at_once = _is_same_place(comment, older.comment)
+                is_duplicate = posted.ours and not posted.touched and at_once
+                (self.duplicates if is_duplicate else self.copies).append(comment)
+            if thread is not None and (login := self._us.resolved_by_another(thread)):
+                self.asked.append((noted.id, login))
+        for comment in comments:
+            about = finding_of.get(comment.in_reply_to or 0)
+            if about and self._ignores(comment.author, comment.body) is not None:
+                self.asked.append((about, comment.author.login))
+
+    def _is_ours(self, body: str) -> bool:
+        """Whether a marker is believed: signed, unless we have nothing to sign with."""
+        return not self._us.secrets or self._us.signed(body, self._pull)
+
+    def _note_reply(self, marker: Marker | None) -> None:
+        if marker is not None and marker.kind == "reply" and marker.key is not None:
+            self.replies.add(marker.key)
+
+    def _ignores(self, author: Author, body: str) -> str | None:
+        """Return what stands behind the ``/ignore`` of a person; None if it is none."""
+        if author.is_bot or markers.has_marker(body):  # we can have the token of a person
+            return None
+        command = commands.find(body, self._us.mention)
+        if isinstance(command, Command) and command.name == "ignore":
+            return command.text
+        return None
+
+
+def side_of(comment: ReviewComment) -> Side:
+    """Return the side that a comment stands on."""
+    return "LEFT" if comment.side == "LEFT" else "RIGHT"
+
+
+def _with_comment(record: Record, posted: Posted) -> Record:
+    """Return a record with its comment, at the line to which GitHub has moved it."""
+    comment = posted.comment
+    line = comment.start_line or comment.line or record.line
+    return replace(record, comment=comment.id, line=line)
+
+
+def _is_same_place(one: ReviewComment, other: ReviewComment) -> bool:
+    """Whether two comments are on the same lines, as far as that can be told."""
+    if one.original_commit == other.original_commit:
+        places = [(each.path, each.side, each.original_line) for each in (one, other)]
+    else:
+        places = [(each.path, each.side, each.line) for each in (one, other)]
+    return places[0] == places[1] and places[0][2] is not None
+
+
+def _is_closed(thread: ReviewThread | None) -> bool:
+    return thread is not None and (thread.resolved or thread.minimized is not None)

@@ -1,0 +1,204 @@
+"""Where the code of earlier findings is at the head of a pull request now."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from reviewbot.github.errors import TooLargeError
+from reviewbot.github.state.fingerprint import Fingerprint, SearchedLines, normal
+
+if TYPE_CHECKING:
+    from collections.abc import (
+        Awaitable,
+        Callable,
+        Collection,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
+
+    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.findings import Side
+    from reviewbot.github.gateway import Api
+    from reviewbot.github.state.block import Record
+
+MAX_FILE: Final = 2_000_000
+"""Bytes of a file that is searched."""
+
+
+PAUSE_S: Final = 1.0
+"""Seconds until GitHub is asked again for a file that it does not find."""
+ReadHead: TypeAlias = "Callable[[str], Awaitable[list[str] | None]]"
+
+
+class HeadCode:
+    """The code at the head of a pull request: its diff, and the whole files that were read.
+
+    Args:
+        files: the diff of the pull request.
+        whole: the lines of some new files, :func:`.normal`; None if a file is not known, empty if
+            there is none.
+    """
+
+    def __init__(
+        self, files: Sequence[FileDiff], whole: Mapping[str, Sequence[str] | None]
+    ) -> None:
+        self._files = {file.path: file for file in files}
+        self._whole = whole
+        self._searched: dict[tuple[str, Side], SearchedLines] = {}
+        self._moved: dict[tuple[str, Side, str], str] = {}
+        self._renamed = {
+            file.old_path: file.path for file in files if file.status == "renamed" and file.old_path
+        }
+
+    def path_of(self, record: Record) -> str:
+        """Return the name that the file of a record has now.
+
+        The diff tells it. Where a file is gone and the diff does not say to where, it is the file
+        to which the pull request has added the record's code; what is dismissed follows the diff
+        alone, for it would hide another finding.
+        """
+        path = record.path
+        if path in self._files:
+            return path
+        if path in self._renamed:
+            return self._renamed[path]
+        is_gone = record.side == "LEFT" or self._whole.get(path) == []
+        if record.state == "dismissed" or not is_gone:
+            return path
+        return self._moved_to(path, record.side, record.fingerprint)
+
+    def _moved_to(self, path: str, side: Side, text: str) -> str:
+        key = (path, side, text)
+        if key not in self._moved:
+            code = Fingerprint.parse(text)
+            found = (one for one in self._files if code and self._changes(one, side, code))
+            self._moved[key] = next(found, path)
+        return self._moved[key]
+
+    def _changes(self, path: str, side: Side, code: Fingerprint) -> bool:
+        """Whether the pull request has brought a file with the code, or changes it there."""
+        places = self.places(path, side, code)
+        if places and self._files[path].status in ("added", "renamed", "copied"):
+            return True
+        kind = "removed" if side == "LEFT" else "added"
+        changed = (
+            line.old_no if side == "LEFT" else line.new_no
+            for hunk in (self._files[path].hunks if places else ())
+            for line in hunk.iter_lines()
+            if line.kind == kind
+        )
+        return any(number in place for number in changed for place in places)
+
+    def is_in_diff(self, path: str) -> bool:
+        """Return whether the pull request changes a file."""
+        return path in self._files
+
+    def is_deleted(self, path: str) -> bool:
+        """Return whether the pull request deletes a file."""
+        return path in self._files and self._files[path].status == "deleted"
+
+    def is_known(self, path: str, side: Side) -> bool:
+        """Return whether the whole of a side is known, as far as a finding can stand on it.
+
+        Of the old side, that is what the diff takes away.
+        """
+        file = self._files.get(path)
+        if side == "LEFT" or (file is not None and file.status in ("added", "deleted")):
+            return True
+        return self._whole.get(path) is not None
+
+    def places(self, path: str, side: Side, code: Fingerprint) -> list[range]:
+        """Return the lines of each place in a file that has the code, as far as it is known."""
+        key = (path, side)
+        if key not in self._searched:
+            self._searched[key] = SearchedLines(self._lines(path, side))
+        return self._searched[key].find(code)
+
+    def _lines(self, path: str, side: Side) -> Iterator[tuple[int, str]]:
+        if side == "RIGHT" and (whole := self._whole.get(path)) is not None:
+            yield from enumerate(whole, start=1)
+            return
+        file = self._files.get(path)
+        for hunk in file.hunks if file else ():
+            for line in hunk.iter_lines():
+                if side == "LEFT":
+                    # An unchanged line of the old side was not taken away.
+                    if line.kind == "removed" and line.old_no is not None:
+                        yield line.old_no, normal(line.text)
+                elif line.new_no is not None:
+                    yield line.new_no, normal(line.text)
+
+
+async def read_head_code(
+    files: Sequence[FileDiff],
+    records: Collection[Record],
+    named: Collection[str],
+    read_file: ReadHead,
+) -> HeadCode:
+    """Return the code at the head, with the files whose diff does not show all code of records.
+
+    Args:
+        files: the diff of the pull request.
+        records: whose code is looked for.
+        named: ids of those that the review names: their lines are known.
+        read_file: reads a file at the head (:func:`head_reader`).
+
+    Raises:
+        GitHubError: a file cannot be read.
+    """
+    wanted = await asyncio.to_thread(_not_shown, files, records, named)
+    read = await asyncio.gather(*map(read_file, wanted))
+    return HeadCode(files, dict(zip(wanted, read, strict=True)))
+
+
+def _not_shown(
+    files: Sequence[FileDiff], records: Collection[Record], named: Collection[str]
+) -> list[str]:
+    """Return the files in which some code must be looked for beyond the diff."""
+    code = HeadCode(files, {})
+    lines: dict[tuple[str, str], set[int]] = {}
+    unnamed: set[tuple[str, str]] = set()
+    for record in records:
+        path = code.path_of(record)
+        if record.fingerprint and not code.is_known(path, record.side):
+            key = (path, record.fingerprint)
+            lines.setdefault(key, set()).add(record.line)
+            if record.id not in named:
+                unnamed.add(key)
+    found: dict[str, None] = {}
+    for path, text in unnamed:
+        fingerprint = Fingerprint.parse(text)
+        shown = code.places(path, "RIGHT", fingerprint) if fingerprint else ()
+        if len(shown) < len(lines[path, text]):
+            found[path] = None
+    return sorted(found)
+
+
+def head_reader(api: Api, repo: str, head: str, files: Iterable[FileDiff]) -> ReadHead:
+    """Return what reads files at a commit as :func:`.normal` lines.
+
+    They are None if they are not known, because the file is too large or GitHub does not find one
+    that the diff has. A file that GitHub does not find twice is gone: they are empty.
+    """
+    there = {file.new_path for file in files}
+
+    async def read(path: str) -> list[str] | None:
+        try:
+            data = await api.contents.file(repo, path, head, max_bytes=MAX_FILE)
+            if data is None and path in there:
+                return None
+            if data is None:  # one of GitHub's copies may be late
+                await asyncio.sleep(PAUSE_S)
+                data = await api.contents.file(repo, path, head, max_bytes=MAX_FILE)
+        except TooLargeError:
+            return None
+        return await asyncio.to_thread(_normal_lines, data)
+
+    return read
+
+
+def _normal_lines(data: bytes | None) -> list[str]:
+    return [normal(line) for line in data.decode("utf-8", "replace").split("\n")] if data else []

@@ -1,0 +1,118 @@
+"""The state block holds what the next review must know, and reads back as it was written."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import zlib
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, get_args
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reviewbot.core.findings import CATEGORIES, SEVERITIES
+from reviewbot.core.unchanged import file_digest
+from reviewbot.github.state import block
+from reviewbot.github.state.block import MOST_CHARACTERS, Record, State, StateBlock, pack, unpack
+
+if TYPE_CHECKING:
+    import pytest
+
+ids = st.text("0123456789abcdef", min_size=16, max_size=16)
+texts = st.text(st.characters(codec=None, exclude_categories=()), max_size=30)
+records = st.builds(
+    Record,
+    ids,
+    texts,
+    st.sampled_from(["LEFT", "RIGHT"]),
+    st.integers(0, 10**9),
+    texts,
+    texts,
+    st.sampled_from(CATEGORIES),
+    texts,
+    st.sampled_from(SEVERITIES),
+    st.sampled_from(get_args(State)),
+    st.none() | st.integers(1, 2**53),
+)
+RECORD = Record("0" * 16, "a.py", "RIGHT", 3, "", "bug", "bug", "Wrong", "error")
+
+
+def packed(state: object) -> str:
+    return base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()
+
+
+@given(
+    st.lists(records, max_size=5).map(tuple),
+    st.dictionaries(texts, texts, max_size=3),
+    st.dictionaries(texts, st.lists(ids, max_size=3), max_size=3),
+)
+def test_a_block_is_read_as_it_was_written(
+    found: tuple[Record, ...], walkthrough: dict[str, str], hunks: dict[str, list[str]]
+) -> None:
+    state = StateBlock("settings", walkthrough=walkthrough, records=found)
+    text = pack(state, hunks)
+    assert text
+    assert len(text) <= MOST_CHARACTERS
+    read = unpack(text)
+    assert read
+    assert replace(read, hunks={}) == state
+    assert sum(read.hunks.values()) == sum(map(len, hunks.values()))
+
+
+def noise(number: int, digits: int = 20) -> str:
+    """Digits that do not compress."""
+    return hashlib.sha256(str(number).encode()).hexdigest()[:digits]
+
+
+def test_what_the_next_review_can_do_without_goes_first() -> None:
+    walkthrough = {noise(number): noise(number, 60) for number in range(900)}
+    shown = tuple(replace(RECORD, id=noise(n, 16), title=noise(n, 60)) for n in range(300))
+    gone = tuple(replace(one, state="resolved", comment=1) for one in shown[:10])
+    away = tuple(replace(one, state="dismissed") for one in shown[10:20])
+    state = StateBlock("s", walkthrough=walkthrough, records=(*shown[20:], *gone, *away))
+
+    def left(hunks: int) -> StateBlock:
+        digests = {n: [noise(n * 20 + k) for k in range(20)] for n in range(hunks)}
+        text = pack(state, {f"f{n}.py": found for n, found in digests.items()})
+        assert text
+        assert len(text) <= MOST_CHARACTERS
+        found = unpack(text)
+        assert found
+        assert len([one for one in found.records if one.state != "resolved"]) == 290
+        return found
+
+    assert left(0).walkthrough == {}
+    assert left(0).records[0].title
+    assert not any(one.state == "resolved" for one in left(0).records)
+    assert not any(one.title for one in left(60).records)
+    assert left(60).hunks
+    few = left(150)
+    assert few.hunks == {}
+    digests = [noise(k) for k in range(20)]
+    assert few.files[0] == file_digest("f0.py", digests)
+
+
+def test_a_state_without_room_is_none() -> None:
+    many = tuple(replace(RECORD, id=noise(n, 16), path=noise(n, 60)) for n in range(2_000))
+    assert pack(StateBlock("s", records=many), {}) is None
+
+
+def test_what_is_no_block_of_ours_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    good = asdict(StateBlock("s", records=(RECORD,)))
+    assert unpack(packed(good))
+    assert unpack(packed({**good, "later": 1}))
+    wrong: tuple[object, ...] = (
+        [],
+        {**good, "form": 2},
+        {**good, "records": [{"id": 1}]},
+        {**good, "hunks": {"a": "b"}},
+        {key: value for key, value in good.items() if key != "settings"},
+    )
+    for bad in wrong:
+        assert unpack(packed(bad)) is None
+    for text in ("", "AAAA", "a", "%%%%", packed(good)[:-8], packed(good)[4:]):
+        assert unpack(text) is None
+    monkeypatch.setattr(block, "MOST_BYTES", 100)
+    assert unpack(packed(good)) is None

@@ -1,0 +1,336 @@
+"""Each finding of an earlier review is open, resolved or dismissed; none is lost or doubled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reviewbot.core.diff import FileDiff, parse_diff
+from reviewbot.core.events import FileCoverage
+from reviewbot.core.findings import Placement, fingerprint
+from reviewbot.core.policy import EXCLUDED
+from reviewbot.core.report import Report, gates
+from reviewbot.github.state.fingerprint import normal
+from reviewbot.github.state.reconcile import Reconciled, reconcile
+from reviewbot.github.state.relocate import HeadCode
+from tests.support.examples import examples
+from tests.support.findings import finding
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from reviewbot.core.findings import Finding, Side
+    from reviewbot.github.state.block import Record
+
+HELD = Placement("outside", "Its confidence is below 0.7.", held=True)
+
+
+def diff_of(path: str, lines: Sequence[str]) -> tuple[FileDiff, ...]:
+    """A diff that has added a file to a pull request, line by line, as one that is modified."""
+    body = "".join(f"+{line}\n" for line in lines)
+    text = f"diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n"
+    return parse_diff(f"{text}@@ -1 +1,{len(lines) + 1} @@\n{body} end\n".encode())
+
+
+def at(line: int, quote: str, path: str = "a.py", **changes: Any) -> Finding:
+    rule = changes.pop("rule", "bug")
+    return replace(
+        finding(),
+        id=fingerprint(path, rule, quote),
+        path=path,
+        line=line,
+        end_line=line,
+        quote=quote,
+        rule=rule,
+        title=changes.pop("title", f"Wrong {quote}"),
+        placement=changes.pop("placement", Placement("inline")),
+        **changes,
+    )
+
+
+@dataclass
+class Pull:
+    """A pull request of one file, and what its reviews left."""
+
+    prior: dict[str, Record] = field(default_factory=dict)
+    dismissed: dict[str, str] = field(default_factory=dict)
+
+    def review(
+        self,
+        lines: Sequence[str],
+        *findings: Finding,
+        path: str = "a.py",
+        reread: bool = True,
+        coverage: FileCoverage | None = None,
+        whole: Mapping[str, Sequence[str] | None] | None = None,
+    ) -> Reconciled:
+        """Review the file as it is, and keep the records for the next time."""
+        texts = [normal(line) for line in (*lines, "end")]
+        code = HeadCode(diff_of(path, lines), {path: texts, **(whole or {})})
+        covered = (coverage or FileCoverage(path, "reviewed"),)
+        failed = covered[0].status in ("failed", "partly")
+        report = Report(
+            outcome="incomplete" if failed else "findings" if findings else "clean",
+            findings=findings,
+            coverage=covered,
+        )
+
+        def was_reviewed(there: str, _side: Side, _lines: range | None) -> bool:
+            return reread and there == path
+
+        done = reconcile(
+            report,
+            self.prior,
+            self.dismissed,
+            code,
+            was_reviewed,
+            is_first=not self.prior,
+        )
+        # Each open finding that may have a comment gets one, as the first ten would.
+        self.prior = {one.id: replace(one, comment=one.comment or 1) for one in done.records}
+        return done
+
+    @property
+    def states(self) -> dict[int, str]:
+        return {one.line: one.state for one in self.prior.values()}
+
+
+def open_lines(done: Reconciled) -> list[int]:
+    return sorted(one.line for one in done.report.findings)
+
+
+def test_a_first_review_is_all_new() -> None:
+    done = Pull().review(["x", "bad"], at(2, "bad"))
+    assert [one.line for one in done.new] == [2]
+    assert done.unposted == done.new
+    assert done.is_first
+    assert done.since(done.new[0].id) == ""
+
+
+def test_what_the_review_names_again_is_still_open_where_it_is_now() -> None:
+    pull = Pull()
+    pull.review(["bad"], at(1, "bad"))
+    done = pull.review(["x", "  bad"], at(2, "  bad"))
+    assert open_lines(done) == [2]
+    assert done.new == done.unposted == ()
+    assert done.since(done.report.findings[0].id) == "still open"
+
+
+def test_the_same_code_in_other_words_on_the_same_lines_is_the_same_finding() -> None:
+    pull = Pull()
+    first = pull.review(["bad"], at(1, "bad", title="The lock is never released"))
+    again = at(1, "bad", rule="concurrency", title="The lock is never released here")
+    done = pull.review(["bad"], replace(again, category="concurrency"))
+    assert [one.id for one in done.report.findings] == [one.id for one in first.new]
+
+
+def test_another_finding_on_the_same_line_is_another_one() -> None:
+    pull = Pull()
+    pull.review(["bad"], at(1, "bad", title="The lock is never released"))
+    done = pull.review(["bad"], at(1, "bad", rule="api", title="Callers get a wrong type"))
+    assert open_lines(done) == [1, 1]
+
+
+def test_a_model_that_is_silent_resolves_nothing() -> None:
+    pull = Pull()
+    pull.review(["bad"], at(1, "bad"))
+    done = pull.review(["x", "bad"])
+    assert open_lines(done) == [2]
+    assert done.report.outcome == "findings"
+    assert done.resolved == ()
+
+
+def test_a_rule_that_is_silent_resolves_its_finding_if_it_looked() -> None:
+    pull = Pull()
+    pull.review(["bad"], at(1, "bad", rule="a/b"))
+    assert open_lines(pull.review(["bad"], reread=False)) == [1]
+    done = pull.review(["bad"])
+    assert done.report.findings == ()
+    assert [one.rule for one in done.resolved] == ["a/b"]
+    assert done.report.outcome == "clean"
+
+
+def test_code_that_is_gone_resolves_its_finding() -> None:
+    pull = Pull()
+    pull.review(["bad"], at(1, "bad"))
+    done = pull.review(["good"])
+    assert [one.title for one in done.resolved] == ["Wrong bad"]
+    assert pull.review(["good"]).resolved == ()
+    back = pull.review(["bad"], at(1, "bad"))
+    assert open_lines(back) == [1]
+    assert back.unposted == ()
+
+
+@pytest.mark.parametrize("status", ["failed", "partly"])
+def test_a_review_that_failed_in_the_file_changes_nothing(status: Any) -> None:
+    pull = Pull()
+    pull.review(["bad"], at(1, "bad"))
+    done = pull.review(["good"], coverage=FileCoverage("a.py", status, "Quota."))
+    assert open_lines(done) == [1]
+    assert done.report.outcome == "incomplete"
+
+
+def test_a_file_that_is_not_known_changes_nothing() -> None:
+    pull = Pull()
+    pull.review(["bad"], at(1, "bad"))
+    assert open_lines(pull.review(["x"], path="b.py", whole={"a.py": None})) == [1]
+    assert open_lines(pull.review(["x"], path="b.py", whole={"a.py": []})) == []
+
+
+def test_of_two_like_lines_one_may_be_repaired() -> None:
+    pull = Pull()
+    both = at(1, "bad"), replace(at(3, "bad"), id="b" * 16)
+    pull.review(["bad", "x", "bad"], *both)
+    assert sorted(pull.states.values()) == ["open", "open"]
+    done = pull.review(["good", "x", "bad"])
+    assert open_lines(done) == [3]
+    assert len(done.resolved) == 1
+
+
+def test_a_copy_of_code_that_was_not_read_again_is_another_finding() -> None:
+    pull = Pull()
+    first = pull.review(["bad"], at(1, "bad"))
+    done = pull.review(["bad", "x", "bad"], at(3, "bad"), reread=False)
+    assert open_lines(done) == [1, 3]
+    assert len({one.id for one in done.report.findings}) == 2
+    assert first.new[0].id in {one.id for one in done.report.findings if one.line == 1}
+
+
+def test_what_somebody_dismissed_is_open_no_more_and_is_not_new() -> None:
+    pull = Pull()
+    id_ = pull.review(["bad"], at(1, "bad")).new[0].id
+    pull.dismissed = {id_: "octo"}
+    for findings in ([at(1, "bad")], []):
+        done = pull.review(["bad"], *findings)
+        assert done.report.findings == done.unposted == ()
+        assert [one.id for one in done.dismissed] == [id_]
+        assert "1 finding dismissed by octo." in done.report.notices
+    pull.dismissed = {}
+    assert open_lines(pull.review(["bad"])) == [1]
+
+
+def test_a_finding_that_is_held_back_takes_none_back() -> None:
+    pull = Pull()
+    pull.review(["bad"], at(1, "bad"))
+    done = pull.review(["bad"], at(1, "bad", placement=HELD))
+    assert [gates(one) for one in done.report.findings] == [True]
+
+
+def test_a_finding_that_was_held_back_is_new_once_it_counts() -> None:
+    pull = Pull()
+    held = pull.review(["bad"], at(1, "bad", placement=HELD))
+    assert [gates(one) for one in held.report.findings] == [False]
+    carried = pull.review(["bad"])
+    assert [gates(one) for one in carried.report.findings] == [False]
+    pull.prior = {id_: replace(one, comment=None) for id_, one in pull.prior.items()}
+    done = pull.review(["bad"], at(1, "bad"))
+    assert [gates(one) for one in done.report.findings] == [True]
+    assert done.new == done.unposted == done.report.findings
+
+
+def test_what_the_configuration_excludes_does_not_count_and_is_kept() -> None:
+    pull = Pull()
+    pull.review(["bad"], at(1, "bad"))
+    done = pull.review(["bad"], coverage=FileCoverage("a.py", "skipped", EXCLUDED))
+    assert done.report.findings == ()
+    assert "1 finding of earlier reviews left out: the configuration excludes the files." in (
+        done.report.notices
+    )
+    assert open_lines(pull.review(["bad"])) == [1]
+
+
+def test_what_was_left_out_for_others_gets_no_comment_later() -> None:
+    pull = Pull()
+    pull.review(["bad"], at(1, "bad"))
+    pull.prior = {i: replace(one, comment=None, left_out=True) for i, one in pull.prior.items()}
+    assert pull.review(["bad"], at(1, "bad")).unposted == ()
+
+
+def test_a_finding_on_no_line_is_open_until_its_file_is_read_again() -> None:
+    pull = Pull()
+    nowhere = at(7, "not there", placement=Placement("file", "The code it quotes is not there."))
+    pull.review(["x"], nowhere)
+    assert open_lines(pull.review(["y"], reread=False)) == [7]
+    assert open_lines(pull.review(["y"], nowhere)) == [7]
+    assert [one.line for one in pull.review(["z"]).resolved] == [7]
+
+
+def test_the_worst_severity_stays() -> None:
+    pull = Pull()
+    pull.review(["bad"], at(1, "bad", severity="error"))
+    [one] = pull.review(["bad"], at(1, "bad", severity="note")).report.findings
+    assert one.severity == "error"
+
+
+pushes = st.lists(
+    st.tuples(
+        st.sampled_from(["insert", "remove", "copy", "break", "repair", "keep"]),
+        st.integers(0, 20),
+        st.sampled_from(["all", "some", "none", "failed", "unread"]),
+    ),
+    max_size=8,
+)
+
+
+def changed(lines: list[str], what: str, where: int) -> list[str]:
+    """The file after a push."""
+    index = where % (len(lines) + 1)
+    now = [*lines]
+    if what == "insert":
+        now.insert(index, f"line_{where} = {len(lines)}")
+    elif what == "break":
+        now.insert(index, f"bad_{where % 3}()")
+    elif now and what in ("remove", "copy", "repair"):
+        index %= len(now)
+        if what == "copy":
+            now.insert(where % len(now), now[index])
+        else:
+            now[index : index + 1] = [] if what == "remove" else ["good()"]
+    return now
+
+
+@settings(max_examples=examples(400))
+@given(pushes, st.data())
+def test_no_finding_is_lost_doubled_or_resolved_while_its_code_is_there(
+    story: list[tuple[str, int, str]], data: st.DataObject
+) -> None:
+    pull, lines = Pull(), ["start", "bad_0()", "bad_1()", "bad_0()"]
+    pull.review(lines, *_bugs(lines))
+    for what, where, seen in story:
+        lines = changed(lines, what, where)
+        bugs = _bugs(lines)
+        if seen == "some":
+            bugs = [bug for bug in bugs if data.draw(st.booleans())]
+        elif seen != "all":
+            bugs = []
+        before = {one.id: one for one in pull.prior.values() if one.state == "open"}
+        coverage = FileCoverage("a.py", "failed", "Quota.") if seen == "failed" else None
+        done = pull.review(lines, *bugs, reread=seen != "unread", coverage=coverage)
+        ids = [one.id for one in done.report.findings]
+        assert len(set(ids)) == len(ids)
+        resolved = {one.id for one in done.resolved}
+        assert before.keys() <= {*ids, *resolved}
+        assert not resolved & {*ids}
+        if seen == "failed":
+            assert not resolved
+        for text in ("bad_0()", "bad_1()", "bad_2()"):
+            known = [one for one in before.values() if one.title == f"Wrong {text}"]
+            still = [one for one in known if one.id in ids]
+            # As many as there are copies, if so many were known.
+            assert len(still) >= min(len(known), lines.count(text))
+        if seen == "all":
+            assert len(ids) == len(_bugs(lines)), (lines, done.report.findings)
+
+
+def _bugs(lines: Sequence[str]) -> list[Finding]:
+    """What a perfect review finds, with the ids that the pipeline gives."""
+    found: list[Finding] = []
+    for number, text in enumerate(lines, start=1):
+        if text.startswith("bad"):
+            nth = 1 + sum(one.quote == text for one in found)
+            found.append(replace(at(number, text), id=fingerprint("a.py", "bug", text, nth)))
+    return found

@@ -1,0 +1,158 @@
+"""What the state block keeps from push to push, as people see it on the pull request."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from tests.fake_anthropic import Answer
+from tests.github.action_runs import find_marked
+from tests.support.github_states import state_of
+from tests.support.github_stories import (
+    BASE,
+    ONE,
+    TWO,
+    app,
+    base_goes_on,
+    bug,
+    conclusions,
+    nothing,
+    summary_of,
+    titles,
+)
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tests.fake_anthropic import FakeAnthropic, Recorded
+    from tests.fake_github import FakeGitHub
+    from tests.github.action_runs import Runner
+    from tests.github.app_runs import AppServer
+
+WITH_SUMMARY = BASE | {".reviewbot.yml": "summary: true\n"}
+
+
+def shifted(tree: dict[str, str]) -> dict[str, str]:
+    """A tree whose base has three more lines at the top of the file."""
+    return {"app.py": f"top = 1\ntop = 2\ntop = 3\n{tree['app.py']}"}
+
+
+async def test_a_rebase_that_only_shifts_lines_asks_no_model(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | app(bug(30)))
+    await runner.run(pull)
+    asked = len(model.requests)
+    base_goes_on(pull, shifted(BASE), shifted(app(bug(30))))
+    run = await runner.run(pull)
+    assert len(model.requests) == asked
+    assert run.outputs["warnings"] == "1"
+    assert "`app.py:33`" in summary_of(pull)
+    assert titles(pull) == ["**warning: Bug 30**"]
+
+
+async def test_a_rebase_that_only_shifts_lines_asks_no_model_for_the_app(
+    github: FakeGitHub, model: FakeAnthropic, server: AppServer
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | app(bug(30)))
+    await server.settle()
+    asked = len(model.requests)
+    base_goes_on(pull, shifted(BASE), shifted(app(bug(30))))
+    await server.settle()
+    assert len(model.requests) == asked
+    assert conclusions(pull)[-1] == "neutral"
+    assert "`app.py:33`" in summary_of(pull)
+
+
+def summarizing(request: Recorded) -> Answer:
+    """Findings as marked; asked for a summary, a line about each file that it is shown."""
+    if not request.structured:
+        return find_marked(request)
+    files = [name for name in ("app.py", "b.py") if f'"{name}"' in request.text]
+    said = {
+        "what": f"It changes {' and '.join(files)}.",
+        "files": [{"path": name, "summary": f"Changes {name}"} for name in files],
+        "look_at": [],
+        "claim_mismatch": "It does more." if "Tidies up" in request.text else None,
+    }
+    return Answer(report=json.dumps(said))
+
+
+async def test_a_push_keeps_the_walkthrough_and_is_not_compared_with_the_description(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    model.respond = summarizing
+    head = WITH_SUMMARY | ONE | {"b.py": "b = 1\n"}
+    pull = github.pull(base=WITH_SUMMARY, head=head, title="Tidies up", body="Tidies up only.")
+    await runner.run(pull)
+    assert "It changes app.py and b.py." in summary_of(pull)
+    assert "Description and change disagree" in summary_of(pull)
+    pull.push({"b.py": "b = 2\n"})
+    await runner.run(pull)
+    summary = summary_of(pull)
+    assert "It changes app.py and b.py." in summary
+    assert "It changes b.py." in summary
+    assert "- `app.py`: Changes app.py" in summary
+    assert "- `b.py`: Changes b.py" in summary
+    assert "Description and change disagree" not in summary
+    assert "Tidies up" not in model.requests[-1].text
+
+
+async def test_a_thread_that_a_writer_resolves_is_dismissed(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull, fail_on="error")
+    pull.resolve(pull.threads[0], by="octo")
+    run = await runner.run(pull, fail_on="error")
+    assert run.outputs["errors"] == "0"
+    assert conclusions(pull)[-1] == "success"
+    assert "1 finding dismissed by octo." in summary_of(pull)
+    [row] = [line for line in summary_of(pull).splitlines() if line.startswith("- [`app.py:10`]")]
+    assert row.endswith("Division by zero")
+    assert state_of(pull).records[0].state == "dismissed"
+    assert pull.threads[0].resolved_by is not None
+
+
+async def test_a_thread_that_somebody_else_resolves_still_counts(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull, fail_on="error")
+    pull.repo.allow("hubot", "read")
+    pull.resolve(pull.threads[0], by="hubot")
+    run = await runner.run(pull, fail_on="error")
+    assert run.outputs["errors"] == "1"
+    assert conclusions(pull)[-1] == "failure"
+    assert titles(pull) == ["**error: Division by zero**"]
+
+
+async def test_a_job_that_runs_again_names_the_open_findings_in_its_log(
+    github: FakeGitHub, runner: Runner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | TWO)
+    await runner.run(pull)
+    capsys.readouterr()
+    await runner.run(pull)
+    log = capsys.readouterr().out
+    assert "No findings" not in log
+    assert "1 error and 1 warning in 1 file." in log
+
+
+async def test_the_list_of_resolved_findings_shows_path_and_title(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    def says(_request: Any) -> Answer:
+        found = find_marked(_request).findings or []
+        return Answer(findings=[{**one, "title": "`a_b` is *None* [here]"} for one in found])
+
+    model.respond = says
+    pull = github.pull(base=BASE, head=BASE | app(bug(30), bug(50)))
+    await runner.run(pull)
+    model.respond = nothing
+    pull.push(app(bug(50)))
+    await runner.run(pull)
+    [row] = summary_of(pull).partition("Resolved:\n\n")[2].splitlines()[:1]
+    assert row.startswith("- [`app.py:30`](")
+    assert row.endswith(") `a_b` is None [here]")
+    assert "\\" not in row

@@ -1,0 +1,22 @@
+"""Reads the state block of a pull request of the fake GitHub."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from reviewbot.github.state.block import unpack
+
+if TYPE_CHECKING:
+    from reviewbot.github.state.block import StateBlock
+    from tests.fake_github import PullRequest
+
+_STATE = re.compile(r"^<!-- reviewbot .* state=(\S+)", re.MULTILINE)
+
+
+def state_of(pull: PullRequest) -> StateBlock:
+    """Return the state that the summary comment carries."""
+    [text] = [found for one in pull.comments for found in _STATE.findall(one.body)]
+    block = unpack(text)
+    assert block
+    return block
