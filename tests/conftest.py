@@ -42,7 +42,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect all but a sample of the variants of each test.
 
-    The marker ``sample`` makes the sample of an expensive test smaller.
+    The marker ``sample`` makes the sample of an expensive test smaller; of tests with the marker
+    ``edge``, every third one of a file is run.
     """
     most: int = config.getoption("--sample")
     if not most:
@@ -57,9 +58,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for index, item in enumerate(group)
         if index * kept // len(group) == (index - 1) * kept // len(group)
     }
+    dropped |= _beyond_a_third([item for item in items if item not in dropped])
     if dropped:
         config.hook.pytest_deselected(items=list(dropped))
         items[:] = [item for item in items if item not in dropped]
+
+
+def _beyond_a_third(items: list[pytest.Item]) -> set[pytest.Item]:
+    """Return two of three tests that have the marker ``edge``, of each file."""
+    names: dict[object, dict[str, int]] = {}
+    beyond = set()
+    for item in items:
+        if item.get_closest_marker("edge"):
+            of_file = names.setdefault(item.path, {})
+            number = of_file.setdefault(item.nodeid.partition("[")[0], len(of_file))
+            if number % 3:
+                beyond.add(item)
+    return beyond
 
 
 def _sample_of(item: pytest.Item, most: int) -> int:

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
     from tests.fake_anthropic import Recorded
 
+pytestmark = pytest.mark.edge
+
 
 # --- Exit codes and gates
 

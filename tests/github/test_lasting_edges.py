@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
     from tests.github.action_runs import Run, Runner
 
+pytestmark = pytest.mark.edge
+
 
 def with_line(number: int, text: str) -> str:
     rows = [*ROWS]

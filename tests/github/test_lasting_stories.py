@@ -31,6 +31,8 @@ from tests.support.github_stories import (
 if TYPE_CHECKING:
     from tests.fake_github import FakeGitHub
 
+pytestmark = pytest.mark.edge
+
 
 @either_way
 async def test_a_rename_that_is_taken_back_repairs_nothing(

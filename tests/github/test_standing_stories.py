@@ -27,6 +27,8 @@ from tests.support.github_stories import (
 if TYPE_CHECKING:
     from tests.fake_github import FakeGitHub
 
+pytestmark = pytest.mark.edge
+
 
 async def test_the_same_code_a_second_time_has_a_comment_of_its_own(
     github: FakeGitHub, runner: Runner
