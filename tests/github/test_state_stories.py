@@ -156,3 +156,48 @@ async def test_the_list_of_resolved_findings_shows_path_and_title(
     assert row.startswith("- [`app.py:30`](")
     assert row.endswith(") `a_b` is None [here]")
     assert "\\" not in row
+
+
+async def test_without_a_key_a_rule_resolves_its_finding_and_threads_are_heeded(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    head = {"app.py": "", "rules.py": "one = eval(x)\ntwo = eval(y)\n"}
+    pull = github.pull(base=BASE, head=BASE | head)
+
+    async def review() -> dict[str, str]:
+        runner.event(pull)
+        env = runner.environment(pull, model="offline") | {"ANTHROPIC_API_KEY": ""}
+        return (await runner.step(env)).outputs
+
+    first = await review()
+    found = int(first["findings"])
+    assert found == len(titles(pull)) >= 2
+    assert (await review())["findings"] == first["findings"]
+    assert len(titles(pull)) == found
+    pull.resolve(pull.threads[0], by="octo")
+    assert (await review())["findings"] == str(found - 1)
+    pull.push({"rules.py": "one = 1\ntwo = 2\n"})
+    assert (await review())["findings"] == "0"
+    assert len(titles(pull)) == found
+    assert "Resolved:" in summary_of(pull)
+
+
+async def test_a_pull_request_of_an_earlier_version_gets_one_full_review(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | TWO)
+    await runner.run(pull)
+    [summary] = pull.comments
+    begin, _, end = summary.body.rpartition(" outcome=findings ")
+    ids = [record.id for record in state_of(pull).records]
+    noted = ",".join(f"{id_}.e.12cR{'f' * 24}@3:abcd" for id_ in ids)
+    key = end.split(" state=")[0]
+    summary.body = f"{begin} with={'c' * 16} outcome=findings findings={noted} {key} -->"
+    for again in (True, False):
+        asked = len(model.requests)
+        run = await runner.run(pull)
+        assert (len(model.requests) > asked) == again
+        assert run.outputs["findings"] == "2"
+        assert ("All is reviewed again: its summary comment" in summary_of(pull)) == again
+        assert pull.comments == [summary]
+        assert len(titles(pull)) == 2
