@@ -58,7 +58,7 @@ _MARKER: Final = re.compile(
     (?: [ ]with=[0-9a-f]{{16}} )?
     (?: [ ]outcome=(?P<outcome>{"|".join(get_args(Outcome))}) )?
     (?: [ ]findings=(?P<findings> {_NOTED} (?:,{_NOTED}){{0,{MAX_FINDINGS - 1}}} ) )?
-    (?: [ ](?:fixed|at)=[0-9a-zA-Z@:.,]{{1,9000}} ){{0,2}}
+    (?: [ ](?:fixed|at)=[0-9a-zA-Z@:.,]{{1,9900}} ){{0,2}}
     (?: [ ]rule=(?P<rule>(?=[^ ]{{1,100}}[ ])[a-z0-9]++(?:[-_./][a-z0-9]++)*+) )?
     (?: [ ]key=(?P<key> (?=[^ ]{{1,100}}[ ]) [A-Za-z0-9]++ (?: [-_.:] [A-Za-z0-9]++ )*+ ) )?
     (?: [ ]state=(?P<state>[A-Za-z0-9+/]{{1,30000}}={{0,2}}) )? )
