@@ -27,6 +27,7 @@ from reviewbot.github.comment_text import (
     beside,
     on_line,
     place_of,
+    unmarked,
 )
 from reviewbot.github.markers import MAX_FINDINGS
 from reviewbot.github.permalinks import is_utf8
@@ -218,7 +219,7 @@ def _rule_line(rule: str, severity: str, found: Sequence[Elsewhere]) -> str:
     ]
     more = f" and {len(found) - MAX_PLACES:,} more" if len(found) > MAX_PLACES else ""
     total = count(len(found), severity)
-    return f"- {code_span(rule)}, {total}: {', '.join(places)}{more}"
+    return unmarked(f"- {code_span(rule)}, {total}: {', '.join(places)}{more}")
 
 
 def _beside(one: Elsewhere, link_hosts: Collection[str]) -> str:
