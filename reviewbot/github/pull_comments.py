@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from reviewbot.github.gateway import Api
     from reviewbot.github.names import Us
     from reviewbot.github.state.block import Record
-    from reviewbot.github.state.prior import Prior
+    from reviewbot.github.state.prior import Posted, Prior
     from reviewbot.github.state.reconcile import Reconciled
     from reviewbot.github.subject import PublishOptions, Subject
 
@@ -173,7 +173,9 @@ class PullComments:
         closed = {one.id for one in done.records if one.state != "open"}
         there = [one.comment for id_, one in prior.posted.items() if id_ not in closed]
         new = [
-            one for one in done.unposted if one.id not in prior.posted and one.id not in prior.told
+            one
+            for one in done.unposted
+            if one.id not in prior.told and not _has_comment(one, prior.posted.get(one.id))
         ]
         plan = plan_comments(
             new,
@@ -330,6 +332,14 @@ class PullComments:
             self.problems.append(f"{what}: {error}.")
             self.denied |= isinstance(error, ForbiddenError)
             return None
+
+
+def _has_comment(finding: Finding, posted: Posted | None) -> bool:
+    """Return whether a comment tells of a finding; one that is not signed must be on its line."""
+    if posted is None or posted.ours:
+        return posted is not None
+    place = (finding.path, finding.side, max(finding.line, finding.end_line))
+    return (posted.comment.path, posted.comment.side, posted.comment.line) == place
 
 
 def _walkthrough(report: Report, prior: Prior, files: Sequence[FileDiff]) -> dict[str, str]:

@@ -129,9 +129,11 @@ class Prior:
             if one.state != "resolved":
                 found[id_] = replace(one, state="dismissed" if id_ in self.dismissed else "open")
         for id_, posted in self.posted.items():
+            if not posted.ours:
+                continue
             if id_ in found:
                 found[id_] = _with_comment(found[id_], posted)
-            elif posted.ours:
+            else:
                 closed = posted.thread is not None and us.resolved(posted.thread)
                 found[id_] = replace(posted.record, state="resolved" if closed else "open")
         return found
@@ -270,7 +272,10 @@ class _Reader:
                 touched=comment.id in answered or _is_closed(thread),
             )
             older = self.posted.setdefault(noted.id, posted)
-            if older is not posted:
+            if posted.ours and not older.ours:
+                self.posted[noted.id] = posted
+                self.copies.append(older.comment)
+            elif older is not posted:
                 # Two runs at once wrote both, or somebody with our login copied one of them.
                 at_once = _is_same_place(comment, older.comment)
                 is_duplicate = posted.ours and not posted.touched and at_once
