@@ -20,6 +20,7 @@ from reviewbot.core.findings import (  # noqa: TC001 - the decoder resolves them
     Side,
 )
 from reviewbot.core.unchanged import file_digest
+from reviewbot.github.markers import FINDING_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,7 +123,8 @@ def unpack(text: str) -> StateBlock | None:
         block = cast("StateBlock", decoder(StateBlock)(json.loads(data), "state"))
     except (binascii.Error, zlib.error, ValueError, RecursionError):
         return None
-    return block if block.form == FORM else None
+    named = all(FINDING_ID.fullmatch(one.id) for one in block.records)
+    return block if block.form == FORM and named else None
 
 
 def _smaller(block: StateBlock, hunks_of: dict[str, list[str]]) -> Iterator[StateBlock]:
