@@ -180,20 +180,20 @@ def _not_shown(
 def head_reader(api: Api, repo: str, head: str, files: Iterable[FileDiff]) -> ReadHead:
     """Return what reads files at a commit as :func:`.normal` lines.
 
-    They are None if they are not known, because the file is too large or GitHub does not find one
-    that the diff has. A file that GitHub does not find twice is gone: they are empty.
+    They are empty if GitHub twice does not find the file. They are None if they are not known: the
+    file is too large, or it is in the diff and GitHub does not find it.
     """
     there = {file.new_path for file in files}
 
     async def read(path: str) -> list[str] | None:
         try:
             data = await api.contents.file(repo, path, head, max_bytes=MAX_FILE)
-            if data is None and path in there:
-                return None
             if data is None:  # one of GitHub's copies may be late
                 await asyncio.sleep(PAUSE_S)
                 data = await api.contents.file(repo, path, head, max_bytes=MAX_FILE)
         except TooLargeError:
+            return None
+        if data is None and path in there:
             return None
         return await asyncio.to_thread(_normal_lines, data)
 
