@@ -24,7 +24,7 @@ from reviewbot.store.connect import engine_of, shown_url
 from reviewbot.store.tables import META, METADATA, UPGRADES, VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 T = TypeVar("T")
 
@@ -278,30 +278,32 @@ def _prepare_tables(engine: sa.Engine, url: str) -> None:
     try:
         with engine.begin() as connection:
             _lock_schema(connection)
+            tables = sa.inspect(connection).get_table_names()
+            version = connection.scalar(sa.select(META.c.version)) if META.name in tables else None
+            if version is not None and version > VERSION:
+                raise ConfigError(
+                    f"the database {shown_url(url)} was written by a later reviewbot; use that one",
+                    source="--database",
+                )
+            if version is not None and version < VERSION:
+                _upgrade(connection, version, tables)
             METADATA.create_all(connection)
-            version = connection.scalar(sa.select(META.c.version))
             if version is None:
                 connection.execute(sa.insert(META).values(version=VERSION))
-            elif version < VERSION:
-                _upgrade(connection, version)
     except SQLAlchemyError as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         reason = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
         raise ConfigError(
             f"the database {shown_url(url)} cannot be opened: {reason}", source="--database"
         ) from error
-    if version is not None and version > VERSION:
-        raise ConfigError(
-            f"the database {shown_url(url)} was written by a later reviewbot; use that one",
-            source="--database",
-        )
 
 
-def _upgrade(connection: sa.Connection, version: int) -> None:
-    """Bring the tables of an earlier version up to date."""
+def _upgrade(connection: sa.Connection, version: int, tables: Collection[str]) -> None:
+    """Bring the tables that a database of an earlier version has up to date."""
     for earlier in range(version, VERSION):
-        for statement in UPGRADES[earlier]:
-            connection.execute(sa.text(statement))
+        for table, change in UPGRADES[earlier]:
+            if table in tables:
+                connection.execute(sa.text(f"ALTER TABLE {table} {change}"))
     connection.execute(sa.update(META).values(version=VERSION))
 
 

@@ -243,8 +243,9 @@ def finished_before(connection: sa.Connection, at: int, limit: int = 200) -> dic
 
 def delete(connection: sa.Connection, ids: Sequence[str]) -> None:
     """Delete reviews and all that is theirs."""
-    for table in (EVENTS, BATCHES, SPENT, QUESTIONS, PUBLICATIONS):
+    for table in (EVENTS, BATCHES, SPENT, QUESTIONS):
         connection.execute(sa.delete(table).where(table.c.review_id.in_(ids)))
+    connection.execute(sa.delete(PUBLICATIONS).where(PUBLICATIONS.c.id.in_(ids)))
     connection.execute(sa.delete(REVIEWS).where(REVIEWS.c.id.in_(ids)))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -18,12 +18,17 @@ from sqlalchemy import (
     text,
 )
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of these tables. A database of a later version is refused, an earlier one is upgraded."""
-UPGRADES: Final[dict[int, tuple[str, ...]]] = {
-    1: ("ALTER TABLE rb_keys ADD COLUMN scope VARCHAR(16) NOT NULL DEFAULT 'reviews'",),
+UPGRADES: Final[dict[int, tuple[tuple[str, str], ...]]] = {
+    1: (("rb_keys", "ADD COLUMN scope VARCHAR(16) NOT NULL DEFAULT 'reviews'"),),
+    2: (
+        ("rb_deliveries", "RENAME COLUMN received_at TO created_at"),
+        ("rb_publications", "RENAME COLUMN review_id TO id"),
+        ("rb_publications", "RENAME COLUMN diff TO body"),
+    ),
 }
-"""Statements that upgrade a database of a version to the next one."""
+"""Tables and how they are altered from a version to the next one. New tables need no entry."""
 
 METADATA: Final = MetaData()
 
@@ -184,44 +189,41 @@ CACHE_BANDS: Final = Table(
     Index("rb_cache_bands_key", "tenant", "key"),
 )
 
-DELIVERIES: Final = Table(
+
+def queue_table(name: str, *own: Column[Any] | Index) -> Table:
+    """Return a table for :class:`reviewbot.store.queue.Queue` with columns of its own."""
+    return Table(
+        name,
+        METADATA,
+        Column("id", String(64), primary_key=True),
+        Column("installation", BigInteger),  # None: work for nobody
+        Column("state", String(16), nullable=False),  # waiting, working, done, failed
+        # Times it was claimed. Who claimed it settles it by this number, and no other one then can.
+        Column("tries", Integer, nullable=False, server_default=text("0")),
+        Column("node", String(64)),  # who works on it, or did the last time
+        Column("created_at", BigInteger, nullable=False),
+        Column("next_try_at", BigInteger),
+        Column("finished_at", BigInteger),  # when the last try ended
+        Column("reason", Text),  # why there was nothing to do, or why it failed, the last time
+        *own,
+        # Last, too.
+        Column("body", LargeBinary, nullable=False),  # compressed; empty once it is finished
+        Index(f"{name}_state", "state", "next_try_at"),
+        Index(f"{name}_finished", "finished_at"),
+    )
+
+
+# Of GitHub, with its ids: the same each time one is sent. No two of a subject have the same time.
+DELIVERIES: Final = queue_table(
     "rb_deliveries",
-    METADATA,
-    Column("id", String(64), primary_key=True),  # of GitHub, the same each time it is sent
     Column("event", String(64), nullable=False),
-    Column("installation", BigInteger),
     # What it is about, such as octo/repo#7: those of one subject are worked off in turn.
     Column("subject", Text),
-    Column("state", String(16), nullable=False),  # waiting, working, done, failed
-    # Times it was begun. Who works it off settles it by this number, and no other one then can.
-    Column("tries", Integer, nullable=False, server_default=text("0")),
-    Column("node", String(64)),  # who works it off, or did the last time
-    Column("received_at", BigInteger, nullable=False),  # no two of a subject at the same time
-    Column("next_try_at", BigInteger),
-    Column("finished_at", BigInteger),  # when the last try ended
-    Column("reason", Text),  # why there was nothing to do, or why it failed, the last time
-    # Last, too.
-    Column("body", LargeBinary, nullable=False),  # compressed; empty once it is finished
-    Index("rb_deliveries_state", "state", "next_try_at"),
     Index("rb_deliveries_subject", "subject", "state"),
-    Index("rb_deliveries_finished", "finished_at"),
 )
 
-PUBLICATIONS: Final = Table(
+# Of reviews, with their ids; the body is the diff of the whole pull request.
+PUBLICATIONS: Final = queue_table(
     "rb_publications",
-    METADATA,
-    Column("review_id", String(32), primary_key=True),
-    Column("installation", BigInteger, nullable=False),
-    Column("state", String(16), nullable=False),  # waiting, working, done, failed
-    Column("tries", Integer, nullable=False, server_default=text("0")),
-    Column("node", String(64)),  # who publishes it, or did the last time
-    Column("created_at", BigInteger, nullable=False),
-    Column("next_try_at", BigInteger),
-    Column("finished_at", BigInteger),  # when the last try ended
-    Column("reason", Text),  # why it failed, the last time
     Column("target", Text, nullable=False),  # JSON, github.app.targets
-    # Last, too.
-    Column("diff", LargeBinary, nullable=False),  # of the whole pull request, compressed
-    Index("rb_publications_state", "state", "next_try_at"),
-    Index("rb_publications_finished", "finished_at"),
 )

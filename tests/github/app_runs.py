@@ -23,6 +23,7 @@ from reviewbot.server.github_calls import webhook_routes
 from reviewbot.settings import Secret
 from reviewbot.store import nodes, publications, reviews
 from reviewbot.store.database import StoreError
+from reviewbot.store.queue import Queue
 from reviewbot.store.tables import DELIVERIES, PUBLICATIONS
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from reviewbot.jobs.runner import Runner
     from reviewbot.settings import Settings
     from reviewbot.store.keys import Limits
+    from reviewbot.store.queue import Claimed
     from tests.fake_anthropic import FakeAnthropic
     from tests.fake_github import FakeGitHub
     from tests.fake_github.deliveries import Delivery
@@ -112,18 +114,18 @@ class AppServer:
         return await self.service.database.read(busy) == 0
 
 
-def lose_a_record(monkeypatch: pytest.MonkeyPatch) -> list[publications.Claimed]:
+def lose_a_record(monkeypatch: pytest.MonkeyPatch) -> list[Claimed]:
     """Have the node end once between what it posts and its record of that; what it was at."""
-    settle = publications.settle
-    lost: list[publications.Claimed] = []
+    complete = Queue.complete
+    lost: list[Claimed] = []
 
-    def forget(connection: sa.Connection, claimed: publications.Claimed, **how: Any) -> bool:
-        if not lost:
+    def forget(queue: Queue, connection: sa.Connection, claimed: Claimed, *how: Any) -> bool:
+        if queue is publications.QUEUE and len(lost) < 2:  # with others, then alone
             lost.append(claimed)
             raise StoreError("the power went out")
-        return settle(connection, claimed, **how)
+        return complete(queue, connection, claimed, *how)
 
-    monkeypatch.setattr(publications, "settle", forget)
+    monkeypatch.setattr(Queue, "complete", forget)
     return lost
 
 

@@ -13,10 +13,19 @@ import pytest
 import sqlalchemy as sa
 
 from reviewbot.errors import ConfigError
-from reviewbot.store import budgets, keys
+from reviewbot.store import budgets, deliveries, keys, publications
 from reviewbot.store.database import StoreError, StoreHooks, open_database
 from reviewbot.store.keys import Limits
-from reviewbot.store.tables import META, RATES, UPGRADES, USAGE, VERSION
+from reviewbot.store.queue import Claimed
+from reviewbot.store.tables import (
+    DELIVERIES,
+    META,
+    PUBLICATIONS,
+    RATES,
+    UPGRADES,
+    USAGE,
+    VERSION,
+)
 from tests.server.databases import postgres_url
 
 if TYPE_CHECKING:
@@ -65,11 +74,23 @@ async def test_a_database_of_a_later_version_is_refused_and_nothing_stays_open(
         gc.collect()
 
 
+def to_version_2(connection: sa.Connection) -> None:
+    """Turn the database into one of version 2."""
+    for change in (
+        "rb_deliveries RENAME COLUMN created_at TO received_at",
+        "rb_publications RENAME COLUMN id TO review_id",
+        "rb_publications RENAME COLUMN body TO diff",
+    ):
+        connection.execute(sa.text(f"ALTER TABLE {change}"))
+    connection.execute(sa.update(META).values(version=2))
+
+
 def downgraded(url: str) -> str:
     """Turn the database into one of version 1 with one key, and return the key."""
     engine = open_database(url).engine
     with engine.begin() as connection:
         _, secret = keys.add(connection, "ci", Limits(tokens_per_day=7))
+        to_version_2(connection)
         connection.execute(sa.text("ALTER TABLE rb_keys DROP COLUMN scope"))
         connection.execute(sa.update(META).values(version=1))
     engine.dispose()
@@ -89,6 +110,63 @@ def test_keys_of_version_1_get_the_scope_reviews(database: str) -> None:
         engine.dispose()
 
 
+async def test_open_work_of_version_2_is_claimed_after_the_upgrade(database: str) -> None:
+    engine = open_database(database).engine
+    row = {"installation": 7, "tries": 1, "next_try_at": 2}
+    delivery = {**row, "event": "push", "subject": "octo/repo#1"}
+    publication = {**row, "created_at": 1, "target": '{"head": "abc"}', "diff": b"diff"}
+    with engine.begin() as connection:
+        to_version_2(connection)
+        for name, state, node, at in (
+            ("first", "working", "gone", 1),
+            ("second", "waiting", None, 2),
+            ("third", "done", "gone", 3),
+        ):
+            values = {"id": name, "state": state, "node": node, "received_at": at, "body": b"body"}
+            connection.execute(insertion("rb_deliveries", delivery | values))
+            values = {"review_id": name, "state": state, "node": node}
+            connection.execute(insertion("rb_publications", publication | values))
+    engine.dispose()
+
+    opened = open_database(database)
+    try:
+        for queue in (deliveries.QUEUE, publications.QUEUE):
+            claim = partial(queue.claim, node="here", alive=(), at=9, most=9, per_installation=9)
+            gone = await opened.read(partial(queue.abandoned, node="here", alive=(), busy=()))
+            assert gone == [Claimed("first", 1)]
+            back = partial(queue.retry, claimed=gone[0], at=9, reason="gone", until=9)
+            assert await opened.write(back)
+            done = []
+            while claimed := await opened.write(claim):
+                for one in claimed:
+                    assert await opened.write(partial(queue.complete, claimed=one, at=9))
+                    done.append((one.id, one.tries))
+            assert done == [("first", 2), ("second", 2)]
+        assert await opened.read(partial(deliveries.read, delivery="third")) == ("push", b"body")
+        stored = await opened.read(partial(publications.read, review_id="third"))
+        assert stored == (7, {"head": "abc"})
+    finally:
+        await opened.close()
+
+
+def insertion(table: str, values: dict[str, object]) -> sa.Insert:
+    return sa.insert(sa.table(table, *map(sa.column, values))).values(values)
+
+
+def test_a_database_of_version_2_that_has_no_queues_yet_gets_them(database: str) -> None:
+    engine = open_database(database).engine
+    with engine.begin() as connection:
+        DELIVERIES.drop(connection)
+        PUBLICATIONS.drop(connection)
+        connection.execute(sa.update(META).values(version=2))
+    engine.dispose()
+    engine = open_database(database).engine
+    with engine.connect() as connection:
+        assert not deliveries.QUEUE.is_any_due(connection, 1)
+        assert not publications.QUEUE.is_any_due(connection, 1)
+    engine.dispose()
+
+
 async def test_nodes_that_start_at_once_upgrade_a_database_once(database: str) -> None:
     downgraded(database)
     opened = await asyncio.gather(*[asyncio.to_thread(open_database, database) for _ in range(4)])
@@ -101,7 +179,7 @@ def test_a_failed_upgrade_changes_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     url = f"sqlite:///{tmp_path / 'x.db'}"
     secret = downgraded(url)
     with monkeypatch.context() as patch:
-        patch.setitem(UPGRADES, 1, (UPGRADES[1][0], "ALTER TABLE rb_none ADD COLUMN x TEXT"))
+        patch.setitem(UPGRADES, 1, (UPGRADES[1][0], ("rb_keys", "ADD COLUMN scope TEXT")))
         with pytest.raises(ConfigError, match="cannot be opened"):
             open_database(url)
     engine = open_database(url).engine

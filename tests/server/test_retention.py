@@ -11,12 +11,22 @@ import sqlalchemy as sa
 
 from reviewbot.jobs.janitor import Janitor
 from reviewbot.server.observed import Observed
+from reviewbot.store import publications, reviews
 from reviewbot.store.budgets import KEPT_DAYS
 from reviewbot.store.connect import psycopg_url, queue_url
 from reviewbot.store.database import open_database
 from reviewbot.store.eventlog import records_of
+from reviewbot.store.publications import NewPublication
 from reviewbot.store.reviews import now_ms
-from reviewbot.store.tables import CACHE, CACHE_SIZES, METADATA, RATES, REVIEWS, USAGE
+from reviewbot.store.tables import (
+    CACHE,
+    CACHE_SIZES,
+    METADATA,
+    PUBLICATIONS,
+    RATES,
+    REVIEWS,
+    USAGE,
+)
 from tests.server.in_process import reviewed, service
 from tests.server.nodes import DEMO, follow, node, post, until_state
 
@@ -101,8 +111,18 @@ def test_every_table_of_a_review_is_one_that_is_cleaned() -> None:
     """A new table with a review's id must be added to what is deleted with a review."""
     of_reviews = {table.name for table in METADATA.sorted_tables if "review_id" in table.c}
     assert of_reviews == {
-        *("rb_batches", "rb_events", "rb_publications", "rb_questions", "rb_spent"),
+        *("rb_batches", "rb_events", "rb_questions", "rb_spent"),
     }
+
+
+def test_a_deleted_review_leaves_no_publication(database: str) -> None:
+    engine = open_database(database).engine
+    with engine.begin() as connection:
+        for review_id in ("old", "recent"):
+            publications.insert(connection, review_id, NewPublication(1, {}, b"diff"))
+        reviews.delete(connection, ["old"])
+        assert connection.scalars(sa.select(PUBLICATIONS.c.id)).all() == ["recent"]
+    engine.dispose()
 
 
 @pytest.mark.parametrize(("retention", "kept"), [(2, ["recent"]), (0, ["old", "recent"])])

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from reviewbot.github.tasks import Task
     from reviewbot.store.database import Database
-    from reviewbot.store.deliveries import State
+    from reviewbot.store.queue import State
 
 SECRET: Final = "It's a Secret to Everybody"
 US: Final = App(id="29310", slug="octocoders-linter")

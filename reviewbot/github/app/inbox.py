@@ -11,21 +11,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import zlib
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.wording import count
-from reviewbot.errors import ReviewbotError
 from reviewbot.github.app.retries import HOPELESS, pause_after, sentence
 from reviewbot.github.app.rounds import Rounds
 from reviewbot.github.app.subjects import installation_of, subject_of
 from reviewbot.github.tasks import Commented, Ignored
 from reviewbot.github.webhook import read
 from reviewbot.store import deliveries, nodes
-from reviewbot.store.database import StoreError
-from reviewbot.store.deliveries import Claimed, NewDelivery
-from reviewbot.store.writers import CLAIMS
+from reviewbot.store.deliveries import NewDelivery
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -35,6 +30,7 @@ if TYPE_CHECKING:
     from reviewbot.github.payload import App
     from reviewbot.github.tasks import Task
     from reviewbot.store.database import Database
+    from reviewbot.store.queue import Claimed
 
 SPARE: Final = 96
 """Places beyond those that any installation may have: for those that have none."""
@@ -84,12 +80,22 @@ class Inbox:
         limit_s: float = 900.0,
         clock: Callable[[sa.Connection], int] = nodes.clock,
     ) -> None:
-        self._database, self._node, self._app, self._handle = database, node, app, handle
+        self._database, self._app, self._handle = database, app, handle
         self._acknowledge, self._give_up = acknowledge, give_up
         self._acknowledging: set[asyncio.Task[None]] = set()
         self._at_once, self._per_installation = at_once, per_installation
         self._limit_s, self._clock = limit_s, clock
-        self._rounds = Rounds("inbox", self._round, grace_s=grace_s)
+        self._rounds = Rounds(
+            "inbox",
+            database,
+            deliveries.QUEUE,
+            self._work_off,
+            node=node,
+            log_as=("a delivery is not done", "delivery_id"),
+            put_back=partial(pause_after, None),
+            grace_s=grace_s,
+            clock=clock,
+        )
         self._cleaned: float | None = None
         self._asked_in: sa.RootTransaction | None = None
         self._time = 0
@@ -151,38 +157,15 @@ class Inbox:
         What is not done by then is left as it is, and is found again.
         """
         try:
-            await self._rounds.run()
+            await self._rounds.run(self._round)
         finally:
             for showing in self._acknowledging:
                 showing.cancel()
 
     async def _round(self) -> None:
-        """Put back what nobody works off, and begin what there is room for."""
-        busy = frozenset(self._rounds.working)
-
-        def look(connection: sa.Connection) -> tuple[bool, list[Claimed]]:
-            left = deliveries.left_behind(connection, self._node, nodes.alive(connection), busy)
-            return deliveries.any_due(connection, self._clock(connection)), left
-
-        room = self._at_once - len(busy)
-
-        def claim(connection: sa.Connection) -> list[Claimed]:
-            return deliveries.claim(
-                connection,
-                self._node,
-                nodes.alive(connection),
-                self._clock(connection),
-                most=room if room > 0 else room + SPARE,
-                per_installation=self._per_installation if room > 0 else 1,
-                but=busy,
-            )
-
-        due, left = await self._database.read(look)
-        for one in left:
-            await self._settle(one, None)
-        if due and room + SPARE > 0:
-            for claimed in await self._database.write(claim, tenant=CLAIMS):
-                self._rounds.begin(claimed.id, self._work_off(claimed))
+        await self._rounds.claim(
+            at_once=self._at_once, per_installation=self._per_installation, spare=SPARE
+        )
         await self._clean_up()
 
     async def _work_off(self, claimed: Claimed) -> None:
@@ -196,11 +179,10 @@ class Inbox:
                     await self._handle(task)
         except Exception as error:  # noqa: BLE001 - whatever it is, the delivery is not done
             await self._tell(task, claimed, error)
-            settled = self._settle(claimed, error)
+            await self._rounds.not_done(claimed, error, pause_after(error, claimed.tries))
         else:
-            settled = self._done(claimed, reason)
-        with suppress(StoreError):  # it was logged; the next round finds it, and puts it back
-            await settled
+            if await self._rounds.done(claimed, reason):
+                log.info("a delivery is done", extra={"delivery_id": claimed.id})
 
     async def _tell(self, task: Task | None, claimed: Claimed, error: Exception) -> None:
         """Tell that it is given up, if it is; what a person has to change was told at once."""
@@ -215,42 +197,12 @@ class Inbox:
             log.warning("could not tell of it: %s", told, extra={"delivery_id": claimed.id})
 
     async def _task_of(self, claimed: Claimed) -> Task:
-        packed = await self._database.read(partial(deliveries.body_of, delivery=claimed.id))
+        event, packed = await self._database.read(partial(deliveries.read, delivery=claimed.id))
 
         def unpacked() -> Task:
-            return read(claimed.event, claimed.id, zlib.decompress(packed), self._app)
+            return read(event, claimed.id, zlib.decompress(packed), self._app)
 
         return unpacked() if len(packed) < LARGE // 8 else await asyncio.to_thread(unpacked)
-
-    async def _done(self, claimed: Claimed, reason: str | None) -> None:
-        def write(connection: sa.Connection) -> bool:
-            return deliveries.done(connection, claimed, self._clock(connection), reason)
-
-        if await self._database.write(write):
-            log.info("a delivery is done", extra={"delivery_id": claimed.id})
-
-    async def _settle(self, claimed: Claimed, error: Exception | None) -> None:
-        """Note that a delivery is not done: it is tried again later, or given up."""
-        pause, reason = pause_after(error, claimed.tries), sentence(error)
-
-        def write(connection: sa.Connection) -> bool:
-            now = self._clock(connection)
-            if pause is None:
-                reasons = f"given up after {count(claimed.tries, 'try', 'tries')}: {reason}"
-                return deliveries.failed(connection, claimed, now, reasons)
-            until = now + round(pause * 1000)
-            return deliveries.try_again(connection, claimed, now, reason, until=until)
-
-        if await self._database.write(write):
-            log.log(
-                logging.ERROR if pause is None else logging.WARNING,
-                "a delivery is not done after try %d (%s); %s",
-                claimed.tries,
-                "its node ended" if error is None else type(error).__name__,
-                "it is given up" if pause is None else f"the next one is in {pause:.0f} s",
-                extra={"delivery_id": claimed.id},
-                exc_info=None if isinstance(error, ReviewbotError) else error,
-            )
 
     async def _clean_up(self) -> None:
         """Once in a while forget what is older than GitHub can send again."""
@@ -258,11 +210,8 @@ class Inbox:
         if self._cleaned is not None and now - self._cleaned < CLEAN_EVERY_S:
             return
 
-        def write(connection: sa.Connection) -> int:
-            before = self._clock(connection) - KEPT_MS
-            old = deliveries.finished_before(connection, before)
-            deliveries.delete(connection, old)
-            return len(old)
+        def delete(connection: sa.Connection) -> int:
+            return deliveries.delete_finished(connection, self._clock(connection) - KEPT_MS)
 
-        if await self._database.write(write) < deliveries.BATCH:
+        if await self._database.write(delete) < deliveries.BATCH:
             self._cleaned = now

@@ -10,7 +10,6 @@ import asyncio
 import json
 import logging
 import zlib
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
@@ -22,17 +21,13 @@ from reviewbot.github.app import targets
 from reviewbot.github.app.reply import Reply
 from reviewbot.github.app.retries import pause_after, sentence
 from reviewbot.github.app.rounds import Rounds
-from reviewbot.github.app.targets import ReplyTarget
+from reviewbot.github.app.targets import ReplyTarget, Target
 from reviewbot.github.errors import RateLimitedError
 from reviewbot.github.publication import Publication
-from reviewbot.store import nodes, publications, reviews
-from reviewbot.store.database import StoreError
-from reviewbot.store.writers import CLAIMS
+from reviewbot.store import publications, reviews
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
-
-    import sqlalchemy as sa
 
     from reviewbot.core.diff import FileDiff
     from reviewbot.core.events import Event
@@ -40,7 +35,7 @@ if TYPE_CHECKING:
     from reviewbot.github.names import Us
     from reviewbot.store.database import Database
     from reviewbot.store.hub import Hub
-    from reviewbot.store.publications import Claimed
+    from reviewbot.store.queue import Claimed
 
 AT_ONCE: Final = 500
 """Reviews that a node follows; most of the time each of them only waits."""
@@ -77,8 +72,16 @@ class Publisher:
         public_url: str | None = None,
     ) -> None:
         self._database, self._hub, self._github, self._us = database, hub, github, us
-        self._node, self._public_url = node, public_url
-        self._rounds = Rounds("publisher", self._round)
+        self._public_url = public_url
+        self._rounds = Rounds(
+            "publisher",
+            database,
+            publications.QUEUE,
+            self._publish,
+            node=node,
+            log_as=("a review is not published", "review_id"),
+            put_back=lambda _: 0.0,
+        )
         self._posting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def wake(self) -> None:
@@ -87,36 +90,23 @@ class Publisher:
 
     async def work(self) -> None:
         """Publish until cancelled; what is not done then is found again."""
-        await self._rounds.run()
+        await self._rounds.run(self._round)
 
     async def _round(self) -> None:
         if self._hub.closing.is_set():
             return  # this node shuts down: what it has left is for another one
-        busy = frozenset(self._rounds.working)
-        room = AT_ONCE - len(busy)
-
-        def free(connection: sa.Connection) -> bool:
-            alive = nodes.alive(connection)
-            return publications.any_free(connection, self._node, alive, busy)
-
-        def claim(connection: sa.Connection) -> list[Claimed]:
-            alive = nodes.alive(connection)
-            share = max(1, AT_ONCE // SHARE)
-            return publications.claim(
-                connection, self._node, alive, busy, most=room, per_installation=share
-            )
-
-        if room and await self._database.read(free):
-            for claimed in await self._database.write(claim, tenant=CLAIMS):
-                self._rounds.begin(claimed.review_id, self._publish(claimed))
+        await self._rounds.claim(at_once=AT_ONCE, per_installation=max(1, AT_ONCE // SHARE))
 
     async def _publish(self, claimed: Claimed) -> None:
         """Publish once. If that is cancelled, or the node ends, it is left as it is."""
-        extra = {"review_id": claimed.review_id}
+        extra = {"review_id": claimed.id}
         publication = None
         try:
-            publication = await self._publication(claimed)
-            problems = await self._to_its_end(claimed, publication)
+            query = partial(publications.read, review_id=claimed.id)
+            installation, stored = await self._database.read(query)
+            target = targets.from_json(stored)
+            publication = await self._publication(claimed.id, installation, target)
+            problems = await self._to_its_end(claimed, target, publication)
         except _LeftError:
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, it is not published
@@ -129,22 +119,23 @@ class Publisher:
             if publication is not None:
                 await publication.stop()
 
-    async def _publication(self, claimed: Claimed) -> Publication | Reply:
-        target = targets.from_json(claimed.target)
-        api, us = self._github.installation(claimed.installation), await self._us()
+    async def _publication(
+        self, review_id: str, installation: int, target: Target | ReplyTarget
+    ) -> Publication | Reply:
+        api, us = self._github.installation(installation), await self._us()
         if isinstance(target, ReplyTarget):
             return Reply(api, us, target)
-        link = f"{self._public_url}/#r={claimed.review_id}" if self._public_url else None
+        link = f"{self._public_url}/#r={review_id}" if self._public_url else None
         return Publication(
             api,
             us,
             target.subject,
             target.options(details_url=link),
-            key=claimed.review_id,
+            key=review_id,
         )
 
     async def _to_its_end(
-        self, claimed: Claimed, publication: Publication | Reply
+        self, claimed: Claimed, target: Target | ReplyTarget, publication: Publication | Reply
     ) -> tuple[str, ...]:
         """Follow the review and publish it; what GitHub does not permit comes back.
 
@@ -153,44 +144,43 @@ class Publisher:
             GitHubError: GitHub does not do it.
         """
         await self._begun(claimed, publication)
-        async for event in self._events(claimed.review_id):
+        async for event in self._events(claimed.id):
             publication.take(event)
         if not publication.ended:
             raise _LeftError
-        async with self._turn(claimed):
+        async with self._turn(target):
             if isinstance(publication, Reply):
                 published = await publication.end()
             else:
-                files = await self._files(claimed.review_id)
+                files = await self._files(claimed.id)
                 overtaken = await self._is_overtaken(claimed)
                 published = await publication.end(files, overtaken=overtaken)
             # Within the turn: the next one looks whether this one was published.
-            await self._settle(claimed, reason=None, pause_ms=None)
+            await self._rounds.done(claimed)
         return published.problems
 
     async def _is_overtaken(self, claimed: Claimed) -> bool:
-        query = partial(publications.is_overtaken, review_id=claimed.review_id)
+        query = partial(publications.is_overtaken, review_id=claimed.id)
         return await self._database.read(query)
 
     async def _begun(self, claimed: Claimed, publication: Publication | Reply) -> None:
         if isinstance(publication, Reply):
             return  # nothing of it is posted before its end
-        query = partial(reviews.find, review_id=claimed.review_id)
+        query = partial(reviews.find, review_id=claimed.id)
         row = await self._database.read(query)
         superseded = row is not None and "superseded" in (row.stop, row.outcome)
         await publication.begin(make=not superseded and not await self._is_overtaken(claimed))
         if (unknown := publication.unknown) and pause_after(unknown, claimed.tries) is not None:
             raise unknown  # else, in the end, it goes on without a check run
 
-    def _turn(self, claimed: Claimed) -> asyncio.Lock:
+    def _turn(self, target: Target | ReplyTarget) -> asyncio.Lock:
         """What holds up the other reviews of a pull request while one of them is posted."""
-        target = targets.from_json(claimed.target)
         name = f"{target.repo}#{target.number}".lower()
         return self._posting.setdefault(name, asyncio.Lock())
 
     async def _files(self, review_id: str) -> tuple[FileDiff, ...]:
         """The whole diff, which is not held while the review goes on."""
-        query = partial(publications.diff_of, review_id=review_id)
+        query = partial(publications.QUEUE.body, work=review_id)
         stored = await self._database.read(query)
         return await asyncio.to_thread(lambda: parse_diff(zlib.decompress(stored)))
 
@@ -204,26 +194,10 @@ class Publisher:
         self, claimed: Claimed, publication: Publication | Reply | None, error: Exception
     ) -> None:
         pause = pause_after(error, claimed.tries)
-        log.log(
-            logging.ERROR if pause is None else logging.WARNING,
-            "a review is not published after try %d (%s)",
-            claimed.tries,
-            type(error).__name__,
-            extra={"review_id": claimed.review_id},
-            exc_info=None if isinstance(error, ReviewbotError) else error,
-        )
-        reason = sentence(error)
         if pause is None and publication is not None:
             try:
-                await publication.fail(f"The review could not be posted: {reason}")
+                await publication.fail(f"The review could not be posted: {sentence(error)}")
             except ReviewbotError as failed:  # a check run that never ends must not be left behind
                 limited = isinstance(failed, RateLimitedError)
                 pause = pause_after(failed if limited else None, claimed.tries)
-        pause_ms = None if pause is None else round(pause * 1000)
-        await self._settle(claimed, reason=reason, pause_ms=pause_ms)
-
-    async def _settle(self, claimed: Claimed, *, reason: str | None, pause_ms: int | None) -> None:
-        with suppress(StoreError):  # it was logged; it is found again, and does nothing twice
-            await self._database.write(
-                partial(publications.settle, claimed=claimed, reason=reason, pause_ms=pause_ms)
-            )
+        await self._rounds.not_done(claimed, error, pause)

@@ -1,16 +1,26 @@
-"""Work that a node looks for again and again, and what of it is under way."""
+"""Poller of a queue: it claims work for a node, begins it, and settles it when it has ended."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.wording import count
+from reviewbot.errors import ReviewbotError
+from reviewbot.github.app.retries import sentence
+from reviewbot.store import nodes
 from reviewbot.store.database import StoreError
+from reviewbot.store.queue import CLAIMS
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable
+
+    import sqlalchemy as sa
+
+    from reviewbot.store.database import Database
+    from reviewbot.store.queue import Claimed, Queue
 
 POLL_S: Final = 1.0
 """How often it is looked for what another node took, broke off, or let wait."""
@@ -23,47 +33,151 @@ log = logging.getLogger(__name__)
 class Rounds:
     """Looks for work in rounds: when it is woken, when some has ended, and every second.
 
+    Work that a node has begun and not settled is abandoned when the node is gone; any node then
+    puts it back.
+
     Args:
-        name: who this is, in the log.
-        look: one round; it calls :meth:`begin` for what there is room for.
+        name: name of the poller, in the log.
+        database: the store.
+        queue: the queue.
+        work: works on what was claimed, and settles it. It does not raise.
+        node: the name of this node.
+        log_as: what the log says of work that is not done, and the field of its id.
+        put_back: returns the seconds until abandoned work is claimed again, by its tries; None if
+            it is given up.
         grace_s: how long work may go on at the end, in seconds.
+        clock: returns the time, in Unix milliseconds.
 
     Attributes:
         working: what is under way, by its id.
     """
 
     def __init__(
-        self, name: str, look: Callable[[], Awaitable[None]], *, grace_s: float = 0.0
+        self,
+        name: str,
+        database: Database,
+        queue: Queue,
+        work: Callable[[Claimed], Awaitable[None]],
+        *,
+        node: str,
+        log_as: tuple[str, str],
+        put_back: Callable[[int], float | None],
+        grace_s: float = 0.0,
+        clock: Callable[[sa.Connection], int] = nodes.clock,
     ) -> None:
-        self._name, self._look, self._grace_s = name, look, grace_s
-        self.working: dict[str, asyncio.Task[None]] = {}
+        self._name, self._database, self._queue, self._work = name, database, queue, work
+        self._node, self._log_as, self._put_back = node, log_as, put_back
+        self._grace_s, self._clock = grace_s, clock
+        self.working: dict[str, asyncio.Future[None]] = {}
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
         """There is something new."""
         self._wake.set()
 
-    def begin(self, key: str, work: Coroutine[Any, Any, None]) -> None:
-        """Begin work that does not raise."""
-        working = asyncio.create_task(work)
-        self.working[key] = working
+    async def claim(self, *, at_once: int, per_installation: int, spare: int = 0) -> None:
+        """Put back what was abandoned, claim what there is room for, and begin it.
 
-        def over(_: asyncio.Task[None]) -> None:
-            del self.working[key]
+        Args:
+            at_once: how many are at work on this node.
+            per_installation: how many are at work for an installation.
+            spare: how many more, for installations that have none at work.
+        """
+        busy = frozenset(self.working)
+        room = at_once - len(busy)
+
+        def look(connection: sa.Connection) -> tuple[bool, list[Claimed]]:
+            alive = nodes.alive(connection)
+            abandoned = self._queue.abandoned(connection, self._node, alive, busy)
+            return self._queue.is_any_due(connection, self._clock(connection)), abandoned
+
+        def claim(connection: sa.Connection) -> list[Claimed]:
+            return self._queue.claim(
+                connection,
+                self._node,
+                nodes.alive(connection),
+                self._clock(connection),
+                most=room if room > 0 else room + spare,
+                per_installation=per_installation if room > 0 else 1,
+                busy=busy,
+            )
+
+        due, abandoned = await self._database.read(look)
+        for one in abandoned:
+            pause = self._put_back(one.tries)
+            await self.not_done(one, None, pause)
+            due = due or pause == 0
+        if due and room + spare > 0:
+            for claimed in await self._database.write(claim, tenant=CLAIMS):
+                self._begin(claimed)
+
+    def _begin(self, claimed: Claimed) -> None:
+        self.working[claimed.id] = asyncio.ensure_future(self._work(claimed))
+
+        def over(_: asyncio.Future[None]) -> None:
+            del self.working[claimed.id]
             self._wake.set()  # there is room for another, perhaps of the same subject
 
-        working.add_done_callback(over)
+        self.working[claimed.id].add_done_callback(over)
 
-    async def run(self) -> None:
+    async def done(self, claimed: Claimed, reason: str | None = None) -> bool:
+        """Complete the work, and return whether it was still ours."""
+        return await self._settle(
+            lambda connection, at: self._queue.complete(connection, claimed, at, reason)
+        )
+
+    async def not_done(
+        self, claimed: Claimed, error: Exception | None, pause: float | None
+    ) -> None:
+        """Let the work be tried again after a pause, in seconds, or give it up.
+
+        Args:
+            claimed: the work.
+            error: why it is not done; None if its node ended.
+            pause: None if it is given up.
+        """
+        reason, tries = sentence(error), count(claimed.tries, "try", "tries")
+
+        def change(connection: sa.Connection, at: int) -> bool:
+            if pause is None:
+                given_up = f"given up after {tries}: {reason}"
+                return self._queue.fail(connection, claimed, at, given_up)
+            until = at + round(pause * 1000)
+            return self._queue.retry(connection, claimed, at, reason, until=until)
+
+        if await self._settle(change):
+            message, field = self._log_as
+            log.log(
+                logging.ERROR if pause is None else logging.WARNING,
+                "%s after try %d (%s); %s",
+                message,
+                claimed.tries,
+                "its node ended" if error is None else type(error).__name__,
+                "it is given up" if pause is None else f"the next one is in {pause:.0f} s",
+                extra={field: claimed.id},
+                exc_info=None if isinstance(error, ReviewbotError) else error,
+            )
+
+    async def _settle(self, change: Callable[[sa.Connection, int], bool]) -> bool:
+        with suppress(StoreError):  # it was logged; the next round finds the work, and puts it back
+            return await self._database.write(
+                lambda connection: change(connection, self._clock(connection))
+            )
+        return False
+
+    async def run(self, look: Callable[[], Awaitable[None]]) -> None:
         """Go on until cancelled; then let what is under way go on for a moment.
 
         What is not done by then is cancelled, and whoever looks next finds it.
+
+        Args:
+            look: one round, which calls :meth:`claim`.
         """
         try:
             while True:
                 self._wake.clear()
                 try:
-                    await self._look()
+                    await look()
                 except StoreError:
                     pass  # it was logged; the next round tries again
                 except Exception:

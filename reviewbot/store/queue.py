@@ -1,0 +1,259 @@
+"""A queue in a table: work is put, claimed by one node at a time, and completed or tried again.
+
+Deliveries and publications each have one. A method is a query or a change for
+:meth:`Database.read` and :meth:`Database.write`, so work can be put in the transaction of what it
+belongs to. Times are Unix milliseconds, by the clock of the database
+(:func:`reviewbot.store.nodes.clock`). The lease of claimed work is that its node is alive
+(:mod:`reviewbot.store.nodes`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import sqlalchemy as sa
+
+from reviewbot.store.database import insert_into, rows_changed
+from reviewbot.store.tables import DELIVERIES, PUBLICATIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+State = Literal["waiting", "working", "done", "failed"]
+
+CLAIMS: Final = "github"
+"""The ``tenant`` of a write that claims. Nodes then claim one after the other, so that each sees
+what the one before it took: how much is at work for an installation, where, and for what."""
+LONGEST_PAUSE_MS: Final = 3_600_000
+"""No work waits for longer. If it would have to, the clock was set back."""
+GAP_MS: Final = 1000
+"""As long after its last work an installation stays with its node. GitHub takes about one write a
+second of an installation, and only that node knows when the last one was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Claimed work. ``tries`` is its fencing token: whoever claims the work next has another."""
+
+    id: str
+    tries: int
+
+
+class Queue:
+    """The queue of a table that has the columns of :func:`reviewbot.store.tables.queue_table`.
+
+    Args:
+        table: the table.
+        not_before: an expression of the columns that are put. The time of new work is not earlier,
+            also if the clock was set back.
+        in_turn: returns at a time the condition of work that need not wait for other work.
+    """
+
+    def __init__(
+        self,
+        table: sa.Table,
+        *,
+        not_before: sa.ColumnElement[int] | None = None,
+        in_turn: Callable[[int], sa.ColumnElement[bool]] = lambda _: sa.true(),
+    ) -> None:
+        self.table, self._in_turn = table, in_turn
+        self._not_before = sa.literal(0) if not_before is None else not_before
+        self._insertion = lru_cache(self._new_insertion)
+
+    def put(
+        self,
+        connection: sa.Connection,
+        values: dict[str, Any],
+        at: int,
+        *,
+        needless: str | None = None,
+    ) -> bool:
+        """Store work. Work of the same id is kept; if it failed, it is replaced.
+
+        Args:
+            connection: of a write.
+            values: ``id``, ``installation``, ``body`` and the columns that only this table has.
+            at: now.
+            needless: why there is nothing to do, and the work is done; None if there is.
+
+        Returns:
+            Whether it was stored.
+        """
+        done = needless is not None
+        row = values | {
+            "state": "done" if done else "waiting",
+            "finished_at": at if done else None,
+            "reason": needless,
+            "at": at,
+            "due": None if done else at,
+        }
+        return connection.scalar(self._insertion(connection.dialect.name), row) is not None
+
+    def _new_insertion(self, dialect: str) -> sa.Executable:
+        """Made once: 200 deliveries that come together are stored in the time that GitHub waits."""
+
+        def later(name: str) -> sa.ColumnElement[int]:
+            at = sa.bindparam(name, type_=sa.BigInteger)
+            return sa.case((self._not_before > at, self._not_before), else_=at)
+
+        values: dict[str, Any] = {one.name: sa.bindparam(one.name) for one in self.table.c}
+        values |= {
+            "tries": sa.literal(0, literal_execute=True),
+            "node": sa.null(),
+            "created_at": later("at"),
+            "next_try_at": later("due"),
+        }
+        statement = insert_into(dialect, self.table).values(**values)
+        return statement.on_conflict_do_update(
+            index_elements=[self.table.c.id],
+            set_={name: statement.excluded[name] for name in values if name != "id"},
+            where=self.table.c.state == "failed",
+        ).returning(self.table.c.id)
+
+    def is_any_due(self, connection: sa.Connection, at: int) -> bool:
+        """Return whether there is work to claim, unless it has to wait for other work."""
+        due = sa.and_(self.table.c.state == "waiting", is_time(self.table, at))
+        return bool(connection.scalar(sa.select(sa.exists().where(due))))
+
+    def claim(
+        self,
+        connection: sa.Connection,
+        node: str,
+        alive: Collection[str],
+        at: int,
+        *,
+        most: int,
+        per_installation: int,
+        busy: Collection[str] = (),
+    ) -> list[Claimed]:
+        """Claim up to ``most`` pieces of work that are due, oldest first.
+
+        Two nodes never get the same; with :data:`CLAIMS` they also keep to the other rules
+        together. One node at a time works for an installation.
+
+        Args:
+            connection: of a write.
+            node: the claimer.
+            alive: the nodes that are alive.
+            at: now.
+            most: how many, at most.
+            per_installation: how many may be at work for an installation.
+            busy: the ids that ``node`` is still working on, for an earlier claim. They are not
+                claimed.
+        """
+        rows = self.table.c
+        order = (rows.created_at, rows.id)
+        at_work = (
+            sa.select(rows.installation, sa.func.count().label("number"))
+            .where(rows.state == "working")
+            .group_by(rows.installation)
+            .subquery()
+        )
+        same = at_work.c.installation.is_not_distinct_from(rows.installation)
+        place = sa.func.row_number().over(partition_by=rows.installation, order_by=order)
+        ready = (
+            sa.select(*order, (place + sa.func.coalesce(at_work.c.number, 0)).label("place"))
+            .select_from(self.table.outerjoin(at_work, same))
+            .where(
+                rows.state == "waiting",
+                is_time(self.table, at),
+                rows.id.not_in(busy),
+                _is_free(rows.installation, node, alive, at),
+                self._in_turn(at),
+            )
+            .subquery()
+        )
+        chosen = connection.scalars(
+            sa.select(ready.c.id)
+            .where(ready.c.place <= per_installation)
+            .order_by(ready.c.created_at, ready.c.id)
+            .limit(most)
+        ).all()
+        claimed = connection.execute(
+            sa.update(self.table)
+            .where(rows.id.in_(chosen), rows.state == "waiting")
+            .values(state="working", node=node, tries=rows.tries + 1, next_try_at=None)
+            .returning(rows.id, rows.tries)
+        )
+        found = (Claimed(row.id, row.tries) for row in claimed)
+        return sorted(found, key=lambda one: chosen.index(one.id))
+
+    def abandoned(
+        self, connection: sa.Connection, node: str, alive: Collection[str], busy: Collection[str]
+    ) -> list[Claimed]:
+        """Return the claimed work that no node works on: its node is gone, or has lost it.
+
+        Args:
+            connection: of a read.
+            node: the node that asks.
+            alive: the nodes that are alive.
+            busy: the ids that ``node`` is working on.
+        """
+        rows = self.table.c
+        query = sa.select(rows.id, rows.tries).where(
+            rows.state == "working",
+            rows.id.not_in(busy),
+            sa.or_(rows.node == node, rows.node.not_in(alive)),
+        )
+        return [Claimed(row.id, row.tries) for row in connection.execute(query)]
+
+    def body(self, connection: sa.Connection, work: str) -> bytes:
+        """Return the body, which is compressed; empty if the work is finished or not there."""
+        query = sa.select(self.table.c.body).where(self.table.c.id == work)
+        return connection.scalar(query) or b""
+
+    def complete(
+        self, connection: sa.Connection, claimed: Claimed, at: int, reason: str | None = None
+    ) -> bool:
+        """Mark the work as done.
+
+        Returns:
+            Whether ``claimed`` was still valid; here and below.
+        """
+        return self._settle(connection, claimed, at, state="done", reason=reason, body=b"")
+
+    def fail(self, connection: sa.Connection, claimed: Claimed, at: int, reason: str) -> bool:
+        """Mark the work as failed. It is not tried again, unless it is put again."""
+        return self._settle(connection, claimed, at, state="failed", reason=reason, body=b"")
+
+    def retry(
+        self, connection: sa.Connection, claimed: Claimed, at: int, reason: str, *, until: int
+    ) -> bool:
+        """Let the work wait until then for its next try."""
+        waiting: dict[str, Any] = {"state": "waiting", "next_try_at": until}
+        return self._settle(connection, claimed, at, reason=reason, **waiting)
+
+    def _settle(
+        self,
+        connection: sa.Connection,
+        claimed: Claimed,
+        at: int,
+        **values: Any,  # noqa: ANN401
+    ) -> bool:
+        rows = self.table.c
+        is_valid = (rows.id == claimed.id, rows.state == "working", rows.tries == claimed.tries)
+        changed = sa.update(self.table).where(*is_valid).values(finished_at=at, **values)
+        return rows_changed(connection.execute(changed)) > 0
+
+
+def is_time(rows: sa.FromClause, at: int) -> sa.ColumnElement[bool]:
+    """Return the condition of rows whose next try need not wait any longer."""
+    return sa.or_(rows.c.next_try_at <= at, rows.c.next_try_at > at + LONGEST_PAUSE_MS)
+
+
+def _is_free(
+    installation: sa.Column[int], node: str, alive: Collection[str], at: int
+) -> sa.ColumnElement[bool]:
+    """Return the condition that no other node works for an installation, or has just done so."""
+    taken = [
+        sa.select(table.c.installation).where(
+            table.c.installation.is_not(None),
+            table.c.node.in_([other for other in alive if other != node]),
+            when,
+        )
+        for table in (DELIVERIES, PUBLICATIONS)
+        for when in (table.c.state == "working", table.c.finished_at.between(at - GAP_MS, at))
+    ]
+    return sa.or_(installation.is_(None), installation.not_in(sa.union_all(*taken)))
