@@ -601,7 +601,8 @@ def test_an_interrupt_ends_the_request_and_prints_what_is_known(number: int) -> 
             assert process.wait(20) == 130
     assert seen[-1]["type"] == "review.finished"
     assert seen[-1]["outcome"] == "cancelled"
-    assert [event["finding"]["line"] for event in seen if event["type"] == "finding"] == [1]
+    # On a busy machine the second one may come before the signal does.
+    assert [one["finding"]["line"] for one in seen if one["type"] == "finding"][:1] == [1]
 
 
 def test_an_offline_review_loads_neither_the_sdk_nor_a_template_engine() -> None:
