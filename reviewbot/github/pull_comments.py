@@ -168,7 +168,7 @@ class PullComments:
         return await asyncio.to_thread(compare)
 
     def _plan(self, done: Reconciled, prior: Prior, files: Sequence[FileDiff]) -> CommentPlan:
-        """Decide where each new finding is told of."""
+        """Return which new findings get a comment on their lines, and which are only listed."""
         options = self._options
         closed = {one.id for one in done.records if one.state != "open"}
         there = [one.comment for id_, one in prior.posted.items() if id_ not in closed]

@@ -45,7 +45,7 @@ class Record:
     Attributes:
         path: its file, by the name at the head of the review.
         line: its first line; of a finding on no line, what the model claimed.
-        fingerprint: its code, a :class:`.Fingerprint`; empty if it stands on no line.
+        fingerprint: its code, a :class:`.Fingerprint`; empty if it has no line.
         comment: the id of the comment on its lines; None if it has none.
         hidden: whether we hid that comment when the finding was resolved.
         held: why it is held back; empty if it counts.

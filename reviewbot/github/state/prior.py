@@ -93,7 +93,7 @@ class Prior:
         summary: our one summary comment and its marker.
         block: the state that it carries, if that is believed.
         reviews: reviews of ours that are posted, oldest first.
-        told: ids of findings that the text of a review of ours tells of.
+        told: ids of findings that the text of a review of ours lists.
         pending: reviews of ours that somebody left unsent; they block every other one.
         drafts: reviews that a person is writing, whose token we have; they block others, too.
         posted: findings with a comment of ours, by their ids.
@@ -296,7 +296,7 @@ class _Reader:
             self.replies.add(marker.key)
 
     def _ignores(self, author: Author, body: str) -> str | None:
-        """Return what stands behind the ``/ignore`` of a person; None if it is none."""
+        """Return the text after the ``/ignore`` of a person; None if there is no such command."""
         if author.is_bot or markers.has_marker(body):  # we can have the token of a person
             return None
         command = commands.find(body, self._us.mention)
@@ -306,7 +306,7 @@ class _Reader:
 
 
 def side_of(comment: ReviewComment) -> Side:
-    """Return the side that a comment stands on."""
+    """Return the side of the diff that a comment is on."""
     return "LEFT" if comment.side == "LEFT" else "RIGHT"
 
 

@@ -58,7 +58,7 @@ class Reconciled:
     is_first: bool = True
 
     def since(self, finding_id: str) -> str:
-        """Return what a list says of an open finding: since when it is."""
+        """Return ``new`` or ``still open``; empty in a first review."""
         if self.is_first:
             return ""
         return "new" if any(one.id == finding_id for one in self.new) else "still open"
@@ -342,7 +342,7 @@ def _is_resolved(
 
 
 def _fingerprint(finding: Finding, record: Record | None = None) -> str:
-    """Return the fingerprint of a finding's code; empty if it stands on no line.
+    """Return the fingerprint of a finding's code; empty if it has no line.
 
     A finding that misquotes the code of an earlier one has that one's.
     """
