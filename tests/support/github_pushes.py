@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events import Outcome
     from reviewbot.core.findings import Finding
     from reviewbot.github.state.block import Record
-    from reviewbot.github.state.reconcile import Reread
+    from reviewbot.github.state.matching import Reread
 
 Tree = dict[str, list[str]]
 """The lines of each file."""

@@ -1,0 +1,234 @@
+"""Find out which findings of a review are findings of earlier ones. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from reviewbot.core.findings import Finding, Placement, fingerprint, same, worse
+from reviewbot.core.report import gates
+from reviewbot.github.state.block import Record
+from reviewbot.github.state.fingerprint import Fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from reviewbot.core.findings import Side
+    from reviewbot.github.state.relocate import HeadCode
+
+Reread: TypeAlias = "Callable[[str, Side, range | None], bool]"
+"""Returns whether lines of a side of a file were reviewed this time; without lines, all of it."""
+
+_NO_LINES: Final = Placement("file", "Its lines are not known any more.")
+
+
+class Matching:
+    """Finds out which findings of a review are earlier ones.
+
+    A record whose code was not reviewed this time can only be a finding in its own place: the same
+    code elsewhere is another finding. Of like code that was reviewed, any will do.
+
+    Args:
+        prior: the records by id.
+        places: where the code of a record is now, by id.
+        code: the code at the head.
+        reread: tells which code was reviewed this time.
+    """
+
+    def __init__(
+        self,
+        prior: Mapping[str, Record],
+        places: Mapping[str, range],
+        code: HeadCode,
+        reread: Reread,
+    ) -> None:
+        self._prior, self._places, self._code, self._reread = prior, places, code, reread
+        self._alike: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
+        self._in_file: dict[tuple[str, Side], list[Record]] = defaultdict(list)
+        for record in prior.values():
+            path = code.path_of(record)
+            self._alike[path, record.rule, record.fingerprint].append(record)
+            if record.state == "open" and record.id in places:
+                self._in_file[path, record.side].append(record)
+        self._named: dict[str, Record] = {}
+
+    def match(self, findings: Iterable[Finding]) -> tuple[list[Finding], dict[str, Record]]:
+        """Return the findings, each under the id of the record that it equals, and these by id.
+
+        What is held back is no earlier finding that counts: a model that is less sure now does not
+        take it back.
+        """
+        found: list[Finding] = []
+        waiting = list(findings)
+        for look in (self._in_place, self._moved, self._worded_otherwise):
+            left = []
+            for finding in waiting:
+                if (record := look(finding)) is None:
+                    left.append(finding)
+                    continue
+                self._named[record.id] = record
+                found.append(self._as_recorded(finding, record))
+            waiting = left
+        taken = {*self._prior, *(one.id for one in found)}
+        for finding in waiting:
+            if not gates(finding) and finding.id in self._prior:
+                continue
+            named = _renamed(finding, taken)
+            taken.add(named.id)
+            found.append(named)
+        return found, self._named
+
+    def _as_recorded(self, finding: Finding, record: Record) -> Finding:
+        """Return a finding under the id of its record, on the lines of that if it has none."""
+        severity = worse(finding.severity, record.severity)
+        finding = replace(finding, id=record.id, severity=severity)
+        place = self._places.get(record.id)
+        if place is None or finding.is_placed:
+            return finding
+        on_lines = Placement("inline")
+        return replace(finding, line=place[0], end_line=place[-1], placement=on_lines)
+
+    def _like(self, finding: Finding) -> list[Record]:
+        """Return the records that it may be: of the same id, or of the same code and rule."""
+        same = self._alike[finding.path, finding.rule, fingerprint_of(finding)]
+        by_id = self._prior.get(finding.id)
+        found = [one for one in (by_id, *same) if one and self._is_left(one, finding)]
+        return [one for one in found if one is by_id or one.fingerprint]
+
+    def _is_left(self, record: Record, finding: Finding) -> bool:
+        """Whether no finding is that record yet, and this one may be."""
+        counts = gates(finding) or record.held or record.state == "resolved"
+        return record.id not in self._named and bool(counts)
+
+    def _in_place(self, finding: Finding) -> Record | None:
+        for record in self._like(finding):
+            place = self._places.get(record.id)
+            if place and place[0] == finding.line and finding.is_placed:
+                return record
+        return None
+
+    def _moved(self, finding: Finding) -> Record | None:
+        free = [one for one in self._like(finding) if self._is_free(one)]
+        return min(
+            free,
+            key=lambda one: (one.id != finding.id, abs(one.line - finding.line)),
+            default=None,
+        )
+
+    def _worded_otherwise(self, finding: Finding) -> Record | None:
+        """Return an open record on the same lines whose title says the same."""
+        said = replace(finding, scenario="")
+        for record in self._in_file[finding.path, finding.side]:
+            place = self._places[record.id]
+            there = carried(replace(record, line=place[0]), place)
+            if self._is_left(record, finding) and same(there, said):
+                return record
+        return None
+
+    def _is_free(self, record: Record) -> bool:
+        """Whether a record may be a finding elsewhere than where its code was."""
+        place = self._places.get(record.id)
+        path = self._code.path_of(record)
+        return place is None or self._reread(path, record.side, place)
+
+
+def _renamed(finding: Finding, taken: Collection[str]) -> Finding:
+    """Return a new finding under an id that no other one has."""
+    occurrence = 1
+    while finding.id in taken:
+        occurrence += 1
+        own = fingerprint(finding.path, finding.rule, finding.quote, occurrence)
+        finding = replace(finding, id=own)
+    return finding
+
+
+def places_of(records: Iterable[Record], code: HeadCode) -> dict[str, range]:
+    """Return where the code of each record is now: of several places the nearest.
+
+    Records on different lines have different places, as far as there are enough: of two like blocks
+    one may be gone.
+    """
+    groups: dict[tuple[str, Side, str], dict[int, list[Record]]] = defaultdict(dict)
+    for record in records:
+        group = groups[code.path_of(record), record.side, record.fingerprint]
+        group.setdefault(record.line, []).append(record)
+    found: dict[str, range] = {}
+    for (path, side, text), by_line in groups.items():
+        if (code_ := Fingerprint.parse(text)) is None:
+            continue
+        free = {place[0]: place for place in code.places(path, side, code_)}
+
+        states = {line: {one.state for one in these} for line, these in by_line.items()}
+        # Resolved ones last; first what has not moved, then what is open.
+        order = {
+            line: (those == {"resolved"}, line not in free, "open" not in those, line)
+            for line, those in states.items()
+        }
+        for line in sorted(by_line, key=order.__getitem__):
+            if not free:
+                break
+            first = line if line in free else min(free, key=lambda at: abs(at - line))
+            place = free.pop(first)
+            found |= {record.id: place for record in by_line[line]}
+    return found
+
+
+def fingerprint_of(finding: Finding, record: Record | None = None) -> str:
+    """Return the fingerprint of a finding's code; empty if it has no line.
+
+    A finding that misquotes the code of an earlier one has that one's.
+    """
+    if record is not None and record.fingerprint and record.rule == finding.rule:
+        return record.fingerprint
+    code = Fingerprint.of(finding.quote.split("\n")) if finding.is_placed else None
+    return str(code or "")
+
+
+def recorded(finding: Finding, record: Record | None) -> Record:
+    """Return the record of a finding; of an earlier one, with its comment."""
+    return Record(
+        id=finding.id,
+        path=finding.path,
+        side=finding.side,
+        line=finding.line,
+        fingerprint=fingerprint_of(finding, record),
+        rule=finding.rule,
+        category=finding.category,
+        title=finding.title,
+        severity=finding.severity,
+        comment=record.comment if record else None,
+        hidden=record is not None and record.hidden,
+        held=(finding.placement.reason or "held back") if finding.placement.held else "",
+        left_out=record is not None and record.left_out,
+    )
+
+
+def carried(record: Record, place: range | None) -> Finding:
+    """Return an earlier finding that this review does not name."""
+    return Finding(
+        id=record.id,
+        path=record.path,
+        quote="",
+        side=record.side,
+        line=record.line,
+        end_line=place[-1] if place else record.line,
+        scenario="",
+        category=record.category,
+        severity=record.severity,
+        confidence=1.0,
+        title=record.title or record.rule,
+        message="Found by an earlier review, and its code is still there.",
+        suggestion=None,
+        rule=record.rule,
+        model="an earlier review",
+        chunk="",
+        attempt=1,
+        placement=_placement(record, place),
+    )
+
+
+def _placement(record: Record, place: range | None) -> Placement:
+    if record.held:
+        return Placement("outside", record.held, held=True)
+    return Placement("inline") if place else _NO_LINES
