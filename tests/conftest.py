@@ -43,10 +43,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Deselect all but a sample of the variants of each test.
 
     The marker ``sample`` makes the sample of an expensive test smaller; of tests with the marker
-    ``edge``, every third one of a file is run.
+    ``edge``, every third one of a file is run. ``-k`` runs all that it selects.
     """
     most: int = config.getoption("--sample")
-    if not most:
+    if not most or config.option.keyword:
         return
     variants: dict[str, list[pytest.Item]] = {}
     for item in items:
