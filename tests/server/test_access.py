@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sqlite3
+import threading
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import OperationalError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
+    import sqlalchemy as sa
 
     from reviewbot.jobs.service import ReviewService
 
@@ -45,18 +47,28 @@ async def made_key(one: ReviewService) -> str:
     return secret
 
 
+class Writer:
+    """Stands for :func:`.keys.used`: notes wait until they may be written."""
+
+    def __init__(self) -> None:
+        self.may_write = threading.Event()
+        self._used = keys.used
+
+    def used(self, connection: sa.Connection, key_id: str) -> None:
+        assert self.may_write.wait(20)
+        self._used(connection, key_id)
+
+
 async def last_use(one: ReviewService) -> int | None:
     (key,) = await one.database.read(keys.everyone)
     return key.used_at
 
 
-async def until_noted(one: ReviewService, since: int = 0) -> int:
-    """When the key was used last, once that is known to be later than ``since``."""
+async def until_noted(one: ReviewService) -> None:
+    """Wait until the use of the key is noted."""
     async with asyncio.timeout(10):
-        while ((used := await last_use(one)) or 0) <= since:  # noqa: ASYNC110 - it is in a thread
+        while await last_use(one) is None:  # noqa: ASYNC110 - it is in a thread
             await asyncio.sleep(0.01)
-    assert used is not None
-    return used
 
 
 async def test_the_last_use_of_a_key_is_noted_but_not_with_every_request(
@@ -66,10 +78,6 @@ async def test_the_last_use_of_a_key_is_noted_but_not_with_every_request(
         secret = await made_key(one)
         access = Access(one.database, need_key=True)
         began = now_ms()
-        for _ in range(20):
-            await access.caller(listing(secret))
-        noted = await until_noted(one)
-        assert began <= noted <= now_ms()
         writes = 0
 
         def wrote(number: int, *_: object) -> None:
@@ -77,14 +85,25 @@ async def test_the_last_use_of_a_key_is_noted_but_not_with_every_request(
             writes += number
 
         one.database.hooks = type(one.database.hooks)(committed=wrote)
-        for _ in range(20):
-            await access.caller(listing(secret))
-        monkeypatch.setattr(keys, "now_ms", lambda: noted + keys.USED_EVERY_MS + 1)
-        assert writes == 0
-        for _ in range(20):
-            await access.caller(listing(secret))
-        assert await until_noted(one, noted) == noted + keys.USED_EVERY_MS + 1
-        assert writes == 1
+
+        async def twenty_requests(at: int) -> int:
+            """Return how many writes 20 requests make that come before the first is done."""
+            before = writes
+            writer = Writer()
+            with monkeypatch.context() as patch:
+                patch.setattr(keys, "now_ms", lambda: at)
+                patch.setattr(keys, "used", writer.used)
+                for _ in range(20):
+                    await access.caller(listing(secret))
+                writer.may_write.set()
+                await asyncio.gather(*access._notes.values())
+            return writes - before
+
+        assert await twenty_requests(began) == 1
+        assert await last_use(one) == began
+        assert await twenty_requests(began + keys.USED_EVERY_MS) == 0
+        assert await twenty_requests(began + keys.USED_EVERY_MS + 1) == 1
+        assert await last_use(one) == began + keys.USED_EVERY_MS + 1
 
 
 async def test_a_call_that_only_reads_is_answered_while_nothing_can_be_written(
