@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
+from reviewbot.jobs.admission import ReviewRequest
 from reviewbot.jobs.janitor import Janitor
 from reviewbot.server.observed import Observed
 from reviewbot.store import publications, reviews
@@ -96,6 +97,18 @@ async def test_old_reviews_are_deleted_with_all_that_is_theirs(
     with engine.connect() as connection:
         assert connection.scalars(sa.select(RATES.c.minute)).all() == []
     engine.dispose()
+
+
+@pytest.mark.parametrize("retention", [0, 2])
+async def test_an_open_review_is_kept_however_old_it_is(retention: int, tmp_path: Path) -> None:
+    async with service(tmp_path, Observed()) as one:
+        row, _ = await one.create(ReviewRequest("local", DEMO))
+        await one.database.write(lambda it: it.execute(sa.update(REVIEWS).values(created_at=1)))
+        janitor = Janitor(one.database, one._engine, one.runner, one.hub, retention_days=retention)
+        await janitor.clean_up()
+        kept = await one.database.read(partial(reviews.find, review_id=row.id))
+        assert kept
+        assert await one.runner.run(row.id, row.runs) == "finished"
 
 
 async def test_a_retention_of_0_keeps_everything(tmp_path: Path) -> None:
