@@ -120,6 +120,9 @@ class Story:
         records = {one.id: one for one in done.records}
         assert len(records) == len(done.records), "an id comes twice"
         open_ = {one.id for one in done.records if one.state == "open"}
+        placed = [one for one in done.records if one.state == "open" and one.fingerprint]
+        open_at = Counter((one.path, one.line, one.rule) for one in placed)
+        assert all(number == 1 for number in open_at.values()), "a finding is doubled"
         shown = [one.id for one in done.report.findings]
         assert sorted(shown) == sorted(open_), "the report has what is open"
         # None is lost.

@@ -56,7 +56,7 @@ async def test_one_of_two_findings_on_a_line_stands_though_only_the_other_is_nam
     run = await runner.run(pull, fail_on="error", review_comments=comments, full="true")
     assert conclusions(pull)[-1] == "failure"
     assert run.outputs["findings"] == "3"
-    assert "fixed" not in summary_of(pull)
+    assert "resolved" not in summary_of(pull).lower()
 
 
 @either_way
@@ -86,7 +86,7 @@ async def test_a_finding_that_is_misquoted_the_second_time_is_the_same(
     for answer in (says(**misquoted, title="Division by zero"), nothing):
         model.respond = answer
         run = await runner.run(pull, review_comments=comments, full="true")
-        assert "fixed" not in summary_of(pull)
+        assert "resolved" not in summary_of(pull).lower()
         assert run.outputs["errors"] == "1"
 
 
@@ -129,7 +129,7 @@ async def test_what_the_base_has_taken_over_stands_as_long_as_it_is_there(
     model.respond = nothing
     pull.rebase(app(fault))
     run = await runner.run(pull, review_comments=comments)
-    assert "fixed" not in summary_of(pull)
+    assert "resolved" not in summary_of(pull).lower()
     assert run.outputs["errors"] == "1"
     pull.push(app((10, "a = 1"), (12, "n = 1")))
     run = await runner.run(pull, review_comments=comments)

@@ -80,6 +80,9 @@ async def test_only_comments_that_github_can_show_take_a_place_in_the_review(
     assert posts(github) == [200]
     assert titles(pull) == ["**error: Division by zero**"]
     assert summary_of(pull).count("\n| error |") == 41
+    explained = summary_of(pull).count(REASON)
+    assert explained > 20
+    assert f"\n{40 - explained} more findings: no room here." in summary_of(pull)
 
 
 @EITHER

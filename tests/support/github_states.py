@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reviewbot.github.state.block import unpack
 
 if TYPE_CHECKING:
-    from reviewbot.github.state.block import StateBlock
+    from reviewbot.github.state.block import Record, StateBlock
     from tests.fake_github import PullRequest
 
 _STATE = re.compile(r"^<!-- reviewbot .* state=(\S+)", re.MULTILINE)
@@ -20,3 +20,9 @@ def state_of(pull: PullRequest) -> StateBlock:
     block = unpack(text)
     assert block
     return block
+
+
+def records_in(summary: str) -> tuple[Record, ...]:
+    """Return the findings in the state that a summary comment carries; none without a state."""
+    blocks = [unpack(text) for text in _STATE.findall(summary)]
+    return tuple(record for block in blocks if block for record in block.records)

@@ -12,7 +12,7 @@ import pytest
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
 from tests.fake_github import FakeGitHub, Fault, PullRequest
 from tests.github.action_runs import CONFIG, Run, Runner
-from tests.support.github_states import state_of
+from tests.support.github_states import records_in, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from tests.fake_github.comments import IssueComment, ReviewComment, Thread
 
 _TOLD = re.compile(r", id `([0-9a-f]{16})`\n")
-"""A finding that the text of a review tells of."""
+"""A finding that the text of a review tells of in full."""
+_LISTED = re.compile(r"\(id `([0-9a-f]{16})`\)")
+"""A finding that the text of a review lists by its rule."""
+_LEFT_OUT = re.compile(r"(\d+) findings? of earlier reviews left out")
 _KEY = re.compile(r"^<!-- reviewbot v=1 kind=reply .*\bkey=(\S+)", re.MULTILINE)
 """What one answer of ours is to."""
 _TITLE = re.compile(
@@ -75,16 +78,48 @@ def check(github: FakeGitHub, *, ended: bool = True) -> None:
             bodies = [one.body for one in pull.review_comments if one.in_reply_to is None]
             found = [body.split("findings=")[1][:16] for body in bodies if "kind=finding" in body]
             found += [id_ for one in pull.reviews for id_ in _TOLD.findall(one.body)]
+            # Two jobs at once on one commit may both list what has no comment.
+            listed = {
+                (one.commit, id_) for one in pull.reviews for id_ in _LISTED.findall(one.body)
+            }
+            found += [id_ for _, id_ in listed]
             assert len(set(found)) == len(found), "a finding was posted twice"
             ours = [one.body for one in pull.comments if one.user.kind == "Bot"]
             summaries = [body for body in ours if "kind=summary" in body]
             assert len(summaries) <= 1, "there is more than one summary"
+            for summary in summaries:
+                left_out = sum(map(int, _LEFT_OUT.findall(summary)))
+                unlisted = _unlisted(summary, found)
+                assert len(unlisted) <= left_out, f"neither posted nor listed: {unlisted}"
             said = [[body for body in ours if "kind=summary" not in body]]
             said += [_replies(thread) for thread in pull.threads]
             for texts in said:
                 assert len(set(texts)) == len(texts), "the same was answered twice in one place"
             keys = [key for texts in said for key in _KEY.findall("\n".join(texts))]
             assert len(set(keys)) == len(keys), "a command was answered twice"
+
+
+def _unlisted(summary: str, posted: list[str]) -> list[str]:
+    """Return the titles of the open findings that neither a summary nor a comment shows.
+
+    Those beyond the table are counted by rule.
+    """
+    if "### More findings" in summary:
+        return []
+    text = _words(summary)
+    return [
+        one.title
+        for one in records_in(summary)
+        if one.state == "open"
+        and one.id not in posted
+        and f"`{one.id}`" not in summary
+        and not (one.title and _words(one.title) in text)
+    ]
+
+
+def _words(text: str) -> str:
+    """Return the words of a text without the escapes that Markdown has between them."""
+    return " ".join(re.findall(r"[^\W_]+", text))
 
 
 def _replies(thread: Thread) -> list[str]:
@@ -113,17 +148,13 @@ def job_summaries(folder: Path) -> list[str]:
 
 def not_in(texts: list[str], model: FakeAnthropic) -> list[str]:
     """The titles of what a model has said to its end that no text has as a title."""
-
-    def words(text: str) -> str:
-        return " ".join(re.findall(r"[^\W_]+", text))  # there are escapes between them in Markdown
-
-    told = {words(title) for text in texts for title in _titles_in(text)}
+    told = {_words(title) for text in texts for title in _titles_in(text)}
     return [
         one["title"]
         for asked, reply in model.replies
         if asked.ended == "complete" and isinstance(reply, Answer)
         for one in reply.findings or ()
-        if words(one["title"]) not in told
+        if _words(one["title"]) not in told
     ]
 
 
@@ -234,7 +265,6 @@ def at_line(number: int, title: str = "Division by zero") -> dict[str, object]:
     return finding(path="app.py", quote=BLOCK[2], line=number, end_line=number, title=title)
 
 
-ONE_BLOCK = {"app.py": lines(*ROWS[:20], *BLOCK, *ROWS[20:])}
 TWO_BLOCKS = {"app.py": lines(*ROWS[:20], *BLOCK, *ROWS[20:40], *BLOCK, *ROWS[40:])}
 LATER_BLOCK = {"app.py": lines(*ROWS[:40], *BLOCK, *ROWS[40:])}
 GOOD = [*BLOCK[:2], "total = 5", BLOCK[3]]
