@@ -20,6 +20,7 @@ from tests.fake_github import FakeGitHub, Fault, PullRequest, faults
 from tests.github.action_runs import WRITES, Run, Runner, bound_to, find_marked, outputs_of
 from tests.runner_model import commands
 from tests.support.action_commands import ROOT, act, recorded
+from tests.support.github_states import state_of
 from tests.support.github_stories import (
     BASE,
     ONE,
@@ -374,7 +375,7 @@ async def two_at_once(
 
 
 @pytest.mark.parametrize("summary", ["true", "false"])
-async def test_what_two_jobs_at_once_find_beyond_the_comments_is_told_once(
+async def test_two_jobs_at_once_post_ten_comments_and_a_later_push_posts_none(
     github: FakeGitHub, runner: Runner, summary: str
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | app(*map(bug, range(1, 41))))
@@ -387,7 +388,7 @@ async def test_what_two_jobs_at_once_find_beyond_the_comments_is_told_once(
     assert run.outputs["findings"] == "40"
 
 
-async def test_what_only_the_later_of_two_jobs_at_once_found_stays_told(
+async def test_findings_of_only_the_later_of_two_jobs_are_in_the_state(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     def fewer(request: Recorded) -> Answer:
@@ -398,9 +399,10 @@ async def test_what_only_the_later_of_two_jobs_at_once_found_stays_told(
     model.respond = fewer
     await two_at_once(github, runner, pull)
     assert len(set(titles(pull))) == len(titles(pull)) == 10
+    assert {f"Bug {n}" for n in range(1, 41)} <= {one.title for one in state_of(pull).records}
 
 
-async def test_two_jobs_of_one_name_at_once_are_told_apart(
+async def test_two_jobs_of_one_name_post_each_finding_once(
     github: FakeGitHub, runner: Runner
 ) -> None:
     """Those of a matrix have the same run, attempt and job."""
@@ -455,9 +457,6 @@ async def test_a_second_summary_that_could_not_be_deleted_is_at_the_next_push(
     github.faults.clear()
     await runner.run(pull)
     assert len(pull.comments) == 1
-
-
-LONGER = {"quote": f"{ONE['app.py'].splitlines()[9]}\nline_11 = 11", "end_line": 11}
 
 
 async def test_two_jobs_at_once_lead_to_the_review_that_has_the_comments(
