@@ -308,7 +308,7 @@ def test_a_review_says_what_came_of_it_and_where_the_rest_is() -> None:
     assert said.told == plan.rest
 
 
-def test_those_that_are_too_many_are_listed_by_rule_in_the_text() -> None:
+def test_findings_beyond_the_comments_are_grouped_by_rule() -> None:
     many = [replace(FINDING, id=f"{n:016x}", title=f"Number {n}") for n in range(50)]
     plan = planned(*many)
     assert len(plan.inline) == 30
@@ -321,7 +321,7 @@ def test_those_that_are_too_many_are_listed_by_rule_in_the_text() -> None:
     assert said.told == plan.rest
 
 
-def test_a_review_notes_what_the_summary_has_no_comment_for() -> None:
+def test_the_marker_of_a_review_names_findings_beyond_its_comments() -> None:
     many = [replace(FINDING, id=f"{n:016x}") for n in range(31)]
     far = replace(FINDING, id="b" * 16, path="other.py")
     said = review_text(report_of(FINDING), inline=30, elsewhere=planned(*many, far).rest)
@@ -337,7 +337,10 @@ def test_what_is_told_in_a_review_is_cut_visibly_and_never_inside_a_fence() -> N
     ]
     said = review_text(report_of(*far), inline=0, below=planned(*far).rest)
     assert MAX_TEXT // 2 < len(said.text) <= MAX_TEXT
-    assert re.search(r"\n\n\d+ more findings: no room here\.$", said.text)
+    shown = re.findall(r"id `([0-9a-f]{16})`", said.text)
+    assert 0 < len(shown) < 99
+    assert shown == [one.id for one in far[: len(shown)]]
+    assert said.text.endswith(f"\n\n{99 - len(shown)} more findings: no room here.")
     assert html(said.text) == []
 
 
