@@ -115,7 +115,7 @@ class AppServer:
 
 
 def lose_a_record(monkeypatch: pytest.MonkeyPatch) -> list[Claimed]:
-    """Have the node end once between what it posts and its record of that; what it was at."""
+    """Make the node fail once between posting and recording it. Return the claims it held."""
     complete = Queue.complete
     lost: list[Claimed] = []
 

@@ -10,7 +10,7 @@ from reviewbot.store import reviews, turns
 from tests.fake_github import FakeGitHub, faults
 from tests.github.action_runs import CONFIG, Runner, find_marked, hanging
 from tests.github.app_runs import app_server
-from tests.support.github_stories import BASE, ONE, TWO, app, summary_of, titles
+from tests.support.github_stories import BASE, ONE, TWO, summary_of, titles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +35,6 @@ def old(into=[]):
     return eval(input())
 """
 SLEEPS = SLOW.replace("# four\n", "# four\n    time.sleep(1)\n")
-AWAY = app((10, "line_10 = 1 / 0"))
 """A change whose fault is out of the diff's sight, on line 18."""
 FAULTY = {"app.py": BASE["app.py"].replace("line_18 =", "line_18 = 1  # BUG warning Far away #")}
 

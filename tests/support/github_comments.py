@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reviewbot.core.diff import parse_diff
-from reviewbot.core.report import Report
 from reviewbot.github.api.records import Author
 from reviewbot.github.api.reviews import ReviewComment
 from reviewbot.github.comment_text import on_line
@@ -14,7 +13,6 @@ from reviewbot.github.permalinks import Permalinks
 from tests.support.findings import finding
 
 if TYPE_CHECKING:
-    from reviewbot.core.events import Outcome
     from reviewbot.core.findings import Finding
 
 
@@ -48,10 +46,6 @@ def comment(one: Finding, **changes: object) -> ReviewComment:
         url="https://github.com/x",
     )
     return replace(made, **changes)  # type: ignore[arg-type]
-
-
-def report(*findings: Finding, outcome: Outcome = "findings") -> Report:
-    return Report(outcome=outcome, findings=findings)
 
 
 DIFF = """\

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from reviewbot.core.diff import FileDiff, parse_diff
@@ -21,7 +21,6 @@ from tests.support.findings import finding
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from reviewbot.core.events import Outcome
     from reviewbot.core.findings import Finding
     from reviewbot.github.state.block import Record
     from reviewbot.github.state.matching import Reread
@@ -70,12 +69,11 @@ def code_of(files: Sequence[FileDiff], head: Tree, paths: Collection[str]) -> He
     return HeadCode(files, {path: [normal(one) for one in head.get(path, [])] for path in paths})
 
 
-def reported(head: Tree, path: str, line: int, last: int | None = None, **more: Any) -> Finding:
-    """Return a finding on lines of the new file, under the id that the pipeline gives it."""
-    last = last or line
-    quote = "\n".join(head[path][line - 1 : last])
+def reported(head: Tree, path: str, line: int, **more: Any) -> Finding:
+    """Return a finding on a line of the new file, under the id that the pipeline gives it."""
+    quote = head[path][line - 1]
     rule = more.get("rule", "bug")
-    place = {"path": path, "line": line, "end_line": last, "quote": quote}
+    place = {"path": path, "line": line, "end_line": line, "quote": quote}
     named = finding(id=fingerprint(path, rule, quote), title="", scenario="", **place)
     return replace(named, **more)
 
@@ -93,7 +91,6 @@ class Pushed:
     base: Tree
     records: tuple[Record, ...] = ()
     block: StateBlock | None = None
-    head: Tree = field(default_factory=dict)
 
     def reread(
         self, head: Tree, *, full: bool = False, renames: Mapping[str, str] | None = None
@@ -110,7 +107,6 @@ class Pushed:
         dismissed: Mapping[str, str] | None = None,
         coverage: Mapping[str, FileCoverage] | None = None,
         unread: Collection[str] = (),
-        outcome: Outcome = "findings",
     ) -> Reconciled:
         """Return what a review comes to. The next one follows it.
 
@@ -122,12 +118,11 @@ class Pushed:
             dismissed: who dismissed which finding.
             coverage: the files that were not just reviewed.
             unread: files that cannot be read whole.
-            outcome: of the review alone.
         """
         files = files_of(self.base, head, renames)
         statuses = {file.path: FileCoverage(file.path, "reviewed") for file in files}
         statuses |= coverage or {}
-        report = Report(outcome, findings=findings, coverage=tuple(statuses.values()))
+        report = Report("findings", findings=findings, coverage=tuple(statuses.values()))
         paths = {*head, *(one.path for one in self.records)} - set(unread)
         done = reconcile(
             report,
@@ -140,9 +135,5 @@ class Pushed:
         reviewed = {one.path for one in statuses.values() if one.status == "reviewed"}
         digests = [one for file in files if file.path in reviewed for one in hunk_digests(file)]
         self.block = StateBlock("", {one: digests.count(one) for one in digests})
-        self.records, self.head = done.records, head
+        self.records = done.records
         return done
-
-    def states(self) -> dict[str, str]:
-        """Return what became of each finding."""
-        return {one.id: one.state for one in self.records}
