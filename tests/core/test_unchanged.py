@@ -144,7 +144,7 @@ def test_a_line_without_its_end_is_not_one_that_looks_so() -> None:
     assert left_of(change("a.py", looks_so), change("a.py", unended)).unchanged == ()
 
 
-def test_a_change_that_was_replaced_by_another_is_not_undone() -> None:
+def test_only_the_replaced_hunk_is_left() -> None:
     now = change("a.py", ONE, hunk(20, "c", "other"), THREE)
     [file] = left_of(now, change("a.py", ONE, TWO, THREE)).files
     assert [content(one)[2][1] for one in file.hunks] == ["other"]

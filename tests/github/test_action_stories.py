@@ -41,15 +41,6 @@ if TYPE_CHECKING:
     from tests.fake_anthropic import Recorded
 
 
-MANY = {"many.py": "".join(f"{bug(number)[1]}\n" for number in range(1, 141))}
-
-
-def wordy(request: Recorded) -> Answer:
-    """What is marked, with more words than one review has room for."""
-    found = find_marked(request).findings or []
-    return Answer(findings=[{**one, "message": "word " * 100} for one in found])
-
-
 async def test_a_first_review_is_on_the_lines_in_the_summary_and_in_the_check(
     github: FakeGitHub, runner: Runner
 ) -> None:
@@ -165,7 +156,7 @@ async def test_what_comes_back_after_it_was_fixed_is_shown_again(
     assert len(titles(pull)) == 2
 
 
-async def test_what_comes_back_is_looked_at_again_after_a_review_that_failed(
+async def test_a_finding_that_returns_during_a_failed_review_is_reopened_by_the_next(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -586,7 +577,7 @@ async def test_four_hundred_findings_are_one_review_and_a_short_summary(
     assert len(check_run.annotations) == 400
 
 
-async def test_what_the_summary_alone_tells_of_is_open_until_its_code_is_gone(
+async def test_a_finding_without_comment_is_open_until_its_code_is_gone(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     lines = app(*(bug(number) for number in range(1, 34)))

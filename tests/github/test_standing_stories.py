@@ -495,7 +495,7 @@ async def test_an_unchanged_line_that_was_found_fault_with_stands_when_it_moves(
     assert run.outputs["errors"] == "1"
 
 
-async def test_what_is_held_back_is_told_the_same_push_after_push_until_its_code_is_gone(
+async def test_a_held_back_finding_is_listed_until_its_code_is_gone(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -556,6 +556,3 @@ async def test_a_draft_of_a_person_keeps_no_finding_from_the_summary(
     pull.reviews.remove(draft)
     await runner.run(pull, full="true")
     assert titles(pull) == ["**error: Division by zero**"]
-
-
-COPIED = ("def first(a):", "    zero = 0", "    return a / zero")

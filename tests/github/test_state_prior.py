@@ -86,7 +86,7 @@ async def test_a_comment_that_is_not_signed_moves_no_record() -> None:
     assert records == {FINDING.id: kept}
 
 
-async def test_without_a_key_our_own_comments_are_believed() -> None:
+async def test_without_a_key_unsigned_comments_of_ours_count() -> None:
     keyless = Us(US.login)
 
     class OnlyComments:

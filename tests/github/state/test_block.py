@@ -66,7 +66,7 @@ def noise(number: int, digits: int = 20) -> str:
     return hashlib.sha256(str(number).encode()).hexdigest()[:digits]
 
 
-def test_what_the_next_review_can_do_without_goes_first() -> None:
+def test_a_long_block_drops_walkthrough_then_titles_then_hunks() -> None:
     walkthrough = {noise(number): noise(number, 60) for number in range(900)}
     shown = tuple(replace(RECORD, id=noise(n, 16), title=noise(n, 60)) for n in range(300))
     gone = tuple(replace(one, state="resolved", comment=1) for one in shown[:10])
@@ -94,12 +94,12 @@ def test_what_the_next_review_can_do_without_goes_first() -> None:
     assert few.files[0] == file_digest("f0.py", digests)
 
 
-def test_a_state_without_room_is_none() -> None:
+def test_a_state_that_is_too_long_is_not_packed() -> None:
     many = tuple(replace(RECORD, id=noise(n, 16), path=noise(n, 60)) for n in range(2_000))
     assert pack(StateBlock("s", records=many), {}) is None
 
 
-def test_what_is_no_block_of_ours_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_block_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     good = asdict(StateBlock("s", records=(RECORD,)))
     assert unpack(packed(good))
     assert unpack(packed({**good, "later": 1}))

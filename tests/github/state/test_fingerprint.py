@@ -27,7 +27,7 @@ def test_a_fingerprint_is_read_as_it_was_written(code: list[str]) -> None:
     assert found is None or Fingerprint.parse(str(found)) == found
 
 
-def test_what_is_no_fingerprint_is_none() -> None:
+def test_an_invalid_fingerprint_is_not_parsed() -> None:
     for text in ("", "1", "0.abcd.0123456789abcdef", "1.abcd.0123456789ABCDEF", f"{of('a')} "):
         assert Fingerprint.parse(text) is None
 

@@ -111,7 +111,7 @@ def test_a_first_review_is_all_new() -> None:
     assert done.since(done.new[0].id) == ""
 
 
-def test_what_the_review_names_again_is_still_open_where_it_is_now() -> None:
+def test_a_finding_reported_again_stays_open_at_its_new_line() -> None:
     pull = Pull()
     pull.review(["bad"], at(1, "bad"))
     done = pull.review(["x", "  bad"], at(2, "  bad"))
@@ -181,7 +181,7 @@ def test_a_file_that_is_not_known_changes_nothing() -> None:
     assert open_lines(pull.review(["x"], path="b.py", whole={"a.py": []})) == []
 
 
-def test_of_two_like_lines_one_may_be_repaired() -> None:
+def test_repairing_one_of_two_identical_lines_resolves_one_finding() -> None:
     pull = Pull()
     both = at(1, "bad"), replace(at(3, "bad"), id="b" * 16)
     pull.review(["bad", "x", "bad"], *both)
@@ -200,7 +200,7 @@ def test_a_copy_of_code_that_was_not_read_again_is_another_finding() -> None:
     assert first.new[0].id in {one.id for one in done.report.findings if one.line == 1}
 
 
-def test_what_somebody_dismissed_is_open_no_more_and_is_not_new() -> None:
+def test_a_dismissed_finding_is_neither_open_nor_new() -> None:
     pull = Pull()
     id_ = pull.review(["bad"], at(1, "bad")).new[0].id
     pull.dismissed = {id_: "octo"}
@@ -232,7 +232,7 @@ def test_a_finding_that_was_held_back_is_new_once_it_counts() -> None:
     assert done.new == done.unposted == done.report.findings
 
 
-def test_what_the_configuration_excludes_does_not_count_and_is_kept() -> None:
+def test_a_finding_in_an_excluded_file_is_kept_and_does_not_count() -> None:
     pull = Pull()
     pull.review(["bad"], at(1, "bad"))
     done = pull.review(["bad"], coverage=FileCoverage("a.py", "skipped", EXCLUDED))
@@ -243,7 +243,7 @@ def test_what_the_configuration_excludes_does_not_count_and_is_kept() -> None:
     assert open_lines(pull.review(["bad"])) == [1]
 
 
-def test_what_was_left_out_for_others_gets_no_comment_later() -> None:
+def test_a_finding_beyond_the_limit_gets_no_comment_later() -> None:
     pull = Pull()
     pull.review(["bad"], at(1, "bad"))
     pull.prior = {i: replace(one, comment=None, left_out=True) for i, one in pull.prior.items()}

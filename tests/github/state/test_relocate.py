@@ -71,7 +71,7 @@ def test_a_whole_file_is_searched_beyond_its_diff() -> None:
     assert head.places("a.py", "RIGHT", code("far")) == [range(4, 5), range(5, 6)]
 
 
-def test_what_is_known_is_a_whole_file_an_added_one_and_what_was_taken_away() -> None:
+def test_whole_added_and_missing_files_and_removed_lines_are_known() -> None:
     head = HeadCode(FILES, {"a.py": None, "b.py": [], "c.py": None})
     assert [head.is_known(path, "RIGHT") for path in ("n.py", "b.py", "a.py", "moved.py")] == [
         *(True, True, False, False)
