@@ -366,19 +366,6 @@ async def test_what_is_nearly_done_at_the_end_is_given_a_moment(database: str) -
     assert work.cancelled()
 
 
-async def test_a_node_that_is_alive_keeps_what_it_works_on(database: str) -> None:
-    async with opened(database) as store:
-        await store.write(partial(nodes.beat, node="there"))
-        await put(store, new("theirs"), new("mine"), new("lost"))
-        assert await claim(store, node="there", most=1) == ["theirs"]
-        assert await claim(store, node="here") == ["mine", "lost"]
-        find = partial(QUEUE.abandoned, node="here", busy={"mine"})
-        left = await store.read(partial(find, alive={"there"}))
-        assert [one.id for one in left] == ["lost"]
-        left = await store.read(partial(find, alive=frozenset()))
-        assert sorted(one.id for one in left) == ["lost", "theirs"]
-
-
 async def test_what_was_claimed_and_never_begun_is_put_back(database: str) -> None:
     """As if the answer to the claim had been lost."""
     clock = Clock()
@@ -392,44 +379,6 @@ async def test_what_was_claimed_and_never_begun_is_put_back(database: str) -> No
             await until_state(store, "waiting", "d1")
             clock.ahead_s = 5
             await until_state(store, "done", "d1")
-
-
-async def test_a_node_that_was_taken_for_dead_settles_nothing_any_more(database: str) -> None:
-    async with opened(database) as store:
-        await put(store, new("d1"))
-        claims = partial(QUEUE.claim, alive=(), most=1, per_installation=1)
-        put_back = partial(QUEUE.retry, at=10, reason="its node is gone")
-        (first,) = await store.write(partial(claims, node="a", at=10))
-        assert await store.write(partial(put_back, claimed=first, until=20))
-        (second,) = await store.write(partial(claims, node="b", at=30))
-        for late in (
-            partial(QUEUE.complete, at=40),
-            partial(QUEUE.fail, at=40, reason="no"),
-            partial(QUEUE.retry, at=40, until=40, reason="no"),
-        ):
-            assert not await store.write(partial(late, claimed=first))
-        assert await store.write(partial(QUEUE.complete, claimed=second, at=50))
-
-
-async def test_one_node_at_a_time_works_for_an_installation(database: str) -> None:
-    """Until a second after its last work there, at which it may have written to GitHub."""
-    alive = ("a", "b")
-    async with opened(database) as store:
-        await put(
-            store, new("d1"), new("d2"), new("other", installation=2), new("nobody", None, None)
-        )
-        a, b = (partial(claim, store, node=node, alive=alive) for node in alive)
-        [first] = await store.write(
-            partial(QUEUE.claim, node="a", alive=alive, at=10, most=1, per_installation=1)
-        )
-        assert first.id == "d1"
-        assert await b(at=20) == ["other", "nobody"]
-        assert await store.write(partial(QUEUE.complete, claimed=first, at=5000))
-        assert await b(at=5900) == []
-        assert await b(at=6001) == ["d2"]
-        await put(store, new("d3"), at=6002)
-        assert await a(at=9000) == []
-        assert await claim(store, node="a", alive=("a",), at=9000) == ["d3"]
 
 
 async def test_the_node_that_publishes_for_an_installation_has_its_deliveries_too(

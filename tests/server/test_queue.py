@@ -28,7 +28,9 @@ OWN: Final[dict[Queue, dict[str, Any]]] = {
 both = pytest.mark.parametrize("queue", OWN, ids=lambda queue: queue.table.name)
 
 
-async def put(store: Database, queue: Queue, *ids: str, at: int = 1, installation: int = 1) -> None:
+async def put(
+    store: Database, queue: Queue, *ids: str, at: int = 1, installation: int | None = 1
+) -> None:
     for number, name in enumerate(ids):
         values = {"id": name, "installation": installation, "body": b"body", **OWN[queue]}
         assert await store.write(partial(queue.put, values=values, at=at + number))
@@ -119,11 +121,17 @@ async def test_another_node_claims_for_an_installation_only_after_a_gap(
 ) -> None:
     async with opened(database) as store:
         await put(store, queue, "1", "2")
+        await put(store, queue, "other", at=3, installation=2)
+        await put(store, queue, "nobody", at=4, installation=None)
         [one] = await claim(store, queue, most=1)
-        assert await names(store, queue, node="b") == []
+        assert one.id == "1"
+        assert await names(store, queue, node="b") == ["other", "nobody"]
         assert await store.write(partial(queue.complete, claimed=one, at=200))
         assert await names(store, queue, at=200 + GAP_MS, node="b") == []
         assert await names(store, queue, at=201 + GAP_MS, node="b") == ["2"]
+        await put(store, queue, "3", at=202 + GAP_MS)
+        assert await names(store, queue, at=3 * GAP_MS + 203) == []  # "b" still has "2"
+        assert await names(store, queue, at=3 * GAP_MS + 203, alive=("a",)) == ["3"]
 
 
 @both
@@ -194,7 +202,7 @@ async def test_only_the_latest_claim_settles_work(queue: Queue, database: str) -
         await put(store, queue, "1")
         [before] = await claim(store, queue)
         assert await store.write(partial(queue.retry, claimed=before, at=1, reason="", until=1))
-        [now] = await claim(store, queue)
+        [now] = await claim(store, queue, node="b", alive=("b",))
         for settle in (
             partial(queue.complete, at=2),
             partial(queue.fail, at=2, reason="no"),
@@ -212,8 +220,13 @@ async def test_work_is_abandoned_if_its_node_is_gone_or_has_lost_it(
         await put(store, queue, "gone", "lost", "busy", "theirs")
         for name, node in (("gone", "x"), ("lost", "a"), ("busy", "a"), ("theirs", "b")):
             assert await names(store, queue, node=node, alive=(node,), most=1) == [name]
-        find = partial(queue.abandoned, node="a", alive=("a", "b"), busy=("busy",))
-        assert sorted(one.id for one in await store.read(find)) == ["gone", "lost"]
+        for alive, expected in (
+            (("a", "b"), ["gone", "lost"]),
+            (("a",), ["gone", "lost", "theirs"]),
+            ((), ["gone", "lost", "theirs"]),
+        ):
+            find = partial(queue.abandoned, node="a", alive=alive, busy=("busy",))
+            assert sorted(one.id for one in await store.read(find)) == expected
 
 
 # --- Killed
