@@ -53,7 +53,7 @@ async def app_node(
         "REVIEWBOT_GITHUB_WEBHOOK_SECRET": f"{github.app.webhook_secret},older",
         "GITHUB_API_URL": github.url,
     }
-    async with node(folder, *arguments, fake=model, **environment) as one:
+    async with node(folder, *arguments, fake=model, cold=False, **environment) as one:
         yield one
 
 
