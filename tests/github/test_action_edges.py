@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import signal
 import sys
@@ -19,7 +18,8 @@ from tests.fake_anthropic import Answer, FakeAnthropic, finding
 from tests.fake_github import FakeGitHub, Fault, PullRequest, faults
 from tests.github.action_runs import WRITES, Run, Runner, bound_to, find_marked, outputs_of
 from tests.runner_model import commands
-from tests.support.action_commands import ROOT, act, recorded
+from tests.support.action_commands import act, recorded
+from tests.support.commands import environment_in
 from tests.support.github_states import state_of
 from tests.support.github_stories import (
     BASE,
@@ -334,18 +334,15 @@ async def start(
         *(sys.executable, "-m", "reviewbot", "action"),
         *("--event-name", "pull_request", "--event", recorded(github, pull, folder)),
         cwd=folder,
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": str(folder),
-            "REVIEWBOT_STATE_DIR": str(folder),
-            "PYTHONPATH": str(ROOT),
-            "ANTHROPIC_API_KEY": model.key,
-            "ANTHROPIC_BASE_URL": model.base_url,
-            "GITHUB_REPOSITORY": pull.repo.full_name,
-            "GITHUB_API_URL": github.url,
-            "GITHUB_TOKEN": github.world.actions_token(pull.repo, WRITES).value,
+        env=environment_in(
+            folder,
+            ANTHROPIC_API_KEY=model.key,
+            ANTHROPIC_BASE_URL=model.base_url,
+            GITHUB_REPOSITORY=pull.repo.full_name,
+            GITHUB_API_URL=github.url,
+            GITHUB_TOKEN=github.world.actions_token(pull.repo, WRITES).value,
             **more,
-        },
+        ),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -14,7 +14,7 @@ import pytest
 
 from reviewbot.errors import ConfigError
 from reviewbot.github.app.private_files import check_private_folder, read_private_file
-from tests.support.action_commands import ROOT
+from tests.support.forks import ROOT
 from tests.support.setup_pages import PUBLIC, Html, asked, browsing
 
 if TYPE_CHECKING:

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.event_schema import assert_valid_event
 from tests.fake_github import FakeGitHub
-from tests.support.forks import run_fork
+from tests.support.commands import Done, run_command
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+    from pathlib import Path
 
     from tests.fake_github import PullRequest
-
-
-ROOT = Path(__file__).parents[2]
 
 
 GOOD = "def drop(orders):\n    orders.clear()\n"
@@ -32,37 +24,9 @@ WORSE = "def drop(orders):\n    for key in orders.keys():\n        del orders[ke
 NAME = "octo/hello#1"
 
 
-@dataclass(frozen=True)
-class Done:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def text(self) -> str:
-        """What a person reads, in one line."""
-        return " ".join(self.out.split())
-
-    @property
-    def events(self) -> list[dict[str, Any]]:
-        found = [json.loads(line) for line in self.out.splitlines()]
-        for one in found:
-            assert_valid_event(one)
-        return found
-
-
 async def review(folder: Path, *arguments: str, **variables: str) -> Done:
     """Run the command in ``folder`` with these variables and none of this machine's."""
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT),
-        "REVIEWBOT_STATE_DIR": str(folder / "state"),
-        "HOME": str(folder),
-        **variables,
-    }
-    command = ("review", *arguments)
-    done = await asyncio.to_thread(run_fork, command, environment=environment, folder=folder)
-    return Done(done.returncode, done.stdout, done.stderr)
+    return await run_command(folder, "review", *arguments, **variables)
 
 
 @asynccontextmanager
