@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.fake_anthropic import Answer, FakeAnthropic
 from tests.fake_github import FakeGitHub, faults
 from tests.github.action_runs import CONFIG, Runner
-from tests.support.github_stories import BASE, ONE, app, conclusions, summary_of
+from tests.support.github_stories import BASE, ONE, app, conclusions, nothing, summary_of
 
 if TYPE_CHECKING:
-    from tests.fake_anthropic import Recorded
+    from tests.fake_anthropic import FakeAnthropic
 
 
 async def test_what_was_skipped_as_generated_is_reviewed_once_it_is_not(
@@ -91,10 +90,6 @@ async def test_the_same_lines_in_another_function_are_reviewed(
     pull.push(handlers("handle_stranger"))
     await runner.run(pull)
     assert len(model.requests) == 2
-
-
-def nothing(_request: Recorded) -> Answer:
-    return Answer(findings=[])
 
 
 async def test_a_file_that_github_does_not_find_for_a_moment_is_not_gone(

@@ -18,7 +18,6 @@ from reviewbot.github.markers import Marker, parse, write
 from reviewbot.github.permalinks import Permalinks
 from reviewbot.github.review_comments import Elsewhere, plan_comments
 from reviewbot.github.sections import size
-from reviewbot.github.state.block import Record
 from reviewbot.github.state.reconcile import Reconciled
 from reviewbot.github.summary_comment import MAX_ROWS, render
 from tests.github.diff_strategies import PULL
@@ -26,6 +25,7 @@ from tests.github.github_rules import acting, flat, html, links
 from tests.github.summaries import FOLDER, outputs
 from tests.review_strategies import reports
 from tests.support.documents import report_of
+from tests.support.github_records import record
 from tests.support.reports import FINDING, HELD, PLAN
 
 if TYPE_CHECKING:
@@ -42,11 +42,6 @@ def summary(report: Report, done: Reconciled | None = None, **options: Any) -> s
     said = report.summary.files if report.summary else ()
     options.setdefault("walkthrough", {one.path: one.summary for one in said})
     return render(done or Reconciled(report, ()), marker=MARKER, **options)
-
-
-def record(id_: str, title: str, **changes: Any) -> Record:
-    made = Record(id_, "app/db.py", "RIGHT", 3, "", "bug", "bug", title, "error", "resolved")
-    return replace(made, **changes)
 
 
 def rest_of(report: Report) -> tuple[Elsewhere, ...]:
@@ -155,8 +150,8 @@ def test_what_is_held_back_is_folded_away_and_in_no_table() -> None:
 def test_what_changed_since_the_last_review_is_told() -> None:
     old = replace(FINDING, id="b" * 16, title="Old")
     report = report_of(FINDING, old)
-    gone = record("c" * 16, "Gone @bob")
-    away = record("d" * 16, "", rule="a/b", state="dismissed")
+    gone = record(id="c" * 16, title="Gone @bob", state="resolved")
+    away = record(id="d" * 16, title="", rule="a/b", state="dismissed")
     done = Reconciled(
         report, (), new=(FINDING,), resolved=(gone,), dismissed=(away,), is_first=False
     )
@@ -264,7 +259,7 @@ def hostile_report(times: int, text: str = BAD) -> Report:
 @pytest.mark.parametrize("times", [1, 2, 150])
 def test_hostile_words_stay_words_and_within_the_limit(times: int) -> None:
     report = hostile_report(times)
-    gone = record(BAD, BAD, path=BAD, rule=BAD)
+    gone = record(id=BAD, title=BAD, path=BAD, rule=BAD, state="resolved")
     done = Reconciled(
         report, (), resolved=(gone,) * times, dismissed=(gone,) * times, is_first=False
     )

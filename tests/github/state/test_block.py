@@ -16,6 +16,7 @@ from reviewbot.core.findings import CATEGORIES, SEVERITIES
 from reviewbot.core.unchanged import file_digest
 from reviewbot.github.state import block
 from reviewbot.github.state.block import MOST_CHARACTERS, Record, State, StateBlock, pack, unpack
+from tests.support.github_records import record
 
 if TYPE_CHECKING:
     import pytest
@@ -36,7 +37,7 @@ records = st.builds(
     st.sampled_from(get_args(State)),
     st.none() | st.integers(1, 2**53),
 )
-RECORD = Record("0" * 16, "a.py", "RIGHT", 3, "", "bug", "bug", "Wrong", "error")
+RECORD = record(id="0" * 16, path="a.py", severity="error")
 
 
 def packed(state: object) -> str:

@@ -19,14 +19,13 @@ from reviewbot.github.state.reconcile import Reconciled, reconcile
 from reviewbot.github.state.relocate import HeadCode
 from tests.support.examples import examples
 from tests.support.findings import finding
+from tests.support.reports import HELD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from reviewbot.core.findings import Finding, Side
     from reviewbot.github.state.block import Record
-
-HELD = Placement("outside", "Its confidence is below 0.7.", held=True)
 
 
 def diff_of(path: str, lines: Sequence[str]) -> tuple[FileDiff, ...]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reviewbot.core.diff import parse_diff
-from reviewbot.github.state.block import Record
 from reviewbot.github.state.fingerprint import Fingerprint
 from reviewbot.github.state.relocate import HeadCode, read_head_code
+from tests.support import github_records
 
 if TYPE_CHECKING:
     from reviewbot.core.findings import Side
+    from reviewbot.github.state.block import Record
 
 MODIFIED = """\
 diff --git a/a.py b/a.py
@@ -54,7 +55,9 @@ def code(*lines: str) -> Fingerprint:
 
 def record(path: str, *lines: str, side: Side = "RIGHT", line: int = 1, id_: str = "0") -> Record:
     text = str(code(*lines)) if lines else ""
-    return Record(id_ * 16, path, side, line, text, "bug", "bug", "Wrong", "error")
+    return github_records.record(
+        id=id_ * 16, path=path, side=side, line=line, fingerprint=text, severity="error"
+    )
 
 
 def test_code_is_found_on_its_side_of_the_diff() -> None:
