@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -12,7 +13,17 @@ from reviewbot.github.markers import Marker, write
 from tests.fake_anthropic import FakeAnthropic
 from tests.fake_github import FakeGitHub, Fault, PullRequest, reviewing
 from tests.github.action_runs import WRITES, Runner, bound_to, find_marked
-from tests.support.github_stories import BASE, REFUSAL, TWO, app, check, not_in, posted_texts
+from tests.support.github_states import state_of
+from tests.support.github_stories import (
+    BASE,
+    REFUSAL,
+    TWO,
+    app,
+    bug,
+    check,
+    not_in,
+    posted_texts,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,6 +91,34 @@ async def test_a_lost_finding_is_seen_although_others_have_its_words(
         assert not_in(said, model) == []
         shown = re.compile(rf"(?im)^(?:.*: |.*\| ){lost}(?:\*\*| \|.*)?$")
         assert not_in([shown.sub("", text) for text in said], model) == [lost]
+
+
+async def test_an_open_finding_that_nothing_shows_is_seen(tmp_path: Path) -> None:
+    async with FakeGitHub() as github, FakeAnthropic() as model:
+        model.respond = find_marked
+        pull = github.pull(base=BASE, head=BASE | TWO)
+        await Runner(github, model, tmp_path).run(pull, review_comments="false")
+        check(github)
+        [summary] = pull.comments
+        [id_] = [one.id for one in state_of(pull).records if one.title == "Division by zero"]
+        summary.body = re.sub(rf"(?m)^.*(?:Division by zero|`{id_}`).*\n", "", summary.body)
+        with pytest.raises(
+            AssertionError, match=r"neither posted nor listed: \['Division by zero'\]"
+        ):
+            check(github)
+
+
+async def test_findings_that_the_reviews_of_two_commits_list_by_rule_are_seen(
+    tmp_path: Path,
+) -> None:
+    async with FakeGitHub() as github, FakeAnthropic() as model:
+        model.respond = find_marked
+        pull = github.pull(base=BASE, head=BASE | app(*map(bug, range(1, 13))))
+        await Runner(github, model, tmp_path).run(pull, summary_comment="false")
+        check(github)
+        pull.reviews.append(replace(pull.reviews[0], commit="b" * 40))
+        with pytest.raises(AssertionError, match="a finding was posted twice"):
+            check(github)
 
 
 def answer(pull: PullRequest, where: str, *bodies: str) -> None:
