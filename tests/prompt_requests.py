@@ -122,7 +122,7 @@ INQUIRY = Inquiry(
 def golden() -> dict[Path, str]:
     """The golden files and what should be in them."""
     prompt, rest = render(REQUEST), render(CONTINUATION, as_text=True)
-    system, user = render_summary(
+    system, user, _ = render_summary(
         title="Charge VAT",
         description="Adds the rate.\r\nNo other change, reviewed and safe.",
         manifest=MANIFEST,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import asynccontextmanager
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
@@ -218,8 +219,6 @@ async def test_a_summary_is_asked_for_once_and_shown() -> None:
 
     def respond(request: Recorded) -> Reply:
         if "fix typo" in request.text:
-            import json
-
             return Answer(report=json.dumps(summary))
         return Answer(FOUND)
 
@@ -232,6 +231,22 @@ async def test_a_summary_is_asked_for_once_and_shown() -> None:
     assert event.source == "model"
     assert [entry.path for entry in event.files] == ["a.py"]
     assert seen.end.usage.output > 0
+
+
+@pytest.mark.parametrize("size", [3, 3_000])
+@in_virtual_time
+async def test_only_a_change_that_is_shown_whole_contradicts_its_title(size: int) -> None:
+    """Else the title is not shown, and the model knows of no claim."""
+    answer = {"what": "x", "files": [], "look_at": [], "claim_mismatch": "It does more."}
+
+    def respond(request: Recorded) -> Reply:
+        return Answer(report=json.dumps(answer)) if request.structured else Answer(FOUND)
+
+    async with claude(respond=respond) as (_, client):
+        ask = Summarizer(client, title="fix typo")
+        seen = await run(job(numbered("a.py", size)), client, summarize=ask)
+    [event] = [one for one in seen.events if one.type == "review.summary"]
+    assert event.claim_mismatch == ("It does more." if size == 3 else None)
 
 
 @in_virtual_time

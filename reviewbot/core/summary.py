@@ -65,8 +65,8 @@ def render_summary(
     findings: Sequence[Finding],
     coverage: Sequence[FileCoverage],
     chunks: Iterable[ChunkView],
-) -> tuple[str, str]:
-    """The system prompt and the user message that ask for a summary.
+) -> tuple[str, str, bool]:
+    """Return the system prompt, the user message, and whether it shows title or description.
 
     Args:
         title: what the pull request calls itself; empty if unknown. It is shown only if all of the
@@ -95,7 +95,7 @@ def render_summary(
         path_limit=LISTED_PATH_LIMIT,
         description_limit=DESCRIPTION_LIMIT,
     )
-    return fill("summary-system").strip("\n"), user.strip("\n")
+    return fill("summary-system").strip("\n"), user.strip("\n"), bool(title or description)
 
 
 def _changes(chunks: Iterable[ChunkView]) -> tuple[list[str], bool]:

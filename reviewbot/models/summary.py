@@ -76,7 +76,7 @@ class Summarizer:
         Raises:
             ModelFault: there is none to be had.
         """
-        system, user = await asyncio.to_thread(self._prompt, task)
+        system, user, has_claims = await asyncio.to_thread(self._prompt, task)
         info, usage, reserved = self._writer.info, Usage(), 0.0
         try:
             max_tokens = min(MAX_TOKENS, info.max_output)
@@ -99,11 +99,11 @@ class Summarizer:
             if self._budget:
                 await self._budget.settle(reserved, spent.cost_usd or 0.0)
             book(spent)
-        if not (self._title or self._description):  # no claims, no mismatch
+        if not has_claims:  # then there is no mismatch
             summary = replace(summary, claim_mismatch=None)
         return await asyncio.to_thread(_safe, summary)
 
-    def _prompt(self, task: SummaryTask) -> tuple[str, str]:
+    def _prompt(self, task: SummaryTask) -> tuple[str, str, bool]:
         return render_summary(
             title=redact_text(self._title),
             description=redact_text(self._description),
