@@ -1,0 +1,246 @@
+"""Random lives of a pull request, reviewed by whole runs of the Action, against a simple truth.
+
+Every bug is a line of its own, so that the truth is simple: a bug is open once a run reported it,
+as long as its line is in the file and nobody dismissed it. What a run reported that crashed, or of
+a line that came back, may be open or not.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reviewbot.errors import EXIT_INCOMPLETE, ReviewbotError
+from tests.fake_anthropic import Answer, FakeAnthropic, StatusError
+from tests.fake_github import FakeGitHub, PullRequest, faults
+from tests.github.action_runs import CONFIG, Runner, find_marked
+from tests.support.examples import examples
+from tests.support.github_states import state_of
+from tests.support.github_stories import BASE, base_goes_on, check
+from tests.virtual_time import run
+
+if TYPE_CHECKING:
+    from reviewbot.github.state.block import Record
+    from tests.fake_anthropic import Recorded
+    from tests.fake_github.comments import Thread
+
+BUGS = 6
+FILLER = ["before = 1", "between = 2", "after = 3"]
+
+
+def line_of(bug: int) -> str:
+    return f"x = {bug}  # BUG error Bug {bug}"
+
+
+def title_of(bug: int) -> str:
+    return f"**error: Bug {bug}**"
+
+
+@dataclass
+class Life:
+    """A pull request, and what is known of its bugs.
+
+    Attributes:
+        lines: ``app.py`` at the head.
+        open: bugs that are open for sure, if they are in the file.
+        maybe: bugs that may be open.
+        dismissed: bugs that somebody dismissed.
+        returned: how often a bug came back.
+    """
+
+    data: st.DataObject
+    github: FakeGitHub
+    model: FakeAnthropic
+    runner: Runner
+    pull: PullRequest
+    lines: list[str]
+    base: list[str]
+    open: set[int] = field(default_factory=set)
+    maybe: set[int] = field(default_factory=set)
+    dismissed: set[int] = field(default_factory=set)
+    returned: Counter[int] = field(default_factory=Counter)
+    gone: set[int] = field(default_factory=set)
+
+    def chance(self, one_in: int) -> bool:
+        return self.data.draw(st.integers(1, one_in)) == one_in
+
+    def at(self) -> int:
+        return self.data.draw(st.integers(0, len(self.lines)))
+
+    @property
+    def present(self) -> set[int]:
+        return {bug for bug in range(BUGS) if line_of(bug) in self.lines}
+
+    # --- What people do
+
+    def edit(self) -> None:
+        """Insert, repair and move lines."""
+        for _ in range(self.data.draw(st.integers(0, 3))):
+            bug = self.data.draw(st.integers(0, BUGS - 1))
+            if bug not in self.present:
+                self.lines.insert(self.at(), line_of(bug))
+                if bug in self.gone:
+                    self._came_back(bug)
+            elif self.chance(2):
+                self.lines.remove(line_of(bug))
+                self.gone.add(bug)
+            else:
+                self.lines.remove(line_of(bug))
+                self.lines.insert(self.at(), line_of(bug))
+        for _ in range(self.data.draw(st.integers(0, 2))):
+            self.lines.insert(self.at(), self.data.draw(st.sampled_from(FILLER)))
+
+    def _came_back(self, bug: int) -> None:
+        self.returned[bug] += 1
+        if bug in self.open | self.dismissed:
+            self.maybe.add(bug)
+        self.open.discard(bug)
+        self.dismissed.discard(bug)
+
+    def push(self) -> None:
+        """Push another commit, or put one in place of all, on the base or on a later one."""
+        head = {"app.py": _text(self.lines)}
+        match self.data.draw(st.sampled_from(["push", "push", "force", "rebase"])):
+            case "push":
+                self.pull.push(head)
+            case "force":
+                self.pull.force_push(head)
+            case _:
+                self.base = ["top = 1", *self.base]
+                self.lines.insert(0, "top = 1")
+                onto = {"app.py": _text(self.base)}
+                base_goes_on(self.pull, onto, {"app.py": _text(self.lines)})
+
+    def dismiss(self) -> None:
+        """Resolve a thread of an open finding, or write a command."""
+        records = [one for one in state_of(self.pull).records if one.state == "open"]
+        for record in records:
+            bug = self._bug_of(record)
+            threads = [one for one in self._threads(bug) if one.resolved_by is None]
+            if bug not in self.present or not self.chance(4):
+                continue
+            if threads and self.chance(2):
+                self.pull.resolve(threads[-1], by="octo")
+            else:
+                self.pull.comment(f"/ignore {record.id}", by="octo")
+            self.dismissed.add(bug)
+
+    # --- What a run does
+
+    async def review(self) -> None:
+        """Run the job; now and then it is cut off, or the model is away."""
+        how = self.data.draw(st.sampled_from(["well", "well", "full", "failed", "crashed"]))
+        named = self.data.draw(st.sets(st.integers(0, BUGS - 1)))
+        reported: set[int] = set()
+
+        def answer(request: Recorded) -> Answer:
+            shown = {_bug(one["title"]): one for one in find_marked(request).findings or ()}
+            reported.update(named & shown.keys())
+            return Answer(findings=[shown[bug] for bug in named & shown.keys()])
+
+        self.model.respond = answer if how != "failed" else lambda _: StatusError(529)
+        fault = faults.drop("*", "", after=self.chance(2))
+        fault.times = 0
+        if how == "crashed":
+            fault.times, fault.skip = None, self.data.draw(st.integers(0, 30))
+            self.github.fail(fault)
+        try:
+            done = await self.runner.run(
+                self.pull, fail_on="error", full=str(how == "full").lower()
+            )
+        except ReviewbotError:  # as the command line does
+            done = None
+        fault.times = 0
+        self.maybe |= reported
+        if how == "failed" and done is not None and done.code == EXIT_INCOMPLETE:
+            self._check_failed()
+        elif done is None or fault.hit or done.code == EXIT_INCOMPLETE:
+            assert how == "crashed", done
+        else:
+            self._check(int(done.outputs["errors"]), reported)
+        self._check_threads()
+
+    def _check(self, errors: int, reported: set[int]) -> None:
+        """After a run that ended well."""
+        found = [one for one in state_of(self.pull).records if one.state == "open"]
+        bugs = [self._bug_of(one) for one in found]
+        assert len(set(bugs)) == len(bugs), "a finding is there twice"
+        seen = set(bugs)
+        assert errors == len(seen)
+        assert not seen - self.present, "a finding is open without its code"
+        sure = ((self.open | reported) & self.present) - self.dismissed
+        assert sure <= seen | (reported & self.maybe_dismissed), "a finding is lost"
+        assert seen <= sure | self.maybe, "a finding was never reported"
+        assert not seen & self.dismissed
+        self.open, self.maybe = seen, set()
+        for one in found:
+            assert line_of(self._bug_of(one)) == self.lines[one.line - 1]
+
+    @property
+    def maybe_dismissed(self) -> set[int]:
+        """Bugs that came back: their dismissal may go on."""
+        return {bug for bug, often in self.returned.items() if often}
+
+    def _check_failed(self) -> None:
+        """After a run whose model was away: what was open is open."""
+        seen = {self._bug_of(one) for one in state_of(self.pull).records if one.state == "open"}
+        assert (self.open & self.present) - self.dismissed <= seen, "a finding is lost"
+
+    def _bug_of(self, record: Record) -> int:
+        """Return the bug of a record; one of a run that crashed has no title."""
+        return _bug(record.title or self.lines[record.line - 1])
+
+    def _check_threads(self) -> None:
+        check(self.github, ended=False)
+        for bug in range(BUGS):
+            threads = self._threads(bug)
+            assert len(threads) <= 1 + self.returned[bug], "a finding has two comments"
+            if bug not in self.present or self.returned[bug]:
+                continue
+            by_us = [one for one in threads if one.resolved_by and one.resolved_by.kind == "Bot"]
+            assert not by_us, "a finding is resolved, and its code is there"
+
+    def _threads(self, bug: int) -> list[Thread]:
+        return [one for one in self.pull.threads if title_of(bug) in one.comments[0].body]
+
+
+def _bug(title: str) -> int:
+    return int(title.rsplit(maxsplit=1)[-1])
+
+
+def _text(lines: list[str]) -> str:
+    return "\n".join(lines) + "\n"
+
+
+async def live(data: st.DataObject) -> None:
+    """Have a pull request reviewed after each of some pushes."""
+    base = BASE["app.py"].splitlines()
+    lines = [*base[:20], line_of(0), *base[20:40], line_of(1), *base[40:]]
+    with tempfile.TemporaryDirectory() as folder:
+        async with FakeGitHub() as github, FakeAnthropic() as model:
+            pull = github.pull(base=CONFIG | BASE, head=BASE | {"app.py": _text(lines)})
+            runner = Runner(github, model, Path(folder))
+            life = Life(data, github, model, runner, pull, lines, base)
+            model.respond = find_marked
+            await runner.run(pull, fail_on="error")
+            life.open = {0, 1}
+            for _ in range(data.draw(st.integers(1, 5))):
+                life.dismiss()
+                if life.chance(3):
+                    pass  # the job runs again
+                else:
+                    life.edit()
+                    life.push()
+                await life.review()
+
+
+@settings(max_examples=examples(40))
+@given(st.data())
+def test_no_run_doubles_loses_or_resolves_a_finding_without_reason(data: st.DataObject) -> None:
+    run(live(data))
