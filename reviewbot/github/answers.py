@@ -89,7 +89,7 @@ class Answers:
     async def ignored(self, api: Api, question: Question, text: str) -> bool:
         """Confirm that a finding is ignored from now on; False: the comment names none we told of.
 
-        It is the comment itself that is remembered (:mod:`reviewbot.github.prior`).
+        It is the comment itself that is remembered (:mod:`reviewbot.github.state.prior`).
         """
         prior = await read_prior(api, question.pull, await self._us())
         found = _finding_of(prior, question, text)
@@ -158,9 +158,11 @@ def _finding_of(prior: Prior, question: Question, text: str) -> str | None:
 
 
 def _is_told_of(prior: Prior, finding_id: str) -> bool:
-    """Whether a comment or a text of ours tells of a finding."""
+    """Return whether a finding is in our state, our comments or our texts."""
     summary = prior.summary[0].body if prior.summary else ""
     texts = (summary, *(one.body for one in prior.reviews))
+    if prior.block and any(one.id == finding_id for one in prior.block.records):
+        return True
     return finding_id in prior.posted or any(finding_id in text for text in texts)
 
 

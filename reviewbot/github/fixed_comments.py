@@ -39,10 +39,10 @@ class FixedComments:
     prior: Prior
 
     async def resolve(self, posted: Posted) -> bool:
-        """Resolve the thread of a finding, unless it is closed or was answered so before.
+        """Resolve the thread of a finding, unless that was done before.
 
         Returns:
-            Whether its comment was hidden instead.
+            Whether this hid its comment instead.
 
         Raises:
             GitHubError: GitHub does not do it.

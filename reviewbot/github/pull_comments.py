@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.diff import FileDiff
     from reviewbot.core.events import Outcome
-    from reviewbot.core.findings import Finding
+    from reviewbot.core.findings import Finding, Side
     from reviewbot.core.report import Report
     from reviewbot.github.gateway import Api
     from reviewbot.github.names import Us
@@ -87,6 +87,7 @@ class PullComments:
         self.review_url: str | None = None
         self.summary_url: str | None = None
         self._tried = False
+        self._hidden: set[str] = set()
 
     async def post(self, report: Report, files: Sequence[FileDiff]) -> Report:
         """Post all that ``report`` came to. A second call posts what is missing.
@@ -136,7 +137,9 @@ class PullComments:
             return record
         if record.state == "resolved":
             what = "The thread of a finding that is resolved could not be closed"
-            hidden |= bool(await self._marked(comments.resolve(posted), what))
+            if await self._marked(comments.resolve(posted), what):
+                self._hidden.add(record.id)
+            hidden |= record.id in self._hidden
         elif record.state == "open":
             what = "The thread of a finding that is open could not be opened again"
             done = await self._marked(comments.reopen(posted, hidden=hidden), what)
@@ -147,21 +150,26 @@ class PullComments:
         self, report: Report, prior: Prior, files: Sequence[FileDiff]
     ) -> Reconciled:
         """Compare the review with what earlier ones left."""
-        records = prior.records(self._us)
+        records = prior.records(self._us, self._key)
         named = {one.id for one in report.findings if gates(one)}
         sought = [one for one in records.values() if one.state != "resolved"]
         subject = self._subject
         read_file = head_reader(self._api, subject.pull.repo, subject.head, files)
         code = await read_head_code(files, sought, named, read_file)
 
+        block = prior.summary[1].key if prior.summary else None
+
         def compare() -> Reconciled:
-            reread = reviewed_now(files, prior.block, full=self._subject.full)
+            reread = reviewed_now(files, prior.block, full=subject.full)
+            if not subject.full and block != subject.block:
+                reread = _nothing  # of a state that another review wrote meanwhile
             return reconcile(
                 report,
                 records,
                 prior.dismissed,
                 code,
                 reread,
+                rules=subject.rules,
                 is_first=prior.summary is None and not records,
             )
 
@@ -213,7 +221,9 @@ class PullComments:
             walkthrough=walkthrough,
             records=done.records,
         )
-        packed = pack(state, reviewed_hunks(files, done.report))
+        # A later review finds them again, and posts their comments.
+        again = {one.finding.path for one in rest if one.reason == _UNPOSTED}
+        packed = pack(state, reviewed_hunks(files, done.report, again))
         if packed is None:
             self.problems.append(_NO_ROOM)
         marker = replace(self._marker("summary", outcome=done.report.outcome), state=packed)
@@ -332,6 +342,10 @@ class PullComments:
             self.problems.append(f"{what}: {error}.")
             self.denied |= isinstance(error, ForbiddenError)
             return None
+
+
+def _nothing(_path: str, _side: Side, _lines: range | None) -> bool:
+    return False
 
 
 def _has_comment(finding: Finding, posted: Posted | None) -> bool:

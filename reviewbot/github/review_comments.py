@@ -174,7 +174,6 @@ def review_text(
         elsewhere: what the summary comment tells of.
         link_hosts: the hosts that links of a model may lead to.
     """
-    below = below[:MAX_FINDINGS]
     head = f"**{literal(outcome(report))}** {count(inline, 'comment')} on lines."
     head += _where(sum(not one.finding.placement.held for one in below), "below")
     counted = sum(not one.finding.placement.held for one in elsewhere)
@@ -182,8 +181,9 @@ def review_text(
     sections = rest_sections(below, link_hosts)
     text = fitted(sections, MAX_TEXT - size(head) - 8)
     # Noted, too: what there was no room for gets no comment by a later review.
-    surplus = [one for one in elsewhere if not one.reason][: MAX_FINDINGS - len(below)]
-    return ReviewText("\n\n".join(filter(None, (head, text))), (*below, *surplus))
+    surplus = [one for one in elsewhere if not one.reason][: max(0, MAX_FINDINGS - len(below))]
+    told = (*below[:MAX_FINDINGS], *surplus)
+    return ReviewText("\n\n".join(filter(None, (head, text))), told)
 
 
 def rest_sections(rest: Iterable[Elsewhere], link_hosts: Collection[str]) -> list[Section]:

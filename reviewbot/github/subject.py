@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reviewbot.core.render import TOOL_NAME
@@ -10,6 +10,8 @@ from reviewbot.github.comment_text import LINK_HOSTS
 from reviewbot.github.permalinks import Permalinks
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reviewbot.core.report import Threshold
     from reviewbot.github.names import PullName
     from reviewbot.settings import IfIncomplete
@@ -28,6 +30,8 @@ class Subject:
         settings: a hash of the settings that decide what is found.
         unshown: its files that GitHub shows no lines of, so that no comment can stand there.
         full: whether all of it is reviewed, whatever was reviewed before.
+        block: the key of the review whose state tells what was reviewed before, unless ``full``.
+        rules: ``off`` or a severity, by rule or category.
     """
 
     pull: PullName
@@ -38,6 +42,8 @@ class Subject:
     settings: str
     unshown: tuple[str, ...] = ()
     full: bool = True
+    block: str | None = None
+    rules: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def links(self) -> Permalinks:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from reviewbot.core.diff import parse_diff
 from reviewbot.core.findings import Finding, Placement, Severity
 from reviewbot.github.comment_text import MAX_BODY
-from reviewbot.github.markers import Marker, Noted, parse, write
+from reviewbot.github.markers import MAX_FINDINGS, Marker, Noted, parse, write
 from reviewbot.github.review_comments import (
     MAX_TEXT,
     CommentPlan,
@@ -319,6 +319,14 @@ def test_findings_beyond_the_comments_are_grouped_by_rule() -> None:
     assert said.text.endswith(" and 10 more")
     assert "Not on a line" not in said.text
     assert said.told == plan.rest
+
+
+def test_a_review_counts_more_findings_than_its_marker_can_name() -> None:
+    many = [replace(FINDING, id=f"{n:016x}") for n in range(MAX_FINDINGS + 60)]
+    said = review_text(report_of(FINDING), inline=30, below=planned(*many).rest)
+    assert f"{MAX_FINDINGS + 30} more findings are below." in said.text
+    assert f"{MAX_FINDINGS + 30} warnings: " in said.text
+    assert len(said.told) == MAX_FINDINGS
 
 
 def test_the_marker_of_a_review_names_findings_beyond_its_comments() -> None:

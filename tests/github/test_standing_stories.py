@@ -554,5 +554,5 @@ async def test_a_draft_of_a_person_keeps_no_finding_from_the_summary(
     assert "Division by zero" in summary_of(pull)
     assert run.outputs["errors"] == "1"
     pull.reviews.remove(draft)
-    await runner.run(pull, full="true")
+    await runner.run(pull)
     assert titles(pull) == ["**error: Division by zero**"]

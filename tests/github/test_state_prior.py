@@ -43,7 +43,7 @@ async def prior_of(*on_lines: ReviewComment) -> Prior:
 
 def marked(number: int, secrets: tuple[str, ...], **changes: object) -> ReviewComment:
     noted = (Noted(FINDING.id, FINDING.severity),)
-    marker = Marker("finding", "a" * 40, "b" * 40, findings=noted, rule="security")
+    marker = Marker("finding", "a" * 40, "b" * 40, findings=noted, key="k1", rule="security")
     body = f"**warning: x**\n\n{write(marker, PULL.bound, secrets)}"
     return comment(FINDING, id=number, body=body, **changes)
 
@@ -94,3 +94,11 @@ async def test_without_a_key_unsigned_comments_of_ours_count() -> None:
 
     prior = await read_prior(cast("Api", OnlyComments()), PULL, keyless)
     assert [one.comment for one in prior.records(keyless).values()] == [1]
+
+
+async def test_a_comment_of_the_same_review_is_no_earlier_finding() -> None:
+    """A review posts again after another one overtook it."""
+    prior = await prior_of(marked(1, WE.secrets))
+    assert prior.posted[FINDING.id].key == "k1"
+    assert prior.records(WE, "k1") == {}
+    assert [*prior.records(WE, "k2")] == [FINDING.id]

@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from tests.fake_anthropic import Answer
+from reviewbot.errors import EXIT_INCOMPLETE
+from tests.fake_anthropic import Answer, StatusError
 from tests.github.action_runs import find_marked
 from tests.support.github_states import state_of
 from tests.support.github_stories import (
     BASE,
     ONE,
     TWO,
+    Overtaken,
     app,
     base_goes_on,
     bug,
     conclusions,
+    job,
+    lines,
     nothing,
+    replies,
     summary_of,
     titles,
 )
@@ -26,7 +31,7 @@ if TYPE_CHECKING:
 
     from tests.fake_anthropic import FakeAnthropic, Recorded
     from tests.fake_github import FakeGitHub
-    from tests.github.action_runs import Runner
+    from tests.github.action_runs import Run, Runner
     from tests.github.app_runs import AppServer
 
 WITH_SUMMARY = BASE | {".reviewbot.yml": "summary: true\n"}
@@ -201,3 +206,84 @@ async def test_a_pull_request_of_an_earlier_version_gets_one_full_review(
         assert ("All is reviewed again: its summary comment" in summary_of(pull)) == again
         assert pull.comments == [summary]
         assert len(titles(pull)) == 2
+
+
+async def test_without_a_summary_a_comment_that_was_hidden_is_shown_when_its_code_is_back(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull, summary_comment="false")
+    for tree, hidden in ((app((10, "line_10 = 1")), "outdated"), (ONE, None)):
+        pull.push(tree)
+        await runner.run(pull, summary_comment="false")
+        assert pull.review_comments[0].minimized == hidden
+    assert len(pull.review_comments) == 1
+
+
+async def test_a_category_that_is_switched_off_fails_no_check(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull, fail_on="error")
+    assert conclusions(pull)[-1] == "failure"
+    model.respond = nothing
+    pull.rebase({".reviewbot.yml": "summary: false\nrules: {bug: off}\n"})
+    run = await runner.run(pull, fail_on="error")
+    assert (run.outputs["errors"], conclusions(pull)[-1]) == ("0", "success")
+    assert "the configuration excludes them" in summary_of(pull)
+
+
+SECRET = {"b.py": f'token = "ghp_{"16C7e42F292c6912E7710c838347Ae178B4a"}"\n'}
+
+
+async def test_a_secret_is_open_until_its_line_is_changed(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    """Its quote is redacted, the code at the head is not."""
+    pull = github.pull(base=BASE, head=BASE | SECRET)
+    found = []
+    for change in ({}, {"app.py": ONE["app.py"]}, {"b.py": "top = 1\n" + SECRET["b.py"]}):
+        pull.push(change)
+        run = await runner.run(pull, fail_on="error")
+        found.append((run.outputs["errors"], len(pull.threads)))
+    assert found == [("1", 1), ("2", 2), ("2", 2)]
+    model.respond = nothing
+    pull.push({"b.py": "token = None\n"})
+    run = await runner.run(pull, fail_on="error")
+    assert run.outputs["errors"] == "1"
+
+
+async def test_a_review_resolves_nothing_by_the_state_that_another_one_wrote_meanwhile(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    """The other one failed in a file, so that its state has no hunk of the file."""
+    pull = github.pull(base=BASE, head=BASE | ONE | SECRET)
+    run = await runner.run(pull, fail_on="error")
+    errors = run.outputs["errors"]
+    assert {one.path for one in state_of(pull).records} == {"app.py", "b.py"}
+
+    async def review_all() -> Run:
+        model.respond = lambda _request: StatusError(400)
+        return await runner.run(pull, full="true")
+
+    pull.push({"app.py": ONE["app.py"] + "more = 1\n"})
+    reads = r"/issues/\d+/comments"  # the second time, before it posts
+    slow = github.fail(Overtaken("GET", reads, skip=1, delay=1.5, push=review_all))
+    run = await runner.run(pull, fail_on="error")
+    assert isinstance(slow, Overtaken)
+    assert slow.job
+    assert (await slow.job).code == EXIT_INCOMPLETE
+    assert run.outputs["errors"] == errors
+    assert {one.state for one in state_of(pull).records} == {"open"}
+
+
+async def test_an_ignored_finding_that_only_the_state_has_is_known(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    bugs = {"app.py": lines(*(f"x = {number}  # BUG error Bug {number}" for number in range(230)))}
+    pull = github.pull(base=BASE, head=BASE | bugs)
+    await runner.run(pull)
+    unlisted = [one for one in state_of(pull).records if one.id not in summary_of(pull)]
+    comment = pull.comment(f"/ignore {unlisted[-1].id}", by="octo")
+    await job(runner, pull, comment)
+    assert "is ignored from now on" in replies(pull)[0]

@@ -130,6 +130,7 @@ class Pushed:
             dismissed or {},
             code_of(files, head, paths),
             self.reread(head, full=full, renames=renames),
+            rules={},
             is_first=self.block is None and not self.records,
         )
         reviewed = {one.path for one in statuses.values() if one.status == "reviewed"}

@@ -298,6 +298,8 @@ def _target(assignment: Assignment, config: RepositoryConfig, repository_id: int
         link_hosts=hosts if (hosts := config.link_hosts) is not None else server_hosts,
         unshown=subject.unshown,
         full=subject.full,
+        block=subject.block,
+        rules=dict(subject.rules),
         max_inline=assignment.settings.max_inline,
     )
 

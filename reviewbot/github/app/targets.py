@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from reviewbot.core.decode import decoder
@@ -33,6 +33,8 @@ class Target:
     link_hosts: tuple[str, ...]
     unshown: tuple[str, ...] = ()
     full: bool = True
+    block: str | None = None
+    rules: dict[str, str] = field(default_factory=dict)
     max_inline: int = 10
 
     @property
@@ -47,6 +49,8 @@ class Target:
             settings=self.settings,
             unshown=self.unshown,
             full=self.full,
+            block=self.block,
+            rules=self.rules,
         )
 
     def options(self, *, details_url: str | None) -> PublishOptions:

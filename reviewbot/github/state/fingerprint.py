@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 MOST_LINES: Final = 10_000
+MOST_WORK: Final = 5_000_000
+"""Lines that are hashed to find code in one file: about a second."""
 _FORM: Final = re.compile(r"([1-9][0-9]{0,4})\.([0-9a-f]{4})\.([0-9a-f]{16})")
 
 
@@ -60,32 +62,53 @@ class SearchedLines:
 
     Args:
         lines: number and :func:`normal` text of each known line, in order.
+
+    Attributes:
+        is_exhausted: whether a search was given up, because the file repeats its lines too often.
     """
 
     def __init__(self, lines: Iterable[tuple[int, str]]) -> None:
         self._lines: list[tuple[int, str]] = []
         # Code is not looked for across lines that are not known.
         self._runs: list[int] = []
+        self._texts: dict[int, str] = {}
         self._begins: dict[str, list[int]] = {}
+        self._found: dict[Fingerprint, list[range]] = {}
+        self._work = 0
+        self.is_exhausted = False
         last, run = 0, 0
         for number, text in lines:
             run += number != last + 1
             last = number
+            self._texts[number] = text
             if text:
                 self._begins.setdefault(_digest([text], 4), []).append(len(self._lines))
                 self._lines.append((number, text))
                 self._runs.append(run)
 
+    def fingerprint(self, lines: Iterable[int]) -> Fingerprint | None:
+        """Return the fingerprint of the lines of these numbers; None if one is not known."""
+        texts = [self._texts.get(number) for number in lines]
+        known = [text for text in texts if text is not None]
+        return Fingerprint.of(known) if len(known) == len(texts) else None
+
     def find(self, code: Fingerprint) -> list[range]:
         """Return the numbers of the lines of each place that has the code."""
-        found = []
+        if code not in self._found:
+            self._found[code] = list(self._search(code))
+        return self._found[code]
+
+    def _search(self, code: Fingerprint) -> Iterator[range]:
         for start in self._begins.get(code.first, ()):
             last = start + code.count - 1
             if last >= len(self._lines) or self._runs[start] != self._runs[last]:
                 continue
+            self._work += code.count
+            if self._work > MOST_WORK:
+                self.is_exhausted = True
+                return
             if _digest([text for _, text in self._lines[start : last + 1]], 16) == code.digest:
-                found.append(range(self._lines[start][0], self._lines[last][0] + 1))
-        return found
+                yield range(self._lines[start][0], self._lines[last][0] + 1)
 
 
 def _digest(lines: Sequence[str], length: int) -> str:

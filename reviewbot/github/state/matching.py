@@ -72,7 +72,7 @@ class Matching:
             waiting = left
         taken = {*self._prior, *(one.id for one in found)}
         for finding in waiting:
-            if not gates(finding) and finding.id in self._prior:
+            if not gates(finding) and self._is_known(finding):
                 continue
             named = _renamed(finding, taken)
             taken.add(named.id)
@@ -91,10 +91,16 @@ class Matching:
 
     def _like(self, finding: Finding) -> list[Record]:
         """Return the records that it may be: of the same id, or of the same code and rule."""
-        same = self._alike[finding.path, finding.rule, fingerprint_of(finding)]
+        same = self._alike[finding.path, finding.rule, self._code.fingerprint_of(finding)]
         by_id = self._prior.get(finding.id)
         found = [one for one in (by_id, *same) if one and self._is_left(one, finding)]
         return [one for one in found if one is by_id or one.fingerprint]
+
+    def _is_known(self, finding: Finding) -> bool:
+        """Return whether an earlier review had the finding, or one of the same code and rule."""
+        code = self._code.fingerprint_of(finding)
+        alike = (finding.path, finding.rule, code)
+        return finding.id in self._prior or bool(code and self._alike.get(alike))
 
     def _is_left(self, record: Record, finding: Finding) -> bool:
         """Whether no finding is that record yet, and this one may be."""
@@ -174,25 +180,21 @@ def places_of(records: Iterable[Record], code: HeadCode) -> dict[str, range]:
     return found
 
 
-def fingerprint_of(finding: Finding, record: Record | None = None) -> str:
-    """Return the fingerprint of a finding's code; empty if it has no line.
+def recorded(finding: Finding, record: Record | None, code: HeadCode) -> Record:
+    """Return the record of a finding, with the comment of its prior record.
 
-    A finding that misquotes the code of an earlier one has that one's.
+    A finding that misquotes prior code gets the fingerprint of its record.
     """
     if record is not None and record.fingerprint and record.rule == finding.rule:
-        return record.fingerprint
-    code = Fingerprint.of(finding.quote.split("\n")) if finding.is_placed else None
-    return str(code or "")
-
-
-def recorded(finding: Finding, record: Record | None) -> Record:
-    """Return the record of a finding; of an earlier one, with its comment."""
+        text = record.fingerprint
+    else:
+        text = code.fingerprint_of(finding)
     return Record(
         id=finding.id,
         path=finding.path,
         side=finding.side,
         line=finding.line,
-        fingerprint=fingerprint_of(finding, record),
+        fingerprint=text,
         rule=finding.rule,
         category=finding.category,
         title=finding.title,

@@ -53,6 +53,7 @@ class Posted:
         rule: the rule or category; None if the comment does not say it.
         ours: whether the marker is believed.
         touched: whether it was answered, resolved or hidden.
+        key: of the review that posted it.
     """
 
     id: str
@@ -62,6 +63,7 @@ class Posted:
     rule: str | None = None
     ours: bool = True
     touched: bool = False
+    key: str | None = None
 
     @property
     def record(self) -> Record:
@@ -82,6 +84,7 @@ class Posted:
             title="",
             severity=self.severity,
             comment=comment.id,
+            hidden=self.thread is not None and self.thread.minimized == HIDDEN_AS,
         )
 
 
@@ -118,18 +121,18 @@ class Prior:
     copies: tuple[ReviewComment, ...] = ()
     summaries: tuple[Comment, ...] = ()
 
-    def records(self, us: Us) -> dict[str, Record]:
+    def records(self, us: Us, key: str = "") -> dict[str, Record]:
         """Return the findings of earlier reviews by id: of the block, and of our comments.
 
         A comment that the block does not know was posted by a run that ended early, or there is no
-        block.
+        block. The review ``key`` is not an earlier one.
         """
         found = {one.id: one for one in self.block.records} if self.block else {}
         for id_, one in found.items():
             if one.state != "resolved":
                 found[id_] = replace(one, state="dismissed" if id_ in self.dismissed else "open")
         for id_, posted in self.posted.items():
-            if not posted.ours:
+            if not posted.ours or (posted.key == key and id_ not in found):
                 continue
             if id_ in found:
                 found[id_] = _with_comment(found[id_], posted)
@@ -270,6 +273,7 @@ class _Reader:
                 rule=marker.rule,
                 ours=self._is_ours(comment.body),
                 touched=comment.id in answered or _is_closed(thread),
+                key=marker.key,
             )
             older = self.posted.setdefault(noted.id, posted)
             if posted.ours and not older.ours:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from reviewbot.core.findings import Finding, rank
+from reviewbot.core.findings import Finding, level_of, rank
 from reviewbot.core.policy import EXCLUDED
 from reviewbot.core.report import gates
 from reviewbot.core.wording import count, listed
@@ -65,6 +65,7 @@ def reconcile(
     code: HeadCode,
     reread: Reread,
     *,
+    rules: Mapping[str, str],
     is_first: bool,
 ) -> Reconciled:
     """Compare a review with earlier findings.
@@ -75,11 +76,12 @@ def reconcile(
         dismissed: the login of who dismissed a finding, by its id.
         code: the code at the head.
         reread: tells which code was reviewed this time.
+        rules: ``off`` or a severity, by rule or category.
         is_first: whether there was no earlier review.
     """
     places = places_of(prior.values(), code)
     found, named = Matching(prior, places, code, reread).match(report.findings)
-    ends = _Ends()
+    ends = _Ends(code)
     for finding in found:
         ends.take(finding, named.get(finding.id), dismissed)
     rest = [one for id_, one in prior.items() if id_ not in named]
@@ -89,7 +91,8 @@ def reconcile(
         place = places.get(record.id)
         line = place[0] if place else record.line
         now = replace(record, path=code.path_of(record), line=line)
-        if now.path in excluded:
+        is_on = level_of(now.rule, now.category, now.severity, rules)
+        if now.path in excluded or not is_on:
             ends.records.append(now)
             ends.excluded += record.state == "open" and not record.held
         elif record.state == "resolved":
@@ -109,6 +112,7 @@ def reconcile(
 class _Ends:
     """What became of each finding so far."""
 
+    code: HeadCode
     open: list[Finding] = field(default_factory=list)
     new: list[Finding] = field(default_factory=list)
     unposted: list[Finding] = field(default_factory=list)
@@ -119,10 +123,10 @@ class _Ends:
     def take(self, finding: Finding, record: Record | None, dismissed: Collection[str]) -> None:
         """Take a finding of this review, and the record of it that an earlier one left."""
         if finding.id in dismissed:
-            self.records.append(replace(recorded(finding, record), state="dismissed"))
+            self.records.append(replace(recorded(finding, record, self.code), state="dismissed"))
             return
         self.open.append(finding)
-        self.records.append(recorded(finding, record))
+        self.records.append(recorded(finding, record, self.code))
         if record is None or (record.held and gates(finding)):
             self.new.append(finding)
         if record is None or (record.comment is None and not record.left_out):
@@ -192,4 +196,4 @@ def _notices(
         yield f"{count(len(away), 'finding')} dismissed by {listed(people)}."
     if excluded:
         those = count(excluded, "finding")
-        yield f"{those} of earlier reviews left out: the configuration excludes the files."
+        yield f"{those} of earlier reviews left out: the configuration excludes them."

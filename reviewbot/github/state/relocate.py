@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     )
 
     from reviewbot.core.diff import FileDiff
-    from reviewbot.core.findings import Side
+    from reviewbot.core.findings import Finding, Side
     from reviewbot.github.gateway import Api
     from reviewbot.github.state.block import Record
 
@@ -106,16 +106,33 @@ class HeadCode:
         Of the old side, that is what the diff takes away.
         """
         file = self._files.get(path)
+        searched = self._searched.get((path, side))
+        if searched is not None and searched.is_exhausted:
+            return False
         if side == "LEFT" or (file is not None and file.status in ("added", "deleted")):
             return True
         return self._whole.get(path) is not None
 
     def places(self, path: str, side: Side, code: Fingerprint) -> list[range]:
         """Return the lines of each place in a file that has the code, as far as it is known."""
+        return self._search(path, side).find(code)
+
+    def fingerprint_of(self, finding: Finding) -> str:
+        """Return the fingerprint of a finding's code; empty if it has no line.
+
+        The quote of a finding does not serve: secrets are redacted in it.
+        """
+        if not finding.is_placed:
+            return ""
+        searched = self._search(finding.path, finding.side)
+        found = searched.fingerprint(range(finding.line, finding.end_line + 1))
+        return str(found or Fingerprint.of(finding.quote.split("\n")) or "")
+
+    def _search(self, path: str, side: Side) -> SearchedLines:
         key = (path, side)
         if key not in self._searched:
             self._searched[key] = SearchedLines(self._lines(path, side))
-        return self._searched[key].find(code)
+        return self._searched[key]
 
     def _lines(self, path: str, side: Side) -> Iterator[tuple[int, str]]:
         if side == "RIGHT" and (whole := self._whole.get(path)) is not None:

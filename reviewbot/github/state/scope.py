@@ -31,7 +31,7 @@ from reviewbot.planning import policy_of
 from reviewbot.settings import CONFIG_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from reviewbot.core.diff import FileDiff
     from reviewbot.core.findings import Side
@@ -116,6 +116,7 @@ async def assign(
             merge_base=change.merge_base,
             page=page,
             settings=_hash_of(settings, base.attributes),
+            rules=dict(settings.rules),
             unshown=tuple(
                 file.path for file in files if file.hunks and file.path in change.unshown
             ),
@@ -164,7 +165,7 @@ def _left(whole: Assignment, prior: Prior) -> Assignment:
         told.append(f"{count(len(seen), 'file')} unchanged since then.")
     return replace(
         whole,
-        subject=replace(whole.subject, full=False),
+        subject=replace(whole.subject, full=False, block=last.key),
         diff=b"".join(map(file_diff_text, left.files)),
         beside=(*whole.beside, *seen),
         notices=(*whole.notices, " ".join(told)),
@@ -198,9 +199,14 @@ def reviewed_now(
     return was_reviewed
 
 
-def reviewed_hunks(files: Sequence[FileDiff], report: Report) -> dict[str, list[str]]:
-    """Return the digests of the hunks that this review or an earlier one has read, by file."""
-    read = {file.path for file in report.covered("reviewed")}
+def reviewed_hunks(
+    files: Sequence[FileDiff], report: Report, again: Collection[str] = ()
+) -> dict[str, list[str]]:
+    """Return the digests of the hunks that the next review need not read, by file.
+
+    This review or an earlier one has read them. The files ``again`` are left out.
+    """
+    read = {file.path for file in report.covered("reviewed")} - set(again)
     often = Counter(file.path for file in files)
     return {
         file.path: hunk_digests(file)

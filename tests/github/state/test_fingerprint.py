@@ -55,3 +55,10 @@ def test_code_is_not_found_across_lines_that_are_not_known() -> None:
     assert SearchedLines([(1, "a"), (2, "b")]).find(of("a", "b")) == [range(1, 3)]
     assert SearchedLines([(1, "a"), (2, ""), (3, "b")]).find(of("a", "b")) == [range(1, 4)]
     assert SearchedLines([(1, "a"), (3, "b")]).find(of("a", "b")) == []
+
+
+def test_a_search_in_a_file_of_equal_lines_is_given_up() -> None:
+    code = of(*["x"] * 5_000)
+    lines = SearchedLines((number, "x") for number in range(1, 100_001))
+    assert lines.find(code)
+    assert lines.is_exhausted

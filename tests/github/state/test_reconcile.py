@@ -66,6 +66,7 @@ class Pull:
         reread: bool = True,
         coverage: FileCoverage | None = None,
         whole: Mapping[str, Sequence[str] | None] | None = None,
+        rules: Mapping[str, str] | None = None,
     ) -> Reconciled:
         """Review the file as it is, and keep the records for the next time."""
         texts = [normal(line) for line in (*lines, "end")]
@@ -87,6 +88,7 @@ class Pull:
             self.dismissed,
             code,
             was_reviewed,
+            rules=rules or {},
             is_first=not self.prior,
         )
         # Each open finding that may have a comment gets one, as the first ten would.
@@ -236,10 +238,34 @@ def test_a_finding_in_an_excluded_file_is_kept_and_does_not_count() -> None:
     pull.review(["bad"], at(1, "bad"))
     done = pull.review(["bad"], coverage=FileCoverage("a.py", "skipped", EXCLUDED))
     assert done.report.findings == ()
-    assert "1 finding of earlier reviews left out: the configuration excludes the files." in (
+    assert "1 finding of earlier reviews left out: the configuration excludes them." in (
         done.report.notices
     )
     assert open_lines(pull.review(["bad"])) == [1]
+
+
+@pytest.mark.parametrize(
+    ("rules", "counts"),
+    [({"bug": "off"}, False), ({"bug": "note"}, True), ({"docs": "off"}, True)],
+)
+def test_a_finding_of_a_category_that_is_switched_off_does_not_count(
+    rules: dict[str, str], counts: bool
+) -> None:
+    pull = Pull()
+    pull.review(["bad"], at(1, "bad"))
+    done = pull.review(["bad"], rules=rules)
+    assert bool(done.report.findings) == counts
+    assert open_lines(pull.review(["bad"])) == [1]
+
+
+def test_a_model_that_is_less_sure_after_a_rename_does_not_report_twice() -> None:
+    pull = Pull()
+    pull.review(["bad"], at(1, "bad"))
+    old = "0" * 16  # an id contains the path
+    [record] = pull.prior.values()
+    pull.prior = {old: replace(record, id=old)}
+    done = pull.review(["bad"], at(1, "bad", placement=HELD))
+    assert [(one.id, gates(one)) for one in done.report.findings] == [(old, True)]
 
 
 def test_a_finding_beyond_the_limit_gets_no_comment_later() -> None:

@@ -128,3 +128,11 @@ async def test_a_file_is_read_if_its_diff_shows_fewer_copies_than_there_were() -
     assert read == []
     await read_head_code(FILES, both, {"1" * 16}, read_file)
     assert read == ["a.py"]
+
+
+def test_a_file_in_which_a_search_was_given_up_is_not_known() -> None:
+    whole = {"a.py": ["x"] * 100_000}
+    head = HeadCode((), whole)
+    assert head.is_known("a.py", "RIGHT")
+    head.places("a.py", "RIGHT", code(*["x"] * 5_000))
+    assert not head.is_known("a.py", "RIGHT")
