@@ -59,8 +59,8 @@ class Outputs:
         name: the format.
         path: a file for it; None is standard output.
         files: the diff, for the code around findings.
-        shows_end: whether people are shown how the review ends; else the caller shows it, with what
-            earlier reviews have found.
+        shows_end: whether to show the final report. Otherwise the caller shows it, with prior
+            findings.
     """
 
     def __init__(

@@ -42,7 +42,7 @@ SyntaxCheck: TypeAlias = Callable[[Edit], Awaitable[bool]]
 def edit_of(
     suggestion: str, anchor: Anchor, view: ChunkView, *, marks: Sequence[str]
 ) -> Edit | None:
-    """Return ``suggestion`` as a replacement of the anchored lines, or None if it is none.
+    """Return ``suggestion`` as an edit of the anchored lines; None if it cannot be offered.
 
     It must stand on whole lines of the new file, change them, touch no place that we redacted
     or cut, and hold no hidden character.

@@ -49,7 +49,7 @@ def hunk_digest(path: str, hunk: Hunk) -> str:
 def hunk_digests(file: FileDiff) -> list[str]:
     """Return the digests of the hunks of a file, in their order.
 
-    What else changes of the file counts as a hunk: its name, its mode, binary content.
+    Changes of name, mode or binary content count as one more hunk.
     """
     modes = {file.old_mode, file.new_mode} - {None}
     mode = file.new_mode if file.status == "modified" and len(modes) > 1 else ""

@@ -57,11 +57,11 @@ def commented_code(comment: ReviewComment) -> tuple[str, ...]:
     if last is None:
         return ()
     count = last - (comment.original_start_line or last) + 1
-    lines = hunk_lines(comment)
+    lines = _hunk_lines(comment)
     return tuple(line[1:] for line in lines[-count:]) if 0 < count <= len(lines) else ()
 
 
-def hunk_lines(comment: ReviewComment) -> tuple[str, ...]:
+def _hunk_lines(comment: ReviewComment) -> tuple[str, ...]:
     """The lines of a comment's hunk on its side, each behind its mark."""
     other = "-" if comment.side == "RIGHT" else "+"
     lines = comment.diff_hunk.split("\n")[1:]

@@ -1,6 +1,6 @@
-"""Resolves the threads of findings that are resolved, and opens them again when these are back.
+"""Resolve and reopen the threads of findings.
 
-A thread is resolved if that is permitted, else its comment is hidden, else it is answered.
+If resolving is denied, hide the comment. If that is denied, reply.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class FixedComments:
         if await _done(self.api.threads.minimize(posted.comment.node_id)):
             return True
         head = self.subject.head[:7]
-        await self._say(posted, "fixed", f"Resolved in {head}: this code is not there any more.")
+        await self._say(posted, "fixed", f"Resolved in {head}.")
         return False
 
     async def reopen(self, posted: Posted, *, hidden: bool) -> bool:
@@ -79,7 +79,7 @@ class FixedComments:
             says_fixed |= not await _done(self.api.threads.unminimize(posted.comment.node_id))
         if says_fixed:
             head = self.subject.head[:7]
-            await self._say(posted, "back", f"Open again in {head}: this code is there again.")
+            await self._say(posted, "back", f"Reopened in {head}.")
         return True
 
     def _says_fixed(self, posted: Posted) -> bool:
@@ -88,7 +88,7 @@ class FixedComments:
         return prior.replied("fixed", posted.id) > prior.replied("back", posted.id)
 
     async def _say(self, posted: Posted, what: str, text: str) -> None:
-        """Answer it, once at a head."""
+        """Reply in the thread, once per head."""
         pull, subject = self.subject.pull, self.subject
         key = f"{what}-{posted.id}-{subject.head}"
         if key in self.prior.replies:
@@ -107,7 +107,7 @@ class FixedComments:
 
 
 async def _done(change: Awaitable[Denied | None]) -> bool:
-    """Whether GitHub did it; however it refuses, there is another way to say the same."""
+    """Return whether GitHub did it. A refusal is not an error: a fallback exists."""
     try:
         return await change is None
     except (ForbiddenError, InvalidError, NotFoundError):

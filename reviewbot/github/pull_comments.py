@@ -1,7 +1,7 @@
-"""What a review that has ended leaves on its pull request: comments on lines, and the summary.
+"""Post the inline comments and the summary of a finished review.
 
-What is to be posted is decided from what is on GitHub at that moment: so a second try after a
-crash, or after a write whose answer was lost, posts what is missing and nothing twice.
+The current state on GitHub decides what to post. So a retry after a crash or a lost response posts
+only what is missing.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _TURNED_OFF: Final = "Comments on lines are turned off."
-_UNPOSTED: Final = "GitHub did not take the review that its comment was in."
-_NO_ROOM: Final = "The state of this review has no room in the summary: the next one reviews all."
+_UNPOSTED: Final = "GitHub rejected the review that contained this comment."
+_NO_ROOM: Final = "The state is too large for the summary. The next review reads everything."
 _DRAFT: Final = (
-    "The findings got no comments on their lines: the account of the token has a review that is not"
-    " sent yet, and GitHub permits no second one. Send or discard it, and run this again."
+    "The findings got no inline comments: the account of the token has a pending review, and GitHub"
+    " permits only one. Submit or discard it, then run the review again."
 )
 
 
 class PullComments:
-    """Posts what one review came to.
+    """Publisher of one review.
 
     Args:
         api: GitHub.
@@ -90,7 +90,7 @@ class PullComments:
         self._hidden: set[str] = set()
 
     async def post(self, report: Report, files: Sequence[FileDiff]) -> Report:
-        """Post all that ``report`` came to. A second call posts what is missing.
+        """Post the review. A second call posts only what is missing.
 
         Args:
             report: the review, as far as it came.
@@ -114,7 +114,7 @@ class PullComments:
         now = await read_prior(self._api, subject.pull, self._us) if self._tried else prior
         await self._delete_duplicates(now)
         self._point_to_review(now)
-        surplus = {one.finding.id for one in rest if not one.reason}
+        surplus = {one.finding.id for one in rest if one.is_surplus}
         records = [
             replace(
                 await self._threaded(one, now, comments), left_out=one.left_out or one.id in surplus
@@ -131,17 +131,17 @@ class PullComments:
         return done.report
 
     async def _threaded(self, record: Record, now: Prior, comments: FixedComments) -> Record:
-        """Have the thread of a finding say what it is; return the record with its comment."""
+        """Update the thread of a finding; return the record with its comment."""
         posted, hidden = now.posted.get(record.id), record.hidden
         if posted is None:
             return record
         if record.state == "resolved":
-            what = "The thread of a finding that is resolved could not be closed"
+            what = "The thread of a resolved finding could not be resolved"
             if await self._marked(comments.resolve(posted), what):
                 self._hidden.add(record.id)
             hidden |= record.id in self._hidden
         elif record.state == "open":
-            what = "The thread of a finding that is open could not be opened again"
+            what = "The thread of an open finding could not be reopened"
             done = await self._marked(comments.reopen(posted, hidden=hidden), what)
             hidden &= not done
         return replace(record, comment=posted.comment.id, hidden=hidden)
@@ -308,9 +308,9 @@ class PullComments:
         return markers.write(marker, self._subject.pull.bound, self._us.secrets)
 
     async def _delete_duplicates(self, prior: Prior) -> None:
-        """Delete what two runs at once have posted twice: the older comment stays."""
+        """Delete duplicates of concurrent runs; the older comment stays."""
         api, pull = self._api, self._subject.pull
-        what = "What two reviews say could not be taken out of one"
+        what = "A duplicate comment could not be deleted"
         for comment in prior.duplicates:
             await self._marked(api.reviews.delete_comment(pull.repo, comment.id), what)
         for summary in prior.summaries:
@@ -325,7 +325,7 @@ class PullComments:
             self.review_url = at_head[-1].url
 
     async def _marked(self, work: Awaitable[T], what: str) -> T | None:
-        """Do what only marks. If nobody tries again, the next review does it."""
+        """Run an optional write. Without a retry, the next review repeats it."""
         try:
             return await self._permitted(work, what)
         except GitHubError as error:
@@ -335,7 +335,7 @@ class PullComments:
             return None
 
     async def _permitted(self, work: Awaitable[T], what: str) -> T | None:
-        """The result of a write, or None if GitHub does not permit it: that is told, not raised."""
+        """Return the result of a write; None if GitHub refuses it: that is a problem."""
         try:
             return await work
         except (ForbiddenError, NotFoundError, InvalidError) as error:
@@ -349,7 +349,7 @@ def _nothing(_path: str, _side: Side, _lines: range | None) -> bool:
 
 
 def _has_comment(finding: Finding, posted: Posted | None) -> bool:
-    """Return whether a comment tells of a finding; one that is not signed must be on its line."""
+    """Return whether a finding has a comment. An unsigned comment must be on its line."""
     if posted is None or posted.ours:
         return posted is not None
     place = (finding.path, finding.side, max(finding.line, finding.end_line))

@@ -82,6 +82,11 @@ class Elsewhere:
     reason: str
     link: str | None = None
 
+    @property
+    def is_surplus(self) -> bool:
+        """Whether only ``max_inline`` kept it from a comment."""
+        return not self.reason
+
 
 @dataclass(frozen=True, slots=True)
 class CommentPlan:
@@ -181,7 +186,7 @@ def review_text(
     sections = rest_sections(below, link_hosts)
     text = fitted(sections, MAX_TEXT - size(head) - 8)
     # Noted, too: what there was no room for gets no comment by a later review.
-    surplus = [one for one in elsewhere if not one.reason][: max(0, MAX_FINDINGS - len(below))]
+    surplus = [one for one in elsewhere if one.is_surplus][: max(0, MAX_FINDINGS - len(below))]
     told = (*below[:MAX_FINDINGS], *surplus)
     return ReviewText("\n\n".join(filter(None, (head, text))), told)
 
@@ -192,7 +197,7 @@ def rest_sections(rest: Iterable[Elsewhere], link_hosts: Collection[str]) -> lis
     told: list[Elsewhere] = []
     held: list[Elsewhere] = []
     for one in rest:
-        group = held if one.finding.placement.held else told if one.reason else surplus
+        group = held if one.finding.placement.held else surplus if one.is_surplus else told
         group.append(one)
     beside_ = [_beside(one, link_hosts) for one in told]
     held_ = [_beside(one, link_hosts) for one in held]

@@ -86,7 +86,7 @@ def render(
     code = {one.id: links.of(one, (files or {}).get(one.path)) for one in counted} if links else {}
     addresses = {**code, **{one.finding.id: one.link for one in rest}, **urls}
     told = {one.finding.id for one in rest}
-    beside = [one for one in rest if one.reason]
+    beside = [one for one in rest if not one.is_surplus]
     beside += [
         Elsewhere(one, aside(one), links.of(one, (files or {}).get(one.path)) if links else None)
         for one in safe.held

@@ -1,4 +1,4 @@
-"""The rows of GitHub's deliveries: each is taken once, in the order of its subject."""
+"""Queue of GitHub deliveries, in order within an ordering key."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class NewDelivery(NamedTuple):
     Args:
         id: of GitHub.
         event: its name.
-        installation: whose it is; None if it is nobody's.
-        subject: what it is about; None if it has to wait for no other.
+        installation: the installation; None without one.
+        subject: the ordering key; None if order does not matter.
         body: the payload, compressed.
-        reason: why there is nothing to do, and it is done; None if there is.
+        reason: why no work is needed; None if work is needed.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""The rows of what is to be published of reviews on GitHub: stored with them, published once."""
+"""Outbox: results of reviews that await publication on GitHub."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A queue in a table: work is put, claimed by one node at a time, and completed or tried again.
+"""A queue in a table: tasks are stored, claimed by one node, and completed or retried.
 
 Deliveries and publications each have one. A method is a query or a change for
 :meth:`Database.read` and :meth:`Database.write`, so work can be put in the transaction of what it
@@ -27,10 +27,10 @@ CLAIMS: Final = "github"
 """The ``tenant`` of a write that claims. Nodes then claim one after the other, so that each sees
 what the one before it took: how much is at work for an installation, where, and for what."""
 LONGEST_PAUSE_MS: Final = 3_600_000
-"""No work waits for longer. If it would have to, the clock was set back."""
+"""Longest backoff. A longer one means that the clock was set back."""
 GAP_MS: Final = 1000
-"""As long after its last work an installation stays with its node. GitHub takes about one write a
-second of an installation, and only that node knows when the last one was."""
+"""An installation stays with its node for this long after its last task. GitHub accepts about one
+write per second and installation, and only that node knows the time of the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Queue:
         return connection.scalar(self._insertion(connection.dialect.name), row) is not None
 
     def _new_insertion(self, dialect: str) -> sa.Executable:
-        """Made once: 200 deliveries that come together are stored in the time that GitHub waits."""
+        """Build the statement once: GitHub waits ten seconds for a burst of 200 deliveries."""
 
         def later(name: str) -> sa.ColumnElement[int]:
             at = sa.bindparam(name, type_=sa.BigInteger)

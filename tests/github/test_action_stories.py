@@ -145,11 +145,11 @@ async def test_what_comes_back_after_it_was_fixed_is_shown_again(
             )
         )
     hidden, resolved = "outdated" if how == "hidden" else None, how == "resolved"
-    said = "Resolved Open Resolved Open" if how == "answered" else ""
+    said = "Resolved Reopened Resolved Reopened" if how == "answered" else ""
     assert seen == [
         ("0", hidden, resolved, said[:8]),
-        ("1", None, False, said[:13]),
-        ("0", hidden, resolved, said[:22]),
+        ("1", None, False, said[:17]),
+        ("0", hidden, resolved, said[:26]),
         ("1", None, False, said),
         ("1", None, False, said),
     ]
@@ -281,7 +281,7 @@ async def test_with_another_model_all_is_reviewed_again(
     run = await runner.run(pull)
     assert "BUG error" in model.requests[-1].text
     assert (
-        "All is reviewed again: the models, the prompts or the configuration are others now."
+        "Everything is reviewed again: the models, the prompts or the configuration have changed."
         in summary_of(pull)
     )
     assert run.outputs["errors"] == "1"
@@ -672,7 +672,7 @@ async def test_a_configuration_that_changes_has_everything_reviewed_again(
     pull.rebase({".reviewbot.yml": "summary: false\ninstructions: Look twice.\n"})
     await runner.run(pull)
     assert len(model.requests) == 2
-    assert "the models, the prompts or the configuration are others now" in summary_of(pull)
+    assert "the models, the prompts or the configuration have changed" in summary_of(pull)
     assert titles(pull) == ["**error: Division by zero**"]
 
 

@@ -267,7 +267,7 @@ async def test_a_node_does_not_publish_a_review_twice_at_once(
     await server.deliver()
     await until(lambda: bool(late.hit))
     publisher = server.bot._publisher
-    [before] = publisher._rounds.working.values()
+    [before] = publisher._poller.working.values()
     await server.service.database.write(
         lambda connection: connection.execute(sa.update(PUBLICATIONS).values(node="gone"))
     )
@@ -276,7 +276,7 @@ async def test_a_node_does_not_publish_a_review_twice_at_once(
     tries = await server.service.database.read(
         lambda connection: connection.scalar(sa.select(PUBLICATIONS.c.tries))
     )
-    at_work = [before, *publisher._rounds.working.values()]
+    at_work = [before, *publisher._poller.working.values()]
     await settle(server)
     assert (tries, len(set(at_work))) == (1, 1)
 

@@ -107,7 +107,7 @@ async def test_the_nodes_of_a_server_write_once_a_second_for_an_installation(nod
                 await service.database.write(lambda connection: nodes.beat(connection, "other"))
                 gateway = Gateway(bot.config.credentials, base_url=github.url, pace=Pace())
                 other = Publisher(service.database, service.hub, gateway, bot.us, node="other")
-                turns = cycle([bot._publisher._rounds, other._rounds][:nodes_])
+                turns = cycle([bot._publisher._poller, other._poller][:nodes_])
                 bot._publisher.wake = lambda: next(turns).wake()  # type: ignore[method-assign]
                 async with gateway:
                     working = asyncio.create_task(other.work() if nodes_ == 2 else asyncio.sleep(0))

@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 import pytest
 
-from reviewbot.github.app import rounds
+from reviewbot.github.app import poller
 from reviewbot.github.app.bot import PATIENCE_S
 from reviewbot.github.client.pacing import Pace
 from reviewbot.store.keys import Limits
@@ -386,7 +386,7 @@ async def test_many_pull_requests_at_once_on_one_installation_all_come_to_their_
         github.install(repository)
         pace = Pace(patience_s=PATIENCE_S)  # the App's own
         # It takes an hour, in which each look at the database takes real time.
-        with tempfile.TemporaryDirectory() as folder, patch.object(rounds, "POLL_S", 30.0):
+        with tempfile.TemporaryDirectory() as folder, patch.object(poller, "POLL_S", 30.0):
             async with app_server(github, model, Path(folder), pace=pace) as server:
                 pulls = [
                     repository.open_pull(BASE | TWO, whole=True, branch=f"b{one}")

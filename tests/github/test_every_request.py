@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 
 from reviewbot.errors import EXIT_INCOMPLETE, ReviewbotError
-from reviewbot.github.app import rounds
+from reviewbot.github.app import poller
 from reviewbot.store.tables import DELIVERIES, PUBLICATIONS
 from tests.fake_anthropic import FakeAnthropic
 from tests.fake_github import FakeGitHub, Fault, PullRequest, faults
@@ -165,7 +165,7 @@ async def by_app(
     """The story of a pull request with the App; what is there in the end."""
     github.install(github.repository("octo/hello", BASE))
     # It waits long for limits, and each look at the database meanwhile takes real time.
-    with patch.object(rounds, "POLL_S", 20.0):
+    with patch.object(poller, "POLL_S", 20.0):
         async with app_server(github, model, folder) as server:
             server.look_every_s = 20.0
             begin()

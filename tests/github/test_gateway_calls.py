@@ -273,13 +273,12 @@ async def test_a_review_with_a_comment_beside_the_diff_is_refused_whole_with_the
         assert pull.reviews == []
 
 
-async def test_threads_can_be_answered_changed_and_cleared() -> None:
+async def test_threads_can_be_answered_and_cleared() -> None:
     async with installed() as (_, pull, api):
         await api.reviews.create(REPO, 1, review(pull))
         (first,) = await api.reviews.comments(REPO, 1)
         reply = await api.reviews.reply(REPO, 1, first.id, "An answer")
         assert (reply.in_reply_to, reply.body) == (first.id, "An answer")
-        assert (await api.reviews.update_comment(REPO, first.id, "Fixed")).body == "Fixed"
         assert await api.reviews.delete_comment(REPO, reply.id) is True
         assert await api.reviews.delete_comment(REPO, reply.id) is False
 

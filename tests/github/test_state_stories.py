@@ -203,7 +203,7 @@ async def test_a_pull_request_of_an_earlier_version_gets_one_full_review(
         run = await runner.run(pull)
         assert (len(model.requests) > asked) == again
         assert run.outputs["findings"] == "2"
-        assert ("All is reviewed again: its summary comment" in summary_of(pull)) == again
+        assert ("Everything is reviewed again: its summary comment" in summary_of(pull)) == again
         assert pull.comments == [summary]
         assert len(titles(pull)) == 2
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from reviewbot.errors import ConfigError, DiffError
 from reviewbot.github import webhook
 from reviewbot.github.app import inbox as inboxes
-from reviewbot.github.app import rounds
+from reviewbot.github.app import poller
 from reviewbot.github.app.retries import (
     FEW_TRIES,
     LIMITED_TRIES,
@@ -74,7 +74,7 @@ HOUR_S = 3600.0
 
 @pytest.fixture(autouse=True)
 def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rounds, "POLL_S", 0.02)
+    monkeypatch.setattr(poller, "POLL_S", 0.02)
 
 
 async def row_of(database: Database, delivery: str) -> Any:
@@ -313,7 +313,7 @@ async def test_a_handler_that_hangs_keeps_no_other_waiting_and_is_ended(database
 async def test_nothing_waits_for_the_next_look_but_what_another_node_has_to_do_with(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rounds, "POLL_S", 600.0)
+    monkeypatch.setattr(poller, "POLL_S", 600.0)
     async with opened(database) as store:
         handler = Handler()
         async with working(inbox(store, handler, at_once=1)) as one:
@@ -550,7 +550,7 @@ async def test_what_cannot_be_cured_fails_at_once_and_says_why(database: str) ->
             await until_state(store, "failed", "d1")
             await until_state(store, "done", "d2")  # it keeps none of its subject waiting
         row = await row_of(store, "d1")
-    assert row.reason == "given up after 1 try: model: no such model"
+    assert row.reason == "failed permanently after 1 attempt: model: no such model"
     assert row.body == b""
 
 
@@ -565,7 +565,7 @@ async def test_a_delivery_that_failed_is_as_new_when_it_is_sent_again(database: 
                 await until_state(store, "waiting" if tries < FEW_TRIES else "failed", "d1")
                 clock.ahead_s += 60
             before = await row_of(store, "d1")
-            assert before.reason == f"given up after {FEW_TRIES} tries: gone"
+            assert before.reason == f"failed permanently after {FEW_TRIES} attempts: gone"
             await one.take("d1", "pull_request", pull_request())
             await until_state(store, "done", "d1")
             row = await row_of(store, "d1")
@@ -729,7 +729,7 @@ async def test_the_log_has_ids_and_no_word_of_a_payload_or_of_an_error(
             await one.take("d3", "pull_request", pull_request(number=3, title="s3cret"))
             await until_state(store, "failed", "d1")
             await until_state(store, "done", "d3")
-            await until(lambda: "the next one is in 1 s" in caplog.text)
+            await until(lambda: "retrying in 1 s" in caplog.text)
     assert "delivery_id" in FIELDS
     assert [one.message for one in caplog.records if "delivery_id" not in one.__dict__] == []
     assert {record.__dict__["delivery_id"] for record in caplog.records} == {"d1", "d2", "d3"}

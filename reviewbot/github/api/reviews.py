@@ -74,11 +74,6 @@ class Reviews:
         """The reviews of a pull request, oldest first; of pending ones, our own alone."""
         return await self._caller.every(_reviews(repo, number), _review, most=MOST)
 
-    async def update(self, repo: str, number: int, review: int, text: str) -> Review:
-        """Change what a review of ours says; its comments stay as they are."""
-        request = write("PUT", f"{_reviews(repo, number)}/{review}", {"body": text})
-        return await self._caller.one(request, _review)
-
     async def delete_pending(self, repo: str, number: int, review: int) -> bool:
         """Delete a review that is pending; False: there was none."""
         path = f"{_reviews(repo, number)}/{review}"
@@ -97,11 +92,6 @@ class Reviews:
         """
         path = f"{repository(repo)}/pulls/{number}/comments/{comment}/replies"
         return await self._caller.one(write("POST", path, {"body": text}), _comment)
-
-    async def update_comment(self, repo: str, comment: int, text: str) -> ReviewComment:
-        """Change the text of a comment of ours."""
-        request = write("PATCH", _one(repo, comment), {"body": text})
-        return await self._caller.one(request, _comment)
 
     async def delete_comment(self, repo: str, comment: int) -> bool:
         """Delete a comment; False: there was none."""

@@ -14,8 +14,8 @@ import zlib
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.github.app.poller import Poller
 from reviewbot.github.app.retries import HOPELESS, pause_after, sentence
-from reviewbot.github.app.rounds import Rounds
 from reviewbot.github.app.subjects import installation_of, subject_of
 from reviewbot.github.tasks import Commented, Ignored
 from reviewbot.github.webhook import read
@@ -85,13 +85,13 @@ class Inbox:
         self._acknowledging: set[asyncio.Task[None]] = set()
         self._at_once, self._per_installation = at_once, per_installation
         self._limit_s, self._clock = limit_s, clock
-        self._rounds = Rounds(
+        self._poller = Poller(
             "inbox",
             database,
             deliveries.QUEUE,
             self._work_off,
             node=node,
-            log_as=("a delivery is not done", "delivery_id"),
+            log_as=("delivery failed", "delivery_id"),
             put_back=partial(pause_after, None),
             grace_s=grace_s,
             clock=clock,
@@ -121,12 +121,12 @@ class Inbox:
 
         stored = await self._database.write(insert)
         if not stored:
-            told = "a delivery came again"
+            told = "ignored a repeated delivery"
         elif new.reason is not None:
-            told = f"a delivery needs nothing: {new.reason}"
+            told = f"ignored a delivery: {new.reason}"
         else:
-            told = "took a delivery"
-            self._rounds.wake()
+            told = "stored a delivery"
+            self._poller.wake()
             self._show(task)
         log.info("%s", told, extra={"delivery_id": delivery})
 
@@ -157,13 +157,13 @@ class Inbox:
         What is not done by then is left as it is, and is found again.
         """
         try:
-            await self._rounds.run(self._round)
+            await self._poller.run(self._round)
         finally:
             for showing in self._acknowledging:
                 showing.cancel()
 
     async def _round(self) -> None:
-        await self._rounds.claim(
+        await self._poller.claim(
             at_once=self._at_once, per_installation=self._per_installation, spare=SPARE
         )
         await self._clean_up()
@@ -179,10 +179,10 @@ class Inbox:
                     await self._handle(task)
         except Exception as error:  # noqa: BLE001 - whatever it is, the delivery is not done
             await self._tell(task, claimed, error)
-            await self._rounds.not_done(claimed, error, pause_after(error, claimed.tries))
+            await self._poller.not_done(claimed, error, pause_after(error, claimed.tries))
         else:
-            if await self._rounds.done(claimed, reason):
-                log.info("a delivery is done", extra={"delivery_id": claimed.id})
+            if await self._poller.done(claimed, reason):
+                log.info("completed a delivery", extra={"delivery_id": claimed.id})
 
     async def _tell(self, task: Task | None, claimed: Claimed, error: Exception) -> None:
         """Tell that it is given up, if it is; what a person has to change was told at once."""
@@ -194,7 +194,9 @@ class Inbox:
                 await self._give_up(task, sentence(error))
         except Exception as failed:  # noqa: BLE001 - the log has it, and it is settled all the same
             told = type(failed).__name__
-            log.warning("could not tell of it: %s", told, extra={"delivery_id": claimed.id})
+            log.warning(
+                "could not report the failed delivery: %s", told, extra={"delivery_id": claimed.id}
+            )
 
     async def _task_of(self, claimed: Claimed) -> Task:
         event, packed = await self._database.read(partial(deliveries.read, delivery=claimed.id))

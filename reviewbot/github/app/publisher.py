@@ -18,9 +18,9 @@ from reviewbot.core.diff import parse_diff
 from reviewbot.core.events import from_record
 from reviewbot.errors import ReviewbotError
 from reviewbot.github.app import targets
+from reviewbot.github.app.poller import Poller
 from reviewbot.github.app.reply import Reply
 from reviewbot.github.app.retries import pause_after, sentence
-from reviewbot.github.app.rounds import Rounds
 from reviewbot.github.app.targets import ReplyTarget, Target
 from reviewbot.github.errors import RateLimitedError
 from reviewbot.github.publication import Publication
@@ -73,29 +73,29 @@ class Publisher:
     ) -> None:
         self._database, self._hub, self._github, self._us = database, hub, github, us
         self._public_url = public_url
-        self._rounds = Rounds(
+        self._poller = Poller(
             "publisher",
             database,
             publications.QUEUE,
             self._publish,
             node=node,
-            log_as=("a review is not published", "review_id"),
+            log_as=("publication failed", "review_id"),
             put_back=lambda _: 0.0,
         )
         self._posting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def wake(self) -> None:
         """There is something new."""
-        self._rounds.wake()
+        self._poller.wake()
 
     async def work(self) -> None:
         """Publish until cancelled; what is not done then is found again."""
-        await self._rounds.run(self._round)
+        await self._poller.run(self._round)
 
     async def _round(self) -> None:
         if self._hub.closing.is_set():
             return  # this node shuts down: what it has left is for another one
-        await self._rounds.claim(at_once=AT_ONCE, per_installation=max(1, AT_ONCE // SHARE))
+        await self._poller.claim(at_once=AT_ONCE, per_installation=max(1, AT_ONCE // SHARE))
 
     async def _publish(self, claimed: Claimed) -> None:
         """Publish once. If that is cancelled, or the node ends, it is left as it is."""
@@ -113,8 +113,8 @@ class Publisher:
             await self._not_done(claimed, publication, error)
         else:
             for problem in problems:
-                log.warning("not all was published: %s", problem, extra=extra)
-            log.info("a review is published", extra=extra)
+                log.warning("published only in part: %s", problem, extra=extra)
+            log.info("published a review", extra=extra)
         finally:
             if publication is not None:
                 await publication.stop()
@@ -156,7 +156,7 @@ class Publisher:
                 overtaken = await self._is_overtaken(claimed)
                 published = await publication.end(files, overtaken=overtaken)
             # Within the turn: the next one looks whether this one was published.
-            await self._rounds.done(claimed)
+            await self._poller.done(claimed)
         return published.problems
 
     async def _is_overtaken(self, claimed: Claimed) -> bool:
@@ -200,4 +200,4 @@ class Publisher:
             except ReviewbotError as failed:  # a check run that never ends must not be left behind
                 limited = isinstance(failed, RateLimitedError)
                 pause = pause_after(failed if limited else None, claimed.tries)
-        await self._rounds.not_done(claimed, error, pause)
+        await self._poller.not_done(claimed, error, pause)

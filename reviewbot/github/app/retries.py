@@ -1,4 +1,4 @@
-"""Whether a delivery that went wrong is tried again, when, and what is told of it. Pure."""
+"""Retries of failed tasks: how often, after which pause, and the stored reason. Pure."""
 
 from __future__ import annotations
 
@@ -18,13 +18,12 @@ from reviewbot.store.budgets import OverLimitError
 
 LONGEST_PAUSE_S: Final = 600.0
 LONGEST_LIMIT_S: Final = 3600.0
-"""The most that a rate limit is waited for: GitHub counts by the hour."""
+"""Longest wait for a rate limit: GitHub counts by the hour."""
 MOST_TRIES: Final = 20
-"""With the pauses between them that is an hour and three quarters, and longer only while GitHub
-itself asks us to wait. Tries are counted and not hours, so that a delivery is not given up for the
-time in which no server ran."""
+"""With their pauses these take an hour and three quarters, or longer if GitHub asks us to wait.
+The limit counts attempts, not hours: time without a running server does not count."""
 LIMITED_TRIES: Final = 200
-"""Those that a limit of GitHub refused: it counts for many at once, and passes."""
+"""Attempts that a rate limit of GitHub refused."""
 FEW_TRIES: Final = 5
 """Half a minute."""
 REASON_LIMIT: Final = 1_000
@@ -32,28 +31,27 @@ REASON_LIMIT: Final = 1_000
 
 
 class OtherHeadError(ReviewbotError):
-    """GitHub tells of another head than the one that it told us of, which it may not have yet."""
+    """GitHub returns another head than its webhook named: a replica may lag."""
 
 
 HOPELESS: Final = (ConfigError, DiffError)
-"""The same input leads to the same error; a person has to change it, and that is a new event."""
+"""Errors that the same input causes again."""
 REFUSED: Final = (
     *(BlockedError, DiffTooLargeError, IncompleteListError, InvalidError, NotFoundError),
     TooLargeError,
     OtherHeadError,
 )
-"""GitHub has answered, and will say the same later. Not at first, though: its copies follow its
-webhooks by some seconds, in which what is new is not there yet, or not valid."""
-# All else is tried for long: what passes by itself (no answer, limits, the database), what an
-# operator or an owner can mend meanwhile (credentials, permissions), and what nobody expected.
+"""Refusals that GitHub repeats later. The first attempts may fail for another reason: its replicas
+lag behind its webhooks by some seconds."""
+# All other errors are retried for long: outages, limits, and what an operator can repair.
 
 
 def pause_after(error: Exception | None, tries: int) -> float | None:
-    """Seconds to the next try, or None: there is none.
+    """Return the seconds until the next attempt; None if there is none.
 
     Args:
-        error: what the try ended with; None if it broke off with its node.
-        tries: how many there were.
+        error: the error of the attempt; None if its node ended.
+        tries: the number of attempts so far.
     """
     if isinstance(error, HOPELESS) or tries >= _most_tries(error):
         return None
@@ -72,7 +70,7 @@ def _most_tries(error: Exception | None) -> int:
 
 
 def sentence(error: Exception | None) -> str:
-    """What is stored of it: the words of our own errors, and of others the kind alone."""
+    """Return the stored reason: the message of our own errors, only the type of others."""
     if error is None:
         return "the server ended while it worked on this"
     if isinstance(error, ReviewbotError):

@@ -1,4 +1,4 @@
-"""The state block: what a review leaves in the summary comment for the next one. Pure.
+"""The state block: data that a review stores in the summary comment. Pure.
 
 The block is compressed JSON in the marker of the comment (:mod:`reviewbot.github.markers`), which
 signs it and binds it to the pull request and its head.
@@ -40,16 +40,16 @@ State = Literal["open", "resolved", "dismissed"]
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A finding of this review or an earlier one.
+    """The record of one finding.
 
     Attributes:
         path: its file, by the name at the head of the review.
-        line: its first line; of a finding on no line, what the model claimed.
-        fingerprint: its code, a :class:`.Fingerprint`; empty if it has no line.
+        line: the first line; the line that the model claimed if the location is unknown.
+        fingerprint: the :class:`.Fingerprint` of the code; empty if the location is unknown.
         comment: the id of the comment on its lines; None if it has none.
         hidden: whether we hid that comment when the finding was resolved.
         held: why it is held back; empty if it counts.
-        left_out: whether there were too many others for a comment: it never gets one.
+        left_out: whether ``max_inline`` left no room. Such a finding never gets a comment.
     """
 
     id: str
@@ -69,18 +69,18 @@ class Record:
 
     @property
     def is_of_a_rule(self) -> bool:
-        """Whether a rule found it: it finds the same again, as long as the code is the same."""
+        """Whether a rule, not a model, reported the finding."""
         return self.rule != self.category
 
 
 @dataclass(frozen=True, slots=True)
 class StateBlock:
-    """What the next review has to know.
+    """The state that a review leaves for the next one.
 
     Attributes:
         settings: a digest of the models, the prompt version and the configuration.
         hunks: the digests of the hunks that were reviewed, and how often each occurs.
-        files: the same by file, where the digests of its hunks had no room.
+        files: one digest per file, used if ``hunks`` is too large.
         overview: what the whole pull request does.
         walkthrough: a line about each file.
         records: the findings.
@@ -96,9 +96,9 @@ class StateBlock:
 
 
 def pack(block: StateBlock, hunks_of: dict[str, list[str]]) -> str | None:
-    """Return the block as Base64 of at most :data:`MOST_CHARACTERS`; None if it has no room.
+    """Return the block as Base64 of at most :data:`MOST_CHARACTERS`; None if it is too large.
 
-    What the next review can do without goes first. Open and dismissed records never go.
+    Optional parts are dropped first. Open and dismissed records are never dropped.
 
     Args:
         block: the state; its ``hunks`` and ``files`` are not used.
@@ -114,7 +114,7 @@ def pack(block: StateBlock, hunks_of: dict[str, list[str]]) -> str | None:
 
 
 def unpack(text: str) -> StateBlock | None:
-    """Return the block that :func:`pack` wrote; None if it is none, or one of another version."""
+    """Return the block in ``text``; None if it is invalid or of another version."""
     inflate = zlib.decompressobj()
     try:
         data = inflate.decompress(base64.b64decode(text, validate=True), MOST_BYTES)

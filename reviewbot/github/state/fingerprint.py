@@ -1,7 +1,6 @@
-"""Fingerprints of code: they find the same lines again in another version of a file. Pure.
+"""Fingerprints that locate the same code in another version of a file. Pure.
 
-White space and empty lines do not count, as in the id of a finding: new indentation repairs
-nothing.
+Like finding ids, fingerprints ignore white space and empty lines.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ _FORM: Final = re.compile(r"([1-9][0-9]{0,4})\.([0-9a-f]{4})\.([0-9a-f]{16})")
 
 
 def normal(line: str) -> str:
-    """Return a line as it is compared. Bytes that are not UTF-8 are what GitHub makes of them."""
+    """Return the comparison form of a line. Invalid UTF-8 becomes U+FFFD, as on GitHub."""
     text = line.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return " ".join(text.split())
 
 
 def normal_lines(lines: Iterable[str]) -> list[str]:
-    """Return the lines that are compared: those that are not empty."""
+    """Return the comparison forms of the lines that are not empty."""
     return [text for text in map(normal, lines) if text]
 
 
@@ -49,7 +48,7 @@ class Fingerprint:
 
     @classmethod
     def parse(cls, text: str) -> Fingerprint | None:
-        """Return the fingerprint that was written as ``text``; None if it is none."""
+        """Parse a fingerprint; return None if ``text`` is not one."""
         match = _FORM.fullmatch(text)
         return cls(int(match[1]), match[2], match[3]) if match else None
 
@@ -58,7 +57,7 @@ class Fingerprint:
 
 
 class SearchedLines:
-    """The lines of one version of a file, as far as they are known; finds fingerprints in them.
+    """Index of the known lines of one version of a file.
 
     Args:
         lines: number and :func:`normal` text of each known line, in order.
@@ -93,7 +92,7 @@ class SearchedLines:
         return Fingerprint.of(known) if len(known) == len(texts) else None
 
     def find(self, code: Fingerprint) -> list[range]:
-        """Return the numbers of the lines of each place that has the code."""
+        """Return the line range of each occurrence of the code."""
         if code not in self._found:
             self._found[code] = list(self._search(code))
         return self._found[code]

@@ -1,4 +1,4 @@
-"""Find out which findings of a review are findings of earlier ones. Pure."""
+"""Match the findings of a review with prior findings. Pure."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 Reread: TypeAlias = "Callable[[str, Side, range | None], bool]"
 """Returns whether lines of a side of a file were reviewed this time; without lines, all of it."""
 
-_NO_LINES: Final = Placement("file", "Its lines are not known any more.")
+_NO_LINES: Final = Placement("file", "The location of this code is unknown.")
 
 
 class Matching:
-    """Finds out which findings of a review are earlier ones.
+    """Matcher of findings with prior findings.
 
-    A record whose code was not reviewed this time can only be a finding in its own place: the same
-    code elsewhere is another finding. Of like code that was reviewed, any will do.
+    A record whose code was not reviewed this time matches only at its own location: the same code
+    elsewhere is another finding. Identical blocks that were reviewed are interchangeable.
 
     Args:
         prior: the records by id.
@@ -54,10 +54,9 @@ class Matching:
         self._named: dict[str, Record] = {}
 
     def match(self, findings: Iterable[Finding]) -> tuple[list[Finding], dict[str, Record]]:
-        """Return the findings, each under the id of the record that it equals, and these by id.
+        """Return the findings with the ids of their records, and the matched records by id.
 
-        What is held back is no earlier finding that counts: a model that is less sure now does not
-        take it back.
+        A held-back finding matches no record that counts: lower confidence withdraws nothing.
         """
         found: list[Finding] = []
         waiting = list(findings)
@@ -80,7 +79,7 @@ class Matching:
         return found, self._named
 
     def _as_recorded(self, finding: Finding, record: Record) -> Finding:
-        """Return a finding under the id of its record, on the lines of that if it has none."""
+        """Return a finding with the id of its record, and the record's lines if it has none."""
         severity = worse(finding.severity, record.severity)
         finding = replace(finding, id=record.id, severity=severity)
         place = self._places.get(record.id)
@@ -90,10 +89,10 @@ class Matching:
         return replace(finding, line=place[0], end_line=place[-1], placement=on_lines)
 
     def _like(self, finding: Finding) -> list[Record]:
-        """Return the records that it may be: of the same id, or of the same code and rule."""
-        same = self._alike[finding.path, finding.rule, self._code.fingerprint_of(finding)]
+        """Return the unmatched records with the same id, or with the same code and rule."""
+        alike = self._alike[finding.path, finding.rule, self._code.fingerprint_of(finding)]
         by_id = self._prior.get(finding.id)
-        found = [one for one in (by_id, *same) if one and self._is_left(one, finding)]
+        found = [one for one in (by_id, *alike) if one and self._is_left(one, finding)]
         return [one for one in found if one is by_id or one.fingerprint]
 
     def _is_known(self, finding: Finding) -> bool:
@@ -103,7 +102,7 @@ class Matching:
         return finding.id in self._prior or bool(code and self._alike.get(alike))
 
     def _is_left(self, record: Record, finding: Finding) -> bool:
-        """Whether no finding is that record yet, and this one may be."""
+        """Return whether the record is unmatched and may match this finding."""
         counts = gates(finding) or record.held or record.state == "resolved"
         return record.id not in self._named and bool(counts)
 
@@ -126,14 +125,15 @@ class Matching:
         """Return an open record on the same lines whose title says the same."""
         said = replace(finding, scenario="")
         for record in self._in_file[finding.path, finding.side]:
+            if not self._is_left(record, finding):
+                continue
             place = self._places[record.id]
-            there = carried(replace(record, line=place[0]), place)
-            if self._is_left(record, finding) and same(there, said):
+            if same(carried(replace(record, line=place[0]), place), said):
                 return record
         return None
 
     def _is_free(self, record: Record) -> bool:
-        """Whether a record may be a finding elsewhere than where its code was."""
+        """Return whether a record may match a finding at another location."""
         place = self._places.get(record.id)
         path = self._code.path_of(record)
         return place is None or self._reread(path, record.side, place)
@@ -150,10 +150,10 @@ def _renamed(finding: Finding, taken: Collection[str]) -> Finding:
 
 
 def places_of(records: Iterable[Record], code: HeadCode) -> dict[str, range]:
-    """Return where the code of each record is now: of several places the nearest.
+    """Return the current location of each record: the nearest occurrence of its code.
 
-    Records on different lines have different places, as far as there are enough: of two like blocks
-    one may be gone.
+    Records on different lines get different locations while there are enough: one of two identical
+    blocks may be gone.
     """
     groups: dict[tuple[str, Side, str], dict[int, list[Record]]] = defaultdict(dict)
     for record in records:
@@ -220,7 +220,7 @@ def carried(record: Record, place: range | None) -> Finding:
         severity=record.severity,
         confidence=1.0,
         title=record.title or record.rule,
-        message="Found by an earlier review, and its code is still there.",
+        message="Found by an earlier review. The code is still there.",
         suggestion=None,
         rule=record.rule,
         model="an earlier review",

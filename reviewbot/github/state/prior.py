@@ -1,4 +1,4 @@
-"""What earlier reviews have left on a pull request: our comments, the state block, people's words.
+"""Read what earlier reviews left: comments, the state block and dismissals.
 
 The pull request is the only store, for the App and the Action alike. A comment is ours if we are
 its author and its marker is for this pull request (:mod:`reviewbot.github.markers`). That is enough
@@ -38,20 +38,20 @@ if TYPE_CHECKING:
     from reviewbot.github.state.block import StateBlock
 
 HIDDEN_AS: Final = "outdated"
-"""As what we hide comments."""
+"""Expected ``minimizedReason`` of comments we hid."""
 WRITERS: Final = ("admin", "write")
 """Permissions of people who may command; GitHub gives ``maintain`` as ``write``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A finding that has a comment of ours on a line.
+    """A finding with an inline comment of ours.
 
     Attributes:
         severity: as the comment has it.
         thread: None if GitHub does not show it.
         rule: the rule or category; None if the comment does not say it.
-        ours: whether the marker is believed.
+        ours: whether the marker is trusted.
         touched: whether it was answered, resolved or hidden.
         key: of the review that posted it.
     """
@@ -67,7 +67,7 @@ class Posted:
 
     @property
     def record(self) -> Record:
-        """The finding as far as GitHub keeps it with the comment."""
+        """The record rebuilt from the comment, without a title."""
         comment, rule = self.comment, self.rule or "bug"
         code = Fingerprint.of(commented_code(comment))
         category = rule if rule in CATEGORIES else "bug"
@@ -90,22 +90,22 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """What is known of a pull request.
+    """The prior state of a pull request.
 
     Attributes:
         summary: our one summary comment and its marker.
-        block: the state that it carries, if that is believed.
+        block: the state block of the summary, if it is trusted.
         reviews: reviews of ours that are posted, oldest first.
-        told: ids of findings that the text of a review of ours lists.
-        pending: reviews of ours that somebody left unsent; they block every other one.
-        drafts: reviews that a person is writing, whose token we have; they block others, too.
+        told: ids of findings that our review bodies list.
+        pending: our pending reviews; GitHub accepts no other until they are deleted.
+        drafts: pending reviews of the person whose token we use; they block others, too.
         posted: findings with a comment of ours, by their ids.
-        dismissed: findings that somebody dismissed: the login of who, by their ids.
-        replies: keys of what we have answered.
+        dismissed: the login of the person who dismissed a finding, by finding id.
+        replies: keys of our replies.
         duplicates: comments on findings that have one already: two runs at once have posted them,
             and nobody has answered, resolved or hidden them.
-        copies: comments of ours that have the id of another one, and are none of these.
-        summaries: further summary comments of ours, likewise.
+        copies: other inline comments of ours that repeat the id of an older one.
+        summaries: summary comments of ours besides ``summary``.
     """
 
     summary: tuple[Comment, Marker] | None = None
@@ -150,7 +150,7 @@ async def read_prior(api: Api, pull: PullName, us: Us) -> Prior:
     """Return what earlier reviews of ``pull`` have left there.
 
     Raises:
-        GitHubError: GitHub does not give it; then nothing must be posted, for it might be there.
+        GitHubError: the request failed. Post nothing then: it could be a duplicate.
     """
     comments, on_lines, reviews, threads = await asyncio.gather(
         api.comments.all(pull.repo, pull.number),
@@ -196,7 +196,7 @@ async def _dismissed(api: Api, pull: PullName, asked: Iterable[tuple[str, str]])
 
 
 class _Reader:
-    """Finds what is ours among all that is there."""
+    """Collector of our comments, our reviews and the dismissals."""
 
     def __init__(self, pull: PullName, us: Us) -> None:
         self._us, self._pull = us, pull
@@ -228,7 +228,7 @@ class _Reader:
             if marker.kind != "summary":
                 continue
             is_signed = self._us.signed(comment.body, self._pull)
-            if self.summary is None or (is_signed and not signed):  # who has our login is not us
+            if self.summary is None or (is_signed and not signed):  # others can use our login
                 self.summary, signed = (comment, marker), is_signed
             elif self._is_ours(comment.body):
                 self.summaries.append(comment)
@@ -292,7 +292,7 @@ class _Reader:
                 self.asked.append((about, comment.author.login))
 
     def _is_ours(self, body: str) -> bool:
-        """Whether a marker is believed: signed, unless we have nothing to sign with."""
+        """Return whether a marker is trusted: signed, or there is no key to sign with."""
         return not self._us.secrets or self._us.signed(body, self._pull)
 
     def _note_reply(self, marker: Marker | None) -> None:

@@ -1,11 +1,10 @@
-"""Compare a review with the findings of earlier ones: new, open, resolved or dismissed. Pure.
+"""Reconcile a review with prior findings: new, open, resolved or dismissed. Pure.
 
-- A finding of the review is an earlier one if the ids are equal, or path, rule and fingerprint of
-  the code are.
-- What the review does not name stays open while its code is in the file. If the hunk was reviewed
-  again, a rule that is silent now resolves its finding; a model's silence proves nothing.
-- Code that is gone resolves a finding, if the file was read whole.
-- A review that failed in a file changes nothing there.
+- A finding equals a prior one if the ids are equal, or if path, rule and fingerprint are.
+- A prior finding stays open while its code is in the file. If its hunk was reviewed again and its
+  rule no longer reports it, it is resolved. A model's silence resolves nothing.
+- Missing code resolves a finding if the whole file was read.
+- A file that the review failed to read keeps its findings.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """What a review comes to.
+    """The result of reconciling a review.
 
     Attributes:
         report: the review with all findings that are open, without those that are dismissed.
@@ -110,7 +109,7 @@ def reconcile(
 
 @dataclass(slots=True)
 class _Ends:
-    """What became of each finding so far."""
+    """Collector of reconciled findings."""
 
     code: HeadCode
     open: list[Finding] = field(default_factory=list)
@@ -121,7 +120,7 @@ class _Ends:
     excluded: int = 0
 
     def take(self, finding: Finding, record: Record | None, dismissed: Collection[str]) -> None:
-        """Take a finding of this review, and the record of it that an earlier one left."""
+        """Add a finding of this review and its prior record."""
         if finding.id in dismissed:
             self.records.append(replace(recorded(finding, record, self.code), state="dismissed"))
             return
@@ -133,7 +132,7 @@ class _Ends:
             self.unposted.append(finding)
 
     def keep(self, record: Record) -> None:
-        """Keep a resolved record while its thread may have to be opened again."""
+        """Keep a resolved record with a comment: its thread may be reopened."""
         if record.comment:
             self.records.append(record)
 
@@ -144,7 +143,7 @@ class _Ends:
         *,
         is_first: bool,
     ) -> Reconciled:
-        """Return the whole."""
+        """Return the result."""
         findings = tuple(sorted(self.open, key=lambda one: (*rank(one), one.id)))
         order = {one.id: index for index, one in enumerate(findings)}
         self.records.sort(key=lambda one: (one.state, order.get(one.id, 0), one.id))

@@ -1,4 +1,4 @@
-"""Where the code of earlier findings is at the head of a pull request now."""
+"""Locate the code of prior findings at the head of a pull request."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ class HeadCode:
         }
 
     def path_of(self, record: Record) -> str:
-        """Return the name that the file of a record has now.
+        """Return the current path of a record's file.
 
-        The diff tells it. Where a file is gone and the diff does not say to where, it is the file
-        to which the pull request has added the record's code; what is dismissed follows the diff
-        alone, for it would hide another finding.
+        The diff shows renames. If the file is gone, an open record follows its code to a file that
+        the pull request adds or changes. A dismissed record follows renames only: it could hide
+        another finding.
         """
         path = record.path
         if path in self._files:
@@ -79,7 +79,7 @@ class HeadCode:
         return self._moved[key]
 
     def _changes(self, path: str, side: Side, code: Fingerprint) -> bool:
-        """Whether the pull request has brought a file with the code, or changes it there."""
+        """Return whether the pull request adds a file with the code, or changes the code."""
         places = self.places(path, side, code)
         if places and self._files[path].status in ("added", "renamed", "copied"):
             return True
@@ -101,9 +101,9 @@ class HeadCode:
         return path in self._files and self._files[path].status == "deleted"
 
     def is_known(self, path: str, side: Side) -> bool:
-        """Return whether the whole of a side is known, as far as a finding can stand on it.
+        """Return whether all lines of a side that can have findings are known.
 
-        Of the old side, that is what the diff takes away.
+        On the old side, these are the removed lines.
         """
         file = self._files.get(path)
         searched = self._searched.get((path, side))
@@ -195,17 +195,17 @@ def _not_shown(
 
 
 def head_reader(api: Api, repo: str, head: str, files: Iterable[FileDiff]) -> ReadHead:
-    """Return what reads files at a commit as :func:`.normal` lines.
+    """Return a function that reads files at a commit as :func:`.normal` lines.
 
-    They are empty if GitHub twice does not find the file. They are None if they are not known: the
-    file is too large, or it is in the diff and GitHub does not find it.
+    It returns an empty list if GitHub twice does not find the file. It returns None if the file is
+    too large, or is in the diff but not found.
     """
     there = {file.new_path for file in files}
 
     async def read(path: str) -> list[str] | None:
         try:
             data = await api.contents.file(repo, path, head, max_bytes=MAX_FILE)
-            if data is None:  # one of GitHub's copies may be late
+            if data is None:  # a GitHub replica may lag
                 await asyncio.sleep(PAUSE_S)
                 data = await api.contents.file(repo, path, head, max_bytes=MAX_FILE)
         except TooLargeError:

@@ -1,8 +1,7 @@
-"""What of a pull request is to be reviewed: all of it, or what changed since the last review.
+"""Decide the scope of a review: everything, or the changes since the last review.
 
-A hunk is not reviewed again if the state block has its digest, whatever became of its commits.
-Everything is reviewed if there is no block that we signed, or if the models, the prompts or the
-configuration are others now.
+A hunk is skipped if the state block has its digest, even if its commits were rewritten. Everything
+is reviewed without a trusted block, and after a change of models, prompts or configuration.
 """
 
 from __future__ import annotations
@@ -48,15 +47,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What is to be reviewed.
+    """The scope of one review.
 
     Attributes:
         subject: the pull request.
         pull: the pull request as it was then.
         whole_diff: of the pull request, and parsed as ``files``.
-        diff: what is left to review of it, with more context around its hunks.
-        beside: what became of its files that are not in ``diff``.
-        notices: what readers have to know, in sentences.
+        diff: the part to review, with more context around its hunks.
+        beside: coverage of the files that are not in ``diff``.
+        notices: sentences for the report.
         attributes: of the base.
         settings: those that follow from the configuration of the base.
     """
@@ -83,7 +82,7 @@ async def assign(
     config: str | None = None,
     checkout: Callable[[str], ReadFile | None] = lambda _head: None,
 ) -> Assignment:
-    """What is to be reviewed of a pull request, as it is now.
+    """Return the scope of a review of the pull request.
 
     Args:
         api: GitHub.
@@ -91,7 +90,7 @@ async def assign(
         prior: what is known of it.
         page: the repository's page.
         load: makes settings of the base's configuration file: its name and text, if there is one.
-        full: whether all is reviewed, whatever was before.
+        full: whether to review everything again.
         config: the configuration file's path in the repository, if it is not the usual one.
         checkout: what reads files of the head, by its commit, if there is a checkout that has it.
 
@@ -146,21 +145,21 @@ def _left(whole: Assignment, prior: Prior) -> Assignment:
     if block is None and last.state is None:
         doubt = "its summary comment holds no state of the last review"
     elif block is None:
-        doubt = "the state of the last review is not signed by us"
+        doubt = "the state of the last review is invalid or not signed by us"
     elif block.settings != whole.subject.settings:
-        doubt = "the models, the prompts or the configuration are others now"
+        doubt = "the models, the prompts or the configuration have changed"
     if block is None or doubt:
-        return replace(whole, notices=(*whole.notices, f"All is reviewed again: {doubt}."))
+        return replace(whole, notices=(*whole.notices, f"Everything is reviewed again: {doubt}."))
     policy = policy_of(whole.settings, whole.attributes)
 
     def skipped(file: FileDiff) -> bool:
         return skip_reason(file, policy) is not None
 
     left = remaining(whole.files, block.hunks, block.files, skipped=skipped)
-    since = (last.head or "")[:7]  # no marker of a summary is without
+    since = (last.head or "")[:7]  # a summary marker always has a head
     reason = f"Unchanged since the review of {since}."
     seen = tuple(FileCoverage(path, "reviewed", reason) for path in left.unchanged)
-    told = [f"Reviewed is what changed since the review of {since}."]
+    told = [f"Only changes since the review of {since} were reviewed."]
     if seen:
         told.append(f"{count(len(seen), 'file')} unchanged since then.")
     return replace(
@@ -175,7 +174,7 @@ def _left(whole: Assignment, prior: Prior) -> Assignment:
 def reviewed_now(
     files: Sequence[FileDiff], block: StateBlock | None, *, full: bool
 ) -> Callable[[str, Side, range | None], bool]:
-    """Return what tells whether lines of a side of a file were reviewed this time.
+    """Return a function that says whether lines were reviewed this time.
 
     Args:
         files: the diff of the pull request.
@@ -224,9 +223,9 @@ def _old_span(hunk: Hunk) -> tuple[int, int]:
 
 
 def _hash_of(settings: Settings, attributes: str) -> str:
-    """A hash of what decides who reviews, what is left out, and which findings count.
+    """Return a digest of the settings that decide models, scope and filters.
 
-    What may be spent, and what becomes of the findings, does not.
+    Budgets and publishing settings are not included.
     """
     models = [(name, [one.name for one in chain]) for name, chain in settings.chains()]
     split = [settings.ab_split] if settings.ab_split else []

@@ -1,4 +1,4 @@
-"""Poller of a queue: it claims work for a node, begins it, and settles it when it has ended."""
+"""Poller of a queue: claims work for a node, starts it and records the result."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from reviewbot.store.queue import Claimed, Queue
 
 POLL_S: Final = 1.0
-"""How often it is looked for what another node took, broke off, or let wait."""
+"""Seconds between polls."""
 CANCELLED_S: Final = 1.0
 """How long work that was cancelled may take to end."""
 
 log = logging.getLogger(__name__)
 
 
-class Rounds:
-    """Looks for work in rounds: when it is woken, when some has ended, and every second.
+class Poller:
+    """Poller that looks for work when it is woken, when a task has ended, and every second.
 
     Work that a node has begun and not settled is abandoned when the node is gone; any node then
     puts it back.
@@ -42,7 +42,7 @@ class Rounds:
         queue: the queue.
         work: works on what was claimed, and settles it. It does not raise.
         node: the name of this node.
-        log_as: what the log says of work that is not done, and the field of its id.
+        log_as: log message for failed work, and the field for its id.
         put_back: returns the seconds until abandoned work is claimed again, by its tries; None if
             it is given up.
         grace_s: how long work may go on at the end, in seconds.
@@ -72,7 +72,7 @@ class Rounds:
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
-        """There is something new."""
+        """Start the next round now."""
         self._wake.set()
 
     async def claim(self, *, at_once: int, per_installation: int, spare: int = 0) -> None:
@@ -129,18 +129,18 @@ class Rounds:
     async def not_done(
         self, claimed: Claimed, error: Exception | None, pause: float | None
     ) -> None:
-        """Let the work be tried again after a pause, in seconds, or give it up.
+        """Retry the work after a pause in seconds, or fail it.
 
         Args:
             claimed: the work.
-            error: why it is not done; None if its node ended.
-            pause: None if it is given up.
+            error: the error of the attempt; None if its node ended.
+            pause: None for no retry.
         """
-        reason, tries = sentence(error), count(claimed.tries, "try", "tries")
+        reason, tries = sentence(error), count(claimed.tries, "attempt")
 
         def change(connection: sa.Connection, at: int) -> bool:
             if pause is None:
-                given_up = f"given up after {tries}: {reason}"
+                given_up = f"failed permanently after {tries}: {reason}"
                 return self._queue.fail(connection, claimed, at, given_up)
             until = at + round(pause * 1000)
             return self._queue.retry(connection, claimed, at, reason, until=until)
@@ -149,26 +149,26 @@ class Rounds:
             message, field = self._log_as
             log.log(
                 logging.ERROR if pause is None else logging.WARNING,
-                "%s after try %d (%s); %s",
+                "%s after attempt %d (%s); %s",
                 message,
                 claimed.tries,
-                "its node ended" if error is None else type(error).__name__,
-                "it is given up" if pause is None else f"the next one is in {pause:.0f} s",
+                "node ended" if error is None else type(error).__name__,
+                "failed permanently" if pause is None else f"retrying in {pause:.0f} s",
                 extra={field: claimed.id},
                 exc_info=None if isinstance(error, ReviewbotError) else error,
             )
 
     async def _settle(self, change: Callable[[sa.Connection, int], bool]) -> bool:
-        with suppress(StoreError):  # it was logged; the next round finds the work, and puts it back
+        with suppress(StoreError):  # already logged; the next round requeues the work
             return await self._database.write(
                 lambda connection: change(connection, self._clock(connection))
             )
         return False
 
     async def run(self, look: Callable[[], Awaitable[None]]) -> None:
-        """Go on until cancelled; then let what is under way go on for a moment.
+        """Poll until cancelled; then give unfinished tasks ``grace_s`` to end.
 
-        What is not done by then is cancelled, and whoever looks next finds it.
+        Tasks that take longer are cancelled. Another node finds them.
 
         Args:
             look: one round, which calls :meth:`claim`.
@@ -181,7 +181,7 @@ class Rounds:
                 except StoreError:
                     pass  # it was logged; the next round tries again
                 except Exception:
-                    log.exception("the %s failed; it goes on", self._name)
+                    log.exception("%s: a round failed; retrying", self._name)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(POLL_S):
                         await self._wake.wait()
@@ -197,5 +197,5 @@ class Rounds:
             for one in late:
                 one.cancel()
         if late:
-            log.info("the %s leaves %d at work for another node", self._name, len(late))
+            log.info("%s: left %d unfinished tasks to another node", self._name, len(late))
             await asyncio.wait(late, timeout=CANCELLED_S)
