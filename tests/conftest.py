@@ -33,6 +33,12 @@ settings.register_profile("nightly", ALWAYS, derandomize=False, max_examples=exa
 settings.load_profile(PROFILE)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return three workers for two cores: tests often wait for a timer or another process."""
+    return (os.cpu_count() or 1) * 3 // 2 or 1
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--sample``."""
     help_text = "run at most N variants of each test, spread evenly; 0 runs all"
