@@ -44,7 +44,8 @@ that no limit is met again before it has ended. All stories together have one at
 APART = 12
 """So many requests are between two of those."""
 AFTER = ("502 after", "502 after twice", "drop after")
-"""What differs from ``500`` and ``drop`` for requests that write: each is tried at all of those."""
+"""What differs from ``500`` and ``drop`` for requests that write. Each is tried at every second of
+them, and in the other story at those between."""
 BEFORE = ("403", "404", "422", "500 four times", "html 200")
 """Each is tried at every tenth request; the other story tries it one request later."""
 EVERY = PROFILE == "nightly"
@@ -266,10 +267,11 @@ def places(story: str, kind: str, requests: list[Recorded]) -> list[int]:
     """Return at which requests of a part to try a fault of ``kind``."""
     if EVERY:
         return list(range(len(requests)))
+    number = list(STORIES).index(story)
     if kind in AFTER:
-        return [at for at, one in enumerate(requests) if _writes(one)]
-    first = 2 * BEFORE.index(kind) + list(STORIES).index(story)
-    return list(range(first, len(requests), 2 * len(BEFORE)))
+        writes = [at for at, one in enumerate(requests) if _writes(one)]
+        return writes[(AFTER.index(kind) + number) % 2 :: 2]
+    return list(range(2 * BEFORE.index(kind) + number, len(requests), 2 * len(BEFORE)))
 
 
 @pytest.mark.slow
