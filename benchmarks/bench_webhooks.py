@@ -32,6 +32,8 @@ ALONE: Final = 20
 AT_ONCE: Final = 200
 REVIEWS: Final = 25
 LIMIT_MS: Final = 1000
+WARM_S: Final = 5
+"""Seconds after its start in which a server imports what reviews need."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ async def burst(label: str, url: str, deliveries: list[Request]) -> bool:
 
 async def measure(url: str, deliveries: list[Request]) -> bool:
     """One after the other, at once, and at once while there is other work."""
+    await asyncio.sleep(WARM_S)
     alone = [await one.send(url) for one in deliveries[:ALONE]]
     print(f"one after the other: {spread(alone)} ms")
     idle = await burst("nothing else to do", url, deliveries[ALONE : ALONE + AT_ONCE])
