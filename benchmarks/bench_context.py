@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reviewbot.config.settings import OFFLINE, load_settings
 from reviewbot.context import Surroundings
 from reviewbot.core.diff import parse_diff
 from reviewbot.prepare import prepare
-from reviewbot.settings import OFFLINE, load_settings
 
 if TYPE_CHECKING:
-    from reviewbot.settings import Settings
+    from reviewbot.config.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 REAL = ROOT / "fixtures" / "real"

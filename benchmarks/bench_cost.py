@@ -12,13 +12,13 @@ import json
 import statistics
 from pathlib import Path
 
+from reviewbot.config.settings import load_settings
 from reviewbot.core.chunks import ChunkView, view
 from reviewbot.core.prompt import ModelRequest, render
 from reviewbot.core.redact import redact_file
 from reviewbot.core.report_tool import REPORT_TOOL
 from reviewbot.job import manifest_of
 from reviewbot.prepare import Prepared, prepare
-from reviewbot.settings import load_settings
 from reviewbot.tokens import TokenCounter
 
 REAL = Path(__file__).parents[1] / "fixtures" / "real"

@@ -127,10 +127,10 @@ async def measure(diff: str) -> dict[str, Any]:
 
 async def reviewed(diff: str) -> tuple[float, str]:
     """Return the seconds of a review, and why a file was not read whole."""
+    from reviewbot.config.settings import load_settings
     from reviewbot.core.events import ReviewFinished
     from reviewbot.prepare import own_pool, prepare, workers
     from reviewbot.review import review
-    from reviewbot.settings import load_settings
 
     settings = load_settings(flags={"model": "offline"}, env={})
     async with own_pool() as pool:
@@ -190,10 +190,10 @@ async def report_worker() -> None:
 
 def demo_requests() -> list[tuple[str, Any, Any]]:
     """Return language, hunks and patterns of each file of the demo that is parsed."""
+    from reviewbot.config.settings import load_settings
     from reviewbot.core.views import Views
     from reviewbot.models.offline.model import Scan
     from reviewbot.prepare import prepare
-    from reviewbot.settings import load_settings
 
     settings = load_settings(flags={"model": "offline"}, env={})
     job = prepare(DEMO.read_bytes(), settings).job

@@ -158,10 +158,10 @@ async def measure(
     port: int, files: int, jobs: int, name: str = "f"
 ) -> tuple[list[float], float, float]:
     """Lags in ms of all findings, seconds of the whole review, and of the server alone."""
+    from reviewbot.config.settings import load_settings
     from reviewbot.core.events import FindingRaised, ReviewFinished
     from reviewbot.prepare import prepare, workers
     from reviewbot.review import review
-    from reviewbot.settings import load_settings
 
     env = {"ANTHROPIC_API_KEY": "unused", "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{port}"}
     settings = load_settings(flags={"jobs": jobs, "summary": False}, env=env)

@@ -30,9 +30,9 @@ from reviewbot.tokens import Calibration
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from reviewbot.config.settings import Settings
     from reviewbot.core.chunks import Batch, Chunk, Sizes
     from reviewbot.core.diff import FileDiff
-    from reviewbot.settings import Settings
 
 IN_A_DIFF: Final = 3
 """Lines of context that a diff has anyway."""

@@ -36,10 +36,10 @@ from reviewbot.tokens import Calibration, TokenCounter
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from reviewbot.config.settings import Settings
     from reviewbot.core.chunks import Plan
     from reviewbot.core.diff import FileDiff
     from reviewbot.core.explanation import Inquiry
-    from reviewbot.settings import Settings
 
 OFFLINE_CANNOT: Final = (
     "The offline rules cannot explain findings; it takes a model, which whoever runs this server"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reviewbot.config.settings import OFFLINE
 from reviewbot.core.languages import language_of
-from reviewbot.settings import OFFLINE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from reviewbot.config.settings import Settings
     from reviewbot.core.chunks import Batch, Plan
-    from reviewbot.settings import Settings
 
 
 def plan_notices(settings: Settings, planned: Plan, first: Callable[[Batch], str]) -> Iterator[str]:

@@ -6,6 +6,7 @@ import json
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.config.settings import OFFLINE, ModelChoice
 from reviewbot.core.categories import CATEGORIES
 from reviewbot.core.chunks import BATCH_BUDGET, MIN_BUDGET, Sizes, budget_for, plan_routed
 from reviewbot.core.events import Estimate, ModelEstimate, Usage
@@ -13,17 +14,16 @@ from reviewbot.core.policy import Policy, git_attributes, path_patterns, skip_re
 from reviewbot.core.routing import AB_SPLIT, MODEL, Chain, Route, Routing, Split
 from reviewbot.errors import ConfigError
 from reviewbot.models.catalog import cost_usd, lookup
-from reviewbot.settings import OFFLINE, ModelChoice
 from reviewbot.tokens import TokenCounter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from reviewbot.config.routes import RouteSettings
+    from reviewbot.config.settings import Settings
     from reviewbot.core.chunks import Batch, Plan
     from reviewbot.core.diff import FileDiff
     from reviewbot.models.catalog import ModelInfo
-    from reviewbot.route_settings import RouteSettings
-    from reviewbot.settings import Settings
     from reviewbot.tokens import Calibration
 
 OUTPUT_PER_REQUEST: Final = 4_000

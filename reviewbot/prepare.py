@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.config.settings import OFFLINE
 from reviewbot.core.diff import parse_diff
 from reviewbot.core.intake import Gates
 from reviewbot.core.redact import redact_text
@@ -22,12 +23,12 @@ from reviewbot.models.catalog import lookup
 from reviewbot.models.offline.parser import ParserPool
 from reviewbot.notices import plan_notices
 from reviewbot.planning import OUTPUT_PER_REQUEST, Chains, Planner, patterns_of
-from reviewbot.settings import OFFLINE
 from reviewbot.tokens import Calibration, TokenCounter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
+    from reviewbot.config.settings import ModelChoice, Settings
     from reviewbot.core.chunks import Plan
     from reviewbot.core.diff import FileDiff
     from reviewbot.core.events import Estimate, FileCoverage
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from reviewbot.models.catalog import ModelInfo
     from reviewbot.models.claude import Claude
     from reviewbot.models.offline.parser import Parser
-    from reviewbot.settings import ModelChoice, Settings
 
 __all__ = ["OUTPUT_PER_REQUEST", "Prepared", "Workers", "prepare", "workers"]
 

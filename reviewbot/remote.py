@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 
 import httpx2 as httpx
 
+from reviewbot.config.settings import Secret, is_web_address
 from reviewbot.core.events import ReviewFinished, from_record
 from reviewbot.errors import ConfigError, SourceError
-from reviewbot.settings import Secret, is_web_address
 from reviewbot.variables import SERVER_KEY
 
 if TYPE_CHECKING:

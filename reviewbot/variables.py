@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.config.model_choice import API_KEY
 from reviewbot.core.wording import count, listed
-from reviewbot.model_choice import API_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

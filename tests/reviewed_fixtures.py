@@ -10,10 +10,10 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from reviewbot.config.settings import load_settings
 from reviewbot.core.report import fold
 from reviewbot.prepare import prepare, workers
 from reviewbot.review import review
-from reviewbot.settings import load_settings
 
 FIXTURES: Final = Path(__file__).parents[1] / "fixtures"
 DIFFS: Final = sorted([*FIXTURES.glob("*.diff"), *FIXTURES.glob("real/*.diff")])

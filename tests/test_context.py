@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reviewbot.config.settings import Settings, load_settings
 from reviewbot.context import ContextLimits, Surroundings
 from reviewbot.core.chunks import view
 from reviewbot.core.diff import FileDiff, parse_diff
 from reviewbot.core.prompt import ModelRequest, render
 from reviewbot.prepare import Prepared, prepare
-from reviewbot.settings import Settings, load_settings
 from tests.models.hunks import review_chunk
 from tests.support.examples import examples
 

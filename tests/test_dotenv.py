@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from reviewbot.configure import read_variable
-from reviewbot.settings import load_settings
+from reviewbot.config.load import read_variable
+from reviewbot.config.settings import load_settings
 from reviewbot.variables import APP, DOTENV, MACHINE
 from tests.server.nodes import DEMO, ROOT, Node, post, until_state
 

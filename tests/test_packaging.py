@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 
 from reviewbot import __version__
 from reviewbot.cli.main import main
-from reviewbot.config_file import schema
+from reviewbot.config.file import schema
 from reviewbot.variables import DOTENV, MACHINE
 
 ROOT = Path(__file__).parent.parent

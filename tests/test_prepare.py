@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from reviewbot.config.settings import Settings, load_settings
 from reviewbot.core.events import FileCoverage
 from reviewbot.core.report import fold
 from reviewbot.core.stored_plan import plan_from_json, plan_to_json
@@ -13,7 +14,6 @@ from reviewbot.errors import ConfigError
 from reviewbot.job import started
 from reviewbot.prepare import Prepared, prepare, workers
 from reviewbot.review import review
-from reviewbot.settings import Settings, load_settings
 from tests.support.reviews import added, numbered
 
 

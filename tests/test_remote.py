@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewbot import remote
+from reviewbot.config.settings import Secret
 from reviewbot.errors import ConfigError, SourceError
 from reviewbot.job import StopSignal
 from reviewbot.remote import RemoteRequest, Server
-from reviewbot.settings import Secret
 from reviewbot.store import keys
 from reviewbot.store.database import open_database
 from reviewbot.store.keys import Limits

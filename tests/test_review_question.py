@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reviewbot.configure import read_settings
+from reviewbot.config.load import read_settings
 from reviewbot.core.events import (
     ChunkFinished,
     ChunkRetrying,
@@ -36,11 +36,11 @@ from tests.support.reviews import Seen, numbered, run
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from reviewbot.config.settings import Settings
     from reviewbot.job import Job
     from reviewbot.models.batch import BatchTask, Emit
     from reviewbot.models.explanation import WordsWriter
     from reviewbot.prepare import Prepared
-    from reviewbot.settings import Settings
 
 INQUIRY = Inquiry("RIGHT", 2, 2, "**error: It fails**", (), "Why?")
 SECRET = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"

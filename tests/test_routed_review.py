@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reviewbot.config.settings import Settings, load_settings
 from reviewbot.core.events import ReviewStarted, Usage, record
 from reviewbot.core.report import fold
 from reviewbot.core.stored_plan import plan_from_json, plan_to_json
@@ -17,7 +18,6 @@ from reviewbot.models.catalog import cost_usd, lookup
 from reviewbot.planning import OUTPUT_PER_REQUEST
 from reviewbot.prepare import Prepared, prepare, workers
 from reviewbot.review import review
-from reviewbot.settings import Settings, load_settings
 from tests.event_schema import assert_valid_event
 from tests.fake_anthropic import Answer, FakeAnthropic, StatusError
 from tests.models.scripted import item

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
 
+from reviewbot.config.settings import API_KEY, FailOn, IfIncomplete, Secret
 from reviewbot.errors import ConfigError
-from reviewbot.settings import API_KEY, FailOn, IfIncomplete, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.config.settings import API_KEY, OFFLINE, load_settings
 from reviewbot.errors import ConfigError
-from reviewbot.settings import API_KEY, OFFLINE, load_settings
 
 if TYPE_CHECKING:
     from reviewbot.action.inputs import ActionInputs
+    from reviewbot.config.settings import Settings
     from reviewbot.github.api.pulls import PullRequest
-    from reviewbot.settings import Settings
 
 _KEY_HINT: Final = (
     "no model can be asked: pass anthropic-api-key: ${{ secrets.ANTHROPIC_API_KEY }}, or"

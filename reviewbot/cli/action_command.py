@@ -12,6 +12,7 @@ from reviewbot.action.settings import settings_of
 from reviewbot.action.wanted import Skipped, Wanted
 from reviewbot.cli.action_report import say
 from reviewbot.cli.output import Outputs
+from reviewbot.config.settings import CONFIG_NAMES
 from reviewbot.core.render.annotations import notice
 from reviewbot.core.render.markdown_text import literal
 from reviewbot.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, ConfigError, ReviewbotError
@@ -27,18 +28,17 @@ from reviewbot.github.inquiries import NO_CODE, inquiry_of, reply_text
 from reviewbot.github.names import Us
 from reviewbot.github.state.prior import WRITERS, read_prior
 from reviewbot.review import review
-from reviewbot.settings import CONFIG_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from reviewbot.action.inputs import ActionInputs
     from reviewbot.action.wanted import Asked
+    from reviewbot.config.settings import Settings
     from reviewbot.core.explanation import Inquiry
     from reviewbot.core.report import Report
     from reviewbot.github.gateway import Api, Gateway
     from reviewbot.job import StopSignal
-    from reviewbot.settings import Settings
 
 _NO_MODEL: Final = (
     "it takes a model, and the workflow that answers comments has none. Give it"

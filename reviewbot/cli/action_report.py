@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reviewbot.action.inputs import ActionInputs
+    from reviewbot.config.settings import Settings
     from reviewbot.core.report import Report
     from reviewbot.github.publication import Published
-    from reviewbot.settings import Settings
 
 
 def sarif_target(inputs: ActionInputs) -> Target:

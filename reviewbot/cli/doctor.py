@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot import __version__
 from reviewbot.action.inputs import PREFIX as ACTION_PREFIX
-from reviewbot.configure import dotenv_of, find_config, read_settings
+from reviewbot.config.load import dotenv_of, find_config, read_settings
+from reviewbot.config.settings import OFFLINE, load_settings
 from reviewbot.core.escape import show
 from reviewbot.errors import EXIT_OK, EXIT_USAGE, ConfigError, ReviewbotError, SourceError
 from reviewbot.github.app import credentials
-from reviewbot.settings import OFFLINE, load_settings
 from reviewbot.sources import find_git
 from reviewbot.variables import (
     APP,
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
+    from reviewbot.config.settings import ModelChoice, Settings
     from reviewbot.github.api.app import AppSelf
     from reviewbot.github.app.credentials import AppConfig
     from reviewbot.models.claude import Probe
-    from reviewbot.settings import ModelChoice, Settings
 
 OK: Final = "✓"
 WARNING: Final = "!"

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reviewbot import __version__
-from reviewbot.configure import repository_root
+from reviewbot.config.load import repository_root
+from reviewbot.config.settings import CONFIG_NAMES
 from reviewbot.errors import EXIT_OK, ConfigError
-from reviewbot.settings import CONFIG_NAMES
 
 if TYPE_CHECKING:
     import argparse

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.configure import read_settings
+from reviewbot.config.load import read_settings
 from reviewbot.core.escape import show
 from reviewbot.core.wording import count
 from reviewbot.errors import EXIT_OK, ConfigError

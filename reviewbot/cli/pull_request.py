@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 from reviewbot.cli.source import Source
 from reviewbot.cli.waiting import Waiting
-from reviewbot.configure import dotenv_of, read_settings, read_variable
+from reviewbot.config.load import dotenv_of, read_settings, read_variable
+from reviewbot.config.settings import CONFIG_NAMES, Secret, load_settings
 from reviewbot.errors import ConfigError, SourceError
 from reviewbot.github.base_files import BaseFiles, base_files
 from reviewbot.github.change import Change, get_change
@@ -22,14 +23,13 @@ from reviewbot.github.errors import NotFoundError, RateLimitedError
 from reviewbot.github.full_files import with_context
 from reviewbot.github.gateway import API_URL, Gateway
 from reviewbot.github.names import PullName
-from reviewbot.settings import CONFIG_NAMES, Secret, load_settings
 from reviewbot.variables import GITHUB_ADDRESS, TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
+    from reviewbot.config.settings import Settings
     from reviewbot.github.gateway import Api
-    from reviewbot.settings import Settings
 
 PATIENCE_S: Final = 60.0
 """How long a rate limit is waited for: somebody looks on."""
@@ -46,7 +46,7 @@ def read_pull(
 
     Args:
         text: ``OWNER/REPO#N``, or the address of the pull request's page.
-        flags: as for :func:`reviewbot.settings.load_settings`.
+        flags: as for :func:`reviewbot.config.settings.load_settings`.
         config: the file that the user named; otherwise the base's own configuration is in force.
         context: whether there is to be more context around the hunks; as the settings have it.
 

@@ -14,7 +14,7 @@ from reviewbot import sources
 from reviewbot.cli.interrupts import stop_on_interrupt
 from reviewbot.cli.output import PLAN_FORMATS, Outputs, write_plan
 from reviewbot.cli.source import read_source
-from reviewbot.configure import read_variable
+from reviewbot.config.load import read_variable
 from reviewbot.core.render import FINAL, STREAMING
 from reviewbot.core.report import fails
 from reviewbot.errors import (
@@ -31,9 +31,9 @@ from reviewbot.review import review
 
 if TYPE_CHECKING:
     from reviewbot.cli.source import Source
+    from reviewbot.config.settings import Settings
     from reviewbot.core.report import Report
     from reviewbot.prepare import Prepared
-    from reviewbot.settings import Settings
 
 FORMATS: Final = ("terminal", *(name for name in STREAMING if name != "sse"), *FINAL)
 
@@ -208,10 +208,10 @@ def _refuse_missing(source: Source) -> None:
 
 async def _review_there(args: argparse.Namespace, settings: Settings, source: Source) -> Report:
     """The same by a server; the code around findings is our own."""
+    from reviewbot.config.settings import Secret
     from reviewbot.core.diff import parse_diff
     from reviewbot.core.events import ReviewStarted
     from reviewbot.remote import RemoteRequest, Server
-    from reviewbot.settings import Secret
     from reviewbot.variables import SERVER_KEY
 
     key = (read_variable(SERVER_KEY) or "").strip()

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from reviewbot.cli.keys import dollars
-from reviewbot.configure import dotenv_of, read_settings
+from reviewbot.config.load import dotenv_of, read_settings
 from reviewbot.errors import EXIT_OK, ConfigError
 from reviewbot.variables import DATABASE_URL, DOTENV_NAME, GITHUB_ADDRESS, not_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from reviewbot.config.settings import Settings
     from reviewbot.jobs.service import ReviewService
     from reviewbot.server.github_side import GitHubSide
     from reviewbot.server.logs import LogFormat
-    from reviewbot.settings import Settings
     from reviewbot.store.keys import Limits
 
 

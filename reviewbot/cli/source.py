@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reviewbot import sources
-from reviewbot.configure import config_differs, read_settings
+from reviewbot.config.load import config_differs, read_settings
 from reviewbot.errors import SourceError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
+    from reviewbot.config.settings import Settings
     from reviewbot.core.events import FileCoverage
-    from reviewbot.settings import Settings
 
 MOST_BYTES: Final = 16_000_000
 """Of a diff that is planned twice, the first time for its context."""
@@ -47,7 +47,7 @@ def read_source(args: argparse.Namespace, flags: Mapping[str, object]) -> tuple[
 
     Args:
         args: of ``reviewbot review``.
-        flags: the settings among them, as :func:`reviewbot.settings.load_settings` takes them.
+        flags: the settings among them, as for :func:`reviewbot.config.settings.load_settings`.
 
     Raises:
         SourceError: the change cannot be had.

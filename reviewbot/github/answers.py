@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.config.settings import CONFIG_NAMES
 from reviewbot.core.render.markdown_text import code_span
 from reviewbot.github import markers
 from reviewbot.github.base_files import base_files
@@ -13,7 +14,6 @@ from reviewbot.github.markers import Marker
 from reviewbot.github.names import PullName
 from reviewbot.github.posting import made_once
 from reviewbot.github.state.prior import read_prior
-from reviewbot.settings import CONFIG_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

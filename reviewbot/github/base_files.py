@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.configure import MOST_BYTES, text_of, two_names
+from reviewbot.config.load import MOST_BYTES, text_of, two_names
+from reviewbot.config.settings import CONFIG_NAMES
 from reviewbot.errors import ConfigError
 from reviewbot.github.errors import NotFoundError, TooLargeError
-from reviewbot.settings import CONFIG_NAMES
 from reviewbot.sources import ATTRIBUTES_LIMIT
 
 if TYPE_CHECKING:

@@ -46,10 +46,10 @@ from reviewbot.github.sections import Section, fitted
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from reviewbot.config.settings import IfIncomplete
     from reviewbot.core.events import Json, ReviewProgress
     from reviewbot.core.findings import Finding
     from reviewbot.core.report import Report, Threshold
-    from reviewbot.settings import IfIncomplete
 
 Conclusion = Literal["success", "neutral", "failure", "cancelled"]
 

@@ -10,8 +10,8 @@ from reviewbot.core.render.markdown_text import cell, code_span, literal
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from reviewbot.route_settings import RouteSettings, SplitSettings
-    from reviewbot.settings import Settings
+    from reviewbot.config.routes import RouteSettings, SplitSettings
+    from reviewbot.config.settings import Settings
 
 _SHOWN = (
     "model",

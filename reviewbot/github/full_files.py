@@ -17,9 +17,9 @@ from reviewbot.github.errors import GitHubError, TooLargeError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from reviewbot.config.settings import Settings
     from reviewbot.core.diff import FileDiff
     from reviewbot.github.compared import Place
-    from reviewbot.settings import Settings
 
 ReadFile: TypeAlias = "Callable[[str], bytes | None]"
 """The content of a file by its path; None if it cannot be had."""

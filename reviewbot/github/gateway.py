@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from reviewbot.config.settings import is_web_address
 from reviewbot.errors import ConfigError
 from reviewbot.github.api.app import AppApi, converted, login
 from reviewbot.github.api.checks import Checks
@@ -39,17 +40,16 @@ from reviewbot.github.client.tokens import (
     GivenToken,
     InstallationToken,
 )
-from reviewbot.settings import is_web_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
+    from reviewbot.config.settings import Secret
     from reviewbot.github.api.app import NewApp
     from reviewbot.github.client.exchange import Answer, Lost, Request
     from reviewbot.github.client.tokens import Identity
     from reviewbot.github.client.wire import Wire
-    from reviewbot.settings import Secret
 
 API_URL: Final = "https://api.github.com"
 THREADS: Final = 96

@@ -12,9 +12,9 @@ from reviewbot.github.permalinks import Permalinks
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from reviewbot.config.settings import IfIncomplete
     from reviewbot.core.report import Threshold
     from reviewbot.github.names import PullName
-    from reviewbot.settings import IfIncomplete
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
+from reviewbot.config.settings import OFFLINE
 from reviewbot.core import explanation
 from reviewbot.core.events import Usage
 from reviewbot.core.stored_plan import plan_to_json
@@ -19,7 +20,6 @@ from reviewbot.jobs.options import ReviewOptions, settings_for
 from reviewbot.jobs.truncation import middle_to_leave_out
 from reviewbot.models.catalog import cost_usd, lookup
 from reviewbot.prepare import OUTPUT_PER_REQUEST, prepare
-from reviewbot.settings import OFFLINE
 from reviewbot.store import budgets, reviews, turns
 from reviewbot.store.eventlog import insert_events, stored
 from reviewbot.store.keys import Limits
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
+    from reviewbot.config.settings import Settings
     from reviewbot.core.chunks import Batch
     from reviewbot.core.events import Event, FileCoverage
     from reviewbot.core.explanation import Inquiry
     from reviewbot.job import Job
     from reviewbot.prepare import Prepared
-    from reviewbot.settings import Settings
 
 
 Also: TypeAlias = "Callable[[sa.Connection, str], object]"

@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from reviewbot.config.settings import OFFLINE
 from reviewbot.models.cached import CachedBatches, identity
 from reviewbot.models.catalog import lookup
-from reviewbot.settings import OFFLINE
 from reviewbot.store.cache import DatabaseCache
 
 if TYPE_CHECKING:
+    from reviewbot.config.settings import Settings
     from reviewbot.models.batch import BatchTask, RunBatch
     from reviewbot.models.cached import CacheUse
     from reviewbot.prepare import Prepared, Workers
-    from reviewbot.settings import Settings
     from reviewbot.store.database import Database
     from reviewbot.store.reviews import ReviewRow
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from jsonschema import Draft202012Validator
 
-    from reviewbot.settings import Settings
+    from reviewbot.config.settings import Settings
 
 SETTABLE: Final = (
     "model",
@@ -77,7 +77,7 @@ class ReviewOptions:
 
 def options_schema() -> dict[str, Any]:
     """JSON Schema of ``options``."""
-    from reviewbot.config_file import schema
+    from reviewbot.config.file import schema
 
     known = schema()
     properties = {name: known["properties"][name] for name in SETTABLE}

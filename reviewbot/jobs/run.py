@@ -37,13 +37,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
+    from reviewbot.config.settings import Settings
     from reviewbot.core.events import Event, ReviewSummary, Usage
     from reviewbot.job import Summarize, SummaryTask
     from reviewbot.models.batch import BatchEvent, BatchResult, BatchTask, RunBatch, Spent
     from reviewbot.models.cached import CacheUse
     from reviewbot.models.offline.parser import ParserPool
     from reviewbot.prepare import Prepared, Workers
-    from reviewbot.settings import Settings
     from reviewbot.store.database import Database
     from reviewbot.store.hub import Hub
     from reviewbot.store.reviews import ReviewRow, Work

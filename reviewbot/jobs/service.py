@@ -40,9 +40,9 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
+    from reviewbot.config.settings import Settings
     from reviewbot.core.events import Outcome
     from reviewbot.jobs.admission import Also, ReviewRequest
-    from reviewbot.settings import Settings
     from reviewbot.store.reviews import ReviewRow
 
 PREPARED_AT_ONCE: Final = 2

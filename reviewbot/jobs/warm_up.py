@@ -6,13 +6,13 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.config.settings import OFFLINE, ModelChoice
 from reviewbot.core.shown_text import shown_markdown
 from reviewbot.prepare import prepare, workers
 from reviewbot.review import review
-from reviewbot.settings import OFFLINE, ModelChoice
 
 if TYPE_CHECKING:
-    from reviewbot.settings import Settings
+    from reviewbot.config.settings import Settings
 
 SAMPLE: Final = b"--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-a = 1\n+a = eval(input())\n"
 

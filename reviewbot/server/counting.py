@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.config.settings import OFFLINE
 from reviewbot.core.events import ChunkFinished, FindingRaised, FindingWithdrawn, ReviewFinished
 from reviewbot.jobs import truncation
 from reviewbot.models.batch import Asked, ChunkOutcome, Drafted, Retrying, Spent, Working
-from reviewbot.settings import OFFLINE
 from reviewbot.store.reviews import now_ms
 
 if TYPE_CHECKING:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import Scope
 
+    from reviewbot.config.settings import Secret
     from reviewbot.github.app.inbox import Inbox
-    from reviewbot.settings import Secret
 
 BODY_LIMIT: Final = 25 << 20
 """Bytes of a payload; GitHub sends no larger ones."""

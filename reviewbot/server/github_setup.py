@@ -25,6 +25,7 @@ from starlette.datastructures import QueryParams
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
+from reviewbot.config.settings import is_web_address
 from reviewbot.errors import ConfigError, ReviewbotError
 from reviewbot.github.app.conversion import NotConvertedError, convert
 from reviewbot.github.app.manifest import (
@@ -42,7 +43,6 @@ from reviewbot.github.gateway import API_URL, Gateway
 from reviewbot.server.one_time_link import LIFE_S, TOKEN, OneTimeLink
 from reviewbot.server.problems import Problem
 from reviewbot.server.setup_pages import HEADERS, page, sorry
-from reviewbot.settings import is_web_address
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
     from starlette.routing import Route
 
+    from reviewbot.config.settings import Secret, Settings
     from reviewbot.github.app.credentials import AppConfig
     from reviewbot.github.app.inbox import Inbox
     from reviewbot.jobs.service import ReviewService
-    from reviewbot.settings import Secret, Settings
     from reviewbot.store.keys import Limits
 
 

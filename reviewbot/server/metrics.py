@@ -23,10 +23,10 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from reviewbot import __version__
+from reviewbot.config.settings import OFFLINE
 from reviewbot.core.events import Outcome
 from reviewbot.core.findings import SEVERITIES, PlacementKind
 from reviewbot.models.catalog import known_models, lookup
-from reviewbot.settings import OFFLINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -12,11 +12,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from reviewbot import tokens
 from reviewbot.cli.main import main
+from reviewbot.config.settings import Secret
 from reviewbot.core import redact
 from reviewbot.errors import ReviewbotError
 from reviewbot.github.api.app import NewApp
 from reviewbot.github.app.credentials import store_app
-from reviewbot.settings import Secret
 from tests.fake_anthropic import Answer, FakeAnthropic, StatusError
 from tests.fake_github import FakeGitHub
 

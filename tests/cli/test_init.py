@@ -9,8 +9,8 @@ import yaml
 from reviewbot import __version__
 from reviewbot.cli.init import template, workflow_template
 from reviewbot.cli.main import main
-from reviewbot.config_file import schema
-from reviewbot.settings import ModelChoice, load_settings
+from reviewbot.config.file import schema
+from reviewbot.config.settings import ModelChoice, load_settings
 
 
 @pytest.fixture

@@ -291,7 +291,7 @@ def test_answers_that_need_no_command_import_none_of_the_heavy_libraries(
 
 def test_the_settings_without_files_import_none_of_the_heavy_libraries(tmp_path: Path) -> None:
     loaded = modules_after(
-        "import pathlib\nfrom reviewbot.configure import read_settings\n"
+        "import pathlib\nfrom reviewbot.config.load import read_settings\n"
         f"read_settings({{}}, cwd=pathlib.Path({str(tmp_path)!r}), env={{}})"
     )
     assert not loaded & HEAVY

@@ -19,9 +19,9 @@ import pytest
 from reviewbot.cli.main import main
 from reviewbot.cli.output import Outputs
 from reviewbot.cli.review import FORMATS
+from reviewbot.config.settings import load_settings
 from reviewbot.core.events import ReviewProgress, Usage
 from reviewbot.prepare import prepare
-from reviewbot.settings import load_settings
 from tests.event_schema import assert_valid_event
 from tests.models.scripted import item
 from tests.support.repositories import _alone, git

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.config_file import schema
+from reviewbot.config.file import schema
 from reviewbot.core.categories import CATEGORIES, SEARCHED, categories_of, kind_of
 from reviewbot.core.diff import FileDiff, parse_diff
 

@@ -16,6 +16,7 @@ import traceback
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
+from reviewbot.config.settings import load_settings
 from reviewbot.core.events import (
     FindingRaised,
     FindingWithdrawn,
@@ -35,7 +36,6 @@ from reviewbot.models.offline.parser import CHECK_S, ParserPool
 from reviewbot.models.offline.worker import HEAD
 from reviewbot.prepare import prepare, workers
 from reviewbot.review import review
-from reviewbot.settings import load_settings
 from tests.fuzz.cases import INNOCENT, diff_of, edit_of, text_of
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ import httpx2
 import sqlalchemy as sa
 from starlette.applications import Starlette
 
-from reviewbot.configure import read_settings
+from reviewbot.config.load import read_settings
+from reviewbot.config.settings import Secret
 from reviewbot.github.app.bot import Bot
 from reviewbot.github.app.credentials import AppConfig
 from reviewbot.github.app.manifest import WEBHOOK_PATH as PATH
@@ -20,7 +21,6 @@ from reviewbot.github.client.pacing import Pace
 from reviewbot.jobs.service import ReviewService, ServiceConfig
 from reviewbot.server.faults import HANDLERS
 from reviewbot.server.github_calls import webhook_routes
-from reviewbot.settings import Secret
 from reviewbot.store import nodes, publications, reviews
 from reviewbot.store.database import StoreError
 from reviewbot.store.queue import Queue
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from reviewbot.config.settings import Settings
     from reviewbot.jobs.runner import Runner
-    from reviewbot.settings import Settings
     from reviewbot.store.keys import Limits
     from reviewbot.store.queue import Claimed
     from tests.fake_anthropic import FakeAnthropic

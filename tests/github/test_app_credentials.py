@@ -12,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
+from reviewbot.config.settings import Secret
 from reviewbot.errors import ConfigError
 from reviewbot.github.api.app import NewApp
 from reviewbot.github.app.credentials import (
@@ -21,7 +22,6 @@ from reviewbot.github.app.credentials import (
     store_app,
 )
 from reviewbot.github.client.tokens import AppCredentials
-from reviewbot.settings import Secret
 from reviewbot.variables import APP
 from tests.fake_github.people import private_key
 

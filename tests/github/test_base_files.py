@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reviewbot.config.settings import Secret, load_settings
 from reviewbot.errors import ConfigError
 from reviewbot.github.api.pulls import Side
 from reviewbot.github.base_files import BaseFiles, base_files
 from reviewbot.github.errors import ForbiddenError
 from reviewbot.github.gateway import Gateway
-from reviewbot.settings import Secret, load_settings
 from reviewbot.sources import ATTRIBUTES_LIMIT
 from tests.fake_github import FakeGitHub, faults
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import event, given, settings
 
+from reviewbot.config.settings import Secret
 from reviewbot.core.diff import SUBMODULE, FileDiff, parse_diff
 from reviewbot.core.events import FileCoverage
 from reviewbot.errors import SourceError
@@ -22,7 +23,6 @@ from reviewbot.github.errors import (
     RateLimitedError,
 )
 from reviewbot.github.gateway import Gateway
-from reviewbot.settings import Secret
 from tests.fake_github import EXECUTABLE, SYMLINK, Blob, FakeGitHub, Fault, PullRequest, faults
 from tests.fake_github import SUBMODULE as SUBMODULE_MODE
 from tests.fake_github.shapes_pulls import full_pull_request

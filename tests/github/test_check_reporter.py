@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reviewbot.config.settings import Secret
 from reviewbot.github import check_run
 from reviewbot.github.check_reporter import EVERY_S, CheckReporter
 from reviewbot.github.client.pacing import Pace
 from reviewbot.github.errors import UnavailableError
 from reviewbot.github.gateway import Gateway
-from reviewbot.settings import Secret
 from tests.fake_github import FakeGitHub, faults
 from tests.virtual_time import in_virtual_time
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reviewbot.config.settings import Secret, load_settings
 from reviewbot.context import ContextLimits
 from reviewbot.core.diff import parse_diff
 from reviewbot.errors import ConfigError
@@ -16,7 +17,6 @@ from reviewbot.github.client.pacing import Pace
 from reviewbot.github.compared import Place
 from reviewbot.github.full_files import TIMEOUT_S, with_context
 from reviewbot.github.gateway import Gateway
-from reviewbot.settings import Secret, load_settings
 from tests.fake_github import SUBMODULE, SYMLINK, Blob, FakeGitHub, Fault, faults
 from tests.support.github_changes import REPO, by_list, opened
 from tests.virtual_time import in_virtual_time
@@ -24,8 +24,8 @@ from tests.virtual_time import in_virtual_time
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from reviewbot.config.settings import Settings
     from reviewbot.github.gateway import Api
-    from reviewbot.settings import Settings
     from tests.fake_github.git import Content
 
 LINES = [b"value_%d = %d" % (number, number) for number in range(1, 61)]

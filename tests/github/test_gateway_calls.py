@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reviewbot.config.settings import Secret
 from reviewbot.github.api import app as app_api
 from reviewbot.github.client.caller import Denied
 from reviewbot.github.client.pacing import Pace
@@ -21,7 +22,6 @@ from reviewbot.github.errors import (
     TooLargeError,
 )
 from reviewbot.github.gateway import Gateway
-from reviewbot.settings import Secret
 from tests.fake_github import SYMLINK, Blob, FakeGitHub, PullRequest, faults
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reviewbot.config.settings import Secret
 from reviewbot.github.api import comments as comments_api
 from reviewbot.github.client import wire
 from reviewbot.github.client.etags import Etags
@@ -15,7 +16,6 @@ from reviewbot.github.client.exchange import RAW, Patience, read
 from reviewbot.github.client.exchange import Answer as Got
 from reviewbot.github.errors import IncompleteListError
 from reviewbot.github.gateway import Gateway
-from reviewbot.settings import Secret
 from tests.fake_github.wire import Answer
 from tests.github.scripted import comment, pull, scripted
 

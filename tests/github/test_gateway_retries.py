@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reviewbot.config.settings import Secret
 from reviewbot.github.client.exchange import Patience, Urgency
 from reviewbot.github.client.pacing import Pace
 from reviewbot.github.client.tokens import AppCredentials
@@ -18,7 +19,6 @@ from reviewbot.github.errors import (
     UncertainWriteError,
 )
 from reviewbot.github.gateway import Gateway
-from reviewbot.settings import Secret
 from tests.fake_github import FakeGitHub
 from tests.fake_github.wire import Answer
 from tests.github.scripted import IMPATIENT, TOKEN, Scripted, comment, pull, scripted

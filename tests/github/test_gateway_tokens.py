@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import jwt
 import pytest
 
+from reviewbot.config.settings import Secret
 from reviewbot.errors import ConfigError
 from reviewbot.github import gateway as gateway_module
 from reviewbot.github.client.tokens import AppCredentials, InstallationToken
 from reviewbot.github.errors import BadCredentialsError, ForbiddenError, NotFoundError
 from reviewbot.github.gateway import Gateway
-from reviewbot.settings import Secret
 from tests.fake_github import FakeGitHub
 from tests.fake_github.wire import Answer
 from tests.github.scripted import scripted

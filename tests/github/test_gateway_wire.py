@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reviewbot.config.settings import Secret
 from reviewbot.errors import ConfigError
 from reviewbot.github.client.pacing import Pace
 from reviewbot.github.errors import (
@@ -22,7 +23,6 @@ from reviewbot.github.errors import (
     UnavailableError,
 )
 from reviewbot.github.gateway import Gateway
-from reviewbot.settings import Secret
 from tests.fake_github.wire import Answer
 from tests.github.scripted import IMPATIENT, SHA, TOKEN, comment, pull, scripted
 from tests.virtual_time import in_virtual_time

@@ -6,9 +6,9 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from reviewbot.config.settings import Secret
 from reviewbot.github.client.pacing import Pace
 from reviewbot.github.gateway import Gateway
-from reviewbot.settings import Secret
 from tests.github.action_runs import WRITES, find_marked
 from tests.github.app_runs import app_server
 from tests.support.github_stories import BASE, ONE, TWO, conclusions, titles

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from starlette.applications import Starlette
 
+from reviewbot.config.settings import Secret
 from reviewbot.errors import ConfigError
 from reviewbot.github.api.app import Delivery
 from reviewbot.github.app import sweep as sweeps
@@ -30,7 +31,6 @@ from reviewbot.github.gateway import Gateway
 from reviewbot.github.payload import App
 from reviewbot.server.faults import HANDLERS
 from reviewbot.server.github_calls import webhook_routes
-from reviewbot.settings import Secret
 from reviewbot.store import deliveries, nodes
 from reviewbot.store.database import StoreError
 from reviewbot.store.deliveries import NewDelivery

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reviewbot.configure import read_settings
+from reviewbot.config.load import read_settings
 from reviewbot.core.events import ReviewStarted
 from reviewbot.core.explanation import Inquiry
 from reviewbot.errors import ConfigError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from reviewbot.settings import Settings
+    from reviewbot.config.settings import Settings
 
 CHEAP, DEAR = "claude-haiku-5-5", "claude-opus-5-5"
 A_CENT = Limits(usd_per_day=0.01)

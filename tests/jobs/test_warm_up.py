@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 SECOND = """
 import asyncio, sys
 from pathlib import Path
-from reviewbot.configure import read_settings
+from reviewbot.config.load import read_settings
 from reviewbot.jobs.warm_up import SAMPLE, warm_up
 from reviewbot.prepare import prepare, workers
 from reviewbot.review import review

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from reviewbot.configure import read_settings
+from reviewbot.config.load import read_settings
 from reviewbot.jobs.admission import ReviewRequest
 from reviewbot.jobs.service import ReviewService, ServiceConfig
 from reviewbot.store.eventlog import records_of
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
+    from reviewbot.config.settings import Settings
     from reviewbot.server.observed import Observed
-    from reviewbot.settings import Settings
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from reviewbot import __version__
-from reviewbot.configure import read_settings
+from reviewbot.config.load import read_settings
 from reviewbot.core import events
 from reviewbot.jobs.options import BODY_ONLY, options_schema
 from reviewbot.jobs.service import ReviewService, ServiceConfig

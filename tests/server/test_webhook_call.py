@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
+from reviewbot.config.settings import Secret
 from reviewbot.github.app.manifest import WEBHOOK_PATH as PATH
 from reviewbot.server import github_calls
 from reviewbot.server.faults import HANDLERS
@@ -27,7 +28,6 @@ from reviewbot.server.github_calls import (
     webhook_routes,
 )
 from reviewbot.server.guard import Guard, GuardMiddleware
-from reviewbot.settings import Secret
 from reviewbot.store import deliveries
 from reviewbot.store.connect import psycopg_url
 from reviewbot.store.database import Database, StoreHooks

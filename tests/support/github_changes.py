@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from reviewbot.config.settings import Secret
 from reviewbot.core.diff import FileDiff, parse_diff
 from reviewbot.github.client.pacing import Pace
 from reviewbot.github.gateway import Gateway
-from reviewbot.settings import Secret
 from tests.fake_github import FakeGitHub, PullRequest
 
 if TYPE_CHECKING:

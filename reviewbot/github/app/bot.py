@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Self
 
+    from reviewbot.config.settings import Secret, Settings
     from reviewbot.github.app.credentials import AppConfig
     from reviewbot.jobs.service import ReviewService
-    from reviewbot.settings import Secret, Settings
 
 PATIENCE_S: Final = 10.0
 """How long a request waits for a limit of GitHub. Longer waits are the inbox's and the publisher's,

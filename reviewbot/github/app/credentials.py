@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.config.settings import Secret
 from reviewbot.core.wording import listed
 from reviewbot.errors import ConfigError
 from reviewbot.github.app.private_files import (
@@ -25,7 +26,6 @@ from reviewbot.github.app.private_files import (
 )
 from reviewbot.github.client.tokens import AppCredentials
 from reviewbot.github.gateway import API_URL
-from reviewbot.settings import Secret
 from reviewbot.variables import (
     APP,
     APP_ID,

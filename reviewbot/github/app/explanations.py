@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
+    from reviewbot.config.settings import Settings
     from reviewbot.github.answers import Answers, Question
     from reviewbot.github.app.publisher import Publisher
     from reviewbot.github.gateway import Api
     from reviewbot.github.names import Us
     from reviewbot.jobs.service import ReviewService
-    from reviewbot.settings import Settings
     from reviewbot.store.keys import Limits
 
 TITLE: Final = "Explain: "

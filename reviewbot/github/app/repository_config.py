@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewbot.config_file import parse_config
+from reviewbot.config.file import parse_config
 from reviewbot.core.render.markdown_text import literal
 from reviewbot.errors import ConfigError
 from reviewbot.github.describe import described
@@ -14,8 +14,8 @@ from reviewbot.jobs.options import settings_for
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from reviewbot.config.settings import IfIncomplete, Settings
     from reviewbot.core.report import Threshold
-    from reviewbot.settings import IfIncomplete, Settings
 
 FROM_THE_BASE: Final = (
     "summary",

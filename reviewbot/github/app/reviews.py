@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
+    from reviewbot.config.settings import Settings
     from reviewbot.github.api.pulls import PullRequest
     from reviewbot.github.app.publisher import Publisher
     from reviewbot.github.gateway import Gateway
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from reviewbot.github.state.scope import Assignment
     from reviewbot.github.tasks import Repository
     from reviewbot.jobs.service import ReviewService
-    from reviewbot.settings import Settings
     from reviewbot.store.keys import Limits
     from reviewbot.store.reviews import ReviewRow
 

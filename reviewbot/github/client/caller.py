@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Executor
 
+    from reviewbot.config.settings import Secret
     from reviewbot.github.client.clock import GitHubClock
     from reviewbot.github.client.etags import Etags
     from reviewbot.github.client.exchange import Parameters
     from reviewbot.github.client.pacing import Lane, Turn
     from reviewbot.github.client.tokens import Identity
     from reviewbot.github.errors import GitHubError
-    from reviewbot.settings import Secret
 
 log = logging.getLogger(__name__)
 

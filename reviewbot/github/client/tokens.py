@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
+from reviewbot.config.settings import Secret
 from reviewbot.errors import ConfigError
 from reviewbot.github.client.exchange import Request
 from reviewbot.github.errors import NotFoundError
-from reviewbot.settings import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -27,11 +27,11 @@ from github import Auth, Github
 from github.Requester import HTTPRequestsConnectionClass, Requester, RequestsResponse
 
 from reviewbot import __version__
+from reviewbot.config.settings import Secret
 from reviewbot.errors import ConfigError
 from reviewbot.github.client.exchange import JSON, Answer, Lost, Patience, Request
 from reviewbot.github.client.redaction import told
 from reviewbot.github.errors import TooLargeError
-from reviewbot.settings import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from reviewbot.config.settings import CONFIG_NAMES
 from reviewbot.core.diff import parse_diff
 from reviewbot.core.diff_text import file_diff_text
 from reviewbot.core.events import FileCoverage
@@ -27,11 +28,12 @@ from reviewbot.github.full_files import with_context
 from reviewbot.github.state.block import StateBlock
 from reviewbot.github.subject import Subject
 from reviewbot.planning import policy_of
-from reviewbot.settings import CONFIG_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
+    from reviewbot.config.routes import RouteSettings, SplitSettings
+    from reviewbot.config.settings import Settings
     from reviewbot.core.diff import FileDiff
     from reviewbot.core.findings import Side
     from reviewbot.core.hunks import Hunk
@@ -41,8 +43,6 @@ if TYPE_CHECKING:
     from reviewbot.github.gateway import Api
     from reviewbot.github.names import PullName
     from reviewbot.github.state.prior import Prior
-    from reviewbot.route_settings import RouteSettings, SplitSettings
-    from reviewbot.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ Where a key may go. The user's key must never reach a server that someone else c
 of the folder that reviewbot runs in may come from anyone:
 
 * a ``.reviewbot.yml`` found in the repository may not set an address, the name of a key's variable,
-  or a price (:data:`reviewbot.config_file.USER_ONLY`); one that the user names may;
+  or a price (:data:`reviewbot.config.file.USER_ONLY`); one that the user names may;
 * an address from a ``.env`` file is never used together with a key from the real environment;
 * a ``.env`` file is read for a closed list of variables (:mod:`reviewbot.variables`);
 * a fallback model with an address of its own gets the key of its ``api_key_env`` or none.
@@ -17,9 +17,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from reviewbot.errors import ConfigError
-from reviewbot.model_choice import API_KEY, OFFLINE, ModelChoice, Secret
-from reviewbot.route_settings import (
+from reviewbot.config.model_choice import API_KEY, OFFLINE, ModelChoice, Secret
+from reviewbot.config.routes import (
     RouteSettings,
     SplitSettings,
     read_routes,
@@ -27,6 +26,7 @@ from reviewbot.route_settings import (
     routes_text,
     split_text,
 )
+from reviewbot.errors import ConfigError
 from reviewbot.variables import (
     AB_SPLIT,
     BASE_URL,
@@ -43,7 +43,7 @@ from reviewbot.variables import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from reviewbot.config_file import ConfigFile
+    from reviewbot.config.file import ConfigFile
 
 __all__ = [
     "API_KEY",
@@ -380,6 +380,6 @@ _CONVERT: Final[Mapping[str, Any]] = MappingProxyType(
 def _parse(text: str | None, name: str, *, trusted: bool) -> ConfigFile | None:
     if text is None:
         return None
-    from reviewbot.config_file import parse_config
+    from reviewbot.config.file import parse_config
 
     return parse_config(text, name=name, trusted=trusted)

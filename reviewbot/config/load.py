@@ -1,4 +1,4 @@
-"""Finds and reads the files of the configuration: the edge of :mod:`reviewbot.settings`."""
+"""Finds and reads the files of the configuration: the edge of :mod:`reviewbot.config.settings`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.config.settings import CONFIG_NAMES, Settings, load_settings
 from reviewbot.errors import ConfigError
-from reviewbot.settings import CONFIG_NAMES, Settings, load_settings
 from reviewbot.variables import (
     DOTENV,
     DOTENV_NAME,

@@ -12,12 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.config_file import MAX_BYTES, parse_config, schema
-from reviewbot.configure import find_config, read_settings, repository_root
-from reviewbot.errors import ConfigError
-from reviewbot.models import catalog
-from reviewbot.route_settings import RouteSettings, SplitSettings
-from reviewbot.settings import (
+from reviewbot.config.file import MAX_BYTES, parse_config, schema
+from reviewbot.config.load import find_config, read_settings, repository_root
+from reviewbot.config.routes import RouteSettings, SplitSettings
+from reviewbot.config.settings import (
     DEFAULT_MODEL,
     ModelChoice,
     PathInstruction,
@@ -27,6 +25,8 @@ from reviewbot.settings import (
     is_web_address,
     load_settings,
 )
+from reviewbot.errors import ConfigError
+from reviewbot.models import catalog
 
 KEY = "sk-" + "planted-key"
 HERE = "https://models.example.org"

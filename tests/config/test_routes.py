@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reviewbot.config_file import USER_ONLY
+from reviewbot.config.file import USER_ONLY
+from reviewbot.config.settings import ModelChoice, Secret, Settings, load_settings
 from reviewbot.errors import ConfigError
-from reviewbot.settings import ModelChoice, Secret, Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

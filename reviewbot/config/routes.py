@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from reviewbot.errors import ConfigError
 
 if TYPE_CHECKING:
-    from reviewbot.model_choice import ModelChoice
+    from reviewbot.config.model_choice import ModelChoice
 
 Choose: TypeAlias = Callable[[str | Mapping[str, str]], "ModelChoice"]
 """From a model as it is written to the model with the address and key that belong to it."""
@@ -148,6 +148,6 @@ def split_text(text: str, source: str) -> dict[str, Any]:
 
 
 def _check(key: str, value: object, source: str) -> None:
-    from reviewbot.config_file import check_value
+    from reviewbot.config.file import check_value
 
     check_value(key, value, source)
