@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from reviewbot.config.settings import OFFLINE, load_settings
 from reviewbot.context import Surroundings
-from reviewbot.core.diff import parse_diff
+from reviewbot.core.diff.parse import parse_diff
 from reviewbot.prepare import prepare
 
 if TYPE_CHECKING:

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING
 
 from unidiff.patch import PatchSet
 
-from reviewbot.core.diff import parse_diff
+from reviewbot.core.diff.parse import parse_diff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reviewbot.core.diff import Line
+    from reviewbot.core.diff.parse import Line
 
 MB = 1_000_000
 SIZES_MB = (1, 10, 100)

@@ -121,7 +121,7 @@ def report(name: str, path: Path) -> None:
 def measure(path: Path) -> Figures:
     """Parse and plan ``path`` in this process."""
     from reviewbot.core.chunks import plan
-    from reviewbot.core.diff import parse_diff
+    from reviewbot.core.diff.parse import parse_diff
     from reviewbot.core.policy import Policy, skip_reason
     from reviewbot.tokens import TokenCounter
 

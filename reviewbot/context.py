@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.chunks import SYMLINK
-from reviewbot.core.diff import SUBMODULE
-from reviewbot.core.diff_text import file_diff_text
+from reviewbot.core.diff.parse import SUBMODULE
+from reviewbot.core.diff.widen import widen
+from reviewbot.core.diff.write import file_diff_text
 from reviewbot.core.languages import language_of
 from reviewbot.core.policy import skip_reason
 from reviewbot.core.split import split_file
-from reviewbot.core.widen import widen
 from reviewbot.planning import Chains, Planner, policy_of
 from reviewbot.prepare import CALIBRATION_FILE
 from reviewbot.rules import rules_for
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from reviewbot.config.settings import Settings
     from reviewbot.core.chunks import Batch, Chunk, Sizes
-    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.diff.parse import FileDiff
 
 IN_A_DIFF: Final = 3
 """Lines of context that a diff has anyway."""

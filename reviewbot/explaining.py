@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from reviewbot.config.settings import Settings
     from reviewbot.core.chunks import Plan
-    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.explanation import Inquiry
 
 OFFLINE_CANNOT: Final = (

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reviewbot.config.routes import RouteSettings
     from reviewbot.config.settings import Settings
     from reviewbot.core.chunks import Batch, Plan
-    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.diff.parse import FileDiff
     from reviewbot.models.catalog import ModelInfo
     from reviewbot.tokens import Calibration
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.settings import OFFLINE
-from reviewbot.core.diff import parse_diff
+from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.intake import Gates
 from reviewbot.core.redact import redact_text
 from reviewbot.core.stored_plan import check_fits
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from reviewbot.config.settings import ModelChoice, Settings
     from reviewbot.core.chunks import Plan
-    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events import Estimate, FileCoverage
     from reviewbot.core.routing import Chain
     from reviewbot.core.suggestions import SyntaxCheck

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from reviewbot.core.chunks import ChunkView, ShownHunk
-from reviewbot.core.diff import Line
+from reviewbot.core.diff.parse import Line
 from reviewbot.core.events import FileCoverage
 from reviewbot.core.explanation import Inquiry, Remark, render_explanation
 from reviewbot.core.prompt import KnownFinding, ManifestEntry, ModelRequest, render

@@ -104,7 +104,7 @@ def _runtime_imports(path: Path) -> Iterator[str]:
 
 
 def room_of(module: str) -> str:
-    """``reviewbot.core.diff`` is in ``core``; ``reviewbot`` itself, or a name in it, in ``""``."""
+    """``reviewbot.core.diff.parse`` is in ``core``; ``reviewbot`` itself, or a name in it, in ``""``."""
     name = module.removeprefix("reviewbot").removeprefix(".").partition(".")[0]
     there = (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").is_file()
     return name if name and there else ""

@@ -39,7 +39,7 @@ from tests.virtual_time import in_virtual_time
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
 
-    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.prompt import ModelRequest
     from reviewbot.core.redact import FileRedaction
     from reviewbot.core.sensitive.text import Hit, ScanText

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
 from reviewbot.cli.target import Target
+from reviewbot.core.diff.excerpt import Excerpts
 from reviewbot.core.events import (
     ChunkRetrying,
     ChunkStarted,
@@ -24,7 +25,6 @@ from reviewbot.core.events import (
     Usage,
 )
 from reviewbot.core.events import record as record_of
-from reviewbot.core.excerpt import Excerpts
 from reviewbot.core.render import STREAMING, final, streaming, terminal
 from reviewbot.core.render.layout import plain, rich_text
 from reviewbot.core.render.wording import duration
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
-    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events import Event, Json
     from reviewbot.core.render.finding_block import CodeLine
     from reviewbot.core.render.layout import Line

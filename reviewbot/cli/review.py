@@ -209,7 +209,7 @@ def _refuse_missing(source: Source) -> None:
 async def _review_there(args: argparse.Namespace, settings: Settings, source: Source) -> Report:
     """The same by a server; the code around findings is our own."""
     from reviewbot.config.settings import Secret
-    from reviewbot.core.diff import parse_diff
+    from reviewbot.core.diff.parse import parse_diff
     from reviewbot.core.events import ReviewStarted
     from reviewbot.remote import RemoteRequest, Server
     from reviewbot.variables import SERVER_KEY

@@ -85,8 +85,8 @@ def _with_context(
     if not settings.context_lines or len(source.data) > MOST_BYTES:
         return source
     from reviewbot.context import Surroundings
-    from reviewbot.core.diff import parse_diff
-    from reviewbot.core.widen import new_content
+    from reviewbot.core.diff.parse import parse_diff
+    from reviewbot.core.diff.widen import new_content
 
     around = Surroundings(parse_diff(source.data), settings, source.attributes)
     if not around.wanted:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from reviewbot.core.chunks import ChunkView
-    from reviewbot.core.diff import Line
+    from reviewbot.core.diff.parse import Line
     from reviewbot.core.findings import Side
 
 MAX_QUOTE_LINES: Final = 400

@@ -17,7 +17,7 @@ from reviewbot.core.policy import LOCKFILES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.diff.parse import FileDiff
 
 Kind = Literal[
     "docs", "tests", "config", "dependencies", "ci", "infrastructure", "migrations", "code"

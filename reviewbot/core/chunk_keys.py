@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.chunks import ShownHunk
-from reviewbot.core.diff import Line
+from reviewbot.core.diff.parse import Line
 from reviewbot.core.examples import choose_examples
 from reviewbot.core.languages import language_of
 from reviewbot.core.numbered import heading_lines, hunk_lines

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from reviewbot.core.diff import FileStatus  # noqa: TC001 - stored_plan resolves it at run time
+from reviewbot.core.diff.parse import FileStatus  # noqa: TC001 - stored_plan resolves it at run time
 from reviewbot.core.events import FileCoverage  # noqa: TC001 - likewise
 from reviewbot.core.routing import NOBODY, Chain, Routed
 from reviewbot.core.split import Segment, split_file
@@ -19,7 +19,7 @@ from reviewbot.core.weigh import SECTION_LIMIT, cut_line
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from reviewbot.core.diff import FileDiff, Line
+    from reviewbot.core.diff.parse import FileDiff, Line
     from reviewbot.core.weigh import TokenCount
 
 CHUNK_BUDGET = 12_000

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reviewbot.core.chunks import ChunkView, ShownHunk
-    from reviewbot.core.diff import Line
+    from reviewbot.core.diff.parse import Line
 
 # A path is a file name; what is longer was made to hurt.
 PATH_LIMIT: Final = 4_096

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from reviewbot.core.diff import SUBMODULE
+from reviewbot.core.diff.parse import SUBMODULE
 from reviewbot.core.globs import read_pattern
 from reviewbot.core.languages import language_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from reviewbot.core.diff import FileDiff, FileStatus
+    from reviewbot.core.diff.parse import FileDiff, FileStatus
     from reviewbot.core.globs import PathPattern
 
 

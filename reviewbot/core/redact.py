@@ -19,7 +19,7 @@ from reviewbot.core.sensitive.text import BREAK, Confidence, Kind, ScanText
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from reviewbot.core.diff import Line, LineKind
+    from reviewbot.core.diff.parse import Line, LineKind
     from reviewbot.core.sensitive.text import Hit
 
 REDACTED_MARK: Final = "[REDACTED:"

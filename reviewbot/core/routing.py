@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from reviewbot.core.categories import Category
-    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.diff.parse import FileDiff
 
 MODEL: Final = "model"
 AB_SPLIT: Final = "ab_split"

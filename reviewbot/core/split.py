@@ -27,7 +27,7 @@ from reviewbot.core.weigh import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from reviewbot.core.diff import FileDiff, Hunk
+    from reviewbot.core.diff.parse import FileDiff, Hunk
 
 OVERLAP_LINES = 4
 """Lines of the neighbouring part that are shown around a split, as context."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reviewbot.core.chunks import Chunk
-    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.diff.parse import FileDiff
 
 VERSION: Final = 2
 Json: TypeAlias = dict[str, Any]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.anchors import Anchor
     from reviewbot.core.chunks import ChunkView
-    from reviewbot.core.diff import Line
+    from reviewbot.core.diff.parse import Line
 
 MAX_LINES: Final = 60
 

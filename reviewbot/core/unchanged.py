@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from reviewbot.core.diff import FileDiff, Hunk
+    from reviewbot.core.diff.parse import FileDiff, Hunk
 
 CONTEXT: Final = 3
 """Lines of context that count."""

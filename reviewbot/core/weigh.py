@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reviewbot.core.diff import FileDiff, Hunk, LineKind
+    from reviewbot.core.diff.parse import FileDiff, Hunk, LineKind
 
 LINE_PREFIX = 18
 """What the prompt's prefix of a line counts for, in bytes. Side, number and mark (``R  41 + | ``)

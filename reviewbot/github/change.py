@@ -15,8 +15,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from reviewbot.core.diff import parse_diff
-from reviewbot.core.diff_text import file_diff_text
+from reviewbot.core.diff.parse import parse_diff
+from reviewbot.core.diff.write import file_diff_text
 from reviewbot.core.events import FileCoverage
 from reviewbot.core.wording import count
 from reviewbot.errors import DiffError, SourceError
@@ -34,7 +34,7 @@ from reviewbot.github.listed import is_code, may_be_hidden, read_listed, sets_at
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.diff.parse import FileDiff
     from reviewbot.github.api.pulls import ChangedFiles, Comparison, PullRequest, Side
     from reviewbot.github.gateway import Api
 

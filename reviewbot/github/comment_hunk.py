@@ -10,8 +10,8 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.diff import parse_diff
-from reviewbot.core.diff_text import file_diff_text
+from reviewbot.core.diff.parse import parse_diff
+from reviewbot.core.diff.write import file_diff_text
 from reviewbot.errors import DiffError
 
 if TYPE_CHECKING:

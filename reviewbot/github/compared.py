@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.diff_text import PLAIN_MODE
+from reviewbot.core.diff.write import PLAIN_MODE
 from reviewbot.core.languages import language_of
 from reviewbot.errors import SourceError
 from reviewbot.github.errors import (
@@ -20,7 +20,7 @@ from reviewbot.github.local_diff import LocalDiffError, find_git, local_diff
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.diff.parse import FileDiff
     from reviewbot.github.gateway import Api
 
 AT_ONCE: Final = 4

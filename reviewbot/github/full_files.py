@@ -11,14 +11,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from reviewbot.context import LIMITS, ContextLimits, Surroundings
-from reviewbot.core.diff import parse_diff
+from reviewbot.core.diff.parse import parse_diff
 from reviewbot.github.errors import GitHubError, TooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from reviewbot.config.settings import Settings
-    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.diff.parse import FileDiff
     from reviewbot.github.compared import Place
 
 ReadFile: TypeAlias = "Callable[[str], bytes | None]"

@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.diff import SUBMODULE, FileDiff, parse_diff
+from reviewbot.core.diff.parse import SUBMODULE, FileDiff, parse_diff
 from reviewbot.core.languages import language_of
 from reviewbot.errors import DiffError
 from reviewbot.github.compared import Undiffed
@@ -19,7 +19,7 @@ from reviewbot.github.compared import Undiffed
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from reviewbot.core.diff import FileStatus, Hunk
+    from reviewbot.core.diff.parse import FileStatus, Hunk
     from reviewbot.github.api.pulls import ChangedFile
 
 _STATUS: Final[Mapping[str, FileStatus]] = {

@@ -14,13 +14,13 @@ from pathlib import Path
 from shutil import which
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.diff import parse_diff
+from reviewbot.core.diff.parse import parse_diff
 from reviewbot.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.diff.parse import FileDiff
 
 MAX_BYTES: Final = 8 << 20
 """Of one side: what git can compare in the time that it has."""

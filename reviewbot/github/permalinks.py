@@ -10,7 +10,7 @@ from urllib.parse import quote
 from reviewbot.core.render.markdown_text import code_span
 
 if TYPE_CHECKING:
-    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.findings import Finding
 
 _ADDRESS: Final = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&'*+,;=%-]+")

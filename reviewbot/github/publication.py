@@ -24,7 +24,7 @@ from reviewbot.github.pull_comments import PullComments
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events import Event, Json
     from reviewbot.core.report import Report
     from reviewbot.github.check_run import Conclusion

@@ -37,7 +37,7 @@ from reviewbot.github.state.scope import reviewed_hunks, reviewed_now
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
 
-    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events import Outcome
     from reviewbot.core.findings import Finding, Side
     from reviewbot.core.report import Report

@@ -36,7 +36,7 @@ from reviewbot.github.sections import Section, fitted, size
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
-    from reviewbot.core.diff import FileDiff, Hunk
+    from reviewbot.core.diff.parse import FileDiff, Hunk
     from reviewbot.core.events import Json
     from reviewbot.core.findings import Finding, Side
     from reviewbot.core.report import Report

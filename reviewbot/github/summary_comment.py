@@ -29,7 +29,7 @@ from reviewbot.github.sections import Section, fitted, size
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events import CoverageStatus, FileCoverage
     from reviewbot.core.findings import Finding
     from reviewbot.core.report import Report

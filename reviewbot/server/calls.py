@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.responses import JSONResponse, Response
 
-from reviewbot.core.diff import parse_diff
+from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.events import from_record
 from reviewbot.core.redact import redact_file
 from reviewbot.core.render import sarif

@@ -11,7 +11,7 @@ from reviewbot.store.eventlog import rfc3339
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events import ReviewProgress
     from reviewbot.core.redact import FileRedaction
     from reviewbot.core.report import Report

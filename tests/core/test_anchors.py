@@ -14,7 +14,7 @@ from tests.support.views import hunk, view
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reviewbot.core.diff import Line
+    from reviewbot.core.diff.parse import Line
     from reviewbot.core.findings import Side
 
 

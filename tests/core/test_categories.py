@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reviewbot.config.file import schema
 from reviewbot.core.categories import CATEGORIES, SEARCHED, categories_of, kind_of
-from reviewbot.core.diff import FileDiff, parse_diff
+from reviewbot.core.diff.parse import FileDiff, parse_diff
 
 KINDS = {
     "dependencies": """

@@ -24,7 +24,7 @@ from reviewbot.core.chunks import (
     plan_routed,
     view,
 )
-from reviewbot.core.diff import FileDiff, parse_diff
+from reviewbot.core.diff.parse import FileDiff, parse_diff
 from reviewbot.core.numbered import chunk_lines
 from reviewbot.core.routing import Chain, Routed
 from reviewbot.core.split import OVERLAP_LINES

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from reviewbot.core.diff import parse_diff
+from reviewbot.core.diff.parse import parse_diff
 from tests.support.examples import examples
 from tests.support.git_trees import (
     Tree,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reviewbot.core.diff import FileDiff, parse_diff
+from reviewbot.core.diff.parse import FileDiff, parse_diff
 from reviewbot.errors import DiffError
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "awkward-diffs"

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from reviewbot.core.chunks import ChunkView, ShownHunk
-from reviewbot.core.diff import FileStatus, Line
+from reviewbot.core.diff.parse import FileStatus, Line
 from reviewbot.core.drafts import Draft, parse_draft
 from reviewbot.core.examples import (
     Example,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.core.chunks import ChunkView, ShownHunk
-from reviewbot.core.diff import FileStatus, Line
+from reviewbot.core.diff.parse import FileStatus, Line
 from reviewbot.core.escape import show, show_line
 from reviewbot.core.numbered import NumberedLine, chunk_lines, format_line, parse_line
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reviewbot.core.diff import FileDiff, parse_diff
+from reviewbot.core.diff.parse import FileDiff, parse_diff
 from reviewbot.core.policy import Attributes, Policy, git_attributes, path_patterns, skip_reason
 
 if TYPE_CHECKING:

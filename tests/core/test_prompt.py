@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.core.chunks import ChunkView, ShownHunk
-from reviewbot.core.diff import Line
+from reviewbot.core.diff.parse import Line
 from reviewbot.core.escape import show
 from reviewbot.core.findings import CATEGORIES, SEVERITIES
 from reviewbot.core.numbered import parse_line

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reviewbot.core.diff import Line
+from reviewbot.core.diff.parse import Line
 from reviewbot.core.redact import (
     REDACTED_MARK,
     FileRedaction,
@@ -30,7 +30,7 @@ from reviewbot.errors import ReviewbotError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reviewbot.core.diff import LineKind
+    from reviewbot.core.diff.parse import LineKind
 
 SOME = "aB3dE5fG7hI9jK1lM3nO5pQ7rS9tU1vW3xY5"
 JWT = f"eyJ{SOME}.eyJ{SOME}{SOME}.{SOME}"

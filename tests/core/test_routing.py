@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.core.categories import CATEGORIES, categories_of
-from reviewbot.core.diff import FileDiff, parse_diff
+from reviewbot.core.diff.parse import FileDiff, parse_diff
 from reviewbot.core.policy import path_patterns
 from reviewbot.core.routing import AB_SPLIT, MODEL, Chain, Route, Routed, Routing, Split, draw
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.core.diff import FileDiff, parse_diff
+from reviewbot.core.diff.parse import FileDiff, parse_diff
 from reviewbot.core.unchanged import (
     Remaining,
     file_digest,
@@ -24,7 +24,7 @@ from tests.github.diff_strategies import diffs
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from reviewbot.core.diff import Hunk
+    from reviewbot.core.diff.parse import Hunk
 
 
 def reviewed(files: Iterable[FileDiff]) -> Counter[str]:

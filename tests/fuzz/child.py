@@ -17,6 +17,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.config.settings import load_settings
+from reviewbot.core.diff.excerpt import Excerpts
 from reviewbot.core.events import (
     FindingRaised,
     FindingWithdrawn,
@@ -25,7 +26,6 @@ from reviewbot.core.events import (
     from_record,
 )
 from reviewbot.core.events import record as record_of
-from reviewbot.core.excerpt import Excerpts
 from reviewbot.core.redact import redact_text
 from reviewbot.core.render import FINAL, STREAMING, final, streaming, terminal
 from reviewbot.core.render.layout import plain, rich_text

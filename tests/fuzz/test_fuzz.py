@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reviewbot.core.diff import parse_diff
+from reviewbot.core.diff.parse import parse_diff
 from reviewbot.errors import DiffError
 from tests.fuzz.__main__ import GENERATORS, generate, run
 from tests.fuzz.cases import INNOCENT, added_file, diff_of, edit_of, read_case, text_of

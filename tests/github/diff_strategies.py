@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 
 from reviewbot.core.chunks import ChunkView, ShownHunk
-from reviewbot.core.diff import FileDiff, parse_diff
+from reviewbot.core.diff.parse import FileDiff, parse_diff
 from reviewbot.core.drafts import Draft
 from reviewbot.core.findings import SEVERITIES, Finding
 from reviewbot.core.intake import Gates, Intake

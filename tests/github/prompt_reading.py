@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewbot.core.diff import parse_diff
+from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.escape import show, show_line
 from reviewbot.core.examples import example_sets
 from reviewbot.core.numbered import NumberedLine, parse_line

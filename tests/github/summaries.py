@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.diff import parse_diff
+from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.events import from_record
 from reviewbot.core.report import fold
 from reviewbot.github.permalinks import Permalinks

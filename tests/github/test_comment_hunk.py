@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.core.diff import Line, parse_diff
+from reviewbot.core.diff.parse import Line, parse_diff
 from reviewbot.github.api.records import Author
 from reviewbot.github.api.reviews import ReviewComment
 from reviewbot.github.comment_hunk import MOST_BYTES, MOST_LINES, comment_diff

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from reviewbot.core.diff import parse_diff
+from reviewbot.core.diff.parse import parse_diff
 from reviewbot.store import reviews, turns
 from tests.fake_github import FakeGitHub, faults
 from tests.github.action_runs import CONFIG, Runner, find_marked, hanging

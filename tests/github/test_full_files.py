@@ -10,7 +10,7 @@ import pytest
 
 from reviewbot.config.settings import Secret, load_settings
 from reviewbot.context import ContextLimits
-from reviewbot.core.diff import parse_diff
+from reviewbot.core.diff.parse import parse_diff
 from reviewbot.errors import ConfigError
 from reviewbot.github.change import get_change
 from reviewbot.github.client.pacing import Pace

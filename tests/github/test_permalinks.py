@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 import pytest
 from hypothesis import given
 
-from reviewbot.core.diff import parse_diff
+from reviewbot.core.diff.parse import parse_diff
 from reviewbot.github.permalinks import Permalinks, is_utf8, linked
 from tests.github.github_rules import links as links_in
 from tests.review_strategies import paths, texts

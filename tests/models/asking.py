@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reviewbot.core.chunks import ChunkView, ShownHunk
-from reviewbot.core.diff import Line
+from reviewbot.core.diff.parse import Line
 from reviewbot.core.events import Usage
 from reviewbot.core.prompt import ManifestEntry, ModelRequest
 from reviewbot.models.base import (

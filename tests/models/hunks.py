@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from reviewbot.core.chunks import ChunkView, ShownHunk
-from reviewbot.core.diff import Line
+from reviewbot.core.diff.parse import Line
 from reviewbot.models.offline.model import Scan
 from reviewbot.models.offline.parser import Allowance
 from tests.in_process import parser

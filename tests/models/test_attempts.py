@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reviewbot.core.chunks import ChunkView, ShownHunk
-from reviewbot.core.diff import Line
+from reviewbot.core.diff.parse import Line
 from reviewbot.core.events import Usage
 from reviewbot.core.prompt import ModelRequest
 from reviewbot.models.attempts import AttemptPolicy, Attempts

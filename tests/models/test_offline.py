@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from reviewbot.core.anchors import AnchorIndex
 from reviewbot.core.chunks import ChunkView, ShownHunk
-from reviewbot.core.diff import parse_diff
+from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.escape import show_line
 from reviewbot.core.prompt import ModelRequest
 from reviewbot.core.report_tool import REPORT_TOOL

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reviewbot.core.diff import Line
+from reviewbot.core.diff.parse import Line
 from reviewbot.models.offline.text_rules import BIDI, CONFLICT, INVISIBLE, check_lines
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reviewbot.core.diff import parse_diff
+from reviewbot.core.diff.parse import parse_diff
 from reviewbot.github.api.records import Author
 from reviewbot.github.api.reviews import ReviewComment
 from reviewbot.github.comment_text import on_line

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reviewbot.core.chunks import plan
-from reviewbot.core.diff import parse_diff
+from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.events import (
     Estimate,
     Event,

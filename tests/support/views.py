@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reviewbot.core.chunks import ChunkView, ShownHunk
-from reviewbot.core.diff import Line
+from reviewbot.core.diff.parse import Line
 
 
 def hunk(text: str, *, old: int = 1, new: int = 1) -> ShownHunk:

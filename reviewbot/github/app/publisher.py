@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
-from reviewbot.core.diff import parse_diff
+from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.events import from_record
 from reviewbot.errors import ReviewbotError
 from reviewbot.github.app import targets
@@ -29,7 +29,7 @@ from reviewbot.store import publications, reviews
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events import Event
     from reviewbot.github.gateway import Gateway
     from reviewbot.github.names import Us

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         Sequence,
     )
 
-    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.findings import Finding, Side
     from reviewbot.github.gateway import Api
     from reviewbot.github.state.block import Record

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from reviewbot.config.settings import CONFIG_NAMES
-from reviewbot.core.diff import parse_diff
-from reviewbot.core.diff_text import file_diff_text
+from reviewbot.core.diff.parse import parse_diff
+from reviewbot.core.diff.write import file_diff_text
 from reviewbot.core.events import FileCoverage
 from reviewbot.core.policy import skip_reason
 from reviewbot.core.templates import prompt_version
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
     from reviewbot.config.routes import RouteSettings, SplitSettings
     from reviewbot.config.settings import Settings
-    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.diff.hunks import Hunk
+    from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.findings import Side
-    from reviewbot.core.hunks import Hunk
     from reviewbot.core.report import Report
     from reviewbot.github.api.pulls import PullRequest
     from reviewbot.github.full_files import ReadFile

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 
     from reviewbot.core.chunks import ChunkView, ShownHunk
-    from reviewbot.core.diff import Line
+    from reviewbot.core.diff.parse import Line
     from reviewbot.core.prompt import ModelRequest
     from reviewbot.models.base import ModelEvent
     from reviewbot.models.catalog import ModelInfo

@@ -10,7 +10,7 @@ from reviewbot.core.languages import language_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reviewbot.core.diff import Line
+    from reviewbot.core.diff.parse import Line
 
 CONFLICT: Final = "any/conflict-marker"
 BIDI: Final = "any/bidi-control"

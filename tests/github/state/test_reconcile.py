@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reviewbot.core.diff import FileDiff, parse_diff
+from reviewbot.core.diff.parse import FileDiff, parse_diff
 from reviewbot.core.events import FileCoverage
 from reviewbot.core.findings import Placement, fingerprint
 from reviewbot.core.policy import EXCLUDED

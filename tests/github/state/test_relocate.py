@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reviewbot.core.diff import parse_diff
+from reviewbot.core.diff.parse import parse_diff
 from reviewbot.github.state.fingerprint import Fingerprint
 from reviewbot.github.state.relocate import HeadCode, read_head_code
 from tests.support import github_records

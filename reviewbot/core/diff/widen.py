@@ -10,15 +10,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from reviewbot.core.cursor import Cursor
-from reviewbot.core.hunks import scan_hunk
+from reviewbot.core.diff.cursor import Cursor
+from reviewbot.core.diff.hunks import scan_hunk
 from reviewbot.core.weigh import line_count
 from reviewbot.errors import DiffError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from reviewbot.core.diff import FileDiff, Hunk
+    from reviewbot.core.diff.parse import FileDiff, Hunk
 
 _UNENDED = b"\\ No newline at end of file\n"
 

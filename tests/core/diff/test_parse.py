@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reviewbot.core.diff import SUBMODULE, FileDiff, Line, parse_diff
+from reviewbot.core.diff.parse import SUBMODULE, FileDiff, Line, parse_diff
 from reviewbot.errors import DiffError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from reviewbot.core.redact import redact_file
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reviewbot.core.diff import FileDiff, Hunk, Line
+    from reviewbot.core.diff.parse import FileDiff, Hunk, Line
     from reviewbot.core.events import ReviewStarted
     from reviewbot.core.findings import Finding
     from reviewbot.core.redact import FileRedaction

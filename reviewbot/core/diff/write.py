@@ -10,12 +10,12 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.names import ABSENT
+from reviewbot.core.diff.paths import ABSENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reviewbot.core.diff import FileDiff
+    from reviewbot.core.diff.parse import FileDiff
 
 PLAIN_MODE: Final = "100644"
 """git's mode of a plain file."""

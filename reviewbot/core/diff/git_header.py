@@ -9,11 +9,11 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core import names
-from reviewbot.core.cursor import colour_error, shown
+from reviewbot.core.diff.cursor import colour_error, shown
+from reviewbot.core.diff.parse import paths as names
 
 if TYPE_CHECKING:
-    from reviewbot.core.cursor import Cursor
+    from reviewbot.core.diff.cursor import Cursor
 
 _FIELD: Final = re.compile(
     rb"(index|(?:dis)?similarity index|(?:old|new|deleted file|new file) mode"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, cast
 
 from unidiff.patch import PatchedFile
 
-from reviewbot.core.cursor import colour_error, shown
+from reviewbot.core.diff.cursor import colour_error, shown
 from reviewbot.core.wording import count
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from unidiff.patch import Hunk as UnidiffHunk
 
-    from reviewbot.core.cursor import Cursor
+    from reviewbot.core.diff.cursor import Cursor
     from reviewbot.errors import DiffError
 
 LineKind = Literal["added", "removed", "context"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reviewbot.core.chunks import plan
-from reviewbot.core.diff import parse_diff
+from reviewbot.core.diff.excerpt import MAX_LINES, Excerpts
+from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.events import Estimate
-from reviewbot.core.excerpt import MAX_LINES, Excerpts
 from reviewbot.core.findings import Placement
 from reviewbot.job import Job, started
 from reviewbot.tokens import TokenCounter

@@ -3,8 +3,8 @@
 Everything that git can emit is read right, and so is ``diff -u``. What is no line diff of two
 sides, or is not whole, is refused with the line where that shows: nothing is half-read in silence.
 
-This module walks over what stands between the hunks. :mod:`reviewbot.core.hunks` reads those,
-:mod:`reviewbot.core.githeader` the headers of files.
+This module walks over what stands between the hunks. :mod:`reviewbot.core.diff.hunks` reads those,
+:mod:`reviewbot.core.diff.git_header` the headers of files.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from reviewbot.core import names
-from reviewbot.core.cursor import Cursor, colour_error, shown
-from reviewbot.core.githeader import GitHeader, read_header, read_sides
-from reviewbot.core.hunks import Hunk, Line, LineKind, is_hunk_header, scan_hunk
+from reviewbot.core.diff.cursor import Cursor, colour_error, shown
+from reviewbot.core.diff.git_header import GitHeader, read_header, read_sides
+from reviewbot.core.diff.hunks import Hunk, Line, LineKind, is_hunk_header, scan_hunk
+from reviewbot.core.diff.parse import paths as names
 from reviewbot.errors import DiffError
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reviewbot.core.diff import FileDiff, Line, parse_diff
-from reviewbot.core.diff_text import file_diff_text
-from reviewbot.core.widen import new_content, widen
+from reviewbot.core.diff.parse import FileDiff, Line, parse_diff
+from reviewbot.core.diff.widen import new_content, widen
+from reviewbot.core.diff.write import file_diff_text
 from tests.support.examples import examples
 from tests.support.git_trees import Entry, awkward_lines, commit, git
 

@@ -1,0 +1,1 @@
+"""Diffs: parsed, written, widened; their hunks, lines and paths."""
