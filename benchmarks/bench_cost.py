@@ -13,7 +13,7 @@ import statistics
 from pathlib import Path
 
 from reviewbot.config.settings import load_settings
-from reviewbot.core.chunks import ChunkView, view
+from reviewbot.core.plan.chunks import ChunkView, view
 from reviewbot.core.prompt import ModelRequest, render
 from reviewbot.core.redact import redact_file
 from reviewbot.core.report_tool import REPORT_TOOL

@@ -120,9 +120,9 @@ def report(name: str, path: Path) -> None:
 
 def measure(path: Path) -> Figures:
     """Parse and plan ``path`` in this process."""
-    from reviewbot.core.chunks import plan
     from reviewbot.core.diff.parse import parse_diff
-    from reviewbot.core.policy import Policy, skip_reason
+    from reviewbot.core.plan.chunks import plan
+    from reviewbot.core.plan.policy import Policy, skip_reason
     from reviewbot.tokens import TokenCounter
 
     policy, counter = Policy(), TokenCounter(1.6)

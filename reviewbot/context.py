@@ -15,13 +15,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.chunks import SYMLINK
 from reviewbot.core.diff.parse import SUBMODULE
 from reviewbot.core.diff.widen import widen
 from reviewbot.core.diff.write import file_diff_text
-from reviewbot.core.languages import language_of
-from reviewbot.core.policy import skip_reason
-from reviewbot.core.split import split_file
+from reviewbot.core.plan.chunks import SYMLINK
+from reviewbot.core.plan.languages import language_of
+from reviewbot.core.plan.policy import skip_reason
+from reviewbot.core.plan.split import split_file
 from reviewbot.planning import Chains, Planner, policy_of
 from reviewbot.prepare import CALIBRATION_FILE
 from reviewbot.rules import rules_for
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from reviewbot.config.settings import Settings
-    from reviewbot.core.chunks import Batch, Chunk, Sizes
     from reviewbot.core.diff.parse import FileDiff
+    from reviewbot.core.plan.chunks import Batch, Chunk, Sizes
 
 IN_A_DIFF: Final = 3
 """Lines of context that a diff has anyway."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.chunks import Sizes, plan_routed
 from reviewbot.core.events import Estimate, ModelEstimate, Usage
 from reviewbot.core.explanation import redacted, render_explanation
+from reviewbot.core.plan.chunks import Sizes, plan_routed
+from reviewbot.core.plan.routing import MODEL, Chain, Routed
+from reviewbot.core.plan.stored import check_fits
 from reviewbot.core.redact import redact_text
-from reviewbot.core.routing import MODEL, Chain, Routed
-from reviewbot.core.stored_plan import check_fits
 from reviewbot.core.templates import prompt_version
 from reviewbot.core.views import Views
 from reviewbot.errors import ConfigError, DiffError, ReviewbotError
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from reviewbot.config.settings import Settings
-    from reviewbot.core.chunks import Plan
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.explanation import Inquiry
+    from reviewbot.core.plan.chunks import Plan
 
 OFFLINE_CANNOT: Final = (
     "The offline rules cannot explain findings; it takes a model, which whoever runs this server"

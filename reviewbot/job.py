@@ -22,7 +22,6 @@ from reviewbot.models.batch import BatchResult, Spent
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reviewbot.core.chunks import Batch, ChunkView, Plan
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events import (
         Event,
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
         ReviewSummary,
     )
     from reviewbot.core.findings import Finding
+    from reviewbot.core.plan.chunks import Batch, ChunkView, Plan
 
 T = TypeVar("T")
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reviewbot.config.settings import OFFLINE
-from reviewbot.core.languages import language_of
+from reviewbot.core.plan.languages import language_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from reviewbot.config.settings import Settings
-    from reviewbot.core.chunks import Batch, Plan
+    from reviewbot.core.plan.chunks import Batch, Plan
 
 
 def plan_notices(settings: Settings, planned: Plan, first: Callable[[Batch], str]) -> Iterator[str]:

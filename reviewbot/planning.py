@@ -7,11 +7,11 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.settings import OFFLINE, ModelChoice
-from reviewbot.core.categories import CATEGORIES
-from reviewbot.core.chunks import BATCH_BUDGET, MIN_BUDGET, Sizes, budget_for, plan_routed
 from reviewbot.core.events import Estimate, ModelEstimate, Usage
-from reviewbot.core.policy import Policy, git_attributes, path_patterns, skip_reason
-from reviewbot.core.routing import AB_SPLIT, MODEL, Chain, Route, Routing, Split
+from reviewbot.core.plan.categories import CATEGORIES
+from reviewbot.core.plan.chunks import BATCH_BUDGET, MIN_BUDGET, Sizes, budget_for, plan_routed
+from reviewbot.core.plan.policy import Policy, git_attributes, path_patterns, skip_reason
+from reviewbot.core.plan.routing import AB_SPLIT, MODEL, Chain, Route, Routing, Split
 from reviewbot.errors import ConfigError
 from reviewbot.models.catalog import cost_usd, lookup
 from reviewbot.tokens import TokenCounter
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from reviewbot.config.routes import RouteSettings
     from reviewbot.config.settings import Settings
-    from reviewbot.core.chunks import Batch, Plan
     from reviewbot.core.diff.parse import FileDiff
+    from reviewbot.core.plan.chunks import Batch, Plan
     from reviewbot.models.catalog import ModelInfo
     from reviewbot.tokens import Calibration
 

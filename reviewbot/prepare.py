@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.config.settings import OFFLINE
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.intake import Gates
+from reviewbot.core.plan.stored import check_fits
 from reviewbot.core.redact import redact_text
-from reviewbot.core.stored_plan import check_fits
 from reviewbot.errors import ConfigError
 from reviewbot.job import Job
 from reviewbot.models.attempts import AttemptPolicy, Attempts
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
     from reviewbot.config.settings import ModelChoice, Settings
-    from reviewbot.core.chunks import Plan
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events import Estimate, FileCoverage
-    from reviewbot.core.routing import Chain
+    from reviewbot.core.plan.chunks import Plan
+    from reviewbot.core.plan.routing import Chain
     from reviewbot.core.suggestions import SyntaxCheck
     from reviewbot.job import Summarize
     from reviewbot.models.base import Model, ModelFault

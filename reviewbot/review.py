@@ -58,7 +58,6 @@ from reviewbot.models.batch import (
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 
-    from reviewbot.core.chunks import Batch, Chunk, ChunkView
     from reviewbot.core.events import (
         Event,
         FileCoverage,
@@ -66,6 +65,7 @@ if TYPE_CHECKING:
         Outcome,
         ReviewSummary,
     )
+    from reviewbot.core.plan.chunks import Batch, Chunk, ChunkView
     from reviewbot.core.suggestions import Edit, SyntaxCheck
     from reviewbot.job import Job, Summarize
     from reviewbot.models.batch import BatchEvent, RunBatch

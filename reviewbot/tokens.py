@@ -83,7 +83,7 @@ def _encoding_file() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class TokenCounter:
-    """Estimates tokens of one model; a :class:`reviewbot.core.chunks.TokenCount`.
+    """Estimates tokens of one model; a :class:`reviewbot.core.plan.chunks.TokenCount`.
 
     Args:
         factor: the model's tokens per o200k token (``ModelInfo.token_factor``).

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from reviewbot.core.chunks import ChunkView, ShownHunk
 from reviewbot.core.diff.parse import Line
 from reviewbot.core.events import FileCoverage
 from reviewbot.core.explanation import Inquiry, Remark, render_explanation
+from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 from reviewbot.core.prompt import KnownFinding, ManifestEntry, ModelRequest, render
 from reviewbot.core.report_tool import REPORT_TOOL
 from reviewbot.core.summary import render_summary

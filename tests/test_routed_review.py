@@ -10,8 +10,8 @@ import pytest
 
 from reviewbot.config.settings import Settings, load_settings
 from reviewbot.core.events import ReviewStarted, Usage, record
+from reviewbot.core.plan.stored import plan_from_json, plan_to_json
 from reviewbot.core.report import fold
-from reviewbot.core.stored_plan import plan_from_json, plan_to_json
 from reviewbot.errors import ConfigError
 from reviewbot.job import Earlier, started
 from reviewbot.models.catalog import cost_usd, lookup
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from reviewbot.core.chunks import Plan
+    from reviewbot.core.plan.chunks import Plan
     from reviewbot.core.report import Report
     from tests.fake_anthropic import Recorded, Reply
 

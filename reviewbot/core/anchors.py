@@ -16,9 +16,9 @@ from reviewbot.core.numbered import parse_line
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from reviewbot.core.chunks import ChunkView
     from reviewbot.core.diff.parse import Line
     from reviewbot.core.findings import Side
+    from reviewbot.core.plan.chunks import ChunkView
 
 MAX_QUOTE_LINES: Final = 400
 _DISTINCTIVE: Final = (

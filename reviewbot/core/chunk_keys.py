@@ -23,16 +23,16 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.chunks import ShownHunk
 from reviewbot.core.diff.parse import Line
 from reviewbot.core.examples import choose_examples
-from reviewbot.core.languages import language_of
 from reviewbot.core.numbered import heading_lines, hunk_lines
+from reviewbot.core.plan.chunks import ShownHunk
+from reviewbot.core.plan.languages import language_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from reviewbot.core.chunks import ChunkView
+    from reviewbot.core.plan.chunks import ChunkView
     from reviewbot.core.prompt import ManifestEntry
 
 VERSION: Final = "1"

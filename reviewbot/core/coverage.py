@@ -14,9 +14,9 @@ from reviewbot.core.wording import NO_REASON, count
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from reviewbot.core.chunks import Plan
     from reviewbot.core.events import ChunkStatus, CoverageStatus, Outcome
     from reviewbot.core.findings import Finding
+    from reviewbot.core.plan.chunks import Plan
 
 NOT_REACHED = "The review ended before it was reached."
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewbot.core.languages import language_of
+from reviewbot.core.plan.languages import language_of
 from reviewbot.core.report_tool import REPORT_TOOL
 from reviewbot.core.templates import sources
 

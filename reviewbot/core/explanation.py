@@ -20,7 +20,7 @@ from reviewbot.core.templates import fill
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from reviewbot.core.chunks import ChunkView
+    from reviewbot.core.plan.chunks import ChunkView
 
 FINDING_LIMIT: Final = 4_000
 REMARK_LIMIT: Final = 2_000

@@ -25,13 +25,13 @@ import re
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from reviewbot.core.escape import quoted, show_line
-from reviewbot.core.weigh import SECTION_LIMIT
+from reviewbot.core.plan.weigh import SECTION_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reviewbot.core.chunks import ChunkView, ShownHunk
     from reviewbot.core.diff.parse import Line
+    from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 
 # A path is a file name; what is longer was made to hurt.
 PATH_LIMIT: Final = 4_096

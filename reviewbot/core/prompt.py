@@ -28,7 +28,7 @@ from reviewbot.core.templates import fill
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reviewbot.core.chunks import ChunkView
+    from reviewbot.core.plan.chunks import ChunkView
 
 MANIFEST_LIMIT: Final = 6_000
 """Characters of the list of changed paths. A pull request of 1,400 files would need 100,000."""

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.cache_entry import extent, hunk_of
 from reviewbot.core.chunk_keys import similarity
-from reviewbot.core.weigh import LINE_PREFIX
+from reviewbot.core.plan.weigh import LINE_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from reviewbot.core.anchors import AnchorIndex
     from reviewbot.core.cache_entry import Entry, Extent, Heard, Placed
     from reviewbot.core.chunk_keys import ChunkKey
-    from reviewbot.core.chunks import ChunkView, ShownHunk
     from reviewbot.core.drafts import Draft
+    from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 
 _NUMBER: Final = re.compile(r"(?<![\d.])\d{1,10}(?!\d)")
 _LINE: Final = re.compile(r"\blines?\b\W{0,3}\d|\b[LR] ?\d|\w:\d", re.IGNORECASE)

@@ -14,8 +14,8 @@ from reviewbot.core.wording import count
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from reviewbot.core.chunks import Chunk, ChunkView
     from reviewbot.core.findings import Severity
+    from reviewbot.core.plan.chunks import Chunk, ChunkView
     from reviewbot.core.redact import FileRedaction, Secret
 
 WRITER: Final = "offline"

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from reviewbot.core.escape import is_plain
-from reviewbot.core.languages import PARSED, language_of
+from reviewbot.core.plan.languages import PARSED, language_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reviewbot.core.anchors import Anchor
-    from reviewbot.core.chunks import ChunkView
     from reviewbot.core.diff.parse import Line
+    from reviewbot.core.plan.chunks import ChunkView
 
 MAX_LINES: Final = 60
 

@@ -18,9 +18,9 @@ from reviewbot.core.templates import fill
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from reviewbot.core.chunks import ChunkView
     from reviewbot.core.events import FileCoverage
     from reviewbot.core.findings import Finding
+    from reviewbot.core.plan.chunks import ChunkView
     from reviewbot.core.prompt import ManifestEntry
 
 DESCRIPTION_LIMIT: Final = 4_000

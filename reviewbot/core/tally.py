@@ -11,9 +11,9 @@ from reviewbot.core.events import ModelShare, ReviewProgress, Usage
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from reviewbot.core.chunks import Plan
     from reviewbot.core.events import ChunkStatus, FileCoverage
     from reviewbot.core.findings import Finding
+    from reviewbot.core.plan.chunks import Plan
 
 
 class Tally:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reviewbot.core.chunks import view
+from reviewbot.core.plan.chunks import view
 from reviewbot.core.redact import redact_file
 from reviewbot.errors import ReviewbotError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from reviewbot.core.chunks import Chunk, ChunkView
     from reviewbot.core.diff.parse import FileDiff
+    from reviewbot.core.plan.chunks import Chunk, ChunkView
     from reviewbot.core.redact import FileRedaction
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.diff.write import PLAIN_MODE
-from reviewbot.core.languages import language_of
+from reviewbot.core.plan.languages import language_of
 from reviewbot.errors import SourceError
 from reviewbot.github.errors import (
     BadCredentialsError,

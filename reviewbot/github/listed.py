@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.diff.parse import SUBMODULE, FileDiff, parse_diff
-from reviewbot.core.languages import language_of
+from reviewbot.core.plan.languages import language_of
 from reviewbot.errors import DiffError
 from reviewbot.github.compared import Undiffed
 

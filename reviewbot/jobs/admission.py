@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from reviewbot.config.settings import OFFLINE
 from reviewbot.core import explanation
 from reviewbot.core.events import Usage
-from reviewbot.core.stored_plan import plan_to_json
+from reviewbot.core.plan.stored import plan_to_json
 from reviewbot.errors import ConfigError, ReviewbotError
 from reviewbot.explaining import prepare_explanation
 from reviewbot.job import opening
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from reviewbot.config.settings import Settings
-    from reviewbot.core.chunks import Batch
     from reviewbot.core.events import Event, FileCoverage
     from reviewbot.core.explanation import Inquiry
+    from reviewbot.core.plan.chunks import Batch
     from reviewbot.job import Job
     from reviewbot.prepare import Prepared
 

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from reviewbot.core.coverage import NOT_REACHED
 from reviewbot.core.events import ReviewFinished
-from reviewbot.core.stored_plan import plan_from_json
+from reviewbot.core.plan.stored import plan_from_json
 from reviewbot.core.wording import count, listed
 from reviewbot.errors import ReviewbotError
 from reviewbot.explaining import explainers, prepare_explanation

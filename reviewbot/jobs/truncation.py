@@ -9,7 +9,7 @@ from reviewbot.models.batch import BatchResult, ChunkOutcome
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from reviewbot.core.chunks import Batch, Plan
+    from reviewbot.core.plan.chunks import Batch, Plan
     from reviewbot.models.batch import BatchTask, Emit, RunBatch
 
 REASON: Final = "Left out: the whole diff is above the tokens that one request may take."

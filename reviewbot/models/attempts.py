@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
     from tenacity import RetryCallState
 
-    from reviewbot.core.chunks import ChunkView
     from reviewbot.core.events import ChunkStatus
+    from reviewbot.core.plan.chunks import ChunkView
     from reviewbot.core.prompt import ModelRequest
     from reviewbot.models.base import Model, ModelEvent
     from reviewbot.models.batch import BatchEvent, BatchTask, Emit

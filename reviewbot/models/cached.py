@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.cache_entry import Entry
     from reviewbot.core.chunk_keys import ChunkKey
-    from reviewbot.core.chunks import ChunkView
+    from reviewbot.core.plan.chunks import ChunkView
     from reviewbot.core.reuse import Reuse
     from reviewbot.models.batch import BatchEvent, Emit, RunBatch
     from reviewbot.models.catalog import ModelInfo

@@ -103,7 +103,7 @@ def check_levels(names: Iterable[str]) -> None:
 
 
 def rules_for(language: str | None) -> tuple[Rule, ...]:
-    """The syntax rules for a language as :func:`reviewbot.core.languages.language_of` names it.
+    """The syntax rules for a language as :func:`reviewbot.core.plan.languages.language_of` names it.
 
     Raises:
         ConfigError: a rule file is broken.

@@ -23,7 +23,7 @@ from reviewbot.core.prompt import ManifestEntry
 from tests.support.views import hunk, view
 
 if TYPE_CHECKING:
-    from reviewbot.core.chunks import ChunkView
+    from reviewbot.core.plan.chunks import ChunkView
 
 SCOPE = Scope(model="m", prompt_version="p1")
 CODE = " def total(items):\n-    rate = 1\n+    rate = 2\n     return rate"

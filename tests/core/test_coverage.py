@@ -12,8 +12,8 @@ from tests.support.findings import finding
 from tests.support.plans import plan_of
 
 if TYPE_CHECKING:
-    from reviewbot.core.chunks import Plan
     from reviewbot.core.events import ChunkStatus
+    from reviewbot.core.plan.chunks import Plan
 
 
 def covered(

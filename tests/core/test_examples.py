@@ -10,7 +10,6 @@ from typing import Any, get_args
 import jsonschema
 import pytest
 
-from reviewbot.core.chunks import ChunkView, ShownHunk
 from reviewbot.core.diff.parse import FileStatus, Line
 from reviewbot.core.drafts import Draft, parse_draft
 from reviewbot.core.examples import (
@@ -19,8 +18,9 @@ from reviewbot.core.examples import (
     example_identifiers,
     example_sets,
 )
-from reviewbot.core.languages import language_of
 from reviewbot.core.numbered import NumberedLine, chunk_lines, parse_line
+from reviewbot.core.plan.chunks import ChunkView, ShownHunk
+from reviewbot.core.plan.languages import language_of
 from reviewbot.core.prompt import ManifestEntry
 from reviewbot.core.report_tool import REPORT_TOOL
 

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.core.chunks import ChunkView, ShownHunk
 from reviewbot.core.diff.parse import Line
 from reviewbot.core.escape import show
 from reviewbot.core.findings import CATEGORIES, SEVERITIES
 from reviewbot.core.numbered import parse_line
+from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 from reviewbot.core.prompt import (
     KNOWN_LIMIT,
     MANIFEST_LIMIT,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reviewbot.core.chunks import Chunk, ChunkView, plan, view
 from reviewbot.core.diff.parse import parse_diff
+from reviewbot.core.plan.chunks import Chunk, ChunkView, plan, view
 from reviewbot.core.redact import FileRedaction, Secret, redact_file
 from reviewbot.core.secret_findings import MAX_FINDINGS, MAX_QUOTE, secret_findings
 

@@ -12,7 +12,7 @@ from tests.in_process import finish, parser
 from tests.support.views import hunk, view
 
 if TYPE_CHECKING:
-    from reviewbot.core.chunks import ChunkView
+    from reviewbot.core.plan.chunks import ChunkView
     from reviewbot.core.suggestions import Edit
 
 PYTHON = view(hunk(" def f(a):\n-    return 0\n+    x = a / 0\n+    return x"))

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.core.chunks import ChunkView, ShownHunk
 from reviewbot.core.diff.parse import Line
 from reviewbot.core.events import FileCoverage, ReviewSummary, WalkthroughEntry
+from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 from reviewbot.core.prompt import ManifestEntry
 from reviewbot.core.summary import CHANGES_LIMIT, SUMMARY_SCHEMA, parse_summary, render_summary
 from tests.prompt_requests import FINDING, MANIFEST

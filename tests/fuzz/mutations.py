@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import yaml
 
-from reviewbot.core.languages import _BY_EXTENSION
+from reviewbot.core.plan.languages import _BY_EXTENSION
 from tests.fuzz.cases import encoded
 
 if TYPE_CHECKING:

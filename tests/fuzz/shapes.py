@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.languages import _BY_EXTENSION, PARSED
+from reviewbot.core.plan.languages import _BY_EXTENSION, PARSED
 from reviewbot.rules import FOLDERS_OF, rules_for
 from tests.fuzz.cases import text_of
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from reviewbot.core.chunks import ChunkView, ShownHunk
 from reviewbot.core.diff.parse import FileDiff, parse_diff
 from reviewbot.core.drafts import Draft
 from reviewbot.core.findings import SEVERITIES, Finding
 from reviewbot.core.intake import Gates, Intake
+from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 from reviewbot.core.suggestions import can_be_offered
 from reviewbot.github.markers import Marker, Noted, write
 from tests import review_strategies

@@ -6,9 +6,9 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from reviewbot.core.chunks import ChunkView, ShownHunk
 from reviewbot.core.diff.parse import Line
 from reviewbot.core.events import Usage
+from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 from reviewbot.core.prompt import ManifestEntry, ModelRequest
 from reviewbot.models.base import (
     InputRestarted,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from reviewbot.core.chunks import ChunkView, ShownHunk
 from reviewbot.core.diff.parse import Line
+from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 from reviewbot.models.offline.model import Scan
 from reviewbot.models.offline.parser import Allowance
 from tests.in_process import parser

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.core.anchors import AnchorIndex
-from reviewbot.core.chunks import ChunkView, ShownHunk
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.escape import show_line
+from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 from reviewbot.core.prompt import ModelRequest
 from reviewbot.core.report_tool import REPORT_TOOL
 from reviewbot.core.toolstream import ToolStream

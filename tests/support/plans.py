@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reviewbot.core.chunks import Batch, Chunk, FilePlan, Plan
+from reviewbot.core.plan.chunks import Batch, Chunk, FilePlan, Plan
 
 
 def plan_of(**files: tuple[str, ...] | str) -> Plan:

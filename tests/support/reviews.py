@@ -6,7 +6,6 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from reviewbot.core.chunks import plan
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.events import (
     Estimate,
@@ -17,7 +16,8 @@ from reviewbot.core.events import (
     ReviewStarted,
     record,
 )
-from reviewbot.core.policy import Policy, skip_reason
+from reviewbot.core.plan.chunks import plan
+from reviewbot.core.plan.policy import Policy, skip_reason
 from reviewbot.job import Job
 from reviewbot.models.attempts import Attempts
 from reviewbot.review import review

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reviewbot.core.chunks import ChunkView, ShownHunk
 from reviewbot.core.diff.parse import Line
+from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 
 
 def hunk(text: str, *, old: int = 1, new: int = 1) -> ShownHunk:

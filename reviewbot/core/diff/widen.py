@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from reviewbot.core.diff.cursor import Cursor
 from reviewbot.core.diff.hunks import scan_hunk
-from reviewbot.core.weigh import line_count
+from reviewbot.core.plan.weigh import line_count
 from reviewbot.errors import DiffError
 
 if TYPE_CHECKING:

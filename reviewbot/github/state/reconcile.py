@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from reviewbot.core.findings import Finding, level_of, rank
-from reviewbot.core.policy import EXCLUDED
+from reviewbot.core.plan.policy import EXCLUDED
 from reviewbot.core.report import gates
 from reviewbot.core.wording import count, listed
 from reviewbot.github.state.matching import Matching, carried, places_of, recorded

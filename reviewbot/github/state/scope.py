@@ -16,7 +16,7 @@ from reviewbot.config.settings import CONFIG_NAMES
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.diff.write import file_diff_text
 from reviewbot.core.events import FileCoverage
-from reviewbot.core.policy import skip_reason
+from reviewbot.core.plan.policy import skip_reason
 from reviewbot.core.templates import prompt_version
 from reviewbot.core.unchanged import fresh_hunks, hunk_digests, remaining
 from reviewbot.core.wording import count

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.escape import show, show_line
 from reviewbot.core.events import Usage
-from reviewbot.core.languages import language_of
+from reviewbot.core.plan.languages import language_of
 from reviewbot.models.base import (
     Answering,
     PartlyRead,
@@ -35,8 +35,8 @@ from reviewbot.rules import META_VARIABLE, Rule, load_folder, rules_for
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 
-    from reviewbot.core.chunks import ChunkView, ShownHunk
     from reviewbot.core.diff.parse import Line
+    from reviewbot.core.plan.chunks import ChunkView, ShownHunk
     from reviewbot.core.prompt import ModelRequest
     from reviewbot.models.base import ModelEvent
     from reviewbot.models.catalog import ModelInfo

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.languages import language_of
+from reviewbot.core.plan.languages import language_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

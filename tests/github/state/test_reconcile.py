@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from reviewbot.core.diff.parse import FileDiff, parse_diff
 from reviewbot.core.events import FileCoverage
 from reviewbot.core.findings import Placement, fingerprint
-from reviewbot.core.policy import EXCLUDED
+from reviewbot.core.plan.policy import EXCLUDED
 from reviewbot.core.report import Report, gates
 from reviewbot.github.state.fingerprint import normal
 from reviewbot.github.state.reconcile import Reconciled, reconcile

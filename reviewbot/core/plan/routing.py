@@ -13,13 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from reviewbot.core.categories import categories_of
+from reviewbot.core.plan.categories import categories_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from reviewbot.core.categories import Category
     from reviewbot.core.diff.parse import FileDiff
+    from reviewbot.core.plan.categories import Category
 
 MODEL: Final = "model"
 AB_SPLIT: Final = "ab_split"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from reviewbot.core.weigh import (
+from reviewbot.core.plan.weigh import (
     TOKENIZED_FILE,
     TokenCount,
     Weighed,

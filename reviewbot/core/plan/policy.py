@@ -17,14 +17,14 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from reviewbot.core.diff.parse import SUBMODULE
-from reviewbot.core.globs import read_pattern
-from reviewbot.core.languages import language_of
+from reviewbot.core.plan.globs import read_pattern
+from reviewbot.core.plan.languages import language_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from reviewbot.core.diff.parse import FileDiff, FileStatus
-    from reviewbot.core.globs import PathPattern
+    from reviewbot.core.plan.globs import PathPattern
 
 
 def _names(text: str) -> frozenset[str]:

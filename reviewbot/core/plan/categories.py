@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
-from reviewbot.core.languages import language_of
-from reviewbot.core.policy import LOCKFILES
+from reviewbot.core.plan.languages import language_of
+from reviewbot.core.plan.policy import LOCKFILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.core.categories import CATEGORIES, categories_of
 from reviewbot.core.diff.parse import FileDiff, parse_diff
-from reviewbot.core.policy import path_patterns
-from reviewbot.core.routing import AB_SPLIT, MODEL, Chain, Route, Routed, Routing, Split, draw
+from reviewbot.core.plan.categories import CATEGORIES, categories_of
+from reviewbot.core.plan.policy import path_patterns
+from reviewbot.core.plan.routing import AB_SPLIT, MODEL, Chain, Route, Routed, Routing, Split, draw
 
 REST = Chain(MODEL, ("rest",))
 OTHER = Chain(AB_SPLIT, ("other",))

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
-from reviewbot.core.chunks import Plan
 from reviewbot.core.decode import decoder
-from reviewbot.core.weigh import line_count
+from reviewbot.core.plan.chunks import Plan
+from reviewbot.core.plan.weigh import line_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reviewbot.core.chunks import Chunk
     from reviewbot.core.diff.parse import FileDiff
+    from reviewbot.core.plan.chunks import Chunk
 
 VERSION: Final = 2
 Json: TypeAlias = dict[str, Any]

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.config.file import schema
-from reviewbot.core.categories import CATEGORIES, SEARCHED, categories_of, kind_of
 from reviewbot.core.diff.parse import FileDiff, parse_diff
+from reviewbot.core.plan.categories import CATEGORIES, SEARCHED, categories_of, kind_of
 
 KINDS = {
     "dependencies": """

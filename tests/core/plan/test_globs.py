@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reviewbot.core.globs import read_pattern
+from reviewbot.core.plan.globs import read_pattern
 from tests.support.examples import examples
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ HOSTILE = {
 def test_no_pattern_takes_more_time_than_it_and_the_path_are_long(name: str) -> None:
     """Each would go on for ages if one star more could double the work; the time is generous."""
     code = (
-        "from reviewbot.core.policy import git_attributes, path_patterns\n"
+        "from reviewbot.core.plan.policy import git_attributes, path_patterns\n"
         "glob, path = input().split(' ')\n"
         "for ending in ('', 'c', '/c'):\n"
         "    path_patterns([glob + ending])(path)\n"

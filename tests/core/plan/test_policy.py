@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reviewbot.core.diff.parse import FileDiff, parse_diff
-from reviewbot.core.policy import Attributes, Policy, git_attributes, path_patterns, skip_reason
+from reviewbot.core.plan.policy import (
+    Attributes,
+    Policy,
+    git_attributes,
+    path_patterns,
+    skip_reason,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path

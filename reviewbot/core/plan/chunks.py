@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 from reviewbot.core.diff.parse import FileStatus  # noqa: TC001 - stored_plan resolves it at run time
 from reviewbot.core.events import FileCoverage  # noqa: TC001 - likewise
-from reviewbot.core.routing import NOBODY, Chain, Routed
-from reviewbot.core.split import Segment, split_file
-from reviewbot.core.weigh import SECTION_LIMIT, cut_line
+from reviewbot.core.plan.routing import NOBODY, Chain, Routed
+from reviewbot.core.plan.split import Segment, split_file
+from reviewbot.core.plan.weigh import SECTION_LIMIT, cut_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from reviewbot.core.diff.parse import FileDiff, Line
-    from reviewbot.core.weigh import TokenCount
+    from reviewbot.core.plan.weigh import TokenCount
 
 CHUNK_BUDGET = 12_000
 """Tokens of a chunk: about 16 kB or 430 lines of diff. The largest file of nine pull requests in
@@ -217,7 +217,7 @@ def plan_routed(
 
     Args:
         files: the parsed diff.
-        reasons: why each file is not reviewed, or None (:mod:`reviewbot.core.policy`). A file
+        reasons: why each file is not reviewed, or None (:mod:`reviewbot.core.plan.policy`). A file
             without hunks must have one.
         route: who reviews each of the files that are reviewed.
         sizes: how to cut for the first model of a chain.

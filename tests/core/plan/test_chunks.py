@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.core import weigh
-from reviewbot.core.chunks import (
+from reviewbot.core.diff.parse import FileDiff, parse_diff
+from reviewbot.core.numbered import chunk_lines
+from reviewbot.core.plan import weigh
+from reviewbot.core.plan.chunks import (
     CHUNK_BUDGET,
     MIN_BUDGET,
     Chunk,
@@ -24,18 +26,16 @@ from reviewbot.core.chunks import (
     plan_routed,
     view,
 )
-from reviewbot.core.diff.parse import FileDiff, parse_diff
-from reviewbot.core.numbered import chunk_lines
-from reviewbot.core.routing import Chain, Routed
-from reviewbot.core.split import OVERLAP_LINES
-from reviewbot.core.stored_plan import check_fits, plan_from_json, plan_to_json
-from reviewbot.core.weigh import CHUNK_HEADER, CUT_MARK, HUNK_HEADER, LINE_PREFIX
+from reviewbot.core.plan.routing import Chain, Routed
+from reviewbot.core.plan.split import OVERLAP_LINES
+from reviewbot.core.plan.stored import check_fits, plan_from_json, plan_to_json
+from reviewbot.core.plan.weigh import CHUNK_HEADER, CUT_MARK, HUNK_HEADER, LINE_PREFIX
 from reviewbot.tokens import TokenCounter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reviewbot.core.chunks import ChunkView
+    from reviewbot.core.plan.chunks import ChunkView
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Plans: which files are reviewed, by which model, in which chunks."""
