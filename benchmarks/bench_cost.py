@@ -14,9 +14,9 @@ from pathlib import Path
 
 from reviewbot.config.settings import load_settings
 from reviewbot.core.plan.chunks import ChunkView, view
-from reviewbot.core.prompt import ModelRequest, render
+from reviewbot.core.prompt.report_tool import REPORT_TOOL
+from reviewbot.core.prompt.request import ModelRequest, render
 from reviewbot.core.redact import redact_file
-from reviewbot.core.report_tool import REPORT_TOOL
 from reviewbot.job import manifest_of
 from reviewbot.prepare import Prepared, prepare
 from reviewbot.tokens import TokenCounter

@@ -191,7 +191,7 @@ async def report_worker() -> None:
 def demo_requests() -> list[tuple[str, Any, Any]]:
     """Return language, hunks and patterns of each file of the demo that is parsed."""
     from reviewbot.config.settings import load_settings
-    from reviewbot.core.views import Views
+    from reviewbot.core.prompt.views import Views
     from reviewbot.models.offline.model import Scan
     from reviewbot.prepare import prepare
 

@@ -10,13 +10,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events import Estimate, ModelEstimate, Usage
-from reviewbot.core.explanation import redacted, render_explanation
 from reviewbot.core.plan.chunks import Sizes, plan_routed
 from reviewbot.core.plan.routing import MODEL, Chain, Routed
 from reviewbot.core.plan.stored import check_fits
+from reviewbot.core.prompt.explanation import redacted, render_explanation
+from reviewbot.core.prompt.templates import prompt_version
+from reviewbot.core.prompt.views import Views
 from reviewbot.core.redact import redact_text
-from reviewbot.core.templates import prompt_version
-from reviewbot.core.views import Views
 from reviewbot.errors import ConfigError, DiffError, ReviewbotError
 from reviewbot.job import Job
 from reviewbot.models.catalog import cost_usd, lookup
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
     from reviewbot.config.settings import Settings
     from reviewbot.core.diff.parse import FileDiff
-    from reviewbot.core.explanation import Inquiry
     from reviewbot.core.plan.chunks import Plan
+    from reviewbot.core.prompt.explanation import Inquiry
 
 OFFLINE_CANNOT: Final = (
     "The offline rules cannot explain findings; it takes a model, which whoever runs this server"

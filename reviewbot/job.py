@@ -16,7 +16,7 @@ from reviewbot.core.events import (
     ReviewStarted,
 )
 from reviewbot.core.intake import Gates
-from reviewbot.core.prompt import ManifestEntry
+from reviewbot.core.prompt.request import ManifestEntry
 from reviewbot.models.batch import BatchResult, Spent
 
 if TYPE_CHECKING:

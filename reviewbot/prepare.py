@@ -157,7 +157,7 @@ def gates_of(settings: Settings, *, online: bool) -> Gates:
     """The thresholds; the prompt's examples matter only where a model saw them."""
     decoys: frozenset[str] = frozenset()
     if online:
-        from reviewbot.core.examples import example_identifiers
+        from reviewbot.core.prompt.examples import example_identifiers
 
         decoys = example_identifiers()
     return Gates(
@@ -361,6 +361,6 @@ def path_instructions_of(settings: Settings) -> Callable[[str], tuple[str, ...]]
 
 
 def _prompt_version() -> str:
-    from reviewbot.core.templates import prompt_version
+    from reviewbot.core.prompt.templates import prompt_version
 
     return prompt_version()

@@ -28,11 +28,11 @@ from reviewbot.core.events import (
 from reviewbot.core.intake import Intake
 from reviewbot.core.ledger import Ledger
 from reviewbot.core.overview import computed_summary
-from reviewbot.core.prompt import ModelRequest
+from reviewbot.core.prompt.request import ModelRequest
+from reviewbot.core.prompt.views import Views
 from reviewbot.core.secret_findings import secret_findings
 from reviewbot.core.suggestions import can_be_offered
 from reviewbot.core.tally import Tally
-from reviewbot.core.views import Views
 from reviewbot.job import (
     Earlier,
     Postponed,

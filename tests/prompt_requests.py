@@ -11,11 +11,11 @@ from pathlib import Path
 
 from reviewbot.core.diff.parse import Line
 from reviewbot.core.events import FileCoverage
-from reviewbot.core.explanation import Inquiry, Remark, render_explanation
 from reviewbot.core.plan.chunks import ChunkView, ShownHunk
-from reviewbot.core.prompt import KnownFinding, ManifestEntry, ModelRequest, render
-from reviewbot.core.report_tool import REPORT_TOOL
-from reviewbot.core.summary import render_summary
+from reviewbot.core.prompt.explanation import Inquiry, Remark, render_explanation
+from reviewbot.core.prompt.report_tool import REPORT_TOOL
+from reviewbot.core.prompt.request import KnownFinding, ManifestEntry, ModelRequest, render
+from reviewbot.core.prompt.summary import render_summary
 from tests.support.findings import finding
 
 GOLDEN = Path(__file__).parent.parent / "fixtures" / "prompts"

@@ -13,7 +13,7 @@ from reviewbot.config.settings import Settings, load_settings
 from reviewbot.context import ContextLimits, Surroundings
 from reviewbot.core.diff.parse import FileDiff, parse_diff
 from reviewbot.core.plan.chunks import view
-from reviewbot.core.prompt import ModelRequest, render
+from reviewbot.core.prompt.request import ModelRequest, render
 from reviewbot.prepare import Prepared, prepare
 from tests.models.hunks import review_chunk
 from tests.support.examples import examples

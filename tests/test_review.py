@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
 
     from reviewbot.core.diff.parse import FileDiff
-    from reviewbot.core.prompt import ModelRequest
+    from reviewbot.core.prompt.request import ModelRequest
     from reviewbot.core.redact import FileRedaction
     from reviewbot.core.sensitive.text import Hit, ScanText
     from reviewbot.models.base import Model, ModelEvent
@@ -266,7 +266,7 @@ async def test_a_file_that_cannot_be_searched_for_secrets_is_not_sent_and_the_ot
             raise ReviewbotError("The search for secrets failed.")
         return redact_file(file)
 
-    monkeypatch.setattr("reviewbot.core.views.redact_file", broken)
+    monkeypatch.setattr("reviewbot.core.prompt.views.redact_file", broken)
     model = Scripted(Say())
     seen = await run(job(numbered("a.py") + numbered("b.py"), apart=apart), model)
     assert [(one.status, one.reason) for one in seen.end.coverage] == [

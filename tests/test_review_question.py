@@ -19,7 +19,7 @@ from reviewbot.core.events import (
     ReviewStarted,
     ReviewSummary,
 )
-from reviewbot.core.explanation import Inquiry
+from reviewbot.core.prompt.explanation import Inquiry
 from reviewbot.errors import ConfigError, DiffError
 from reviewbot.explaining import OFFLINE_CANNOT, explainers, prepare_explanation
 from reviewbot.job import Earlier, Postponed, StopSignal

@@ -24,16 +24,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.diff.parse import Line
-from reviewbot.core.examples import choose_examples
-from reviewbot.core.numbered import heading_lines, hunk_lines
 from reviewbot.core.plan.chunks import ShownHunk
 from reviewbot.core.plan.languages import language_of
+from reviewbot.core.prompt.examples import choose_examples
+from reviewbot.core.prompt.numbered import heading_lines, hunk_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from reviewbot.core.plan.chunks import ChunkView
-    from reviewbot.core.prompt import ManifestEntry
+    from reviewbot.core.prompt.request import ManifestEntry
 
 VERSION: Final = "1"
 """Goes into every hash: another form of keys or entries must not meet what an older one stored."""

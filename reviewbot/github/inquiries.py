@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.explanation import MOST_REMARKS, Inquiry, Remark
+from reviewbot.core.prompt.explanation import MOST_REMARKS, Inquiry, Remark
 from reviewbot.core.render.markdown_text import code_span, literal
 from reviewbot.core.safe_text import safe_markdown
 from reviewbot.core.shown_text import shown_line

@@ -10,9 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from reviewbot.config.settings import OFFLINE
-from reviewbot.core import explanation
 from reviewbot.core.events import Usage
 from reviewbot.core.plan.stored import plan_to_json
+from reviewbot.core.prompt.request import explanation
 from reviewbot.errors import ConfigError, ReviewbotError
 from reviewbot.explaining import prepare_explanation
 from reviewbot.job import opening
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from reviewbot.config.settings import Settings
     from reviewbot.core.events import Event, FileCoverage
-    from reviewbot.core.explanation import Inquiry
     from reviewbot.core.plan.chunks import Batch
+    from reviewbot.core.prompt.explanation import Inquiry
     from reviewbot.job import Job
     from reviewbot.prepare import Prepared
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.drafts import Draft
-from reviewbot.core.prompt import KnownFinding, render
-from reviewbot.core.report_tool import REPORT_TOOL
+from reviewbot.core.prompt.report_tool import REPORT_TOOL
+from reviewbot.core.prompt.request import KnownFinding, render
 from reviewbot.models.base import Fault, ModelFault, PartlyRead, Stop
 from reviewbot.models.batch import (
     Asked,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.events import ChunkStatus
     from reviewbot.core.plan.chunks import ChunkView
-    from reviewbot.core.prompt import ModelRequest
+    from reviewbot.core.prompt.request import ModelRequest
     from reviewbot.models.base import Model, ModelEvent
     from reviewbot.models.batch import BatchEvent, BatchTask, Emit
     from reviewbot.models.budget import Budget

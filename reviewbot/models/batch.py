@@ -15,7 +15,7 @@ from reviewbot.core.drafts import Draft  # noqa: TC001 - the decoder looks these
 from reviewbot.core.events import ChunkStatus, Usage  # noqa: TC001 - likewise
 
 if TYPE_CHECKING:
-    from reviewbot.core.prompt import ModelRequest
+    from reviewbot.core.prompt.request import ModelRequest
 
 
 @dataclass(frozen=True, slots=True)

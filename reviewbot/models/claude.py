@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.events import Usage
-from reviewbot.core.prompt import render
-from reviewbot.core.report_tool import REPORT_TOOL
+from reviewbot.core.prompt.report_tool import REPORT_TOOL
+from reviewbot.core.prompt.request import render
 from reviewbot.models.base import (
     Answering,
     Fault,
@@ -39,7 +39,7 @@ from reviewbot.models.prefix_gate import PrefixGate
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from reviewbot.core.prompt import ModelRequest
+    from reviewbot.core.prompt.request import ModelRequest
     from reviewbot.models.base import ModelEvent
     from reviewbot.models.catalog import ModelInfo
 

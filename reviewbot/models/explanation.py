@@ -10,7 +10,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from reviewbot.core.events import Usage
-from reviewbot.core.explanation import (
+from reviewbot.core.prompt.explanation import (
     redacted,
     render_explanation,
     shown_answer,
@@ -41,8 +41,8 @@ from reviewbot.models.reading import CHARS_PER_TOKEN
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 
-    from reviewbot.core.explanation import Inquiry
-    from reviewbot.core.prompt import ModelRequest
+    from reviewbot.core.prompt.explanation import Inquiry
+    from reviewbot.core.prompt.request import ModelRequest
     from reviewbot.models.base import ModelEvent
     from reviewbot.models.batch import BatchTask, Emit
     from reviewbot.models.budget import Budget

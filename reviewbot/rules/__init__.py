@@ -103,7 +103,9 @@ def check_levels(names: Iterable[str]) -> None:
 
 
 def rules_for(language: str | None) -> tuple[Rule, ...]:
-    """The syntax rules for a language as :func:`reviewbot.core.plan.languages.language_of` names it.
+    """Return the syntax rules for a language.
+
+    Its name is that of :func:`reviewbot.core.plan.languages.language_of`.
 
     Raises:
         ConfigError: a rule file is broken.

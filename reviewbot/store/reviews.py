@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import sqlalchemy as sa
 
-from reviewbot.core import explanation
+from reviewbot.core.prompt.request import explanation
 from reviewbot.store.tables import BATCHES, EVENTS, PUBLICATIONS, QUESTIONS, REVIEWS, SPENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from reviewbot.core.events import Outcome
-    from reviewbot.core.explanation import Inquiry
+    from reviewbot.core.prompt.explanation import Inquiry
 
 State = Literal["queued", "running", "waiting", "finished"]
 

@@ -19,7 +19,7 @@ from reviewbot.core.chunk_keys import (
     examples_of,
     similarity,
 )
-from reviewbot.core.prompt import ManifestEntry
+from reviewbot.core.prompt.request import ManifestEntry
 from tests.support.views import hunk, view
 
 if TYPE_CHECKING:

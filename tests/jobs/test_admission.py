@@ -8,7 +8,7 @@ import pytest
 
 from reviewbot.config.load import read_settings
 from reviewbot.core.events import ReviewStarted
-from reviewbot.core.explanation import Inquiry
+from reviewbot.core.prompt.explanation import Inquiry
 from reviewbot.errors import ConfigError
 from reviewbot.jobs.admission import Admitted, ReviewRequest, TooManyTokensError, admit
 from reviewbot.jobs.options import parse_options

@@ -27,7 +27,7 @@ from reviewbot.models.catalog import ModelInfo, lookup
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from reviewbot.core.prompt import ModelRequest
+    from reviewbot.core.prompt.request import ModelRequest
     from reviewbot.models.base import ModelEvent
 
 

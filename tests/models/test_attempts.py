@@ -11,7 +11,7 @@ import pytest
 from reviewbot.core.diff.parse import Line
 from reviewbot.core.events import Usage
 from reviewbot.core.plan.chunks import ChunkView, ShownHunk
-from reviewbot.core.prompt import ModelRequest
+from reviewbot.core.prompt.request import ModelRequest
 from reviewbot.models.attempts import AttemptPolicy, Attempts
 from reviewbot.models.base import (
     Fault,

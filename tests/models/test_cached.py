@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewbot.core.drafts import parse_draft
-from reviewbot.core.prompt import ManifestEntry, ModelRequest
+from reviewbot.core.prompt.request import ManifestEntry, ModelRequest
 from reviewbot.models.attempts import AttemptPolicy, Attempts
 from reviewbot.models.base import Fault, ModelFault, Stop
 from reviewbot.models.batch import (

@@ -9,8 +9,8 @@ from contextlib import aclosing
 import pytest
 
 from reviewbot.core.events import Usage
-from reviewbot.core.prompt import render
-from reviewbot.core.report_tool import REPORT_TOOL
+from reviewbot.core.prompt.report_tool import REPORT_TOOL
+from reviewbot.core.prompt.request import render
 from reviewbot.errors import ConfigError
 from reviewbot.models.base import (
     Answering,

@@ -16,8 +16,8 @@ from reviewbot.core.anchors import AnchorIndex
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.escape import show_line
 from reviewbot.core.plan.chunks import ChunkView, ShownHunk
-from reviewbot.core.prompt import ModelRequest
-from reviewbot.core.report_tool import REPORT_TOOL
+from reviewbot.core.prompt.report_tool import REPORT_TOOL
+from reviewbot.core.prompt.request import ModelRequest
 from reviewbot.core.toolstream import ToolStream
 from reviewbot.models.base import (
     Answering,

@@ -17,7 +17,7 @@ from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.diff.write import file_diff_text
 from reviewbot.core.events import FileCoverage
 from reviewbot.core.plan.policy import skip_reason
-from reviewbot.core.templates import prompt_version
+from reviewbot.core.prompt.templates import prompt_version
 from reviewbot.core.unchanged import fresh_hunks, hunk_digests, remaining
 from reviewbot.core.wording import count
 from reviewbot.errors import ConfigError

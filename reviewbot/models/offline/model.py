@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.diff.parse import Line
     from reviewbot.core.plan.chunks import ChunkView, ShownHunk
-    from reviewbot.core.prompt import ModelRequest
+    from reviewbot.core.prompt.request import ModelRequest
     from reviewbot.models.base import ModelEvent
     from reviewbot.models.catalog import ModelInfo
     from reviewbot.models.offline.parser import Parser

@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.core.diff.parse import FileDiff, parse_diff
-from reviewbot.core.numbered import chunk_lines
 from reviewbot.core.plan import weigh
 from reviewbot.core.plan.chunks import (
     CHUNK_BUDGET,
@@ -30,6 +29,7 @@ from reviewbot.core.plan.routing import Chain, Routed
 from reviewbot.core.plan.split import OVERLAP_LINES
 from reviewbot.core.plan.stored import check_fits, plan_from_json, plan_to_json
 from reviewbot.core.plan.weigh import CHUNK_HEADER, CUT_MARK, HUNK_HEADER, LINE_PREFIX
+from reviewbot.core.prompt.numbered import chunk_lines
 from reviewbot.tokens import TokenCounter
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ reach the first column or close a block; paths and headings are JSON strings. Li
 ``===`` or ``---`` are ours.
 
 The examples in ``prompts/examples`` are written in this very form and a test holds them to it: a
-change here changes them, and with them :func:`~reviewbot.core.templates.prompt_version`.
+change here changes them, and with them :func:`~reviewbot.core.prompt.templates.prompt_version`.
 """
 
 from __future__ import annotations

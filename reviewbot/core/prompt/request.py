@@ -21,9 +21,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.escape import quoted
-from reviewbot.core.examples import choose_examples
-from reviewbot.core.numbered import INSTRUCTIONS_LIMIT, chunk_lines
-from reviewbot.core.templates import fill
+from reviewbot.core.prompt.examples import choose_examples
+from reviewbot.core.prompt.numbered import INSTRUCTIONS_LIMIT, chunk_lines
+from reviewbot.core.prompt.templates import fill
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

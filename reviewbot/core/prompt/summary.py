@@ -11,9 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.escape import show
 from reviewbot.core.events import ReviewSummary, WalkthroughEntry
-from reviewbot.core.numbered import chunk_lines
-from reviewbot.core.prompt import LISTED_PATH_LIMIT, MANIFEST_LIMIT, TITLE_LIMIT, manifest_within
-from reviewbot.core.templates import fill
+from reviewbot.core.prompt.numbered import chunk_lines
+from reviewbot.core.prompt.request import (
+    LISTED_PATH_LIMIT,
+    MANIFEST_LIMIT,
+    TITLE_LIMIT,
+    manifest_within,
+)
+from reviewbot.core.prompt.templates import fill
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,7 +26,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events import FileCoverage
     from reviewbot.core.findings import Finding
     from reviewbot.core.plan.chunks import ChunkView
-    from reviewbot.core.prompt import ManifestEntry
+    from reviewbot.core.prompt.request import ManifestEntry
 
 DESCRIPTION_LIMIT: Final = 4_000
 CHANGES_LIMIT: Final = 40_000

@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from reviewbot.core.escape import quoted
-from reviewbot.core.report_tool import REPORT_TOOL
+from reviewbot.core.prompt.report_tool import REPORT_TOOL
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable

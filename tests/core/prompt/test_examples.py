@@ -12,17 +12,17 @@ import pytest
 
 from reviewbot.core.diff.parse import FileStatus, Line
 from reviewbot.core.drafts import Draft, parse_draft
-from reviewbot.core.examples import (
+from reviewbot.core.plan.chunks import ChunkView, ShownHunk
+from reviewbot.core.plan.languages import language_of
+from reviewbot.core.prompt.examples import (
     Example,
     choose_examples,
     example_identifiers,
     example_sets,
 )
-from reviewbot.core.numbered import NumberedLine, chunk_lines, parse_line
-from reviewbot.core.plan.chunks import ChunkView, ShownHunk
-from reviewbot.core.plan.languages import language_of
-from reviewbot.core.prompt import ManifestEntry
-from reviewbot.core.report_tool import REPORT_TOOL
+from reviewbot.core.prompt.numbered import NumberedLine, chunk_lines, parse_line
+from reviewbot.core.prompt.report_tool import REPORT_TOOL
+from reviewbot.core.prompt.request import ManifestEntry
 
 ALL = {
     f"{name}-{kind}-{number}": example

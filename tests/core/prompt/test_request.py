@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from reviewbot.core.diff.parse import Line
 from reviewbot.core.escape import show
 from reviewbot.core.findings import CATEGORIES, SEVERITIES
-from reviewbot.core.numbered import parse_line
 from reviewbot.core.plan.chunks import ChunkView, ShownHunk
-from reviewbot.core.prompt import (
+from reviewbot.core.prompt.numbered import parse_line
+from reviewbot.core.prompt.report_tool import REPORT_TOOL
+from reviewbot.core.prompt.request import (
     KNOWN_LIMIT,
     MANIFEST_LIMIT,
     KnownFinding,
@@ -28,8 +29,7 @@ from reviewbot.core.prompt import (
     Prompt,
     render,
 )
-from reviewbot.core.report_tool import REPORT_TOOL
-from reviewbot.core.templates import sources
+from reviewbot.core.prompt.templates import sources
 from reviewbot.tokens import encoding
 from tests.prompt_requests import CHARGE, CONTINUATION, GOLDEN, MOVED, REQUEST, golden
 from tests.support.injections import INJECTIONS
@@ -64,7 +64,7 @@ def test_the_system_prompt_is_the_same_for_every_repository() -> None:
 def test_prefix_and_version_are_the_same_in_every_process() -> None:
     code = (
         "import hashlib; from tests.prompt_requests import golden;"
-        "from reviewbot.core.templates import prompt_version;"
+        "from reviewbot.core.prompt.templates import prompt_version;"
         "text = ''.join(golden().values()) + prompt_version();"
         "print(hashlib.sha256(text.encode()).hexdigest())"
     )

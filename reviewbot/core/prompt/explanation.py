@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from reviewbot.core.decode import decoder
 from reviewbot.core.findings import Side  # noqa: TC001 - the decoder resolves it at run time
-from reviewbot.core.numbered import INSTRUCTIONS_LIMIT, chunk_lines
+from reviewbot.core.prompt.numbered import INSTRUCTIONS_LIMIT, chunk_lines
+from reviewbot.core.prompt.templates import fill
 from reviewbot.core.redact import redact_text
 from reviewbot.core.shown_text import shown_line, shown_markdown
-from reviewbot.core.templates import fill
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

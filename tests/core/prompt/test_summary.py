@@ -13,8 +13,13 @@ from hypothesis import strategies as st
 from reviewbot.core.diff.parse import Line
 from reviewbot.core.events import FileCoverage, ReviewSummary, WalkthroughEntry
 from reviewbot.core.plan.chunks import ChunkView, ShownHunk
-from reviewbot.core.prompt import ManifestEntry
-from reviewbot.core.summary import CHANGES_LIMIT, SUMMARY_SCHEMA, parse_summary, render_summary
+from reviewbot.core.prompt.request import ManifestEntry
+from reviewbot.core.prompt.summary import (
+    CHANGES_LIMIT,
+    SUMMARY_SCHEMA,
+    parse_summary,
+    render_summary,
+)
 from tests.prompt_requests import FINDING, MANIFEST
 
 if TYPE_CHECKING:

@@ -14,13 +14,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.plan.languages import language_of
-from reviewbot.core.report_tool import REPORT_TOOL
-from reviewbot.core.templates import sources
+from reviewbot.core.prompt.report_tool import REPORT_TOOL
+from reviewbot.core.prompt.templates import sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from reviewbot.core.prompt import ManifestEntry
+    from reviewbot.core.prompt.request import ManifestEntry
 
 _FOLDER: Final = "examples/"
 
@@ -29,7 +29,7 @@ _FOLDER: Final = "examples/"
 class Example:
     """One example.
 
-    ``shown`` is the change in the form of :mod:`reviewbot.core.numbered`, ``answer`` the input of
+    ``shown`` is the change in the form of :mod:`reviewbot.core.prompt.numbered`, ``answer`` the input of
     the report tool as JSON, ``decided_by`` one sentence on the line that decides.
     ``identifiers`` are names that occur in ``shown`` and hardly anywhere else.
     """

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.core import explanation
-from reviewbot.core.explanation import (
+from reviewbot.core.prompt.explanation import (
     CUT_OFF,
     FINDING_LIMIT,
     MOST_REMARKS,
@@ -27,7 +26,8 @@ from reviewbot.core.explanation import (
     shown_answer,
     shown_so_far,
 )
-from reviewbot.core.numbered import parse_line
+from reviewbot.core.prompt.numbered import parse_line
+from reviewbot.core.prompt.request import explanation
 from tests.prompt_requests import CHARGE, INQUIRY
 from tests.support.injections import INJECTIONS
 

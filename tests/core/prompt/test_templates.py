@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import jinja2
 import pytest
 
-from reviewbot.core import templates
-from reviewbot.core.report_tool import REPORT_TOOL
-from reviewbot.core.templates import fill, prompt_version, sources
+from reviewbot.core.prompt.report_tool import REPORT_TOOL
+from reviewbot.core.prompt.request import templates
+from reviewbot.core.prompt.templates import fill, prompt_version, sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +79,7 @@ def test_a_change_of_the_tool_changes_the_version(monkeypatch: pytest.MonkeyPatc
 
 def test_importing_the_prompt_loads_no_template_engine() -> None:
     code = (
-        "import sys, reviewbot.core.prompt, reviewbot.core.summary;"
+        "import sys, reviewbot.core.prompt.request, reviewbot.core.prompt.summary;"
         "print({'jinja2', 'tomllib', 'importlib.resources'} & set(sys.modules))"
     )
     root = Path(__file__).parents[2]

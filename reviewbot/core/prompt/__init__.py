@@ -1,0 +1,1 @@
+"""Prompts: requests to a model, their templates, examples and tools."""
