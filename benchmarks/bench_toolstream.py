@@ -22,7 +22,7 @@ from anthropic.types import (
     Usage,
 )
 
-from reviewbot.core.toolstream import ToolStream
+from reviewbot.core.findings.toolstream import ToolStream
 
 if TYPE_CHECKING:
     from types import ModuleType

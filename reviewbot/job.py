@@ -15,7 +15,7 @@ from reviewbot.core.events import (
     PlannedFile,
     ReviewStarted,
 )
-from reviewbot.core.intake import Gates
+from reviewbot.core.findings.intake import Gates
 from reviewbot.core.prompt.request import ManifestEntry
 from reviewbot.models.batch import BatchResult, Spent
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         Outcome,
         ReviewSummary,
     )
-    from reviewbot.core.findings import Finding
+    from reviewbot.core.findings.finding import Finding
     from reviewbot.core.plan.chunks import Batch, ChunkView, Plan
 
 T = TypeVar("T")

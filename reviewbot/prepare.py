@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.settings import OFFLINE
 from reviewbot.core.diff.parse import parse_diff
-from reviewbot.core.intake import Gates
+from reviewbot.core.findings.intake import Gates
 from reviewbot.core.plan.stored import check_fits
 from reviewbot.core.redact import redact_text
 from reviewbot.errors import ConfigError
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from reviewbot.config.settings import ModelChoice, Settings
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events import Estimate, FileCoverage
+    from reviewbot.core.findings.suggestions import SyntaxCheck
     from reviewbot.core.plan.chunks import Plan
     from reviewbot.core.plan.routing import Chain
-    from reviewbot.core.suggestions import SyntaxCheck
     from reviewbot.job import Summarize
     from reviewbot.models.base import Model, ModelFault
     from reviewbot.models.batch import BatchResult, BatchTask, Emit, RunBatch

@@ -25,13 +25,13 @@ from reviewbot.core.events import (
     ReviewFinished,
     ReviewProgress,
 )
-from reviewbot.core.intake import Intake
-from reviewbot.core.ledger import Ledger
+from reviewbot.core.findings.intake import Intake
+from reviewbot.core.findings.ledger import Ledger
+from reviewbot.core.findings.secrets import secret_findings
+from reviewbot.core.findings.suggestions import can_be_offered
 from reviewbot.core.overview import computed_summary
 from reviewbot.core.prompt.request import ModelRequest
 from reviewbot.core.prompt.views import Views
-from reviewbot.core.secret_findings import secret_findings
-from reviewbot.core.suggestions import can_be_offered
 from reviewbot.core.tally import Tally
 from reviewbot.job import (
     Earlier,
@@ -65,8 +65,8 @@ if TYPE_CHECKING:
         Outcome,
         ReviewSummary,
     )
+    from reviewbot.core.findings.suggestions import Edit, SyntaxCheck
     from reviewbot.core.plan.chunks import Batch, Chunk, ChunkView
-    from reviewbot.core.suggestions import Edit, SyntaxCheck
     from reviewbot.job import Job, Summarize
     from reviewbot.models.batch import BatchEvent, RunBatch
 

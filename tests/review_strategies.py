@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, get_args
 from hypothesis import strategies as st
 
 from reviewbot.core import events as ev
-from reviewbot.core.findings import CATEGORIES, SEVERITIES, Finding, Placement, Side
+from reviewbot.core.findings.finding import CATEGORIES, SEVERITIES, Finding, Placement, Side
 from reviewbot.core.report import fold
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from reviewbot.core.events import (
     ReviewSummary,
     Usage,
 )
-from reviewbot.core.intake import Gates
+from reviewbot.core.findings.intake import Gates
 from reviewbot.core.redact import redact_file
 from reviewbot.core.sensitive import leak_scan
 from reviewbot.errors import ReviewbotError

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reviewbot.core.events import ChunkFinished, ChunkStarted, FindingRaised, ReviewStarted, Usage
-from reviewbot.core.intake import Gates
+from reviewbot.core.findings.intake import Gates
 from reviewbot.job import Earlier
 from reviewbot.models.attempts import Attempts
 from reviewbot.models.cached import CachedBatches, CacheUse
@@ -19,7 +19,7 @@ from tests.virtual_time import in_virtual_time
 
 if TYPE_CHECKING:
     from reviewbot.core.events import Event
-    from reviewbot.core.findings import Finding
+    from reviewbot.core.findings.finding import Finding
     from reviewbot.job import Job
     from reviewbot.models.base import Model
     from reviewbot.models.batch import RunBatch

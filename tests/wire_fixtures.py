@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewbot.core.drafts import Draft
+from reviewbot.core.findings.draft import Draft
 from reviewbot.models.base import ModelFault
 from reviewbot.models.reading import Reading
 from tests.fake_anthropic import Answer, FakeAnthropic, Script, StreamError

@@ -8,7 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from reviewbot.config.load import read_settings
-from reviewbot.core.findings import level_of
+from reviewbot.core.findings.finding import level_of
 from reviewbot.errors import EXIT_OK, ConfigError
 from reviewbot.rules import load_rules
 

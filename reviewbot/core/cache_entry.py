@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from reviewbot.core.chunk_keys import ChunkKey  # noqa: TC001 - the decoder looks these up
 from reviewbot.core.decode import decoder
-from reviewbot.core.drafts import Draft  # noqa: TC001 - likewise
+from reviewbot.core.findings.draft import Draft  # noqa: TC001 - likewise
 from reviewbot.core.redact import redact_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from reviewbot.core.anchors import Anchor, AnchorIndex
+    from reviewbot.core.findings.anchors import Anchor, AnchorIndex
     from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 
 FORM: Final = 1

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from reviewbot.core.events import ChunkStatus, CoverageStatus, Outcome
-    from reviewbot.core.findings import Finding
+    from reviewbot.core.findings.finding import Finding
     from reviewbot.core.plan.chunks import Plan
 
 NOT_REACHED = "The review ended before it was reached."

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias, cast, get_args
 
 from reviewbot.core.decode import decoder
-from reviewbot.core.findings import Finding  # noqa: TC001 - from_record resolves it at run time
+from reviewbot.core.findings.finding import Finding  # noqa: TC001 - from_record resolves it at run time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

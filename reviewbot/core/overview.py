@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reviewbot.core.events import FileCoverage, PlannedFile
-    from reviewbot.core.findings import Finding
+    from reviewbot.core.findings.finding import Finding
 
 MAX_FILES: Final = 100
 MAX_LOOK_AT: Final = 3

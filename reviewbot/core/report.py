@@ -23,7 +23,7 @@ from reviewbot.core.events import (
     ReviewSummary,
     Usage,
 )
-from reviewbot.core.findings import SEVERITIES, Finding, Severity, rank
+from reviewbot.core.findings.finding import SEVERITIES, Finding, Severity, rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -34,10 +34,10 @@ from reviewbot.core.plan.weigh import LINE_PREFIX
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from reviewbot.core.anchors import AnchorIndex
     from reviewbot.core.cache_entry import Entry, Extent, Heard, Placed
     from reviewbot.core.chunk_keys import ChunkKey
-    from reviewbot.core.drafts import Draft
+    from reviewbot.core.findings.anchors import AnchorIndex
+    from reviewbot.core.findings.draft import Draft
     from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 
 _NUMBER: Final = re.compile(r"(?<![\d.])\d{1,10}(?!\d)")

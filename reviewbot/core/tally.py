@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from reviewbot.core.events import ChunkStatus, FileCoverage
-    from reviewbot.core.findings import Finding
+    from reviewbot.core.findings.finding import Finding
     from reviewbot.core.plan.chunks import Plan
 
 

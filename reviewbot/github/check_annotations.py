@@ -16,7 +16,7 @@ from reviewbot.github.permalinks import is_utf8
 
 if TYPE_CHECKING:
     from reviewbot.core.events import Json
-    from reviewbot.core.findings import Finding, Severity
+    from reviewbot.core.findings.finding import Finding, Severity
 
 BATCH: Final = 50
 """Annotations that one request may carry."""

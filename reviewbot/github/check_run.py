@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     from reviewbot.config.settings import IfIncomplete
     from reviewbot.core.events import Json, ReviewProgress
-    from reviewbot.core.findings import Finding
+    from reviewbot.core.findings.finding import Finding
     from reviewbot.core.report import Report, Threshold
 
 Conclusion = Literal["success", "neutral", "failure", "cancelled"]

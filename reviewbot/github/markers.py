@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, cast, get_args
 
 from reviewbot.core.events import Outcome
-from reviewbot.core.findings import SEVERITIES
+from reviewbot.core.findings.finding import SEVERITIES
 from reviewbot.github.blocks import html_blocks
 
 if TYPE_CHECKING:
-    from reviewbot.core.findings import Severity
+    from reviewbot.core.findings.finding import Severity
 
 Kind = Literal["summary", "review", "finding", "reply", "check"]
 """The one summary of a pull request; the body of a review; a comment on a line; an answer to

@@ -11,7 +11,7 @@ from reviewbot.core.render.markdown_text import code_span
 
 if TYPE_CHECKING:
     from reviewbot.core.diff.parse import FileDiff
-    from reviewbot.core.findings import Finding
+    from reviewbot.core.findings.finding import Finding
 
 _ADDRESS: Final = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&'*+,;=%-]+")
 # GitHub shows these as pages or tables, where lines have no place unless the source is asked for.

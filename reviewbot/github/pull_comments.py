@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events import Outcome
-    from reviewbot.core.findings import Finding, Side
+    from reviewbot.core.findings.finding import Finding, Side
     from reviewbot.core.report import Report
     from reviewbot.github.gateway import Api
     from reviewbot.github.names import Us

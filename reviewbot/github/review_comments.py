@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewbot.core.findings import rank
+from reviewbot.core.findings.finding import rank
 from reviewbot.core.render.markdown_text import code_span, literal
 from reviewbot.core.render.wording import aside, outcome
 from reviewbot.core.wording import count
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.diff.parse import FileDiff, Hunk
     from reviewbot.core.events import Json
-    from reviewbot.core.findings import Finding, Side
+    from reviewbot.core.findings.finding import Finding, Side
     from reviewbot.core.report import Report
     from reviewbot.github.permalinks import Permalinks
 

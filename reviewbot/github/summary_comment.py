@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events import CoverageStatus, FileCoverage
-    from reviewbot.core.findings import Finding
+    from reviewbot.core.findings.finding import Finding
     from reviewbot.core.report import Report
     from reviewbot.github.permalinks import Permalinks
     from reviewbot.github.state.block import Record

@@ -15,7 +15,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.drafts import Draft
+from reviewbot.core.findings.draft import Draft
 from reviewbot.core.prompt.report_tool import REPORT_TOOL
 from reviewbot.core.prompt.request import KnownFinding, render
 from reviewbot.models.base import Fault, ModelFault, PartlyRead, Stop

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from reviewbot.core.decode import decoder
-from reviewbot.core.drafts import Draft  # noqa: TC001 - the decoder looks these up
 from reviewbot.core.events import ChunkStatus, Usage  # noqa: TC001 - likewise
+from reviewbot.core.findings.draft import Draft  # noqa: TC001 - the decoder looks these up
 
 if TYPE_CHECKING:
     from reviewbot.core.prompt.request import ModelRequest

@@ -12,9 +12,9 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
 
-from reviewbot.core.anchors import AnchorIndex
 from reviewbot.core.cache_entry import Heard, make_entry
 from reviewbot.core.chunk_keys import Scope, bands, chunk_key, examples_of
+from reviewbot.core.findings.anchors import AnchorIndex
 from reviewbot.core.reuse import reuse
 from reviewbot.models.batch import BatchResult, BatchTask, ChunkOutcome, Drafted
 

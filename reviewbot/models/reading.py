@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.drafts import Draft, InvalidFinding, own_draft, parse_draft
 from reviewbot.core.events import Usage
-from reviewbot.core.toolstream import ToolStream, ToolStreamError
+from reviewbot.core.findings.draft import Draft, InvalidFinding, own_draft, parse_draft
+from reviewbot.core.findings.toolstream import ToolStream, ToolStreamError
 from reviewbot.models.base import (
     Fault,
     InputRestarted,

@@ -22,7 +22,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
-from reviewbot.core.findings import CATEGORIES, Category, Severity
+from reviewbot.core.findings.finding import CATEGORIES, Category, Severity
 from reviewbot.errors import ConfigError
 
 if TYPE_CHECKING:

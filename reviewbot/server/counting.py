@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reviewbot.core.events import Event
-    from reviewbot.core.findings import Finding
+    from reviewbot.core.findings.finding import Finding
     from reviewbot.jobs.run import ToldEnd
     from reviewbot.models.batch import BatchEvent
     from reviewbot.server.metrics import Metrics

@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot import __version__
-from reviewbot.core.findings import CATEGORIES
+from reviewbot.core.findings.finding import CATEGORIES
 from reviewbot.jobs.options import (
     BODY_ONLY,
     LIST_LIMIT,

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from typing import Any
 
-    from reviewbot.core.findings import Finding
+    from reviewbot.core.findings.finding import Finding
     from reviewbot.models.batch import BatchResult
 
 ENTRY_TYPES: Final = tuple(

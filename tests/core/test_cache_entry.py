@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from reviewbot.core.anchors import AnchorIndex
 from reviewbot.core.cache_entry import (
     Entry,
     Extent,
@@ -19,7 +18,8 @@ from reviewbot.core.cache_entry import (
     make_entry,
 )
 from reviewbot.core.chunk_keys import Scope, chunk_key
-from reviewbot.core.drafts import parse_draft
+from reviewbot.core.findings.anchors import AnchorIndex
+from reviewbot.core.findings.draft import parse_draft
 from tests.review_strategies import texts
 from tests.support.findings import ITEM
 from tests.support.views import hunk, view

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from reviewbot.core import events as ev
-from reviewbot.core.findings import SEVERITIES, Placement, Severity
+from reviewbot.core.findings.finding import SEVERITIES, Placement, Severity
 from reviewbot.core.report import Report, ReportBuilder, fails, fold, gates
 from tests.review_strategies import reports, streams
 from tests.support.reports import FINDING, HELD, PLAN

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.core.anchors import AnchorIndex
 from reviewbot.core.cache_entry import Heard, make_entry
 from reviewbot.core.chunk_keys import Scope, chunk_key, hunk_hash
-from reviewbot.core.drafts import parse_draft
+from reviewbot.core.findings.anchors import AnchorIndex
+from reviewbot.core.findings.draft import parse_draft
 from reviewbot.core.reuse import Reuse, reuse
 from tests.support.findings import ITEM
 from tests.support.views import hunk, view

@@ -4,7 +4,7 @@ A case holds exactly one of these keys beside ``name``:
 
 * ``files``: a path and its text for each added file;
 * ``diff``: the bytes of a diff, one character a byte;
-* ``edit``: a suggestion, as :class:`reviewbot.core.suggestions.Edit` has it;
+* ``edit``: a suggestion, as :class:`reviewbot.core.findings.suggestions.Edit` has it;
 * ``scan``: a text that is searched for secrets and nothing else;
 * ``plant``: a fault that the watchdog must report.
 
@@ -21,7 +21,7 @@ import json
 import random
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from reviewbot.core.suggestions import Edit
+from reviewbot.core.findings.suggestions import Edit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

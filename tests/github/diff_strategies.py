@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 
 from reviewbot.core.diff.parse import FileDiff, parse_diff
-from reviewbot.core.drafts import Draft
-from reviewbot.core.findings import SEVERITIES, Finding
-from reviewbot.core.intake import Gates, Intake
+from reviewbot.core.findings.draft import Draft
+from reviewbot.core.findings.finding import SEVERITIES, Finding
+from reviewbot.core.findings.intake import Gates, Intake
+from reviewbot.core.findings.suggestions import can_be_offered
 from reviewbot.core.plan.chunks import ChunkView, ShownHunk
-from reviewbot.core.suggestions import can_be_offered
 from reviewbot.github.markers import Marker, Noted, write
 from tests import review_strategies
 from tests.in_process import finish, parser

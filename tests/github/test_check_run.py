@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reviewbot.core import events as ev
-from reviewbot.core.findings import SEVERITIES, Finding, Placement, Severity
+from reviewbot.core.findings.finding import SEVERITIES, Finding, Placement, Severity
 from reviewbot.core.report import Report, Threshold, fold
 from reviewbot.github.check_annotations import annotation
 from reviewbot.github.check_run import (

@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reviewbot.core.events import FileCoverage
-from reviewbot.core.findings import fingerprint
+from reviewbot.core.findings.finding import fingerprint
 from reviewbot.github.state.fingerprint import Fingerprint
 from tests.support.examples import examples
 from tests.support.github_pushes import Pushed, Tree, reported
 
 if TYPE_CHECKING:
-    from reviewbot.core.findings import Finding
+    from reviewbot.core.findings.finding import Finding
     from reviewbot.github.state.block import Record
     from reviewbot.github.state.reconcile import Reconciled
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 
 from reviewbot.core import events as ev
-from reviewbot.core.findings import Finding, Placement
+from reviewbot.core.findings.finding import Finding, Placement
 from reviewbot.core.report import Report, fold
 from reviewbot.github.comment_text import MAX_BODY
 from reviewbot.github.markers import Marker, parse, write

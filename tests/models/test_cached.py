@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reviewbot.core.drafts import parse_draft
+from reviewbot.core.findings.draft import parse_draft
 from reviewbot.core.prompt.request import ManifestEntry, ModelRequest
 from reviewbot.models.attempts import AttemptPolicy, Attempts
 from reviewbot.models.base import Fault, ModelFault, Stop

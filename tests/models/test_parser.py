@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from reviewbot.core.suggestions import Edit
+from reviewbot.core.findings.suggestions import Edit
 from reviewbot.models.offline import parser as module
 from reviewbot.models.offline.parser import Allowance, Hunk, ParseError, ParserPool
 from reviewbot.models.offline.syntax import Match, Pattern

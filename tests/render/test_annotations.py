@@ -9,7 +9,7 @@ from hypothesis import given
 
 from reviewbot.core import events as ev
 from reviewbot.core import render
-from reviewbot.core.findings import SEVERITIES, Placement
+from reviewbot.core.findings.finding import SEVERITIES, Placement
 from reviewbot.core.render.annotations import LIMIT, failure, notice
 from reviewbot.core.render.annotations import render as render_annotations
 from reviewbot.core.report import Report, gates

@@ -17,7 +17,7 @@ from jsonschema import Draft4Validator, Draft7Validator
 
 from reviewbot.core import events as ev
 from reviewbot.core import render
-from reviewbot.core.findings import Finding, Placement
+from reviewbot.core.findings.finding import Finding, Placement
 from reviewbot.core.render import sarif as sarif_module
 from reviewbot.core.render.inert import well_formed
 from reviewbot.core.report import Report, gates

@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 
 from reviewbot.core import events as ev
 from reviewbot.core.escape import show
-from reviewbot.core.findings import Finding, Placement
+from reviewbot.core.findings.finding import Finding, Placement
 from reviewbot.core.render.inert import disarm
 from reviewbot.core.render.markdown import MIN_LIMIT, render
 from reviewbot.core.render.markdown_text import (

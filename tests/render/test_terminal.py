@@ -14,7 +14,7 @@ from rich.console import Console
 
 from reviewbot.core import events as ev
 from reviewbot.core.escape import show
-from reviewbot.core.findings import Finding, Placement
+from reviewbot.core.findings.finding import Finding, Placement
 from reviewbot.core.render import terminal
 from reviewbot.core.render.finding_block import CodeLine, finding_block
 from reviewbot.core.render.layout import Line, cells, clip, plain, rich_text, shown, wrap

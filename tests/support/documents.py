@@ -8,7 +8,7 @@ from reviewbot.core import events as ev
 from reviewbot.core.report import Report, fold
 
 if TYPE_CHECKING:
-    from reviewbot.core.findings import Finding
+    from reviewbot.core.findings.finding import Finding
 
 
 def report_of(*findings: Finding, outcome: ev.Outcome = "findings", **end: Any) -> Report:

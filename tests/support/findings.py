@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from reviewbot.core.findings import (
+from reviewbot.core.findings.finding import (
     Finding,
     Placement,
 )

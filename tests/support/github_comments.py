@@ -13,7 +13,7 @@ from reviewbot.github.permalinks import Permalinks
 from tests.support.findings import finding
 
 if TYPE_CHECKING:
-    from reviewbot.core.findings import Finding
+    from reviewbot.core.findings.finding import Finding
 
 
 US = Author("reviewbot[bot]", 1, is_bot=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reviewbot.core.diff.parse import FileDiff, parse_diff
 from reviewbot.core.events import FileCoverage
-from reviewbot.core.findings import fingerprint
+from reviewbot.core.findings.finding import fingerprint
 from reviewbot.core.report import Report
 from reviewbot.core.unchanged import hunk_digests
 from reviewbot.github.state.block import StateBlock
@@ -21,7 +21,7 @@ from tests.support.findings import finding
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from reviewbot.core.findings import Finding
+    from reviewbot.core.findings.finding import Finding
     from reviewbot.github.state.block import Record
     from reviewbot.github.state.matching import Reread
 

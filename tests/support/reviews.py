@@ -26,7 +26,7 @@ from tests.event_schema import assert_valid_event
 from tests.in_process import parser
 
 if TYPE_CHECKING:
-    from reviewbot.core.findings import Finding
+    from reviewbot.core.findings.finding import Finding
     from reviewbot.models.base import Model
     from reviewbot.models.batch import BatchResult, BatchTask, Emit, RunBatch
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.diff.parse import FileDiff, Hunk, Line
     from reviewbot.core.events import ReviewStarted
-    from reviewbot.core.findings import Finding
+    from reviewbot.core.findings.finding import Finding
     from reviewbot.core.redact import FileRedaction
     from reviewbot.core.render.finding_block import CodeLine, Sign
 

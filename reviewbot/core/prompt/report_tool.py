@@ -2,7 +2,7 @@
 
 It is byte-identical in every request: tools lead the cached prefix, and one changed byte loses the
 whole cache (Anthropic documentation, "Prompt caching"). Only what strict mode admits: no bounds, no
-lengths, no extra properties, everything required. :mod:`reviewbot.core.drafts` enforces the bounds
+lengths, no extra properties, everything required. :mod:`reviewbot.core.findings.draft` enforces the bounds
 on arrival.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from reviewbot.core.findings import CATEGORIES, SEVERITIES
+from reviewbot.core.findings.finding import CATEGORIES, SEVERITIES
 
 # Models write fields in this order: the place and the evidence come before the judgement, the
 # judgement before the prose.

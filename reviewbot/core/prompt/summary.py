@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from reviewbot.core.events import FileCoverage
-    from reviewbot.core.findings import Finding
+    from reviewbot.core.findings.finding import Finding
     from reviewbot.core.plan.chunks import ChunkView
     from reviewbot.core.prompt.request import ManifestEntry
 

@@ -23,7 +23,7 @@ from reviewbot.core.wording import count, listed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reviewbot.core.findings import Finding, Severity
+    from reviewbot.core.findings.finding import Finding, Severity
     from reviewbot.core.report import Report
 
 Command = Literal["error", "warning", "notice"]

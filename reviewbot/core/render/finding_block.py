@@ -11,7 +11,7 @@ from reviewbot.core.wording import count
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reviewbot.core.findings import Finding, Severity
+    from reviewbot.core.findings.finding import Finding, Severity
 
 Sign: TypeAlias = Literal["+", "-", " "]
 CodeLine: TypeAlias = tuple[int | None, Sign, str]

@@ -21,7 +21,7 @@ from reviewbot.core.wording import NO_REASON
 
 if TYPE_CHECKING:
     from reviewbot.core.events import FileCoverage, Json
-    from reviewbot.core.findings import Finding, Severity
+    from reviewbot.core.findings.finding import Finding, Severity
     from reviewbot.core.report import Report
 
 _SEVERITY: Final[dict[Severity, str]] = {"error": "ERROR", "warning": "WARNING", "note": "INFO"}

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reviewbot.core.events import FileCoverage, Json
-    from reviewbot.core.findings import Category, Finding
+    from reviewbot.core.findings.finding import Category, Finding
     from reviewbot.core.report import Report
 
 SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"

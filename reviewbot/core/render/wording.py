@@ -9,7 +9,7 @@ from reviewbot.core.wording import NO_REASON, count, listed
 
 if TYPE_CHECKING:
     from reviewbot.core.events import ModelShare, ReviewStarted
-    from reviewbot.core.findings import Finding
+    from reviewbot.core.findings.finding import Finding
     from reviewbot.core.report import Report
 
 NOTHING = "no findings"

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal, cast
 
 from reviewbot.core.decode import decoder
-from reviewbot.core.findings import (  # noqa: TC001 - the decoder resolves them at run time
+from reviewbot.core.findings.finding import (  # noqa: TC001 - the decoder resolves them at run time
     Category,
     Severity,
     Side,

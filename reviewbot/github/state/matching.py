@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from reviewbot.core.findings import Finding, Placement, fingerprint, same, worse
+from reviewbot.core.findings.finding import Finding, Placement, fingerprint, same, worse
 from reviewbot.core.report import gates
 from reviewbot.github.state.block import Record
 from reviewbot.github.state.fingerprint import Fingerprint
@@ -14,7 +14,7 @@ from reviewbot.github.state.fingerprint import Fingerprint
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from reviewbot.core.findings import Side
+    from reviewbot.core.findings.finding import Side
     from reviewbot.github.state.relocate import HeadCode
 
 Reread: TypeAlias = "Callable[[str, Side, range | None], bool]"

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.findings import CATEGORIES
+from reviewbot.core.findings.finding import CATEGORIES
 from reviewbot.github import commands, markers
 from reviewbot.github.commands import Command
 from reviewbot.github.comment_hunk import commented_code
@@ -27,7 +27,7 @@ from reviewbot.github.state.fingerprint import Fingerprint
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from reviewbot.core.findings import Severity, Side
+    from reviewbot.core.findings.finding import Severity, Side
     from reviewbot.github.api.comments import Comment
     from reviewbot.github.api.records import Author
     from reviewbot.github.api.reviews import Review, ReviewComment

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     )
 
     from reviewbot.core.diff.parse import FileDiff
-    from reviewbot.core.findings import Finding, Side
+    from reviewbot.core.findings.finding import Finding, Side
     from reviewbot.github.gateway import Api
     from reviewbot.github.state.block import Record
 

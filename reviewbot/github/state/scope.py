@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from reviewbot.config.settings import Settings
     from reviewbot.core.diff.hunks import Hunk
     from reviewbot.core.diff.parse import FileDiff
-    from reviewbot.core.findings import Side
+    from reviewbot.core.findings.finding import Side
     from reviewbot.core.report import Report
     from reviewbot.github.api.pulls import PullRequest
     from reviewbot.github.full_files import ReadFile

@@ -27,7 +27,7 @@ from reviewbot.models.offline.worker import HEAD
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reviewbot.core.suggestions import Edit
+    from reviewbot.core.findings.suggestions import Edit
     from reviewbot.models.offline.syntax import Pattern
 
 FILE_S: Final = 5.0

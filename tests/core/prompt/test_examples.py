@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from reviewbot.core.diff.parse import FileStatus, Line
-from reviewbot.core.drafts import Draft, parse_draft
+from reviewbot.core.findings.draft import Draft, parse_draft
 from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 from reviewbot.core.plan.languages import language_of
 from reviewbot.core.prompt.examples import (

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from reviewbot.core.diff.parse import Line
 from reviewbot.core.escape import show
-from reviewbot.core.findings import CATEGORIES, SEVERITIES
+from reviewbot.core.findings.finding import CATEGORIES, SEVERITIES
 from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 from reviewbot.core.prompt.numbered import parse_line
 from reviewbot.core.prompt.report_tool import REPORT_TOOL

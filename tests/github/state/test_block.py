@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, get_args
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.core.findings import CATEGORIES, SEVERITIES
+from reviewbot.core.findings.finding import CATEGORIES, SEVERITIES
 from reviewbot.core.unchanged import file_digest
 from reviewbot.github.state import block
 from reviewbot.github.state.block import MOST_CHARACTERS, Record, State, StateBlock, pack, unpack

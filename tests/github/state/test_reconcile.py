@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reviewbot.core.diff.parse import FileDiff, parse_diff
 from reviewbot.core.events import FileCoverage
-from reviewbot.core.findings import Placement, fingerprint
+from reviewbot.core.findings.finding import Placement, fingerprint
 from reviewbot.core.plan.policy import EXCLUDED
 from reviewbot.core.report import Report, gates
 from reviewbot.github.state.fingerprint import normal
@@ -24,7 +24,7 @@ from tests.support.reports import HELD
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from reviewbot.core.findings import Finding, Side
+    from reviewbot.core.findings.finding import Finding, Side
     from reviewbot.github.state.block import Record
 
 

@@ -10,7 +10,7 @@ from reviewbot.github.state.relocate import HeadCode, read_head_code
 from tests.support import github_records
 
 if TYPE_CHECKING:
-    from reviewbot.core.findings import Side
+    from reviewbot.core.findings.finding import Side
     from reviewbot.github.state.block import Record
 
 MODIFIED = """\

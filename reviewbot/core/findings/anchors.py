@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from reviewbot.core.diff.parse import Line
-    from reviewbot.core.findings import Side
+    from reviewbot.core.findings.finding import Side
     from reviewbot.core.plan.chunks import ChunkView
 
 MAX_QUOTE_LINES: Final = 400

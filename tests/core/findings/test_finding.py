@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.core.drafts import InvalidFinding, own_draft, parse_draft
-from reviewbot.core.findings import (
+from reviewbot.core.findings.draft import InvalidFinding, own_draft, parse_draft
+from reviewbot.core.findings.finding import (
     CATEGORIES,
     SEVERITIES,
     Placement,

@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from reviewbot.core.json_text import JsonTextCleaner
+from reviewbot.core.findings.json_text import JsonTextCleaner
 from reviewbot.core.wording import count
 from reviewbot.errors import ReviewbotError
 

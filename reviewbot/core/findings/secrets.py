@@ -7,14 +7,14 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from reviewbot.core.escape import cut
-from reviewbot.core.findings import Finding, Placement, fingerprint, level_of
+from reviewbot.core.findings.finding import Finding, Placement, fingerprint, level_of
 from reviewbot.core.safe_text import safe_line
 from reviewbot.core.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from reviewbot.core.findings import Severity
+    from reviewbot.core.findings.finding import Severity
     from reviewbot.core.plan.chunks import Chunk, ChunkView
     from reviewbot.core.redact import FileRedaction, Secret
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events import FindingRaised, FindingWithdrawn
-from reviewbot.core.findings import (
+from reviewbot.core.findings.finding import (
     Placement,
     fingerprint,
     rank,
@@ -20,7 +20,7 @@ from reviewbot.core.wording import count
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from reviewbot.core.findings import Finding
+    from reviewbot.core.findings.finding import Finding
 
 
 MAX_LINES: Final = 500
@@ -67,7 +67,7 @@ class Ledger:
         """Take a finding in.
 
         A finding that says what one at the same place says already is merged into it; if it counts
-        more (:func:`reviewbot.core.findings.standing`), it takes the other's place.
+        more (:func:`reviewbot.core.findings.finding.standing`), it takes the other's place.
 
         Returns:
             The events that follow from it, none if it was merged away.

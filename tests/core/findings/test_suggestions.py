@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reviewbot.core.anchors import AnchorIndex
-from reviewbot.core.suggestions import MAX_LINES, can_be_offered, edit_of
+from reviewbot.core.findings.anchors import AnchorIndex
+from reviewbot.core.findings.suggestions import MAX_LINES, can_be_offered, edit_of
 from tests.in_process import finish, parser
 from tests.support.views import hunk, view
 
 if TYPE_CHECKING:
+    from reviewbot.core.findings.suggestions import Edit
     from reviewbot.core.plan.chunks import ChunkView
-    from reviewbot.core.suggestions import Edit
 
 PYTHON = view(hunk(" def f(a):\n-    return 0\n+    x = a / 0\n+    return x"))
 MARKS = ("[REDACTED:", "[CUT ")

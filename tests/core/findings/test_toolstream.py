@@ -13,8 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from ijson.backends import python as python_backend
 
-from reviewbot.core import toolstream
-from reviewbot.core.toolstream import Report, ToolStream, ToolStreamError
+from reviewbot.core.findings.finding import toolstream
+from reviewbot.core.findings.toolstream import Report, ToolStream, ToolStreamError
 
 Findings = list[dict[str, Any]]
 Case = tuple[str, Findings, str | None, str | None]

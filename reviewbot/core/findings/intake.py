@@ -6,20 +6,20 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.anchors import AnchorIndex
-from reviewbot.core.findings import Finding, Placement, fingerprint, level_of
+from reviewbot.core.findings.anchors import AnchorIndex
+from reviewbot.core.findings.finding import Finding, Placement, fingerprint, level_of
+from reviewbot.core.findings.suggestions import edit_of
 from reviewbot.core.plan.weigh import CUT_MARK
 from reviewbot.core.redact import REDACTED_MARK, redact_text
 from reviewbot.core.shown_text import shown_line, shown_markdown
-from reviewbot.core.suggestions import edit_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from reviewbot.core.anchors import Anchor
-    from reviewbot.core.drafts import Draft
+    from reviewbot.core.findings.anchors import Anchor
+    from reviewbot.core.findings.draft import Draft
+    from reviewbot.core.findings.suggestions import Edit
     from reviewbot.core.plan.chunks import ChunkView
-    from reviewbot.core.suggestions import Edit
 
 _WORD = re.compile(r"\w{6,}")
 

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.core.anchors import MAX_QUOTE_LINES, AnchorIndex
+from reviewbot.core.findings.anchors import MAX_QUOTE_LINES, AnchorIndex
 from tests.support.views import hunk, view
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reviewbot.core.diff.parse import Line
-    from reviewbot.core.findings import Side
+    from reviewbot.core.findings.finding import Side
 
 
 def find(

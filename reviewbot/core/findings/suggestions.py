@@ -12,8 +12,8 @@ from reviewbot.core.plan.languages import PARSED, language_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reviewbot.core.anchors import Anchor
     from reviewbot.core.diff.parse import Line
+    from reviewbot.core.findings.anchors import Anchor
     from reviewbot.core.plan.chunks import ChunkView
 
 MAX_LINES: Final = 60

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reviewbot.core.diff.parse import parse_diff
+from reviewbot.core.findings.secrets import MAX_FINDINGS, MAX_QUOTE, secret_findings
 from reviewbot.core.plan.chunks import Chunk, ChunkView, plan, view
 from reviewbot.core.redact import FileRedaction, Secret, redact_file
-from reviewbot.core.secret_findings import MAX_FINDINGS, MAX_QUOTE, secret_findings
 
 if TYPE_CHECKING:
-    from reviewbot.core.findings import Finding
+    from reviewbot.core.findings.finding import Finding
     from reviewbot.core.sensitive.text import Confidence
 
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reviewbot.core.drafts import parse_draft
-from reviewbot.core.intake import Gates, Intake
+from reviewbot.core.findings.draft import parse_draft
+from reviewbot.core.findings.intake import Gates, Intake
 from tests.support.findings import ITEM
 from tests.support.views import hunk, view
 
 if TYPE_CHECKING:
-    from reviewbot.core.findings import Finding
-    from reviewbot.core.suggestions import Edit
+    from reviewbot.core.findings.finding import Finding
+    from reviewbot.core.findings.suggestions import Edit
 
 
 def admit(where: str = "a.py", gates: Gates | None = None, **changes: Any) -> Finding:

@@ -1,0 +1,1 @@
+"""Findings: read from a model's answer, placed in the diff, checked."""
