@@ -16,7 +16,7 @@ from reviewbot.config.settings import load_settings
 from reviewbot.core.plan.chunks import ChunkView, view
 from reviewbot.core.prompt.report_tool import REPORT_TOOL
 from reviewbot.core.prompt.request import ModelRequest, render
-from reviewbot.core.redact import redact_file
+from reviewbot.core.safety.redact import redact_file
 from reviewbot.job import manifest_of
 from reviewbot.prepare import Prepared, prepare
 from reviewbot.tokens import TokenCounter

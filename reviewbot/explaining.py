@@ -16,7 +16,7 @@ from reviewbot.core.plan.stored import check_fits
 from reviewbot.core.prompt.explanation import redacted, render_explanation
 from reviewbot.core.prompt.templates import prompt_version
 from reviewbot.core.prompt.views import Views
-from reviewbot.core.redact import redact_text
+from reviewbot.core.safety.redact import redact_text
 from reviewbot.errors import ConfigError, DiffError, ReviewbotError
 from reviewbot.job import Job
 from reviewbot.models.catalog import cost_usd, lookup

@@ -14,7 +14,7 @@ from reviewbot.config.settings import OFFLINE
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.findings.intake import Gates
 from reviewbot.core.plan.stored import check_fits
-from reviewbot.core.redact import redact_text
+from reviewbot.core.safety.redact import redact_text
 from reviewbot.errors import ConfigError
 from reviewbot.job import Job
 from reviewbot.models.attempts import AttemptPolicy, Attempts

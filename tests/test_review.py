@@ -24,8 +24,8 @@ from reviewbot.core.events import (
     Usage,
 )
 from reviewbot.core.findings.intake import Gates
-from reviewbot.core.redact import redact_file
-from reviewbot.core.sensitive import leak_scan
+from reviewbot.core.safety import leak_scan
+from reviewbot.core.safety.redact import redact_file
 from reviewbot.errors import ReviewbotError
 from reviewbot.job import Earlier, StopSignal
 from reviewbot.models.attempts import Attempts
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.prompt.request import ModelRequest
-    from reviewbot.core.redact import FileRedaction
-    from reviewbot.core.sensitive.text import Hit, ScanText
+    from reviewbot.core.safety.redact import FileRedaction
+    from reviewbot.core.safety.search_text import Hit, ScanText
     from reviewbot.models.base import Model, ModelEvent
 
 

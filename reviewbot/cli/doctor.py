@@ -18,7 +18,7 @@ from reviewbot import __version__
 from reviewbot.action.inputs import PREFIX as ACTION_PREFIX
 from reviewbot.config.load import dotenv_of, find_config, read_settings
 from reviewbot.config.settings import OFFLINE, load_settings
-from reviewbot.core.escape import show
+from reviewbot.core.safety.escape import show
 from reviewbot.errors import EXIT_OK, EXIT_USAGE, ConfigError, ReviewbotError, SourceError
 from reviewbot.github.app import credentials
 from reviewbot.sources import find_git
@@ -180,7 +180,7 @@ def _parser() -> Check:
 
 
 def _secrets() -> Check:
-    from reviewbot.core.redact import secret_engine
+    from reviewbot.core.safety.redact import secret_engine
 
     engine = secret_engine()
     # Without the library fewer kinds of secrets are recognised; a review works all the same.

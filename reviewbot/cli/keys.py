@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.load import read_settings
-from reviewbot.core.escape import show
+from reviewbot.core.safety.escape import show
 from reviewbot.core.wording import count
 from reviewbot.errors import EXIT_OK, ConfigError
 

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from reviewbot.core.escape import show
+from reviewbot.core.safety.escape import show
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

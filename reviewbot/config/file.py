@@ -97,7 +97,7 @@ def parse_config(text: str, *, name: str, trusted: bool) -> ConfigFile:
     try:
         return _parsed(text, name=name, trusted=trusted)
     except ConfigError as error:
-        from reviewbot.core.redact import redact_text
+        from reviewbot.core.safety.redact import redact_text
 
         key = error.key and redact_text(error.key)
         raise ConfigError(

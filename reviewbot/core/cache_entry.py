@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from reviewbot.core.chunk_keys import ChunkKey  # noqa: TC001 - the decoder looks these up
 from reviewbot.core.decode import decoder
 from reviewbot.core.findings.draft import Draft  # noqa: TC001 - likewise
-from reviewbot.core.redact import redact_text
+from reviewbot.core.safety.redact import redact_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

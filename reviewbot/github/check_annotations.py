@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.escape import show
 from reviewbot.core.render.wording import on_new_lines
 from reviewbot.core.report import gates
-from reviewbot.core.safe_text import safe_terminal
+from reviewbot.core.safety.escape import show
+from reviewbot.core.safety.safe_text import safe_terminal
 from reviewbot.github.permalinks import is_utf8
 
 if TYPE_CHECKING:

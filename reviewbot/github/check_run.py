@@ -17,7 +17,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, Literal
 
-from reviewbot.core.redact import redact_text
 from reviewbot.core.render import TOOL_NAME
 from reviewbot.core.render.markdown import render as render_markdown
 from reviewbot.core.render.markdown_text import code_span, literal
@@ -30,6 +29,7 @@ from reviewbot.core.render.wording import (
     usage,
 )
 from reviewbot.core.report import fails, gates
+from reviewbot.core.safety.redact import redact_text
 from reviewbot.core.wording import NO_REASON, count
 from reviewbot.github.check_annotations import BATCH, MAX_ANNOTATIONS, annotation, title_line
 from reviewbot.github.comment_text import (

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final, Literal
 
-from reviewbot.core.escape import show
+from reviewbot.core.safety.escape import show
 from reviewbot.github import blocks
 
 if TYPE_CHECKING:

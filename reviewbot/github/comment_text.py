@@ -1,7 +1,7 @@
 """A finding in the words of a comment on GitHub: on its line, or beside the diff. Pure.
 
 Texts of findings are safe to show since they were taken in. Here they are made safe once more,
-which changes nothing then (:mod:`reviewbot.core.safe_text`): what is posted notifies people and
+which changes nothing then (:mod:`reviewbot.core.safety.safe_text`): what is posted notifies people and
 cannot be taken back, so it does not lean on where a report came from.
 
 Hidden markers are what we know our own comments by (:mod:`reviewbot.github.markers`). Nothing of a
@@ -14,10 +14,10 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.escape import is_plain
-from reviewbot.core.inert_markdown import code_block
 from reviewbot.core.render.markdown_text import code_span, fence, literal, one_line, quoted
-from reviewbot.core.safe_text import safe_line, safe_markdown
+from reviewbot.core.safety.escape import is_plain
+from reviewbot.core.safety.markdown import code_block
+from reviewbot.core.safety.safe_text import safe_line, safe_markdown
 from reviewbot.github.markers import MAX_LENGTH, MAX_SUMMARY, has_marker
 from reviewbot.github.permalinks import linked
 from reviewbot.github.sections import size

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewbot.core.redact import redact_text
 from reviewbot.core.render.markdown_text import cell, code_span, literal
+from reviewbot.core.safety.redact import redact_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable

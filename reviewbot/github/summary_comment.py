@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.core.render.markdown_text import cell, code_span, literal, one_line, quoted
 from reviewbot.core.render.wording import aside, outcome, share_of, shares, spending, unreviewed
 from reviewbot.core.report import gates
-from reviewbot.core.safe_text import safe_line, safe_markdown
+from reviewbot.core.safety.safe_text import safe_line, safe_markdown
 from reviewbot.core.wording import NO_REASON, count, listed
 from reviewbot.github.comment_text import (
     LINK_HOSTS,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.settings import OFFLINE, ModelChoice
-from reviewbot.core.shown_text import shown_markdown
+from reviewbot.core.safety.shown_text import shown_markdown
 from reviewbot.prepare import prepare, workers
 from reviewbot.review import review
 

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from reviewbot.core.redact import redact_text
+from reviewbot.core.safety.redact import redact_text
 from reviewbot.models.base import Fault, ModelFault
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from reviewbot.core.events import Usage
 from reviewbot.core.prompt.summary import SUMMARY_SCHEMA, parse_summary, render_summary
-from reviewbot.core.redact import redact_text
-from reviewbot.core.shown_text import shown_line
+from reviewbot.core.safety.redact import redact_text
+from reviewbot.core.safety.shown_text import shown_line
 from reviewbot.models.base import Fault, ModelFault
 from reviewbot.models.batch import Spent
 from reviewbot.models.catalog import cost_usd

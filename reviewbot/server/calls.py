@@ -12,9 +12,9 @@ from starlette.responses import JSONResponse, Response
 
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.events import from_record
-from reviewbot.core.redact import redact_file
 from reviewbot.core.render import sarif
 from reviewbot.core.report import fold
+from reviewbot.core.safety.redact import redact_file
 from reviewbot.jobs.admission import ReviewRequest
 from reviewbot.jobs.options import options_from_query, parse_options
 from reviewbot.server.bodies import read_body

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events import ReviewProgress
-    from reviewbot.core.redact import FileRedaction
     from reviewbot.core.report import Report
+    from reviewbot.core.safety.redact import FileRedaction
     from reviewbot.store.reviews import ReviewRow
 
 Json = dict[str, Any]

@@ -23,7 +23,7 @@ from time import monotonic
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, TextIO, get_args
 
-from reviewbot.core.escape import cut, show
+from reviewbot.core.safety.escape import cut, show
 from reviewbot.server.tracebacks import shown_error, shown_traceback
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from reviewbot.core.escape import cut, show
+from reviewbot.core.safety.escape import cut, show
 from reviewbot.errors import ConfigError, DiffError, ReviewbotError
 
 if TYPE_CHECKING:

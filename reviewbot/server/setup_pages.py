@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.responses import HTMLResponse
 
-from reviewbot.core.escape import show
+from reviewbot.core.safety.escape import show
 
 if TYPE_CHECKING:
     from jinja2 import Environment

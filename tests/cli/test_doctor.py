@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from reviewbot import tokens
 from reviewbot.cli.main import main
 from reviewbot.config.settings import Secret
-from reviewbot.core import redact
+from reviewbot.core.safety import redact
 from reviewbot.errors import ReviewbotError
 from reviewbot.github.api.app import NewApp
 from reviewbot.github.app.credentials import store_app

@@ -27,10 +27,10 @@ from reviewbot.core.events import (
 )
 from reviewbot.core.events import record as record_of
 from reviewbot.core.findings.suggestions import Edit
-from reviewbot.core.redact import redact_text
 from reviewbot.core.render import FINAL, STREAMING, final, streaming, terminal
 from reviewbot.core.render.layout import plain, rich_text
 from reviewbot.core.report import ReportBuilder
+from reviewbot.core.safety.redact import redact_text
 from reviewbot.errors import DiffError, ReviewbotError
 from reviewbot.models.offline.parser import CHECK_S, ParserPool
 from reviewbot.models.offline.worker import HEAD

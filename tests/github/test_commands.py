@@ -9,8 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from reviewbot.core.escape import is_plain
-from reviewbot.core.safe_text import safe_markdown
+from reviewbot.core.safety.escape import is_plain
+from reviewbot.core.safety.safe_text import safe_markdown
 from reviewbot.github.commands import (
     COMMANDS,
     SEARCHED,

@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 from reviewbot.core.events import Outcome
 from reviewbot.core.findings.finding import SEVERITIES, fingerprint
 from reviewbot.core.render.markdown_text import fence, quoted
-from reviewbot.core.safe_text import safe_markdown
+from reviewbot.core.safety.safe_text import safe_markdown
 from reviewbot.github.markers import (
     MAX_FINDINGS,
     MAX_LENGTH,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reviewbot.core import escape
 from reviewbot.core.diff.parse import parse_diff
+from reviewbot.core.safety import escape
 from tests.page.scripted_server import PAGE
 
 if TYPE_CHECKING:

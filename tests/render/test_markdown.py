@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from reviewbot.core import events as ev
-from reviewbot.core.escape import show
 from reviewbot.core.findings.finding import Finding, Placement
 from reviewbot.core.render.inert import disarm
 from reviewbot.core.render.markdown import MIN_LIMIT, render
@@ -25,6 +24,7 @@ from reviewbot.core.render.markdown_text import (
     quoted,
 )
 from reviewbot.core.report import Report, fold
+from reviewbot.core.safety.escape import show
 from tests.review_strategies import reports, texts
 from tests.runner_model import commands
 from tests.support.documents import report_of

@@ -13,12 +13,12 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from reviewbot.core import events as ev
-from reviewbot.core.escape import show
 from reviewbot.core.findings.finding import Finding, Placement
 from reviewbot.core.render import terminal
 from reviewbot.core.render.finding_block import CodeLine, finding_block
 from reviewbot.core.render.layout import Line, cells, clip, plain, rich_text, shown, wrap
 from reviewbot.core.report import fold
+from reviewbot.core.safety.escape import show
 from tests.regenerate_golden import terminal_lines
 from tests.review_strategies import streams, texts
 from tests.runner_model import commands

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from ast_grep_py import SgRoot
 
-from reviewbot.core.escape import show_line
+from reviewbot.core.safety.escape import show_line
 from reviewbot.errors import ConfigError
 from reviewbot.rules import FOLDERS, Rule, load_rules, parse_rule, read_rule, rules_for
 from tests.models.hunks import added, review_chunk

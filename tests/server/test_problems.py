@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
-from reviewbot.core.escape import is_plain
+from reviewbot.core.safety.escape import is_plain
 from reviewbot.errors import ConfigError, DiffError, SourceError
 from reviewbot.server.problems import (
     CLOSE,

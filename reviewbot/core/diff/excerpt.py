@@ -6,7 +6,7 @@ from array import array
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.redact import redact_file
+from reviewbot.core.safety.redact import redact_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from reviewbot.core.diff.parse import FileDiff, Hunk, Line
     from reviewbot.core.events import ReviewStarted
     from reviewbot.core.findings.finding import Finding
-    from reviewbot.core.redact import FileRedaction
     from reviewbot.core.render.finding_block import CodeLine, Sign
+    from reviewbot.core.safety.redact import FileRedaction
 
 AROUND: Final = 2
 MAX_LINES: Final = 40

@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.escape import show, show_line
 from reviewbot.core.prompt.numbered import parse_line
+from reviewbot.core.safety.escape import show, show_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

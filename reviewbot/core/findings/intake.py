@@ -10,8 +10,8 @@ from reviewbot.core.findings.anchors import AnchorIndex
 from reviewbot.core.findings.finding import Finding, Placement, fingerprint, level_of
 from reviewbot.core.findings.suggestions import edit_of
 from reviewbot.core.plan.weigh import CUT_MARK
-from reviewbot.core.redact import REDACTED_MARK, redact_text
-from reviewbot.core.shown_text import shown_line, shown_markdown
+from reviewbot.core.safety.redact import REDACTED_MARK, redact_text
+from reviewbot.core.safety.shown_text import shown_line, shown_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -6,9 +6,9 @@ from bisect import bisect_left
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from reviewbot.core.escape import cut
 from reviewbot.core.findings.finding import Finding, Placement, fingerprint, level_of
-from reviewbot.core.safe_text import safe_line
+from reviewbot.core.safety.escape import cut
+from reviewbot.core.safety.safe_text import safe_line
 from reviewbot.core.wording import count
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.findings.finding import Severity
     from reviewbot.core.plan.chunks import Chunk, ChunkView
-    from reviewbot.core.redact import FileRedaction, Secret
+    from reviewbot.core.safety.redact import FileRedaction, Secret
 
 WRITER: Final = "offline"
 """Whom these findings name as their model: no model was asked."""

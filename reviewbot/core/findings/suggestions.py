@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from reviewbot.core.escape import is_plain
 from reviewbot.core.plan.languages import PARSED, language_of
+from reviewbot.core.safety.escape import is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,8 +14,8 @@ from reviewbot.core.decode import decoder
 from reviewbot.core.findings.finding import Side  # noqa: TC001 - the decoder resolves it at run time
 from reviewbot.core.prompt.numbered import INSTRUCTIONS_LIMIT, chunk_lines
 from reviewbot.core.prompt.templates import fill
-from reviewbot.core.redact import redact_text
-from reviewbot.core.shown_text import shown_line, shown_markdown
+from reviewbot.core.safety.redact import redact_text
+from reviewbot.core.safety.shown_text import shown_line, shown_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

@@ -11,7 +11,7 @@ r"""Chunks as numbered lines, each behind our own prefix: the fence around a str
 A line of code is side, number on that side, mark, ``| ``, text. One number and one side a line, so
 that a model copies and never counts. Context is R; so are the neighbours that another part of the
 file answers for, which have no mark whatever their kind (a removed one is then an unmarked L). Text
-goes through :func:`~reviewbot.core.escape.show_line`, so nothing in a diff can end its line early,
+goes through :func:`~reviewbot.core.safety.escape.show_line`, so nothing in a diff can end its line early,
 reach the first column or close a block; paths and headings are JSON strings. Lines that start with
 ``===`` or ``---`` are ours.
 
@@ -24,8 +24,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from reviewbot.core.escape import quoted, show_line
 from reviewbot.core.plan.weigh import SECTION_LIMIT
+from reviewbot.core.safety.escape import quoted, show_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,10 +20,10 @@ from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.escape import quoted
 from reviewbot.core.prompt.examples import choose_examples
 from reviewbot.core.prompt.numbered import INSTRUCTIONS_LIMIT, chunk_lines
 from reviewbot.core.prompt.templates import fill
+from reviewbot.core.safety.escape import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewbot.core.escape import show
 from reviewbot.core.events import ReviewSummary, WalkthroughEntry
 from reviewbot.core.prompt.numbered import chunk_lines
 from reviewbot.core.prompt.request import (
@@ -19,6 +18,7 @@ from reviewbot.core.prompt.request import (
     manifest_within,
 )
 from reviewbot.core.prompt.templates import fill
+from reviewbot.core.safety.escape import show
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -11,8 +11,8 @@ import json
 from functools import cache
 from typing import TYPE_CHECKING
 
-from reviewbot.core.escape import quoted
 from reviewbot.core.prompt.report_tool import REPORT_TOOL
+from reviewbot.core.safety.escape import quoted
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable

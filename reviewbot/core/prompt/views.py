@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reviewbot.core.plan.chunks import view
-from reviewbot.core.redact import redact_file
+from reviewbot.core.safety.redact import redact_file
 from reviewbot.errors import ReviewbotError
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.plan.chunks import Chunk, ChunkView
-    from reviewbot.core.redact import FileRedaction
+    from reviewbot.core.safety.redact import FileRedaction
 
 
 class Views:

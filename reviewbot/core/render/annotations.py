@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final, Literal
 
-from reviewbot.core.escape import show
 from reviewbot.core.render.inert import disarm
 from reviewbot.core.render.wording import aside, on_new_lines, outcome, unreviewed
 from reviewbot.core.report import gates
+from reviewbot.core.safety.escape import show
 from reviewbot.core.wording import count, listed
 
 if TYPE_CHECKING:

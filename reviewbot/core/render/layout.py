@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from reviewbot.core.escape import show
 from reviewbot.core.render.inert import disarm
+from reviewbot.core.safety.escape import show
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

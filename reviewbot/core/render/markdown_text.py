@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from reviewbot.core.escape import show
 from reviewbot.core.render.inert import disarm
-from reviewbot.core.safe_text import safe_line
+from reviewbot.core.safety.escape import show
+from reviewbot.core.safety.safe_text import safe_line
 from reviewbot.core.wording import count
 
 _TICKS: Final = re.compile("`+")

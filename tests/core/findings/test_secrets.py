@@ -9,11 +9,11 @@ import pytest
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.findings.secrets import MAX_FINDINGS, MAX_QUOTE, secret_findings
 from reviewbot.core.plan.chunks import Chunk, ChunkView, plan, view
-from reviewbot.core.redact import FileRedaction, Secret, redact_file
+from reviewbot.core.safety.redact import FileRedaction, Secret, redact_file
 
 if TYPE_CHECKING:
     from reviewbot.core.findings.finding import Finding
-    from reviewbot.core.sensitive.text import Confidence
+    from reviewbot.core.safety.search_text import Confidence
 
 
 class Words:

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.core.diff.parse import FileStatus, Line
-from reviewbot.core.escape import show, show_line
 from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 from reviewbot.core.prompt.numbered import NumberedLine, chunk_lines, format_line, parse_line
+from reviewbot.core.safety.escape import show, show_line
 
 # What a Line can hold: any character but the one that ends it.
 any_text = st.text(st.characters(codec=None, exclude_categories=()))

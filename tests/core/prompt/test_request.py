@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.core.diff.parse import Line
-from reviewbot.core.escape import show
 from reviewbot.core.findings.finding import CATEGORIES, SEVERITIES
 from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 from reviewbot.core.prompt.numbered import parse_line
@@ -30,6 +29,7 @@ from reviewbot.core.prompt.request import (
     render,
 )
 from reviewbot.core.prompt.templates import sources
+from reviewbot.core.safety.escape import show
 from reviewbot.tokens import encoding
 from tests.prompt_requests import CHARGE, CONTINUATION, GOLDEN, MOVED, REQUEST, golden
 from tests.support.injections import INJECTIONS

@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.sensitive.text import Hit
+from reviewbot.core.safety.search_text import Hit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reviewbot.core.sensitive.text import ScanText
+    from reviewbot.core.safety.search_text import ScanText
 
 _LOCAL: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._%+-")
 _LOCAL_MAX: Final = 64

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reviewbot.core import shown_text
-from reviewbot.core.redact import redact_text
-from reviewbot.core.safe_text import safe_line, safe_markdown
-from reviewbot.core.shown_text import WITHHELD, shown_line, shown_markdown
+from reviewbot.core.safety import shown_text
+from reviewbot.core.safety.redact import redact_text
+from reviewbot.core.safety.safe_text import safe_line, safe_markdown
+from reviewbot.core.safety.shown_text import WITHHELD, shown_line, shown_markdown
 
 REST = "aB3dE5fG7hI9jK1lM3nO5pQ7rS9tU1vW3xY5"
 TOKEN = "ghp" + "_" + REST

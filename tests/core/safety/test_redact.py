@@ -16,7 +16,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reviewbot.core.diff.parse import Line
-from reviewbot.core.redact import (
+from reviewbot.core.safety import leak_scan
+from reviewbot.core.safety.redact import (
     REDACTED_MARK,
     FileRedaction,
     Secret,
@@ -24,7 +25,6 @@ from reviewbot.core.redact import (
     redact_text,
     secret_engine,
 )
-from reviewbot.core.sensitive import leak_scan
 from reviewbot.errors import ReviewbotError
 
 if TYPE_CHECKING:

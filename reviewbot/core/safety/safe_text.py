@@ -11,8 +11,8 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.escape import show
-from reviewbot.core.inert_markdown import (
+from reviewbot.core.safety.escape import show
+from reviewbot.core.safety.markdown import (
     Writer,
     code_block,
     code_span,

@@ -11,12 +11,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.sensitive.text import BREAK, KEY_MASK, Hit
+from reviewbot.core.safety.search_text import BREAK, KEY_MASK, Hit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reviewbot.core.sensitive.text import Confidence, ScanText
+    from reviewbot.core.safety.search_text import Confidence, ScanText
 
 _BEGIN: Final = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _END: Final = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")

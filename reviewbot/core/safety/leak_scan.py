@@ -14,15 +14,15 @@ from functools import cache
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from reviewbot.core.sensitive.secret_rules import stands_for_a_password
-from reviewbot.core.sensitive.text import Hit
+from reviewbot.core.safety.search_text import Hit
+from reviewbot.core.safety.secret_rules import stands_for_a_password
 from reviewbot.errors import ReviewbotError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
 
-    from reviewbot.core.sensitive.text import Kind, ScanText
+    from reviewbot.core.safety.search_text import Kind, ScanText
 
 _Finding: TypeAlias = dict[str, Any]  # as the library's own JSON has it
 MOST: Final = 2_000

@@ -13,14 +13,14 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar, get_args
 
-from reviewbot.core.sensitive import leak_scan, personal_data, private_keys, secret_rules
-from reviewbot.core.sensitive.text import BREAK, Confidence, Kind, ScanText
+from reviewbot.core.safety import leak_scan, personal_data, private_keys, secret_rules
+from reviewbot.core.safety.search_text import BREAK, Confidence, Kind, ScanText
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from reviewbot.core.diff.parse import Line, LineKind
-    from reviewbot.core.sensitive.text import Hit
+    from reviewbot.core.safety.search_text import Hit
 
 REDACTED_MARK: Final = "[REDACTED:"
 """What every redacted place begins with; a :data:`Kind` and ``]`` follow."""

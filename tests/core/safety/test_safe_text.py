@@ -10,9 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from reviewbot.core import safe_text
-from reviewbot.core.inert_markdown import is_ordinary
-from reviewbot.core.safe_text import (
+from reviewbot.core.safety import safe_text
+from reviewbot.core.safety.markdown import is_ordinary
+from reviewbot.core.safety.safe_text import (
     LINE_LIMIT,
     MARKDOWN_LIMIT,
     safe_line,
@@ -342,7 +342,7 @@ def test_what_counts_as_ordinary_is_what_the_parser_would_leave_alone(text: str)
     if not is_ordinary(text):
         return
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("reviewbot.core.safe_text.is_ordinary", lambda _: False)
+        patch.setattr("reviewbot.core.safety.safe_text.is_ordinary", lambda _: False)
         assert safe_markdown(text) == text
         assert safe_line(text) == text
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.core.escape import cut, is_plain, quoted, show, show_line
+from reviewbot.core.safety.escape import cut, is_plain, quoted, show, show_line
 
 DANGEROUS = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 # Default_Ignorable_Code_Point in other categories (Unicode 17, DerivedCoreProperties.txt).

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.redact import REDACTED_MARK, redact_text
-from reviewbot.core.safe_text import safe_line, safe_markdown
+from reviewbot.core.safety.redact import REDACTED_MARK, redact_text
+from reviewbot.core.safety.safe_text import safe_line, safe_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

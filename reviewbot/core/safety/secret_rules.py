@@ -12,12 +12,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.sensitive.text import Hit
+from reviewbot.core.safety.search_text import Hit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reviewbot.core.sensitive.text import Kind, ScanText
+    from reviewbot.core.safety.search_text import Kind, ScanText
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Safety: secrets are redacted, and text is made safe to show."""
