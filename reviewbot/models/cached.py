@@ -12,20 +12,20 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
 
-from reviewbot.core.cache_entry import Heard, make_entry
-from reviewbot.core.chunk_keys import Scope, bands, chunk_key, examples_of
+from reviewbot.core.cache.entry import Heard, make_entry
+from reviewbot.core.cache.keys import Scope, bands, chunk_key, examples_of
+from reviewbot.core.cache.reuse import reuse
 from reviewbot.core.findings.anchors import AnchorIndex
-from reviewbot.core.reuse import reuse
 from reviewbot.models.batch import BatchResult, BatchTask, ChunkOutcome, Drafted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
     from typing import Any
 
-    from reviewbot.core.cache_entry import Entry
-    from reviewbot.core.chunk_keys import ChunkKey
+    from reviewbot.core.cache.entry import Entry
+    from reviewbot.core.cache.keys import ChunkKey
+    from reviewbot.core.cache.reuse import Reuse
     from reviewbot.core.plan.chunks import ChunkView
-    from reviewbot.core.reuse import Reuse
     from reviewbot.models.batch import BatchEvent, Emit, RunBatch
     from reviewbot.models.catalog import ModelInfo
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import sqlalchemy as sa
 
-from reviewbot.core.cache_entry import entry_from_json, entry_to_json
-from reviewbot.core.chunk_keys import bands as bands_of
+from reviewbot.core.cache.entry import entry_from_json, entry_to_json
+from reviewbot.core.cache.keys import bands as bands_of
 from reviewbot.store.database import insert_into
 from reviewbot.store.reviews import now_ms
 from reviewbot.store.tables import CACHE, CACHE_BANDS, CACHE_SIZES, KEYS
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import Any
 
-    from reviewbot.core.cache_entry import Entry
+    from reviewbot.core.cache.entry import Entry
     from reviewbot.store.database import Database
 
     Row = dict[str, Any]

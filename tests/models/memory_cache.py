@@ -6,13 +6,13 @@ import asyncio
 import json
 from typing import TYPE_CHECKING
 
-from reviewbot.core.cache_entry import entry_from_json, entry_to_json
-from reviewbot.core.chunk_keys import bands as bands_of
+from reviewbot.core.cache.entry import entry_from_json, entry_to_json
+from reviewbot.core.cache.keys import bands as bands_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from reviewbot.core.cache_entry import Entry
+    from reviewbot.core.cache.entry import Entry
 
 
 class MemoryCache:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from reviewbot.core.cache_entry import Entry, Extent
-from reviewbot.core.chunk_keys import ChunkKey, bands
+from reviewbot.core.cache.entry import Entry, Extent
+from reviewbot.core.cache.keys import ChunkKey, bands
 from reviewbot.store import cache, keys
 from reviewbot.store.cache import DatabaseCache
 from reviewbot.store.database import Database, open_database

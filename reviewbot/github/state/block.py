@@ -13,13 +13,13 @@ import zlib
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal, cast
 
+from reviewbot.core.cache.unchanged import file_digest
 from reviewbot.core.decode import decoder
 from reviewbot.core.findings.finding import (  # noqa: TC001 - the decoder resolves them at run time
     Category,
     Severity,
     Side,
 )
-from reviewbot.core.unchanged import file_digest
 from reviewbot.github.markers import FINDING_ID
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from reviewbot.config.settings import CONFIG_NAMES
+from reviewbot.core.cache.unchanged import fresh_hunks, hunk_digests, remaining
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.diff.write import file_diff_text
 from reviewbot.core.events import FileCoverage
 from reviewbot.core.plan.policy import skip_reason
 from reviewbot.core.prompt.templates import prompt_version
-from reviewbot.core.unchanged import fresh_hunks, hunk_digests, remaining
 from reviewbot.core.wording import count
 from reviewbot.errors import ConfigError
 from reviewbot.github.base_files import base_files

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, get_args
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reviewbot.core.cache.unchanged import file_digest
 from reviewbot.core.findings.finding import CATEGORIES, SEVERITIES
-from reviewbot.core.unchanged import file_digest
 from reviewbot.github.state import block
 from reviewbot.github.state.block import MOST_CHARACTERS, Record, State, StateBlock, pack, unpack
 from tests.support.github_records import record

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.core.chunk_keys import (
+from reviewbot.core.cache.keys import (
     SKETCH,
     ChunkKey,
     Scope,

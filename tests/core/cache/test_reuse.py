@@ -9,18 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.core.cache_entry import Heard, make_entry
-from reviewbot.core.chunk_keys import Scope, chunk_key, hunk_hash
+from reviewbot.core.cache.entry import Heard, make_entry
+from reviewbot.core.cache.keys import Scope, chunk_key, hunk_hash
+from reviewbot.core.cache.reuse import Reuse, reuse
 from reviewbot.core.findings.anchors import AnchorIndex
 from reviewbot.core.findings.draft import parse_draft
-from reviewbot.core.reuse import Reuse, reuse
 from tests.support.findings import ITEM
 from tests.support.views import hunk, view
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reviewbot.core.cache_entry import Entry
+    from reviewbot.core.cache.entry import Entry
     from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 
 SCOPE = Scope(model="m", prompt_version="p1")

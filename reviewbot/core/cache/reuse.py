@@ -27,15 +27,15 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.cache_entry import extent, hunk_of
-from reviewbot.core.chunk_keys import similarity
+from reviewbot.core.cache.entry import extent, hunk_of
+from reviewbot.core.cache.keys import similarity
 from reviewbot.core.plan.weigh import LINE_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from reviewbot.core.cache_entry import Entry, Extent, Heard, Placed
-    from reviewbot.core.chunk_keys import ChunkKey
+    from reviewbot.core.cache.entry import Entry, Extent, Heard, Placed
+    from reviewbot.core.cache.keys import ChunkKey
     from reviewbot.core.findings.anchors import AnchorIndex
     from reviewbot.core.findings.draft import Draft
     from reviewbot.core.plan.chunks import ChunkView, ShownHunk

@@ -3,7 +3,7 @@
 What is hashed is the text of the prompt itself, redacted and cut as it is sent, with every line
 number set to 0: a chunk that only moved is the same chunk. A model is told to copy numbers and
 never to count them, a finding stands where its quote is found, and what its words say of numbers
-is :mod:`reviewbot.core.reuse`'s concern. Everything else that decides an answer is in the
+is :mod:`reviewbot.core.cache.reuse`'s concern. Everything else that decides an answer is in the
 :class:`Scope`, except for two things that differ between any two pushes and that a model is not
 asked about: the list of changed paths, and the other chunks of the request.
 

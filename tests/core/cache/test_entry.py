@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from reviewbot.core.cache_entry import (
+from reviewbot.core.cache.entry import (
     Entry,
     Extent,
     Heard,
@@ -17,7 +17,7 @@ from reviewbot.core.cache_entry import (
     entry_to_json,
     make_entry,
 )
-from reviewbot.core.chunk_keys import Scope, chunk_key
+from reviewbot.core.cache.keys import Scope, chunk_key
 from reviewbot.core.findings.anchors import AnchorIndex
 from reviewbot.core.findings.draft import parse_draft
 from tests.review_strategies import texts

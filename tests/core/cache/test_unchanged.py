@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.core.diff.parse import FileDiff, parse_diff
-from reviewbot.core.unchanged import (
+from reviewbot.core.cache.unchanged import (
     Remaining,
     file_digest,
     fresh_hunks,
@@ -19,6 +18,7 @@ from reviewbot.core.unchanged import (
     hunk_digests,
     remaining,
 )
+from reviewbot.core.diff.parse import FileDiff, parse_diff
 from tests.github.diff_strategies import diffs
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from reviewbot.core.chunk_keys import ChunkKey  # noqa: TC001 - the decoder looks these up
+from reviewbot.core.cache.keys import ChunkKey  # noqa: TC001 - the decoder looks these up
 from reviewbot.core.decode import decoder
 from reviewbot.core.findings.draft import Draft  # noqa: TC001 - likewise
 from reviewbot.core.safety.redact import redact_text

@@ -1,0 +1,1 @@
+"""The cache: keys, entries and what of a diff was reviewed before."""
