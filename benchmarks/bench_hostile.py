@@ -128,7 +128,7 @@ async def measure(diff: str) -> dict[str, Any]:
 async def reviewed(diff: str) -> tuple[float, str]:
     """Return the seconds of a review, and why a file was not read whole."""
     from reviewbot.config.settings import load_settings
-    from reviewbot.core.events import ReviewFinished
+    from reviewbot.core.events.events import ReviewFinished
     from reviewbot.prepare import own_pool, prepare, workers
     from reviewbot.review import review
 

@@ -159,7 +159,7 @@ async def measure(
 ) -> tuple[list[float], float, float]:
     """Lags in ms of all findings, seconds of the whole review, and of the server alone."""
     from reviewbot.config.settings import load_settings
-    from reviewbot.core.events import FindingRaised, ReviewFinished
+    from reviewbot.core.events.events import FindingRaised, ReviewFinished
     from reviewbot.prepare import prepare, workers
     from reviewbot.review import review
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.events import Estimate, ModelEstimate, Usage
+from reviewbot.core.events.events import Estimate, ModelEstimate, Usage
 from reviewbot.core.plan.chunks import Sizes, plan_routed
 from reviewbot.core.plan.routing import MODEL, Chain, Routed
 from reviewbot.core.plan.stored import check_fits

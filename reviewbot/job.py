@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from reviewbot import __version__
-from reviewbot.core.events import (
+from reviewbot.core.events.events import (
     Estimate,
     FileSkipped,
     PlannedChunk,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reviewbot.core.diff.parse import FileDiff
-    from reviewbot.core.events import (
+    from reviewbot.core.events.events import (
         Event,
         FileCoverage,
         Outcome,

@@ -7,7 +7,7 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.settings import OFFLINE, ModelChoice
-from reviewbot.core.events import Estimate, ModelEstimate, Usage
+from reviewbot.core.events.events import Estimate, ModelEstimate, Usage
 from reviewbot.core.plan.categories import CATEGORIES
 from reviewbot.core.plan.chunks import BATCH_BUDGET, MIN_BUDGET, Sizes, budget_for, plan_routed
 from reviewbot.core.plan.policy import Policy, git_attributes, path_patterns, skip_reason

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from reviewbot.config.settings import ModelChoice, Settings
     from reviewbot.core.diff.parse import FileDiff
-    from reviewbot.core.events import Estimate, FileCoverage
+    from reviewbot.core.events.events import Estimate, FileCoverage
     from reviewbot.core.findings.suggestions import SyntaxCheck
     from reviewbot.core.plan.chunks import Plan
     from reviewbot.core.plan.routing import Chain

@@ -18,14 +18,14 @@ from urllib.parse import urlsplit
 import httpx2 as httpx
 
 from reviewbot.config.settings import Secret, is_web_address
-from reviewbot.core.events import ReviewFinished, from_record
+from reviewbot.core.events.events import ReviewFinished, from_record
 from reviewbot.errors import ConfigError, SourceError
 from reviewbot.variables import SERVER_KEY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
-    from reviewbot.core.events import Event
+    from reviewbot.core.events.events import Event
     from reviewbot.job import StopSignal
 
 SILENCE_S: Final = 60.0

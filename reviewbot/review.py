@@ -15,8 +15,8 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from reviewbot.core.coverage import answered, outcome_of, reasons_of
-from reviewbot.core.events import (
+from reviewbot.core.events.coverage import answered, outcome_of, reasons_of
+from reviewbot.core.events.events import (
     ChunkFinished,
     ChunkRetrying,
     ChunkStarted,
@@ -25,14 +25,14 @@ from reviewbot.core.events import (
     ReviewFinished,
     ReviewProgress,
 )
+from reviewbot.core.events.overview import computed_summary
+from reviewbot.core.events.tally import Tally
 from reviewbot.core.findings.intake import Intake
 from reviewbot.core.findings.ledger import Ledger
 from reviewbot.core.findings.secrets import secret_findings
 from reviewbot.core.findings.suggestions import can_be_offered
-from reviewbot.core.overview import computed_summary
 from reviewbot.core.prompt.request import ModelRequest
 from reviewbot.core.prompt.views import Views
-from reviewbot.core.tally import Tally
 from reviewbot.job import (
     Earlier,
     Postponed,
@@ -58,7 +58,7 @@ from reviewbot.models.batch import (
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 
-    from reviewbot.core.events import (
+    from reviewbot.core.events.events import (
         Event,
         FileCoverage,
         FindingWithdrawn,

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from reviewbot.core.diff.parse import Line
-from reviewbot.core.events import FileCoverage
+from reviewbot.core.events.events import FileCoverage
 from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 from reviewbot.core.prompt.explanation import Inquiry, Remark, render_explanation
 from reviewbot.core.prompt.report_tool import REPORT_TOOL

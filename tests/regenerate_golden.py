@@ -10,21 +10,21 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reviewbot.core.events import (
+from reviewbot.core.events.events import (
     Event,
     FindingWithdrawn,
     ReviewFinished,
     ReviewProgress,
     from_record,
 )
+from reviewbot.core.events.report import ReportBuilder, fold
 from reviewbot.core.render import FINAL, STREAMING, final, streaming, terminal
 from reviewbot.core.render.layout import plain
-from reviewbot.core.report import ReportBuilder, fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reviewbot.core.events import Json
+    from reviewbot.core.events.events import Json
     from reviewbot.core.render.layout import Line
 
 STREAMS = Path(__file__).parent.parent / "fixtures" / "streams"

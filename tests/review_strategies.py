@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, get_args
 
 from hypothesis import strategies as st
 
-from reviewbot.core import events as ev
+from reviewbot.core.events.events import events as ev
+from reviewbot.core.events.report import fold
 from reviewbot.core.findings.finding import CATEGORIES, SEVERITIES, Finding, Placement, Side
-from reviewbot.core.report import fold
 
 if TYPE_CHECKING:
-    from reviewbot.core.report import Report
+    from reviewbot.core.events.report import Report
 
 NASTY = (
     "a|b",

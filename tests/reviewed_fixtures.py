@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from reviewbot.config.settings import load_settings
-from reviewbot.core.report import fold
+from reviewbot.core.events.report import fold
 from reviewbot.prepare import prepare, workers
 from reviewbot.review import review
 

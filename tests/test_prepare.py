@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from reviewbot.config.settings import Settings, load_settings
-from reviewbot.core.events import FileCoverage
+from reviewbot.core.events.events import FileCoverage
+from reviewbot.core.events.report import fold
 from reviewbot.core.plan.stored import plan_from_json, plan_to_json
-from reviewbot.core.report import fold
 from reviewbot.errors import ConfigError
 from reviewbot.job import started
 from reviewbot.prepare import Prepared, prepare, workers

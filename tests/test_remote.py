@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from reviewbot.core.events import Event
+    from reviewbot.core.events.events import Event
 
 
 @asynccontextmanager

@@ -6,7 +6,13 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reviewbot.core.events import ChunkFinished, ChunkStarted, FindingRaised, ReviewStarted, Usage
+from reviewbot.core.events.events import (
+    ChunkFinished,
+    ChunkStarted,
+    FindingRaised,
+    ReviewStarted,
+    Usage,
+)
 from reviewbot.core.findings.intake import Gates
 from reviewbot.job import Earlier
 from reviewbot.models.attempts import Attempts
@@ -18,7 +24,7 @@ from tests.support.reviews import Checkpoints, Seen, added, job, numbered, run
 from tests.virtual_time import in_virtual_time
 
 if TYPE_CHECKING:
-    from reviewbot.core.events import Event
+    from reviewbot.core.events.events import Event
     from reviewbot.core.findings.finding import Finding
     from reviewbot.job import Job
     from reviewbot.models.base import Model

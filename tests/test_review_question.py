@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewbot.config.load import read_settings
-from reviewbot.core.events import (
+from reviewbot.core.events.events import (
     ChunkFinished,
     ChunkRetrying,
     ChunkStarted,

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewbot.config.settings import Settings, load_settings
-from reviewbot.core.events import ReviewStarted, Usage, record
+from reviewbot.core.events.events import ReviewStarted, Usage, record
+from reviewbot.core.events.report import fold
 from reviewbot.core.plan.stored import plan_from_json, plan_to_json
-from reviewbot.core.report import fold
 from reviewbot.errors import ConfigError
 from reviewbot.job import Earlier, started
 from reviewbot.models.catalog import cost_usd, lookup
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from reviewbot.core.events.report import Report
     from reviewbot.core.plan.chunks import Plan
-    from reviewbot.core.report import Report
     from tests.fake_anthropic import Recorded, Reply
 
 SONNET, HAIKU, OPUS = "claude-sonnet-5-5", "claude-haiku-5-5", "claude-opus-5-5"

@@ -16,7 +16,7 @@ from tests.models.asking import claude, request
 from tests.models.scripted import item
 
 if TYPE_CHECKING:
-    from reviewbot.core.events import Usage
+    from reviewbot.core.events.events import Usage
 
 WIRE: Final = Path(__file__).parents[1] / "fixtures" / "wire"
 

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from reviewbot.action.inputs import ActionInputs
     from reviewbot.action.wanted import Asked
     from reviewbot.config.settings import Settings
+    from reviewbot.core.events.report import Report
     from reviewbot.core.prompt.explanation import Inquiry
-    from reviewbot.core.report import Report
     from reviewbot.github.gateway import Api, Gateway
     from reviewbot.job import StopSignal
 

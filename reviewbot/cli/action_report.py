@@ -12,12 +12,12 @@ from reviewbot.action.runner_files import SUMMARY_LIMIT, write_outputs, write_su
 from reviewbot.cli.output import PLAIN_WIDTH
 from reviewbot.cli.review import exit_code
 from reviewbot.cli.target import Target
+from reviewbot.core.events.report import fails
 from reviewbot.core.render import final
 from reviewbot.core.render.annotations import render as render_annotations
 from reviewbot.core.render.layout import plain
 from reviewbot.core.render.markdown import MIN_LIMIT, render
 from reviewbot.core.render.terminal import final_lines
-from reviewbot.core.report import fails
 from reviewbot.errors import EXIT_FINDINGS, EXIT_INCOMPLETE, EXIT_OK, SourceError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from reviewbot.action.inputs import ActionInputs
     from reviewbot.config.settings import Settings
-    from reviewbot.core.report import Report
+    from reviewbot.core.events.report import Report
     from reviewbot.github.publication import Published
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.load import read_settings
+from reviewbot.core.events.wording import count
 from reviewbot.core.safety.escape import show
-from reviewbot.core.wording import count
 from reviewbot.errors import EXIT_OK, ConfigError
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from reviewbot.cli.target import Target
 from reviewbot.core.diff.excerpt import Excerpts
-from reviewbot.core.events import (
+from reviewbot.core.events.events import (
     ChunkRetrying,
     ChunkStarted,
     FindingRaised,
@@ -24,11 +24,11 @@ from reviewbot.core.events import (
     ReviewStarted,
     Usage,
 )
-from reviewbot.core.events import record as record_of
+from reviewbot.core.events.events import record as record_of
+from reviewbot.core.events.report import ReportBuilder
 from reviewbot.core.render import STREAMING, final, streaming, terminal
 from reviewbot.core.render.layout import plain, rich_text
 from reviewbot.core.render.wording import duration
-from reviewbot.core.report import ReportBuilder
 from reviewbot.job import opening, started
 
 if TYPE_CHECKING:
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from reviewbot.core.diff.parse import FileDiff
-    from reviewbot.core.events import Event, Json
+    from reviewbot.core.events.events import Event, Json
+    from reviewbot.core.events.report import Report
     from reviewbot.core.render.finding_block import CodeLine
     from reviewbot.core.render.layout import Line
-    from reviewbot.core.report import Report
     from reviewbot.job import Job
 
 PLAIN_WIDTH: Final = 100

@@ -15,8 +15,8 @@ from reviewbot.cli.interrupts import stop_on_interrupt
 from reviewbot.cli.output import PLAN_FORMATS, Outputs, write_plan
 from reviewbot.cli.source import read_source
 from reviewbot.config.load import read_variable
+from reviewbot.core.events.report import fails
 from reviewbot.core.render import FINAL, STREAMING
-from reviewbot.core.report import fails
 from reviewbot.errors import (
     EXIT_FINDINGS,
     EXIT_INCOMPLETE,
@@ -32,7 +32,7 @@ from reviewbot.review import review
 if TYPE_CHECKING:
     from reviewbot.cli.source import Source
     from reviewbot.config.settings import Settings
-    from reviewbot.core.report import Report
+    from reviewbot.core.events.report import Report
     from reviewbot.prepare import Prepared
 
 FORMATS: Final = ("terminal", *(name for name in STREAMING if name != "sse"), *FINAL)
@@ -210,7 +210,7 @@ async def _review_there(args: argparse.Namespace, settings: Settings, source: So
     """The same by a server; the code around findings is our own."""
     from reviewbot.config.settings import Secret
     from reviewbot.core.diff.parse import parse_diff
-    from reviewbot.core.events import ReviewStarted
+    from reviewbot.core.events.events import ReviewStarted
     from reviewbot.remote import RemoteRequest, Server
     from reviewbot.variables import SERVER_KEY
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reviewbot.config.settings import Settings
-    from reviewbot.core.events import FileCoverage
+    from reviewbot.core.events.events import FileCoverage
 
 MOST_BYTES: Final = 16_000_000
 """Of a diff that is planned twice, the first time for its context."""

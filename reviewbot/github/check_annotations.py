@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.events.report import gates
 from reviewbot.core.render.wording import on_new_lines
-from reviewbot.core.report import gates
 from reviewbot.core.safety.escape import show
 from reviewbot.core.safety.safe_text import safe_terminal
 from reviewbot.github.permalinks import is_utf8
 
 if TYPE_CHECKING:
-    from reviewbot.core.events import Json
+    from reviewbot.core.events.events import Json
     from reviewbot.core.findings.finding import Finding, Severity
 
 BATCH: Final = 50

@@ -26,7 +26,7 @@ from reviewbot.github.posting import made_once, patiently
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from reviewbot.core.events import Json
+    from reviewbot.core.events.events import Json
     from reviewbot.github.api.checks import CheckRun
     from reviewbot.github.gateway import Api
 

@@ -17,6 +17,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, Literal
 
+from reviewbot.core.events.report import fails, gates
+from reviewbot.core.events.wording import NO_REASON, count
 from reviewbot.core.render import TOOL_NAME
 from reviewbot.core.render.markdown import render as render_markdown
 from reviewbot.core.render.markdown_text import code_span, literal
@@ -28,9 +30,7 @@ from reviewbot.core.render.wording import (
     unreviewed,
     usage,
 )
-from reviewbot.core.report import fails, gates
 from reviewbot.core.safety.redact import redact_text
-from reviewbot.core.wording import NO_REASON, count
 from reviewbot.github.check_annotations import BATCH, MAX_ANNOTATIONS, annotation, title_line
 from reviewbot.github.comment_text import (
     LINK_HOSTS,
@@ -47,9 +47,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from reviewbot.config.settings import IfIncomplete
-    from reviewbot.core.events import Json, ReviewProgress
+    from reviewbot.core.events.events import Json, ReviewProgress
+    from reviewbot.core.events.report import Report, Threshold
     from reviewbot.core.findings.finding import Finding
-    from reviewbot.core.report import Report, Threshold
 
 Conclusion = Literal["success", "neutral", "failure", "cancelled"]
 

@@ -25,9 +25,9 @@ from reviewbot.github.sections import size
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from reviewbot.core.events import ReviewSummary
+    from reviewbot.core.events.events import ReviewSummary
+    from reviewbot.core.events.report import Report
     from reviewbot.core.findings.finding import Finding
-    from reviewbot.core.report import Report
 
 MAX_BODY: Final = 65_536
 """Characters of a comment or a review."""

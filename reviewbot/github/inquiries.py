@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.events.wording import NO_REASON
 from reviewbot.core.prompt.explanation import MOST_REMARKS, Inquiry, Remark
 from reviewbot.core.render.markdown_text import code_span, literal
 from reviewbot.core.safety.safe_text import safe_markdown
 from reviewbot.core.safety.shown_text import shown_line
-from reviewbot.core.wording import NO_REASON
 from reviewbot.github import markers
 from reviewbot.github.state.prior import side_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from reviewbot.core.report import Report
+    from reviewbot.core.events.report import Report
     from reviewbot.github.answers import Question
     from reviewbot.github.api.reviews import ReviewComment
     from reviewbot.github.names import Us

@@ -19,7 +19,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, cast, get_args
 
-from reviewbot.core.events import Outcome
+from reviewbot.core.events.events import Outcome
 from reviewbot.core.findings.finding import SEVERITIES
 from reviewbot.github.blocks import html_blocks
 

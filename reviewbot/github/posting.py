@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from reviewbot.core.report import gates
+from reviewbot.core.events.report import gates
 from reviewbot.github import markers
 from reviewbot.github.client.exchange import Urgency
 from reviewbot.github.comment_text import with_marker

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.events import (
+from reviewbot.core.events.events import (
     FindingRaised,
     FindingWithdrawn,
     ReviewProgress,
     ReviewStarted,
     Usage,
 )
-from reviewbot.core.report import ReportBuilder
+from reviewbot.core.events.report import ReportBuilder
 from reviewbot.github import check_run, markers
 from reviewbot.github.check_reporter import CheckReporter
 from reviewbot.github.errors import ForbiddenError, NotFoundError, OvertakenError
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reviewbot.core.diff.parse import FileDiff
-    from reviewbot.core.events import Event, Json
-    from reviewbot.core.report import Report
+    from reviewbot.core.events.events import Event, Json
+    from reviewbot.core.events.report import Report
     from reviewbot.github.check_run import Conclusion
     from reviewbot.github.gateway import Api
     from reviewbot.github.names import Us

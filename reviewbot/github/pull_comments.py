@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from reviewbot.core.report import gates
+from reviewbot.core.events.report import gates
 from reviewbot.github import markers, summary_comment
 from reviewbot.github.errors import (
     ForbiddenError,
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
 
     from reviewbot.core.diff.parse import FileDiff
-    from reviewbot.core.events import Outcome
+    from reviewbot.core.events.events import Outcome
+    from reviewbot.core.events.report import Report
     from reviewbot.core.findings.finding import Finding, Side
-    from reviewbot.core.report import Report
     from reviewbot.github.gateway import Api
     from reviewbot.github.names import Us
     from reviewbot.github.state.block import Record

@@ -18,10 +18,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from reviewbot.core.events.wording import count
 from reviewbot.core.findings.finding import rank
 from reviewbot.core.render.markdown_text import code_span, literal
 from reviewbot.core.render.wording import aside, outcome
-from reviewbot.core.wording import count
 from reviewbot.github.comment_text import (
     LINK_HOSTS,
     beside,
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
     from reviewbot.core.diff.parse import FileDiff, Hunk
-    from reviewbot.core.events import Json
+    from reviewbot.core.events.events import Json
+    from reviewbot.core.events.report import Report
     from reviewbot.core.findings.finding import Finding, Side
-    from reviewbot.core.report import Report
     from reviewbot.github.permalinks import Permalinks
 
 MAX_COMMENTS: Final = 30

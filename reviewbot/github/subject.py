@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reviewbot.config.settings import IfIncomplete
-    from reviewbot.core.report import Threshold
+    from reviewbot.core.events.report import Threshold
     from reviewbot.github.names import PullName
 
 

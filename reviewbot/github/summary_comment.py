@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.events.report import gates
+from reviewbot.core.events.wording import NO_REASON, count, listed
 from reviewbot.core.render.markdown_text import cell, code_span, literal, one_line, quoted
 from reviewbot.core.render.wording import aside, outcome, share_of, shares, spending, unreviewed
-from reviewbot.core.report import gates
 from reviewbot.core.safety.safe_text import safe_line, safe_markdown
-from reviewbot.core.wording import NO_REASON, count, listed
 from reviewbot.github.comment_text import (
     LINK_HOSTS,
     place_of,
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from reviewbot.core.diff.parse import FileDiff
-    from reviewbot.core.events import CoverageStatus, FileCoverage
+    from reviewbot.core.events.events import CoverageStatus, FileCoverage
+    from reviewbot.core.events.report import Report
     from reviewbot.core.findings.finding import Finding
-    from reviewbot.core.report import Report
     from reviewbot.github.permalinks import Permalinks
     from reviewbot.github.state.block import Record
     from reviewbot.github.state.reconcile import Reconciled

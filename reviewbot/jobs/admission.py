@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from reviewbot.config.settings import OFFLINE
-from reviewbot.core.events import Usage
+from reviewbot.core.events.events import Usage
 from reviewbot.core.plan.stored import plan_to_json
 from reviewbot.core.prompt.request import explanation
 from reviewbot.errors import ConfigError, ReviewbotError
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from reviewbot.config.settings import Settings
-    from reviewbot.core.events import Event, FileCoverage
+    from reviewbot.core.events.events import Event, FileCoverage
     from reviewbot.core.plan.chunks import Batch
     from reviewbot.core.prompt.explanation import Inquiry
     from reviewbot.job import Job

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import sqlalchemy as sa
 
-from reviewbot.core.coverage import NOT_REACHED
-from reviewbot.core.events import ReviewFinished
+from reviewbot.core.events.coverage import NOT_REACHED
+from reviewbot.core.events.events import ReviewFinished
+from reviewbot.core.events.wording import count, listed
 from reviewbot.core.plan.stored import plan_from_json
-from reviewbot.core.wording import count, listed
 from reviewbot.errors import ReviewbotError
 from reviewbot.explaining import explainers, prepare_explanation
 from reviewbot.job import Postponed, StopSignal
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
     from reviewbot.config.settings import Settings
-    from reviewbot.core.events import Event, ReviewSummary, Usage
+    from reviewbot.core.events.events import Event, ReviewSummary, Usage
     from reviewbot.job import Summarize, SummaryTask
     from reviewbot.models.batch import BatchEvent, BatchResult, BatchTask, RunBatch, Spent
     from reviewbot.models.cached import CacheUse

@@ -15,7 +15,7 @@ from reviewbot.store.database import StoreError
 from reviewbot.store.eventlog import FencedError
 
 if TYPE_CHECKING:
-    from reviewbot.core.events import Outcome
+    from reviewbot.core.events.events import Outcome
     from reviewbot.jobs.run import Kit, RunEnd, ToldEnd
     from reviewbot.store.reviews import ReviewRow
 

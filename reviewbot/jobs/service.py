@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from reviewbot.config.settings import Settings
-    from reviewbot.core.events import Outcome
+    from reviewbot.core.events.events import Outcome
     from reviewbot.jobs.admission import Also, ReviewRequest
     from reviewbot.store.reviews import ReviewRow
 

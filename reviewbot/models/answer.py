@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewbot.core.events import Usage
+from reviewbot.core.events.events import Usage
 from reviewbot.core.findings.toolstream import MAX_CHARS
 from reviewbot.core.prompt.report_tool import REPORT_TOOL
 from reviewbot.models.base import (

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from tenacity import RetryCallState
 
-    from reviewbot.core.events import ChunkStatus
+    from reviewbot.core.events.events import ChunkStatus
     from reviewbot.core.plan.chunks import ChunkView
     from reviewbot.core.prompt.request import ModelRequest
     from reviewbot.models.base import Model, ModelEvent

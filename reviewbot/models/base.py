@@ -11,7 +11,7 @@ from reviewbot.errors import ReviewbotError
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from reviewbot.core.events import Usage
+    from reviewbot.core.events.events import Usage
     from reviewbot.core.prompt.request import ModelRequest
     from reviewbot.models.catalog import ModelInfo
 

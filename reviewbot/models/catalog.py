@@ -16,7 +16,7 @@ from reviewbot.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reviewbot.core.events import Usage
+    from reviewbot.core.events.events import Usage
 
 ThinkingMode = Literal["adaptive", "budget", "none"]
 Effort = Literal["low", "medium", "high", "xhigh", "max"]

@@ -12,7 +12,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewbot.core.events import Usage
+from reviewbot.core.events.events import Usage
 from reviewbot.core.prompt.report_tool import REPORT_TOOL
 from reviewbot.core.prompt.request import render
 from reviewbot.models.base import (

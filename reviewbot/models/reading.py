@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.events import Usage
+from reviewbot.core.events.events import Usage
 from reviewbot.core.findings.draft import Draft, InvalidFinding, own_draft, parse_draft
 from reviewbot.core.findings.toolstream import ToolStream, ToolStreamError
 from reviewbot.models.base import (

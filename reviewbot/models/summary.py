@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
-from reviewbot.core.events import Usage
+from reviewbot.core.events.events import Usage
 from reviewbot.core.prompt.summary import SUMMARY_SCHEMA, parse_summary, render_summary
 from reviewbot.core.safety.redact import redact_text
 from reviewbot.core.safety.shown_text import shown_line
@@ -18,7 +18,7 @@ from reviewbot.models.catalog import cost_usd
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reviewbot.core.events import ReviewSummary
+    from reviewbot.core.events.events import ReviewSummary
     from reviewbot.job import SummaryTask
     from reviewbot.models.budget import Budget
     from reviewbot.models.catalog import ModelInfo

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from starlette.responses import JSONResponse, Response
 
 from reviewbot.core.diff.parse import parse_diff
-from reviewbot.core.events import from_record
+from reviewbot.core.events.events import from_record
+from reviewbot.core.events.report import fold
 from reviewbot.core.render import sarif
-from reviewbot.core.report import fold
 from reviewbot.core.safety.redact import redact_file
 from reviewbot.jobs.admission import ReviewRequest
 from reviewbot.jobs.options import options_from_query, parse_options
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
     from starlette.requests import Request
 
-    from reviewbot.core.events import ReviewProgress
-    from reviewbot.core.report import Report
+    from reviewbot.core.events.events import ReviewProgress
+    from reviewbot.core.events.report import Report
     from reviewbot.jobs.service import ReviewService
     from reviewbot.server.access import Access, Caller
     from reviewbot.store.reviews import ReviewRow

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.settings import OFFLINE
-from reviewbot.core.events import ChunkFinished, FindingRaised, FindingWithdrawn, ReviewFinished
+from reviewbot.core.events.events import (
+    ChunkFinished,
+    FindingRaised,
+    FindingWithdrawn,
+    ReviewFinished,
+)
 from reviewbot.jobs import truncation
 from reviewbot.models.batch import Asked, ChunkOutcome, Drafted, Retrying, Spent, Working
 from reviewbot.store.reviews import now_ms
@@ -15,7 +20,7 @@ from reviewbot.store.reviews import now_ms
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reviewbot.core.events import Event
+    from reviewbot.core.events.events import Event
     from reviewbot.core.findings.finding import Finding
     from reviewbot.jobs.run import ToldEnd
     from reviewbot.models.batch import BatchEvent

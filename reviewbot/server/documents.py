@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from reviewbot.core.diff.parse import FileDiff
-    from reviewbot.core.events import ReviewProgress
-    from reviewbot.core.report import Report
+    from reviewbot.core.events.events import ReviewProgress
+    from reviewbot.core.events.report import Report
     from reviewbot.core.safety.redact import FileRedaction
     from reviewbot.store.reviews import ReviewRow
 

@@ -24,7 +24,7 @@ from prometheus_client.registry import Collector
 
 from reviewbot import __version__
 from reviewbot.config.settings import OFFLINE
-from reviewbot.core.events import Outcome
+from reviewbot.core.events.events import Outcome
 from reviewbot.core.findings.finding import SEVERITIES, PlacementKind
 from reviewbot.models.catalog import known_models, lookup
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from reviewbot.core.events import Event
+    from reviewbot.core.events.events import Event
     from reviewbot.jobs.run import ToldEnd
     from reviewbot.jobs.service import ReviewService
     from reviewbot.models.batch import BatchEvent, BatchTask

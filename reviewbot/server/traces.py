@@ -12,7 +12,7 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot import __version__
-from reviewbot.core.events import ReviewFinished
+from reviewbot.core.events.events import ReviewFinished
 from reviewbot.models.batch import Asked, ChunkOutcome, Drafted, Retrying, Spent
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
     from opentelemetry.trace import Span, Tracer
 
-    from reviewbot.core.events import Event
+    from reviewbot.core.events.events import Event
     from reviewbot.jobs.run import ToldEnd
     from reviewbot.models.batch import BatchEvent, BatchTask
     from reviewbot.store.reviews import ReviewRow

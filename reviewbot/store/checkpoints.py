@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final, cast
 
 import sqlalchemy as sa
 
-from reviewbot.core.coverage import NOT_REACHED
-from reviewbot.core.decode import decoder
-from reviewbot.core.events import (
+from reviewbot.core.events.coverage import NOT_REACHED
+from reviewbot.core.events.decode import decoder
+from reviewbot.core.events.events import (
     ChunkFinished,
     ChunkStarted,
     FileCoverage,
@@ -26,7 +26,7 @@ from reviewbot.core.events import (
     Usage,
     from_record,
 )
-from reviewbot.core.report import fold
+from reviewbot.core.events.report import fold
 from reviewbot.job import Earlier
 from reviewbot.models.batch import Spent, result_from_json, result_to_json
 from reviewbot.store.eventlog import records_of

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
-from reviewbot.core.events import record
+from reviewbot.core.events.events import record
 from reviewbot.core.render.inert import json_text
 from reviewbot.store.database import StoreError, rows_changed
 from reviewbot.store.reviews import now_ms
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from reviewbot.core.events import Event
+    from reviewbot.core.events.events import Event
     from reviewbot.store.database import Database
     from reviewbot.store.hub import Hub
     from reviewbot.store.reviews import ReviewRow

@@ -19,7 +19,7 @@ from reviewbot.store.tables import BATCHES, EVENTS, PUBLICATIONS, QUESTIONS, REV
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from reviewbot.core.events import Outcome
+    from reviewbot.core.events.events import Outcome
     from reviewbot.core.prompt.explanation import Inquiry
 
 State = Literal["queued", "running", "waiting", "finished"]

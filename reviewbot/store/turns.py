@@ -14,7 +14,7 @@ from reviewbot.store.tables import REVIEWS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from reviewbot.core.events import Outcome
+    from reviewbot.core.events.events import Outcome
     from reviewbot.store.reviews import ReviewRow
 
 

@@ -18,18 +18,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.config.settings import load_settings
 from reviewbot.core.diff.excerpt import Excerpts
-from reviewbot.core.events import (
+from reviewbot.core.events.events import (
     FindingRaised,
     FindingWithdrawn,
     ReviewFinished,
     ReviewStarted,
     from_record,
 )
-from reviewbot.core.events import record as record_of
+from reviewbot.core.events.events import record as record_of
+from reviewbot.core.events.report import ReportBuilder
 from reviewbot.core.findings.suggestions import Edit
 from reviewbot.core.render import FINAL, STREAMING, final, streaming, terminal
 from reviewbot.core.render.layout import plain, rich_text
-from reviewbot.core.report import ReportBuilder
 from reviewbot.core.safety.redact import redact_text
 from reviewbot.errors import DiffError, ReviewbotError
 from reviewbot.models.offline.parser import CHECK_S, ParserPool
@@ -41,7 +41,7 @@ from tests.fuzz.cases import INNOCENT, diff_of, edit_of, text_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reviewbot.core.events import Event
+    from reviewbot.core.events.events import Event
     from reviewbot.core.render.finding_block import CodeLine
     from reviewbot.prepare import Prepared
     from tests.fuzz.cases import Case

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.diff.parse import parse_diff
-from reviewbot.core.events import from_record
-from reviewbot.core.report import fold
+from reviewbot.core.events.events import from_record
+from reviewbot.core.events.report import fold
 from reviewbot.github.permalinks import Permalinks
 from reviewbot.github.review_comments import plan_comments
 from reviewbot.github.state.block import Record

@@ -13,7 +13,7 @@ from hypothesis import event, given, settings
 
 from reviewbot.config.settings import Secret
 from reviewbot.core.diff.parse import SUBMODULE, FileDiff, parse_diff
-from reviewbot.core.events import FileCoverage
+from reviewbot.core.events.events import FileCoverage
 from reviewbot.errors import SourceError
 from reviewbot.github.change import Change, ChangeLimits, get_change
 from reviewbot.github.errors import (

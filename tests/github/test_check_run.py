@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reviewbot.core import events as ev
+from reviewbot.core.events.events import events as ev
+from reviewbot.core.events.report import Report, Threshold, fold
 from reviewbot.core.findings.finding import SEVERITIES, Finding, Placement, Severity
-from reviewbot.core.report import Report, Threshold, fold
 from reviewbot.github.check_annotations import annotation
 from reviewbot.github.check_run import (
     MAX_TEXT,

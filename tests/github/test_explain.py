@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reviewbot.core.events import ReviewAnswer, from_record
-from reviewbot.core.report import fold
+from reviewbot.core.events.events import ReviewAnswer, from_record
+from reviewbot.core.events.report import fold
 from reviewbot.explaining import OFFLINE_CANNOT
 from reviewbot.github.answers import NO_FINDING
 from reviewbot.models import explanation
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from reviewbot.core.events import Event
+    from reviewbot.core.events.events import Event
     from tests.fake_anthropic import Recorded, Reply
     from tests.fake_github import PullRequest
 

@@ -11,7 +11,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from reviewbot.core.events import Outcome
+from reviewbot.core.events.events import Outcome
 from reviewbot.core.findings.finding import SEVERITIES, fingerprint
 from reviewbot.core.render.markdown_text import fence, quoted
 from reviewbot.core.safety.safe_text import safe_markdown

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reviewbot.core.events import FileCoverage
+from reviewbot.core.events.events import FileCoverage
 from reviewbot.core.findings.finding import fingerprint
 from reviewbot.github.state.fingerprint import Fingerprint
 from tests.support.examples import examples

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, get_args
 import pytest
 from hypothesis import given, settings
 
-from reviewbot.core import events as ev
+from reviewbot.core.events.events import events as ev
+from reviewbot.core.events.report import Report, fold
 from reviewbot.core.findings.finding import Finding, Placement
-from reviewbot.core.report import Report, fold
 from reviewbot.github.comment_text import MAX_BODY
 from reviewbot.github.markers import Marker, parse, write
 from reviewbot.github.permalinks import Permalinks

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewbot.config.load import read_settings
-from reviewbot.core.events import ReviewStarted
+from reviewbot.core.events.events import ReviewStarted
 from reviewbot.core.prompt.explanation import Inquiry
 from reviewbot.errors import ConfigError
 from reviewbot.jobs.admission import Admitted, ReviewRequest, TooManyTokensError, admit

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reviewbot.core.diff.parse import Line
-from reviewbot.core.events import Usage
+from reviewbot.core.events.events import Usage
 from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 from reviewbot.core.prompt.request import ManifestEntry, ModelRequest
 from reviewbot.models.base import (

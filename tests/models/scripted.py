@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 
-from reviewbot.core.events import Usage
+from reviewbot.core.events.events import Usage
 from reviewbot.core.findings.draft import Draft, draft_schema, own_draft
 from reviewbot.models.base import (
     Answering,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reviewbot.core.diff.parse import Line
-from reviewbot.core.events import Usage
+from reviewbot.core.events.events import Usage
 from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 from reviewbot.core.prompt.request import ModelRequest
 from reviewbot.models.attempts import AttemptPolicy, Attempts

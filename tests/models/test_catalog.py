@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from reviewbot.core.events import Usage
+from reviewbot.core.events.events import Usage
 from reviewbot.errors import ConfigError
 from reviewbot.models.catalog import ModelInfo, cost_usd, known_models, lookup
 from tests.fake_anthropic.prefix_cache import MINIMUM

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
-from reviewbot.core.events import Usage
+from reviewbot.core.events.events import Usage
 from reviewbot.errors import ReviewbotError
 from reviewbot.models import explanation
 from reviewbot.models.base import (

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from hypothesis import given
 
-from reviewbot.core import events as ev
 from reviewbot.core import render
+from reviewbot.core.events.events import events as ev
+from reviewbot.core.events.report import Report, gates
 from reviewbot.core.findings.finding import SEVERITIES, Placement
 from reviewbot.core.render.annotations import LIMIT, failure, notice
 from reviewbot.core.render.annotations import render as render_annotations
-from reviewbot.core.report import Report, gates
 from tests.review_strategies import reports
 from tests.runner_model import commands
 from tests.support.documents import report_of

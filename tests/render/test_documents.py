@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given
 from jsonschema import Draft4Validator, Draft7Validator
 
-from reviewbot.core import events as ev
 from reviewbot.core import render
+from reviewbot.core.events.events import events as ev
+from reviewbot.core.events.report import Report, gates
 from reviewbot.core.findings.finding import Finding, Placement
 from reviewbot.core.render import sarif as sarif_module
 from reviewbot.core.render.inert import well_formed
-from reviewbot.core.report import Report, gates
 from tests.review_strategies import reports, texts
 from tests.runner_model import commands
 from tests.support.documents import report_of

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from reviewbot.core.events import (
+from reviewbot.core.events.events import (
     Estimate,
     FileCoverage,
     ModelEstimate,

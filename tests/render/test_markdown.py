@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from reviewbot.core import events as ev
+from reviewbot.core.events.events import events as ev
+from reviewbot.core.events.report import Report, fold
 from reviewbot.core.findings.finding import Finding, Placement
 from reviewbot.core.render.inert import disarm
 from reviewbot.core.render.markdown import MIN_LIMIT, render
@@ -23,7 +24,6 @@ from reviewbot.core.render.markdown_text import (
     one_line,
     quoted,
 )
-from reviewbot.core.report import Report, fold
 from reviewbot.core.safety.escape import show
 from tests.review_strategies import reports, texts
 from tests.runner_model import commands

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from reviewbot.core import render
-from reviewbot.core.events import Event, from_record, record
+from reviewbot.core.events.events import Event, from_record, record
 from reviewbot.core.render.inert import json_text
 from reviewbot.core.render.sse import frame
 from tests.event_schema import assert_valid_event

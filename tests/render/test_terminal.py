@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from reviewbot.core import events as ev
+from reviewbot.core.events.events import events as ev
+from reviewbot.core.events.report import fold
 from reviewbot.core.findings.finding import Finding, Placement
 from reviewbot.core.render import terminal
 from reviewbot.core.render.finding_block import CodeLine, finding_block
 from reviewbot.core.render.layout import Line, cells, clip, plain, rich_text, shown, wrap
-from reviewbot.core.report import fold
 from reviewbot.core.safety.escape import show
 from tests.regenerate_golden import terminal_lines
 from tests.review_strategies import streams, texts
@@ -28,7 +28,7 @@ from tests.support.reports import FINDING, HELD, PLAN
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reviewbot.core.report import Report
+    from reviewbot.core.events.report import Report
 
 FIX = replace(FINDING, end_line=4, quote="a\nb", suggestion="a\nc", suggestion_applies=True)
 CODE: tuple[CodeLine, ...] = (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from reviewbot.core.events import ReviewProgress, Usage
+from reviewbot.core.events.events import ReviewProgress, Usage
 from reviewbot.store import eventlog, reviews, turns
 from reviewbot.store.connect import psycopg_url
 from reviewbot.store.database import StoreError, open_database

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from reviewbot.core.events import Event, ReviewProgress, Usage
+from reviewbot.core.events.events import Event, ReviewProgress, Usage
 from reviewbot.store import eventlog, hub, reviews
 from reviewbot.store.database import Database, StoreError, open_database
 from reviewbot.store.eventlog import insert_events, stored

@@ -13,7 +13,7 @@ from prometheus_client.openmetrics.parser import (
 from sqlalchemy.exc import OperationalError
 from starlette.requests import Request
 
-from reviewbot.core.events import ChunkFinished, ReviewFinished, Usage
+from reviewbot.core.events.events import ChunkFinished, ReviewFinished, Usage
 from reviewbot.jobs import truncation
 from reviewbot.models.batch import Asked, ChunkOutcome, Drafted, Retrying, Spent, Working
 from reviewbot.models.cached import CacheUse

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 import sqlalchemy as sa
 
-from reviewbot.core.events import ChunkFinished, ChunkStarted
+from reviewbot.core.events.events import ChunkFinished, ChunkStarted
 from reviewbot.jobs import janitor as janitors
 from reviewbot.jobs.admission import ReviewRequest
 from reviewbot.jobs.janitor import Janitor
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from reviewbot.core.events import Event
+    from reviewbot.core.events.events import Event
     from tests.fake_anthropic.requests import Recorded
 
 

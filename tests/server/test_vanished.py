@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from reviewbot.core.events import ReviewProgress, Usage
+from reviewbot.core.events.events import ReviewProgress, Usage
 from reviewbot.jobs import service as jobs_service
 from reviewbot.jobs.admission import ReviewRequest
 from reviewbot.server.observed import Observed

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reviewbot.core import events as ev
-from reviewbot.core.report import Report, fold
+from reviewbot.core.events.events import events as ev
+from reviewbot.core.events.report import Report, fold
 
 if TYPE_CHECKING:
     from reviewbot.core.findings.finding import Finding

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from reviewbot.core.cache.unchanged import hunk_digests
 from reviewbot.core.diff.parse import FileDiff, parse_diff
-from reviewbot.core.events import FileCoverage
+from reviewbot.core.events.events import FileCoverage
+from reviewbot.core.events.report import Report
 from reviewbot.core.findings.finding import fingerprint
-from reviewbot.core.report import Report
 from reviewbot.github.state.block import StateBlock
 from reviewbot.github.state.fingerprint import normal
 from reviewbot.github.state.reconcile import Reconciled, reconcile

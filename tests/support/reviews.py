@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reviewbot.core.diff.parse import parse_diff
-from reviewbot.core.events import (
+from reviewbot.core.events.events import (
     Estimate,
     Event,
     FindingRaised,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reviewbot.core.diff.parse import FileDiff, Hunk, Line
-    from reviewbot.core.events import ReviewStarted
+    from reviewbot.core.events.events import ReviewStarted
     from reviewbot.core.findings.finding import Finding
     from reviewbot.core.render.finding_block import CodeLine, Sign
     from reviewbot.core.safety.redact import FileRedaction

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, cast
 from unidiff.patch import PatchedFile
 
 from reviewbot.core.diff.cursor import colour_error, shown
-from reviewbot.core.wording import count
+from reviewbot.core.events.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

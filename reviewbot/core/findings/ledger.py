@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.events import FindingRaised, FindingWithdrawn
+from reviewbot.core.events.events import FindingRaised, FindingWithdrawn
+from reviewbot.core.events.wording import count
 from reviewbot.core.findings.finding import (
     Placement,
     fingerprint,
@@ -15,7 +16,6 @@ from reviewbot.core.findings.finding import (
     same_quote,
     standing,
 )
-from reviewbot.core.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping

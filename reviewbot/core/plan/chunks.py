@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from reviewbot.core.diff.parse import FileStatus  # noqa: TC001 - stored_plan resolves it at run time
-from reviewbot.core.events import FileCoverage  # noqa: TC001 - likewise
+from reviewbot.core.events.events import FileCoverage  # noqa: TC001 - likewise
 from reviewbot.core.plan.routing import NOBODY, Chain, Routed
 from reviewbot.core.plan.split import Segment, split_file
 from reviewbot.core.plan.weigh import SECTION_LIMIT, cut_line

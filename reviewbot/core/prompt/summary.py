@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewbot.core.events import ReviewSummary, WalkthroughEntry
+from reviewbot.core.events.events import ReviewSummary, WalkthroughEntry
 from reviewbot.core.prompt.numbered import chunk_lines
 from reviewbot.core.prompt.request import (
     LISTED_PATH_LIMIT,
@@ -23,7 +23,7 @@ from reviewbot.core.safety.escape import show
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from reviewbot.core.events import FileCoverage
+    from reviewbot.core.events.events import FileCoverage
     from reviewbot.core.findings.finding import Finding
     from reviewbot.core.plan.chunks import ChunkView
     from reviewbot.core.prompt.request import ManifestEntry

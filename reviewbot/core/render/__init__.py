@@ -1,7 +1,7 @@
 """Events to text, one module a format. Pure: the caller writes what comes back.
 
-Streaming formats take one record (:func:`reviewbot.core.events.record`) at a time, final ones the
-:class:`~reviewbot.core.report.Report`. ``terminal`` has an interface of its own, because it needs
+Streaming formats take one record (:func:`reviewbot.core.events.events.record`) at a time, final ones the
+:class:`~reviewbot.core.events.report.Report`. ``terminal`` has an interface of its own, because it needs
 code around a finding and the width of the screen. Modules are imported when first asked for.
 """
 
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final, cast
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reviewbot.core.events import Json
-    from reviewbot.core.report import Report
+    from reviewbot.core.events.events import Json
+    from reviewbot.core.events.report import Report
 
 TOOL_NAME: Final = "reviewbot"
 TOOL_URL: Final = "https://github.com/reviewbot-dev/reviewbot"

@@ -14,17 +14,17 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final, Literal
 
+from reviewbot.core.events.report import gates
+from reviewbot.core.events.wording import count, listed
 from reviewbot.core.render.inert import disarm
 from reviewbot.core.render.wording import aside, on_new_lines, outcome, unreviewed
-from reviewbot.core.report import gates
 from reviewbot.core.safety.escape import show
-from reviewbot.core.wording import count, listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from reviewbot.core.events.report import Report
     from reviewbot.core.findings.finding import Finding, Severity
-    from reviewbot.core.report import Report
 
 Command = Literal["error", "warning", "notice"]
 

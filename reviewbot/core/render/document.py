@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from reviewbot.core.render.inert import json_text
 
 if TYPE_CHECKING:
-    from reviewbot.core.report import Report
+    from reviewbot.core.events.report import Report
 
 
 def render(report: Report) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.events.report import gates
+from reviewbot.core.events.wording import NO_REASON, count
 from reviewbot.core.render.markdown_text import (
     cell,
     code_span,
@@ -26,15 +28,13 @@ from reviewbot.core.render.wording import (
     spending,
     unreviewed,
 )
-from reviewbot.core.report import gates
-from reviewbot.core.wording import NO_REASON, count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from reviewbot.core.events import FileCoverage
+    from reviewbot.core.events.events import FileCoverage
+    from reviewbot.core.events.report import Report
     from reviewbot.core.findings.finding import Finding
-    from reviewbot.core.report import Report
 
 MIN_LIMIT: Final = 40_000
 """Characters that everything but the findings takes at most, and room for some of them."""

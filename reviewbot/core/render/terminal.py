@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core import events as ev
+from reviewbot.core.events.events import events as ev
+from reviewbot.core.events.wording import NO_REASON, count, listed
 from reviewbot.core.render.finding_block import STYLES, finding_block
 from reviewbot.core.render.layout import Line, clip, paragraph, shown
 from reviewbot.core.render.wording import (
@@ -24,14 +25,13 @@ from reviewbot.core.render.wording import (
     total,
     unreviewed,
 )
-from reviewbot.core.wording import NO_REASON, count, listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reviewbot.core.events import Event, ReviewProgress
+    from reviewbot.core.events.events import Event, ReviewProgress
+    from reviewbot.core.events.report import Report, Withdrawal
     from reviewbot.core.render.finding_block import CodeLine
-    from reviewbot.core.report import Report, Withdrawal
 
 LISTED: Final = 50
 """Reasons that the end lists one by one; the others are counted."""

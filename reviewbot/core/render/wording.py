@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reviewbot.core.events import FileCoverage, Usage
-from reviewbot.core.wording import NO_REASON, count, listed
+from reviewbot.core.events.events import FileCoverage, Usage
+from reviewbot.core.events.wording import NO_REASON, count, listed
 
 if TYPE_CHECKING:
-    from reviewbot.core.events import ModelShare, ReviewStarted
+    from reviewbot.core.events.events import ModelShare, ReviewStarted
+    from reviewbot.core.events.report import Report
     from reviewbot.core.findings.finding import Finding
-    from reviewbot.core.report import Report
 
 NOTHING = "no findings"
 UNFINISHED = "The review ended before this file was done."

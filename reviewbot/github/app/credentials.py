@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.settings import Secret
-from reviewbot.core.wording import listed
+from reviewbot.core.events.wording import listed
 from reviewbot.errors import ConfigError
 from reviewbot.github.app.private_files import (
     check_creatable,

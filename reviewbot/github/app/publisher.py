@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
 from reviewbot.core.diff.parse import parse_diff
-from reviewbot.core.events import from_record
+from reviewbot.core.events.events import from_record
 from reviewbot.errors import ReviewbotError
 from reviewbot.github.app import targets
 from reviewbot.github.app.poller import Poller
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from reviewbot.core.diff.parse import FileDiff
-    from reviewbot.core.events import Event
+    from reviewbot.core.events.events import Event
     from reviewbot.github.gateway import Gateway
     from reviewbot.github.names import Us
     from reviewbot.store.database import Database

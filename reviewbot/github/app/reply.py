@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from reviewbot.core.report import ReportBuilder
+from reviewbot.core.events.report import ReportBuilder
 from reviewbot.github.answers import answer_once
 from reviewbot.github.inquiries import reply_text
 from reviewbot.github.publication import Published
 
 if TYPE_CHECKING:
-    from reviewbot.core.events import Event
+    from reviewbot.core.events.events import Event
     from reviewbot.github.app.targets import ReplyTarget
     from reviewbot.github.gateway import Api
     from reviewbot.github.names import Us

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from reviewbot.config.settings import IfIncomplete, Settings
-    from reviewbot.core.report import Threshold
+    from reviewbot.core.events.report import Threshold
 
 FROM_THE_BASE: Final = (
     "summary",

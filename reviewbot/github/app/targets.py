@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from reviewbot.config.settings import IfIncomplete  # noqa: TC001 - likewise
-from reviewbot.core.decode import decoder
-from reviewbot.core.report import Threshold  # noqa: TC001 - the decoder resolves it at run time
+from reviewbot.core.events.decode import decoder
+from reviewbot.core.events.report import Threshold  # noqa: TC001 - the decoder resolves it at run time
 from reviewbot.github.answers import Question
 from reviewbot.github.names import PullName
 from reviewbot.github.subject import PublishOptions, Subject

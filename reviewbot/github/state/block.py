@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal, cast
 
 from reviewbot.core.cache.unchanged import file_digest
-from reviewbot.core.decode import decoder
+from reviewbot.core.events.decode import decoder
 from reviewbot.core.findings.finding import (  # noqa: TC001 - the decoder resolves them at run time
     Category,
     Severity,

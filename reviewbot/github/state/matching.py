@@ -6,8 +6,8 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from reviewbot.core.events.report import gates
 from reviewbot.core.findings.finding import Finding, Placement, fingerprint, same, worse
-from reviewbot.core.report import gates
 from reviewbot.github.state.block import Record
 from reviewbot.github.state.fingerprint import Fingerprint
 

@@ -12,17 +12,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from reviewbot.core.events.report import gates
+from reviewbot.core.events.wording import count, listed
 from reviewbot.core.findings.finding import Finding, level_of, rank
 from reviewbot.core.plan.policy import EXCLUDED
-from reviewbot.core.report import gates
-from reviewbot.core.wording import count, listed
 from reviewbot.github.state.matching import Matching, carried, places_of, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from reviewbot.core.events import FileCoverage
-    from reviewbot.core.report import Report
+    from reviewbot.core.events.events import FileCoverage
+    from reviewbot.core.events.report import Report
     from reviewbot.github.state.block import Record
     from reviewbot.github.state.matching import Reread
     from reviewbot.github.state.relocate import HeadCode

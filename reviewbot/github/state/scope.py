@@ -16,10 +16,10 @@ from reviewbot.config.settings import CONFIG_NAMES
 from reviewbot.core.cache.unchanged import fresh_hunks, hunk_digests, remaining
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.diff.write import file_diff_text
-from reviewbot.core.events import FileCoverage
+from reviewbot.core.events.events import FileCoverage
+from reviewbot.core.events.wording import count
 from reviewbot.core.plan.policy import skip_reason
 from reviewbot.core.prompt.templates import prompt_version
-from reviewbot.core.wording import count
 from reviewbot.errors import ConfigError
 from reviewbot.github.base_files import base_files
 from reviewbot.github.change import get_change
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from reviewbot.config.settings import Settings
     from reviewbot.core.diff.hunks import Hunk
     from reviewbot.core.diff.parse import FileDiff
+    from reviewbot.core.events.report import Report
     from reviewbot.core.findings.finding import Side
-    from reviewbot.core.report import Report
     from reviewbot.github.api.pulls import PullRequest
     from reviewbot.github.full_files import ReadFile
     from reviewbot.github.gateway import Api

@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewbot.core.events import Usage
+from reviewbot.core.events.events import Usage
 from reviewbot.core.plan.languages import language_of
 from reviewbot.core.safety.escape import show, show_line
 from reviewbot.models.base import (

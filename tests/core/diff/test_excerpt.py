@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from reviewbot.core.diff.excerpt import MAX_LINES, Excerpts
 from reviewbot.core.diff.parse import parse_diff
-from reviewbot.core.events import Estimate
+from reviewbot.core.events.events import Estimate
 from reviewbot.core.findings.finding import Placement
 from reviewbot.core.plan.chunks import plan
 from reviewbot.job import Job, started

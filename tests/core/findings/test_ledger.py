@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.core.events import FindingRaised, FindingWithdrawn
+from reviewbot.core.events.events import FindingRaised, FindingWithdrawn
 from reviewbot.core.findings.finding import Finding, Placement, fingerprint
 from reviewbot.core.findings.ledger import Ledger
 from tests.support.findings import finding

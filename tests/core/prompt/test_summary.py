@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.core.diff.parse import Line
-from reviewbot.core.events import FileCoverage, ReviewSummary, WalkthroughEntry
+from reviewbot.core.events.events import FileCoverage, ReviewSummary, WalkthroughEntry
 from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 from reviewbot.core.prompt.request import ManifestEntry
 from reviewbot.core.prompt.summary import (

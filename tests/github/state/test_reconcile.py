@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reviewbot.core.diff.parse import FileDiff, parse_diff
-from reviewbot.core.events import FileCoverage
+from reviewbot.core.events.events import FileCoverage
+from reviewbot.core.events.report import Report, gates
 from reviewbot.core.findings.finding import Placement, fingerprint
 from reviewbot.core.plan.policy import EXCLUDED
-from reviewbot.core.report import Report, gates
 from reviewbot.github.state.fingerprint import normal
 from reviewbot.github.state.reconcile import Reconciled, reconcile
 from reviewbot.github.state.relocate import HeadCode

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from reviewbot.core.cache.unchanged import hunk_digests
-from reviewbot.core.events import CoverageStatus, FileCoverage
-from reviewbot.core.report import Report
+from reviewbot.core.events.events import CoverageStatus, FileCoverage
+from reviewbot.core.events.report import Report
 from reviewbot.github.state.block import StateBlock
 from reviewbot.github.state.scope import reviewed_hunks, reviewed_now
 from tests.support.github_pushes import files_of

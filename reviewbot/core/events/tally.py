@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from reviewbot.core.coverage import coverage_of
-from reviewbot.core.events import ModelShare, ReviewProgress, Usage
+from reviewbot.core.events.coverage import coverage_of
+from reviewbot.core.events.events import ModelShare, ReviewProgress, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from reviewbot.core.events import ChunkStatus, FileCoverage
+    from reviewbot.core.events.events import ChunkStatus, FileCoverage
     from reviewbot.core.findings.finding import Finding
     from reviewbot.core.plan.chunks import Plan
 

@@ -5,14 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reviewbot.core.coverage import NOT_REACHED, answered, coverage_of, outcome_of, reasons_of
-from reviewbot.core.events import FileCoverage, PlannedFile
-from reviewbot.core.overview import MAX_FILES, computed_summary
+from reviewbot.core.events.coverage import (
+    NOT_REACHED,
+    answered,
+    coverage_of,
+    outcome_of,
+    reasons_of,
+)
+from reviewbot.core.events.events import FileCoverage, PlannedFile
+from reviewbot.core.events.overview import MAX_FILES, computed_summary
 from tests.support.findings import finding
 from tests.support.plans import plan_of
 
 if TYPE_CHECKING:
-    from reviewbot.core.events import ChunkStatus
+    from reviewbot.core.events.events import ChunkStatus
     from reviewbot.core.plan.chunks import Plan
 
 

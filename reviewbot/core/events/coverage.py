@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reviewbot.core.events import FileCoverage
-from reviewbot.core.wording import NO_REASON, count
+from reviewbot.core.events.events import FileCoverage
+from reviewbot.core.events.wording import NO_REASON, count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from reviewbot.core.events import ChunkStatus, CoverageStatus, Outcome
+    from reviewbot.core.events.events import ChunkStatus, CoverageStatus, Outcome
     from reviewbot.core.findings.finding import Finding
     from reviewbot.core.plan.chunks import Plan
 

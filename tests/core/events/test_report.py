@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
-from reviewbot.core import events as ev
+from reviewbot.core.events.events import events as ev
+from reviewbot.core.events.report import Report, ReportBuilder, fails, fold, gates
 from reviewbot.core.findings.finding import SEVERITIES, Placement, Severity
-from reviewbot.core.report import Report, ReportBuilder, fails, fold, gates
 from tests.review_strategies import reports, streams
 from tests.support.reports import FINDING, HELD, PLAN
 

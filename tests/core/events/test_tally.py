@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reviewbot.core.events import ModelShare, Usage
-from reviewbot.core.tally import Tally
+from reviewbot.core.events.events import ModelShare, Usage
+from reviewbot.core.events.tally import Tally
 from tests.support.findings import finding
 from tests.support.plans import plan_of
 

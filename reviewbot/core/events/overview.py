@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.events import ReviewSummary, WalkthroughEntry
-from reviewbot.core.wording import count
+from reviewbot.core.events.events import ReviewSummary, WalkthroughEntry
+from reviewbot.core.events.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reviewbot.core.events import FileCoverage, PlannedFile
+    from reviewbot.core.events.events import FileCoverage, PlannedFile
     from reviewbot.core.findings.finding import Finding
 
 MAX_FILES: Final = 100

@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from reviewbot.core.coverage import file_coverage
-from reviewbot.core.events import (
+from reviewbot.core.events.coverage import file_coverage
+from reviewbot.core.events.events import (
     ChunkFinished,
     CoverageStatus,
     Estimate,
@@ -28,7 +28,7 @@ from reviewbot.core.findings.finding import SEVERITIES, Finding, Severity, rank
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from reviewbot.core.events import Event, Outcome, PlannedFile
+    from reviewbot.core.events.events import Event, Outcome, PlannedFile
 
 Threshold = Literal["error", "warning", "note", "never"]
 _NOTHING: Final = Usage()
