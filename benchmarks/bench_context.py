@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reviewbot.config.settings import OFFLINE, load_settings
-from reviewbot.context import Surroundings
 from reviewbot.core.diff.parse import parse_diff
-from reviewbot.prepare import prepare
+from reviewbot.pipeline.context import Surroundings
+from reviewbot.pipeline.prepare import prepare
 
 if TYPE_CHECKING:
     from reviewbot.config.settings import Settings

@@ -129,8 +129,8 @@ async def reviewed(diff: str) -> tuple[float, str]:
     """Return the seconds of a review, and why a file was not read whole."""
     from reviewbot.config.settings import load_settings
     from reviewbot.core.events.events import ReviewFinished
-    from reviewbot.prepare import own_pool, prepare, workers
-    from reviewbot.review import review
+    from reviewbot.pipeline.prepare import own_pool, prepare, workers
+    from reviewbot.pipeline.review import review
 
     settings = load_settings(flags={"model": "offline"}, env={})
     async with own_pool() as pool:
@@ -193,7 +193,7 @@ def demo_requests() -> list[tuple[str, Any, Any]]:
     from reviewbot.config.settings import load_settings
     from reviewbot.core.prompt.views import Views
     from reviewbot.models.offline.model import Scan
-    from reviewbot.prepare import prepare
+    from reviewbot.pipeline.prepare import prepare
 
     settings = load_settings(flags={"model": "offline"}, env={})
     job = prepare(DEMO.read_bytes(), settings).job

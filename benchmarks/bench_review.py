@@ -160,8 +160,8 @@ async def measure(
     """Lags in ms of all findings, seconds of the whole review, and of the server alone."""
     from reviewbot.config.settings import load_settings
     from reviewbot.core.events.events import FindingRaised, ReviewFinished
-    from reviewbot.prepare import prepare, workers
-    from reviewbot.review import review
+    from reviewbot.pipeline.prepare import prepare, workers
+    from reviewbot.pipeline.review import review
 
     env = {"ANTHROPIC_API_KEY": "unused", "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{port}"}
     settings = load_settings(flags={"jobs": jobs, "summary": False}, env=env)

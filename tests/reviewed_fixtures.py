@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from reviewbot.config.settings import load_settings
 from reviewbot.core.events.report import fold
-from reviewbot.prepare import prepare, workers
-from reviewbot.review import review
+from reviewbot.pipeline.prepare import prepare, workers
+from reviewbot.pipeline.review import review
 
 FIXTURES: Final = Path(__file__).parents[1] / "fixtures"
 DIFFS: Final = sorted([*FIXTURES.glob("*.diff"), *FIXTURES.glob("real/*.diff")])

@@ -14,10 +14,10 @@ from reviewbot.core.events.events import (
     Usage,
 )
 from reviewbot.core.findings.intake import Gates
-from reviewbot.job import Earlier
 from reviewbot.models.attempts import Attempts
 from reviewbot.models.cached import CachedBatches, CacheUse
-from reviewbot.review import review
+from reviewbot.pipeline.job import Earlier
+from reviewbot.pipeline.review import review
 from tests.models.memory_cache import MemoryCache
 from tests.models.scripted import Say, Scripted, item
 from tests.support.reviews import Checkpoints, Seen, added, job, numbered, run
@@ -26,9 +26,9 @@ from tests.virtual_time import in_virtual_time
 if TYPE_CHECKING:
     from reviewbot.core.events.events import Event
     from reviewbot.core.findings.finding import Finding
-    from reviewbot.job import Job
     from reviewbot.models.base import Model
     from reviewbot.models.batch import RunBatch
+    from reviewbot.pipeline.job import Job
 
 MODEL = "claude-sonnet-5-5"
 

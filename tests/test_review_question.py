@@ -21,13 +21,13 @@ from reviewbot.core.events.events import (
 )
 from reviewbot.core.prompt.explanation import Inquiry
 from reviewbot.errors import ConfigError, DiffError
-from reviewbot.explaining import OFFLINE_CANNOT, explainers, prepare_explanation
-from reviewbot.job import Earlier, Postponed, StopSignal
 from reviewbot.jobs.waiting import Checkpoints
 from reviewbot.models.base import Fault, ModelFault
 from reviewbot.models.batch import Answered, BatchResult, ChunkOutcome, Spent
 from reviewbot.models.explanation import Explainer
-from reviewbot.review import review
+from reviewbot.pipeline.explain import OFFLINE_CANNOT, explainers, prepare_explanation
+from reviewbot.pipeline.job import Earlier, Postponed, StopSignal
+from reviewbot.pipeline.review import review
 from tests.fake_anthropic import Answer, FakeAnthropic
 from tests.models.asking import MODEL
 from tests.support.explanations import HAIKU, USED, Clock, Words, down
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reviewbot.config.settings import Settings
-    from reviewbot.job import Job
     from reviewbot.models.batch import BatchTask, Emit
     from reviewbot.models.explanation import WordsWriter
-    from reviewbot.prepare import Prepared
+    from reviewbot.pipeline.job import Job
+    from reviewbot.pipeline.prepare import Prepared
 
 INQUIRY = Inquiry("RIGHT", 2, 2, "**error: It fails**", (), "Why?")
 SECRET = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"

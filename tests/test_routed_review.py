@@ -13,11 +13,11 @@ from reviewbot.core.events.events import ReviewStarted, Usage, record
 from reviewbot.core.events.report import fold
 from reviewbot.core.plan.stored import plan_from_json, plan_to_json
 from reviewbot.errors import ConfigError
-from reviewbot.job import Earlier, started
 from reviewbot.models.catalog import cost_usd, lookup
-from reviewbot.planning import OUTPUT_PER_REQUEST
-from reviewbot.prepare import Prepared, prepare, workers
-from reviewbot.review import review
+from reviewbot.pipeline.job import Earlier, started
+from reviewbot.pipeline.planner import OUTPUT_PER_REQUEST
+from reviewbot.pipeline.prepare import Prepared, prepare, workers
+from reviewbot.pipeline.review import review
 from tests.event_schema import assert_valid_event
 from tests.fake_anthropic import Answer, FakeAnthropic, StatusError
 from tests.models.scripted import item

@@ -16,7 +16,7 @@ from reviewbot.cli.interrupts import stop_on_interrupt
 from reviewbot.core.render.annotations import failure, notice
 from reviewbot.core.render.markdown_text import literal
 from reviewbot.errors import EXIT_INTERRUPTED, EXIT_OK, ReviewbotError
-from reviewbot.job import StopSignal
+from reviewbot.pipeline.job import StopSignal
 
 if TYPE_CHECKING:
     import argparse

@@ -16,7 +16,6 @@ from reviewbot.config.settings import CONFIG_NAMES
 from reviewbot.core.render.annotations import notice
 from reviewbot.core.render.markdown_text import literal
 from reviewbot.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, ConfigError, ReviewbotError
-from reviewbot.explaining import explainers, explainers_of, prepare_explanation
 from reviewbot.github import commands
 from reviewbot.github.answers import NO_FINDING, Answers, Question, answer_once, posted_in
 from reviewbot.github.base_files import base_files
@@ -27,7 +26,8 @@ from reviewbot.github.errors import GitHubError
 from reviewbot.github.inquiries import NO_CODE, inquiry_of, reply_text
 from reviewbot.github.names import Us
 from reviewbot.github.state.prior import WRITERS, read_prior
-from reviewbot.review import review
+from reviewbot.pipeline.explain import explainers, explainers_of, prepare_explanation
+from reviewbot.pipeline.review import review
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events.report import Report
     from reviewbot.core.prompt.explanation import Inquiry
     from reviewbot.github.gateway import Api, Gateway
-    from reviewbot.job import StopSignal
+    from reviewbot.pipeline.job import StopSignal
 
 _NO_MODEL: Final = (
     "it takes a model, and the workflow that answers comments has none. Give it"

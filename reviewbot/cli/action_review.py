@@ -24,9 +24,9 @@ from reviewbot.github.publication import Publication, Published
 from reviewbot.github.state.prior import Prior, read_prior
 from reviewbot.github.state.scope import assign
 from reviewbot.github.subject import PublishOptions
-from reviewbot.prepare import prepare, workers
-from reviewbot.review import review
-from reviewbot.sources import open_commit
+from reviewbot.pipeline.prepare import prepare, workers
+from reviewbot.pipeline.review import review
+from reviewbot.pipeline.sources import open_commit
 
 if TYPE_CHECKING:
     from reviewbot.action.inputs import ActionInputs
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from reviewbot.github.full_files import ReadFile
     from reviewbot.github.gateway import Api, Gateway
     from reviewbot.github.state.scope import Assignment
-    from reviewbot.job import StopSignal
+    from reviewbot.pipeline.job import StopSignal
 
 _FORK_NOTICE: Final = (
     "This pull request comes from a fork: GitHub gives its workflows a token that can only read, so"

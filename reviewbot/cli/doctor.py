@@ -21,7 +21,7 @@ from reviewbot.config.settings import OFFLINE, load_settings
 from reviewbot.core.safety.escape import show
 from reviewbot.errors import EXIT_OK, EXIT_USAGE, ConfigError, ReviewbotError, SourceError
 from reviewbot.github.app import credentials
-from reviewbot.sources import find_git
+from reviewbot.pipeline.sources import find_git
 from reviewbot.variables import (
     APP,
     DATABASE_URL,
@@ -227,7 +227,7 @@ def _origin(name: str) -> str | None:
 
 def _configuration(settings: Settings, named: Path | None) -> Check:
     """The file is valid by now; what no schema can know is whether its rules and patterns are."""
-    from reviewbot.planning import check_patterns
+    from reviewbot.pipeline.planner import check_patterns
     from reviewbot.rules import check_levels
 
     try:
@@ -250,7 +250,7 @@ def _key(choice: ModelChoice) -> Check:
 def _probe(choice: ModelChoice, settings: Settings) -> Check:
     """One tiny streaming call, of the same shape as a review's."""
     from reviewbot.models.base import Stop
-    from reviewbot.prepare import claude_of
+    from reviewbot.pipeline.prepare import claude_of
 
     async def ask() -> Probe:
         model = claude_of(choice, settings)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reviewbot.job import StopSignal
+    from reviewbot.pipeline.job import StopSignal
 
 
 def stop_on_interrupt(

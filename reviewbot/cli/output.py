@@ -29,7 +29,7 @@ from reviewbot.core.events.report import ReportBuilder
 from reviewbot.core.render import STREAMING, final, streaming, terminal
 from reviewbot.core.render.layout import plain, rich_text
 from reviewbot.core.render.wording import duration
-from reviewbot.job import opening, started
+from reviewbot.pipeline.job import opening, started
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events.report import Report
     from reviewbot.core.render.finding_block import CodeLine
     from reviewbot.core.render.layout import Line
-    from reviewbot.job import Job
+    from reviewbot.pipeline.job import Job
 
 PLAIN_WIDTH: Final = 100
 """Columns of text that goes to no terminal, unless COLUMNS says otherwise."""

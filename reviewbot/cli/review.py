@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from reviewbot import sources
 from reviewbot.cli.interrupts import stop_on_interrupt
 from reviewbot.cli.output import PLAN_FORMATS, Outputs, write_plan
 from reviewbot.cli.source import read_source
@@ -25,15 +24,16 @@ from reviewbot.errors import (
     ConfigError,
     SourceError,
 )
-from reviewbot.job import StopSignal
-from reviewbot.prepare import prepare, workers
-from reviewbot.review import review
+from reviewbot.pipeline import sources
+from reviewbot.pipeline.job import StopSignal
+from reviewbot.pipeline.prepare import prepare, workers
+from reviewbot.pipeline.review import review
 
 if TYPE_CHECKING:
     from reviewbot.cli.source import Source
     from reviewbot.config.settings import Settings
     from reviewbot.core.events.report import Report
-    from reviewbot.prepare import Prepared
+    from reviewbot.pipeline.prepare import Prepared
 
 FORMATS: Final = ("terminal", *(name for name in STREAMING if name != "sse"), *FINAL)
 
@@ -211,7 +211,7 @@ async def _review_there(args: argparse.Namespace, settings: Settings, source: So
     from reviewbot.config.settings import Secret
     from reviewbot.core.diff.parse import parse_diff
     from reviewbot.core.events.events import ReviewStarted
-    from reviewbot.remote import RemoteRequest, Server
+    from reviewbot.pipeline.remote import RemoteRequest, Server
     from reviewbot.variables import SERVER_KEY
 
     key = (read_variable(SERVER_KEY) or "").strip()

@@ -194,7 +194,7 @@ def run(args: argparse.Namespace) -> int:
 
         from reviewbot.jobs.run import Waits
         from reviewbot.jobs.service import ReviewService, ServiceConfig
-        from reviewbot.prepare import check_choices
+        from reviewbot.pipeline.prepare import check_choices
         from reviewbot.server.app import ServerConfig, make_app
         from reviewbot.server.guard import Guard
         from reviewbot.server.logs import configure

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from reviewbot import sources
 from reviewbot.config.load import config_differs, read_settings
 from reviewbot.errors import SourceError
+from reviewbot.pipeline import sources
 
 if TYPE_CHECKING:
     import argparse
@@ -84,9 +84,9 @@ def _with_context(
     """The same, with more of the files around what changed, as the settings have it."""
     if not settings.context_lines or len(source.data) > MOST_BYTES:
         return source
-    from reviewbot.context import Surroundings
     from reviewbot.core.diff.parse import parse_diff
     from reviewbot.core.diff.widen import new_content
+    from reviewbot.pipeline.context import Surroundings
 
     around = Surroundings(parse_diff(source.data), settings, source.attributes)
     if not around.wanted:

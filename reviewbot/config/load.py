@@ -20,7 +20,7 @@ from reviewbot.variables import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reviewbot.sources import Repository
+    from reviewbot.pipeline.sources import Repository
 
 KEYS: Final = (*TOKENS, PRIVATE_KEY, PRIVATE_KEY_FILE)
 """Variables with what is sent to GitHub's address, or signs it."""

@@ -9,7 +9,7 @@ from reviewbot.config.load import MOST_BYTES, text_of, two_names
 from reviewbot.config.settings import CONFIG_NAMES
 from reviewbot.errors import ConfigError
 from reviewbot.github.errors import NotFoundError, TooLargeError
-from reviewbot.sources import ATTRIBUTES_LIMIT
+from reviewbot.pipeline.sources import ATTRIBUTES_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

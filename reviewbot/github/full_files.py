@@ -10,9 +10,9 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from reviewbot.context import LIMITS, ContextLimits, Surroundings
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.github.errors import GitHubError, TooLargeError
+from reviewbot.pipeline.context import LIMITS, ContextLimits, Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -14,12 +14,12 @@ from reviewbot.core.events.events import Usage
 from reviewbot.core.plan.stored import plan_to_json
 from reviewbot.core.prompt.request import explanation
 from reviewbot.errors import ConfigError, ReviewbotError
-from reviewbot.explaining import prepare_explanation
-from reviewbot.job import opening
 from reviewbot.jobs.options import ReviewOptions, settings_for
 from reviewbot.jobs.truncation import middle_to_leave_out
 from reviewbot.models.catalog import cost_usd, lookup
-from reviewbot.prepare import OUTPUT_PER_REQUEST, prepare
+from reviewbot.pipeline.explain import prepare_explanation
+from reviewbot.pipeline.job import opening
+from reviewbot.pipeline.prepare import OUTPUT_PER_REQUEST, prepare
 from reviewbot.store import budgets, reviews, turns
 from reviewbot.store.eventlog import insert_events, stored
 from reviewbot.store.keys import Limits
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from reviewbot.core.events.events import Event, FileCoverage
     from reviewbot.core.plan.chunks import Batch
     from reviewbot.core.prompt.explanation import Inquiry
-    from reviewbot.job import Job
-    from reviewbot.prepare import Prepared
+    from reviewbot.pipeline.job import Job
+    from reviewbot.pipeline.prepare import Prepared
 
 
 Also: TypeAlias = "Callable[[sa.Connection, str], object]"

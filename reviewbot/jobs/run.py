@@ -21,14 +21,14 @@ from reviewbot.core.events.events import ReviewFinished
 from reviewbot.core.events.wording import count, listed
 from reviewbot.core.plan.stored import plan_from_json
 from reviewbot.errors import ReviewbotError
-from reviewbot.explaining import explainers, prepare_explanation
-from reviewbot.job import Postponed, StopSignal
 from reviewbot.jobs.caching import cached
 from reviewbot.jobs.options import settings_for
 from reviewbot.jobs.truncation import leaving_out
 from reviewbot.jobs.waiting import Checkpoints, pause_after, unheard
-from reviewbot.prepare import prepare, workers
-from reviewbot.review import review
+from reviewbot.pipeline.explain import explainers, prepare_explanation
+from reviewbot.pipeline.job import Postponed, StopSignal
+from reviewbot.pipeline.prepare import prepare, workers
+from reviewbot.pipeline.review import review
 from reviewbot.store import budgets, checkpoints, reviews, turns
 from reviewbot.store.eventlog import EventLog, rfc3339
 from reviewbot.store.tables import REVIEWS
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 
     from reviewbot.config.settings import Settings
     from reviewbot.core.events.events import Event, ReviewSummary, Usage
-    from reviewbot.job import Summarize, SummaryTask
     from reviewbot.models.batch import BatchEvent, BatchResult, BatchTask, RunBatch, Spent
     from reviewbot.models.cached import CacheUse
     from reviewbot.models.offline.parser import ParserPool
-    from reviewbot.prepare import Prepared, Workers
+    from reviewbot.pipeline.job import Summarize, SummaryTask
+    from reviewbot.pipeline.prepare import Prepared, Workers
     from reviewbot.store.database import Database
     from reviewbot.store.hub import Hub
     from reviewbot.store.reviews import ReviewRow, Work

@@ -9,9 +9,9 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from reviewbot.job import Postponed
 from reviewbot.models.base import Fault
 from reviewbot.models.batch import Answered, ChunkOutcome, Spent
+from reviewbot.pipeline.job import Postponed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reviewbot.core.events.events import ReviewSummary
-    from reviewbot.job import SummaryTask
     from reviewbot.models.budget import Budget
     from reviewbot.models.catalog import ModelInfo
     from reviewbot.models.claude import JsonAnswer
+    from reviewbot.pipeline.job import SummaryTask
 
 MAX_TOKENS: Final = 8_000
 """A few sentences, and what the model thinks before it writes them."""

@@ -27,8 +27,8 @@ from reviewbot.core.events.events import (
     from_record,
 )
 from reviewbot.core.events.report import fold
-from reviewbot.job import Earlier
 from reviewbot.models.batch import Spent, result_from_json, result_to_json
+from reviewbot.pipeline.job import Earlier
 from reviewbot.store.eventlog import records_of
 from reviewbot.store.tables import BATCHES, EVENTS, SPENT
 

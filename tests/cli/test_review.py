@@ -21,7 +21,7 @@ from reviewbot.cli.output import Outputs
 from reviewbot.cli.review import FORMATS
 from reviewbot.config.settings import load_settings
 from reviewbot.core.events.events import ReviewProgress, Usage
-from reviewbot.prepare import prepare
+from reviewbot.pipeline.prepare import prepare
 from tests.event_schema import assert_valid_event
 from tests.models.scripted import item
 from tests.support.repositories import _alone, git

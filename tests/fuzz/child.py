@@ -34,8 +34,8 @@ from reviewbot.core.safety.redact import redact_text
 from reviewbot.errors import DiffError, ReviewbotError
 from reviewbot.models.offline.parser import CHECK_S, ParserPool
 from reviewbot.models.offline.worker import HEAD
-from reviewbot.prepare import prepare, workers
-from reviewbot.review import review
+from reviewbot.pipeline.prepare import prepare, workers
+from reviewbot.pipeline.review import review
 from tests.fuzz.cases import INNOCENT, diff_of, edit_of, text_of
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.events.events import Event
     from reviewbot.core.render.finding_block import CodeLine
-    from reviewbot.prepare import Prepared
+    from reviewbot.pipeline.prepare import Prepared
     from tests.fuzz.cases import Case
 
 WIDTHS: Final = (30, 100)

@@ -13,7 +13,7 @@ from reviewbot.github.api.pulls import Side
 from reviewbot.github.base_files import BaseFiles, base_files
 from reviewbot.github.errors import ForbiddenError
 from reviewbot.github.gateway import Gateway
-from reviewbot.sources import ATTRIBUTES_LIMIT
+from reviewbot.pipeline.sources import ATTRIBUTES_LIMIT
 from tests.fake_github import FakeGitHub, faults
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ import pytest
 
 from reviewbot.core.events.events import ReviewAnswer, from_record
 from reviewbot.core.events.report import fold
-from reviewbot.explaining import OFFLINE_CANNOT
 from reviewbot.github.answers import NO_FINDING
 from reviewbot.models import explanation
+from reviewbot.pipeline.explain import OFFLINE_CANNOT
 from reviewbot.store import reviews
 from reviewbot.store.database import StoreError
 from reviewbot.store.eventlog import EventLog, records_of

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewbot.config.settings import Secret, load_settings
-from reviewbot.context import ContextLimits
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.errors import ConfigError
 from reviewbot.github.change import get_change
@@ -17,6 +16,7 @@ from reviewbot.github.client.pacing import Pace
 from reviewbot.github.compared import Place
 from reviewbot.github.full_files import TIMEOUT_S, with_context
 from reviewbot.github.gateway import Gateway
+from reviewbot.pipeline.context import ContextLimits
 from tests.fake_github import SUBMODULE, SYMLINK, Blob, FakeGitHub, Fault, faults
 from tests.support.github_changes import REPO, by_list, opened
 from tests.virtual_time import in_virtual_time

@@ -66,7 +66,7 @@ if mode == "write":
 
     eventlog.EventLog._apply = failing
 if mode == "run":
-    from reviewbot import review
+    from reviewbot.pipeline import review
 
     def failing(self, *_):
         try:

@@ -30,7 +30,7 @@ LOADED: Final = (
     *("reviewbot.cli.serve", "reviewbot.cli.action", "reviewbot.cli.action_review"),
     *("reviewbot.cli.pull_request", "reviewbot.cli.review"),
     *("reviewbot.jobs.service", "reviewbot.jobs.warm_up"),
-    *("reviewbot.models.claude", "reviewbot.prepare", "reviewbot.review"),
+    *("reviewbot.models.claude", "reviewbot.pipeline.prepare", "reviewbot.pipeline.review"),
     *("reviewbot.server.app", "reviewbot.server.github_side", "reviewbot.server.logs"),
     *("reviewbot.server.metrics", "reviewbot.server.process", "reviewbot.server.traces"),
     *("sqlalchemy.dialects.postgresql.psycopg", "sqlalchemy.dialects.sqlite"),

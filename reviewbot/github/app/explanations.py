@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.render.markdown_text import literal
 from reviewbot.errors import ConfigError
-from reviewbot.explaining import OFFLINE_CANNOT, explainers_of
 from reviewbot.github.answers import NO_FINDING, posted_in
 from reviewbot.github.app import targets
 from reviewbot.github.app.repository_config import RepositoryConfig
@@ -19,6 +18,7 @@ from reviewbot.github.inquiries import NO_CODE, inquiry_of, title_of
 from reviewbot.github.state.prior import read_prior
 from reviewbot.jobs.admission import ReviewRequest, UsedKeyError
 from reviewbot.jobs.options import ReviewOptions
+from reviewbot.pipeline.explain import OFFLINE_CANNOT, explainers_of
 from reviewbot.store import publications
 from reviewbot.store.publications import NewPublication
 from reviewbot.store.reviews import packed

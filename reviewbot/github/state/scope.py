@@ -27,7 +27,7 @@ from reviewbot.github.compared import Place
 from reviewbot.github.full_files import with_context
 from reviewbot.github.state.block import StateBlock
 from reviewbot.github.subject import Subject
-from reviewbot.planning import policy_of
+from reviewbot.pipeline.planner import policy_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence

@@ -9,7 +9,7 @@ from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.events.events import Estimate
 from reviewbot.core.findings.finding import Placement
 from reviewbot.core.plan.chunks import plan
-from reviewbot.job import Job, started
+from reviewbot.pipeline.job import Job, started
 from reviewbot.tokens import TokenCounter
 from tests.support.findings import finding
 

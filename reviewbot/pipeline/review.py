@@ -33,15 +33,6 @@ from reviewbot.core.findings.secrets import secret_findings
 from reviewbot.core.findings.suggestions import can_be_offered
 from reviewbot.core.prompt.request import ModelRequest
 from reviewbot.core.prompt.views import Views
-from reviewbot.job import (
-    Earlier,
-    Postponed,
-    StopSignal,
-    SummaryTask,
-    manifest_of,
-    opening,
-    planned_files,
-)
 from reviewbot.models.base import ModelFault
 from reviewbot.models.batch import (
     Answered,
@@ -53,6 +44,15 @@ from reviewbot.models.batch import (
     Retrying,
     Spent,
     Working,
+)
+from reviewbot.pipeline.job import (
+    Earlier,
+    Postponed,
+    StopSignal,
+    SummaryTask,
+    manifest_of,
+    opening,
+    planned_files,
 )
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ if TYPE_CHECKING:
     )
     from reviewbot.core.findings.suggestions import Edit, SyntaxCheck
     from reviewbot.core.plan.chunks import Batch, Chunk, ChunkView
-    from reviewbot.job import Job, Summarize
     from reviewbot.models.batch import BatchEvent, RunBatch
+    from reviewbot.pipeline.job import Job, Summarize
 
 T = TypeVar("T")
 

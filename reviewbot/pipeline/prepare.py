@@ -1,6 +1,6 @@
 """Settings and the bytes of a diff to a job, and to the models that will run it.
 
-What every way in (command line, server, Action) does before :func:`reviewbot.review.review`.
+What every way in (command line, server, Action) does before :func:`reviewbot.pipeline.review.review`.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from reviewbot.core.findings.intake import Gates
 from reviewbot.core.plan.stored import check_fits
 from reviewbot.core.safety.redact import redact_text
 from reviewbot.errors import ConfigError
-from reviewbot.job import Job
 from reviewbot.models.attempts import AttemptPolicy, Attempts
 from reviewbot.models.budget import Budget
 from reviewbot.models.catalog import lookup
 from reviewbot.models.offline.parser import ParserPool
-from reviewbot.notices import plan_notices
-from reviewbot.planning import OUTPUT_PER_REQUEST, Chains, Planner, patterns_of
+from reviewbot.pipeline.job import Job
+from reviewbot.pipeline.notices import plan_notices
+from reviewbot.pipeline.planner import OUTPUT_PER_REQUEST, Chains, Planner, patterns_of
 from reviewbot.tokens import Calibration, TokenCounter
 
 if TYPE_CHECKING:
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from reviewbot.core.findings.suggestions import SyntaxCheck
     from reviewbot.core.plan.chunks import Plan
     from reviewbot.core.plan.routing import Chain
-    from reviewbot.job import Summarize
     from reviewbot.models.base import Model, ModelFault
     from reviewbot.models.batch import BatchResult, BatchTask, Emit, RunBatch
     from reviewbot.models.catalog import ModelInfo
     from reviewbot.models.claude import Claude
     from reviewbot.models.offline.parser import Parser
+    from reviewbot.pipeline.job import Summarize
 
 __all__ = ["OUTPUT_PER_REQUEST", "Prepared", "Workers", "prepare", "workers"]
 
@@ -171,7 +171,7 @@ def gates_of(settings: Settings, *, online: bool) -> Gates:
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """What :func:`reviewbot.review.review` is given to work with.
+    """What :func:`reviewbot.pipeline.review.review` is given to work with.
 
     ``chains`` has the models that may answer each batch, best first, by the batch's id.
     """

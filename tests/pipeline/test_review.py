@@ -27,11 +27,11 @@ from reviewbot.core.findings.intake import Gates
 from reviewbot.core.safety import leak_scan
 from reviewbot.core.safety.redact import redact_file
 from reviewbot.errors import ReviewbotError
-from reviewbot.job import Earlier, StopSignal
 from reviewbot.models.attempts import Attempts
 from reviewbot.models.base import Answering, Fault, ModelFault, Stop, Stopped, ToolInput
 from reviewbot.models.batch import BatchResult, BatchTask, Emit, Spent
-from reviewbot.review import QUEUE_SIZE, review
+from reviewbot.pipeline.job import Earlier, StopSignal
+from reviewbot.pipeline.review import QUEUE_SIZE, review
 from tests.models.scripted import Say, Scripted, item
 from tests.support.reviews import Checkpoints, Seen, added, job, numbered, run
 from tests.virtual_time import in_virtual_time

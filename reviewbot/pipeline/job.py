@@ -106,7 +106,7 @@ class Earlier:
 class Postponed(Exception):
     """Raised by a ``RunBatch``: this batch has to wait, for a reason that is a sentence.
 
-    The others go on; then :func:`reviewbot.review.review` raises it instead of an end.
+    The others go on; then :func:`reviewbot.pipeline.review.review` raises it instead of an end.
     """
 
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reviewbot import remote
 from reviewbot.config.settings import Secret
 from reviewbot.errors import ConfigError, SourceError
-from reviewbot.job import StopSignal
-from reviewbot.remote import RemoteRequest, Server
+from reviewbot.pipeline import remote
+from reviewbot.pipeline.job import StopSignal
+from reviewbot.pipeline.remote import RemoteRequest, Server
 from reviewbot.store import keys
 from reviewbot.store.database import open_database
 from reviewbot.store.keys import Limits

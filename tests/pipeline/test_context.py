@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reviewbot.config.settings import Settings, load_settings
-from reviewbot.context import ContextLimits, Surroundings
 from reviewbot.core.diff.parse import FileDiff, parse_diff
 from reviewbot.core.plan.chunks import view
 from reviewbot.core.prompt.request import ModelRequest, render
-from reviewbot.prepare import Prepared, prepare
+from reviewbot.pipeline.context import ContextLimits, Surroundings
+from reviewbot.pipeline.prepare import Prepared, prepare
 from tests.models.hunks import review_chunk
 from tests.support.examples import examples
 

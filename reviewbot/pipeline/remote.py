@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
     from reviewbot.core.events.events import Event
-    from reviewbot.job import StopSignal
+    from reviewbot.pipeline.job import StopSignal
 
 SILENCE_S: Final = 60.0
 """A server says something every 15 seconds; one that does not for so long is gone."""
@@ -81,7 +81,7 @@ class Server:
         self._url, self._key = url.rstrip("/"), key
 
     async def review(self, request: RemoteRequest, stop: StopSignal) -> AsyncGenerator[Event, None]:
-        """Have ``request`` reviewed; the events as :func:`reviewbot.review.review` has them.
+        """Have ``request`` reviewed; the events as :func:`reviewbot.pipeline.review.review` has them.
 
         ``stop`` cancels the review on the server; its last event still comes.
 

@@ -18,11 +18,11 @@ from reviewbot.core.prompt.templates import prompt_version
 from reviewbot.core.prompt.views import Views
 from reviewbot.core.safety.redact import redact_text
 from reviewbot.errors import ConfigError, DiffError, ReviewbotError
-from reviewbot.job import Job
 from reviewbot.models.catalog import cost_usd, lookup
 from reviewbot.models.explanation import Explainer, WordsWriter
 from reviewbot.models.offline.parser import ParserPool
-from reviewbot.prepare import (
+from reviewbot.pipeline.job import Job
+from reviewbot.pipeline.prepare import (
     Crew,
     Prepared,
     Workers,

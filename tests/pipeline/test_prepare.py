@@ -11,9 +11,9 @@ from reviewbot.core.events.events import FileCoverage
 from reviewbot.core.events.report import fold
 from reviewbot.core.plan.stored import plan_from_json, plan_to_json
 from reviewbot.errors import ConfigError
-from reviewbot.job import started
-from reviewbot.prepare import Prepared, prepare, workers
-from reviewbot.review import review
+from reviewbot.pipeline.job import started
+from reviewbot.pipeline.prepare import Prepared, prepare, workers
+from reviewbot.pipeline.review import review
 from tests.support.reviews import added, numbered
 
 

@@ -1,0 +1,1 @@
+"""The pipeline: a diff is planned, reviewed by models, and becomes a stream of events."""
