@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reviewbot.models.anthropic.claude import Claude, Timeouts
 from reviewbot.models.attempts import AttemptPolicy, Attempts
 from reviewbot.models.catalog import lookup
-from reviewbot.models.claude import Claude, Timeouts
 from reviewbot.models.offline.model import OfflineModel
 from reviewbot.models.summary import Summarizer
 from tests.fake_anthropic import (

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from reviewbot.config.settings import ModelChoice, Settings
     from reviewbot.github.api.app import AppSelf
     from reviewbot.github.app.credentials import AppConfig
-    from reviewbot.models.claude import Probe
+    from reviewbot.models.anthropic.claude import Probe
 
 OK: Final = "✓"
 WARNING: Final = "!"

@@ -30,8 +30,8 @@ def warm_up(settings: Settings) -> None:
     if any(choice.name != OFFLINE for choice in settings.choices):
         prepare(SAMPLE, settings)  # counts the tokens of the prompt
 
-        import reviewbot.models.claude  # noqa: F401 - for what comes with it
-        from reviewbot.models.messages_api import load_sdk
+        import reviewbot.models.anthropic.claude  # noqa: F401 - for what comes with it
+        from reviewbot.models.anthropic.messages_api import load_sdk
 
         load_sdk()
 

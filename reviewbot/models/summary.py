@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reviewbot.core.events.events import ReviewSummary
+    from reviewbot.models.anthropic.claude import JsonAnswer
     from reviewbot.models.budget import Budget
     from reviewbot.models.catalog import ModelInfo
-    from reviewbot.models.claude import JsonAnswer
     from reviewbot.pipeline.job import SummaryTask
 
 MAX_TOKENS: Final = 8_000

@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from reviewbot.core.findings.suggestions import SyntaxCheck
     from reviewbot.core.plan.chunks import Plan
     from reviewbot.core.plan.routing import Chain
+    from reviewbot.models.anthropic.claude import Claude
     from reviewbot.models.base import Model, ModelFault
     from reviewbot.models.batch import BatchResult, BatchTask, Emit, RunBatch
     from reviewbot.models.catalog import ModelInfo
-    from reviewbot.models.claude import Claude
     from reviewbot.models.offline.parser import Parser
     from reviewbot.pipeline.job import Summarize
 
@@ -339,7 +339,7 @@ def claude_of(choice: ModelChoice, settings: Settings) -> Claude:
     if choice.problem:
         raise ConfigError(choice.problem)
     info = lookup(choice.name, settings.models)
-    from reviewbot.models.claude import Claude, Timeouts
+    from reviewbot.models.anthropic.claude import Claude, Timeouts
 
     limits = settings.timeouts
     return Claude(

@@ -10,6 +10,7 @@ from reviewbot.core.diff.parse import Line
 from reviewbot.core.events.events import Usage
 from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 from reviewbot.core.prompt.request import ManifestEntry, ModelRequest
+from reviewbot.models.anthropic.claude import Claude, Timeouts
 from reviewbot.models.base import (
     InputRestarted,
     ModelEvent,
@@ -19,7 +20,6 @@ from reviewbot.models.base import (
     UsageReport,
 )
 from reviewbot.models.catalog import lookup
-from reviewbot.models.claude import Claude, Timeouts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reviewbot.models.anthropic.faults import MAX_MESSAGE, Faults, retry_after
 from reviewbot.models.base import Fault, Stop
-from reviewbot.models.faults import MAX_MESSAGE, Faults, retry_after
 from tests.fake_anthropic import Answer, FakeAnthropic, Script, StatusError, StreamError, finding
 from tests.models.asking import ask, claude
 from tests.virtual_time import in_virtual_time

@@ -11,11 +11,11 @@ import httpx2
 import pytest
 
 from reviewbot.errors import ConfigError
-from reviewbot.models.answer import AnswerReader
+from reviewbot.models.anthropic.answer import AnswerReader
+from reviewbot.models.anthropic.bodies import MAX_BODY
+from reviewbot.models.anthropic.claude import Claude
 from reviewbot.models.base import Fault, ModelFault, Stop, Thinking
-from reviewbot.models.bodies import MAX_BODY
 from reviewbot.models.catalog import lookup
-from reviewbot.models.claude import Claude
 from tests.fake_anthropic import Answer, FakeAnthropic, Script, StatusError, finding, frame
 from tests.models.asking import MODEL, ask, claude
 from tests.virtual_time import in_virtual_time

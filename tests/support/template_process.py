@@ -30,7 +30,11 @@ LOADED: Final = (
     *("reviewbot.cli.serve", "reviewbot.cli.action", "reviewbot.cli.action_review"),
     *("reviewbot.cli.pull_request", "reviewbot.cli.review"),
     *("reviewbot.jobs.service", "reviewbot.jobs.warm_up"),
-    *("reviewbot.models.claude", "reviewbot.pipeline.prepare", "reviewbot.pipeline.review"),
+    *(
+        "reviewbot.models.anthropic.claude",
+        "reviewbot.pipeline.prepare",
+        "reviewbot.pipeline.review",
+    ),
     *("reviewbot.server.app", "reviewbot.server.github_side", "reviewbot.server.logs"),
     *("reviewbot.server.metrics", "reviewbot.server.process", "reviewbot.server.traces"),
     *("sqlalchemy.dialects.postgresql.psycopg", "sqlalchemy.dialects.sqlite"),
@@ -100,7 +104,7 @@ def _become(arguments: list[str], environment: dict[str, str], folder: str) -> N
 
 
 if __name__ == "__main__":
-    from reviewbot.models.messages_api import load_sdk
+    from reviewbot.models.anthropic.messages_api import load_sdk
 
     for module in LOADED:
         import_module(module)

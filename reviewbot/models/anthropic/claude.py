@@ -1,7 +1,7 @@
 """Claude, and every server that speaks the Anthropic Messages API, as a reviewer.
 
-What a server refuses of a request is left out from then on (:mod:`reviewbot.models.dialect`), and
-the first request of a shared prefix goes ahead of the others (:mod:`reviewbot.models.prefix_gate`).
+What a server refuses of a request is left out from then on (:mod:`reviewbot.models.anthropic.dialect`), and
+the first request of a shared prefix goes ahead of the others (:mod:`reviewbot.models.anthropic.prefix_gate`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,17 @@ from typing import TYPE_CHECKING, Any, Final
 from reviewbot.core.events.events import Usage
 from reviewbot.core.prompt.report_tool import REPORT_TOOL
 from reviewbot.core.prompt.request import render
+from reviewbot.models.anthropic.deadlines import Timeouts
+from reviewbot.models.anthropic.dialect import (
+    Ask,
+    Feature,
+    features_of,
+    refused_feature,
+    request_body,
+    sent_features,
+)
+from reviewbot.models.anthropic.messages_api import BadRequest, MessagesApi
+from reviewbot.models.anthropic.prefix_gate import PrefixGate
 from reviewbot.models.base import (
     Answering,
     Fault,
@@ -24,17 +35,6 @@ from reviewbot.models.base import (
     ToolInput,
     UsageReport,
 )
-from reviewbot.models.deadlines import Timeouts
-from reviewbot.models.dialect import (
-    Ask,
-    Feature,
-    features_of,
-    refused_feature,
-    request_body,
-    sent_features,
-)
-from reviewbot.models.messages_api import BadRequest, MessagesApi
-from reviewbot.models.prefix_gate import PrefixGate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from reviewbot.models.anthropic.dialect import Feature, features_of, refused_feature
 from reviewbot.models.base import Fault, Stop
 from reviewbot.models.catalog import lookup
-from reviewbot.models.dialect import Feature, features_of, refused_feature
 from tests.fake_anthropic import Answer, FakeAnthropic, StatusError, finding
 from tests.models.asking import ask, claude
 from tests.virtual_time import in_virtual_time

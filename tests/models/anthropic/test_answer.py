@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.models.answer import AnswerReader, ErrorEvent, event_of
+from reviewbot.models.anthropic.answer import AnswerReader, ErrorEvent, event_of
 from reviewbot.models.base import Answering, ModelEvent, ModelFault, Stop, Stopped, ToolInput
 
 KINDS = (

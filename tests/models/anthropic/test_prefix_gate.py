@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from reviewbot.models.anthropic.claude import Timeouts
 from reviewbot.models.base import ModelEvent, ToolInput
-from reviewbot.models.claude import Timeouts
 from tests.fake_anthropic import Answer, FakeAnthropic, Hang, Recorded, Script, StatusError, finding
 from tests.models.asking import ask, claude, request
 from tests.virtual_time import in_virtual_time

@@ -12,6 +12,7 @@ from reviewbot.core.events.events import Usage
 from reviewbot.core.prompt.report_tool import REPORT_TOOL
 from reviewbot.core.prompt.request import render
 from reviewbot.errors import ConfigError
+from reviewbot.models.anthropic.claude import Claude, Timeouts
 from reviewbot.models.base import (
     Answering,
     Fault,
@@ -22,7 +23,6 @@ from reviewbot.models.base import (
     ToolInput,
 )
 from reviewbot.models.catalog import known_models, lookup
-from reviewbot.models.claude import Claude, Timeouts
 from tests.fake_anthropic import (
     Answer,
     Cut,
@@ -188,7 +188,7 @@ def test_a_key_or_an_address_that_cannot_be_is_refused_without_showing_it() -> N
 
 
 def test_importing_claude_does_not_import_the_sdk() -> None:
-    code = "import sys, reviewbot.models.claude; print('anthropic' in sys.modules)"
+    code = "import sys, reviewbot.models.anthropic.claude; print('anthropic' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

@@ -1,6 +1,6 @@
 """One server of the Anthropic Messages API: one client, one streamed response at a time per call.
 
-``messages.create(stream=True)`` is read as raw events (:mod:`reviewbot.models.bodies`): the SDK's
+``messages.create(stream=True)`` is read as raw events (:mod:`reviewbot.models.anthropic.bodies`): the SDK's
 own helpers hide pings, take a cut stream for a whole one, parse tool input in quadratic time and
 split events in quadratic time.
 """
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from reviewbot.errors import ConfigError
-from reviewbot.models.answer import AnswerReader, ErrorEvent, event_of
+from reviewbot.models.anthropic.answer import AnswerReader, ErrorEvent, event_of
+from reviewbot.models.anthropic.deadlines import Timeouts, Waiting
+from reviewbot.models.anthropic.faults import Faults
 from reviewbot.models.base import Fault, ModelFault
-from reviewbot.models.deadlines import Timeouts, Waiting
-from reviewbot.models.faults import Faults
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     import httpx2
     from anthropic import APIStatusError, AsyncAnthropic
 
+    from reviewbot.models.anthropic.deadlines import Frame
     from reviewbot.models.base import ModelEvent
-    from reviewbot.models.deadlines import Frame
 
 T = TypeVar("T")
 
@@ -136,7 +136,7 @@ class MessagesApi:
 
     async def _frames(self, response: httpx2.Response) -> AsyncGenerator[Frame, None]:
         """The events of a body; whatever reading it raises is a fault."""
-        from reviewbot.models.bodies import events_of
+        from reviewbot.models.anthropic.bodies import events_of
 
         try:
             async with aclosing(events_of(response)) as events:
@@ -216,7 +216,7 @@ def _open_client(key: str, url: str, connect_s: float) -> AsyncAnthropic:
     import anthropic
     import httpx2
 
-    from reviewbot.models.bodies import bound
+    from reviewbot.models.anthropic.bodies import bound
 
     # Silence is watched by deadlines of our own: pings would reset these.
     timeout = httpx2.Timeout(None, connect=connect_s)
