@@ -17,9 +17,9 @@ from reviewbot.core.plan.chunks import ChunkView, view
 from reviewbot.core.prompt.report_tool import REPORT_TOOL
 from reviewbot.core.prompt.request import ModelRequest, render
 from reviewbot.core.safety.redact import redact_file
+from reviewbot.models.tokens import TokenCounter
 from reviewbot.pipeline.job import manifest_of
 from reviewbot.pipeline.prepare import Prepared, prepare
-from reviewbot.tokens import TokenCounter
 
 REAL = Path(__file__).parents[1] / "fixtures" / "real"
 MODELS = ("claude-haiku-5-5", "claude-sonnet-5-5", "claude-opus-5-5")

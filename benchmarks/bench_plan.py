@@ -123,7 +123,7 @@ def measure(path: Path) -> Figures:
     from reviewbot.core.diff.parse import parse_diff
     from reviewbot.core.plan.chunks import plan
     from reviewbot.core.plan.policy import Policy, skip_reason
-    from reviewbot.tokens import TokenCounter
+    from reviewbot.models.tokens import TokenCounter
 
     policy, counter = Policy(), TokenCounter(1.6)
     idle = peak_memory()

@@ -143,7 +143,7 @@ def _git() -> Check:
 
 
 def _encoding() -> Check:
-    from reviewbot.tokens import ENCODING_SHA256, encoding
+    from reviewbot.models.tokens import ENCODING_SHA256, encoding
 
     name = encoding().name
     return Check(OK, "token encoding", f"{name} of the package, sha256 {ENCODING_SHA256[:8]}…")

@@ -22,10 +22,10 @@ from reviewbot.core.plan.chunks import SYMLINK
 from reviewbot.core.plan.languages import language_of
 from reviewbot.core.plan.policy import skip_reason
 from reviewbot.core.plan.split import split_file
+from reviewbot.models.tokens import Calibration
 from reviewbot.pipeline.planner import Chains, Planner, policy_of
 from reviewbot.pipeline.prepare import CALIBRATION_FILE
 from reviewbot.rules import rules_for
-from reviewbot.tokens import Calibration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -21,6 +21,7 @@ from reviewbot.errors import ConfigError, DiffError, ReviewbotError
 from reviewbot.models.catalog import cost_usd, lookup
 from reviewbot.models.explanation import Explainer, WordsWriter
 from reviewbot.models.offline.parser import ParserPool
+from reviewbot.models.tokens import Calibration, TokenCounter
 from reviewbot.pipeline.job import Job
 from reviewbot.pipeline.prepare import (
     Crew,
@@ -31,7 +32,6 @@ from reviewbot.pipeline.prepare import (
     gates_of,
     path_instructions_of,
 )
-from reviewbot.tokens import Calibration, TokenCounter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

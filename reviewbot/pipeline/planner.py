@@ -14,7 +14,7 @@ from reviewbot.core.plan.policy import Policy, git_attributes, path_patterns, sk
 from reviewbot.core.plan.routing import AB_SPLIT, MODEL, Chain, Route, Routing, Split
 from reviewbot.errors import ConfigError
 from reviewbot.models.catalog import cost_usd, lookup
-from reviewbot.tokens import TokenCounter
+from reviewbot.models.tokens import TokenCounter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.plan.chunks import Batch, Plan
     from reviewbot.models.catalog import ModelInfo
-    from reviewbot.tokens import Calibration
+    from reviewbot.models.tokens import Calibration
 
 OUTPUT_PER_REQUEST: Final = 4_000
 """Output tokens that the estimate assumes for a request, thinking included. A guess on the high

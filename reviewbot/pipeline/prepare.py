@@ -20,10 +20,10 @@ from reviewbot.models.attempts import AttemptPolicy, Attempts
 from reviewbot.models.budget import Budget
 from reviewbot.models.catalog import lookup
 from reviewbot.models.offline.parser import ParserPool
+from reviewbot.models.tokens import Calibration, TokenCounter
 from reviewbot.pipeline.job import Job
 from reviewbot.pipeline.notices import plan_notices
 from reviewbot.pipeline.planner import OUTPUT_PER_REQUEST, Chains, Planner, patterns_of
-from reviewbot.tokens import Calibration, TokenCounter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence

@@ -10,13 +10,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from reviewbot import tokens
 from reviewbot.cli.main import main
 from reviewbot.config.settings import Secret
 from reviewbot.core.safety import redact
 from reviewbot.errors import ReviewbotError
 from reviewbot.github.api.app import NewApp
 from reviewbot.github.app.credentials import store_app
+from reviewbot.models import tokens
 from tests.fake_anthropic import Answer, FakeAnthropic, StatusError
 from tests.fake_github import FakeGitHub
 

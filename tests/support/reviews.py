@@ -19,9 +19,9 @@ from reviewbot.core.events.events import (
 from reviewbot.core.plan.chunks import plan
 from reviewbot.core.plan.policy import Policy, skip_reason
 from reviewbot.models.attempts import Attempts
+from reviewbot.models.tokens import TokenCounter
 from reviewbot.pipeline.job import Job
 from reviewbot.pipeline.review import review
-from reviewbot.tokens import TokenCounter
 from tests.event_schema import assert_valid_event
 from tests.in_process import parser
 

@@ -30,7 +30,7 @@ from reviewbot.core.plan.split import OVERLAP_LINES
 from reviewbot.core.plan.stored import check_fits, plan_from_json, plan_to_json
 from reviewbot.core.plan.weigh import CHUNK_HEADER, CUT_MARK, HUNK_HEADER, LINE_PREFIX
 from reviewbot.core.prompt.numbered import chunk_lines
-from reviewbot.tokens import TokenCounter
+from reviewbot.models.tokens import TokenCounter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

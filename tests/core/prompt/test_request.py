@@ -30,7 +30,7 @@ from reviewbot.core.prompt.request import (
 )
 from reviewbot.core.prompt.templates import sources
 from reviewbot.core.safety.escape import show
-from reviewbot.tokens import encoding
+from reviewbot.models.tokens import encoding
 from tests.prompt_requests import CHARGE, CONTINUATION, GOLDEN, MOVED, REQUEST, golden
 from tests.support.injections import INJECTIONS
 

@@ -15,9 +15,9 @@ import tiktoken_ext.openai_public  # type: ignore[import-untyped]  # ships no ty
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot import tokens
 from reviewbot.errors import ReviewbotError
-from reviewbot.tokens import PIECE, Calibration, TokenCounter, encoding
+from reviewbot.models import tokens
+from reviewbot.models.tokens import PIECE, Calibration, TokenCounter, encoding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +74,7 @@ def test_counting_works_with_the_network_refused_and_no_cache_folder(tmp_path: P
         proxy = f"http://127.0.0.1:{closed.getsockname()[1]}"
         program = (
             "import sys, socket\n"
-            "from reviewbot.tokens import TokenCounter\n"
+            "from reviewbot.models.tokens import TokenCounter\n"
             "assert TokenCounter(factor=1.0).count('hello world') == 2\n"
             "assert not {'requests', 'urllib3', 'blobfile'} & set(sys.modules)\n"
         )
@@ -103,7 +103,7 @@ def test_a_damaged_encoding_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_importing_the_module_loads_no_tokenizer() -> None:
     program = (
-        "import sys, reviewbot.tokens as t\n"
+        "import sys, reviewbot.models.tokens as t\n"
         "assert t.TokenCounter(1.6).per_byte == 0.5\n"
         "assert 'tiktoken' not in sys.modules\n"
     )
