@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reviewbot.action.inputs import ActionInputs
-    from reviewbot.github.client.pacing import Pace
+    from reviewbot.github.client.rate_limit import Pace
 
 PATIENCE_S: Final = 600.0
 """How long a limit of GitHub is waited for: jobs have a time limit, too, and say nothing then."""
@@ -96,7 +96,7 @@ class Action:
         """
         from reviewbot.cli.action_command import ActionCommand
         from reviewbot.cli.action_review import ActionReview
-        from reviewbot.github.client.pacing import Pace
+        from reviewbot.github.client.rate_limit import Pace
         from reviewbot.github.gateway import Gateway
 
         inputs = self._inputs

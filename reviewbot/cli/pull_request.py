@@ -17,7 +17,7 @@ from reviewbot.config.settings import CONFIG_NAMES, Secret, load_settings
 from reviewbot.errors import ConfigError, SourceError
 from reviewbot.github.base_files import BaseFiles, base_files
 from reviewbot.github.change import Change, get_change
-from reviewbot.github.client.pacing import Pace
+from reviewbot.github.client.rate_limit import Pace
 from reviewbot.github.compared import Place
 from reviewbot.github.errors import NotFoundError, RateLimitedError
 from reviewbot.github.full_files import with_context

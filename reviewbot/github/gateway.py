@@ -29,17 +29,17 @@ from reviewbot.github.api.contents import Contents
 from reviewbot.github.api.pulls import Pulls
 from reviewbot.github.api.reviews import Reviews
 from reviewbot.github.api.threads import Threads
-from reviewbot.github.client.caller import Caller, Line
-from reviewbot.github.client.clock import GitHubClock
-from reviewbot.github.client.etags import Etags
-from reviewbot.github.client.exchange import Patience
-from reviewbot.github.client.pacing import Lane, Pace
-from reviewbot.github.client.tokens import (
+from reviewbot.github.client.auth import (
     AppCredentials,
     AppToken,
     GivenToken,
     InstallationToken,
 )
+from reviewbot.github.client.caller import Caller, Line
+from reviewbot.github.client.clock import GitHubClock
+from reviewbot.github.client.etags import Etags
+from reviewbot.github.client.exchange import Patience
+from reviewbot.github.client.rate_limit import Lane, Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,9 +47,9 @@ if TYPE_CHECKING:
 
     from reviewbot.config.settings import Secret
     from reviewbot.github.api.app import NewApp
+    from reviewbot.github.client.auth import Identity
     from reviewbot.github.client.exchange import Answer, Lost, Request
-    from reviewbot.github.client.tokens import Identity
-    from reviewbot.github.client.wire import Wire
+    from reviewbot.github.client.transport import Wire
 
 API_URL: Final = "https://api.github.com"
 THREADS: Final = 96
@@ -198,7 +198,7 @@ class Gateway:
         """The way there, in a worker thread: loading it takes a while."""
         with self._loading:
             if self._wire is None:
-                from reviewbot.github.client.wire import Wire
+                from reviewbot.github.client.transport import Wire
 
                 self._wire = Wire(self._base_url, self._patience)
             return self._wire

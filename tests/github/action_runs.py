@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from reviewbot.action.inputs import read_inputs
 from reviewbot.cli.action import Action
 from reviewbot.core.prompt.numbered import parse_line
-from reviewbot.github.client.pacing import Pace
+from reviewbot.github.client.rate_limit import Pace
 from reviewbot.github.names import PullName
 from tests.fake_anthropic import Answer, FakeAnthropic, Hang, Script, finding
 

@@ -17,7 +17,7 @@ from reviewbot.config.settings import Secret
 from reviewbot.github.app.bot import Bot
 from reviewbot.github.app.credentials import AppConfig
 from reviewbot.github.app.manifest import WEBHOOK_PATH as PATH
-from reviewbot.github.client.pacing import Pace
+from reviewbot.github.client.rate_limit import Pace
 from reviewbot.jobs.service import ReviewService, ServiceConfig
 from reviewbot.server.faults import HANDLERS
 from reviewbot.server.github_calls import webhook_routes

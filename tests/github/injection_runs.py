@@ -16,7 +16,7 @@ from reviewbot.action.inputs import read_inputs
 from reviewbot.cli import action as command
 from reviewbot.cli import main as entry
 from reviewbot.errors import ReviewbotError
-from reviewbot.github.client.pacing import Pace
+from reviewbot.github.client.rate_limit import Pace
 from reviewbot.server.logs import TextLines
 from reviewbot.store.tables import EVENTS
 from tests.fake_anthropic import FakeAnthropic

@@ -21,7 +21,7 @@ from reviewbot.github.app.credentials import (
     read_app_config,
     store_app,
 )
-from reviewbot.github.client.tokens import AppCredentials
+from reviewbot.github.client.auth import AppCredentials
 from reviewbot.variables import APP
 from tests.fake_github.people import private_key
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from reviewbot.github.app import publisher as publisher_module
 from reviewbot.github.app.publisher import Publisher
-from reviewbot.github.client.pacing import Pace
+from reviewbot.github.client.rate_limit import Pace
 from reviewbot.github.gateway import Gateway
 from reviewbot.store import nodes
 from reviewbot.store.tables import DELIVERIES, PUBLICATIONS

@@ -11,7 +11,7 @@ import pytest
 
 from reviewbot.github.app import poller
 from reviewbot.github.app.bot import PATIENCE_S
-from reviewbot.github.client.pacing import Pace
+from reviewbot.github.client.rate_limit import Pace
 from reviewbot.store.keys import Limits
 from tests.fake_anthropic import FakeAnthropic
 from tests.fake_github import FakeGitHub, faults

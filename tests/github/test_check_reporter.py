@@ -11,7 +11,7 @@ import pytest
 from reviewbot.config.settings import Secret
 from reviewbot.github import check_run
 from reviewbot.github.check_reporter import EVERY_S, CheckReporter
-from reviewbot.github.client.pacing import Pace
+from reviewbot.github.client.rate_limit import Pace
 from reviewbot.github.errors import UnavailableError
 from reviewbot.github.gateway import Gateway
 from tests.fake_github import FakeGitHub, faults

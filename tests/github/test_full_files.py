@@ -12,7 +12,7 @@ from reviewbot.config.settings import Secret, load_settings
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.errors import ConfigError
 from reviewbot.github.change import get_change
-from reviewbot.github.client.pacing import Pace
+from reviewbot.github.client.rate_limit import Pace
 from reviewbot.github.compared import Place
 from reviewbot.github.full_files import TIMEOUT_S, with_context
 from reviewbot.github.gateway import Gateway

@@ -11,9 +11,9 @@ import pytest
 
 from reviewbot.config.settings import Secret
 from reviewbot.github.api import app as app_api
+from reviewbot.github.client.auth import AppCredentials
 from reviewbot.github.client.caller import Denied
-from reviewbot.github.client.pacing import Pace
-from reviewbot.github.client.tokens import AppCredentials
+from reviewbot.github.client.rate_limit import Pace
 from reviewbot.github.errors import (
     DiffTooLargeError,
     ForbiddenError,

@@ -10,7 +10,7 @@ import pytest
 
 from reviewbot.config.settings import Secret
 from reviewbot.github.api import comments as comments_api
-from reviewbot.github.client import wire
+from reviewbot.github.client import transport as wire
 from reviewbot.github.client.etags import Etags
 from reviewbot.github.client.exchange import RAW, Patience, read
 from reviewbot.github.client.exchange import Answer as Got

@@ -8,7 +8,7 @@ import pytest
 
 from reviewbot.github.client.exchange import GRAPHQL, Request, Urgency, read, write
 from reviewbot.github.client.limits import Limit
-from reviewbot.github.client.pacing import HOUR_S, Lane, Pace
+from reviewbot.github.client.rate_limit import HOUR_S, Lane, Pace
 from reviewbot.github.errors import RateLimitedError
 from tests.virtual_time import in_virtual_time
 

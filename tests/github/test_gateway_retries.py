@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewbot.config.settings import Secret
+from reviewbot.github.client.auth import AppCredentials
 from reviewbot.github.client.exchange import Patience, Urgency
-from reviewbot.github.client.pacing import Pace
-from reviewbot.github.client.tokens import AppCredentials
+from reviewbot.github.client.rate_limit import Pace
 from reviewbot.github.errors import (
     InvalidError,
     NotFoundError,

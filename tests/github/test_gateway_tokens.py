@@ -12,7 +12,7 @@ import pytest
 from reviewbot.config.settings import Secret
 from reviewbot.errors import ConfigError
 from reviewbot.github import gateway as gateway_module
-from reviewbot.github.client.tokens import AppCredentials, InstallationToken
+from reviewbot.github.client.auth import AppCredentials, InstallationToken
 from reviewbot.github.errors import BadCredentialsError, ForbiddenError, NotFoundError
 from reviewbot.github.gateway import Gateway
 from tests.fake_github import FakeGitHub

@@ -14,7 +14,7 @@ import pytest
 
 from reviewbot.config.settings import Secret
 from reviewbot.errors import ConfigError
-from reviewbot.github.client.pacing import Pace
+from reviewbot.github.client.rate_limit import Pace
 from reviewbot.github.errors import (
     BadCredentialsError,
     GitHubError,
@@ -281,7 +281,7 @@ async def test_a_token_that_cannot_be_sent_is_refused_without_being_shown(token:
 
 
 async def test_a_key_that_is_none_is_refused_without_being_shown() -> None:
-    from reviewbot.github.client.tokens import AppCredentials
+    from reviewbot.github.client.auth import AppCredentials
 
     key = "-----BEGIN RSA PRIVATE KEY-----\nsecret\n-----END RSA PRIVATE KEY-----"
     async with (

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reviewbot.config.settings import Secret
-from reviewbot.github.client.pacing import Pace
+from reviewbot.github.client.rate_limit import Pace
 from reviewbot.github.gateway import Gateway
 from tests.github.action_runs import WRITES, find_marked
 from tests.github.app_runs import app_server

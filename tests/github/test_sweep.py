@@ -18,8 +18,8 @@ from reviewbot.github.api.app import Delivery
 from reviewbot.github.app import sweep as sweeps
 from reviewbot.github.app.manifest import WEBHOOK_PATH as PATH
 from reviewbot.github.app.sweep import MOST_AGAIN, WHOLE_LOOK_BACK, Sweep, lost
-from reviewbot.github.client.pacing import Pace
-from reviewbot.github.client.tokens import AppCredentials
+from reviewbot.github.client.auth import AppCredentials
+from reviewbot.github.client.rate_limit import Pace
 from reviewbot.github.errors import (
     GitHubError,
     InvalidError,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from reviewbot.config.settings import Secret
 from reviewbot.core.diff.parse import FileDiff, parse_diff
-from reviewbot.github.client.pacing import Pace
+from reviewbot.github.client.rate_limit import Pace
 from reviewbot.github.gateway import Gateway
 from tests.fake_github import FakeGitHub, PullRequest
 

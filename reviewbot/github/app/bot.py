@@ -15,7 +15,7 @@ from reviewbot.github.app.repository_config import RepositoryConfig
 from reviewbot.github.app.reviews import AppReviews
 from reviewbot.github.app.sweep import Sweep
 from reviewbot.github.app.work import Work
-from reviewbot.github.client.pacing import Pace
+from reviewbot.github.client.rate_limit import Pace
 from reviewbot.github.gateway import Gateway
 from reviewbot.github.names import Us
 from reviewbot.github.payload import App

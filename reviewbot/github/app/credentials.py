@@ -24,7 +24,7 @@ from reviewbot.github.app.private_files import (
     read_file,
     read_private_file,
 )
-from reviewbot.github.client.tokens import AppCredentials
+from reviewbot.github.client.auth import AppCredentials
 from reviewbot.github.gateway import API_URL
 from reviewbot.variables import (
     APP,

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from reviewbot.config.settings import Secret
+    from reviewbot.github.client.auth import Identity
     from reviewbot.github.client.clock import GitHubClock
     from reviewbot.github.client.etags import Etags
     from reviewbot.github.client.exchange import Parameters
-    from reviewbot.github.client.pacing import Lane, Turn
-    from reviewbot.github.client.tokens import Identity
+    from reviewbot.github.client.rate_limit import Lane, Turn
     from reviewbot.github.errors import GitHubError
 
 log = logging.getLogger(__name__)
