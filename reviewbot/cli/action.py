@@ -96,8 +96,8 @@ class Action:
         """
         from reviewbot.cli.action_command import ActionCommand
         from reviewbot.cli.action_review import ActionReview
+        from reviewbot.github.api.gateway import Gateway
         from reviewbot.github.client.rate_limit import Pace
-        from reviewbot.github.gateway import Gateway
 
         inputs = self._inputs
         wanted = await asyncio.to_thread(read_event, inputs)

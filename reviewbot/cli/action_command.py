@@ -19,10 +19,10 @@ from reviewbot.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, ConfigError, Rev
 from reviewbot.github import commands
 from reviewbot.github.answers import NO_FINDING, Answers, Question, answer_once, posted_in
 from reviewbot.github.base_files import base_files
+from reviewbot.github.client.errors import GitHubError
 from reviewbot.github.commands import Unknown
 from reviewbot.github.comment_hunk import comment_diff
 from reviewbot.github.describe import described
-from reviewbot.github.errors import GitHubError
 from reviewbot.github.inquiries import NO_CODE, inquiry_of, reply_text
 from reviewbot.github.names import Us
 from reviewbot.github.state.prior import WRITERS, read_prior
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from reviewbot.config.settings import Settings
     from reviewbot.core.events.report import Report
     from reviewbot.core.prompt.explanation import Inquiry
-    from reviewbot.github.gateway import Api, Gateway
+    from reviewbot.github.api.gateway import Api, Gateway
     from reviewbot.pipeline.job import StopSignal
 
 _NO_MODEL: Final = (

@@ -18,7 +18,7 @@ from reviewbot.errors import (
     ReviewbotError,
     SourceError,
 )
-from reviewbot.github.errors import GitHubError
+from reviewbot.github.client.errors import GitHubError
 from reviewbot.github.names import PullName, Us
 from reviewbot.github.publication import Publication, Published
 from reviewbot.github.state.prior import Prior, read_prior
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from reviewbot.action.inputs import ActionInputs
     from reviewbot.action.wanted import Wanted
     from reviewbot.cli.target import Target
+    from reviewbot.github.api.gateway import Api, Gateway
     from reviewbot.github.full_files import ReadFile
-    from reviewbot.github.gateway import Api, Gateway
     from reviewbot.github.state.scope import Assignment
     from reviewbot.pipeline.job import StopSignal
 

@@ -280,7 +280,7 @@ def _github(state_folder: Path) -> Check:
         detail = "no App; reviewbot serve prints a link that sets one up, an Action needs none"
         return Check(OK, "github", detail)
     from reviewbot.github.app.manifest import shortfalls
-    from reviewbot.github.errors import NotFoundError
+    from reviewbot.github.client.errors import NotFoundError
 
     try:
         app = asyncio.run(_asked(config))
@@ -299,7 +299,7 @@ def _github(state_folder: Path) -> Check:
 
 
 async def _asked(config: AppConfig) -> AppSelf:
-    from reviewbot.github.gateway import Gateway
+    from reviewbot.github.api.gateway import Gateway
 
     async with Gateway(config.credentials, base_url=config.base_url) as gateway:
         return await gateway.app.get()

@@ -15,13 +15,13 @@ from reviewbot.cli.waiting import Waiting
 from reviewbot.config.load import dotenv_of, read_settings, read_variable
 from reviewbot.config.settings import CONFIG_NAMES, Secret, load_settings
 from reviewbot.errors import ConfigError, SourceError
+from reviewbot.github.api.gateway import API_URL, Gateway
 from reviewbot.github.base_files import BaseFiles, base_files
 from reviewbot.github.change import Change, get_change
+from reviewbot.github.client.errors import NotFoundError, RateLimitedError
 from reviewbot.github.client.rate_limit import Pace
 from reviewbot.github.compared import Place
-from reviewbot.github.errors import NotFoundError, RateLimitedError
 from reviewbot.github.full_files import with_context
-from reviewbot.github.gateway import API_URL, Gateway
 from reviewbot.github.names import PullName
 from reviewbot.variables import GITHUB_ADDRESS, TOKENS
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
     from reviewbot.config.settings import Settings
-    from reviewbot.github.gateway import Api
+    from reviewbot.github.api.gateway import Api
 
 PATIENCE_S: Final = 60.0
 """How long a rate limit is waited for: somebody looks on."""

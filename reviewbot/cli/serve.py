@@ -316,8 +316,8 @@ def github_side(
     """
     from importlib.util import find_spec
 
+    from reviewbot.github.api.gateway import API_URL
     from reviewbot.github.app.credentials import read_app_config
-    from reviewbot.github.gateway import API_URL
     from reviewbot.server.github_setup import SetupConfig
     from reviewbot.server.github_side import GitHubSide
 

@@ -18,7 +18,7 @@ from reviewbot.github.state.prior import read_prior
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from reviewbot.github.gateway import Api
+    from reviewbot.github.api.gateway import Api
     from reviewbot.github.names import Us
     from reviewbot.github.state.prior import Posted, Prior
     from reviewbot.github.tasks import Commented

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.config.load import MOST_BYTES, text_of, two_names
 from reviewbot.config.settings import CONFIG_NAMES
 from reviewbot.errors import ConfigError
-from reviewbot.github.errors import NotFoundError, TooLargeError
+from reviewbot.github.client.errors import NotFoundError, TooLargeError
 from reviewbot.pipeline.sources import ATTRIBUTES_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from reviewbot.github.api.gateway import Api
     from reviewbot.github.api.pulls import Side
-    from reviewbot.github.gateway import Api
 
 ATTRIBUTES: Final = ".gitattributes"
 

@@ -20,8 +20,7 @@ from reviewbot.core.diff.write import file_diff_text
 from reviewbot.core.events.events import FileCoverage
 from reviewbot.core.events.wording import count
 from reviewbot.errors import DiffError, SourceError
-from reviewbot.github.compared import ChangeLimits, Place, Undiffed, compare_all
-from reviewbot.github.errors import (
+from reviewbot.github.client.errors import (
     DiffTooLargeError,
     ForbiddenError,
     InvalidError,
@@ -29,14 +28,15 @@ from reviewbot.github.errors import (
     TooLargeError,
     UnavailableError,
 )
+from reviewbot.github.compared import ChangeLimits, Place, Undiffed, compare_all
 from reviewbot.github.listed import is_code, may_be_hidden, read_listed, sets_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from reviewbot.core.diff.parse import FileDiff
+    from reviewbot.github.api.gateway import Api
     from reviewbot.github.api.pulls import ChangedFiles, Comparison, PullRequest, Side
-    from reviewbot.github.gateway import Api
 
 __all__ = ["Change", "ChangeLimits", "get_change"]
 

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.github import check_run
-from reviewbot.github.errors import (
+from reviewbot.github.client.errors import (
     ForbiddenError,
     GitHubError,
     InvalidError,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.events.events import Json
     from reviewbot.github.api.checks import CheckRun
-    from reviewbot.github.gateway import Api
+    from reviewbot.github.api.gateway import Api
 
 EVERY_S: Final = 10.0
 """Seconds from one update to the next: a token of Actions has a thousand requests an hour."""

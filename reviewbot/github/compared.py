@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.core.diff.write import PLAIN_MODE
 from reviewbot.core.plan.languages import language_of
 from reviewbot.errors import SourceError
-from reviewbot.github.errors import (
+from reviewbot.github.client.errors import (
     BadCredentialsError,
     GitHubError,
     RateLimitedError,
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from reviewbot.core.diff.parse import FileDiff
-    from reviewbot.github.gateway import Api
+    from reviewbot.github.api.gateway import Api
 
 AT_ONCE: Final = 4
 """Files at a time: GitHub is asked for no more by one installation anyway."""

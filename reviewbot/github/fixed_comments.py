@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reviewbot.github import markers
-from reviewbot.github.comment_text import with_marker
-from reviewbot.github.errors import (
+from reviewbot.github.client.errors import (
     ForbiddenError,
     InvalidError,
     NotFoundError,
 )
+from reviewbot.github.comment_text import with_marker
 from reviewbot.github.markers import Marker
 from reviewbot.github.posting import made_once
 from reviewbot.github.state.prior import HIDDEN_AS, read_prior
@@ -22,8 +22,8 @@ from reviewbot.github.state.prior import HIDDEN_AS, read_prior
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from reviewbot.github.api.gateway import Api
     from reviewbot.github.client.caller import Denied
-    from reviewbot.github.gateway import Api
     from reviewbot.github.names import Us
     from reviewbot.github.state.prior import Posted, Prior
     from reviewbot.github.subject import Subject

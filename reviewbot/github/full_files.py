@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from reviewbot.core.diff.parse import parse_diff
-from reviewbot.github.errors import GitHubError, TooLargeError
+from reviewbot.github.client.errors import GitHubError, TooLargeError
 from reviewbot.pipeline.context import LIMITS, ContextLimits, Surroundings
 
 if TYPE_CHECKING:

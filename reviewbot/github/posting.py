@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from reviewbot.core.events.report import gates
 from reviewbot.github import markers
-from reviewbot.github.client.exchange import Urgency
-from reviewbot.github.comment_text import with_marker
-from reviewbot.github.errors import (
+from reviewbot.github.client.errors import (
     GitHubError,
     InvalidError,
     NotFoundError,
     OvertakenError,
     UncertainWriteError,
 )
+from reviewbot.github.client.exchange import Urgency
+from reviewbot.github.comment_text import with_marker
 from reviewbot.github.markers import Noted
 from reviewbot.github.review_comments import (
     MAX_COMMENTS,
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from reviewbot.github.api.comments import Comment
+    from reviewbot.github.api.gateway import Api
     from reviewbot.github.api.reviews import Review
-    from reviewbot.github.gateway import Api
     from reviewbot.github.markers import Marker
     from reviewbot.github.names import PullName, Us
     from reviewbot.github.review_comments import CommentPlan, Inline

@@ -17,7 +17,7 @@ from reviewbot.core.events.events import (
 from reviewbot.core.events.report import ReportBuilder
 from reviewbot.github import check_run, markers
 from reviewbot.github.check_reporter import CheckReporter
-from reviewbot.github.errors import ForbiddenError, NotFoundError, OvertakenError
+from reviewbot.github.client.errors import ForbiddenError, NotFoundError, OvertakenError
 from reviewbot.github.markers import Marker
 from reviewbot.github.pull_comments import PullComments
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events.events import Event, Json
     from reviewbot.core.events.report import Report
+    from reviewbot.github.api.gateway import Api
     from reviewbot.github.check_run import Conclusion
-    from reviewbot.github.gateway import Api
     from reviewbot.github.names import Us
     from reviewbot.github.subject import PublishOptions, Subject
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from reviewbot.core.events.report import gates
 from reviewbot.github import markers, summary_comment
-from reviewbot.github.errors import (
+from reviewbot.github.client.errors import (
     ForbiddenError,
     GitHubError,
     InvalidError,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events.events import Outcome
     from reviewbot.core.events.report import Report
     from reviewbot.core.findings.finding import Finding, Side
-    from reviewbot.github.gateway import Api
+    from reviewbot.github.api.gateway import Api
     from reviewbot.github.names import Us
     from reviewbot.github.state.block import Record
     from reviewbot.github.state.prior import Posted, Prior

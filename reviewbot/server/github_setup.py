@@ -27,6 +27,7 @@ from starlette.routing import Route
 
 from reviewbot.config.settings import is_web_address
 from reviewbot.errors import ConfigError, ReviewbotError
+from reviewbot.github.api.gateway import API_URL, Gateway
 from reviewbot.github.app.conversion import NotConvertedError, convert
 from reviewbot.github.app.manifest import (
     NAME_LIMIT,
@@ -39,7 +40,6 @@ from reviewbot.github.app.manifest import (
     reach,
     web_address,
 )
-from reviewbot.github.gateway import API_URL, Gateway
 from reviewbot.server.one_time_link import LIFE_S, TOKEN, OneTimeLink
 from reviewbot.server.problems import Problem
 from reviewbot.server.setup_pages import HEADERS, page, sorry

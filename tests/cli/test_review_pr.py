@@ -13,7 +13,7 @@ import pytest
 from reviewbot.cli import waiting
 from reviewbot.cli.pull_request import pull_name
 from reviewbot.errors import ConfigError
-from reviewbot.github.gateway import API_URL
+from reviewbot.github.api.gateway import API_URL
 from tests.fake_anthropic import Answer, FakeAnthropic
 from tests.fake_github import faults
 from tests.server.nodes import node

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reviewbot.config.settings import Secret
+from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.client.auth import AppCredentials
 from reviewbot.github.client.exchange import Patience
-from reviewbot.github.gateway import Gateway
 from tests.fake_github.people import private_key
 from tests.fake_github.server import Server
 

@@ -595,7 +595,7 @@ async def test_a_limit_that_outlasts_the_job_is_told(
     """The documented job ends after 30 minutes; who waits longer ends without a word."""
     from reviewbot.action.inputs import read_inputs
     from reviewbot.cli.action import Action
-    from reviewbot.github import gateway
+    from reviewbot.github.api import gateway
 
     paces: list[Any] = []
     real = gateway.Gateway.__init__

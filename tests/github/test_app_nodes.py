@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
+from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.app import publisher as publisher_module
 from reviewbot.github.app.publisher import Publisher
 from reviewbot.github.client.rate_limit import Pace
-from reviewbot.github.gateway import Gateway
 from reviewbot.store import nodes
 from reviewbot.store.tables import DELIVERIES, PUBLICATIONS
 from tests.fake_anthropic import FakeAnthropic, Hang, Script

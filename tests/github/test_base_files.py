@@ -9,17 +9,17 @@ import pytest
 
 from reviewbot.config.settings import Secret, load_settings
 from reviewbot.errors import ConfigError
+from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.api.pulls import Side
 from reviewbot.github.base_files import BaseFiles, base_files
-from reviewbot.github.errors import ForbiddenError
-from reviewbot.github.gateway import Gateway
+from reviewbot.github.client.errors import ForbiddenError
 from reviewbot.pipeline.sources import ATTRIBUTES_LIMIT
 from tests.fake_github import FakeGitHub, faults
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from reviewbot.github.gateway import Api
+    from reviewbot.github.api.gateway import Api
     from tests.fake_github import PullRequest
 
 REPO = "octo/hello"

@@ -15,14 +15,14 @@ from reviewbot.config.settings import Secret
 from reviewbot.core.diff.parse import SUBMODULE, FileDiff, parse_diff
 from reviewbot.core.events.events import FileCoverage
 from reviewbot.errors import SourceError
+from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.change import Change, ChangeLimits, get_change
-from reviewbot.github.errors import (
+from reviewbot.github.client.errors import (
     BadCredentialsError,
     ForbiddenError,
     NotFoundError,
     RateLimitedError,
 )
-from reviewbot.github.gateway import Gateway
 from tests.fake_github import EXECUTABLE, SYMLINK, Blob, FakeGitHub, Fault, PullRequest, faults
 from tests.fake_github import SUBMODULE as SUBMODULE_MODE
 from tests.fake_github.shapes_pulls import full_pull_request
@@ -33,7 +33,7 @@ from tests.support.github_changes import REPO, by_list, by_path, opened, texts
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from reviewbot.github.gateway import Api
+    from reviewbot.github.api.gateway import Api
 
 LARGE = "".join(f"value_{number} = {number}\n" for number in range(3_000))
 EDITED = LARGE.replace("value_7 = 7\n", "value_7 = 8\nmore = 1\n").replace("_2999 = 2999", "_x = 0")

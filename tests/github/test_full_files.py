@@ -11,11 +11,11 @@ import pytest
 from reviewbot.config.settings import Secret, load_settings
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.errors import ConfigError
+from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.change import get_change
 from reviewbot.github.client.rate_limit import Pace
 from reviewbot.github.compared import Place
 from reviewbot.github.full_files import TIMEOUT_S, with_context
-from reviewbot.github.gateway import Gateway
 from reviewbot.pipeline.context import ContextLimits
 from tests.fake_github import SUBMODULE, SYMLINK, Blob, FakeGitHub, Fault, faults
 from tests.support.github_changes import REPO, by_list, opened
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reviewbot.config.settings import Settings
-    from reviewbot.github.gateway import Api
+    from reviewbot.github.api.gateway import Api
     from tests.fake_github.git import Content
 
 LINES = [b"value_%d = %d" % (number, number) for number in range(1, 61)]

@@ -11,23 +11,23 @@ import pytest
 
 from reviewbot.config.settings import Secret
 from reviewbot.github.api import app as app_api
+from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.client.auth import AppCredentials
 from reviewbot.github.client.caller import Denied
-from reviewbot.github.client.rate_limit import Pace
-from reviewbot.github.errors import (
+from reviewbot.github.client.errors import (
     DiffTooLargeError,
     ForbiddenError,
     InvalidError,
     NotFoundError,
     TooLargeError,
 )
-from reviewbot.github.gateway import Gateway
+from reviewbot.github.client.rate_limit import Pace
 from tests.fake_github import SYMLINK, Blob, FakeGitHub, PullRequest, faults
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from reviewbot.github.gateway import Api
+    from reviewbot.github.api.gateway import Api
 
 REPO = "octo/hello"
 BASE = {"a.py": "x = 1\n", "b.py": "y = 1\n", "docs/c.md": "hello\n"}
@@ -486,7 +486,7 @@ async def test_on_an_enterprise_server_all_of_it_works_too() -> None:
 
 
 async def test_a_write_that_happened_and_was_not_answered_can_be_found() -> None:
-    from reviewbot.github.errors import UncertainWriteError
+    from reviewbot.github.client.errors import UncertainWriteError
 
     async with installed() as (github, pull, api):
         github.fail(faults.error_after("POST", "/reviews"), faults.drop("POST", "/comments"))

@@ -10,12 +10,12 @@ import pytest
 
 from reviewbot.config.settings import Secret
 from reviewbot.github.api import comments as comments_api
+from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.client import transport as wire
+from reviewbot.github.client.errors import IncompleteListError
 from reviewbot.github.client.etags import Etags
 from reviewbot.github.client.exchange import RAW, Patience, read
 from reviewbot.github.client.exchange import Answer as Got
-from reviewbot.github.errors import IncompleteListError
-from reviewbot.github.gateway import Gateway
 from tests.fake_github.wire import Answer
 from tests.github.scripted import comment, pull, scripted
 

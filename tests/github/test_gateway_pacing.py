@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
+from reviewbot.github.client.errors import RateLimitedError
 from reviewbot.github.client.exchange import GRAPHQL, Request, Urgency, read, write
 from reviewbot.github.client.limits import Limit
 from reviewbot.github.client.rate_limit import HOUR_S, Lane, Pace
-from reviewbot.github.errors import RateLimitedError
 from tests.virtual_time import in_virtual_time
 
 READ = read("/x")

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewbot.config.settings import Secret
+from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.client.auth import AppCredentials
-from reviewbot.github.client.exchange import Patience, Urgency
-from reviewbot.github.client.rate_limit import Pace
-from reviewbot.github.errors import (
+from reviewbot.github.client.errors import (
     InvalidError,
     NotFoundError,
     RateLimitedError,
     UnavailableError,
     UncertainWriteError,
 )
-from reviewbot.github.gateway import Gateway
+from reviewbot.github.client.exchange import Patience, Urgency
+from reviewbot.github.client.rate_limit import Pace
 from tests.fake_github import FakeGitHub
 from tests.fake_github.wire import Answer
 from tests.github.scripted import IMPATIENT, TOKEN, Scripted, comment, pull, scripted

@@ -11,10 +11,10 @@ import pytest
 
 from reviewbot.config.settings import Secret
 from reviewbot.errors import ConfigError
-from reviewbot.github import gateway as gateway_module
+from reviewbot.github.api import gateway as gateway_module
+from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.client.auth import AppCredentials, InstallationToken
-from reviewbot.github.errors import BadCredentialsError, ForbiddenError, NotFoundError
-from reviewbot.github.gateway import Gateway
+from reviewbot.github.client.errors import BadCredentialsError, ForbiddenError, NotFoundError
 from tests.fake_github import FakeGitHub
 from tests.fake_github.wire import Answer
 from tests.github.scripted import scripted

@@ -14,15 +14,15 @@ import pytest
 
 from reviewbot.config.settings import Secret
 from reviewbot.errors import ConfigError
-from reviewbot.github.client.rate_limit import Pace
-from reviewbot.github.errors import (
+from reviewbot.github.api.gateway import Gateway
+from reviewbot.github.client.errors import (
     BadCredentialsError,
     GitHubError,
     NotFoundError,
     TooLargeError,
     UnavailableError,
 )
-from reviewbot.github.gateway import Gateway
+from reviewbot.github.client.rate_limit import Pace
 from tests.fake_github.wire import Answer
 from tests.github.scripted import IMPATIENT, SHA, TOKEN, comment, pull, scripted
 from tests.virtual_time import in_virtual_time
@@ -365,7 +365,7 @@ async def test_a_login_that_is_none_may_do_nothing(login: str) -> None:
 
 def test_importing_the_gateway_loads_neither_pygithub_nor_requests() -> None:
     code = (
-        "import json, sys, reviewbot.github.gateway;"
+        "import json, sys, reviewbot.github.api.gateway;"
         "print(json.dumps([n for n in ('github', 'requests', 'jwt', 'nacl') if n in sys.modules]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reviewbot.config.settings import Secret
+from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.client.rate_limit import Pace
-from reviewbot.github.gateway import Gateway
 from tests.github.action_runs import WRITES, find_marked
 from tests.github.app_runs import app_server
 from tests.support.github_stories import BASE, ONE, TWO, conclusions, titles

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reviewbot.github.api.gateway import API_URL, Gateway
 from reviewbot.github.app.manifest import (
     EVENTS,
     PERMISSIONS,
@@ -20,7 +21,6 @@ from reviewbot.github.app.manifest import (
     shortfalls,
     web_address,
 )
-from reviewbot.github.gateway import API_URL, Gateway
 from reviewbot.server.github_calls import webhook_routes
 from tests.fake_github import FakeGitHub
 

@@ -13,8 +13,8 @@ from tests.support.github_comments import US, comment, found
 from tests.support.github_records import record
 
 if TYPE_CHECKING:
+    from reviewbot.github.api.gateway import Api
     from reviewbot.github.api.reviews import ReviewComment
-    from reviewbot.github.gateway import Api
 
 PULL = PullName("o/r", 7, 1)
 WE = Us(US.login, ("secret",))

@@ -15,19 +15,19 @@ from starlette.applications import Starlette
 from reviewbot.config.settings import Secret
 from reviewbot.errors import ConfigError
 from reviewbot.github.api.app import Delivery
+from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.app import sweep as sweeps
 from reviewbot.github.app.manifest import WEBHOOK_PATH as PATH
 from reviewbot.github.app.sweep import MOST_AGAIN, WHOLE_LOOK_BACK, Sweep, lost
 from reviewbot.github.client.auth import AppCredentials
-from reviewbot.github.client.rate_limit import Pace
-from reviewbot.github.errors import (
+from reviewbot.github.client.errors import (
     GitHubError,
     InvalidError,
     NotFoundError,
     RateLimitedError,
     UnavailableError,
 )
-from reviewbot.github.gateway import Gateway
+from reviewbot.github.client.rate_limit import Pace
 from reviewbot.github.payload import App
 from reviewbot.server.faults import HANDLERS
 from reviewbot.server.github_calls import webhook_routes

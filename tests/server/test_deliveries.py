@@ -25,7 +25,7 @@ from reviewbot.github.app.retries import (
     sentence,
 )
 from reviewbot.github.app.subjects import installation_of, subject_of
-from reviewbot.github.errors import (
+from reviewbot.github.client.errors import (
     BadCredentialsError,
     ForbiddenError,
     NotFoundError,

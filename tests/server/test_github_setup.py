@@ -12,8 +12,8 @@ import pytest
 from starlette.applications import Starlette
 
 from reviewbot.errors import ConfigError
+from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.app.credentials import read_app_config
-from reviewbot.github.gateway import Gateway
 from reviewbot.server.github_setup import COOKIE, GitHubSetup, SetupConfig, setup_routes
 from reviewbot.server.guard import Guard, GuardMiddleware
 from reviewbot.server.one_time_link import LIFE_S, OneTimeLink

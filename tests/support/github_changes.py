@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from reviewbot.config.settings import Secret
 from reviewbot.core.diff.parse import FileDiff, parse_diff
+from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.client.rate_limit import Pace
-from reviewbot.github.gateway import Gateway
 from tests.fake_github import FakeGitHub, PullRequest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from reviewbot.github.api.gateway import Api
     from reviewbot.github.change import Change
-    from reviewbot.github.gateway import Api
     from tests.fake_github.git import Files
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.config.settings import Secret
 from reviewbot.github.api.records import segment
 from reviewbot.github.client.caller import Denied
+from reviewbot.github.client.errors import ForbiddenError, NotFoundError
 from reviewbot.github.client.exchange import read, write
-from reviewbot.github.errors import ForbiddenError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from reviewbot.github.api.records import commit, repository
+from reviewbot.github.client.errors import NotFoundError
 from reviewbot.github.client.exchange import RAW, read
-from reviewbot.github.errors import NotFoundError
 
 if TYPE_CHECKING:
     from reviewbot.github.client.caller import Caller

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from reviewbot.github.api.records import Author, author, body, commit, repository, segment
+from reviewbot.github.client.errors import NotFoundError
 from reviewbot.github.client.exchange import DIFF, read
-from reviewbot.github.errors import NotFoundError
 
 if TYPE_CHECKING:
     from reviewbot.github.client.caller import Caller, Record

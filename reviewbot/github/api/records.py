@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from reviewbot.errors import ConfigError
-from reviewbot.github.errors import NotFoundError
+from reviewbot.github.client.errors import NotFoundError
 
 if TYPE_CHECKING:
     from reviewbot.github.client.caller import Caller, Record

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.github.api.records import repository
 from reviewbot.github.client.caller import Denied
-from reviewbot.github.errors import IncompleteListError, NotFoundError
+from reviewbot.github.client.errors import IncompleteListError, NotFoundError
 
 if TYPE_CHECKING:
     from reviewbot.github.client.caller import Caller

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.github.answers import Answers
+from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.app.explanations import Explanations
 from reviewbot.github.app.inbox import Inbox
 from reviewbot.github.app.manifest import web_address
@@ -16,7 +17,6 @@ from reviewbot.github.app.reviews import AppReviews
 from reviewbot.github.app.sweep import Sweep
 from reviewbot.github.app.work import Work
 from reviewbot.github.client.rate_limit import Pace
-from reviewbot.github.gateway import Gateway
 from reviewbot.github.names import Us
 from reviewbot.github.payload import App
 from reviewbot.jobs.background import in_background

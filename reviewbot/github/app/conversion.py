@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from reviewbot.errors import ConfigError, ReviewbotError
+from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.app.credentials import check_storable, store_app
-from reviewbot.github.errors import (
+from reviewbot.github.client.errors import (
     GitHubError,
     NotFoundError,
     UnavailableError,
     UncertainWriteError,
 )
-from reviewbot.github.gateway import Gateway
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.config.settings import Secret
 from reviewbot.core.events.wording import listed
 from reviewbot.errors import ConfigError
+from reviewbot.github.api.gateway import API_URL
 from reviewbot.github.app.private_files import (
     check_creatable,
     check_private_folder,
@@ -25,7 +26,6 @@ from reviewbot.github.app.private_files import (
     read_private_file,
 )
 from reviewbot.github.client.auth import AppCredentials
-from reviewbot.github.gateway import API_URL
 from reviewbot.variables import (
     APP,
     APP_ID,

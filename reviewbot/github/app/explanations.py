@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from reviewbot.config.settings import Settings
     from reviewbot.github.answers import Answers, Question
+    from reviewbot.github.api.gateway import Api
     from reviewbot.github.app.publisher import Publisher
-    from reviewbot.github.gateway import Api
     from reviewbot.github.names import Us
     from reviewbot.jobs.service import ReviewService
     from reviewbot.store.keys import Limits

@@ -22,7 +22,7 @@ from reviewbot.github.app.poller import Poller
 from reviewbot.github.app.reply import Reply
 from reviewbot.github.app.retries import pause_after, sentence
 from reviewbot.github.app.targets import ReplyTarget, Target
-from reviewbot.github.errors import RateLimitedError
+from reviewbot.github.client.errors import RateLimitedError
 from reviewbot.github.publication import Publication
 from reviewbot.store import publications, reviews
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events.events import Event
-    from reviewbot.github.gateway import Gateway
+    from reviewbot.github.api.gateway import Gateway
     from reviewbot.github.names import Us
     from reviewbot.store.database import Database
     from reviewbot.store.hub import Hub

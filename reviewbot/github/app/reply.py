@@ -12,8 +12,8 @@ from reviewbot.github.publication import Published
 
 if TYPE_CHECKING:
     from reviewbot.core.events.events import Event
+    from reviewbot.github.api.gateway import Api
     from reviewbot.github.app.targets import ReplyTarget
-    from reviewbot.github.gateway import Api
     from reviewbot.github.names import Us
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from reviewbot.errors import ConfigError, DiffError, ReviewbotError
-from reviewbot.github.errors import (
+from reviewbot.github.client.errors import (
     BlockedError,
     DiffTooLargeError,
     IncompleteListError,

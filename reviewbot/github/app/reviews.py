@@ -15,7 +15,7 @@ from reviewbot.github.app.retries import OtherHeadError
 from reviewbot.github.app.subjects import installation_at
 from reviewbot.github.app.targets import Target
 from reviewbot.github.check_reporter import CheckReporter
-from reviewbot.github.errors import ForbiddenError, NotFoundError
+from reviewbot.github.client.errors import ForbiddenError, NotFoundError
 from reviewbot.github.names import PullName
 from reviewbot.github.publication import now
 from reviewbot.github.state.prior import read_prior
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from reviewbot.config.settings import Settings
+    from reviewbot.github.api.gateway import Gateway
     from reviewbot.github.api.pulls import PullRequest
     from reviewbot.github.app.publisher import Publisher
-    from reviewbot.github.gateway import Gateway
     from reviewbot.github.names import Us
     from reviewbot.github.state.scope import Assignment
     from reviewbot.github.tasks import Repository

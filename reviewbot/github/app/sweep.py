@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from reviewbot.core.events.wording import count
 from reviewbot.github.api.app import MOST
-from reviewbot.github.errors import (
+from reviewbot.github.client.errors import (
     GitHubError,
     InvalidError,
     NotFoundError,

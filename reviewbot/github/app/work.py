@@ -31,9 +31,9 @@ from reviewbot.github.tasks import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from reviewbot.github.api.gateway import Api, Gateway
     from reviewbot.github.app.explanations import Explanations
     from reviewbot.github.app.reviews import AppReviews
-    from reviewbot.github.gateway import Api, Gateway
     from reviewbot.github.names import Us
     from reviewbot.github.tasks import Repository, Task
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from reviewbot.config.settings import Secret
 from reviewbot.errors import ConfigError
+from reviewbot.github.client.errors import NotFoundError
 from reviewbot.github.client.exchange import Request
-from reviewbot.github.errors import NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -2,7 +2,7 @@
 
 What GitHub did not do, because of a limit or a token that ended, is asked for again. What it may
 have done is asked for again only if twice is the same as once; a POST is not, and becomes an
-:class:`~reviewbot.github.errors.UncertainWriteError`.
+:class:`~reviewbot.github.client.errors.UncertainWriteError`.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from reviewbot.github.client import limits
-from reviewbot.github.client.exchange import GRAPHQL, Answer, Lost, Request, read, write
-from reviewbot.github.errors import (
+from reviewbot.github.client.errors import (
     IncompleteListError,
     UnavailableError,
     UncertainWriteError,
     refusal,
 )
+from reviewbot.github.client.exchange import GRAPHQL, Answer, Lost, Request, read, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from reviewbot.config.settings import Secret
     from reviewbot.github.client.auth import Identity
     from reviewbot.github.client.clock import GitHubClock
+    from reviewbot.github.client.errors import GitHubError
     from reviewbot.github.client.etags import Etags
     from reviewbot.github.client.exchange import Parameters
     from reviewbot.github.client.rate_limit import Lane, Turn
-    from reviewbot.github.errors import GitHubError
 
 log = logging.getLogger(__name__)
 

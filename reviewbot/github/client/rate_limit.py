@@ -13,8 +13,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.github.client.errors import RateLimitedError
 from reviewbot.github.client.limits import SHORTEST_S, unnamed_wait
-from reviewbot.github.errors import RateLimitedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

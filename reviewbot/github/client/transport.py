@@ -29,9 +29,9 @@ from github.Requester import HTTPRequestsConnectionClass, Requester, RequestsRes
 from reviewbot import __version__
 from reviewbot.config.settings import Secret
 from reviewbot.errors import ConfigError
+from reviewbot.github.client.errors import TooLargeError
 from reviewbot.github.client.exchange import JSON, Answer, Lost, Patience, Request
 from reviewbot.github.client.redaction import told
-from reviewbot.github.errors import TooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

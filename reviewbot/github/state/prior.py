@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
     from reviewbot.core.findings.finding import Severity, Side
     from reviewbot.github.api.comments import Comment
+    from reviewbot.github.api.gateway import Api
     from reviewbot.github.api.records import Author
     from reviewbot.github.api.reviews import Review, ReviewComment
     from reviewbot.github.api.threads import ReviewThread
-    from reviewbot.github.gateway import Api
     from reviewbot.github.markers import Marker
     from reviewbot.github.names import PullName, Us
     from reviewbot.github.state.block import StateBlock

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from reviewbot.github.errors import TooLargeError
+from reviewbot.github.client.errors import TooLargeError
 from reviewbot.github.state.fingerprint import Fingerprint, SearchedLines, normal
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.findings.finding import Finding, Side
-    from reviewbot.github.gateway import Api
+    from reviewbot.github.api.gateway import Api
     from reviewbot.github.state.block import Record
 
 MAX_FILE: Final = 2_000_000

@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events.report import Report
     from reviewbot.core.findings.finding import Side
+    from reviewbot.github.api.gateway import Api
     from reviewbot.github.api.pulls import PullRequest
     from reviewbot.github.full_files import ReadFile
-    from reviewbot.github.gateway import Api
     from reviewbot.github.names import PullName
     from reviewbot.github.state.prior import Prior
 
