@@ -18,7 +18,7 @@ from reviewbot.core.render.markdown_text import literal
 from reviewbot.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, ConfigError, ReviewbotError
 from reviewbot.github import commands
 from reviewbot.github.answers import NO_FINDING, Answers, Question, answer_once, posted_in
-from reviewbot.github.base_files import base_files
+from reviewbot.github.change.base_files import base_files
 from reviewbot.github.client.errors import GitHubError
 from reviewbot.github.commands import Unknown
 from reviewbot.github.comment_hunk import comment_diff

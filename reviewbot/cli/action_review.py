@@ -18,12 +18,12 @@ from reviewbot.errors import (
     ReviewbotError,
     SourceError,
 )
+from reviewbot.github.change.subject import PublishOptions
 from reviewbot.github.client.errors import GitHubError
 from reviewbot.github.names import PullName, Us
 from reviewbot.github.publication import Publication, Published
 from reviewbot.github.state.prior import Prior, read_prior
 from reviewbot.github.state.scope import assign
-from reviewbot.github.subject import PublishOptions
 from reviewbot.pipeline.prepare import prepare, workers
 from reviewbot.pipeline.review import review
 from reviewbot.pipeline.sources import open_commit
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from reviewbot.action.wanted import Wanted
     from reviewbot.cli.target import Target
     from reviewbot.github.api.gateway import Api, Gateway
-    from reviewbot.github.full_files import ReadFile
+    from reviewbot.github.change.full_files import ReadFile
     from reviewbot.github.state.scope import Assignment
     from reviewbot.pipeline.job import StopSignal
 

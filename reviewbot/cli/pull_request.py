@@ -16,12 +16,12 @@ from reviewbot.config.load import dotenv_of, read_settings, read_variable
 from reviewbot.config.settings import CONFIG_NAMES, Secret, load_settings
 from reviewbot.errors import ConfigError, SourceError
 from reviewbot.github.api.gateway import API_URL, Gateway
-from reviewbot.github.base_files import BaseFiles, base_files
-from reviewbot.github.change import Change, get_change
+from reviewbot.github.change.base_files import BaseFiles, base_files
+from reviewbot.github.change.compare import Place
+from reviewbot.github.change.fetch import Change, get_change
+from reviewbot.github.change.full_files import with_context
 from reviewbot.github.client.errors import NotFoundError, RateLimitedError
 from reviewbot.github.client.rate_limit import Pace
-from reviewbot.github.compared import Place
-from reviewbot.github.full_files import with_context
 from reviewbot.github.names import PullName
 from reviewbot.variables import GITHUB_ADDRESS, TOKENS
 

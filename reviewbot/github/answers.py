@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.config.settings import CONFIG_NAMES
 from reviewbot.core.render.markdown_text import code_span
 from reviewbot.github import markers
-from reviewbot.github.base_files import base_files
+from reviewbot.github.change.base_files import base_files
 from reviewbot.github.comment_text import unmarked, with_marker
 from reviewbot.github.markers import Marker
 from reviewbot.github.names import PullName

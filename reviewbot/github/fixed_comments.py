@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from reviewbot.github.api.gateway import Api
+    from reviewbot.github.change.subject import Subject
     from reviewbot.github.client.caller import Denied
     from reviewbot.github.names import Us
     from reviewbot.github.state.prior import Posted, Prior
-    from reviewbot.github.subject import Subject
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from reviewbot.core.events.events import Event, Json
     from reviewbot.core.events.report import Report
     from reviewbot.github.api.gateway import Api
+    from reviewbot.github.change.subject import PublishOptions, Subject
     from reviewbot.github.check_run import Conclusion
     from reviewbot.github.names import Us
-    from reviewbot.github.subject import PublishOptions, Subject
 
 _OVERTAKEN: Final = "A newer review of the pull request was posted first, so this one was not."
 MOST_OVERTAKEN: Final = 6

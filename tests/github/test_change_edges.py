@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewbot.errors import SourceError
-from reviewbot.github.change import get_change
-from reviewbot.github.local_diff import LocalDiffError, find_git
+from reviewbot.github.change.fetch import get_change
+from reviewbot.github.change.local_diff import LocalDiffError, find_git
 from tests.fake_anthropic import FakeAnthropic
 from tests.fake_github import FakeGitHub
 from tests.github.action_runs import Runner, find_marked

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from reviewbot.github.api.gateway import Api
-    from reviewbot.github.change import Change
+    from reviewbot.github.change.fetch import Change
     from tests.fake_github.git import Files
 
 

@@ -12,7 +12,7 @@ from reviewbot.github.app import targets
 from reviewbot.github.app.repository_config import RepositoryConfig
 from reviewbot.github.app.reviews import tenant_of
 from reviewbot.github.app.targets import ReplyTarget
-from reviewbot.github.base_files import base_files
+from reviewbot.github.change.base_files import base_files
 from reviewbot.github.comment_hunk import comment_diff
 from reviewbot.github.inquiries import NO_CODE, inquiry_of, title_of
 from reviewbot.github.state.prior import read_prior

@@ -9,8 +9,8 @@ from reviewbot.config.settings import IfIncomplete  # noqa: TC001 - likewise
 from reviewbot.core.events.decode import decoder
 from reviewbot.core.events.report import Threshold  # noqa: TC001 - the decoder resolves it at run time
 from reviewbot.github.answers import Question
+from reviewbot.github.change.subject import PublishOptions, Subject
 from reviewbot.github.names import PullName
-from reviewbot.github.subject import PublishOptions, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -21,12 +21,12 @@ from reviewbot.core.events.wording import count
 from reviewbot.core.plan.policy import skip_reason
 from reviewbot.core.prompt.templates import prompt_version
 from reviewbot.errors import ConfigError
-from reviewbot.github.base_files import base_files
-from reviewbot.github.change import get_change
-from reviewbot.github.compared import Place
-from reviewbot.github.full_files import with_context
+from reviewbot.github.change.base_files import base_files
+from reviewbot.github.change.compare import Place
+from reviewbot.github.change.fetch import get_change
+from reviewbot.github.change.full_files import with_context
+from reviewbot.github.change.subject import Subject
 from reviewbot.github.state.block import StateBlock
-from reviewbot.github.subject import Subject
 from reviewbot.pipeline.planner import policy_of
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from reviewbot.core.findings.finding import Side
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.api.pulls import PullRequest
-    from reviewbot.github.full_files import ReadFile
+    from reviewbot.github.change.full_files import ReadFile
     from reviewbot.github.names import PullName
     from reviewbot.github.state.prior import Prior
 

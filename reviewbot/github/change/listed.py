@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.core.diff.parse import SUBMODULE, FileDiff, parse_diff
 from reviewbot.core.plan.languages import language_of
 from reviewbot.errors import DiffError
-from reviewbot.github.compared import Undiffed
+from reviewbot.github.change.compare import Undiffed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -11,7 +11,7 @@ from reviewbot.config.settings import Secret, load_settings
 from reviewbot.errors import ConfigError
 from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.api.pulls import Side
-from reviewbot.github.base_files import BaseFiles, base_files
+from reviewbot.github.change.base_files import BaseFiles, base_files
 from reviewbot.github.client.errors import ForbiddenError
 from reviewbot.pipeline.sources import ATTRIBUTES_LIMIT
 from tests.fake_github import FakeGitHub, faults

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from reviewbot.config.settings import Settings
     from reviewbot.core.diff.parse import FileDiff
-    from reviewbot.github.compared import Place
+    from reviewbot.github.change.compare import Place
 
 ReadFile: TypeAlias = "Callable[[str], bytes | None]"
 """The content of a file by its path; None if it cannot be had."""

@@ -12,10 +12,10 @@ from reviewbot.config.settings import Secret, load_settings
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.errors import ConfigError
 from reviewbot.github.api.gateway import Gateway
-from reviewbot.github.change import get_change
+from reviewbot.github.change.compare import Place
+from reviewbot.github.change.fetch import get_change
+from reviewbot.github.change.full_files import TIMEOUT_S, with_context
 from reviewbot.github.client.rate_limit import Pace
-from reviewbot.github.compared import Place
-from reviewbot.github.full_files import TIMEOUT_S, with_context
 from reviewbot.pipeline.context import ContextLimits
 from tests.fake_github import SUBMODULE, SYMLINK, Blob, FakeGitHub, Fault, faults
 from tests.support.github_changes import REPO, by_list, opened

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.core.diff.write import PLAIN_MODE
 from reviewbot.core.plan.languages import language_of
 from reviewbot.errors import SourceError
+from reviewbot.github.change.local_diff import LocalDiffError, find_git, local_diff
 from reviewbot.github.client.errors import (
     BadCredentialsError,
     GitHubError,
     RateLimitedError,
     TooLargeError,
 )
-from reviewbot.github.local_diff import LocalDiffError, find_git, local_diff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -20,6 +20,8 @@ from reviewbot.core.diff.write import file_diff_text
 from reviewbot.core.events.events import FileCoverage
 from reviewbot.core.events.wording import count
 from reviewbot.errors import DiffError, SourceError
+from reviewbot.github.change.compare import ChangeLimits, Place, Undiffed, compare_all
+from reviewbot.github.change.listed import is_code, may_be_hidden, read_listed, sets_attributes
 from reviewbot.github.client.errors import (
     DiffTooLargeError,
     ForbiddenError,
@@ -28,8 +30,6 @@ from reviewbot.github.client.errors import (
     TooLargeError,
     UnavailableError,
 )
-from reviewbot.github.compared import ChangeLimits, Place, Undiffed, compare_all
-from reviewbot.github.listed import is_code, may_be_hidden, read_listed, sets_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -16,7 +16,7 @@ from reviewbot.core.diff.parse import SUBMODULE, FileDiff, parse_diff
 from reviewbot.core.events.events import FileCoverage
 from reviewbot.errors import SourceError
 from reviewbot.github.api.gateway import Gateway
-from reviewbot.github.change import Change, ChangeLimits, get_change
+from reviewbot.github.change.fetch import Change, ChangeLimits, get_change
 from reviewbot.github.client.errors import (
     BadCredentialsError,
     ForbiddenError,
