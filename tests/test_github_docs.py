@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from reviewbot.github import webhook
-from reviewbot.github.tasks import ReviewWanted
+from reviewbot.github.webhook.parse import parse as webhook
+from reviewbot.github.webhook.tasks import ReviewWanted
 from reviewbot.variables import MACHINE
 from tests.composite_runner import CompositeRunner
 from tests.fake_github import FakeGitHub

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, get_args
 
 from reviewbot.errors import ConfigError
-from reviewbot.github import commands, webhook
-from reviewbot.github.payload import at, positive
-from reviewbot.github.tasks import CancelAction, Commented, Ignored
+from reviewbot.github.webhook.parse import commands
+from reviewbot.github.webhook.parse import parse as webhook
+from reviewbot.github.webhook.payload import at, positive
+from reviewbot.github.webhook.tasks import CancelAction, Commented, Ignored
 
 if TYPE_CHECKING:
     from reviewbot.action.inputs import ActionInputs
-    from reviewbot.github.commands import Command, Unknown
-    from reviewbot.github.tasks import Task
+    from reviewbot.github.webhook.commands import Command, Unknown
+    from reviewbot.github.webhook.tasks import Task
 
 MOST_BYTES: Final = 32_000_000
 """Of an event; GitHub's are up to 25 MB."""

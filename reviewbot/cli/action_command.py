@@ -16,16 +16,16 @@ from reviewbot.config.settings import CONFIG_NAMES
 from reviewbot.core.render.annotations import notice
 from reviewbot.core.render.markdown_text import literal
 from reviewbot.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, ConfigError, ReviewbotError
-from reviewbot.github import commands
 from reviewbot.github.answers import NO_FINDING, Answers, Question, answer_once, posted_in
 from reviewbot.github.change.base_files import base_files
 from reviewbot.github.client.errors import GitHubError
-from reviewbot.github.commands import Unknown
 from reviewbot.github.comment_hunk import comment_diff
 from reviewbot.github.describe import described
 from reviewbot.github.inquiries import NO_CODE, inquiry_of, reply_text
 from reviewbot.github.names import Us
 from reviewbot.github.state.prior import WRITERS, read_prior
+from reviewbot.github.webhook.commands import Unknown
+from reviewbot.github.webhook.parse import commands
 from reviewbot.pipeline.explain import explainers, explainers_of, prepare_explanation
 from reviewbot.pipeline.review import review
 

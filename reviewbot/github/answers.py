@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.names import Us
     from reviewbot.github.state.prior import Posted, Prior
-    from reviewbot.github.tasks import Commented
+    from reviewbot.github.webhook.tasks import Commented
 
 NO_FINDING: Final = "Write it as an answer to one of the comments that reviewbot made on a line."
 _NO_THREAD: Final = (

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 
 from reviewbot.github.app.manifest import WEBHOOK_PATH
-from reviewbot.github.webhook import is_signed
+from reviewbot.github.webhook.parse import is_signed
 from reviewbot.server.bodies import Large, read_body
 from reviewbot.server.faults import AGAIN_S
 from reviewbot.server.in_flight import InFlight

@@ -28,7 +28,7 @@ from reviewbot.github.client.errors import (
     UnavailableError,
 )
 from reviewbot.github.client.rate_limit import Pace
-from reviewbot.github.payload import App
+from reviewbot.github.webhook.payload import App
 from reviewbot.server.faults import HANDLERS
 from reviewbot.server.github_calls import webhook_routes
 from reviewbot.store import deliveries, nodes

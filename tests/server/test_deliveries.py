@@ -12,7 +12,6 @@ import pytest
 import sqlalchemy as sa
 
 from reviewbot.errors import ConfigError, DiffError
-from reviewbot.github import webhook
 from reviewbot.github.app import inbox as inboxes
 from reviewbot.github.app import poller
 from reviewbot.github.app.retries import (
@@ -33,7 +32,8 @@ from reviewbot.github.client.errors import (
     UnavailableError,
     UncertainWriteError,
 )
-from reviewbot.github.tasks import (
+from reviewbot.github.webhook.parse import parse as webhook
+from reviewbot.github.webhook.tasks import (
     Commented,
     Ignored,
     InstallationChanged,

@@ -14,7 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.github.app.inbox import Inbox
-from reviewbot.github.payload import App
+from reviewbot.github.webhook.payload import App
 from reviewbot.store import deliveries, nodes
 from reviewbot.store.database import open_database
 from tests.server import nodes as processes
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-    from reviewbot.github.tasks import Task
+    from reviewbot.github.webhook.tasks import Task
     from reviewbot.store.database import Database
     from reviewbot.store.queue import State
 

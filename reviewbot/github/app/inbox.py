@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.github.app.poller import Poller
 from reviewbot.github.app.retries import HOPELESS, pause_after, sentence
 from reviewbot.github.app.subjects import installation_of, subject_of
-from reviewbot.github.tasks import Commented, Ignored
-from reviewbot.github.webhook import read
+from reviewbot.github.webhook.parse import read
+from reviewbot.github.webhook.tasks import Commented, Ignored
 from reviewbot.store import deliveries, nodes
 from reviewbot.store.deliveries import NewDelivery
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-    from reviewbot.github.payload import App
-    from reviewbot.github.tasks import Task
+    from reviewbot.github.webhook.payload import App
+    from reviewbot.github.webhook.tasks import Task
     from reviewbot.store.database import Database
     from reviewbot.store.queue import Claimed
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from reviewbot.github.app.publisher import Publisher
     from reviewbot.github.names import Us
     from reviewbot.github.state.scope import Assignment
-    from reviewbot.github.tasks import Repository
+    from reviewbot.github.webhook.tasks import Repository
     from reviewbot.jobs.service import ReviewService
     from reviewbot.store.keys import Limits
     from reviewbot.store.reviews import ReviewRow

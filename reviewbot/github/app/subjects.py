@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reviewbot.github.tasks import Ignored, InstallationChanged, Ping, RerunWanted
+from reviewbot.github.webhook.tasks import Ignored, InstallationChanged, Ping, RerunWanted
 
 if TYPE_CHECKING:
-    from reviewbot.github.tasks import Repository, Task
+    from reviewbot.github.webhook.tasks import Repository, Task
 
 
 def installation_of(task: Task) -> int | None:

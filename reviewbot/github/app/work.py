@@ -11,14 +11,14 @@ from reviewbot.core.events.wording import count
 from reviewbot.core.render import TOOL_NAME
 from reviewbot.core.render.markdown_text import literal
 from reviewbot.errors import ConfigError, DiffError, ReviewbotError
-from reviewbot.github import commands
 from reviewbot.github.answers import Answers, Question
 from reviewbot.github.app.reviews import Asked
 from reviewbot.github.app.subjects import installation_at
 from reviewbot.github.check_run import pull_of
-from reviewbot.github.commands import Command, Unknown
 from reviewbot.github.state.prior import WRITERS
-from reviewbot.github.tasks import (
+from reviewbot.github.webhook.commands import Command, Unknown
+from reviewbot.github.webhook.parse import commands
+from reviewbot.github.webhook.tasks import (
     Commented,
     Ignored,
     InstallationChanged,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from reviewbot.github.app.explanations import Explanations
     from reviewbot.github.app.reviews import AppReviews
     from reviewbot.github.names import Us
-    from reviewbot.github.tasks import Repository, Task
+    from reviewbot.github.webhook.tasks import Repository, Task
 
 log = logging.getLogger(__name__)
 

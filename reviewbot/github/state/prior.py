@@ -18,11 +18,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.findings.finding import CATEGORIES
-from reviewbot.github import commands, markers
-from reviewbot.github.commands import Command
+from reviewbot.github import markers
 from reviewbot.github.comment_hunk import commented_code
 from reviewbot.github.state.block import Record, unpack
 from reviewbot.github.state.fingerprint import Fingerprint
+from reviewbot.github.webhook.commands import Command
+from reviewbot.github.webhook.parse import commands
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

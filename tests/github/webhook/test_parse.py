@@ -20,8 +20,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reviewbot.github.markers import Marker, write
-from reviewbot.github.payload import App
-from reviewbot.github.tasks import (
+from reviewbot.github.webhook.parse import MAX_COMMENT, MAX_PULLS, is_signed, read
+from reviewbot.github.webhook.payload import App
+from reviewbot.github.webhook.tasks import (
     Commented,
     Ignored,
     InstallationChanged,
@@ -32,7 +33,6 @@ from reviewbot.github.tasks import (
     ReviewWanted,
     Task,
 )
-from reviewbot.github.webhook import MAX_COMMENT, MAX_PULLS, is_signed, read
 from tests.support.examples import examples
 
 PAYLOADS = Path(__file__).parents[2] / "fixtures" / "github" / "webhooks" / "payloads.jsonl.xz"

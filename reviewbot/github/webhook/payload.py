@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from reviewbot.github.tasks import Repository
+from reviewbot.github.webhook.tasks import Repository
 
 _WORD: Final = re.compile(r"[a-z_]{1,50}")
 _LOGIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}(?:\[bot\])?")

@@ -1,6 +1,6 @@
 """What a delivery of GitHub asks for: a small closed union. Pure.
 
-Every text is bounded and checked by whoever makes one (:mod:`reviewbot.github.webhook`), but for
+Every text is bounded and checked by whoever makes one (:mod:`reviewbot.github.webhook.parse`), but for
 the body of a comment, which is bounded only.
 """
 

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 
 from reviewbot.core.safety.escape import is_plain
 from reviewbot.core.safety.safe_text import safe_markdown
-from reviewbot.github.commands import (
+from reviewbot.github.webhook.commands import (
     COMMANDS,
     SEARCHED,
     TEXT_LIMIT,

@@ -2,7 +2,7 @@
 
 Payloads are read leniently, for real ones break GitHub's own schemas: only what is needed is looked
 at. Each field is checked and bounded; where one that is needed is missing or odd, the delivery is
-:class:`~reviewbot.github.tasks.Ignored` with a reason. Nothing raises, and no reason quotes a
+:class:`~reviewbot.github.webhook.tasks.Ignored` with a reason. Nothing raises, and no reason quotes a
 stranger.
 
 Sources: docs.github.com, "Validating webhook deliveries" and "Webhook events and payloads".
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Final, get_args
 
 from reviewbot.core.render.inert import well_formed
 from reviewbot.github.markers import has_marker
-from reviewbot.github.payload import Payload, Unusable, at, positive, word
-from reviewbot.github.tasks import (
+from reviewbot.github.webhook.payload import Payload, Unusable, at, positive, word
+from reviewbot.github.webhook.tasks import (
     CancelAction,
     Commented,
     Ignored,
@@ -34,8 +34,8 @@ from reviewbot.github.tasks import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reviewbot.github.payload import App
-    from reviewbot.github.tasks import Task
+    from reviewbot.github.webhook.payload import App
+    from reviewbot.github.webhook.tasks import Task
 
 MAX_COMMENT: Final = 65_536
 """Characters of a comment; GitHub takes no more."""

@@ -1,0 +1,1 @@
+"""Deliveries of GitHub and commands in comments, parsed. Pure."""
