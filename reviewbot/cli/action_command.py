@@ -16,12 +16,12 @@ from reviewbot.config.settings import CONFIG_NAMES
 from reviewbot.core.render.annotations import notice
 from reviewbot.core.render.markdown_text import literal
 from reviewbot.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, ConfigError, ReviewbotError
-from reviewbot.github.answers import NO_FINDING, Answers, Question, answer_once, posted_in
 from reviewbot.github.change.base_files import base_files
 from reviewbot.github.client.errors import GitHubError
-from reviewbot.github.comment_hunk import comment_diff
-from reviewbot.github.describe import described
-from reviewbot.github.inquiries import NO_CODE, inquiry_of, reply_text
+from reviewbot.github.commands.answers import NO_FINDING, Answers, Question, answer_once, posted_in
+from reviewbot.github.commands.comment_hunk import comment_diff
+from reviewbot.github.commands.config import described
+from reviewbot.github.commands.explain import NO_CODE, inquiry_of, reply_text
 from reviewbot.github.names import Us
 from reviewbot.github.state.prior import WRITERS, read_prior
 from reviewbot.github.webhook.commands import Unknown

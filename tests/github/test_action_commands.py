@@ -12,7 +12,7 @@ import pytest
 
 from reviewbot.cli.action_command import NotExplainedError
 from reviewbot.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, ConfigError
-from reviewbot.github.answers import NO_FINDING
+from reviewbot.github.commands.answers import NO_FINDING
 from reviewbot.models import explanation
 from tests.fake_anthropic import Answer, FakeAnthropic, Hang, Script, StatusError
 from tests.fake_github import FakeGitHub, PullRequest, faults

@@ -12,7 +12,7 @@ import pytest
 
 from reviewbot.core.events.events import ReviewAnswer, from_record
 from reviewbot.core.events.report import fold
-from reviewbot.github.answers import NO_FINDING
+from reviewbot.github.commands.answers import NO_FINDING
 from reviewbot.models import explanation
 from reviewbot.pipeline.explain import OFFLINE_CANNOT
 from reviewbot.store import reviews

@@ -6,7 +6,6 @@ import logging
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.github.answers import Answers
 from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.app.explanations import Explanations
 from reviewbot.github.app.inbox import Inbox
@@ -17,6 +16,7 @@ from reviewbot.github.app.reviews import AppReviews
 from reviewbot.github.app.sweep import Sweep
 from reviewbot.github.app.work import Work
 from reviewbot.github.client.rate_limit import Pace
+from reviewbot.github.commands.answers import Answers
 from reviewbot.github.names import Us
 from reviewbot.github.webhook.payload import App
 from reviewbot.jobs.background import in_background

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.render.markdown_text import literal
 from reviewbot.errors import ConfigError
-from reviewbot.github.answers import NO_FINDING, posted_in
 from reviewbot.github.app import targets
 from reviewbot.github.app.repository_config import RepositoryConfig
 from reviewbot.github.app.reviews import tenant_of
 from reviewbot.github.app.targets import ReplyTarget
 from reviewbot.github.change.base_files import base_files
-from reviewbot.github.comment_hunk import comment_diff
-from reviewbot.github.inquiries import NO_CODE, inquiry_of, title_of
+from reviewbot.github.commands.answers import NO_FINDING, posted_in
+from reviewbot.github.commands.comment_hunk import comment_diff
+from reviewbot.github.commands.explain import NO_CODE, inquiry_of, title_of
 from reviewbot.github.state.prior import read_prior
 from reviewbot.jobs.admission import ReviewRequest, UsedKeyError
 from reviewbot.jobs.options import ReviewOptions
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from reviewbot.config.settings import Settings
-    from reviewbot.github.answers import Answers, Question
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.app.publisher import Publisher
+    from reviewbot.github.commands.answers import Answers, Question
     from reviewbot.github.names import Us
     from reviewbot.jobs.service import ReviewService
     from reviewbot.store.keys import Limits

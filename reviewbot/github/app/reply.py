@@ -6,8 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from reviewbot.core.events.report import ReportBuilder
-from reviewbot.github.answers import answer_once
-from reviewbot.github.inquiries import reply_text
+from reviewbot.github.commands.answers import answer_once
+from reviewbot.github.commands.explain import reply_text
 from reviewbot.github.publication import Published
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from reviewbot.config.file import parse_config
 from reviewbot.core.render.markdown_text import literal
 from reviewbot.errors import ConfigError
-from reviewbot.github.describe import described
+from reviewbot.github.commands.config import described
 from reviewbot.jobs.options import settings_for
 
 if TYPE_CHECKING:

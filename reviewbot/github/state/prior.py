@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.findings.finding import CATEGORIES
 from reviewbot.github import markers
-from reviewbot.github.comment_hunk import commented_code
+from reviewbot.github.commands.comment_hunk import commented_code
 from reviewbot.github.state.block import Record, unpack
 from reviewbot.github.state.fingerprint import Fingerprint
 from reviewbot.github.webhook.commands import Command

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from reviewbot.core.events.report import Report
-    from reviewbot.github.answers import Question
     from reviewbot.github.api.reviews import ReviewComment
+    from reviewbot.github.commands.answers import Question
     from reviewbot.github.names import Us
     from reviewbot.github.state.prior import Posted, Prior
 

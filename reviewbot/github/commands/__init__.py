@@ -1,0 +1,1 @@
+"""Answers to the commands that people write in comments."""
