@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from reviewbot.action.inputs import ActionInputs
     from reviewbot.config.settings import Settings
     from reviewbot.core.events.report import Report
-    from reviewbot.github.publication import Published
+    from reviewbot.github.publish.publication import Published
 
 
 def sarif_target(inputs: ActionInputs) -> Target:

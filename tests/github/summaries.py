@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.events.events import from_record
 from reviewbot.core.events.report import fold
-from reviewbot.github.permalinks import Permalinks
-from reviewbot.github.review_comments import plan_comments
+from reviewbot.github.publish.permalinks import Permalinks
+from reviewbot.github.publish.review_comments import plan_comments
+from reviewbot.github.publish.summary import render
 from reviewbot.github.state.block import Record
 from reviewbot.github.state.reconcile import Reconciled
-from reviewbot.github.summary_comment import render
 from tests.regenerate_golden import STREAMS, recorded
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Check runs. Their bodies are made by :mod:`reviewbot.github.check_run`."""
+"""Check runs. Their bodies are made by :mod:`reviewbot.github.publish.check_run`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reviews and the comments on lines. Bodies are made by :mod:`reviewbot.github.review_comments`."""
+"""Reviews and the comments on lines. Bodies are made by :mod:`reviewbot.github.publish.review_comments`."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from reviewbot.github.app.reply import Reply
 from reviewbot.github.app.retries import pause_after, sentence
 from reviewbot.github.app.targets import ReplyTarget, Target
 from reviewbot.github.client.errors import RateLimitedError
-from reviewbot.github.publication import Publication
+from reviewbot.github.publish.publication import Publication
 from reviewbot.store import publications, reviews
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reviewbot.core.events.report import ReportBuilder
 from reviewbot.github.commands.answers import answer_once
 from reviewbot.github.commands.explain import reply_text
-from reviewbot.github.publication import Published
+from reviewbot.github.publish.publication import Published
 
 if TYPE_CHECKING:
     from reviewbot.core.events.events import Event
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Reply:
-    """One answer; published as a :class:`reviewbot.github.publication.Publication` is, at its end.
+    """One answer; published as a :class:`reviewbot.github.publish.publication.Publication` is, at its end.
 
     Args:
         api: GitHub.

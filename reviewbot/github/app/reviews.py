@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.github import check_run
 from reviewbot.github.app import targets
 from reviewbot.github.app.repository_config import RepositoryConfig
 from reviewbot.github.app.retries import OtherHeadError
 from reviewbot.github.app.subjects import installation_at
 from reviewbot.github.app.targets import Target
-from reviewbot.github.check_reporter import CheckReporter
 from reviewbot.github.client.errors import ForbiddenError, NotFoundError
 from reviewbot.github.names import PullName
-from reviewbot.github.publication import now
+from reviewbot.github.publish import check_run
+from reviewbot.github.publish.check_reporter import CheckReporter
+from reviewbot.github.publish.publication import now
 from reviewbot.github.state.prior import read_prior
 from reviewbot.github.state.scope import assign
 from reviewbot.jobs.admission import ReviewRequest, UsedKeyError

@@ -13,8 +13,8 @@ from reviewbot.core.render.markdown_text import literal
 from reviewbot.errors import ConfigError, DiffError, ReviewbotError
 from reviewbot.github.app.reviews import Asked
 from reviewbot.github.app.subjects import installation_at
-from reviewbot.github.check_run import pull_of
 from reviewbot.github.commands.answers import Answers, Question
+from reviewbot.github.publish.check_run import pull_of
 from reviewbot.github.state.prior import WRITERS
 from reviewbot.github.webhook.commands import Command, Unknown
 from reviewbot.github.webhook.parse import commands

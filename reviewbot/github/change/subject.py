@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reviewbot.core.render import TOOL_NAME
-from reviewbot.github.comment_text import LINK_HOSTS
-from reviewbot.github.permalinks import Permalinks
+from reviewbot.github.publish.comment_text import LINK_HOSTS
+from reviewbot.github.publish.permalinks import Permalinks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,7 +13,6 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.github import check_run
 from reviewbot.github.client.errors import (
     ForbiddenError,
     GitHubError,
@@ -21,7 +20,8 @@ from reviewbot.github.client.errors import (
     NotFoundError,
     UncertainWriteError,
 )
-from reviewbot.github.posting import made_once, patiently
+from reviewbot.github.publish import check_run
+from reviewbot.github.publish.post import made_once, patiently
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -42,7 +42,7 @@ class CheckReporter:
     Args:
         api: GitHub.
         repo: the repository.
-        first: the body that makes the run (:func:`reviewbot.github.check_run.created`).
+        first: the body that makes the run (:func:`reviewbot.github.publish.check_run.created`).
         every_s: seconds from one update to the next.
     """
 
@@ -107,7 +107,7 @@ class CheckReporter:
         """End the run; what it was to show meanwhile is dropped.
 
         Args:
-            bodies: in order, from :func:`reviewbot.github.check_run.completed` or ``ended``.
+            bodies: in order, from :func:`reviewbot.github.publish.check_run.completed` or ``ended``.
 
         Raises:
             GitHubError: GitHub does not do it.

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewbot.config.settings import Secret
-from reviewbot.github import check_run
 from reviewbot.github.api.gateway import Gateway
-from reviewbot.github.check_reporter import EVERY_S, CheckReporter
 from reviewbot.github.client.errors import UnavailableError
 from reviewbot.github.client.rate_limit import Pace
+from reviewbot.github.publish import check_run
+from reviewbot.github.publish.check_reporter import EVERY_S, CheckReporter
 from tests.fake_github import FakeGitHub, faults
 from tests.virtual_time import in_virtual_time
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.github.sections import Section, fitted, size
+from reviewbot.github.publish.sections import Section, fitted, size
 
 sections = st.builds(
     Section,

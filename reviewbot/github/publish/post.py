@@ -27,9 +27,9 @@ from reviewbot.github.client.errors import (
     UncertainWriteError,
 )
 from reviewbot.github.client.exchange import Urgency
-from reviewbot.github.comment_text import with_marker
 from reviewbot.github.markers import Noted
-from reviewbot.github.review_comments import (
+from reviewbot.github.publish.comment_text import with_marker
+from reviewbot.github.publish.review_comments import (
     MAX_COMMENTS,
     Elsewhere,
     ReviewText,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from reviewbot.github.api.reviews import Review
     from reviewbot.github.markers import Marker
     from reviewbot.github.names import PullName, Us
-    from reviewbot.github.review_comments import CommentPlan, Inline
+    from reviewbot.github.publish.review_comments import CommentPlan, Inline
     from reviewbot.github.state.prior import Prior
 
 MOST_TRIES: Final = 2 * MAX_COMMENTS

@@ -15,11 +15,12 @@ from reviewbot.core.events.events import (
     Usage,
 )
 from reviewbot.core.events.report import ReportBuilder
-from reviewbot.github import check_run, markers
-from reviewbot.github.check_reporter import CheckReporter
+from reviewbot.github import markers
 from reviewbot.github.client.errors import ForbiddenError, NotFoundError, OvertakenError
 from reviewbot.github.markers import Marker
-from reviewbot.github.pull_comments import PullComments
+from reviewbot.github.publish import check_run
+from reviewbot.github.publish.check_reporter import CheckReporter
+from reviewbot.github.publish.publisher import PullComments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from reviewbot.core.events.report import Report
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.change.subject import PublishOptions, Subject
-    from reviewbot.github.check_run import Conclusion
     from reviewbot.github.names import Us
+    from reviewbot.github.publish.check_run import Conclusion
 
 _OVERTAKEN: Final = "A newer review of the pull request was posted first, so this one was not."
 MOST_OVERTAKEN: Final = 6

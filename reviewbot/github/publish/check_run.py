@@ -31,8 +31,14 @@ from reviewbot.core.render.wording import (
     usage,
 )
 from reviewbot.core.safety.redact import redact_text
-from reviewbot.github.check_annotations import BATCH, MAX_ANNOTATIONS, annotation, title_line
-from reviewbot.github.comment_text import (
+from reviewbot.github.markers import MAX_LENGTH
+from reviewbot.github.publish.check_annotations import (
+    BATCH,
+    MAX_ANNOTATIONS,
+    annotation,
+    title_line,
+)
+from reviewbot.github.publish.comment_text import (
     LINK_HOSTS,
     safe_finding,
     safe_report,
@@ -40,8 +46,7 @@ from reviewbot.github.comment_text import (
     unmarked,
     with_marker,
 )
-from reviewbot.github.markers import MAX_LENGTH
-from reviewbot.github.sections import Section, fitted
+from reviewbot.github.publish.sections import Section, fitted
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -19,8 +19,8 @@ from reviewbot.core.safety.escape import is_plain
 from reviewbot.core.safety.markdown import code_block
 from reviewbot.core.safety.safe_text import safe_line, safe_markdown
 from reviewbot.github.markers import MAX_LENGTH, MAX_SUMMARY, has_marker
-from reviewbot.github.permalinks import linked
-from reviewbot.github.sections import size
+from reviewbot.github.publish.permalinks import linked
+from reviewbot.github.publish.sections import size
 
 if TYPE_CHECKING:
     from collections.abc import Collection

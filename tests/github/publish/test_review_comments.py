@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.findings.finding import Finding, Placement, Severity
-from reviewbot.github.comment_text import MAX_BODY
 from reviewbot.github.markers import MAX_FINDINGS, Marker, Noted, parse, write
-from reviewbot.github.review_comments import (
+from reviewbot.github.publish.comment_text import MAX_BODY
+from reviewbot.github.publish.review_comments import (
     MAX_TEXT,
     CommentPlan,
     plan_comments,

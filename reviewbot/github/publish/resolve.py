@@ -14,9 +14,9 @@ from reviewbot.github.client.errors import (
     InvalidError,
     NotFoundError,
 )
-from reviewbot.github.comment_text import with_marker
 from reviewbot.github.markers import Marker
-from reviewbot.github.posting import made_once
+from reviewbot.github.publish.comment_text import with_marker
+from reviewbot.github.publish.post import made_once
 from reviewbot.github.state.prior import HIDDEN_AS, read_prior
 
 if TYPE_CHECKING:

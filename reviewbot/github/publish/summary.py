@@ -14,7 +14,7 @@ from reviewbot.core.events.wording import NO_REASON, count, listed
 from reviewbot.core.render.markdown_text import cell, code_span, literal, one_line, quoted
 from reviewbot.core.render.wording import aside, outcome, share_of, shares, spending, unreviewed
 from reviewbot.core.safety.safe_text import safe_line, safe_markdown
-from reviewbot.github.comment_text import (
+from reviewbot.github.publish.comment_text import (
     LINK_HOSTS,
     place_of,
     safe_report,
@@ -22,9 +22,9 @@ from reviewbot.github.comment_text import (
     unmarked,
     with_marker,
 )
-from reviewbot.github.permalinks import linked
-from reviewbot.github.review_comments import MAX_TEXT, Elsewhere, rest_sections
-from reviewbot.github.sections import Section, fitted, size
+from reviewbot.github.publish.permalinks import linked
+from reviewbot.github.publish.review_comments import MAX_TEXT, Elsewhere, rest_sections
+from reviewbot.github.publish.sections import Section, fitted, size
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events.events import CoverageStatus, FileCoverage
     from reviewbot.core.events.report import Report
     from reviewbot.core.findings.finding import Finding
-    from reviewbot.github.permalinks import Permalinks
+    from reviewbot.github.publish.permalinks import Permalinks
     from reviewbot.github.state.block import Record
     from reviewbot.github.state.reconcile import Reconciled
 
@@ -69,7 +69,7 @@ def render(
         done: the review, compared with earlier ones.
         marker: the hidden text that the comment is known by, its last line.
         rest: new findings that have no comment on a line, from
-            :func:`~reviewbot.github.review_comments.plan_comments`.
+            :func:`~reviewbot.github.publish.review_comments.plan_comments`.
         urls: the comments on lines, by the id of their finding, as far as they are known.
         overview: what the whole pull request does, if this review read only a part of it.
         walkthrough: a line about each file.

@@ -12,17 +12,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from reviewbot.core.events.report import gates
-from reviewbot.github import markers, summary_comment
+from reviewbot.github import markers
 from reviewbot.github.client.errors import (
     ForbiddenError,
     GitHubError,
     InvalidError,
     NotFoundError,
 )
-from reviewbot.github.fixed_comments import FixedComments
 from reviewbot.github.markers import Marker, Noted
-from reviewbot.github.posting import ReviewPoster, put_summary
-from reviewbot.github.review_comments import (
+from reviewbot.github.publish import summary as summary_comment
+from reviewbot.github.publish.post import ReviewPoster, put_summary
+from reviewbot.github.publish.resolve import FixedComments
+from reviewbot.github.publish.review_comments import (
     CommentPlan,
     Elsewhere,
     plan_comments,

@@ -1,0 +1,1 @@
+"""Publishing: the check run, the review comments and the summary comment."""
