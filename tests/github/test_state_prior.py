@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from reviewbot.github.markers import Marker, Noted, write
 from reviewbot.github.names import PullName, Us
 from reviewbot.github.state.block import StateBlock
+from reviewbot.github.state.markers import Marker, Noted, write
 from reviewbot.github.state.prior import Prior, read_prior
 from tests.support.github_comments import US, comment, found
 from tests.support.github_records import record

@@ -9,7 +9,7 @@ from reviewbot.core.prompt.explanation import MOST_REMARKS, Inquiry, Remark
 from reviewbot.core.render.markdown_text import code_span, literal
 from reviewbot.core.safety.safe_text import safe_markdown
 from reviewbot.core.safety.shown_text import shown_line
-from reviewbot.github import markers
+from reviewbot.github.state import markers
 from reviewbot.github.state.prior import side_of
 
 if TYPE_CHECKING:

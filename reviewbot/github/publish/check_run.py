@@ -31,7 +31,6 @@ from reviewbot.core.render.wording import (
     usage,
 )
 from reviewbot.core.safety.redact import redact_text
-from reviewbot.github.markers import MAX_LENGTH
 from reviewbot.github.publish.check_annotations import (
     BATCH,
     MAX_ANNOTATIONS,
@@ -47,6 +46,7 @@ from reviewbot.github.publish.comment_text import (
     with_marker,
 )
 from reviewbot.github.publish.sections import Section, fitted
+from reviewbot.github.state.markers import MAX_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -18,7 +18,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from reviewbot.core.events.report import gates
-from reviewbot.github import markers
 from reviewbot.github.client.errors import (
     GitHubError,
     InvalidError,
@@ -27,7 +26,6 @@ from reviewbot.github.client.errors import (
     UncertainWriteError,
 )
 from reviewbot.github.client.exchange import Urgency
-from reviewbot.github.markers import Noted
 from reviewbot.github.publish.comment_text import with_marker
 from reviewbot.github.publish.review_comments import (
     MAX_COMMENTS,
@@ -35,6 +33,8 @@ from reviewbot.github.publish.review_comments import (
     ReviewText,
     review_payload,
 )
+from reviewbot.github.state import markers
+from reviewbot.github.state.markers import Noted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     from reviewbot.github.api.comments import Comment
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.api.reviews import Review
-    from reviewbot.github.markers import Marker
     from reviewbot.github.names import PullName, Us
     from reviewbot.github.publish.review_comments import CommentPlan, Inline
+    from reviewbot.github.state.markers import Marker
     from reviewbot.github.state.prior import Prior
 
 MOST_TRIES: Final = 2 * MAX_COMMENTS

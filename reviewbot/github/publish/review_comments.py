@@ -22,7 +22,6 @@ from reviewbot.core.events.wording import count
 from reviewbot.core.findings.finding import rank
 from reviewbot.core.render.markdown_text import code_span, literal
 from reviewbot.core.render.wording import aside, outcome
-from reviewbot.github.markers import MAX_FINDINGS
 from reviewbot.github.publish.comment_text import (
     LINK_HOSTS,
     beside,
@@ -32,6 +31,7 @@ from reviewbot.github.publish.comment_text import (
 )
 from reviewbot.github.publish.permalinks import is_utf8
 from reviewbot.github.publish.sections import Section, fitted, size
+from reviewbot.github.state.markers import MAX_FINDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence

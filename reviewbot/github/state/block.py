@@ -1,6 +1,6 @@
 """The state block: data that a review stores in the summary comment. Pure.
 
-The block is compressed JSON in the marker of the comment (:mod:`reviewbot.github.markers`), which
+The block is compressed JSON in the marker of the comment (:mod:`reviewbot.github.state.markers`), which
 signs it and binds it to the pull request and its head.
 """
 
@@ -20,7 +20,7 @@ from reviewbot.core.findings.finding import (  # noqa: TC001 - the decoder resol
     Severity,
     Side,
 )
-from reviewbot.github.markers import FINDING_ID
+from reviewbot.github.state.markers import FINDING_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
