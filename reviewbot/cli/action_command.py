@@ -22,7 +22,7 @@ from reviewbot.github.commands.answers import NO_FINDING, Answers, Question, ans
 from reviewbot.github.commands.comment_hunk import comment_diff
 from reviewbot.github.commands.config import described
 from reviewbot.github.commands.explain import NO_CODE, inquiry_of, reply_text
-from reviewbot.github.names import Us
+from reviewbot.github.identity import Us
 from reviewbot.github.state.prior import WRITERS, read_prior
 from reviewbot.github.webhook.commands import Unknown
 from reviewbot.github.webhook.parse import commands

@@ -20,7 +20,7 @@ from reviewbot.errors import (
 )
 from reviewbot.github.change.subject import PublishOptions
 from reviewbot.github.client.errors import GitHubError
-from reviewbot.github.names import PullName, Us
+from reviewbot.github.identity import PullName, Us
 from reviewbot.github.publish.publication import Publication, Published
 from reviewbot.github.state.prior import Prior, read_prior
 from reviewbot.github.state.scope import assign

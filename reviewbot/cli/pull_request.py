@@ -22,7 +22,7 @@ from reviewbot.github.change.fetch import Change, get_change
 from reviewbot.github.change.full_files import with_context
 from reviewbot.github.client.errors import NotFoundError, RateLimitedError
 from reviewbot.github.client.rate_limit import Pace
-from reviewbot.github.names import PullName
+from reviewbot.github.identity import PullName
 from reviewbot.variables import GITHUB_ADDRESS, TOKENS
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from reviewbot.action.inputs import read_inputs
 from reviewbot.cli.action import Action
 from reviewbot.core.prompt.numbered import parse_line
 from reviewbot.github.client.rate_limit import Pace
-from reviewbot.github.names import PullName
+from reviewbot.github.identity import PullName
 from tests.fake_anthropic import Answer, FakeAnthropic, Hang, Script, finding
 
 if TYPE_CHECKING:

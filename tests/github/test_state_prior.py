@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from reviewbot.github.names import PullName, Us
+from reviewbot.github.identity import PullName, Us
 from reviewbot.github.state.block import StateBlock
 from reviewbot.github.state.markers import Marker, Noted, write
 from reviewbot.github.state.prior import Prior, read_prior

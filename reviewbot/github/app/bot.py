@@ -17,7 +17,7 @@ from reviewbot.github.app.sweep import Sweep
 from reviewbot.github.app.work import Work
 from reviewbot.github.client.rate_limit import Pace
 from reviewbot.github.commands.answers import Answers
-from reviewbot.github.names import Us
+from reviewbot.github.identity import Us
 from reviewbot.github.webhook.payload import App
 from reviewbot.jobs.background import in_background
 from reviewbot.store.keys import Limits

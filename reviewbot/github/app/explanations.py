@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.app.publisher import Publisher
     from reviewbot.github.commands.answers import Answers, Question
-    from reviewbot.github.names import Us
+    from reviewbot.github.identity import Us
     from reviewbot.jobs.service import ReviewService
     from reviewbot.store.keys import Limits
 

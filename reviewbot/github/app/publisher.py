@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events.events import Event
     from reviewbot.github.api.gateway import Gateway
-    from reviewbot.github.names import Us
+    from reviewbot.github.identity import Us
     from reviewbot.store.database import Database
     from reviewbot.store.hub import Hub
     from reviewbot.store.queue import Claimed

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events.events import Event
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.app.targets import ReplyTarget
-    from reviewbot.github.names import Us
+    from reviewbot.github.identity import Us
 
 
 class Reply:

@@ -14,7 +14,7 @@ from reviewbot.github.app.retries import OtherHeadError
 from reviewbot.github.app.subjects import installation_at
 from reviewbot.github.app.targets import Target
 from reviewbot.github.client.errors import ForbiddenError, NotFoundError
-from reviewbot.github.names import PullName
+from reviewbot.github.identity import PullName
 from reviewbot.github.publish import check_run
 from reviewbot.github.publish.check_reporter import CheckReporter
 from reviewbot.github.publish.publication import now
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from reviewbot.github.api.gateway import Gateway
     from reviewbot.github.api.pulls import PullRequest
     from reviewbot.github.app.publisher import Publisher
-    from reviewbot.github.names import Us
+    from reviewbot.github.identity import Us
     from reviewbot.github.state.scope import Assignment
     from reviewbot.github.webhook.tasks import Repository
     from reviewbot.jobs.service import ReviewService

@@ -10,7 +10,7 @@ from reviewbot.core.events.decode import decoder
 from reviewbot.core.events.report import Threshold  # noqa: TC001 - the decoder resolves it at run time
 from reviewbot.github.change.subject import PublishOptions, Subject
 from reviewbot.github.commands.answers import Question
-from reviewbot.github.names import PullName
+from reviewbot.github.identity import PullName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from reviewbot.github.api.gateway import Api, Gateway
     from reviewbot.github.app.explanations import Explanations
     from reviewbot.github.app.reviews import AppReviews
-    from reviewbot.github.names import Us
+    from reviewbot.github.identity import Us
     from reviewbot.github.webhook.tasks import Repository, Task
 
 log = logging.getLogger(__name__)

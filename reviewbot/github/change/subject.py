@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from reviewbot.config.settings import IfIncomplete
     from reviewbot.core.events.report import Threshold
-    from reviewbot.github.names import PullName
+    from reviewbot.github.identity import PullName
 
 
 @dataclass(frozen=True, slots=True)

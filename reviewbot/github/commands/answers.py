@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.config.settings import CONFIG_NAMES
 from reviewbot.core.render.markdown_text import code_span
 from reviewbot.github.change.base_files import base_files
-from reviewbot.github.names import PullName
+from reviewbot.github.identity import PullName
 from reviewbot.github.publish.comment_text import unmarked, with_marker
 from reviewbot.github.publish.post import made_once
 from reviewbot.github.state import markers
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from reviewbot.github.api.gateway import Api
-    from reviewbot.github.names import Us
+    from reviewbot.github.identity import Us
     from reviewbot.github.state.prior import Posted, Prior
     from reviewbot.github.webhook.tasks import Commented
 

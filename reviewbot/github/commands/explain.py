@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events.report import Report
     from reviewbot.github.api.reviews import ReviewComment
     from reviewbot.github.commands.answers import Question
-    from reviewbot.github.names import Us
+    from reviewbot.github.identity import Us
     from reviewbot.github.state.prior import Posted, Prior
 
 NO_CODE: Final = (

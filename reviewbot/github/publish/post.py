@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from reviewbot.github.api.comments import Comment
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.api.reviews import Review
-    from reviewbot.github.names import PullName, Us
+    from reviewbot.github.identity import PullName, Us
     from reviewbot.github.publish.review_comments import CommentPlan, Inline
     from reviewbot.github.state.markers import Marker
     from reviewbot.github.state.prior import Prior

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events.report import Report
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.change.subject import PublishOptions, Subject
-    from reviewbot.github.names import Us
+    from reviewbot.github.identity import Us
     from reviewbot.github.publish.check_run import Conclusion
 
 _OVERTAKEN: Final = "A newer review of the pull request was posted first, so this one was not."

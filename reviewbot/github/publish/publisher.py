@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from reviewbot.core.findings.finding import Finding, Side
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.change.subject import PublishOptions, Subject
-    from reviewbot.github.names import Us
+    from reviewbot.github.identity import Us
     from reviewbot.github.state.block import Record
     from reviewbot.github.state.prior import Posted, Prior
     from reviewbot.github.state.reconcile import Reconciled

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.change.subject import Subject
     from reviewbot.github.client.caller import Denied
-    from reviewbot.github.names import Us
+    from reviewbot.github.identity import Us
     from reviewbot.github.state.prior import Posted, Prior
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from reviewbot.github.api.records import Author
     from reviewbot.github.api.reviews import Review, ReviewComment
     from reviewbot.github.api.threads import ReviewThread
-    from reviewbot.github.names import PullName, Us
+    from reviewbot.github.identity import PullName, Us
     from reviewbot.github.state.block import StateBlock
     from reviewbot.github.state.markers import Marker
 

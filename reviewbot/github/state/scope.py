@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.api.pulls import PullRequest
     from reviewbot.github.change.full_files import ReadFile
-    from reviewbot.github.names import PullName
+    from reviewbot.github.identity import PullName
     from reviewbot.github.state.prior import Prior
 
 
