@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from reviewbot.github.app.publisher import Publisher
+from reviewbot.github.app.outbox import Publisher
 from reviewbot.store import nodes
 from reviewbot.store.tables import DELIVERIES, NODES, PUBLICATIONS
 from tests.fake_anthropic import Answer, FakeAnthropic, finding

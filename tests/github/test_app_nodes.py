@@ -13,8 +13,8 @@ import pytest
 import sqlalchemy as sa
 
 from reviewbot.github.api.gateway import Gateway
-from reviewbot.github.app import publisher as publisher_module
-from reviewbot.github.app.publisher import Publisher
+from reviewbot.github.app import outbox as publisher_module
+from reviewbot.github.app.outbox import Publisher
 from reviewbot.github.client.rate_limit import Pace
 from reviewbot.store import nodes
 from reviewbot.store.tables import DELIVERIES, PUBLICATIONS

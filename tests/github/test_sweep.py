@@ -16,9 +16,9 @@ from reviewbot.config.settings import Secret
 from reviewbot.errors import ConfigError
 from reviewbot.github.api.app import Delivery
 from reviewbot.github.api.gateway import Gateway
-from reviewbot.github.app import sweep as sweeps
+from reviewbot.github.app import backfill as sweeps
+from reviewbot.github.app.backfill import MOST_AGAIN, WHOLE_LOOK_BACK, Sweep, lost
 from reviewbot.github.app.manifest import WEBHOOK_PATH as PATH
-from reviewbot.github.app.sweep import MOST_AGAIN, WHOLE_LOOK_BACK, Sweep, lost
 from reviewbot.github.client.auth import AppCredentials
 from reviewbot.github.client.errors import (
     GitHubError,

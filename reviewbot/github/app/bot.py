@@ -7,13 +7,13 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.github.api.gateway import Gateway
+from reviewbot.github.app.backfill import Sweep
 from reviewbot.github.app.explanations import Explanations
 from reviewbot.github.app.inbox import Inbox
 from reviewbot.github.app.manifest import web_address
-from reviewbot.github.app.publisher import Publisher
+from reviewbot.github.app.outbox import Publisher
 from reviewbot.github.app.repository_config import RepositoryConfig
 from reviewbot.github.app.reviews import AppReviews
-from reviewbot.github.app.sweep import Sweep
 from reviewbot.github.app.work import Work
 from reviewbot.github.client.rate_limit import Pace
 from reviewbot.github.commands.answers import Answers

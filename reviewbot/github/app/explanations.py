@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from reviewbot.config.settings import Settings
     from reviewbot.github.api.gateway import Api
-    from reviewbot.github.app.publisher import Publisher
+    from reviewbot.github.app.outbox import Publisher
     from reviewbot.github.commands.answers import Answers, Question
     from reviewbot.github.identity import Us
     from reviewbot.jobs.service import ReviewService

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from reviewbot.config.settings import Settings
     from reviewbot.github.api.gateway import Gateway
     from reviewbot.github.api.pulls import PullRequest
-    from reviewbot.github.app.publisher import Publisher
+    from reviewbot.github.app.outbox import Publisher
     from reviewbot.github.identity import Us
     from reviewbot.github.state.scope import Assignment
     from reviewbot.github.webhook.tasks import Repository
