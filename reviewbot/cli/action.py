@@ -8,10 +8,10 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.action.event import Skipped, Wanted, read_event
 from reviewbot.action.inputs import OUTPUT_FILE, SUMMARY_FILE, read_inputs
+from reviewbot.action.report import sarif_target, say
 from reviewbot.action.runner_files import write_outputs, write_summary
-from reviewbot.action.wanted import Skipped, Wanted, read_event
-from reviewbot.cli.action_report import sarif_target, say
 from reviewbot.cli.interrupts import stop_on_interrupt
 from reviewbot.core.render.annotations import failure, notice
 from reviewbot.core.render.markdown_text import literal
@@ -94,8 +94,8 @@ class Action:
         Raises:
             ReviewbotError: nothing was reviewed, and why.
         """
-        from reviewbot.cli.action_command import ActionCommand
-        from reviewbot.cli.action_review import ActionReview
+        from reviewbot.action.command import ActionCommand
+        from reviewbot.action.review import ActionReview
         from reviewbot.github.api.gateway import Gateway
         from reviewbot.github.client.rate_limit import Pace
 

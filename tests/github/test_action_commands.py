@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reviewbot.cli.action_command import NotExplainedError
+from reviewbot.action.command import NotExplainedError
 from reviewbot.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, ConfigError
 from reviewbot.github.commands.answers import NO_FINDING
 from reviewbot.models import explanation

@@ -27,7 +27,7 @@ from typing import Final
 
 LOADED: Final = (
     *("anthropic", "anthropic.types", "dbos", "psycopg", "sse_starlette", "tiktoken", "uvicorn"),
-    *("reviewbot.cli.serve", "reviewbot.cli.action", "reviewbot.cli.action_review"),
+    *("reviewbot.cli.serve", "reviewbot.cli.action", "reviewbot.action.review"),
     *("reviewbot.cli.pull_request", "reviewbot.cli.review"),
     *("reviewbot.jobs.service", "reviewbot.jobs.warm_up"),
     *(

@@ -7,10 +7,10 @@ from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
 
+from reviewbot.action.event import Skipped, Wanted
+from reviewbot.action.report import say
 from reviewbot.action.runner_files import write_outputs, write_summary
 from reviewbot.action.settings import settings_of
-from reviewbot.action.wanted import Skipped, Wanted
-from reviewbot.cli.action_report import say
 from reviewbot.cli.output import Outputs
 from reviewbot.config.settings import CONFIG_NAMES
 from reviewbot.core.render.annotations import notice
@@ -32,8 +32,8 @@ from reviewbot.pipeline.review import review
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from reviewbot.action.event import Asked
     from reviewbot.action.inputs import ActionInputs
-    from reviewbot.action.wanted import Asked
     from reviewbot.config.settings import Settings
     from reviewbot.core.events.report import Report
     from reviewbot.core.prompt.explanation import Inquiry

@@ -8,9 +8,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.action.event import Skipped
+from reviewbot.action.report import tell
 from reviewbot.action.settings import check_key, settings_of
-from reviewbot.action.wanted import Skipped
-from reviewbot.cli.action_report import tell
 from reviewbot.cli.output import Outputs
 from reviewbot.errors import (
     EXIT_INCOMPLETE,
@@ -29,8 +29,8 @@ from reviewbot.pipeline.review import review
 from reviewbot.pipeline.sources import open_commit
 
 if TYPE_CHECKING:
+    from reviewbot.action.event import Wanted
     from reviewbot.action.inputs import ActionInputs
-    from reviewbot.action.wanted import Wanted
     from reviewbot.cli.target import Target
     from reviewbot.github.api.gateway import Api, Gateway
     from reviewbot.github.change.full_files import ReadFile
