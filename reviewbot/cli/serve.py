@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from reviewbot.config.settings import Settings
     from reviewbot.jobs.service import ReviewService
-    from reviewbot.server.github_side import GitHubSide
+    from reviewbot.server.github.side import GitHubSide
     from reviewbot.server.logs import LogFormat
     from reviewbot.store.keys import Limits
 
@@ -318,8 +318,8 @@ def github_side(
 
     from reviewbot.github.api.gateway import API_URL
     from reviewbot.github.app.credentials import read_app_config
-    from reviewbot.server.github_setup import SetupConfig
-    from reviewbot.server.github_side import GitHubSide
+    from reviewbot.server.github.setup import SetupConfig
+    from reviewbot.server.github.side import GitHubSide
 
     app = read_app_config(os.environ.get, settings.state_folder)
     if app is None and find_spec("github") is None:

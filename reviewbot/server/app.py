@@ -21,7 +21,7 @@ from reviewbot.errors import ConfigError
 from reviewbot.server.access import Access, BudgetMiddleware
 from reviewbot.server.calls import Calls
 from reviewbot.server.faults import HANDLERS
-from reviewbot.server.github_calls import webhook_routes
+from reviewbot.server.github.webhook import webhook_routes
 from reviewbot.server.guard import Guard, GuardMiddleware
 from reviewbot.server.observed import Observed, ObservedMiddleware
 from reviewbot.server.openapi import openapi_json
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from reviewbot.jobs.service import ReviewService
-    from reviewbot.server.github_side import GitHubSide
+    from reviewbot.server.github.side import GitHubSide
 
 BODY_LIMIT: Final = 10_000_000
 

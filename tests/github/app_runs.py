@@ -20,7 +20,7 @@ from reviewbot.github.app.manifest import WEBHOOK_PATH as PATH
 from reviewbot.github.client.rate_limit import Pace
 from reviewbot.jobs.service import ReviewService, ServiceConfig
 from reviewbot.server.faults import HANDLERS
-from reviewbot.server.github_calls import webhook_routes
+from reviewbot.server.github.webhook import webhook_routes
 from reviewbot.store import nodes, publications, reviews
 from reviewbot.store.database import StoreError
 from reviewbot.store.queue import Queue

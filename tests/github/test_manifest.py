@@ -21,7 +21,7 @@ from reviewbot.github.app.manifest import (
     shortfalls,
     web_address,
 )
-from reviewbot.server.github_calls import webhook_routes
+from reviewbot.server.github.webhook import webhook_routes
 from tests.fake_github import FakeGitHub
 
 OURS = Registration("reviewbot-1", None, "https://reviews.example")

@@ -30,7 +30,7 @@ from reviewbot.github.client.errors import (
 from reviewbot.github.client.rate_limit import Pace
 from reviewbot.github.webhook.payload import App
 from reviewbot.server.faults import HANDLERS
-from reviewbot.server.github_calls import webhook_routes
+from reviewbot.server.github.webhook import webhook_routes
 from reviewbot.store import deliveries, nodes
 from reviewbot.store.database import StoreError
 from reviewbot.store.deliveries import NewDelivery

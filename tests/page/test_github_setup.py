@@ -14,7 +14,7 @@ from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
 from reviewbot.github.app.credentials import read_app_config
-from reviewbot.server.github_setup import GitHubSetup, SetupConfig, setup_routes
+from reviewbot.server.github.setup import GitHubSetup, SetupConfig, setup_routes
 from tests.fake_github import FakeGitHub
 from tests.page.conftest import ARGUMENTS, chromium
 from tests.page.scripted_server import PAGE

@@ -18,9 +18,9 @@ from starlette.routing import Route
 
 from reviewbot.config.settings import Secret
 from reviewbot.github.app.manifest import WEBHOOK_PATH as PATH
-from reviewbot.server import github_calls
 from reviewbot.server.faults import HANDLERS
-from reviewbot.server.github_calls import (
+from reviewbot.server.github import webhook as github_calls
+from reviewbot.server.github.webhook import (
     BODY_LIMIT,
     LARGE,
     LARGE_AT_ONCE,

@@ -13,7 +13,7 @@ import httpx2 as httpx
 from starlette.applications import Starlette
 
 from reviewbot.server.faults import HANDLERS
-from reviewbot.server.github_setup import GitHubSetup, SetupConfig, setup_routes
+from reviewbot.server.github.setup import GitHubSetup, SetupConfig, setup_routes
 from reviewbot.server.guard import Guard, GuardMiddleware
 from tests.server import serving
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from reviewbot.server.one_time_link import OneTimeLink
+    from reviewbot.server.github.one_time_link import OneTimeLink
 
 
 PUBLIC = "https://reviews.example"

@@ -35,7 +35,7 @@ LOADED: Final = (
         "reviewbot.pipeline.prepare",
         "reviewbot.pipeline.review",
     ),
-    *("reviewbot.server.app", "reviewbot.server.github_side", "reviewbot.server.logs"),
+    *("reviewbot.server.app", "reviewbot.server.github.side", "reviewbot.server.logs"),
     *("reviewbot.server.metrics", "reviewbot.server.process", "reviewbot.server.traces"),
     *("sqlalchemy.dialects.postgresql.psycopg", "sqlalchemy.dialects.sqlite"),
 )

@@ -40,9 +40,9 @@ from reviewbot.github.app.manifest import (
     reach,
     web_address,
 )
-from reviewbot.server.one_time_link import LIFE_S, TOKEN, OneTimeLink
+from reviewbot.server.github.one_time_link import LIFE_S, TOKEN, OneTimeLink
+from reviewbot.server.github.setup_pages import HEADERS, page, sorry
 from reviewbot.server.problems import Problem
-from reviewbot.server.setup_pages import HEADERS, page, sorry
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -6,8 +6,8 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from reviewbot.github.app.bot import Bot
-from reviewbot.server.github_calls import webhook_routes
-from reviewbot.server.github_setup import GitHubSetup, SetupConfig, setup_routes
+from reviewbot.server.github.setup import GitHubSetup, SetupConfig, setup_routes
+from reviewbot.server.github.webhook import webhook_routes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

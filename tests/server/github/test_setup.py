@@ -14,9 +14,9 @@ from starlette.applications import Starlette
 from reviewbot.errors import ConfigError
 from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.app.credentials import read_app_config
-from reviewbot.server.github_setup import COOKIE, GitHubSetup, SetupConfig, setup_routes
+from reviewbot.server.github.one_time_link import LIFE_S, OneTimeLink
+from reviewbot.server.github.setup import COOKIE, GitHubSetup, SetupConfig, setup_routes
 from reviewbot.server.guard import Guard, GuardMiddleware
-from reviewbot.server.one_time_link import LIFE_S, OneTimeLink
 from tests.fake_github import FakeGitHub, Fault, faults
 from tests.server import serving
 from tests.support.setup_pages import PUBLIC, Browser, Html, asked, browsing

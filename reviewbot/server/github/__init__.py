@@ -1,0 +1,1 @@
+"""The GitHub side of the server: webhooks and the setup of an App."""
