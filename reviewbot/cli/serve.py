@@ -196,13 +196,13 @@ def run(args: argparse.Namespace) -> int:
         from reviewbot.jobs.service import ReviewService, ServiceConfig
         from reviewbot.pipeline.prepare import check_choices
         from reviewbot.server.app import ServerConfig, make_app
-        from reviewbot.server.guard import Guard
+        from reviewbot.server.http.guard import Guard
+        from reviewbot.server.http.process import Server, give_memory_back, say, take_turns
+        from reviewbot.server.http.protocol import ACCEPTED_AT_ONCE, HEAD_LIMIT, ProblemProtocol
+        from reviewbot.server.http.sockets import listening
         from reviewbot.server.logs import configure
         from reviewbot.server.metrics import Metrics
         from reviewbot.server.observed import Observed
-        from reviewbot.server.process import Server, give_memory_back, say, take_turns
-        from reviewbot.server.protocol import ACCEPTED_AT_ONCE, HEAD_LIMIT, ProblemProtocol
-        from reviewbot.server.sockets import listening
         from reviewbot.server.traces import Traces, provider_from
         from reviewbot.store import keys
     except ModuleNotFoundError as error:

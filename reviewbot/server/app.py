@@ -22,7 +22,7 @@ from reviewbot.server.access import Access, BudgetMiddleware
 from reviewbot.server.calls import Calls
 from reviewbot.server.faults import HANDLERS
 from reviewbot.server.github.webhook import webhook_routes
-from reviewbot.server.guard import Guard, GuardMiddleware
+from reviewbot.server.http.guard import Guard, GuardMiddleware
 from reviewbot.server.observed import Observed, ObservedMiddleware
 from reviewbot.server.openapi import openapi_json
 from reviewbot.server.streams import InTimeMiddleware

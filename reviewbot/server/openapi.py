@@ -36,7 +36,7 @@ ALWAYS: Final = {
     "421": "Misdirected",
     "500": "Fault",
 }
-"""What any call can be answered with: see :mod:`reviewbot.server.guard`."""
+"""What any call can be answered with: see :mod:`reviewbot.server.http.guard`."""
 WITH_KEY: Final = {"401": "Unauthorized", "403": "WrongScope", "503": "Unavailable"}
 """What any call that asks for a key can be answered with, too."""
 BUDGET: Final = ("X-Tokens-Used", "X-Tokens-Remaining", "X-Tokens-Reset")

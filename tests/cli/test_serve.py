@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from reviewbot.errors import ConfigError
-from reviewbot.server.sockets import listening
+from reviewbot.server.http.sockets import listening
 from reviewbot.store import keys
 from reviewbot.store.database import open_database
 from reviewbot.store.keys import Limits

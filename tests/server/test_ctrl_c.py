@@ -94,7 +94,7 @@ async def test_a_second_ctrl_c_ends_at_once_and_its_reviews_go_on_at_the_next_st
         messages = [json.loads(line) for line in one.log[told:].splitlines()]
         assert not [record for record in messages if "exception" in record]
         assert [
-            record for record in messages if record["logger"] == "reviewbot.server.process"
+            record for record in messages if record["logger"] == "reviewbot.server.http.process"
         ] == [messages[0]]
         assert "ends at once" in messages[0]["message"]
         assert states(tmp_path) == [("queued", None, 0), ("queued", None, 0)]

@@ -12,11 +12,11 @@ import pytest
 
 from reviewbot.server.app import ServerConfig, make_app
 from reviewbot.server.calls import BODIES_IN_FLIGHT
-from reviewbot.server.guard import Guard
+from reviewbot.server.http.guard import Guard
+from reviewbot.server.http.protocol import ProblemProtocol
 from reviewbot.server.in_flight import InFlight
 from reviewbot.server.observed import Observed
 from reviewbot.server.problems import Problem
-from reviewbot.server.protocol import ProblemProtocol
 from reviewbot.store import keys
 from reviewbot.store.keys import Limits
 from tests.server import connected, serving

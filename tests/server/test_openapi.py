@@ -25,7 +25,7 @@ from reviewbot.core.events.events import events
 from reviewbot.jobs.options import BODY_ONLY, options_schema
 from reviewbot.jobs.service import ReviewService, ServiceConfig
 from reviewbot.server.app import ServerConfig, make_app
-from reviewbot.server.guard import Guard
+from reviewbot.server.http.guard import Guard
 from reviewbot.server.openapi import openapi_document, openapi_json
 from reviewbot.store import keys
 from reviewbot.store.database import open_database

@@ -17,7 +17,7 @@ from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.routing import Route
 
-from reviewbot.server.protocol import ProblemProtocol
+from reviewbot.server.http.protocol import ProblemProtocol
 from reviewbot.server.streams import (
     ENDED,
     PIECE,

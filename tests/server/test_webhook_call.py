@@ -27,7 +27,7 @@ from reviewbot.server.github.webhook import (
     PATIENCE_S,
     webhook_routes,
 )
-from reviewbot.server.guard import Guard, GuardMiddleware
+from reviewbot.server.http.guard import Guard, GuardMiddleware
 from reviewbot.store import deliveries
 from reviewbot.store.connect import psycopg_url
 from reviewbot.store.database import Database, StoreHooks

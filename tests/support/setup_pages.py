@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 
 from reviewbot.server.faults import HANDLERS
 from reviewbot.server.github.setup import GitHubSetup, SetupConfig, setup_routes
-from reviewbot.server.guard import Guard, GuardMiddleware
+from reviewbot.server.http.guard import Guard, GuardMiddleware
 from tests.server import serving
 
 if TYPE_CHECKING:

@@ -36,7 +36,7 @@ LOADED: Final = (
         "reviewbot.pipeline.review",
     ),
     *("reviewbot.server.app", "reviewbot.server.github.side", "reviewbot.server.logs"),
-    *("reviewbot.server.metrics", "reviewbot.server.process", "reviewbot.server.traces"),
+    *("reviewbot.server.metrics", "reviewbot.server.http.process", "reviewbot.server.traces"),
     *("sqlalchemy.dialects.postgresql.psycopg", "sqlalchemy.dialects.sqlite"),
 )
 MOST_BYTES: Final = 1_000_000

@@ -16,7 +16,7 @@ from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.app.credentials import read_app_config
 from reviewbot.server.github.one_time_link import LIFE_S, OneTimeLink
 from reviewbot.server.github.setup import COOKIE, GitHubSetup, SetupConfig, setup_routes
-from reviewbot.server.guard import Guard, GuardMiddleware
+from reviewbot.server.http.guard import Guard, GuardMiddleware
 from tests.fake_github import FakeGitHub, Fault, faults
 from tests.server import serving
 from tests.support.setup_pages import PUBLIC, Browser, Html, asked, browsing

@@ -15,7 +15,7 @@ import uvicorn
 from reviewbot import __version__
 from reviewbot.core.events.wording import count
 from reviewbot.errors import EXIT_INTERRUPTED
-from reviewbot.server.sockets import BACKLOG
+from reviewbot.server.http.sockets import BACKLOG
 
 if TYPE_CHECKING:
     import socket

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from starlette.responses import PlainTextResponse, Response
 
-from reviewbot.server import protocol
-from reviewbot.server.protocol import CLOSE_S, HEAD_S, ProblemProtocol, most_connections
+from reviewbot.server.http import protocol
+from reviewbot.server.http.protocol import CLOSE_S, HEAD_S, ProblemProtocol, most_connections
 from tests.server import connected, serving
 from tests.server.nodes import node
 from tests.virtual_time import in_virtual_time

@@ -15,8 +15,8 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from reviewbot.errors import ConfigError
-from reviewbot.server.guard import SECURITY_HEADERS, Guard, GuardMiddleware
-from reviewbot.server.protocol import ProblemProtocol
+from reviewbot.server.http.guard import SECURITY_HEADERS, Guard, GuardMiddleware
+from reviewbot.server.http.protocol import ProblemProtocol
 from tests.server import connected, serving
 from tests.virtual_time import in_virtual_time
 

@@ -1,0 +1,1 @@
+"""HTTP: connections, the protocol and its guards."""
