@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from reviewbot.config.settings import Settings
     from reviewbot.jobs.service import ReviewService
     from reviewbot.server.github.side import GitHubSide
-    from reviewbot.server.logs import LogFormat
+    from reviewbot.server.telemetry.logs import LogFormat
     from reviewbot.store.keys import Limits
 
 
@@ -200,10 +200,10 @@ def run(args: argparse.Namespace) -> int:
         from reviewbot.server.http.process import Server, give_memory_back, say, take_turns
         from reviewbot.server.http.protocol import ACCEPTED_AT_ONCE, HEAD_LIMIT, ProblemProtocol
         from reviewbot.server.http.sockets import listening
-        from reviewbot.server.logs import configure
-        from reviewbot.server.metrics import Metrics
-        from reviewbot.server.observed import Observed
-        from reviewbot.server.traces import Traces, provider_from
+        from reviewbot.server.telemetry.logs import configure
+        from reviewbot.server.telemetry.metrics import Metrics
+        from reviewbot.server.telemetry.observed import Observed
+        from reviewbot.server.telemetry.traces import Traces, provider_from
         from reviewbot.store import keys
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("reviewbot"):

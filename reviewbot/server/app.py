@@ -23,9 +23,9 @@ from reviewbot.server.calls import Calls
 from reviewbot.server.faults import HANDLERS
 from reviewbot.server.github.webhook import webhook_routes
 from reviewbot.server.http.guard import Guard, GuardMiddleware
-from reviewbot.server.observed import Observed, ObservedMiddleware
 from reviewbot.server.openapi import openapi_json
 from reviewbot.server.streams import InTimeMiddleware
+from reviewbot.server.telemetry.observed import Observed, ObservedMiddleware
 from reviewbot.store.keys import Limits
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from reviewbot.cli import action as command
 from reviewbot.cli import main as entry
 from reviewbot.errors import ReviewbotError
 from reviewbot.github.client.rate_limit import Pace
-from reviewbot.server.logs import TextLines
+from reviewbot.server.telemetry.logs import TextLines
 from reviewbot.store.tables import EVENTS
 from tests.fake_anthropic import FakeAnthropic
 from tests.fake_github import FakeGitHub

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reviewbot.config.settings import Settings
-    from reviewbot.server.observed import Observed
+    from reviewbot.server.telemetry.observed import Observed
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from reviewbot.server.access import Access
 from reviewbot.server.calls import Calls
-from reviewbot.server.observed import Observed
+from reviewbot.server.telemetry.observed import Observed
 from reviewbot.store import keys
 from reviewbot.store.keys import Limits
 from reviewbot.store.reviews import now_ms

@@ -10,7 +10,7 @@ import promql_parser
 import pytest
 import yaml
 
-from reviewbot.server.metrics import Metrics
+from reviewbot.server.telemetry.metrics import Metrics
 from reviewbot.store.load import Load
 from tests.server.nodes import ROOT
 

@@ -42,7 +42,7 @@ from reviewbot.github.webhook.tasks import (
     RerunWanted,
     ReviewUnwanted,
 )
-from reviewbot.server.logs import FIELDS
+from reviewbot.server.telemetry.logs import FIELDS
 from reviewbot.store import deliveries, nodes
 from reviewbot.store.database import StoreError
 from reviewbot.store.deliveries import QUEUE, NewDelivery

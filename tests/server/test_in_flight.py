@@ -15,8 +15,8 @@ from reviewbot.server.calls import BODIES_IN_FLIGHT
 from reviewbot.server.http.guard import Guard
 from reviewbot.server.http.protocol import ProblemProtocol
 from reviewbot.server.in_flight import InFlight
-from reviewbot.server.observed import Observed
 from reviewbot.server.problems import Problem
+from reviewbot.server.telemetry.observed import Observed
 from reviewbot.store import keys
 from reviewbot.store.keys import Limits
 from tests.server import connected, serving

@@ -18,8 +18,8 @@ from reviewbot.server import calls
 from reviewbot.server.access import Access
 from reviewbot.server.calls import Calls
 from reviewbot.server.fields import VALUE_LIMIT, read_fields
-from reviewbot.server.observed import Observed
 from reviewbot.server.problems import Problem
+from reviewbot.server.telemetry.observed import Observed
 from tests.server.in_process import service
 from tests.server.nodes import DEMO
 

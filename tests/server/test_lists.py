@@ -19,7 +19,7 @@ from reviewbot.jobs.run import MOST_BREAKS
 from reviewbot.models.batch import Spent
 from reviewbot.server.access import Access
 from reviewbot.server.calls import Calls
-from reviewbot.server.observed import Observed
+from reviewbot.server.telemetry.observed import Observed
 from reviewbot.store import checkpoints
 from reviewbot.store.eventlog import records_of
 from reviewbot.store.tables import REVIEWS

@@ -35,8 +35,12 @@ LOADED: Final = (
         "reviewbot.pipeline.prepare",
         "reviewbot.pipeline.review",
     ),
-    *("reviewbot.server.app", "reviewbot.server.github.side", "reviewbot.server.logs"),
-    *("reviewbot.server.metrics", "reviewbot.server.http.process", "reviewbot.server.traces"),
+    *("reviewbot.server.app", "reviewbot.server.github.side", "reviewbot.server.telemetry.logs"),
+    *(
+        "reviewbot.server.telemetry.metrics",
+        "reviewbot.server.http.process",
+        "reviewbot.server.telemetry.traces",
+    ),
     *("sqlalchemy.dialects.postgresql.psycopg", "sqlalchemy.dialects.sqlite"),
 )
 MOST_BYTES: Final = 1_000_000

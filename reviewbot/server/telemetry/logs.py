@@ -2,7 +2,7 @@
 
 Our own messages are written so that they hold no text of a request. Everything else is not
 trusted: of ``extra=`` only the names in :data:`FIELDS` are shown, if they look like what they are;
-of exceptions the kind and the place (:mod:`reviewbot.server.tracebacks`); of other libraries'
+of exceptions the kind and the place (:mod:`reviewbot.server.telemetry.tracebacks`); of other libraries'
 messages what stands word for word in their source, and not what they put into it.
 """
 
@@ -24,7 +24,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, TextIO, get_args
 
 from reviewbot.core.safety.escape import cut, show
-from reviewbot.server.tracebacks import shown_error, shown_traceback
+from reviewbot.server.telemetry.tracebacks import shown_error, shown_traceback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -19,9 +19,9 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from reviewbot.server.metrics import Metrics
-from reviewbot.server.observed import Observed, ObservedMiddleware
-from reviewbot.server.traces import Traces, provider_from
+from reviewbot.server.telemetry.metrics import Metrics
+from reviewbot.server.telemetry.observed import Observed, ObservedMiddleware
+from reviewbot.server.telemetry.traces import Traces, provider_from
 from tests.fake_anthropic import Answer, FakeAnthropic, Hang, Recorded, Reply, StatusError
 from tests.server import connected, serving
 from tests.server.in_process import reviewed, service

@@ -15,11 +15,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 
 from reviewbot.jobs.run import Hooks
-from reviewbot.server.counting import Counting
-from reviewbot.server.logs import bound
-from reviewbot.server.metrics import OTHER, Metrics
 from reviewbot.server.streams import ENDED
-from reviewbot.server.traces import Traces
+from reviewbot.server.telemetry.counting import Counting
+from reviewbot.server.telemetry.logs import bound
+from reviewbot.server.telemetry.metrics import OTHER, Metrics
+from reviewbot.server.telemetry.traces import Traces
 from reviewbot.store.database import StoreError, StoreHooks
 from reviewbot.store.load import load
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from reviewbot.server import logs
-from reviewbot.server.logs import FIELDS, JsonLines, TextLines, bound, configure
-from reviewbot.server.tracebacks import ERRORS, FRAMES, shown_error, shown_traceback
+from reviewbot.server.telemetry import logs
+from reviewbot.server.telemetry.logs import FIELDS, JsonLines, TextLines, bound, configure
+from reviewbot.server.telemetry.tracebacks import ERRORS, FRAMES, shown_error, shown_traceback
 from reviewbot.store.database import StoreError
 from tests.fake_anthropic import Answer, FakeAnthropic, Reply, StatusError
 from tests.server.nodes import APART, ROOT, Node, follow, node, post, until_state

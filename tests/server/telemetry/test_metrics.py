@@ -19,10 +19,10 @@ from reviewbot.models.batch import Asked, ChunkOutcome, Drafted, Retrying, Spent
 from reviewbot.models.cached import CacheUse
 from reviewbot.server import streams
 from reviewbot.server.access import Access
-from reviewbot.server.counting import Counting, attempt_label
-from reviewbot.server.metrics import Metrics, ModelNames
-from reviewbot.server.observed import Observed, ObservedMiddleware
 from reviewbot.server.problems import Problem
+from reviewbot.server.telemetry.counting import Counting, attempt_label
+from reviewbot.server.telemetry.metrics import Metrics, ModelNames
+from reviewbot.server.telemetry.observed import Observed, ObservedMiddleware
 from reviewbot.store import keys
 from reviewbot.store.database import StoreError, open_database
 from reviewbot.store.keys import Limits
