@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, get_args
 
 from hypothesis import strategies as st
 
-from reviewbot.core.events.events import events as ev
+from reviewbot.core.events import events as ev
 from reviewbot.core.events.report import fold
 from reviewbot.core.findings.finding import CATEGORIES, SEVERITIES, Finding, Placement, Side
 

@@ -14,7 +14,7 @@ import pytest
 
 from reviewbot.config.load import read_variable
 from reviewbot.config.settings import load_settings
-from reviewbot.variables import APP, DOTENV, MACHINE
+from reviewbot.config.variables import APP, DOTENV, MACHINE
 from tests.server.nodes import DEMO, ROOT, Node, post, until_state
 
 if TYPE_CHECKING:

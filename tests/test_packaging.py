@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from reviewbot import __version__
 from reviewbot.cli.main import main
 from reviewbot.config.file import schema
-from reviewbot.variables import DOTENV, MACHINE
+from reviewbot.config.variables import DOTENV, MACHINE
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "reviewbot"
@@ -104,7 +104,7 @@ def _runtime_imports(path: Path) -> Iterator[str]:
 
 
 def room_of(module: str) -> str:
-    """``reviewbot.core.diff.parse`` is in ``core``; ``reviewbot`` itself, or a name in it, in ``""``."""
+    """``reviewbot.core.events`` is in ``core``; ``reviewbot`` itself, or a name in it, in ``""``."""
     name = module.removeprefix("reviewbot").removeprefix(".").partition(".")[0]
     there = (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").is_file()
     return name if name and there else ""

@@ -22,7 +22,7 @@ from reviewbot.core.safety.escape import show
 from reviewbot.errors import EXIT_OK, EXIT_USAGE, ConfigError, ReviewbotError, SourceError
 from reviewbot.github.app import credentials
 from reviewbot.pipeline.sources import find_git
-from reviewbot.variables import (
+from reviewbot.config.variables import (
     APP,
     DATABASE_URL,
     DOTENV,

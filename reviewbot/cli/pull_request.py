@@ -23,7 +23,7 @@ from reviewbot.github.change.full_files import with_context
 from reviewbot.github.client.errors import NotFoundError, RateLimitedError
 from reviewbot.github.client.rate_limit import Pace
 from reviewbot.github.identity import PullName
-from reviewbot.variables import GITHUB_ADDRESS, TOKENS
+from reviewbot.config.variables import GITHUB_ADDRESS, TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping

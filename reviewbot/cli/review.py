@@ -212,7 +212,7 @@ async def _review_there(args: argparse.Namespace, settings: Settings, source: So
     from reviewbot.core.diff.parse import parse_diff
     from reviewbot.core.events.events import ReviewStarted
     from reviewbot.pipeline.remote import RemoteRequest, Server
-    from reviewbot.variables import SERVER_KEY
+    from reviewbot.config.variables import SERVER_KEY
 
     key = (read_variable(SERVER_KEY) or "").strip()
     server = Server(args.server, Secret(key) if key else None)

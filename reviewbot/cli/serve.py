@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from reviewbot.cli.keys import dollars
 from reviewbot.config.load import dotenv_of, read_settings
 from reviewbot.errors import EXIT_OK, ConfigError
-from reviewbot.variables import DATABASE_URL, DOTENV_NAME, GITHUB_ADDRESS, not_read
+from reviewbot.config.variables import DATABASE_URL, DOTENV_NAME, GITHUB_ADDRESS, not_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

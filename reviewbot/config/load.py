@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.settings import CONFIG_NAMES, Settings, load_settings
 from reviewbot.errors import ConfigError
-from reviewbot.variables import (
+from reviewbot.config.variables import (
     DOTENV,
     DOTENV_NAME,
     GITHUB_ADDRESS,
@@ -73,7 +73,7 @@ def read_variable(name: str) -> str | None:
     """Return a variable that is no setting.
 
     The environment goes before the working directory's ``.env``, which is read for
-    :data:`reviewbot.variables.DOTENV` only.
+    :data:`reviewbot.config.variables.DOTENV` only.
 
     Raises:
         ConfigError: the file cannot be read, or has an address that keys of the environment, which

@@ -6,7 +6,7 @@ of the folder that reviewbot runs in may come from anyone:
 * a ``.reviewbot.yml`` found in the repository may not set an address, the name of a key's variable,
   or a price (:data:`reviewbot.config.file.USER_ONLY`); one that the user names may;
 * an address from a ``.env`` file is never used together with a key from the real environment;
-* a ``.env`` file is read for a closed list of variables (:mod:`reviewbot.variables`);
+* a ``.env`` file is read for a closed list of variables (:mod:`reviewbot.config.variables`);
 * a fallback model with an address of its own gets the key of its ``api_key_env`` or none.
 """
 
@@ -27,7 +27,7 @@ from reviewbot.config.routes import (
     split_text,
 )
 from reviewbot.errors import ConfigError
-from reviewbot.variables import (
+from reviewbot.config.variables import (
     AB_SPLIT,
     BASE_URL,
     DOTENV,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from reviewbot.config.settings import OFFLINE
 from reviewbot.core.events.events import Usage
 from reviewbot.core.plan.stored import plan_to_json
-from reviewbot.core.prompt.request import explanation
+from reviewbot.core.prompt import explanation
 from reviewbot.errors import ConfigError, ReviewbotError
 from reviewbot.jobs.options import ReviewOptions, settings_for
 from reviewbot.jobs.truncation import middle_to_leave_out

@@ -1,6 +1,7 @@
 """Settings and the bytes of a diff to a job, and to the models that will run it.
 
-What every way in (command line, server, Action) does before :func:`reviewbot.pipeline.review.review`.
+What every way in (command line, server, Action) does before
+:func:`reviewbot.pipeline.review.review`.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ import httpx2 as httpx
 from reviewbot.config.settings import Secret, is_web_address
 from reviewbot.core.events.events import ReviewFinished, from_record
 from reviewbot.errors import ConfigError, SourceError
-from reviewbot.variables import SERVER_KEY
+from reviewbot.config.variables import SERVER_KEY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -81,7 +81,7 @@ class Server:
         self._url, self._key = url.rstrip("/"), key
 
     async def review(self, request: RemoteRequest, stop: StopSignal) -> AsyncGenerator[Event, None]:
-        """Have ``request`` reviewed; the events as :func:`reviewbot.pipeline.review.review` has them.
+        """Have ``request`` reviewed; yield events like :func:`reviewbot.pipeline.review.review`.
 
         ``stop`` cancels the review on the server; its last event still comes.
 

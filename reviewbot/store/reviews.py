@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import sqlalchemy as sa
 
-from reviewbot.core.prompt.request import explanation
+from reviewbot.core.prompt import explanation
 from reviewbot.store.tables import BATCHES, EVENTS, PUBLICATIONS, QUESTIONS, REVIEWS, SPENT
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from reviewbot.github.app.credentials import (
     store_app,
 )
 from reviewbot.github.client.auth import AppCredentials
-from reviewbot.variables import APP
+from reviewbot.config.variables import APP
 from tests.fake_github.people import private_key
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from reviewbot.pipeline.remote import RemoteRequest, Server
 from reviewbot.store import keys
 from reviewbot.store.database import open_database
 from reviewbot.store.keys import Limits
-from reviewbot.variables import SERVER_KEY
+from reviewbot.config.variables import SERVER_KEY
 from tests.fake_anthropic import Answer, FakeAnthropic, Hang
 from tests.server.nodes import (
     APART,

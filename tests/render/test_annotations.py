@@ -8,7 +8,7 @@ from dataclasses import replace
 from hypothesis import given
 
 from reviewbot.core import render
-from reviewbot.core.events.events import events as ev
+from reviewbot.core.events import events as ev
 from reviewbot.core.events.report import Report, gates
 from reviewbot.core.findings.finding import SEVERITIES, Placement
 from reviewbot.core.render.annotations import LIMIT, failure, notice

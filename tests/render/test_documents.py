@@ -16,7 +16,7 @@ from hypothesis import given
 from jsonschema import Draft4Validator, Draft7Validator
 
 from reviewbot.core import render
-from reviewbot.core.events.events import events as ev
+from reviewbot.core.events import events as ev
 from reviewbot.core.events.report import Report, gates
 from reviewbot.core.findings.finding import Finding, Placement
 from reviewbot.core.render import sarif as sarif_module

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from reviewbot.core.events.events import events as ev
+from reviewbot.core.events import events as ev
 from reviewbot.core.events.report import Report, fold
 from reviewbot.core.findings.finding import Finding, Placement
 from reviewbot.core.render.inert import disarm

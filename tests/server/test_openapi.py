@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from reviewbot import __version__
 from reviewbot.config.load import read_settings
-from reviewbot.core.events.events import events
+from reviewbot.core.events import events
 from reviewbot.jobs.options import BODY_ONLY, options_schema
 from reviewbot.jobs.service import ReviewService, ServiceConfig
 from reviewbot.server.app import ServerConfig, make_app

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reviewbot.core.events.events import events as ev
+from reviewbot.core.events import events as ev
 from reviewbot.core.events.report import Report, fold
 
 if TYPE_CHECKING:

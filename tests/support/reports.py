@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reviewbot.core.events.events import events as ev
+from reviewbot.core.events import events as ev
 from reviewbot.core.findings.finding import Placement
 from tests.support.findings import finding
 

@@ -29,8 +29,8 @@ _FOLDER: Final = "examples/"
 class Example:
     """One example.
 
-    ``shown`` is the change in the form of :mod:`reviewbot.core.prompt.numbered`, ``answer`` the input of
-    the report tool as JSON, ``decided_by`` one sentence on the line that decides.
+    ``shown`` is the change in the form of :mod:`reviewbot.core.prompt.numbered`, ``answer`` the
+    input of the report tool as JSON, ``decided_by`` one sentence on the line that decides.
     ``identifiers`` are names that occur in ``shown`` and hardly anywhere else.
     """
 

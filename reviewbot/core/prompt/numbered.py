@@ -11,9 +11,9 @@ r"""Chunks as numbered lines, each behind our own prefix: the fence around a str
 A line of code is side, number on that side, mark, ``| ``, text. One number and one side a line, so
 that a model copies and never counts. Context is R; so are the neighbours that another part of the
 file answers for, which have no mark whatever their kind (a removed one is then an unmarked L). Text
-goes through :func:`~reviewbot.core.safety.escape.show_line`, so nothing in a diff can end its line early,
-reach the first column or close a block; paths and headings are JSON strings. Lines that start with
-``===`` or ``---`` are ours.
+goes through :func:`~reviewbot.core.safety.escape.show_line`, so nothing in a diff can end its line
+early, reach the first column or close a block; paths and headings are JSON strings. Lines that
+start with ``===`` or ``---`` are ours.
 
 The examples in ``prompts/examples`` are written in this very form and a test holds them to it: a
 change here changes them, and with them :func:`~reviewbot.core.prompt.templates.prompt_version`.

@@ -2,8 +2,8 @@
 
 It is byte-identical in every request: tools lead the cached prefix, and one changed byte loses the
 whole cache (Anthropic documentation, "Prompt caching"). Only what strict mode admits: no bounds, no
-lengths, no extra properties, everything required. :mod:`reviewbot.core.findings.draft` enforces the bounds
-on arrival.
+lengths, no extra properties, everything required. :mod:`reviewbot.core.findings.draft` enforces the
+bounds on arrival.
 """
 
 from __future__ import annotations

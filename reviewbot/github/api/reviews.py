@@ -1,4 +1,4 @@
-"""Reviews and the comments on lines. Bodies are made by :mod:`reviewbot.github.publish.review_comments`."""
+"""Reviews and the comments on lines; :mod:`reviewbot.github.publish` writes their bodies."""
 
 from __future__ import annotations
 

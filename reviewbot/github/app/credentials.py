@@ -26,7 +26,7 @@ from reviewbot.github.app.private_files import (
     read_private_file,
 )
 from reviewbot.github.client.auth import AppCredentials
-from reviewbot.variables import (
+from reviewbot.config.variables import (
     APP,
     APP_ID,
     GITHUB_ADDRESS,

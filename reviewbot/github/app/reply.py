@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Reply:
-    """One answer; published as a :class:`reviewbot.github.publish.publication.Publication` is, at its end.
+    """One answer, published like a :class:`reviewbot.github.publish.publication.Publication`.
 
     Args:
         api: GitHub.

@@ -107,7 +107,8 @@ class CheckReporter:
         """End the run; what it was to show meanwhile is dropped.
 
         Args:
-            bodies: in order, from :func:`reviewbot.github.publish.check_run.completed` or ``ended``.
+            bodies: in order, from :func:`reviewbot.github.publish.check_run.completed` or
+            ``ended``.
 
         Raises:
             GitHubError: GitHub does not do it.

@@ -1,11 +1,11 @@
 """A finding in the words of a comment on GitHub: on its line, or beside the diff. Pure.
 
 Texts of findings are safe to show since they were taken in. Here they are made safe once more,
-which changes nothing then (:mod:`reviewbot.core.safety.safe_text`): what is posted notifies people and
-cannot be taken back, so it does not lean on where a report came from.
+which changes nothing then (:mod:`reviewbot.core.safety.safe_text`): what is posted notifies people
+and cannot be taken back, so it does not lean on where a report came from.
 
-Hidden markers are what we know our own comments by (:mod:`reviewbot.github.state.markers`). Nothing of a
-stranger reads as one, and ours is always the last line of its text.
+Hidden markers are what we know our own comments by (:mod:`reviewbot.github.state.markers`). Nothing
+of a stranger reads as one, and ours is always the last line of its text.
 """
 
 from __future__ import annotations

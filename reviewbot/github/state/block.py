@@ -1,7 +1,7 @@
 """The state block: data that a review stores in the summary comment. Pure.
 
-The block is compressed JSON in the marker of the comment (:mod:`reviewbot.github.state.markers`), which
-signs it and binds it to the pull request and its head.
+The block is compressed JSON in the marker of the comment (:mod:`reviewbot.github.state.markers`),
+which signs it and binds it to the pull request and its head.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Read what earlier reviews left: comments, the state block and dismissals.
 
 The pull request is the only store, for the App and the Action alike. A comment is ours if we are
-its author and its marker is for this pull request (:mod:`reviewbot.github.state.markers`). That is enough
-to post nothing twice. Others may write under our name, as all workflows of a repository do, or edit
-what we wrote: so the state block is believed only if it is signed. An Action without a key signs
-nothing; it believes its own block, and reviews everything each time.
+its author and its marker is for this pull request (:mod:`reviewbot.github.state.markers`). That is
+enough to post nothing twice. Others may write under our name, as all workflows of a repository do,
+or edit what we wrote: so the state block is believed only if it is signed. An Action without a key
+signs nothing; it believes its own block, and reviews everything each time.
 
 A finding is dismissed by ``/ignore``, or by resolving its thread, of a person who may write to the
 repository at this moment.

@@ -2,8 +2,8 @@
 
 Payloads are read leniently, for real ones break GitHub's own schemas: only what is needed is looked
 at. Each field is checked and bounded; where one that is needed is missing or odd, the delivery is
-:class:`~reviewbot.github.webhook.tasks.Ignored` with a reason. Nothing raises, and no reason quotes a
-stranger.
+:class:`~reviewbot.github.webhook.tasks.Ignored` with a reason. Nothing raises, and no reason quotes
+a stranger.
 
 Sources: docs.github.com, "Validating webhook deliveries" and "Webhook events and payloads".
 """

@@ -1,7 +1,7 @@
 """What a delivery of GitHub asks for: a small closed union. Pure.
 
-Every text is bounded and checked by whoever makes one (:mod:`reviewbot.github.webhook.parse`), but for
-the body of a comment, which is bounded only.
+Every text is bounded and checked by whoever makes one (:mod:`reviewbot.github.webhook.parse`), but
+for the body of a comment, which is bounded only.
 """
 
 from __future__ import annotations

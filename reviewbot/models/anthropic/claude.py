@@ -1,7 +1,8 @@
 """Claude, and every server that speaks the Anthropic Messages API, as a reviewer.
 
-What a server refuses of a request is left out from then on (:mod:`reviewbot.models.anthropic.dialect`), and
-the first request of a shared prefix goes ahead of the others (:mod:`reviewbot.models.anthropic.prefix_gate`).
+What a server refuses of a request is left out from then on
+(:mod:`reviewbot.models.anthropic.dialect`), and the first request of a shared prefix goes ahead of
+the others (:mod:`reviewbot.models.anthropic.prefix_gate`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """One server of the Anthropic Messages API: one client, one streamed response at a time per call.
 
-``messages.create(stream=True)`` is read as raw events (:mod:`reviewbot.models.anthropic.bodies`): the SDK's
-own helpers hide pings, take a cut stream for a whole one, parse tool input in quadratic time and
-split events in quadratic time.
+``messages.create(stream=True)`` is read as raw events (:mod:`reviewbot.models.anthropic.bodies`):
+the SDK's own helpers hide pings, take a cut stream for a whole one, parse tool input in quadratic
+time and split events in quadratic time.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Our own messages are written so that they hold no text of a request. Everything else is not
 trusted: of ``extra=`` only the names in :data:`FIELDS` are shown, if they look like what they are;
-of exceptions the kind and the place (:mod:`reviewbot.server.telemetry.tracebacks`); of other libraries'
-messages what stands word for word in their source, and not what they put into it.
+of exceptions the kind and the place (:mod:`reviewbot.server.telemetry.tracebacks`); of other
+libraries' messages what stands word for word in their source, and not what they put into it.
 """
 
 from __future__ import annotations

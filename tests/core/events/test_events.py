@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from reviewbot.core.events.decode import decoder
 from reviewbot.core.events.events import Event, from_record, record
-from reviewbot.core.events.events import events as ev
+from reviewbot.core.events import events as ev
 from reviewbot.core.findings.finding import Finding, Placement
 from tests.event_schema import assert_valid_event, event_schema
 from tests.review_strategies import events

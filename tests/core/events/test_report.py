@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
-from reviewbot.core.events.events import events as ev
+from reviewbot.core.events import events as ev
 from reviewbot.core.events.report import Report, ReportBuilder, fails, fold, gates
 from reviewbot.core.findings.finding import SEVERITIES, Placement, Severity
 from tests.review_strategies import reports, streams

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from ijson.backends import python as python_backend
 
-from reviewbot.core.findings.finding import toolstream
+from reviewbot.core.findings import toolstream
 from reviewbot.core.findings.toolstream import Report, ToolStream, ToolStreamError
 
 Findings = list[dict[str, Any]]

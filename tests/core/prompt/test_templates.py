@@ -12,7 +12,7 @@ import jinja2
 import pytest
 
 from reviewbot.core.prompt.report_tool import REPORT_TOOL
-from reviewbot.core.prompt.request import templates
+from reviewbot.core.prompt import templates
 from reviewbot.core.prompt.templates import fill, prompt_version, sources
 
 if TYPE_CHECKING:

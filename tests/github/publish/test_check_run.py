@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reviewbot.core.events.events import events as ev
+from reviewbot.core.events import events as ev
 from reviewbot.core.events.report import Report, Threshold, fold
 from reviewbot.core.findings.finding import SEVERITIES, Finding, Placement, Severity
 from reviewbot.github.publish.check_annotations import annotation

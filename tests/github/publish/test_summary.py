@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import pytest
 from hypothesis import given, settings
 
-from reviewbot.core.events.events import events as ev
+from reviewbot.core.events import events as ev
 from reviewbot.core.events.report import Report, fold
 from reviewbot.core.findings.finding import Finding, Placement
 from reviewbot.github.publish.comment_text import MAX_BODY
