@@ -47,10 +47,11 @@ test-all: $(DEV) ## Run all tests on every core, and measure what they reach of 
 	@$(PY) -m coverage report --show-missing --skip-covered --fail-under 100
 	@HYPOTHESIS_PROFILE=ci $(PYTEST) tests $(addprefix --ignore ,$(CORE)) $(ARGS)
 
-lint: $(DEV) ## Check style, format and types, tests included
+lint: $(DEV) ## Check style, format, types and the order of imports
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
+	@$(dir $(PY))lint-imports --no-logo --no-cache
 
 bench: $(DEV) ## Measure speed, memory, tokens and start-up
 	@$(PY) -m benchmarks $(ARGS)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from reviewbot.core.diff.parse import Line
 from reviewbot.core.events.events import FileCoverage
+from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 from reviewbot.core.prompt.explanation import Inquiry, Remark, render_explanation
-from reviewbot.core.prompt.report_tool import REPORT_TOOL
 from reviewbot.core.prompt.request import KnownFinding, ManifestEntry, ModelRequest, render
 from reviewbot.core.prompt.summary import render_summary
 from tests.support.findings import finding

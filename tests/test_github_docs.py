@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from reviewbot.config.variables import MACHINE
 from reviewbot.github.webhook.parse import parse as webhook
 from reviewbot.github.webhook.tasks import ReviewWanted
-from reviewbot.config.variables import MACHINE
 from tests.composite_runner import CompositeRunner
 from tests.fake_github import FakeGitHub
 from tests.support.action_files import ROOT, documented_workflows

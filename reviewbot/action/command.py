@@ -11,7 +11,6 @@ from reviewbot.action.event import Skipped, Wanted
 from reviewbot.action.report import say
 from reviewbot.action.runner_files import write_outputs, write_summary
 from reviewbot.action.settings import settings_of
-from reviewbot.cli.output import Outputs
 from reviewbot.config.settings import CONFIG_NAMES
 from reviewbot.core.render.annotations import notice
 from reviewbot.core.render.markdown_text import literal
@@ -19,14 +18,15 @@ from reviewbot.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, ConfigError, Rev
 from reviewbot.github.change.base_files import base_files
 from reviewbot.github.client.errors import GitHubError
 from reviewbot.github.commands.answers import NO_FINDING, Answers, Question, answer_once, posted_in
-from reviewbot.github.commands.comment_hunk import comment_diff
 from reviewbot.github.commands.config import described
 from reviewbot.github.commands.explain import NO_CODE, inquiry_of, reply_text
 from reviewbot.github.identity import Us
+from reviewbot.github.state.comment_hunk import comment_diff
 from reviewbot.github.state.prior import WRITERS, read_prior
 from reviewbot.github.webhook.commands import Unknown
 from reviewbot.github.webhook.parse import commands
 from reviewbot.pipeline.explain import explainers, explainers_of, prepare_explanation
+from reviewbot.pipeline.output import Outputs
 from reviewbot.pipeline.review import review
 
 if TYPE_CHECKING:

@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reviewbot.action.runner_files import SUMMARY_LIMIT, write_outputs, write_summary
-from reviewbot.cli.output import PLAIN_WIDTH
-from reviewbot.cli.review import exit_code
-from reviewbot.cli.target import Target
 from reviewbot.core.events.report import fails
 from reviewbot.core.render import final
 from reviewbot.core.render.annotations import render as render_annotations
@@ -19,6 +16,8 @@ from reviewbot.core.render.layout import plain
 from reviewbot.core.render.markdown import MIN_LIMIT, render
 from reviewbot.core.render.terminal import final_lines
 from reviewbot.errors import EXIT_FINDINGS, EXIT_INCOMPLETE, EXIT_OK, SourceError
+from reviewbot.pipeline.output import PLAIN_WIDTH, exit_code
+from reviewbot.pipeline.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.action.event import Skipped
 from reviewbot.action.report import tell
 from reviewbot.action.settings import check_key, settings_of
-from reviewbot.cli.output import Outputs
 from reviewbot.errors import (
     EXIT_INCOMPLETE,
     EXIT_INTERRUPTED,
@@ -24,6 +23,7 @@ from reviewbot.github.identity import PullName, Us
 from reviewbot.github.publish.publication import Publication, Published
 from reviewbot.github.state.prior import Prior, read_prior
 from reviewbot.github.state.scope import assign
+from reviewbot.pipeline.output import Outputs
 from reviewbot.pipeline.prepare import prepare, workers
 from reviewbot.pipeline.review import review
 from reviewbot.pipeline.sources import open_commit
@@ -31,11 +31,11 @@ from reviewbot.pipeline.sources import open_commit
 if TYPE_CHECKING:
     from reviewbot.action.event import Wanted
     from reviewbot.action.inputs import ActionInputs
-    from reviewbot.cli.target import Target
     from reviewbot.github.api.gateway import Api, Gateway
     from reviewbot.github.change.full_files import ReadFile
     from reviewbot.github.state.scope import Assignment
     from reviewbot.pipeline.job import StopSignal
+    from reviewbot.pipeline.target import Target
 
 _FORK_NOTICE: Final = (
     "This pull request comes from a fork: GitHub gives its workflows a token that can only read, so"

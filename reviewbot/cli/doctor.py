@@ -18,10 +18,6 @@ from reviewbot import __version__
 from reviewbot.action.inputs import PREFIX as ACTION_PREFIX
 from reviewbot.config.load import dotenv_of, find_config, read_settings
 from reviewbot.config.settings import OFFLINE, load_settings
-from reviewbot.core.safety.escape import show
-from reviewbot.errors import EXIT_OK, EXIT_USAGE, ConfigError, ReviewbotError, SourceError
-from reviewbot.github.app import credentials
-from reviewbot.pipeline.sources import find_git
 from reviewbot.config.variables import (
     APP,
     DATABASE_URL,
@@ -34,6 +30,10 @@ from reviewbot.config.variables import (
     STATE_DIR,
     TOKENS,
 )
+from reviewbot.core.safety.escape import show
+from reviewbot.errors import EXIT_OK, EXIT_USAGE, ConfigError, ReviewbotError, SourceError
+from reviewbot.github.app import credentials
+from reviewbot.pipeline.sources import find_git
 
 if TYPE_CHECKING:
     import argparse

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.load import read_settings
-from reviewbot.core.events.wording import count
+from reviewbot.config.variables import DATABASE_URL
 from reviewbot.core.safety.escape import show
+from reviewbot.core.wording import count
 from reviewbot.errors import EXIT_OK, ConfigError
 
 if TYPE_CHECKING:
+    from reviewbot.config.settings import Settings
     from reviewbot.store.keys import Key, Limits
 
 EPILOG: Final = """\
@@ -87,7 +90,6 @@ def run(args: argparse.Namespace) -> int:
             f"the server is not installed ({error.name} is missing):"
             " install reviewbot with its extra, as in pip install '.[server]'"
         ) from None
-    from reviewbot.cli.serve import database_url
 
     settings = read_settings({}, config=args.config)
     for sentence in settings.ignored:
@@ -161,3 +163,10 @@ def _line(key: Key) -> str:
 
 def _day(at: int | None) -> str:
     return "never" if at is None else datetime.fromtimestamp(at / 1000, tz=UTC).strftime("%Y-%m-%d")
+
+
+def database_url(given: str | None, settings: Settings) -> str:
+    """Return the URL of the flag, else of the environment, else of a file in the state folder."""
+    from reviewbot.jobs.service import default_url
+
+    return given or os.environ.get(DATABASE_URL) or default_url(settings.state_folder)

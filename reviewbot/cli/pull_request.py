@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from reviewbot.cli.source import Source
 from reviewbot.cli.waiting import Waiting
 from reviewbot.config.load import dotenv_of, read_settings, read_variable
 from reviewbot.config.settings import CONFIG_NAMES, Secret, load_settings
+from reviewbot.config.variables import GITHUB_ADDRESS, TOKENS
 from reviewbot.errors import ConfigError, SourceError
 from reviewbot.github.api.gateway import API_URL, Gateway
 from reviewbot.github.change.base_files import BaseFiles, base_files
@@ -23,7 +23,7 @@ from reviewbot.github.change.full_files import with_context
 from reviewbot.github.client.errors import NotFoundError, RateLimitedError
 from reviewbot.github.client.rate_limit import Pace
 from reviewbot.github.identity import PullName
-from reviewbot.config.variables import GITHUB_ADDRESS, TOKENS
+from reviewbot.pipeline.sources import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping

@@ -11,29 +11,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.cli.interrupts import stop_on_interrupt
-from reviewbot.cli.output import PLAN_FORMATS, Outputs, write_plan
 from reviewbot.cli.source import read_source
 from reviewbot.config.load import read_variable
-from reviewbot.core.events.report import fails
 from reviewbot.core.render import FINAL, STREAMING
 from reviewbot.errors import (
-    EXIT_FINDINGS,
-    EXIT_INCOMPLETE,
-    EXIT_INTERRUPTED,
     EXIT_OK,
     ConfigError,
     SourceError,
 )
 from reviewbot.pipeline import sources
 from reviewbot.pipeline.job import StopSignal
+from reviewbot.pipeline.output import PLAN_FORMATS, Outputs, exit_code, write_plan
 from reviewbot.pipeline.prepare import prepare, workers
 from reviewbot.pipeline.review import review
 
 if TYPE_CHECKING:
-    from reviewbot.cli.source import Source
     from reviewbot.config.settings import Settings
     from reviewbot.core.events.report import Report
     from reviewbot.pipeline.prepare import Prepared
+    from reviewbot.pipeline.sources import Source
 
 FORMATS: Final = ("terminal", *(name for name in STREAMING if name != "sse"), *FINAL)
 
@@ -161,15 +157,6 @@ def run(args: argparse.Namespace) -> int:
     return exit_code(report, settings)
 
 
-def exit_code(report: Report, settings: Settings) -> int:
-    """The exit code that a report amounts to."""
-    if report.outcome == "cancelled":
-        return EXIT_INTERRUPTED
-    if not report.complete:
-        return EXIT_INCOMPLETE
-    return EXIT_FINDINGS if fails(report, settings.fail_on) else EXIT_OK
-
-
 async def _review(
     args: argparse.Namespace, settings: Settings, prepared: Prepared, source: Source
 ) -> Report:
@@ -209,10 +196,10 @@ def _refuse_missing(source: Source) -> None:
 async def _review_there(args: argparse.Namespace, settings: Settings, source: Source) -> Report:
     """The same by a server; the code around findings is our own."""
     from reviewbot.config.settings import Secret
+    from reviewbot.config.variables import SERVER_KEY
     from reviewbot.core.diff.parse import parse_diff
     from reviewbot.core.events.events import ReviewStarted
     from reviewbot.pipeline.remote import RemoteRequest, Server
-    from reviewbot.config.variables import SERVER_KEY
 
     key = (read_variable(SERVER_KEY) or "").strip()
     server = Server(args.server, Secret(key) if key else None)

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from reviewbot.cli.keys import dollars
+from reviewbot.cli.keys import database_url, dollars
 from reviewbot.config.load import dotenv_of, read_settings
+from reviewbot.config.variables import DOTENV_NAME, GITHUB_ADDRESS, not_read
 from reviewbot.errors import EXIT_OK, ConfigError
-from reviewbot.config.variables import DATABASE_URL, DOTENV_NAME, GITHUB_ADDRESS, not_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -347,13 +347,6 @@ def _of_dotenv(settings: Settings, dotenv: Mapping[str, str]) -> Iterator[str]:
     # Here GitHub's address is the App's: a page of its set-up must not lead to a stranger's server.
     if dotenv.get(GITHUB_ADDRESS):
         yield not_read(GITHUB_ADDRESS)
-
-
-def database_url(given: str | None, settings: Settings) -> str:
-    """Return the URL of the flag, else of the environment, else of a file in the state folder."""
-    from reviewbot.jobs.service import default_url
-
-    return given or os.environ.get(DATABASE_URL) or default_url(settings.state_folder)
 
 
 def _is_loopback(host: str) -> bool:

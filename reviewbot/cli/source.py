@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.load import config_differs, read_settings
 from reviewbot.errors import SourceError
 from reviewbot.pipeline import sources
+from reviewbot.pipeline.sources import Source
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
     from reviewbot.config.settings import Settings
-    from reviewbot.core.events.events import FileCoverage
 
 MOST_BYTES: Final = 16_000_000
 """Of a diff that is planned twice, the first time for its context."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A change and what comes with it.
-
-    Attributes:
-        data: the diff.
-        attributes: of the commit that it starts from.
-        notices: what has to be said about where it comes from.
-        missing: the files that are not in the diff, and why.
-        title: what it calls itself.
-        description: what it says of itself.
-    """
-
-    data: bytes
-    attributes: str = ""
-    notices: tuple[str, ...] = ()
-    missing: tuple[FileCoverage, ...] = ()
-    title: str = ""
-    description: str = ""
 
 
 def read_source(args: argparse.Namespace, flags: Mapping[str, object]) -> tuple[Settings, Source]:

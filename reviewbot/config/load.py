@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.settings import CONFIG_NAMES, Settings, load_settings
-from reviewbot.errors import ConfigError
 from reviewbot.config.variables import (
     DOTENV,
     DOTENV_NAME,
@@ -16,6 +15,7 @@ from reviewbot.config.variables import (
     PRIVATE_KEY_FILE,
     TOKENS,
 )
+from reviewbot.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -26,7 +26,6 @@ from reviewbot.config.routes import (
     routes_text,
     split_text,
 )
-from reviewbot.errors import ConfigError
 from reviewbot.config.variables import (
     AB_SPLIT,
     BASE_URL,
@@ -39,6 +38,7 @@ from reviewbot.config.variables import (
     STATE_DIR,
     ignored,
 )
+from reviewbot.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.model_choice import API_KEY
-from reviewbot.core.events.wording import count, listed
+from reviewbot.core.wording import count, listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.github.state import markers
+from reviewbot.github import markers
 
 if TYPE_CHECKING:
     from reviewbot.github.api.records import Author

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
-from reviewbot.core.events.wording import count
+from reviewbot.core.wording import count
 from reviewbot.jobs.engine import UNFINISHED, run_id
 from reviewbot.jobs.waiting import longest_pause
 from reviewbot.store import budgets, cache, nodes, reviews, turns

@@ -18,8 +18,8 @@ import sqlalchemy as sa
 
 from reviewbot.core.events.coverage import NOT_REACHED
 from reviewbot.core.events.events import ReviewFinished
-from reviewbot.core.events.wording import count, listed
 from reviewbot.core.plan.stored import plan_from_json
+from reviewbot.core.wording import count, listed
 from reviewbot.errors import ReviewbotError
 from reviewbot.jobs.caching import cached
 from reviewbot.jobs.options import settings_for

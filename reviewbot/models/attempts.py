@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.findings.draft import Draft
-from reviewbot.core.prompt.report_tool import REPORT_TOOL
+from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.prompt.request import KnownFinding, render
 from reviewbot.models.base import Fault, ModelFault, PartlyRead, Stop
 from reviewbot.models.batch import (

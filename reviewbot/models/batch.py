@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from reviewbot.core.events.decode import decoder
+from reviewbot.core.decode import decoder
 from reviewbot.core.events.events import ChunkStatus, Usage  # noqa: TC001 - likewise
 from reviewbot.core.findings.draft import Draft  # noqa: TC001 - the decoder looks these up
 

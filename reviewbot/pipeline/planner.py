@@ -221,7 +221,7 @@ class Planner:
     @cached_property
     def _prefix(self) -> int:
         """Bytes of tool, instructions, examples and manifest."""
-        from reviewbot.core.prompt.report_tool import REPORT_TOOL
+        from reviewbot.core.findings.report_tool import REPORT_TOOL
         from reviewbot.core.prompt.request import ManifestEntry, ModelRequest, render
 
         # Which files policy skips is not known yet; it changes the manifest by a word.

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 import httpx2 as httpx
 
 from reviewbot.config.settings import Secret, is_web_address
+from reviewbot.config.variables import SERVER_KEY
 from reviewbot.core.events.events import ReviewFinished, from_record
 from reviewbot.errors import ConfigError, SourceError
-from reviewbot.config.variables import SERVER_KEY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Mapping

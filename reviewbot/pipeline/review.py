@@ -25,10 +25,10 @@ from reviewbot.core.events.events import (
     ReviewFinished,
     ReviewProgress,
 )
+from reviewbot.core.events.ledger import Ledger
 from reviewbot.core.events.overview import computed_summary
 from reviewbot.core.events.tally import Tally
 from reviewbot.core.findings.intake import Intake
-from reviewbot.core.findings.ledger import Ledger
 from reviewbot.core.findings.secrets import secret_findings
 from reviewbot.core.findings.suggestions import can_be_offered
 from reviewbot.core.prompt.request import ModelRequest

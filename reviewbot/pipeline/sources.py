@@ -22,6 +22,8 @@ from reviewbot.errors import SourceError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from reviewbot.core.events.events import FileCoverage
+
 _DIFF: Final = (
     "diff",
     "--no-ext-diff",
@@ -105,6 +107,27 @@ def read_stdin() -> bytes:
             "no diff on standard input; pipe one in, for example: git diff | reviewbot review -"
         )
     return sys.stdin.buffer.read()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A change and what comes with it.
+
+    Attributes:
+        data: the diff.
+        attributes: of the commit that it starts from.
+        notices: what has to be said about where it comes from.
+        missing: the files that are not in the diff, and why.
+        title: what it calls itself.
+        description: what it says of itself.
+    """
+
+    data: bytes
+    attributes: str = ""
+    notices: tuple[str, ...] = ()
+    missing: tuple[FileCoverage, ...] = ()
+    title: str = ""
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 import sqlalchemy as sa
 
+from reviewbot.core.decode import decoder
 from reviewbot.core.events.coverage import NOT_REACHED
-from reviewbot.core.events.decode import decoder
 from reviewbot.core.events.events import (
     ChunkFinished,
     ChunkStarted,

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewbot.cli.main import main
-from reviewbot.cli.output import Outputs
 from reviewbot.cli.review import FORMATS
 from reviewbot.config.settings import load_settings
 from reviewbot.core.events.events import ReviewProgress, Usage
+from reviewbot.pipeline.output import Outputs
 from reviewbot.pipeline.prepare import prepare
 from tests.event_schema import assert_valid_event
 from tests.models.scripted import item

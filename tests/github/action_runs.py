@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from reviewbot.action.inputs import read_inputs
 from reviewbot.cli.action import Action
-from reviewbot.core.prompt.numbered import parse_line
+from reviewbot.core.diff.numbered_line import parse_line
 from reviewbot.github.client.rate_limit import Pace
 from reviewbot.github.identity import PullName
 from tests.fake_anthropic import Answer, FakeAnthropic, Hang, Script, finding

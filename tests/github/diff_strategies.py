@@ -14,7 +14,7 @@ from reviewbot.core.findings.finding import SEVERITIES, Finding
 from reviewbot.core.findings.intake import Gates, Intake
 from reviewbot.core.findings.suggestions import can_be_offered
 from reviewbot.core.plan.chunks import ChunkView, ShownHunk
-from reviewbot.github.state.markers import Marker, Noted, write
+from reviewbot.github.markers import Marker, Noted, write
 from tests import review_strategies
 from tests.in_process import finish, parser
 

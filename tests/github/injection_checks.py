@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewbot.github.state.markers import parse
+from reviewbot.github.markers import parse
 from tests.github.action_runs import bound_to
 from tests.github.injection_corpus import MARKED_FILE, MARKED_LINE, planted
 from tests.github.injection_job import of_job

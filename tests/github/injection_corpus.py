@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 import yaml
 
 from reviewbot.core.findings.finding import fingerprint
-from reviewbot.github.state.markers import Marker, Noted, write
+from reviewbot.github.markers import Marker, Noted, write
 from tests.github.action_runs import bound_to
 
 if TYPE_CHECKING:

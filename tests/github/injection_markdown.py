@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from markdown_it import MarkdownIt
 
-from reviewbot.github.state.markers import has_marker
+from reviewbot.github.markers import has_marker
 from tests.github.injection_corpus import Property  # noqa: TC001 - the fields of a dataclass
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewbot.core.prompt.numbered import parse_line
+from reviewbot.core.diff.numbered_line import parse_line
 from tests.fake_anthropic import Answer, StatusError, finding
 from tests.github.action_runs import find_marked
 from tests.github.injection_corpus import MARKED_FILE, REFUSAL, Entry, written
@@ -14,7 +14,7 @@ from tests.github.injection_scene import SAID_CODE, SAID_LINE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from reviewbot.core.prompt.numbered import NumberedLine
+    from reviewbot.core.diff.numbered_line import NumberedLine
     from tests.fake_anthropic import Recorded, Reply
     from tests.github.injection_corpus import Case, Scene
 

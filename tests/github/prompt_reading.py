@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+from reviewbot.core.diff.numbered_line import NumberedLine, parse_line
 from reviewbot.core.diff.parse import parse_diff
+from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.prompt.examples import example_sets
-from reviewbot.core.prompt.numbered import NumberedLine, parse_line
-from reviewbot.core.prompt.report_tool import REPORT_TOOL
 from reviewbot.core.prompt.summary import SUMMARY_SCHEMA
 from reviewbot.core.prompt.templates import fill, sources
 from reviewbot.core.safety.escape import show, show_line

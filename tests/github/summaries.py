@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.events.events import from_record
 from reviewbot.core.events.report import fold
-from reviewbot.github.publish.permalinks import Permalinks
+from reviewbot.github.change.permalinks import Permalinks
 from reviewbot.github.publish.review_comments import plan_comments
 from reviewbot.github.publish.summary import render
 from reviewbot.github.state.block import Record

@@ -13,7 +13,7 @@ import pytest
 
 from reviewbot.core.render.annotations import LIMIT
 from reviewbot.errors import ConfigError, ReviewbotError
-from reviewbot.github.state.markers import Marker, write
+from reviewbot.github.markers import Marker, write
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
 from tests.fake_github import FakeGitHub, Fault, PullRequest, faults
 from tests.github.action_runs import WRITES, Run, Runner, bound_to, find_marked, outputs_of

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewbot.errors import ConfigError, ReviewbotError
-from reviewbot.github.state.markers import Marker, write
+from reviewbot.github.markers import Marker, write
 from tests.fake_anthropic import Answer, FakeAnthropic
 from tests.fake_github import FakeGitHub, Fault, faults
 from tests.github.action_runs import WRITES, Runner, bound_to, find_marked

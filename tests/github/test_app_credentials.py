@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
 from reviewbot.config.settings import Secret
+from reviewbot.config.variables import APP
 from reviewbot.errors import ConfigError
 from reviewbot.github.api.app import NewApp
 from reviewbot.github.app.credentials import (
@@ -22,7 +23,6 @@ from reviewbot.github.app.credentials import (
     store_app,
 )
 from reviewbot.github.client.auth import AppCredentials
-from reviewbot.config.variables import APP
 from tests.fake_github.people import private_key
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reviewbot.github.state.markers import Marker, Noted, write
+from reviewbot.github.markers import Marker, Noted, write
 from tests.fake_github import faults
 from tests.github.action_runs import bound_to
 from tests.support.github_states import state_of

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reviewbot.github.state.markers import Marker, write
+from reviewbot.github.markers import Marker, write
 from tests.fake_anthropic import Answer
 from tests.github import injection_runs as runs
 from tests.github.injection_checks import leaks, of_prompt, violations

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reviewbot.github.state.markers import Marker, write
+from reviewbot.github.markers import Marker, write
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
 from tests.fake_github import faults
 from tests.github.action_runs import CONFIG, WRITES, Runner, bound_to, find_marked

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from reviewbot.github.identity import PullName, Us
+from reviewbot.github.markers import Marker, Noted, write
 from reviewbot.github.state.block import StateBlock
-from reviewbot.github.state.markers import Marker, Noted, write
 from reviewbot.github.state.prior import Prior, read_prior
 from tests.support.github_comments import US, comment, found
 from tests.support.github_records import record

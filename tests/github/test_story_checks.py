@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
-from reviewbot.github.state.markers import Marker, write
+from reviewbot.github.markers import Marker, write
 from tests.fake_anthropic import FakeAnthropic
 from tests.fake_github import FakeGitHub, Fault, PullRequest, reviewing
 from tests.github.action_runs import WRITES, Runner, bound_to, find_marked

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewbot.config.settings import Secret
+from reviewbot.config.variables import SERVER_KEY
 from reviewbot.errors import ConfigError, SourceError
 from reviewbot.pipeline import remote
 from reviewbot.pipeline.job import StopSignal
@@ -19,7 +20,6 @@ from reviewbot.pipeline.remote import RemoteRequest, Server
 from reviewbot.store import keys
 from reviewbot.store.database import open_database
 from reviewbot.store.keys import Limits
-from reviewbot.config.variables import SERVER_KEY
 from tests.fake_anthropic import Answer, FakeAnthropic, Hang
 from tests.server.nodes import (
     APART,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.github.api.records import Author
 from reviewbot.github.api.reviews import ReviewComment
+from reviewbot.github.change.permalinks import Permalinks
 from reviewbot.github.publish.comment_text import on_line
-from reviewbot.github.publish.permalinks import Permalinks
 from tests.support.findings import finding
 
 if TYPE_CHECKING:

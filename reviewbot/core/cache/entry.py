@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from reviewbot.core.cache.keys import ChunkKey  # noqa: TC001 - the decoder looks these up
-from reviewbot.core.events.decode import decoder
+from reviewbot.core.decode import decoder
 from reviewbot.core.findings.draft import Draft  # noqa: TC001 - likewise
 from reviewbot.core.safety.redact import redact_text
 

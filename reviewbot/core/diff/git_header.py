@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.diff.cursor import colour_error, shown
 from reviewbot.core.diff import paths as names
+from reviewbot.core.diff.cursor import colour_error, shown
 
 if TYPE_CHECKING:
     from reviewbot.core.diff.cursor import Cursor

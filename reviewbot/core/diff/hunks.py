@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, cast
 from unidiff.patch import PatchedFile
 
 from reviewbot.core.diff.cursor import colour_error, shown
-from reviewbot.core.events.wording import count
+from reviewbot.core.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -332,3 +332,8 @@ def _refuse_word_diff(cursor: Cursor, head: int) -> None:
 
 def _text(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
+
+
+def line_count(hunk: Hunk) -> int:
+    """Lines of ``hunk``: context and removed ones are the old side's."""
+    return hunk.old_count + hunk.added

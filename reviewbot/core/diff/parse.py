@@ -13,10 +13,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from reviewbot.core.diff import paths as names
 from reviewbot.core.diff.cursor import Cursor, colour_error, shown
 from reviewbot.core.diff.git_header import GitHeader, read_header, read_sides
 from reviewbot.core.diff.hunks import Hunk, Line, LineKind, is_hunk_header, scan_hunk
-from reviewbot.core.diff import paths as names
 from reviewbot.errors import DiffError
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from reviewbot.core.diff.cursor import Cursor
-from reviewbot.core.diff.hunks import scan_hunk
-from reviewbot.core.plan.weigh import line_count
+from reviewbot.core.diff.hunks import line_count, scan_hunk
 from reviewbot.errors import DiffError
 
 if TYPE_CHECKING:

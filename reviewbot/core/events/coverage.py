@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reviewbot.core.events.events import FileCoverage
-from reviewbot.core.events.wording import NO_REASON, count
+from reviewbot.core.wording import NO_REASON, count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias, cast, get_args
 
-from reviewbot.core.events.decode import decoder
+from reviewbot.core.decode import decoder
 from reviewbot.core.findings.finding import Finding  # noqa: TC001 - from_record resolves it at run time
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events.events import ReviewSummary, WalkthroughEntry
-from reviewbot.core.events.wording import count
+from reviewbot.core.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

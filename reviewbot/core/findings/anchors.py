@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.prompt.numbered import parse_line
+from reviewbot.core.diff.numbered_line import parse_line
 from reviewbot.core.safety.escape import show, show_line
 
 if TYPE_CHECKING:

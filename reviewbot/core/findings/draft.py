@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.findings.finding import Category, Severity, Side  # noqa: TC001 - decoders look them up
-from reviewbot.core.prompt.report_tool import FINDING_SCHEMA
+from reviewbot.core.findings.report_tool import FINDING_SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

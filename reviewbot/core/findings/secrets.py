@@ -6,10 +6,10 @@ from bisect import bisect_left
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from reviewbot.core.events.wording import count
 from reviewbot.core.findings.finding import Finding, Placement, fingerprint, level_of
 from reviewbot.core.safety.escape import cut
 from reviewbot.core.safety.safe_text import safe_line
+from reviewbot.core.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -18,8 +18,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from reviewbot.core.events.wording import count
 from reviewbot.core.findings.json_text import JsonTextCleaner
+from reviewbot.core.wording import count
 from reviewbot.errors import ReviewbotError
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from reviewbot.core.diff.hunks import line_count
 from reviewbot.core.plan.weigh import (
     TOKENIZED_FILE,
     TokenCount,
@@ -19,7 +20,6 @@ from reviewbot.core.plan.weigh import (
     file_header,
     hunk_bound,
     hunk_header,
-    line_count,
     longest_line,
     weigh,
 )

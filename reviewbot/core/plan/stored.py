@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
-from reviewbot.core.events.decode import decoder
+from reviewbot.core.decode import decoder
+from reviewbot.core.diff.hunks import line_count
 from reviewbot.core.plan.chunks import Plan
-from reviewbot.core.plan.weigh import line_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

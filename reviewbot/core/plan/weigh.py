@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from reviewbot.core.diff.hunks import line_count
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -63,11 +65,6 @@ class Weighed(NamedTuple):
     replacing: bool
     head: bytes
     limit: int | None = None
-
-
-def line_count(hunk: Hunk) -> int:
-    """Lines of ``hunk``: context and removed ones are the old side's."""
-    return hunk.old_count + hunk.added
 
 
 def text_size(text: str) -> int:

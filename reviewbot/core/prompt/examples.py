@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.plan.languages import language_of
-from reviewbot.core.prompt.report_tool import REPORT_TOOL
 from reviewbot.core.prompt.templates import sources
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import re
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from reviewbot.core.events.decode import decoder
+from reviewbot.core.decode import decoder
 from reviewbot.core.findings.finding import Side  # noqa: TC001 - the decoder resolves it at run time
 from reviewbot.core.prompt.numbered import INSTRUCTIONS_LIMIT, chunk_lines
 from reviewbot.core.prompt.templates import fill

@@ -21,58 +21,21 @@ change here changes them, and with them :func:`~reviewbot.core.prompt.templates.
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.diff.numbered_line import format_line
 from reviewbot.core.plan.weigh import SECTION_LIMIT
-from reviewbot.core.safety.escape import quoted, show_line
+from reviewbot.core.safety.escape import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reviewbot.core.diff.parse import Line
     from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 
 # A path is a file name; what is longer was made to hurt.
 PATH_LIMIT: Final = 4_096
 INSTRUCTIONS_LIMIT: Final = 4_000
 """Characters of instructions that a prompt holds for the repository, and for one file."""
-
-_MARKS: Final = {"added": "+", "removed": "-", "context": " "}
-# As models copy it: aligned anew, and without the blank that ends the prefix of an empty line.
-_LINE: Final = re.compile(r"([RL]) {1,8}([0-9]{1,10}) ([ +-]) \| ?(.*)")
-
-
-class NumberedLine(NamedTuple):
-    """What a line of the prompt says: see the module."""
-
-    side: Literal["R", "L"]
-    number: int
-    mark: Literal[" ", "+", "-"]
-    text: str
-
-
-def format_line(line: Line, *, owned: bool = True) -> str:
-    """``line`` behind its prefix.
-
-    Args:
-        line: a line of a hunk.
-        owned: false for a line that another chunk answers for: it gets no mark.
-    """
-    removed = line.kind == "removed"
-    side, number = ("L", line.old_no) if removed else ("R", line.new_no)
-    mark = _MARKS[line.kind] if owned else " "
-    return f"{side} {number or 0:>3} {mark} | {show_line(line.text)}"
-
-
-def parse_line(rendered: str) -> NumberedLine | None:
-    """The parts of a line of :func:`format_line`, also as a model copies it; None if it is none."""
-    match = _LINE.fullmatch(rendered)
-    if match is None:
-        return None
-    side, number, mark, text = match.groups()
-    # The pattern admits exactly these values.
-    return NumberedLine(side, int(number), mark, text)  # type: ignore[arg-type]
 
 
 def chunk_lines(chunk: ChunkView) -> Iterator[str]:

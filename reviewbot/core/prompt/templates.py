@@ -11,7 +11,7 @@ import json
 from functools import cache
 from typing import TYPE_CHECKING
 
-from reviewbot.core.prompt.report_tool import REPORT_TOOL
+from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.safety.escape import quoted
 
 if TYPE_CHECKING:

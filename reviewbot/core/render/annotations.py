@@ -15,10 +15,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final, Literal
 
 from reviewbot.core.events.report import gates
-from reviewbot.core.events.wording import count, listed
 from reviewbot.core.render.inert import disarm
 from reviewbot.core.render.wording import aside, on_new_lines, outcome, unreviewed
 from reviewbot.core.safety.escape import show
+from reviewbot.core.wording import count, listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.events.wording import NO_REASON, count
 from reviewbot.core.render.layout import cells, clip, paragraph, shown
 from reviewbot.core.render.wording import asked_first, dollars, reviewers
+from reviewbot.core.wording import NO_REASON, count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from reviewbot.core.events.wording import count
 from reviewbot.core.render.layout import Line, Span, clip, paragraph, shown, wrap
 from reviewbot.core.render.wording import aside
+from reviewbot.core.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events.report import gates
-from reviewbot.core.events.wording import NO_REASON, count
 from reviewbot.core.render.markdown_text import (
     cell,
     code_span,
@@ -28,6 +27,7 @@ from reviewbot.core.render.wording import (
     spending,
     unreviewed,
 )
+from reviewbot.core.wording import NO_REASON, count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

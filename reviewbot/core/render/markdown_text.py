@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from reviewbot.core.events.wording import count
 from reviewbot.core.render.inert import disarm
 from reviewbot.core.safety.escape import show
 from reviewbot.core.safety.safe_text import safe_line
+from reviewbot.core.wording import count
 
 _TICKS: Final = re.compile("`+")
 _SPECIAL: Final = re.compile(r"[\\`*_\[\]<>&#|~!]")

@@ -14,10 +14,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.events.wording import NO_REASON
 from reviewbot.core.render import TOOL_NAME, TOOL_URL
 from reviewbot.core.render.inert import json_text, well_formed
 from reviewbot.core.render.wording import aside, on_new_lines, outcome, unreviewed
+from reviewbot.core.wording import NO_REASON
 
 if TYPE_CHECKING:
     from reviewbot.core.events.events import FileCoverage, Json

@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from reviewbot.core.events.report import gates
-from reviewbot.core.events.wording import NO_REASON, count
 from reviewbot.core.render import TOOL_NAME, TOOL_URL
 from reviewbot.core.render.inert import json_text, well_formed
 from reviewbot.core.render.wording import aside, on_new_lines, outcome, unreviewed
+from reviewbot.core.wording import NO_REASON, count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

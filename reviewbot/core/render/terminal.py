@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events.events import events as ev
-from reviewbot.core.events.wording import NO_REASON, count, listed
 from reviewbot.core.render.finding_block import STYLES, finding_block
 from reviewbot.core.render.layout import Line, clip, paragraph, shown
 from reviewbot.core.render.wording import (
@@ -25,6 +24,7 @@ from reviewbot.core.render.wording import (
     total,
     unreviewed,
 )
+from reviewbot.core.wording import NO_REASON, count, listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reviewbot.core.events.events import FileCoverage, Usage
-from reviewbot.core.events.wording import NO_REASON, count, listed
+from reviewbot.core.wording import NO_REASON, count, listed
 
 if TYPE_CHECKING:
     from reviewbot.core.events.events import ModelShare, ReviewStarted

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from reviewbot.core.events.wording import count
+from reviewbot.core.wording import count
 from reviewbot.github.api.app import MOST
 from reviewbot.github.client.errors import (
     GitHubError,

@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.settings import Secret
-from reviewbot.core.events.wording import listed
+from reviewbot.config.variables import (
+    APP,
+    APP_ID,
+    GITHUB_ADDRESS,
+    PRIVATE_KEY,
+    PRIVATE_KEY_FILE,
+    WEBHOOK_SECRET,
+)
+from reviewbot.core.wording import listed
 from reviewbot.errors import ConfigError
 from reviewbot.github.api.gateway import API_URL
 from reviewbot.github.app.private_files import (
@@ -26,14 +34,6 @@ from reviewbot.github.app.private_files import (
     read_private_file,
 )
 from reviewbot.github.client.auth import AppCredentials
-from reviewbot.config.variables import (
-    APP,
-    APP_ID,
-    GITHUB_ADDRESS,
-    PRIVATE_KEY,
-    PRIVATE_KEY_FILE,
-    WEBHOOK_SECRET,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -13,8 +13,8 @@ from reviewbot.github.app.reviews import tenant_of
 from reviewbot.github.app.targets import ReplyTarget
 from reviewbot.github.change.base_files import base_files
 from reviewbot.github.commands.answers import NO_FINDING, posted_in
-from reviewbot.github.commands.comment_hunk import comment_diff
 from reviewbot.github.commands.explain import NO_CODE, inquiry_of, title_of
+from reviewbot.github.state.comment_hunk import comment_diff
 from reviewbot.github.state.prior import read_prior
 from reviewbot.jobs.admission import ReviewRequest, UsedKeyError
 from reviewbot.jobs.options import ReviewOptions

@@ -7,7 +7,7 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.events.wording import count
+from reviewbot.core.wording import count
 from reviewbot.errors import ReviewbotError
 from reviewbot.github.app.retries import sentence
 from reviewbot.store import nodes

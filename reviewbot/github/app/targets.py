@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from reviewbot.config.settings import IfIncomplete  # noqa: TC001 - likewise
-from reviewbot.core.events.decode import decoder
+from reviewbot.core.decode import decoder
 from reviewbot.core.events.report import Threshold  # noqa: TC001 - the decoder resolves it at run time
 from reviewbot.github.change.subject import PublishOptions, Subject
 from reviewbot.github.commands.answers import Question

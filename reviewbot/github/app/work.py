@@ -7,9 +7,9 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
 
-from reviewbot.core.events.wording import count
 from reviewbot.core.render import TOOL_NAME
 from reviewbot.core.render.markdown_text import literal
+from reviewbot.core.wording import count
 from reviewbot.errors import ConfigError, DiffError, ReviewbotError
 from reviewbot.github.app.reviews import Asked
 from reviewbot.github.app.subjects import installation_at

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.diff.write import file_diff_text
 from reviewbot.core.events.events import FileCoverage
-from reviewbot.core.events.wording import count
+from reviewbot.core.wording import count
 from reviewbot.errors import DiffError, SourceError
 from reviewbot.github.change.compare import ChangeLimits, Place, Undiffed, compare_all
 from reviewbot.github.change.listed import is_code, may_be_hidden, read_listed, sets_attributes

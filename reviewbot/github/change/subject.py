@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.render import TOOL_NAME
-from reviewbot.github.publish.comment_text import LINK_HOSTS
-from reviewbot.github.publish.permalinks import Permalinks
+from reviewbot.github.change.permalinks import Permalinks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +14,9 @@ if TYPE_CHECKING:
     from reviewbot.config.settings import IfIncomplete
     from reviewbot.core.events.report import Threshold
     from reviewbot.github.identity import PullName
+
+LINK_HOSTS: Final = ("github.com",)
+"""Hosts that links of a model may lead to, unless the configuration names others."""
 
 
 @dataclass(frozen=True, slots=True)

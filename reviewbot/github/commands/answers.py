@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.settings import CONFIG_NAMES
 from reviewbot.core.render.markdown_text import code_span
+from reviewbot.github import markers
 from reviewbot.github.change.base_files import base_files
 from reviewbot.github.identity import PullName
+from reviewbot.github.markers import Marker
 from reviewbot.github.publish.comment_text import unmarked, with_marker
 from reviewbot.github.publish.post import made_once
-from reviewbot.github.state import markers
-from reviewbot.github.state.markers import Marker
 from reviewbot.github.state.prior import read_prior
 
 if TYPE_CHECKING:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.events.wording import NO_REASON
 from reviewbot.core.prompt.explanation import MOST_REMARKS, Inquiry, Remark
 from reviewbot.core.render.markdown_text import code_span, literal
 from reviewbot.core.safety.safe_text import safe_markdown
 from reviewbot.core.safety.shown_text import shown_line
-from reviewbot.github.state import markers
+from reviewbot.core.wording import NO_REASON
+from reviewbot.github import markers
 from reviewbot.github.state.prior import side_of
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from reviewbot.core.events.report import gates
 from reviewbot.core.render.wording import on_new_lines
 from reviewbot.core.safety.escape import show
 from reviewbot.core.safety.safe_text import safe_terminal
-from reviewbot.github.publish.permalinks import is_utf8
+from reviewbot.github.change.permalinks import is_utf8
 
 if TYPE_CHECKING:
     from reviewbot.core.events.events import Json

@@ -18,7 +18,6 @@ import re
 from typing import TYPE_CHECKING, Final, Literal
 
 from reviewbot.core.events.report import fails, gates
-from reviewbot.core.events.wording import NO_REASON, count
 from reviewbot.core.render import TOOL_NAME
 from reviewbot.core.render.markdown import render as render_markdown
 from reviewbot.core.render.markdown_text import code_span, literal
@@ -31,6 +30,9 @@ from reviewbot.core.render.wording import (
     usage,
 )
 from reviewbot.core.safety.redact import redact_text
+from reviewbot.core.wording import NO_REASON, count
+from reviewbot.github.change.subject import LINK_HOSTS
+from reviewbot.github.markers import MAX_LENGTH
 from reviewbot.github.publish.check_annotations import (
     BATCH,
     MAX_ANNOTATIONS,
@@ -38,7 +40,6 @@ from reviewbot.github.publish.check_annotations import (
     title_line,
 )
 from reviewbot.github.publish.comment_text import (
-    LINK_HOSTS,
     safe_finding,
     safe_report,
     title_of,
@@ -46,7 +47,6 @@ from reviewbot.github.publish.comment_text import (
     with_marker,
 )
 from reviewbot.github.publish.sections import Section, fitted
-from reviewbot.github.state.markers import MAX_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Collection

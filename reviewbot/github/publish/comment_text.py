@@ -4,7 +4,7 @@ Texts of findings are safe to show since they were taken in. Here they are made 
 which changes nothing then (:mod:`reviewbot.core.safety.safe_text`): what is posted notifies people
 and cannot be taken back, so it does not lean on where a report came from.
 
-Hidden markers are what we know our own comments by (:mod:`reviewbot.github.state.markers`). Nothing
+Hidden markers are what we know our own comments by (:mod:`reviewbot.github.markers`). Nothing
 of a stranger reads as one, and ours is always the last line of its text.
 """
 
@@ -18,9 +18,9 @@ from reviewbot.core.render.markdown_text import code_span, fence, literal, one_l
 from reviewbot.core.safety.escape import is_plain
 from reviewbot.core.safety.markdown import code_block
 from reviewbot.core.safety.safe_text import safe_line, safe_markdown
-from reviewbot.github.publish.permalinks import linked
+from reviewbot.github.change.permalinks import linked
+from reviewbot.github.markers import MAX_LENGTH, MAX_SUMMARY, has_marker
 from reviewbot.github.publish.sections import size
-from reviewbot.github.state.markers import MAX_LENGTH, MAX_SUMMARY, has_marker
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 MAX_BODY: Final = 65_536
 """Characters of a comment or a review."""
-LINK_HOSTS: Final = ("github.com",)
 
 _TITLE: Final = 200
 _LINE: Final = 600

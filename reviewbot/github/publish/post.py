@@ -18,6 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from reviewbot.core.events.report import gates
+from reviewbot.github import markers
 from reviewbot.github.client.errors import (
     GitHubError,
     InvalidError,
@@ -26,6 +27,7 @@ from reviewbot.github.client.errors import (
     UncertainWriteError,
 )
 from reviewbot.github.client.exchange import Urgency
+from reviewbot.github.markers import Noted
 from reviewbot.github.publish.comment_text import with_marker
 from reviewbot.github.publish.review_comments import (
     MAX_COMMENTS,
@@ -33,8 +35,6 @@ from reviewbot.github.publish.review_comments import (
     ReviewText,
     review_payload,
 )
-from reviewbot.github.state import markers
-from reviewbot.github.state.markers import Noted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.api.reviews import Review
     from reviewbot.github.identity import PullName, Us
+    from reviewbot.github.markers import Marker
     from reviewbot.github.publish.review_comments import CommentPlan, Inline
-    from reviewbot.github.state.markers import Marker
     from reviewbot.github.state.prior import Prior
 
 MOST_TRIES: Final = 2 * MAX_COMMENTS

@@ -15,12 +15,12 @@ from reviewbot.core.events.events import (
     Usage,
 )
 from reviewbot.core.events.report import ReportBuilder
+from reviewbot.github import markers
 from reviewbot.github.client.errors import ForbiddenError, NotFoundError, OvertakenError
+from reviewbot.github.markers import Marker
 from reviewbot.github.publish import check_run
 from reviewbot.github.publish.check_reporter import CheckReporter
 from reviewbot.github.publish.publisher import PullComments
-from reviewbot.github.state import markers
-from reviewbot.github.state.markers import Marker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,12 +12,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from reviewbot.core.events.report import gates
+from reviewbot.github import markers
 from reviewbot.github.client.errors import (
     ForbiddenError,
     GitHubError,
     InvalidError,
     NotFoundError,
 )
+from reviewbot.github.markers import Marker, Noted
 from reviewbot.github.publish import summary as summary_comment
 from reviewbot.github.publish.post import ReviewPoster, put_summary
 from reviewbot.github.publish.resolve import FixedComments
@@ -27,9 +29,7 @@ from reviewbot.github.publish.review_comments import (
     plan_comments,
     review_text,
 )
-from reviewbot.github.state import markers
 from reviewbot.github.state.block import StateBlock, pack
-from reviewbot.github.state.markers import Marker, Noted
 from reviewbot.github.state.prior import read_prior
 from reviewbot.github.state.reconcile import reconcile
 from reviewbot.github.state.relocate import head_reader, read_head_code

@@ -8,15 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reviewbot.github import markers
 from reviewbot.github.client.errors import (
     ForbiddenError,
     InvalidError,
     NotFoundError,
 )
+from reviewbot.github.markers import Marker
 from reviewbot.github.publish.comment_text import with_marker
 from reviewbot.github.publish.post import made_once
-from reviewbot.github.state import markers
-from reviewbot.github.state.markers import Marker
 from reviewbot.github.state.prior import HIDDEN_AS, read_prior
 
 if TYPE_CHECKING:

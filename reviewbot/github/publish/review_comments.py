@@ -18,20 +18,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewbot.core.events.wording import count
 from reviewbot.core.findings.finding import rank
 from reviewbot.core.render.markdown_text import code_span, literal
 from reviewbot.core.render.wording import aside, outcome
+from reviewbot.core.wording import count
+from reviewbot.github.change.permalinks import is_utf8
+from reviewbot.github.change.subject import LINK_HOSTS
+from reviewbot.github.markers import MAX_FINDINGS
 from reviewbot.github.publish.comment_text import (
-    LINK_HOSTS,
     beside,
     on_line,
     place_of,
     unmarked,
 )
-from reviewbot.github.publish.permalinks import is_utf8
 from reviewbot.github.publish.sections import Section, fitted, size
-from reviewbot.github.state.markers import MAX_FINDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events.events import Json
     from reviewbot.core.events.report import Report
     from reviewbot.core.findings.finding import Finding, Side
-    from reviewbot.github.publish.permalinks import Permalinks
+    from reviewbot.github.change.permalinks import Permalinks
 
 MAX_COMMENTS: Final = 30
 """Of one review. GitHub names no limit; from some more than these came 502s (reviewdog#355)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.events.wording import count
+from reviewbot.core.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,19 +10,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events.report import gates
-from reviewbot.core.events.wording import NO_REASON, count, listed
 from reviewbot.core.render.markdown_text import cell, code_span, literal, one_line, quoted
 from reviewbot.core.render.wording import aside, outcome, share_of, shares, spending, unreviewed
 from reviewbot.core.safety.safe_text import safe_line, safe_markdown
+from reviewbot.core.wording import NO_REASON, count, listed
+from reviewbot.github.change.permalinks import linked
+from reviewbot.github.change.subject import LINK_HOSTS
 from reviewbot.github.publish.comment_text import (
-    LINK_HOSTS,
     place_of,
     safe_report,
     title_of,
     unmarked,
     with_marker,
 )
-from reviewbot.github.publish.permalinks import linked
 from reviewbot.github.publish.review_comments import MAX_TEXT, Elsewhere, rest_sections
 from reviewbot.github.publish.sections import Section, fitted, size
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events.events import CoverageStatus, FileCoverage
     from reviewbot.core.events.report import Report
     from reviewbot.core.findings.finding import Finding
-    from reviewbot.github.publish.permalinks import Permalinks
+    from reviewbot.github.change.permalinks import Permalinks
     from reviewbot.github.state.block import Record
     from reviewbot.github.state.reconcile import Reconciled
 

@@ -1,6 +1,6 @@
 """The state block: data that a review stores in the summary comment. Pure.
 
-The block is compressed JSON in the marker of the comment (:mod:`reviewbot.github.state.markers`),
+The block is compressed JSON in the marker of the comment (:mod:`reviewbot.github.markers`),
 which signs it and binds it to the pull request and its head.
 """
 
@@ -14,13 +14,13 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal, cast
 
 from reviewbot.core.cache.unchanged import file_digest
-from reviewbot.core.events.decode import decoder
+from reviewbot.core.decode import decoder
 from reviewbot.core.findings.finding import (  # noqa: TC001 - the decoder resolves them at run time
     Category,
     Severity,
     Side,
 )
-from reviewbot.github.state.markers import FINDING_ID
+from reviewbot.github.markers import FINDING_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """Read what earlier reviews left: comments, the state block and dismissals.
 
 The pull request is the only store, for the App and the Action alike. A comment is ours if we are
-its author and its marker is for this pull request (:mod:`reviewbot.github.state.markers`). That is
+its author and its marker is for this pull request (:mod:`reviewbot.github.markers`). That is
 enough to post nothing twice. Others may write under our name, as all workflows of a repository do,
 or edit what we wrote: so the state block is believed only if it is signed. An Action without a key
 signs nothing; it believes its own block, and reviews everything each time.
@@ -18,9 +18,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.findings.finding import CATEGORIES
-from reviewbot.github.commands.comment_hunk import commented_code
-from reviewbot.github.state import markers
+from reviewbot.github import markers
 from reviewbot.github.state.block import Record, unpack
+from reviewbot.github.state.comment_hunk import commented_code
 from reviewbot.github.state.fingerprint import Fingerprint
 from reviewbot.github.webhook.commands import Command
 from reviewbot.github.webhook.parse import commands
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from reviewbot.github.api.reviews import Review, ReviewComment
     from reviewbot.github.api.threads import ReviewThread
     from reviewbot.github.identity import PullName, Us
+    from reviewbot.github.markers import Marker
     from reviewbot.github.state.block import StateBlock
-    from reviewbot.github.state.markers import Marker
 
 HIDDEN_AS: Final = "outdated"
 """Expected ``minimizedReason`` of comments we hid."""

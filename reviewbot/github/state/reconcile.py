@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from reviewbot.core.events.report import gates
-from reviewbot.core.events.wording import count, listed
 from reviewbot.core.findings.finding import Finding, level_of, rank
 from reviewbot.core.plan.policy import EXCLUDED
+from reviewbot.core.wording import count, listed
 from reviewbot.github.state.matching import Matching, carried, places_of, recorded
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from reviewbot.core.cache.unchanged import fresh_hunks, hunk_digests, remaining
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.diff.write import file_diff_text
 from reviewbot.core.events.events import FileCoverage
-from reviewbot.core.events.wording import count
 from reviewbot.core.plan.policy import skip_reason
 from reviewbot.core.prompt.templates import prompt_version
+from reviewbot.core.wording import count
 from reviewbot.errors import ConfigError
 from reviewbot.github.change.base_files import base_files
 from reviewbot.github.change.compare import Place

@@ -1,7 +1,7 @@
 """Commands to us in a comment: ``/review`` and the like, at the beginning of a line. Pure.
 
 A line counts if a reader of the comment sees it begin with the command: not within code, a quote
-or HTML (:mod:`reviewbot.github.webhook.blocks`). ``@name review`` is the same as ``/review``. Upper
+or HTML (:mod:`reviewbot.github.blocks`). ``@name review`` is the same as ``/review``. Upper
 and lower case are the same. The first command of a comment counts, and only that.
 
 Any other word is an unknown command if it is a slip of the pen for one of ours; and if it is all

@@ -16,7 +16,7 @@ import re
 from typing import TYPE_CHECKING, Final, get_args
 
 from reviewbot.core.render.inert import well_formed
-from reviewbot.github.state.markers import has_marker
+from reviewbot.github.markers import has_marker
 from reviewbot.github.webhook.payload import Payload, Unusable, at, positive, word
 from reviewbot.github.webhook.tasks import (
     CancelAction,

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.events.events import Usage
+from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.findings.toolstream import MAX_CHARS
-from reviewbot.core.prompt.report_tool import REPORT_TOOL
 from reviewbot.models.base import (
     Answering,
     Fault,

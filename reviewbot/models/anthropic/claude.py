@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.events.events import Usage
-from reviewbot.core.prompt.report_tool import REPORT_TOOL
+from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.prompt.request import render
 from reviewbot.models.anthropic.deadlines import Timeouts
 from reviewbot.models.anthropic.dialect import (

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewbot.core.prompt.report_tool import REPORT_TOOL
+from reviewbot.core.findings.report_tool import REPORT_TOOL
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet

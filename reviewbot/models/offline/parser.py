@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 from weakref import WeakValueDictionary
 
-from reviewbot.core.events.decode import decoder
+from reviewbot.core.decode import decoder
 from reviewbot.errors import ReviewbotError
 from reviewbot.models.offline.syntax import Match
 from reviewbot.models.offline.worker import HEAD

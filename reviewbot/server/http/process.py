@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import uvicorn
 
 from reviewbot import __version__
-from reviewbot.core.events.wording import count
+from reviewbot.core.wording import count
 from reviewbot.errors import EXIT_INTERRUPTED
 from reviewbot.server.http.sockets import BACKLOG
 

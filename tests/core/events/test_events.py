@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from jsonschema import Draft202012Validator
 
-from reviewbot.core.events.decode import decoder
-from reviewbot.core.events.events import Event, from_record, record
+from reviewbot.core.decode import decoder
 from reviewbot.core.events import events as ev
+from reviewbot.core.events.events import Event, from_record, record
 from reviewbot.core.findings.finding import Finding, Placement
 from tests.event_schema import assert_valid_event, event_schema
 from tests.review_strategies import events

@@ -21,7 +21,7 @@ from reviewbot.core.findings.finding import (
     standing,
     worse,
 )
-from reviewbot.core.prompt.report_tool import REPORT_TOOL
+from reviewbot.core.findings.report_tool import REPORT_TOOL
 from tests.support.findings import ITEM, finding
 
 

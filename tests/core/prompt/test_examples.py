@@ -10,8 +10,10 @@ from typing import Any, get_args
 import jsonschema
 import pytest
 
+from reviewbot.core.diff.numbered_line import NumberedLine, parse_line
 from reviewbot.core.diff.parse import FileStatus, Line
 from reviewbot.core.findings.draft import Draft, parse_draft
+from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 from reviewbot.core.plan.languages import language_of
 from reviewbot.core.prompt.examples import (
@@ -20,8 +22,7 @@ from reviewbot.core.prompt.examples import (
     example_identifiers,
     example_sets,
 )
-from reviewbot.core.prompt.numbered import NumberedLine, chunk_lines, parse_line
-from reviewbot.core.prompt.report_tool import REPORT_TOOL
+from reviewbot.core.prompt.numbered import chunk_lines
 from reviewbot.core.prompt.request import ManifestEntry
 
 ALL = {

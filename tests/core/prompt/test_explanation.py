@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reviewbot.core.diff.numbered_line import parse_line
 from reviewbot.core.prompt.explanation import (
     CUT_OFF,
     FINDING_LIMIT,
@@ -26,7 +27,6 @@ from reviewbot.core.prompt.explanation import (
     shown_answer,
     shown_so_far,
 )
-from reviewbot.core.prompt.numbered import parse_line
 from reviewbot.core.prompt.request import explanation
 from tests.prompt_requests import CHARGE, INQUIRY
 from tests.support.injections import INJECTIONS

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reviewbot.core.diff.numbered_line import NumberedLine, format_line, parse_line
 from reviewbot.core.diff.parse import FileStatus, Line
 from reviewbot.core.plan.chunks import ChunkView, ShownHunk
-from reviewbot.core.prompt.numbered import NumberedLine, chunk_lines, format_line, parse_line
+from reviewbot.core.prompt.numbered import chunk_lines
 from reviewbot.core.safety.escape import show, show_line
 
 # What a Line can hold: any character but the one that ends it.

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reviewbot.core.diff.numbered_line import parse_line
 from reviewbot.core.diff.parse import Line
 from reviewbot.core.findings.finding import CATEGORIES, SEVERITIES
+from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.plan.chunks import ChunkView, ShownHunk
-from reviewbot.core.prompt.numbered import parse_line
-from reviewbot.core.prompt.report_tool import REPORT_TOOL
 from reviewbot.core.prompt.request import (
     KNOWN_LIMIT,
     MANIFEST_LIMIT,

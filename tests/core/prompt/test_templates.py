@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import jinja2
 import pytest
 
-from reviewbot.core.prompt.report_tool import REPORT_TOOL
+from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.prompt import templates
 from reviewbot.core.prompt.templates import fill, prompt_version, sources
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from reviewbot.core.events import events as ev
 from reviewbot.core.events.report import Report, Threshold, fold
 from reviewbot.core.findings.finding import SEVERITIES, Finding, Placement, Severity
+from reviewbot.github.markers import Marker, parse, write
 from reviewbot.github.publish.check_annotations import annotation
 from reviewbot.github.publish.check_run import (
     MAX_TEXT,
@@ -24,7 +25,6 @@ from reviewbot.github.publish.check_run import (
     pull_of,
     updated,
 )
-from reviewbot.github.state.markers import Marker, parse, write
 from tests.github.diff_strategies import FORGED, PULL
 from tests.github.github_rules import acting, check_refusals, html
 from tests.review_strategies import reports, texts

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.findings.finding import Finding, Placement, Severity
+from reviewbot.github.markers import MAX_FINDINGS, Marker, Noted, parse, write
 from reviewbot.github.publish.comment_text import MAX_BODY
 from reviewbot.github.publish.review_comments import (
     MAX_TEXT,
@@ -20,7 +21,6 @@ from reviewbot.github.publish.review_comments import (
     review_payload,
     review_text,
 )
-from reviewbot.github.state.markers import MAX_FINDINGS, Marker, Noted, parse, write
 from tests.github.diff_strategies import FORGED, PULL, Change, changes
 from tests.github.github_rules import acting, html, links, review_refusals, suggestions
 from tests.support.documents import report_of

@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from reviewbot.core.events import events as ev
 from reviewbot.core.events.report import Report, fold
 from reviewbot.core.findings.finding import Finding, Placement
+from reviewbot.github.change.permalinks import Permalinks
+from reviewbot.github.markers import Marker, parse, write
 from reviewbot.github.publish.comment_text import MAX_BODY
-from reviewbot.github.publish.permalinks import Permalinks
 from reviewbot.github.publish.review_comments import Elsewhere, plan_comments
 from reviewbot.github.publish.sections import size
 from reviewbot.github.publish.summary import MAX_ROWS, render
-from reviewbot.github.state.markers import Marker, parse, write
 from reviewbot.github.state.reconcile import Reconciled
 from tests.github.diff_strategies import PULL
 from tests.github.github_rules import acting, flat, html, links

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reviewbot.github.state.markers import Marker, write
+from reviewbot.github.markers import Marker, write
 from reviewbot.github.webhook.parse import MAX_COMMENT, MAX_PULLS, is_signed, read
 from reviewbot.github.webhook.payload import App
 from reviewbot.github.webhook.tasks import (

@@ -9,7 +9,7 @@ from contextlib import aclosing
 import pytest
 
 from reviewbot.core.events.events import Usage
-from reviewbot.core.prompt.report_tool import REPORT_TOOL
+from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.prompt.request import render
 from reviewbot.errors import ConfigError
 from reviewbot.models.anthropic.claude import Claude, Timeouts

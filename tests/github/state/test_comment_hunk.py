@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from reviewbot.core.diff.parse import Line, parse_diff
 from reviewbot.github.api.records import Author
 from reviewbot.github.api.reviews import ReviewComment
-from reviewbot.github.commands.comment_hunk import MOST_BYTES, MOST_LINES, comment_diff
+from reviewbot.github.state.comment_hunk import MOST_BYTES, MOST_LINES, comment_diff
 
 
 def comment(hunk: str, path: str = "app.py") -> ReviewComment:

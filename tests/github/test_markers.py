@@ -15,8 +15,7 @@ from reviewbot.core.events.events import Outcome
 from reviewbot.core.findings.finding import SEVERITIES, fingerprint
 from reviewbot.core.render.markdown_text import fence, quoted
 from reviewbot.core.safety.safe_text import safe_markdown
-from reviewbot.github.state.block import MOST_CHARACTERS
-from reviewbot.github.state.markers import (
+from reviewbot.github.markers import (
     MAX_FINDINGS,
     MAX_LENGTH,
     Kind,
@@ -28,6 +27,7 @@ from reviewbot.github.state.markers import (
     shape,
     write,
 )
+from reviewbot.github.state.block import MOST_CHARACTERS
 
 HEAD, BASE = "a" * 40, "b" * 40
 PULL = "octo-org/a--b.c#12"

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
-from reviewbot.cli.target import Target
 from reviewbot.core.diff.excerpt import Excerpts
 from reviewbot.core.events.events import (
     ChunkRetrying,
@@ -25,11 +24,13 @@ from reviewbot.core.events.events import (
     Usage,
 )
 from reviewbot.core.events.events import record as record_of
-from reviewbot.core.events.report import ReportBuilder
+from reviewbot.core.events.report import ReportBuilder, fails
 from reviewbot.core.render import STREAMING, final, streaming, terminal
 from reviewbot.core.render.layout import plain, rich_text
 from reviewbot.core.render.wording import duration
+from reviewbot.errors import EXIT_FINDINGS, EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK
 from reviewbot.pipeline.job import opening, started
+from reviewbot.pipeline.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
+    from reviewbot.config.settings import Settings
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events.events import Event, Json
     from reviewbot.core.events.report import Report
@@ -310,3 +312,12 @@ def _format(name: str, target: Target) -> _Sink:
     if name == "terminal":
         return _Text(target)
     return _Records(name, target) if name in STREAMING else _Whole(name, target)
+
+
+def exit_code(report: Report, settings: Settings) -> int:
+    """The exit code that a report amounts to."""
+    if report.outcome == "cancelled":
+        return EXIT_INTERRUPTED
+    if not report.complete:
+        return EXIT_INCOMPLETE
+    return EXIT_FINDINGS if fails(report, settings.fail_on) else EXIT_OK

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.core.events.events import FindingRaised, FindingWithdrawn
+from reviewbot.core.events.ledger import Ledger
 from reviewbot.core.findings.finding import Finding, Placement, fingerprint
-from reviewbot.core.findings.ledger import Ledger
 from tests.support.findings import finding
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reviewbot.cli.target import Target
 from reviewbot.errors import SourceError
+from reviewbot.pipeline.target import Target
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events.events import FindingRaised, FindingWithdrawn
-from reviewbot.core.events.wording import count
 from reviewbot.core.findings.finding import (
     Placement,
     fingerprint,
@@ -16,6 +15,7 @@ from reviewbot.core.findings.finding import (
     same_quote,
     standing,
 )
+from reviewbot.core.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping

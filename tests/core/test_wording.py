@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reviewbot.core.events.wording import count, listed
+from reviewbot.core.wording import count, listed
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, Literal, cast, get_args
 
 from reviewbot.core.events.events import Outcome
 from reviewbot.core.findings.finding import SEVERITIES
-from reviewbot.github.webhook.blocks import html_blocks
+from reviewbot.github.blocks import html_blocks
 
 if TYPE_CHECKING:
     from reviewbot.core.findings.finding import Severity

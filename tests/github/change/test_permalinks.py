@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from reviewbot.core.diff.parse import parse_diff
-from reviewbot.github.publish.permalinks import Permalinks, is_utf8, linked
+from reviewbot.github.change.permalinks import Permalinks, is_utf8, linked
 from tests.github.github_rules import links as links_in
 from tests.review_strategies import paths, texts
 from tests.support.reports import FINDING

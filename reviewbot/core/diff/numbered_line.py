@@ -1,0 +1,50 @@
+"""A line of code behind its number, as a model reads and copies it. Pure.
+
+:mod:`reviewbot.core.prompt.numbered` says what the parts mean.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+from reviewbot.core.safety.escape import show_line
+
+if TYPE_CHECKING:
+    from reviewbot.core.diff.hunks import Line
+
+_MARKS: Final = {"added": "+", "removed": "-", "context": " "}
+# As models copy it: aligned anew, and without the blank that ends the prefix of an empty line.
+_LINE: Final = re.compile(r"([RL]) {1,8}([0-9]{1,10}) ([ +-]) \| ?(.*)")
+
+
+class NumberedLine(NamedTuple):
+    """What a line of the prompt says: see the module."""
+
+    side: Literal["R", "L"]
+    number: int
+    mark: Literal[" ", "+", "-"]
+    text: str
+
+
+def format_line(line: Line, *, owned: bool = True) -> str:
+    """``line`` behind its prefix.
+
+    Args:
+        line: a line of a hunk.
+        owned: false for a line that another chunk answers for: it gets no mark.
+    """
+    removed = line.kind == "removed"
+    side, number = ("L", line.old_no) if removed else ("R", line.new_no)
+    mark = _MARKS[line.kind] if owned else " "
+    return f"{side} {number or 0:>3} {mark} | {show_line(line.text)}"
+
+
+def parse_line(rendered: str) -> NumberedLine | None:
+    """The parts of a line of :func:`format_line`, also as a model copies it; None if it is none."""
+    match = _LINE.fullmatch(rendered)
+    if match is None:
+        return None
+    side, number, mark, text = match.groups()
+    # The pattern admits exactly these values.
+    return NumberedLine(side, int(number), mark, text)  # type: ignore[arg-type]
