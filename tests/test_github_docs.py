@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from reviewbot.config.variables import MACHINE
-from reviewbot.github.webhook.parse import parse as webhook
+from reviewbot.github.webhook import parse as webhook
 from reviewbot.github.webhook.tasks import ReviewWanted
 from tests.composite_runner import CompositeRunner
 from tests.fake_github import FakeGitHub

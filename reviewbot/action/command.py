@@ -23,8 +23,8 @@ from reviewbot.github.commands.explain import NO_CODE, inquiry_of, reply_text
 from reviewbot.github.identity import Us
 from reviewbot.github.state.comment_hunk import comment_diff
 from reviewbot.github.state.prior import WRITERS, read_prior
+from reviewbot.github.webhook import commands
 from reviewbot.github.webhook.commands import Unknown
-from reviewbot.github.webhook.parse import commands
 from reviewbot.pipeline.explain import explainers, explainers_of, prepare_explanation
 from reviewbot.pipeline.output import Outputs
 from reviewbot.pipeline.review import review

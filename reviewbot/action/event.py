@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, get_args
 
 from reviewbot.errors import ConfigError
-from reviewbot.github.webhook.parse import commands
-from reviewbot.github.webhook.parse import parse as webhook
+from reviewbot.github.webhook import commands
+from reviewbot.github.webhook import parse as webhook
 from reviewbot.github.webhook.payload import at, positive
 from reviewbot.github.webhook.tasks import CancelAction, Commented, Ignored
 

@@ -25,6 +25,8 @@ def warm_up(settings: Settings) -> None:
     Raises:
         ReviewbotError: as for any review.
     """
+    import psutil  # noqa: F401 - a parse that takes long is watched with it
+
     asyncio.run(_review_sample(settings))
     shown_markdown("*a*", link_hosts=())
     if any(choice.name != OFFLINE for choice in settings.choices):

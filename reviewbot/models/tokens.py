@@ -78,7 +78,7 @@ def encoding() -> tiktoken.Encoding:
 
 
 def _encoding_file() -> Path:
-    return Path(__file__).parent / "data" / "o200k_base.tiktoken"
+    return Path(__file__).parents[1] / "data" / "o200k_base.tiktoken"
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from reviewbot.github.client.errors import (
     UnavailableError,
     UncertainWriteError,
 )
-from reviewbot.github.webhook.parse import parse as webhook
+from reviewbot.github.webhook import parse as webhook
 from reviewbot.github.webhook.tasks import (
     Commented,
     Ignored,

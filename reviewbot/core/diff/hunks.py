@@ -94,6 +94,11 @@ class Hunk:
         return self._end - self._head
 
     @property
+    def line_count(self) -> int:
+        """Lines of the hunk: context and removed ones are the old side's."""
+        return self.old_count + self.added
+
+    @property
     def raw(self) -> bytes:
         """The hunk as git writes it, header included: what can stand behind another one.
 
@@ -332,8 +337,3 @@ def _refuse_word_diff(cursor: Cursor, head: int) -> None:
 
 def _text(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
-
-
-def line_count(hunk: Hunk) -> int:
-    """Lines of ``hunk``: context and removed ones are the old side's."""
-    return hunk.old_count + hunk.added

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from reviewbot.core.diff.cursor import Cursor
-from reviewbot.core.diff.hunks import line_count, scan_hunk
+from reviewbot.core.diff.hunks import scan_hunk
 from reviewbot.errors import DiffError
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def _stretched(
 def _context(hunk: Hunk) -> tuple[int, int]:
     """Lines of context that a hunk begins with, and that it ends with."""
     changed = [at for at, (kind, _) in enumerate(hunk.iter_raw()) if kind != "context"]
-    return (changed[0], line_count(hunk) - 1 - changed[-1]) if changed else (0, 0)
+    return (changed[0], hunk.line_count - 1 - changed[-1]) if changed else (0, 0)
 
 
 def _joined(wide: Iterator[_Wide]) -> Iterator[_Wide]:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from reviewbot.core.diff.hunks import line_count
 from reviewbot.core.plan.weigh import (
     TOKENIZED_FILE,
     TokenCount,
@@ -84,7 +83,7 @@ def split_file(file: FileDiff, *, count: TokenCount, budget: int) -> tuple[Part,
 
 
 def _whole(index: int, hunk: Hunk) -> Segment:
-    count = line_count(hunk)
+    count = hunk.line_count
     return Segment(index, 0, count, 0, count)
 
 

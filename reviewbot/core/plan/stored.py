@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from reviewbot.core.decode import decoder
-from reviewbot.core.diff.hunks import line_count
 from reviewbot.core.plan.chunks import Plan
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def check_fits(plan: Plan, files: Sequence[FileDiff]) -> None:
 def _check_lines(file: FileDiff, index: int, chunks: Sequence[Chunk]) -> None:
     """Each line of each hunk is owned once, in order, and shown where it is owned."""
     ends = [0] * len(file.hunks)
-    counts = [line_count(hunk) for hunk in file.hunks]
+    counts = [hunk.line_count for hunk in file.hunks]
     last = 0
     for chunk in chunks:
         if (chunk.file, chunk.path) != (index, file.path):

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from reviewbot.core.diff.hunks import line_count
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -99,7 +97,7 @@ def file_header(file: FileDiff, count: TokenCount) -> float:
 
 def hunk_bound(hunk: Hunk, count: TokenCount) -> float:
     """Tokens of ``hunk`` by its bytes alone, its section and line ends among them."""
-    return count.per_byte * (HUNK_HEADER + hunk.size + LINE_PREFIX * line_count(hunk))
+    return count.per_byte * (HUNK_HEADER + hunk.size + LINE_PREFIX * hunk.line_count)
 
 
 def hunk_header(hunk: Hunk, count: TokenCount) -> float:

@@ -16,8 +16,8 @@ from reviewbot.github.app.subjects import installation_at
 from reviewbot.github.commands.answers import Answers, Question
 from reviewbot.github.publish.check_run import pull_of
 from reviewbot.github.state.prior import WRITERS
+from reviewbot.github.webhook import commands
 from reviewbot.github.webhook.commands import Command, Unknown
-from reviewbot.github.webhook.parse import commands
 from reviewbot.github.webhook.tasks import (
     Commented,
     Ignored,

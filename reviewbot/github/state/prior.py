@@ -22,8 +22,8 @@ from reviewbot.github import markers
 from reviewbot.github.state.block import Record, unpack
 from reviewbot.github.state.comment_hunk import commented_code
 from reviewbot.github.state.fingerprint import Fingerprint
+from reviewbot.github.webhook import commands
 from reviewbot.github.webhook.commands import Command
-from reviewbot.github.webhook.parse import commands
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -19,7 +19,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final, Literal
 
 from reviewbot.core.safety.escape import show
-from reviewbot.github.webhook.parse import blocks
+from reviewbot.github import blocks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

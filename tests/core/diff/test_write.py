@@ -17,7 +17,7 @@ from reviewbot.errors import DiffError
 from tests.support.examples import examples
 from tests.support.git_trees import Tree, changes, commit, git, options
 
-FIXTURES = Path(__file__).parents[2] / "fixtures" / "awkward-diffs"
+FIXTURES = Path(__file__).parents[3] / "fixtures" / "awkward-diffs"
 HUNK = b"@@ -1,2 +1,2 @@ def f():\n same\n-old\n+new\n"
 ADDED = b"@@ -0,0 +1 @@\n+x\n"
 

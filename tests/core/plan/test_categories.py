@@ -72,7 +72,7 @@ def test_every_path_has_one_kind(path: str) -> None:
 def test_the_categories_are_those_of_the_schema_and_of_the_docs() -> None:
     known = schema()["properties"]["routes"]["items"]["properties"]["categories"]["items"]["enum"]
     assert tuple(known) == CATEGORIES
-    page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text("utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text("utf-8")
     for category in CATEGORIES:
         assert f"| `{category}` |" in page
 

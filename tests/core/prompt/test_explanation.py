@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.core.diff.numbered_line import parse_line
+from reviewbot.core.prompt import explanation
 from reviewbot.core.prompt.explanation import (
     CUT_OFF,
     FINDING_LIMIT,
@@ -27,7 +28,6 @@ from reviewbot.core.prompt.explanation import (
     shown_answer,
     shown_so_far,
 )
-from reviewbot.core.prompt.request import explanation
 from tests.prompt_requests import CHARGE, INQUIRY
 from tests.support.injections import INJECTIONS
 
@@ -191,6 +191,6 @@ def test_the_rules_name_every_block_of_the_question() -> None:
 
 
 def test_the_golden_files_hold_the_whole_question() -> None:
-    folder = Path(__file__).parents[2] / "fixtures" / "prompts"
+    folder = Path(__file__).parents[3] / "fixtures" / "prompts"
     text = (folder / "explanation-2-user.txt").read_text(encoding="utf-8")
     assert asked(INQUIRY).split("<finding>")[1].strip() in text

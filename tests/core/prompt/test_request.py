@@ -68,7 +68,7 @@ def test_prefix_and_version_are_the_same_in_every_process() -> None:
         "text = ''.join(golden().values()) + prompt_version();"
         "print(hashlib.sha256(text.encode()).hexdigest())"
     )
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     hashes = {
         subprocess.run(
             [sys.executable, "-c", code],

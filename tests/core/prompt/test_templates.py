@@ -82,7 +82,7 @@ def test_importing_the_prompt_loads_no_template_engine() -> None:
         "import sys, reviewbot.core.prompt.request, reviewbot.core.prompt.summary;"
         "print({'jinja2', 'tomllib', 'importlib.resources'} & set(sys.modules))"
     )
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     command = [sys.executable, "-S", "-c", code]
     done = subprocess.run(command, capture_output=True, check=True, cwd=root, text=True)
     assert done.stdout == "set()\n"

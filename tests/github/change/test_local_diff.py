@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 
-from reviewbot.github.change.fetch import local_diff as module
+from reviewbot.github.change import local_diff as module
 from reviewbot.github.change.local_diff import LocalDiffError, local_diff
 from tests.support.examples import examples
 from tests.support.git_trees import Entry, assert_lines_are_the_blobs, contents

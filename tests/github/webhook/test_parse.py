@@ -35,7 +35,7 @@ from reviewbot.github.webhook.tasks import (
 )
 from tests.support.examples import examples
 
-PAYLOADS = Path(__file__).parents[2] / "fixtures" / "github" / "webhooks" / "payloads.jsonl.xz"
+PAYLOADS = Path(__file__).parents[3] / "fixtures" / "github" / "webhooks" / "payloads.jsonl.xz"
 REAL: list[tuple[str, Any]] = [
     (delivery["event"], delivery["payload"])
     for delivery in map(json.loads, lzma.decompress(PAYLOADS.read_bytes()).splitlines())

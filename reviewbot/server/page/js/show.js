@@ -1,7 +1,7 @@
 /**
  * Text of a stranger to text that can be seen: what moves, hides or breaks becomes a visible box.
  *
- * The characters are those of reviewbot/core/escape.py; a test compares the two.
+ * The characters are those of reviewbot/core/safety/escape.py; a test compares the two.
  */
 
 // eslint-disable-next-line no-control-regex

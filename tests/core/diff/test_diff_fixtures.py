@@ -11,7 +11,7 @@ import pytest
 from reviewbot.core.diff.parse import FileDiff, parse_diff
 from reviewbot.errors import DiffError
 
-FIXTURES = Path(__file__).parents[2] / "fixtures" / "awkward-diffs"
+FIXTURES = Path(__file__).parents[3] / "fixtures" / "awkward-diffs"
 GIT = sorted((FIXTURES / "git").glob("*.diff"))
 ODD = sorted((FIXTURES / "odd").glob("*.diff"))
 STATUS = {

@@ -12,7 +12,7 @@ from reviewbot.core.diff.parse import FileDiff, parse_diff
 from reviewbot.errors import DiffError
 from tests.support.examples import examples
 
-FIXTURES = Path(__file__).parents[2] / "fixtures" / "awkward-diffs"
+FIXTURES = Path(__file__).parents[3] / "fixtures" / "awkward-diffs"
 DIFFS = [path for path in sorted(FIXTURES.glob("*/*.diff")) if path.stat().st_size < 3_000]
 SHAPED = st.lists(
     st.sampled_from(

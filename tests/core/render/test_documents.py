@@ -26,7 +26,7 @@ from tests.runner_model import commands
 from tests.support.documents import report_of
 from tests.support.reports import FINDING, HELD
 
-SCHEMAS = Path(__file__).parent.parent / "schemas"
+SCHEMAS = Path(__file__).parents[2] / "schemas"
 document, sarif, rdjson = render.final("json"), render.final("sarif"), render.final("rdjson")
 FIX = replace(FINDING, suggestion="x = 2\n", suggestion_applies=True, end_line=4)
 LEFT = replace(FIX, side="LEFT", suggestion_applies=False)

@@ -1,1 +1,0 @@
-"""What must not be sent or shown: one module for each kind, over the same text. Pure."""
