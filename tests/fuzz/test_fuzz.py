@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.fuzz.cases import Case, Parts
 
 REGRESSIONS = sorted((Path(__file__).parent / "regressions").glob("*.json"))
-SEED, CASES = 5, 30
+SEED, CASES = 5, 20
 
 
 @pytest.fixture(scope="module")

@@ -240,7 +240,7 @@ async def live(data: st.DataObject) -> None:
                 await life.review()
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(20))
 @given(st.data())
 def test_no_run_doubles_loses_or_resolves_a_finding_without_reason(data: st.DataObject) -> None:
     run(live(data))

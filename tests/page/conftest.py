@@ -26,15 +26,22 @@ ARGUMENTS: Final = (
     "--disable-sync",
 )
 
+NAMES: Final = ("chromium-headless-shell", "chromium")
+
 # A machine with other work is slow; a test that fails is not made faster by failing early.
 expect.set_options(timeout=15_000)
 
 
 def chromium() -> str:
-    """Where the browser is. Without one the tests are skipped, but fail where CI runs them."""
-    path = os.environ.get("REVIEWBOT_CHROMIUM") or shutil.which("chromium")
+    """Return the path of the browser. Without one, skip the test, or fail it where CI runs it.
+
+    Debian's Chromium without a user interface takes half the time of the whole one.
+    """
+    path = os.environ.get("REVIEWBOT_CHROMIUM") or next(
+        filter(None, map(shutil.which, NAMES)), None
+    )
     if path is None:
-        says = "the tests of the page need Chromium: apt-get install chromium"
+        says = "the tests of the page need Chromium: apt-get install chromium-headless-shell"
         if os.environ.get("CI") == "true":
             pytest.fail(says)
         pytest.skip(says)

@@ -32,6 +32,7 @@ from tests.server.nodes import (
     until,
     until_state,
 )
+from tests.support.examples import PROFILE
 from tests.support.reviews import numbered
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILES = 6
+KILLS = 12 if PROFILE == "nightly" else 6
 
 
 def answer(request: Recorded) -> Reply:
@@ -162,7 +164,7 @@ async def asked_again(fake: FakeAnthropic) -> None:
 NOTHING_WRONG = {"lost findings": 0, "doubled findings": 0, "batches paid twice": 0}
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(KILLS, marks=pytest.mark.slow)])
 @pytest.mark.real_time
 async def test_kill_9_at_any_moment_loses_nothing_and_pays_nothing_twice(
     database: str, tmp_path: Path, record_property: Callable[[str, object], None], kills: int

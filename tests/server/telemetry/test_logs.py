@@ -123,7 +123,6 @@ async def until_logged(one: Node, text: str) -> None:
     ("mode", "kind"),
     [
         *((mode, "json") for mode in ("run", "none", "model", "write", "call")),
-        ("run", "text"),
         ("call", "text"),
     ],
 )
