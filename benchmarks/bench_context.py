@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from reviewbot.config.settings import OFFLINE, load_settings
 from reviewbot.core.diff.parse import parse_diff
-from reviewbot.pipeline.context import Surroundings
+from reviewbot.pipeline.context import ContextPlanner
 from reviewbot.pipeline.prepare import prepare
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def measured(diff: Path, settings: Settings) -> Row:
     """One commit."""
     data = diff.read_bytes()
     begun = time.perf_counter()
-    around = Surroundings(parse_diff(data), settings, "")
+    around = ContextPlanner(parse_diff(data), settings, "")
     seconds = time.perf_counter() - begun
     found = {path: content(diff.stem, path) for path in around.wanted}
     contents = {path: text for path, text in found.items() if text is not None}

@@ -13,7 +13,7 @@ from reviewbot.core.diff.parse import Line
 from reviewbot.core.events.events import FileCoverage
 from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.plan.chunks import ChunkView, ShownHunk
-from reviewbot.core.prompt.explanation import Inquiry, Remark, render_explanation
+from reviewbot.core.prompt.explanation import FindingQuestion, ThreadComment, render_explanation
 from reviewbot.core.prompt.request import KnownFinding, ManifestEntry, ModelRequest, render
 from reviewbot.core.prompt.summary import render_summary
 from tests.support.findings import finding
@@ -105,15 +105,15 @@ FINDING = finding(
 )
 
 
-INQUIRY = Inquiry(
+INQUIRY = FindingQuestion(
     side="RIGHT",
     line=99,
     end_line=99,
     finding="**error: Rounding a float loses a cent**\n\nWhen due is 2.675, 2.67 is charged.",
     thread=(
-        Remark("Is it?\r\n> 2.675", ours=False),
-        Remark("`round(2.675, 2)` is 2.67.", ours=True),
-        Remark('/explain why not "ROUND_HALF_UP"?', ours=False),
+        ThreadComment("Is it?\r\n> 2.675", ours=False),
+        ThreadComment("`round(2.675, 2)` is 2.67.", ours=True),
+        ThreadComment('/explain why not "ROUND_HALF_UP"?', ours=False),
     ),
     question='why not "ROUND_HALF_UP"?',
 )

@@ -14,7 +14,7 @@ import yaml
 
 from reviewbot.config.variables import MACHINE
 from reviewbot.github.webhook import parse as webhook
-from reviewbot.github.webhook.tasks import ReviewWanted
+from reviewbot.github.webhook.tasks import ReviewRequested
 from tests.composite_runner import CompositeRunner
 from tests.fake_github import FakeGitHub
 from tests.support.action_files import ROOT, documented_workflows
@@ -138,7 +138,7 @@ async def test_another_base_is_a_review_that_is_wanted() -> None:
         payload |= {"action": "edited", "changes": {"base": {"ref": {"from": "calm"}}}}
         payload.pop("installation", None)
         task = webhook.read("pull_request", "event", json.dumps(payload).encode(), None)
-        assert isinstance(task, ReviewWanted)
+        assert isinstance(task, ReviewRequested)
 
 
 def test_the_example_of_variables_has_all_that_dotenv_is_read_for() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.findings.draft import Draft
 from reviewbot.models.base import ModelFault
-from reviewbot.models.reading import Reading
+from reviewbot.models.reading import ReportReader
 from tests.fake_anthropic import Answer, FakeAnthropic, Script, StreamError
 from tests.fake_anthropic.replies import frame
 from tests.models.asking import claude, request
@@ -42,7 +42,7 @@ async def reading_of(body: bytes, pieces: list[bytes]) -> dict[str, Any]:
     """What becomes of ``body`` when it arrives in ``pieces``, as plain values."""
     assert b"".join(pieces) == body
     async with FakeAnthropic(lambda _: Script(pieces)) as fake, claude(fake) as model:
-        reading, drafts = Reading(own=False), []
+        reading, drafts = ReportReader(own=False), []
         end = "broke off"
         try:
             async for event in model.stream(request(), max_tokens=1000):

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
 
-from reviewbot.action.event import Skipped, Wanted
+from reviewbot.action.event import RequestedReview, Skipped
 from reviewbot.action.report import say
 from reviewbot.action.runner_files import write_outputs, write_summary
 from reviewbot.action.settings import settings_of
@@ -17,15 +17,21 @@ from reviewbot.core.render.markdown_text import literal
 from reviewbot.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, ConfigError, ReviewbotError
 from reviewbot.github.change.base_files import base_files
 from reviewbot.github.client.errors import GitHubError
-from reviewbot.github.commands.answers import NO_FINDING, Answers, Question, answer_once, posted_in
-from reviewbot.github.commands.config import described
+from reviewbot.github.commands.answers import (
+    NO_FINDING,
+    Answers,
+    CommandComment,
+    answer_once,
+    posted_in,
+)
+from reviewbot.github.commands.config import settings_table
 from reviewbot.github.commands.explain import NO_CODE, inquiry_of, reply_text
-from reviewbot.github.identity import Us
+from reviewbot.github.identity import BotIdentity
 from reviewbot.github.state.comment_hunk import comment_diff
 from reviewbot.github.state.prior import WRITERS, read_prior
 from reviewbot.github.webhook import commands
 from reviewbot.github.webhook.commands import Unknown
-from reviewbot.pipeline.explain import explainers, explainers_of, prepare_explanation
+from reviewbot.pipeline.explain import explainers, explanation_models, prepare_explanation
 from reviewbot.pipeline.output import Outputs
 from reviewbot.pipeline.review import review
 
@@ -36,7 +42,7 @@ if TYPE_CHECKING:
     from reviewbot.action.inputs import ActionInputs
     from reviewbot.config.settings import Settings
     from reviewbot.core.events.report import Report
-    from reviewbot.core.prompt.explanation import Inquiry
+    from reviewbot.core.prompt.explanation import FindingQuestion
     from reviewbot.github.api.gateway import Api, Gateway
     from reviewbot.pipeline.job import StopSignal
 
@@ -80,7 +86,7 @@ class ActionCommand:
         self._answers = Answers(self._us, self._described)
         self._names = (inputs.config,) if inputs.config else CONFIG_NAMES
 
-    async def obey(self, asked: Asked) -> Wanted | Skipped | int:
+    async def obey(self, asked: Asked) -> RequestedReview | Skipped | int:
         """Do what a comment asks for.
 
         Returns:
@@ -93,7 +99,7 @@ class ActionCommand:
         task, command, api = asked.task, asked.command, self._api
         if self._inputs.token is None:
             raise ConfigError("a comment can only be obeyed with one", source="github-token")
-        question = Question.of(task)
+        question = CommandComment.of(task)
         if await api.pulls.permission(question.pull.repo, task.sender) not in WRITERS:
             return Skipped(f"{task.sender} may not write to this repository")
         if isinstance(command, Unknown):
@@ -104,12 +110,14 @@ class ActionCommand:
         await self._acknowledge(question)
         match command.name:
             case "review" | "review full":
-                return Wanted(task.number, self._inputs.full or command.name == "review full")
+                return RequestedReview(
+                    task.number, self._inputs.full or command.name == "review full"
+                )
             case "review stop":
                 await self._answers.say(api, question, await self._stopped(question))
             case "ignore":
                 if await self._answers.ignored(api, question, command.text):
-                    return Wanted(task.number)  # what it counts for changes
+                    return RequestedReview(task.number)  # what it counts for changes
             case "explain":
                 return await self._explain(question, command.text)
             case "config":
@@ -122,7 +130,7 @@ class ActionCommand:
 
     async def reviewed(self, asked: Asked, review: Awaitable[int | Skipped]) -> int | Skipped:
         """The review that a comment asked for; why there is none is answered."""
-        question = replace(Question.of(asked.task), nth=1)
+        question = replace(CommandComment.of(asked.task), nth=1)
         try:
             done = await review
         except ReviewbotError as error:
@@ -134,10 +142,10 @@ class ActionCommand:
             await self._answers.say(self._api, question, f"Nothing is reviewed: {done.reason}.")
         return done
 
-    async def _us(self) -> Us:
-        return Us(await self._github.login(), self._inputs.signing)
+    async def _us(self) -> BotIdentity:
+        return BotIdentity(await self._github.login(), self._inputs.signing)
 
-    async def _acknowledge(self, question: Question) -> None:
+    async def _acknowledge(self, question: CommandComment) -> None:
         comments, on_line = self._api.comments, question.thread is not None
         try:
             await comments.react(question.pull.repo, question.comment, "eyes", on_line=on_line)
@@ -149,7 +157,7 @@ class ActionCommand:
             settings = settings_of(self._inputs, config)
         except ConfigError as error:
             return f"The configuration cannot be used: {literal(str(error))}"
-        return described(
+        return settings_table(
             settings,
             fail_on=settings.fail_on,
             if_incomplete=settings.if_incomplete,
@@ -157,7 +165,7 @@ class ActionCommand:
             origin=lambda name: settings.origins.get(name, "the default"),
         )
 
-    async def _stopped(self, question: Question) -> str:
+    async def _stopped(self, question: CommandComment) -> str:
         """What became of the review that was running.
 
         It is not ended here: GitHub does that when this job begins, for they share a concurrency
@@ -182,7 +190,7 @@ class ActionCommand:
             return _NONE_RUNS
         return _STOPPED if seen else _LAST_STOPPED
 
-    async def _explain(self, question: Question, text: str) -> Skipped | int:
+    async def _explain(self, question: CommandComment, text: str) -> Skipped | int:
         """Have the finding of a thread explained, once; elsewhere it is said where to ask."""
         api, us = self._api, await self._us()
         prior = await read_prior(api, question.pull, us)
@@ -213,7 +221,7 @@ class ActionCommand:
             return EXIT_INTERRUPTED
         raise NotExplainedError(f"The finding is not explained: {'; '.join(report.reasons)}")
 
-    async def _settings(self, question: Question) -> Settings | str:
+    async def _settings(self, question: CommandComment) -> Settings | str:
         """The settings that apply; or why nobody can be asked under them, in Markdown."""
         repo = question.pull.repo
         pull = await self._api.pulls.get(repo, question.pull.number)
@@ -222,10 +230,10 @@ class ActionCommand:
             settings = settings_of(self._inputs, base.config)
         except ConfigError as error:
             return literal(str(error))
-        able = explainers_of(settings) and not settings.model.problem
+        able = explanation_models(settings) and not settings.model.problem
         return settings if able else _NO_MODEL
 
-    async def _report(self, diff: bytes, settings: Settings, inquiry: Inquiry) -> Report:
+    async def _report(self, diff: bytes, settings: Settings, inquiry: FindingQuestion) -> Report:
         """What a model says, shown in the log as it comes."""
         prepared = await asyncio.to_thread(prepare_explanation, diff, settings, inquiry)
         async with AsyncExitStack() as stack:

@@ -10,7 +10,7 @@ from reviewbot.errors import ConfigError
 from reviewbot.github.webhook import commands
 from reviewbot.github.webhook import parse as webhook
 from reviewbot.github.webhook.payload import at, positive
-from reviewbot.github.webhook.tasks import CancelAction, Commented, Ignored
+from reviewbot.github.webhook.tasks import CancelAction, Commented, IgnoredDelivery
 
 if TYPE_CHECKING:
     from reviewbot.action.inputs import ActionInputs
@@ -26,7 +26,7 @@ _NAMES: Final = "pull_request, pull_request_target, issue_comment or pull_reques
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RequestedReview:
     """A review of a pull request."""
 
     number: int
@@ -48,7 +48,7 @@ class Skipped:
     reason: str
 
 
-def read_event(inputs: ActionInputs) -> Wanted | Asked | Skipped:
+def read_event(inputs: ActionInputs) -> RequestedReview | Asked | Skipped:
     """What is to be done. An event says it itself; the input is for events that do not.
 
     Raises:
@@ -63,7 +63,7 @@ def read_event(inputs: ActionInputs) -> Wanted | Asked | Skipped:
     if name == "pull_request":
         return _of_pull_request(inputs, _checked(inputs, _body(inputs)))
     if inputs.pull_request is not None:
-        return Wanted(inputs.pull_request, inputs.full)
+        return RequestedReview(inputs.pull_request, inputs.full)
     raise ConfigError(
         f"{inputs.event_name or 'an event without a name'} is none that a review is made for:"
         f" run on {_NAMES}, or name a pull request by the input pull-request",
@@ -71,7 +71,7 @@ def read_event(inputs: ActionInputs) -> Wanted | Asked | Skipped:
     )
 
 
-def _of_pull_request(inputs: ActionInputs, payload: object) -> Wanted | Skipped:
+def _of_pull_request(inputs: ActionInputs, payload: object) -> RequestedReview | Skipped:
     """Whatever action the workflow runs on, but those that end a review.
 
     A run that reviews nothing would pass, and stand as the newest check of the commit.
@@ -83,12 +83,13 @@ def _of_pull_request(inputs: ActionInputs, payload: object) -> Wanted | Skipped:
     number = positive(at(payload, "pull_request.number"))
     if number is None:
         raise ConfigError("the event names no pull request", source=str(inputs.event_path))
-    return Wanted(number, inputs.full)
+    return RequestedReview(number, inputs.full)
 
 
 def _of_comment(task: Task) -> Asked | Skipped:
     if not isinstance(task, Commented):
-        return Skipped(f"the event is {task.reason if isinstance(task, Ignored) else 'no comment'}")
+        reason = task.reason if isinstance(task, IgnoredDelivery) else "no comment"
+        return Skipped(f"the event is {reason}")
     command = commands.find(task.body)
     return Asked(task, command) if command else Skipped("the comment asks for nothing")
 

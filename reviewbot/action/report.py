@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reviewbot.action.runner_files import SUMMARY_LIMIT, write_outputs, write_summary
-from reviewbot.core.events.report import fails
+from reviewbot.core.events.report import reaches_threshold
 from reviewbot.core.render import final
 from reviewbot.core.render.annotations import render as render_annotations
 from reviewbot.core.render.layout import plain
@@ -64,7 +64,7 @@ def tell(
     write_outputs(inputs.output, _outputs(report, published, inputs.sarif))
     code = exit_code(report, settings)
     if code == EXIT_INCOMPLETE and settings.if_incomplete == "neutral":
-        return EXIT_FINDINGS if fails(report, settings.fail_on) else EXIT_OK
+        return EXIT_FINDINGS if reaches_threshold(report, settings.fail_on) else EXIT_OK
     return code
 
 

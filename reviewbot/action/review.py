@@ -19,7 +19,7 @@ from reviewbot.errors import (
 )
 from reviewbot.github.change.subject import PublishOptions
 from reviewbot.github.client.errors import GitHubError
-from reviewbot.github.identity import PullName, Us
+from reviewbot.github.identity import BotIdentity, PullName
 from reviewbot.github.publish.publication import Publication, Published
 from reviewbot.github.state.prior import Prior, read_prior
 from reviewbot.github.state.scope import assign
@@ -29,11 +29,11 @@ from reviewbot.pipeline.review import review
 from reviewbot.pipeline.sources import open_commit
 
 if TYPE_CHECKING:
-    from reviewbot.action.event import Wanted
+    from reviewbot.action.event import RequestedReview
     from reviewbot.action.inputs import ActionInputs
     from reviewbot.github.api.gateway import Api, Gateway
     from reviewbot.github.change.full_files import ReadFile
-    from reviewbot.github.state.scope import Assignment
+    from reviewbot.github.state.scope import ReviewScope
     from reviewbot.pipeline.job import StopSignal
     from reviewbot.pipeline.target import Target
 
@@ -62,7 +62,7 @@ class ActionReview:
         self._api: Api = github.holder()
         self._notices: tuple[str, ...] = ()
 
-    async def run(self, wanted: Wanted) -> int | Skipped:
+    async def run(self, wanted: RequestedReview) -> int | Skipped:
         """Review, and tell; the exit code.
 
         Raises:
@@ -74,9 +74,9 @@ class ActionReview:
         if found.state == "closed":
             return Skipped("the pull request is closed")
         pull = replace(pull, repository_id=found.base.repository_id)
-        us, prior = Us(""), Prior()
+        us, prior = BotIdentity(""), Prior()
         if inputs.token is not None:
-            us = Us(await self._github.login(), inputs.signing)
+            us = BotIdentity(await self._github.login(), inputs.signing)
             prior = await read_prior(api, pull, us)
         assignment = await assign(
             api,
@@ -110,7 +110,7 @@ class ActionReview:
         )
         return max(code, EXIT_INCOMPLETE) if published.failed else code
 
-    async def _posted(self, publication: Publication, assignment: Assignment) -> Published | None:
+    async def _posted(self, publication: Publication, assignment: ReviewScope) -> Published | None:
         """What came of posting the review; None if the run was cancelled meanwhile.
 
         A review that GitHub does not take is told in the log and in files all the same.
@@ -133,7 +133,7 @@ class ActionReview:
             done = publication.published
             return replace(done, problems=(problem, *done.problems), failed=True)
 
-    async def _cancelled(self, publication: Publication, assignment: Assignment) -> None:
+    async def _cancelled(self, publication: Publication, assignment: ReviewScope) -> None:
         """Tell what was found, though not all of it is posted.
 
         At once: the runner leaves a job that it cancels some seconds alone.
@@ -159,7 +159,7 @@ class ActionReview:
 
         return read if found else None
 
-    async def _begun(self, us: Us, assignment: Assignment) -> Publication:
+    async def _begun(self, us: BotIdentity, assignment: ReviewScope) -> Publication:
         """The publication; of nothing, where there is no token."""
         inputs, settings = self._inputs, assignment.settings
         options = PublishOptions(
@@ -180,12 +180,14 @@ class ActionReview:
         await publication.begin()
         return publication
 
-    def _publication(self, us: Us, assignment: Assignment, options: PublishOptions) -> Publication:
+    def _publication(
+        self, us: BotIdentity, assignment: ReviewScope, options: PublishOptions
+    ) -> Publication:
         head = assignment.subject.head[:12]
         key = f"{self._inputs.run_key}-{head}"
         return Publication(self._api, us, assignment.subject, options, key=key)
 
-    async def _stream(self, assignment: Assignment, publication: Publication) -> None:
+    async def _stream(self, assignment: ReviewScope, publication: Publication) -> None:
         """Review, and show findings in the log as they come."""
         settings, pull = assignment.settings, assignment.pull
         prepared = await asyncio.to_thread(

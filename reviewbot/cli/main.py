@@ -205,10 +205,10 @@ def _say(message: str, code: int) -> int:
     """One line on standard error. What a stranger wrote may be quoted in it."""
     if sys.stderr is None:  # print would take standard output instead
         return code
-    from reviewbot.core.render.inert import disarm
+    from reviewbot.core.render.inert import neutralize_commands
     from reviewbot.core.safety.escape import show
 
-    print(f"reviewbot: {disarm(show(message))}", file=sys.stderr)  # noqa: T201  it is for people
+    print(f"reviewbot: {neutralize_commands(show(message))}", file=sys.stderr)  # noqa: T201  it is for people
     return code
 
 

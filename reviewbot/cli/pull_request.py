@@ -39,7 +39,7 @@ _PAGE: Final = re.compile(
 )
 
 
-def read_pull(
+def load_pull_request(
     text: str, flags: Mapping[str, object], *, config: Path | None, context: bool = True
 ) -> tuple[Settings, Source]:
     """The settings and the change for ``--pr``.

@@ -192,17 +192,22 @@ def run(args: argparse.Namespace) -> int:
     try:
         import uvicorn
 
-        from reviewbot.jobs.run import Waits
+        from reviewbot.jobs.run import ModelRetryPolicy
         from reviewbot.jobs.service import ReviewService, ServiceConfig
         from reviewbot.pipeline.prepare import check_choices
         from reviewbot.server.app import ServerConfig, make_app
         from reviewbot.server.http.guard import Guard
-        from reviewbot.server.http.process import Server, give_memory_back, say, take_turns
+        from reviewbot.server.http.process import (
+            Server,
+            give_memory_back,
+            say,
+            shorten_switch_interval,
+        )
         from reviewbot.server.http.protocol import ACCEPTED_AT_ONCE, HEAD_LIMIT, ProblemProtocol
         from reviewbot.server.http.sockets import listening
         from reviewbot.server.telemetry.logs import configure
         from reviewbot.server.telemetry.metrics import Metrics
-        from reviewbot.server.telemetry.observed import Observed
+        from reviewbot.server.telemetry.observed import Telemetry
         from reviewbot.server.telemetry.traces import Traces, provider_from
         from reviewbot.store import keys
     except ModuleNotFoundError as error:
@@ -223,7 +228,7 @@ def run(args: argparse.Namespace) -> int:
     url = database_url(args.database, settings)
     loopback = _is_loopback(args.host)
     metrics = Metrics([*(one.name for one in settings.choices), *settings.models])
-    observed = Observed(metrics, Traces(provider_from(os.environ), model=metrics.model))
+    observed = Telemetry(metrics, Traces(provider_from(os.environ), model=metrics.model))
     service = ReviewService(
         ServiceConfig(
             database_url=url,
@@ -232,7 +237,7 @@ def run(args: argparse.Namespace) -> int:
             retention_days=args.retention_days,
             grace_s=args.grace_s,
             cache_bytes=args.cache_mb * 1_000_000,
-            waits=Waits(args.first_wait_s, args.wait_limit_s),
+            waits=ModelRetryPolicy(args.first_wait_s, args.wait_limit_s),
         ),
         load,
         hooks=observed.hooks,
@@ -278,7 +283,7 @@ def run(args: argparse.Namespace) -> int:
     )
     service.lock()
     give_memory_back()
-    take_turns()
+    shorten_switch_interval()
     sockets = listening(args.host, args.port)
     about = f"{settings.model.name} reviews: {settings.model_source}"
     tell = say if log_format == "text" else log.info

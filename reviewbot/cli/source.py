@@ -36,10 +36,10 @@ def read_source(args: argparse.Namespace, flags: Mapping[str, object]) -> tuple[
     if args.pr is not None:
         if args.diff is not None:
             raise SourceError("give either a diff or --pr, not both")
-        from reviewbot.cli.pull_request import read_pull
+        from reviewbot.cli.pull_request import load_pull_request
 
         # A server reviews with models of its own, whose room only it knows.
-        return read_pull(args.pr, flags, config=args.config, context=args.server is None)
+        return load_pull_request(args.pr, flags, config=args.config, context=args.server is None)
     if args.diff is not None and (args.base or args.staged):
         raise SourceError("give either a diff or --base or --staged, not both")
     repository = None
@@ -65,9 +65,9 @@ def _with_context(
         return source
     from reviewbot.core.diff.parse import parse_diff
     from reviewbot.core.diff.widen import new_content
-    from reviewbot.pipeline.context import Surroundings
+    from reviewbot.pipeline.context import ContextPlanner
 
-    around = Surroundings(parse_diff(source.data), settings, source.attributes)
+    around = ContextPlanner(parse_diff(source.data), settings, source.attributes)
     if not around.wanted:
         return source
     whole = parse_diff(repository.whole(around.wanted, staged=staged))

@@ -112,7 +112,7 @@ def _config_of(base: Repository) -> tuple[str, str] | None:
             if (data := base.file(f"{folder}{name}")) is not None
         ]
         if len(there) > 1:
-            raise two_names(there[0][0])
+            raise ambiguous_file_error(there[0][0])
         if there:
             name, data = there[0]
             return name, text_of(data, name)
@@ -131,7 +131,7 @@ def find_config(start: Path) -> Path | None:
     for folder in (start, *start.parents):
         there = [folder / name for name in CONFIG_NAMES if (folder / name).is_file()]
         if len(there) > 1:
-            raise two_names(str(there[0]))
+            raise ambiguous_file_error(str(there[0]))
         if there:
             return there[0]
         if folder == root:
@@ -139,7 +139,7 @@ def find_config(start: Path) -> Path | None:
     return None
 
 
-def two_names(source: str) -> ConfigError:
+def ambiguous_file_error(source: str) -> ConfigError:
     """What is raised where a configuration is there under both of its names."""
     message = f"there is also a {CONFIG_NAMES[1]} beside it; keep one of the two"
     return ConfigError(message, source=source)

@@ -17,7 +17,7 @@ _EVERYBODY: Final = "github-actions"
 
 
 @dataclass(frozen=True, slots=True)
-class Us:
+class BotIdentity:
     """Who we are on GitHub.
 
     Args:

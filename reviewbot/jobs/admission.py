@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from reviewbot.config.settings import Settings
     from reviewbot.core.events.events import Event, FileCoverage
     from reviewbot.core.plan.chunks import Batch
-    from reviewbot.core.prompt.explanation import Inquiry
+    from reviewbot.core.prompt.explanation import FindingQuestion
     from reviewbot.pipeline.job import Job
     from reviewbot.pipeline.prepare import Prepared
 
@@ -42,11 +42,11 @@ Also: TypeAlias = "Callable[[sa.Connection, str], object]"
 """What is stored in the same transaction as a review, whose id it is given."""
 
 
-class UsedKeyError(ReviewbotError):
+class IdempotencyConflictError(ReviewbotError):
     """An idempotency key that was used for another request."""
 
 
-class KnownKeyError(Exception):
+class DuplicateRequestError(Exception):
     """An idempotency key under which there is a review by now."""
 
 
@@ -87,7 +87,7 @@ class ReviewRequest:
     notices: tuple[str, ...] = ()
     beside: tuple[FileCoverage, ...] = ()
     whole: bool = True
-    inquiry: Inquiry | None = None
+    inquiry: FindingQuestion | None = None
     limits: Limits = field(default_factory=Limits)
     digest: str = field(init=False)
 
@@ -188,7 +188,7 @@ def store(connection: sa.Connection, admitted: Admitted) -> list[str]:
     new, limits = admitted.new, admitted.limits
     key = new.idempotency_key
     if key is not None and reviews.by_idempotency_key(connection, new.tenant, key):
-        raise KnownKeyError(key)
+        raise DuplicateRequestError(key)
     day = budgets.hold(connection, new.tenant, limits, tokens=new.held_tokens, usd=new.held_usd)
     at = reviews.now_ms()
     events = [

@@ -82,7 +82,7 @@ class Hooks:
 
 
 @dataclass(frozen=True, slots=True)
-class Waits:
+class ModelRetryPolicy:
     """How long a review waits for models that are down, in seconds.
 
     ``first_s`` before its first other try, twice as long each time; after ``limit_s`` in all, what
@@ -94,7 +94,7 @@ class Waits:
 
 
 @dataclass(frozen=True, slots=True)
-class Kit:
+class RunDependencies:
     """What a node gives to each of its runs.
 
     Args:
@@ -114,7 +114,7 @@ class Kit:
     load: Callable[[Mapping[str, object]], Settings]
     preparing: asyncio.Semaphore
     parsers: ParserPool
-    waits: Waits
+    waits: ModelRetryPolicy
     cache_bytes: int
     cache_use: CacheUse
     hooks: Hooks
@@ -128,7 +128,7 @@ class Run:
         kit: what the node gives to each run.
     """
 
-    def __init__(self, row: ReviewRow, kit: Kit) -> None:
+    def __init__(self, row: ReviewRow, kit: RunDependencies) -> None:
         self.row, self._kit = row, kit
         self._database, self._hooks, self._waits = kit.database, kit.hooks, kit.waits
         self._log = EventLog(kit.database, kit.hub, row)

@@ -16,7 +16,7 @@ from reviewbot.store.eventlog import FencedError
 
 if TYPE_CHECKING:
     from reviewbot.core.events.events import Outcome
-    from reviewbot.jobs.run import Kit, RunEnd, ToldEnd
+    from reviewbot.jobs.run import RunDependencies, RunEnd, ToldEnd
     from reviewbot.store.reviews import ReviewRow
 
 SUSPECTS_EVERY_MS: Final = 5_000
@@ -34,7 +34,7 @@ class Runner:
         kit: what each run gets.
     """
 
-    def __init__(self, node: str, kit: Kit) -> None:
+    def __init__(self, node: str, kit: RunDependencies) -> None:
         self.node, self.kit = node, kit
         self._database, self._hooks = kit.database, kit.hooks
         self._active: dict[str, Run] = {}

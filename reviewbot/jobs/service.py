@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy.exc import IntegrityError
 
 from reviewbot.errors import ConfigError, ReviewbotError
-from reviewbot.jobs.admission import KnownKeyError, UsedKeyError, admit, store
+from reviewbot.jobs.admission import DuplicateRequestError, IdempotencyConflictError, admit, store
 from reviewbot.jobs.background import in_background
 from reviewbot.jobs.engine import Engine
 from reviewbot.jobs.janitor import Janitor
-from reviewbot.jobs.run import Hooks, Kit, Waits
+from reviewbot.jobs.run import Hooks, ModelRetryPolicy, RunDependencies
 from reviewbot.jobs.runner import Runner
 from reviewbot.jobs.warm_up import warm_up
 from reviewbot.models.cached import CacheUse
@@ -76,7 +76,7 @@ class ServiceConfig:
     at_once: int = 16
     per_tenant: int = 8
     retention_days: int = 30
-    waits: Waits = field(default_factory=Waits)
+    waits: ModelRetryPolicy = field(default_factory=ModelRetryPolicy)
     grace_s: float = 10.0
     cache_bytes: int = 200_000_000
 
@@ -102,7 +102,7 @@ class ReviewService:
         self.database = open_database(config.database_url)
         self.hub = Hub(self.database)
         self._parsers = ParserPool(PARSERS)
-        kit = Kit(
+        kit = RunDependencies(
             database=self.database,
             hub=self.hub,
             load=load,
@@ -274,7 +274,7 @@ class ReviewService:
         new = admitted.new
         try:
             older = await self.database.write(partial(store, admitted=admitted), tenant=new.tenant)
-        except (KnownKeyError, IntegrityError):  # the same key at the same time
+        except (DuplicateRequestError, IntegrityError):  # the same key at the same time
             if (known := await self._known(request)) is not None:
                 return known, True
             raise
@@ -301,7 +301,7 @@ class ReviewService:
             partial(reviews.by_idempotency_key, tenant=request.tenant, key=request.idempotency_key)
         )
         if row is not None and row.request_hash != request.digest:
-            raise UsedKeyError(
+            raise IdempotencyConflictError(
                 "this Idempotency-Key was used for another request; use a new one for a new request"
             )
         return row

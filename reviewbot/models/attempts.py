@@ -20,18 +20,18 @@ from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.prompt.request import KnownFinding, render
 from reviewbot.models.base import Fault, ModelFault, PartlyRead, Stop
 from reviewbot.models.batch import (
+    AnswerRecalled,
     Asked,
     BatchResult,
     ChunkOutcome,
     Drafted,
-    Recalled,
     Retrying,
     Spent,
     Working,
 )
 from reviewbot.models.budget import MIN_OUTPUT_TOKENS
 from reviewbot.models.catalog import cost_usd
-from reviewbot.models.reading import Reading
+from reviewbot.models.reading import ReportReader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +82,7 @@ class _Run:
         match event:
             case Drafted():
                 self.drafts.append(event)
-            case Recalled(answer=answer):
+            case AnswerRecalled(answer=answer):
                 self.drafts = [draft for draft in self.drafts if draft.answer != answer]
             case ChunkOutcome():
                 self.outcomes.append(event)
@@ -99,7 +99,7 @@ class _Answer:
     def __init__(self, name: str, model: Model, attempt: int, chunks: tuple[str, ...]) -> None:
         self.name, self.model, self.attempt, self.chunks = name, model, attempt, chunks
         self.estimated = 0
-        self.reading = Reading(own=model.info.offline)
+        self.reading = ReportReader(own=model.info.offline)
         self.partly: dict[str, str] = {}
         """The chunks that were not read whole, and why."""
 
@@ -312,7 +312,7 @@ class Attempts:
             estimated = answer.estimated if answer.reading.requests == 1 else 0
             await run.say(Spent(info.name, usage, cost, estimated))
         if (refusal := answer.reading.refusal) is not None:
-            await run.say(Recalled(answer.name, refusal))
+            await run.say(AnswerRecalled(answer.name, refusal))
             raise ModelFault(refusal, fault=Fault.REFUSED)
 
 

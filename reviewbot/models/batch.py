@@ -63,7 +63,7 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Recalled:
+class AnswerRecalled:
     """The model declined in the middle of ``answer``: its drafts must not be used."""
 
     answer: str
@@ -121,7 +121,7 @@ class ChunkOutcome:
 
 
 BatchEvent: TypeAlias = (
-    Asked | Drafted | Answered | Recalled | Retrying | Working | Spent | ChunkOutcome
+    Asked | Drafted | Answered | AnswerRecalled | Retrying | Working | Spent | ChunkOutcome
 )
 
 

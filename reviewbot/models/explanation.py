@@ -41,7 +41,7 @@ from reviewbot.models.reading import CHARS_PER_TOKEN
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 
-    from reviewbot.core.prompt.explanation import Inquiry
+    from reviewbot.core.prompt.explanation import FindingQuestion
     from reviewbot.core.prompt.request import ModelRequest
     from reviewbot.models.base import ModelEvent
     from reviewbot.models.batch import BatchTask, Emit
@@ -88,7 +88,7 @@ class Explainer:
     def __init__(
         self,
         writers: Sequence[WordsWriter],
-        inquiry: Inquiry,
+        inquiry: FindingQuestion,
         budget: Budget | None = None,
         *,
         link_hosts: Collection[str] = (),

@@ -30,7 +30,7 @@ CHARS_PER_TOKEN: Final = 2
 COULD_NOT_REVIEW: Final = "The model said that it could not review all of it."
 
 
-class Reading:
+class ReportReader:
     """Reads one answer.
 
     Args:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from reviewbot.config.settings import Settings
     from reviewbot.core.diff.parse import FileDiff
-    from reviewbot.core.plan.chunks import Batch, Chunk, Sizes
+    from reviewbot.core.plan.chunks import Batch, Chunk, SplitLimits
 
 IN_A_DIFF: Final = 3
 """Lines of context that a diff has anyway."""
@@ -66,11 +66,11 @@ class _Piece:
     file: FileDiff
     chunk: Chunk
     batch: Batch
-    sizes: Sizes
+    sizes: SplitLimits
     offline: bool
 
 
-class Surroundings:
+class ContextPlanner:
     """What of a change is shown with more context.
 
     Args:

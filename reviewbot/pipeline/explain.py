@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events.events import Estimate, ModelEstimate, Usage
-from reviewbot.core.plan.chunks import Sizes, plan_routed
+from reviewbot.core.plan.chunks import SplitLimits, plan_routed
 from reviewbot.core.plan.routing import MODEL, Chain, Routed
 from reviewbot.core.plan.stored import check_fits
 from reviewbot.core.prompt.explanation import redacted, render_explanation
@@ -24,13 +24,13 @@ from reviewbot.models.offline.parser import ParserPool
 from reviewbot.models.tokens import Calibration, TokenCounter
 from reviewbot.pipeline.job import Job
 from reviewbot.pipeline.prepare import (
-    Crew,
+    ModelClients,
     Prepared,
     Workers,
     budget_of,
     files_of,
-    gates_of,
     path_instructions_of,
+    resolve_filters,
 )
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from reviewbot.config.settings import Settings
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.plan.chunks import Plan
-    from reviewbot.core.prompt.explanation import Inquiry
+    from reviewbot.core.prompt.explanation import FindingQuestion
 
 OFFLINE_CANNOT: Final = (
     "The offline rules cannot explain findings; it takes a model, which whoever runs this server"
@@ -51,14 +51,14 @@ _WHOLE: Final = 10**9
 """Tokens of a piece: the one hunk is never cut in two."""
 
 
-def explainers_of(settings: Settings) -> tuple[str, ...]:
+def explanation_models(settings: Settings) -> tuple[str, ...]:
     """The models of the settings that can answer in words, best first."""
     choices = (settings.model, *settings.fallback_models)
     return tuple(one.name for one in choices if not lookup(one.name, settings.models).offline)
 
 
 def prepare_explanation(
-    data: bytes, settings: Settings, inquiry: Inquiry, *, stored: Plan | None = None
+    data: bytes, settings: Settings, inquiry: FindingQuestion, *, stored: Plan | None = None
 ) -> Prepared:
     """Plan one request. CPU work: for a thread.
 
@@ -74,7 +74,7 @@ def prepare_explanation(
         ReviewbotError: the search for secrets failed.
         ValueError: ``stored`` is not a plan of this diff.
     """
-    models = explainers_of(settings)
+    models = explanation_models(settings)
     if not models:
         raise ConfigError(OFFLINE_CANNOT, key=MODEL)
     files = files_of(data)
@@ -103,7 +103,7 @@ def prepare_explanation(
         plan=planned,
         models=models,
         estimate=estimates[0],
-        gates=gates_of(settings, online=False),
+        gates=resolve_filters(settings, online=False),
         instructions=redact_text(settings.instructions),
         path_instructions=path_instructions,
         prompt_version=prompt_version(),
@@ -120,7 +120,7 @@ def _plan(files: tuple[FileDiff, ...], settings: Settings, chain: Chain) -> Plan
         files,
         reasons=[None for _ in files],
         route=lambda some: [Routed(chain) for _ in some],
-        sizes=lambda _: Sizes(counter, _WHOLE, _WHOLE),
+        sizes=lambda _: SplitLimits(counter, _WHOLE, _WHOLE),
     )
 
 
@@ -133,7 +133,7 @@ def _estimate(model: str, prompt: str, settings: Settings) -> Estimate:
 
 @asynccontextmanager
 async def explainers(
-    prepared: Prepared, settings: Settings, inquiry: Inquiry, *, spent_usd: float = 0.0
+    prepared: Prepared, settings: Settings, inquiry: FindingQuestion, *, spent_usd: float = 0.0
 ) -> AsyncIterator[Workers]:
     """The models that answer, at work within their budget; closed at the end.
 
@@ -148,7 +148,7 @@ async def explainers(
     """
     async with AsyncExitStack() as stack:
         parsers = ParserPool()  # starts no process: the offline rules answer no questions
-        crew = Crew(settings, parsers.for_tenant("local"))
+        crew = ModelClients(settings, parsers.for_tenant("local"))
         stack.push_async_callback(crew.aclose)
         (batch,) = prepared.job.plan.batches
         able = [one for one in crew.chain(batch.chain) if isinstance(one, WordsWriter)]

@@ -15,7 +15,7 @@ from reviewbot.core.events.events import (
     PlannedFile,
     ReviewStarted,
 )
-from reviewbot.core.findings.intake import Gates
+from reviewbot.core.findings.intake import FindingFilters
 from reviewbot.core.prompt.request import ManifestEntry
 from reviewbot.models.batch import BatchResult, Spent
 
@@ -49,7 +49,7 @@ class Job:
     plan: Plan
     models: tuple[str, ...]
     estimate: Estimate
-    gates: Gates = field(default_factory=Gates)
+    gates: FindingFilters = field(default_factory=FindingFilters)
     instructions: str = ""
     path_instructions: Callable[[str], tuple[str, ...]] = lambda _path: ()
     prefix_tokens: int = 0
@@ -87,7 +87,7 @@ Summarize: TypeAlias = Callable[
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class PriorRun:
     """What a run of the same review that broke off has left; what it told is not told again.
 
     ``finished`` has the results of its batches by id; ``shown`` the findings that it raised and did

@@ -24,7 +24,7 @@ from reviewbot.core.events.events import (
     Usage,
 )
 from reviewbot.core.events.events import record as record_of
-from reviewbot.core.events.report import ReportBuilder, fails
+from reviewbot.core.events.report import ReportBuilder, reaches_threshold
 from reviewbot.core.render import STREAMING, final, streaming, terminal
 from reviewbot.core.render.layout import plain, rich_text
 from reviewbot.core.render.wording import duration
@@ -320,4 +320,4 @@ def exit_code(report: Report, settings: Settings) -> int:
         return EXIT_INTERRUPTED
     if not report.complete:
         return EXIT_INCOMPLETE
-    return EXIT_FINDINGS if fails(report, settings.fail_on) else EXIT_OK
+    return EXIT_FINDINGS if reaches_threshold(report, settings.fail_on) else EXIT_OK

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.config.settings import OFFLINE, ModelChoice
 from reviewbot.core.events.events import Estimate, ModelEstimate, Usage
 from reviewbot.core.plan.categories import CATEGORIES
-from reviewbot.core.plan.chunks import BATCH_BUDGET, MIN_BUDGET, Sizes, budget_for, plan_routed
+from reviewbot.core.plan.chunks import (
+    BATCH_BUDGET,
+    MIN_BUDGET,
+    SplitLimits,
+    budget_for,
+    plan_routed,
+)
 from reviewbot.core.plan.policy import Policy, git_attributes, path_patterns, skip_reason
 from reviewbot.core.plan.routing import AB_SPLIT, MODEL, Chain, Route, Routing, Split
 from reviewbot.errors import ConfigError
@@ -91,7 +97,7 @@ class Planner:
         self._files, self._settings, self._chains = files, settings, chains
         self._calibration = calibration
         self.info: Callable[[str], ModelInfo] = cache(lambda name: lookup(name, settings.models))
-        self.sizes: Callable[[str], Sizes] = cache(self._sizes_for)
+        self.sizes: Callable[[str], SplitLimits] = cache(self._sizes_for)
 
     def plan(self, attributes: str) -> Plan:
         """What is reviewed, by whom, in pieces that fit into the context window of each.
@@ -197,7 +203,7 @@ class Planner:
     def _count(self, model: str) -> TokenCounter:
         return TokenCounter(self.info(model).token_factor, self._calibration.correction(model))
 
-    def _sizes_for(self, model: str) -> Sizes:
+    def _sizes_for(self, model: str) -> SplitLimits:
         """A piece takes half of the model's context window at most.
 
         With the prompt and the least room for an answer, it takes all of it.
@@ -216,7 +222,7 @@ class Planner:
         else:
             budget = min(settings.chunk_tokens or budget_for(info.context), room)
             batch = min(settings.batch_tokens or max(BATCH_BUDGET, budget), room)
-        return Sizes(self._count(model), max(MIN_BUDGET, budget), batch)
+        return SplitLimits(self._count(model), max(MIN_BUDGET, budget), batch)
 
     @cached_property
     def _prefix(self) -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.settings import OFFLINE
 from reviewbot.core.diff.parse import parse_diff
-from reviewbot.core.findings.intake import Gates
+from reviewbot.core.findings.intake import FindingFilters
 from reviewbot.core.plan.stored import check_fits
 from reviewbot.core.safety.redact import redact_text
 from reviewbot.errors import ConfigError
@@ -107,7 +107,7 @@ def prepare(
         plan=planned,
         models=_models(planned, chains),
         estimate=planner.estimate(planned),
-        gates=gates_of(settings, online=online),
+        gates=resolve_filters(settings, online=online),
         instructions=redact_text(settings.instructions),
         path_instructions=path_instructions_of(settings),
         prefix_tokens=max(prefixes.values()),
@@ -154,14 +154,14 @@ def _without_secrets(files: Sequence[FileDiff]) -> Iterator[FileDiff]:
         yield replace(file, old_path=old_path, new_path=new_path) if changed else file
 
 
-def gates_of(settings: Settings, *, online: bool) -> Gates:
+def resolve_filters(settings: Settings, *, online: bool) -> FindingFilters:
     """The thresholds; the prompt's examples matter only where a model saw them."""
     decoys: frozenset[str] = frozenset()
     if online:
         from reviewbot.core.prompt.examples import example_identifiers
 
         decoys = example_identifiers()
-    return Gates(
+    return FindingFilters(
         confidence=settings.confidence,
         max_notes=settings.max_notes,
         link_hosts=settings.link_hosts,
@@ -210,7 +210,7 @@ async def workers(
     async with AsyncExitStack() as stack:
         if parser is None:
             parser = (await stack.enter_async_context(own_pool())).for_tenant("local")
-        crew = Crew(settings, parser)
+        crew = ModelClients(settings, parser)
         stack.push_async_callback(crew.aclose)
         writer = crew.chain(crew.chains.rest)[0]
         summarize = None
@@ -268,7 +268,7 @@ def check_choices(settings: Settings) -> None:
             raise ConfigError(problem, source=places.get(setting), key=key)
 
 
-class Crew:
+class ModelClients:
     """The models of the settings at work: one client each, however many chains it is in.
 
     Args:
@@ -308,7 +308,9 @@ class Crew:
                 stack.push_async_callback(client.aclose)
 
 
-def _runner(prepared: Prepared, settings: Settings, crew: Crew, budget: Budget | None) -> RunBatch:
+def _runner(
+    prepared: Prepared, settings: Settings, crew: ModelClients, budget: Budget | None
+) -> RunBatch:
     """What runs one batch: its chain, and a note of how good the token estimate was."""
     policy = AttemptPolicy(
         max_attempts=settings.max_attempts, retry_after_cap_s=settings.retry_after_cap_s

@@ -1,7 +1,7 @@
 """The pipeline: a planned diff in, events out, one by one. Nothing else composes the stages.
 
 It runs each batch through a callable that it is given (``models.batch.RunBatch``), and can be given
-what an earlier run of the same review left behind (:class:`Earlier`): the results of finished
+what an earlier run of the same review left behind (:class:`PriorRun`): the results of finished
 batches, and what was already told. So a durable engine can checkpoint batches and go on after a
 crash, and the pipeline knows nothing of it.
 """
@@ -36,18 +36,18 @@ from reviewbot.core.prompt.views import Views
 from reviewbot.models.base import ModelFault
 from reviewbot.models.batch import (
     Answered,
+    AnswerRecalled,
     Asked,
     BatchTask,
     ChunkOutcome,
     Drafted,
-    Recalled,
     Retrying,
     Spent,
     Working,
 )
 from reviewbot.pipeline.job import (
-    Earlier,
     Postponed,
+    PriorRun,
     StopSignal,
     SummaryTask,
     manifest_of,
@@ -88,7 +88,7 @@ async def review(
     *,
     summarize: Summarize | None = None,
     keeps_syntax: SyntaxCheck = _unchecked,
-    earlier: Earlier | None = None,
+    earlier: PriorRun | None = None,
     stop: StopSignal | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> AsyncGenerator[Event, None]:
@@ -112,7 +112,7 @@ async def review(
             one has left goes on with them.
     """
     stop = stop or StopSignal()
-    run = _Run(job, run_batch, keeps_syntax, earlier or Earlier(), clock)
+    run = _Run(job, run_batch, keeps_syntax, earlier or PriorRun(), clock)
     if earlier is None:
         for event in opening(job):
             yield event
@@ -151,7 +151,7 @@ class _Run:
         job: Job,
         run_batch: RunBatch,
         keeps_syntax: SyntaxCheck,
-        earlier: Earlier,
+        earlier: PriorRun,
         clock: Callable[[], float],
     ) -> None:
         self.job, self._run_batch, self._earlier = job, run_batch, earlier
@@ -257,7 +257,7 @@ class _Run:
             case Answered():
                 if not (event.complete and self._earlier.answered):
                     await self.events.put(ReviewAnswer(event.text, event.model, event.complete))
-            case Recalled(answer=answer, reason=reason):
+            case AnswerRecalled(answer=answer, reason=reason):
                 await self._put_all(self._ledger.recall(answer, reason))
             case Spent():
                 self.book(event)

@@ -19,13 +19,13 @@ from starlette.staticfiles import StaticFiles
 from reviewbot import __version__
 from reviewbot.errors import ConfigError
 from reviewbot.server.access import Access, BudgetMiddleware
-from reviewbot.server.calls import Calls
+from reviewbot.server.calls import ReviewApi
 from reviewbot.server.faults import HANDLERS
 from reviewbot.server.github.webhook import webhook_routes
 from reviewbot.server.http.guard import Guard, GuardMiddleware
 from reviewbot.server.openapi import openapi_json
 from reviewbot.server.streams import InTimeMiddleware
-from reviewbot.server.telemetry.observed import Observed, ObservedMiddleware
+from reviewbot.server.telemetry.observed import ObservedMiddleware, Telemetry
 from reviewbot.store.keys import Limits
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class ServerConfig:
 def make_app(
     service: ReviewService,
     config: ServerConfig,
-    observed: Observed | None = None,
+    observed: Telemetry | None = None,
     *,
     github: GitHubSide | None = None,
 ) -> ASGIApp:
@@ -82,10 +82,10 @@ def make_app(
         observed: whose hooks the service was given; without it nothing is told of reviews.
         github: the App, or its set-up; without it deliveries are refused.
     """
-    observed = observed or Observed()
+    observed = observed or Telemetry()
     observed.watch(service)
     access = Access(service.database, need_key=config.need_key, local_limits=config.local_limits)
-    calls = Calls(service, access, body_limit=config.body_limit)
+    calls = ReviewApi(service, access, body_limit=config.body_limit)
 
     async def healthy(_request: Request) -> Response:
         return PlainTextResponse("ok\n")

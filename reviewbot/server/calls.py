@@ -59,7 +59,7 @@ _ID: Final = re.compile(r"[0-9a-f]{32}")
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
 
 
-class Calls:
+class ReviewApi:
     """What the routes lead to.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.jobs.admission import TooManyTokensError, UsedKeyError
+from reviewbot.jobs.admission import IdempotencyConflictError, TooManyTokensError
 from reviewbot.jobs.service import ClosingError
 from reviewbot.server.problems import EXCEPTION_HANDLERS, Problem, problem_response
 from reviewbot.store.budgets import OverLimitError
@@ -29,7 +29,7 @@ async def _answer(_request: Request, error: Exception) -> Response:
         case OverLimitError():
             headers = {"Retry-After": str(error.retry_after)}
             problem = Problem(429, str(error), headers=headers)
-        case UsedKeyError():
+        case IdempotencyConflictError():
             problem = Problem(422, str(error))
         case ClosingError():
             problem = Problem(503, str(error), headers={"Retry-After": AGAIN_S})
@@ -46,7 +46,14 @@ HANDLERS: Final[Mapping[type[Exception], HTTPExceptionHandler]] = MappingProxyTy
     {
         **EXCEPTION_HANDLERS,
         **dict.fromkeys(
-            (OverLimitError, TooManyTokensError, UsedKeyError, ClosingError, StoreError), _answer
+            (
+                OverLimitError,
+                TooManyTokensError,
+                IdempotencyConflictError,
+                ClosingError,
+                StoreError,
+            ),
+            _answer,
         ),
     }
 )

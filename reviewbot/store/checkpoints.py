@@ -28,7 +28,7 @@ from reviewbot.core.events.events import (
 )
 from reviewbot.core.events.report import fold
 from reviewbot.models.batch import Spent, result_from_json, result_to_json
-from reviewbot.pipeline.job import Earlier
+from reviewbot.pipeline.job import PriorRun
 from reviewbot.store.eventlog import records_of
 from reviewbot.store.tables import BATCHES, EVENTS, SPENT
 
@@ -62,7 +62,7 @@ def save_spent(connection: sa.Connection, review_id: str, batch: str | None, spe
     )
 
 
-def earlier_of(connection: sa.Connection, review_id: str) -> Earlier:
+def earlier_of(connection: sa.Connection, review_id: str) -> PriorRun:
     """What earlier runs have left."""
     results = {
         row.batch: result_from_json(json.loads(row.result))
@@ -95,7 +95,7 @@ def earlier_of(connection: sa.Connection, review_id: str) -> Earlier:
                 answered = True
             case _:
                 pass
-    return Earlier(
+    return PriorRun(
         finished=results,
         shown=tuple(shown.values()),
         ended=frozenset(ended),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from reviewbot.core.events.events import Outcome
-    from reviewbot.core.prompt.explanation import Inquiry
+    from reviewbot.core.prompt.explanation import FindingQuestion
 
 State = Literal["queued", "running", "waiting", "finished"]
 
@@ -60,7 +60,7 @@ class NewReview:
     subject: str | None = None
     idempotency_key: str | None = None
     left_out: tuple[str, ...] = ()
-    inquiry: Inquiry | None = None
+    inquiry: FindingQuestion | None = None
     held_tokens: int = 0
     held_usd: float = 0.0
     held_day: int = 0
@@ -108,7 +108,7 @@ class Work:
     left_out: frozenset[str]
     description: str
     attributes: str
-    inquiry: Inquiry | None = None
+    inquiry: FindingQuestion | None = None
 
 
 def packed(diff: bytes) -> bytes:

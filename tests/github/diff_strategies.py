@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from reviewbot.core.diff.parse import FileDiff, parse_diff
 from reviewbot.core.findings.draft import Draft
 from reviewbot.core.findings.finding import SEVERITIES, Finding
-from reviewbot.core.findings.intake import Gates, Intake
+from reviewbot.core.findings.intake import FindingFilters, Intake
 from reviewbot.core.findings.suggestions import can_be_offered
 from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 from reviewbot.github.markers import Marker, Noted, write
@@ -130,7 +130,7 @@ def changes(draw: st.DrawFn) -> Change:
     """A diff with the findings of the real intake, and some that nobody placed."""
     text = draw(diffs().filter(bool))
     files = parse_diff(text.encode())
-    intake = Intake(list(views(files)), Gates())
+    intake = Intake(list(views(files)), FindingFilters())
     found = []
     for draft in draw(st.lists(drafts(files), max_size=6)):
         if admitted := intake.admit(draft, model="m", attempt=1):

@@ -18,7 +18,7 @@ from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.prompt.examples import example_sets
 from reviewbot.core.prompt.summary import SUMMARY_SCHEMA
-from reviewbot.core.prompt.templates import fill, sources
+from reviewbot.core.prompt.templates import render_template, sources
 from reviewbot.core.safety.escape import show, show_line
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def strange_lines(
         config: the configuration file of the base.
     """
     names = ("system", "summary-system", "explanation-system")
-    known = {fill(name).strip("\n") for name in names}
+    known = {render_template(name).strip("\n") for name in names}
     strange = [] if request.system in known else ["(another system prompt)"]
     tool = request.tool
     if tool is not None and {name: tool[name] for name in REPORT_TOOL} != REPORT_TOOL:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from reviewbot.github.app.outbox import Publisher
+from reviewbot.github.app.outbox import Outbox
 from reviewbot.store import nodes
 from reviewbot.store.tables import DELIVERIES, NODES, PUBLICATIONS
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
@@ -243,7 +243,7 @@ async def test_two_nodes_of_which_one_is_slow_post_nothing_twice(
 
     await server.service.database.write(other_alone)
     service, bot = server.service, server.bot
-    other = Publisher(service.database, service.hub, bot._github, bot.us, node="other")
+    other = Outbox(service.database, service.hub, bot._github, bot.us, node="other")
     working = asyncio.create_task(other.work())
     try:
         await settle(server)

@@ -174,7 +174,7 @@ def test_large_answers_and_those_without_an_etag_are_not_kept() -> None:
 async def test_a_thread_keeps_connections_for_some_accounts_only() -> None:
     loop = asyncio.get_running_loop()
     async with scripted(lambda _: Answer(pull(1))) as (server, _):
-        line = wire.Wire(server.url, Patience())
+        line = wire.Transport(server.url, Patience())
         with ThreadPoolExecutor(1) as thread:
             for number in (*range(wire.CLIENTS + 5), 0):
                 await loop.run_in_executor(thread, line.send, f"account {number}", None, read("/x"))

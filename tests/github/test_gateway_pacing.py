@@ -9,7 +9,7 @@ import pytest
 from reviewbot.github.client.errors import RateLimitedError
 from reviewbot.github.client.exchange import GRAPHQL, Request, Urgency, read, write
 from reviewbot.github.client.limits import Limit
-from reviewbot.github.client.rate_limit import HOUR_S, Lane, Pace
+from reviewbot.github.client.rate_limit import HOUR_S, Pace, RateLimiter
 from tests.virtual_time import in_virtual_time
 
 READ = read("/x")
@@ -23,7 +23,7 @@ QUERY = Request(verb="POST", path=GRAPHQL)
 class Log:
     """Sends requests through a lane, and notes when each was sent."""
 
-    def __init__(self, lane: Lane, takes_s: float = 0.0) -> None:
+    def __init__(self, lane: RateLimiter, takes_s: float = 0.0) -> None:
         self.lane, self.takes_s = lane, takes_s
         self.sent: list[tuple[str, float]] = []
         self.at_once = self.most_at_once = 0
@@ -49,7 +49,7 @@ def now() -> float:
 
 @in_virtual_time
 async def test_a_write_begins_a_second_after_the_one_before_has_ended() -> None:
-    log = Log(Lane(), takes_s=0.5)
+    log = Log(RateLimiter(), takes_s=0.5)
     assert await log.all(NORMAL, NORMAL, NORMAL) == [
         ("/normal", 0.0),
         ("/normal", 1.5),
@@ -60,7 +60,7 @@ async def test_a_write_begins_a_second_after_the_one_before_has_ended() -> None:
 
 @in_virtual_time
 async def test_the_most_urgent_write_goes_first_however_late_it_came() -> None:
-    log = Log(Lane())
+    log = Log(RateLimiter())
     first = asyncio.gather(*map(log.send, [PROGRESS, PROGRESS, NORMAL]))
     await asyncio.sleep(0.9)
     await log.all(FINAL)
@@ -70,7 +70,7 @@ async def test_the_most_urgent_write_goes_first_however_late_it_came() -> None:
 
 @in_virtual_time
 async def test_writes_of_the_same_urgency_go_in_the_order_in_which_they_came() -> None:
-    log = Log(Lane())
+    log = Log(RateLimiter())
     paths = [f"/{number}" for number in range(20)]
     await log.all(*(write("PATCH", path) for path in paths))
     assert [path for path, _ in log.sent] == paths
@@ -78,7 +78,7 @@ async def test_writes_of_the_same_urgency_go_in_the_order_in_which_they_came() -
 
 @in_virtual_time
 async def test_reads_go_at_once_up_to_a_number_and_do_not_wait_for_writes() -> None:
-    log = Log(Lane(Pace(readers=3)), takes_s=1.0)
+    log = Log(RateLimiter(Pace(readers=3)), takes_s=1.0)
     await log.all(NORMAL, *[READ] * 7, NORMAL)
     assert [at for path, at in log.sent if path == "/x"] == [0, 0, 0, 1, 1, 1, 2]
     assert log.most_at_once == 4
@@ -86,7 +86,7 @@ async def test_reads_go_at_once_up_to_a_number_and_do_not_wait_for_writes() -> N
 
 @in_virtual_time
 async def test_a_hundred_final_writes_of_one_installation_all_get_their_turn() -> None:
-    log = Log(Lane(), takes_s=0.2)
+    log = Log(RateLimiter(), takes_s=0.2)
     await log.all(*[PROGRESS] * 50, *[FINAL] * 100)
     order = [path for path, _ in log.sent]
     assert order == ["/progress"] + ["/final"] * 100 + ["/progress"] * 49
@@ -95,7 +95,7 @@ async def test_a_hundred_final_writes_of_one_installation_all_get_their_turn() -
 
 @in_virtual_time
 async def test_only_so_many_are_created_an_hour_and_changes_do_not_count() -> None:
-    log = Log(Lane(Pace(created_an_hour=3)))
+    log = Log(RateLimiter(Pace(created_an_hour=3)))
     await log.all(*[CREATE] * 4, *[NORMAL] * 5)
     created = [at for path, at in log.sent if path == "/new"]
     assert created[:3] == [0.0, 1.0, 2.0]
@@ -105,7 +105,7 @@ async def test_only_so_many_are_created_an_hour_and_changes_do_not_count() -> No
 
 @in_virtual_time
 async def test_no_minute_has_more_points_than_github_grants() -> None:
-    lane = Lane(Pace(readers=50, points_a_minute=100))
+    lane = RateLimiter(Pace(readers=50, points_a_minute=100))
     sent: list[float] = []
     for _ in range(250):
         (await lane.turn(READ)).end()
@@ -117,7 +117,7 @@ async def test_no_minute_has_more_points_than_github_grants() -> None:
 
 @in_virtual_time
 async def test_nothing_is_sent_while_a_limit_lasts() -> None:
-    lane = Lane()
+    lane = RateLimiter()
     log = Log(lane)
     lane.close(Limit("all", 60.0))
     await log.all(READ, NORMAL, QUERY)
@@ -126,7 +126,7 @@ async def test_nothing_is_sent_while_a_limit_lasts() -> None:
 
 @in_virtual_time
 async def test_the_hourly_limits_of_rest_and_graphql_are_two() -> None:
-    lane = Lane()
+    lane = RateLimiter()
     log = Log(lane)
     lane.close(Limit("graphql", 600.0))
     await log.all(QUERY, READ)
@@ -135,7 +135,7 @@ async def test_the_hourly_limits_of_rest_and_graphql_are_two() -> None:
 
 @in_virtual_time
 async def test_another_installation_does_not_wait_for_a_limit() -> None:
-    limited, free = Lane(), Lane()
+    limited, free = RateLimiter(), RateLimiter()
     limited.close(Limit("all", 900.0))
     log = Log(free)
     await log.all(READ, NORMAL)
@@ -144,7 +144,7 @@ async def test_another_installation_does_not_wait_for_a_limit() -> None:
 
 @in_virtual_time
 async def test_a_limit_that_grows_while_it_is_waited_for_is_obeyed() -> None:
-    lane = Lane()
+    lane = RateLimiter()
     log = Log(lane)
     lane.close(Limit("all", 10.0))
     waiting = asyncio.gather(log.send(READ))
@@ -157,7 +157,7 @@ async def test_a_limit_that_grows_while_it_is_waited_for_is_obeyed() -> None:
 
 @in_virtual_time
 async def test_the_wait_that_github_does_not_name_is_a_minute_and_doubles() -> None:
-    lane = Lane()
+    lane = RateLimiter()
     waits = []
     for _ in range(7):
         began = now()
@@ -169,7 +169,7 @@ async def test_the_wait_that_github_does_not_name_is_a_minute_and_doubles() -> N
 
 @in_virtual_time
 async def test_requests_that_meet_the_same_limit_count_it_once() -> None:
-    lane = Lane()
+    lane = RateLimiter()
     log = Log(lane)
     for _ in range(4):
         lane.close(Limit("all", None))
@@ -179,7 +179,7 @@ async def test_requests_that_meet_the_same_limit_count_it_once() -> None:
 
 @in_virtual_time
 async def test_after_a_success_the_next_limit_is_the_first_again() -> None:
-    lane = Lane()
+    lane = RateLimiter()
     log = Log(lane)
     lane.close(Limit("all", None))
     await log.all(READ)
@@ -191,7 +191,7 @@ async def test_after_a_success_the_next_limit_is_the_first_again() -> None:
 
 @in_virtual_time
 async def test_who_would_wait_for_too_long_is_told_at_once_even_if_it_waits_already() -> None:
-    lane = Lane(Pace(patience_s=600.0))
+    lane = RateLimiter(Pace(patience_s=600.0))
     lane.close(Limit("all", 10.0))
     waiting = asyncio.ensure_future(lane.turn(READ))
     await asyncio.sleep(1)
@@ -207,7 +207,7 @@ async def test_who_would_wait_for_too_long_is_told_at_once_even_if_it_waits_alre
 
 @in_virtual_time
 async def test_who_has_created_too_much_this_hour_is_told_at_once_and_may_do_all_else() -> None:
-    lane = Lane(Pace(created_an_hour=1, patience_s=10.0))
+    lane = RateLimiter(Pace(created_an_hour=1, patience_s=10.0))
     log = Log(lane)
     await log.all(CREATE)
     began = now()
@@ -222,7 +222,7 @@ async def test_who_has_created_too_much_this_hour_is_told_at_once_and_may_do_all
 
 @in_virtual_time
 async def test_who_gives_up_waiting_holds_up_nobody() -> None:
-    lane = Lane(Pace(readers=1))
+    lane = RateLimiter(Pace(readers=1))
     log = Log(lane, takes_s=1.0)
     begun = asyncio.ensure_future(log.send(NORMAL))
     await asyncio.sleep(0)
@@ -237,7 +237,7 @@ async def test_who_gives_up_waiting_holds_up_nobody() -> None:
 
 @in_virtual_time
 async def test_a_turn_that_comes_as_its_task_gives_up_goes_to_the_next() -> None:
-    lane = Lane()
+    lane = RateLimiter()
     held = await lane.turn(NORMAL)
     waiting = asyncio.ensure_future(lane.turn(NORMAL))
     await asyncio.sleep(2)
@@ -254,7 +254,7 @@ async def test_a_turn_that_comes_as_its_task_gives_up_goes_to_the_next() -> None
 
 @in_virtual_time
 async def test_ending_a_turn_twice_ends_it_once() -> None:
-    lane = Lane(Pace(readers=1))
+    lane = RateLimiter(Pace(readers=1))
     first = await lane.turn(READ)
     first.end()
     second = await lane.turn(READ)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from reviewbot.github.identity import PullName, Us
+from reviewbot.github.identity import BotIdentity, PullName
 from reviewbot.github.markers import Marker, Noted, write
 from reviewbot.github.state.block import StateBlock
 from reviewbot.github.state.prior import Prior, read_prior
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reviewbot.github.api.reviews import ReviewComment
 
 PULL = PullName("o/r", 7, 1)
-WE = Us(US.login, ("secret",))
+WE = BotIdentity(US.login, ("secret",))
 FINDING = found(1)
 
 
@@ -87,7 +87,7 @@ async def test_a_comment_that_is_not_signed_moves_no_record() -> None:
 
 
 async def test_without_a_key_unsigned_comments_of_ours_count() -> None:
-    keyless = Us(US.login)
+    keyless = BotIdentity(US.login)
 
     class OnlyComments:
         reviews = comments = threads = Listed((marked(1, ()),))

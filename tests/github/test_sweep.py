@@ -17,7 +17,7 @@ from reviewbot.errors import ConfigError
 from reviewbot.github.api.app import Delivery
 from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.app import backfill as sweeps
-from reviewbot.github.app.backfill import MOST_AGAIN, WHOLE_LOOK_BACK, Sweep, lost
+from reviewbot.github.app.backfill import MOST_AGAIN, WHOLE_LOOK_BACK, Backfill, lost
 from reviewbot.github.app.manifest import WEBHOOK_PATH as PATH
 from reviewbot.github.client.auth import AppCredentials
 from reviewbot.github.client.errors import (
@@ -68,7 +68,7 @@ class Bot:
     ) -> None:
         self.github, self.pull, self.store = github, pull, store
         self.handler = Handler()
-        self.sweep = Sweep(store, gateway.app, node="here")
+        self.sweep = Backfill(store, gateway.app, node="here")
 
     async def lost(self, *, ago: timedelta = 2 * MINUTE, to: str = NOBODY) -> Sent:
         """A delivery that did not come, a while ago."""
@@ -318,7 +318,7 @@ class Away:
         status, number = 202 if self.now >= self.until else 502, len(self.tries) + 1
         self.tries.append(Delivery(number, one.guid, self.now, redelivery=True, status_code=status))
 
-    async def swept_for(self, hours: int, one: Sweep) -> None:
+    async def swept_for(self, hours: int, one: Backfill) -> None:
         for _ in range(hours * 12):
             await one.sweep()
             self.now += 5 * MINUTE
@@ -334,7 +334,7 @@ async def test_however_long_the_server_cannot_be_reached_what_was_lost_comes(
         until=NOW + away * HOUR,
     )
     async with opened(f"sqlite:///{tmp_path / 'x.db'}") as store:
-        one = Sweep(store, github, node="here", now=lambda: github.now)  # type: ignore[arg-type]
+        one = Backfill(store, github, node="here", now=lambda: github.now)  # type: ignore[arg-type]
         await github.swept_for(70, one)
     assert len({each.guid for each in github.tries if each.succeeded}) == 30
     assert len([each for each in github.tries if each.succeeded]) == 30
@@ -346,7 +346,7 @@ async def test_hundreds_that_were_lost_while_no_server_ran_all_come(tmp_path: Pa
         until=NOW,
     )
     async with opened(f"sqlite:///{tmp_path / 'x.db'}") as store:
-        one = Sweep(store, github, node="here", now=lambda: github.now)  # type: ignore[arg-type]
+        one = Backfill(store, github, node="here", now=lambda: github.now)  # type: ignore[arg-type]
         await github.swept_for(1, one)
     assert len({each.guid for each in github.tries if each.succeeded}) == 900
 
@@ -374,7 +374,7 @@ async def test_those_that_cannot_be_had_keep_no_others_waiting(
     github = Unwilling([*bad, *good], until=NOW)
     github.error = error
     async with opened(f"sqlite:///{tmp_path / 'x.db'}") as store:
-        one = Sweep(store, github, node="here", now=lambda: github.now)  # type: ignore[arg-type]
+        one = Backfill(store, github, node="here", now=lambda: github.now)  # type: ignore[arg-type]
         await github.swept_for(1, one)
     assert len({each.guid for each in github.tries if each.succeeded}) == 3
 
@@ -386,7 +386,7 @@ async def test_a_github_that_is_away_is_not_asked_for_each_delivery(tmp_path: Pa
     github = Unwilling([*bad, *good], until=NOW)
     github.error = UnavailableError("away")
     async with opened(f"sqlite:///{tmp_path / 'x.db'}") as store:
-        one = Sweep(store, github, node="here", now=lambda: github.now)  # type: ignore[arg-type]
+        one = Backfill(store, github, node="here", now=lambda: github.now)  # type: ignore[arg-type]
         for _ in range(2):
             with pytest.raises(UnavailableError):
                 await one.sweep()
@@ -400,7 +400,7 @@ async def test_after_hours_without_a_sweep_it_looks_back_for_days_again(tmp_path
     """GitHub did not answer, or another node swept and is gone."""
     github = Away([], until=NOW)
     async with opened(f"sqlite:///{tmp_path / 'x.db'}") as store:
-        one = Sweep(store, github, node="here", now=lambda: github.now)  # type: ignore[arg-type]
+        one = Backfill(store, github, node="here", now=lambda: github.now)  # type: ignore[arg-type]
         await one.sweep()
         github.now += 20 * HOUR
         github.tries.append(tried("a", 1, -1 * HOUR))
@@ -425,8 +425,8 @@ class Listed:
         raise AssertionError(delivery)
 
 
-def sweep(store: Database, app: Listed, node: str = "here") -> Sweep:
-    return Sweep(store, app, node=node, now=lambda: NOW)  # type: ignore[arg-type]
+def sweep(store: Database, app: Listed, node: str = "here") -> Backfill:
+    return Backfill(store, app, node=node, now=lambda: NOW)  # type: ignore[arg-type]
 
 
 async def test_the_first_sweep_looks_back_for_days_and_the_others_for_hours(

@@ -8,7 +8,7 @@ import pytest
 
 from reviewbot.config.load import read_settings
 from reviewbot.core.events.events import ReviewStarted
-from reviewbot.core.prompt.explanation import Inquiry
+from reviewbot.core.prompt.explanation import FindingQuestion
 from reviewbot.errors import ConfigError
 from reviewbot.jobs.admission import Admitted, ReviewRequest, TooManyTokensError, admit
 from reviewbot.jobs.options import parse_options
@@ -116,7 +116,7 @@ def test_a_question_sets_aside_what_one_request_takes_and_is_told_apart(tmp_path
         return read_settings(dict(options), cwd=tmp_path, env=environment)
 
     def of(question: str | None) -> ReviewRequest:
-        asked = question and Inquiry("RIGHT", 1, 1, "It fails.", (), question)
+        asked = question and FindingQuestion("RIGHT", 1, 1, "It fails.", (), question)
         return ReviewRequest("tenant", numbered("a.py").encode(), inquiry=asked or None)
 
     review, why, how = (of(question) for question in (None, "Why?", "How?"))

@@ -23,11 +23,11 @@ from reviewbot.models.base import (
     UsageReport,
 )
 from reviewbot.models.batch import (
+    AnswerRecalled,
     BatchEvent,
     BatchResult,
     BatchTask,
     Drafted,
-    Recalled,
     Retrying,
     Spent,
     Working,
@@ -188,7 +188,7 @@ async def test_a_refusal_takes_back_the_answer_and_asks_the_next_model() -> None
     run = Run()
     refusing = Scripted(Say([item(1)], stop=Stop.REFUSED, detail="Declined (cyber)."))
     result = await run.of(refusing, Scripted(Say([item(2)]), name="claude-haiku-5-5"))
-    recalled = [event for event in run.events if isinstance(event, Recalled)]
+    recalled = [event for event in run.events if isinstance(event, AnswerRecalled)]
     assert [event.reason for event in recalled] == ["Declined (cyber)."]
     assert [drafted.draft.line for drafted in result.drafts] == [2]
     assert len(refusing.requests) == 1

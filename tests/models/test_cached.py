@@ -13,12 +13,12 @@ from reviewbot.core.prompt.request import ManifestEntry, ModelRequest
 from reviewbot.models.attempts import AttemptPolicy, Attempts
 from reviewbot.models.base import Fault, ModelFault, Stop
 from reviewbot.models.batch import (
+    AnswerRecalled,
     Asked,
     BatchResult,
     BatchTask,
     ChunkOutcome,
     Drafted,
-    Recalled,
     Spent,
     result_from_json,
     result_to_json,
@@ -91,7 +91,7 @@ class Runs:
             **{"prompt_version": "p1"} | changes,
         )
         result = await cached(one, emit)
-        gone = {event.answer for event in self.events if isinstance(event, Recalled)}
+        gone = {event.answer for event in self.events if isinstance(event, AnswerRecalled)}
         told = [
             event
             for event in self.events

@@ -13,7 +13,7 @@ from reviewbot.config.settings import Settings, load_settings
 from reviewbot.core.diff.parse import FileDiff, parse_diff
 from reviewbot.core.plan.chunks import view
 from reviewbot.core.prompt.request import ModelRequest, render
-from reviewbot.pipeline.context import ContextLimits, Surroundings
+from reviewbot.pipeline.context import ContextLimits, ContextPlanner
 from reviewbot.pipeline.prepare import Prepared, prepare
 from tests.models.hunks import review_chunk
 from tests.support.examples import examples
@@ -55,8 +55,8 @@ def set_to(folder: Path | str = "/nowhere", **values: Any) -> Settings:
     return load_settings(flags=flags, env={"ANTHROPIC_API_KEY": "unused"})
 
 
-def around(diff: bytes, limits: ContextLimits | None = None, **values: Any) -> Surroundings:
-    return Surroundings(parse_diff(diff), set_to(**values), "", limits or ContextLimits())
+def around(diff: bytes, limits: ContextLimits | None = None, **values: Any) -> ContextPlanner:
+    return ContextPlanner(parse_diff(diff), set_to(**values), "", limits or ContextLimits())
 
 
 def shown(diff: bytes, new: dict[str, str], **values: Any) -> bytes | None:
@@ -109,7 +109,7 @@ def test_nothing_is_wanted_where_it_is_turned_off() -> None:
     # A diff has three lines anyway.
     assert around(diff, context_lines=3).wanted == ()
     assert around(diff, model="offline", context_lines=3).wanted == ("a.py",)
-    assert Surroundings((), set_to(), "").shown({}) is None
+    assert ContextPlanner((), set_to(), "").shown({}) is None
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_context_never_takes_another_request_or_piece_and_changes_no_file(
     diff = diff_of(old, new)
     chosen = set_to(model=model, chunk_tokens=tokens, batch_tokens=tokens, context_lines=lines)
     contents = {path: text.encode() for path, text in new.items()}
-    wide = Surroundings(parse_diff(diff), chosen, "").shown(contents) or diff
+    wide = ContextPlanner(parse_diff(diff), chosen, "").shown(contents) or diff
     before, after = prepare(diff, chosen), prepare(wide, chosen)
     # Context that joins two hunks can take less than they did, so that requests may be fewer.
     assert len(after.job.plan.batches) <= len(before.job.plan.batches)
@@ -261,7 +261,7 @@ def test_what_comes_into_view_does_not_make_policy_leave_a_file_out(model: str) 
 def test_a_diff_that_cannot_be_written_again_stays_as_it_is() -> None:
     new = {"a.py": changed(100)}
     files = (*parse_diff(diff_of({"a.py": PLAIN}, new)), FileDiff("b", "b", "modified"))
-    found = Surroundings(files, set_to(), "")
+    found = ContextPlanner(files, set_to(), "")
     assert found.wanted == ("a.py",)
     assert found.shown({"a.py": new["a.py"].encode()}) is None
 

@@ -23,14 +23,14 @@ from reviewbot.core.events.events import (
     ReviewSummary,
     Usage,
 )
-from reviewbot.core.findings.intake import Gates
+from reviewbot.core.findings.intake import FindingFilters
 from reviewbot.core.safety import leak_scan
 from reviewbot.core.safety.redact import redact_file
 from reviewbot.errors import ReviewbotError
 from reviewbot.models.attempts import Attempts
 from reviewbot.models.base import Answering, Fault, ModelFault, Stop, Stopped, ToolInput
 from reviewbot.models.batch import BatchResult, BatchTask, Emit, Spent
-from reviewbot.pipeline.job import Earlier, StopSignal
+from reviewbot.pipeline.job import PriorRun, StopSignal
 from reviewbot.pipeline.review import QUEUE_SIZE, review
 from tests.models.scripted import Say, Scripted, item
 from tests.support.reviews import Checkpoints, Seen, added, job, numbered, run
@@ -203,7 +203,7 @@ async def test_what_the_gates_hold_back_is_shown_with_its_reason() -> None:
         item(5, path="other.py"),
         item(6, scenario=" "),
     ]
-    gates = Gates(max_notes=1)
+    gates = FindingFilters(max_notes=1)
     seen = await run(job(numbered("a.py", 9), gates=gates), Scripted(Say(found)))
     assert [(one.placement.kind, one.placement.held) for one in seen.findings] == [
         ("outside", True),
@@ -218,7 +218,7 @@ async def test_what_the_gates_hold_back_is_shown_with_its_reason() -> None:
 
 @in_virtual_time
 async def test_rules_can_be_switched_off_or_given_another_severity() -> None:
-    gates = Gates(rules={"docs": "off", "bug": "error"})
+    gates = FindingFilters(rules={"docs": "off", "bug": "error"})
     found = [item(1, category="docs"), item(2), item(3, category="tests")]
     seen = await run(job(numbered("a.py"), gates=gates), Scripted(Say(found)))
     assert [(one.line, one.severity) for one in seen.findings] == [(2, "error"), (3, "warning")]
@@ -226,7 +226,7 @@ async def test_rules_can_be_switched_off_or_given_another_severity() -> None:
 
 @in_virtual_time
 async def test_a_finding_about_an_example_of_the_prompt_is_held() -> None:
-    gates = Gates(decoys=frozenset({"frobnicate_ledger"}))
+    gates = FindingFilters(decoys=frozenset({"frobnicate_ledger"}))
     found = [item(1, message="`frobnicate_ledger` is wrong."), item(2)]
     seen = await run(job(numbered("a.py"), gates=gates), Scripted(Say(found)))
     assert [one.placement.held for one in seen.findings] == [True, False]
@@ -539,7 +539,7 @@ async def test_after_a_crash_at_any_event_nothing_is_lost_doubled_or_paid_twice(
     for count in range(1, len(whole)):
         before, engine = await crash_after(count)
         seen = Seen(before)
-        left = Earlier(
+        left = PriorRun(
             finished=dict(engine.results),
             shown=tuple({one.id: one for one in seen.findings if one.id in seen.standing}.values()),
             ended=frozenset(event.chunk for event in seen.of(ChunkFinished)),

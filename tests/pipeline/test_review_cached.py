@@ -13,10 +13,10 @@ from reviewbot.core.events.events import (
     ReviewStarted,
     Usage,
 )
-from reviewbot.core.findings.intake import Gates
+from reviewbot.core.findings.intake import FindingFilters
 from reviewbot.models.attempts import Attempts
 from reviewbot.models.cached import CachedBatches, CacheUse
-from reviewbot.pipeline.job import Earlier
+from reviewbot.pipeline.job import PriorRun
 from reviewbot.pipeline.review import review
 from tests.models.memory_cache import MemoryCache
 from tests.models.scripted import Say, Scripted, item
@@ -121,7 +121,7 @@ async def test_the_thresholds_of_now_decide_about_what_was_said_then() -> None:
     store = MemoryCache()
     one = job(numbered("a.py"))
     await run(one, run_batch=cached(store, Scripted(Say([item(1, confidence=0.8)]))))
-    strict = job(numbered("a.py"), gates=Gates(confidence=0.9))
+    strict = job(numbered("a.py"), gates=FindingFilters(confidence=0.9))
     [finding] = (await run(strict, run_batch=cached(store, Scripted(Say())))).findings
     assert finding.placement.held
 
@@ -154,7 +154,7 @@ async def warm() -> MemoryCache:
 
 
 async def crash_after(
-    one: Job, engine: Checkpoints, count: int, earlier: Earlier | None = None
+    one: Job, engine: Checkpoints, count: int, earlier: PriorRun | None = None
 ) -> Seen:
     events: list[Event] = []
     async with aclosing(review(one, engine, earlier=earlier)) as generator:
@@ -174,7 +174,7 @@ async def test_after_a_crash_a_review_goes_on_with_what_the_cache_told_before() 
         store = await warm()
         engine = Checkpoints(cached(store, by_path()))
         before = await crash_after(one, engine, count)
-        left = Earlier(
+        left = PriorRun(
             finished=dict(engine.results),
             shown=tuple(before.findings),
             ended=frozenset(event.chunk for event in before.of(ChunkFinished)),

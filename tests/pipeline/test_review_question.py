@@ -19,14 +19,14 @@ from reviewbot.core.events.events import (
     ReviewStarted,
     ReviewSummary,
 )
-from reviewbot.core.prompt.explanation import Inquiry
+from reviewbot.core.prompt.explanation import FindingQuestion
 from reviewbot.errors import ConfigError, DiffError
 from reviewbot.jobs.waiting import Checkpoints
 from reviewbot.models.base import Fault, ModelFault
 from reviewbot.models.batch import Answered, BatchResult, ChunkOutcome, Spent
 from reviewbot.models.explanation import Explainer
 from reviewbot.pipeline.explain import OFFLINE_CANNOT, explainers, prepare_explanation
-from reviewbot.pipeline.job import Earlier, Postponed, StopSignal
+from reviewbot.pipeline.job import Postponed, PriorRun, StopSignal
 from reviewbot.pipeline.review import review
 from tests.fake_anthropic import Answer, FakeAnthropic
 from tests.models.asking import MODEL
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from reviewbot.pipeline.job import Job
     from reviewbot.pipeline.prepare import Prepared
 
-INQUIRY = Inquiry("RIGHT", 2, 2, "**error: It fails**", (), "Why?")
+INQUIRY = FindingQuestion("RIGHT", 2, 2, "**error: It fails**", (), "Why?")
 SECRET = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
 DIFF = numbered("a.py").replace("line_3 = 3", f"line_3 = '{SECRET}'").encode()
 
@@ -160,7 +160,7 @@ async def test_an_answer_that_is_stored_is_not_paid_for_again(
     prepared: Prepared, told: bool
 ) -> None:
     words = Words("Never.")
-    earlier = Earlier(finished={"b1": finished(prepared.job)}, answered=told)
+    earlier = PriorRun(finished={"b1": finished(prepared.job)}, answered=told)
     seen = Seen()
     seen.events += [
         event async for event in review(prepared.job, explainer(words), earlier=earlier)

@@ -14,7 +14,7 @@ from reviewbot.core.events.report import fold
 from reviewbot.core.plan.stored import plan_from_json, plan_to_json
 from reviewbot.errors import ConfigError
 from reviewbot.models.catalog import cost_usd, lookup
-from reviewbot.pipeline.job import Earlier, started
+from reviewbot.pipeline.job import PriorRun, started
 from reviewbot.pipeline.planner import OUTPUT_PER_REQUEST
 from reviewbot.pipeline.prepare import Prepared, prepare, workers
 from reviewbot.pipeline.review import review
@@ -378,7 +378,7 @@ async def test_a_resumed_review_goes_on_with_the_models_of_its_plan() -> None:
             assert {name: models[0].name for name, models in able.chains.items()} == {
                 batch.id: batch.chain.models[0] for batch in plan.batches
             }
-            rest = [event async for event in review(again.job, able.run_batch, earlier=Earlier())]
+            rest = [event async for event in review(again.job, able.run_batch, earlier=PriorRun())]
     assert sorted(asked(server)) == sorted([SONNET, OPUS, HAIKU])
     assert {one.model for one in fold(rest).findings} == {one.model for one in first.findings}
 

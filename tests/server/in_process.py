@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reviewbot.config.settings import Settings
-    from reviewbot.server.telemetry.observed import Observed
+    from reviewbot.server.telemetry.observed import Telemetry
 
 
 @asynccontextmanager
 async def service(
-    folder: Path, observed: Observed, **settings: Any
+    folder: Path, observed: Telemetry, **settings: Any
 ) -> AsyncIterator[ReviewService]:
     """A service that tells ``observed``; the offline rules review unless ``settings`` say."""
 

@@ -12,8 +12,8 @@ from sqlalchemy.exc import OperationalError
 from starlette.requests import Request
 
 from reviewbot.server.access import Access
-from reviewbot.server.calls import Calls
-from reviewbot.server.telemetry.observed import Observed
+from reviewbot.server.calls import ReviewApi
+from reviewbot.server.telemetry.observed import Telemetry
 from reviewbot.store import keys
 from reviewbot.store.keys import Limits
 from reviewbot.store.reviews import now_ms
@@ -74,7 +74,7 @@ async def until_noted(one: ReviewService) -> None:
 async def test_the_last_use_of_a_key_is_noted_but_not_with_every_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with service(tmp_path, Observed()) as one:
+    async with service(tmp_path, Telemetry()) as one:
         secret = await made_key(one)
         access = Access(one.database, need_key=True)
         began = now_ms()
@@ -109,9 +109,9 @@ async def test_the_last_use_of_a_key_is_noted_but_not_with_every_request(
 async def test_a_call_that_only_reads_is_answered_while_nothing_can_be_written(
     tmp_path: Path,
 ) -> None:
-    async with service(tmp_path, Observed()) as one:
+    async with service(tmp_path, Telemetry()) as one:
         secret = await made_key(one)
-        calls = Calls(one, Access(one.database, need_key=True), body_limit=1000)
+        calls = ReviewApi(one, Access(one.database, need_key=True), body_limit=1000)
         other = sqlite3.connect(tmp_path / "reviewbot.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         try:
@@ -130,9 +130,9 @@ async def test_a_use_that_cannot_be_noted_is_no_fault_of_the_call_and_is_noted_l
     def away(*_: object) -> None:
         raise OperationalError("SELECT 1", {}, Exception("read-only"))
 
-    async with service(tmp_path, Observed()) as one:
+    async with service(tmp_path, Telemetry()) as one:
         secret = await made_key(one)
-        calls = Calls(one, Access(one.database, need_key=True), body_limit=1000)
+        calls = ReviewApi(one, Access(one.database, need_key=True), body_limit=1000)
         with monkeypatch.context() as patch:
             patch.setattr(one.database.engine, "begin", away)
             for _ in range(3):

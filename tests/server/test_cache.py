@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from reviewbot.core.cache.entry import Entry, Extent
+from reviewbot.core.cache.entry import Entry, HunkRange
 from reviewbot.core.cache.keys import ChunkKey, bands
 from reviewbot.store import cache, keys
 from reviewbot.store.cache import DatabaseCache
@@ -55,7 +55,7 @@ async def test_it_can_be_turned_off_for_a_server(tmp_path: Path) -> None:
         assert len(fake.requests) == 2
 
 
-EXTENTS = (Extent(0, 0, 1, 1), Extent(0, 0, 5, 1))
+EXTENTS = (HunkRange(0, 0, 1, 1), HunkRange(0, 0, 5, 1))
 
 
 def entry(number: int) -> Entry:

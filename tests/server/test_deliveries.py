@@ -35,12 +35,12 @@ from reviewbot.github.client.errors import (
 from reviewbot.github.webhook import parse as webhook
 from reviewbot.github.webhook.tasks import (
     Commented,
-    Ignored,
+    IgnoredDelivery,
     InstallationChanged,
     Ping,
+    PullRequestInactive,
     Repository,
     RerunWanted,
-    ReviewUnwanted,
 )
 from reviewbot.server.telemetry.logs import FIELDS
 from reviewbot.store import deliveries, nodes
@@ -695,14 +695,14 @@ WHERE = Repository(installation=3, id=9, full_name="octo/repo")
 @pytest.mark.parametrize(
     ("task", "installation", "subject"),
     [
-        (ReviewUnwanted("d", WHERE, "mona", "closed", 7), 3, "octo/repo#7"),
+        (PullRequestInactive("d", WHERE, "mona", "closed", 7), 3, "octo/repo#7"),
         (Commented("d", WHERE, "mona", 7, 1, None, "/review"), 3, "octo/repo#7"),
         (RerunWanted("d", WHERE, "mona", "abc", None, None, (7,)), 3, "octo/repo#7"),
         (RerunWanted("d", WHERE, "mona", "abc", None, None, ()), 3, "octo/repo@abc"),
         (RerunWanted("d", WHERE, "mona", "abc", None, None, (7, 8)), 3, "octo/repo@abc"),
         (InstallationChanged("d", "deleted", 5), 5, "installation 5"),
         (Ping("d"), None, None),
-        (Ignored("d", "a draft"), None, None),
+        (IgnoredDelivery("d", "a draft"), None, None),
     ],
 )
 def test_what_a_task_is_about(task: Any, installation: int | None, subject: str | None) -> None:

@@ -16,7 +16,7 @@ from reviewbot.server.http.guard import Guard
 from reviewbot.server.http.protocol import ProblemProtocol
 from reviewbot.server.in_flight import InFlight
 from reviewbot.server.problems import Problem
-from reviewbot.server.telemetry.observed import Observed
+from reviewbot.server.telemetry.observed import Telemetry
 from reviewbot.store import keys
 from reviewbot.store.keys import Limits
 from tests.server import connected, serving
@@ -75,7 +75,7 @@ def test_reservations_of_one_tenant_add_up_and_end_with_their_requests() -> None
 @asynccontextmanager
 async def server(folder: Path) -> AsyncIterator[tuple[int, Callable[[], str]]]:
     """A server that needs keys: its port, and a function that makes keys."""
-    async with service(folder, Observed()) as one:
+    async with service(folder, Telemetry()) as one:
 
         def key() -> str:
             with one.database.engine.begin() as connection:

@@ -16,10 +16,10 @@ from starlette.requests import Request
 from reviewbot.jobs.options import parse_options
 from reviewbot.server import calls
 from reviewbot.server.access import Access
-from reviewbot.server.calls import Calls
+from reviewbot.server.calls import ReviewApi
 from reviewbot.server.fields import VALUE_LIMIT, read_fields
 from reviewbot.server.problems import Problem
-from reviewbot.server.telemetry.observed import Observed
+from reviewbot.server.telemetry.observed import Telemetry
 from tests.server.in_process import service
 from tests.server.nodes import DEMO
 
@@ -60,8 +60,8 @@ async def test_nothing_that_is_as_long_as_the_body_is_done_on_the_event_loop(
     monkeypatch.setattr(calls, "parse_options", noted("options", parse_options))
     monkeypatch.setattr(hashlib, "sha256", noted("digest", hashlib.sha256))
     body = json.dumps({"diff": DEMO.decode(), "options": {"exclude": ["docs/"]}}).encode()
-    async with service(tmp_path, Observed()) as one:
-        called = Calls(one, Access(one.database, need_key=False), body_limit=1_000_000)
+    async with service(tmp_path, Telemetry()) as one:
+        called = ReviewApi(one, Access(one.database, need_key=False), body_limit=1_000_000)
         answers = [
             await called.create(post_of(body, "exclude=x/", **{"idempotency-key": "k"}))
             for _ in range(2)

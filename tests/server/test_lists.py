@@ -18,8 +18,8 @@ from reviewbot.jobs.options import parse_options
 from reviewbot.jobs.run import MOST_BREAKS
 from reviewbot.models.batch import Spent
 from reviewbot.server.access import Access
-from reviewbot.server.calls import Calls
-from reviewbot.server.telemetry.observed import Observed
+from reviewbot.server.calls import ReviewApi
+from reviewbot.server.telemetry.observed import Telemetry
 from reviewbot.store import checkpoints
 from reviewbot.store.eventlog import records_of
 from reviewbot.store.tables import REVIEWS
@@ -37,7 +37,7 @@ SPENT = Spent("claude-sonnet-5-5", Usage(input=1000), 0.25)
 
 async def listed(one: ReviewService, query: str = "") -> dict[str, Any]:
     """What ``GET /v1/reviews`` answers."""
-    calls = Calls(one, Access(one.database, need_key=False), body_limit=1000)
+    calls = ReviewApi(one, Access(one.database, need_key=False), body_limit=1000)
     request = Request(
         {
             "type": "http",
@@ -79,7 +79,7 @@ async def test_what_a_review_came_to_is_listed_without_reading_its_events(tmp_pa
         FakeAnthropic(lambda request: Answer(findings_for(file_of(request)))) as fake,
         service(
             tmp_path,
-            Observed(),
+            Telemetry(),
             model="claude-sonnet-5-5",
             env={"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url},
         ) as one,
@@ -98,7 +98,7 @@ async def test_what_a_review_came_to_is_listed_without_reading_its_events(tmp_pa
 
 
 async def test_a_review_that_goes_on_is_listed_with_what_it_has_so_far(tmp_path: Path) -> None:
-    async with service(tmp_path, Observed()) as one:
+    async with service(tmp_path, Telemetry()) as one:
         row, _ = await one.create(ReviewRequest("local", DEMO))
         (entry,) = (await listed(one))["reviews"]
         assert (entry["state"], entry["outcome"]) == ("queued", None)
@@ -108,7 +108,7 @@ async def test_a_review_that_goes_on_is_listed_with_what_it_has_so_far(tmp_path:
 
 @pytest.mark.parametrize("how", ["given up", "cancelled"])
 async def test_a_review_that_nobody_ran_is_listed_with_its_end(how: str, tmp_path: Path) -> None:
-    async with service(tmp_path, Observed()) as one:
+    async with service(tmp_path, Telemetry()) as one:
         row, _ = await one.create(ReviewRequest("local", DEMO))
         if how == "cancelled":
             await one.stop(row.id)
@@ -128,7 +128,7 @@ async def test_a_review_that_nobody_ran_is_listed_with_its_end(how: str, tmp_pat
 async def test_the_end_and_what_is_listed_of_it_are_there_at_once_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with service(tmp_path, Observed()) as one:
+    async with service(tmp_path, Telemetry()) as one:
         row, _ = await one.create(ReviewRequest("local", DEMO))
 
         def away(*_: object, **__: object) -> None:
@@ -147,7 +147,7 @@ async def test_the_end_and_what_is_listed_of_it_are_there_at_once_or_not_at_all(
 
 
 async def test_a_page_says_where_the_next_one_begins(tmp_path: Path) -> None:
-    async with service(tmp_path, Observed()) as one:
+    async with service(tmp_path, Telemetry()) as one:
         made = [(await one.create(ReviewRequest("local", DEMO)))[0].id for _ in range(3)]
         page = await listed(one, "limit=2")
         assert {entry["id"] for entry in page["reviews"]} < set(made)

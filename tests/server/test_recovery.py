@@ -16,7 +16,7 @@ from reviewbot.jobs import janitor as janitors
 from reviewbot.jobs.admission import ReviewRequest
 from reviewbot.jobs.janitor import Janitor
 from reviewbot.jobs.run import MOST_BREAKS, _broke_off
-from reviewbot.server.telemetry.observed import Observed
+from reviewbot.server.telemetry.observed import Telemetry
 from reviewbot.store import checkpoints, nodes, reviews, turns
 from reviewbot.store.connect import psycopg_url, queue_url
 from reviewbot.store.database import StoreError, open_database
@@ -190,7 +190,7 @@ async def test_a_clean_up_that_takes_long_does_not_keep_a_node_from_beating(
 ) -> None:
     monkeypatch.setattr(janitors, "BEAT_EVERY_S", 0.01)
     engine, beats = IdleEngine(), 0
-    async with service(tmp_path, Observed()) as one:
+    async with service(tmp_path, Telemetry()) as one:
         await one.create(ReviewRequest("local", DEMO))
         await one.database.write(
             lambda connection: connection.execute(
@@ -225,7 +225,7 @@ async def breaks_of(one: Any, review_id: str) -> int:
 
 
 async def test_a_review_that_gets_on_is_not_blamed_for_earlier_breaks(tmp_path: Path) -> None:
-    async with service(tmp_path, Observed()) as one:
+    async with service(tmp_path, Telemetry()) as one:
         row, _ = await one.create(ReviewRequest("local", DEMO))
         await one.database.write(
             lambda connection: connection.execute(sa.update(REVIEWS).values(breaks=MOST_BREAKS - 1))
@@ -238,7 +238,7 @@ async def test_a_review_that_gets_on_is_not_blamed_for_earlier_breaks(tmp_path: 
 
 
 async def test_a_review_that_only_ever_breaks_off_is_ended_and_says_so(tmp_path: Path) -> None:
-    async with service(tmp_path, Observed()) as one:
+    async with service(tmp_path, Telemetry()) as one:
         row, _ = await one.create(ReviewRequest("local", DEMO))
         await one.database.write(
             lambda connection: connection.execute(
@@ -264,7 +264,7 @@ async def test_of_reviews_that_may_break_a_node_one_runs_at_a_time(tmp_path: Pat
             "model": "claude-sonnet-5-5",
             "env": {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url},
         }
-        async with service(tmp_path, Observed(), **settings) as one:
+        async with service(tmp_path, Telemetry(), **settings) as one:
             rows = [
                 (await one.create(ReviewRequest("local", DEMO, title=str(number))))[0]
                 for number in range(3)
@@ -303,7 +303,7 @@ async def test_a_review_that_broke_off_runs_one_batch_at_a_time_and_then_lets_ot
             "env": {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url},
         }
         (tmp_path / ".reviewbot.yml").write_text(APART)
-        async with service(tmp_path, Observed(), **settings) as one:
+        async with service(tmp_path, Telemetry(), **settings) as one:
             rows = [
                 (await one.create(ReviewRequest("local", long_diff(3), title=str(number))))[0]
                 for number in range(2)
@@ -439,7 +439,7 @@ async def test_a_clock_that_was_set_back_keeps_no_review_waiting(database: str) 
 async def test_a_review_that_was_stored_is_told_though_the_answer_was_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with service(tmp_path, Observed()) as one:
+    async with service(tmp_path, Telemetry()) as one:
         write = one.database.write
 
         async def lost(change: Any, *, tenant: str = "") -> Any:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from reviewbot.jobs.admission import ReviewRequest
 from reviewbot.jobs.janitor import Janitor
-from reviewbot.server.telemetry.observed import Observed
+from reviewbot.server.telemetry.observed import Telemetry
 from reviewbot.store import publications, reviews
 from reviewbot.store.budgets import KEPT_DAYS
 from reviewbot.store.connect import psycopg_url, queue_url
@@ -101,7 +101,7 @@ async def test_old_reviews_are_deleted_with_all_that_is_theirs(
 
 @pytest.mark.parametrize("retention", [0, 2])
 async def test_an_open_review_is_kept_however_old_it_is(retention: int, tmp_path: Path) -> None:
-    async with service(tmp_path, Observed()) as one:
+    async with service(tmp_path, Telemetry()) as one:
         row, _ = await one.create(ReviewRequest("local", DEMO))
         await one.database.write(lambda it: it.execute(sa.update(REVIEWS).values(created_at=1)))
         janitor = Janitor(one.database, one._engine, one.runner, one.hub, retention_days=retention)
@@ -112,7 +112,7 @@ async def test_an_open_review_is_kept_however_old_it_is(retention: int, tmp_path
 
 
 async def test_a_retention_of_0_keeps_everything(tmp_path: Path) -> None:
-    async with service(tmp_path, Observed()) as one:
+    async with service(tmp_path, Telemetry()) as one:
         records = await reviewed(one)
         review_id = records[0]["review_id"]
         await one.database.write(lambda it: it.execute(sa.update(REVIEWS).values(finished_at=1)))
@@ -152,7 +152,7 @@ async def test_a_clean_up_also_forgets_days_long_past_and_cached_chunks_long_unu
             connection.execute(sa.insert(CACHE).values(key=name, used_at=used_at, **entry))
         connection.execute(sa.insert(CACHE_SIZES).values(tenant="local", bytes=10))
 
-    async with service(tmp_path, Observed()) as one:
+    async with service(tmp_path, Telemetry()) as one:
         await one.database.write(put)
         janitor = Janitor(one.database, one._engine, one.runner, one.hub, retention_days=retention)
         await janitor.clean_up()

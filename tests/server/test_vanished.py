@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from reviewbot.core.events.events import ReviewProgress, Usage
 from reviewbot.jobs import service as jobs_service
 from reviewbot.jobs.admission import ReviewRequest
-from reviewbot.server.telemetry.observed import Observed
+from reviewbot.server.telemetry.observed import Telemetry
 from reviewbot.store import database as store_database
 from reviewbot.store import eventlog, reviews, turns
 from reviewbot.store.connect import psycopg_url
@@ -226,7 +226,7 @@ async def test_a_queue_that_does_not_answer_keeps_no_request(tmp_path: Path) -> 
         async def enqueue(self, *_: object) -> None:
             await asyncio.Event().wait()
 
-    async with service(tmp_path, Observed()) as one:
+    async with service(tmp_path, Telemetry()) as one:
         one._engine = Silent()  # type: ignore[assignment]
         async with asyncio.timeout(10 * PATIENCE_S):
             row, _ = await one.create(ReviewRequest("local", DEMO))

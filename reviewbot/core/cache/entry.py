@@ -34,7 +34,7 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class AnchoredDraft:
     """A :class:`Heard` draft and the hunk that it stands in, None if its quote is in none.
 
     A draft in a hunk names the side and the lines at which its quote was found.
@@ -45,7 +45,7 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
-class Extent:
+class HunkRange:
     """Where the lines of a hunk stood: the first number and the count on each side, 0 if none."""
 
     old: int
@@ -72,15 +72,15 @@ class Entry:
     model: str
     prompt_version: str
     tokens: int
-    extents: tuple[Extent, ...]
-    drafts: tuple[Placed, ...]
+    extents: tuple[HunkRange, ...]
+    drafts: tuple[AnchoredDraft, ...]
 
 
-def extent(hunk: ShownHunk) -> Extent:
+def extent(hunk: ShownHunk) -> HunkRange:
     """Where the lines of ``hunk`` stand."""
     old = [line.old_no for line in hunk.lines if line.old_no is not None]
     new = [line.new_no for line in hunk.lines if line.new_no is not None]
-    return Extent(old[0] if old else 0, len(old), new[0] if new else 0, len(new))
+    return HunkRange(old[0] if old else 0, len(old), new[0] if new else 0, len(new))
 
 
 def make_entry(
@@ -120,17 +120,17 @@ def make_entry(
     )
 
 
-def _placed(view: ChunkView, heard: Heard, index: AnchorIndex) -> Placed:
+def _placed(view: ChunkView, heard: Heard, index: AnchorIndex) -> AnchoredDraft:
     draft = _redacted(heard.draft)
     anchor = index.find(view.path, draft.quote, draft.side, draft.line)
     hunk = hunk_of(view, anchor) if anchor else None
     if anchor is None or not anchor.whole:  # then it holds more than lines of the chunk
         draft = replace(draft, quote=redact_text(draft.quote))
     if anchor is None or hunk is None:
-        return Placed(replace(heard, draft=replace(draft, path=view.path)), None)
+        return AnchoredDraft(replace(heard, draft=replace(draft, path=view.path)), None)
     last = anchor.line + draft.end_line - draft.line
     draft = replace(draft, path=view.path, side=anchor.side, line=anchor.line, end_line=last)
-    return Placed(replace(heard, draft=draft), hunk)
+    return AnchoredDraft(replace(heard, draft=draft), hunk)
 
 
 def hunk_of(view: ChunkView, anchor: Anchor) -> int | None:

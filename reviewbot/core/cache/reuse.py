@@ -34,7 +34,7 @@ from reviewbot.core.plan.weigh import LINE_PREFIX
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from reviewbot.core.cache.entry import Entry, Extent, Heard, Placed
+    from reviewbot.core.cache.entry import AnchoredDraft, Entry, Heard, HunkRange
     from reviewbot.core.cache.keys import ChunkKey
     from reviewbot.core.findings.anchors import AnchorIndex
     from reviewbot.core.findings.draft import Draft
@@ -108,7 +108,7 @@ def _reused(view: ChunkView, entry: Entry, found: Mapping[int, int]) -> Iterator
             yield at, replace(placed.heard, draft=moved)
 
 
-def _aimed(placed: Placed, then: Extent, now: Extent, path: str) -> Draft:
+def _aimed(placed: AnchoredDraft, then: HunkRange, now: HunkRange, path: str) -> Draft:
     """The draft with the lines that its quote has now."""
     draft = placed.heard.draft
     shift = now.new - then.new if draft.side == "RIGHT" else now.old - then.old
@@ -135,7 +135,7 @@ class _Match:
     def _as_it_was(self) -> bool:
         return self._extents == self._entry.extents and len(self._found) == len(self._extents)
 
-    def _doubts(self, placed: Placed) -> set[int]:
+    def _doubts(self, placed: AnchoredDraft) -> set[int]:
         """The hunks, of those that were found, that a draft makes doubtful."""
         if placed.hunk is None:
             return set()
@@ -148,7 +148,7 @@ class _Match:
     def _moved(self, hunk: int) -> bool:
         return self._extents[self._found[hunk]] != self._entry.extents[hunk]
 
-    def _stands(self, placed: Placed, hunk: int) -> bool:
+    def _stands(self, placed: AnchoredDraft, hunk: int) -> bool:
         """Whether the draft is found where it has to be now, and nowhere else."""
         at = self._found[hunk]
         path = self._view.path
@@ -172,7 +172,7 @@ def _pairs(then: Sequence[str], now: Sequence[str]) -> Iterator[tuple[int, int]]
             yield from zip(before, after, strict=True)
 
 
-def _named(placed: Placed, extents: Sequence[Extent]) -> Iterator[int]:
+def _named(placed: AnchoredDraft, extents: Sequence[HunkRange]) -> Iterator[int]:
     """The hunks that a draft may speak of by a number: any number that is one of their lines.
 
     Its own one, too, if it speaks of a line: no hunk may show that one.

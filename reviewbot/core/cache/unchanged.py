@@ -24,7 +24,7 @@ LENGTH: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Remaining:
+class UnreviewedHunks:
     """What is left to review: ``files`` with the hunks that are new; ``unchanged`` are paths."""
 
     files: tuple[FileDiff, ...]
@@ -100,7 +100,7 @@ def remaining(
     whole_files: Collection[str],
     *,
     skipped: Callable[[FileDiff], bool],
-) -> Remaining:
+) -> UnreviewedHunks:
     """Return what of ``files`` was not reviewed before.
 
     Args:
@@ -123,7 +123,7 @@ def remaining(
         else:
             reduced = replace(file, hunks=new)
             left.append(file if skipped(reduced) else reduced)
-    return Remaining(tuple(left), tuple(unchanged))
+    return UnreviewedHunks(tuple(left), tuple(unchanged))
 
 
 def _encoded(text: str) -> bytes:

@@ -29,7 +29,7 @@ class _Text(NamedTuple):
     no_newline: bool = False
 
 
-class _Spot(NamedTuple):
+class _HunkPosition(NamedTuple):
     """A hunk and where it stands: the first line of each side, and the one behind its last."""
 
     hunk: Hunk
@@ -39,12 +39,12 @@ class _Spot(NamedTuple):
     new_end: int
 
 
-class _Wide(NamedTuple):
+class _MergedHunk(NamedTuple):
     """Hunks that become one: lines ``start`` to below ``stop`` of the new file."""
 
     start: int
     stop: int
-    spots: tuple[_Spot, ...]
+    spots: tuple[_HunkPosition, ...]
 
 
 def widen(
@@ -94,14 +94,14 @@ def _texts(content: bytes) -> list[_Text]:
     return [*texts, last._replace(no_newline=True)] if last.text else texts
 
 
-def _spot(hunk: Hunk) -> _Spot:
+def _spot(hunk: Hunk) -> _HunkPosition:
     # A side without lines stands behind the line that it names.
     old = hunk.old_start + (not hunk.old_count)
     new = hunk.new_start + (not hunk.new_count)
-    return _Spot(hunk, old, old + hunk.old_count, new, new + hunk.new_count)
+    return _HunkPosition(hunk, old, old + hunk.old_count, new, new + hunk.new_count)
 
 
-def _fits(spots: Sequence[_Spot], texts: Sequence[_Text]) -> bool:
+def _fits(spots: Sequence[_HunkPosition], texts: Sequence[_Text]) -> bool:
     """Whether the hunks lead to this file, and both sides are alike between them."""
     old = new = 1
     for spot in spots:
@@ -121,8 +121,8 @@ def _fits(spots: Sequence[_Spot], texts: Sequence[_Text]) -> bool:
 
 
 def _stretched(
-    spots: Sequence[_Spot], shown: Sequence[bool], last: int, lines: int | None
-) -> Iterator[_Wide]:
+    spots: Sequence[_HunkPosition], shown: Sequence[bool], last: int, lines: int | None
+) -> Iterator[_MergedHunk]:
     """Each of the shown hunks by itself, as far as it reaches; it ends where another begins."""
     floors = [1, *(spot.new_end for spot in spots)]
     ceilings = [*(spot.new for spot in spots[1:]), last + 1]
@@ -134,7 +134,7 @@ def _stretched(
             above, below = _context(spot.hunk)
             start = max(floor, spot.new - max(0, lines - above))
             stop = min(ceiling, spot.new_end + max(0, lines - below))
-        yield _Wide(start, stop, (spot,))
+        yield _MergedHunk(start, stop, (spot,))
 
 
 def _context(hunk: Hunk) -> tuple[int, int]:
@@ -143,12 +143,12 @@ def _context(hunk: Hunk) -> tuple[int, int]:
     return (changed[0], hunk.line_count - 1 - changed[-1]) if changed else (0, 0)
 
 
-def _joined(wide: Iterator[_Wide]) -> Iterator[_Wide]:
+def _joined(wide: Iterator[_MergedHunk]) -> Iterator[_MergedHunk]:
     """Those that meet as one. Where a hunk that is not shown lies between two, they do not."""
-    above: _Wide | None = None
+    above: _MergedHunk | None = None
     for one in wide:
         if above is not None and one.start <= above.stop and _follows(above, one):
-            above = _Wide(above.start, one.stop, above.spots + one.spots)
+            above = _MergedHunk(above.start, one.stop, above.spots + one.spots)
             continue
         if above is not None:
             yield above
@@ -157,13 +157,13 @@ def _joined(wide: Iterator[_Wide]) -> Iterator[_Wide]:
         yield above
 
 
-def _follows(above: _Wide, below: _Wide) -> bool:
+def _follows(above: _MergedHunk, below: _MergedHunk) -> bool:
     """Whether nothing is changed between the two: the sides are then as far apart."""
     end, start = above.spots[-1], below.spots[0]
     return start.new - end.new_end == start.old - end.old_end
 
 
-def _written(wide: _Wide, texts: Sequence[_Text]) -> Hunk:
+def _written(wide: _MergedHunk, texts: Sequence[_Text]) -> Hunk:
     """The lines between two hunks are context, and so are those around them.
 
     Raises:

@@ -10,10 +10,10 @@ from reviewbot.core.events.events import FindingRaised, FindingWithdrawn
 from reviewbot.core.findings.finding import (
     Placement,
     fingerprint,
+    precedence,
     rank,
     same,
     same_quote,
-    standing,
 )
 from reviewbot.core.wording import count
 
@@ -67,13 +67,13 @@ class Ledger:
         """Take a finding in.
 
         A finding that says what one at the same place says already is merged into it; if it counts
-        more (:func:`reviewbot.core.findings.finding.standing`), it takes the other's place.
+        more (:func:`reviewbot.core.findings.finding.precedence`), it takes the other's place.
 
         Returns:
             The events that follow from it, none if it was merged away.
         """
         others = [other for other in self._near(finding) if self._repeats(finding, other, answer)]
-        if any(standing(other) <= standing(finding) for other in others):
+        if any(precedence(other) <= precedence(finding) for other in others):
             for other in others:
                 self._answers[other.id].add(answer)
             return []

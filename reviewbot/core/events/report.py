@@ -78,13 +78,15 @@ class Report:
     @property
     def counts(self) -> dict[Severity, int]:
         """Findings that stand and are not held back, by severity, zeros included."""
-        found = Counter(finding.severity for finding in self.findings if gates(finding))
+        found = Counter(
+            finding.severity for finding in self.findings if counts_for_fail_on(finding)
+        )
         return {severity: found[severity] for severity in SEVERITIES}
 
     @property
     def held(self) -> tuple[Finding, ...]:
         """Findings that the confidence threshold or the note limit holds back."""
-        return tuple(finding for finding in self.findings if not gates(finding))
+        return tuple(finding for finding in self.findings if not counts_for_fail_on(finding))
 
     @property
     def complete(self) -> bool:
@@ -202,12 +204,12 @@ def fold(events: Iterable[Event]) -> Report:
     return builder.report
 
 
-def gates(finding: Finding) -> bool:
+def counts_for_fail_on(finding: Finding) -> bool:
     """Whether a finding counts for ``--fail-on``: all do, but those that are held back."""
     return not finding.placement.held
 
 
-def fails(report: Report, threshold: Threshold) -> bool:
+def reaches_threshold(report: Report, threshold: Threshold) -> bool:
     """Whether a finding that counts is as bad as ``threshold`` or worse."""
     if threshold == "never":
         return False

@@ -181,7 +181,7 @@ def same_quote(one: Finding, other: Finding) -> bool:
     return one.quote.split() == other.quote.split()
 
 
-def standing(finding: Finding) -> tuple[bool, bool, int]:
+def precedence(finding: Finding) -> tuple[bool, bool, int]:
     """How much a finding counts: the lesser, the more. What is held or not placed counts less."""
     placement = finding.placement
     return placement.held, placement.kind != "inline", SEVERITIES.index(finding.severity)

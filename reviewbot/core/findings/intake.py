@@ -25,7 +25,7 @@ _WORD = re.compile(r"\w{6,}")
 
 
 @dataclass(frozen=True, slots=True)
-class Gates:
+class FindingFilters:
     """What keeps a finding out of the inline comments, and what is switched off altogether.
 
     ``rules`` maps a rule or category to ``off`` or a severity. ``decoys`` are identifiers
@@ -48,7 +48,7 @@ class Intake:
         gates: the thresholds.
     """
 
-    def __init__(self, views: Collection[ChunkView], gates: Gates) -> None:
+    def __init__(self, views: Collection[ChunkView], gates: FindingFilters) -> None:
         self._views = {view.id: view for view in views}
         self._index = AnchorIndex(views)
         self._gates = gates

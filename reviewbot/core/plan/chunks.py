@@ -155,7 +155,7 @@ class ChunkView:
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class SplitLimits:
     """How the plan cuts for one model.
 
     Args:
@@ -194,8 +194,8 @@ def plan(
     batch_budget: int = BATCH_BUDGET,
     max_batch_chunks: int = MAX_BATCH_CHUNKS,
 ) -> Plan:
-    """As :func:`plan_routed` with one chain for all; ``count`` and budgets as in :class:`Sizes`."""
-    sizes, everyone = Sizes(count, budget, batch_budget), Routed(NOBODY)
+    """Plan with one chain for all files; ``count`` and budgets as in :class:`SplitLimits`."""
+    sizes, everyone = SplitLimits(count, budget, batch_budget), Routed(NOBODY)
     return plan_routed(
         files,
         reasons=[skip(file) for file in files],
@@ -210,7 +210,7 @@ def plan_routed(
     *,
     reasons: Sequence[str | None],
     route: Callable[[Sequence[FileDiff]], Sequence[Routed]],
-    sizes: Callable[[Chain], Sizes],
+    sizes: Callable[[Chain], SplitLimits],
     max_batch_chunks: int = MAX_BATCH_CHUNKS,
 ) -> Plan:
     """Decide what is reviewed, in which pieces, by whom. The same arguments give the same plan.
@@ -257,7 +257,7 @@ def plan_routed(
     return Plan(tuple(planned), tuple(chunks), tuple(batches))
 
 
-def _chunks_of(file: FileDiff, index: int, before: int, sizes: Sizes) -> list[Chunk]:
+def _chunks_of(file: FileDiff, index: int, before: int, sizes: SplitLimits) -> list[Chunk]:
     parts = split_file(file, count=sizes.count, budget=sizes.budget)
     return [
         Chunk(

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from reviewbot.core.plan.weigh import (
     TOKENIZED_FILE,
+    LineCost,
     TokenCount,
-    Weighed,
+    estimate_lines,
     file_header,
     hunk_bound,
     hunk_header,
     longest_line,
-    weigh,
 )
 
 if TYPE_CHECKING:
@@ -119,7 +119,9 @@ class _Splitter:
 
     def _walk(self, hunk: Hunk, room: float) -> _Walk:
         limit = longest_line(self.budget - self.header, self.count)
-        lines = weigh(hunk, count=self.count, tokenized=self.tokenized, limit=limit, room=room)
+        lines = estimate_lines(
+            hunk, count=self.count, tokenized=self.tokenized, limit=limit, room=room
+        )
         return _Walk(lines, room=room)
 
     def close(self) -> tuple[Part, ...]:
@@ -139,7 +141,7 @@ class _Splitter:
         self.segments, self.used, self.limit = [], 0.0, None
 
 
-def _limit(lines: Iterable[Weighed]) -> int | None:
+def _limit(lines: Iterable[LineCost]) -> int | None:
     return next((line.limit for line in lines if line.limit is not None), None)
 
 
@@ -158,12 +160,12 @@ class _Taken(NamedTuple):
 class _Walk:
     """Walks one hunk, holding the lines of about two parts, and takes piece after piece off it."""
 
-    source: Iterator[Weighed]
+    source: Iterator[LineCost]
     room: float
-    lines: deque[Weighed] = field(default_factory=deque)
+    lines: deque[LineCost] = field(default_factory=deque)
     tokens: float = 0.0
     taken: int = 0
-    past: tuple[Weighed, ...] = ()
+    past: tuple[LineCost, ...] = ()
     complete: bool = False
 
     @property
@@ -227,7 +229,7 @@ class _Walk:
         return best
 
 
-def _fitting(lines: Iterable[Weighed], tokens: float) -> int:
+def _fitting(lines: Iterable[LineCost], tokens: float) -> int:
     """How many of the first ``OVERLAP_LINES`` fit ``tokens``."""
     fit = 0
     for line in islice(lines, OVERLAP_LINES):
@@ -247,7 +249,7 @@ _COMMENTS = (b"#", b"//", b"/*", b"*", b"--", b'"""', b"'''", b";;", b"<!--", b"
 _CLOSERS = (b"}", b")", b"]", b"end", b"</", b"else", b"elif", b"except", b"catch", b"finally")
 
 
-def boundary_score(above: Weighed, below: Weighed) -> float:
+def boundary_score(above: LineCost, below: LineCost) -> float:
     """How good it is to split between two lines; higher is better, by at most a few points.
 
     A change is never torn from what it replaces if there is any other place. Then: after a blank

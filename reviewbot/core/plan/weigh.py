@@ -51,7 +51,7 @@ class TokenCount(Protocol):
         ...
 
 
-class Weighed(NamedTuple):
+class LineCost(NamedTuple):
     """A line as it weighs on a part.
 
     ``replacing``: removed, or added in place of removed lines above. ``limit``: bytes above which
@@ -111,9 +111,9 @@ def longest_line(room: float, count: TokenCount) -> int:
     return max(int(room / count.per_byte) - headers, 64)
 
 
-def weigh(
+def estimate_lines(
     hunk: Hunk, *, count: TokenCount, tokenized: bool, limit: int, room: float
-) -> Iterator[Weighed]:
+) -> Iterator[LineCost]:
     """The lines of ``hunk`` with their tokens, prefix and line end included.
 
     Args:
@@ -129,10 +129,10 @@ def weigh(
         for kind, replacing, raw, cut in block:
             tokens = prefix + rate * len(raw)
             if tokens <= room:
-                yield Weighed(tokens, kind, replacing, raw[:HEAD], cut)
+                yield LineCost(tokens, kind, replacing, raw[:HEAD], cut)
             else:
                 # Denser than its bytes let expect. It fills a part of its own and is cut there.
-                yield Weighed(room, kind, replacing, raw[:HEAD], len(raw) - 1)
+                yield LineCost(room, kind, replacing, raw[:HEAD], len(raw) - 1)
 
 
 def _rate(block: list[_Raw], count: TokenCount) -> float:

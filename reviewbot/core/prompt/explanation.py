@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from reviewbot.core.decode import decoder
 from reviewbot.core.findings.finding import Side  # noqa: TC001 - the decoder resolves it at run time
 from reviewbot.core.prompt.numbered import INSTRUCTIONS_LIMIT, chunk_lines
-from reviewbot.core.prompt.templates import fill
+from reviewbot.core.prompt.templates import render_template
 from reviewbot.core.safety.redact import redact_text
 from reviewbot.core.safety.shown_text import shown_line, shown_markdown
 
@@ -36,7 +36,7 @@ _WHOLE_WORDS: Final = re.compile(r".*\s", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Remark:
+class ThreadComment:
     """What was written below a finding; ``ours`` if we did."""
 
     text: str
@@ -44,7 +44,7 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True)
-class Inquiry:
+class FindingQuestion:
     """What is asked about a finding.
 
     Attributes:
@@ -60,7 +60,7 @@ class Inquiry:
     line: int | None
     end_line: int | None
     finding: str
-    thread: tuple[Remark, ...] = ()
+    thread: tuple[ThreadComment, ...] = ()
     question: str = ""
 
     @property
@@ -83,21 +83,21 @@ class Inquiry:
         return shown_line(self.question) or NO_WORDS
 
 
-def to_json(inquiry: Inquiry) -> dict[str, Any]:
+def to_json(inquiry: FindingQuestion) -> dict[str, Any]:
     """``inquiry`` as an object for JSON."""
     return asdict(inquiry)
 
 
-def from_json(data: Mapping[str, Any]) -> Inquiry:
+def from_json(data: Mapping[str, Any]) -> FindingQuestion:
     """The inquiry that :func:`to_json` wrote.
 
     Raises:
         ValueError: it is none.
     """
-    return cast("Inquiry", decoder(Inquiry)(data, "inquiry"))
+    return cast("FindingQuestion", decoder(FindingQuestion)(data, "inquiry"))
 
 
-def redacted(inquiry: Inquiry) -> Inquiry:
+def redacted(inquiry: FindingQuestion) -> FindingQuestion:
     """``inquiry`` without secrets and personal data, and without remarks that are not shown.
 
     Raises:
@@ -114,7 +114,7 @@ def redacted(inquiry: Inquiry) -> Inquiry:
 
 
 def render_explanation(
-    inquiry: Inquiry, *, chunks: Iterable[ChunkView], instructions: str = ""
+    inquiry: FindingQuestion, *, chunks: Iterable[ChunkView], instructions: str = ""
 ) -> tuple[str, str]:
     """The system prompt and the user message that ask for the answer.
 
@@ -124,7 +124,7 @@ def render_explanation(
         instructions: of the repository, from its base.
     """
     thread = _latest(inquiry.thread)
-    user = fill(
+    user = render_template(
         "explanation",
         instructions=instructions.strip().replace("\r\n", "\n"),
         instructions_limit=INSTRUCTIONS_LIMIT,
@@ -138,10 +138,10 @@ def render_explanation(
         question=_text(inquiry.question),
         question_limit=QUESTION_LIMIT,
     )
-    return fill("explanation-system").strip("\n"), user.strip("\n")
+    return render_template("explanation-system").strip("\n"), user.strip("\n")
 
 
-def _latest(thread: tuple[Remark, ...]) -> tuple[Remark, ...]:
+def _latest(thread: tuple[ThreadComment, ...]) -> tuple[ThreadComment, ...]:
     """The latest remarks that there is room for, oldest first."""
     room, kept = THREAD_LIMIT, 0
     for remark in reversed(thread[-MOST_REMARKS:]):

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.prompt.examples import choose_examples
 from reviewbot.core.prompt.numbered import INSTRUCTIONS_LIMIT, chunk_lines
-from reviewbot.core.prompt.templates import fill
+from reviewbot.core.prompt.templates import render_template
 from reviewbot.core.safety.escape import quoted
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def render(request: ModelRequest, *, as_text: bool = False) -> Prompt:
     """
     return Prompt(
         system=_system(),
-        shared=fill(
+        shared=render_template(
             "shared",
             examples=choose_examples(request.manifest),
             instructions=request.instructions.strip().replace("\r\n", "\n"),
@@ -113,7 +113,7 @@ def render(request: ModelRequest, *, as_text: bool = False) -> Prompt:
             manifest=manifest_within(request.manifest, MANIFEST_LIMIT),
             path_limit=LISTED_PATH_LIMIT,
         ).strip("\n"),
-        body=fill(
+        body=render_template(
             "body",
             changes="\n".join(line for chunk in request.chunks for line in chunk_lines(chunk)),
             known=request.known[:KNOWN_LIMIT],
@@ -127,7 +127,7 @@ def render(request: ModelRequest, *, as_text: bool = False) -> Prompt:
 
 @cache
 def _system() -> str:
-    return fill("system").strip("\n")
+    return render_template("system").strip("\n")
 
 
 def manifest_within(entries: Sequence[ManifestEntry], limit: int) -> Manifest:

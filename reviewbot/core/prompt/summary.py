@@ -17,7 +17,7 @@ from reviewbot.core.prompt.request import (
     TITLE_LIMIT,
     manifest_within,
 )
-from reviewbot.core.prompt.templates import fill
+from reviewbot.core.prompt.templates import render_template
 from reviewbot.core.safety.escape import show
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def render_summary(
     if not is_whole:  # code that is not shown contradicts nothing
         title = description = ""
     not_reviewed = [file for file in coverage if file.status in ("partly", "failed")]
-    user = fill(
+    user = render_template(
         "summary",
         title=title,
         description=description.replace("\r\n", "\n"),
@@ -100,7 +100,11 @@ def render_summary(
         path_limit=LISTED_PATH_LIMIT,
         description_limit=DESCRIPTION_LIMIT,
     )
-    return fill("summary-system").strip("\n"), user.strip("\n"), bool(title or description)
+    return (
+        render_template("summary-system").strip("\n"),
+        user.strip("\n"),
+        bool(title or description),
+    )
 
 
 def _changes(chunks: Iterable[ChunkView]) -> tuple[list[str], bool]:

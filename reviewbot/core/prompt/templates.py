@@ -54,7 +54,7 @@ def _environment() -> Environment:
     return environment
 
 
-def fill(template: str, **values: object) -> str:
+def render_template(template: str, **values: object) -> str:
     """The text of ``prompts/<template>.md.j2`` with ``values`` in it.
 
     Raises:

@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final, Literal
 
-from reviewbot.core.events.report import gates
-from reviewbot.core.render.inert import disarm
-from reviewbot.core.render.wording import aside, on_new_lines, outcome, unreviewed
+from reviewbot.core.events.report import counts_for_fail_on
+from reviewbot.core.render.inert import neutralize_commands
+from reviewbot.core.render.wording import on_new_lines, outcome, placement_reason, unreviewed
 from reviewbot.core.safety.escape import show
 from reviewbot.core.wording import count, listed
 
@@ -58,7 +58,7 @@ def render(report: Report, *, notes: Sequence[str] = ()) -> str:
     told = notes[: LIMIT - 1]
     room["notice"] -= len(told)
     lines += (_command("notice", note, title="reviewbot") for note in told)
-    for finding in filter(gates, report.findings):
+    for finding in filter(counts_for_fail_on, report.findings):
         command = _COMMANDS[finding.severity]
         if room[command]:
             room[command] -= 1
@@ -80,7 +80,7 @@ def notice(sentence: str) -> str:
 
 
 def _finding(finding: Finding, command: Command) -> str:
-    parts = (finding.scenario, finding.message, aside(finding))
+    parts = (finding.scenario, finding.message, placement_reason(finding))
     properties = {"file": finding.path}
     if on_new_lines(finding):
         properties |= {"line": str(finding.line), "endLine": str(finding.end_line)}
@@ -105,7 +105,9 @@ def _rest(report: Report, left: Counter[str]) -> str:
 
 def _command(command: Command, message: str, **properties: str) -> str:
     pairs = ",".join(f"{name}={_property(value)}" for name, value in properties.items() if value)
-    text = "\n".join(disarm(show(line.removesuffix("\r"))) for line in message.split("\n"))
+    text = "\n".join(
+        neutralize_commands(show(line.removesuffix("\r"))) for line in message.split("\n")
+    )
     if len(text) > _MAX_MESSAGE:
         text = text[:_MAX_MESSAGE] + " ..."
     return f"::{command} {pairs}::{_data(text) or 'No message.'}"
@@ -116,5 +118,5 @@ def _data(text: str) -> str:
 
 
 def _property(text: str) -> str:
-    escaped = _data(disarm(show(text)))
+    escaped = _data(neutralize_commands(show(text)))
     return escaped.replace(":", "%3A").replace(",", "%2C")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from reviewbot.core.render.layout import Line, Span, clip, paragraph, shown, wrap
-from reviewbot.core.render.wording import aside
+from reviewbot.core.render.wording import placement_reason
 from reviewbot.core.wording import count
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def finding_block(finding: Finding, code: Sequence[CodeLine], width: int) -> lis
     lines.append((blank,))
     equals: Span = (f"  {' ' * digits} = ", _GUTTER)
     if finding.placement.kind != "inline":
-        lines += paragraph(aside(finding), width, first=equals)
+        lines += paragraph(placement_reason(finding), width, first=equals)
     facts = [finding.category, finding.model, f"confidence {finding.confidence:.2f}"]
     if finding.rule != finding.category:
         facts.insert(1, finding.rule)

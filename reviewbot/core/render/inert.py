@@ -13,7 +13,7 @@ from typing import Any, Final
 _LEGACY: Final = "##["
 
 
-def disarm(text: str) -> str:
+def neutralize_commands(text: str) -> str:
     """``text`` in which ``##[`` starts no command: a space is put between ``##`` and ``[``."""
     return text.replace(_LEGACY, "## [")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from reviewbot.core.render.inert import disarm
+from reviewbot.core.render.inert import neutralize_commands
 from reviewbot.core.safety.escape import show
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _ELLIPSIS: Final = "..."
 
 def shown(text: str) -> str:
     """One line of a stranger's text, safe to print. A carriage return at its end is left out."""
-    return disarm(show(text.removesuffix("\r")).expandtabs(TAB))
+    return neutralize_commands(show(text.removesuffix("\r")).expandtabs(TAB))
 
 
 def cells(text: str) -> int:

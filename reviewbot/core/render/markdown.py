@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.events.report import gates
+from reviewbot.core.events.report import counts_for_fail_on
 from reviewbot.core.render.markdown_text import (
     cell,
     code_span,
@@ -19,9 +19,9 @@ from reviewbot.core.render.markdown_text import (
     quoted,
 )
 from reviewbot.core.render.wording import (
-    aside,
     lines_of,
     outcome,
+    placement_reason,
     share_of,
     shares,
     spending,
@@ -104,7 +104,7 @@ def _summary(report: Report, room: int | None) -> list[str]:
 
 def _findings(report: Report, room: int | None) -> list[str]:
     """Table and details, worst first, as many as fit."""
-    shown = sorted(report.findings, key=lambda finding: not gates(finding))
+    shown = sorted(report.findings, key=lambda finding: not counts_for_fail_on(finding))
     if not shown:
         return []
     rows = [_row(finding) for finding in shown]
@@ -157,8 +157,8 @@ def _details(finding: Finding) -> str:
     if finding.rule != finding.category:
         facts.insert(2, code_span(finding.rule))
     blocks = [f"### {finding.severity}: {one_line(finding.title, 200)}", ", ".join(facts)]
-    if aside(finding):
-        blocks.append(literal(aside(finding)))
+    if placement_reason(finding):
+        blocks.append(literal(placement_reason(finding)))
     blocks += [
         quoted(text, _MESSAGE) for text in (finding.scenario, finding.message) if text.strip()
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from reviewbot.core.render.inert import disarm
+from reviewbot.core.render.inert import neutralize_commands
 from reviewbot.core.safety.escape import show
 from reviewbot.core.safety.safe_text import safe_line
 from reviewbot.core.wording import count
@@ -26,22 +26,22 @@ _CUT: Final = "..."
 
 def one_line(markdown: str, limit: int) -> str:
     """Safe Markdown on one line, of at most ``limit`` characters, with nothing hidden in it."""
-    flat = disarm(show(" ".join(markdown[: 4 * limit].split())))
+    flat = neutralize_commands(show(" ".join(markdown[: 4 * limit].split())))
     if len(flat) <= limit and len(markdown) <= 4 * limit:
         return flat
     # A cut may leave a code span open, and what was in it would act.
-    return disarm(safe_line(flat[:limit], limit=limit)) + _CUT
+    return neutralize_commands(safe_line(flat[:limit], limit=limit)) + _CUT
 
 
 def literal(text: str, limit: int = 300) -> str:
     """``text`` as itself: no markup (section 6.1), and code if GitHub would find links in it."""
-    flat = _clipped(disarm(show(" ".join(text[: 4 * limit].split()))), limit)
+    flat = _clipped(neutralize_commands(show(" ".join(text[: 4 * limit].split()))), limit)
     return code_span(flat, len(flat)) if _LINKED.search(flat) else _SPECIAL.sub(r"\\\g<0>", flat)
 
 
 def code_span(text: str, limit: int = 200) -> str:
     """``text`` as inline code, behind more backticks than it has in a row (section 6.3)."""
-    flat = _clipped(disarm(show(text)), limit)
+    flat = _clipped(neutralize_commands(show(text)), limit)
     ticks = "`" * (_longest(flat) + 1)
     pad = " " if "`" in flat or not flat else ""
     return f"{ticks}{pad}{flat}{pad}{ticks}"
@@ -59,7 +59,10 @@ def fence(text: str, *, lines: int) -> str:
     Quoted, because a line of code that starts with ``::`` would be a command to a CI runner.
     """
     all_lines = text.removesuffix("\n").split("\n")
-    kept = [_clipped(disarm(show(line.removesuffix("\r"))), 500) for line in all_lines[:lines]]
+    kept = [
+        _clipped(neutralize_commands(show(line.removesuffix("\r"))), 500)
+        for line in all_lines[:lines]
+    ]
     if len(all_lines) > lines:
         kept.append(f"{_CUT} {count(len(all_lines) - lines, 'more line')}")
     ticks = "`" * max(_longest("\n".join(kept)) + 1, 3)
@@ -73,7 +76,7 @@ def quoted(markdown: str, limit: int) -> str:
     """
     lines = []
     for line in markdown.strip().split("\n"):
-        shown = disarm(show(line[:limit].removesuffix("\r")))
+        shown = neutralize_commands(show(line[:limit].removesuffix("\r")))
         limit -= len(shown) + 3
         if limit < 0:
             lines.append(f"> {_CUT}")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.render import TOOL_NAME, TOOL_URL
 from reviewbot.core.render.inert import json_text, well_formed
-from reviewbot.core.render.wording import aside, on_new_lines, outcome, unreviewed
+from reviewbot.core.render.wording import on_new_lines, outcome, placement_reason, unreviewed
 from reviewbot.core.wording import NO_REASON
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def render(report: Report) -> str:
 
 
 def _diagnostic(finding: Finding) -> Json:
-    parts = (finding.title, finding.scenario, finding.message, aside(finding))
+    parts = (finding.title, finding.scenario, finding.message, placement_reason(finding))
     location: Json = {"path": finding.path}
     lines = {"start": {"line": finding.line}, "end": {"line": finding.end_line}}
     if on_new_lines(finding):

@@ -21,10 +21,10 @@ import zlib
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from reviewbot.core.events.report import gates
+from reviewbot.core.events.report import counts_for_fail_on
 from reviewbot.core.render import TOOL_NAME, TOOL_URL
 from reviewbot.core.render.inert import json_text, well_formed
-from reviewbot.core.render.wording import aside, on_new_lines, outcome, unreviewed
+from reviewbot.core.render.wording import on_new_lines, outcome, placement_reason, unreviewed
 from reviewbot.core.wording import NO_REASON, count
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def render(report: Report) -> str:
     At most :data:`MAX_RESULTS` results, and as many as fit :data:`MAX_GZIPPED`; the worst are kept
     and a notification says how many are not in it.
     """
-    shown = [finding for finding in report.findings if gates(finding)]
+    shown = [finding for finding in report.findings if counts_for_fail_on(finding)]
     limit = min(len(shown), MAX_RESULTS)
     while True:
         text = json_text(_log(report, shown[:limit], left_out=len(shown) - limit), indent=2) + "\n"
@@ -111,7 +111,9 @@ def _rule(finding: Finding) -> Json:
 
 
 def _result(finding: Finding, index: int) -> Json:
-    words = "\n\n".join(filter(None, (finding.scenario, finding.message, aside(finding))))
+    words = "\n\n".join(
+        filter(None, (finding.scenario, finding.message, placement_reason(finding)))
+    )
     title = finding.title or finding.rule
     result: Json = {
         "ruleId": finding.rule,
@@ -194,7 +196,7 @@ def _coverage(file: FileCoverage) -> str:
 
 
 def _held(finding: Finding) -> str:
-    return f"{aside(finding)} {finding.severity}: {finding.title}"
+    return f"{placement_reason(finding)} {finding.severity}: {finding.title}"
 
 
 def _notification(level: str, text: str, path: str | None = None) -> Json:

@@ -145,7 +145,7 @@ def on_new_lines(finding: Finding) -> bool:
     return finding.placement.kind == "inline" and finding.side == "RIGHT"
 
 
-def aside(finding: Finding) -> str:
+def placement_reason(finding: Finding) -> str:
     """Why a finding is not on a line of the new file, as a sentence; empty if it is on one."""
     reason = finding.placement.reason or NO_REASON
     if finding.placement.held:

@@ -39,7 +39,7 @@ from reviewbot.github.client.caller import Caller, Line
 from reviewbot.github.client.clock import GitHubClock
 from reviewbot.github.client.etags import Etags
 from reviewbot.github.client.exchange import Patience
-from reviewbot.github.client.rate_limit import Lane, Pace
+from reviewbot.github.client.rate_limit import Pace, RateLimiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from reviewbot.github.api.app import NewApp
     from reviewbot.github.client.auth import Identity
     from reviewbot.github.client.exchange import Answer, Lost, Request
-    from reviewbot.github.client.transport import Wire
+    from reviewbot.github.client.transport import Transport
 
 API_URL: Final = "https://api.github.com"
 THREADS: Final = 96
@@ -108,10 +108,10 @@ class Gateway:
         self._clock = GitHubClock(clock)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="github")
         self._line = Line(self._send, self._threads, self._clock, Etags())
-        self._lanes: dict[str, Lane] = {}
+        self._lanes: dict[str, RateLimiter] = {}
         self._callers: dict[str, Caller] = {}
         self._loading = threading.Lock()
-        self._wire: Wire | None = None
+        self._wire: Transport | None = None
 
     @property
     def app(self) -> AppApi:
@@ -176,7 +176,7 @@ class Gateway:
         if name not in self._callers:
             if len(self._callers) >= CALLERS:
                 del self._callers[next(iter(self._callers))]
-            lane = self._lanes.setdefault(name, Lane(self._pace))
+            lane = self._lanes.setdefault(name, RateLimiter(self._pace))
             self._callers[name] = Caller(name, identity, lane, self._line)
         return self._callers[name]
 
@@ -194,13 +194,13 @@ class Gateway:
     def _send(self, account: str, token: Secret | None, request: Request) -> Answer | Lost:
         return self._pygithub().send(account, token, request)
 
-    def _pygithub(self) -> Wire:
+    def _pygithub(self) -> Transport:
         """The way there, in a worker thread: loading it takes a while."""
         with self._loading:
             if self._wire is None:
-                from reviewbot.github.client.transport import Wire
+                from reviewbot.github.client.transport import Transport
 
-                self._wire = Wire(self._base_url, self._patience)
+                self._wire = Transport(self._base_url, self._patience)
             return self._wire
 
 

@@ -53,7 +53,7 @@ MOST_AT_ONCE: Final = 200
 log = logging.getLogger(__name__)
 
 
-class Sweep:
+class Backfill:
     """Has failed deliveries delivered again, on one node at a time.
 
     That is the node with the lowest name of those that are alive. Should two take themselves for

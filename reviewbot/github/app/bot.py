@@ -7,17 +7,17 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.github.api.gateway import Gateway
-from reviewbot.github.app.backfill import Sweep
+from reviewbot.github.app.backfill import Backfill
 from reviewbot.github.app.explanations import Explanations
 from reviewbot.github.app.inbox import Inbox
 from reviewbot.github.app.manifest import web_address
-from reviewbot.github.app.outbox import Publisher
+from reviewbot.github.app.outbox import Outbox
 from reviewbot.github.app.repository_config import RepositoryConfig
 from reviewbot.github.app.reviews import AppReviews
 from reviewbot.github.app.work import Work
 from reviewbot.github.client.rate_limit import Pace
 from reviewbot.github.commands.answers import Answers
-from reviewbot.github.identity import Us
+from reviewbot.github.identity import BotIdentity
 from reviewbot.github.webhook.payload import App
 from reviewbot.jobs.background import in_background
 from reviewbot.store.keys import Limits
@@ -62,9 +62,9 @@ class Bot:
         self.config = config
         pace, limits = pace or Pace(patience_s=PATIENCE_S), limits or Limits()
         self._github = Gateway(config.credentials, base_url=config.base_url, pace=pace)
-        self._us: Us | None = None
+        self._us: BotIdentity | None = None
         database, node = service.database, service.node
-        self._publisher = Publisher(
+        self._publisher = Outbox(
             database, service.hub, self._github, self.us, node=node, public_url=public_url
         )
         reviews = AppReviews(
@@ -87,7 +87,7 @@ class Bot:
             acknowledge=work.acknowledge,
             give_up=work.give_up,
         )
-        self._sweep = Sweep(database, self._github.app, node=node)
+        self._sweep = Backfill(database, self._github.app, node=node)
         self._ended = AsyncExitStack()
 
     @property
@@ -95,7 +95,7 @@ class Bot:
         """What deliveries may be signed with."""
         return self.config.webhook_secrets
 
-    async def us(self) -> Us:
+    async def us(self) -> BotIdentity:
         """Who we are on GitHub, which is asked once.
 
         Raises:
@@ -103,7 +103,7 @@ class Bot:
         """
         if self._us is None:
             secrets = tuple(secret.reveal() for secret in self.secrets)
-            self._us = Us(await self._github.login(), secrets)
+            self._us = BotIdentity(await self._github.login(), secrets)
         return self._us
 
     async def __aenter__(self) -> Self:

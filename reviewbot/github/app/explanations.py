@@ -16,9 +16,9 @@ from reviewbot.github.commands.answers import NO_FINDING, posted_in
 from reviewbot.github.commands.explain import NO_CODE, inquiry_of, title_of
 from reviewbot.github.state.comment_hunk import comment_diff
 from reviewbot.github.state.prior import read_prior
-from reviewbot.jobs.admission import ReviewRequest, UsedKeyError
+from reviewbot.jobs.admission import IdempotencyConflictError, ReviewRequest
 from reviewbot.jobs.options import ReviewOptions
-from reviewbot.pipeline.explain import OFFLINE_CANNOT, explainers_of
+from reviewbot.pipeline.explain import OFFLINE_CANNOT, explanation_models
 from reviewbot.store import publications
 from reviewbot.store.publications import NewPublication
 from reviewbot.store.reviews import packed
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from reviewbot.config.settings import Settings
     from reviewbot.github.api.gateway import Api
-    from reviewbot.github.app.outbox import Publisher
-    from reviewbot.github.commands.answers import Answers, Question
-    from reviewbot.github.identity import Us
+    from reviewbot.github.app.outbox import Outbox
+    from reviewbot.github.commands.answers import Answers, CommandComment
+    from reviewbot.github.identity import BotIdentity
     from reviewbot.jobs.service import ReviewService
     from reviewbot.store.keys import Limits
 
@@ -56,9 +56,9 @@ class Explanations:
     def __init__(
         self,
         service: ReviewService,
-        us: Callable[[], Awaitable[Us]],
+        us: Callable[[], Awaitable[BotIdentity]],
         answers: Answers,
-        publisher: Publisher,
+        publisher: Outbox,
         load: Callable[[Mapping[str, object]], Settings],
         *,
         limits: Limits,
@@ -66,7 +66,7 @@ class Explanations:
         self._service, self._us, self._answers = service, us, answers
         self._publisher, self._load, self._limits = publisher, load, limits
 
-    async def ask(self, api: Api, installation: int, question: Question, text: str) -> None:
+    async def ask(self, api: Api, installation: int, question: CommandComment, text: str) -> None:
         """Have the finding of a thread explained, once; elsewhere it is said where to ask.
 
         Args:
@@ -109,7 +109,7 @@ class Explanations:
         await self._store(installation, asked, question, hosts)
 
     async def _settings(
-        self, api: Api, question: Question, config: RepositoryConfig
+        self, api: Api, question: CommandComment, config: RepositoryConfig
     ) -> Settings | str:
         """The settings that apply; or why nobody can be asked under them, as Markdown."""
         pull = await api.pulls.get(question.pull.repo, question.pull.number)
@@ -118,13 +118,13 @@ class Explanations:
             settings = config.settings(base.config)
         except ConfigError as error:
             return f"Not explained: {literal(str(error))}"
-        return settings if explainers_of(settings) else OFFLINE_CANNOT
+        return settings if explanation_models(settings) else OFFLINE_CANNOT
 
     async def _store(
         self,
         installation: int,
         request: ReviewRequest,
-        question: Question,
+        question: CommandComment,
         link_hosts: tuple[str, ...],
     ) -> None:
         target = ReplyTarget(
@@ -142,7 +142,9 @@ class Explanations:
 
         try:
             row, known = await self._service.create(request, also=also)
-        except UsedKeyError:  # the thread has grown since this was asked, and it is asked already
+        except (
+            IdempotencyConflictError
+        ):  # the thread has grown since this was asked, and it is asked already
             return
         if not known:
             log.info("a finding is to be explained", extra={"review_id": row.id})

@@ -18,7 +18,7 @@ from reviewbot.github.app.poller import Poller
 from reviewbot.github.app.retries import HOPELESS, pause_after, sentence
 from reviewbot.github.app.subjects import installation_of, subject_of
 from reviewbot.github.webhook.parse import read
-from reviewbot.github.webhook.tasks import Commented, Ignored
+from reviewbot.github.webhook.tasks import Commented, IgnoredDelivery
 from reviewbot.store import deliveries, nodes
 from reviewbot.store.deliveries import NewDelivery
 
@@ -139,7 +139,7 @@ class Inbox:
 
     def _read(self, delivery: str, event: str, body: bytes) -> tuple[NewDelivery, Task]:
         task = read(event, delivery, body, self._app)
-        if isinstance(task, Ignored):
+        if isinstance(task, IgnoredDelivery):
             return NewDelivery(delivery, event, None, None, b"", task.reason), task
         packed = zlib.compress(body, 1)
         return NewDelivery(delivery, event, installation_of(task), subject_of(task), packed), task
@@ -173,7 +173,7 @@ class Inbox:
         task: Task | None = None
         try:
             task = await self._task_of(claimed)
-            reason = task.reason if isinstance(task, Ignored) else None
+            reason = task.reason if isinstance(task, IgnoredDelivery) else None
             if reason is None:
                 async with asyncio.timeout(self._limit_s):
                     await self._handle(task)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events.events import Event
     from reviewbot.github.api.gateway import Gateway
-    from reviewbot.github.identity import Us
+    from reviewbot.github.identity import BotIdentity
     from reviewbot.store.database import Database
     from reviewbot.store.hub import Hub
     from reviewbot.store.queue import Claimed
@@ -49,7 +49,7 @@ class _LeftError(Exception):
     """The events ended before the review did: this node shuts down."""
 
 
-class Publisher:
+class Outbox:
     """See the module. One a node.
 
     Args:
@@ -66,7 +66,7 @@ class Publisher:
         database: Database,
         hub: Hub,
         github: Gateway,
-        us: Callable[[], Awaitable[Us]],
+        us: Callable[[], Awaitable[BotIdentity]],
         *,
         node: str,
         public_url: str | None = None,

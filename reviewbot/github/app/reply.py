@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events.events import Event
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.app.targets import ReplyTarget
-    from reviewbot.github.identity import Us
+    from reviewbot.github.identity import BotIdentity
 
 
 class Reply:
@@ -26,7 +26,7 @@ class Reply:
         target: what is answered.
     """
 
-    def __init__(self, api: Api, us: Us, target: ReplyTarget) -> None:
+    def __init__(self, api: Api, us: BotIdentity, target: ReplyTarget) -> None:
         self._api, self._us, self._target = api, us, target
         self._builder = ReportBuilder()
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from reviewbot.config.file import parse_config
 from reviewbot.core.render.markdown_text import literal
 from reviewbot.errors import ConfigError
-from reviewbot.github.commands.config import described
+from reviewbot.github.commands.config import settings_table
 from reviewbot.jobs.options import settings_for
 
 if TYPE_CHECKING:
@@ -79,14 +79,14 @@ class RepositoryConfig:
         names = ", ".join(self.unheeded)
         return (f"Not heeded in the repository's file, since the server says it: {names}.",)
 
-    def described(self, config: tuple[str, str] | None) -> str:
+    def settings_table(self, config: tuple[str, str] | None) -> str:
         """What applies under a configuration file, and where it comes from, as Markdown."""
         try:
             settings = self.settings(config)
         except ConfigError as error:
             return f"The configuration cannot be used: {literal(str(error))}"
         file = config[0] if config else ""
-        table = described(
+        table = settings_table(
             settings,
             fail_on=self.fail_on,
             if_incomplete=self.if_incomplete,

@@ -20,7 +20,7 @@ from reviewbot.github.publish.check_reporter import CheckReporter
 from reviewbot.github.publish.publication import now
 from reviewbot.github.state.prior import read_prior
 from reviewbot.github.state.scope import assign
-from reviewbot.jobs.admission import ReviewRequest, UsedKeyError
+from reviewbot.jobs.admission import IdempotencyConflictError, ReviewRequest
 from reviewbot.jobs.options import ReviewOptions
 from reviewbot.store import publications, turns
 from reviewbot.store import reviews as stored_reviews
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from reviewbot.config.settings import Settings
     from reviewbot.github.api.gateway import Gateway
     from reviewbot.github.api.pulls import PullRequest
-    from reviewbot.github.app.outbox import Publisher
-    from reviewbot.github.identity import Us
-    from reviewbot.github.state.scope import Assignment
+    from reviewbot.github.app.outbox import Outbox
+    from reviewbot.github.identity import BotIdentity
+    from reviewbot.github.state.scope import ReviewScope
     from reviewbot.github.webhook.tasks import Repository
     from reviewbot.jobs.service import ReviewService
     from reviewbot.store.keys import Limits
@@ -86,8 +86,8 @@ class AppReviews:
         self,
         service: ReviewService,
         github: Gateway,
-        us: Callable[[], Awaitable[Us]],
-        publisher: Publisher,
+        us: Callable[[], Awaitable[BotIdentity]],
+        publisher: Outbox,
         load: Callable[[Mapping[str, object]], Settings],
         *,
         web_url: str,
@@ -140,7 +140,7 @@ class AppReviews:
     async def _store(
         self,
         repository: Repository,
-        assignment: Assignment,
+        assignment: ReviewScope,
         config: RepositoryConfig,
         asked: Asked,
         last: str | None,
@@ -178,7 +178,9 @@ class AppReviews:
             row: ReviewRow | None
             try:
                 row, known = await self._service.create(request, also=also)
-            except UsedKeyError:  # its title or the like is another by now: the change is the same
+            except (
+                IdempotencyConflictError
+            ):  # its title or the like is another by now: the change is the same
                 row, known = await self._of_key(request), True
             if row and not known:
                 log.info("a review is wanted", extra={"review_id": row.id})
@@ -282,7 +284,7 @@ def _is_before(pull: PullRequest, told_at: datetime | None) -> bool:
     return told_at is not None and pull.updated_at < told_at
 
 
-def _target(assignment: Assignment, config: RepositoryConfig, repository_id: int) -> Target:
+def _target(assignment: ReviewScope, config: RepositoryConfig, repository_id: int) -> Target:
     subject, server_hosts = assignment.subject, assignment.settings.link_hosts
     return Target(
         repo=subject.pull.repo,
@@ -305,7 +307,7 @@ def _target(assignment: Assignment, config: RepositoryConfig, repository_id: int
 
 
 def _request(
-    assignment: Assignment,
+    assignment: ReviewScope,
     config: RepositoryConfig,
     tenant: str,
     key: str,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reviewbot.github.webhook.tasks import Ignored, InstallationChanged, Ping, RerunWanted
+from reviewbot.github.webhook.tasks import IgnoredDelivery, InstallationChanged, Ping, RerunWanted
 
 if TYPE_CHECKING:
     from reviewbot.github.webhook.tasks import Repository, Task
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def installation_of(task: Task) -> int | None:
     """The installation that has to do with it."""
     match task:
-        case Ping() | Ignored():
+        case Ping() | IgnoredDelivery():
             return None
         case InstallationChanged():
             return task.installation
@@ -35,7 +35,7 @@ def installation_at(repository: Repository) -> int:
 def subject_of(task: Task) -> str | None:
     """What it is about, such as ``octo/repo#7``; None if it is about nothing."""
     match task:
-        case Ping() | Ignored():
+        case Ping() | IgnoredDelivery():
             return None
         case InstallationChanged():
             return f"installation {task.installation}"

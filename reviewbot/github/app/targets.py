@@ -9,7 +9,7 @@ from reviewbot.config.settings import IfIncomplete  # noqa: TC001 - likewise
 from reviewbot.core.decode import decoder
 from reviewbot.core.events.report import Threshold  # noqa: TC001 - the decoder resolves it at run time
 from reviewbot.github.change.subject import PublishOptions, Subject
-from reviewbot.github.commands.answers import Question
+from reviewbot.github.commands.answers import CommandComment
 from reviewbot.github.identity import PullName
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class ReplyTarget:
-    """A comment that is answered. Fields as in :class:`Question`."""
+    """A comment that is answered. Fields as in :class:`CommandComment`."""
 
     repo: str
     repository_id: int | None
@@ -78,10 +78,10 @@ class ReplyTarget:
     link_hosts: tuple[str, ...]
 
     @property
-    def question(self) -> Question:
+    def question(self) -> CommandComment:
         """The comment."""
         pull = PullName(self.repo, self.number, self.repository_id)
-        return Question(pull, self.comment, self.thread)
+        return CommandComment(pull, self.comment, self.thread)
 
 
 _REPLY: Final = "reply"

@@ -13,19 +13,19 @@ from reviewbot.core.wording import count
 from reviewbot.errors import ConfigError, DiffError, ReviewbotError
 from reviewbot.github.app.reviews import Asked
 from reviewbot.github.app.subjects import installation_at
-from reviewbot.github.commands.answers import Answers, Question
+from reviewbot.github.commands.answers import Answers, CommandComment
 from reviewbot.github.publish.check_run import pull_of
 from reviewbot.github.state.prior import WRITERS
 from reviewbot.github.webhook import commands
 from reviewbot.github.webhook.commands import Command, Unknown
 from reviewbot.github.webhook.tasks import (
     Commented,
-    Ignored,
+    IgnoredDelivery,
     InstallationChanged,
     Ping,
+    PullRequestInactive,
     RerunWanted,
-    ReviewUnwanted,
-    ReviewWanted,
+    ReviewRequested,
 )
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from reviewbot.github.api.gateway import Api, Gateway
     from reviewbot.github.app.explanations import Explanations
     from reviewbot.github.app.reviews import AppReviews
-    from reviewbot.github.identity import Us
+    from reviewbot.github.identity import BotIdentity
     from reviewbot.github.webhook.tasks import Repository, Task
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class Work:
         self,
         reviews: AppReviews,
         github: Gateway,
-        us: Callable[[], Awaitable[Us]],
+        us: Callable[[], Awaitable[BotIdentity]],
         answers: Answers,
         explanations: Explanations,
     ) -> None:
@@ -74,12 +74,12 @@ class Work:
             StoreError: the database is away.
         """
         match task:
-            case ReviewWanted():
+            case ReviewRequested():
                 # What was closed or a draft meanwhile had its reviews ended.
                 again = task.delivery if task.action in ("reopened", "ready_for_review") else None
                 asked = Asked(again=again, head=task.head_sha, told_at=task.updated_at)
                 await self._review(task.repository, task.number, asked)
-            case ReviewUnwanted():
+            case PullRequestInactive():
                 await self._reviews.stop_unwanted(task.repository, task.number, task.updated_at)
             case RerunWanted():
                 await self._rerun(task)
@@ -87,7 +87,7 @@ class Work:
                 await self._comment(task)
             case InstallationChanged():
                 await self._installation(task)
-            case Ping() | Ignored():
+            case Ping() | IgnoredDelivery():
                 pass
             case _:
                 assert_never(task)
@@ -98,7 +98,7 @@ class Work:
             return
         try:
             if isinstance(await self._command(task), Command):
-                question, on_line = Question.of(task), task.thread is not None
+                question, on_line = CommandComment.of(task), task.thread is not None
                 comments = self._api(task.repository).comments
                 await comments.react(question.pull.repo, question.comment, "eyes", on_line=on_line)
         except ReviewbotError as error:  # it is obeyed all the same
@@ -111,14 +111,14 @@ class Work:
             ReviewbotError: GitHub does not do it.
         """
         sentence = f"Not reviewed: {reason}"
-        if isinstance(task, ReviewWanted):
+        if isinstance(task, ReviewRequested):
             await self._reviews.tell_failure(task.repository, task.number, sentence)
         elif isinstance(task, RerunWanted):
             for number in _numbers(task):
                 await self._reviews.tell_failure(task.repository, number, sentence)
         elif isinstance(task, Commented) and await self._command(task) is not None:
             not_done = f"This could not be done: {literal(reason)}"
-            question = replace(Question.of(task), nth=1)  # there may be an answer already
+            question = replace(CommandComment.of(task), nth=1)  # there may be an answer already
             await self._answers.say(self._api(task.repository), question, not_done)
 
     async def _review(self, repository: Repository, number: int, asked: Asked) -> str | None:
@@ -148,7 +148,7 @@ class Work:
 
     async def _comment(self, task: Commented) -> None:
         command = await self._command(task)
-        api, question = self._api(task.repository), Question.of(task)
+        api, question = self._api(task.repository), CommandComment.of(task)
         if isinstance(command, Unknown):
             if command.meant is None:  # perhaps another bot's: whoever writes many is told once
                 question = replace(question, only=f"unknown-{command.written}")
@@ -169,7 +169,9 @@ class Work:
         may = await self._api(task.repository).pulls.permission(repo, task.sender) in WRITERS
         return command if may else None
 
-    async def _obey(self, api: Api, task: Commented, question: Question, command: Command) -> None:
+    async def _obey(
+        self, api: Api, task: Commented, question: CommandComment, command: Command
+    ) -> None:
         say = self._answers.say
         match command.name:
             case "review" | "review full":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.config.load import MOST_BYTES, text_of, two_names
+from reviewbot.config.load import MOST_BYTES, ambiguous_file_error, text_of
 from reviewbot.config.settings import CONFIG_NAMES
 from reviewbot.errors import ConfigError
 from reviewbot.github.client.errors import NotFoundError, TooLargeError
@@ -85,5 +85,5 @@ async def _config(
         if data is not None:
             there.append((name, data))
     if len(there) > 1:
-        raise two_names(there[0][0])
+        raise ambiguous_file_error(there[0][0])
     return next(((name, text_of(data, name)) for name, data in there), None)

@@ -57,7 +57,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Undiffed:
+class FileWithoutDiff:
     """A file whose lines are not known.
 
     Attributes:
@@ -77,7 +77,7 @@ class Undiffed:
 
 async def compare_all(
     place: Place,
-    undiffed: Sequence[Undiffed],
+    undiffed: Sequence[FileWithoutDiff],
     limits: ChangeLimits,
     tell: Callable[[str], None],
 ) -> list[FileDiff | str]:
@@ -110,7 +110,7 @@ async def compare_all(
 
 async def _compare_some(
     place: Place,
-    undiffed: Sequence[Undiffed],
+    undiffed: Sequence[FileWithoutDiff],
     order: Sequence[int],
     limits: ChangeLimits,
     tell: Callable[[str], None],
@@ -134,7 +134,7 @@ async def _compare_some(
     return found
 
 
-def _settled(one: Undiffed, found: FileDiff | str) -> FileDiff | str:
+def _settled(one: FileWithoutDiff, found: FileDiff | str) -> FileDiff | str:
     return one.otherwise or found if isinstance(found, str) else found
 
 
@@ -143,7 +143,7 @@ def _sentence(why: object) -> str:
 
 
 async def _compared(
-    place: Place, one: Undiffed, limits: ChangeLimits
+    place: Place, one: FileWithoutDiff, limits: ChangeLimits
 ) -> tuple[FileDiff | str, int]:
     """The file with its lines, or why not; and how many bytes that took."""
     size = 0
@@ -178,7 +178,7 @@ async def _old_content(place: Place, file: FileDiff, max_bytes: int) -> bytes:
     return await _file(place, file.old_path, place.merge_base, max_bytes, "old")
 
 
-async def _new_content(place: Place, one: Undiffed, max_bytes: int) -> bytes:
+async def _new_content(place: Place, one: FileWithoutDiff, max_bytes: int) -> bytes:
     if one.file.new_path is None:
         return b""
     if one.blob_sha is not None:
@@ -193,7 +193,7 @@ async def _file(place: Place, path: str, ref: str, max_bytes: int, side: str) ->
     return content
 
 
-async def _with_lines(one: Undiffed, old: bytes, new: bytes) -> FileDiff:
+async def _with_lines(one: FileWithoutDiff, old: bytes, new: bytes) -> FileDiff:
     """The file with the lines of a diff that fits to what GitHub counts.
 
     Raises:

@@ -20,7 +20,7 @@ from reviewbot.core.diff.write import file_diff_text
 from reviewbot.core.events.events import FileCoverage
 from reviewbot.core.wording import count
 from reviewbot.errors import DiffError, SourceError
-from reviewbot.github.change.compare import ChangeLimits, Place, Undiffed, compare_all
+from reviewbot.github.change.compare import ChangeLimits, FileWithoutDiff, Place, compare_all
 from reviewbot.github.change.listed import is_code, may_be_hidden, read_listed, sets_attributes
 from reviewbot.github.client.errors import (
     DiffTooLargeError,
@@ -111,7 +111,7 @@ async def get_change(
     if isinstance(taken, bytes):
         unshown = _unshown(await _listed_beside(api, repo, pull, compared))
         files = _distrusted(parse_diff(taken))
-        if not any(isinstance(file, Undiffed) for file in files):
+        if not any(isinstance(file, FileWithoutDiff) for file in files):
             return Change(pull, merge_base, taken, unshown=unshown)
         diff, missing, notices = await _completed(place, files, limits, tell)
         return Change(pull, merge_base, diff, missing, notices, unshown)
@@ -224,11 +224,11 @@ def _unshown(listed: ChangedFiles | None) -> frozenset[str]:
     return frozenset(file.path for file in files if not file.patch)
 
 
-def _distrusted(files: Sequence[FileDiff]) -> list[FileDiff | Undiffed]:
+def _distrusted(files: Sequence[FileDiff]) -> list[FileDiff | FileWithoutDiff]:
     """The files; those that only seem to be binary, or may, without lines."""
     attributes = sets_attributes(file.path for file in files)
     return [
-        Undiffed(file)
+        FileWithoutDiff(file)
         if file.binary and (is_code(file) or (attributes and may_be_hidden(file)))
         else file
         for file in files
@@ -237,21 +237,21 @@ def _distrusted(files: Sequence[FileDiff]) -> list[FileDiff | Undiffed]:
 
 async def _completed(
     place: Place,
-    files: Sequence[FileDiff | Undiffed],
+    files: Sequence[FileDiff | FileWithoutDiff],
     limits: ChangeLimits,
     tell: Callable[[str], None],
 ) -> tuple[bytes, tuple[FileCoverage, ...], tuple[str, ...]]:
     """The diff of all files, those of which it cannot be had, and what is to be said."""
-    undiffed = [file for file in files if isinstance(file, Undiffed)]
+    undiffed = [file for file in files if isinstance(file, FileWithoutDiff)]
     compared = await compare_all(place, undiffed, limits, tell)
     rest = iter(compared)
     texts: list[bytes] = []
     missing: list[FileCoverage] = []
     for file in files:
-        found = next(rest) if isinstance(file, Undiffed) else file
+        found = next(rest) if isinstance(file, FileWithoutDiff) else file
         text = found if isinstance(found, str) else _text(found)
         if isinstance(text, str):
-            path = (file.file if isinstance(file, Undiffed) else file).path
+            path = (file.file if isinstance(file, FileWithoutDiff) else file).path
             missing.append(FileCoverage(path, "failed", text))
         else:
             texts.append(text)
@@ -268,7 +268,9 @@ def _text(file: FileDiff) -> bytes | str:
     return text
 
 
-def _notices(undiffed: Sequence[Undiffed], compared: Sequence[FileDiff | str]) -> Iterator[str]:
+def _notices(
+    undiffed: Sequence[FileWithoutDiff], compared: Sequence[FileDiff | str]
+) -> Iterator[str]:
     hidden = [
         one.file.path
         for one, found in zip(undiffed, compared, strict=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.github.client.errors import GitHubError, TooLargeError
-from reviewbot.pipeline.context import LIMITS, ContextLimits, Surroundings
+from reviewbot.pipeline.context import LIMITS, ContextLimits, ContextPlanner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,8 +62,8 @@ async def with_context(
     if not settings.context_lines:
         return diff
 
-    def plan() -> Surroundings:
-        return Surroundings(parse_diff(diff), settings, attributes, limits)
+    def plan() -> ContextPlanner:
+        return ContextPlanner(parse_diff(diff), settings, attributes, limits)
 
     around = await asyncio.to_thread(plan)
     contents = await asyncio.to_thread(_of_checkout, local, around.wanted, limits)

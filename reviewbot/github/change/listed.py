@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.core.diff.parse import SUBMODULE, FileDiff, parse_diff
 from reviewbot.core.plan.languages import language_of
 from reviewbot.errors import DiffError
-from reviewbot.github.change.compare import Undiffed
+from reviewbot.github.change.compare import FileWithoutDiff
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -68,7 +68,7 @@ def is_code(file: FileDiff) -> bool:
     return file.status != "deleted" and language_of(file.path) is not None
 
 
-def read_listed(listed: ChangedFile, *, attributes: bool) -> FileDiff | Undiffed:
+def read_listed(listed: ChangedFile, *, attributes: bool) -> FileDiff | FileWithoutDiff:
     """The file with its hunks, or that these are to be found elsewhere.
 
     Args:
@@ -83,7 +83,7 @@ def read_listed(listed: ChangedFile, *, attributes: bool) -> FileDiff | Undiffed
     counts = (listed.blob_sha, listed.additions, listed.deletions)
     if listed.additions or listed.deletions:
         # What is deleted is not reviewed, so that it can also be listed without its lines.
-        return Undiffed(file, *counts, otherwise=file if file.status == "deleted" else None)
+        return FileWithoutDiff(file, *counts, otherwise=file if file.status == "deleted" else None)
     if file.status in ("added", "deleted") and listed.blob_sha in _EMPTY_BLOBS:
         return file
     return _without_lines(file, counts, attributes=attributes)
@@ -91,17 +91,17 @@ def read_listed(listed: ChangedFile, *, attributes: bool) -> FileDiff | Undiffed
 
 def _without_lines(
     file: FileDiff, counts: tuple[str | None, int, int], *, attributes: bool
-) -> FileDiff | Undiffed:
+) -> FileDiff | FileWithoutDiff:
     """A file of which GitHub neither lists nor counts lines: it is binary, or seems to be."""
     moved = file.status in ("renamed", "copied")
     if (attributes and may_be_hidden(file)) or (is_code(file) and not moved):
-        return Undiffed(file, *counts)
+        return FileWithoutDiff(file, *counts)
     if moved:
         # Mostly its content is the same; but one that is binary may have changed.
-        return Undiffed(file, *counts, otherwise=file) if is_code(file) else file
+        return FileWithoutDiff(file, *counts, otherwise=file) if is_code(file) else file
     binary = replace(file, binary=True)
     # Without a line that changed, what changed in place is binary, or it is the mode.
-    return Undiffed(file, *counts, otherwise=binary) if file.status == "modified" else binary
+    return FileWithoutDiff(file, *counts, otherwise=binary) if file.status == "modified" else binary
 
 
 def _named(listed: ChangedFile) -> FileDiff:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from reviewbot.github.client.errors import GitHubError
     from reviewbot.github.client.etags import Etags
     from reviewbot.github.client.exchange import Parameters
-    from reviewbot.github.client.rate_limit import Lane, Turn
+    from reviewbot.github.client.rate_limit import RateLimiter, Turn
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class Caller:
         line: what all accounts share.
     """
 
-    def __init__(self, account: str, identity: Identity, lane: Lane, line: Line) -> None:
+    def __init__(self, account: str, identity: Identity, lane: RateLimiter, line: Line) -> None:
         self._account, self._identity, self._lane, self._line = account, identity, lane, line
 
     async def one(self, request: Request, make: Callable[[Record], T]) -> T:

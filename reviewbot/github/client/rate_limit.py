@@ -2,8 +2,8 @@
 
 Reads go several at a time. Writes go one by one with a second from the end of one to the next, the
 most urgent first; those that create something are counted, too, because GitHub takes only so many
-an hour. A limit stops all that it concerns. Each installation has a :class:`Lane` of its own, so
-that none waits for another.
+an hour. A limit stops all that it concerns. Each installation has a :class:`RateLimiter` of its
+own, so that none waits for another.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Turn:
             over()
 
 
-class Lane:
+class RateLimiter:
     """The requests of one installation. Its times are those of the running loop."""
 
     def __init__(self, pace: Pace | None = None) -> None:

@@ -167,7 +167,7 @@ def _loaded(pem: str) -> str:
     return cast("str", load_pem_private_key(pem.encode(), password=None))
 
 
-class Wire:
+class Transport:
     """The way to one server; to be used from worker threads."""
 
     def __init__(self, base_url: str, patience: Patience) -> None:

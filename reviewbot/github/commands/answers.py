@@ -12,14 +12,14 @@ from reviewbot.github.change.base_files import base_files
 from reviewbot.github.identity import PullName
 from reviewbot.github.markers import Marker
 from reviewbot.github.publish.comment_text import unmarked, with_marker
-from reviewbot.github.publish.post import made_once
+from reviewbot.github.publish.post import create_once
 from reviewbot.github.state.prior import read_prior
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from reviewbot.github.api.gateway import Api
-    from reviewbot.github.identity import Us
+    from reviewbot.github.identity import BotIdentity
     from reviewbot.github.state.prior import Posted, Prior
     from reviewbot.github.webhook.tasks import Commented
 
@@ -31,7 +31,7 @@ _NO_THREAD: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class CommandComment:
     """A comment that is answered; ``thread`` is the first comment of its thread on a line.
 
     ``nth`` counts its answers from 0, where there can be more than one. ``only`` names an answer
@@ -45,11 +45,11 @@ class Question:
     only: str | None = None
 
     @staticmethod
-    def of(task: Commented) -> Question:
+    def of(task: Commented) -> CommandComment:
         """The comment of a delivery."""
         where = task.repository
         pull = PullName(where.full_name, task.number, where.id)
-        return Question(pull, task.comment, task.thread)
+        return CommandComment(pull, task.comment, task.thread)
 
     @property
     def key(self) -> str:
@@ -71,13 +71,13 @@ class Answers:
 
     def __init__(
         self,
-        us: Callable[[], Awaitable[Us]],
+        us: Callable[[], Awaitable[BotIdentity]],
         describe: Callable[[tuple[str, str] | None], str],
     ) -> None:
         self._us, self._describe = us, describe
 
     async def say(
-        self, api: Api, question: Question, text: str, *, prior: Prior | None = None
+        self, api: Api, question: CommandComment, text: str, *, prior: Prior | None = None
     ) -> None:
         """Answer with Markdown, unless that was done before.
 
@@ -86,7 +86,7 @@ class Answers:
         """
         await answer_once(api, await self._us(), question, text, prior=prior)
 
-    async def ignored(self, api: Api, question: Question, text: str) -> bool:
+    async def ignored(self, api: Api, question: CommandComment, text: str) -> bool:
         """Confirm that a finding is ignored from now on; False: the comment names none we told of.
 
         It is the comment itself that is remembered (:mod:`reviewbot.github.state.prior`).
@@ -107,7 +107,7 @@ class Answers:
         return True
 
     async def config(
-        self, api: Api, question: Question, names: Sequence[str] = CONFIG_NAMES
+        self, api: Api, question: CommandComment, names: Sequence[str] = CONFIG_NAMES
     ) -> None:
         """Say which settings apply to the pull request, and where they come from.
 
@@ -120,7 +120,7 @@ class Answers:
 
 
 async def answer_once(
-    api: Api, us: Us, question: Question, text: str, *, prior: Prior | None = None
+    api: Api, us: BotIdentity, question: CommandComment, text: str, *, prior: Prior | None = None
 ) -> None:
     """Answer with Markdown, unless that was done before.
 
@@ -136,10 +136,10 @@ async def answer_once(
     async def find() -> bool | None:
         return question.key in (await read_prior(api, question.pull, us)).replies or None
 
-    await made_once(lambda: _post(api, question, body), find)
+    await create_once(lambda: _post(api, question, body), find)
 
 
-def posted_in(prior: Prior, question: Question) -> Posted | None:
+def posted_in(prior: Prior, question: CommandComment) -> Posted | None:
     """The finding in whose thread a comment stands; None if it stands in no such thread."""
     for posted in prior.posted.values():
         if question.thread is not None and posted.comment.id == question.thread:
@@ -147,7 +147,7 @@ def posted_in(prior: Prior, question: Question) -> Posted | None:
     return None
 
 
-def _finding_of(prior: Prior, question: Question, text: str) -> str | None:
+def _finding_of(prior: Prior, question: CommandComment, text: str) -> str | None:
     """The finding that a comment is about: that of its thread, or the one that it names."""
     if (posted := posted_in(prior, question)) is not None:
         return posted.id
@@ -166,7 +166,7 @@ def _is_told_of(prior: Prior, finding_id: str) -> bool:
     return finding_id in prior.posted or any(finding_id in text for text in texts)
 
 
-async def _post(api: Api, question: Question, body: str) -> bool:
+async def _post(api: Api, question: CommandComment, body: str) -> bool:
     pull = question.pull
     if question.thread is None:
         await api.comments.create(pull.repo, pull.number, body)

@@ -42,7 +42,7 @@ _CONDITIONS = (
 _LONGEST = 200
 
 
-def described(
+def settings_table(
     settings: Settings,
     *,
     fail_on: str,

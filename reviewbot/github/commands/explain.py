@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.prompt.explanation import MOST_REMARKS, Inquiry, Remark
+from reviewbot.core.prompt.explanation import MOST_REMARKS, FindingQuestion, ThreadComment
 from reviewbot.core.render.markdown_text import code_span, literal
 from reviewbot.core.safety.safe_text import safe_markdown
 from reviewbot.core.safety.shown_text import shown_line
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from reviewbot.core.events.report import Report
     from reviewbot.github.api.reviews import ReviewComment
-    from reviewbot.github.commands.answers import Question
-    from reviewbot.github.identity import Us
+    from reviewbot.github.commands.answers import CommandComment
+    from reviewbot.github.identity import BotIdentity
     from reviewbot.github.state.prior import Posted, Prior
 
 NO_CODE: Final = (
@@ -30,10 +30,10 @@ NO_CODE: Final = (
 def inquiry_of(
     posted: Posted,
     comments: tuple[ReviewComment, ...],
-    us: Us,
-    question: Question,
+    us: BotIdentity,
+    question: CommandComment,
     text: str,
-) -> Inquiry:
+) -> FindingQuestion:
     """What is asked in the thread of a finding.
 
     Args:
@@ -45,12 +45,12 @@ def inquiry_of(
     """
     first = posted.comment
     thread = [
-        Remark(_without_marker(one.body), us.wrote(one.author))
+        ThreadComment(_without_marker(one.body), us.wrote(one.author))
         for one in comments
         if one.in_reply_to == first.id and one.id <= question.comment
     ]
     last = first.original_line
-    return Inquiry(
+    return FindingQuestion(
         side=side_of(first),
         line=first.original_start_line or last,
         end_line=last,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.events.report import gates
+from reviewbot.core.events.report import counts_for_fail_on
 from reviewbot.core.render.wording import on_new_lines
 from reviewbot.core.safety.escape import show
 from reviewbot.core.safety.safe_text import safe_terminal
@@ -36,7 +36,7 @@ def annotation(finding: Finding) -> Json | None:
     Without columns: a finding has none.
     """
     path = finding.path
-    if not on_new_lines(finding) or not gates(finding) or not is_utf8(path):
+    if not on_new_lines(finding) or not counts_for_fail_on(finding) or not is_utf8(path):
         return None
     words = "\n\n".join(filter(str.strip, (finding.scenario, finding.message)))
     made: Json = {

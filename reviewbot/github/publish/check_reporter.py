@@ -21,7 +21,7 @@ from reviewbot.github.client.errors import (
     UncertainWriteError,
 )
 from reviewbot.github.publish import check_run
-from reviewbot.github.publish.post import made_once, patiently
+from reviewbot.github.publish.post import create_once, retry_until_consistent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -67,12 +67,12 @@ class CheckReporter:
             GitHubError: GitHub does not do it, for a reason that may pass.
         """
         try:
-            self._run = await patiently(self._found, NotFoundError)
+            self._run = await retry_until_consistent(self._found, NotFoundError)
             if self._run is None and make:
                 # A commit that was just pushed may not be known everywhere yet.
                 create = partial(self._checks.create, self._repo, self._first)
-                self._run = await made_once(
-                    lambda: patiently(create, NotFoundError, InvalidError), self._found
+                self._run = await create_once(
+                    lambda: retry_until_consistent(create, NotFoundError, InvalidError), self._found
                 )
         except (ForbiddenError, NotFoundError) as error:
             self.refused = error

@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, Literal
 
-from reviewbot.core.events.report import fails, gates
+from reviewbot.core.events.report import counts_for_fail_on, reaches_threshold
 from reviewbot.core.render import TOOL_NAME
 from reviewbot.core.render.markdown import render as render_markdown
 from reviewbot.core.render.markdown_text import code_span, literal
@@ -125,7 +125,7 @@ def updated(report: Report, progress: ReviewProgress) -> Json:
         literal(progress.activity or ""),
         f"{tokens}; {dollars(progress.cost_usd)}." if tokens else "",
     ]
-    found = [finding for finding in report.findings if gates(finding)]
+    found = [finding for finding in report.findings if counts_for_fail_on(finding)]
     rows = [_found(finding) for finding in found[:_FOUND]]
     if len(found) > _FOUND:
         rows.append(f"- and {len(found) - _FOUND:,} more")
@@ -150,7 +150,7 @@ def conclusion(
     """
     if report.outcome in ("cancelled", "superseded"):
         return "cancelled"
-    if fails(report, fail_on):
+    if reaches_threshold(report, fail_on):
         return "failure"
     if not report.complete or unreviewed(report):
         return if_incomplete

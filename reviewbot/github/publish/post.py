@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from reviewbot.core.events.report import gates
+from reviewbot.core.events.report import counts_for_fail_on
 from reviewbot.github import markers
 from reviewbot.github.client.errors import (
     GitHubError,
@@ -31,7 +31,7 @@ from reviewbot.github.markers import Noted
 from reviewbot.github.publish.comment_text import with_marker
 from reviewbot.github.publish.review_comments import (
     MAX_COMMENTS,
-    Elsewhere,
+    FindingWithoutComment,
     ReviewText,
     review_payload,
 )
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from reviewbot.github.api.comments import Comment
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.api.reviews import Review
-    from reviewbot.github.identity import PullName, Us
+    from reviewbot.github.identity import BotIdentity, PullName
     from reviewbot.github.markers import Marker
     from reviewbot.github.publish.review_comments import CommentPlan, Inline
     from reviewbot.github.state.prior import Prior
@@ -66,7 +66,7 @@ class PostedReview:
     """What came of it: the first review, if there is one, and what it does not tell of."""
 
     review: Review | None
-    left: tuple[Elsewhere, ...]
+    left: tuple[FindingWithoutComment, ...]
 
 
 class ReviewPoster:
@@ -84,7 +84,7 @@ class ReviewPoster:
         self,
         api: Api,
         pull: PullName,
-        us: Us,
+        us: BotIdentity,
         *,
         commit_id: str,
         marker: Marker,
@@ -93,7 +93,7 @@ class ReviewPoster:
         self._commit_id, self._marker = commit_id, marker
         self._tries = self._lost = 0
         self._first: Review | None = None
-        self._told: tuple[Elsewhere, ...] = ()
+        self._told: tuple[FindingWithoutComment, ...] = ()
         self._refused: list[Inline] = []
 
     async def post(
@@ -116,7 +116,7 @@ class ReviewPoster:
         for review in pending:
             await self._delete(review)
         await self._post(plan.inline, text)
-        refused = [Elsewhere(one.finding, _REFUSED, one.link) for one in self._refused]
+        refused = [FindingWithoutComment(one.finding, _REFUSED, one.link) for one in self._refused]
         told = {one.finding.id for one in self._told}
         rest = [one for one in plan.rest if one.finding.id not in told]
         return PostedReview(self._first, (*refused, *rest))
@@ -143,7 +143,7 @@ class ReviewPoster:
     async def _create(self, inline: Sequence[Inline], text: Callable[[int], ReviewText]) -> None:
         said = text(len(inline)) if self._first is None else _MORE
         key = f"{self._marker.key}.{_name_of((*inline, *said.told))}"
-        told = (one.finding for one in said.told if gates(one.finding))
+        told = (one.finding for one in said.told if counts_for_fail_on(one.finding))
         noted = (Noted(one.id, one.severity) for one in told)
         marker = replace(self._marker, key=key, findings=tuple(noted))
         written = markers.write(marker, self._pull.bound, self._us.secrets)
@@ -152,7 +152,7 @@ class ReviewPoster:
         while True:
             self._tries += 1
             try:
-                review = await patiently(
+                review = await retry_until_consistent(
                     lambda: self._reviews.create(self._pull.repo, self._pull.number, payload),
                     NotFoundError,
                 )
@@ -201,13 +201,15 @@ class ReviewPoster:
         await self._reviews.delete_pending(self._pull.repo, self._pull.number, review.id)
 
 
-def _name_of(content: Sequence[Inline | Elsewhere]) -> str:
+def _name_of(content: Sequence[Inline | FindingWithoutComment]) -> str:
     """Names a part by what is in it, so that a later try never takes it for another one."""
     ids = ",".join(one.finding.id for one in content)
     return hashlib.sha256(ids.encode()).hexdigest()[:16]
 
 
-async def patiently(request: Callable[[], Awaitable[T]], *lagging: type[GitHubError]) -> T:
+async def retry_until_consistent(
+    request: Callable[[], Awaitable[T]], *lagging: type[GitHubError]
+) -> T:
     """The result of a request that may be refused with ``lagging`` for some seconds."""
     for pause in PAUSES_S:
         try:
@@ -217,7 +219,9 @@ async def patiently(request: Callable[[], Awaitable[T]], *lagging: type[GitHubEr
     return await request()
 
 
-async def made_once(make: Callable[[], Awaitable[T]], find: Callable[[], Awaitable[T | None]]) -> T:
+async def create_once(
+    make: Callable[[], Awaitable[T]], find: Callable[[], Awaitable[T | None]]
+) -> T:
     """What ``make`` makes; if its answer is lost, it is made again only if ``find`` finds none.
 
     For some seconds: GitHub's lists may be late.
@@ -232,7 +236,9 @@ async def made_once(make: Callable[[], Awaitable[T]], find: Callable[[], Awaitab
         return await make()
 
 
-async def put_summary(api: Api, pull: PullName, us: Us, prior: Prior, text: str) -> Comment:
+async def put_summary(
+    api: Api, pull: PullName, us: BotIdentity, prior: Prior, text: str
+) -> Comment:
     """Write the one summary comment: in place of the last one, or anew if there is none.
 
     Raises:
@@ -246,15 +252,15 @@ async def put_summary(api: Api, pull: PullName, us: Us, prior: Prior, text: str)
     if there is not None:
         try:
             number = there.id
-            return await patiently(
+            return await retry_until_consistent(
                 lambda: api.comments.update(pull.repo, number, text, urgency=Urgency.FINAL),
                 InvalidError,
             )
         except NotFoundError:  # deleted just now
             pass
     create = partial(api.comments.create, pull.repo, pull.number, text)
-    made = await made_once(
-        lambda: patiently(create, NotFoundError, InvalidError),
+    made = await create_once(
+        lambda: retry_until_consistent(create, NotFoundError, InvalidError),
         lambda: _first_summary(api, pull, us),
     )
     first = await _first_summary(api, pull, us) or made
@@ -271,8 +277,8 @@ def _key(comment: Comment, pull: PullName) -> str | None:
     return marker.key if marker else None
 
 
-async def _first_summary(api: Api, pull: PullName, us: Us) -> Comment | None:
-    comments = await patiently(
+async def _first_summary(api: Api, pull: PullName, us: BotIdentity) -> Comment | None:
+    comments = await retry_until_consistent(
         lambda: api.comments.all(pull.repo, pull.number), NotFoundError, InvalidError
     )
     ours = [

@@ -20,7 +20,7 @@ from reviewbot.github.client.errors import ForbiddenError, NotFoundError, Overta
 from reviewbot.github.markers import Marker
 from reviewbot.github.publish import check_run
 from reviewbot.github.publish.check_reporter import CheckReporter
-from reviewbot.github.publish.publisher import PullComments
+from reviewbot.github.publish.publisher import CommentPublisher
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events.report import Report
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.change.subject import PublishOptions, Subject
-    from reviewbot.github.identity import Us
+    from reviewbot.github.identity import BotIdentity
     from reviewbot.github.publish.check_run import Conclusion
 
 _OVERTAKEN: Final = "A newer review of the pull request was posted first, so this one was not."
@@ -77,7 +77,7 @@ class Publication:
     def __init__(
         self,
         api: Api,
-        us: Us,
+        us: BotIdentity,
         subject: Subject,
         options: PublishOptions,
         *,
@@ -85,7 +85,7 @@ class Publication:
     ) -> None:
         self._api, self._us, self._subject, self._options = api, us, subject, options
         self._key = key
-        self._comments = PullComments(api, us, subject, options, key=key)
+        self._comments = CommentPublisher(api, us, subject, options, key=key)
         self._builder = ReportBuilder()
         self._progress = ReviewProgress(0, 0, 0, 0, 0, Usage(), None)
         self._check: CheckReporter | None = None

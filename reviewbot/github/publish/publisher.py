@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from reviewbot.core.events.report import gates
+from reviewbot.core.events.report import counts_for_fail_on
 from reviewbot.github import markers
 from reviewbot.github.client.errors import (
     ForbiddenError,
@@ -22,10 +22,10 @@ from reviewbot.github.client.errors import (
 from reviewbot.github.markers import Marker, Noted
 from reviewbot.github.publish import summary as summary_comment
 from reviewbot.github.publish.post import ReviewPoster, put_summary
-from reviewbot.github.publish.resolve import FixedComments
+from reviewbot.github.publish.resolve import CommentResolver
 from reviewbot.github.publish.review_comments import (
     CommentPlan,
-    Elsewhere,
+    FindingWithoutComment,
     plan_comments,
     review_text,
 )
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from reviewbot.core.findings.finding import Finding, Side
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.change.subject import PublishOptions, Subject
-    from reviewbot.github.identity import Us
+    from reviewbot.github.identity import BotIdentity
     from reviewbot.github.state.block import Record
     from reviewbot.github.state.prior import Posted, Prior
     from reviewbot.github.state.reconcile import Reconciled
@@ -60,7 +60,7 @@ _DRAFT: Final = (
 )
 
 
-class PullComments:
+class CommentPublisher:
     """Publisher of one review.
 
     Args:
@@ -79,7 +79,7 @@ class PullComments:
     """
 
     def __init__(
-        self, api: Api, us: Us, subject: Subject, options: PublishOptions, *, key: str
+        self, api: Api, us: BotIdentity, subject: Subject, options: PublishOptions, *, key: str
     ) -> None:
         self._api, self._us, self._subject, self._options = api, us, subject, options
         self._key = key
@@ -109,7 +109,7 @@ class PullComments:
         subject = self._subject
         prior = await read_prior(self._api, subject.pull, self._us)
         done = await self._reconciled(report, prior, files)
-        comments = FixedComments(self._api, self._us, subject, prior)
+        comments = CommentResolver(self._api, self._us, subject, prior)
         plan = await asyncio.to_thread(self._plan, done, prior, files)
         rest = await self._review(done.report, plan, prior)
         now = await read_prior(self._api, subject.pull, self._us) if self._tried else prior
@@ -131,7 +131,7 @@ class PullComments:
             self.wrote |= comment is not None
         return done.report
 
-    async def _threaded(self, record: Record, now: Prior, comments: FixedComments) -> Record:
+    async def _threaded(self, record: Record, now: Prior, comments: CommentResolver) -> Record:
         """Update the thread of a finding; return the record with its comment."""
         posted, hidden = now.posted.get(record.id), record.hidden
         if posted is None:
@@ -152,7 +152,7 @@ class PullComments:
     ) -> Reconciled:
         """Compare the review with what earlier ones left."""
         records = prior.records(self._us, self._key)
-        named = {one.id for one in report.findings if gates(one)}
+        named = {one.id for one in report.findings if counts_for_fail_on(one)}
         sought = [one for one in records.values() if one.state != "resolved"]
         subject = self._subject
         read_file = head_reader(self._api, subject.pull.repo, subject.head, files)
@@ -202,7 +202,7 @@ class PullComments:
         )
         if options.review:
             return plan
-        off = [Elsewhere(one.finding, _TURNED_OFF, one.link) for one in plan.inline]
+        off = [FindingWithoutComment(one.finding, _TURNED_OFF, one.link) for one in plan.inline]
         return CommentPlan((), (*off, *plan.rest))
 
     def _summary(
@@ -210,7 +210,7 @@ class PullComments:
         done: Reconciled,
         prior: Prior,
         now: Prior,
-        rest: Sequence[Elsewhere],
+        rest: Sequence[FindingWithoutComment],
         files: Sequence[FileDiff],
     ) -> str:
         """Return the text of the summary comment, with the state for the next review."""
@@ -241,7 +241,9 @@ class PullComments:
             files={file.path: file for file in files},
         )
 
-    async def _review(self, report: Report, plan: CommentPlan, prior: Prior) -> Sequence[Elsewhere]:
+    async def _review(
+        self, report: Report, plan: CommentPlan, prior: Prior
+    ) -> Sequence[FindingWithoutComment]:
         """Post what has no comment yet; return what is left for the summary."""
         pull, pending = self._subject.pull, prior.pending
         if not self._must_post(plan):
@@ -287,7 +289,7 @@ class PullComments:
     def _must_post(self, plan: CommentPlan) -> bool:
         """Whether there is something to say; not for what is held back alone."""
         below = () if self._options.summary else plan.rest
-        said = plan.inline or any(gates(one.finding) for one in below)
+        said = plan.inline or any(counts_for_fail_on(one.finding) for one in below)
         return self._options.review and bool(said)
 
     def _marker_of(self, finding: Finding) -> str:
@@ -365,6 +367,6 @@ def _walkthrough(report: Report, prior: Prior, files: Sequence[FileDiff]) -> dic
     return {file.path: lines[file.path] for file in files if file.path in lines}
 
 
-def _unposted(plan: CommentPlan) -> tuple[Elsewhere, ...]:
-    lost = [Elsewhere(one.finding, _UNPOSTED, one.link) for one in plan.inline]
+def _unposted(plan: CommentPlan) -> tuple[FindingWithoutComment, ...]:
+    lost = [FindingWithoutComment(one.finding, _UNPOSTED, one.link) for one in plan.inline]
     return (*lost, *plan.rest)

@@ -16,7 +16,7 @@ from reviewbot.github.client.errors import (
 )
 from reviewbot.github.markers import Marker
 from reviewbot.github.publish.comment_text import with_marker
-from reviewbot.github.publish.post import made_once
+from reviewbot.github.publish.post import create_once
 from reviewbot.github.state.prior import HIDDEN_AS, read_prior
 
 if TYPE_CHECKING:
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.change.subject import Subject
     from reviewbot.github.client.caller import Denied
-    from reviewbot.github.identity import Us
+    from reviewbot.github.identity import BotIdentity
     from reviewbot.github.state.prior import Posted, Prior
 
 
 @dataclass(frozen=True, slots=True)
-class FixedComments:
+class CommentResolver:
     """Resolves threads on one pull request, and opens them again."""
 
     api: Api
-    us: Us
+    us: BotIdentity
     subject: Subject
     prior: Prior
 
@@ -103,7 +103,7 @@ class FixedComments:
         async def find() -> bool | None:
             return key in (await read_prior(self.api, pull, self.us)).replies or None
 
-        await made_once(reply, find)
+        await create_once(reply, find)
 
 
 async def _done(change: Awaitable[Denied | None]) -> bool:

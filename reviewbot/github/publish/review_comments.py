@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.findings.finding import rank
 from reviewbot.core.render.markdown_text import code_span, literal
-from reviewbot.core.render.wording import aside, outcome
+from reviewbot.core.render.wording import outcome, placement_reason
 from reviewbot.core.wording import count
 from reviewbot.github.change.permalinks import is_utf8
 from reviewbot.github.change.subject import LINK_HOSTS
@@ -71,7 +71,7 @@ class Inline:
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere:
+class FindingWithoutComment:
     """A finding that has no comment on a line.
 
     ``reason`` is a sentence, or empty if there were only too many others: such findings are listed
@@ -93,7 +93,7 @@ class CommentPlan:
     """What goes on lines and what does not, each worst first."""
 
     inline: tuple[Inline, ...]
-    rest: tuple[Elsewhere, ...]
+    rest: tuple[FindingWithoutComment, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class ReviewText:
     """The text of a review, and what it tells of that is on no line."""
 
     text: str
-    told: tuple[Elsewhere, ...]
+    told: tuple[FindingWithoutComment, ...]
 
 
 def plan_comments(
@@ -129,17 +129,19 @@ def plan_comments(
     """
     diff = _Diff(files, frozenset(unshown))
     inline: list[Inline] = []
-    rest: list[Elsewhere] = []
+    rest: list[FindingWithoutComment] = []
     for finding in sorted(findings, key=lambda one: (*rank(one), one.id)):
         link = links.of(finding, diff.file(finding.path)) if links else None
-        place = aside(finding) if finding.placement.kind != "inline" else diff.place(finding)
+        place = (
+            placement_reason(finding) if finding.placement.kind != "inline" else diff.place(finding)
+        )
         last = (finding.path, finding.side, max(finding.line, finding.end_line))
         if not isinstance(place, str) and last in taken:
             place = _TAKEN
         if isinstance(place, str):
-            rest.append(Elsewhere(finding, place, link))
+            rest.append(FindingWithoutComment(finding, place, link))
         elif len(inline) >= min(most, MAX_COMMENTS):
-            rest.append(Elsewhere(finding, "", link))
+            rest.append(FindingWithoutComment(finding, "", link))
         else:
             text = on_line(
                 finding, marker=marker(finding), offer=place.whole, link_hosts=link_hosts
@@ -166,8 +168,8 @@ def review_text(
     report: Report,
     inline: int,
     *,
-    below: Sequence[Elsewhere] = (),
-    elsewhere: Sequence[Elsewhere] = (),
+    below: Sequence[FindingWithoutComment] = (),
+    elsewhere: Sequence[FindingWithoutComment] = (),
     link_hosts: Collection[str] = LINK_HOSTS,
 ) -> ReviewText:
     """What a review says above its comments: the outcome, and findings that are on no line.
@@ -191,11 +193,13 @@ def review_text(
     return ReviewText("\n\n".join(filter(None, (head, text))), told)
 
 
-def rest_sections(rest: Iterable[Elsewhere], link_hosts: Collection[str]) -> list[Section]:
+def rest_sections(
+    rest: Iterable[FindingWithoutComment], link_hosts: Collection[str]
+) -> list[Section]:
     """What has no comment on a line, and apart from it what is held back, as parts of a text."""
-    surplus: list[Elsewhere] = []
-    told: list[Elsewhere] = []
-    held: list[Elsewhere] = []
+    surplus: list[FindingWithoutComment] = []
+    told: list[FindingWithoutComment] = []
+    held: list[FindingWithoutComment] = []
     for one in rest:
         group = held if one.finding.placement.held else surplus if one.is_surplus else told
         group.append(one)
@@ -209,15 +213,15 @@ def rest_sections(rest: Iterable[Elsewhere], link_hosts: Collection[str]) -> lis
     ]
 
 
-def by_rule(rest: Iterable[Elsewhere]) -> list[str]:
+def by_rule(rest: Iterable[FindingWithoutComment]) -> list[str]:
     """Return a line for each rule or category: how many findings, and the first places."""
-    groups: dict[tuple[str, str], list[Elsewhere]] = {}
+    groups: dict[tuple[str, str], list[FindingWithoutComment]] = {}
     for one in rest:
         groups.setdefault((one.finding.severity, one.finding.rule), []).append(one)
     return [_rule_line(rule, severity, found) for (severity, rule), found in groups.items()]
 
 
-def _rule_line(rule: str, severity: str, found: Sequence[Elsewhere]) -> str:
+def _rule_line(rule: str, severity: str, found: Sequence[FindingWithoutComment]) -> str:
     places = [
         f"{place_of(one.finding, one.link)} (id {code_span(one.finding.id)})"
         for one in found[:MAX_PLACES]
@@ -227,7 +231,7 @@ def _rule_line(rule: str, severity: str, found: Sequence[Elsewhere]) -> str:
     return unmarked(f"- {code_span(rule)}, {total}: {', '.join(places)}{more}")
 
 
-def _beside(one: Elsewhere, link_hosts: Collection[str]) -> str:
+def _beside(one: FindingWithoutComment, link_hosts: Collection[str]) -> str:
     where = place_of(one.finding, one.link)
     return beside(one.finding, where=where, reason=one.reason, link_hosts=link_hosts)
 

@@ -9,9 +9,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.events.report import gates
+from reviewbot.core.events.report import counts_for_fail_on
 from reviewbot.core.render.markdown_text import cell, code_span, literal, one_line, quoted
-from reviewbot.core.render.wording import aside, outcome, share_of, shares, spending, unreviewed
+from reviewbot.core.render.wording import (
+    outcome,
+    placement_reason,
+    share_of,
+    shares,
+    spending,
+    unreviewed,
+)
 from reviewbot.core.safety.safe_text import safe_line, safe_markdown
 from reviewbot.core.wording import NO_REASON, count, listed
 from reviewbot.github.change.permalinks import linked
@@ -23,7 +30,7 @@ from reviewbot.github.publish.comment_text import (
     unmarked,
     with_marker,
 )
-from reviewbot.github.publish.review_comments import MAX_TEXT, Elsewhere, rest_sections
+from reviewbot.github.publish.review_comments import MAX_TEXT, FindingWithoutComment, rest_sections
 from reviewbot.github.publish.sections import Section, fitted, size
 
 if TYPE_CHECKING:
@@ -55,7 +62,7 @@ def render(
     done: Reconciled,
     *,
     marker: str,
-    rest: Sequence[Elsewhere] = (),
+    rest: Sequence[FindingWithoutComment] = (),
     urls: Mapping[str, str] | None = None,
     overview: str = "",
     walkthrough: Mapping[str, str] | None = None,
@@ -78,7 +85,7 @@ def render(
         files: the diff by path, for the addresses.
     """
     safe, urls = safe_report(done.report, link_hosts), urls or {}
-    counted = [one for one in safe.findings if gates(one)]
+    counted = [one for one in safe.findings if counts_for_fail_on(one)]
     named = sorted(counted, key=lambda one: one.id not in urls)[:MAX_ROWS]
     ids = {one.id for one in named}
     shown = [one for one in counted if one.id in ids]
@@ -88,11 +95,17 @@ def render(
     told = {one.finding.id for one in rest}
     beside = [one for one in rest if not one.is_surplus]
     beside += [
-        Elsewhere(one, aside(one), links.of(one, (files or {}).get(one.path)) if links else None)
+        FindingWithoutComment(
+            one,
+            placement_reason(one),
+            links.of(one, (files or {}).get(one.path)) if links else None,
+        )
         for one in safe.held
         if one.id not in told
     ]
-    beside += [Elsewhere(one, "", code.get(one.id)) for one in others if one.id not in urls]
+    beside += [
+        FindingWithoutComment(one, "", code.get(one.id)) for one in others if one.id not in urls
+    ]
     head = f"**{literal(outcome(safe))}**"
     tail = _spent(safe, links)
     sections = [
@@ -125,8 +138,11 @@ def _changed(done: Reconciled) -> list[str]:
         return []
     new = {one.id for one in done.new}
     counts = (
-        (sum(gates(one) and one.id in new for one in done.report.findings), "new"),
-        (sum(gates(one) and one.id not in new for one in done.report.findings), "still open"),
+        (sum(counts_for_fail_on(one) and one.id in new for one in done.report.findings), "new"),
+        (
+            sum(counts_for_fail_on(one) and one.id not in new for one in done.report.findings),
+            "still open",
+        ),
         (len(done.resolved), "resolved"),
     )
     parts = [f"{number:,} {word}" for number, word in counts if number]

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from reviewbot.core.events.report import gates
+from reviewbot.core.events.report import counts_for_fail_on
 from reviewbot.core.findings.finding import Finding, Placement, fingerprint, same, worse
 from reviewbot.github.state.block import Record
 from reviewbot.github.state.fingerprint import Fingerprint
@@ -71,7 +71,7 @@ class Matching:
             waiting = left
         taken = {*self._prior, *(one.id for one in found)}
         for finding in waiting:
-            if not gates(finding) and self._is_known(finding):
+            if not counts_for_fail_on(finding) and self._is_known(finding):
                 continue
             named = _renamed(finding, taken)
             taken.add(named.id)
@@ -103,7 +103,7 @@ class Matching:
 
     def _is_left(self, record: Record, finding: Finding) -> bool:
         """Return whether the record is unmatched and may match this finding."""
-        counts = gates(finding) or record.held or record.state == "resolved"
+        counts = counts_for_fail_on(finding) or record.held or record.state == "resolved"
         return record.id not in self._named and bool(counts)
 
     def _in_place(self, finding: Finding) -> Record | None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from reviewbot.github.api.records import Author
     from reviewbot.github.api.reviews import Review, ReviewComment
     from reviewbot.github.api.threads import ReviewThread
-    from reviewbot.github.identity import PullName, Us
+    from reviewbot.github.identity import BotIdentity, PullName
     from reviewbot.github.markers import Marker
     from reviewbot.github.state.block import StateBlock
 
@@ -122,7 +122,7 @@ class Prior:
     copies: tuple[ReviewComment, ...] = ()
     summaries: tuple[Comment, ...] = ()
 
-    def records(self, us: Us, key: str = "") -> dict[str, Record]:
+    def records(self, us: BotIdentity, key: str = "") -> dict[str, Record]:
         """Return the findings of earlier reviews by id: of the block, and of our comments.
 
         A comment that the block does not know was posted by a run that ended early, or there is no
@@ -147,7 +147,7 @@ class Prior:
         return sum(key.startswith(f"{what}-{finding_id}-") for key in self.replies)
 
 
-async def read_prior(api: Api, pull: PullName, us: Us) -> Prior:
+async def read_prior(api: Api, pull: PullName, us: BotIdentity) -> Prior:
     """Return what earlier reviews of ``pull`` have left there.
 
     Raises:
@@ -199,7 +199,7 @@ async def _dismissed(api: Api, pull: PullName, asked: Iterable[tuple[str, str]])
 class _Reader:
     """Collector of our comments, our reviews and the dismissals."""
 
-    def __init__(self, pull: PullName, us: Us) -> None:
+    def __init__(self, pull: PullName, us: BotIdentity) -> None:
         self._us, self._pull = us, pull
         self._parse = partial(markers.shape, pull=pull.bound)
         self.summary: tuple[Comment, Marker] | None = None

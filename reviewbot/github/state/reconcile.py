@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from reviewbot.core.events.report import gates
+from reviewbot.core.events.report import counts_for_fail_on
 from reviewbot.core.findings.finding import Finding, level_of, rank
 from reviewbot.core.plan.policy import EXCLUDED
 from reviewbot.core.wording import count, listed
@@ -126,7 +126,7 @@ class _Ends:
             return
         self.open.append(finding)
         self.records.append(recorded(finding, record, self.code))
-        if record is None or (record.held and gates(finding)):
+        if record is None or (record.held and counts_for_fail_on(finding)):
             self.new.append(finding)
         if record is None or (record.comment is None and not record.left_out):
             self.unposted.append(finding)

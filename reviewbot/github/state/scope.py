@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment:
+class ReviewScope:
     """The scope of one review.
 
     Attributes:
@@ -81,7 +81,7 @@ async def assign(
     full: bool = False,
     config: str | None = None,
     checkout: Callable[[str], ReadFile | None] = lambda _head: None,
-) -> Assignment:
+) -> ReviewScope:
     """Return the scope of a review of the pull request.
 
     Args:
@@ -107,7 +107,7 @@ async def assign(
         raise ConfigError("there is no such file", source=f"{config} of {pull.base.ref}")
     settings = load(base.config)
     files = await asyncio.to_thread(parse_diff, change.diff)
-    whole = Assignment(
+    whole = ReviewScope(
         subject=Subject(
             pull=name,
             head=change.pull.head.sha,
@@ -136,7 +136,7 @@ async def assign(
     return replace(left, diff=diff)
 
 
-def _left(whole: Assignment, prior: Prior) -> Assignment:
+def _left(whole: ReviewScope, prior: Prior) -> ReviewScope:
     """Return the assignment without the hunks that were reviewed before."""
     if prior.summary is None:
         return whole

@@ -2,8 +2,8 @@
 
 Payloads are read leniently, for real ones break GitHub's own schemas: only what is needed is looked
 at. Each field is checked and bounded; where one that is needed is missing or odd, the delivery is
-:class:`~reviewbot.github.webhook.tasks.Ignored` with a reason. Nothing raises, and no reason quotes
-a stranger.
+:class:`~reviewbot.github.webhook.tasks.IgnoredDelivery` with a reason. Nothing raises, and no
+reason quotes a stranger.
 
 Sources: docs.github.com, "Validating webhook deliveries" and "Webhook events and payloads".
 """
@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING, Final, get_args
 
 from reviewbot.core.render.inert import well_formed
 from reviewbot.github.markers import has_marker
-from reviewbot.github.webhook.payload import Payload, Unusable, at, positive, word
+from reviewbot.github.webhook.payload import Payload, PayloadError, at, positive, word
 from reviewbot.github.webhook.tasks import (
     CancelAction,
     Commented,
-    Ignored,
+    IgnoredDelivery,
     InstallationAction,
     InstallationChanged,
     Ping,
+    PullRequestInactive,
     RerunWanted,
     ReviewAction,
-    ReviewUnwanted,
-    ReviewWanted,
+    ReviewRequested,
 )
 
 if TYPE_CHECKING:
@@ -86,14 +86,14 @@ def read(event: str, delivery: str, body: bytes, app: App | None) -> Task:
         app: the App that received it; None for the event file of an Action.
     """
     if not _DELIVERY.fullmatch(delivery):
-        return Ignored("", "the id of the delivery is none")
+        return IgnoredDelivery("", "the id of the delivery is none")
     reader = _READERS.get(event)
     if reader is None:
-        return Ignored(delivery, f"{word(event) or 'unknown event'}: nothing to do")
+        return IgnoredDelivery(delivery, f"{word(event) or 'unknown event'}: nothing to do")
     try:
         return reader(Payload(delivery, body, app))
-    except Unusable as unusable:
-        return Ignored(delivery, f"{event}: {unusable}")
+    except PayloadError as unusable:
+        return IgnoredDelivery(delivery, f"{event}: {unusable}")
 
 
 def _pull_request(payload: Payload) -> Task:
@@ -104,12 +104,12 @@ def _pull_request(payload: Payload) -> Task:
     origin, number = payload.origin(), payload.id("pull_request.number")
     updated_at = payload.moment("pull_request.updated_at")
     if payload.action in _UNWANTED:
-        return ReviewUnwanted(*origin, _UNWANTED[payload.action], number, updated_at)
+        return PullRequestInactive(*origin, _UNWANTED[payload.action], number, updated_at)
     if payload.at("pull_request.draft") is True:
-        raise Unusable("a draft")
+        raise PayloadError("a draft")
     if payload.at("pull_request.state") == "closed":
-        raise Unusable("closed")
-    return ReviewWanted(
+        raise PayloadError("closed")
+    return ReviewRequested(
         *origin,
         _WANTED[payload.action],
         number,
@@ -121,7 +121,7 @@ def _pull_request(payload: Payload) -> Task:
 
 def _issue_comment(payload: Payload) -> Task:
     if not isinstance(payload.at("issue.pull_request"), dict):
-        raise Unusable("not on a pull request")
+        raise PayloadError("not on a pull request")
     return _comment(payload, "issue.number", None)
 
 
@@ -138,11 +138,11 @@ def _comment(payload: Payload, number: str, thread: int | None) -> Task:
     _check_person(payload, sender)
     body = payload.at("comment.body")
     if not isinstance(body, str):
-        raise Unusable("no usable comment.body")
+        raise PayloadError("no usable comment.body")
     # No database takes NUL, and none half a surrogate pair.
     body = str(well_formed(body[:MAX_COMMENT].replace("\0", "\ufffd")))
     if has_marker(body):
-        raise Unusable("a comment of ours")
+        raise PayloadError("a comment of ours")
     comment = payload.id("comment.id")
     return Commented(delivery, repository, sender, payload.id(number), comment, thread, body)
 
@@ -154,11 +154,11 @@ def _check_person(payload: Payload, sender: str) -> None:
         Unusable: no person wrote the comment.
     """
     if "Bot" in (payload.at("sender.type"), payload.at("comment.user.type")):
-        raise Unusable("by a bot")
+        raise PayloadError("by a bot")
     if payload.at("comment.performed_via_github_app") is not None:
-        raise Unusable("by an app")
+        raise PayloadError("by an app")
     if not sender or sender.endswith("[bot]") or sender != payload.login("comment.user"):
-        raise Unusable("no usable sender")
+        raise PayloadError("no usable sender")
 
 
 def _check_run(payload: Payload) -> Task:
@@ -191,10 +191,10 @@ def _rerun(
     button: str | None = None,
 ) -> Task:
     if payload.app is None or not payload.app.is_meant(payload.at(f"{kind}.app")):
-        raise Unusable("of another app")
+        raise PayloadError("of another app")
     delivery, repository, sender = payload.origin()
     if sender.lower() == f"{payload.app.slug}[bot]".lower():
-        raise Unusable("by ourselves")
+        raise PayloadError("by ourselves")
     return RerunWanted(
         delivery,
         repository,

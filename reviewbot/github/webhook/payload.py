@@ -31,7 +31,7 @@ class App:
         return self.id in known or (bool(self.slug) and at(described, "slug") == self.slug)
 
 
-class Unusable(Exception):
+class PayloadError(Exception):
     """Why there is nothing to do."""
 
 
@@ -52,7 +52,7 @@ class Payload:
         try:
             self._value: object = json.loads(body.decode())
         except (ValueError, RecursionError):
-            raise Unusable("the payload is not JSON that can be read") from None
+            raise PayloadError("the payload is not JSON that can be read") from None
         self.action = word(self.at("action"))
 
     def at(self, path: str) -> object:
@@ -68,7 +68,7 @@ class Payload:
         value = self.at(path)
         if isinstance(value, str) and pattern.fullmatch(value):
             return value
-        raise Unusable(f"no usable {path}")
+        raise PayloadError(f"no usable {path}")
 
     def id(self, path: str) -> int:
         """An id or a number.
@@ -78,7 +78,7 @@ class Payload:
         """
         if (found := positive(self.at(path))) is not None:
             return found
-        raise Unusable(f"no usable {path}")
+        raise PayloadError(f"no usable {path}")
 
     def moment(self, path: str) -> datetime | None:
         """A time of GitHub's; None if there is none."""
@@ -101,14 +101,14 @@ class Payload:
         """
         installation = positive(self.at("installation.id"))
         if installation is None and self.app is not None:
-            raise Unusable("no usable installation.id: no webhook of an App sent it")
+            raise PayloadError("no usable installation.id: no webhook of an App sent it")
         full_name = self.text("repository.full_name", _REPOSITORY)
         repository = Repository(installation, self.id("repository.id"), full_name)
         return self.delivery, repository, self.login("sender")
 
-    def nothing(self) -> Unusable:
+    def nothing(self) -> PayloadError:
         """What is raised for an action that nobody waits for."""
-        return Unusable(f"{self.action or 'unknown action'}: nothing to do")
+        return PayloadError(f"{self.action or 'unknown action'}: nothing to do")
 
 
 def at(value: object, path: str) -> object:

@@ -30,7 +30,7 @@ class Repository:
 
 
 @dataclass(frozen=True, slots=True)
-class ReviewWanted:
+class ReviewRequested:
     """A pull request has something new to review.
 
     ``sender`` here and below is a login, of a bot with ``[bot]`` at its end; empty if not known.
@@ -49,7 +49,7 @@ class ReviewWanted:
 
 
 @dataclass(frozen=True, slots=True)
-class ReviewUnwanted:
+class PullRequestInactive:
     """A pull request was closed or became a draft: what runs for it is cancelled."""
 
     delivery: str
@@ -112,7 +112,7 @@ class Ping:
 
 
 @dataclass(frozen=True, slots=True)
-class Ignored:
+class IgnoredDelivery:
     """There is nothing to do."""
 
     delivery: str
@@ -120,5 +120,11 @@ class Ignored:
 
 
 Task = (
-    ReviewWanted | ReviewUnwanted | Commented | RerunWanted | InstallationChanged | Ping | Ignored
+    ReviewRequested
+    | PullRequestInactive
+    | Commented
+    | RerunWanted
+    | InstallationChanged
+    | Ping
+    | IgnoredDelivery
 )

@@ -17,7 +17,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.models.offline.stitching import guesses
+from reviewbot.models.offline.stitching import candidate_contexts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +73,7 @@ def parse(lines: Sequence[str], fresh: Sequence[bool], language: str) -> Fragmen
     text = _UNREADABLE.sub("\ufffd", "\n".join(lines))
     best: Fragment | None = None
     least = 0
-    for before, after in guesses(text, language):
+    for before, after in candidate_contexts(text, language):
         root = SgRoot(before + text + after, language).root()
         errors = tuple(_span(node) for node in root.find_all(kind="ERROR"))
         cost = sum(end - start for start, end in errors) + len(root.find_all(regex="^$"))

@@ -53,7 +53,7 @@ class _Closer:
     """What follows it: a keyword, a sign or nothing."""
 
 
-def guesses(text: str, language: str) -> Iterator[tuple[str, str]]:
+def candidate_contexts(text: str, language: str) -> Iterator[tuple[str, str]]:
     """What may have stood before and behind ``text``, the likeliest first; first of all, nothing.
 
     Args:

@@ -41,7 +41,7 @@ from reviewbot.github.app.manifest import (
     web_address,
 )
 from reviewbot.server.github.one_time_link import LIFE_S, TOKEN, OneTimeLink
-from reviewbot.server.github.setup_pages import HEADERS, page, sorry
+from reviewbot.server.github.setup_pages import HEADERS, error_page, page
 from reviewbot.server.problems import Problem
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ class GitHubSetup:
             )
         else:
             why = "Open the link that reviewbot serve printed when it started."
-        return sorry(403, why, root=root, again=False)
+        return error_page(403, why, root=root, again=False)
 
     def _registration(self, query: QueryParams, address: str) -> Registration:
         """What the form says, or what it begins with."""
@@ -291,4 +291,4 @@ def _is_own(request: Request) -> bool:
 
 
 def _failed(status: int, sentence: str) -> Response:
-    return sorry(status, sentence, root=DONE_ROOT, again=True)
+    return error_page(status, sentence, root=DONE_ROOT, again=True)

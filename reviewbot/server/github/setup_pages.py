@@ -47,7 +47,7 @@ def page(
     return HTMLResponse(text, status_code=status, headers={**HEADERS, **policy})
 
 
-def sorry(status: int, sentence: str, *, root: str, again: bool) -> Response:
+def error_page(status: int, sentence: str, *, root: str, again: bool) -> Response:
     """A page that says why it does not go on.
 
     Args:

@@ -112,7 +112,7 @@ async def _end_at_once(service: ReviewService) -> None:
     os._exit(EXIT_INTERRUPTED)
 
 
-def take_turns() -> None:
+def shorten_switch_interval() -> None:
     """Have a thread wait for the interpreter a tenth as long while the event loop is at work.
 
     The writer of the database waits for it after each row: at the 5 ms of the default that can be a

@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 requests_log = logging.getLogger("reviewbot.requests")
 
 
-class Observed:
+class Telemetry:
     """What is told of one application.
 
     Give :attr:`hooks` to its service, and itself to ``make_app``.
@@ -171,7 +171,7 @@ class ObservedMiddleware:
     Pure ASGI: each message is passed on as it comes.
     """
 
-    def __init__(self, app: ASGIApp, observed: Observed) -> None:
+    def __init__(self, app: ASGIApp, observed: Telemetry) -> None:
         self._app, self._observed = app, observed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -11,8 +11,8 @@ from hypothesis import given
 
 from reviewbot.core.cache.entry import (
     Entry,
-    Extent,
     Heard,
+    HunkRange,
     entry_from_json,
     entry_to_json,
     make_entry,
@@ -56,7 +56,7 @@ def test_a_draft_is_kept_with_its_hunk_and_the_lines_of_its_quote() -> None:
         for one in made.drafts
     ] == [(1, "RIGHT", 60, 61), (0, "LEFT", 5, 5), (None, "RIGHT", 7, 7)]
     assert {one.heard.draft.path for one in made.drafts} == {"a.py"}
-    assert made.extents == (Extent(4, 2, 4, 3), Extent(0, 0, 60, 2))
+    assert made.extents == (HunkRange(4, 2, 4, 3), HunkRange(0, 0, 60, 2))
 
 
 def test_a_quote_that_stands_in_another_chunk_has_no_hunk_here() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.core.cache.unchanged import (
-    Remaining,
+    UnreviewedHunks,
     file_digest,
     fresh_hunks,
     hunk_digest,
@@ -36,7 +36,7 @@ def reviewed(files: Iterable[FileDiff]) -> Counter[str]:
     )
 
 
-def left_of(now: str, before: str, *, skipped: frozenset[str] = frozenset()) -> Remaining:
+def left_of(now: str, before: str, *, skipped: frozenset[str] = frozenset()) -> UnreviewedHunks:
     return remaining(
         parse_diff(now.encode()),
         reviewed(parse_diff(before.encode())),
@@ -81,7 +81,7 @@ def test_what_was_reviewed_whole_leaves_nothing(text: str) -> None:
 @given(diffs())
 def test_what_was_never_reviewed_is_left_as_it_is(text: str) -> None:
     files = parse_diff(text.encode())
-    assert remaining(files, {}, (), skipped=lambda _: False) == Remaining(files, ())
+    assert remaining(files, {}, (), skipped=lambda _: False) == UnreviewedHunks(files, ())
 
 
 @given(diffs(), diffs(), st.sets(st.integers(0, 2)))
@@ -171,7 +171,7 @@ def test_what_policy_skips_stays_to_be_listed() -> None:
     assert found.unchanged == ("a.py",)
 
 
-def left_by(skipped: Callable[[FileDiff], bool], now: str, before: str) -> Remaining:
+def left_by(skipped: Callable[[FileDiff], bool], now: str, before: str) -> UnreviewedHunks:
     known = reviewed(parse_diff(before.encode()))
     return remaining(parse_diff(now.encode()), known, (), skipped=skipped)
 
@@ -179,7 +179,7 @@ def left_by(skipped: Callable[[FileDiff], bool], now: str, before: str) -> Remai
 def test_what_policy_would_skip_without_the_rest_of_the_file_stays_whole() -> None:
     now, before = change("a.js", ONE, TWO), change("a.js", ONE)
     found = left_by(lambda file: len(file.hunks) < 2 and file.hunks[0].old_start > 1, now, before)
-    assert found == Remaining(parse_diff(now.encode()), ())
+    assert found == UnreviewedHunks(parse_diff(now.encode()), ())
 
 
 def test_a_rebase_that_shifts_a_hunk_on_both_sides_leaves_nothing() -> None:
@@ -213,9 +213,9 @@ def test_a_file_is_known_by_one_digest_as_a_whole() -> None:
     files = parse_diff((change("a.py", ONE, TWO) + change("b.py", ONE)).encode())
     digest = file_digest("a.py", hunk_digests(files[0]))
     found = remaining(files, {}, {digest}, skipped=lambda _: False)
-    assert found == Remaining((files[1],), ("a.py",))
+    assert found == UnreviewedHunks((files[1],), ("a.py",))
     grown = parse_diff(change("a.py", ONE, TWO, THREE).encode())
-    assert remaining(grown, {}, {digest}, skipped=lambda _: False) == Remaining(grown, ())
+    assert remaining(grown, {}, {digest}, skipped=lambda _: False) == UnreviewedHunks(grown, ())
 
 
 def test_a_hunk_without_a_change_has_a_digest_of_its_lines() -> None:

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 
 from reviewbot.core.events import events as ev
-from reviewbot.core.events.report import Report, ReportBuilder, fails, fold, gates
+from reviewbot.core.events.report import (
+    Report,
+    ReportBuilder,
+    counts_for_fail_on,
+    fold,
+    reaches_threshold,
+)
 from reviewbot.core.findings.finding import SEVERITIES, Placement, Severity
 from tests.review_strategies import reports, streams
 from tests.support.reports import FINDING, HELD, PLAN
@@ -166,17 +172,17 @@ def test_a_finding_fails_every_threshold_up_to_its_severity(
     severity: Severity, failing: str
 ) -> None:
     report = fold([raised(severity=severity)])
-    assert [name for name in SEVERITIES if fails(report, name)] == failing.split()
-    assert not fails(report, "never")
+    assert [name for name in SEVERITIES if reaches_threshold(report, name)] == failing.split()
+    assert not reaches_threshold(report, "never")
 
 
 def test_findings_without_a_line_fail_and_held_ones_never_do() -> None:
     outside = raised(severity="error", placement=Placement("outside", "Not in the diff."))
     held = raised(severity="error", placement=HELD)
-    assert fails(fold([outside]), "error")
-    assert not fails(fold([held]), "note")
-    assert gates(outside.finding)
-    assert not gates(held.finding)
+    assert reaches_threshold(fold([outside]), "error")
+    assert not reaches_threshold(fold([held]), "note")
+    assert counts_for_fail_on(outside.finding)
+    assert not counts_for_fail_on(held.finding)
 
 
 @pytest.mark.parametrize("outcome", ["incomplete", "superseded", "cancelled"])
@@ -198,5 +204,5 @@ def test_every_finding_stands_or_is_withdrawn_and_never_both(stream: list[ev.Eve
 
 @given(reports)
 def test_a_stricter_threshold_never_fails_less(report: Report) -> None:
-    results = [fails(report, name) for name in (*SEVERITIES[:1], "warning", "note")]
+    results = [reaches_threshold(report, name) for name in (*SEVERITIES[:1], "warning", "note")]
     assert results == sorted(results)

@@ -16,9 +16,9 @@ from reviewbot.core.findings.finding import (
     Placement,
     Severity,
     fingerprint,
+    precedence,
     rank,
     same,
-    standing,
     worse,
 )
 from reviewbot.core.findings.report_tool import REPORT_TOOL
@@ -210,7 +210,7 @@ def test_what_is_held_or_not_placed_counts_less_than_any_severity_inline() -> No
         finding(severity="error", placement=Placement("file", "Not there.")),
         finding(severity="error", placement=Placement("outside", "Unsure.", held=True)),
     ]
-    assert sorted(order[::2] + order[1::2], key=standing) == order
+    assert sorted(order[::2] + order[1::2], key=precedence) == order
 
 
 def test_the_worst_comes_first_and_inline_before_the_rest() -> None:

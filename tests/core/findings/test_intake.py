@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewbot.core.findings.draft import parse_draft
-from reviewbot.core.findings.intake import Gates, Intake
+from reviewbot.core.findings.intake import FindingFilters, Intake
 from tests.support.findings import ITEM
 from tests.support.views import hunk, view
 
@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     from reviewbot.core.findings.suggestions import Edit
 
 
-def admit(where: str = "a.py", gates: Gates | None = None, **changes: Any) -> Finding:
+def admit(where: str = "a.py", gates: FindingFilters | None = None, **changes: Any) -> Finding:
     return admitted(where, gates, **changes)[0]
 
 
 def admitted(
-    where: str = "a.py", gates: Gates | None = None, code: str = "+x = 1\n+y = 2", **changes: Any
+    where: str = "a.py",
+    gates: FindingFilters | None = None,
+    code: str = "+x = 1\n+y = 2",
+    **changes: Any,
 ) -> tuple[Finding, Edit | None]:
-    intake = Intake([view(hunk(code), path=where)], gates or Gates())
+    intake = Intake([view(hunk(code), path=where)], gates or FindingFilters())
     draft = parse_draft(ITEM | {"line": 1, "end_line": 1} | changes)
     found = intake.admit(draft, model="m", attempt=2)
     assert found
@@ -77,7 +80,7 @@ def test_a_suggestion_for_other_lines_than_the_quoted_ones_is_not_offered() -> N
 
 
 def test_the_configuration_decides_severity_and_silence() -> None:
-    gates = Gates(rules={"bug": "note", "docs": "off"})
+    gates = FindingFilters(rules={"bug": "note", "docs": "off"})
     assert admit(gates=gates).severity == "note"
     intake = Intake([view(hunk("+x = 1"))], gates)
     draft = parse_draft(ITEM | {"category": "docs"})
@@ -85,7 +88,7 @@ def test_the_configuration_decides_severity_and_silence() -> None:
 
 
 def test_a_decoy_that_stands_in_the_code_is_no_sign_of_confusion() -> None:
-    gates = Gates(decoys=frozenset({"frobnicate_all"}))
+    gates = FindingFilters(decoys=frozenset({"frobnicate_all"}))
     words = {"quote": "frobnicate_all(x)", "title": "frobnicate_all twice"}
     finding, _ = admitted(gates=gates, code="+frobnicate_all(x)", **words)
     assert finding.placement.kind == "inline"

@@ -19,7 +19,7 @@ from reviewbot.core.plan.chunks import (
     MIN_BUDGET,
     Chunk,
     Plan,
-    Sizes,
+    SplitLimits,
     budget_for,
     plan,
     plan_routed,
@@ -455,9 +455,9 @@ def test_a_chunk_never_takes_more_than_half_of_the_context_window(
 
 CHAINS = [Chain("model", ("a", "b")), Chain("routes[0]", ("b",)), Chain("routes[1]", ("a", "b"))]
 SIZES = {
-    CHAINS[0]: Sizes(Bytes(), 2_000, 4_000),
-    CHAINS[1]: Sizes(Bytes(), 6_000),
-    CHAINS[2]: Sizes(Bytes(1.5)),
+    CHAINS[0]: SplitLimits(Bytes(), 2_000, 4_000),
+    CHAINS[1]: SplitLimits(Bytes(), 6_000),
+    CHAINS[2]: SplitLimits(Bytes(1.5)),
 }
 
 
@@ -512,7 +512,7 @@ def test_only_files_that_are_reviewed_are_routed() -> None:
 
     files = [small(1), small(2)]
     made = plan_routed(
-        files, reasons=["Lockfile.", None], route=route, sizes=lambda _: Sizes(Bytes())
+        files, reasons=["Lockfile.", None], route=route, sizes=lambda _: SplitLimits(Bytes())
     )
     assert seen == [files[1].path]
     assert [(file.reason, file.routed_by) for file in made.files] == [

@@ -13,7 +13,7 @@ import pytest
 
 from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.prompt import templates
-from reviewbot.core.prompt.templates import fill, prompt_version, sources
+from reviewbot.core.prompt.templates import prompt_version, render_template, sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 def test_a_value_that_a_template_lacks_is_an_error_and_no_hole() -> None:
     with pytest.raises(jinja2.UndefinedError):
-        fill("body", changes="")
+        render_template("body", changes="")
 
 
 def test_values_are_neither_escaped_nor_read_as_templates() -> None:
-    text = fill("body", changes="<b>&amp; {{ tool }}</b>", known=(), as_text=False)
+    text = render_template("body", changes="<b>&amp; {{ tool }}</b>", known=(), as_text=False)
     assert text.startswith("<changes>\n<b>&amp; {{ tool }}</b>\n</changes>\n")
 
 

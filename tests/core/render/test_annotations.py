@@ -9,7 +9,7 @@ from hypothesis import given
 
 from reviewbot.core import render
 from reviewbot.core.events import events as ev
-from reviewbot.core.events.report import Report, gates
+from reviewbot.core.events.report import Report, counts_for_fail_on
 from reviewbot.core.findings.finding import SEVERITIES, Placement
 from reviewbot.core.render.annotations import LIMIT, failure, notice
 from reviewbot.core.render.annotations import render as render_annotations
@@ -33,7 +33,7 @@ def test_every_line_is_one_command_of_ours_whatever_a_finding_says(report: Repor
         "endLine",
         "title",
     }
-    expected = len(list(filter(gates, report.findings))) + (not report.complete) + 1
+    expected = len(list(filter(counts_for_fail_on, report.findings))) + (not report.complete) + 1
     assert len(found) == expected
     text.encode()
 

@@ -17,7 +17,7 @@ from jsonschema import Draft4Validator, Draft7Validator
 
 from reviewbot.core import render
 from reviewbot.core.events import events as ev
-from reviewbot.core.events.report import Report, gates
+from reviewbot.core.events.report import Report, counts_for_fail_on
 from reviewbot.core.findings.finding import Finding, Placement
 from reviewbot.core.render import sarif as sarif_module
 from reviewbot.core.render.inert import well_formed
@@ -77,7 +77,7 @@ def test_sarif_is_valid_for_any_report(report: Report) -> None:
     text = sarif(report)
     assert_strict(text)
     run = run_of(report)
-    assert len(run["results"]) == sum(map(gates, report.findings))
+    assert len(run["results"]) == sum(map(counts_for_fail_on, report.findings))
     rules = run["tool"]["driver"]["rules"]
     for result in run["results"]:
         assert rules[result["ruleIndex"]]["id"] == result["ruleId"]

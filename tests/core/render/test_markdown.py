@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 from reviewbot.core.events import events as ev
 from reviewbot.core.events.report import Report, fold
 from reviewbot.core.findings.finding import Finding, Placement
-from reviewbot.core.render.inert import disarm
+from reviewbot.core.render.inert import neutralize_commands
 from reviewbot.core.render.markdown import MIN_LIMIT, render
 from reviewbot.core.render.markdown_text import (
     cell,
@@ -130,7 +130,7 @@ def test_a_literal_is_text_and_nothing_else(text: str) -> None:
     kinds = {child.type for child in children}
     assert kinds <= {"text", "text_special"} or kinds == {"text", "code_inline"}
     shown = "".join(child.content for child in children)
-    assert shown.strip() == f"a {disarm(show(' '.join(text.split())))} b"
+    assert shown.strip() == f"a {neutralize_commands(show(' '.join(text.split())))} b"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from reviewbot.core.findings.finding import Finding, Placement
 from reviewbot.github.change.permalinks import Permalinks
 from reviewbot.github.markers import Marker, parse, write
 from reviewbot.github.publish.comment_text import MAX_BODY
-from reviewbot.github.publish.review_comments import Elsewhere, plan_comments
+from reviewbot.github.publish.review_comments import FindingWithoutComment, plan_comments
 from reviewbot.github.publish.sections import size
 from reviewbot.github.publish.summary import MAX_ROWS, render
 from reviewbot.github.state.reconcile import Reconciled
@@ -44,7 +44,7 @@ def summary(report: Report, done: Reconciled | None = None, **options: Any) -> s
     return render(done or Reconciled(report, ()), marker=MARKER, **options)
 
 
-def rest_of(report: Report) -> tuple[Elsewhere, ...]:
+def rest_of(report: Report) -> tuple[FindingWithoutComment, ...]:
     return plan_comments(report.findings, (), marker=lambda _: "", links=LINKS).rest
 
 
@@ -114,7 +114,7 @@ def test_findings_lead_to_their_comment_or_to_their_code() -> None:
     text = summary(
         report_of(FINDING, other),
         urls={FINDING.id: URL},
-        rest=(Elsewhere(other, "Not in the diff.", permalink),),
+        rest=(FindingWithoutComment(other, "Not in the diff.", permalink),),
     )
     assert f"| warning | [`app/db.py:3`]({URL}) | Wrong |" in text
     assert f"| warning | [`x/y.py:3`]({permalink}) | Other (id `{'b' * 16}`) |" in text

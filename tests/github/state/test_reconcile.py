@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reviewbot.core.diff.parse import FileDiff, parse_diff
 from reviewbot.core.events.events import FileCoverage
-from reviewbot.core.events.report import Report, gates
+from reviewbot.core.events.report import Report, counts_for_fail_on
 from reviewbot.core.findings.finding import Placement, fingerprint
 from reviewbot.core.plan.policy import EXCLUDED
 from reviewbot.github.state.fingerprint import normal
@@ -218,18 +218,18 @@ def test_a_finding_that_is_held_back_takes_none_back() -> None:
     pull = Pull()
     pull.review(["bad"], at(1, "bad"))
     done = pull.review(["bad"], at(1, "bad", placement=HELD))
-    assert [gates(one) for one in done.report.findings] == [True]
+    assert [counts_for_fail_on(one) for one in done.report.findings] == [True]
 
 
 def test_a_finding_that_was_held_back_is_new_once_it_counts() -> None:
     pull = Pull()
     held = pull.review(["bad"], at(1, "bad", placement=HELD))
-    assert [gates(one) for one in held.report.findings] == [False]
+    assert [counts_for_fail_on(one) for one in held.report.findings] == [False]
     carried = pull.review(["bad"])
-    assert [gates(one) for one in carried.report.findings] == [False]
+    assert [counts_for_fail_on(one) for one in carried.report.findings] == [False]
     pull.prior = {id_: replace(one, comment=None) for id_, one in pull.prior.items()}
     done = pull.review(["bad"], at(1, "bad"))
-    assert [gates(one) for one in done.report.findings] == [True]
+    assert [counts_for_fail_on(one) for one in done.report.findings] == [True]
     assert done.new == done.unposted == done.report.findings
 
 
@@ -265,7 +265,7 @@ def test_a_model_that_is_less_sure_after_a_rename_does_not_report_twice() -> Non
     [record] = pull.prior.values()
     pull.prior = {old: replace(record, id=old)}
     done = pull.review(["bad"], at(1, "bad", placement=HELD))
-    assert [(one.id, gates(one)) for one in done.report.findings] == [(old, True)]
+    assert [(one.id, counts_for_fail_on(one)) for one in done.report.findings] == [(old, True)]
 
 
 def test_a_finding_beyond_the_limit_gets_no_comment_later() -> None:

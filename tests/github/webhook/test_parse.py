@@ -24,13 +24,13 @@ from reviewbot.github.webhook.parse import MAX_COMMENT, MAX_PULLS, is_signed, re
 from reviewbot.github.webhook.payload import App
 from reviewbot.github.webhook.tasks import (
     Commented,
-    Ignored,
+    IgnoredDelivery,
     InstallationChanged,
     Ping,
+    PullRequestInactive,
     Repository,
     RerunWanted,
-    ReviewUnwanted,
-    ReviewWanted,
+    ReviewRequested,
     Task,
 )
 from tests.support.examples import examples
@@ -64,7 +64,7 @@ def on_pull_request() -> Any:
 
 
 def reason(task: Task) -> str:
-    assert isinstance(task, Ignored), task
+    assert isinstance(task, IgnoredDelivery), task
     return task.reason
 
 
@@ -141,7 +141,7 @@ def test_a_signature_holds_for_these_bytes_and_this_secret_alone(
 @pytest.mark.parametrize("action", ["opened", "synchronize", "reopened", "ready_for_review"])
 def test_a_pull_request_with_something_new_is_reviewed(action: str) -> None:
     task = sent("pull_request", real("pull_request", action))
-    assert task == ReviewWanted(
+    assert task == ReviewRequested(
         delivery=DELIVERY,
         repository=HELLO,
         sender="Codertocat",
@@ -170,9 +170,9 @@ def test_a_closed_pull_request_is_not_reviewed() -> None:
 @pytest.mark.parametrize("action", ["closed", "converted_to_draft"])
 def test_a_review_that_nobody_wants_any_more_is_cancelled(action: str) -> None:
     task = sent("pull_request", real("pull_request", action))
-    assert isinstance(task, ReviewUnwanted)
+    assert isinstance(task, PullRequestInactive)
     assert isinstance(task.updated_at, datetime)
-    assert replace(task, updated_at=None) == ReviewUnwanted(
+    assert replace(task, updated_at=None) == PullRequestInactive(
         DELIVERY,
         HELLO,
         "Codertocat",
@@ -186,7 +186,7 @@ def test_a_time_that_is_none_keeps_nothing_from_being_reviewed(odd: object) -> N
     payload = real("pull_request", "opened")
     payload["pull_request"]["updated_at"] = odd
     task = sent("pull_request", payload)
-    assert isinstance(task, ReviewWanted)
+    assert isinstance(task, ReviewRequested)
     assert task.updated_at is None
 
 
@@ -195,14 +195,14 @@ def test_it_does_not_count_what_repository_a_change_comes_from(head: object) -> 
     payload = real("pull_request", "opened")
     payload["pull_request"]["head"]["repo"] = head
     task = sent("pull_request", payload)
-    assert isinstance(task, ReviewWanted)
+    assert isinstance(task, ReviewRequested)
 
 
 def test_what_a_bot_pushed_is_reviewed_like_any_other_change() -> None:
     payload = real("pull_request", "synchronize")
     payload["sender"] = {"login": "dependabot[bot]", "type": "Bot"}
     task = sent("pull_request", payload)
-    assert isinstance(task, ReviewWanted)
+    assert isinstance(task, ReviewRequested)
     assert task.sender == "dependabot[bot]"
 
 
@@ -355,7 +355,7 @@ def test_our_app_is_known_by_its_id_its_client_id_or_its_name(app: App) -> None:
     payload["check_run"]["app"]["client_id"] = "Iv1.a"
     assert isinstance(sent("check_run", payload, app), RerunWanted)
     payload["check_run"]["app"] = {"id": {"a": "29310"}, "slug": ""}
-    assert isinstance(sent("check_run", payload, app), Ignored)
+    assert isinstance(sent("check_run", payload, app), IgnoredDelivery)
 
 
 @pytest.mark.parametrize("external_id", ["", "a b", "x" * 201, "a\n", None, 7])
@@ -391,7 +391,7 @@ def test_the_event_file_of_an_action_needs_no_installation() -> None:
     payload = real("pull_request", "opened")
     del payload["installation"]
     task = sent("pull_request", payload, None)
-    assert isinstance(task, ReviewWanted)
+    assert isinstance(task, ReviewRequested)
     assert task.repository.installation is None
     assert "installation" in reason(sent("pull_request", payload))
 
@@ -414,10 +414,10 @@ def test_of_real_payloads_only_those_without_work_are_ignored() -> None:
         if event == "ping":
             assert isinstance(task, Ping)
         elif event == "pull_request" and payload["action"] in ("opened", "synchronize"):
-            assert isinstance(task, ReviewWanted)
+            assert isinstance(task, ReviewRequested)
         elif event == "pull_request_review_comment" and payload["action"] == "created":
             assert isinstance(task, Commented)
-        elif not isinstance(task, Ignored):
+        elif not isinstance(task, IgnoredDelivery):
             assert event in ("pull_request", "installation")
 
 
@@ -429,7 +429,9 @@ def test_an_event_that_nobody_waits_for_is_acknowledged(event: str) -> None:
 
 @pytest.mark.parametrize("delivery", ["", "a b", "a\n", "x" * 65, "\u0661"])
 def test_an_id_that_is_none_is_not_passed_on(delivery: str) -> None:
-    assert read("ping", delivery, b"{}", US) == Ignored("", "the id of the delivery is none")
+    assert read("ping", delivery, b"{}", US) == IgnoredDelivery(
+        "", "the id of the delivery is none"
+    )
 
 
 BROKEN = [
@@ -455,7 +457,7 @@ BROKEN = [
 @pytest.mark.parametrize("body", BROKEN, ids=range(len(BROKEN)))
 def test_a_payload_that_is_none_is_ignored(body: bytes) -> None:
     for event in ("pull_request", "issue_comment", "check_run", "check_suite", "installation"):
-        assert isinstance(read(event, DELIVERY, body, US), Ignored)
+        assert isinstance(read(event, DELIVERY, body, US), IgnoredDelivery)
 
 
 FIELDS = [
@@ -561,7 +563,7 @@ def test_a_real_payload_with_anything_in_its_place_makes_a_task_and_no_trouble(
     for app in (US, None):
         task = sent(event, payload, app)
         well_formed(asdict(task))
-        if isinstance(task, Ignored):
+        if isinstance(task, IgnoredDelivery):
             assert re.fullmatch(r"[\w :.'-]{5,120}", task.reason, re.ASCII)
 
 

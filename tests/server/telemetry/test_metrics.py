@@ -22,7 +22,7 @@ from reviewbot.server.access import Access
 from reviewbot.server.problems import Problem
 from reviewbot.server.telemetry.counting import Counting, attempt_label
 from reviewbot.server.telemetry.metrics import Metrics, ModelNames
-from reviewbot.server.telemetry.observed import Observed, ObservedMiddleware
+from reviewbot.server.telemetry.observed import ObservedMiddleware, Telemetry
 from reviewbot.store import keys
 from reviewbot.store.database import StoreError, open_database
 from reviewbot.store.keys import Limits
@@ -278,7 +278,7 @@ async def test_a_scraper_that_was_let_in_gets_metrics_while_the_database_is_away
     def away(*_: object) -> None:
         raise OperationalError("SELECT 1", {}, Exception("gone"))
 
-    observed = Observed()
+    observed = Telemetry()
     async with service(tmp_path, observed) as one:
         secret = await one.database.write(made_key)
         other = await one.database.write(lambda each: made_key(each, "reviews"))
@@ -304,7 +304,7 @@ async def test_a_reader_that_takes_nothing_is_counted_as_dropped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(streams, "SEND_TIMEOUT_S", 0.05)
-    observed = Observed()
+    observed = Telemetry()
 
     async def events() -> AsyncIterator[bytes]:
         yield b"data: 1\n\n"
@@ -331,7 +331,7 @@ async def test_a_reader_that_takes_nothing_is_counted_as_dropped(
 
 
 async def test_an_answer_that_broke_off_is_raised_to_the_server_and_a_whole_one_is_not() -> None:
-    observed = Observed()
+    observed = Telemetry()
     sent: list[Message] = []
 
     async def app(scope: Scope, _receive: Receive, send: Send) -> None:
@@ -497,6 +497,6 @@ async def test_a_hook_that_fails_ends_no_review(tmp_path: Path) -> None:
     metrics = Metrics()
     metrics.chunks = metrics.tokens = metrics.queue_wait = None  # type: ignore[assignment]
     metrics.retries = metrics.runs = metrics.commits = None  # type: ignore[assignment]
-    async with service(tmp_path, Observed(metrics)) as one:
+    async with service(tmp_path, Telemetry(metrics)) as one:
         records = await reviewed(one)
     assert records[-1]["outcome"] == "findings"

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from reviewbot.server.telemetry.metrics import Metrics
-from reviewbot.server.telemetry.observed import Observed, ObservedMiddleware
+from reviewbot.server.telemetry.observed import ObservedMiddleware, Telemetry
 from reviewbot.server.telemetry.traces import Traces, provider_from
 from tests.fake_anthropic import Answer, FakeAnthropic, Hang, Recorded, Reply, StatusError
 from tests.server import connected, serving
@@ -52,7 +52,7 @@ class Collected:
         provider = TracerProvider(shutdown_on_exit=False)
         provider.add_span_processor(SimpleSpanProcessor(self._exporter))
         metrics = Metrics()
-        self.observed = Observed(metrics, Traces(provider, model=metrics.model))
+        self.observed = Telemetry(metrics, Traces(provider, model=metrics.model))
 
     @property
     def spans(self) -> tuple[ReadableSpan, ...]:
