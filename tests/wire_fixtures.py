@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.findings.draft import Draft
 from reviewbot.models.base import ModelFault
-from reviewbot.models.reading import ReportReader
+from reviewbot.models.report_reader import ReportReader
 from tests.fake_anthropic import Answer, FakeAnthropic, Script, StreamError
 from tests.fake_anthropic.replies import frame
 from tests.models.asking import claude, request

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from reviewbot.config.settings import Settings
     from reviewbot.jobs.service import ReviewService
-    from reviewbot.server.github.side import GitHubSide
+    from reviewbot.server.github.integration import GitHubSide
     from reviewbot.server.telemetry.logs import LogFormat
     from reviewbot.store.keys import Limits
 
@@ -205,9 +205,9 @@ def run(args: argparse.Namespace) -> int:
         )
         from reviewbot.server.http.protocol import ACCEPTED_AT_ONCE, HEAD_LIMIT, ProblemProtocol
         from reviewbot.server.http.sockets import listening
+        from reviewbot.server.telemetry.instrumentation import Telemetry
         from reviewbot.server.telemetry.logs import configure
         from reviewbot.server.telemetry.metrics import Metrics
-        from reviewbot.server.telemetry.observed import Telemetry
         from reviewbot.server.telemetry.traces import Traces, provider_from
         from reviewbot.store import keys
     except ModuleNotFoundError as error:
@@ -323,8 +323,8 @@ def github_side(
 
     from reviewbot.github.api.gateway import API_URL
     from reviewbot.github.app.credentials import read_app_config
+    from reviewbot.server.github.integration import GitHubSide
     from reviewbot.server.github.setup import SetupConfig
-    from reviewbot.server.github.side import GitHubSide
 
     app = read_app_config(os.environ.get, settings.state_folder)
     if app is None and find_spec("github") is None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from reviewbot.core.wording import count
 from reviewbot.jobs.engine import UNFINISHED, run_id
-from reviewbot.jobs.waiting import longest_pause
+from reviewbot.jobs.model_backoff import longest_pause
 from reviewbot.store import budgets, cache, nodes, reviews, turns
 from reviewbot.store.checkpoints import last_progress
 from reviewbot.store.database import StoreError, rows_changed

@@ -21,10 +21,10 @@ from reviewbot.core.events.events import ReviewFinished
 from reviewbot.core.plan.stored import plan_from_json
 from reviewbot.core.wording import count, listed
 from reviewbot.errors import ReviewbotError
-from reviewbot.jobs.caching import cached
+from reviewbot.jobs.model_backoff import Checkpoints, pause_after, unheard
 from reviewbot.jobs.options import settings_for
+from reviewbot.jobs.review_cache import cached
 from reviewbot.jobs.truncation import leaving_out
-from reviewbot.jobs.waiting import Checkpoints, pause_after, unheard
 from reviewbot.pipeline.explain import explainers, prepare_explanation
 from reviewbot.pipeline.job import Postponed, StopSignal
 from reviewbot.pipeline.prepare import prepare, workers

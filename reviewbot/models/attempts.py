@@ -31,7 +31,7 @@ from reviewbot.models.batch import (
 )
 from reviewbot.models.budget import MIN_OUTPUT_TOKENS
 from reviewbot.models.catalog import cost_usd
-from reviewbot.models.reading import ReportReader
+from reviewbot.models.report_reader import ReportReader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

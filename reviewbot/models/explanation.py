@@ -36,7 +36,7 @@ from reviewbot.models.batch import (
     Working,
 )
 from reviewbot.models.catalog import cost_usd
-from reviewbot.models.reading import CHARS_PER_TOKEN
+from reviewbot.models.report_reader import CHARS_PER_TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Collection, Sequence

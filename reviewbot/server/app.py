@@ -19,13 +19,13 @@ from starlette.staticfiles import StaticFiles
 from reviewbot import __version__
 from reviewbot.errors import ConfigError
 from reviewbot.server.access import Access, BudgetMiddleware
-from reviewbot.server.calls import ReviewApi
 from reviewbot.server.faults import HANDLERS
 from reviewbot.server.github.webhook import webhook_routes
 from reviewbot.server.http.guard import Guard, GuardMiddleware
 from reviewbot.server.openapi import openapi_json
+from reviewbot.server.reviews import ReviewApi
 from reviewbot.server.streams import InTimeMiddleware
-from reviewbot.server.telemetry.observed import ObservedMiddleware, Telemetry
+from reviewbot.server.telemetry.instrumentation import ObservedMiddleware, Telemetry
 from reviewbot.store.keys import Limits
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from reviewbot.jobs.service import ReviewService
-    from reviewbot.server.github.side import GitHubSide
+    from reviewbot.server.github.integration import GitHubSide
 
 BODY_LIMIT: Final = 10_000_000
 

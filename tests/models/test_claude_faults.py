@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.models.anthropic.faults import MAX_MESSAGE, Faults, retry_after
+from reviewbot.models.anthropic.errors import MAX_MESSAGE, Faults, retry_after
 from reviewbot.models.base import Fault, Stop
 from tests.fake_anthropic import Answer, FakeAnthropic, Script, StatusError, StreamError, finding
 from tests.models.asking import ask, claude

@@ -21,7 +21,7 @@ from reviewbot.core.events.events import (
 )
 from reviewbot.core.prompt.explanation import FindingQuestion
 from reviewbot.errors import ConfigError, DiffError
-from reviewbot.jobs.waiting import Checkpoints
+from reviewbot.jobs.model_backoff import Checkpoints
 from reviewbot.models.base import Fault, ModelFault
 from reviewbot.models.batch import Answered, BatchResult, ChunkOutcome, Spent
 from reviewbot.models.explanation import Explainer

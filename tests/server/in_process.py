@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reviewbot.config.settings import Settings
-    from reviewbot.server.telemetry.observed import Telemetry
+    from reviewbot.server.telemetry.instrumentation import Telemetry
 
 
 @asynccontextmanager

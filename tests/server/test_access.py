@@ -12,8 +12,8 @@ from sqlalchemy.exc import OperationalError
 from starlette.requests import Request
 
 from reviewbot.server.access import Access
-from reviewbot.server.calls import ReviewApi
-from reviewbot.server.telemetry.observed import Telemetry
+from reviewbot.server.reviews import ReviewApi
+from reviewbot.server.telemetry.instrumentation import Telemetry
 from reviewbot.store import keys
 from reviewbot.store.keys import Limits
 from reviewbot.store.reviews import now_ms

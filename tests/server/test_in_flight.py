@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reviewbot.server.app import ServerConfig, make_app
-from reviewbot.server.calls import BODIES_IN_FLIGHT
 from reviewbot.server.http.guard import Guard
 from reviewbot.server.http.protocol import ProblemProtocol
 from reviewbot.server.in_flight import InFlight
 from reviewbot.server.problems import Problem
-from reviewbot.server.telemetry.observed import Telemetry
+from reviewbot.server.reviews import BODIES_IN_FLIGHT
+from reviewbot.server.telemetry.instrumentation import Telemetry
 from reviewbot.store import keys
 from reviewbot.store.keys import Limits
 from tests.server import connected, serving

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 
 from reviewbot.jobs.options import parse_options
-from reviewbot.server import calls
+from reviewbot.server import reviews as calls
 from reviewbot.server.access import Access
-from reviewbot.server.calls import ReviewApi
 from reviewbot.server.fields import VALUE_LIMIT, read_fields
 from reviewbot.server.problems import Problem
-from reviewbot.server.telemetry.observed import Telemetry
+from reviewbot.server.reviews import ReviewApi
+from reviewbot.server.telemetry.instrumentation import Telemetry
 from tests.server.in_process import service
 from tests.server.nodes import DEMO
 

@@ -18,8 +18,8 @@ from reviewbot.jobs.options import parse_options
 from reviewbot.jobs.run import MOST_BREAKS
 from reviewbot.models.batch import Spent
 from reviewbot.server.access import Access
-from reviewbot.server.calls import ReviewApi
-from reviewbot.server.telemetry.observed import Telemetry
+from reviewbot.server.reviews import ReviewApi
+from reviewbot.server.telemetry.instrumentation import Telemetry
 from reviewbot.store import checkpoints
 from reviewbot.store.eventlog import records_of
 from reviewbot.store.tables import REVIEWS

@@ -16,7 +16,7 @@ from reviewbot.jobs import janitor as janitors
 from reviewbot.jobs.admission import ReviewRequest
 from reviewbot.jobs.janitor import Janitor
 from reviewbot.jobs.run import MOST_BREAKS, _broke_off
-from reviewbot.server.telemetry.observed import Telemetry
+from reviewbot.server.telemetry.instrumentation import Telemetry
 from reviewbot.store import checkpoints, nodes, reviews, turns
 from reviewbot.store.connect import psycopg_url, queue_url
 from reviewbot.store.database import StoreError, open_database

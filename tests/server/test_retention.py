@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from reviewbot.jobs.admission import ReviewRequest
 from reviewbot.jobs.janitor import Janitor
-from reviewbot.server.telemetry.observed import Telemetry
+from reviewbot.server.telemetry.instrumentation import Telemetry
 from reviewbot.store import publications, reviews
 from reviewbot.store.budgets import KEPT_DAYS
 from reviewbot.store.connect import psycopg_url, queue_url

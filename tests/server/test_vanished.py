@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from reviewbot.core.events.events import ReviewProgress, Usage
 from reviewbot.jobs import service as jobs_service
 from reviewbot.jobs.admission import ReviewRequest
-from reviewbot.server.telemetry.observed import Telemetry
+from reviewbot.server.telemetry.instrumentation import Telemetry
 from reviewbot.store import database as store_database
 from reviewbot.store import eventlog, reviews, turns
 from reviewbot.store.connect import psycopg_url

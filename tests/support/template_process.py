@@ -35,7 +35,11 @@ LOADED: Final = (
         "reviewbot.pipeline.prepare",
         "reviewbot.pipeline.review",
     ),
-    *("reviewbot.server.app", "reviewbot.server.github.side", "reviewbot.server.telemetry.logs"),
+    *(
+        "reviewbot.server.app",
+        "reviewbot.server.github.integration",
+        "reviewbot.server.telemetry.logs",
+    ),
     *(
         "reviewbot.server.telemetry.metrics",
         "reviewbot.server.http.process",

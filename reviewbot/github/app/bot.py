@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.app.backfill import Backfill
 from reviewbot.github.app.explanations import Explanations
+from reviewbot.github.app.handlers import Work
 from reviewbot.github.app.inbox import Inbox
 from reviewbot.github.app.manifest import web_address
 from reviewbot.github.app.outbox import Outbox
 from reviewbot.github.app.repository_config import RepositoryConfig
 from reviewbot.github.app.reviews import AppReviews
-from reviewbot.github.app.work import Work
 from reviewbot.github.client.rate_limit import Pace
 from reviewbot.github.commands.answers import Answers
 from reviewbot.github.identity import BotIdentity

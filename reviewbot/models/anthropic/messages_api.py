@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from reviewbot.errors import ConfigError
 from reviewbot.models.anthropic.answer import AnswerReader, ErrorEvent, event_of
 from reviewbot.models.anthropic.deadlines import Timeouts, Waiting
-from reviewbot.models.anthropic.faults import Faults
+from reviewbot.models.anthropic.errors import Faults
 from reviewbot.models.base import Fault, ModelFault
 
 if TYPE_CHECKING:

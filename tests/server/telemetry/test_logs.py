@@ -77,7 +77,7 @@ if mode == "run":
 
     review._Run._chunk_finished = failing
 if mode == "call":
-    from reviewbot.server.calls import Calls
+    from reviewbot.server.reviews import Calls
 
     async def failing(self, request):
         import asyncio, threading, warnings

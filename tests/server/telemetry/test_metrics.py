@@ -20,9 +20,9 @@ from reviewbot.models.cached import CacheUse
 from reviewbot.server import streams
 from reviewbot.server.access import Access
 from reviewbot.server.problems import Problem
-from reviewbot.server.telemetry.counting import Counting, attempt_label
+from reviewbot.server.telemetry.instrumentation import ObservedMiddleware, Telemetry
 from reviewbot.server.telemetry.metrics import Metrics, ModelNames
-from reviewbot.server.telemetry.observed import ObservedMiddleware, Telemetry
+from reviewbot.server.telemetry.review_metrics import Counting, attempt_label
 from reviewbot.store import keys
 from reviewbot.store.database import StoreError, open_database
 from reviewbot.store.keys import Limits

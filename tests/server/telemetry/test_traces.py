@@ -19,8 +19,8 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
+from reviewbot.server.telemetry.instrumentation import ObservedMiddleware, Telemetry
 from reviewbot.server.telemetry.metrics import Metrics
-from reviewbot.server.telemetry.observed import ObservedMiddleware, Telemetry
 from reviewbot.server.telemetry.traces import Traces, provider_from
 from tests.fake_anthropic import Answer, FakeAnthropic, Hang, Recorded, Reply, StatusError
 from tests.server import connected, serving

@@ -16,9 +16,9 @@ from starlette.responses import Response
 
 from reviewbot.jobs.run import Hooks
 from reviewbot.server.streams import ENDED
-from reviewbot.server.telemetry.counting import Counting
 from reviewbot.server.telemetry.logs import bound
 from reviewbot.server.telemetry.metrics import OTHER, Metrics
+from reviewbot.server.telemetry.review_metrics import Counting
 from reviewbot.server.telemetry.traces import Traces
 from reviewbot.store.database import StoreError, StoreHooks
 from reviewbot.store.load import load
