@@ -47,7 +47,7 @@ def set_to(model: str, lines: int) -> Settings:
 
 
 def content(commit: str, path: str) -> bytes | None:
-    """A file as a commit has it."""
+    """Return a file as a commit has it."""
     done = subprocess.run(
         ["git", "-C", str(ROOT), "show", f"{commit}:{path}"], capture_output=True, check=False
     )

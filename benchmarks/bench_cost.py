@@ -26,7 +26,7 @@ MODELS = ("claude-haiku-5-5", "claude-sonnet-5-5", "claude-opus-5-5")
 
 
 def prompts(prepared: Prepared) -> list[str]:
-    """The whole text of every request of a review."""
+    """Return the whole text of every request of a review."""
     job = prepared.job
     chunks = job.plan.by_id
     texts = []
@@ -49,7 +49,7 @@ def prompts(prepared: Prepared) -> list[str]:
 
 
 def planned(data: bytes, model: str, *, summary: bool) -> Prepared:
-    """The review of ``data`` by ``model``, before anything is sent."""
+    """Return the review of ``data`` by ``model``, before anything is sent."""
     settings = load_settings(
         flags={"model": model, "summary": summary}, env={"ANTHROPIC_API_KEY": "unused"}
     )

@@ -77,7 +77,7 @@ def best(run: Callable[[], object], times: int = 7) -> float:
 
 
 def read_all(data: bytes) -> list[tuple[Line, ...]]:
-    """Every line of every hunk."""
+    """Return every line of every hunk."""
     return [hunk.lines for file in parse_diff(data) for hunk in file.hunks]
 
 

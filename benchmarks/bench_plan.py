@@ -60,7 +60,7 @@ def many_files(size: int) -> Iterator[bytes]:
 
 
 def one_hunk(size: int) -> Iterator[bytes]:
-    """A single hunk, so that everything is split inside it."""
+    """Yield a single hunk, so that everything is split inside it."""
     times = size // sum(map(len, CODE))
     yield b"diff --git a/shop/all.py b/shop/all.py\n--- a/shop/all.py\n+++ b/shop/all.py\n"
     yield b"@@ -1,%d +1,%d @@\n" % (OLD * times, NEW * times)
@@ -70,7 +70,7 @@ def one_hunk(size: int) -> Iterator[bytes]:
 
 
 def one_line(size: int) -> Iterator[bytes]:
-    """A single line, which is cut."""
+    """Yield a single line, which is cut."""
     yield b"diff --git a/data.py b/data.py\n--- a/data.py\n+++ b/data.py\n@@ -1 +1 @@\n-x\n+"
     for _ in range(size // 10):
         yield b"0123456789"

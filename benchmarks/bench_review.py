@@ -31,7 +31,7 @@ def frame(event: str, **data: object) -> bytes:
 
 
 def delta(text: str) -> bytes:
-    """The next piece of the tool's input."""
+    """Return the next piece of the tool's input."""
     piece = {"type": "input_json_delta", "partial_json": text}
     return frame("content_block_delta", index=0, delta=piece)
 

@@ -93,7 +93,7 @@ async def call(url: str, head: str, body: bytes = b"") -> tuple[bytes, bytes]:
 async def opened(
     url: str, head: str, body: bytes = b""
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A connection on which a request was sent."""
+    """Return a connection on which a request was sent."""
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port, limit=2**22)
     lines = f"{head} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n"
@@ -106,7 +106,7 @@ async def opened(
 
 
 async def started(url: str, data: bytes, query: str = "") -> str:
-    """A new review; its path."""
+    """Return a new review; its path."""
     answer, _ = await call(url, f"POST /v1/reviews{query}", data)
     found = re.search(rb"(?i)location: (\S+)", answer)
     assert found, answer
@@ -128,7 +128,7 @@ async def lags(url: str, path: str) -> list[float]:
 
 
 def spread(values: list[float]) -> str:
-    """The median and the 99th percentile."""
+    """Return the median and the 99th percentile."""
     ordered = sorted(values)
     return f"p50 {statistics.median(ordered):>7.2f}  p99 {ordered[int(len(ordered) * 0.99)]:>7.2f}"
 
@@ -157,7 +157,7 @@ async def reviews_at_once(url: str) -> None:
 
 
 async def followed(url: str, count: int, one: int) -> list[float]:
-    """The lags of a new review, followed from when it is there; so many begin a second."""
+    """Return the lags of a new review, followed from when it is there; so many begin a second."""
     await asyncio.sleep(one / STARTS_PER_S)
     return await lags(url, await started(url, diff(1), f"?title={count}-{one}&cache=false"))
 

@@ -46,7 +46,7 @@ FINDING = {
 
 
 def report_of(size: int) -> tuple[str, int]:
-    """A report of about ``size`` characters and the number of its findings."""
+    """Return a report of about ``size`` characters and the number of its findings."""
     count = max(1, size // len(json.dumps(FINDING)))
     return json.dumps({"findings": [FINDING] * count, "outcome": "complete"}), count
 

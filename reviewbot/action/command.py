@@ -129,7 +129,7 @@ class ActionCommand:
         return _answered(command.name)
 
     async def reviewed(self, asked: Asked, review: Awaitable[int | Skipped]) -> int | Skipped:
-        """The review that a comment asked for; why there is none is answered."""
+        """Return the review that a comment asked for; why there is none is answered."""
         question = replace(CommandComment.of(asked.task), nth=1)
         try:
             done = await review
@@ -222,7 +222,7 @@ class ActionCommand:
         raise NotExplainedError(f"The finding is not explained: {'; '.join(report.reasons)}")
 
     async def _settings(self, question: CommandComment) -> Settings | str:
-        """The settings that apply; or why nobody can be asked under them, in Markdown."""
+        """Return the settings that apply; or why nobody can be asked under them, in Markdown."""
         repo = question.pull.repo
         pull = await self._api.pulls.get(repo, question.pull.number)
         base = await base_files(self._api, repo, pull.base, config_names=self._names)

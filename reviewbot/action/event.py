@@ -65,8 +65,8 @@ def read_event(inputs: ActionInputs) -> RequestedReview | Asked | Skipped:
     if inputs.pull_request is not None:
         return RequestedReview(inputs.pull_request, inputs.full)
     raise ConfigError(
-        f"{inputs.event_name or 'an event without a name'} is none that a review is made for:"
-        f" run on {_NAMES}, or name a pull request by the input pull-request",
+        f"{inputs.event_name or 'an event without a name'} is not supported:"
+        f" run on {_NAMES}, or set the input pull-request",
         source="GITHUB_EVENT_NAME",
     )
 
@@ -95,7 +95,7 @@ def _of_comment(task: Task) -> Asked | Skipped:
 
 
 def _checked(inputs: ActionInputs, body: bytes) -> object:
-    """The payload of the event, which is one and of the repository at hand.
+    """Return the payload of the event, which is one and of the repository at hand.
 
     Raises:
         ConfigError: it is not.

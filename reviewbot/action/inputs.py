@@ -80,7 +80,7 @@ class ActionInputs:
 
 
 def read_inputs(env: Mapping[str, str]) -> ActionInputs:
-    """The inputs of a run.
+    """Return the inputs of a run.
 
     Args:
         env: the environment; an empty variable is not set.
@@ -147,7 +147,7 @@ class _Given:
         return Path(value) if value else None
 
     def input(self, name: str) -> str | None:
-        """An input by its name in ``action.yml``."""
+        """Return an input by its name in ``action.yml``."""
         short = {"sarif-file": "SARIF"}.get(name) or name.replace("-", "_").upper()
         return self.variable(PREFIX + short)
 

@@ -75,7 +75,7 @@ def say(text: str) -> None:
 
 
 def _summary(report: Report) -> str:
-    """The report as Markdown, within what GitHub takes, which it counts in bytes."""
+    """Return the report as Markdown, within what GitHub takes, which it counts in bytes."""
     limit = SUMMARY_LIMIT
     while len((text := render(report, limit=limit)).encode()) > SUMMARY_LIMIT and limit > MIN_LIMIT:
         limit = max(limit // 2, MIN_LIMIT)

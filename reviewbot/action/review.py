@@ -160,7 +160,7 @@ class ActionReview:
         return read if found else None
 
     async def _begun(self, us: BotIdentity, assignment: ReviewScope) -> Publication:
-        """The publication; of nothing, where there is no token."""
+        """Return the publication; of nothing, where there is no token."""
         inputs, settings = self._inputs, assignment.settings
         options = PublishOptions(
             fail_on=settings.fail_on,

@@ -31,7 +31,7 @@ _DEPENDABOT_HINT: Final = (
 
 
 def settings_of(inputs: ActionInputs, config: tuple[str, str] | None) -> Settings:
-    """The settings that apply.
+    """Return the settings that apply.
 
     Args:
         inputs: what the runner gives.

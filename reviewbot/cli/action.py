@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     parser.add_argument("--event", metavar="FILE", help="the event (default: GITHUB_EVENT_PATH)")
     parser.add_argument(
-        "--event-name", metavar="NAME", help="its name (default: GITHUB_EVENT_NAME)"
+        "--event-name", metavar="NAME", help="name of the event (default: GITHUB_EVENT_NAME)"
     )
     parser.epilog = EPILOG
 

@@ -117,7 +117,7 @@ def _checks(args: argparse.Namespace) -> Iterator[Check]:
 
 
 def _guard(name: str, check: Callable[[], Check]) -> Check:
-    """The check, or what it failed on: one broken part must not hide the others."""
+    """Return the check, or what it failed on: one broken part must not hide the others."""
     try:
         return check()
     except (ReviewbotError, ImportError, OSError) as error:
@@ -274,7 +274,7 @@ def _state_folder() -> Path:
 
 
 def _github(state_folder: Path) -> Check:
-    """The App that ``reviewbot serve`` would be, as GitHub sees it."""
+    """Return the App that ``reviewbot serve`` would be, as GitHub sees it."""
     config = credentials.read_app_config(os.environ.get, state_folder)
     if config is None:
         detail = "no App; reviewbot serve prints a link that sets one up, an Action needs none"

@@ -95,12 +95,12 @@ def _write(path: Path, text: str, *, force: bool) -> None:
 
 
 def template() -> str:
-    """The text of the file: prose behind ``#`` and a space, settings behind ``#`` alone."""
+    """Return the text of the file: prose behind ``#`` and a space, settings behind ``#`` alone."""
     return _data("config-template.yml")
 
 
 def workflow_template() -> str:
-    """The text of the workflow; it uses the Action by the tag of this major version."""
+    """Return the text of the workflow; it uses the Action by the tag of this major version."""
     tag = f"v{__version__.partition('.')[0]}"
     return _data("workflow-template.yml").replace("reviewbot@VERSION", f"reviewbot@{tag}")
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def stop_on_interrupt(
     stop: StopSignal, then: Callable[[], object] | None = None
 ) -> Callable[[], None]:
-    """The first Ctrl-C (or SIGTERM) ends the review properly, a second one at once.
+    """Return the first Ctrl-C (or SIGTERM) ends the review properly, a second one at once.
 
     Args:
         stop: is called by the first.

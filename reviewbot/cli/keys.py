@@ -38,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     database.add_argument(
         "--database", metavar="URL", help="that of reviewbot serve (default: the same)"
     )
-    database.add_argument("--config", type=Path, metavar="FILE", help="instead of .reviewbot.yml")
+    database.add_argument(
+        "--config", type=Path, metavar="FILE", help="read this file instead of .reviewbot.yml"
+    )
     add = commands.add_parser("add", parents=[database], help="make a key and show it")
     add.add_argument("name", help="whose it is, or what for")
     add.add_argument(
@@ -50,31 +52,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for flag, kind, what in (
         ("--tokens-per-request", _count, "tokens of one review"),
         ("--tokens-per-day", _count, "tokens of a day (UTC)"),
-        ("--usd-per-day", dollars, "dollars of a day (UTC)"),
+        ("--usd-per-day", dollars, "maximum US dollars per UTC day"),
         ("--requests-per-minute", _count, "new reviews a minute"),
-        ("--reviews-at-once", _count, "reviews at work at once"),
+        ("--reviews-at-once", _count, "maximum concurrent reviews"),
     ):
         add.add_argument(flag, type=kind, metavar="N", help=f"{what} (default: no limit)")
     commands.add_parser("list", parents=[database], help="list the keys, without their secrets")
-    revoke = commands.add_parser("revoke", parents=[database], help="make a key worthless")
+    revoke = commands.add_parser("revoke", parents=[database], help="revoke a key")
     revoke.add_argument("id", help="as keys list shows it")
     parser.epilog = EPILOG
 
 
 def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:16]) < 10**15:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+        raise argparse.ArgumentTypeError(f"{text!r} must be a positive integer")
     return int(text)
 
 
 def dollars(text: str) -> float:
-    """An amount above 0 on the command line."""
+    """Return an amount above 0 on the command line."""
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no amount above 0, such as 0.50")
+        raise argparse.ArgumentTypeError(f"{text!r} must be an amount above 0, such as 0.50")
     return value
 
 
@@ -140,7 +142,7 @@ def _limits(args: argparse.Namespace) -> Limits:
 
 
 def _line(key: Key) -> str:
-    """A key in a list."""
+    """Return a key in a list."""
     state = f"revoked {_day(key.revoked_at)}" if key.revoked_at else f"used {_day(key.used_at)}"
     limits = key.limits
     shown = [

@@ -42,7 +42,7 @@ _PAGE: Final = re.compile(
 def load_pull_request(
     text: str, flags: Mapping[str, object], *, config: Path | None, context: bool = True
 ) -> tuple[Settings, Source]:
-    """The settings and the change for ``--pr``.
+    """Return the settings and the change for ``--pr``.
 
     Args:
         text: ``OWNER/REPO#N``, or the address of the pull request's page.
@@ -95,7 +95,7 @@ def _source(change: Change, base: BaseFiles) -> Source:
 
 
 def pull_name(text: str, address: str) -> PullName:
-    """The pull request that ``text`` names.
+    """Return the pull request that ``text`` names.
 
     Args:
         text: ``OWNER/REPO#N``, or the address of its page.
@@ -134,7 +134,7 @@ def _host(address: str) -> str:
 
 
 def _way() -> tuple[str, Secret | None]:
-    """The address of the API, and the token for it.
+    """Return the address of the API, and the token for it.
 
     Raises:
         ConfigError: the address comes from ``.env``, which may be anyone's, and the token does not.

@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument(
         "--pr", metavar="OWNER/REPO#N", help="a pull request on GitHub, or the address of its page"
     )
-    parser.add_argument("--model", metavar="NAME", help="who reviews; offline needs no key")
+    parser.add_argument("--model", metavar="NAME", help="model that reviews; offline needs no key")
     parser.add_argument(
         "--format",
         choices=FORMATS,
@@ -75,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fail-on",
         choices=("error", "warning", "note", "never"),
-        help="exit 1 from this severity on (default: error)",
+        help="exit 1 if any finding has this severity or higher (default: error)",
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="print files, chunks, tokens and cost; ask no model"
@@ -89,14 +89,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-summary", action="store_true", help="do not ask for a summary")
     parser.add_argument("--title", default="", help="title of the change, for the summary")
     parser.add_argument(
-        "--description-file", type=Path, metavar="FILE", help="its description, for the summary"
+        "--description-file",
+        type=Path,
+        metavar="FILE",
+        help="file with the description of the change, for the summary",
     )
     parser.add_argument(
         "--server",
         metavar="URL",
         help="have a reviewbot serve review it, and show what it finds as it comes",
     )
-    parser.add_argument("--config", type=Path, metavar="FILE", help="instead of .reviewbot.yml")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="read this file instead of .reviewbot.yml"
+    )
     parser.epilog = EPILOG
 
 
@@ -106,7 +111,7 @@ def _dollars(text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no amount above 0, such as 0.50")
+        raise argparse.ArgumentTypeError(f"{text!r} must be an amount above 0, such as 0.50")
     return value
 
 
@@ -194,7 +199,7 @@ def _refuse_missing(source: Source) -> None:
 
 
 async def _review_there(args: argparse.Namespace, settings: Settings, source: Source) -> Report:
-    """The same by a server; the code around findings is our own."""
+    """Return the same by a server; the code around findings is our own."""
     from reviewbot.config.settings import Secret
     from reviewbot.config.variables import SERVER_KEY
     from reviewbot.core.diff.parse import parse_diff

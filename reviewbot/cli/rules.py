@@ -63,7 +63,7 @@ def _find(name: str, rules: Sequence[Rule]) -> Rule:
 
 
 def _level(rule: Rule, levels: Mapping[str, str]) -> str:
-    """The severity that the rule's findings get here, or off."""
+    """Return the severity that the rule's findings get here, or off."""
     return level_of(rule.id, rule.category, rule.severity, levels) or "off"
 
 

@@ -54,8 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         help="sqlite:///PATH or postgresql://... (default: a file in the state folder)",
     )
-    parser.add_argument("--model", metavar="NAME", help="who reviews unless a request says")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="instead of .reviewbot.yml")
+    parser.add_argument(
+        "--model", metavar="NAME", help="model that reviews, unless a request names one"
+    )
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="read this file instead of .reviewbot.yml"
+    )
     parser.add_argument(
         "--require-keys", action="store_true", help="ask for a key on a loopback address, too"
     )
@@ -83,21 +87,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_count,
         default=16,
         metavar="N",
-        help="reviews at work at once on this node, the others wait (default: %(default)s)",
+        help="maximum concurrent reviews on this node; others wait (default: %(default)s)",
     )
     parser.add_argument(
         "--reviews-per-key",
         type=_count,
         default=8,
         metavar="N",
-        help="reviews of one key at work at once, the others wait (default: %(default)s)",
+        help="maximum concurrent reviews per key; others wait (default: %(default)s)",
     )
     parser.add_argument(
         "--usd-per-installation",
         type=dollars,
         metavar="N",
-        help="dollars of a day (UTC) that what one installation of the App asks for may cost"
-        " (default: no limit)",
+        help="maximum US dollars per installation of the App and UTC day (default: no limit)",
     )
     parser.add_argument(
         "--max-body-mb", type=_count, default=10, metavar="N", help="default: %(default)s"

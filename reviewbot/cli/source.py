@@ -22,7 +22,7 @@ MOST_BYTES: Final = 16_000_000
 
 
 def read_source(args: argparse.Namespace, flags: Mapping[str, object]) -> tuple[Settings, Source]:
-    """The settings and the change that a command line asks for.
+    """Return the settings and the change that a command line asks for.
 
     Args:
         args: of ``reviewbot review``.
@@ -60,7 +60,7 @@ def read_source(args: argparse.Namespace, flags: Mapping[str, object]) -> tuple[
 def _with_context(
     source: Source, repository: sources.Repository, settings: Settings, *, staged: bool
 ) -> Source:
-    """The same, with more of the files around what changed, as the settings have it."""
+    """Return the same, with more of the files around what changed, as the settings have it."""
     if not settings.context_lines or len(source.data) > MOST_BYTES:
         return source
     from reviewbot.core.diff.parse import parse_diff

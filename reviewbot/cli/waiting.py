@@ -35,7 +35,7 @@ class Waiting:
         self._doing = doing
 
     async def until(self, work: Coroutine[Any, Any, T]) -> T:
-        """The result of ``work``; from time to time says how far it is."""
+        """Return the result of ``work``; from time to time says how far it is."""
         task = asyncio.create_task(work)
         try:
             while not (await asyncio.wait({task}, timeout=PAUSE_S))[0]:

@@ -76,7 +76,7 @@ class ConfigFile:
 
 
 def schema() -> dict[str, Any]:
-    """The published JSON Schema (draft 2020-12) of the file."""
+    """Return the published JSON Schema (draft 2020-12) of the file."""
     text = files("reviewbot").joinpath("schemas/config.schema.json").read_text(encoding="utf-8")
     result: dict[str, Any] = json.loads(text)
     return result
@@ -203,7 +203,7 @@ class _Reader:
         return text
 
     def _text(self, event: yaml.ScalarEvent, path: Path) -> str:
-        r"""The text of a scalar; ``\ud83d\ude00``, as JSON escapes it, is one character."""
+        r"""Return the text of a scalar; ``\ud83d\ude00``, as JSON escapes it, is one character."""
         try:
             return event.value.encode("utf-16", "surrogatepass").decode("utf-16")
         except UnicodeDecodeError:
@@ -219,7 +219,7 @@ def _line(mark: Any) -> int:  # noqa: ANN401  PyYAML has two classes of marks, a
 
 
 def dotted(path: Path) -> str:
-    """A path as people write it: ``path_instructions[0].paths``."""
+    """Return a path as people write it: ``path_instructions[0].paths``."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
     return text.removeprefix(".")
 

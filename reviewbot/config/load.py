@@ -94,7 +94,7 @@ def read_variable(name: str) -> str | None:
 
 
 def config_differs(base: Repository, cwd: Path) -> bool:
-    """Whether the working tree's configuration file is not the one that ``base`` has.
+    """Return whether the working tree's configuration file is not the one that ``base`` has.
 
     Raises:
         ConfigError: as :func:`read_settings`.
@@ -120,7 +120,7 @@ def _config_of(base: Repository) -> tuple[str, str] | None:
 
 
 def find_config(start: Path) -> Path | None:
-    """The nearest configuration file, from ``start`` up to the root of its repository.
+    """Return the nearest configuration file, from ``start`` up to the root of its repository.
 
     Outside a repository only ``start`` itself is looked at: the folders above it may be anyone's.
 
@@ -146,13 +146,13 @@ def ambiguous_file_error(source: str) -> ConfigError:
 
 
 def repository_root(start: Path) -> Path:
-    """The root of the git work tree around ``start``, or ``start`` where there is none."""
+    """Return the root of the git work tree around ``start``, or ``start`` where there is none."""
     start = start.resolve()
     return next((one for one in (start, *start.parents) if (one / ".git").exists()), start)
 
 
 def _read_text(path: Path) -> str:
-    """The text of a file that may be anything: read no further than a sensible file goes."""
+    """Return the text of a file that may be anything: read no further than a sensible file goes."""
     try:
         if not path.is_file():  # a pipe would block, a device never ends
             raise ConfigError("is no file", source=str(path))
@@ -164,7 +164,7 @@ def _read_text(path: Path) -> str:
 
 
 def text_of(data: bytes, source: str) -> str:
-    """The text of a configuration file.
+    """Return the text of a configuration file.
 
     Args:
         data: its bytes.
@@ -183,7 +183,7 @@ def text_of(data: bytes, source: str) -> str:
 
 
 def dotenv_of(cwd: Path, base: Repository | None) -> Mapping[str, str]:
-    """The variables of a folder's ``.env``; of the base's own, if git knows it there.
+    """Return the variables of a folder's ``.env``; of the base's own, if git knows it there.
 
     Raises:
         ConfigError: it cannot be read.
@@ -206,7 +206,7 @@ def dotenv_of(cwd: Path, base: Repository | None) -> Mapping[str, str]:
 
 
 def _shown(path: Path, cwd: Path) -> str:
-    """A path as messages name it: relative to the working directory where it lies below."""
+    """Return a path as messages name it: relative to the working directory where it lies below."""
     try:
         return str(path.relative_to(cwd.resolve()))
     except ValueError:

@@ -59,7 +59,7 @@ class SplitSettings:
 def read_routes(
     items: list[dict[str, Any]], choose: Choose, place: Place
 ) -> tuple[RouteSettings, ...]:
-    """The routes of a value that satisfies the schema.
+    """Return the routes of a value that satisfies the schema.
 
     Raises:
         ConfigError: a route can never match, or ``choose`` refuses its model.
@@ -86,7 +86,7 @@ def _route(item: dict[str, Any], index: int, choose: Choose, place: Place) -> Ro
 
 
 def read_split(item: dict[str, Any], choose: Choose, place: Place) -> SplitSettings | None:
-    """The split of a value that satisfies the schema; a share of 0 is none.
+    """Return the split of a value that satisfies the schema; a share of 0 is none.
 
     Raises:
         ConfigError: ``choose`` refuses its model.
@@ -129,7 +129,7 @@ def routes_text(text: str, source: str) -> list[dict[str, Any]]:
 
 
 def split_text(text: str, source: str) -> dict[str, Any]:
-    """The split of ``MODEL=SHARE``.
+    """Return the split of ``MODEL=SHARE``.
 
     Raises:
         ConfigError: it is not of this form, or no share from 0 to 1.

@@ -138,7 +138,7 @@ class Settings:
     ignored: tuple[str, ...] = ()
 
     def chains(self) -> Iterator[tuple[str, tuple[ModelChoice, ...]]]:
-        """Each setting that names who reviews a file, and its models, best first."""
+        """Yield each setting that names who reviews a file, and its models, best first."""
         yield "model", (self.model, *self.fallback_models)
         others: list[RouteSettings | SplitSettings] = [*self.routes]
         others += [self.ab_split] if self.ab_split else []
@@ -264,7 +264,7 @@ class _Found:
         return None, name
 
     def get(self, key: str) -> Any:  # noqa: ANN401  each setting has its own type
-        """The value of a setting, or None where no layer has it."""
+        """Return the value of a setting, or None where no layer has it."""
         value: Any = self.flags.get(key)
         origin, layer = f"{self.flag_prefix}{key.replace('_', '-')}", 0
         if value in (None, "") and key in VARIABLES:
@@ -287,7 +287,7 @@ class _Found:
         return lambda path: f"{config.name}:{config.lines.get((key, *path), 1)}"
 
     def choice(self, model: str | Mapping[str, str]) -> ModelChoice:
-        """A model with the address and the key that belong to it, and no other key."""
+        """Return a model with the address and the key that belong to it, and no other key."""
         if isinstance(model, str):
             model = {"name": model}
         name, own_url = model["name"], model.get("base_url")
@@ -315,7 +315,7 @@ class _Found:
 
 
 def is_web_address(text: str) -> bool:
-    """Whether it is an http or https URL with a host and without credentials in it."""
+    """Return whether it is an http or https URL with a host and without credentials in it."""
     scheme, separator, rest = text.partition("://")
     host = rest.partition("/")[0]
     plain = not any(character.isspace() for character in text)

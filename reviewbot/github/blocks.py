@@ -64,7 +64,7 @@ def shown_lines(text: str, among: Collection[int]) -> Iterator[int]:
 
 
 def html_blocks(text: str) -> list[str]:
-    """The HTML in ``text`` that GitHub reads as blocks of their own."""
+    """Return the HTML in ``text`` that GitHub reads as blocks of their own."""
     tokens = _parser().parse(text)
     return [one.content.strip() for one in tokens if one.type == "html_block" and not one.level]
 

@@ -30,7 +30,7 @@ class BotIdentity:
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
     def wrote(self, author: Author) -> bool:
-        """Whether that is us. Logins are the same in upper and lower case."""
+        """Return whether that is us. Logins are the same in upper and lower case."""
         return author.login.lower() == self.login.lower()
 
     def resolved(self, thread: ReviewThread) -> bool:
@@ -43,7 +43,7 @@ class BotIdentity:
         return None if not thread.resolved or self.resolved(thread) else thread.resolved_by
 
     def signed(self, text: str, pull: PullName) -> bool:
-        """Whether the marker of a text on a pull request is signed by us."""
+        """Return whether the marker of a text on a pull request is signed by us."""
         return bool(self.secrets) and markers.parse(text, pull.bound, self.secrets) is not None
 
     @property

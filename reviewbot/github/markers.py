@@ -105,7 +105,7 @@ class Marker:
 
 
 def write(marker: Marker, pull: str, secrets: tuple[str, ...] = ()) -> str:
-    """The marker as the HTML comment that stands below the text, after an empty line.
+    """Return the marker as the HTML comment that stands below the text, after an empty line.
 
     Args:
         marker: what it says.
@@ -138,7 +138,7 @@ def write(marker: Marker, pull: str, secrets: tuple[str, ...] = ()) -> str:
 
 
 def parse(text: str, pull: str, secrets: tuple[str, ...] = ()) -> Marker | None:
-    """The marker of a text that **we** wrote; None if there is none that can be believed.
+    """Return the marker of a text that **we** wrote; None if there is none that can be believed.
 
     Believed is the last line alone, or if it is signed a line above what somebody has added; and
     only if GitHub reads it as a comment of its own, it is the only marker of the text, it is
@@ -160,7 +160,7 @@ def parse(text: str, pull: str, secrets: tuple[str, ...] = ()) -> Marker | None:
 
 
 def shape(text: str, pull: str) -> Marker | None:
-    """The same whoever signed it, if anybody did.
+    """Return the same whoever signed it, if anybody did.
 
     Good enough to post nothing twice; not to leave anything out of a review.
     """
@@ -174,12 +174,12 @@ def rule_field(rule: str) -> str | None:
 
 
 def has_marker(text: str) -> bool:
-    """Whether anything in ``text`` looks like a marker, believed or not."""
+    """Return whether anything in ``text`` looks like a marker, believed or not."""
     return _ANY.search(text) is not None
 
 
 def _only(text: str, pull: str) -> re.Match[str] | None:
-    """The one marker of a text, if it is for this pull request."""
+    """Return the one marker of a text, if it is for this pull request."""
     before, begin, after = text.partition(_BEGIN)
     if not begin or _BEGIN in after or (before and not before.endswith("\n")):
         return None

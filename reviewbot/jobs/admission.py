@@ -249,7 +249,7 @@ def _claim_tokens(request: ReviewRequest) -> int:
 
 
 def _left_out(request: ReviewRequest, job: Job, most: _Most) -> tuple[str, ...]:
-    """The batches that are not sent, if the diff is above what one request may take.
+    """Return the batches that are not sent, if the diff is above what one request may take.
 
     Raises:
         TooManyTokensError: it is, and was not to be cut; or nothing of it would be left.
@@ -284,7 +284,7 @@ def _tokens_left(most: _Most, job: Job, left_out: tuple[str, ...]) -> int:
 
 
 def _new_id() -> str:
-    """A UUID of version 7 without dashes: ids sort by time (RFC 9562, section 5.7)."""
+    """Return a UUID of version 7 without dashes: ids sort by time (RFC 9562, section 5.7)."""
     number = (reviews.now_ms() << 80) | secrets.randbits(80)
     number = number & ~(0xF << 76) | (7 << 76)
     number = number & ~(0x3 << 62) | (2 << 62)

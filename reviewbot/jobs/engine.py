@@ -46,7 +46,7 @@ class Queued:
 
 
 def run_id(review_id: str, number: int) -> str:
-    """The name that the queue has for a run of a review."""
+    """Return the name that the queue has for a run of a review."""
     return f"{review_id}-{number}"
 
 

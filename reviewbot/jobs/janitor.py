@@ -107,7 +107,7 @@ class Janitor:
             await self.requeue(row)
         queued = await self._database.read(turns.queued)
         for row in queued:
-            if row.stop is not None:  # it shall end, and has its turn only later
+            if row.stop is not None:  # a stop was requested before the run started
                 await self._runner.end_unstarted(row.id)
         await self._tell_positions([row for row in queued if row.stop is None])
 

@@ -96,7 +96,7 @@ def options_schema() -> dict[str, Any]:
 
 
 def parse_options(values: Mapping[str, Any]) -> ReviewOptions:
-    """The options that a request gave.
+    """Return the options that a request gave.
 
     Raises:
         ConfigError: one is unknown, or its value is not of its kind. Names it.
@@ -153,7 +153,7 @@ def _check_size(values: Mapping[str, Any]) -> None:
 
 
 def options_from_query(query: Mapping[str, str]) -> dict[str, Any]:
-    """The options of a query string, as JSON values.
+    """Return the options of a query string, as JSON values.
 
     Texts are as they are, items of a list are separated by commas, all else is written as in JSON.
 
@@ -190,7 +190,7 @@ def _no_number(name: str) -> None:
 def settings_for(
     load: Callable[[Mapping[str, object]], Settings], values: Mapping[str, Any]
 ) -> Settings:
-    """The node's settings with those of a request on top.
+    """Return the node's settings with those of a request on top.
 
     Raises:
         ConfigError: a model that it names cannot be asked.

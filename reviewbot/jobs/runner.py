@@ -73,7 +73,7 @@ class Runner:
         await asyncio.gather(*(run.ended.wait() for run in left))
 
     async def run(self, review_id: str, number: int) -> RunEnd:
-        """The ``number``-th run of a review. Nothing that goes wrong in it is raised."""
+        """Return the ``number``-th run of a review. Nothing that goes wrong in it is raised."""
         if self.leaving or review_id in self._begun:
             return "left"
         self._begun[review_id] = number

@@ -307,7 +307,7 @@ class ReviewService:
         return row
 
     async def find(self, review_id: str, tenant: str | None = None) -> ReviewRow | None:
-        """A review, if it is the tenant's; None is everyone."""
+        """Return a review, if it is the tenant's; None is everyone."""
         return await self.database.read(partial(reviews.find, review_id=review_id, tenant=tenant))
 
     async def stop(self, review_id: str, outcome: Outcome = "cancelled") -> None:
@@ -338,7 +338,7 @@ class ReviewService:
 
 
 def default_url(folder: Path) -> str:
-    """The SQLite database of a state folder, which is made if it is not there."""
+    """Return the SQLite database of a state folder, which is made if it is not there."""
     from reviewbot.store.connect import sqlite_url
 
     try:

@@ -18,7 +18,7 @@ REASON: Final = "Left out: the whole diff is above the tokens that one request m
 def middle_to_leave_out(
     plan: Plan, *, room: int, cost: Callable[[Batch], int]
 ) -> tuple[str, ...] | None:
-    """The batches in the middle of ``plan`` without which the rest fits.
+    """Return the batches in the middle of ``plan`` without which the rest fits.
 
     Args:
         plan: all of it.

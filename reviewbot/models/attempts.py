@@ -317,7 +317,7 @@ class Attempts:
 
 
 def _narrowed(request: ModelRequest, chunks: tuple[ChunkView, ...]) -> ModelRequest:
-    """The request for some of its chunks alone."""
+    """Return the request for some of its chunks alone."""
     if chunks == request.chunks:
         return request
     left_out = sum(one.tokens for one in request.chunks) - sum(one.tokens for one in chunks)
@@ -325,14 +325,14 @@ def _narrowed(request: ModelRequest, chunks: tuple[ChunkView, ...]) -> ModelRequ
 
 
 def _continued(request: ModelRequest, known: tuple[KnownFinding, ...]) -> ModelRequest:
-    """The request for what is still missing; it names what is known, which takes room."""
+    """Return the request for what is still missing; it names what is known, which takes room."""
     added = sum(len(one.path) + len(one.title) for one in known) // 2 + 10 * len(known)
     before = sum(len(one.path) + len(one.title) for one in request.known) // 2
     return replace(request, known=known, tokens=request.tokens + max(0, added - before))
 
 
 def _text_of(request: ModelRequest, info: ModelInfo) -> str:
-    """All text that ``request`` sends; none for rules on this machine."""
+    """Return all text that ``request`` sends; none for rules on this machine."""
     if info.offline:
         return ""
     prompt = render(request)

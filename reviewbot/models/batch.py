@@ -148,7 +148,7 @@ def result_to_json(result: BatchResult) -> dict[str, Any]:
 
 
 def result_from_json(value: dict[str, Any]) -> BatchResult:
-    """The inverse of :func:`result_to_json`.
+    """Return the inverse of :func:`result_to_json`.
 
     Raises:
         ValueError: it is none; the text names the field.

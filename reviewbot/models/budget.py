@@ -90,7 +90,7 @@ class Budget:
     def _affordable(
         self, info: ModelInfo, input_tokens: int, low: int, high: int, left: float
     ) -> int:
-        """The most output tokens whose worst case is within ``left``, by bisection."""
+        """Return the most output tokens whose worst case is within ``left``, by bisection."""
         while low < high:
             middle = (low + high + 1) // 2
             if self._worst(info, input_tokens, middle) <= left:

@@ -79,7 +79,7 @@ class CacheUse:
 
 
 def identity(info: ModelInfo, base_url: str | None = None) -> str:
-    """All of a model that decides what it says; prices and limits do not."""
+    """Return all of a model that decides what it says; prices and limits do not."""
     facts = (info.provider, info.effort, info.thinking, info.forced_tools, info.structured_output)
     return json.dumps([info.name, base_url, *facts, info.strict_tools, info.sampling])
 
@@ -141,7 +141,7 @@ class CachedBatches:
         return result
 
     async def _safely(self, what: str, work: Coroutine[Any, Any, T]) -> T | None:
-        """The result of ``work``, or None if it failed or took too long."""
+        """Return the result of ``work``, or None if it failed or took too long."""
         try:
             async with asyncio.timeout(STORE_TIMEOUT_S):
                 return await work
@@ -289,7 +289,7 @@ def _replayed(
 
 
 def _honest(outcome: ChunkOutcome, reuses: Mapping[str, Reuse]) -> ChunkOutcome:
-    """A chunk of which the cache knew a part has not failed as a whole."""
+    """Return a chunk of which the cache knew a part has not failed as a whole."""
     if outcome.status == "failed" and outcome.chunk in reuses:
         return replace(outcome, status="partly")
     return outcome

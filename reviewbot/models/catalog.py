@@ -81,7 +81,7 @@ class ModelInfo:
 
 
 def lookup(name: str, overrides: Mapping[str, Mapping[str, object]] | None = None) -> ModelInfo:
-    """The facts about ``name``; of an unknown model only what every server understands.
+    """Return the facts about ``name``; of an unknown model only what every server understands.
 
     Args:
         name: the model, for example ``claude-sonnet-5-5``, ``offline`` or a local server's name.
@@ -108,7 +108,7 @@ def lookup(name: str, overrides: Mapping[str, Mapping[str, object]] | None = Non
 
 
 def known_models() -> tuple[str, ...]:
-    """All names of the catalogue, best known first."""
+    """Return all names of the catalogue, best known first."""
     return tuple(_load()["models"])
 
 

@@ -227,7 +227,7 @@ class _Writing:
             await self.emit(Answered("", self._model))
 
     async def whole(self) -> Answered:
-        """The answer, once it has ended.
+        """Return the answer, once it has ended.
 
         Raises:
             ModelFault: it broke off, the model declined, or it says nothing.

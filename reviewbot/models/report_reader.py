@@ -109,7 +109,7 @@ class ReportReader:
             raise ModelFault(f"The model's report is broken: {broken}", fault=Fault.UNUSABLE)
 
     def judge(self) -> Stop:
-        """Whether the ended answer is complete or cut; anything else is a fault.
+        """Return whether the ended answer is complete or cut; anything else is a fault.
 
         Raises:
             ModelFault: there was no end, no report, a broken one, or one that gives up.
@@ -139,5 +139,5 @@ class ReportReader:
 
 
 def _gives_up(outcome: str | None) -> bool:
-    """Whether a report's own word is that it is not all; a missing word is forgiven."""
+    """Return whether a report's own word is that it is not all; a missing word is forgiven."""
     return (outcome or "complete").lower() != "complete"

@@ -71,7 +71,7 @@ class Summarizer:
         self._title, self._description = title, description
 
     async def __call__(self, task: SummaryTask, book: Callable[[Spent], None]) -> ReviewSummary:
-        """The summary, made safe to show.
+        """Return the summary, made safe to show.
 
         Raises:
             ModelFault: there is none to be had.

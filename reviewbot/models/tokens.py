@@ -58,7 +58,7 @@ MIN_LEARNED = 500
 
 @functools.cache
 def encoding() -> tiktoken.Encoding:
-    """The shipped ``o200k_base``; about 0.3 s on first use, then at hand.
+    """Return the shipped ``o200k_base``; about 0.3 s on first use, then at hand.
 
     Raises:
         ReviewbotError: the file in the package is not the one that was shipped.
@@ -183,7 +183,7 @@ def _replace_file(path: Path, text: str) -> None:
 
 
 def _read_corrections(path: Path | None) -> dict[str, float]:
-    """The corrections in ``path``; none where it is missing, unreadable or not ours.
+    """Return the corrections in ``path``; none where it is missing, unreadable or not ours.
 
     They are a cache of what the next requests teach again, so that a broken file is no error.
     """

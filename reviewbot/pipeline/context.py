@@ -108,7 +108,7 @@ class ContextPlanner:
     def shown(
         self, contents: Mapping[str, bytes], whole: Sequence[FileDiff] | None = None
     ) -> bytes | None:
-        """The diff with more context; None if there is none. CPU work: for a thread.
+        """Return the diff with more context; None if there is none. CPU work: for a thread.
 
         Args:
             contents: the new files, by path, as many of the wanted ones as could be had.
@@ -177,7 +177,7 @@ class ContextPlanner:
             lines //= 2
 
     def _taken(self, piece: _Piece, wide: FileDiff) -> float | None:
-        """The tokens that the context takes; None if it does not go."""
+        """Return the tokens that the context takes; None if it does not go."""
         if skip_reason(wide, self._policy) is not None:
             return None
         parts = split_file(wide, count=piece.sizes.count, budget=piece.sizes.budget)

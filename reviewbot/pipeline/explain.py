@@ -52,7 +52,7 @@ _WHOLE: Final = 10**9
 
 
 def explanation_models(settings: Settings) -> tuple[str, ...]:
-    """The models of the settings that can answer in words, best first."""
+    """Return the models of the settings that can answer in words, best first."""
     choices = (settings.model, *settings.fallback_models)
     return tuple(one.name for one in choices if not lookup(one.name, settings.models).offline)
 

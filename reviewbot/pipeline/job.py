@@ -60,7 +60,7 @@ class Job:
     question: str | None = None
 
     def model_of(self, batch: Batch) -> str:
-        """The model that ``batch`` goes to first."""
+        """Return the model that ``batch`` goes to first."""
         return (*batch.chain.models, *self.models)[0]
 
     def request_tokens(self, batch: Batch) -> int:
@@ -140,14 +140,14 @@ class StopSignal:
 
 
 def opening(job: Job) -> Iterator[Event]:
-    """The plan of ``job`` as the events that open its review."""
+    """Yield the plan of ``job`` as the events that open its review."""
     yield started(job)
     for file in job.plan.skipped:
         yield FileSkipped(file.path, file.reason or "")
 
 
 def started(job: Job) -> ReviewStarted:
-    """The plan of ``job`` as an event."""
+    """Return the plan of ``job`` as an event."""
     plan = job.plan
     batch_of = {chunk: batch for batch in plan.batches for chunk in batch.chunks}
     model_of = {name: job.model_of(batch) for name, batch in batch_of.items()}
@@ -180,7 +180,7 @@ def started(job: Job) -> ReviewStarted:
 
 
 def planned_files(plan: Plan) -> tuple[PlannedFile, ...]:
-    """The files of ``plan`` as events name them; who reviews them is the job's to say."""
+    """Return the files of ``plan`` as events name them; who reviews them is the job's to say."""
     return tuple(
         PlannedFile(
             file.path,
@@ -195,7 +195,7 @@ def planned_files(plan: Plan) -> tuple[PlannedFile, ...]:
 
 
 def manifest_of(plan: Plan) -> tuple[ManifestEntry, ...]:
-    """Every changed file, for the prompt; those that policy skips are named, not shown."""
+    """Return every changed file, for the prompt; those that policy skips are named, not shown."""
     return tuple(
         ManifestEntry(file.path, file.status, file.added, file.removed, file.reason is None)
         for file in plan.files

@@ -315,7 +315,7 @@ def _format(name: str, target: Target) -> _Sink:
 
 
 def exit_code(report: Report, settings: Settings) -> int:
-    """The exit code that a report amounts to."""
+    """Return the exit code that a report amounts to."""
     if report.outcome == "cancelled":
         return EXIT_INTERRUPTED
     if not report.complete:

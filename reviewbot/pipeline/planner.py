@@ -62,7 +62,7 @@ class Chains:
         self.rest = self.of_setting[MODEL]
 
     def choices(self, chain: Chain) -> tuple[ModelChoice, ...]:
-        """The models of ``chain`` with their addresses and keys.
+        """Return the models of ``chain`` with their addresses and keys.
 
         A plan that was stored may name models that the settings no longer do: it is kept to as far
         as they are known, and goes to the model of the settings where none is.
@@ -73,7 +73,7 @@ class Chains:
         return known or self._choices[self.rest]
 
     def first(self, batch: Batch) -> str:
-        """The name of the model that a batch goes to first."""
+        """Return the name of the model that a batch goes to first."""
         return self.choices(batch.chain)[0].name
 
 
@@ -139,7 +139,7 @@ class Planner:
         """What ``planned`` is expected to take, in all and by model.
 
         Args:
-            planned: it.
+            planned: plan to estimate.
             fallback: if the first so many models of each chain fail, as far as there are others.
         """
         by_model: dict[str, list[Batch]] = {}
@@ -204,7 +204,7 @@ class Planner:
         return TokenCounter(self.info(model).token_factor, self._calibration.correction(model))
 
     def _sizes_for(self, model: str) -> SplitLimits:
-        """A piece takes half of the model's context window at most.
+        """Return the limits of a piece: at most half of the model's context window.
 
         With the prompt and the least room for an answer, it takes all of it.
         """

@@ -125,7 +125,7 @@ def prepare(
 
 
 def _models(planned: Plan, chains: Chains) -> tuple[str, ...]:
-    """Every model that may be asked, those first that are asked first."""
+    """Return every model that may be asked, those first that are asked first."""
     used = {batch.chain: chains.choices(batch.chain) for batch in planned.batches}
     every = list(used.values()) or [chains.choices(chains.rest)]
     if len(every) == 1:
@@ -135,7 +135,7 @@ def _models(planned: Plan, chains: Chains) -> tuple[str, ...]:
 
 
 def files_of(data: bytes) -> tuple[FileDiff, ...]:
-    """The files of a diff, secrets in their paths replaced.
+    """Return the files of a diff, secrets in their paths replaced.
 
     Raises:
         DiffError: it cannot be read whole.
@@ -155,7 +155,7 @@ def _without_secrets(files: Sequence[FileDiff]) -> Iterator[FileDiff]:
 
 
 def resolve_filters(settings: Settings, *, online: bool) -> FindingFilters:
-    """The thresholds; the prompt's examples matter only where a model saw them."""
+    """Return the thresholds; the prompt's examples matter only where a model saw them."""
     decoys: frozenset[str] = frozenset()
     if online:
         from reviewbot.core.prompt.examples import example_identifiers
@@ -286,7 +286,7 @@ class ModelClients:
         self._settings, self._parser = settings, parser
 
     def chain(self, chain: Chain) -> tuple[Model, ...]:
-        """The models of ``chain``, best first."""
+        """Return the models of ``chain``, best first."""
         return tuple(map(self._client, self.chains.choices(chain)))
 
     def _client(self, choice: ModelChoice) -> Model:

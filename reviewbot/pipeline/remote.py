@@ -143,7 +143,7 @@ class _Stream:
             await asyncio.sleep(pause)
 
     async def _connection(self) -> AsyncIterator[dict[str, Any]]:
-        """The records of one connection: of the request itself, or of the review after it."""
+        """Yield the records of one connection: of the request itself, or of the review after it."""
         async with self._asked() as answer:
             if answer.status_code == 204:
                 raise SourceError("the server has no more events of this review")

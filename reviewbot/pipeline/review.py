@@ -318,7 +318,7 @@ class _Run:
         return (event, self.progress())
 
     def _cut(self, outcome: ChunkOutcome) -> ChunkOutcome:
-        """A chunk that shows a line cut was reviewed in part, whatever the model says."""
+        """Return a chunk that shows a line cut was reviewed in part, whatever the model says."""
         if outcome.status != "reviewed" or not self._chunks[outcome.chunk].cut:
             return outcome
         reason = "A line is too long to be shown whole."
@@ -342,7 +342,7 @@ class _Run:
     async def summary(
         self, task: SummaryTask, summarize: Summarize | None, stop: StopSignal
     ) -> ReviewSummary:
-        """The model's summary, or one that is counted and says why."""
+        """Return the model's summary, or one that is counted and says why."""
         reason = None
         if summarize:
             try:

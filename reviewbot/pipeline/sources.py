@@ -85,7 +85,7 @@ def find_git() -> str:
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of a diff file.
+    """Return the bytes of a diff file.
 
     Raises:
         SourceError: it cannot be read.
@@ -97,7 +97,7 @@ def read_file(path: Path) -> bytes:
 
 
 def read_stdin() -> bytes:
-    """The bytes on standard input.
+    """Return the bytes on standard input.
 
     Raises:
         SourceError: standard input is a terminal, so nobody would ever send anything.
@@ -148,7 +148,7 @@ class Repository:
     _environment: Mapping[str, str] = field(repr=False)
 
     def changes(self) -> bytes:
-        """All changes of the working tree since :attr:`start`, staged or not.
+        """Return all changes of the working tree since :attr:`start`, staged or not.
 
         Raises:
             SourceError: there is no commit yet.
@@ -162,7 +162,7 @@ class Repository:
         return self._git(*_DIFF, "--cached", self.start, "--")
 
     def whole(self, paths: Sequence[str], *, staged: bool) -> bytes:
-        """The changes of some files once more, with all of the file around each.
+        """Return the changes of some files once more, with all of the file around each.
 
         Args:
             paths: relative to the root of the repository.
@@ -173,12 +173,12 @@ class Repository:
         return self._git(*_DIFF, _MORE_LINES, *which, self.start, "--", *names)
 
     def attributes(self) -> str:
-        """The ``.gitattributes`` at the root of :attr:`start`; empty if there is none."""
+        """Return the ``.gitattributes`` at the root of :attr:`start`; empty if there is none."""
         data = self.file(".gitattributes") or b""
         return data[:ATTRIBUTES_LIMIT].decode("utf-8", "replace")
 
     def file(self, path: str) -> bytes | None:
-        """The content of a file in :attr:`start`.
+        """Return the content of a file in :attr:`start`.
 
         Args:
             path: relative to the root of the repository.
@@ -201,7 +201,7 @@ class Repository:
         )
 
     def tracks(self, name: str) -> bool:
-        """Whether a file of :attr:`directory` is one that git knows."""
+        """Return whether a file of :attr:`directory` is one that git knows."""
         return bool(self._git("ls-files", "-z", "--", f":(literal){name}"))
 
     def untracked(self) -> tuple[str, ...]:
@@ -251,7 +251,7 @@ def open_repository(directory: Path, base: str | None = None) -> Repository:
 
 
 def open_commit(directory: Path, commit: str) -> Repository | None:
-    """The repository around ``directory`` at a commit, if there is one and has it.
+    """Return the repository around ``directory`` at a commit, if there is one and has it.
 
     Args:
         directory: a folder, perhaps with a checkout of a stranger: files are read from the commit
@@ -269,7 +269,7 @@ def open_commit(directory: Path, commit: str) -> Repository | None:
 
 
 def _start(directory: Path, environment: Mapping[str, str], base: str | None) -> str:
-    """The commit that the change left; empty if there is no commit yet."""
+    """Return the commit that the change left; empty if there is no commit yet."""
     if base is not None:
         revision = _commit(directory, environment, base)
         return _git(directory, environment, "merge-base", "HEAD", revision).decode().strip()

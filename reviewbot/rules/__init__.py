@@ -80,7 +80,7 @@ class Rule:
 
 
 def load_rules() -> tuple[Rule, ...]:
-    """All rules, sorted by id.
+    """Return all rules, sorted by id.
 
     Raises:
         ConfigError: a rule file is broken; the message names it and what is wrong.
@@ -116,7 +116,7 @@ def rules_for(language: str | None) -> tuple[Rule, ...]:
 
 @cache
 def load_folder(folder: str) -> tuple[Rule, ...]:
-    """The rules of one of :data:`FOLDERS`, sorted by id, read once in a process.
+    """Return the rules of one of :data:`FOLDERS`, sorted by id, read once in a process.
 
     Raises:
         ConfigError: a rule file is broken.
@@ -125,7 +125,7 @@ def load_folder(folder: str) -> tuple[Rule, ...]:
 
 
 def read_rule(path: Path) -> Rule:
-    """The rule in the file at ``path``.
+    """Return the rule in the file at ``path``.
 
     Raises:
         ConfigError: it is not YAML, or not a rule of ours: a key is missing, unknown or wrong.
@@ -144,7 +144,7 @@ def read_rule(path: Path) -> Rule:
 
 
 def parse_rule(data: Mapping[str, Any], *, source: str) -> Rule:
-    """The rule that ``data``, a decoded rule file, describes.
+    """Return the rule that ``data``, a decoded rule file, describes.
 
     Args:
         data: the decoded YAML.
@@ -232,7 +232,7 @@ class _Reader:
         return tuple(value)
 
     def focus(self, labels: object) -> str | None:
-        """The meta variable of the one primary label."""
+        """Return the meta variable of the one primary label."""
         if labels is None:
             return None
         if isinstance(labels, dict) and list(labels.values()) == [{"style": "primary"}]:

@@ -74,7 +74,7 @@ def make_app(
     *,
     github: GitHubSide | None = None,
 ) -> ASGIApp:
-    """The whole application; ``service`` is started and ended with it.
+    """Return the whole application; ``service`` is started and ended with it.
 
     Args:
         service: the reviews.

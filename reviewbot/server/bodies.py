@@ -58,7 +58,7 @@ async def read_body(
     min_rate: float = MIN_RATE,
     timeout_s: float = TIMEOUT_S,
 ) -> bytes:
-    """The body as it was before any ``Content-Encoding``.
+    """Return the body as it was before any ``Content-Encoding``.
 
     Only waiting for the sender counts as time. Nothing is asked for before the headers are seen to
     be fine, so ``Expect: 100-continue`` (RFC 9110, section 10.1.1) saves a client from sending in
@@ -150,14 +150,14 @@ async def _receive(
 
 
 def _declared(headers: Headers) -> int:
-    """The ``Content-Length``, or -1. One that makes no sense is for the server to refuse."""
+    """Return the ``Content-Length``, or -1. One that makes no sense is for the server to refuse."""
     digits = headers.get("content-length", "").lstrip("0")
     # A number of more than 4300 digits is refused by `int`; one of more than 18 is too large here.
     return int(digits[:19]) if digits.isascii() and digits.isdecimal() else -1
 
 
 def _encoding(headers: Headers) -> str | None:
-    """The one encoding of the body (RFC 9110, section 8.4), if it has one.
+    """Return the one encoding of the body (RFC 9110, section 8.4), if it has one.
 
     ``x-gzip`` is gzip (8.4.1.3), and ``identity`` is none (12.5.3).
     """

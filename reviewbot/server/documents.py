@@ -21,7 +21,7 @@ Json = dict[str, Any]
 
 
 def review_document(row: ReviewRow, report: Report, progress: ReviewProgress) -> Json:
-    """All that is known of a review but its diff."""
+    """Return all that is known of a review but its diff."""
     found = {
         "id": row.id,
         "state": row.state,
@@ -59,7 +59,7 @@ def review_document(row: ReviewRow, report: Report, progress: ReviewProgress) ->
 def entry_document(
     row: ReviewRow, *, counts: Mapping[str, int], files: int, cost_usd: float | None
 ) -> Json:
-    """A review in a list."""
+    """Return a review in a list."""
     return {
         "id": row.id,
         "state": row.state,

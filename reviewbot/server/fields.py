@@ -24,7 +24,7 @@ _SIGN: Final = re.compile(r"[ \t\n\r]*(.?)[ \t\n\r]*", re.DOTALL)
 
 
 def read_fields(body: bytes, known: Sequence[str]) -> dict[str, Any]:
-    """The object that ``body`` is.
+    """Return the object that ``body`` is.
 
     Args:
         body: UTF-8 (RFC 8259, section 8.1).
@@ -63,7 +63,7 @@ def _read(text: str, known: Sequence[str]) -> dict[str, Any]:
 
 
 def _sign(text: str, at: int, signs: str) -> tuple[str, int]:
-    """The next sign, one of ``signs``, and where what follows it begins."""
+    """Return the next sign, one of ``signs``, and where what follows it begins."""
     match = _SIGN.match(text, at)
     if match is None or not match[1] or match[1] not in signs:
         wanted = " or ".join(map(repr, signs))
@@ -72,7 +72,7 @@ def _sign(text: str, at: int, signs: str) -> tuple[str, int]:
 
 
 def _value(text: str, at: int) -> tuple[Any, int]:
-    """The value that begins there, and where it ends."""
+    """Return the value that begins there, and where it ends."""
     if text.startswith('"', at):
         return _DECODER.raw_decode(text, at)
     piece = text[at : at + VALUE_LIMIT]

@@ -48,7 +48,7 @@ _WHOLE: Final = "#/components/schemas/"
 
 @cache
 def openapi_json(*, need_key: bool) -> bytes:
-    """The document as it is sent.
+    """Return the document as it is sent.
 
     Args:
         need_key: whether every call of ``/v1`` needs a key on this server.
@@ -58,7 +58,7 @@ def openapi_json(*, need_key: bool) -> bytes:
 
 
 def openapi_document(*, need_key: bool = False) -> Json:
-    """The document.
+    """Return the document.
 
     Args:
         need_key: whether every call of ``/v1`` needs a key on this server.
@@ -157,7 +157,7 @@ def _event_schemas() -> Json:
 
 
 def _without_envelope(schema: Json) -> Json:
-    """An event's own fields, as a review has them."""
+    """Return an event's own fields, as a review has them."""
     properties = schema["properties"]
     return {
         **schema,
@@ -190,13 +190,13 @@ def _option_schemas() -> Json:
 
 
 def _option_parameters() -> list[Json]:
-    """The options as parameters of the query, but for those that need a body."""
+    """Return the options as parameters of the query, but for those that need a body."""
     options: Json = _option_schemas()["Options"]["properties"]
     return [_parameter(name, one) for name, one in options.items() if name not in BODY_ONLY]
 
 
 def _parameter(name: str, schema: Json) -> Json:
-    """A parameter of the query; see :func:`~reviewbot.jobs.options.options_from_query`."""
+    """Return a parameter of the query; see :func:`~reviewbot.jobs.options.options_from_query`."""
     description = schema["description"]
     kept = {key: value for key, value in schema.items() if key != "description"}
     found = {"name": name, "in": "query", "description": description, "schema": kept}
@@ -212,7 +212,7 @@ def _parameter(name: str, schema: Json) -> Json:
 
 
 def _with_references(value: Any, elsewhere: Callable[[str], str]) -> Any:  # noqa: ANN401 - JSON
-    """A copy whose every ``$ref`` leads to where ``elsewhere`` says."""
+    """Return a copy whose every ``$ref`` leads to where ``elsewhere`` says."""
     match value:
         case dict():
             return {

@@ -76,7 +76,7 @@ class Problem(Exception):
         super().__init__(f"{status} {self.title}: {detail}")
 
     def document(self) -> dict[str, object]:
-        """The problem as the object that is sent, its texts made safe."""
+        """Return the problem as the object that is sent, its texts made safe."""
         standard = {"type": self.type, "title": self.title, "status": self.status}
         if self.detail:
             standard["detail"] = self.detail
@@ -84,7 +84,7 @@ class Problem(Exception):
 
 
 def problem_response(problem: Problem) -> Response:
-    """The answer to whoever caused ``problem``: ``application/problem+json``, never stored.
+    """Return the answer to whoever caused ``problem``: ``application/problem+json``, never stored.
 
     Where its headers say ``Connection: close``, the answer comes at once, and then what the client
     still sends is read and thrown away for a moment. To close with unread bytes would reset the

@@ -155,7 +155,7 @@ class ReviewApi:
         return Response(text, media_type="application/sarif+json")
 
     async def _find(self, request: Request) -> ReviewRow:
-        """The review of the path, if it is the caller's: another's is as if it were not."""
+        """Return the review of the path, if it is the caller's: another's is as if it were not."""
         caller = await self._access.caller(request)
         review_id = request.path_params["id"]
         row = None
@@ -221,7 +221,7 @@ class ReviewApi:
 
 
 def _object_of(body: bytes) -> dict[str, Any]:
-    """The fields of a JSON request; ``diff`` as bytes."""
+    """Return the fields of a JSON request; ``diff`` as bytes."""
     values = read_fields(body, ("diff", *TEXT_LIMITS, "options"))
     if not isinstance(values.get("diff"), str):
         raise Problem(400, 'the body is an object with the diff as text: {"diff": "..."}')
@@ -233,7 +233,7 @@ def _object_of(body: bytes) -> dict[str, Any]:
 
 
 def _with_query(values: dict[str, Any], query: dict[str, str]) -> dict[str, Any]:
-    """The fields with those of the query, which go before those of the body."""
+    """Return the fields with those of the query, which go before those of the body."""
     if not query:
         return values
     parse_options(values["options"])  # what the query replaces has to be right, too

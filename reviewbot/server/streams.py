@@ -73,7 +73,7 @@ class InTimeMiddleware:
             await self._app(scope, receive, in_time)
         except _SlowReader:
             scope[ENDED] = "dropped"
-            log.info("a reader took nothing for %d s, and was dropped", SEND_TIMEOUT_S)
+            log.info("dropped client: read nothing for %d s", SEND_TIMEOUT_S)
             abort = scope.get("state", {}).get(ABORT)
             if abort is not None:
                 abort()
@@ -114,7 +114,7 @@ def event_stream(
     gone: Callable[[], Awaitable[None]],
     closing: asyncio.Event,
 ) -> Response:
-    """The response that sends ``events``, which are rendered already.
+    """Return the response that sends ``events``, which are rendered already.
 
     Args:
         events: from the hub.

@@ -126,7 +126,7 @@ def hold(connection: sa.Connection, tenant: str, limits: Limits, *, tokens: int,
         )
         if (at_work or 0) >= limits.reviews_at_once:
             raise OverLimitError(
-                f"this key may have {limits.reviews_at_once} reviews at work at once",
+                f"this key is limited to {limits.reviews_at_once} concurrent reviews",
                 retry_after=SOON_S,
             )
     return day

@@ -46,7 +46,7 @@ class DatabaseCache:
         self._database, self._tenant, self._limit = database, tenant, limit
 
     async def exact(self, keys: Collection[str]) -> Mapping[str, Entry]:
-        """The entries by these keys. What is found was used."""
+        """Return the entries by these keys. What is found was used."""
         wanted = list(keys)
         found = await self._database.read(partial(self._read, wanted=wanted))
         stale = [key for key, (_, used_at) in found.items() if used_at < now_ms() - TOUCH_MS]
@@ -113,7 +113,7 @@ class DatabaseCache:
         )
 
     def _put(self, connection: sa.Connection, rows: list[Row], bands: list[Row]) -> bool:
-        """Whether there is more now than there is room for."""
+        """Return whether there is more now than there is room for."""
         _lock(connection, self._tenant)
         _drop(connection, self._tenant, [row["key"] for row in rows])
         connection.execute(sa.insert(CACHE), rows)
@@ -184,7 +184,7 @@ def _drop_unused(connection: sa.Connection, tenant: str, until: int) -> bool:
 
 
 def _lock(connection: sa.Connection, tenant: str) -> int:
-    """The bytes of a tenant, which nobody else changes before this transaction ends."""
+    """Return the bytes of a tenant, which nobody else changes before this transaction ends."""
     connection.execute(
         insert_into(connection.dialect.name, CACHE_SIZES)
         .values(tenant=tenant, bytes=0)
@@ -213,7 +213,7 @@ def _drop(connection: sa.Connection, tenant: str, keys: Sequence[str]) -> None:
 
 
 def _entry(text: str) -> Entry | None:
-    """The entry of a row; a damaged one is as if it were not there."""
+    """Return the entry of a row; a damaged one is as if it were not there."""
     try:
         return entry_from_json(json.loads(text))
     except ValueError:

@@ -39,7 +39,7 @@ WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout') AND s
 
 
 def sqlite_url(path: Path) -> str:
-    """The URL of a SQLite file."""
+    """Return the URL of a SQLite file."""
     return sa.URL.create("sqlite", database=str(path)).render_as_string(hide_password=False)
 
 
@@ -76,7 +76,7 @@ def connection_options(url: sa.URL) -> dict[str, int]:
 
 
 def engine_of(url: str, *, connections: int) -> sa.Engine:
-    """An engine for ``url``, with up to so many connections."""
+    """Return an engine for ``url``, with up to so many connections."""
     parsed = psycopg_url(url)
     if parsed.drivername.startswith("postgresql"):
         engine = sa.create_engine(
@@ -114,7 +114,7 @@ def engine_of(url: str, *, connections: int) -> sa.Engine:
 
 
 def file_of(url: sa.URL) -> Path | None:
-    """The file of a SQLite database, if it is one."""
+    """Return the file of a SQLite database, if it is one."""
     name = url.database if url.drivername.startswith("sqlite") else None
     return None if name is None or name.startswith((":memory:", "file:")) else Path(name)
 
@@ -152,7 +152,7 @@ def _create_for_its_user(url: sa.URL) -> None:
 
 
 def others_can_read(path: Path) -> bool:
-    """Whether everyone on this machine can read a file: they need to get to it, too."""
+    """Return whether everyone on this machine can read a file: they need to get to it, too."""
     path = path.resolve()
     try:
         return bool(path.stat().st_mode & stat.S_IROTH) and all(

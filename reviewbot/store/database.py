@@ -106,7 +106,7 @@ class Database:
             raise _store_error(error) from error
 
     async def write(self, change: Callable[[sa.Connection], T], *, tenant: str = "") -> T:
-        """The result of ``change``, once it is committed.
+        """Return the result of ``change``, once it is committed.
 
         Several changes may share a transaction; one that raises is undone alone. A transaction may
         be run again, so a change must do nothing but read and write here.
@@ -159,7 +159,7 @@ class Database:
                     done.set_exception(error)
 
     def _commit(self, writes: list[_Write]) -> list[tuple[Any, Exception | None]]:
-        """Each write's result or error, in their order."""
+        """Return each write's result or error, in their order."""
         for left in reversed(range(DEADLOCKS)):
             try:
                 return self._transact(writes)
@@ -216,7 +216,7 @@ class Database:
 def _alone(
     connection: sa.Connection, change: Callable[[sa.Connection], Any]
 ) -> tuple[Any, Exception | None]:
-    """The result or error of a change, which is undone alone if there is one.
+    """Return the result or error of a change, which is undone alone if there is one.
 
     Raises:
         sqlalchemy.exc.OperationalError: the database is at fault, and the transaction with it.
@@ -250,7 +250,7 @@ def _store_error(error: Exception) -> StoreError:
 
 
 def named(error: BaseException) -> str:
-    """The kind of a database's error and its code, and nothing else of it."""
+    """Return the kind of a database's error and its code, and nothing else of it."""
     cause = (error.orig or error) if isinstance(error, DBAPIError) else error
     code = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)
     return f"{type(cause).__name__} {code}" if isinstance(code, str) else type(cause).__name__
@@ -282,7 +282,7 @@ def _prepare_tables(engine: sa.Engine, url: str) -> None:
             version = connection.scalar(sa.select(META.c.version)) if META.name in tables else None
             if version is not None and version > VERSION:
                 raise ConfigError(
-                    f"the database {shown_url(url)} was written by a later reviewbot; use that one",
+                    f"the database {shown_url(url)} was created by a newer reviewbot; upgrade",
                     source="--database",
                 )
             if version is not None and version < VERSION:
@@ -315,11 +315,11 @@ def _lock_schema(connection: sa.Connection) -> None:
 
 
 def insert_into(dialect: str, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
-    """An INSERT that can say what to do about a row that is there (ON CONFLICT)."""
+    """Return an INSERT that can say what to do about a row that is there (ON CONFLICT)."""
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     return insert(table)
 
 
 def rows_changed(result: object) -> int:
-    """The number of rows that an UPDATE or DELETE touched."""
+    """Return the number of rows that an UPDATE or DELETE touched."""
     return cast("sa.CursorResult[Any]", result).rowcount

@@ -52,7 +52,7 @@ class Stored:
 
 
 def rfc3339(at: int) -> str:
-    """The time of Unix milliseconds, in UTC."""
+    """Return the time of Unix milliseconds, in UTC."""
     moment = datetime.fromtimestamp(at / 1000, tz=UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -79,7 +79,7 @@ def insert_events(connection: sa.Connection, review_id: str, events: Sequence[St
 def events_after(
     connection: sa.Connection, review_id: str, after: int, limit: int = PAGE
 ) -> list[Stored]:
-    """The next events of a review."""
+    """Return the next events of a review."""
     rows = connection.execute(
         sa.select(EVENTS.c.seq, EVENTS.c.type, EVENTS.c.data)
         .where(EVENTS.c.review_id == review_id, EVENTS.c.seq > after)
@@ -92,7 +92,7 @@ def events_after(
 def records_of(
     connection: sa.Connection, review_id: str, types: Sequence[str] | None = None
 ) -> list[dict[str, Any]]:
-    """The records of a review; all, or those of some types."""
+    """Return the records of a review; all, or those of some types."""
     query = sa.select(EVENTS.c.data).where(EVENTS.c.review_id == review_id).order_by(EVENTS.c.seq)
     if types is not None:
         query = query.where(EVENTS.c.type.in_(types))
@@ -110,7 +110,7 @@ class _Group:
 
 
 class EventLog:
-    """Writes the events of one review, in order, as one writer among none.
+    """Event writer of one review; only one may be active.
 
     :meth:`put` returns at once unless the disk is far behind; what was put is stored in the order
     it came in, changes included, and nothing of it is seen by anyone before. A write that the

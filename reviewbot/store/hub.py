@@ -97,7 +97,7 @@ class Hub:
         return sum(channel.readers for channel in self._channels.values())
 
     def followed(self, review_id: str) -> bool:
-        """Whether someone here follows it."""
+        """Return whether someone here follows it."""
         return review_id in self._channels
 
     def publish(self, review_id: str, events: Sequence[Stored]) -> None:

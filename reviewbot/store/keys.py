@@ -59,7 +59,7 @@ class Key:
 def add(
     connection: sa.Connection, name: str, limits: Limits, *, scope: Scope = "reviews"
 ) -> tuple[Key, str]:
-    """A new key, and its secret, which is not to be had again."""
+    """Return a new key, and its secret, which is not to be had again."""
     secret = PREFIX + secrets.token_urlsafe(32)
     values = {
         "id": secrets.token_hex(6),
@@ -74,7 +74,7 @@ def add(
 
 
 def known(connection: sa.Connection, secret: str) -> Key | None:
-    """The key of ``secret``, unless there is none or it was revoked.
+    """Return the key of ``secret``, unless there is none or it was revoked.
 
     What is looked up is the digest, so how long it takes tells nothing of the secret.
     """
@@ -86,7 +86,7 @@ def known(connection: sa.Connection, secret: str) -> Key | None:
 
 
 def due(key: Key) -> bool:
-    """Whether what is known of a key's last use is so old that it has to be noted again."""
+    """Return whether what is known of a key's last use is so old that it has to be noted again."""
     return key.used_at is None or now_ms() - key.used_at > USED_EVERY_MS
 
 
@@ -96,13 +96,13 @@ def used(connection: sa.Connection, key_id: str) -> None:
 
 
 def everyone(connection: sa.Connection) -> list[Key]:
-    """All keys, the oldest first, revoked ones included."""
+    """Return all keys, the oldest first, revoked ones included."""
     query = sa.select(KEYS).order_by(KEYS.c.created_at, KEYS.c.id)
     return [_key(found) for found in connection.execute(query).mappings()]
 
 
 def exist(connection: sa.Connection) -> bool:
-    """Whether there is a key that was not revoked."""
+    """Return whether there is a key that was not revoked."""
     query = sa.select(KEYS.c.id).where(KEYS.c.revoked_at.is_(None)).limit(1)
     return connection.scalar(query) is not None
 
@@ -121,7 +121,7 @@ def revoke(connection: sa.Connection, key_id: str) -> bool:
 
 
 def limits_of(connection: sa.Connection, tenant: str) -> Limits | None:
-    """The limits of a key by its id; None if there is no such key."""
+    """Return the limits of a key by its id; None if there is no such key."""
     text = connection.scalar(sa.select(KEYS.c.limits).where(KEYS.c.id == tenant))
     return None if text is None else Limits(**json.loads(text))
 

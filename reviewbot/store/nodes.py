@@ -23,7 +23,7 @@ def beat(connection: sa.Connection, node: str) -> None:
 
 
 def alive(connection: sa.Connection) -> frozenset[str]:
-    """The nodes that have said so lately."""
+    """Return the nodes that have said so lately."""
     since = clock(connection) - TTL_MS
     return frozenset(connection.scalars(sa.select(NODES.c.id).where(NODES.c.beat >= since)))
 

@@ -112,7 +112,7 @@ class Work:
 
 
 def packed(diff: bytes) -> bytes:
-    """A diff as it is stored. It takes time: not in a write, which holds up others."""
+    """Return a diff as it is stored. It takes time: not in a write, which holds up others."""
     return zlib.compress(diff, 1)
 
 
@@ -151,7 +151,7 @@ def insert(connection: sa.Connection, new: NewReview, at: int, *, last_seq: int)
 
 
 def by_idempotency_key(connection: sa.Connection, tenant: str, key: str) -> ReviewRow | None:
-    """The review that ``tenant`` has started with ``key``."""
+    """Return the review that ``tenant`` has started with ``key``."""
     return row_where(
         connection,
         sa.and_(REVIEWS.c.tenant == tenant, REVIEWS.c.idempotency_key == key),
@@ -159,7 +159,7 @@ def by_idempotency_key(connection: sa.Connection, tenant: str, key: str) -> Revi
 
 
 def find(connection: sa.Connection, review_id: str, tenant: str | None = None) -> ReviewRow | None:
-    """The review, if there is one and it is the tenant's; None is everyone."""
+    """Return the review, if there is one and it is the tenant's; None is everyone."""
     condition = REVIEWS.c.id == review_id
     if tenant is not None:
         condition = sa.and_(condition, REVIEWS.c.tenant == tenant)
@@ -167,7 +167,7 @@ def find(connection: sa.Connection, review_id: str, tenant: str | None = None) -
 
 
 def diff_of(connection: sa.Connection, review_id: str) -> bytes:
-    """The diff as it was sent."""
+    """Return the diff as it was sent."""
     packed = connection.scalar(sa.select(REVIEWS.c.diff).where(REVIEWS.c.id == review_id))
     return zlib.decompress(packed or b"")
 
@@ -175,7 +175,7 @@ def diff_of(connection: sa.Connection, review_id: str) -> bytes:
 def recent(
     connection: sa.Connection, tenant: str | None, *, limit: int, before: str | None
 ) -> list[ReviewRow]:
-    """The latest reviews, newest first; ``before`` is the id of the last one seen."""
+    """Return the latest reviews, newest first; ``before`` is the id of the last one seen."""
     query = sa.select(*LIGHT).order_by(REVIEWS.c.created_at.desc(), REVIEWS.c.id.desc())
     if tenant is not None:
         query = query.where(REVIEWS.c.tenant == tenant)
@@ -250,13 +250,13 @@ def delete(connection: sa.Connection, ids: Sequence[str]) -> None:
 
 
 def row_where(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> ReviewRow | None:
-    """The review of a condition, if there is one."""
+    """Return the review of a condition, if there is one."""
     found = connection.execute(sa.select(*LIGHT).where(condition)).mappings().first()
     return None if found is None else _row(found)
 
 
 def rows_where(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[ReviewRow]:
-    """The reviews of a condition, oldest first."""
+    """Return the reviews of a condition, oldest first."""
     query = sa.select(*LIGHT).where(condition).order_by(REVIEWS.c.created_at, REVIEWS.c.id)
     return [_row(found) for found in connection.execute(query).mappings()]
 

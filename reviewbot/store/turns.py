@@ -1,4 +1,4 @@
-"""Whose turn it is: reviews claimed, put back, woken, and asked to stop; a query or change each."""
+"""Queries that claim, requeue, postpone and stop reviews."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def stops(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Outcome]:
 
 
 def open_of(connection: sa.Connection, tenant: str) -> list[str]:
-    """The open reviews of a tenant."""
+    """Return the open reviews of a tenant."""
     return list(
         connection.scalars(
             sa.select(REVIEWS.c.id).where(REVIEWS.c.tenant == tenant, REVIEWS.c.state.in_(OPEN))
@@ -126,7 +126,7 @@ def open_of(connection: sa.Connection, tenant: str) -> list[str]:
 
 
 def others_of_subject(connection: sa.Connection, tenant: str, subject: str, than: str) -> list[str]:
-    """The open reviews of the same subject."""
+    """Return the open reviews of the same subject."""
     return list(
         connection.scalars(
             sa.select(REVIEWS.c.id).where(
@@ -140,12 +140,12 @@ def others_of_subject(connection: sa.Connection, tenant: str, subject: str, than
 
 
 def running(connection: sa.Connection) -> list[ReviewRow]:
-    """The reviews that some node should be running."""
+    """Return the reviews that some node should be running."""
     return rows_where(connection, REVIEWS.c.state == "running")
 
 
 def due(connection: sa.Connection, at: int, longest_ms: int) -> list[ReviewRow]:
-    """The waiting reviews whose next try has come, or which shall end.
+    """Return the waiting reviews whose next try has come, or which shall end.
 
     Args:
         connection: of a read.

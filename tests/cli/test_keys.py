@@ -150,7 +150,7 @@ def test_dollars_are_an_amount_above_0(
     with pytest.raises(SystemExit) as ended:
         command("add", "ci", "--usd-per-day", value)
     assert ended.value.code == 2
-    assert "no amount above 0" in capsys.readouterr().err
+    assert "must be an amount above 0" in capsys.readouterr().err
 
 
 def test_the_environment_names_the_database_and_dotenv_does_not(

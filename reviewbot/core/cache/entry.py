@@ -54,7 +54,7 @@ class HunkRange:
     new_count: int
 
     def holds(self, number: int) -> bool:
-        """Whether a line of that number was shown, on whichever side."""
+        """Return whether a line of that number was shown, on whichever side."""
         return (
             self.old <= number < self.old + self.old_count
             or self.new <= number < self.new + self.new_count
@@ -92,7 +92,7 @@ def make_entry(
     model: str,
     prompt_version: str,
 ) -> Entry:
-    """The entry of a chunk that was reviewed.
+    """Return the entry of a chunk that was reviewed.
 
     Args:
         view: the chunk.
@@ -134,7 +134,7 @@ def _placed(view: ChunkView, heard: Heard, index: AnchorIndex) -> AnchoredDraft:
 
 
 def hunk_of(view: ChunkView, anchor: Anchor) -> int | None:
-    """The index of the hunk of ``view`` that holds the anchored lines, if one does."""
+    """Return the index of the hunk of ``view`` that holds the anchored lines, if one does."""
     if anchor.chunk != view.id:
         return None
     wanted = set(anchor.lines)
@@ -159,7 +159,7 @@ def entry_to_json(entry: Entry) -> dict[str, Any]:
 
 
 def entry_from_json(value: object) -> Entry:
-    """The inverse of :func:`entry_to_json`.
+    """Return the inverse of :func:`entry_to_json`.
 
     Raises:
         ValueError: it is none; the text names the field.

@@ -75,12 +75,12 @@ class ChunkKey:
 
 
 def examples_of(manifest: Iterable[ManifestEntry]) -> tuple[str, ...]:
-    """The examples that a prompt with ``manifest`` shows, for a :class:`Scope`."""
+    """Return the examples that a prompt with ``manifest`` shows, for a :class:`Scope`."""
     return tuple(example.shown for example in choose_examples(manifest))
 
 
 def chunk_key(view: ChunkView, scope: Scope) -> ChunkKey:
-    """The hashes of ``view`` in ``scope``. Linear in what is shown."""
+    """Return the hashes of ``view`` in ``scope``. Linear in what is shown."""
     hunks = tuple(map(hunk_hash, view.hunks))
     shared = [
         VERSION,
@@ -98,7 +98,7 @@ def chunk_key(view: ChunkView, scope: Scope) -> ChunkKey:
 
 
 def exact_key(view: ChunkView, scope: Scope) -> str:
-    """The hash that is equal for chunks that are prompted alike."""
+    """Return the hash that is equal for chunks that are prompted alike."""
     return chunk_key(view, scope).exact
 
 

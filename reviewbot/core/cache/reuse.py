@@ -98,7 +98,7 @@ def reuse(
 
 
 def _reused(view: ChunkView, entry: Entry, found: Mapping[int, int]) -> Iterator[tuple[int, Heard]]:
-    """The drafts of the hunks that were found, each with the hunk that it stands in now."""
+    """Yield the drafts of the hunks that were found, each with the hunk that it stands in now."""
     for placed in entry.drafts if found else ():
         if placed.hunk is None:  # then all of the chunk was found, at its old lines
             yield 0, placed.heard
@@ -109,7 +109,7 @@ def _reused(view: ChunkView, entry: Entry, found: Mapping[int, int]) -> Iterator
 
 
 def _aimed(placed: AnchoredDraft, then: HunkRange, now: HunkRange, path: str) -> Draft:
-    """The draft with the lines that its quote has now."""
+    """Return the draft with the lines that its quote has now."""
     draft = placed.heard.draft
     shift = now.new - then.new if draft.side == "RIGHT" else now.old - then.old
     return replace(draft, path=path, line=draft.line + shift, end_line=draft.end_line + shift)
@@ -136,7 +136,7 @@ class _Match:
         return self._extents == self._entry.extents and len(self._found) == len(self._extents)
 
     def _doubts(self, placed: AnchoredDraft) -> set[int]:
-        """The hunks, of those that were found, that a draft makes doubtful."""
+        """Return the hunks, of those that were found, that a draft makes doubtful."""
         if placed.hunk is None:
             return set()
         named = set(_named(placed, self._entry.extents))
@@ -149,7 +149,7 @@ class _Match:
         return self._extents[self._found[hunk]] != self._entry.extents[hunk]
 
     def _stands(self, placed: AnchoredDraft, hunk: int) -> bool:
-        """Whether the draft is found where it has to be now, and nowhere else."""
+        """Return whether the draft is found where it has to be now, and nowhere else."""
         at = self._found[hunk]
         path = self._view.path
         draft = _aimed(placed, self._entry.extents[hunk], self._extents[at], path)
@@ -173,7 +173,7 @@ def _pairs(then: Sequence[str], now: Sequence[str]) -> Iterator[tuple[int, int]]
 
 
 def _named(placed: AnchoredDraft, extents: Sequence[HunkRange]) -> Iterator[int]:
-    """The hunks that a draft may speak of by a number: any number that is one of their lines.
+    """Yield the hunks that a draft may speak of by a number: any number that is one of their lines.
 
     Its own one, too, if it speaks of a line: no hunk may show that one.
     """
@@ -196,7 +196,7 @@ def _rest(view: ChunkView, known: set[int]) -> ChunkView | None:
 
 
 def _changes(hunk: ShownHunk) -> bool:
-    """Whether ``hunk`` has a change that its chunk answers for."""
+    """Return whether ``hunk`` has a change that its chunk answers for."""
     return any(
         owned and line.kind != "context" for line, owned in zip(hunk.lines, hunk.owned, strict=True)
     )

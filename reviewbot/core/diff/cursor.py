@@ -51,11 +51,11 @@ class Cursor:
         return self.end == len(self.data)
 
     def next_starts(self, prefix: bytes) -> bool:
-        """Whether the line after the current one starts with ``prefix``."""
+        """Return whether the line after the current one starts with ``prefix``."""
         return self.data.startswith(prefix, self.end + 1)
 
     def error(self, message: str, pos: int | None = None) -> DiffError:
-        """An error for the line at ``pos``, by default the current one."""
+        """Return an error for the line at ``pos``, by default the current one."""
         return DiffError(message, line=self.number(pos))
 
     def number(self, pos: int | None = None) -> int:
@@ -67,7 +67,7 @@ class Cursor:
 
 
 def colour_error(cursor: Cursor) -> DiffError | None:
-    """The refusal of a diff with colour codes, if the line at the cursor starts with one."""
+    """Return the refusal of a diff with colour codes, if the line at the cursor starts with one."""
     if cursor.line.startswith(b"\x1b["):
         return cursor.error("the diff has colour codes; make it with: git diff --no-color")
     return None

@@ -83,6 +83,6 @@ class Excerpts:
 
 
 def _code_line(line: Line, text: str, *, left: bool) -> CodeLine:
-    """The line under its number on the finding's side, None where it is not on that side."""
+    """Return the line under its number on the finding's side, None where it is not on that side."""
     sign: Sign = "+" if line.kind == "added" else "-" if line.kind == "removed" else " "
     return (line.old_no if left else line.new_no, sign, text)

@@ -60,7 +60,7 @@ class GitHeader:
     plus: bytes | None = None
 
     def mode(self, *keys: bytes) -> str | None:
-        """A mode such as ``100644`` from the first of these lines that is there.
+        """Return a mode such as ``100644`` from the first of these lines that is there.
 
         The ``index`` line has the mode of both sides, if it is the same.
         """
@@ -70,7 +70,7 @@ class GitHeader:
         return self.said.get(b"index", b"").partition(b" ")[2].decode() or None
 
     def paths(self) -> tuple[bytes, bytes]:
-        """The path of the old and of the new side, without prefixes.
+        """Return the path of the old and of the new side, without prefixes.
 
         Raises:
             ValueError: the lines contradict each other, or a prefix cannot be told from a path.
@@ -213,7 +213,7 @@ def _refuse_cut(cursor: Cursor, header: GitHeader) -> None:
 
 
 def _complete(said: dict[bytes, bytes]) -> bool:
-    """Whether a header explains by itself why it has no hunk."""
+    """Return whether a header explains by itself why it has no hunk."""
     added, deleted = b"new file mode" in said, b"deleted file mode" in said
     if added or deleted:
         # Only an empty file has none. Its hash shows it.

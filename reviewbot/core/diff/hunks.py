@@ -129,7 +129,7 @@ class Hunk:
         return tuple(self._read_lines(header, texts))
 
     def iter_lines(self) -> Iterator[Line]:
-        """The lines one by one, in the memory of a block of them."""
+        """Yield the lines one by one, in the memory of a block of them."""
         for block in range(len(self._marks)):
             yield from self._read(block)
 
@@ -225,7 +225,7 @@ _Scanned: TypeAlias = tuple[tuple[tuple[int, int, int], ...], int, int]
 
 
 def is_hunk_header(line: bytes) -> bool:
-    """Whether ``line`` is the header of a hunk."""
+    """Return whether ``line`` is the header of a hunk."""
     return _HEADER.match(line) is not None
 
 

@@ -85,7 +85,7 @@ class FileDiff:
 
 
 def parse_diff(data: bytes) -> tuple[FileDiff, ...]:
-    """Every file of a diff, in its order. Empty input has none.
+    """Return every file of a diff, in its order. Empty input has none.
 
     The lines of the hunks are checked, but read only on access, from ``data``, which stays alive.
     Text around the files (a mail, a commit message, a diffstat) is passed over. The same path can
@@ -132,7 +132,7 @@ def _files(cursor: Cursor) -> Iterator[FileDiff]:
 
 
 def _file(cursor: Cursor) -> FileDiff | None:
-    """The file that starts at the cursor, if one does; the cursor is then behind it."""
+    """Return the file that starts at the cursor, if one does; the cursor is then behind it."""
     if cursor.line.startswith(b"diff --git "):
         return _git_file(cursor)
     if cursor.line.startswith(b"--- ") and cursor.next_starts(b"+++ "):
@@ -185,7 +185,7 @@ def _status(header: GitHeader) -> FileStatus:
 
 
 def _plain_file(cursor: Cursor) -> FileDiff:
-    """A file of ``diff -u`` or of a git diff whose own header was left out."""
+    """Return a file of ``diff -u`` or of a git diff whose own header was left out."""
     start, crlf = cursor.pos, cursor.crlf
     old, new, old_time, new_time = read_sides(cursor)
     hunks = _hunks(cursor, crlf=crlf)
@@ -302,7 +302,7 @@ def _is_one_sided(line: bytes) -> bool:
 
 
 def _is_epoch(time: bytes) -> bool:
-    """Whether a time stamp of ``diff -N`` says that the file does not exist."""
+    """Return whether a time stamp of ``diff -N`` says that the file does not exist."""
     match = _EPOCH.match(time)
     if match is None:
         return False

@@ -29,7 +29,7 @@ _LETTERS: Final = {
 
 
 def text(name: bytes) -> str:
-    """The name as it is passed on: UTF-8, other bytes as lone surrogates."""
+    """Return the name as it is passed on: UTF-8, other bytes as lone surrogates."""
     return name.decode("utf-8", "surrogateescape")
 
 
@@ -74,7 +74,7 @@ def side_name(field: bytes) -> tuple[bytes, bytes]:
 
 
 def split_pair(line: bytes) -> tuple[bytes, bytes] | None:
-    """The two names of ``a/x b/x``, prefixes included; None where they cannot be told apart.
+    """Return the two names of ``a/x b/x``, prefixes included; None where they cannot be told apart.
 
     Unquoted names may hold spaces, so the middle counts: without a rename both sides are the same
     but for the prefix, and where there is a rename, its own lines name both sides.
@@ -102,7 +102,7 @@ def split_pair(line: bytes) -> tuple[bytes, bytes] | None:
 
 
 def common(left: bytes, right: bytes) -> bytes | None:
-    """The path that both names stand for, once their first folder is taken for a prefix.
+    """Return the path that both names stand for, once their first folder is taken for a prefix.
 
     Names that are the same have no prefix.
     """

@@ -80,7 +80,7 @@ def widen(
 
 
 def new_content(file: FileDiff) -> bytes:
-    """The new file, out of a diff that has all of its lines."""
+    """Return the new file, out of a diff that has all of its lines."""
     return b"".join(
         _bytes(line.text) + (b"" if line.no_newline else b"\n")
         for hunk in file.hunks
@@ -102,7 +102,7 @@ def _spot(hunk: Hunk) -> _HunkPosition:
 
 
 def _fits(spots: Sequence[_HunkPosition], texts: Sequence[_Text]) -> bool:
-    """Whether the hunks lead to this file, and both sides are alike between them."""
+    """Return whether the hunks lead to this file, and both sides are alike between them."""
     old = new = 1
     for spot in spots:
         said = [
@@ -158,13 +158,13 @@ def _joined(wide: Iterator[_MergedHunk]) -> Iterator[_MergedHunk]:
 
 
 def _follows(above: _MergedHunk, below: _MergedHunk) -> bool:
-    """Whether nothing is changed between the two: the sides are then as far apart."""
+    """Return whether nothing is changed between the two: the sides are then as far apart."""
     end, start = above.spots[-1], below.spots[0]
     return start.new - end.new_end == start.old - end.old_end
 
 
 def _written(wide: _MergedHunk, texts: Sequence[_Text]) -> Hunk:
-    """The lines between two hunks are context, and so are those around them.
+    """Return the merged hunk: the lines between and around the hunks are its context.
 
     Raises:
         DiffError: they make no hunk.
@@ -190,7 +190,7 @@ def _written(wide: _MergedHunk, texts: Sequence[_Text]) -> Hunk:
 
 
 def _section(hunk: Hunk, lead: Sequence[_Text]) -> str:
-    """The heading of the hunk, unless it is among the lines that now stand above it."""
+    """Return the heading of the hunk, unless it is among the lines that now stand above it."""
     section = hunk.section
     return "" if any(line.text.lstrip().startswith(section) for line in lead) else section
 

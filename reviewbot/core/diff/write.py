@@ -29,7 +29,7 @@ _EMPTY: Final = b"e69de29"
 
 
 def file_diff_text(file: FileDiff) -> bytes:
-    """The part of a git diff that is about ``file``; parts in a row are a diff.
+    """Return the part of a git diff that is about ``file``; parts in a row are a diff.
 
     To write other hunks, give it ``dataclasses.replace(file, hunks=...)``. A mode that must stand
     there and is not known is that of a plain file; similarities and hashes are left out.
@@ -73,12 +73,12 @@ def _name(path: str) -> bytes:
 
 
 def _ended(name: bytes) -> bytes:
-    """A name in the lines before the hunks: git ends one with a space in it by a tab."""
+    """Return a name in the lines before the hunks: git ends one with a space in it by a tab."""
     return name + b"\t" if b" " in name else name
 
 
 def _fields(file: FileDiff, old: bytes, new: bytes) -> Iterator[bytes]:
-    """The lines that say what became of the file."""
+    """Yield the lines that say what became of the file."""
     bare = not file.hunks and not file.binary
     if file.status in ("added", "deleted"):
         word, mode = (

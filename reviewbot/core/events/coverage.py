@@ -24,7 +24,7 @@ NOT_REACHED = "The review ended before it was reached."
 def coverage_of(
     plan: Plan, outcomes: Mapping[str, tuple[ChunkStatus, str | None]]
 ) -> tuple[FileCoverage, ...]:
-    """Every file with its status and reason; those that are not in the diff at the end.
+    """Return every file with its status and reason; those that are not in the diff at the end.
 
     Args:
         plan: the plan of the review.
@@ -57,14 +57,14 @@ def file_coverage(path: str, chunks: Sequence[tuple[ChunkStatus, str | None]]) -
 
 
 def outcome_of(coverage: Iterable[FileCoverage], findings: Sequence[Finding]) -> Outcome:
-    """The outcome of a review that ran to its end."""
+    """Return the outcome of a review that ran to its end."""
     if any(file.status in ("partly", "failed") for file in coverage):
         return "incomplete"
     return "findings" if findings else "clean"
 
 
 def answered(coverage: Iterable[FileCoverage]) -> tuple[Outcome, tuple[str, ...]]:
-    """The outcome of a question that was asked to its end, and why there is no answer."""
+    """Return the outcome of a question that was asked to its end, and why there is no answer."""
     reasons = dict.fromkeys(
         file.reason or NO_REASON for file in coverage if file.status in ("partly", "failed")
     )

@@ -293,7 +293,7 @@ Event: TypeAlias = (
 
 
 def record(event: Event, *, seq: int, review_id: str, at: str) -> Json:
-    """The JSON object of ``event``: what NDJSON lines, SSE ``data:`` and the store carry.
+    """Return the JSON object of ``event``: what NDJSON lines, SSE ``data:`` and the store carry.
 
     Args:
         event: what happened.
@@ -308,7 +308,7 @@ _TYPES: Final = {cls.type: cls for cls in get_args(Event)}
 
 
 def from_record(obj: Mapping[str, Any]) -> Event:
-    """The event of a record: replay files and other servers' streams are read with it.
+    """Return the event of a record: replay files and other servers' streams are read with it.
 
     Fields that are not known are ignored; fields with a default may be missing.
 

@@ -57,7 +57,7 @@ class Ledger:
 
     @property
     def findings(self) -> list[Finding]:
-        """What stands, worst first."""
+        """Findings not withdrawn, worst first."""
         return sorted(self._standing.values(), key=rank)
 
     def __len__(self) -> int:
@@ -131,7 +131,7 @@ class Ledger:
                 yield from self._restored(other.id)
 
     def _repeats(self, finding: Finding, other: Finding, answer: str) -> bool:
-        """Whether two findings are one. An answer that says two things means two things."""
+        """Return whether two findings are one. An answer that says two things means two things."""
         twice = answer in self._answers[other.id] and not same_quote(finding, other)
         return not twice and same(finding, other)
 
@@ -145,11 +145,11 @@ class Ledger:
         return list(found.values())
 
     def _file(self, finding: Finding) -> tuple[str, int | None]:
-        """A path can come twice in a diff; the chunk tells which file is meant."""
+        """Return the file that the chunk is of; a path can come twice in a diff."""
         return finding.path, self._file_of.get(finding.chunk)
 
     def _named(self, finding: Finding) -> Finding:
-        """The finding under an id that nothing else here has."""
+        """Return the finding under an id that nothing else here has."""
         first, name = finding.id, finding.id
         while name in self._standing:
             self._occurrences[first] += 1
@@ -182,6 +182,6 @@ class Ledger:
 
 
 def _lines(finding: Finding, *, margin: int = 0) -> range:
-    """The lines of a finding; of what is not placed, as claimed and within bounds."""
+    """Return the lines of a finding; of what is not placed, as claimed and within bounds."""
     last = min(finding.end_line, finding.line + MAX_LINES)
     return range(finding.line - margin, last + margin + 1)

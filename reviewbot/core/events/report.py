@@ -147,7 +147,7 @@ class ReportBuilder:
                 pass
 
     def withdrawal(self, finding_id: str) -> Withdrawal | None:
-        """The finding that was withdrawn under this id and does not stand again, or None."""
+        """Return the finding that was withdrawn under this id and does not stand again, or None."""
         return self._withdrawn.get(finding_id)
 
     @property
@@ -197,7 +197,7 @@ class ReportBuilder:
 
 
 def fold(events: Iterable[Event]) -> Report:
-    """The report of all of ``events``."""
+    """Return the report of all of ``events``."""
     builder = ReportBuilder()
     for event in events:
         builder.add(event)
@@ -205,12 +205,12 @@ def fold(events: Iterable[Event]) -> Report:
 
 
 def counts_for_fail_on(finding: Finding) -> bool:
-    """Whether a finding counts for ``--fail-on``: all do, but those that are held back."""
+    """Return whether a finding counts for ``--fail-on``: all do, but those that are held back."""
     return not finding.placement.held
 
 
 def reaches_threshold(report: Report, threshold: Threshold) -> bool:
-    """Whether a finding that counts is as bad as ``threshold`` or worse."""
+    """Return whether a finding that counts is as bad as ``threshold`` or worse."""
     if threshold == "never":
         return False
     counts = report.counts

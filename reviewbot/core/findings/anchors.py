@@ -115,7 +115,7 @@ class AnchorIndex:
         return None
 
     def find(self, path: str, quote: str, side: Side, line: int) -> Anchor | None:
-        """The place in ``path`` that holds ``quote``, or None.
+        """Return the place in ``path`` that holds ``quote``, or None.
 
         Matching loosens in steps (trailing white space, indentation, all white space); the first
         step with a hit decides. Of several hits the claimed side wins, then the one closest to
@@ -154,14 +154,14 @@ class AnchorIndex:
         return hits
 
     def _table(self, path: str, level: int) -> _Table:
-        """The lines of ``path``, normalised once: when they are first asked for."""
+        """Return the lines of ``path``, normalised once: when they are first asked for."""
         key = (path, level)
         if key not in self._tables:
             self._tables[key] = _Table(self._runs[path], _LEVELS[level])
         return self._tables[key]
 
     def _whole(self, path: str, wanted: Sequence[str], level: int) -> list[_Hit]:
-        """All places where the quote stands line for line."""
+        """Return all places where the quote stands line for line."""
         lines = [_LEVELS[level](text) for text in wanted]
         table = self._table(path, level)
         # Start from the quote's rarest line, so that a quote of many "}" stays cheap.
@@ -176,7 +176,7 @@ class AnchorIndex:
         ]
 
     def _partial(self, path: str, wanted: Sequence[str], line: int) -> list[_Hit]:
-        """The place of a quote that was shortened: its first line, if that leaves no doubt.
+        """Return the place of a quote that was shortened: its first line, if that leaves no doubt.
 
         Most quotes that are not found whole leave lines out in their middle, with a first line
         that is right. A piece of one line counts where only one line holds it.

@@ -71,7 +71,7 @@ class Draft:
 
 
 def draft_schema() -> dict[str, Any]:
-    """The full schema of a draft: the wire schema of one item with bounds, and ``rule``."""
+    """Return the full schema of a draft: the wire schema of one item with bounds, and ``rule``."""
     wire = FINDING_SCHEMA
     properties = {
         name: {**schema, **_BOUNDS.get(name, {})} for name, schema in wire["properties"].items()
@@ -89,7 +89,7 @@ def _validator() -> Validator:
 
 
 def own_draft(item: Mapping[str, Any]) -> Draft:
-    """The draft that our own rules wrote.
+    """Return the draft that our own rules wrote.
 
     It is not validated: tests hold what rules write to :func:`draft_schema`, and jsonschema would
     take 55 ms of every offline review to import.

@@ -86,12 +86,12 @@ class Finding:
 
 
 def worse(one: Severity, other: Severity) -> Severity:
-    """The worse of two severities."""
+    """Return the worse of two severities."""
     return min(one, other, key=SEVERITIES.index)
 
 
 def fingerprint(path: str, rule: str, code: str, occurrence: int = 1) -> str:
-    """The identity of a finding: path, rule and code without regard to white space.
+    """Return the identity of a finding: path, rule and code without regard to white space.
 
     No line number, date or wording goes in, so that it survives rebases, shifted lines, new
     indentation and a model that says the same thing in other words.
@@ -157,7 +157,7 @@ def _words(finding: Finding) -> frozenset[str]:
 
 
 def same(one: Finding, other: Finding) -> bool:
-    """Whether two findings of one file say the same thing of the same place.
+    """Return whether two findings of one file say the same thing of the same place.
 
     Two of our own rules do if they are one rule on shared lines. For others half of their words
     must agree, or a third if they are of one category: wording differs between attempts and
@@ -177,7 +177,7 @@ def same(one: Finding, other: Finding) -> bool:
 
 
 def same_quote(one: Finding, other: Finding) -> bool:
-    """Whether two findings quote the same code, white space aside."""
+    """Return whether two findings quote the same code, white space aside."""
     return one.quote.split() == other.quote.split()
 
 
@@ -190,7 +190,7 @@ def precedence(finding: Finding) -> tuple[bool, bool, int]:
 def level_of(
     rule: str, category: Category, severity: Severity, levels: Mapping[str, str]
 ) -> Severity | None:
-    """The severity that a finding gets by the configuration; None if it is switched off.
+    """Return the severity that a finding gets by the configuration; None if it is switched off.
 
     Args:
         rule: the finding's rule.

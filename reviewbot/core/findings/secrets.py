@@ -43,7 +43,7 @@ def secret_findings(
     rules: Mapping[str, str],
     threshold: float,
 ) -> Iterator[Finding]:
-    """The findings for secrets that a chunk adds and answers for: one for each line and rule.
+    """Yield the findings for secrets that a chunk adds and answers for: one for each line and rule.
 
     Args:
         chunk: the chunk as planned.

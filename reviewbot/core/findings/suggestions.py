@@ -83,7 +83,7 @@ async def can_be_offered(edit: Edit | None, keeps_syntax: SyntaxCheck) -> bool:
 
 
 def _new_side(anchor: Anchor, view: ChunkView) -> list[Line]:
-    """The new side of the hunk that holds the anchor."""
+    """Return the new side of the hunk that holds the anchor."""
     return next(
         [line for line in hunk.lines if line.new_no is not None]
         for hunk in view.hunks

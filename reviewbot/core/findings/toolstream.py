@@ -248,7 +248,7 @@ class _Reader:
         )
 
     def syntax_error(self) -> str:
-        """The sentence for text that the parser refused."""
+        """Return the sentence for text that the parser refused."""
         if self.ended:
             return "text follows the end of the report"
         return f"the report cannot be read as JSON {self._where()}"
@@ -326,7 +326,7 @@ def _fastest_backend() -> ModuleType:
 
 
 def _in_range(number: float) -> bool:
-    """Whether yajl's C types hold it; it counts the two outermost integers as overflow."""
+    """Return whether yajl's C types hold it; it counts the two outermost integers as overflow."""
     if isinstance(number, int):
         return -(2**63) < number < 2**63
     return math.isfinite(number)

@@ -152,7 +152,7 @@ _SECURITY_LINE: Final = re.compile("|".join(_SECURITY_LINES).encode())
 
 
 def categories_of(file: FileDiff) -> frozenset[Category]:
-    """The categories of ``file``: its kind, and ``security`` where it matters to that."""
+    """Return the categories of ``file``: its kind, and ``security`` where it matters to that."""
     kind = kind_of(file.path)
     return frozenset({kind, "security"} if _is_security(file, kind) else {kind})
 

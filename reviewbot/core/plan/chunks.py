@@ -300,7 +300,7 @@ def view(
     sections: Mapping[int, str] = _NO_SECTIONS,
     instructions: tuple[str, ...] = (),
 ) -> ChunkView:
-    """The text of ``chunk``: redacted, then cut, with the overlap marked.
+    """Return the text of ``chunk``: redacted, then cut, with the overlap marked.
 
     Args:
         file: the file that the chunk was planned from.

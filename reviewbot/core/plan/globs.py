@@ -70,7 +70,7 @@ class PathPattern:
 
 
 def read_pattern(glob: str) -> PathPattern | None:
-    """A line of ``.gitignore``; None if it is a comment, or can match nothing.
+    """Return a line of ``.gitignore``; None if it is a comment, or can match nothing.
 
     Raises:
         ValueError: it is no pattern.
@@ -161,7 +161,7 @@ def _segments(text: str) -> list[str | None] | None:
 
 
 def _segment(pieces: Sequence[str], stars: int) -> str | None:
-    """The pieces between the stars of a name. Each matches as many characters as it says."""
+    """Return the pieces between the stars of a name. Each matches as many characters as it says."""
     if stars > 1 and not any(pieces) and len(pieces) == 2:
         return _ANY_DEPTH
     first, *others = pieces

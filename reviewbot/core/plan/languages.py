@@ -57,7 +57,7 @@ PARSED: Final[frozenset[str]] = frozenset(_BY_EXTENSION.values()) - {"sql"}
 
 
 def language_of(path: str) -> str | None:
-    """The language of ``path``, by its extension, or None where the name does not tell."""
+    """Return the language of ``path``, by its extension, or None where the name does not tell."""
     name = path.rpartition("/")[2]
     stem, dot, extension = name.rpartition(".")
     return _BY_EXTENSION.get(extension.lower()) if dot and stem else None

@@ -248,7 +248,7 @@ def _nothing_to_review(file: FileDiff) -> str | None:
 
 
 def _names_commits_only(file: FileDiff) -> bool:
-    """Whether it holds what a submodule can hold: a header alone may claim any mode."""
+    """Return whether it holds what a submodule can hold: a header alone may claim any mode."""
     return all(_SUBPROJECT.fullmatch(raw) for hunk in file.hunks for _, raw in hunk.iter_raw())
 
 

@@ -76,7 +76,7 @@ class Route:
     max_change_lines: int | None = None
 
     def takes(self, file: FileDiff, change_lines: int) -> bool:
-        """Whether ``file`` meets every condition; the cheap ones are asked first."""
+        """Return whether ``file`` meets every condition; the cheap ones are asked first."""
         return (
             _within(file.added + file.removed, self.min_lines, self.max_lines)
             and _within(change_lines, self.min_change_lines, self.max_change_lines)

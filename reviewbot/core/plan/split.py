@@ -56,7 +56,7 @@ class Part:
 
 
 def split_file(file: FileDiff, *, count: TokenCount, budget: int) -> tuple[Part, ...]:
-    """The parts of ``file``, in order; a single one if it fits.
+    """Return the parts of ``file``, in order; a single one if it fits.
 
     Every line of every hunk is owned by exactly one segment. ``tokens`` of a part, overlap and
     headers included, is at most ``budget`` unless its path alone takes a quarter of it.
@@ -184,7 +184,7 @@ class _Walk:
                 self.tokens += line.tokens
 
     def take(self) -> _Taken:
-        """The next piece; there must be lines left."""
+        """Return the next piece; there must be lines left."""
         self.fill()
         count = len(self.lines)
         if not self.complete or self.tokens > self.target:

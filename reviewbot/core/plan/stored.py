@@ -24,7 +24,7 @@ def plan_to_json(plan: Plan) -> Json:
 
 
 def plan_from_json(data: object) -> Plan:
-    """The plan that :func:`plan_to_json` wrote.
+    """Return the plan that :func:`plan_to_json` wrote.
 
     Raises:
         ValueError: ``data`` is not such an object. Whether the plan is a good one for the diff at

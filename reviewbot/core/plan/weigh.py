@@ -114,7 +114,7 @@ def longest_line(room: float, count: TokenCount) -> int:
 def estimate_lines(
     hunk: Hunk, *, count: TokenCount, tokenized: bool, limit: int, room: float
 ) -> Iterator[LineCost]:
-    """The lines of ``hunk`` with their tokens, prefix and line end included.
+    """Yield the lines of ``hunk`` with their tokens, prefix and line end included.
 
     Args:
         hunk: walked once, as the result is.
@@ -151,7 +151,7 @@ class _Raw(NamedTuple):
 
 
 def _blocks(hunk: Hunk, limit: int) -> Iterator[list[_Raw]]:
-    """The lines of ``hunk`` in blocks of about ``TOKENIZED_BLOCK`` bytes."""
+    """Yield the lines of ``hunk`` in blocks of about ``TOKENIZED_BLOCK`` bytes."""
     block: list[_Raw] = []
     size, replacing = 0, False
     for kind, raw in hunk.iter_raw():

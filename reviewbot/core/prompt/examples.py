@@ -51,7 +51,7 @@ class ExampleSet:
 
 @cache
 def example_sets() -> dict[str, ExampleSet]:
-    """All examples, by the name of their file without the extension."""
+    """Return all examples, by the name of their file without the extension."""
     import tomllib
 
     return {
@@ -109,7 +109,7 @@ def choose_examples(manifest: Iterable[ManifestEntry]) -> tuple[Example, ...]:
 
 @cache
 def example_identifiers() -> frozenset[str]:
-    """The names invented for the examples: a finding that holds one was copied, not found.
+    """Return the names invented for the examples: a finding that holds one was copied, not found.
 
     Unless the diff holds it too, as a change to this very package may.
     """

@@ -89,7 +89,7 @@ def to_json(inquiry: FindingQuestion) -> dict[str, Any]:
 
 
 def from_json(data: Mapping[str, Any]) -> FindingQuestion:
-    """The inquiry that :func:`to_json` wrote.
+    """Return the inquiry that :func:`to_json` wrote.
 
     Raises:
         ValueError: it is none.
@@ -116,7 +116,7 @@ def redacted(inquiry: FindingQuestion) -> FindingQuestion:
 def render_explanation(
     inquiry: FindingQuestion, *, chunks: Iterable[ChunkView], instructions: str = ""
 ) -> tuple[str, str]:
-    """The system prompt and the user message that ask for the answer.
+    """Return the system prompt and the user message that ask for the answer.
 
     Args:
         inquiry: it, :func:`redacted`.
@@ -142,7 +142,7 @@ def render_explanation(
 
 
 def _latest(thread: tuple[ThreadComment, ...]) -> tuple[ThreadComment, ...]:
-    """The latest remarks that there is room for, oldest first."""
+    """Return the latest remarks that there is room for, oldest first."""
     room, kept = THREAD_LIMIT, 0
     for remark in reversed(thread[-MOST_REMARKS:]):
         room -= min(len(remark.text), REMARK_LIMIT)
@@ -168,7 +168,7 @@ def shown_so_far(written: str, *, link_hosts: Collection[str]) -> str:
 
 
 def shown_answer(written: str, *, cut: bool, link_hosts: Collection[str]) -> str:
-    """A whole answer made safe to show; empty if it says nothing.
+    """Return a whole answer made safe to show; empty if it says nothing.
 
     Args:
         written: it.

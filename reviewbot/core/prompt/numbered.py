@@ -39,7 +39,7 @@ INSTRUCTIONS_LIMIT: Final = 4_000
 
 
 def chunk_lines(chunk: ChunkView) -> Iterator[str]:
-    """The lines that show ``chunk``: heading, instructions for its path, hunks. Linear."""
+    """Yield the lines that show ``chunk``: heading, instructions for its path, hunks. Linear."""
     yield from heading_lines(chunk)
     for hunk in chunk.hunks:
         yield from hunk_lines(hunk)
@@ -59,7 +59,7 @@ def heading_lines(chunk: ChunkView) -> Iterator[str]:
 
 
 def hunk_lines(hunk: ShownHunk) -> Iterator[str]:
-    """The lines that show ``hunk``, its heading first."""
+    """Yield the lines that show ``hunk``, its heading first."""
     yield _hunk_heading(hunk)
     for line, owned in zip(hunk.lines, hunk.owned, strict=True):
         yield format_line(line, owned=owned)

@@ -92,7 +92,7 @@ class Manifest:
 
 
 def render(request: ModelRequest, *, as_text: bool = False) -> Prompt:
-    """The prompt for ``request``. Linear in the size of what is shown.
+    """Return the prompt for ``request``. Linear in the size of what is shown.
 
     ``system`` and ``shared`` are the same, byte for byte, for requests with the same manifest and
     instructions. Every line of code stands behind a prefix of ours, all other text of strangers is

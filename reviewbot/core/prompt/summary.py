@@ -121,7 +121,7 @@ def _changes(chunks: Iterable[ChunkView]) -> tuple[list[str], bool]:
 
 
 def parse_summary(value: object, paths: Iterable[str]) -> ReviewSummary:
-    """The summary in a decoded answer, within bounds; not made safe to show.
+    """Return the summary in a decoded answer, within bounds; not made safe to show.
 
     Entries for paths that were not changed, and second entries, are dropped. ``files``,
     ``look_at`` and ``claim_mismatch`` may be missing: not every server enforces a schema.

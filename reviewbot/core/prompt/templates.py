@@ -55,7 +55,7 @@ def _environment() -> Environment:
 
 
 def render_template(template: str, **values: object) -> str:
-    """The text of ``prompts/<template>.md.j2`` with ``values`` in it.
+    """Return the text of ``prompts/<template>.md.j2`` with ``values`` in it.
 
     Raises:
         jinja2.UndefinedError: the template uses a name that is not among ``values``.

@@ -34,7 +34,7 @@ FINAL: Final = {
 
 
 def streaming(name: str) -> Callable[[Json], str]:
-    """The renderer of a streaming format: one record in, its text out.
+    """Return the renderer of a streaming format: one record in, its text out.
 
     Raises:
         KeyError: no streaming format is called ``name``.
@@ -44,7 +44,7 @@ def streaming(name: str) -> Callable[[Json], str]:
 
 
 def final(name: str) -> Callable[[Report], str]:
-    """The renderer of a final format: the report in, the whole text out.
+    """Return the renderer of a final format: the report in, the whole text out.
 
     Raises:
         KeyError: no final format is called ``name``.

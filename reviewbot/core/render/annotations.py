@@ -70,12 +70,12 @@ def render(report: Report, *, notes: Sequence[str] = ()) -> str:
 
 
 def failure(sentence: str) -> str:
-    """The command that shows why there is no review."""
+    """Return the command that shows why there is no review."""
     return _command("error", sentence, title="reviewbot") + "\n"
 
 
 def notice(sentence: str) -> str:
-    """The command that shows what there is to know beside the findings."""
+    """Return the command that shows what there is to know beside the findings."""
     return _command("notice", sentence, title="reviewbot") + "\n"
 
 

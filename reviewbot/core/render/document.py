@@ -15,5 +15,5 @@ if TYPE_CHECKING:
 
 
 def render(report: Report) -> str:
-    """All of ``report``, and ``counts``: findings that are not held back, by severity."""
+    """Return all of ``report``, and ``counts``: findings that are not held back, by severity."""
     return json_text({**asdict(report), "counts": report.counts}, indent=2) + "\n"

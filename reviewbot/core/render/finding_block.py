@@ -32,7 +32,7 @@ _MESSAGE_LINES: Final = 60
 
 
 def finding_block(finding: Finding, code: Sequence[CodeLine], width: int) -> list[Line]:
-    """The block of one finding.
+    """Return the block of one finding.
 
     Args:
         finding: what was found.
@@ -79,7 +79,7 @@ def _place(finding: Finding, digits: int, width: int, *, placed: bool) -> list[L
 
 
 def _quoted(finding: Finding) -> list[CodeLine]:
-    """The quote as code; numbered where the finding was placed."""
+    """Return the quote as code; numbered where the finding was placed."""
     placed = finding.placement.kind == "inline"
     kind: Sign = "-" if finding.side == "LEFT" else " "
     return [
@@ -110,7 +110,7 @@ def _words(text: str, blank: Span, width: int) -> list[Line]:
 
 
 def _suggestion(finding: Finding, rows: Sequence[CodeLine], blank: Span, width: int) -> list[Line]:
-    """The suggestion as a small diff against the lines that it replaces."""
+    """Return the suggestion as a small diff against the lines that it replaces."""
     if finding.suggestion is None:
         return []
     new = finding.suggestion.removesuffix("\n").split("\n") if finding.suggestion else []
@@ -142,7 +142,7 @@ def _changes(old: Sequence[str], new: Sequence[str]) -> list[tuple[Sign, str]]:
 
 
 def _hit(finding: Finding, number: int | None, kind: Sign) -> bool:
-    """Whether a line of code is one that the finding stands on."""
+    """Return whether a line of code is one that the finding stands on."""
     other = "-" if finding.side == "RIGHT" else "+"
     placement = finding.placement
     placed = (placement.kind == "inline" or placement.held) and kind != other

@@ -93,12 +93,12 @@ def paragraph(text: str, width: int, *, first: Span = ("", ""), style: str = "")
 
 
 def plain(lines: Iterable[Line]) -> str:
-    """The lines without colour, each with its end."""
+    """Return the lines without colour, each with its end."""
     return "".join("".join(text for text, _ in line).rstrip() + "\n" for line in lines)
 
 
 def rich_text(lines: Iterable[Line]) -> Text:
-    """The lines with colour, each with its end, for ``Console.print(text, end="")``."""
+    """Return the lines with colour, each with its end, for ``Console.print(text, end="")``."""
     from rich.text import Text
 
     result = Text(no_wrap=True, overflow="ignore")

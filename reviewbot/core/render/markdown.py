@@ -46,7 +46,7 @@ _SHARE: Final = 3  # the table may take a third of the room that there is for fi
 
 
 def render(report: Report, *, limit: int | None = None) -> str:
-    """The report. Its first line is the outcome.
+    """Return the report. Its first line is the outcome.
 
     Args:
         report: the review.
@@ -77,7 +77,7 @@ def _missing(report: Report, room: int | None) -> list[str]:
 
 
 def _answer(report: Report, room: int | None) -> list[str]:
-    """The question, and what is written of its answer."""
+    """Return the question, and what is written of its answer."""
     if report.question is None:
         return []
     limit = _MESSAGE if room is None else room

@@ -54,7 +54,7 @@ _HELP: Final[dict[Category, tuple[str, str]]] = {
 
 
 def render(report: Report) -> str:
-    """The log with one run.
+    """Return the log with one run.
 
     At most :data:`MAX_RESULTS` results, and as many as fit :data:`MAX_GZIPPED`; the worst are kept
     and a notification says how many are not in it.
@@ -143,7 +143,7 @@ def _location(finding: Finding) -> Json:
 
 
 def _artifact(path: str) -> Json:
-    """The file by a relative reference (RFC 3986): every byte that is not plain is encoded.
+    """Return the file by a relative reference (RFC 3986): every byte that is not plain is encoded.
 
     A first segment with a colon would read as a scheme, two leading slashes as a host.
     """

@@ -27,5 +27,5 @@ def render(record: Json) -> str:
 
 
 def frame(kind: str, seq: int, data: str) -> bytes:
-    """The same of a record that is one line of JSON already, as a store keeps it."""
+    """Return the same of a record that is one line of JSON already, as a store keeps it."""
     return f"event: {kind}\nid: {seq}\ndata: {data}\n\n".encode()

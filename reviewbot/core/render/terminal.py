@@ -146,7 +146,7 @@ def withdrawn_lines(withdrawal: Withdrawal, *, width: int) -> list[Line]:
 
 
 def progress_line(progress: ReviewProgress, *, width: int, elapsed: str = "") -> Line:
-    """The live line: what is done, found, going on, and what it took; never wraps."""
+    """Return the live line: what is done, found, going on, and what it took; never wraps."""
     parts = [
         f"{progress.files_done}/{count(progress.files_total, 'file')}",
         count(progress.findings, "finding"),
@@ -160,7 +160,7 @@ def progress_line(progress: ReviewProgress, *, width: int, elapsed: str = "") ->
 
 
 def final_lines(report: Report, *, width: int) -> list[Line]:
-    """The end: one line where all is clean, otherwise the outcome and what it rests on.
+    """Return the end: one line where all is clean, otherwise the outcome and what it rests on.
 
     What was not reviewed comes last, where the eye is, and under a heading of its own.
     """

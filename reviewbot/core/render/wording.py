@@ -68,12 +68,12 @@ def unreviewed(report: Report) -> tuple[FileCoverage, ...]:
 
 
 def total(tokens: Usage) -> int:
-    """All tokens, whatever they cost."""
+    """Return all tokens, whatever they cost."""
     return tokens.input + tokens.output + tokens.cache_read + tokens.cache_write
 
 
 def asked_first(plan: ReviewStarted) -> tuple[str, ...]:
-    """The models that are asked first, of one chunk or another."""
+    """Return the models that are asked first, of one chunk or another."""
     return tuple(dict.fromkeys(chunk.model for chunk in plan.chunks if chunk.model))
 
 
@@ -141,7 +141,7 @@ def lines_of(finding: Finding) -> str:
 
 
 def on_new_lines(finding: Finding) -> bool:
-    """Whether the finding stands on lines that exist in the new file."""
+    """Return whether the finding stands on lines that exist in the new file."""
     return finding.placement.kind == "inline" and finding.side == "RIGHT"
 
 

@@ -92,14 +92,14 @@ def quoted(text: str, limit: int) -> str:
 
 
 def cut(text: str, limit: int) -> str:
-    """The first ``limit`` characters of ``text``, followed by a mark if that is not all."""
+    """Return the first ``limit`` characters of ``text``, followed by a mark if that is not all."""
     if len(text) <= limit:
         return text
     return f"{text[:limit]} [CUT {len(text) - limit} characters]"
 
 
 def is_plain(text: str) -> bool:
-    """Whether :func:`show` leaves ``text`` as it is."""
+    """Return whether :func:`show` leaves ``text`` as it is."""
     return (text.isascii() and text.isprintable()) or _HIDDEN.search(text) is None
 
 

@@ -41,7 +41,7 @@ _PASSWORD_MIN: Final = 8
 
 @cache
 def engine() -> ModuleType | None:
-    """The library, loaded, or None where it has no build. The first call takes 70 ms."""
+    """Return the library, loaded, or None where it has no build. The first call takes 70 ms."""
     try:
         import betterleaks
         from betterleaks import BetterleaksError

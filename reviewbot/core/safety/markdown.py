@@ -68,7 +68,7 @@ _ORDINARY: Final = re.compile(
 
 
 def is_ordinary(text: str) -> bool:
-    """Whether ``text`` is one line of plain words and inline code, which parses to itself.
+    """Return whether ``text`` is one line of plain words and inline code, which parses to itself.
 
     Most messages are. Those need no parser, which takes 50 ms to import and 0.5 ms a text.
     """
@@ -229,7 +229,7 @@ def without_block_start(line: str) -> str:
 
 
 def _lines(text: str) -> str:
-    """The lines of a paragraph, none of which begins a block of another kind."""
+    """Return the lines of a paragraph, none of which begins a block of another kind."""
     lines = [line.strip(" \t") for line in text.split("\n")]
     text = _LINE_START.sub(_escaped_start, "\n".join(line for line in lines if line))
     return _LABEL.sub(r"\\[", text) if "]:" in text else text

@@ -71,7 +71,7 @@ _CARDS: Final = (
 
 
 def find(scan: ScanText) -> Iterator[Hit]:
-    """Every e-mail address of a person and every card number."""
+    """Yield every e-mail address of a person and every card number."""
     at = scan.text.find("@")
     while at >= 0:
         if span := _address(scan.text, at):

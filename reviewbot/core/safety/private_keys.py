@@ -35,7 +35,7 @@ _SHORT: Final = 16
 
 
 def find(scan: ScanText, path: str) -> Iterator[Hit]:
-    """The base64 of every private key, whole or cut by the border of a hunk."""
+    """Yield the base64 of every private key, whole or cut by the border of a hunk."""
     in_key_file = _KEY_FILE.fullmatch(path) is not None
     if "PRIVATE KEY" not in scan.text and not in_key_file:
         return

@@ -150,7 +150,7 @@ def _find(lines: Sequence[str], path: str) -> list[Hit]:
 def _side(
     hunks: list[Sequence[Line]], headings: list[str], other_side: str | None
 ) -> tuple[list[_Place], list[str]]:
-    """The lines of one side, and the place of each: hunk and line, -1 for the heading."""
+    """Return the lines of one side, and the place of each: hunk and line, -1 for the heading."""
     places: list[_Place] = []
     texts: list[str] = []
     for hunk, lines in enumerate(hunks):
@@ -190,7 +190,7 @@ def _mark(
     place: _Place,
     hit: Hit,
 ) -> bool:
-    """Whether no earlier hit covers any of this one; it is marked as covered from now on."""
+    """Return whether no earlier hit covers any of this one; it is marked as covered from now on."""
     if place not in marks:
         marks[place] = bytearray(len(hunks[place[0]][place[1]].text))
         for earlier in before.get(place, ()):

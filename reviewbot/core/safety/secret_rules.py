@@ -115,7 +115,7 @@ _STANDS_FOR_A_PASSWORD: Final = re.compile(
 
 
 def find(scan: ScanText) -> Iterator[Hit]:
-    """Every secret that one of our own rules knows."""
+    """Yield every secret that one of our own rules knows."""
     for rule in _RULES:
         if not any(word in scan.text for word in rule.words):
             continue
@@ -128,5 +128,5 @@ def find(scan: ScanText) -> Iterator[Hit]:
 
 
 def stands_for_a_password(value: str) -> bool:
-    """Whether ``value`` is a template, a mask or the word "password" itself."""
+    """Return whether ``value`` is a template, a mask or the word "password" itself."""
     return _STANDS_FOR_A_PASSWORD.fullmatch(value) is not None

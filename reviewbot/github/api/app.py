@@ -81,7 +81,7 @@ class NewApp:
 
 
 async def login(caller: Caller) -> str:
-    """The name that whoever has this token writes under; such as ``github-actions[bot]``."""
+    """Return the name that whoever has this token writes under; such as ``github-actions[bot]``."""
     data = await caller.graphql("{ viewer { login } }", {})
     if isinstance(data, Denied):
         raise ForbiddenError("GitHub does not say whose token this is")
@@ -112,7 +112,7 @@ class AppApi:
         return await self._caller.one(read("/app"), _app_self)
 
     async def deliveries(self, since: datetime) -> tuple[Delivery, ...]:
-        """The deliveries since then, newest first; the newest :data:`MOST` of them."""
+        """Return the deliveries since then, newest first; the newest :data:`MOST` of them."""
         request = read("/app/hook/deliveries", {"per_page": PER_PAGE})
         found: list[Delivery] = []
         while True:

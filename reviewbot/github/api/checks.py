@@ -35,7 +35,7 @@ class Checks:
         self._caller = caller
 
     async def create(self, repo: str, body: Record) -> CheckRun:
-        """A new run.
+        """Return a new run.
 
         Raises:
             UncertainWriteError: look for it with :meth:`find` before making another.
@@ -61,13 +61,13 @@ class Checks:
         return await self._caller.one(request, _run)
 
     async def get(self, repo: str, number: int) -> CheckRun:
-        """The run of that id."""
+        """Return the run of that id."""
         return await self._caller.one(read(f"{repository(repo)}/check-runs/{number}"), _run)
 
     async def find(
         self, repo: str, head_sha: str, *, name: str, external_id: str
     ) -> CheckRun | None:
-        """The newest run at a commit with that name and external id."""
+        """Return the newest run at a commit with that name and external id."""
         runs = await self.at(repo, head_sha, name=name)
         ours = (run for run in runs if run.external_id == external_id)
         return max(ours, key=lambda run: run.id, default=None)
@@ -75,7 +75,7 @@ class Checks:
     async def at(
         self, repo: str, head_sha: str, *, name: str, app_id: int | None = None
     ) -> tuple[CheckRun, ...]:
-        """All runs at a commit with that name.
+        """Return all runs at a commit with that name.
 
         Args:
             repo: the repository.

@@ -33,12 +33,12 @@ class Comments:
         self._caller = caller
 
     async def all(self, repo: str, number: int) -> tuple[Comment, ...]:
-        """The comments below a pull request, oldest first."""
+        """Return the comments below a pull request, oldest first."""
         path = f"{repository(repo)}/issues/{number}/comments"
         return await self._caller.every(path, _comment, most=MOST)
 
     async def create(self, repo: str, number: int, text: str) -> Comment:
-        """A new comment.
+        """Return a new comment.
 
         Raises:
             UncertainWriteError: look for it in :meth:`all` before making another.
@@ -65,7 +65,7 @@ class Comments:
         Args:
             repo: the repository.
             comment: its id.
-            reaction: which.
+            reaction: GitHub reaction content, such as ``eyes``.
             on_line: it is a comment on a line.
         """
         kind = "pulls" if on_line else "issues"

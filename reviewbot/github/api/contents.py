@@ -23,7 +23,7 @@ class Contents:
         self._caller = caller
 
     async def file(self, repo: str, path: str, ref: str, *, max_bytes: int) -> bytes | None:
-        """The file of that path at a commit or branch; None if there is none.
+        """Return the file of that path at a commit or branch; None if there is none.
 
         Raises:
             TooLargeError: it has more than ``max_bytes``, or than GitHub gives (100 MB).
@@ -43,7 +43,7 @@ class Contents:
         return None if is_folder else answer.body
 
     async def tip(self, repo: str, branch: str) -> str:
-        """The last commit of a branch.
+        """Return the last commit of a branch.
 
         Raises:
             NotFoundError: there is no such branch.
@@ -53,7 +53,7 @@ class Contents:
         return await self._caller.one(request, lambda found: commit(found["object"]["sha"]))
 
     async def blob(self, repo: str, sha: str, *, max_bytes: int) -> bytes:
-        """The blob of that id.
+        """Return the blob of that id.
 
         Raises:
             TooLargeError: as of :meth:`file`.

@@ -140,13 +140,13 @@ class Gateway:
         return Api(self._holder())
 
     async def login(self) -> str:
-        """The name that our comments are under: the App's, or that of the token's holder."""
+        """Return the name that our comments are under: the App's, or that of the token's holder."""
         if isinstance(self._credentials, AppCredentials):
             return (await self.app.get()).login
         return await login(self._holder())
 
     async def new_app(self, code: str) -> NewApp:
-        """The App that was made from a manifest; needs no credentials."""
+        """Return the App that was made from a manifest; needs no credentials."""
         return await converted(self._caller("nobody", GivenToken(None)), code)
 
     async def close(self) -> None:
@@ -172,7 +172,7 @@ class Gateway:
         return self._caller("app", AppToken(self._sign))
 
     def _caller(self, name: str, identity: Identity) -> Caller:
-        """The one of that name: the first one made, with its token."""
+        """Return the one of that name: the first one made, with its token."""
         if name not in self._callers:
             if len(self._callers) >= CALLERS:
                 del self._callers[next(iter(self._callers))]
@@ -195,7 +195,7 @@ class Gateway:
         return self._pygithub().send(account, token, request)
 
     def _pygithub(self) -> Transport:
-        """The way there, in a worker thread: loading it takes a while."""
+        """Return the way there, in a worker thread: loading it takes a while."""
         with self._loading:
             if self._wire is None:
                 from reviewbot.github.client.transport import Transport

@@ -94,11 +94,11 @@ class Pulls:
         self._caller = caller
 
     async def get(self, repo: str, number: int) -> PullRequest:
-        """The pull request as it is now."""
+        """Return the pull request as it is now."""
         return await self._caller.one(read(f"{repository(repo)}/pulls/{number}"), _pull)
 
     async def files(self, repo: str, pull: PullRequest) -> ChangedFiles:
-        """The files that it changes; of more than 3,000, GitHub lists those alone."""
+        """Return the files that it changes; of more than 3,000, GitHub lists those alone."""
         path = f"{repository(repo)}/pulls/{pull.number}/files"
         found = await self._caller.every(path, _file, most=LISTED)
         return ChangedFiles(found, len(found) >= pull.changed_files)
@@ -110,7 +110,7 @@ class Pulls:
         return await self._caller.one(request, _compared)
 
     async def compare_diff(self, repo: str, base: str, head: str, *, max_bytes: int) -> bytes:
-        """The diff of that, as bytes.
+        """Return the diff of that, as bytes.
 
         Raises:
             DiffTooLargeError: above 300 files or 20,000 lines.

@@ -41,7 +41,7 @@ def body(found: Record) -> str:
 
 
 def repository(name: str) -> str:
-    """The path of ``OWNER/REPO``.
+    """Return the path of ``OWNER/REPO``.
 
     Raises:
         ConfigError: it is no such name; as part of a path it could lead elsewhere.

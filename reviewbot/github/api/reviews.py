@@ -58,7 +58,7 @@ class Reviews:
         self._caller = caller
 
     async def create(self, repo: str, number: int, body: Record) -> Review:
-        """A new review with its comments, all or none.
+        """Return a new review with its comments, all or none.
 
         Raises:
             InvalidError: a comment is not on a line of the diff, or the like.
@@ -71,7 +71,7 @@ class Reviews:
         return await self._caller.one(request, _review)
 
     async def all(self, repo: str, number: int) -> tuple[Review, ...]:
-        """The reviews of a pull request, oldest first; of pending ones, our own alone."""
+        """Return the reviews of a pull request, oldest first; of pending ones, our own alone."""
         return await self._caller.every(_reviews(repo, number), _review, most=MOST)
 
     async def delete_pending(self, repo: str, number: int, review: int) -> bool:
@@ -80,12 +80,12 @@ class Reviews:
         return await deleted(self._caller, write("DELETE", path, urgency=Urgency.FINAL))
 
     async def comments(self, repo: str, number: int) -> tuple[ReviewComment, ...]:
-        """The comments on lines and files of a pull request, oldest first."""
+        """Return the comments on lines and files of a pull request, oldest first."""
         path = f"{repository(repo)}/pulls/{number}/comments"
         return await self._caller.every(path, _comment, most=MOST)
 
     async def reply(self, repo: str, number: int, comment: int, text: str) -> ReviewComment:
-        """An answer in the thread that ``comment`` began.
+        """Return an answer in the thread that ``comment`` began.
 
         Raises:
             UncertainWriteError: look for it in :meth:`comments` before making another.

@@ -37,7 +37,7 @@ query ($owner: String!, $name: String!, $number: Int!, $after: String) {
 
 
 def _mutation(name: str, result: str) -> str:
-    """A change of one thing; what it answers says whether it was done."""
+    """Return a change of one thing; what it answers says whether it was done."""
     given = f"{name[0].upper()}{name[1:]}Input!"
     return f"mutation ($input: {given}) {{\n  {name}(input: $input) {{ {result} }}\n}}\n"
 
@@ -72,7 +72,7 @@ class Threads:
         self._caller = caller
 
     async def all(self, repo: str, number: int) -> tuple[ReviewThread, ...]:
-        """The threads of a pull request."""
+        """Return the threads of a pull request."""
         repository(repo)
         owner, name = repo.split("/")
         variables: dict[str, Any] = {"owner": owner, "name": name, "number": number}

@@ -125,7 +125,7 @@ class Backfill:
         return asked
 
     async def _due(self) -> list[Delivery]:
-        """The latest tries of those whose next one is due, oldest delivery first."""
+        """Return the latest tries of those whose next one is due, oldest delivery first."""
         now = self._now()
         is_whole = (
             self._swept_at is None
@@ -170,7 +170,7 @@ class Lost(NamedTuple):
 
 
 def lost(tries: Iterable[Delivery]) -> list[Lost]:
-    """The deliveries that did not come and may be asked for, oldest first.
+    """Return the deliveries that did not come and may be asked for, oldest first.
 
     Of one whose first try is not among ``tries``, it is not known how many there were.
     """

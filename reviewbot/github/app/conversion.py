@@ -37,7 +37,7 @@ class NotConvertedError(ReviewbotError):
 
 
 async def convert(code: str, state_folder: Path, api_url: str) -> tuple[NewApp, AppConfig]:
-    """The App of a code, stored. GitHub tells the key of an App once, for a code of its own.
+    """Return the App of a code, stored. GitHub tells the key of an App once, for a code of its own.
 
     Args:
         code: as GitHub sent it along with the browser.

@@ -75,7 +75,7 @@ class AppConfig:
 
 
 def read_app_config(variables: Callable[[str], str | None], state_folder: Path) -> AppConfig | None:
-    """The App that is configured, or None.
+    """Return the App that is configured, or None.
 
     Args:
         variables: looks a variable up in the real environment.

@@ -111,7 +111,7 @@ class Explanations:
     async def _settings(
         self, api: Api, question: CommandComment, config: RepositoryConfig
     ) -> Settings | str:
-        """The settings that apply; or why nobody can be asked under them, as Markdown."""
+        """Return the settings that apply; or why nobody can be asked under them, as Markdown."""
         pull = await api.pulls.get(question.pull.repo, question.pull.number)
         base = await base_files(api, question.pull.repo, pull.base)
         try:

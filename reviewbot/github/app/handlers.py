@@ -1,4 +1,4 @@
-"""What is done about a delivery: a review begun or ended, a command obeyed. Twice is as once."""
+"""Process webhook deliveries. Processing is idempotent."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ FULL_BUTTON: Final = "review-full"
 
 
 class Work:
-    """Does it. What it raises has it called again later with the same task.
+    """Delivery handler. If it raises, the inbox may retry with the same task.
 
     Args:
         reviews: begins and ends reviews.
@@ -157,7 +157,7 @@ class Work:
             await self._obey(api, task, question, command)
 
     async def _command(self, task: Commented) -> Command | Unknown | None:
-        """The command of a comment, if its author may command at this moment.
+        """Return the command of a comment, if its author may command at this moment.
 
         To others there is not even an answer: strangers could have us write without end.
         """
@@ -206,7 +206,7 @@ class Work:
 
 
 def _numbers(task: RerunWanted) -> set[int]:
-    """The pull requests of a check run or suite, as far as the delivery says."""
+    """Return the pull requests of a check run or suite, as far as the delivery says."""
     if task.external_id is None:
         return {*task.numbers}
     return {pull_of(task.external_id)} - {0}

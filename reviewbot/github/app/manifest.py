@@ -96,7 +96,7 @@ class Registration:
 
 
 def manifest(registration: Registration, redirect_url: str) -> dict[str, Any]:
-    """The manifest, to be posted as JSON in the field ``manifest``.
+    """Return the manifest, to be posted as JSON in the field ``manifest``.
 
     Args:
         registration: without problems.

@@ -179,7 +179,7 @@ class Outbox:
         return self._posting.setdefault(name, asyncio.Lock())
 
     async def _files(self, review_id: str) -> tuple[FileDiff, ...]:
-        """The whole diff, which is not held while the review goes on."""
+        """Return the whole diff, which is not held while the review goes on."""
         query = partial(publications.QUEUE.body, work=review_id)
         stored = await self._database.read(query)
         return await asyncio.to_thread(lambda: parse_diff(zlib.decompress(stored)))

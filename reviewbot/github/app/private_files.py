@@ -20,7 +20,7 @@ _OTHERS: Final = 0o077
 
 
 def read_file(path: Path, source: str) -> str:
-    """The text of a file that the user named, whoever else can read it.
+    """Return the text of a file that the user named, whoever else can read it.
 
     Args:
         path: of the file.
@@ -33,7 +33,7 @@ def read_file(path: Path, source: str) -> str:
 
 
 def read_private_file(path: Path) -> str:
-    """The text of a file.
+    """Return the text of a file.
 
     Raises:
         ConfigError: it cannot be read, or others can read it, too.

@@ -50,7 +50,7 @@ class RepositoryConfig:
         self._keys: set[str] = set()
 
     def settings(self, config: tuple[str, str] | None) -> Settings:
-        """The settings of a review under it.
+        """Return the settings of a review under it.
 
         Raises:
             ConfigError: the file is wrong; names the line.

@@ -191,7 +191,7 @@ class AppReviews:
         return False
 
     async def _of_key(self, request: ReviewRequest) -> ReviewRow | None:
-        """The review that its key belongs to; None if that was deleted just now."""
+        """Return the review that its key belongs to; None if that was deleted just now."""
         query = partial(
             stored_reviews.by_idempotency_key,
             tenant=request.tenant,
@@ -200,7 +200,7 @@ class AppReviews:
         return await self._service.database.read(query)
 
     async def _is_lost(self, row: ReviewRow | None, target: Target, last: str | None) -> bool:
-        """Whether a review of this change is no more what the pull request shows.
+        """Return whether a review of this change is no more what the pull request shows.
 
         It was stopped, or was never posted, or another head was reviewed after it.
         """

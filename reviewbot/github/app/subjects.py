@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def installation_of(task: Task) -> int | None:
-    """The installation that has to do with it."""
+    """Return the installation that has to do with it."""
     match task:
         case Ping() | IgnoredDelivery():
             return None
@@ -22,7 +22,7 @@ def installation_of(task: Task) -> int | None:
 
 
 def installation_at(repository: Repository) -> int:
-    """The installation that a task of an App is to be done for.
+    """Return the installation that a task of an App is to be done for.
 
     Raises:
         ValueError: there is none; no webhook of an App is without.

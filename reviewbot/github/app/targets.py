@@ -94,7 +94,7 @@ def to_json(target: Target | ReplyTarget) -> dict[str, Any]:
 
 
 def from_json(data: Mapping[str, Any]) -> Target | ReplyTarget:
-    """The target that :func:`to_json` wrote.
+    """Return the target that :func:`to_json` wrote.
 
     Raises:
         ValueError: it is none.

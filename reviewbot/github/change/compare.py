@@ -81,7 +81,7 @@ async def compare_all(
     limits: ChangeLimits,
     tell: Callable[[str], None],
 ) -> list[FileDiff | str]:
-    """Each file with its lines, or the sentence that says why it is missing.
+    """Return each file with its lines, or the sentence that says why it is missing.
 
     Those that would be missing otherwise go first, so that the limits meet them last.
 
@@ -145,7 +145,7 @@ def _sentence(why: object) -> str:
 async def _compared(
     place: Place, one: FileWithoutDiff, limits: ChangeLimits
 ) -> tuple[FileDiff | str, int]:
-    """The file with its lines, or why not; and how many bytes that took."""
+    """Return the file with its lines, or why not; and how many bytes that took."""
     size = 0
     try:
         old = await _old_content(place, one.file, limits.file_bytes)
@@ -194,7 +194,7 @@ async def _file(place: Place, path: str, ref: str, max_bytes: int, side: str) ->
 
 
 async def _with_lines(one: FileWithoutDiff, old: bytes, new: bytes) -> FileDiff:
-    """The file with the lines of a diff that fits to what GitHub counts.
+    """Return the file with the lines of a diff that fits to what GitHub counts.
 
     Raises:
         LocalDiffError: there is no such diff.

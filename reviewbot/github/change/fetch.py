@@ -92,7 +92,7 @@ async def get_change(
     limits: ChangeLimits = LIMITS,
     tell: Callable[[str], None] = _nobody,
 ) -> Change:
-    """The change of a pull request: its diff and its head belong together.
+    """Return the change of a pull request: its diff and its head belong together.
 
     Args:
         api: the way to GitHub.
@@ -125,7 +125,7 @@ async def get_change(
 async def _taken(
     api: Api, repo: str, number: int, limits: ChangeLimits, tell: Callable[[str], None]
 ) -> tuple[PullRequest, Comparison | None, bytes | ChangedFiles]:
-    """The pull request, how it stands to its base, and its diff or the list of its files."""
+    """Return the pull request, how it stands to its base, and its diff or the list of its files."""
     tell("the pull request")
     pull = await api.pulls.get(repo, number)
     for _ in range(TRIES):
@@ -154,7 +154,7 @@ async def _taken(
 async def _diff(
     api: Api, repo: str, pull: PullRequest, since: str, limits: ChangeLimits
 ) -> _Diff | None:
-    """The diff, if GitHub gives it, it can be read, and it has every file."""
+    """Return the diff, if GitHub gives it, it can be read, and it has every file."""
     try:
         data = await api.pulls.compare_diff(repo, since, pull.head.sha, max_bytes=limits.diff_bytes)
         files = await asyncio.to_thread(parse_diff, data)
@@ -181,7 +181,7 @@ async def _comparison(api: Api, repo: str, pull: PullRequest) -> Comparison | No
 
 
 def _fits(compared: Comparison, pull: PullRequest) -> bool:
-    """Whether it may have the files of the pull request; of very many it has a part."""
+    """Return whether it may have the files of the pull request; of very many it has a part."""
     files = compared.files
     return not files.complete or len(files.files) == pull.changed_files
 
@@ -196,7 +196,7 @@ async def _tip(api: Api, repo: str, base: Side) -> str:
 async def _list(
     api: Api, repo: str, pull: PullRequest, compared: Comparison | None
 ) -> ChangedFiles | None:
-    """The list of files; None if it is of another commit than the head."""
+    """Return the list of files; None if it is of another commit than the head."""
     if compared is not None:
         files = compared.files
         if files.complete and _fits(compared, pull):
@@ -225,7 +225,7 @@ def _unshown(listed: ChangedFiles | None) -> frozenset[str]:
 
 
 def _distrusted(files: Sequence[FileDiff]) -> list[FileDiff | FileWithoutDiff]:
-    """The files; those that only seem to be binary, or may, without lines."""
+    """Return the files; those that only seem to be binary, or may, without lines."""
     attributes = sets_attributes(file.path for file in files)
     return [
         FileWithoutDiff(file)
@@ -241,7 +241,7 @@ async def _completed(
     limits: ChangeLimits,
     tell: Callable[[str], None],
 ) -> tuple[bytes, tuple[FileCoverage, ...], tuple[str, ...]]:
-    """The diff of all files, those of which it cannot be had, and what is to be said."""
+    """Return the diff of all files, those of which it cannot be had, and what is to be said."""
     undiffed = [file for file in files if isinstance(file, FileWithoutDiff)]
     compared = await compare_all(place, undiffed, limits, tell)
     rest = iter(compared)
@@ -259,7 +259,7 @@ async def _completed(
 
 
 def _text(file: FileDiff) -> bytes | str:
-    """The file as it stands in a diff, or why it cannot."""
+    """Return the file as it stands in a diff, or why it cannot."""
     try:
         text = file_diff_text(file)
         parse_diff(text)
@@ -285,7 +285,7 @@ def _notices(
 
 
 def _unlisted(pull: PullRequest, listed: ChangedFiles) -> Iterator[FileCoverage]:
-    """The files that GitHub does not name, or of which it does not say whose they are."""
+    """Yield the files that GitHub does not name, or of which it does not say whose they are."""
     if listed.files and not any(file.ref == pull.head.sha for file in listed.files):
         yield FileCoverage(
             "(the list of files)",

@@ -44,7 +44,7 @@ async def with_context(
     tell: Callable[[str], None] = _nobody,
     local: ReadFile | None = None,
 ) -> bytes:
-    """The diff with more context around its hunks, as the settings have it.
+    """Return the diff with more context around its hunks, as the settings have it.
 
     Args:
         place: where the new files are.
@@ -109,7 +109,7 @@ async def _contents(
 
 
 async def _content(place: Place, path: str, max_bytes: int) -> bytes | None:
-    """The file; None if there is none, or too much of it."""
+    """Return the file; None if there is none, or too much of it."""
     try:
         return await place.api.contents.file(place.repo, path, place.head, max_bytes=max_bytes)
     except TooLargeError:

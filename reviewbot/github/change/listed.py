@@ -47,12 +47,12 @@ _SUBPROJECT: Final = re.compile(rb"Subproject commit ([0-9a-f]{40}|[0-9a-f]{64})
 
 
 def sets_attributes(paths: Iterable[str]) -> bool:
-    """Whether a change of these files says what git takes for binary."""
+    """Return whether a change of these files says what git takes for binary."""
     return any(path.rpartition("/")[2] == ".gitattributes" for path in paths)
 
 
 def may_be_hidden(file: FileDiff) -> bool:
-    """Whether a file without lines may have some, if the change :func:`sets_attributes`.
+    """Return whether a file without lines may have some, if the change :func:`sets_attributes`.
 
     A change must not keep its code out of its own review. Whether GitHub goes by the attributes of
     the base or of the change is not documented.
@@ -61,7 +61,7 @@ def may_be_hidden(file: FileDiff) -> bool:
 
 
 def is_code(file: FileDiff) -> bool:
-    """Whether a file is code by its name, so that it has lines, whatever bytes are in it.
+    """Return whether a file is code by its name, so that it has lines, whatever bytes are in it.
 
     A zero byte in a comment makes a file binary for git, and runs all the same.
     """
@@ -69,7 +69,7 @@ def is_code(file: FileDiff) -> bool:
 
 
 def read_listed(listed: ChangedFile, *, attributes: bool) -> FileDiff | FileWithoutDiff:
-    """The file with its hunks, or that these are to be found elsewhere.
+    """Return the file with its hunks, or that these are to be found elsewhere.
 
     Args:
         listed: as GitHub lists it.
@@ -120,7 +120,7 @@ def _named(listed: ChangedFile) -> FileDiff:
 
 
 def _hunks(listed: ChangedFile) -> tuple[Hunk, ...] | None:
-    """The hunks of the patch; None if they cannot be read or are not all."""
+    """Return the hunks of the patch; None if they cannot be read or are not all."""
     patch = (listed.patch or "").encode("utf-8", "replace")
     try:
         files = parse_diff(b"--- old\n+++ new\n" + patch + b"\n")
@@ -133,7 +133,7 @@ def _hunks(listed: ChangedFile) -> tuple[Hunk, ...] | None:
 
 
 def _with_kind(file: FileDiff, sha: str | None) -> FileDiff:
-    """The file with its mode where that shows: what a submodule is at is also its id.
+    """Return the file with its mode where that shows: what a submodule is at is also its id.
 
     The id of a file that only has such a line is another, since it is the hash of that line.
     """

@@ -53,7 +53,7 @@ class Permalinks:
         return f"{address}{plain}#L{first}" + (f"-L{last}" if last > first else "")
 
     def commit(self) -> str:
-        """The commit that was reviewed."""
+        """Return the commit that was reviewed."""
         return f"{self.repository}/commit/{self.head}"
 
     def of(self, finding: Finding, file: FileDiff | None) -> str | None:
@@ -83,5 +83,5 @@ def linked(text: str, address: str | None) -> str:
 
 
 def is_utf8(path: str) -> bool:
-    """Whether a path has no byte that is not UTF-8: GitHub's API takes no other."""
+    """Return whether a path has no byte that is not UTF-8: GitHub's API takes no other."""
     return path.isascii() or not any("\ud800" <= character <= "\udfff" for character in path)

@@ -67,7 +67,7 @@ class GivenToken:
         self._token = token
 
     async def token(self) -> Secret | None:
-        """That token."""
+        """Return the token."""
         return self._token
 
     def renewed(self, refused: Secret | None) -> bool:
@@ -83,7 +83,7 @@ class AppToken:
         self._sign = sign
 
     async def token(self) -> Secret | None:
-        """A new one."""
+        """Return a new one."""
         return await self._sign()
 
     def renewed(self, refused: Secret | None) -> bool:
@@ -108,7 +108,7 @@ class InstallationToken:
         self._made_at = self._good_until = 0.0
 
     async def token(self) -> Secret | None:
-        """The present one, or the next.
+        """Return the present one, or the next.
 
         Raises:
             GitHubError: GitHub makes none.
@@ -145,5 +145,5 @@ class InstallationToken:
 
 
 def _made(found: Record) -> tuple[Secret, float]:
-    """A token, and when it ends."""
+    """Return a token, and when it ends."""
     return Secret(found["token"]), datetime.fromisoformat(found["expires_at"]).timestamp()

@@ -101,7 +101,7 @@ class Caller:
         raise _unsettled(request, reason)
 
     async def answer(self, request: Request) -> Answer:
-        """The answer to ``request``, which is a success; a GET that is known costs nothing.
+        """Return the answer to ``request``, which is a success; a GET that is known costs nothing.
 
         Raises:
             GitHubError: it is refused, or there is no answer.
@@ -137,7 +137,7 @@ class Caller:
         within: str = "",
         most: int,
     ) -> tuple[T, ...]:
-        """All that a list holds, page by page.
+        """Return all that a list holds, page by page.
 
         Args:
             path: of the list.
@@ -166,7 +166,7 @@ class Caller:
     async def page(
         self, request: Request, make: Callable[[Record], T], within: str = ""
     ) -> tuple[list[T], str | None]:
-        """The entries of one page, and where the next one is. See :meth:`every`.
+        """Return the entries of one page, and where the next one is. See :meth:`every`.
 
         Raises:
             GitHubError: it is refused, there is no answer, or it is none of GitHub's.
@@ -186,7 +186,7 @@ class Caller:
     async def graphql(
         self, text: str, variables: Record, *, writes: bool = False
     ) -> Record | Denied:
-        """The data that GraphQL answers with, or that we may not have it.
+        """Return the data that GraphQL answers with, or that we may not have it.
 
         What is asked for must be the same if it is done twice.
 

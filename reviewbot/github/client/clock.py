@@ -21,7 +21,7 @@ class GitHubClock:
         self._own, self._ahead = own, 0.0
 
     def now(self) -> float:
-        """The time there, as far as it is known."""
+        """Return the time there, as far as it is known."""
         return self._own() + self._ahead
 
     def heard(self, headers: Mapping[str, str]) -> None:

@@ -109,7 +109,7 @@ class IncompleteListError(GitHubError):
 
 
 def refusal(request: Request, answer: Answer) -> GitHubError:
-    """The error of an answer that is neither a success nor a fault of the moment."""
+    """Return the error of an answer that is neither a success nor a fault of the moment."""
     status, said = answer.status, told(answer.message)
     says = f" ({said})" if said else ""
     if status == 403:

@@ -80,7 +80,7 @@ def read(
     accept: str = JSON,
     max_bytes: int = MAX_ANSWER,
 ) -> Request:
-    """A GET."""
+    """Return a GET."""
     return Request(verb="GET", path=path, parameters=parameters, accept=accept, max_bytes=max_bytes)
 
 

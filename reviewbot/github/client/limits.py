@@ -42,7 +42,7 @@ class Limit:
 
 
 def refused_by(answer: Answer, *, graphql: bool, now: float) -> Limit | None:
-    """The limit that is why a request was not done, if that is why.
+    """Return the limit that is why a request was not done, if that is why.
 
     Args:
         answer: to that request.
@@ -66,7 +66,7 @@ def refused_by(answer: Answer, *, graphql: bool, now: float) -> Limit | None:
 
 
 def used_up(headers: Mapping[str, str], *, graphql: bool, now: float) -> Limit | None:
-    """The limit that begins with this answer, since it was the last one of the hour."""
+    """Return the limit that begins with this answer, since it was the last one of the hour."""
     reset = _seconds(headers.get("x-ratelimit-reset"))
     if _seconds(headers.get("x-ratelimit-remaining")) != 0 or reset is None:
         return None
@@ -74,7 +74,7 @@ def used_up(headers: Mapping[str, str], *, graphql: bool, now: float) -> Limit |
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """The seconds that GitHub asks to wait."""
+    """Return the seconds that GitHub asks to wait."""
     return _seconds(headers.get("retry-after"))
 
 

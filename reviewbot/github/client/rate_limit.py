@@ -1,4 +1,4 @@
-"""Whose turn it is: the requests of one installation, never more or faster than GitHub likes.
+"""Limit the request rate of an installation.
 
 Reads go several at a time. Writes go one by one with a second from the end of one to the next, the
 most urgent first; those that create something are counted, too, because GitHub takes only so many

@@ -113,7 +113,7 @@ class _Connection(HTTPRequestsConnectionClass):
             left, url = left - 1, place
 
     def _read(self, response: requests.Response, ends: float) -> bytes:
-        """The body, up to the limit; of a refusal, enough to know why."""
+        """Return the body, up to the limit; of a refusal, enough to know why."""
         wanted = response.status_code < 300
         most = self.most if wanted else _REFUSAL
         pieces, size = [], 0
@@ -160,7 +160,7 @@ class _Client:
 
 @lru_cache(maxsize=2)
 def _loaded(pem: str) -> str:
-    """A private key as PyJWT takes it, too: reading the text takes 50 ms each time.
+    """Return a private key as PyJWT takes it, too: reading the text takes 50 ms each time.
 
     Typed as the text, which is all that PyGithub knows of.
     """
@@ -189,7 +189,7 @@ class Transport:
 
     @staticmethod
     def signed(app_id: str, private_key: Secret, now: float) -> Secret:
-        """A token of the App, for some minutes.
+        """Return a token of the App, for some minutes.
 
         Raises:
             ConfigError: the key is none.
@@ -271,7 +271,7 @@ def _answer(connection: _Connection, request: Request) -> Answer:
 
 
 def _reason(error: Exception) -> str:
-    """The kind of what went wrong, and what it says, without the address it was sent to."""
+    """Return the kind of what went wrong, and what it says, without the address it was sent to."""
     inner = error.args[0] if error.args else None
     cause = getattr(inner, "reason", None) or inner
     named = type(cause if isinstance(cause, Exception) else error).__name__
@@ -285,7 +285,7 @@ def _reason(error: Exception) -> str:
 
 
 def _reached(error: Exception) -> bool:
-    """Whether the request may have reached GitHub: unless there was no connection at all."""
+    """Return whether the request may have reached GitHub: unless there was no connection at all."""
     if isinstance(error, requests.ConnectTimeout | requests.exceptions.ProxyError):
         return False
     reason = getattr(error.args[0] if error.args else None, "reason", None)

@@ -46,7 +46,7 @@ class CommandComment:
 
     @staticmethod
     def of(task: Commented) -> CommandComment:
-        """The comment of a delivery."""
+        """Return the comment of a delivery."""
         where = task.repository
         pull = PullName(where.full_name, task.number, where.id)
         return CommandComment(pull, task.comment, task.thread)
@@ -140,7 +140,7 @@ async def answer_once(
 
 
 def posted_in(prior: Prior, question: CommandComment) -> Posted | None:
-    """The finding in whose thread a comment stands; None if it stands in no such thread."""
+    """Return the finding in whose thread a comment stands; None if it stands in no such thread."""
     for posted in prior.posted.values():
         if question.thread is not None and posted.comment.id == question.thread:
             return posted
@@ -148,7 +148,7 @@ def posted_in(prior: Prior, question: CommandComment) -> Posted | None:
 
 
 def _finding_of(prior: Prior, question: CommandComment, text: str) -> str | None:
-    """The finding that a comment is about: that of its thread, or the one that it names."""
+    """Return the finding that a comment is about: that of its thread, or the one that it names."""
     if (posted := posted_in(prior, question)) is not None:
         return posted.id
     if question.thread is not None:  # there, an id is not looked for (prior)

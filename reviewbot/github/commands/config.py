@@ -50,7 +50,7 @@ def settings_table(
     link_hosts: Collection[str],
     origin: Callable[[str], str],
 ) -> str:
-    """A table of settings.
+    """Return a table of settings.
 
     Args:
         settings: those of a review.

@@ -100,7 +100,7 @@ class CheckReporter:
             newest, self._newest = self._newest, None
             try:
                 await self._checks.update(self._repo, number, newest())
-            except GitHubError as error:  # the end is what counts, and is tried for itself
+            except GitHubError as error:  # only the final update matters; it is sent separately
                 log.warning("a check run could not be updated: %s", error)
 
     async def end(self, bodies: Sequence[Json]) -> None:
@@ -157,7 +157,7 @@ class CheckReporter:
                 return
 
     async def _is_at(self, number: int, head: str) -> bool:
-        """Whether a pull request is open, and at that commit."""
+        """Return whether a pull request is open, and at that commit."""
         if not number:
             return False
         try:

@@ -85,7 +85,7 @@ def created(
     details_url: str | None = None,
     name: str = TOOL_NAME,
 ) -> Json:
-    """A run that has just begun.
+    """Return a run that has just begun.
 
     Args:
         head_sha: the commit under review.
@@ -106,13 +106,13 @@ def created(
 
 
 def pull_of(external_id: str) -> int:
-    """The pull request that a run of ours is about; 0 if its external id names none."""
+    """Return the pull request that a run of ours is about; 0 if its external id names none."""
     number = external_id.partition(":")[0]
     return int(number) if re.fullmatch("[1-9][0-9]{0,9}", number) else 0
 
 
 def updated(report: Report, progress: ReviewProgress) -> Json:
-    """A run under way: how far it is, what it found, what it cost.
+    """Return a run under way: how far it is, what it found, what it cost.
 
     Args:
         report: the review so far.
@@ -169,7 +169,7 @@ def completed(
     marker: str = "",
     link_hosts: Collection[str] = LINK_HOSTS,
 ) -> tuple[Json, ...]:
-    """The requests that end a run, in order: the first concludes it, all carry annotations.
+    """Return the requests that end a run, in order: the first concludes it, all carry annotations.
 
     Args:
         report: the review, as far as it came.
@@ -198,7 +198,7 @@ def completed(
 
 
 def ended(conclusion: Conclusion, sentence: str, *, completed_at: str) -> Json:
-    """A run that ends without a review: it could not begin, or is not wanted any more.
+    """Return a run that ends without a review: it could not begin, or is not wanted any more.
 
     Args:
         conclusion: not ``success``, for nothing was reviewed.
@@ -221,7 +221,7 @@ def ended(conclusion: Conclusion, sentence: str, *, completed_at: str) -> Json:
 
 
 def restated(first: Json, external_id: str, at: str) -> Json:
-    """A run that says once more that the check of a pull request failed at a commit.
+    """Return a run that says once more that the check of a pull request failed at a commit.
 
     Args:
         first: the body that made a run at that commit (:func:`created`).
@@ -259,7 +259,7 @@ def _summary(report: Report, left: int) -> str:
 
 
 def _text(report: Report, marker: str) -> str:
-    """The whole report; where it is too long, whole blocks are cut from its end.
+    """Return the whole report; where it is too long, whole blocks are cut from its end.
 
     Blocks hold no empty line: what could have one is quoted. So no fence or table is cut open.
     """

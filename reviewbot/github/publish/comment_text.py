@@ -93,7 +93,7 @@ def with_marker(text: str, marker: str) -> str:
 
 
 def title_of(finding: Finding) -> str:
-    """The title of a safe finding as inline Markdown; the rule where there is none."""
+    """Return the title of a safe finding as inline Markdown; the rule where there is none."""
     return one_line(finding.title, _TITLE).strip() or code_span(finding.rule)
 
 
@@ -104,7 +104,7 @@ def place_of(finding: Finding, address: str | None) -> str:
 
 
 def on_line(finding: Finding, *, marker: str, offer: bool, link_hosts: Collection[str]) -> str:
-    """The body of a comment on the lines of a finding.
+    """Return the body of a comment on the lines of a finding.
 
     Args:
         finding: what was found.
@@ -123,7 +123,7 @@ def on_line(finding: Finding, *, marker: str, offer: bool, link_hosts: Collectio
 
 
 def beside(finding: Finding, *, where: str, reason: str, link_hosts: Collection[str]) -> str:
-    """A finding that has no comment on a line: all that is to be known of it, as Markdown.
+    """Return a finding that has no comment on a line: all that is to be known of it, as Markdown.
 
     With its id: it is what ``/ignore ID`` takes, and by what it is known again.
 
@@ -168,7 +168,7 @@ def _offered(finding: Finding, room: int) -> str | None:
 
 
 def _shown(finding: Finding) -> str:
-    """The suggestion to be read only; empty if there is none."""
+    """Return the suggestion to be read only; empty if there is none."""
     if finding.suggestion is None:
         return ""
     label = "Suggestion" if finding.suggestion_applies else "Suggestion, to be adapted by hand"

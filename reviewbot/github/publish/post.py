@@ -174,7 +174,7 @@ class ReviewPoster:
             return
 
     async def _find(self, key: str) -> Review | None:
-        """The review with that key, if it was made after all."""
+        """Return the review with that key, if it was made after all."""
         for review in await self._reviews.all(self._pull.repo, self._pull.number):
             if self._us.wrote(review.author) and review.state != "PENDING":
                 marker = markers.shape(review.body, self._pull.bound)
@@ -210,7 +210,7 @@ def _name_of(content: Sequence[Inline | FindingWithoutComment]) -> str:
 async def retry_until_consistent(
     request: Callable[[], Awaitable[T]], *lagging: type[GitHubError]
 ) -> T:
-    """The result of a request that may be refused with ``lagging`` for some seconds."""
+    """Return the result of a request that may be refused with ``lagging`` for some seconds."""
     for pause in PAUSES_S:
         try:
             return await request()

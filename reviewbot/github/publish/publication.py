@@ -248,5 +248,5 @@ class Publication:
 
 
 def now() -> str:
-    """The time, RFC 3339."""
+    """Return the time, RFC 3339."""
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -287,7 +287,7 @@ class CommentPublisher:
         return (*posted.left, *(one for one in plan.rest if one.finding.id not in left))
 
     def _must_post(self, plan: CommentPlan) -> bool:
-        """Whether there is something to say; not for what is held back alone."""
+        """Return whether there is something to say; not for what is held back alone."""
         below = () if self._options.summary else plan.rest
         said = plan.inline or any(counts_for_fail_on(one.finding) for one in below)
         return self._options.review and bool(said)

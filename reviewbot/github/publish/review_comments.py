@@ -260,7 +260,7 @@ class _Diff:
         self._removed: dict[tuple[str, int], list[int]] = {}
 
     def file(self, path: str) -> FileDiff | None:
-        """The file of that name, if there is one of it."""
+        """Return the file of that name, if there is one of it."""
         return next(iter(self._files.get(path, ())), None)
 
     def place(self, finding: Finding) -> Place | str:
@@ -284,7 +284,7 @@ class _Diff:
         return places[0] if places else "Its lines are not in the diff of the pull request."
 
     def _within(self, finding: Finding, index: int, hunk: Hunk) -> Place | None:
-        """The lines of ``finding`` that are in one hunk."""
+        """Return the lines of ``finding`` that are in one hunk."""
         first, last = finding.line, max(finding.line, finding.end_line)
         if finding.side == "RIGHT":
             first = max(first, hunk.new_start)

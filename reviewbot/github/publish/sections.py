@@ -45,7 +45,7 @@ def size(text: str) -> int:
 
 
 def fitted(sections: Sequence[Section], limit: int) -> str:
-    """The sections in their order, within a :func:`size`. Those without items are left out.
+    """Return the sections in their order, within a :func:`size`. Those without items are left out.
 
     Items are cut whole, never in their middle, so that no fence or table stays open.
 
@@ -86,7 +86,7 @@ def _fitting(section: Section, room: int) -> tuple[int, int]:
 
 
 def _text(section: Section, kept: int) -> str:
-    """The section with as many of its items; how many are left out stands below."""
+    """Return the section with as many of its items; how many are left out stands below."""
     items = section.gap.join(section.items[:kept])
     left = len(section.items) - kept
     note = f"{count(left, f'more {section.noun}')}: no room here." if left else ""

@@ -233,7 +233,7 @@ def _files(heading: str, files: Sequence[FileCoverage], importance: int) -> Sect
 
 
 def _list(heading: str, rows: Sequence[str], importance: int, noun: str) -> Section:
-    """A list, folded away if it is long."""
+    """Return a list, folded away if it is long."""
     folded = len(rows) > _OPEN
     shown = f"{heading} ({len(rows):,})" if folded else f"{heading}:"
     return Section(shown, rows, importance, noun, folded=folded)

@@ -26,7 +26,7 @@ _NAMELESS: Final = b"diff --git a/x b/x\n--- a/x\n+++ b/x\n"
 
 
 def comment_diff(comment: ReviewComment) -> bytes | None:
-    """A diff with the last lines of the comment's hunk, as many as a question may show.
+    """Return a diff with the last lines of the comment's hunk, as many as a question may show.
 
     Returns:
         It; None if there is no line to show: GitHub kept none, or the last one is too long.
@@ -49,7 +49,7 @@ def comment_diff(comment: ReviewComment) -> bytes | None:
 
 
 def commented_code(comment: ReviewComment) -> tuple[str, ...]:
-    """The lines that a comment stands on, from the hunk that GitHub keeps with it.
+    """Return the lines that a comment stands on, from the hunk that GitHub keeps with it.
 
     Empty if they are not all in it: GitHub may keep the last lines of a long hunk alone.
     """
@@ -62,7 +62,7 @@ def commented_code(comment: ReviewComment) -> tuple[str, ...]:
 
 
 def _hunk_lines(comment: ReviewComment) -> tuple[str, ...]:
-    """The lines of a comment's hunk on its side, each behind its mark."""
+    """Return the lines of a comment's hunk on its side, each behind its mark."""
     other = "-" if comment.side == "RIGHT" else "+"
     lines = comment.diff_hunk.split("\n")[1:]
     return tuple(line for line in lines if not line.startswith((other, "\\")))

@@ -323,7 +323,7 @@ def _with_comment(record: Record, posted: Posted) -> Record:
 
 
 def _is_same_place(one: ReviewComment, other: ReviewComment) -> bool:
-    """Whether two comments are on the same lines, as far as that can be told."""
+    """Return whether two comments are on the same lines, as far as that can be told."""
     if one.original_commit == other.original_commit:
         places = [(each.path, each.side, each.original_line) for each in (one, other)]
     else:

@@ -85,7 +85,7 @@ class Unknown:
 
 
 def find(body: str, bot: str = "") -> Command | Unknown | None:
-    """The first command in a comment; what was mistyped only if there is no other; or None.
+    """Return the first command in a comment; what was mistyped only if there is no other; or None.
 
     A comment that is made for it takes up to 0.2 s.
 
@@ -114,13 +114,13 @@ def find(body: str, bot: str = "") -> Command | Unknown | None:
 
 
 def hint(unknown: Unknown) -> str:
-    """The line that helps whoever wrote it; Markdown."""
+    """Return the line that helps whoever wrote it; Markdown."""
     guess = f" Was it `/{unknown.meant}`?" if unknown.meant else ""
     return f"`/{unknown.written}` is no command of reviewbot.{guess} `/help` lists them all."
 
 
 def help_text() -> str:
-    """All commands, as Markdown."""
+    """Return all commands, as Markdown."""
     rows = [f"- `/{name}`: {what}" for name, what in COMMANDS.items()]
     return "\n".join(["Commands, at the beginning of a line:", "", *rows])
 

@@ -25,7 +25,7 @@ class App:
     slug: str
 
     def is_meant(self, described: object) -> bool:
-        """Whether an app, as a payload describes it, is this one."""
+        """Return whether an app, as a payload describes it, is this one."""
         ids = (at(described, key) for key in ("id", "client_id"))
         known = {str(one) for one in ids if isinstance(one, int | str)}
         return self.id in known or (bool(self.slug) and at(described, "slug") == self.slug)
@@ -60,7 +60,7 @@ class Payload:
         return at(self._value, path)
 
     def text(self, path: str, pattern: re.Pattern[str]) -> str:
-        """A text that fits a pattern.
+        """Return a text that fits a pattern.
 
         Raises:
             Unusable: there is none.
@@ -71,7 +71,7 @@ class Payload:
         raise PayloadError(f"no usable {path}")
 
     def id(self, path: str) -> int:
-        """An id or a number.
+        """Return an id or a number.
 
         Raises:
             Unusable: there is none.
@@ -81,7 +81,7 @@ class Payload:
         raise PayloadError(f"no usable {path}")
 
     def moment(self, path: str) -> datetime | None:
-        """A time of GitHub's; None if there is none."""
+        """Return a time of GitHub's; None if there is none."""
         value = self.at(path)
         if isinstance(value, str) and _MOMENT.fullmatch(value):
             with suppress(ValueError):  # no such day
@@ -89,7 +89,7 @@ class Payload:
         return None
 
     def login(self, path: str) -> str:
-        """A login; empty if it is not usable."""
+        """Return a login; empty if it is not usable."""
         value = self.at(f"{path}.login")
         return value if isinstance(value, str) and _LOGIN.fullmatch(value) else ""
 

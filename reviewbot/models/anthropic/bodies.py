@@ -69,7 +69,7 @@ class _Bounded(httpx2.AsyncByteStream):
 
 
 async def events_of(response: httpx2.Response) -> AsyncGenerator[httpx2.ServerSentEvent, None]:
-    """The events of a bounded ``response``, whatever content type it claims, in linear time.
+    """Yield the events of a bounded ``response``, whatever content type it claims, in linear time.
 
     Raises:
         ModelFault: one is too large, or all are.
@@ -91,7 +91,7 @@ async def events_of(response: httpx2.Response) -> AsyncGenerator[httpx2.ServerSe
 
 
 async def _utf8(response: httpx2.Response) -> AsyncGenerator[bytes, None]:
-    """The body, checked: EventSource would put U+FFFD for what cannot be decoded."""
+    """Yield the body, checked: EventSource would put U+FFFD for what cannot be decoded."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     async with aclosing(response.aiter_bytes()) as pieces:
         async for piece in pieces:

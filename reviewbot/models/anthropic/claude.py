@@ -172,7 +172,7 @@ class Claude:
     def answer_words(
         self, system: str, user: str, *, max_tokens: int
     ) -> AsyncGenerator[ModelEvent, None]:
-        """An answer in plain words, as it is written; no tool is offered.
+        """Yield an answer in plain words, as it is written; no tool is offered.
 
         Raises:
             ModelFault: the request failed.

@@ -68,7 +68,7 @@ class Waiting:
         self._writing = True
 
     async def response(self, coming: Awaitable[T]) -> T:
-        """The result of ``coming``, the response's head.
+        """Return the result of ``coming``, the response's head.
 
         Raises:
             ModelFault: it took too long.
@@ -80,7 +80,7 @@ class Waiting:
         self._silent = 0.0
 
     async def frame(self, frames: AsyncIterator[Frame]) -> Frame | None:
-        """The next frame; None at the end of the body.
+        """Return the next frame; None at the end of the body.
 
         Raises:
             ModelFault: it took too long.

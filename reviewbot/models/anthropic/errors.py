@@ -80,7 +80,7 @@ class Faults:
     def of_status(
         self, status: int, body: object, headers: Mapping[str, str], text: str
     ) -> ModelFault:
-        """The fault of an answer with an HTTP error status.
+        """Return the fault of an answer with an HTTP error status.
 
         Args:
             status: 300 or above; redirects are not followed.
@@ -107,7 +107,7 @@ class Faults:
         )
 
     def of_event(self, data: Mapping[str, Any], headers: Mapping[str, str]) -> ModelFault:
-        """The fault of an ``error`` event within a stream, whose HTTP status was 200."""
+        """Return the fault of an ``error`` event within a stream, whose HTTP status was 200."""
         error = _error_of(data)
         name = str(error.get("type") or "error")
         said = error.get("message") or ""
@@ -132,7 +132,7 @@ class Faults:
         return self.of_transport(error, {})
 
     def of_transport(self, error: Exception, headers: Mapping[str, str]) -> ModelFault:
-        """The fault of a connection that could not be made, or that broke."""
+        """Return the fault of a connection that could not be made, or that broke."""
         import httpx2
 
         cause = _cause(error)
@@ -146,7 +146,7 @@ class Faults:
         )
 
     def request_id(self, headers: Mapping[str, str], told: object = None) -> str | None:
-        """The server's id of a request: as ``told`` in a body, or from the headers."""
+        """Return the server's id of a request: as ``told`` in a body, or from the headers."""
         return self.clean(told or headers.get("request-id") or "")[:100] or None
 
     def _of_redirect(self, status: int, headers: Mapping[str, str]) -> ModelFault:
@@ -235,7 +235,7 @@ def _kind(error: Mapping[str, Any], said: str) -> Fault | None:
 
 
 def _told(kind: Fault, status: int, headers: Mapping[str, str]) -> Fault:
-    """The server's own word on retrying, which the SDK follows, too (``x-should-retry``)."""
+    """Return the server's own word on retrying, which the SDK follows, too (``x-should-retry``)."""
     word = headers.get("x-should-retry")
     if word == "false" and kind in (Fault.TRANSIENT, Fault.RATE_LIMITED):
         return Fault.REJECTED

@@ -135,7 +135,7 @@ class MessagesApi:
             raise self._faults.of_sending(error) from None
 
     async def _frames(self, response: httpx2.Response) -> AsyncGenerator[Frame, None]:
-        """The events of a body; whatever reading it raises is a fault."""
+        """Yield the events of a body; whatever reading it raises is a fault."""
         from reviewbot.models.anthropic.bodies import events_of
 
         try:

@@ -151,7 +151,7 @@ def _open(closers: Sequence[_Closer], context: str, unclear: str) -> str:
 
 
 def _is_object(closer: _Closer, unclear: str) -> bool:
-    """Whether a brace closes an object literal rather than statements."""
+    """Return whether a brace closes an object literal rather than statements."""
     if closer.after in _STATEMENT_BEFORE or closer.before == ";":
         return False
     return closer.before == "," or unclear == "object"

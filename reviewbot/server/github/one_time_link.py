@@ -32,7 +32,7 @@ class OneTimeLink:
         self._state: str | None = None
 
     def address(self, page: str) -> str:
-        """The link to ``page``; a secret."""
+        """Return the link to ``page``; a secret."""
         return f"{page}?{TOKEN}={self._token}"
 
     @property
@@ -64,13 +64,13 @@ class OneTimeLink:
         return self._cookie
 
     def knows(self, cookie: str | None) -> bool:
-        """Whether this is the cookie of who came in."""
+        """Return whether this is the cookie of who came in."""
         if self.is_over or self._cookie is None or cookie is None:
             return False
         return _same(cookie, self._cookie)
 
     def expects(self, state: str) -> bool:
-        """Whether this is the state that the other site was given."""
+        """Return whether this is the state that the other site was given."""
         return self._state is not None and _same(state, self._state)
 
 

@@ -107,7 +107,7 @@ class GitHubSetup:
         self._is_done = False
 
     def invitation(self, address: str) -> str:
-        """The line for the terminal; the link in it is a secret.
+        """Return the line for the terminal; the link in it is a secret.
 
         Args:
             address: where the server listens, ``http://HOST:PORT``.
@@ -244,7 +244,7 @@ class GitHubSetup:
         )
 
     async def _taken_into_use(self, config: AppConfig) -> bool:
-        """Whether the App works without a new start."""
+        """Return whether the App works without a new start."""
         if self._on_app is None:
             return False
         try:
@@ -255,7 +255,7 @@ class GitHubSetup:
         return True
 
     def _base(self, request: Request) -> str:
-        """The address under which the browser sees this server, without a slash at the end.
+        """Return the address under which the browser sees this server, without a slash at the end.
 
         If it was said, a proxy may tell what it likes.
         """
@@ -267,7 +267,7 @@ class GitHubSetup:
 
 
 def setup_routes(setup: GitHubSetup) -> list[Route]:
-    """The routes of the set-up."""
+    """Return the routes of the set-up."""
     routes = [Route(PATH, setup.page), Route(DONE_PATH, setup.done)]
     for route in routes:
         # Not HEAD, which Starlette adds: who only looks at a link must not use it up.

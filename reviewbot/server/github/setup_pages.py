@@ -32,7 +32,7 @@ def page(
     form_action: str = "'none'",
     **values: Any,  # noqa: ANN401 - what the template needs
 ) -> Response:
-    """The page ``templates/github_setup_<name>.html``.
+    """Return the page ``templates/github_setup_<name>.html``.
 
     Args:
         name: of the template.
@@ -48,7 +48,7 @@ def page(
 
 
 def error_page(status: int, sentence: str, *, root: str, again: bool) -> Response:
-    """A page that says why it does not go on.
+    """Return a page that says why it does not go on.
 
     Args:
         status: of the answer.

@@ -50,7 +50,7 @@ _DELIVERY: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
 def webhook_routes(current: Callable[[], tuple[Inbox, Sequence[Secret]] | None]) -> list[Route]:
-    """The route of the webhook.
+    """Return the route of the webhook.
 
     Args:
         current: who takes deliveries now, and the secrets of the webhook, which are two while it is
@@ -149,7 +149,7 @@ def _signature(request: Request) -> str:
 
 
 def _unsigned(*, closes: bool = False) -> Problem:
-    """The same whatever is wrong with it (RFC 9110, section 15.5.2, wants a challenge)."""
+    """Return one response, whatever is wrong (RFC 9110, section 15.5.2, wants a challenge)."""
     headers = {"WWW-Authenticate": 'X-Hub-Signature-256 realm="reviewbot"'}
     return Problem(
         401,

@@ -135,7 +135,7 @@ class Guard:
         self._check_site(scope, headers, host)
 
     def _host(self, scope: Scope, headers: Headers) -> _Authority | None:
-        """The ``Host``, if it is fine; None where it need not be there."""
+        """Return the ``Host``, if it is fine; None where it need not be there."""
         text = headers.get("host")
         path = scope["path"]
         some = bool(self.allowed_hosts) and path not in HEALTH_PATHS
@@ -233,7 +233,7 @@ class GuardMiddleware:
 
 
 def _authority(text: str) -> _Authority | None:
-    """A host and a port, if that is what it is; the name as it is compared."""
+    """Return a host and a port, if that is what it is; the name as it is compared."""
     match = _AUTHORITY.fullmatch(text)
     if match is None:
         return None
@@ -257,7 +257,7 @@ def _is_loopback(name: str) -> bool:
 
 
 def _is_of(origin: str, host: _Authority | None) -> bool:
-    """Whether a page of ``origin`` is one of this server, which was reached as ``host``."""
+    """Return whether a page of ``origin`` is one of this server, which was reached as ``host``."""
     match = _ORIGIN.fullmatch(origin)
     theirs = match and _authority(match[2])
     if match is None or theirs is None or host is None or theirs.name != host.name:

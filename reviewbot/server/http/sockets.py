@@ -48,7 +48,7 @@ def listening(host: str, port: int) -> list[socket.socket]:
 def _bound(
     addresses: Sequence[tuple[socket.AddressFamily, tuple[Any, ...]]], port: int
 ) -> list[socket.socket]:
-    """A socket for each address that is there; at least one.
+    """Return a socket for each address that is there; at least one.
 
     Raises:
         OSError: the port cannot be had, or no address is there.

@@ -160,7 +160,7 @@ def _quiet(tell: Callable[P, object]) -> Callable[P, None]:
         try:
             tell(*args, **kwargs)
         except Exception:
-            log.exception("something was not counted")
+            log.exception("telemetry hook failed")
 
     return told
 

@@ -116,7 +116,7 @@ class JsonLines(logging.Formatter):
     """A record as a JSON object on one line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """All of ASCII: nothing in it can break a line or move a cursor."""
+        """Return all of ASCII: nothing in it can break a line or move a cursor."""
         return json.dumps(_document(record))
 
 
@@ -191,7 +191,7 @@ def _foreign(record: logging.LogRecord) -> str:
 
 
 def _in_source(text: str, path: str) -> str:
-    """The longest start of ``text`` that is in the source."""
+    """Return the longest start of ``text`` that is in the source."""
     source = "".join(linecache.getlines(path))
     low, high = 0, len(text)
     while low < high:

@@ -1,4 +1,4 @@
-"""What Prometheus is told: the metrics of one application, in a registry of its own.
+"""Prometheus metrics of one application, in a registry of its own.
 
 Every label has few values, whatever a request says: models are those that are known or configured
 and else ``other``, routes are templates, and nothing is labelled by a path, a title or a tenant.
@@ -189,7 +189,7 @@ class Metrics:
         self._cache.uses.append(use)
 
     def exposition(self, accept: str, state: Load | None) -> tuple[bytes, str]:
-        """The metrics as text, and its media type.
+        """Return the metrics as text, and its media type.
 
         Args:
             accept: which formats the scraper takes.

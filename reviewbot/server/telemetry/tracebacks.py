@@ -30,7 +30,7 @@ ERRORS: Final = 20
 
 
 def shown_error(error: BaseException) -> str:
-    """The kind of ``error``, and of its message what may be shown."""
+    """Return the kind of ``error``, and of its message what may be shown."""
     kind = type(error)
     name = kind.__qualname__
     if kind.__module__ not in ("builtins", "__main__"):

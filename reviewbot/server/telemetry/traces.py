@@ -199,7 +199,7 @@ class _Counts:
 
 
 def provider_from(environment: Mapping[str, str]) -> TracerProvider | None:
-    """The provider that the standard variables ask for; None if they ask for none.
+    """Return the provider that the standard variables ask for; None if they ask for none.
 
     Where they ask for what cannot be had, one warning says so.
     """
@@ -237,7 +237,7 @@ def provider_from(environment: Mapping[str, str]) -> TracerProvider | None:
 
 
 def _wanted(environment: Mapping[str, str]) -> tuple[str, str] | None:
-    """The exporter and protocol that are asked for."""
+    """Return the exporter and protocol that are asked for."""
     if environment.get(DISABLED, "").strip().lower() == "true":
         return None
     exporter = environment.get(EXPORTERS, "").strip().lower()
