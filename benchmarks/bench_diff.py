@@ -25,7 +25,7 @@ from reviewbot.core.diff.parse import parse_diff
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reviewbot.core.diff.parse import Line
+    from reviewbot.core.diff.parse import DiffLine
 
 MB = 1_000_000
 SIZES_MB = (1, 10, 100)
@@ -76,7 +76,7 @@ def best(run: Callable[[], object], times: int = 7) -> float:
     return min(seconds)
 
 
-def read_all(data: bytes) -> list[tuple[Line, ...]]:
+def read_all(data: bytes) -> list[tuple[DiffLine, ...]]:
     """Return every line of every hunk."""
     return [hunk.lines for file in parse_diff(data) for hunk in file.hunks]
 

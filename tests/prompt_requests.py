@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from reviewbot.core.diff.parse import Line
+from reviewbot.core.diff.parse import DiffLine
 from reviewbot.core.events.events import FileCoverage
 from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.plan.chunks import ChunkView, ShownHunk
@@ -33,11 +33,11 @@ CHARGE = ChunkView(
             40,
             "def charge(order):",
             (
-                Line("added", None, 40, "    order.check()"),
-                Line("context", 40, 41, "    total = order.net"),
-                Line("removed", 41, None, "    due = total"),
-                Line("added", None, 42, '    due = total * rate  # "\u202e20 %"'),
-                Line("context", 42, 43, ""),
+                DiffLine("added", None, 40, "    order.check()"),
+                DiffLine("context", 40, 41, "    total = order.net"),
+                DiffLine("removed", 41, None, "    due = total"),
+                DiffLine("added", None, 42, '    due = total * rate  # "\u202e20 %"'),
+                DiffLine("context", 42, 43, ""),
             ),
             (False, True, True, True, True),
         ),
@@ -46,8 +46,8 @@ CHARGE = ChunkView(
             99,
             "",
             (
-                Line("removed", 98, None, "    return due"),
-                Line("added", None, 99, "    return round(due, 2)", no_newline=True),
+                DiffLine("removed", 98, None, "    return due"),
+                DiffLine("added", None, 99, "    return round(due, 2)", no_newline=True),
             ),
             (True, True),
         ),
@@ -67,9 +67,9 @@ MOVED = ChunkView(
             1,
             "",
             (
-                Line("context", 1, 1, "export const KEY = '[REDACTED:generic-key]';\r"),
-                Line("removed", 2, None, "const size = 1;\r"),
-                Line("added", None, 2, "const size = 2;"),
+                DiffLine("context", 1, 1, "export const KEY = '[REDACTED:generic-key]';\r"),
+                DiffLine("removed", 2, None, "const size = 1;\r"),
+                DiffLine("added", None, 2, "const size = 2;"),
             ),
             (True, True, True),
         ),

@@ -38,7 +38,7 @@ from reviewbot.pipeline.review import review
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from reviewbot.action.event import Asked
+    from reviewbot.action.event import RequestedCommand
     from reviewbot.action.inputs import ActionInputs
     from reviewbot.config.settings import Settings
     from reviewbot.core.events.report import Report
@@ -86,7 +86,7 @@ class ActionCommand:
         self._answers = Answers(self._us, self._described)
         self._names = (inputs.config,) if inputs.config else CONFIG_NAMES
 
-    async def obey(self, asked: Asked) -> RequestedReview | Skipped | int:
+    async def obey(self, asked: RequestedCommand) -> RequestedReview | Skipped | int:
         """Do what a comment asks for.
 
         Returns:
@@ -128,7 +128,9 @@ class ActionCommand:
                 assert_never(command.name)
         return _answered(command.name)
 
-    async def reviewed(self, asked: Asked, review: Awaitable[int | Skipped]) -> int | Skipped:
+    async def reviewed(
+        self, asked: RequestedCommand, review: Awaitable[int | Skipped]
+    ) -> int | Skipped:
         """Return the review that a comment asked for; why there is none is answered."""
         question = replace(CommandComment.of(asked.task), nth=1)
         try:

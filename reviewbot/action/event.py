@@ -14,7 +14,7 @@ from reviewbot.github.webhook.tasks import CancelAction, Commented, IgnoredDeliv
 
 if TYPE_CHECKING:
     from reviewbot.action.inputs import ActionInputs
-    from reviewbot.github.webhook.commands import Command, Unknown
+    from reviewbot.github.webhook.commands import BotCommand, Unknown
     from reviewbot.github.webhook.tasks import Task
 
 MOST_BYTES: Final = 32_000_000
@@ -34,11 +34,11 @@ class RequestedReview:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestedCommand:
     """A comment that commands; whether its author may is not known yet."""
 
     task: Commented
-    command: Command | Unknown
+    command: BotCommand | Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Skipped:
     reason: str
 
 
-def read_event(inputs: ActionInputs) -> RequestedReview | Asked | Skipped:
+def read_event(inputs: ActionInputs) -> RequestedReview | RequestedCommand | Skipped:
     """What is to be done. An event says it itself; the input is for events that do not.
 
     Raises:
@@ -86,12 +86,12 @@ def _of_pull_request(inputs: ActionInputs, payload: object) -> RequestedReview |
     return RequestedReview(number, inputs.full)
 
 
-def _of_comment(task: Task) -> Asked | Skipped:
+def _of_comment(task: Task) -> RequestedCommand | Skipped:
     if not isinstance(task, Commented):
         reason = task.reason if isinstance(task, IgnoredDelivery) else "no comment"
         return Skipped(f"the event is {reason}")
     command = commands.find(task.body)
-    return Asked(task, command) if command else Skipped("the comment asks for nothing")
+    return RequestedCommand(task, command) if command else Skipped("the comment asks for nothing")
 
 
 def _checked(inputs: ActionInputs, body: bytes) -> object:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
 
-from reviewbot.config.settings import API_KEY, FailOn, IfIncomplete, Secret
+from reviewbot.config.settings import API_KEY, FailOn, IfIncomplete, SecretText
 from reviewbot.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class ActionInputs:
         step_summary: the file that the job's summary goes to; likewise.
     """
 
-    token: Secret | None
+    token: SecretText | None
     api_url: str
     server_url: str
     repository: str
@@ -96,7 +96,7 @@ def read_inputs(env: Mapping[str, str]) -> ActionInputs:
     if_incomplete = given.choice("if-incomplete", get_args(IfIncomplete))
     check = given.input("check-name") or "reviewbot"
     return ActionInputs(
-        token=Secret(token) if (token := given.variable("GITHUB_TOKEN")) else None,
+        token=SecretText(token) if (token := given.variable("GITHUB_TOKEN")) else None,
         api_url=given.variable("GITHUB_API_URL") or "https://api.github.com",
         server_url=given.variable("GITHUB_SERVER_URL") or "https://github.com",
         repository=given.needed("GITHUB_REPOSITORY"),

@@ -17,7 +17,7 @@ from reviewbot.core.render.markdown import MIN_LIMIT, render
 from reviewbot.core.render.terminal import final_lines
 from reviewbot.errors import EXIT_FINDINGS, EXIT_INCOMPLETE, EXIT_OK, SourceError
 from reviewbot.pipeline.output import PLAIN_WIDTH, exit_code
-from reviewbot.pipeline.target import Target
+from reviewbot.pipeline.target import OutputTarget
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from reviewbot.github.publish.publication import Published
 
 
-def sarif_target(inputs: ActionInputs) -> Target:
+def sarif_target(inputs: ActionInputs) -> OutputTarget:
     """Where the SARIF file goes: checked before anything is paid for.
 
     The workspace may hold the files of a pull request: no link in it leads out of it.
@@ -44,14 +44,14 @@ def sarif_target(inputs: ActionInputs) -> Target:
             raise SourceError(f"cannot write {path}: it is a link that leads out of {root}")
     if path.is_symlink():
         raise SourceError(f"cannot write {path}: it is a link")
-    return Target(path)
+    return OutputTarget(path)
 
 
 def tell(
     published: Published,
     settings: Settings,
     inputs: ActionInputs,
-    sarif: Target,
+    sarif: OutputTarget,
     notices: Sequence[str],
 ) -> int:
     """Write all of it; the exit code that the review comes to."""

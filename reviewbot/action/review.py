@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from reviewbot.github.change.full_files import ReadFile
     from reviewbot.github.state.scope import ReviewScope
     from reviewbot.pipeline.job import StopSignal
-    from reviewbot.pipeline.target import Target
+    from reviewbot.pipeline.target import OutputTarget
 
 _FORK_NOTICE: Final = (
     "This pull request comes from a fork: GitHub gives its workflows a token that can only read, so"
@@ -56,7 +56,7 @@ class ActionReview:
     """
 
     def __init__(
-        self, inputs: ActionInputs, github: Gateway, stop: StopSignal, sarif: Target
+        self, inputs: ActionInputs, github: Gateway, stop: StopSignal, sarif: OutputTarget
     ) -> None:
         self._inputs, self._github, self._stop, self._sarif = inputs, github, stop, sarif
         self._api: Api = github.holder()

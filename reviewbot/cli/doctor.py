@@ -165,12 +165,12 @@ def _version_of(package: str) -> str:
 
 def _parser() -> Check:
     """Parse a line as a review does: in a process of its own."""
-    from reviewbot.models.offline.parser import Allowance, Hunk, ParserPool
+    from reviewbot.models.offline.parser import Allowance, ParserHunk, ParserPool
 
     async def ask() -> None:
         pool = ParserPool()
         try:
-            hunk = Hunk(["x = 1"], (True,))
+            hunk = ParserHunk(["x = 1"], (True,))
             await pool.for_tenant("doctor").match("python", [hunk], [], Allowance())
         finally:
             pool.close()

@@ -61,7 +61,7 @@ class _Help(argparse.RawDescriptionHelpFormatter):
         return textwrap.fill(" ".join(text.split()), width)
 
 
-class Command(Protocol):
+class CommandModule(Protocol):
     """What the module of a command offers."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -163,7 +163,7 @@ def _run(arguments: list[str]) -> int:
     if name not in COMMANDS:
         _refuse(name)
     module, summary = COMMANDS[name]
-    command = cast("Command", import_module(module))
+    command = cast("CommandModule", import_module(module))
     parser = argparse.ArgumentParser(
         prog=f"reviewbot {name}",
         description=summary,

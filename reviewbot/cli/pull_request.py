@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from reviewbot.cli.waiting import Waiting
+from reviewbot.cli.waiting import WaitIndicator
 from reviewbot.config.load import dotenv_of, read_settings, read_variable
-from reviewbot.config.settings import CONFIG_NAMES, Secret, load_settings
+from reviewbot.config.settings import CONFIG_NAMES, SecretText, load_settings
 from reviewbot.config.variables import GITHUB_ADDRESS, TOKENS
 from reviewbot.errors import ConfigError, SourceError
 from reviewbot.github.api.gateway import API_URL, Gateway
 from reviewbot.github.change.base_files import BaseFiles, base_files
-from reviewbot.github.change.compare import Place
+from reviewbot.github.change.compare import ContentSource
 from reviewbot.github.change.fetch import Change, get_change
 from reviewbot.github.change.full_files import with_context
 from reviewbot.github.client.errors import NotFoundError, RateLimitedError
@@ -68,12 +68,12 @@ def load_pull_request(
             flags=flags, env=os.environ, dotenv=dotenv, config_text=content, config_name=name
         )
 
-    async def read(api: Api, waiting: Waiting) -> tuple[Settings, Source]:
+    async def read(api: Api, waiting: WaitIndicator) -> tuple[Settings, Source]:
         names = CONFIG_NAMES if named is None else ()
         change, base = await _read(api, pull, waiting, config_names=names)
         settings, source = load(base.config), _source(change, base)
         if context:
-            place = Place(api, pull.repo, change.merge_base, change.pull.head.sha)
+            place = ContentSource(api, pull.repo, change.merge_base, change.pull.head.sha)
             diff = await with_context(
                 place, change.diff, settings, base.attributes, tell=waiting.tell
             )
@@ -133,7 +133,7 @@ def _host(address: str) -> str:
     )
 
 
-def _way() -> tuple[str, Secret | None]:
+def _way() -> tuple[str, SecretText | None]:
     """Return the address of the API, and the token for it.
 
     Raises:
@@ -141,18 +141,18 @@ def _way() -> tuple[str, Secret | None]:
     """
     address = (read_variable(GITHUB_ADDRESS) or API_URL).strip().rstrip("/")
     token = next(filter(None, ((read_variable(name) or "").strip() for name in TOKENS)), None)
-    return address or API_URL, Secret(token) if token else None
+    return address or API_URL, SecretText(token) if token else None
 
 
 async def _fetch(
     pull: PullName,
     address: str,
-    token: Secret | None,
-    read: Callable[[Api, Waiting], Coroutine[Any, Any, tuple[Settings, Source]]],
+    token: SecretText | None,
+    read: Callable[[Api, WaitIndicator], Coroutine[Any, Any, tuple[Settings, Source]]],
 ) -> tuple[Settings, Source]:
     gateway = Gateway(token, base_url=address, pace=Pace(patience_s=PATIENCE_S))
     async with gateway:
-        waiting = Waiting(f"fetching {pull}")
+        waiting = WaitIndicator(f"fetching {pull}")
         try:
             return await waiting.until(read(gateway.holder(), waiting))
         except NotFoundError as error:
@@ -168,7 +168,7 @@ async def _fetch(
 
 
 async def _read(
-    api: Api, pull: PullName, waiting: Waiting, *, config_names: tuple[str, ...]
+    api: Api, pull: PullName, waiting: WaitIndicator, *, config_names: tuple[str, ...]
 ) -> tuple[Change, BaseFiles]:
     change = await get_change(api, pull.repo, pull.number, tell=waiting.tell)
     waiting.tell("the configuration of its base")

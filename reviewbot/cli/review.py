@@ -200,14 +200,14 @@ def _refuse_missing(source: Source) -> None:
 
 async def _review_there(args: argparse.Namespace, settings: Settings, source: Source) -> Report:
     """Return the same by a server; the code around findings is our own."""
-    from reviewbot.config.settings import Secret
+    from reviewbot.config.settings import SecretText
     from reviewbot.config.variables import SERVER_KEY
     from reviewbot.core.diff.parse import parse_diff
     from reviewbot.core.events.events import ReviewStarted
-    from reviewbot.pipeline.remote import RemoteRequest, Server
+    from reviewbot.pipeline.remote import RemoteRequest, RemoteServer
 
     key = (read_variable(SERVER_KEY) or "").strip()
-    server = Server(args.server, Secret(key) if key else None)
+    server = RemoteServer(args.server, SecretText(key) if key else None)
     asked = RemoteRequest(
         diff=source.data,
         title=source.title,

@@ -201,7 +201,7 @@ def run(args: argparse.Namespace) -> int:
         from reviewbot.server.app import ServerConfig, make_app
         from reviewbot.server.http.guard import Guard
         from reviewbot.server.http.process import (
-            Server,
+            HttpServer,
             give_memory_back,
             say,
             shorten_switch_interval,
@@ -290,7 +290,7 @@ def run(args: argparse.Namespace) -> int:
     sockets = listening(args.host, args.port)
     about = f"{settings.model.name} reviews: {settings.model_source}"
     tell = say if log_format == "text" else log.info
-    server = Server(
+    server = HttpServer(
         config,
         service,
         about=about,

@@ -58,7 +58,7 @@ def read_source(args: argparse.Namespace, flags: Mapping[str, object]) -> tuple[
 
 
 def _with_context(
-    source: Source, repository: sources.Repository, settings: Settings, *, staged: bool
+    source: Source, repository: sources.GitRepository, settings: Settings, *, staged: bool
 ) -> Source:
     """Return the same, with more of the files around what changed, as the settings have it."""
     if not settings.context_lines or len(source.data) > MOST_BYTES:
@@ -75,7 +75,7 @@ def _with_context(
     return source if found is None else replace(source, data=found)
 
 
-def _of_repository(args: argparse.Namespace, repository: sources.Repository) -> Source:
+def _of_repository(args: argparse.Namespace, repository: sources.GitRepository) -> Source:
     attributes = repository.attributes()
     if args.staged:
         return Source(repository.staged(), attributes, repository.notices)

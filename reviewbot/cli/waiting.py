@@ -18,7 +18,7 @@ PAUSE_S: Final = 2.0
 T = TypeVar("T")
 
 
-class Waiting:
+class WaitIndicator:
     """Says what goes on: on a terminal in a line that goes away again, else in few lines.
 
     Args:

@@ -108,7 +108,7 @@ def parse_config(text: str, *, name: str, trusted: bool) -> ConfigFile:
 def _parsed(text: str, *, name: str, trusted: bool) -> ConfigFile:
     if len(text) > MAX_BYTES:
         raise ConfigError(f"is longer than {MAX_BYTES} bytes", source=name)
-    reader = _Reader(name)
+    reader = _YamlReader(name)
     try:
         values = reader.read(text)
     except yaml.MarkedYAMLError as error:
@@ -133,7 +133,7 @@ _Node: TypeAlias = (
 )
 
 
-class _Reader:
+class _YamlReader:
     """Builds plain values from the parser's events, and notes the line of each key and item."""
 
     def __init__(self, name: str) -> None:

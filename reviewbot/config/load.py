@@ -20,7 +20,7 @@ from reviewbot.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reviewbot.pipeline.sources import Repository
+    from reviewbot.pipeline.sources import GitRepository
 
 KEYS: Final = (*TOKENS, PRIVATE_KEY, PRIVATE_KEY_FILE)
 """Variables with what is sent to GitHub's address, or signs it."""
@@ -33,7 +33,7 @@ def read_settings(
     config: Path | None = None,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
-    base: Repository | None = None,
+    base: GitRepository | None = None,
     dotenv: Mapping[str, str] | None = None,
 ) -> Settings:
     """Reads the settings of a command: finds the files, then :func:`load_settings`.
@@ -93,7 +93,7 @@ def read_variable(name: str) -> str | None:
     return found
 
 
-def config_differs(base: Repository, cwd: Path) -> bool:
+def config_differs(base: GitRepository, cwd: Path) -> bool:
     """Return whether the working tree's configuration file is not the one that ``base`` has.
 
     Raises:
@@ -103,7 +103,7 @@ def config_differs(base: Repository, cwd: Path) -> bool:
     return (_read_text(path) if path else None) != (found[1] if found else None)
 
 
-def _config_of(base: Repository) -> tuple[str, str] | None:
+def _config_of(base: GitRepository) -> tuple[str, str] | None:
     """Name and text of the nearest configuration file at the commit that a branch left."""
     for folder in base.folders():
         there = [
@@ -182,7 +182,7 @@ def text_of(data: bytes, source: str) -> str:
         raise ConfigError("is not UTF-8 text", source=source, line=line) from error
 
 
-def dotenv_of(cwd: Path, base: Repository | None) -> Mapping[str, str]:
+def dotenv_of(cwd: Path, base: GitRepository | None) -> Mapping[str, str]:
     """Return the variables of a folder's ``.env``; of the base's own, if git knows it there.
 
     Raises:

@@ -9,7 +9,7 @@ OFFLINE: Final = "offline"
 API_KEY: Final = "ANTHROPIC_API_KEY"
 
 
-class Secret:
+class SecretText:
     """A text that neither ``repr``, ``str``, a traceback nor a dataclass shows by accident."""
 
     __slots__ = ("_text",)
@@ -25,7 +25,7 @@ class Secret:
         return "Secret(...)"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._text == self._text
+        return isinstance(other, SecretText) and other._text == self._text
 
     def __hash__(self) -> int:
         return hash(self._text)
@@ -44,7 +44,7 @@ class ModelChoice:
 
     name: str
     base_url: str | None = None
-    api_key: Secret | None = None
+    api_key: SecretText | None = None
     api_key_env: str | None = None
 
     @property

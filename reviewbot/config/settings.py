@@ -17,7 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from reviewbot.config.model_choice import API_KEY, OFFLINE, ModelChoice, Secret
+from reviewbot.config.model_choice import API_KEY, OFFLINE, ModelChoice, SecretText
 from reviewbot.config.routes import (
     RouteSettings,
     SplitSettings,
@@ -50,9 +50,9 @@ __all__ = [
     "OFFLINE",
     "ModelChoice",
     "PathInstruction",
-    "Secret",
+    "SecretText",
     "Settings",
-    "Timeouts",
+    "TimeoutSettings",
     "load_settings",
 ]
 
@@ -88,7 +88,7 @@ class PathInstruction:
 
 
 @dataclass(frozen=True, slots=True)
-class Timeouts:
+class TimeoutSettings:
     """When a request is given up, in seconds."""
 
     first_content_s: float = 300.0
@@ -131,7 +131,7 @@ class Settings:
     batch_tokens: int | None = None
     max_attempts: int = 3
     retry_after_cap_s: float = 120.0
-    timeouts: Timeouts = Timeouts()
+    timeouts: TimeoutSettings = TimeoutSettings()
     state_dir: Path | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
@@ -186,7 +186,9 @@ def load_settings(
     Raises:
         ConfigError: a value is wrong, or would send a key where it does not belong.
     """
-    found = _Found(flags, env, dotenv, _parse(config_text, config_name, trusted=config_trusted))
+    found = _FoundSetting(
+        flags, env, dotenv, _parse(config_text, config_name, trusted=config_trusted)
+    )
     found.flag_prefix = flag_prefix
     key, key_origin = found.variable(API_KEY)
     if name := found.get("model"):
@@ -215,7 +217,7 @@ def load_settings(
     )
 
 
-def _routing(found: _Found, values: dict[str, Any]) -> Iterator[str]:
+def _routing(found: _FoundSetting, values: dict[str, Any]) -> Iterator[str]:
     """Reads the routes and the split into ``values``; yields what is said of those not in force.
 
     Who sets one model by hand gets that model: one that is set above the routes, on the command
@@ -236,7 +238,7 @@ def _routing(found: _Found, values: dict[str, Any]) -> Iterator[str]:
             values[key] = read(value, found.choice, found.place(key))
 
 
-class _Found:
+class _FoundSetting:
     """Looks a setting up in its layers, and notes where it came from."""
 
     def __init__(
@@ -311,7 +313,7 @@ class _Found:
                     f" in {DOTENV_NAME}",
                     source=origin,
                 )
-        return ModelChoice(name, base_url, Secret(key) if key else None, key_env)
+        return ModelChoice(name, base_url, SecretText(key) if key else None, key_env)
 
 
 def is_web_address(text: str) -> bool:
@@ -337,8 +339,8 @@ def _path_instructions(items: Any) -> tuple[PathInstruction, ...]:  # noqa: ANN4
     return tuple(PathInstruction(tuple(item["paths"]), item["instructions"]) for item in items)
 
 
-def _timeouts(values: Mapping[str, float]) -> Timeouts:
-    return Timeouts(**{key: float(value) for key, value in values.items()})
+def _timeouts(values: Mapping[str, float]) -> TimeoutSettings:
+    return TimeoutSettings(**{key: float(value) for key, value in values.items()})
 
 
 def _names(text: str, origin: str) -> list[str]:  # noqa: ARG001 - as the other forms

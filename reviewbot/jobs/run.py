@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from reviewbot.pipeline.prepare import Prepared, Workers
     from reviewbot.store.database import Database
     from reviewbot.store.hub import Hub
-    from reviewbot.store.reviews import ReviewRow, Work
+    from reviewbot.store.reviews import ReviewInput, ReviewRow
 
 MOST_BREAKS: Final = 3
 """Runs of a review that break off in a row, with no batch finished in between, before it ends."""
@@ -190,7 +190,7 @@ class Run:
         await self._log.flush()
         return end
 
-    def _prepare(self, work: Work) -> tuple[Prepared, Settings]:
+    def _prepare(self, work: ReviewInput) -> tuple[Prepared, Settings]:
         settings = settings_for(self._kit.load, work.options)
         stored = plan_from_json(work.plan)
         if work.inquiry is None:
@@ -200,7 +200,7 @@ class Run:
         return prepared, settings
 
     def _workers(
-        self, prepared: Prepared, settings: Settings, work: Work, spent_usd: float
+        self, prepared: Prepared, settings: Settings, work: ReviewInput, spent_usd: float
     ) -> AbstractAsyncContextManager[Workers]:
         if work.inquiry is not None:
             return explainers(prepared, settings, work.inquiry, spent_usd=spent_usd)
@@ -215,7 +215,7 @@ class Run:
         )
 
     def _cached(
-        self, able: Workers, prepared: Prepared, settings: Settings, work: Work
+        self, able: Workers, prepared: Prepared, settings: Settings, work: ReviewInput
     ) -> RunBatch:
         if work.inquiry is not None or not work.options.get("cache", True):
             return able.run_batch

@@ -21,10 +21,10 @@ from reviewbot.core.prompt.request import KnownFinding, render
 from reviewbot.models.base import Fault, ModelFault, PartlyRead, Stop
 from reviewbot.models.batch import (
     AnswerRecalled,
-    Asked,
     BatchResult,
     ChunkOutcome,
     Drafted,
+    RequestSent,
     Retrying,
     Spent,
     Working,
@@ -65,7 +65,7 @@ class AttemptPolicy:
 
 
 @dataclass(slots=True)
-class _Run:
+class _BatchRun:
     """What one batch has come to so far."""
 
     task: BatchTask
@@ -103,7 +103,7 @@ class _Answer:
         self.partly: dict[str, str] = {}
         """The chunks that were not read whole, and why."""
 
-    async def pass_on(self, run: _Run, event: ModelEvent) -> None:
+    async def pass_on(self, run: _BatchRun, event: ModelEvent) -> None:
         """Tell what an event of the answer amounts to."""
         if isinstance(event, PartlyRead):
             self.partly[event.chunk] = event.reason
@@ -168,7 +168,7 @@ class Attempts:
 
     async def __call__(self, task: BatchTask, emit: Emit) -> BatchResult:
         """Run one batch to its end; it fails only by cancellation."""
-        run = _Run(task, emit)
+        run = _BatchRun(task, emit)
         left = task.request.chunks
         for index, model in enumerate(self._chain):
             left = await self._with_model(run, left, model, index)
@@ -184,7 +184,7 @@ class Attempts:
         return BatchResult(tuple(run.drafts), tuple(run.outcomes), tuple(run.spent))
 
     async def _with_model(
-        self, run: _Run, chunks: tuple[ChunkView, ...], model: Model, index: int
+        self, run: _BatchRun, chunks: tuple[ChunkView, ...], model: Model, index: int
     ) -> tuple[ChunkView, ...]:
         """Try ``chunks`` on one model; those that it did not answer for come back."""
         from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
@@ -210,7 +210,7 @@ class Attempts:
                 await run.say(tries.retrying(following[0].info.name, 0.0))
         return (*tries.left, *tries.given_up)
 
-    async def _attempt(self, run: _Run, tries: _Tries) -> None:
+    async def _attempt(self, run: _BatchRun, tries: _Tries) -> None:
         """One attempt at what is left, together or, when it is the last one, chunk by chunk."""
         tries.attempt += 1
         failed_twice = tries.attempt > FAILURES_TOGETHER
@@ -252,13 +252,13 @@ class Attempts:
         )
         return max(backoff(state), _fault_of(state).retry_after or 0.0)
 
-    async def _ask(self, run: _Run, chunks: tuple[ChunkView, ...], tries: _Tries) -> None:
+    async def _ask(self, run: _BatchRun, chunks: tuple[ChunkView, ...], tries: _Tries) -> None:
         """A request, and its continuations if the answer is cut at its limit."""
         model, attempt = tries.model, tries.attempt
         if model in self._closed:
             raise self._closed[model]
         run.tried.update((chunk.id, (model.info.name, attempt)) for chunk in chunks)
-        await run.say(Asked(tuple(chunk.id for chunk in chunks), model.info.name, attempt))
+        await run.say(RequestSent(tuple(chunk.id for chunk in chunks), model.info.name, attempt))
         request = _narrowed(run.task.request, chunks)
         room = min(model.info.max_output, model.info.context - request.tokens)
         if room < MIN_OUTPUT_TOKENS:
@@ -290,7 +290,7 @@ class Attempts:
             await run.say(ChunkOutcome(chunk.id, status, model.info.name, attempt, why))
 
     async def _stream(
-        self, run: _Run, answer: _Answer, request: ModelRequest, max_tokens: int
+        self, run: _BatchRun, answer: _Answer, request: ModelRequest, max_tokens: int
     ) -> None:
         """Send one request and pass on what comes, until the answer ends or breaks."""
         info, reserved = answer.model.info, 0.0
@@ -339,7 +339,7 @@ def _text_of(request: ModelRequest, info: ModelInfo) -> str:
     return json.dumps(REPORT_TOOL) + prompt.system + prompt.shared + prompt.body
 
 
-def _known(run: _Run, chunks: tuple[ChunkView, ...]) -> tuple[KnownFinding, ...]:
+def _known(run: _BatchRun, chunks: tuple[ChunkView, ...]) -> tuple[KnownFinding, ...]:
     """What was found so far in these chunks, for the request that asks for the rest."""
     return tuple(
         KnownFinding(drafted.draft.path, drafted.draft.line, drafted.draft.title)

@@ -27,7 +27,7 @@ class BatchTask:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestSent:
     """A request for these chunks goes out."""
 
     chunks: tuple[str, ...]
@@ -121,7 +121,7 @@ class ChunkOutcome:
 
 
 BatchEvent: TypeAlias = (
-    Asked | Drafted | Answered | AnswerRecalled | Retrying | Working | Spent | ChunkOutcome
+    RequestSent | Drafted | Answered | AnswerRecalled | Retrying | Working | Spent | ChunkOutcome
 )
 
 

@@ -12,7 +12,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
 
-from reviewbot.core.cache.entry import Heard, make_entry
+from reviewbot.core.cache.entry import AttributedDraft, make_entry
 from reviewbot.core.cache.keys import Scope, bands, chunk_key, examples_of
 from reviewbot.core.cache.reuse import reuse
 from reviewbot.core.findings.anchors import AnchorIndex
@@ -85,7 +85,7 @@ def identity(info: ModelInfo, base_url: str | None = None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _FoundInCache:
     """What the cache knows of a task: the hashes of each chunk, and what can be reused of it."""
 
     keys: Mapping[str, ChunkKey]
@@ -129,7 +129,7 @@ class CachedBatches:
         if not names:
             return await self._inner(task, emit)
         found = await self._safely("look up", self._look_up(task, names))
-        found = found or _Found({}, {})
+        found = found or _FoundInCache({}, {})
         drafts, outcomes = _replayed(task.request.chunks, found.reuses)
         self._count(task, found, drafts)
         told: tuple[BatchEvent, ...] = (*drafts, *outcomes)
@@ -152,7 +152,7 @@ class CachedBatches:
 
     # --- Before the request
 
-    async def _look_up(self, task: BatchTask, names: Mapping[str, str]) -> _Found:
+    async def _look_up(self, task: BatchTask, names: Mapping[str, str]) -> _FoundInCache:
         chunks = task.request.chunks
         keys = await asyncio.to_thread(self._keys, task, chunks, next(iter(names.values())))
         hits = await self._store.exact([key.exact for key in keys.values()])
@@ -165,7 +165,7 @@ class CachedBatches:
             near = await self._store.similar(wanted, limit=SIMILAR_EACH * len(missing))
             candidates |= {name: list(near) for name in missing}
         reuses = await asyncio.to_thread(_reuses, chunks, keys, candidates)
-        return _Found(keys, reuses, exact=frozenset(keys.keys() - missing.keys()))
+        return _FoundInCache(keys, reuses, exact=frozenset(keys.keys() - missing.keys()))
 
     def _keys(
         self, task: BatchTask, chunks: Iterable[ChunkView], model: str
@@ -179,7 +179,7 @@ class CachedBatches:
         )
         return {chunk.id: chunk_key(chunk, scope) for chunk in chunks}
 
-    def _count(self, task: BatchTask, found: _Found, drafts: Sequence[Drafted]) -> None:
+    def _count(self, task: BatchTask, found: _FoundInCache, drafts: Sequence[Drafted]) -> None:
         use = self.use
         use.findings += len(drafts)
         for chunk in task.request.chunks:
@@ -217,14 +217,14 @@ class CachedBatches:
     # --- After it
 
     async def _keep(
-        self, task: BatchTask, names: Mapping[str, str], found: _Found, result: BatchResult
+        self, task: BatchTask, names: Mapping[str, str], found: _FoundInCache, result: BatchResult
     ) -> None:
         entries = await asyncio.to_thread(self._entries, task, names, found, result)
         if entries:
             await self._store.put(entries)
 
     def _entries(
-        self, task: BatchTask, names: Mapping[str, str], found: _Found, result: BatchResult
+        self, task: BatchTask, names: Mapping[str, str], found: _FoundInCache, result: BatchResult
     ) -> list[Entry]:
         """What is worth keeping: chunks that were reviewed whole, by one model, for the first time.
 
@@ -249,7 +249,7 @@ class CachedBatches:
             entries[key.exact] = make_entry(
                 view,
                 key,
-                (Heard(one.draft, one.attempt, one.answer) for one in said[name]),
+                (AttributedDraft(one.draft, one.attempt, one.answer) for one in said[name]),
                 index,
                 model=model,
                 prompt_version=self._prompt_version,

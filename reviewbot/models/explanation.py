@@ -28,9 +28,9 @@ from reviewbot.models.base import (
 )
 from reviewbot.models.batch import (
     Answered,
-    Asked,
     BatchResult,
     ChunkOutcome,
+    RequestSent,
     Retrying,
     Spent,
     Working,
@@ -106,7 +106,7 @@ class Explainer:
         name = "none"
         for writer, following in zip_longest(self._writers, self._writers[1:]):
             name = writer.info.name
-            await emit(Asked(chunks, name, 1))
+            await emit(RequestSent(chunks, name, 1))
             try:
                 answer = await self._ask(writer, task.request, emit, spent)
                 break

@@ -29,7 +29,7 @@ MAX_TOKENS: Final = 8_000
 
 
 @runtime_checkable
-class Writer(Protocol):
+class SummaryModel(Protocol):
     """A model that can write a JSON object to a schema."""
 
     @property
@@ -60,7 +60,7 @@ class Summarizer:
 
     def __init__(
         self,
-        writer: Writer,
+        writer: SummaryModel,
         budget: Budget | None = None,
         *,
         title: str = "",

@@ -30,7 +30,7 @@ from reviewbot.core.render.layout import plain, rich_text
 from reviewbot.core.render.wording import duration
 from reviewbot.errors import EXIT_FINDINGS, EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK
 from reviewbot.pipeline.job import opening, started
-from reviewbot.pipeline.target import Target
+from reviewbot.pipeline.target import OutputTarget
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +85,7 @@ class Outputs:
         elif sys.stderr is not None and sys.stderr.isatty():
             self._sinks.append(_Live(sys.stderr, only_progress=True))
         if path is not None or name != "terminal":
-            self._sinks.append(_format(name, Target(path)))
+            self._sinks.append(_format(name, OutputTarget(path)))
 
     @property
     def report(self) -> Report:
@@ -133,7 +133,7 @@ def write_plan(job: Job, name: str, path: Path | None) -> None:
 
         reasons = {file.path: file.reason or "" for file in job.plan.skipped}
         text = plain(plan_lines(started(job), reasons, width=_width()))
-    Target(path).replace(text)
+    OutputTarget(path).replace(text)
 
 
 class _Recorder:
@@ -187,7 +187,7 @@ class _Sink(Protocol):
 class _Records:
     """One record at a time, as it comes."""
 
-    def __init__(self, name: str, target: Target) -> None:
+    def __init__(self, name: str, target: OutputTarget) -> None:
         self._render, self._target = streaming(name), target
 
     def take(self, shown: _Shown) -> None:
@@ -201,7 +201,7 @@ class _Records:
 class _Whole:
     """The report, once it is there."""
 
-    def __init__(self, name: str, target: Target) -> None:
+    def __init__(self, name: str, target: OutputTarget) -> None:
         self._render, self._target = final(name), target
 
     def take(self, shown: _Shown) -> None:
@@ -212,10 +212,10 @@ class _Whole:
         self._target.replace(self._render(report))
 
 
-class _Text:
+class _TextSink:
     """The review as plain text."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: OutputTarget) -> None:
         self._target = target
         self._width = _width()
 
@@ -305,12 +305,12 @@ class _LiveLine:
 
 
 def _terminal(stream: TextIO) -> _Sink:
-    return _Live(stream) if stream.isatty() else _Text(Target(None))
+    return _Live(stream) if stream.isatty() else _TextSink(OutputTarget(None))
 
 
-def _format(name: str, target: Target) -> _Sink:
+def _format(name: str, target: OutputTarget) -> _Sink:
     if name == "terminal":
-        return _Text(target)
+        return _TextSink(target)
     return _Records(name, target) if name in STREAMING else _Whole(name, target)
 
 

@@ -215,9 +215,9 @@ async def workers(
         writer = crew.chain(crew.chains.rest)[0]
         summarize = None
         if settings.summary and not writer.info.offline:
-            from reviewbot.models.summary import Summarizer, Writer
+            from reviewbot.models.summary import Summarizer, SummaryModel
 
-            if isinstance(writer, Writer):
+            if isinstance(writer, SummaryModel):
                 summarize = Summarizer(writer, budget, title=title, description=description)
         yield Workers(
             run_batch=_runner(prepared, settings, crew, budget),
@@ -342,14 +342,14 @@ def claude_of(choice: ModelChoice, settings: Settings) -> Claude:
     if choice.problem:
         raise ConfigError(choice.problem)
     info = lookup(choice.name, settings.models)
-    from reviewbot.models.anthropic.claude import Claude, Timeouts
+    from reviewbot.models.anthropic.claude import Claude, ModelTimeouts
 
     limits = settings.timeouts
     return Claude(
         info,
         api_key=choice.api_key.reveal() if choice.api_key else None,
         base_url=choice.base_url,
-        timeouts=Timeouts(
+        timeouts=ModelTimeouts(
             first_content_s=limits.first_content_s, idle_s=limits.idle_s, total_s=limits.total_s
         ),
     )

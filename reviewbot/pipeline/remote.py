@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx2 as httpx
 
-from reviewbot.config.settings import Secret, is_web_address
+from reviewbot.config.settings import SecretText, is_web_address
 from reviewbot.config.variables import SERVER_KEY
 from reviewbot.core.events.events import ReviewFinished, from_record
 from reviewbot.errors import ConfigError, SourceError
@@ -52,7 +52,7 @@ class _Broken(Exception):
     """The connection, not the request, is at fault: worth another try."""
 
 
-class Server:
+class RemoteServer:
     """A server by its address.
 
     Args:
@@ -63,7 +63,7 @@ class Server:
         ConfigError: this is no address, or the key would travel in the clear.
     """
 
-    def __init__(self, url: str, key: Secret | None = None) -> None:
+    def __init__(self, url: str, key: SecretText | None = None) -> None:
         if not is_web_address(url):
             raise ConfigError(
                 "must be an http or https address, such as http://localhost:8000", source="--server"
@@ -96,7 +96,7 @@ class Server:
         async with httpx.AsyncClient(
             base_url=self._url, headers=headers, timeout=timeout, follow_redirects=False
         ) as client:
-            stream = _Stream(client, request)
+            stream = _EventStream(client, request)
             cancelling = asyncio.create_task(stream.cancel_at(stop))
             try:
                 async for event in stream.events():
@@ -107,7 +107,7 @@ class Server:
                     await cancelling
 
 
-class _Stream:
+class _EventStream:
     """One review as it comes in, over as many connections as it takes."""
 
     def __init__(self, client: httpx.AsyncClient, request: RemoteRequest) -> None:

@@ -37,10 +37,10 @@ from reviewbot.models.base import ModelFault
 from reviewbot.models.batch import (
     Answered,
     AnswerRecalled,
-    Asked,
     BatchTask,
     ChunkOutcome,
     Drafted,
+    RequestSent,
     Retrying,
     Spent,
     Working,
@@ -112,7 +112,7 @@ async def review(
             one has left goes on with them.
     """
     stop = stop or StopSignal()
-    run = _Run(job, run_batch, keeps_syntax, earlier or PriorRun(), clock)
+    run = _ReviewRun(job, run_batch, keeps_syntax, earlier or PriorRun(), clock)
     if earlier is None:
         for event in opening(job):
             yield event
@@ -143,7 +143,7 @@ def _instruction_tokens(views: Iterable[ChunkView]) -> int:
     return sum(len(text) for one in views for text in one.instructions) // 2
 
 
-class _Run:
+class _ReviewRun:
     """The state of one run of :func:`review`."""
 
     def __init__(
@@ -264,7 +264,7 @@ class _Run:
             case ChunkOutcome():
                 told = event.chunk in self._earlier.ended
                 await self._put_all(self._chunk_finished(event)[1 if told else 0 :])
-            case Asked() | Retrying():
+            case RequestSent() | Retrying():
                 await self._put_all(self._announced(event, batch))
             case Working(model=model):
                 if self._clock() - self._last_progress >= PROGRESS_EVERY_S:
@@ -287,10 +287,10 @@ class _Run:
         finding = replace(finding, suggestion_applies=applies)
         return self._ledger.accept(finding, answer=drafted.answer)
 
-    def _announced(self, event: Asked | Retrying, batch: Batch) -> Iterator[Event]:
+    def _announced(self, event: RequestSent | Retrying, batch: Batch) -> Iterator[Event]:
         for chunk in event.chunks:
             path = self._chunks[chunk].path
-            if isinstance(event, Asked):
+            if isinstance(event, RequestSent):
                 yield ChunkStarted(chunk, path, batch.id, event.model, event.attempt)
             else:
                 yield ChunkRetrying(

@@ -131,7 +131,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Repository:
+class GitRepository:
     """The git repository around a folder, and the commit that the change under review left.
 
     Attributes:
@@ -213,7 +213,7 @@ class Repository:
         return _git(self.directory, self._environment, *arguments)
 
 
-def open_repository(directory: Path, base: str | None = None) -> Repository:
+def open_repository(directory: Path, base: str | None = None) -> GitRepository:
     """Looks at the repository around ``directory``.
 
     Args:
@@ -247,10 +247,10 @@ def open_repository(directory: Path, base: str | None = None) -> Repository:
     if version < _ATTRIBUTES_FROM_A_COMMIT:
         notices.append(OLD_GIT)
     environment["GIT_ATTR_SOURCE"] = start
-    return Repository(directory, start, empty, tuple(notices), environment)
+    return GitRepository(directory, start, empty, tuple(notices), environment)
 
 
-def open_commit(directory: Path, commit: str) -> Repository | None:
+def open_commit(directory: Path, commit: str) -> GitRepository | None:
     """Return the repository around ``directory`` at a commit, if there is one and has it.
 
     Args:

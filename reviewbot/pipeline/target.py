@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 
-class Target:
+class OutputTarget:
     """Standard output, or a file that appears whole or, for streams, grows line by line.
 
     A link is followed; what is no regular file (a device, a pipe) is written to as it is.

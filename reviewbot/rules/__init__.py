@@ -153,7 +153,7 @@ def parse_rule(data: Mapping[str, Any], *, source: str) -> Rule:
     Raises:
         ConfigError: a key is missing, unknown or wrong.
     """
-    reader = _Reader(source)
+    reader = _RuleReader(source)
     reader.keys(data, "", required=_REQUIRED, optional=_OPTIONAL)
     metadata = data["metadata"]
     folder = source.partition("/")[0]
@@ -190,7 +190,7 @@ def parse_rule(data: Mapping[str, Any], *, source: str) -> Rule:
     return rule
 
 
-class _Reader:
+class _RuleReader:
     """Takes values out of a decoded rule file and says what is wrong with them."""
 
     def __init__(self, source: str) -> None:

@@ -31,7 +31,7 @@ CALLER: Final = "reviewbot.caller"
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class Principal:
     """Who asks: the tenant that reviews belong to, and its limits."""
 
     tenant: str
@@ -51,12 +51,12 @@ class Access:
         self, database: Database, *, need_key: bool, local_limits: Limits | None = None
     ) -> None:
         self._database, self._need_key = database, need_key
-        self._local = Caller(LOCAL, local_limits or Limits())
+        self._local = Principal(LOCAL, local_limits or Limits())
         self._notes: dict[str, asyncio.Task[None]] = {}
 
     async def caller(
         self, request: Request, *, scope: keys.Scope = "reviews", counted: bool = False
-    ) -> Caller:
+    ) -> Principal:
         """Who sent ``request``.
 
         Args:
@@ -73,7 +73,7 @@ class Access:
         key = None
         if header is not None or self._need_key:
             key = await self._key(header or "")
-        caller = Caller(key.id, key.limits) if key else self._local
+        caller = Principal(key.id, key.limits) if key else self._local
         request.scope[CALLER] = caller
         if key and key.scope != scope:
             raise _wrong_scope(scope)
@@ -151,7 +151,7 @@ class BudgetMiddleware:
         await self._app(scope, receive, told)
 
 
-def _budget(connection: sa.Connection, caller: Caller) -> Mapping[str, str]:
+def _budget(connection: sa.Connection, caller: Principal) -> Mapping[str, str]:
     used = budgets.used_today(connection, caller.tenant)
     limit = caller.limits.tokens_per_day
     left = UNLIMITED

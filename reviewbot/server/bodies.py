@@ -184,7 +184,7 @@ def _too_large(limit: int, *, headers: Mapping[str, str] | None = None) -> Probl
     return Problem(413, detail, headers=headers, limit=limit)
 
 
-class _Stream(Protocol):
+class _BodyStream(Protocol):
     """What the decompressors of zlib and of zstandard have in common."""
 
     @property
@@ -199,7 +199,7 @@ class _Member:
 
     def __init__(self) -> None:
         self._stream = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)  # 16: a gzip header, no other
-        self.stream: _Stream = self._stream
+        self.stream: _BodyStream = self._stream
 
     def inflate(self, piece: memoryview) -> Iterator[bytes]:
         left: memoryview | bytes = piece
@@ -216,7 +216,7 @@ class _Frame:
 
     def __init__(self, decompressor: ZstdDecompressor) -> None:
         self._stream = decompressor.decompressobj()
-        self.stream: _Stream = self._stream
+        self.stream: _BodyStream = self._stream
 
     def inflate(self, piece: memoryview) -> Iterator[bytes]:
         yield self._stream.decompress(piece)

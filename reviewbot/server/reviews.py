@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events.events import ReviewProgress
     from reviewbot.core.events.report import Report
     from reviewbot.jobs.service import ReviewService
-    from reviewbot.server.access import Access, Caller
+    from reviewbot.server.access import Access, Principal
     from reviewbot.store.reviews import ReviewRow
 
 DIFF_TYPES: Final = frozenset(
@@ -87,7 +87,7 @@ class ReviewApi:
         return JSONResponse(await self._document(row), status_code=201, headers=headers)
 
     async def _begun(
-        self, request: Request, caller: Caller, reserve: Callable[[int], None]
+        self, request: Request, caller: Principal, reserve: Callable[[int], None]
     ) -> tuple[ReviewRow, bool, bool]:
         """Return the stored review, whether it is replayed, and its ``cancel_on_disconnect``.
 
@@ -183,7 +183,7 @@ class ReviewApi:
         return event_stream(events, headers=headers, gone=gone, closing=self._service.hub.closing)
 
     async def _request_of(
-        self, request: Request, caller: Caller, reserve: Callable[[int], None]
+        self, request: Request, caller: Principal, reserve: Callable[[int], None]
     ) -> ReviewRequest:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json" and kind not in DIFF_TYPES:

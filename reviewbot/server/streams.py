@@ -91,7 +91,7 @@ def _pieces(message: Message) -> Iterator[Message]:
         yield {**message, "body": bytes(view[start : start + PIECE]), "more_body": more}
 
 
-class _Stream(EventSourceResponse):
+class _ResponseStream(EventSourceResponse):
     """A stream that says how it ended."""
 
     cut = False
@@ -139,7 +139,7 @@ def event_stream(
         if not closing.is_set():
             await gone()
 
-    stream = _Stream(
+    stream = _ResponseStream(
         body(),
         headers={**headers, "Cache-Control": "no-store, no-transform"},
         ping=PING_S,

@@ -99,7 +99,7 @@ class ReviewRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class ReviewInput:
     """What a review is made of, for whoever runs it."""
 
     diff: bytes
@@ -193,7 +193,7 @@ def recent(
     return [_row(found) for found in connection.execute(query.limit(limit)).mappings()]
 
 
-def work_of(connection: sa.Connection, review_id: str) -> Work:
+def work_of(connection: sa.Connection, review_id: str) -> ReviewInput:
     """What a review is made of."""
     found = (
         connection.execute(
@@ -212,7 +212,7 @@ def work_of(connection: sa.Connection, review_id: str) -> Work:
     inquiry = connection.scalar(
         sa.select(QUESTIONS.c.inquiry).where(QUESTIONS.c.review_id == review_id)
     )
-    return Work(
+    return ReviewInput(
         diff=zlib.decompress(found["diff"]),
         plan=json.loads(found["plan"]),
         options=json.loads(found["options"]),

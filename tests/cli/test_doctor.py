@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from reviewbot.cli.main import main
-from reviewbot.config.settings import Secret
+from reviewbot.config.settings import SecretText
 from reviewbot.core.safety import redact
 from reviewbot.errors import ReviewbotError
 from reviewbot.github.api.app import NewApp
@@ -375,8 +375,8 @@ async def test_an_app_that_github_knows_is_well(
 async def test_a_stored_app_is_asked_for_where_it_was_made(doctor: Doctor, tmp_path: Path) -> None:
     async with FakeGitHub() as github:
         github.install(github.repository())
-        app, hook = github.app, Secret("hook-word")
-        new = NewApp(app.id, app.slug, "x", "x", "x", hook, Secret(app.private_key))
+        app, hook = github.app, SecretText("hook-word")
+        new = NewApp(app.id, app.slug, "x", "x", "x", hook, SecretText(app.private_key))
         store_app(new, tmp_path / "state" / "reviewbot", github.url)
         code, out = await asyncio.to_thread(doctor)
     assert code == 0, out

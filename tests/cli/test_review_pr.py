@@ -309,7 +309,7 @@ async def test_who_waits_is_told_what_for(terminal: bool, monkeypatch: pytest.Mo
     screen = Screen(terminal=terminal)
     monkeypatch.setattr(sys, "stderr", screen)
     monkeypatch.setattr(waiting, "PAUSE_S", 0.01)
-    one = waiting.Waiting("fetching octo/hello#1")
+    one = waiting.WaitIndicator("fetching octo/hello#1")
 
     async def work() -> str:
         for doing in ("the diff", "the diff", "[/]\x1b[2J"):
@@ -335,5 +335,5 @@ async def test_what_is_quick_is_not_commented_on_and_errors_pass_through(
         raise ConfigError("no")
 
     with pytest.raises(ConfigError, match="no"):
-        await waiting.Waiting("fetching").until(work())
+        await waiting.WaitIndicator("fetching").until(work())
     assert screen.text == ""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reviewbot.config.file import USER_ONLY
-from reviewbot.config.settings import ModelChoice, Secret, Settings, load_settings
+from reviewbot.config.settings import ModelChoice, SecretText, Settings, load_settings
 from reviewbot.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -71,14 +71,16 @@ def test_every_model_that_may_be_asked_is_known_once() -> None:
 def test_a_routes_model_gets_the_key_and_address_that_any_model_gets() -> None:
     env = {"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": "http://localhost:1"}
     (route,) = load("routes: [{max_lines: 1, model: a}]", env=env).routes
-    assert route.model == ModelChoice("a", "http://localhost:1", Secret(KEY), "ANTHROPIC_API_KEY")
+    assert route.model == ModelChoice(
+        "a", "http://localhost:1", SecretText(KEY), "ANTHROPIC_API_KEY"
+    )
 
 
 def test_a_routes_model_may_live_elsewhere_and_then_gets_its_own_key_alone() -> None:
     model = "{name: a, base_url: 'http://localhost:2', api_key_env: MINE}"
     env = {"ANTHROPIC_API_KEY": KEY, "MINE": "other"}
     (route,) = load(f"routes: [{{max_lines: 1, model: {model}}}]", env=env, trusted=True).routes
-    assert route.model == ModelChoice("a", "http://localhost:2", Secret("other"), "MINE")
+    assert route.model == ModelChoice("a", "http://localhost:2", SecretText("other"), "MINE")
 
 
 # --- Which layer wins

@@ -19,9 +19,9 @@ from reviewbot.config.settings import (
     DEFAULT_MODEL,
     ModelChoice,
     PathInstruction,
-    Secret,
+    SecretText,
     Settings,
-    Timeouts,
+    TimeoutSettings,
     is_web_address,
     load_settings,
 )
@@ -82,7 +82,7 @@ def test_a_flag_that_is_false_still_wins() -> None:
 
 def test_with_a_key_claude_reviews_and_without_one_the_offline_rules_and_it_says_why() -> None:
     with_key, without = load(env={"ANTHROPIC_API_KEY": KEY}), load()
-    assert with_key.model == ModelChoice(DEFAULT_MODEL, None, Secret(KEY), "ANTHROPIC_API_KEY")
+    assert with_key.model == ModelChoice(DEFAULT_MODEL, None, SecretText(KEY), "ANTHROPIC_API_KEY")
     assert with_key.model_source == "the default, since ANTHROPIC_API_KEY is set"
     assert without.model == ModelChoice("offline")
     assert without.model_source == "no ANTHROPIC_API_KEY is set, so the offline rules review"
@@ -156,7 +156,7 @@ def test_every_key_of_the_file_reaches_the_settings() -> None:
         share=1.0,
         by="change",
     )
-    assert settings.timeouts == Timeouts(idle_s=7.0)
+    assert settings.timeouts == TimeoutSettings(idle_s=7.0)
     assert settings.jobs == 3
     assert isinstance(settings.jobs, int)
     assert isinstance(settings.confidence, float)
@@ -271,7 +271,7 @@ def test_an_address_that_the_user_chose_gets_the_key(
     env: dict[str, str], dotenv: dict[str, str]
 ) -> None:
     choice = load(env=env, dotenv=dotenv).model
-    assert (choice.base_url, choice.api_key) == (HERE, Secret(KEY))
+    assert (choice.base_url, choice.api_key) == (HERE, SecretText(KEY))
 
 
 def test_the_offline_rules_need_no_address_so_a_strangers_dotenv_does_not_stop_them() -> None:
@@ -291,8 +291,8 @@ def test_a_fallback_with_its_own_address_gets_its_own_key_or_none() -> None:
     settings = load(text, trusted=True, env={"ANTHROPIC_API_KEY": KEY, "B": "other"})
     assert settings.fallback_models == (
         ModelChoice("a", HERE, None, None),
-        ModelChoice("b", HERE, Secret("other"), "B"),
-        ModelChoice("c", None, Secret(KEY), "ANTHROPIC_API_KEY"),
+        ModelChoice("b", HERE, SecretText("other"), "B"),
+        ModelChoice("c", None, SecretText(KEY), "ANTHROPIC_API_KEY"),
     )
 
 
@@ -318,7 +318,7 @@ def test_no_mix_of_layers_sends_a_key_of_the_environment_to_an_address_of_someon
     except ConfigError:
         return
     for choice in (settings.model, *settings.fallback_models):
-        assert (choice.base_url, choice.api_key) != (EVIL, Secret("mine"))
+        assert (choice.base_url, choice.api_key) != (EVIL, SecretText("mine"))
 
 
 def test_a_choice_says_in_a_sentence_that_its_key_is_missing() -> None:
@@ -328,7 +328,7 @@ def test_a_choice_says_in_a_sentence_that_its_key_is_missing() -> None:
     assert ModelChoice("x", HERE, None, "B").problem is not None
     assert ModelChoice("x", HERE, None, "ANTHROPIC_API_KEY").problem is None
     assert ModelChoice("x", HERE).problem is None
-    assert ModelChoice("x", HERE, Secret(KEY), "B").problem is None
+    assert ModelChoice("x", HERE, SecretText(KEY), "B").problem is None
     assert load().model.problem is None
 
 

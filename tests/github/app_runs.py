@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from starlette.applications import Starlette
 
 from reviewbot.config.load import read_settings
-from reviewbot.config.settings import Secret
+from reviewbot.config.settings import SecretText
 from reviewbot.github.app.bot import Bot
 from reviewbot.github.app.credentials import AppConfig
 from reviewbot.github.app.manifest import WEBHOOK_PATH as PATH
@@ -179,8 +179,8 @@ async def app_server(
     config = AppConfig(
         app_id=str(app.id),
         slug=app.slug,
-        private_key=Secret(app.private_key),
-        webhook_secrets=(Secret(app.webhook_secret or ""),),
+        private_key=SecretText(app.private_key),
+        webhook_secrets=(SecretText(app.webhook_secret or ""),),
         base_url=github.url,
         source="the test",
     )

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from reviewbot.config.settings import Secret
+from reviewbot.config.settings import SecretText
 from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.client.auth import AppCredentials
 from reviewbot.github.client.exchange import Patience
@@ -25,8 +25,8 @@ SHA = "0123456789abcdef0123456789abcdef01234567"
 
 
 @functools.cache
-def app_key() -> Secret:
-    return Secret(private_key())
+def app_key() -> SecretText:
+    return SecretText(private_key())
 
 
 @dataclass
@@ -74,7 +74,7 @@ async def scripted(
 ) -> AsyncGenerator[tuple[Scripted, Gateway]]:
     """A server, and a gateway to it with :data:`TOKEN`, or as an App."""
     async with Scripted(script).serving() as server:
-        credentials = AppCredentials("12", app_key()) if app else Secret(TOKEN)
+        credentials = AppCredentials("12", app_key()) if app else SecretText(TOKEN)
         prefix = options.pop("prefix", "")
         async with Gateway(credentials, base_url=server.url + prefix, **options) as gateway:
             yield server, gateway

@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
-from reviewbot.config.settings import Secret
+from reviewbot.config.settings import SecretText
 from reviewbot.config.variables import APP
 from reviewbot.errors import ConfigError
 from reviewbot.github.api.app import NewApp
@@ -39,8 +39,8 @@ NEW = NewApp(
     name="Our reviews",
     url="https://github.example/github-apps/our-reviews",
     client_id="Iv1.0123456789abcdef",
-    webhook_secret=Secret("hook-word"),
-    private_key=Secret(PEM),
+    webhook_secret=SecretText("hook-word"),
+    private_key=SecretText(PEM),
 )
 
 
@@ -87,8 +87,8 @@ def test_an_app_of_the_environment_is_at_github_com_unless_an_address_is_set(
     assert found is not None
     assert (found.app_id, found.slug) == ("1234", "")
     assert found.base_url == "https://api.github.com"
-    assert found.webhook_secrets == (Secret("first-word"),)
-    assert found.credentials == AppCredentials("1234", Secret(PEM.strip()))
+    assert found.webhook_secrets == (SecretText("first-word"),)
+    assert found.credentials == AppCredentials("1234", SecretText(PEM.strip()))
     elsewhere = read(tmp_path, **WHOLE, GITHUB_API_URL=f"{API}/")
     assert elsewhere is not None
     assert elsewhere.base_url == API
@@ -97,13 +97,13 @@ def test_an_app_of_the_environment_is_at_github_com_unless_an_address_is_set(
 def test_two_webhook_secrets_are_separated_by_a_comma(tmp_path: Path) -> None:
     found = read(tmp_path, **WHOLE | {SECRET: " new , old,"})
     assert found is not None
-    assert found.webhook_secrets == (Secret("new"), Secret("old"))
+    assert found.webhook_secrets == (SecretText("new"), SecretText("old"))
 
 
 def test_a_key_in_one_line_is_a_key(tmp_path: Path) -> None:
     found = read(tmp_path, **WHOLE | {KEY: PEM.replace("\n", "\\n")})
     assert found is not None
-    assert found.private_key == Secret(PEM)
+    assert found.private_key == SecretText(PEM)
 
 
 def test_a_key_is_read_from_a_file_that_others_may_read(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_key_is_read_from_a_file_that_others_may_read(tmp_path: Path) -> None:
         tmp_path, **{APP_ID: "1", SECRET: "first-word", KEY_FILE: str(tmp_path / "key.pem")}
     )
     assert found is not None
-    assert found.private_key == Secret(PEM)
+    assert found.private_key == SecretText(PEM)
 
 
 def test_nothing_shows_a_secret(tmp_path: Path) -> None:
@@ -206,8 +206,8 @@ def test_what_was_stored_is_found_again(tmp_path: Path) -> None:
     stored = store_app(NEW, tmp_path / "state", API)
     assert stored == read(tmp_path / "state")
     assert (stored.app_id, stored.slug, stored.base_url) == ("77", "our-reviews", API)
-    assert stored.webhook_secrets == (Secret("hook-word"),)
-    assert stored.private_key == Secret(PEM)
+    assert stored.webhook_secrets == (SecretText("hook-word"),)
+    assert stored.private_key == SecretText(PEM)
     assert stored.source == str(tmp_path / "state" / "github-app")
 
 
@@ -313,7 +313,7 @@ def test_what_cannot_be_stored_is_told_before_and_leaves_nothing(
 
 def test_an_app_without_a_webhook_secret_is_not_stored(tmp_path: Path) -> None:
     deaf = NewApp(
-        **{name: getattr(NEW, name) for name in NEW.__slots__} | {"webhook_secret": Secret("")}
+        **{name: getattr(NEW, name) for name in NEW.__slots__} | {"webhook_secret": SecretText("")}
     )
     with pytest.raises(ConfigError, match="without a webhook secret"):
         store_app(deaf, tmp_path, API)
@@ -374,7 +374,7 @@ def test_a_second_secret_can_be_put_into_the_file(tmp_path: Path) -> None:
         file.write("next-word\n")
     found = read(tmp_path)
     assert found is not None
-    assert found.webhook_secrets == (Secret("hook-word"), Secret("next-word"))
+    assert found.webhook_secrets == (SecretText("hook-word"), SecretText("next-word"))
 
 
 def test_the_key_of_a_stored_app_goes_to_no_other_address(tmp_path: Path) -> None:

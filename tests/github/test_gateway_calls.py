@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reviewbot.config.settings import Secret
+from reviewbot.config.settings import SecretText
 from reviewbot.github.api import app as app_api
 from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.client.auth import AppCredentials
@@ -43,7 +43,7 @@ async def installed(
     async with FakeGitHub() as github:
         pull = github.pull(BASE, HEAD, **more)
         number = github.install(pull.repo, permissions=permissions).id
-        credentials = AppCredentials(str(github.app.id), Secret(github.app.private_key))
+        credentials = AppCredentials(str(github.app.id), SecretText(github.app.private_key))
         async with Gateway(credentials, base_url=github.url, pace=AT_ONCE) as gateway:
             yield github, pull, gateway.installation(number)
 
@@ -93,7 +93,7 @@ async def test_a_diff_that_is_too_large_is_one_error_and_its_files_come_in_pages
         many = {f"{number:03}.py": "x = 1\n" for number in range(310)}
         pull = github.pull(BASE, BASE | many)
         token = github.token(pull.repo)
-        async with Gateway(Secret(token.value), base_url=github.url) as gateway:
+        async with Gateway(SecretText(token.value), base_url=github.url) as gateway:
             api = gateway.holder()
             with pytest.raises(DiffTooLargeError, match="300 files and 20,000"):
                 await api.pulls.compare_diff(REPO, pull.base_sha, pull.head_sha, max_bytes=1 << 20)
@@ -386,7 +386,7 @@ async def test_threads_of_what_is_not_there_are_not_there() -> None:
 
 async def test_the_app_knows_itself() -> None:
     async with FakeGitHub() as github:
-        credentials = AppCredentials(str(github.app.id), Secret(github.app.private_key))
+        credentials = AppCredentials(str(github.app.id), SecretText(github.app.private_key))
         async with Gateway(credentials, base_url=github.url) as gateway:
             found = await gateway.app.get()
             assert (found.id, found.slug, found.login) == (
@@ -406,7 +406,7 @@ async def test_deliveries_are_listed_back_to_a_time_and_sent_again(
         nobody = "http://127.0.0.1:9/webhooks/github"
         sent = await github.deliver(github.delivery("pull_request", "opened", pull=pull), nobody)
         github.app.deliveries += [replace(sent, id=sent.id + number) for number in range(1, 120)]
-        credentials = AppCredentials(str(github.app.id), Secret(github.app.private_key))
+        credentials = AppCredentials(str(github.app.id), SecretText(github.app.private_key))
         async with Gateway(credentials, base_url=github.url, pace=AT_ONCE) as gateway:
             now = datetime.now(UTC)
             found = await gateway.app.deliveries(now - timedelta(hours=1))
@@ -475,7 +475,7 @@ async def test_on_an_enterprise_server_all_of_it_works_too() -> None:
     async with FakeGitHub(enterprise=True) as github:
         pull = github.pull(BASE, HEAD)
         number = github.install(pull.repo).id
-        credentials = AppCredentials(str(github.app.id), Secret(github.app.private_key))
+        credentials = AppCredentials(str(github.app.id), SecretText(github.app.private_key))
         async with Gateway(credentials, base_url=github.url, pace=AT_ONCE) as gateway:
             api = gateway.installation(number)
             await api.reviews.create(REPO, 1, review(pull))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reviewbot.config.settings import Secret
+from reviewbot.config.settings import SecretText
 from reviewbot.github.api import comments as comments_api
 from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.client import transport as wire
@@ -186,7 +186,7 @@ async def test_a_thread_keeps_connections_for_some_accounts_only() -> None:
 async def test_closing_ends_the_connections() -> None:
     async with scripted(lambda _: Answer(pull(1))) as (server, gateway):
         await gateway.holder().pulls.get("o/r", 1)
-        other = Gateway(Secret("ghs_x"), base_url=server.url)
+        other = Gateway(SecretText("ghs_x"), base_url=server.url)
         await other.close()
         await gateway.close()
         with pytest.raises(RuntimeError):

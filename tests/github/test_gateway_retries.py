@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reviewbot.config.settings import Secret
+from reviewbot.config.settings import SecretText
 from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.client.auth import AppCredentials
 from reviewbot.github.client.errors import (
@@ -158,7 +158,7 @@ async def test_an_answer_that_takes_too_long_in_all_is_given_up() -> None:
 async def test_a_post_that_reached_nobody_is_sent_again() -> None:
     async with Scripted(lambda _: None).serving() as server:
         pass
-    async with Gateway(Secret(TOKEN), base_url=server.url) as gateway:
+    async with Gateway(SecretText(TOKEN), base_url=server.url) as gateway:
         with pytest.raises(UnavailableError, match="no connection"):
             await gateway.holder().comments.create("o/r", 1, "text")
 
@@ -312,7 +312,7 @@ async def test_the_wait_doubles_until_patience_ends() -> None:
 async def test_githubs_own_limits_are_never_met_by_a_hundred_pull_requests_at_once() -> None:
     async with FakeGitHub() as github:
         repo = github.pull({"a.py": "x = 1\n"}, {"a.py": "x = 2\n"}).repo
-        token = Secret(github.token(repo).value)
+        token = SecretText(github.token(repo).value)
         async with Gateway(token, base_url=github.url, clock=github.clock.now) as gateway:
             api, began = gateway.holder(), now()
 
@@ -337,7 +337,7 @@ async def test_an_hour_that_is_used_up_is_waited_for_and_not_by_others() -> None
             name: github.install(github.pull(base, head, repository=name).repo).id
             for name in ("octo/hello", "hexa/hello")
         }
-        credentials = AppCredentials(str(github.app.id), Secret(github.app.private_key))
+        credentials = AppCredentials(str(github.app.id), SecretText(github.app.private_key))
         async with Gateway(credentials, base_url=github.url, clock=github.clock.now) as gateway:
 
             async def ask(name: str) -> float:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import jwt
 import pytest
 
-from reviewbot.config.settings import Secret
+from reviewbot.config.settings import SecretText
 from reviewbot.errors import ConfigError
 from reviewbot.github.api import gateway as gateway_module
 from reviewbot.github.api.gateway import Gateway
@@ -30,7 +30,7 @@ BASE, HEAD = {"a.py": "x = 1\n"}, {"a.py": "x = 2\n"}
 
 @asynccontextmanager
 async def app_at(github: FakeGitHub, **options: Any) -> AsyncGenerator[Gateway]:
-    key = Secret(github.app.private_key)
+    key = SecretText(github.app.private_key)
     credentials = AppCredentials(str(github.app.id), key)
     async with Gateway(credentials, base_url=github.url, **options) as gateway:
         yield gateway
@@ -164,7 +164,7 @@ async def test_a_wrong_clock_is_corrected_by_githubs(hours: int) -> None:
 
 async def test_an_app_that_does_not_exist_says_what_to_check() -> None:
     async with FakeGitHub() as github:
-        credentials = AppCredentials("999999", Secret(github.app.private_key))
+        credentials = AppCredentials("999999", SecretText(github.app.private_key))
         async with Gateway(credentials, base_url=github.url) as gateway:
             with pytest.raises(NotFoundError):
                 await gateway.app.get()
@@ -176,7 +176,7 @@ async def test_a_key_of_another_app_is_refused_and_said_so() -> None:
     async with FakeGitHub() as github:
         foreign = private_key(1)
         assert foreign != github.app.private_key
-        credentials = AppCredentials(str(github.app.id), Secret(foreign))
+        credentials = AppCredentials(str(github.app.id), SecretText(foreign))
         async with Gateway(credentials, base_url=github.url) as gateway:
             with pytest.raises(BadCredentialsError, match="private key"):
                 await gateway.app.get()
@@ -184,7 +184,7 @@ async def test_a_key_of_another_app_is_refused_and_said_so() -> None:
 
 async def test_the_client_id_does_as_well_as_the_id() -> None:
     async with FakeGitHub() as github:
-        credentials = AppCredentials(github.app.client_id, Secret(github.app.private_key))
+        credentials = AppCredentials(github.app.client_id, SecretText(github.app.private_key))
         async with Gateway(credentials, base_url=github.url) as gateway:
             assert (await gateway.app.get()).id == github.app.id
 
@@ -193,7 +193,7 @@ async def test_the_token_of_a_workflow_is_used_as_it_is() -> None:
     async with FakeGitHub() as github:
         pull = github.pull(BASE, HEAD)
         token = github.world.actions_token(pull.repo, {"pull_requests": "write"})
-        async with Gateway(Secret(token.value), base_url=github.url) as gateway:
+        async with Gateway(SecretText(token.value), base_url=github.url) as gateway:
             assert (await gateway.holder().pulls.get("octo/hello", 1)).number == 1
             assert await gateway.login() == "github-actions[bot]"
             github.expire_tokens()
@@ -214,13 +214,13 @@ async def test_only_so_many_tokens_are_remembered(monkeypatch: pytest.MonkeyPatc
 
 async def test_credentials_of_one_kind_do_not_do_for_the_other() -> None:
     with pytest.raises(ConfigError, match="GitHub App"):
-        _ = Gateway(Secret("ghs_x")).app
+        _ = Gateway(SecretText("ghs_x")).app
     with pytest.raises(ConfigError, match="GitHub App"):
         Gateway(None).installation(1)
     with pytest.raises(ConfigError, match="installations"):
-        Gateway(AppCredentials("1", Secret("key"))).holder()
+        Gateway(AppCredentials("1", SecretText("key"))).holder()
     with pytest.raises(ConfigError, match="id is empty"):
-        AppCredentials(" ", Secret("key"))
+        AppCredentials(" ", SecretText("key"))
 
 
 @in_virtual_time

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reviewbot.config.settings import Secret
+from reviewbot.config.settings import SecretText
 from reviewbot.errors import ConfigError
 from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.client.errors import (
@@ -244,7 +244,7 @@ async def test_no_error_shows_a_token_whatever_goes_wrong() -> None:
 async def test_no_error_shows_a_token_when_nobody_answers() -> None:
     async with scripted(lambda _: None) as (server, _):
         url = server.url
-    async with Gateway(Secret(TOKEN), base_url=url) as gateway:
+    async with Gateway(SecretText(TOKEN), base_url=url) as gateway:
         with pytest.raises(
             UnavailableError, match=r"no connection \(New.* GITHUB_API_URL$"
         ) as caught:
@@ -269,12 +269,12 @@ async def test_no_log_holds_a_token_or_a_word_of_what_is_sent(
 
 
 def test_credentials_do_not_show() -> None:
-    assert TOKEN not in repr(Gateway(Secret(TOKEN)).__dict__)
+    assert TOKEN not in repr(Gateway(SecretText(TOKEN)).__dict__)
 
 
 @pytest.mark.parametrize("token", ["", " ", f"{TOKEN}\n", f"{TOKEN} x", "gh\u00f6"])
 async def test_a_token_that_cannot_be_sent_is_refused_without_being_shown(token: str) -> None:
-    async with Gateway(Secret(token)) as gateway:
+    async with Gateway(SecretText(token)) as gateway:
         with pytest.raises(ConfigError, match="GITHUB_TOKEN") as caught:
             gateway.holder()
     assert TOKEN not in str(caught.value)
@@ -286,7 +286,7 @@ async def test_a_key_that_is_none_is_refused_without_being_shown() -> None:
     key = "-----BEGIN RSA PRIVATE KEY-----\nsecret\n-----END RSA PRIVATE KEY-----"
     async with (
         scripted(lambda _: Answer({})) as (server, _),
-        Gateway(AppCredentials("1", Secret(key)), base_url=server.url) as gateway,
+        Gateway(AppCredentials("1", SecretText(key)), base_url=server.url) as gateway,
     ):
         with pytest.raises(ConfigError, match="PEM") as caught:
             await gateway.app.get()
@@ -305,7 +305,7 @@ async def test_a_key_that_is_none_is_refused_without_being_shown() -> None:
 )
 def test_a_token_never_goes_out_unencrypted_or_to_no_address(url: str, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
-        Gateway(Secret(TOKEN), base_url=url)
+        Gateway(SecretText(TOKEN), base_url=url)
 
 
 # --- Paths stay in their place
@@ -377,7 +377,7 @@ def test_without_the_extra_one_sentence_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "github", None)
     with pytest.raises(ConfigError, match=r"\[github\]"):
-        Gateway(Secret(TOKEN))
+        Gateway(SecretText(TOKEN))
 
 
 async def test_bad_credentials_say_what_to_check() -> None:

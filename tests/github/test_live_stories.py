@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reviewbot.config.settings import Secret
+from reviewbot.config.settings import SecretText
 from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.client.rate_limit import Pace
 from tests.github.action_runs import WRITES, find_marked
@@ -124,7 +124,7 @@ async def test_a_check_that_ends_goes_before_those_that_only_go_on(github: FakeG
     head = {"name": "reviewbot", "head_sha": pull.head_sha, "status": "in_progress"}
     goes_on: Json = {"status": "in_progress", "output": {"title": "So far", "summary": "Some."}}
     ends: Json = {"status": "completed", "conclusion": "success"}
-    async with Gateway(Secret(token.value), base_url=github.url, pace=Pace()) as gateway:
+    async with Gateway(SecretText(token.value), base_url=github.url, pace=Pace()) as gateway:
         checks = gateway.holder().checks
         runs = [await checks.create(repository.full_name, head) for _ in range(4)]
         bodies: list[Json] = [goes_on, goes_on, goes_on, ends]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from starlette.applications import Starlette
 
-from reviewbot.config.settings import Secret
+from reviewbot.config.settings import SecretText
 from reviewbot.errors import ConfigError
 from reviewbot.github.api.app import Delivery
 from reviewbot.github.api.gateway import Gateway
@@ -99,11 +99,11 @@ async def bot(folder: Path) -> AsyncGenerator[Bot]:
     ):
         pull = github.pull({"a.py": "x = 1\n"}, {"a.py": "x = 2\n"})
         github.install(pull.repo)
-        credentials = AppCredentials(str(github.app.id), Secret(github.app.private_key))
+        credentials = AppCredentials(str(github.app.id), SecretText(github.app.private_key))
         async with Gateway(credentials, base_url=github.url, pace=AT_ONCE) as gateway:
             one = Bot(github, pull, store, gateway)
             box = inbox(store, one.handler, app=App(str(github.app.id), github.app.slug))
-            secret = Secret(github.app.webhook_secret or "")
+            secret = SecretText(github.app.webhook_secret or "")
             routes = webhook_routes(lambda: (box, [secret]))
             app = Starlette(routes=routes, exception_handlers=HANDLERS)
             async with serving(app) as port, working(box):

@@ -6,11 +6,11 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from reviewbot.core.diff.parse import Line
+from reviewbot.core.diff.parse import DiffLine
 from reviewbot.core.events.events import Usage
 from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 from reviewbot.core.prompt.request import ManifestEntry, ModelRequest
-from reviewbot.models.anthropic.claude import Claude, Timeouts
+from reviewbot.models.anthropic.claude import Claude, ModelTimeouts
 from reviewbot.models.base import (
     InputRestarted,
     ModelEvent,
@@ -31,8 +31,8 @@ MODEL = "claude-sonnet-5-5"
 
 def request(path: str = "app.py", instructions: str = "") -> ModelRequest:
     lines = (
-        Line("context", 41, 41, "def charge(order):"),
-        Line("added", None, 42, "    due = order.net * rate"),
+        DiffLine("context", 41, 41, "def charge(order):"),
+        DiffLine("added", None, 42, "    due = order.net * rate"),
     )
     hunk = ShownHunk(41, 41, "", lines, (True, True))
     chunk = ChunkView("c1", path, None, "modified", 1, 1, (hunk,))
@@ -79,7 +79,7 @@ async def claude(
     name: str = MODEL,
     *,
     overrides: dict[str, object] | None = None,
-    timeouts: Timeouts | None = None,
+    timeouts: ModelTimeouts | None = None,
     key: str | None = None,
 ) -> AsyncGenerator[Claude, None]:
     info = lookup(name, {name: overrides or {}})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from reviewbot.core.diff.parse import Line
+from reviewbot.core.diff.parse import DiffLine
 from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 from reviewbot.models.offline.model import Scan
 from reviewbot.models.offline.parser import Allowance
@@ -20,13 +20,13 @@ def hunk(text: str, *, start: int = 1) -> ShownHunk:
     for row in text.strip("\n").split("\n"):
         mark, code = row[:1], row[1:]
         if mark == "-":
-            lines.append(Line("removed", old, None, code))
+            lines.append(DiffLine("removed", old, None, code))
             old += 1
         elif mark in ("+", "~"):
-            lines.append(Line("added", None, new, code))
+            lines.append(DiffLine("added", None, new, code))
             new += 1
         else:
-            lines.append(Line("context", old, new, code))
+            lines.append(DiffLine("context", old, new, code))
             old, new = old + 1, new + 1
         owned.append(mark != "~")
     return ShownHunk(start, start, "", tuple(lines), tuple(owned))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reviewbot.core.diff.parse import Line
+from reviewbot.core.diff.parse import DiffLine
 from reviewbot.core.events.events import Usage
 from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 from reviewbot.core.prompt.request import ModelRequest
@@ -515,7 +515,7 @@ async def test_what_a_request_reserves_is_counted_on_all_the_text_that_it_sends(
         prompts.append(prompt)
         return 1000
 
-    line = Line("added", None, 1, "x = '\x01\x02'")
+    line = DiffLine("added", None, 1, "x = '\x01\x02'")
     hunk = ShownHunk(1, 1, "", (line,), (True,))
     shown = replace(chunk("c1", "c1.py"), hunks=(hunk,), instructions=("Mind the frobs.",))
     model = Scripted(

@@ -14,11 +14,11 @@ from reviewbot.models.attempts import AttemptPolicy, Attempts
 from reviewbot.models.base import Fault, ModelFault, Stop
 from reviewbot.models.batch import (
     AnswerRecalled,
-    Asked,
     BatchResult,
     BatchTask,
     ChunkOutcome,
     Drafted,
+    RequestSent,
     Spent,
     result_from_json,
     result_to_json,
@@ -376,7 +376,7 @@ async def test_a_cache_without_listeners_tells_nobody() -> None:
         seen.append(event)
 
     await cached(task(chunk(1)), emit)
-    assert isinstance(seen[0], Asked)
+    assert isinstance(seen[0], RequestSent)
     assert cached.use.failures == 2
 
 

@@ -20,10 +20,10 @@ from reviewbot.models.base import (
 )
 from reviewbot.models.batch import (
     Answered,
-    Asked,
     BatchResult,
     BatchTask,
     ChunkOutcome,
+    RequestSent,
     Retrying,
     Spent,
     Working,
@@ -127,7 +127,7 @@ async def test_what_a_model_wrote_before_it_failed_is_taken_back_and_the_next_is
         ("", False),
         ("No.", True),
     ]
-    assert [event.model for event in heard.of(Asked)] == [MODEL, HAIKU]
+    assert [event.model for event in heard.of(RequestSent)] == [MODEL, HAIKU]
     [retry] = heard.of(Retrying)
     assert (retry.reason, retry.next_model) == ("The server is overloaded.", HAIKU)
     assert [spent.model for spent in result.spent] == [MODEL, HAIKU]

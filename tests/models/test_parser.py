@@ -15,7 +15,7 @@ import pytest
 
 from reviewbot.core.findings.suggestions import Edit
 from reviewbot.models.offline import parser as module
-from reviewbot.models.offline.parser import Allowance, Hunk, ParseError, ParserPool
+from reviewbot.models.offline.parser import Allowance, ParseError, ParserHunk, ParserPool
 from reviewbot.models.offline.syntax import Match, Pattern
 from reviewbot.models.offline.worker import ADDRESS_SPACE
 
@@ -46,7 +46,7 @@ def found(*texts: str) -> list[Match]:
 async def look(
     parser: Parser, *texts: str, language: str = "python", seconds: float = 5.0
 ) -> list[Match]:
-    hunk = Hunk(list(texts), (True,) * len(texts))
+    hunk = ParserHunk(list(texts), (True,) * len(texts))
     return await parser.match(language, [hunk], [EVAL], Allowance(seconds))
 
 
@@ -72,7 +72,10 @@ def running(text: str) -> list[psutil.Process]:
 
 async def test_matches_are_returned_by_hunk_line_and_column(pool: ParserPool) -> None:
     parser = pool.for_tenant("a")
-    hunks = [Hunk(["x = 1"], (True,)), Hunk(["y = 2", "z = eval('\udc80')"], (False, True))]
+    hunks = [
+        ParserHunk(["x = 1"], (True,)),
+        ParserHunk(["y = 2", "z = eval('\udc80')"], (False, True)),
+    ]
     matches = await parser.match("python", hunks, [EVAL], Allowance())
     assert matches == [Match(1, 0, 1, 1, 4, None, {"A": "'\ufffd'"})]
 
@@ -93,7 +96,7 @@ async def test_one_process_starts_with_the_first_request_and_serves_the_next_one
 async def test_an_endless_loop_is_stopped_and_the_next_file_is_read(pool: ParserPool) -> None:
     parser = pool.for_tenant("a")
     allowance = Allowance(0.5)
-    hunk = Hunk(["eval(x);", LOOP[1]], (True, True))
+    hunk = ParserHunk(["eval(x);", LOOP[1]], (True, True))
     with pytest.raises(ParseError, match=r"parsing took longer than 5 s\."):
         await parser.match(LOOP[0], [hunk], [EVAL], allowance)
     assert allowance.seconds <= 0

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from reviewbot.core.diff.parse import Line
+from reviewbot.core.diff.parse import DiffLine
 from reviewbot.models.offline.text_rules import BIDI, CONFLICT, INVISIBLE, check_lines
 
 
 def check(path: str, text: str, fresh: str = "") -> list[tuple[str, int]]:
     rows = text.split("\n")
-    lines = tuple(Line("added", None, number, row) for number, row in enumerate(rows, 1))
+    lines = tuple(DiffLine("added", None, number, row) for number, row in enumerate(rows, 1))
     marks = tuple(mark == "+" for mark in fresh.ljust(len(rows), "+"))
     return [(rule, index) for rule, index, _ in check_lines(path, lines, marks)]
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reviewbot.config.settings import Secret
+from reviewbot.config.settings import SecretText
 from reviewbot.config.variables import SERVER_KEY
 from reviewbot.errors import ConfigError, SourceError
 from reviewbot.pipeline import remote
 from reviewbot.pipeline.job import StopSignal
-from reviewbot.pipeline.remote import RemoteRequest, Server
+from reviewbot.pipeline.remote import RemoteRequest, RemoteServer
 from reviewbot.store import keys
 from reviewbot.store.database import open_database
 from reviewbot.store.keys import Limits
@@ -85,7 +85,7 @@ async def bad_line(one: Node, cuts: list[int]) -> AsyncIterator[str]:
 
 async def reviewed(url: str, diff: bytes = DEMO, **options: Any) -> list[Event]:
     request = RemoteRequest(diff, options=options)
-    async with aclosing(Server(url).review(request, StopSignal())) as events:
+    async with aclosing(RemoteServer(url).review(request, StopSignal())) as events:
         return [event async for event in events]
 
 
@@ -123,7 +123,7 @@ async def test_a_server_that_restarts_is_a_pause(tmp_path: Path) -> None:
         seen: list[Event] = []
 
         async def read(url: str) -> None:
-            events = Server(url).review(RemoteRequest(long_diff(2)), StopSignal())
+            events = RemoteServer(url).review(RemoteRequest(long_diff(2)), StopSignal())
             async with aclosing(events):
                 async for event in events:
                     seen.append(event)  # noqa: PERF401 - it is looked at meanwhile
@@ -146,7 +146,9 @@ async def test_stopping_cancels_on_the_server_and_still_tells_the_end(tmp_path: 
     ):
         stop = StopSignal()
         seen: list[Event] = []
-        async with aclosing(Server(one.url).review(RemoteRequest(long_diff(1)), stop)) as events:
+        async with aclosing(
+            RemoteServer(one.url).review(RemoteRequest(long_diff(1)), stop)
+        ) as events:
             async for event in events:
                 seen.append(event)
                 if event.type == "chunk.started":
@@ -206,7 +208,9 @@ async def test_a_review_is_at_the_server_that_was_asked_and_the_key_goes_nowhere
         location = path.format(other=other, host=other.removeprefix("http://"))
         lines = [f"Location: {location}"] if location else []
         async with answering(*lines) as (url, asked):
-            events = Server(url, Secret("rb_secret")).review(RemoteRequest(DEMO), StopSignal())
+            events = RemoteServer(url, SecretText("rb_secret")).review(
+                RemoteRequest(DEMO), StopSignal()
+            )
             with pytest.raises(SourceError, match="did not say where the review is"):
                 await anext(events)
             assert len(asked) == 1
@@ -223,7 +227,7 @@ async def test_a_review_is_at_the_server_that_was_asked_and_the_key_goes_nowhere
 )
 def test_an_address_that_is_none_or_would_show_the_key_is_refused(url: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
-        Server(url, Secret("rb_x"))
+        RemoteServer(url, SecretText("rb_x"))
 
 
 async def command(one: Node, *arguments: str, **environment: str) -> asyncio.subprocess.Process:

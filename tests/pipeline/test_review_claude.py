@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reviewbot.models.anthropic.claude import Claude, Timeouts
+from reviewbot.models.anthropic.claude import Claude, ModelTimeouts
 from reviewbot.models.attempts import AttemptPolicy, Attempts
 from reviewbot.models.catalog import lookup
 from reviewbot.models.offline.model import OfflineModel
@@ -47,7 +47,7 @@ async def claude(
     """A fake with these replies and a client of it."""
     async with FakeAnthropic(respond) as fake:
         fake.enqueue(*replies)
-        timeouts = Timeouts(first_content_s=300, idle_s=60, total_s=900)
+        timeouts = ModelTimeouts(first_content_s=300, idle_s=60, total_s=900)
         client = Claude(lookup(model), api_key=fake.key, base_url=fake.base_url, timeouts=timeouts)
         try:
             yield fake, client

@@ -39,7 +39,7 @@ from reviewbot.github.webhook.tasks import (
     InstallationChanged,
     Ping,
     PullRequestInactive,
-    Repository,
+    RepositoryRef,
     RerunWanted,
 )
 from reviewbot.server.telemetry.logs import FIELDS
@@ -689,7 +689,7 @@ def test_the_reason_is_our_own_sentence_or_no_more_than_the_kind_of_error() -> N
 
 # --- What it is about
 
-WHERE = Repository(installation=3, id=9, full_name="octo/repo")
+WHERE = RepositoryRef(installation=3, id=9, full_name="octo/repo")
 
 
 @pytest.mark.parametrize(

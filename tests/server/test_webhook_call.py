@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from reviewbot.config.settings import Secret
+from reviewbot.config.settings import SecretText
 from reviewbot.github.app.manifest import WEBHOOK_PATH as PATH
 from reviewbot.server.faults import HANDLERS
 from reviewbot.server.github import webhook as github_calls
@@ -63,7 +63,7 @@ HEADERS = signed(BODY, "d1", EVENT)
 
 
 def app_of(one: Inbox | None, secrets: Sequence[str] = (SECRET,)) -> Starlette:
-    known = [Secret(secret) for secret in secrets]
+    known = [SecretText(secret) for secret in secrets]
     routes = webhook_routes(lambda: None if one is None else (one, known))
     return Starlette(routes=routes, exception_handlers=HANDLERS)
 
@@ -237,11 +237,11 @@ async def test_nobody_is_believed_without_a_secret_and_the_answer_says_what_to_s
 
 async def test_a_server_takes_nothing_before_it_has_an_app_and_all_from_then_on(url: str) -> None:
     async with opened(url) as store:
-        known: list[tuple[Inbox, list[Secret]]] = []
+        known: list[tuple[Inbox, list[SecretText]]] = []
         routes = webhook_routes(lambda: known[0] if known else None)
         async with client_of(Starlette(routes=routes, exception_handlers=HANDLERS)) as client:
             before = await client.post(PATH, content=BODY, headers=HEADERS)
-            known.append((inbox(store), [Secret(SECRET)]))
+            known.append((inbox(store), [SecretText(SECRET)]))
             after = await client.post(PATH, content=BODY, headers=HEADERS)
     assert (before.status_code, after.status_code) == (403, 202)
 

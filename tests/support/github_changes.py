@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from reviewbot.config.settings import Secret
+from reviewbot.config.settings import SecretText
 from reviewbot.core.diff.parse import FileDiff, parse_diff
 from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.client.rate_limit import Pace
@@ -29,7 +29,7 @@ async def opened(
     """A pull request between two trees, and somebody who may read it."""
     async with FakeGitHub() as github:
         pull = github.pull(base, head, **more)
-        secret = Secret(token or github.token(pull.repo).value)
+        secret = SecretText(token or github.token(pull.repo).value)
         async with Gateway(secret, base_url=github.url, pace=Pace(patience_s=5)) as gateway:
             yield github, pull, gateway.holder()
 

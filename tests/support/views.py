@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from reviewbot.core.diff.parse import Line
+from reviewbot.core.diff.parse import DiffLine
 from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 
 
 def hunk(text: str, *, old: int = 1, new: int = 1) -> ShownHunk:
     """A hunk from lines that start with '+', '-' or ' '."""
-    lines: list[Line] = []
+    lines: list[DiffLine] = []
     old_no, new_no = old, new
     for row in text.split("\n"):
         match row[:1]:
             case "+":
-                lines.append(Line("added", None, new_no, row[1:]))
+                lines.append(DiffLine("added", None, new_no, row[1:]))
             case "-":
-                lines.append(Line("removed", old_no, None, row[1:]))
+                lines.append(DiffLine("removed", old_no, None, row[1:]))
             case _:
-                lines.append(Line("context", old_no, new_no, row[1:]))
+                lines.append(DiffLine("context", old_no, new_no, row[1:]))
         old_no += row[:1] != "+"
         new_no += row[:1] != "-"
     return ShownHunk(old, new, "", tuple(lines), (True,) * len(lines))

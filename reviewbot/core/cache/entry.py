@@ -25,7 +25,7 @@ FORM: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class AttributedDraft:
     """A draft about one chunk. ``answer`` tells those of one answer from those of another."""
 
     draft: Draft
@@ -35,12 +35,12 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class AnchoredDraft:
-    """A :class:`Heard` draft and the hunk that it stands in, None if its quote is in none.
+    """An :class:`AttributedDraft` and the hunk of its quote; None if the quote is in no hunk.
 
     A draft in a hunk names the side and the lines at which its quote was found.
     """
 
-    heard: Heard
+    heard: AttributedDraft
     hunk: int | None
 
 
@@ -86,7 +86,7 @@ def extent(hunk: ShownHunk) -> HunkRange:
 def make_entry(
     view: ChunkView,
     key: ChunkKey,
-    drafts: Iterable[Heard],
+    drafts: Iterable[AttributedDraft],
     index: AnchorIndex,
     *,
     model: str,
@@ -120,7 +120,7 @@ def make_entry(
     )
 
 
-def _placed(view: ChunkView, heard: Heard, index: AnchorIndex) -> AnchoredDraft:
+def _placed(view: ChunkView, heard: AttributedDraft, index: AnchorIndex) -> AnchoredDraft:
     draft = _redacted(heard.draft)
     anchor = index.find(view.path, draft.quote, draft.side, draft.line)
     hunk = hunk_of(view, anchor) if anchor else None

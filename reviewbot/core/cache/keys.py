@@ -23,7 +23,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.diff.parse import Line
+from reviewbot.core.diff.parse import DiffLine
 from reviewbot.core.plan.chunks import ShownHunk
 from reviewbot.core.plan.languages import language_of
 from reviewbot.core.prompt.examples import choose_examples
@@ -104,7 +104,9 @@ def exact_key(view: ChunkView, scope: Scope) -> str:
 
 def hunk_hash(hunk: ShownHunk) -> str:
     """The hash of what the prompt shows of ``hunk``: heading, context and changes, no numbers."""
-    lines = tuple(Line(line.kind, None, None, line.text, line.no_newline) for line in hunk.lines)
+    lines = tuple(
+        DiffLine(line.kind, None, None, line.text, line.no_newline) for line in hunk.lines
+    )
     bare = ShownHunk(0, 0, hunk.section, lines, hunk.owned)
     return hashlib.sha256("\n".join(hunk_lines(bare)).encode()).hexdigest()
 

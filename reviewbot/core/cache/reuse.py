@@ -34,7 +34,7 @@ from reviewbot.core.plan.weigh import LINE_PREFIX
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from reviewbot.core.cache.entry import AnchoredDraft, Entry, Heard, HunkRange
+    from reviewbot.core.cache.entry import AnchoredDraft, AttributedDraft, Entry, HunkRange
     from reviewbot.core.cache.keys import ChunkKey
     from reviewbot.core.findings.anchors import AnchorIndex
     from reviewbot.core.findings.draft import Draft
@@ -55,7 +55,7 @@ class Reuse:
     they stand now. ``rest`` is the chunk with its other hunks alone, None if they change nothing.
     """
 
-    drafts: tuple[Heard, ...]
+    drafts: tuple[AttributedDraft, ...]
     hunks: frozenset[int]
     model: str
     rest: ChunkView | None
@@ -79,7 +79,7 @@ def reuse(
         (entry for entry in entries if entry.key.family == key.family),
         key=lambda entry: (-similarity(key, entry.key), entry.key.exact),
     )
-    drafts: list[Heard] = []
+    drafts: list[AttributedDraft] = []
     known: set[int] = set()
     model = ""
     for number, entry in enumerate(ranked):
@@ -97,7 +97,9 @@ def reuse(
     return Reuse(tuple(drafts), frozenset(known), model, _rest(view, known))
 
 
-def _reused(view: ChunkView, entry: Entry, found: Mapping[int, int]) -> Iterator[tuple[int, Heard]]:
+def _reused(
+    view: ChunkView, entry: Entry, found: Mapping[int, int]
+) -> Iterator[tuple[int, AttributedDraft]]:
     """Yield the drafts of the hunks that were found, each with the hunk that it stands in now."""
     for placed in entry.drafts if found else ():
         if placed.hunk is None:  # then all of the chunk was found, at its old lines

@@ -11,7 +11,7 @@ from reviewbot.core.safety.redact import redact_file
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reviewbot.core.diff.parse import FileDiff, Hunk, Line
+    from reviewbot.core.diff.parse import DiffLine, FileDiff, Hunk
     from reviewbot.core.events.events import ReviewStarted
     from reviewbot.core.findings.finding import Finding
     from reviewbot.core.render.finding_block import CodeLine, Sign
@@ -82,7 +82,7 @@ class Excerpts:
         return self._known[key]
 
 
-def _code_line(line: Line, text: str, *, left: bool) -> CodeLine:
+def _code_line(line: DiffLine, text: str, *, left: bool) -> CodeLine:
     """Return the line under its number on the finding's side, None where it is not on that side."""
     sign: Sign = "+" if line.kind == "added" else "-" if line.kind == "removed" else " "
     return (line.old_no if left else line.new_no, sign, text)

@@ -44,7 +44,7 @@ _CRLF: Final = 4  # the whole diff was sent with CRLF line ends
 _STRIPPED: Final = 8  # a blank context line lost its space
 
 
-class Line(NamedTuple):
+class DiffLine(NamedTuple):
     """One line of a hunk. A tuple, since nothing else is made as fast: a diff has millions.
 
     ``text`` has no line end; bytes that are not UTF-8 are lone surrogates (``surrogateescape``).
@@ -60,7 +60,7 @@ class Line(NamedTuple):
     no_newline: bool = False
 
 
-_LINE: Final = partial(tuple.__new__, Line)
+_LINE: Final = partial(tuple.__new__, DiffLine)
 """A line of its values: half the time of Line(), which sorts out arguments."""
 
 
@@ -120,7 +120,7 @@ class Hunk:
         return _text(heading.removeprefix(b" ").removesuffix(b"\r"))
 
     @property
-    def lines(self) -> tuple[Line, ...]:
+    def lines(self) -> tuple[DiffLine, ...]:
         """All lines, read anew on each access. For a large hunk prefer the methods below."""
         if len(self._marks) > 1:
             return tuple(self.iter_lines())
@@ -128,7 +128,7 @@ class Hunk:
         _, header = next(texts)
         return tuple(self._read_lines(header, texts))
 
-    def iter_lines(self) -> Iterator[Line]:
+    def iter_lines(self) -> Iterator[DiffLine]:
         """Yield the lines one by one, in the memory of a block of them."""
         for block in range(len(self._marks)):
             yield from self._read(block)
@@ -147,7 +147,7 @@ class Hunk:
                 yield kind, raw.removesuffix(b"\r") if self._flags & _CRLF else raw
             pos = stop + 1
 
-    def slice(self, start: int, stop: int) -> tuple[Line, ...]:
+    def slice(self, start: int, stop: int) -> tuple[DiffLine, ...]:
         """``lines[start:stop]`` for ``0 <= start <= stop``, reading only what is near."""
         first = start // _BLOCK
         blocks = range(first, min(-(-stop // _BLOCK), len(self._marks)))
@@ -166,7 +166,7 @@ class Hunk:
         new -= sum(line.new_no is not None for line in before)
         return self.old_start + self.old_count - old, self.new_start + self.new_count - new
 
-    def _read(self, block: int) -> list[Line]:
+    def _read(self, block: int) -> list[DiffLine]:
         marks, stop, old_left, new_left = self._marks, self._end, 0, 0
         start, old, new = marks[block]
         if block + 1 < len(marks):
@@ -176,7 +176,7 @@ class Hunk:
         header = f"@@ -{old_no},{old - old_left} +{new_no},{new - new_left} @@"
         return self._read_lines(header, enumerate(self._texts(start, stop)))
 
-    def _read_lines(self, header: str, texts: Iterator[tuple[int, str]]) -> list[Line]:
+    def _read_lines(self, header: str, texts: Iterator[tuple[int, str]]) -> list[DiffLine]:
         """What unidiff reads. Lines without line end make values without one; a lone CR stays.
 
         unidiff is entered where a hunk starts. By the front door each hunk would need the header
@@ -208,7 +208,7 @@ class Hunk:
             texts = [" " + text if text in ("", "\r") else text for text in texts]
         return texts
 
-    def _unended(self, lines: list[Line]) -> list[Line]:
+    def _unended(self, lines: list[DiffLine]) -> list[DiffLine]:
         """Mark the last line of a side whose newline is missing."""
         old = self.old_start + self.old_count - 1 if self._flags & _OLD_UNENDED else None
         new = self.new_start + self.new_count - 1 if self._flags & _NEW_UNENDED else None

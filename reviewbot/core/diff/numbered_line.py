@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from reviewbot.core.safety.escape import show_line
 
 if TYPE_CHECKING:
-    from reviewbot.core.diff.hunks import Line
+    from reviewbot.core.diff.hunks import DiffLine
 
 _MARKS: Final = {"added": "+", "removed": "-", "context": " "}
 # As models copy it: aligned anew, and without the blank that ends the prefix of an empty line.
@@ -27,7 +27,7 @@ class NumberedLine(NamedTuple):
     text: str
 
 
-def format_line(line: Line, *, owned: bool = True) -> str:
+def format_line(line: DiffLine, *, owned: bool = True) -> str:
     """``line`` behind its prefix.
 
     Args:

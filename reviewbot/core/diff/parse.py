@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Final, Literal
 from reviewbot.core.diff import paths as names
 from reviewbot.core.diff.cursor import Cursor, colour_error, shown
 from reviewbot.core.diff.git_header import GitHeader, read_header, read_sides
-from reviewbot.core.diff.hunks import Hunk, Line, LineKind, is_hunk_header, scan_hunk
+from reviewbot.core.diff.hunks import DiffLine, Hunk, LineKind, is_hunk_header, scan_hunk
 from reviewbot.errors import DiffError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["SUBMODULE", "FileDiff", "FileStatus", "Hunk", "Line", "LineKind", "parse_diff"]
+__all__ = ["SUBMODULE", "DiffLine", "FileDiff", "FileStatus", "Hunk", "LineKind", "parse_diff"]
 
 FileStatus = Literal["added", "deleted", "modified", "renamed", "copied", "type-changed"]
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _UNENDED = b"\\ No newline at end of file\n"
 
 
-class _Text(NamedTuple):
+class _LineText(NamedTuple):
     """A line of the new file, and whether it is the last one and has no newline."""
 
     text: str
@@ -89,8 +89,8 @@ def new_content(file: FileDiff) -> bytes:
     )
 
 
-def _texts(content: bytes) -> list[_Text]:
-    *texts, last = map(_Text, content.decode("utf-8", "surrogateescape").split("\n"))
+def _texts(content: bytes) -> list[_LineText]:
+    *texts, last = map(_LineText, content.decode("utf-8", "surrogateescape").split("\n"))
     return [*texts, last._replace(no_newline=True)] if last.text else texts
 
 
@@ -101,12 +101,12 @@ def _spot(hunk: Hunk) -> _HunkPosition:
     return _HunkPosition(hunk, old, old + hunk.old_count, new, new + hunk.new_count)
 
 
-def _fits(spots: Sequence[_HunkPosition], texts: Sequence[_Text]) -> bool:
+def _fits(spots: Sequence[_HunkPosition], texts: Sequence[_LineText]) -> bool:
     """Return whether the hunks lead to this file, and both sides are alike between them."""
     old = new = 1
     for spot in spots:
         said = [
-            _Text(line.text, line.no_newline)
+            _LineText(line.text, line.no_newline)
             for line in spot.hunk.iter_lines()
             if line.new_no is not None
         ]
@@ -163,7 +163,7 @@ def _follows(above: _MergedHunk, below: _MergedHunk) -> bool:
     return start.new - end.new_end == start.old - end.old_end
 
 
-def _written(wide: _MergedHunk, texts: Sequence[_Text]) -> Hunk:
+def _written(wide: _MergedHunk, texts: Sequence[_LineText]) -> Hunk:
     """Return the merged hunk: the lines between and around the hunks are its context.
 
     Raises:
@@ -189,13 +189,13 @@ def _written(wide: _MergedHunk, texts: Sequence[_Text]) -> Hunk:
     return scan_hunk(Cursor(data), crlf=False)
 
 
-def _section(hunk: Hunk, lead: Sequence[_Text]) -> str:
+def _section(hunk: Hunk, lead: Sequence[_LineText]) -> str:
     """Return the heading of the hunk, unless it is among the lines that now stand above it."""
     section = hunk.section
     return "" if any(line.text.lstrip().startswith(section) for line in lead) else section
 
 
-def _context_line(line: _Text) -> bytes:
+def _context_line(line: _LineText) -> bytes:
     return b" " + _bytes(line.text) + b"\n" + (_UNENDED if line.no_newline else b"")
 
 

@@ -16,7 +16,7 @@ from reviewbot.core.safety.escape import show, show_line
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from reviewbot.core.diff.parse import Line
+    from reviewbot.core.diff.parse import DiffLine
     from reviewbot.core.findings.finding import Side
     from reviewbot.core.plan.chunks import ChunkView
 
@@ -40,23 +40,23 @@ class Anchor:
     side: Side
     line: int
     end_line: int
-    lines: tuple[Line, ...]
+    lines: tuple[DiffLine, ...]
     whole: bool
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class _LineRun:
     """One hunk as one side shows it: consecutive line numbers from ``first``."""
 
     chunk: str
     side: Side
     first: int
-    lines: tuple[Line, ...]
+    lines: tuple[DiffLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Hit:
-    run: _Run
+class _QuoteMatch:
+    run: _LineRun
     start: int
     stop: int
 
@@ -86,8 +86,8 @@ _LEVELS: Final[tuple[Callable[[str], str], ...]] = (_exact, _stripped, _spaceles
 class _Table:
     """Where each line of a file stands, by its normalised text; with all texts of its run."""
 
-    def __init__(self, runs: Iterable[_Run], normal: Callable[[str], str]) -> None:
-        self.places: dict[str, list[tuple[_Run, list[str], int]]] = {}
+    def __init__(self, runs: Iterable[_LineRun], normal: Callable[[str], str]) -> None:
+        self.places: dict[str, list[tuple[_LineRun, list[str], int]]] = {}
         for run in runs:
             texts = [normal(show_line(line.text)) for line in run.lines]
             for index, text in enumerate(texts):
@@ -98,7 +98,7 @@ class AnchorIndex:
     """The lines of a batch's chunks, ready to be searched. Linear in their size."""
 
     def __init__(self, views: Iterable[ChunkView]) -> None:
-        self._runs: dict[str, list[_Run]] = {}
+        self._runs: dict[str, list[_LineRun]] = {}
         self._tables: dict[tuple[str, int], _Table] = {}
         for view in views:
             self._runs.setdefault(view.path, []).extend(_runs(view))
@@ -141,7 +141,7 @@ class AnchorIndex:
 
     def _claimed(
         self, path: str, wanted: Sequence[str], level: int, side: Side, line: int
-    ) -> list[_Hit]:
+    ) -> list[_QuoteMatch]:
         """Return the claimed place if it holds the quote, once for each run that has it."""
         normal = _LEVELS[level]
         lines = [normal(text) for text in wanted]
@@ -150,7 +150,7 @@ class AnchorIndex:
             start = line - run.first
             shown = run.lines[start : start + len(lines)] if start >= 0 else ()
             if run.side == side and [normal(show_line(one.text)) for one in shown] == lines:
-                hits.append(_Hit(run, start, start + len(lines)))
+                hits.append(_QuoteMatch(run, start, start + len(lines)))
         return hits
 
     def _table(self, path: str, level: int) -> _Table:
@@ -160,7 +160,7 @@ class AnchorIndex:
             self._tables[key] = _Table(self._runs[path], _LEVELS[level])
         return self._tables[key]
 
-    def _whole(self, path: str, wanted: Sequence[str], level: int) -> list[_Hit]:
+    def _whole(self, path: str, wanted: Sequence[str], level: int) -> list[_QuoteMatch]:
         """Return all places where the quote stands line for line."""
         lines = [_LEVELS[level](text) for text in wanted]
         table = self._table(path, level)
@@ -170,12 +170,12 @@ class AnchorIndex:
         if not count:
             return []
         return [
-            _Hit(run, start, start + len(lines))
+            _QuoteMatch(run, start, start + len(lines))
             for run, texts, index in table.places[lines[offset]]
             if (start := index - offset) >= 0 and texts[start : start + len(lines)] == lines
         ]
 
-    def _partial(self, path: str, wanted: Sequence[str], line: int) -> list[_Hit]:
+    def _partial(self, path: str, wanted: Sequence[str], line: int) -> list[_QuoteMatch]:
         """Return the place of a quote that was shortened: its first line, if that leaves no doubt.
 
         Most quotes that are not found whole leave lines out in their middle, with a first line
@@ -186,10 +186,10 @@ class AnchorIndex:
         if len(needle) < _DISTINCTIVE:
             return []
         places = self._table(path, len(_LEVELS) - 1).places
-        hits = [_Hit(run, at, at + 1) for run, _, at in places.get(needle, ())]
+        hits = [_QuoteMatch(run, at, at + 1) for run, _, at in places.get(needle, ())]
         if not hits:
             hits = [
-                _Hit(run, at, at + 1)
+                _QuoteMatch(run, at, at + 1)
                 for text, found in places.items()
                 if needle in text
                 for run, _, at in found
@@ -198,14 +198,14 @@ class AnchorIndex:
         return hits if len(lines) == 1 else [hit for hit in hits if hit.line == line]
 
 
-def _runs(view: ChunkView) -> Iterable[_Run]:
+def _runs(view: ChunkView) -> Iterable[_LineRun]:
     for hunk in view.hunks:
         new = tuple(line for line in hunk.lines if line.new_no is not None)
         old = tuple(line for line in hunk.lines if line.old_no is not None)
         if new and new[0].new_no is not None:
-            yield _Run(view.id, "RIGHT", new[0].new_no, new)
+            yield _LineRun(view.id, "RIGHT", new[0].new_no, new)
         if old and old[0].old_no is not None:
-            yield _Run(view.id, "LEFT", old[0].old_no, old)
+            yield _LineRun(view.id, "LEFT", old[0].old_no, old)
 
 
 def _quote_lines(quote: str) -> list[str]:
@@ -222,14 +222,14 @@ def _quote_lines(quote: str) -> list[str]:
     return [show_line(text) for text in lines]
 
 
-def _best(hits: Sequence[_Hit], side: Side, line: int) -> _Hit:
-    def order(hit: _Hit) -> tuple[bool, int, bool]:
+def _best(hits: Sequence[_QuoteMatch], side: Side, line: int) -> _QuoteMatch:
+    def order(hit: _QuoteMatch) -> tuple[bool, int, bool]:
         return (hit.run.side != side, abs(hit.line - line) if line else 0, not hit.changed())
 
     return min(hits, key=order)
 
 
-def _anchor(hit: _Hit, *, whole: bool) -> Anchor:
+def _anchor(hit: _QuoteMatch, *, whole: bool) -> Anchor:
     """The hit as GitHub wants it: lines that did not change are commented on the right side."""
     lines = hit.run.lines[hit.start : hit.stop]
     numbers = [line.new_no for line in lines if line.new_no is not None]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.findings.finding import Severity
     from reviewbot.core.plan.chunks import Chunk, ChunkView
-    from reviewbot.core.safety.redact import FileRedaction, Secret
+    from reviewbot.core.safety.redact import DetectedSecret, FileRedaction
 
 WRITER: Final = "offline"
 """Whom these findings name as their model: no model was asked."""
@@ -28,10 +28,10 @@ MAX_QUOTE: Final = 1_000
 _CONFIDENCE: Final[Mapping[str, float]] = {"high": 0.9, "medium": 0.7, "low": 0.5}
 
 
-class _Found(NamedTuple):
+class _FoundSecret(NamedTuple):
     """What one rule found in one line: the surest of it, and how much it is."""
 
-    secret: Secret
+    secret: DetectedSecret
     times: int
 
 
@@ -56,14 +56,14 @@ def secret_findings(
     text = {
         line.new_no: line.text for hunk in view.hunks for line in hunk.lines if line.kind == "added"
     }
-    by_rule: dict[str, dict[int, _Found]] = defaultdict(dict)
+    by_rule: dict[str, dict[int, _FoundSecret]] = defaultdict(dict)
     for secret in _owned(chunk, redaction.secrets):
         number = secret.new_no
         if secret.kind == "added" and number is not None and number in text:
             lines = by_rule[secret.rule]
             before = lines.get(number)
             best = max(before.secret, secret, key=_confidence) if before else secret
-            lines[number] = _Found(best, before.times + 1 if before else 1)
+            lines[number] = _FoundSecret(best, before.times + 1 if before else 1)
     for name, lines in by_rule.items():
         rule = f"secrets/{name}"
         more = max(0, len(lines) - MAX_FINDINGS)
@@ -77,7 +77,7 @@ def secret_findings(
                 )
 
 
-def _owned(chunk: Chunk, secrets: tuple[Secret, ...]) -> Iterator[Secret]:
+def _owned(chunk: Chunk, secrets: tuple[DetectedSecret, ...]) -> Iterator[DetectedSecret]:
     """Those of a file that stand in the chunk's own lines; they are in order."""
     for segment in chunk.segments:
         first, stop = (
@@ -89,11 +89,11 @@ def _owned(chunk: Chunk, secrets: tuple[Secret, ...]) -> Iterator[Secret]:
         yield from secrets[first:stop]
 
 
-def _confidence(secret: Secret) -> float:
+def _confidence(secret: DetectedSecret) -> float:
     return _CONFIDENCE[secret.confidence]
 
 
-def _message(found: _Found, more: int) -> str:
+def _message(found: _FoundSecret, more: int) -> str:
     several = found.times > 1
     parts = [
         safe_line(found.secret.description),
@@ -110,7 +110,13 @@ def _message(found: _Found, more: int) -> str:
 
 
 def _finding(
-    chunk: Chunk, secret: Secret, message: str, quote: str, *, severity: Severity, threshold: float
+    chunk: Chunk,
+    secret: DetectedSecret,
+    message: str,
+    quote: str,
+    *,
+    severity: Severity,
+    threshold: float,
 ) -> Finding:
     confidence = _confidence(secret)
     rule = f"secrets/{secret.rule}"

@@ -12,7 +12,7 @@ from reviewbot.core.safety.escape import is_plain
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reviewbot.core.diff.parse import Line
+    from reviewbot.core.diff.parse import DiffLine
     from reviewbot.core.findings.anchors import Anchor
     from reviewbot.core.plan.chunks import ChunkView
 
@@ -82,7 +82,7 @@ async def can_be_offered(edit: Edit | None, keeps_syntax: SyntaxCheck) -> bool:
     return edit is not None and (edit.language is None or await keeps_syntax(edit))
 
 
-def _new_side(anchor: Anchor, view: ChunkView) -> list[Line]:
+def _new_side(anchor: Anchor, view: ChunkView) -> list[DiffLine]:
     """Return the new side of the hunk that holds the anchor."""
     return next(
         [line for line in hunk.lines if line.new_no is not None]

@@ -44,7 +44,7 @@ class ToolStreamError(ReviewbotError):
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class StreamResult:
     """What became of the whole report.
 
     ``complete``: a ``findings`` array was seen to open and to close, once, and the report closed
@@ -79,7 +79,7 @@ class ToolStream:
         max_findings: int = MAX_FINDINGS,
     ) -> None:
         backend = backend or _fastest_backend()
-        self._reader = _Reader(max_finding_chars, max_findings, backend)
+        self._reader = _StreamReader(max_finding_chars, max_findings, backend)
         self._parser = backend.basic_parse_coro(self._reader, use_float=True)
         self._room = max_chars
         self._cleaner = JsonTextCleaner()
@@ -91,7 +91,7 @@ class ToolStream:
         self._hold = _HOLD_CHARS
         self._in_string = False
         self._error: str | None = None
-        self._closed: Report | None = None
+        self._closed: StreamResult | None = None
 
     def feed(self, text: str) -> None:
         """Take the next piece of the text; it may be cut anywhere.
@@ -115,7 +115,7 @@ class ToolStream:
         findings, self._reader.findings = self._reader.findings, []
         return findings
 
-    def close(self) -> Report:
+    def close(self) -> StreamResult:
         """End of the text, wherever that is. Raises nothing; a second call returns the same."""
         if self._closed:
             return self._closed
@@ -189,7 +189,7 @@ class ToolStream:
         return None
 
 
-class _Reader:
+class _StreamReader:
     """Receives ijson's events and builds the findings; ``send`` is ijson's name for it."""
 
     def __init__(self, max_finding_chars: int, max_findings: int, backend: ModuleType) -> None:
@@ -232,7 +232,7 @@ class _Reader:
             if self._depth > MAX_DEPTH:
                 raise ToolStreamError(f"the report is nested too deeply {self._where()}")
 
-    def report(self, error: str | None) -> Report:
+    def report(self, error: str | None) -> StreamResult:
         """The verdict at the end of the text, given the sentence of what stopped the reading."""
         if not self.ended:
             error = error or f"the report was cut off {self._where()}"
@@ -240,7 +240,7 @@ class _Reader:
             error = error or "the report has no findings array"
         elif self._arrays_open > 1 or self._outcomes > 1:
             error = error or "the report says findings or outcome twice"
-        return Report(
+        return StreamResult(
             complete=error is None,
             outcome=self._outcome,
             problem=error or "; ".join(self._strays) or None,

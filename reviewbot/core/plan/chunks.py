@@ -19,7 +19,7 @@ from reviewbot.core.plan.weigh import SECTION_LIMIT, cut_line
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from reviewbot.core.diff.parse import FileDiff, Line
+    from reviewbot.core.diff.parse import DiffLine, FileDiff
     from reviewbot.core.plan.weigh import TokenCount
 
 CHUNK_BUDGET = 12_000
@@ -133,7 +133,7 @@ class ShownHunk:
     old_start: int
     new_start: int
     section: str
-    lines: tuple[Line, ...]
+    lines: tuple[DiffLine, ...]
     owned: tuple[bool, ...]
 
 

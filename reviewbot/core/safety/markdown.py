@@ -89,7 +89,7 @@ def code_block(text: str, language: str = "") -> str:
     return "\n".join((fence + language, *([text] if text else []), fence))
 
 
-class Writer:
+class MarkdownWriter:
     """Writes the nodes of a document.
 
     Args:

@@ -3,7 +3,7 @@
 Line by line, so that no line changes its number, and both sides, because a secret that a change
 removes must not be sent either. A redacted place reads ``[REDACTED:kind]``; the prompt explains
 that mark, and anchors match the redacted text. What is found is never part of an error, a ``repr``
-or a log: a :class:`Secret` says where, not what.
+or a log: a :class:`DetectedSecret` says where, not what.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from reviewbot.core.safety.search_text import BREAK, Confidence, Kind, ScanText
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from reviewbot.core.diff.parse import Line, LineKind
+    from reviewbot.core.diff.parse import DiffLine, LineKind
     from reviewbot.core.safety.search_text import Hit
 
 REDACTED_MARK: Final = "[REDACTED:"
@@ -36,7 +36,7 @@ class _Hunk(Protocol):
     @property
     def section(self) -> str: ...
     @property
-    def lines(self) -> Sequence[Line]: ...
+    def lines(self) -> Sequence[DiffLine]: ...
 
 
 class _File(Protocol):
@@ -47,7 +47,7 @@ class _File(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Secret:
+class DetectedSecret:
     """Where a secret stands. Personal data is redacted too, but is no secret.
 
     ``hunk`` and ``line`` are indices into the file; ``end`` is the index of its last line. Where a
@@ -77,7 +77,7 @@ class FileRedaction:
 
     replacements: Mapping[tuple[int, int], str] = field(default_factory=dict)
     sections: Mapping[int, str] = field(default_factory=dict)
-    secrets: tuple[Secret, ...] = ()
+    secrets: tuple[DetectedSecret, ...] = ()
 
 
 def redact_file(file: _File) -> FileRedaction:
@@ -92,7 +92,7 @@ def redact_file(file: _File) -> FileRedaction:
     # Without removed lines the old side has nothing that the new side has not, and the reverse.
     sides = ("removed", "added") if kinds >= {"removed", "added"} else (None,)
     hits: dict[_Place, list[Hit]] = defaultdict(list)
-    secrets: list[Secret] = []
+    secrets: list[DetectedSecret] = []
     for other_side in sides:
         places, texts = _side(hunks, headings, other_side)
         found = [(places[hit.line], hit) for hit in _find(texts, file.path)]
@@ -148,7 +148,7 @@ def _find(lines: Sequence[str], path: str) -> list[Hit]:
 
 
 def _side(
-    hunks: list[Sequence[Line]], headings: list[str], other_side: str | None
+    hunks: list[Sequence[DiffLine]], headings: list[str], other_side: str | None
 ) -> tuple[list[_Place], list[str]]:
     """Return the lines of one side, and the place of each: hunk and line, -1 for the heading."""
     places: list[_Place] = []
@@ -166,8 +166,10 @@ def _side(
 
 
 def _secrets(
-    found: list[tuple[_Place, Hit]], before: Mapping[_Place, list[Hit]], hunks: list[Sequence[Line]]
-) -> Iterator[Secret]:
+    found: list[tuple[_Place, Hit]],
+    before: Mapping[_Place, list[Hit]],
+    hunks: list[Sequence[DiffLine]],
+) -> Iterator[DetectedSecret]:
     """One for each secret, though several rules or both sides may have found it."""
     marks: dict[_Place, bytearray] = {}
     groups: dict[object, list[tuple[_Place, Hit]]] = defaultdict(list)
@@ -186,7 +188,7 @@ def _secrets(
 def _mark(
     marks: dict[_Place, bytearray],
     before: Mapping[_Place, list[Hit]],
-    hunks: list[Sequence[Line]],
+    hunks: list[Sequence[DiffLine]],
     place: _Place,
     hit: Hit,
 ) -> bool:
@@ -200,13 +202,13 @@ def _mark(
     return is_new
 
 
-def _secret(group: list[tuple[_Place, Hit]], hunks: list[Sequence[Line]]) -> Secret:
+def _secret(group: list[tuple[_Place, Hit]], hunks: list[Sequence[DiffLine]]) -> DetectedSecret:
     hunk = group[0][0][0]
     numbers = sorted(number for (_, number), _ in group)
     lines = hunks[hunk]
     first = next((number for number in numbers if lines[number].kind == "added"), numbers[0])
     hit = group[0][1]
-    return Secret(
+    return DetectedSecret(
         rule=hit.rule,
         description=hit.description,
         confidence=hit.confidence,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.safety.escape import show
 from reviewbot.core.safety.markdown import (
-    Writer,
+    MarkdownWriter,
     code_block,
     code_span,
     is_ordinary,
@@ -54,7 +54,7 @@ def safe_markdown(
         return text
     from markdown_it.tree import SyntaxTreeNode
 
-    writer = Writer(link_hosts)
+    writer = MarkdownWriter(link_hosts)
 
     def write(source: str) -> str:
         return writer.blocks(SyntaxTreeNode(_parser().parse(source)).children)
@@ -75,7 +75,7 @@ def safe_line(text: str, *, limit: int = LINE_LIMIT) -> str:
         return text
     from markdown_it.tree import SyntaxTreeNode
 
-    writer = Writer(())
+    writer = MarkdownWriter(())
 
     def write(source: str) -> str:
         root = SyntaxTreeNode(_parser().parseInline(source))

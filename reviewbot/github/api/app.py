@@ -7,7 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.config.settings import Secret
+from reviewbot.config.settings import SecretText
 from reviewbot.github.api.records import segment
 from reviewbot.github.client.caller import Denied
 from reviewbot.github.client.errors import ForbiddenError, NotFoundError
@@ -16,7 +16,7 @@ from reviewbot.github.client.exchange import read, write
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reviewbot.github.client.caller import Caller, Record
+    from reviewbot.github.client.caller import AccountClient, Record
 
 MOST: Final = 10_000
 PER_PAGE: Final = 100
@@ -76,11 +76,11 @@ class NewApp:
     name: str
     url: str
     client_id: str
-    webhook_secret: Secret
-    private_key: Secret
+    webhook_secret: SecretText
+    private_key: SecretText
 
 
-async def login(caller: Caller) -> str:
+async def login(caller: AccountClient) -> str:
     """Return the name that whoever has this token writes under; such as ``github-actions[bot]``."""
     data = await caller.graphql("{ viewer { login } }", {})
     if isinstance(data, Denied):
@@ -89,7 +89,7 @@ async def login(caller: Caller) -> str:
     return name
 
 
-async def converted(caller: Caller, code: str) -> NewApp:
+async def converted(caller: AccountClient, code: str) -> NewApp:
     """The App of a manifest, by the code that GitHub sent along. A code is good for one time.
 
     Raises:
@@ -104,7 +104,7 @@ async def converted(caller: Caller, code: str) -> NewApp:
 class AppApi:
     """What GitHub does for the App itself."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: AccountClient) -> None:
         self._caller = caller
 
     async def get(self) -> AppSelf:
@@ -148,8 +148,8 @@ def _new_app(found: Record) -> NewApp:
         name=found["name"],
         url=found["html_url"],
         client_id=found["client_id"],
-        webhook_secret=Secret(found["webhook_secret"] or ""),
-        private_key=Secret(found["pem"]),
+        webhook_secret=SecretText(found["webhook_secret"] or ""),
+        private_key=SecretText(found["pem"]),
     )
 
 

@@ -9,7 +9,7 @@ from reviewbot.github.api.records import commit, repository
 from reviewbot.github.client.exchange import Urgency, read, write
 
 if TYPE_CHECKING:
-    from reviewbot.github.client.caller import Caller, Record
+    from reviewbot.github.client.caller import AccountClient, Record
 
 MOST: Final = 5_000
 
@@ -31,7 +31,7 @@ class CheckRun:
 class Checks:
     """Makes and changes check runs."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: AccountClient) -> None:
         self._caller = caller
 
     async def create(self, repo: str, body: Record) -> CheckRun:

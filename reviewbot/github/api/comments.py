@@ -9,7 +9,7 @@ from reviewbot.github.api.records import Author, author, body, deleted, reposito
 from reviewbot.github.client.exchange import Urgency, write
 
 if TYPE_CHECKING:
-    from reviewbot.github.client.caller import Caller, Record
+    from reviewbot.github.client.caller import AccountClient, Record
 
 MOST: Final = 10_000
 
@@ -29,7 +29,7 @@ class Comment:
 class Comments:
     """Reads and writes comments."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: AccountClient) -> None:
         self._caller = caller
 
     async def all(self, repo: str, number: int) -> tuple[Comment, ...]:

@@ -10,7 +10,7 @@ from reviewbot.github.client.errors import NotFoundError
 from reviewbot.github.client.exchange import RAW, read
 
 if TYPE_CHECKING:
-    from reviewbot.github.client.caller import Caller
+    from reviewbot.github.client.caller import AccountClient
 
 _LISTING: Final = "application/json"
 """What a folder comes as, whatever was asked for."""
@@ -19,7 +19,7 @@ _LISTING: Final = "application/json"
 class Contents:
     """Reads files."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: AccountClient) -> None:
         self._caller = caller
 
     async def file(self, repo: str, path: str, ref: str, *, max_bytes: int) -> bytes | None:

@@ -35,7 +35,7 @@ from reviewbot.github.client.auth import (
     GivenToken,
     InstallationToken,
 )
-from reviewbot.github.client.caller import Caller, Line
+from reviewbot.github.client.caller import AccountClient, ClientContext
 from reviewbot.github.client.clock import GitHubClock
 from reviewbot.github.client.etags import Etags
 from reviewbot.github.client.exchange import Patience
@@ -45,10 +45,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
-    from reviewbot.config.settings import Secret
+    from reviewbot.config.settings import SecretText
     from reviewbot.github.api.app import NewApp
     from reviewbot.github.client.auth import Identity
-    from reviewbot.github.client.exchange import Answer, Lost, Request
+    from reviewbot.github.client.exchange import Answer, NoResponse, Request
     from reviewbot.github.client.transport import Transport
 
 API_URL: Final = "https://api.github.com"
@@ -64,7 +64,7 @@ _LOCAL: Final = ("localhost", "127.0.0.1", "::1")
 class Api:
     """What GitHub does for one installation, or for the holder of a token."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: AccountClient) -> None:
         self.pulls = Pulls(caller)
         self.contents = Contents(caller)
         self.checks = Checks(caller)
@@ -90,7 +90,7 @@ class Gateway:
 
     def __init__(
         self,
-        credentials: AppCredentials | Secret | None,
+        credentials: AppCredentials | SecretText | None,
         *,
         base_url: str = API_URL,
         pace: Pace | None = None,
@@ -107,9 +107,9 @@ class Gateway:
         self._pace, self._patience = pace or Pace(), patience or Patience()
         self._clock = GitHubClock(clock)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="github")
-        self._line = Line(self._send, self._threads, self._clock, Etags())
+        self._line = ClientContext(self._send, self._threads, self._clock, Etags())
         self._lanes: dict[str, RateLimiter] = {}
-        self._callers: dict[str, Caller] = {}
+        self._callers: dict[str, AccountClient] = {}
         self._loading = threading.Lock()
         self._wire: Transport | None = None
 
@@ -161,37 +161,39 @@ class Gateway:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def _holder(self) -> Caller:
+    def _holder(self) -> AccountClient:
         if isinstance(self._credentials, AppCredentials):
             raise ConfigError("an App acts as one of its installations", source="GITHUB_TOKEN")
         return self._caller("holder", GivenToken(self._credentials))
 
-    def _app_caller(self) -> Caller:
+    def _app_caller(self) -> AccountClient:
         if not isinstance(self._credentials, AppCredentials):
             raise ConfigError("this needs a GitHub App", source="REVIEWBOT_GITHUB_APP_ID")
         return self._caller("app", AppToken(self._sign))
 
-    def _caller(self, name: str, identity: Identity) -> Caller:
+    def _caller(self, name: str, identity: Identity) -> AccountClient:
         """Return the one of that name: the first one made, with its token."""
         if name not in self._callers:
             if len(self._callers) >= CALLERS:
                 del self._callers[next(iter(self._callers))]
             lane = self._lanes.setdefault(name, RateLimiter(self._pace))
-            self._callers[name] = Caller(name, identity, lane, self._line)
+            self._callers[name] = AccountClient(name, identity, lane, self._line)
         return self._callers[name]
 
-    async def _sign(self) -> Secret:
+    async def _sign(self) -> SecretText:
         credentials = self._credentials
         if not isinstance(credentials, AppCredentials):  # the App's caller alone signs
             raise TypeError
 
-        def work() -> Secret:
+        def work() -> SecretText:
             now = self._clock.now()
             return self._pygithub().signed(credentials.app_id.strip(), credentials.private_key, now)
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
-    def _send(self, account: str, token: Secret | None, request: Request) -> Answer | Lost:
+    def _send(
+        self, account: str, token: SecretText | None, request: Request
+    ) -> Answer | NoResponse:
         return self._pygithub().send(account, token, request)
 
     def _pygithub(self) -> Transport:

@@ -12,7 +12,7 @@ from reviewbot.github.client.errors import NotFoundError
 from reviewbot.github.client.exchange import DIFF, read
 
 if TYPE_CHECKING:
-    from reviewbot.github.client.caller import Caller, Record
+    from reviewbot.github.client.caller import AccountClient, Record
 
 LISTED: Final = 3_000
 """Files that GitHub lists of a pull request at most."""
@@ -90,7 +90,7 @@ Permission = Literal["admin", "write", "read", "none"]
 class Pulls:
     """Reads pull requests."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: AccountClient) -> None:
         self._caller = caller
 
     async def get(self, repo: str, number: int) -> PullRequest:

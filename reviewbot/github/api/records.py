@@ -11,7 +11,7 @@ from reviewbot.errors import ConfigError
 from reviewbot.github.client.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from reviewbot.github.client.caller import Caller, Record
+    from reviewbot.github.client.caller import AccountClient, Record
     from reviewbot.github.client.exchange import Request
 
 _PART: Final = r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9_.-]{1,100}"
@@ -69,7 +69,7 @@ def segment(name: str) -> str | None:
     return quote(name, safe="")
 
 
-async def deleted(caller: Caller, request: Request) -> bool:
+async def deleted(caller: AccountClient, request: Request) -> bool:
     """Delete something; False: it was gone already, perhaps by a try whose answer was lost."""
     try:
         await caller.answer(request)

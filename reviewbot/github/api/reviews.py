@@ -9,7 +9,7 @@ from reviewbot.github.api.records import Author, author, body, deleted, reposito
 from reviewbot.github.client.exchange import Urgency, write
 
 if TYPE_CHECKING:
-    from reviewbot.github.client.caller import Caller, Record
+    from reviewbot.github.client.caller import AccountClient, Record
 
 MOST: Final = 10_000
 
@@ -54,7 +54,7 @@ class ReviewComment:
 class Reviews:
     """Makes reviews, and reads and changes what is on the lines."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: AccountClient) -> None:
         self._caller = caller
 
     async def create(self, repo: str, number: int, body: Record) -> Review:

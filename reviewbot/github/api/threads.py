@@ -14,7 +14,7 @@ from reviewbot.github.client.caller import Denied
 from reviewbot.github.client.errors import IncompleteListError, NotFoundError
 
 if TYPE_CHECKING:
-    from reviewbot.github.client.caller import Caller
+    from reviewbot.github.client.caller import AccountClient
 
 MOST: Final = 5_000
 
@@ -68,7 +68,7 @@ class ReviewThread:
 class Threads:
     """Reads and resolves threads."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: AccountClient) -> None:
         self._caller = caller
 
     async def all(self, repo: str, number: int) -> tuple[ReviewThread, ...]:

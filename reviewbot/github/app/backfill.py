@@ -161,7 +161,7 @@ class Backfill:
         return True
 
 
-class Lost(NamedTuple):
+class FailedDelivery(NamedTuple):
     """A delivery that did not come: its first and latest try, and when the next one is due."""
 
     first: datetime
@@ -169,7 +169,7 @@ class Lost(NamedTuple):
     due: datetime
 
 
-def lost(tries: Iterable[Delivery]) -> list[Lost]:
+def lost(tries: Iterable[Delivery]) -> list[FailedDelivery]:
     """Return the deliveries that did not come and may be asked for, oldest first.
 
     Of one whose first try is not among ``tries``, it is not known how many there were.
@@ -178,7 +178,7 @@ def lost(tries: Iterable[Delivery]) -> list[Lost]:
     for one in sorted(tries, key=lambda one: (one.delivered_at, one.id)):
         by_guid[one.guid].append(one)
     return [
-        Lost(same[0].delivered_at, same[-1], same[-1].delivered_at + _distance(len(same)))
+        FailedDelivery(same[0].delivered_at, same[-1], same[-1].delivered_at + _distance(len(same)))
         for same in by_guid.values()
         if not any(one.succeeded for one in same)
         and not same[0].redelivery

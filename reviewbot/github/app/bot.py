@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.app.backfill import Backfill
 from reviewbot.github.app.explanations import Explanations
-from reviewbot.github.app.handlers import Work
+from reviewbot.github.app.handlers import DeliveryHandler
 from reviewbot.github.app.inbox import Inbox
 from reviewbot.github.app.manifest import web_address
 from reviewbot.github.app.outbox import Outbox
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Self
 
-    from reviewbot.config.settings import Secret, Settings
+    from reviewbot.config.settings import SecretText, Settings
     from reviewbot.github.app.credentials import AppConfig
     from reviewbot.jobs.service import ReviewService
 
@@ -76,9 +76,9 @@ class Bot:
             web_url=web_address(config.base_url),
             limits=limits,
         )
-        answers = Answers(self.us, lambda file: RepositoryConfig(load).described(file))
+        answers = Answers(self.us, lambda file: RepositoryConfig(load).settings_table(file))
         explanations = Explanations(service, self.us, answers, self._publisher, load, limits=limits)
-        work = Work(reviews, self._github, self.us, answers, explanations)
+        work = DeliveryHandler(reviews, self._github, self.us, answers, explanations)
         self.inbox = Inbox(
             database,
             node=node,
@@ -91,7 +91,7 @@ class Bot:
         self._ended = AsyncExitStack()
 
     @property
-    def secrets(self) -> tuple[Secret, ...]:
+    def secrets(self) -> tuple[SecretText, ...]:
         """What deliveries may be signed with."""
         return self.config.webhook_secrets
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.config.settings import Secret
+from reviewbot.config.settings import SecretText
 from reviewbot.config.variables import (
     APP,
     APP_ID,
@@ -63,8 +63,8 @@ class AppConfig:
 
     app_id: str
     slug: str
-    private_key: Secret
-    webhook_secrets: tuple[Secret, ...]
+    private_key: SecretText
+    webhook_secrets: tuple[SecretText, ...]
     base_url: str
     source: str
 
@@ -201,14 +201,14 @@ def _app_id(text: str, source: str) -> str:
     return text
 
 
-def _secrets(texts: list[str], source: str) -> tuple[Secret, ...]:
-    found = tuple(Secret(text.strip()) for text in texts if text.strip())
+def _secrets(texts: list[str], source: str) -> tuple[SecretText, ...]:
+    found = tuple(SecretText(text.strip()) for text in texts if text.strip())
     if not found:
         raise ConfigError("has no webhook secret", source=source)
     return found
 
 
-def _key(text: str, source: str) -> Secret:
+def _key(text: str, source: str) -> SecretText:
     """``text``, if it is a key that GitHub could have made. No message has anything of it."""
     try:
         from cryptography.exceptions import UnsupportedAlgorithm
@@ -233,7 +233,7 @@ def _key(text: str, source: str) -> Secret:
             " gave, from -----BEGIN to the end",
             source=source,
         )
-    return Secret(text)
+    return SecretText(text)
 
 
 def _expanded(text: str) -> Path:

@@ -11,13 +11,13 @@ from reviewbot.core.render import TOOL_NAME
 from reviewbot.core.render.markdown_text import literal
 from reviewbot.core.wording import count
 from reviewbot.errors import ConfigError, DiffError, ReviewbotError
-from reviewbot.github.app.reviews import Asked
+from reviewbot.github.app.reviews import ReviewTrigger
 from reviewbot.github.app.subjects import installation_at
 from reviewbot.github.commands.answers import Answers, CommandComment
 from reviewbot.github.publish.check_run import pull_of
 from reviewbot.github.state.prior import WRITERS
 from reviewbot.github.webhook import commands
-from reviewbot.github.webhook.commands import Command, Unknown
+from reviewbot.github.webhook.commands import BotCommand, Unknown
 from reviewbot.github.webhook.tasks import (
     Commented,
     IgnoredDelivery,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from reviewbot.github.app.explanations import Explanations
     from reviewbot.github.app.reviews import AppReviews
     from reviewbot.github.identity import BotIdentity
-    from reviewbot.github.webhook.tasks import Repository, Task
+    from reviewbot.github.webhook.tasks import RepositoryRef, Task
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ FULL_BUTTON: Final = "review-full"
 """The button of a check run that asks for a review of everything (``check_run.ACTIONS``)."""
 
 
-class Work:
+class DeliveryHandler:
     """Delivery handler. If it raises, the inbox may retry with the same task.
 
     Args:
@@ -77,7 +77,7 @@ class Work:
             case ReviewRequested():
                 # What was closed or a draft meanwhile had its reviews ended.
                 again = task.delivery if task.action in ("reopened", "ready_for_review") else None
-                asked = Asked(again=again, head=task.head_sha, told_at=task.updated_at)
+                asked = ReviewTrigger(again=again, head=task.head_sha, told_at=task.updated_at)
                 await self._review(task.repository, task.number, asked)
             case PullRequestInactive():
                 await self._reviews.stop_unwanted(task.repository, task.number, task.updated_at)
@@ -97,7 +97,7 @@ class Work:
         if not isinstance(task, Commented):
             return
         try:
-            if isinstance(await self._command(task), Command):
+            if isinstance(await self._command(task), BotCommand):
                 question, on_line = CommandComment.of(task), task.thread is not None
                 comments = self._api(task.repository).comments
                 await comments.react(question.pull.repo, question.comment, "eyes", on_line=on_line)
@@ -121,7 +121,9 @@ class Work:
             question = replace(CommandComment.of(task), nth=1)  # there may be an answer already
             await self._answers.say(self._api(task.repository), question, not_done)
 
-    async def _review(self, repository: Repository, number: int, asked: Asked) -> str | None:
+    async def _review(
+        self, repository: RepositoryRef, number: int, asked: ReviewTrigger
+    ) -> str | None:
         """Begin a review; what keeps it from beginning is shown on the pull request."""
         try:
             return await self._reviews.begin(repository, number, asked)
@@ -137,7 +139,7 @@ class Work:
 
     async def _rerun(self, task: RerunWanted) -> None:
         """Review the pull requests of a check run or suite once more."""
-        asked = Asked(full=task.button == FULL_BUTTON, again=task.delivery, draft=True)
+        asked = ReviewTrigger(full=task.button == FULL_BUTTON, again=task.delivery, draft=True)
         numbers = _numbers(task)
         if task.external_id is None:  # of a suite; GitHub names no pull request of a fork
             repo = task.repository.full_name
@@ -156,7 +158,7 @@ class Work:
         elif command is not None:
             await self._obey(api, task, question, command)
 
-    async def _command(self, task: Commented) -> Command | Unknown | None:
+    async def _command(self, task: Commented) -> BotCommand | Unknown | None:
         """Return the command of a comment, if its author may command at this moment.
 
         To others there is not even an answer: strangers could have us write without end.
@@ -170,13 +172,13 @@ class Work:
         return command if may else None
 
     async def _obey(
-        self, api: Api, task: Commented, question: CommandComment, command: Command
+        self, api: Api, task: Commented, question: CommandComment, command: BotCommand
     ) -> None:
         say = self._answers.say
         match command.name:
             case "review" | "review full":
                 full = command.name == "review full"
-                asked = Asked(full=full, again=task.delivery, draft=True)
+                asked = ReviewTrigger(full=full, again=task.delivery, draft=True)
                 why_not = await self._review(task.repository, task.number, asked)
                 if why_not is not None:
                     await say(api, question, f"Nothing is reviewed: {why_not}.")
@@ -190,7 +192,9 @@ class Work:
             case "ignore":
                 if await self._answers.ignored(api, question, command.text):
                     # What it counts for changes: what is reviewed is not reviewed again.
-                    await self._review(task.repository, task.number, Asked(again=task.delivery))
+                    await self._review(
+                        task.repository, task.number, ReviewTrigger(again=task.delivery)
+                    )
             case "explain":
                 installation = installation_at(task.repository)
                 await self._explanations.ask(api, installation, question, command.text)
@@ -201,7 +205,7 @@ class Work:
             case _:
                 assert_never(command.name)
 
-    def _api(self, repository: Repository) -> Api:
+    def _api(self, repository: RepositoryRef) -> Api:
         return self._github.installation(installation_at(repository))
 
 

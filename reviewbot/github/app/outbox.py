@@ -21,7 +21,7 @@ from reviewbot.github.app import targets
 from reviewbot.github.app.poller import Poller
 from reviewbot.github.app.reply import Reply
 from reviewbot.github.app.retries import pause_after, sentence
-from reviewbot.github.app.targets import ReplyTarget, Target
+from reviewbot.github.app.targets import PublishTarget, ReplyTarget
 from reviewbot.github.client.errors import RateLimitedError
 from reviewbot.github.publish.publication import Publication
 from reviewbot.store import publications, reviews
@@ -120,7 +120,7 @@ class Outbox:
                 await publication.stop()
 
     async def _publication(
-        self, review_id: str, installation: int, target: Target | ReplyTarget
+        self, review_id: str, installation: int, target: PublishTarget | ReplyTarget
     ) -> Publication | Reply:
         api, us = self._github.installation(installation), await self._us()
         if isinstance(target, ReplyTarget):
@@ -135,7 +135,10 @@ class Outbox:
         )
 
     async def _to_its_end(
-        self, claimed: Claimed, target: Target | ReplyTarget, publication: Publication | Reply
+        self,
+        claimed: Claimed,
+        target: PublishTarget | ReplyTarget,
+        publication: Publication | Reply,
     ) -> tuple[str, ...]:
         """Follow the review and publish it; what GitHub does not permit comes back.
 
@@ -173,7 +176,7 @@ class Outbox:
         if (unknown := publication.unknown) and pause_after(unknown, claimed.tries) is not None:
             raise unknown  # else, in the end, it goes on without a check run
 
-    def _turn(self, target: Target | ReplyTarget) -> asyncio.Lock:
+    def _turn(self, target: PublishTarget | ReplyTarget) -> asyncio.Lock:
         """What holds up the other reviews of a pull request while one of them is posted."""
         name = f"{target.repo}#{target.number}".lower()
         return self._posting.setdefault(name, asyncio.Lock())

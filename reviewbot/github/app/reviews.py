@@ -12,7 +12,7 @@ from reviewbot.github.app import targets
 from reviewbot.github.app.repository_config import RepositoryConfig
 from reviewbot.github.app.retries import OtherHeadError
 from reviewbot.github.app.subjects import installation_at
-from reviewbot.github.app.targets import Target
+from reviewbot.github.app.targets import PublishTarget
 from reviewbot.github.client.errors import ForbiddenError, NotFoundError
 from reviewbot.github.identity import PullName
 from reviewbot.github.publish import check_run
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from reviewbot.github.app.outbox import Outbox
     from reviewbot.github.identity import BotIdentity
     from reviewbot.github.state.scope import ReviewScope
-    from reviewbot.github.webhook.tasks import Repository
+    from reviewbot.github.webhook.tasks import RepositoryRef
     from reviewbot.jobs.service import ReviewService
     from reviewbot.store.keys import Limits
     from reviewbot.store.reviews import ReviewRow
@@ -53,7 +53,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ReviewTrigger:
     """What somebody or something asks for: a review of what is new, or a fresh one of all of it.
 
     ``again`` names this wish, if it is to be granted even where there is such a review already.
@@ -97,7 +97,9 @@ class AppReviews:
         self._publisher, self._load, self._web_url = publisher, load, web_url
         self._limits = limits
 
-    async def begin(self, repository: Repository, number: int, asked: Asked) -> str | None:
+    async def begin(
+        self, repository: RepositoryRef, number: int, asked: ReviewTrigger
+    ) -> str | None:
         """Have the pull request reviewed as it is now; nothing if that is done or under way.
 
         Returns:
@@ -139,10 +141,10 @@ class AppReviews:
 
     async def _store(
         self,
-        repository: Repository,
+        repository: RepositoryRef,
         assignment: ReviewScope,
         config: RepositoryConfig,
-        asked: Asked,
+        asked: ReviewTrigger,
         last: str | None,
     ) -> bool:
         """Store the review, unless there is one that is good enough; whether it was stored.
@@ -199,7 +201,9 @@ class AppReviews:
         )
         return await self._service.database.read(query)
 
-    async def _is_lost(self, row: ReviewRow | None, target: Target, last: str | None) -> bool:
+    async def _is_lost(
+        self, row: ReviewRow | None, target: PublishTarget, last: str | None
+    ) -> bool:
         """Return whether a review of this change is no more what the pull request shows.
 
         It was stopped, or was never posted, or another head was reviewed after it.
@@ -210,7 +214,7 @@ class AppReviews:
             return False
         return await self._service.database.read(partial(publications.is_over, review_id=row.id))
 
-    async def tell_failure(self, repository: Repository, number: int, sentence: str) -> None:
+    async def tell_failure(self, repository: RepositoryRef, number: int, sentence: str) -> None:
         """Show at the head of a pull request why it is not reviewed.
 
         Raises:
@@ -227,7 +231,7 @@ class AppReviews:
         await check.end([check_run.ended("failure", sentence, completed_at=now())])
 
     async def stop_unwanted(
-        self, repository: Repository, number: int, told_at: datetime | None
+        self, repository: RepositoryRef, number: int, told_at: datetime | None
     ) -> None:
         """End what runs for a pull request that is closed or a draft, if it still is.
 
@@ -248,11 +252,11 @@ class AppReviews:
         except (ForbiddenError, NotFoundError):  # it is not ours any more
             wanted = False
         else:
-            wanted = _is_wanted(pull, Asked()) and not _is_before(pull, told_at)
+            wanted = _is_wanted(pull, ReviewTrigger()) and not _is_before(pull, told_at)
         if not wanted:
             await self.stop(repository, number)
 
-    async def stop(self, repository: Repository, number: int) -> int:
+    async def stop(self, repository: RepositoryRef, number: int) -> int:
         """End what runs for a pull request; how many reviews that were."""
         tenant = tenant_of(installation_at(repository))
         subject = subject_of(repository.full_name, number)
@@ -275,7 +279,7 @@ def subject_of(repo: str, number: int) -> str:
     return f"github/{repo.lower()}#{number}"
 
 
-def _is_wanted(pull: PullRequest, asked: Asked) -> bool:
+def _is_wanted(pull: PullRequest, asked: ReviewTrigger) -> bool:
     return pull.state == "open" and (asked.draft or not pull.draft)
 
 
@@ -284,9 +288,9 @@ def _is_before(pull: PullRequest, told_at: datetime | None) -> bool:
     return told_at is not None and pull.updated_at < told_at
 
 
-def _target(assignment: ReviewScope, config: RepositoryConfig, repository_id: int) -> Target:
+def _target(assignment: ReviewScope, config: RepositoryConfig, repository_id: int) -> PublishTarget:
     subject, server_hosts = assignment.subject, assignment.settings.link_hosts
-    return Target(
+    return PublishTarget(
         repo=subject.pull.repo,
         repository_id=repository_id,
         number=subject.pull.number,

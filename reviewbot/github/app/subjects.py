@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from reviewbot.github.webhook.tasks import IgnoredDelivery, InstallationChanged, Ping, RerunWanted
 
 if TYPE_CHECKING:
-    from reviewbot.github.webhook.tasks import Repository, Task
+    from reviewbot.github.webhook.tasks import RepositoryRef, Task
 
 
 def installation_of(task: Task) -> int | None:
@@ -21,7 +21,7 @@ def installation_of(task: Task) -> int | None:
             return task.repository.installation
 
 
-def installation_at(repository: Repository) -> int:
+def installation_at(repository: RepositoryRef) -> int:
     """Return the installation that a task of an App is to be done for.
 
     Raises:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class PublishTarget:
     """A pull request at a commit, and what is posted on it. Fields as in :class:`Subject`."""
 
     repo: str
@@ -87,17 +87,17 @@ class ReplyTarget:
 _REPLY: Final = "reply"
 
 
-def to_json(target: Target | ReplyTarget) -> dict[str, Any]:
+def to_json(target: PublishTarget | ReplyTarget) -> dict[str, Any]:
     """``target`` as an object for JSON."""
     kind = {"kind": _REPLY} if isinstance(target, ReplyTarget) else {}
     return kind | asdict(target)
 
 
-def from_json(data: Mapping[str, Any]) -> Target | ReplyTarget:
+def from_json(data: Mapping[str, Any]) -> PublishTarget | ReplyTarget:
     """Return the target that :func:`to_json` wrote.
 
     Raises:
         ValueError: it is none.
     """
-    kind = ReplyTarget if data.get("kind") == _REPLY else Target
-    return cast("Target | ReplyTarget", decoder(kind)(data, "target"))
+    kind = ReplyTarget if data.get("kind") == _REPLY else PublishTarget
+    return cast("PublishTarget | ReplyTarget", decoder(kind)(data, "target"))

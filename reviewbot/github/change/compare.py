@@ -47,7 +47,7 @@ class ChangeLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ContentSource:
     """Where contents are: the old at ``merge_base``, if that is known, the new at ``head``."""
 
     api: Api
@@ -76,7 +76,7 @@ class FileWithoutDiff:
 
 
 async def compare_all(
-    place: Place,
+    place: ContentSource,
     undiffed: Sequence[FileWithoutDiff],
     limits: ChangeLimits,
     tell: Callable[[str], None],
@@ -109,7 +109,7 @@ async def compare_all(
 
 
 async def _compare_some(
-    place: Place,
+    place: ContentSource,
     undiffed: Sequence[FileWithoutDiff],
     order: Sequence[int],
     limits: ChangeLimits,
@@ -143,7 +143,7 @@ def _sentence(why: object) -> str:
 
 
 async def _compared(
-    place: Place, one: FileWithoutDiff, limits: ChangeLimits
+    place: ContentSource, one: FileWithoutDiff, limits: ChangeLimits
 ) -> tuple[FileDiff | str, int]:
     """Return the file with its lines, or why not; and how many bytes that took."""
     size = 0
@@ -170,7 +170,7 @@ class _NoContentError(SourceError):
     """There is nothing to compare with; the message says why."""
 
 
-async def _old_content(place: Place, file: FileDiff, max_bytes: int) -> bytes:
+async def _old_content(place: ContentSource, file: FileDiff, max_bytes: int) -> bytes:
     if file.old_path is None:
         return b""
     if place.merge_base is None:
@@ -178,7 +178,7 @@ async def _old_content(place: Place, file: FileDiff, max_bytes: int) -> bytes:
     return await _file(place, file.old_path, place.merge_base, max_bytes, "old")
 
 
-async def _new_content(place: Place, one: FileWithoutDiff, max_bytes: int) -> bytes:
+async def _new_content(place: ContentSource, one: FileWithoutDiff, max_bytes: int) -> bytes:
     if one.file.new_path is None:
         return b""
     if one.blob_sha is not None:
@@ -186,7 +186,7 @@ async def _new_content(place: Place, one: FileWithoutDiff, max_bytes: int) -> by
     return await _file(place, one.file.new_path, place.head, max_bytes, "new")
 
 
-async def _file(place: Place, path: str, ref: str, max_bytes: int, side: str) -> bytes:
+async def _file(place: ContentSource, path: str, ref: str, max_bytes: int, side: str) -> bytes:
     content = await place.api.contents.file(place.repo, path, ref, max_bytes=max_bytes)
     if content is None:
         raise _NoContentError(f"its {side} content is not there")

@@ -20,7 +20,12 @@ from reviewbot.core.diff.write import file_diff_text
 from reviewbot.core.events.events import FileCoverage
 from reviewbot.core.wording import count
 from reviewbot.errors import DiffError, SourceError
-from reviewbot.github.change.compare import ChangeLimits, FileWithoutDiff, Place, compare_all
+from reviewbot.github.change.compare import (
+    ChangeLimits,
+    ContentSource,
+    FileWithoutDiff,
+    compare_all,
+)
 from reviewbot.github.change.listed import is_code, may_be_hidden, read_listed, sets_attributes
 from reviewbot.github.client.errors import (
     DiffTooLargeError,
@@ -73,7 +78,7 @@ class Change:
     unshown: frozenset[str] = frozenset()
 
 
-class _Diff(NamedTuple):
+class _PullDiff(NamedTuple):
     """A diff, and of how many files it is; one whose type changed is there twice."""
 
     data: bytes
@@ -107,7 +112,7 @@ async def get_change(
     """
     pull, compared, taken = await _taken(api, repo, number, limits, tell)
     merge_base = None if compared is None else compared.merge_base
-    place = Place(api, repo, merge_base, pull.head.sha)
+    place = ContentSource(api, repo, merge_base, pull.head.sha)
     if isinstance(taken, bytes):
         unshown = _unshown(await _listed_beside(api, repo, pull, compared))
         files = _distrusted(parse_diff(taken))
@@ -153,14 +158,14 @@ async def _taken(
 
 async def _diff(
     api: Api, repo: str, pull: PullRequest, since: str, limits: ChangeLimits
-) -> _Diff | None:
+) -> _PullDiff | None:
     """Return the diff, if GitHub gives it, it can be read, and it has every file."""
     try:
         data = await api.pulls.compare_diff(repo, since, pull.head.sha, max_bytes=limits.diff_bytes)
         files = await asyncio.to_thread(parse_diff, data)
     except (*_NOT_TOLD, DiffError):
         return None
-    diff = _Diff(data, len({file.path for file in files}))
+    diff = _PullDiff(data, len({file.path for file in files}))
     return diff if diff.files >= pull.changed_files else None
 
 
@@ -236,7 +241,7 @@ def _distrusted(files: Sequence[FileDiff]) -> list[FileDiff | FileWithoutDiff]:
 
 
 async def _completed(
-    place: Place,
+    place: ContentSource,
     files: Sequence[FileDiff | FileWithoutDiff],
     limits: ChangeLimits,
     tell: Callable[[str], None],

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from reviewbot.config.settings import Settings
     from reviewbot.core.diff.parse import FileDiff
-    from reviewbot.github.change.compare import Place
+    from reviewbot.github.change.compare import ContentSource
 
 ReadFile: TypeAlias = "Callable[[str], bytes | None]"
 """The content of a file by its path; None if it cannot be had."""
@@ -34,7 +34,7 @@ def _nobody(_: str) -> None:
 
 
 async def with_context(
-    place: Place,
+    place: ContentSource,
     diff: bytes,
     settings: Settings,
     attributes: str,
@@ -84,7 +84,7 @@ def _of_checkout(
 
 
 async def _contents(
-    place: Place, paths: Sequence[str], limits: ContextLimits, tell: Callable[[str], None]
+    place: ContentSource, paths: Sequence[str], limits: ContextLimits, tell: Callable[[str], None]
 ) -> dict[str, bytes]:
     """What can be had of these files, by path; whatever GitHub refuses ends it."""
     found: dict[str, bytes] = {}
@@ -108,7 +108,7 @@ async def _contents(
     return found
 
 
-async def _content(place: Place, path: str, max_bytes: int) -> bytes | None:
+async def _content(place: ContentSource, path: str, max_bytes: int) -> bytes | None:
     """Return the file; None if there is none, or too much of it."""
     try:
         return await place.api.contents.file(place.repo, path, place.head, max_bytes=max_bytes)

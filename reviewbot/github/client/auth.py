@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
-from reviewbot.config.settings import Secret
+from reviewbot.config.settings import SecretText
 from reviewbot.errors import ConfigError
 from reviewbot.github.client.errors import NotFoundError
 from reviewbot.github.client.exchange import Request
@@ -20,7 +20,7 @@ from reviewbot.github.client.exchange import Request
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from reviewbot.github.client.caller import Caller, Record
+    from reviewbot.github.client.caller import AccountClient, Record
     from reviewbot.github.client.clock import GitHubClock
 
 EARLY_S: Final = 300.0
@@ -35,7 +35,7 @@ class AppCredentials:
     """A GitHub App: its id, or its client id, and its private key as PEM."""
 
     app_id: str
-    private_key: Secret
+    private_key: SecretText
 
     def __post_init__(self) -> None:
         if not self.app_id.strip():
@@ -45,11 +45,11 @@ class AppCredentials:
 class Identity(Protocol):
     """Where the token of each request comes from."""
 
-    async def token(self) -> Secret | None:
+    async def token(self) -> SecretText | None:
         """What the next request is sent with; None: nothing."""
         ...
 
-    def renewed(self, refused: Secret | None) -> bool:
+    def renewed(self, refused: SecretText | None) -> bool:
         """GitHub did not accept ``refused``: whether there will be another."""
         ...
 
@@ -61,16 +61,16 @@ class GivenToken:
         ConfigError: it cannot be one.
     """
 
-    def __init__(self, token: Secret | None) -> None:
+    def __init__(self, token: SecretText | None) -> None:
         if token is not None and not _IN_A_HEADER.fullmatch(token.reveal()):
             raise ConfigError("this is no token: it is empty or has spaces", source="GITHUB_TOKEN")
         self._token = token
 
-    async def token(self) -> Secret | None:
+    async def token(self) -> SecretText | None:
         """Return the token."""
         return self._token
 
-    def renewed(self, refused: Secret | None) -> bool:
+    def renewed(self, refused: SecretText | None) -> bool:
         """There is no other."""
         del refused
         return False
@@ -79,14 +79,14 @@ class GivenToken:
 class AppToken:
     """The App itself: a JWT for each request, signed with its key."""
 
-    def __init__(self, sign: Callable[[], Awaitable[Secret]]) -> None:
+    def __init__(self, sign: Callable[[], Awaitable[SecretText]]) -> None:
         self._sign = sign
 
-    async def token(self) -> Secret | None:
+    async def token(self) -> SecretText | None:
         """Return a new one."""
         return await self._sign()
 
-    def renewed(self, refused: Secret | None) -> bool:
+    def renewed(self, refused: SecretText | None) -> bool:
         """It is another each time, and by then our idea of GitHub's clock is better."""
         del refused
         return True
@@ -101,13 +101,13 @@ class InstallationToken:
         clock: GitHub's.
     """
 
-    def __init__(self, installation: int, *, app: Caller, clock: GitHubClock) -> None:
+    def __init__(self, installation: int, *, app: AccountClient, clock: GitHubClock) -> None:
         self._installation, self._app, self._clock = installation, app, clock
         self._lock = asyncio.Lock()
-        self._token: Secret | None = None
+        self._token: SecretText | None = None
         self._made_at = self._good_until = 0.0
 
-    async def token(self) -> Secret | None:
+    async def token(self) -> SecretText | None:
         """Return the present one, or the next.
 
         Raises:
@@ -118,7 +118,7 @@ class InstallationToken:
                 await self._make()
             return self._token
 
-    def renewed(self, refused: Secret | None) -> bool:
+    def renewed(self, refused: SecretText | None) -> bool:
         """One that was fine a while ago may have been revoked; a new one is not the reason."""
         if refused != self._token:
             return True
@@ -144,6 +144,6 @@ class InstallationToken:
         self._good_until = self._made_at + max(life - EARLY_S, life / 2)
 
 
-def _made(found: Record) -> tuple[Secret, float]:
+def _made(found: Record) -> tuple[SecretText, float]:
     """Return a token, and when it ends."""
-    return Secret(found["token"]), datetime.fromisoformat(found["expires_at"]).timestamp()
+    return SecretText(found["token"]), datetime.fromisoformat(found["expires_at"]).timestamp()

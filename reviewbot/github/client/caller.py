@@ -21,19 +21,19 @@ from reviewbot.github.client.errors import (
     UncertainWriteError,
     refusal,
 )
-from reviewbot.github.client.exchange import GRAPHQL, Answer, Lost, Request, read, write
+from reviewbot.github.client.exchange import GRAPHQL, Answer, NoResponse, Request, read, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Executor
 
-    from reviewbot.config.settings import Secret
+    from reviewbot.config.settings import SecretText
     from reviewbot.github.client.auth import Identity
     from reviewbot.github.client.clock import GitHubClock
     from reviewbot.github.client.errors import GitHubError
     from reviewbot.github.client.etags import Etags
     from reviewbot.github.client.exchange import Parameters
-    from reviewbot.github.client.rate_limit import RateLimiter, Turn
+    from reviewbot.github.client.rate_limit import RateLimiter, RequestSlot
 
 log = logging.getLogger(__name__)
 
@@ -65,16 +65,16 @@ class Denied(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ClientContext:
     """What all accounts share: the threads, what sends in them, the time, what is kept."""
 
-    send: Callable[[str, Secret | None, Request], Answer | Lost]
+    send: Callable[[str, SecretText | None, Request], Answer | NoResponse]
     threads: Executor
     clock: GitHubClock
     etags: Etags
 
 
-class Caller:
+class AccountClient:
     """One account.
 
     Args:
@@ -84,7 +84,9 @@ class Caller:
         line: what all accounts share.
     """
 
-    def __init__(self, account: str, identity: Identity, lane: RateLimiter, line: Line) -> None:
+    def __init__(
+        self, account: str, identity: Identity, lane: RateLimiter, line: ClientContext
+    ) -> None:
         self._account, self._identity, self._lane, self._line = account, identity, lane, line
 
     async def one(self, request: Request, make: Callable[[Record], T]) -> T:
@@ -239,7 +241,7 @@ class Caller:
                 raise UnavailableError(f"GitHub did not do {request.what}: {reason}")
             await asyncio.sleep(max(PAUSES_S[tries - 1], min(pause, LONGEST_PAUSE_S)))
 
-    async def _once(self, request: Request) -> tuple[Secret | None, Answer | Lost]:
+    async def _once(self, request: Request) -> tuple[SecretText | None, Answer | NoResponse]:
         """One try, when its turn has come; and the token it was made with."""
         turn = await self._lane.turn(request)
         try:
@@ -272,7 +274,7 @@ class Caller:
         return False
 
 
-def _ended(turn: Turn, sending: asyncio.Future[Answer | Lost]) -> None:
+def _ended(turn: RequestSlot, sending: asyncio.Future[Answer | NoResponse]) -> None:
     if not sending.cancelled():
         sending.exception()  # whoever still waits has it
     turn.end()

@@ -56,10 +56,10 @@ class _Waiting:
     writes: bool = field(compare=False)
     creates: bool = field(compare=False)
     graphql: bool = field(compare=False)
-    turn: asyncio.Future[Turn] = field(compare=False)
+    turn: asyncio.Future[RequestSlot] = field(compare=False)
 
 
-class Turn:
+class RequestSlot:
     """A request may be on its way until :meth:`end`, which is called once it is over."""
 
     def __init__(self, over: Callable[[], None]) -> None:
@@ -87,13 +87,13 @@ class RateLimiter:
         self._closed_until: dict[Scope, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    async def turn(self, request: Request) -> Turn:
+    async def turn(self, request: Request) -> RequestSlot:
         """Waits until ``request`` may be sent.
 
         Raises:
             RateLimitedError: GitHub's limit, or ours of an hour, lasts longer than we are patient.
         """
-        turn: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
+        turn: asyncio.Future[RequestSlot] = asyncio.get_running_loop().create_future()
         self._order += 1
         waiting = _Waiting(
             request.urgency, self._order, request.writes, request.creates, request.graphql, turn
@@ -201,7 +201,7 @@ class RateLimiter:
         else:
             self._reading += 1
             over = self._was_read
-        waiting.turn.set_result(Turn(over))
+        waiting.turn.set_result(RequestSlot(over))
 
     def _was_read(self) -> None:
         self._reading -= 1

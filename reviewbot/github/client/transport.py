@@ -27,10 +27,10 @@ from github import Auth, Github
 from github.Requester import HTTPRequestsConnectionClass, Requester, RequestsResponse
 
 from reviewbot import __version__
-from reviewbot.config.settings import Secret
+from reviewbot.config.settings import SecretText
 from reviewbot.errors import ConfigError
 from reviewbot.github.client.errors import TooLargeError
-from reviewbot.github.client.exchange import JSON, Answer, Lost, Patience, Request
+from reviewbot.github.client.exchange import JSON, Answer, NoResponse, Patience, Request
 from reviewbot.github.client.redaction import told
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class _TooLong(Exception):
 class _Held(Auth.Auth):
     """The token of the request at hand."""
 
-    secret: Secret | None = None
+    secret: SecretText | None = None
 
     @property
     def token_type(self) -> str:
@@ -176,7 +176,7 @@ class Transport:
         self._all: set[_Client] = set()
         self._lock = threading.Lock()
 
-    def send(self, account: str, token: Secret | None, request: Request) -> Answer | Lost:
+    def send(self, account: str, token: SecretText | None, request: Request) -> Answer | NoResponse:
         """Send ``request`` once and wait for the answer.
 
         Raises:
@@ -188,7 +188,7 @@ class Transport:
         return self._lost(client, request) or _answer(client.connection, request)
 
     @staticmethod
-    def signed(app_id: str, private_key: Secret, now: float) -> Secret:
+    def signed(app_id: str, private_key: SecretText, now: float) -> SecretText:
         """Return a token of the App, for some minutes.
 
         Raises:
@@ -201,7 +201,7 @@ class Transport:
             return sign(payload | {"iat": issued, "exp": issued + JWT_BEFORE_S + JWT_S})
 
         with suppress(Exception):  # PyJWT and cryptography have their own, which may show the key
-            return Secret(Auth.AppAuth(app_id, sign_func=at_github).token)
+            return SecretText(Auth.AppAuth(app_id, sign_func=at_github).token)
         raise ConfigError(
             "the App's private key cannot be used: it must be the whole PEM file that GitHub gave,"
             " with its first and last line",
@@ -215,7 +215,7 @@ class Transport:
                 client.close()
             self._all.clear()
 
-    def _lost(self, client: _Client, request: Request) -> Lost | None:
+    def _lost(self, client: _Client, request: Request) -> NoResponse | None:
         """Send it; None: there is an answer."""
         requester: Requester = client.github.requester
         headers = {"Accept": request.accept}
@@ -231,9 +231,9 @@ class Transport:
                 cnx=client.connection,
             )
         except _TooLong:
-            return Lost(f"it took longer than {self._patience.total_s:g} seconds", sent=True)
+            return NoResponse(f"it took longer than {self._patience.total_s:g} seconds", sent=True)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            return Lost(_reason(error), sent=_reached(error))
+            return NoResponse(_reason(error), sent=_reached(error))
         return None
 
     def _client(self, account: str) -> _Client:

@@ -52,7 +52,7 @@ _TAKEN: Final = "A comment of an earlier review is on its line already."
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CommentRange:
     """Lines of one hunk that a comment can stand on; ``whole``: all that its finding has."""
 
     side: Side
@@ -127,7 +127,7 @@ def plan_comments(
         unshown: the files that GitHub shows no lines of.
         taken: path, side and last line of the comments that are there.
     """
-    diff = _Diff(files, frozenset(unshown))
+    diff = _CommentableDiff(files, frozenset(unshown))
     inline: list[Inline] = []
     rest: list[FindingWithoutComment] = []
     for finding in sorted(findings, key=lambda one: (*rank(one), one.id)):
@@ -241,7 +241,7 @@ def _where(number: int, where: str) -> str:
     return f" {count(number, 'more finding')} {verb} {where}." if number else ""
 
 
-def _comment(path: str, place: Place, body: str) -> Json:
+def _comment(path: str, place: CommentRange, body: str) -> Json:
     """Permitted keys alone: with any other the whole review is refused."""
     comment: dict[str, Any] = {"path": path, "body": body, "line": place.last, "side": place.side}
     if place.first < place.last:
@@ -249,7 +249,7 @@ def _comment(path: str, place: Place, body: str) -> Json:
     return comment
 
 
-class _Diff:
+class _CommentableDiff:
     """The lines of a diff that comments can stand on."""
 
     def __init__(self, files: Sequence[FileDiff], unshown: Collection[str]) -> None:
@@ -263,7 +263,7 @@ class _Diff:
         """Return the file of that name, if there is one of it."""
         return next(iter(self._files.get(path, ())), None)
 
-    def place(self, finding: Finding) -> Place | str:
+    def place(self, finding: Finding) -> CommentRange | str:
         """Where a comment on ``finding`` can stand, or the sentence that says why it cannot."""
         files = self._files.get(finding.path)
         if not files:
@@ -283,7 +283,7 @@ class _Diff:
         ]
         return places[0] if places else "Its lines are not in the diff of the pull request."
 
-    def _within(self, finding: Finding, index: int, hunk: Hunk) -> Place | None:
+    def _within(self, finding: Finding, index: int, hunk: Hunk) -> CommentRange | None:
         """Return the lines of ``finding`` that are in one hunk."""
         first, last = finding.line, max(finding.line, finding.end_line)
         if finding.side == "RIGHT":
@@ -298,7 +298,7 @@ class _Diff:
         if first > last:
             return None
         whole = (first, last) == (finding.line, finding.end_line)
-        return Place(finding.side, first, last, whole)
+        return CommentRange(finding.side, first, last, whole)
 
     def _removed_lines(self, path: str, index: int, hunk: Hunk) -> list[int]:
         """The numbers of the lines that a hunk takes away. Unchanged ones belong to the right."""

@@ -23,7 +23,7 @@ from reviewbot.github.state.block import Record, unpack
 from reviewbot.github.state.comment_hunk import commented_code
 from reviewbot.github.state.fingerprint import Fingerprint
 from reviewbot.github.webhook import commands
-from reviewbot.github.webhook.commands import Command
+from reviewbot.github.webhook.commands import BotCommand
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -159,7 +159,7 @@ async def read_prior(api: Api, pull: PullName, us: BotIdentity) -> Prior:
         api.reviews.all(pull.repo, pull.number),
         api.threads.all(pull.repo, pull.number),
     )
-    found = _Reader(pull, us)
+    found = _PriorReader(pull, us)
 
     def read() -> None:
         found.below(comments)
@@ -196,7 +196,7 @@ async def _dismissed(api: Api, pull: PullName, asked: Iterable[tuple[str, str]])
     return dismissed
 
 
-class _Reader:
+class _PriorReader:
     """Collector of our comments, our reviews and the dismissals."""
 
     def __init__(self, pull: PullName, us: BotIdentity) -> None:
@@ -305,7 +305,7 @@ class _Reader:
         if author.is_bot or markers.has_marker(body):  # we can have the token of a person
             return None
         command = commands.find(body, self._us.mention)
-        if isinstance(command, Command) and command.name == "ignore":
+        if isinstance(command, BotCommand) and command.name == "ignore":
             return command.text
         return None
 

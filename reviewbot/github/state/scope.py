@@ -22,7 +22,7 @@ from reviewbot.core.prompt.templates import prompt_version
 from reviewbot.core.wording import count
 from reviewbot.errors import ConfigError
 from reviewbot.github.change.base_files import base_files
-from reviewbot.github.change.compare import Place
+from reviewbot.github.change.compare import ContentSource
 from reviewbot.github.change.fetch import get_change
 from reviewbot.github.change.full_files import with_context
 from reviewbot.github.change.subject import Subject
@@ -130,7 +130,7 @@ async def assign(
         settings=settings,
     )
     left = whole if full else await asyncio.to_thread(_left, whole, prior)
-    place = Place(api, name.repo, change.merge_base, pull.head.sha)
+    place = ContentSource(api, name.repo, change.merge_base, pull.head.sha)
     local = await asyncio.to_thread(checkout, pull.head.sha)
     diff = await with_context(place, left.diff, settings, base.attributes, whole=files, local=local)
     return replace(left, diff=diff)

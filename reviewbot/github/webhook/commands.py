@@ -69,7 +69,7 @@ _FIRST_WORD: Final = re.compile(r"[A-Za-z]{2,20}\b")
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class BotCommand:
     """What someone wants. ``text`` is the question or the reason, on one line; it may be empty."""
 
     name: Name
@@ -84,7 +84,7 @@ class Unknown:
     meant: Name | None = None
 
 
-def find(body: str, bot: str = "") -> Command | Unknown | None:
+def find(body: str, bot: str = "") -> BotCommand | Unknown | None:
     """Return the first command in a comment; what was mistyped only if there is no other; or None.
 
     A comment that is made for it takes up to 0.2 s.
@@ -107,7 +107,7 @@ def find(body: str, bot: str = "") -> Command | Unknown | None:
     unknown = None
     for number in blocks.shown_lines(text, found.keys()):
         command = found[number]
-        if isinstance(command, Command):
+        if isinstance(command, BotCommand):
             return command
         unknown = unknown or command
     return unknown
@@ -125,7 +125,7 @@ def help_text() -> str:
     return "\n".join(["Commands, at the beginning of a line:", "", *rows])
 
 
-def _read(line: str, bot: str, *, first: bool, whole: bool) -> Command | Unknown | None:
+def _read(line: str, bot: str, *, first: bool, whole: bool) -> BotCommand | Unknown | None:
     match = _LINE.fullmatch(line)
     if match is None or (match["bot"] is not None and match["bot"].lower() != bot.lower()):
         return None
@@ -137,16 +137,16 @@ def _read(line: str, bot: str, *, first: bool, whole: bool) -> Command | Unknown
     if name == "review":
         return _review(rest)
     takes_text = name in ("explain", "ignore")
-    return Command(name, show(rest[:TEXT_LIMIT])[:TEXT_LIMIT] if takes_text else "")
+    return BotCommand(name, show(rest[:TEXT_LIMIT])[:TEXT_LIMIT] if takes_text else "")
 
 
-def _review(rest: str) -> Command | Unknown:
+def _review(rest: str) -> BotCommand | Unknown:
     """``/review``, and what stands behind it: any words that are no order are let be."""
     word = (_FIRST_WORD.match(rest) or [""])[0].lower()
     if name := _KINDS_OF_REVIEW.get(word):
-        return Command(name)
+        return BotCommand(name)
     meant = _meant(word, _KINDS_OF_REVIEW)
-    return Unknown(f"review {word}", meant) if meant else Command("review")
+    return Unknown(f"review {word}", meant) if meant else BotCommand("review")
 
 
 def _meant(word: str, known: Mapping[str, Name]) -> Name | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from reviewbot.github.webhook.tasks import Repository
+from reviewbot.github.webhook.tasks import RepositoryRef
 
 _WORD: Final = re.compile(r"[a-z_]{1,50}")
 _LOGIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}(?:\[bot\])?")
@@ -93,7 +93,7 @@ class Payload:
         value = self.at(f"{path}.login")
         return value if isinstance(value, str) and _LOGIN.fullmatch(value) else ""
 
-    def origin(self) -> tuple[str, Repository, str]:
+    def origin(self) -> tuple[str, RepositoryRef, str]:
         """What every task in a repository begins with: the delivery, where, and who.
 
         Raises:
@@ -103,7 +103,7 @@ class Payload:
         if installation is None and self.app is not None:
             raise PayloadError("no usable installation.id: no webhook of an App sent it")
         full_name = self.text("repository.full_name", _REPOSITORY)
-        repository = Repository(installation, self.id("repository.id"), full_name)
+        repository = RepositoryRef(installation, self.id("repository.id"), full_name)
         return self.delivery, repository, self.login("sender")
 
     def nothing(self) -> PayloadError:

@@ -18,7 +18,7 @@ InstallationAction = Literal["created", "deleted", "suspend", "unsuspend"]
 
 
 @dataclass(frozen=True, slots=True)
-class Repository:
+class RepositoryRef:
     """Where something is to be done.
 
     ``installation`` is None only for the Action. ``full_name`` is ``OWNER/REPO``.
@@ -39,7 +39,7 @@ class ReviewRequested:
     """
 
     delivery: str
-    repository: Repository
+    repository: RepositoryRef
     sender: str
     action: ReviewAction
     number: int
@@ -53,7 +53,7 @@ class PullRequestInactive:
     """A pull request was closed or became a draft: what runs for it is cancelled."""
 
     delivery: str
-    repository: Repository
+    repository: RepositoryRef
     sender: str
     action: CancelAction
     number: int
@@ -69,7 +69,7 @@ class Commented:
     """
 
     delivery: str
-    repository: Repository
+    repository: RepositoryRef
     sender: str
     number: int
     comment: int
@@ -87,7 +87,7 @@ class RerunWanted:
     """
 
     delivery: str
-    repository: Repository
+    repository: RepositoryRef
     sender: str
     head_sha: str
     external_id: str | None

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from reviewbot.core.events.events import Usage
 from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.prompt.request import render
-from reviewbot.models.anthropic.deadlines import Timeouts
+from reviewbot.models.anthropic.deadlines import ModelTimeouts
 from reviewbot.models.anthropic.dialect import (
     Ask,
     Feature,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from reviewbot.models.base import ModelEvent
     from reviewbot.models.catalog import ModelInfo
 
-__all__ = ["Claude", "JsonAnswer", "Probe", "Timeouts"]
+__all__ = ["Claude", "JsonAnswer", "ModelTimeouts", "Probe"]
 
 _PROBE_TOKENS: Final = 1024
 
@@ -85,9 +85,9 @@ class Claude:
         *,
         api_key: str | None,
         base_url: str | None = None,
-        timeouts: Timeouts | None = None,
+        timeouts: ModelTimeouts | None = None,
     ) -> None:
-        timeouts = timeouts or Timeouts()
+        timeouts = timeouts or ModelTimeouts()
         self._info = info
         self._features = features_of(info)
         self._gate = PrefixGate(timeouts.follow_s)

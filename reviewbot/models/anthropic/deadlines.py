@@ -29,7 +29,7 @@ class Frame(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Timeouts:
+class ModelTimeouts:
     """When a request is given up, in seconds.
 
     Args:
@@ -48,7 +48,7 @@ class Timeouts:
     follow_s: float = 30.0
 
 
-class Waiting:
+class ResponseDeadline:
     """Waits for one response, within the timeouts.
 
     Args:
@@ -58,7 +58,7 @@ class Waiting:
             is whole is given ``first_content_s`` all along.
     """
 
-    def __init__(self, timeouts: Timeouts, server: str, *, piecewise: bool) -> None:
+    def __init__(self, timeouts: ModelTimeouts, server: str, *, piecewise: bool) -> None:
         self._timeouts, self._server, self._piecewise = timeouts, server, piecewise
         self._spent = self._silent = 0.0
         self._writing = False

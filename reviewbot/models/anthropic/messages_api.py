@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from reviewbot.errors import ConfigError
 from reviewbot.models.anthropic.answer import AnswerReader, ErrorEvent, event_of
-from reviewbot.models.anthropic.deadlines import Timeouts, Waiting
+from reviewbot.models.anthropic.deadlines import ModelTimeouts, ResponseDeadline
 from reviewbot.models.anthropic.errors import Faults
 from reviewbot.models.base import Fault, ModelFault
 
@@ -61,7 +61,7 @@ class MessagesApi:
         ConfigError: the key or the address cannot be used.
     """
 
-    def __init__(self, api_key: str | None, base_url: str | None, timeouts: Timeouts) -> None:
+    def __init__(self, api_key: str | None, base_url: str | None, timeouts: ModelTimeouts) -> None:
         self._key, self._url, self._timeouts = api_key or "", base_url or ANTHROPIC_URL, timeouts
         if not re.fullmatch(r"[!-~]*", self._key):
             raise ConfigError("the API key holds characters that no key has", key="api_key")
@@ -90,7 +90,7 @@ class MessagesApi:
             ModelFault: anything else went wrong.
         """
         client = await self._opened()
-        waiting = Waiting(self._timeouts, self._faults.server, piecewise=piecewise)
+        waiting = ResponseDeadline(self._timeouts, self._faults.server, piecewise=piecewise)
         headers: dict[str, str] = {}
         try:
             async with self._response(client, body, waiting) as response:
@@ -111,7 +111,7 @@ class MessagesApi:
 
     @asynccontextmanager
     async def _response(
-        self, client: AsyncAnthropic, body: dict[str, Any], waiting: Waiting
+        self, client: AsyncAnthropic, body: dict[str, Any], waiting: ResponseDeadline
     ) -> AsyncIterator[httpx2.Response]:
         """The response's head; its body is still to be read."""
         sending = client.messages.with_streaming_response.create(**body, stream=True)
@@ -150,7 +150,7 @@ class MessagesApi:
             raise self._faults.of_transport(error, response.headers) from None
 
     async def _read(
-        self, reader: AnswerReader, frames: AsyncGenerator[Frame, None], waiting: Waiting
+        self, reader: AnswerReader, frames: AsyncGenerator[Frame, None], waiting: ResponseDeadline
     ) -> AsyncGenerator[ModelEvent, None]:
         while not reader.ended:
             frame = await waiting.frame(frames)

@@ -17,7 +17,7 @@ _LIFETIME_S: Final = 240.0
 """Cache entries live five minutes after their last use; less is assumed."""
 
 
-class Turn:
+class PrefixSlot:
     """One request's turn; call :meth:`began` when it is being answered."""
 
     def __init__(self, gate: PrefixGate, key: bytes) -> None:
@@ -41,14 +41,14 @@ class PrefixGate:
         self._ahead: dict[bytes, asyncio.Event] = {}
 
     @asynccontextmanager
-    async def turn(self, key: bytes | None) -> AsyncGenerator[Turn | None, None]:
+    async def turn(self, key: bytes | None) -> AsyncGenerator[PrefixSlot | None, None]:
         """Waits for this request's turn. ``key`` stands for its prefix, None for one not cached."""
         if key is None:
             yield None
             return
         mine = await self._first(key)
         try:
-            yield Turn(self, key)
+            yield PrefixSlot(self, key)
         finally:
             if mine is not None and self._ahead.get(key) is mine:
                 self._release(key)

@@ -27,7 +27,7 @@ from reviewbot.models.base import (
     UsageReport,
 )
 from reviewbot.models.catalog import lookup
-from reviewbot.models.offline.parser import Allowance, Hunk, ParseError
+from reviewbot.models.offline.parser import Allowance, ParseError, ParserHunk
 from reviewbot.models.offline.syntax import Pattern
 from reviewbot.models.offline.text_rules import check_lines
 from reviewbot.rules import META_VARIABLE, Rule, load_folder, rules_for
@@ -35,7 +35,7 @@ from reviewbot.rules import META_VARIABLE, Rule, load_folder, rules_for
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 
-    from reviewbot.core.diff.parse import Line
+    from reviewbot.core.diff.parse import DiffLine
     from reviewbot.core.plan.chunks import ChunkView, ShownHunk
     from reviewbot.core.prompt.request import ModelRequest
     from reviewbot.models.base import ModelEvent
@@ -54,12 +54,12 @@ _EXCERPT_CHARS: Final = 200
 class _Side:
     """The new side of a hunk; ``fresh[i]`` is true if line ``i`` was added in this chunk."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[DiffLine, ...]
     fresh: tuple[bool, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Hit:
+class _RuleMatch:
     """A rule and the lines that it matched, as indices into ``side.lines``, both inclusive.
 
     ``column`` is the offset of the match in its first line, for lines too long to quote. ``values``
@@ -148,7 +148,9 @@ class Scan:
         worth = [_worth_running(self.language, view.path, side) for side in self._sides]
         self._parsed = [side for side, rules in zip(self._sides, worth, strict=True) if rules]
         self._rules = list({rule.id: rule for rules in worth for rule in rules}.values())
-        self.hunks = [Hunk([line.text for line in one.lines], one.fresh) for one in self._parsed]
+        self.hunks = [
+            ParserHunk([line.text for line in one.lines], one.fresh) for one in self._parsed
+        ]
         self.patterns = [
             Pattern(one.matcher, one.focus, one.fix, f"{one.title} {one.message} {one.scenario}")
             for one in self._rules
@@ -160,7 +162,7 @@ class Scan:
         Args:
             matches: the matches of ``patterns`` in ``hunks``.
         """
-        kept: dict[str, list[_Hit]] = {}
+        kept: dict[str, list[_RuleMatch]] = {}
         for hit in (*self._text_hits(), *map(self._hit, matches)):
             kept.setdefault(hit.rule.id, []).append(hit)
         items = []
@@ -171,13 +173,13 @@ class Scan:
                 items[-1]["message"] += _others(rest)
         return sorted(items, key=lambda item: (item["line"], item["end_line"], item["rule"]))
 
-    def _text_hits(self) -> Iterator[_Hit]:
+    def _text_hits(self) -> Iterator[_RuleMatch]:
         for side in self._sides:
             for rule, index, values in check_lines(self.view.path, side.lines, side.fresh):
-                yield _Hit(_text_rules()[rule], side, index, index, values)
+                yield _RuleMatch(_text_rules()[rule], side, index, index, values)
 
-    def _hit(self, match: Match) -> _Hit:
-        return _Hit(
+    def _hit(self, match: Match) -> _RuleMatch:
+        return _RuleMatch(
             self._rules[match.pattern],
             self._parsed[match.hunk],
             match.first,
@@ -227,14 +229,14 @@ def _runs_on(rule: Rule, path: str) -> bool:
     return wanted and not any(map(matches, rule.ignores))
 
 
-def _number(hit: _Hit, index: int) -> int:
+def _number(hit: _RuleMatch, index: int) -> int:
     number = hit.side.lines[index].new_no
     if number is None:
         raise ValueError("a line of the new side has no number there")
     return number
 
 
-def _item(view: ChunkView, hit: _Hit) -> dict[str, Any]:
+def _item(view: ChunkView, hit: _RuleMatch) -> dict[str, Any]:
     """Return one finding, its fields in the order of the wire schema."""
     rule, lines = hit.rule, hit.side.lines
     quote = "\n".join(show_line(line.text) for line in lines[hit.first : hit.last + 1])
@@ -260,7 +262,7 @@ def _item(view: ChunkView, hit: _Hit) -> dict[str, Any]:
     }
 
 
-def _fill(text: str, hit: _Hit) -> str:
+def _fill(text: str, hit: _RuleMatch) -> str:
     return META_VARIABLE.sub(lambda name: show(hit.values.get(name[2], "")), text)
 
 

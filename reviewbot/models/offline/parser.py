@@ -62,7 +62,7 @@ class ParseError(ReviewbotError):
 
 
 @dataclass(frozen=True, slots=True)
-class Hunk:
+class ParserHunk:
     """The new side of a hunk; ``fresh[i]`` is true if line ``i`` was added in this chunk."""
 
     lines: list[str]
@@ -167,7 +167,7 @@ class Parser:
     async def match(
         self,
         language: str,
-        hunks: Sequence[Hunk],
+        hunks: Sequence[ParserHunk],
         patterns: Sequence[Pattern],
         allowance: Allowance,
     ) -> list[Match]:
@@ -202,7 +202,7 @@ class Parser:
 
 
 def _matches(
-    reply: dict[str, Any], hunks: Sequence[Hunk], patterns: Sequence[Pattern]
+    reply: dict[str, Any], hunks: Sequence[ParserHunk], patterns: Sequence[Pattern]
 ) -> list[Match]:
     """Return the matches of a reply. They are checked: the text may have taken over the process.
 

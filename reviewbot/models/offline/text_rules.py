@@ -10,7 +10,7 @@ from reviewbot.core.plan.languages import language_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reviewbot.core.diff.parse import Line
+    from reviewbot.core.diff.parse import DiffLine
 
 CONFLICT: Final = "any/conflict-marker"
 BIDI: Final = "any/bidi-control"
@@ -34,7 +34,7 @@ _NOT_CODE: Final = frozenset({"html", "json", "yaml"})
 
 
 def check_lines(
-    path: str, lines: tuple[Line, ...], fresh: tuple[bool, ...]
+    path: str, lines: tuple[DiffLine, ...], fresh: tuple[bool, ...]
 ) -> Iterator[tuple[str, int, dict[str, str]]]:
     """What is wrong with the fresh ones of ``lines``.
 
@@ -61,7 +61,7 @@ def check_lines(
 
 
 def _conflicts(
-    lines: tuple[Line, ...], fresh: tuple[bool, ...]
+    lines: tuple[DiffLine, ...], fresh: tuple[bool, ...]
 ) -> Iterator[tuple[str, int, dict[str, str]]]:
     """One hit a conflict: at its first line, or at its last where the hunk begins inside it."""
     opened = middle = False

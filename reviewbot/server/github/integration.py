@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from starlette.routing import Route
 
-    from reviewbot.config.settings import Secret, Settings
+    from reviewbot.config.settings import SecretText, Settings
     from reviewbot.github.app.credentials import AppConfig
     from reviewbot.github.app.inbox import Inbox
     from reviewbot.jobs.service import ReviewService
@@ -63,7 +63,7 @@ class GitHubSide:
         """The line that leads to the set-up, if there is one; ``address`` is where we listen."""
         return self._setup.invitation(address) if self._setup else None
 
-    def _current(self) -> tuple[Inbox, Sequence[Secret]] | None:
+    def _current(self) -> tuple[Inbox, Sequence[SecretText]] | None:
         return (self._bot.inbox, self._bot.secrets) if self._bot else None
 
     async def _begin(self, app: AppConfig) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import Scope
 
-    from reviewbot.config.settings import Secret
+    from reviewbot.config.settings import SecretText
     from reviewbot.github.app.inbox import Inbox
 
 BODY_LIMIT: Final = 25 << 20
@@ -49,7 +49,7 @@ _EVENT: Final = re.compile(r"[a-z0-9_]{1,50}")
 _DELIVERY: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
-def webhook_routes(current: Callable[[], tuple[Inbox, Sequence[Secret]] | None]) -> list[Route]:
+def webhook_routes(current: Callable[[], tuple[Inbox, Sequence[SecretText]] | None]) -> list[Route]:
     """Return the route of the webhook.
 
     Args:
@@ -69,7 +69,7 @@ class _OnlyRoute(Route):
 
 
 class _Webhook:
-    def __init__(self, current: Callable[[], tuple[Inbox, Sequence[Secret]] | None]) -> None:
+    def __init__(self, current: Callable[[], tuple[Inbox, Sequence[SecretText]] | None]) -> None:
         self._current = current
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
         self._in_flight = InFlight(IN_FLIGHT, IN_FLIGHT)

@@ -34,7 +34,7 @@ AT_ONCE_S: Final = 0.7
 log = logging.getLogger(__name__)
 
 
-class Server(uvicorn.Server):
+class HttpServer(uvicorn.Server):
     """A server that says where it can be found once it can be, and ends as reviews need it to.
 
     Args:

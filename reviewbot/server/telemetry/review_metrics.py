@@ -14,7 +14,7 @@ from reviewbot.core.events.events import (
     ReviewFinished,
 )
 from reviewbot.jobs import truncation
-from reviewbot.models.batch import Asked, ChunkOutcome, Drafted, Retrying, Spent, Working
+from reviewbot.models.batch import ChunkOutcome, Drafted, RequestSent, Retrying, Spent, Working
 from reviewbot.store.reviews import now_ms
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ MOST_ATTEMPTS: Final = 5
 
 
 @dataclass(slots=True)
-class _Run:
+class _CountedRun:
     """What is remembered of a run while it lasts."""
 
     begun: float
@@ -51,11 +51,11 @@ class Counting:
 
     def __init__(self, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
         self._metrics, self._clock = metrics, clock
-        self._runs: dict[str, _Run] = {}
+        self._runs: dict[str, _CountedRun] = {}
 
     def began(self, row: ReviewRow) -> None:
         """A run of ``row`` begins."""
-        self._runs[row.id] = _Run(self._clock(), first=row.runs == 1)
+        self._runs[row.id] = _CountedRun(self._clock(), first=row.runs == 1)
         if row.epoch == 1 and row.stop is None and row.started_at is not None:
             self._metrics.queue_wait.observe(max(0, row.started_at - row.created_at) / 1000)
 
@@ -116,7 +116,9 @@ class Counting:
 class _Batch:
     """One batch: its requests come one after the other."""
 
-    def __init__(self, metrics: Metrics, run: _Run | None, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, metrics: Metrics, run: _CountedRun | None, clock: Callable[[], float]
+    ) -> None:
         self._metrics, self._run, self._clock = metrics, run, clock
         self._asked_at: float | None = None
         self._answers = 0  # since it was last asked anew: one that follows another continues it
@@ -125,7 +127,7 @@ class _Batch:
     def hear(self, event: BatchEvent) -> None:
         metrics = self._metrics
         match event:
-            case Asked():
+            case RequestSent():
                 self._asked_at, self._answers, self._given_up = self._clock(), 0, False
             case Working(model=model) | Drafted(model=model, cached=False):
                 if self._asked_at is not None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot import __version__
 from reviewbot.core.events.events import ReviewFinished
-from reviewbot.models.batch import Asked, ChunkOutcome, Drafted, Retrying, Spent
+from reviewbot.models.batch import ChunkOutcome, Drafted, RequestSent, Retrying, Spent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -178,7 +178,7 @@ class _Counts:
     def hear(self, event: BatchEvent) -> None:
         counts = self._counts
         match event:
-            case Asked(model=model):
+            case RequestSent(model=model):
                 self._models[self._model(model)] = None
             case Drafted():
                 counts["findings"] += 1

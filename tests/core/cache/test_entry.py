@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 
 from reviewbot.core.cache.entry import (
+    AttributedDraft,
     Entry,
-    Heard,
     HunkRange,
     entry_from_json,
     entry_to_json,
@@ -30,11 +30,11 @@ CHUNK = view(
 )
 
 
-def heard(answer: str = "c1/m/1.0", **changes: Any) -> Heard:
-    return Heard(parse_draft(ITEM | changes), 1, answer)
+def heard(answer: str = "c1/m/1.0", **changes: Any) -> AttributedDraft:
+    return AttributedDraft(parse_draft(ITEM | changes), 1, answer)
 
 
-def entry(*drafts: Heard) -> Entry:
+def entry(*drafts: AttributedDraft) -> Entry:
     return make_entry(
         CHUNK,
         chunk_key(CHUNK, SCOPE),

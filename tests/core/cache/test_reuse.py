@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.core.cache.entry import Heard, make_entry
+from reviewbot.core.cache.entry import AttributedDraft, make_entry
 from reviewbot.core.cache.keys import Scope, chunk_key, hunk_hash
 from reviewbot.core.cache.reuse import Reuse, reuse
 from reviewbot.core.findings.anchors import AnchorIndex
@@ -29,12 +29,12 @@ B = " def two():\n+    count = 0\n     return count"
 C = " def three():\n-    check()\n     return 3"
 
 
-def heard(quote: str, line: int = 0, side: str = "RIGHT", **words: Any) -> Heard:
+def heard(quote: str, line: int = 0, side: str = "RIGHT", **words: Any) -> AttributedDraft:
     fields = {"quote": quote, "line": line, "end_line": line, "side": side}
-    return Heard(parse_draft(ITEM | fields | words), 1, "a")
+    return AttributedDraft(parse_draft(ITEM | fields | words), 1, "a")
 
 
-def stored(chunk: ChunkView, *drafts: Heard, scope: Scope = SCOPE) -> Entry:
+def stored(chunk: ChunkView, *drafts: AttributedDraft, scope: Scope = SCOPE) -> Entry:
     index, key = AnchorIndex([chunk]), chunk_key(chunk, scope)
     return make_entry(chunk, key, drafts, index, model=scope.model, prompt_version="p1")
 
@@ -224,7 +224,7 @@ def _chunk(codes: Sequence[str], gaps: Sequence[int]) -> ChunkView:
 
 
 @st.composite
-def reviewed(draw: st.DrawFn) -> tuple[ChunkView, list[Heard]]:
+def reviewed(draw: st.DrawFn) -> tuple[ChunkView, list[AttributedDraft]]:
     """A chunk, and what was said of it: quotes from it, some misquoted, some naming lines."""
     codes = draw(st.lists(CODES, min_size=1, max_size=5))
     chunk = _chunk(
@@ -326,7 +326,7 @@ def test_a_finding_is_reused_only_where_its_quoted_code_stands_unchanged(
 
 @given(reviewed(), st.integers(0, 50))
 def test_a_chunk_whose_lines_all_shift_is_still_known(
-    chunk_and_drafts: tuple[ChunkView, list[Heard]], by: int
+    chunk_and_drafts: tuple[ChunkView, list[AttributedDraft]], by: int
 ) -> None:
     chunk, drafts = chunk_and_drafts
     placed = [

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reviewbot.core.diff.parse import SUBMODULE, FileDiff, Line, parse_diff
+from reviewbot.core.diff.parse import SUBMODULE, DiffLine, FileDiff, parse_diff
 from reviewbot.errors import DiffError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def one(data: bytes) -> FileDiff:
     return file
 
 
-def lines(data: bytes) -> list[Line]:
+def lines(data: bytes) -> list[DiffLine]:
     return [line for hunk in one(data).hunks for line in hunk.lines]
 
 
@@ -41,15 +41,15 @@ def test_a_file_has_its_facts_without_its_lines() -> None:
     assert (hunk.old_start, hunk.old_count, hunk.new_start, hunk.new_count) == (1, 2, 1, 2)
     assert (hunk.section, hunk.added, hunk.removed, hunk.size) == ("def f():", 1, 1, len(HUNK))
     assert hunk.lines == (
-        Line("context", 1, 1, "same"),
-        Line("removed", 2, None, "old"),
-        Line("added", None, 2, "new"),
+        DiffLine("context", 1, 1, "same"),
+        DiffLine("removed", 2, None, "old"),
+        DiffLine("added", None, 2, "new"),
     )
 
 
 def test_lines_are_as_frozen_and_equal_as_if_made_by_hand() -> None:
     (line, *_) = lines(HEADER + HUNK)
-    assert hash(line) == hash(Line("context", 1, 1, "same"))
+    assert hash(line) == hash(DiffLine("context", 1, 1, "same"))
     with pytest.raises(AttributeError):
         line.text = "other"  # type: ignore[misc]  # that it is refused is the promise
 
@@ -132,9 +132,9 @@ def test_blank_context_that_lost_its_space_is_context() -> None:
 
 def test_a_diff_that_lost_its_last_newline_is_whole() -> None:
     data = HEADER + HUNK.removesuffix(b"\n")
-    assert lines(data)[-1] == Line("added", None, 2, "new")
-    assert lines(HEADER + b"@@ -1,2 +1,2 @@\n-a\n+b\n ")[-1] == Line("context", 2, 2, "")
-    assert lines(HEADER + b"@@ -1,2 +1,2 @@\n-a\n+b\n\r")[-1] == Line("context", 2, 2, "\r")
+    assert lines(data)[-1] == DiffLine("added", None, 2, "new")
+    assert lines(HEADER + b"@@ -1,2 +1,2 @@\n-a\n+b\n ")[-1] == DiffLine("context", 2, 2, "")
+    assert lines(HEADER + b"@@ -1,2 +1,2 @@\n-a\n+b\n\r")[-1] == DiffLine("context", 2, 2, "\r")
 
 
 def test_crlf_of_the_transport_is_taken_off_and_crlf_of_the_file_is_kept() -> None:
@@ -260,9 +260,9 @@ def test_diff_of_two_files_is_read(folders: Path) -> None:
     file = one(diff_u(folders, "-u", "old/sub dir/f.txt", "new/sub dir/f.txt"))
     assert (file.path, file.status, file.old_mode) == ("sub dir/f.txt", "modified", None)
     assert file.hunks[0].lines == (
-        Line("context", 1, 1, "one"),
-        Line("removed", 2, None, "two"),
-        Line("added", None, 2, "TWO", no_newline=True),
+        DiffLine("context", 1, 1, "one"),
+        DiffLine("removed", 2, None, "two"),
+        DiffLine("added", None, 2, "TWO", no_newline=True),
     )
 
 

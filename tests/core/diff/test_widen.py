@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reviewbot.core.diff.parse import FileDiff, Line, parse_diff
+from reviewbot.core.diff.parse import DiffLine, FileDiff, parse_diff
 from reviewbot.core.diff.widen import new_content, widen
 from reviewbot.core.diff.write import file_diff_text
 from tests.support.examples import examples
@@ -41,14 +41,14 @@ def diff_of(old: bytes, new: bytes, context: int) -> FileDiff:
     return file
 
 
-def shown(file: FileDiff) -> list[tuple[int, int, int, int, tuple[Line, ...]]]:
+def shown(file: FileDiff) -> list[tuple[int, int, int, int, tuple[DiffLine, ...]]]:
     return [
         (hunk.old_start, hunk.old_count, hunk.new_start, hunk.new_count, hunk.lines)
         for hunk in file.hunks
     ]
 
 
-def changed(file: FileDiff) -> list[Line]:
+def changed(file: FileDiff) -> list[DiffLine]:
     return [line for hunk in file.hunks for line in hunk.lines if line.kind != "context"]
 
 
@@ -243,7 +243,7 @@ def test_a_last_line_without_a_newline_is_context_without_one() -> None:
     old, new = CODE.removesuffix(b"\n"), edited(30).removesuffix(b"\n")
     wide = widen(diff_of(old, new, 3), new, 10)
     assert wide.hunks[0].raw.endswith(b"\n line 40\n\\ No newline at end of file\n")
-    assert wide.hunks[0].lines[-1] == Line("context", 40, 40, "line 40", no_newline=True)
+    assert wide.hunks[0].lines[-1] == DiffLine("context", 40, 40, "line 40", no_newline=True)
 
 
 def test_bytes_that_are_not_utf_8_and_carriage_returns_are_kept() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reviewbot.core.diff.parse import FileDiff, Line, parse_diff
+from reviewbot.core.diff.parse import DiffLine, FileDiff, parse_diff
 from reviewbot.core.diff.write import file_diff_text
 from reviewbot.errors import DiffError
 from tests.support.examples import examples
@@ -175,4 +175,7 @@ def test_a_carriage_return_of_the_file_itself_stays() -> None:
     assert file.hunks[0].raw == b"@@ -1 +1,2 @@\n x\r\n+y\r\r\n"
     (sent,) = parse_diff(b"--- f\r\n+++ f\r\n@@ -1 +1,2 @@\r\n x\r\r\n+y\r\r\r\n")
     assert sent.hunks[0].raw == file.hunks[0].raw
-    assert sent.hunks[0].lines == (Line("context", 1, 1, "x\r"), Line("added", None, 2, "y\r\r"))
+    assert sent.hunks[0].lines == (
+        DiffLine("context", 1, 1, "x\r"),
+        DiffLine("added", None, 2, "y\r\r"),
+    )

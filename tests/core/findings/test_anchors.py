@@ -14,7 +14,7 @@ from tests.support.views import hunk, view
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reviewbot.core.diff.parse import Line
+    from reviewbot.core.diff.parse import DiffLine
     from reviewbot.core.findings.finding import Side
 
 
@@ -201,5 +201,5 @@ def test_wherever_a_quote_lands_the_line_holds_its_text(
         assert here == "".join(wanted)
 
 
-def _numbers(lines: Sequence[Line], side: Side) -> list[int | None]:
+def _numbers(lines: Sequence[DiffLine], side: Side) -> list[int | None]:
     return [line.new_no if side == "RIGHT" else line.old_no for line in lines]

@@ -9,7 +9,7 @@ import pytest
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.findings.secrets import MAX_FINDINGS, MAX_QUOTE, secret_findings
 from reviewbot.core.plan.chunks import Chunk, ChunkView, plan, view
-from reviewbot.core.safety.redact import FileRedaction, Secret, redact_file
+from reviewbot.core.safety.redact import DetectedSecret, FileRedaction, redact_file
 
 if TYPE_CHECKING:
     from reviewbot.core.findings.finding import Finding
@@ -145,7 +145,7 @@ def test_of_several_on_a_line_the_surest_counts(
     sure: tuple[Confidence, ...], severity: str, confidence: float
 ) -> None:
     ((chunk, shown, _),) = parts("x = 1")
-    secrets = tuple(Secret("r", "What.", one, 0, 0, 0, "added", None, 1) for one in sure)
+    secrets = tuple(DetectedSecret("r", "What.", one, 0, 0, 0, "added", None, 1) for one in sure)
     (finding,) = secret_findings(
         chunk, shown, FileRedaction(secrets=secrets), rules={}, threshold=0.7
     )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ijson.backends import python as python_backend
 
 from reviewbot.core.findings import toolstream
-from reviewbot.core.findings.toolstream import Report, ToolStream, ToolStreamError
+from reviewbot.core.findings.toolstream import StreamResult, ToolStream, ToolStreamError
 
 Findings = list[dict[str, Any]]
 Case = tuple[str, Findings, str | None, str | None]
@@ -48,7 +48,7 @@ def _depth(value: object) -> int:
 
 def read(
     pieces: list[str], backend: ModuleType | None = None, **bounds: int
-) -> tuple[Findings, Report]:
+) -> tuple[Findings, StreamResult]:
     """Feed until it ends or fails, as the pipeline does; all that was drained, and the verdict."""
     stream, findings = ToolStream(backend=backend, **bounds), []
     for piece in pieces:
@@ -87,7 +87,7 @@ def test_any_report_cut_anywhere_gives_what_json_gives(
     pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
     for backend in BACKENDS:
         for split in (pieces, [text], list(text)):
-            assert read(split, backend) == (findings, Report(True, "complete", None))
+            assert read(split, backend) == (findings, StreamResult(True, "complete", None))
 
 
 @given(_findings, st.booleans())
@@ -244,7 +244,7 @@ def test_every_odd_report_is_judged_the_same_however_it_arrives(
 ) -> None:
     text, findings, outcome, problem = case
     complete = case in COMPLETE
-    assert read(cut(text, size), backend) == (findings, Report(complete, outcome, problem))
+    assert read(cut(text, size), backend) == (findings, StreamResult(complete, outcome, problem))
 
 
 @pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: str(backend.backend_name))
@@ -264,7 +264,7 @@ def test_bounds_say_what_was_too_much_and_keep_what_was_complete(
         findings, report = read(cut(text, size), backend, **bounds)
         if size == 1 or "max_chars" not in bounds:
             assert findings == [{"a": 1}, {"b": 2}]
-        assert report == Report(False, None, problem)
+        assert report == StreamResult(False, None, problem)
 
 
 def test_feeding_after_an_error_raises_the_same_and_changes_nothing() -> None:
@@ -276,7 +276,7 @@ def test_feeding_after_an_error_raises_the_same_and_changes_nothing() -> None:
     assert str(first.value) == str(second.value)
     assert stream.drain() == [{"a": 1}]
     assert stream.drain() == []
-    assert stream.close() == stream.close() == Report(False, None, str(first.value))
+    assert stream.close() == stream.close() == StreamResult(False, None, str(first.value))
 
 
 def test_feeding_a_closed_stream_is_refused() -> None:

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from reviewbot.core.diff.numbered_line import NumberedLine, parse_line
-from reviewbot.core.diff.parse import FileStatus, Line
+from reviewbot.core.diff.parse import DiffLine, FileStatus
 from reviewbot.core.findings.draft import Draft, parse_draft
 from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.plan.chunks import ChunkView, ShownHunk
@@ -47,10 +47,12 @@ def numbered(example: Example) -> list[NumberedLine]:
     return [line for line in map(parse_line, example.shown.split("\n")) if line is not None]
 
 
-def changed(mark: str, old: int, new: int, text: str) -> Line:
+def changed(mark: str, old: int, new: int, text: str) -> DiffLine:
     if mark == "+":
-        return Line("added", None, new, text)
-    return Line("removed", old, None, text) if mark == "-" else Line("context", old, new, text)
+        return DiffLine("added", None, new, text)
+    return (
+        DiffLine("removed", old, None, text) if mark == "-" else DiffLine("context", old, new, text)
+    )
 
 
 def as_hunk(text: str) -> ShownHunk:
@@ -64,7 +66,7 @@ def as_hunk(text: str) -> ShownHunk:
     old = new
     if removed is not None:
         old = parsed[removed].number - sum(line.mark == " " for line in parsed[:removed])
-    lines: list[Line] = []
+    lines: list[DiffLine] = []
     for line in parsed:
         lines.append(changed(line.mark, old, new, line.text))
         old, new = old + (line.mark != "+"), new + (line.mark != "-")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.core.diff.numbered_line import NumberedLine, format_line, parse_line
-from reviewbot.core.diff.parse import FileStatus, Line
+from reviewbot.core.diff.parse import DiffLine, FileStatus
 from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 from reviewbot.core.prompt.numbered import chunk_lines
 from reviewbot.core.safety.escape import show, show_line
@@ -21,15 +21,15 @@ numbers = st.integers(1, 10_000_000)
 
 
 @st.composite
-def lines(draw: st.DrawFn) -> Line:
+def lines(draw: st.DrawFn) -> DiffLine:
     text, last = draw(line_text), draw(st.booleans())
     match draw(st.sampled_from(("added", "removed", "context"))):
         case "added":
-            return Line("added", None, draw(numbers), text, last)
+            return DiffLine("added", None, draw(numbers), text, last)
         case "removed":
-            return Line("removed", draw(numbers), None, text, last)
+            return DiffLine("removed", draw(numbers), None, text, last)
         case _:
-            return Line("context", draw(numbers), draw(numbers), text, last)
+            return DiffLine("context", draw(numbers), draw(numbers), text, last)
 
 
 @st.composite
@@ -52,13 +52,13 @@ chunks = st.builds(
 )
 
 
-def chunk(*shown: Line, owned: tuple[bool, ...] = (), section: str = "") -> ChunkView:
+def chunk(*shown: DiffLine, owned: tuple[bool, ...] = (), section: str = "") -> ChunkView:
     hunk = ShownHunk(1, 1, section, shown, owned or (True,) * len(shown))
     return ChunkView("c1", "a.py", "a.py", "modified", 1, 1, (hunk,))
 
 
 @given(lines(), st.booleans())
-def test_every_line_can_be_read_back(line: Line, owned: bool) -> None:
+def test_every_line_can_be_read_back(line: DiffLine, owned: bool) -> None:
     rendered = format_line(line, owned=owned)
     removed = line.kind == "removed"
     mark = {"added": "+", "removed": "-", "context": " "}[line.kind] if owned else " "
@@ -84,10 +84,10 @@ def test_no_content_makes_a_line_of_its_own(view: ChunkView) -> None:
 
 def test_a_line_is_side_number_mark_bar_and_text() -> None:
     assert [
-        format_line(Line("context", 40, 41, "def charge(order):")),
-        format_line(Line("removed", 42, None, "    due = order.net")),
-        format_line(Line("added", None, 1042, "\tdue")),
-        format_line(Line("context", 1, 7, "")),
+        format_line(DiffLine("context", 40, 41, "def charge(order):")),
+        format_line(DiffLine("removed", 42, None, "    due = order.net")),
+        format_line(DiffLine("added", None, 1042, "\tdue")),
+        format_line(DiffLine("context", 1, 7, "")),
     ] == [
         "R  41   | def charge(order):",
         "L  42 - |     due = order.net",
@@ -119,7 +119,7 @@ def test_a_line_is_read_as_models_copy_it() -> None:
 
 def test_lines_that_another_part_answers_for_carry_no_mark() -> None:
     view = chunk(
-        Line("removed", 1, None, "old"), Line("added", None, 1, "new"), owned=(False, False)
+        DiffLine("removed", 1, None, "old"), DiffLine("added", None, 1, "new"), owned=(False, False)
     )
     assert list(chunk_lines(view))[2:] == ["L   1   | old", "R   1   | new"]
 
@@ -135,20 +135,22 @@ def test_a_heading_names_path_status_origin_and_part() -> None:
 
 
 def test_crlf_line_ends_are_not_shown_as_text() -> None:
-    view = chunk(Line("context", 1, 1, "a\r"), Line("added", None, 2, "b\r"))
+    view = chunk(DiffLine("context", 1, 1, "a\r"), DiffLine("added", None, 2, "b\r"))
     assert list(chunk_lines(view))[1:] == ["--- hunk", "R   1   | a", "R   2 + | b"]
 
 
 def test_a_change_of_line_ends_is_said() -> None:
-    view = chunk(Line("removed", 1, None, "a"), Line("added", None, 1, "a\r"), section="f()")
+    view = chunk(
+        DiffLine("removed", 1, None, "a"), DiffLine("added", None, 1, "a\r"), section="f()"
+    )
     assert list(chunk_lines(view))[1] == '--- hunk in "f()", some line ends CRLF and some LF'
 
 
 def test_a_changed_last_line_without_line_end_is_said() -> None:
     view = chunk(
-        Line("removed", 1, None, "a"),
-        Line("added", None, 1, "a", no_newline=True),
-        Line("context", 2, 2, "b", no_newline=True),
+        DiffLine("removed", 1, None, "a"),
+        DiffLine("added", None, 1, "a", no_newline=True),
+        DiffLine("context", 2, 2, "b", no_newline=True),
     )
     assert list(chunk_lines(view))[2:] == [
         "L   1 - | a",

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.core.diff.numbered_line import parse_line
-from reviewbot.core.diff.parse import Line
+from reviewbot.core.diff.parse import DiffLine
 from reviewbot.core.findings.finding import CATEGORIES, SEVERITIES
 from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.plan.chunks import ChunkView, ShownHunk
@@ -235,9 +235,9 @@ def everywhere(text: str) -> ModelRequest:
     """A request with ``text`` in every place that a stranger can fill."""
     code = text.replace("\n", "\r")
     lines = (
-        Line("context", 7, 7, code),
-        Line("removed", 8, None, code),
-        Line("added", None, 8, code),
+        DiffLine("context", 7, 7, code),
+        DiffLine("removed", 8, None, code),
+        DiffLine("added", None, 8, code),
     )
     path = f"a{text}/b.py"  # whose language does not depend on the text
     return ModelRequest(
@@ -267,7 +267,7 @@ def test_no_text_at_all_changes_the_shape_of_a_prompt(text: str) -> None:
 @pytest.mark.parametrize("name", INJECTIONS)
 def test_hostile_lines_of_code_stand_behind_prefixes_and_are_shown_whole(name: str) -> None:
     texts = INJECTIONS[name].split("\n")
-    lines = tuple(Line("added", None, number, text) for number, text in enumerate(texts, 1))
+    lines = tuple(DiffLine("added", None, number, text) for number, text in enumerate(texts, 1))
     hunk = ShownHunk(0, 1, "", lines, (True,) * len(lines))
     chunk = ChunkView("c1", "a.py", None, "added", 1, 1, (hunk,))
     body = render(ModelRequest((chunk,), ())).body

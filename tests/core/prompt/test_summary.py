@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.core.diff.parse import Line
+from reviewbot.core.diff.parse import DiffLine
 from reviewbot.core.events.events import FileCoverage, ReviewSummary, WalkthroughEntry
 from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 from reviewbot.core.prompt.request import ManifestEntry
@@ -86,7 +86,7 @@ def test_the_diff_is_read_and_shown_only_to_its_limit() -> None:
     def chunks() -> Iterator[ChunkView]:
         for number in range(1_000):
             taken.append(number)
-            hunk = ShownHunk(1, 1, "", (Line("added", None, 1, "x" * 990),), (True,))
+            hunk = ShownHunk(1, 1, "", (DiffLine("added", None, 1, "x" * 990),), (True,))
             yield ChunkView(f"c{number}", "a.py", None, "added", 1, 1, (hunk,))
 
     changes = block(asked(chunks=chunks()), "changes")

@@ -15,12 +15,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reviewbot.core.diff.parse import Line
+from reviewbot.core.diff.parse import DiffLine
 from reviewbot.core.safety import leak_scan
 from reviewbot.core.safety.redact import (
     REDACTED_MARK,
+    DetectedSecret,
     FileRedaction,
-    Secret,
     redact_file,
     redact_text,
     secret_engine,
@@ -81,7 +81,7 @@ KINDS: dict[str, LineKind] = {" ": "context", "+": "added", "-": "removed"}
 
 @dataclass(frozen=True)
 class Hunk:
-    lines: tuple[Line, ...]
+    lines: tuple[DiffLine, ...]
     section: str = ""
 
 
@@ -97,7 +97,7 @@ def hunk(text: str, section: str = "", *, old: int = 1, new: int = 1) -> Hunk:
     for row in text.split("\n"):
         kind = KINDS[row[0]]
         lines.append(
-            Line(
+            DiffLine(
                 kind, None if kind == "added" else old, None if kind == "removed" else new, row[1:]
             )
         )
@@ -434,7 +434,7 @@ def test_two_tokens_without_a_gap_both_go() -> None:
 
 def test_nobody_is_told_what_the_secret_was() -> None:
     (secret,) = redact_file(File((hunk(f'+k = "{GITHUB}"'),))).secrets
-    assert isinstance(secret, Secret)
+    assert isinstance(secret, DetectedSecret)
     assert GITHUB not in repr(secret)
 
 

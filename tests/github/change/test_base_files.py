@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reviewbot.config.settings import Secret, load_settings
+from reviewbot.config.settings import SecretText, load_settings
 from reviewbot.errors import ConfigError
 from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.api.pulls import Side
@@ -32,7 +32,7 @@ async def opened(
 ) -> AsyncGenerator[tuple[FakeGitHub, PullRequest, Api]]:
     async with FakeGitHub() as github:
         pull = github.pull(CODE | base, {"a.py": "x = 2\n"} | (head or base), **more)
-        token = Secret(github.token(pull.repo).value)
+        token = SecretText(github.token(pull.repo).value)
         async with Gateway(token, base_url=github.url) as gateway:
             yield github, pull, gateway.holder()
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import event, given, settings
 
-from reviewbot.config.settings import Secret
+from reviewbot.config.settings import SecretText
 from reviewbot.core.diff.parse import SUBMODULE, FileDiff, parse_diff
 from reviewbot.core.events.events import FileCoverage
 from reviewbot.errors import SourceError
@@ -616,7 +616,7 @@ async def test_a_missing_permission_is_githubs_error() -> None:
     async with FakeGitHub() as github:
         pull = github.pull({"a.py": "x\n"}, {"a.py": "y\n"})
         token = github.token(pull.repo, {"issues": "read"})
-        async with Gateway(Secret(token.value), base_url=github.url) as gateway:
+        async with Gateway(SecretText(token.value), base_url=github.url) as gateway:
             with pytest.raises(ForbiddenError, match="needs the permission"):
                 await get_change(gateway.holder(), REPO, 1)
 

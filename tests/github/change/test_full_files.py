@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reviewbot.config.settings import Secret, load_settings
+from reviewbot.config.settings import SecretText, load_settings
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.errors import ConfigError
 from reviewbot.github.api.gateway import Gateway
-from reviewbot.github.change.compare import Place
+from reviewbot.github.change.compare import ContentSource
 from reviewbot.github.change.fetch import get_change
 from reviewbot.github.change.full_files import TIMEOUT_S, with_context
 from reviewbot.github.client.rate_limit import Pace
@@ -49,7 +49,7 @@ async def fetched(
     api: Api, *, limits: ContextLimits | None = None, attributes: str = "", **values: Any
 ) -> bytes:
     change = await get_change(api, REPO, 1)
-    place = Place(api, REPO, change.merge_base, change.pull.head.sha)
+    place = ContentSource(api, REPO, change.merge_base, change.pull.head.sha)
     settings = set_to(**values)
     return await with_context(
         place, change.diff, settings, attributes, limits=limits or ContextLimits()
@@ -82,7 +82,7 @@ async def test_a_push_in_between_leads_to_no_other_file() -> None:
     async with opened({"a.py": PLAIN}, {"a.py": changed(30)}) as (_, pull, api):
         change = await get_change(api, REPO, 1)
         pull.push({"a.py": b"another\n" + changed(30)})
-        place = Place(api, REPO, change.merge_base, change.pull.head.sha)
+        place = ContentSource(api, REPO, change.merge_base, change.pull.head.sha)
         diff = await with_context(place, change.diff, set_to(), "")
         assert spans(diff) == {"a.py": [(20, 40)]}
 
@@ -91,7 +91,7 @@ async def test_a_file_that_is_another_than_its_diff_says_is_not_used() -> None:
     async with opened({"a.py": PLAIN}, {"a.py": changed(30)}) as (_, pull, api):
         change = await get_change(api, REPO, 1)
         pull.push({"a.py": b"another\n" + changed(30)})
-        place = Place(api, REPO, change.merge_base, pull.head_sha)
+        place = ContentSource(api, REPO, change.merge_base, pull.head_sha)
         assert await with_context(place, change.diff, set_to(), "") == change.diff
 
 
@@ -150,7 +150,7 @@ async def test_not_more_than_four_are_under_way_at_once() -> None:
 
     async with FakeGitHub() as github:
         pull = github.pull(base, head)
-        token = Secret(github.token(pull.repo).value)
+        token = SecretText(github.token(pull.repo).value)
         pace = Pace(readers=100)
         async with Gateway(token, base_url=github.url, pace=pace) as gateway:
             api = gateway.holder()
@@ -167,7 +167,7 @@ async def test_not_more_than_four_are_under_way_at_once() -> None:
                     under_way -= 1
 
             api.contents.file = counted  # type: ignore[method-assign]
-            place = Place(api, REPO, change.merge_base, change.pull.head.sha)
+            place = ContentSource(api, REPO, change.merge_base, change.pull.head.sha)
             diff = await with_context(place, change.diff, set_to(), "")
     assert most == 4
     assert set(map(tuple, spans(diff).values())) == {((20, 40),)}
@@ -196,7 +196,7 @@ async def test_what_github_refuses_ends_it_and_what_was_had_is_used(
     async with opened(base, head) as (github, pull, api):
         change = await get_change(api, REPO, 1)
         github.fail(fault())
-        place = Place(api, REPO, change.merge_base, change.pull.head.sha)
+        place = ContentSource(api, REPO, change.merge_base, change.pull.head.sha)
         diff = await with_context(place, change.diff, set_to(), "")
         assert "5.py" not in asked_for(github)
         before, after = spans(pull.diff_text), spans(diff)
@@ -215,12 +215,12 @@ async def test_a_file_that_is_not_there_is_left_as_the_diff_has_it() -> None:
 async def test_a_review_does_not_wait_for_its_context_longer_than_a_minute() -> None:
     async with FakeGitHub() as github:
         pull = github.pull({"a.py": PLAIN}, {"a.py": changed(30)})
-        token = Secret(github.token(pull.repo).value)
+        token = SecretText(github.token(pull.repo).value)
         async with Gateway(token, base_url=github.url, pace=Pace(patience_s=7_200)) as gateway:
             api = gateway.holder()
             change = await get_change(api, REPO, 1)
             github.fail(faults.secondary("GET", CONTENTS, retry_after=3_000, times=99))
-            place = Place(api, REPO, change.merge_base, change.pull.head.sha)
+            place = ContentSource(api, REPO, change.merge_base, change.pull.head.sha)
             started = asyncio.get_running_loop().time()
             assert await with_context(place, change.diff, set_to(), "") == change.diff
             assert asyncio.get_running_loop().time() - started == pytest.approx(TIMEOUT_S, abs=1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reviewbot.config.settings import Secret
+from reviewbot.config.settings import SecretText
 from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.client.errors import UnavailableError
 from reviewbot.github.client.rate_limit import Pace
@@ -38,7 +38,9 @@ async def reporter(
         pull = github.pull(base={"a": "1\n"}, head={"a": "2\n"})
         token = github.token(pull.repo, permissions)
         first = check_run.created(head_sha=pull.head_sha, external_id="1:x", started_at=AT)
-        async with Gateway(Secret(token.value), base_url=github.url, pace=Pace(gap_s=1.0)) as way:
+        async with Gateway(
+            SecretText(token.value), base_url=github.url, pace=Pace(gap_s=1.0)
+        ) as way:
             made = CheckReporter(way.holder(), pull.repo.full_name, first)
             try:
                 yield github, pull, made

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.core.diff.parse import Line, parse_diff
+from reviewbot.core.diff.parse import DiffLine, parse_diff
 from reviewbot.github.api.records import Author
 from reviewbot.github.api.reviews import ReviewComment
 from reviewbot.github.state.comment_hunk import MOST_BYTES, MOST_LINES, comment_diff
@@ -22,7 +22,7 @@ def comment(hunk: str, path: str = "app.py") -> ReviewComment:
     )
 
 
-def lines_of(diff: bytes | None) -> tuple[Line, ...]:
+def lines_of(diff: bytes | None) -> tuple[DiffLine, ...]:
     assert diff is not None
     [file] = parse_diff(diff)
     [hunk] = file.hunks
@@ -32,10 +32,10 @@ def lines_of(diff: bytes | None) -> tuple[Line, ...]:
 def test_the_lines_keep_their_numbers_though_the_hunk_ends_early() -> None:
     hunk = "@@ -9,30 +12,31 @@ def charge():\n a\n-b\n+c\n+d"
     assert lines_of(comment_diff(comment(hunk))) == (
-        Line("context", 9, 12, "a"),
-        Line("removed", 10, None, "b"),
-        Line("added", None, 13, "c"),
-        Line("added", None, 14, "d"),
+        DiffLine("context", 9, 12, "a"),
+        DiffLine("removed", 10, None, "b"),
+        DiffLine("added", None, 13, "c"),
+        DiffLine("added", None, 14, "d"),
     )
     [file] = parse_diff(comment_diff(comment(hunk)) or b"")
     assert (file.path, file.status, file.hunks[0].section) == (
@@ -48,14 +48,14 @@ def test_the_lines_keep_their_numbers_though_the_hunk_ends_early() -> None:
 @pytest.mark.parametrize(
     ("hunk", "line"),
     [
-        ("@@ -0,0 +1,3 @@\n+a\n+b", Line("added", None, 2, "b")),
-        ("@@ -7,3 +6,0 @@\n-a\n-b", Line("removed", 8, None, "b")),
-        ("@@ -1 +1 @@\n-a\n\\ No newline at end of file\n+b\n", Line("added", None, 1, "b")),
-        ("@@ -1 +1 @@\n-a\n+b\r", Line("added", None, 1, "b\r")),
-        ("@@ -1 +1 @@\n-a\n+\x85\u2028--- x", Line("added", None, 1, "\x85\u2028--- x")),
+        ("@@ -0,0 +1,3 @@\n+a\n+b", DiffLine("added", None, 2, "b")),
+        ("@@ -7,3 +6,0 @@\n-a\n-b", DiffLine("removed", 8, None, "b")),
+        ("@@ -1 +1 @@\n-a\n\\ No newline at end of file\n+b\n", DiffLine("added", None, 1, "b")),
+        ("@@ -1 +1 @@\n-a\n+b\r", DiffLine("added", None, 1, "b\r")),
+        ("@@ -1 +1 @@\n-a\n+\x85\u2028--- x", DiffLine("added", None, 1, "\x85\u2028--- x")),
     ],
 )
-def test_odd_hunks_are_read_right(hunk: str, line: Line) -> None:
+def test_odd_hunks_are_read_right(hunk: str, line: DiffLine) -> None:
     assert lines_of(comment_diff(comment(hunk)))[-1] == line
 
 

@@ -15,52 +15,52 @@ from reviewbot.github.webhook.commands import (
     COMMANDS,
     SEARCHED,
     TEXT_LIMIT,
-    Command,
+    BotCommand,
     Unknown,
     find,
     help_text,
     hint,
 )
 
-REVIEW = Command("review")
+REVIEW = BotCommand("review")
 
 
 @pytest.mark.parametrize(
     ("body", "command"),
     [
         ("/review", REVIEW),
-        ("/review full", Command("review full")),
-        ("/review stop", Command("review stop")),
-        ("/explain", Command("explain")),
-        ("/explain why is this a bug?", Command("explain", "why is this a bug?")),
-        ("/ignore", Command("ignore")),
-        ("/ignore we want it like this", Command("ignore", "we want it like this")),
-        ("/config", Command("config")),
-        ("/help", Command("help")),
-        ("/help me, please", Command("help")),
+        ("/review full", BotCommand("review full")),
+        ("/review stop", BotCommand("review stop")),
+        ("/explain", BotCommand("explain")),
+        ("/explain why is this a bug?", BotCommand("explain", "why is this a bug?")),
+        ("/ignore", BotCommand("ignore")),
+        ("/ignore we want it like this", BotCommand("ignore", "we want it like this")),
+        ("/config", BotCommand("config")),
+        ("/help", BotCommand("help")),
+        ("/help me, please", BotCommand("help")),
         # Written by people.
-        ("/Review FULL", Command("review full")),
+        ("/Review FULL", BotCommand("review full")),
         ("/review, please", REVIEW),
         ("/review.", REVIEW),
-        ("/review stop!", Command("review stop")),
-        ("/review\tfull  ", Command("review full")),
+        ("/review stop!", BotCommand("review stop")),
+        ("/review\tfull  ", BotCommand("review full")),
         ("   /review", REVIEW),
         ("/review the naming in full", REVIEW),
         ("/review fuller than before", REVIEW),
         ("Thanks!\n/review", REVIEW),
-        ("Thanks!\r\n\r\n/review full\r\n", Command("review full")),
+        ("Thanks!\r\n\r\n/review full\r\n", BotCommand("review full")),
         ("Thanks!  \n/review\nAnd now?", REVIEW),
         ("Done\rnow\r/review", REVIEW),
         ("- one\n- two\n/review", REVIEW),
         ("/review\n-- \nsent from my telephone", REVIEW),
-        ("> it said this\n\n/explain", Command("explain")),
+        ("> it said this\n\n/explain", BotCommand("explain")),
         ("```\ncode\n```\n/review", REVIEW),
         ("<!-- a template -->\n/review", REVIEW),
         ("**Hi**, `x`, <b>y</b>, [z](u)\n/review", REVIEW),
         ("a ` stray tick and a < bracket <!-- too\n/review", REVIEW),
     ],
 )
-def test_a_command_at_the_beginning_of_a_line_is_obeyed(body: str, command: Command) -> None:
+def test_a_command_at_the_beginning_of_a_line_is_obeyed(body: str, command: BotCommand) -> None:
     assert find(body, "reviewbot-dev") == command
 
 
@@ -68,11 +68,11 @@ def test_a_command_at_the_beginning_of_a_line_is_obeyed(body: str, command: Comm
     ("body", "command"),
     [
         ("@reviewbot-dev review", REVIEW),
-        ("@ReviewBot-Dev Review Full", Command("review full")),
-        ("@reviewbot-dev /review stop", Command("review stop")),
-        ("@reviewbot-dev, explain that", Command("explain", "that")),
-        ("@reviewbot-dev[bot] help", Command("help")),
-        ("Hi\n@reviewbot-dev: config", Command("config")),
+        ("@ReviewBot-Dev Review Full", BotCommand("review full")),
+        ("@reviewbot-dev /review stop", BotCommand("review stop")),
+        ("@reviewbot-dev, explain that", BotCommand("explain", "that")),
+        ("@reviewbot-dev[bot] help", BotCommand("help")),
+        ("Hi\n@reviewbot-dev: config", BotCommand("config")),
         ("@reviewbot-dev reveiw", Unknown("reveiw", "review")),
         ("@reviewbot-dev is wrong here", Unknown("is")),
         ("@reviewbot-dev frobnicate\n", Unknown("frobnicate")),
@@ -84,7 +84,7 @@ def test_a_command_at_the_beginning_of_a_line_is_obeyed(body: str, command: Comm
         ("cc @reviewbot-dev review", None),
     ],
 )
-def test_a_mention_of_us_is_like_a_slash(body: str, command: Command | None) -> None:
+def test_a_mention_of_us_is_like_a_slash(body: str, command: BotCommand | None) -> None:
     assert find(body, "reviewbot-dev") == command
 
 
@@ -172,7 +172,7 @@ def test_what_no_reader_sees_as_a_command_is_none(body: str) -> None:
     ],
 )
 def test_what_follows_something_folded_is_a_command(body: str) -> None:
-    assert find(body) == Command("review")
+    assert find(body) == BotCommand("review")
 
 
 @pytest.mark.parametrize("other", ["lgtm", "retest", "assign me", "merge", "deploy", "preview"])
@@ -228,10 +228,10 @@ def test_a_slip_of_the_pen_gets_one_line_that_helps(written: str, meant: str) ->
 
 
 def test_the_first_command_counts_and_a_slip_only_without_one() -> None:
-    assert find("/review full\n/review stop") == Command("review full")
-    assert find("/reveiw\n/confg\n\n/help") == Command("help")
+    assert find("/review full\n/review stop") == BotCommand("review full")
+    assert find("/reveiw\n/confg\n\n/help") == BotCommand("help")
     assert find("/reveiw\n/confg") == Unknown("reveiw", "review")
-    assert find("```\n/help\n```\n> /config\n\n/lgtm\n/ignore") == Command("ignore")
+    assert find("```\n/help\n```\n> /config\n\n/lgtm\n/ignore") == BotCommand("ignore")
 
 
 def test_the_help_lists_every_command_and_is_none_itself() -> None:
@@ -241,7 +241,7 @@ def test_the_help_lists_every_command_and_is_none_itself() -> None:
     for name in COMMANDS:
         assert f"`/{name}`" in text
         command = find(f"/{name}")
-        assert isinstance(command, Command)
+        assert isinstance(command, BotCommand)
         assert command.name == name
 
 
@@ -286,16 +286,16 @@ pieces = st.lists(
 @given(anything | pieces)
 def test_anything_can_be_read_and_its_text_is_short_and_harmless(body: str) -> None:
     command = find(body, "bot")
-    assert command is None or isinstance(command, Command | Unknown)
-    if isinstance(command, Command):
+    assert command is None or isinstance(command, BotCommand | Unknown)
+    if isinstance(command, BotCommand):
         assert command.name in COMMANDS
 
 
 @given(st.sampled_from(["explain", "ignore"]), anything)
 def test_the_text_of_a_command_is_bounded_and_on_one_line(name: str, text: str) -> None:
     command = find(f"/{name} {text}")
-    assume(isinstance(command, Command) and command.name == name)
-    assert isinstance(command, Command)
+    assume(isinstance(command, BotCommand) and command.name == name)
+    assert isinstance(command, BotCommand)
     assert len(command.text) <= TEXT_LIMIT
     assert is_plain(command.text)
     command.text.encode()
@@ -339,7 +339,7 @@ def test_below_an_empty_line_and_outside_of_all_else_a_command_is_seen(before: s
     ]
     assume(closed and tokens[-2].content == "the end" and tokens[-1].level == 0)
     assume("/" not in before and "@" not in before)
-    assert find(whole, "bot") == Command("config")
+    assert find(whole, "bot") == BotCommand("config")
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from reviewbot.github.webhook.tasks import (
     InstallationChanged,
     Ping,
     PullRequestInactive,
-    Repository,
+    RepositoryRef,
     RerunWanted,
     ReviewRequested,
     Task,
@@ -42,7 +42,7 @@ REAL: list[tuple[str, Any]] = [
 ]
 DELIVERY = "72d3162e-cc78-11e3-81ab-4c9367dc0958"
 US = App(id="29310", slug="octocoders-linter")
-HELLO = Repository(installation=1, id=186853002, full_name="Codertocat/Hello-World")
+HELLO = RepositoryRef(installation=1, id=186853002, full_name="Codertocat/Hello-World")
 HEAD = "ec26c3e57ca3a959ca5aad62de7213c562f8c821"
 BASE = "f95f852bd8fca8fcc58a9a2d6c842781e32a215e"
 
@@ -306,7 +306,7 @@ def test_a_check_run_of_ours_can_be_run_again() -> None:
     payload["check_run"]["external_id"] = "2:abc"
     assert sent("check_run", payload) == RerunWanted(
         delivery=DELIVERY,
-        repository=Repository(1, 526, "github/hello-world"),
+        repository=RepositoryRef(1, 526, "github/hello-world"),
         sender="octocat",
         head_sha="d6fde92930d4715a2b49857d24b940956b26d2d3",
         external_id="2:abc",

@@ -12,7 +12,7 @@ from reviewbot.core.events.events import Usage
 from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.prompt.request import render
 from reviewbot.errors import ConfigError
-from reviewbot.models.anthropic.claude import Claude, Timeouts
+from reviewbot.models.anthropic.claude import Claude, ModelTimeouts
 from reviewbot.models.base import (
     Answering,
     Fault,
@@ -436,7 +436,7 @@ async def test_a_stream_cut_at_any_byte_ends_as_a_fault_or_whole(how: str) -> No
 # When nothing comes
 
 
-LIMITS = Timeouts(first_content_s=300, idle_s=60, total_s=900, connect_s=10, follow_s=30)
+LIMITS = ModelTimeouts(first_content_s=300, idle_s=60, total_s=900, connect_s=10, follow_s=30)
 
 
 def _frames(answer: Answer, characters: int) -> bytes:

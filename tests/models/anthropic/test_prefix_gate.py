@@ -4,14 +4,14 @@ import asyncio
 
 import pytest
 
-from reviewbot.models.anthropic.claude import Timeouts
+from reviewbot.models.anthropic.claude import ModelTimeouts
 from reviewbot.models.base import ModelEvent, ToolInput
 from tests.fake_anthropic import Answer, FakeAnthropic, Hang, Recorded, Script, StatusError, finding
 from tests.models.asking import ask, claude, request
 from tests.virtual_time import in_virtual_time
 
 SLOW = Answer(findings=[finding()], delay=5, pace=1)
-LIMITS = Timeouts(follow_s=30)
+LIMITS = ModelTimeouts(follow_s=30)
 
 
 def _written(fake: FakeAnthropic) -> int:

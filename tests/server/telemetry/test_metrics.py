@@ -15,7 +15,7 @@ from starlette.requests import Request
 
 from reviewbot.core.events.events import ChunkFinished, ReviewFinished, Usage
 from reviewbot.jobs import truncation
-from reviewbot.models.batch import Asked, ChunkOutcome, Drafted, Retrying, Spent, Working
+from reviewbot.models.batch import ChunkOutcome, Drafted, RequestSent, Retrying, Spent, Working
 from reviewbot.models.cached import CacheUse
 from reviewbot.server import streams
 from reviewbot.server.access import Access
@@ -400,14 +400,14 @@ def test_the_first_sign_of_each_answer_is_timed_once() -> None:
     metrics, clock = Metrics(), Clock()
     hear = Counting(metrics, clock).batch(row())
     for first in (Working(CLAUDE), drafted()):
-        hear(Asked(("c1",), CLAUDE, 1))
+        hear(RequestSent(("c1",), CLAUDE, 1))
         clock.now += 2.0
         hear(first)
         clock.now += 5.0
         hear(Working(CLAUDE))
         hear(Spent(CLAUDE, Usage(), None))
         hear(Working(CLAUDE))
-    hear(Asked(("c1",), CLAUDE, 1))
+    hear(RequestSent(("c1",), CLAUDE, 1))
     hear(drafted(cached=True))
     hear(Spent(CLAUDE, Usage(), None))
     seen = exposed(metrics)
@@ -423,12 +423,12 @@ def drafted(*, cached: bool = False) -> Drafted:
 def test_cut_answers_are_counted_each_and_given_up_ones_once() -> None:
     metrics = Metrics()
     hear = Counting(metrics).batch(row())
-    hear(Asked(("c1", "c2"), CLAUDE, 1))
+    hear(RequestSent(("c1", "c2"), CLAUDE, 1))
     for _ in range(3):
         hear(Spent(CLAUDE, Usage(), None))
     for chunk in ("c1", "c2"):
         hear(ChunkOutcome(chunk, "partly", CLAUDE, 1, "cut again and again"))
-    hear(Asked(("c3",), CLAUDE, 2))
+    hear(RequestSent(("c3",), CLAUDE, 2))
     hear(Spent(CLAUDE, Usage(), None))
     hear(ChunkOutcome("c3", "partly", CLAUDE, 2, "it broke off", "transient"))
     hear(ChunkOutcome("c4", "partly", "offline", 1, "Only the offline rules saw it"))
