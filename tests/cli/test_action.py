@@ -67,8 +67,8 @@ async def test_what_is_wrong_is_an_annotation_a_summary_an_output_and_exit_code_
     ("environment", "sentence"),
     [
         ({}, "GITHUB_REPOSITORY: is not set; a runner sets it"),
-        ({"GITHUB_REPOSITORY": "o/r"}, "an event without a name is none that a review"),
-        ({"GITHUB_REPOSITORY": "o/r", "GITHUB_EVENT_NAME": "push"}, "push is none that a review"),
+        ({"GITHUB_REPOSITORY": "o/r"}, "an event without a name is not supported"),
+        ({"GITHUB_REPOSITORY": "o/r", "GITHUB_EVENT_NAME": "push"}, "push is not supported"),
         (
             {"GITHUB_REPOSITORY": "o/r", "GITHUB_EVENT_NAME": "pull_request"},
             "GITHUB_EVENT_PATH: is not set",

@@ -69,7 +69,7 @@ async def test_a_database_of_a_later_version_is_refused_and_nothing_stays_open(
     await opened.close()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with pytest.raises(ConfigError, match="later reviewbot"):
+        with pytest.raises(ConfigError, match="newer reviewbot"):
             open_database(database)
         gc.collect()
 

@@ -402,8 +402,8 @@ def test_the_event_file_of_an_action_needs_no_installation() -> None:
 def test_every_real_payload_is_read() -> None:
     done = Counter(type(sent(event, payload, None)).__name__ for event, payload in REAL)
     assert sum(done.values()) == len(REAL) == 404
-    assert done["ReviewWanted"] >= 8
-    assert done["ReviewUnwanted"] >= 5
+    assert done["ReviewRequested"] >= 8
+    assert done["PullRequestInactive"] >= 5
     assert done["InstallationChanged"] >= 6
     assert done["Ping"] >= 4
 

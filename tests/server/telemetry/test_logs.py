@@ -75,9 +75,9 @@ if mode == "run":
             error.add_note(planted)
             raise ExceptionGroup(planted, [KeyError(planted), error]) from error
 
-    review._Run._chunk_finished = failing
+    review._ReviewRun._chunk_finished = failing
 if mode == "call":
-    from reviewbot.server.reviews import Calls
+    from reviewbot.server.reviews import ReviewApi
 
     async def failing(self, request):
         import asyncio, threading, warnings
@@ -91,7 +91,7 @@ if mode == "call":
         await asyncio.sleep(0.1)
         raise RuntimeError(planted)
 
-    Calls.latest = failing
+    ReviewApi.latest = failing
 """
 
 

@@ -119,7 +119,7 @@ async def test_a_run_that_broke_is_marked_without_its_message(
     def broken(*_: object) -> None:
         raise ValueError("marmalade")
 
-    monkeypatch.setattr("reviewbot.pipeline.review._Run._chunk_finished", broken)
+    monkeypatch.setattr("reviewbot.pipeline.review._ReviewRun._chunk_finished", broken)
     collected = Collected()
     async with service(tmp_path, collected.observed) as one:
         with pytest.raises(AssertionError):
