@@ -1,4 +1,4 @@
-"""Who asks, and what they may: keys, the minute's limit, and the headers that tell what is left."""
+"""Authentication with API keys, the request limit per minute, and the budget headers."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ if TYPE_CHECKING:
 
 UNLIMITED: Final = "unlimited"
 CALLER: Final = "reviewbot.caller"
-"""Says in the scope of a request who sent it."""
+"""Key in the ASGI scope that holds the :class:`Caller` of the request."""
 
 
 @dataclass(frozen=True, slots=True)
-class Principal:
-    """Who asks: the tenant that reviews belong to, and its limits."""
+class Caller:
+    """Sender of a request: the tenant that reviews belong to, and its limits."""
 
     tenant: str
     limits: Limits
 
 
 class Access:
-    """Lets callers in.
+    """Authenticator of callers.
 
     Args:
-        database: where the keys are.
-        need_key: whether each call needs a key; without, all are one tenant.
-        local_limits: of that tenant.
+        database: the database that stores the keys.
+        need_key: whether each call needs a key; otherwise calls without a key share one tenant.
+        local_limits: limits of the tenant without a key.
     """
 
     def __init__(
@@ -56,18 +56,18 @@ class Access:
 
     async def caller(
         self, request: Request, *, scope: keys.Scope = "reviews", counted: bool = False
-    ) -> Principal:
-        """Who sent ``request``.
+    ) -> Caller:
+        """Return the sender of ``request``.
 
         Args:
-            request: any.
+            request: any request.
             scope: the scope that a key needs.
-            counted: whether it counts for the minute's limit.
+            counted: whether the request counts towards the limit per minute.
 
         Raises:
-            Problem: 401 without a key that is known (RFC 6750, section 3), where one is needed;
-                403 with a key of another scope.
-            OverLimitError: there were too many requests in this minute.
+            Problem: 401 without a known key (RFC 6750, section 3), where a key is needed; 403 with
+                a key of another scope.
+            OverLimitError: the tenant sent too many requests in this minute.
         """
         header = request.headers.get("authorization")
         key = None
@@ -97,9 +97,9 @@ class Access:
         return key
 
     async def _note(self, key: Key) -> None:
-        """Note that a key is in use. No call waits for it: one that only reads needs no writer."""
+        """Record that a key is in use, without a call waiting for the write."""
         try:
-            with suppress(StoreError):  # it was logged; the next call tries again
+            with suppress(StoreError):  # the database logged it; the next call retries
                 await self._database.write(partial(keys.used, key_id=key.id))
         finally:
             del self._notes[key.id]
@@ -111,7 +111,7 @@ def _unauthorized(detail: str, parameter: str) -> Problem:
 
 
 def _wrong_scope(needed: keys.Scope) -> Problem:
-    """Return 403 with the command that makes the right key (RFC 6750, section 3.1)."""
+    """Return 403 with the command that creates a suitable key (RFC 6750, section 3.1)."""
     detail = "This key is for /metrics only; make one for reviews with: reviewbot keys add NAME"
     if needed == "metrics":
         detail = (
@@ -123,14 +123,14 @@ def _wrong_scope(needed: keys.Scope) -> Problem:
 
 
 class BudgetMiddleware:
-    """Tells each caller that :class:`Access` let in what it has used of its day, in every answer.
+    """Middleware that adds the budget headers to each response for an authenticated caller.
 
-    ``X-Tokens-Used``, ``-Remaining``, ``-Reset``; what is held is not left. None of what a caller
-    gets is for caches.
+    The headers are ``X-Tokens-Used``, ``-Remaining`` and ``-Reset``. Reserved tokens count as
+    used in ``-Remaining``. Responses to a caller are not stored by caches.
 
     Args:
-        app: what answers.
-        database: where the budgets are.
+        app: the application that responds.
+        database: the database that stores the budgets.
     """
 
     def __init__(self, app: ASGIApp, database: Database) -> None:
@@ -144,7 +144,7 @@ class BudgetMiddleware:
             if message["type"] == "http.response.start" and caller is not None:
                 headers = MutableHeaders(scope=message)
                 headers.setdefault("Cache-Control", "no-store")
-                with suppress(StoreError):  # it was logged
+                with suppress(StoreError):  # the database logged it
                     headers.update(await self._database.read(partial(_budget, caller=caller)))
             await send(message)
 

@@ -1,4 +1,4 @@
-"""The application: routes, what they need, and the page's files."""
+"""The application: its routes, its lifespan, and the files of the page."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ PAGE_POLICY: Final = (
     "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
     "trusted-types reviewbot-worker"
 )
-"""What the page may do (W3C, "Content Security Policy Level 3"): load what this server has."""
+"""Policy of the page (W3C, "Content Security Policy Level 3"): load from this server only."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
-    """How the HTTP side behaves.
+    """Settings of the HTTP side.
 
     Args:
         need_key: whether every call of the API needs a key.
-        guard: which hosts and sites are let in.
-        body_limit: bytes of a request, inflated.
-        local_limits: of callers that need no key.
+        guard: the hosts and sites that are allowed.
+        body_limit: most bytes of a request body, after decompression.
+        local_limits: limits of callers without a key.
     """
 
     need_key: bool
@@ -74,13 +74,13 @@ def make_app(
     *,
     github: GitHubSide | None = None,
 ) -> ASGIApp:
-    """Return the whole application; ``service`` is started and ended with it.
+    """Return the whole application, which starts and ends ``service``.
 
     Args:
-        service: the reviews.
-        config: how the HTTP side behaves.
-        observed: whose hooks the service was given; without it nothing is told of reviews.
-        github: the App, or its set-up; without it deliveries are refused.
+        service: the review service.
+        config: settings of the HTTP side.
+        observed: telemetry whose hooks the service has; None reports nothing about reviews.
+        github: the App, or its set-up; None refuses deliveries.
     """
     observed = observed or Telemetry()
     observed.watch(service)
@@ -112,7 +112,7 @@ def make_app(
                 if github is not None:
                     await stack.enter_async_context(github)
                 yield
-        except ConfigError as error:  # told here: what the HTTP server logs of it is withheld
+        except ConfigError as error:  # logged here: the HTTP server's message would be withheld
             log.error("%s", error)  # noqa: TRY400 - the sentence says all
             raise
         except Exception:
@@ -133,7 +133,7 @@ def make_app(
             Route("/metrics", metrics),
             Route("/openapi.json", described),
             *(github.routes if github else webhook_routes(lambda: None)),
-            # No mount: that would take every method, and so answer for the routes above.
+            # No mount: a mount takes every method, and would respond instead of the routes above.
             Route("/{path:path}", _Page(), methods=["GET"]),
         ],
         exception_handlers=HANDLERS,
@@ -145,7 +145,7 @@ def make_app(
 
 
 def _route(path: str, **calls: Callable[[Request], Awaitable[Response]]) -> Route:
-    """A path with several methods. Of several routes, 405 would name the first one's only."""
+    """Return one route with several methods, so that 405 lists all of them."""
 
     async def call(request: Request) -> Response:
         return await calls["GET" if request.method == "HEAD" else request.method](request)
@@ -154,9 +154,9 @@ def _route(path: str, **calls: Callable[[Request], Awaitable[Response]]) -> Rout
 
 
 class _Page:
-    """The files of the page, each with the policy that browsers hold it to.
+    """The files of the page, each with its content security policy.
 
-    Their media types are our own: a machine may have others, and browsers do not guess.
+    Their media types are set here: a machine may have others, and browsers do not guess.
     """
 
     def __init__(self) -> None:

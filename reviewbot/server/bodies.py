@@ -1,7 +1,7 @@
-"""The body of a request: bounded in bytes and in time, and inflated.
+"""Read the body of a request: bounded in bytes and in time, and decompressed.
 
-A sender is a stranger: it may send without end, hardly at all, or a little that inflates to very
-much. What goes wrong is a :class:`~reviewbot.server.problems.Problem` with one sentence.
+An unknown sender may send endlessly, very slowly, or a small body that inflates to a very large
+one. Each failure is a :class:`~reviewbot.server.problems.Problem` with one sentence.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 ENCODINGS: Final = ("gzip", "zstd")
-"""The content codings that are spoken, besides none."""
+"""Supported content codings, besides no coding."""
 TIMEOUT_S: Final = 10.0
 MIN_RATE: Final = 16_384.0
 MAX_WINDOW: Final = 8 << 20
-"""Bytes that a zstd decoder has to remember: the bound of RFC 9659, section 3."""
+"""Most bytes in the window of a zstd decoder: the bound of RFC 9659, section 3."""
 MAX_PARTS: Final = 10_000
-"""Members of a gzip body, frames of a zstd body. bgzip makes a member of each 64 KiB."""
+"""Most members of a gzip body or frames of a zstd body. bgzip writes a member per 64 KiB."""
 
 _GZIP_SLICE: Final = 64 << 10
 _GZIP_STEP: Final = 256 << 10
-# A zstd block of four bytes can stand for 128 KiB (RFC 8878, section 3.1.1.2), and the library has
-# no bound of its own for what one step makes: 32 such blocks are 4 MiB.
+# A zstd block of four bytes can expand to 128 KiB (RFC 8878, section 3.1.1.2), and the library does
+# not bound the output of one step: 32 such blocks are 4 MiB.
 _ZSTD_SLICE: Final = 128
 
 
 class Large(NamedTuple):
     """Treatment of bodies whose sender is not known yet.
 
-    Up to ``size`` bytes are reserved as they come, so that an announcement alone takes no room.
+    Up to ``size`` bytes are reserved as they arrive, so an announced size alone reserves nothing.
     A larger body waits for ``room`` instead.
     """
 
@@ -60,24 +60,27 @@ async def read_body(
 ) -> bytes:
     """Return the body as it was before any ``Content-Encoding``.
 
-    Only waiting for the sender counts as time. Nothing is asked for before the headers are seen to
-    be fine, so ``Expect: 100-continue`` (RFC 9110, section 10.1.1) saves a client from sending in
-    vain.
+    Only the time that the sender takes counts. No byte is requested before the headers are
+    accepted, so ``Expect: 100-continue`` (RFC 9110, section 10.1.1) saves a client from sending a
+    body that is refused.
 
     Args:
         request: its body must not have been read yet.
-        reserve: replaces the bytes that are reserved for the body. Before the first byte these are
-            the announced ones, or ``limit`` if none are announced or the body is compressed.
-        limit: bytes, inflated; compressed bytes may be a little more, as the format costs some.
-        large: for senders that are not known yet.
-        min_rate: bytes a second that a sender has to reach on average, after ``timeout_s``.
-        timeout_s: seconds without a byte after which the sender is given up.
+        reserve: function that replaces the bytes reserved for the body. Before the first byte, the
+            announced size is reserved, or ``limit`` if no size is announced or the body is
+            compressed.
+        limit: most bytes after decompression; the compressed body may be slightly larger, because
+            of the overhead of the format.
+        large: treatment of senders that are not known yet; None for known senders.
+        min_rate: bytes per second that a sender has to reach on average, after ``timeout_s``.
+        timeout_s: most seconds to wait for the next bytes.
 
     Raises:
-        Problem: from ``reserve``; 400 for what cannot be inflated, 408 for a sender that is too
-            slow (RFC 9110, section 15.5.9), 413 for too many bytes (15.5.14), 415 for another or
-            more than one encoding (15.5.16). Where bytes may be left unread it ends the connection.
-        ClientDisconnect: the sender went away. :mod:`~reviewbot.server.problems` takes it.
+        Problem: from ``reserve``; 400 for a body that cannot be decompressed, 408 for a sender that
+            is too slow (RFC 9110, section 15.5.9), 413 for too many bytes (15.5.14), 415 for an
+            unsupported encoding or several encodings (15.5.16). Where bytes may be left unread,
+            the problem ends the connection.
+        ClientDisconnect: the sender went away. :mod:`~reviewbot.server.problems` handles it.
     """
     encoding = _encoding(request.headers)
     most = limit if encoding is None else limit + limit // 16 + 1024
@@ -118,7 +121,7 @@ async def _receive(
     min_rate: float,
     timeout_s: float,
 ) -> bool:
-    """Append the body as it is sent. If it is larger than ``most``, drop it and return False."""
+    """Append the sent bytes to ``body``; drop all and return False if there are too many."""
     clock = asyncio.get_running_loop().time
     waited = 0.0
     more = True
@@ -150,16 +153,16 @@ async def _receive(
 
 
 def _declared(headers: Headers) -> int:
-    """Return the ``Content-Length``, or -1. One that makes no sense is for the server to refuse."""
+    """Return the ``Content-Length``, or -1. The HTTP server refuses an invalid header."""
     digits = headers.get("content-length", "").lstrip("0")
-    # A number of more than 4300 digits is refused by `int`; one of more than 18 is too large here.
+    # `int` refuses more than 4300 digits; a number of more than 18 digits is too large here.
     return int(digits[:19]) if digits.isascii() and digits.isdecimal() else -1
 
 
 def _encoding(headers: Headers) -> str | None:
-    """Return the one encoding of the body (RFC 9110, section 8.4), if it has one.
+    """Return the only encoding of the body (RFC 9110, section 8.4); None without an encoding.
 
-    ``x-gzip`` is gzip (8.4.1.3), and ``identity`` is none (12.5.3).
+    ``x-gzip`` is gzip (8.4.1.3), and ``identity`` is no encoding (12.5.3).
     """
     values = ",".join(headers.getlist("content-encoding")).lower().split(",")
     names = [name for value in values if (name := value.strip()) not in ("", "identity")]
@@ -174,7 +177,7 @@ def _encoding(headers: Headers) -> str | None:
 
 
 def _unsupported(fault: str) -> Problem:
-    """With the ``Accept-Encoding`` that RFC 9110, section 12.5.3, wants with this status."""
+    """Return 415 with the ``Accept-Encoding`` that RFC 9110, section 12.5.3, requires."""
     headers = {"Accept-Encoding": ", ".join(ENCODINGS), **CLOSE}
     return Problem(415, f"{fault} of {' and '.join(ENCODINGS)}, or none.", headers=headers)
 
@@ -184,8 +187,8 @@ def _too_large(limit: int, *, headers: Mapping[str, str] | None = None) -> Probl
     return Problem(413, detail, headers=headers, limit=limit)
 
 
-class _BodyStream(Protocol):
-    """What the decompressors of zlib and of zstandard have in common."""
+class _Stream(Protocol):
+    """The common part of the decompressors of zlib and of zstandard."""
 
     @property
     def eof(self) -> bool: ...
@@ -198,21 +201,21 @@ class _Member:
     """A member of a gzip body (RFC 1952, section 2.2)."""
 
     def __init__(self) -> None:
-        self._stream = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)  # 16: a gzip header, no other
-        self.stream: _BodyStream = self._stream
+        self._stream = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)  # 16: a gzip header only
+        self.stream: _Stream = self._stream
 
     def inflate(self, piece: memoryview) -> Iterator[bytes]:
         left: memoryview | bytes = piece
         while True:
             yield self._stream.decompress(left, _GZIP_STEP)
             left = self._stream.unconsumed_tail
-            # Output that waits with no byte left comes with the next: its checksum is behind it.
+            # Output that is pending without input comes with the next piece: a checksum follows.
             if not left:
                 return
 
 
 class _Frame:
-    """A frame of a zstd body (RFC 8878, section 3), one that can be skipped included."""
+    """A frame of a zstd body (RFC 8878, section 3), or a skippable frame."""
 
     def __init__(self, decompressor: ZstdDecompressor) -> None:
         self._stream = decompressor.decompressobj()
@@ -223,7 +226,7 @@ class _Frame:
 
 
 def _inflate(packed: bytearray, encoding: str, limit: int) -> bytes:
-    """Inflates in steps, so that no more than ``limit`` and a step are ever held."""
+    """Decompress in steps, so that at most ``limit`` bytes and one step are in memory."""
     body = bytearray()
     try:
         for step in _steps(packed, encoding):
@@ -242,11 +245,11 @@ def _inflate(packed: bytearray, encoding: str, limit: int) -> bytes:
 
 
 def _steps(packed: bytearray, encoding: str) -> Iterator[bytes]:
-    """What ``packed`` stands for: its members or frames, one after the other and nothing else."""
+    """Yield the decompressed bytes of ``packed``, which must be members or frames only."""
     start: Callable[[], _Member | _Frame] = _Member
     size = _GZIP_SLICE
     if encoding == "zstd":
-        # Frames share a decompressor: each begins it anew.
+        # Frames share a decompressor: each frame resets it.
         start = partial(_Frame, ZstdDecompressor(max_window_size=MAX_WINDOW))
         size = _ZSTD_SLICE
     view, position = memoryview(packed), 0

@@ -1,4 +1,4 @@
-"""Reviews and diffs as the JSON objects that the API answers with. Pure."""
+"""Reviews and diffs as the JSON objects of API responses. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Json = dict[str, Any]
 
 
 def review_document(row: ReviewRow, report: Report, progress: ReviewProgress) -> Json:
-    """Return all that is known of a review but its diff."""
+    """Return everything about a review except its diff."""
     found = {
         "id": row.id,
         "state": row.state,
@@ -53,13 +53,13 @@ def review_document(row: ReviewRow, report: Report, progress: ReviewProgress) ->
             "activity": progress.activity if row.state != "finished" else None,
         },
     }
-    return cast("Json", well_formed(found))  # a path need not be UTF-8, JSON has to be
+    return cast("Json", well_formed(found))  # JSON must be UTF-8, but a path may not be
 
 
 def entry_document(
     row: ReviewRow, *, counts: Mapping[str, int], files: int, cost_usd: float | None
 ) -> Json:
-    """Return a review in a list."""
+    """Return a review as an entry of a list."""
     return {
         "id": row.id,
         "state": row.state,
@@ -75,7 +75,7 @@ def entry_document(
 
 
 def diff_document(files: Sequence[FileDiff], redact: Callable[[FileDiff], FileRedaction]) -> Json:
-    """What the parser made of a diff, secrets replaced: for whoever draws it."""
+    """Return a parsed diff for display, with secrets replaced."""
     return {"files": [_file(file, redact(file)) for file in files]}
 
 

@@ -1,4 +1,4 @@
-"""What the service refuses, as problems: which status, and when to ask again."""
+"""Map errors of the service to problems, with a status and a time to retry."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from starlette.types import HTTPExceptionHandler
 
 AGAIN_S: Final = "5"
-"""Seconds after which a server that restarts, or a database that fails over, is mostly back."""
+"""Seconds after which a restarted server, or a database that fails over, is usually back."""
 
 
 async def _answer(_request: Request, error: Exception) -> Response:
@@ -57,4 +57,4 @@ HANDLERS: Final[Mapping[type[Exception], HTTPExceptionHandler]] = MappingProxyTy
         ),
     }
 )
-"""For Starlette: those of :mod:`reviewbot.server.problems`, and those of the service's errors."""
+"""Handlers for Starlette: of :mod:`reviewbot.server.problems`, and of the service's errors."""

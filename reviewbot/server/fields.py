@@ -1,8 +1,8 @@
-"""The fields of a JSON body, one by one: what is not known, or too long, is not read.
+"""Read the fields of a JSON body one by one; refuse unknown fields and values that are too long.
 
-The standard library reads JSON whole, and meanwhile holds up everything else that the process does:
-ten million bytes of empty lists take half a second, and compress to a thousand. A text is no such
-matter, however long.
+The standard library reads a whole JSON document at once, which blocks the process meanwhile. Ten
+million bytes of empty lists take half a second, and compress to a thousand bytes. A string is read
+quickly, however long.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 VALUE_LIMIT: Final = 400_000
-"""Characters of JSON that a value may have which is no text."""
+"""Most characters of JSON in a value that is not a string."""
 
 _SIGN: Final = re.compile(r"[ \t\n\r]*(.?)[ \t\n\r]*", re.DOTALL)
-"""A sign between the values, with the white space around it (RFC 8259, section 2)."""
+"""A sign between values, with the white space around the sign (RFC 8259, section 2)."""
 
 
 def read_fields(body: bytes, known: Sequence[str]) -> dict[str, Any]:
-    """Return the object that ``body`` is.
+    """Return the JSON object in ``body``.
 
     Args:
         body: UTF-8 (RFC 8259, section 8.1).
-        known: the names of the fields that there can be.
+        known: the names of the supported fields.
 
     Raises:
-        Problem: it is no object of JSON, has another field, or one twice.
+        Problem: the body is not a JSON object, has an unknown field, or has a field twice.
     """
     try:
         return _read(body.decode("utf-8-sig", "surrogatepass"), known)
@@ -42,7 +42,7 @@ def read_fields(body: bytes, known: Sequence[str]) -> dict[str, Any]:
 def _read(text: str, known: Sequence[str]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     sign, at = _sign(text, 0, "{")
-    if text.startswith("}", at):  # of an object with no field
+    if text.startswith("}", at):  # an object without fields
         sign, at = _sign(text, at, "}")
     while sign != "}":
         if not text.startswith('"', at):
@@ -63,7 +63,7 @@ def _read(text: str, known: Sequence[str]) -> dict[str, Any]:
 
 
 def _sign(text: str, at: int, signs: str) -> tuple[str, int]:
-    """Return the next sign, one of ``signs``, and where what follows it begins."""
+    """Return the next sign, one of ``signs``, and the position after the sign."""
     match = _SIGN.match(text, at)
     if match is None or not match[1] or match[1] not in signs:
         wanted = " or ".join(map(repr, signs))
@@ -72,7 +72,7 @@ def _sign(text: str, at: int, signs: str) -> tuple[str, int]:
 
 
 def _value(text: str, at: int) -> tuple[Any, int]:
-    """Return the value that begins there, and where it ends."""
+    """Return the value that begins at ``at``, and the position after the value."""
     if text.startswith('"', at):
         return _DECODER.raw_decode(text, at)
     piece = text[at : at + VALUE_LIMIT]

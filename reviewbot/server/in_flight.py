@@ -1,6 +1,6 @@
 """Request bodies in flight: the bytes that a server holds at once, bounded.
 
-A body stays in memory until it became a stored review or delivery. Without a bound, a few dozen
+A body stays in memory until its review or delivery is stored. Without a bound, a few dozen
 unfinished bodies fill the memory of the server.
 """
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 class InFlight:
-    """Bytes of request bodies, bounded for all tenants together and for each.
+    """Bytes of request bodies in memory, bounded for all tenants together and for each tenant.
 
     Args:
-        most: bytes of all tenants.
-        most_of_one: bytes of one tenant.
+        most: most bytes of all tenants.
+        most_of_one: most bytes of one tenant.
 
     Attributes:
         held: reserved bytes by tenant.

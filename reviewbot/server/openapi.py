@@ -1,8 +1,8 @@
-"""The description of the API, OpenAPI 3.1: what ``/openapi.json`` answers with.
+"""The OpenAPI 3.1 document of the API, which ``/openapi.json`` returns.
 
-The calls are written down in ``reviewbot/schemas/openapi.yaml``. What has a source elsewhere is
-added here, so that it cannot be another in the document: the options of a review, the events, the
-version, and what every call can answer with.
+``reviewbot/schemas/openapi.yaml`` describes the calls. This module adds the parts that are defined
+elsewhere, so that the document cannot differ. They are the options of a review, the events, the
+version, and the responses of every call.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ ALWAYS: Final = {
     "421": "Misdirected",
     "500": "Fault",
 }
-"""What any call can be answered with: see :mod:`reviewbot.server.http.guard`."""
+"""Error responses of every call: see :mod:`reviewbot.server.http.guard`."""
 WITH_KEY: Final = {"401": "Unauthorized", "403": "WrongScope", "503": "Unavailable"}
-"""What any call that asks for a key can be answered with, too."""
+"""Additional error responses of calls that use a key."""
 BUDGET: Final = ("X-Tokens-Used", "X-Tokens-Remaining", "X-Tokens-Reset")
 _METHODS: Final = frozenset({"delete", "get", "post"})
 _ENVELOPE: Final = frozenset({"type", "seq", "review_id", "at"})
@@ -48,7 +48,7 @@ _WHOLE: Final = "#/components/schemas/"
 
 @cache
 def openapi_json(*, need_key: bool) -> bytes:
-    """Return the document as it is sent.
+    """Return the document as encoded JSON.
 
     Args:
         need_key: whether every call of ``/v1`` needs a key on this server.
@@ -76,7 +76,7 @@ def openapi_document(*, need_key: bool = False) -> Json:
 
 
 def _written() -> Json:
-    """The part that is written down, anchors resolved to copies that can be changed one by one."""
+    """Return the YAML document, with anchors resolved to copies that can be changed separately."""
     import yaml
 
     text = files("reviewbot").joinpath("schemas/openapi.yaml").read_text(encoding="utf-8")
@@ -93,7 +93,7 @@ def _operations(document: Json) -> Iterator[tuple[str, Json]]:
 
 
 def _complete(operation: Json, path: str, security: list[Json]) -> None:
-    """Add what is the same for every call, or for every one that asks for a key."""
+    """Add the parts that all calls have in common, and the parts of all calls with a key."""
     of_reviews = path.startswith("/v1/")
     keyed = of_reviews or path == "/metrics"
     operation["security"] = security if keyed else []
@@ -109,7 +109,7 @@ def _complete(operation: Json, path: str, security: list[Json]) -> None:
 
 
 def _event_schemas() -> Json:
-    """The events of ``events.schema.json``, each under a name of its own, and how they are sent."""
+    """Return a named schema for each event of ``events.schema.json``, and for the stream."""
     text = files("reviewbot").joinpath("schemas/events.schema.json").read_text(encoding="utf-8")
     published: Json = json.loads(text)
     kinds = [branch["$ref"].removeprefix("#/$defs/") for branch in published["oneOf"]]
@@ -135,9 +135,9 @@ def _event_schemas() -> Json:
             "mapping": {kind: _WHOLE + name(kind) for kind in kinds},
         },
     }
-    # OpenAPI 3.1 does not say what the schema of a stream is of. Here it is of one event, what
-    # OpenAPI 3.2 calls `itemSchema`, in the form that 3.2 has for server-sent events ("Special
-    # Considerations for text/event-stream Content").
+    # OpenAPI 3.1 does not define what the schema of a stream describes. This schema describes one
+    # event, which OpenAPI 3.2 calls `itemSchema`, in the form of 3.2 for server-sent events
+    # ("Special Considerations for text/event-stream Content").
     found["StreamedEvent"] = {
         "description": "A server-sent event of the stream, which is any number of them.",
         "type": "object",
@@ -157,7 +157,7 @@ def _event_schemas() -> Json:
 
 
 def _without_envelope(schema: Json) -> Json:
-    """Return an event's own fields, as a review has them."""
+    """Return the schema of an event without the envelope, as a review contains it."""
     properties = schema["properties"]
     return {
         **schema,
@@ -167,7 +167,7 @@ def _without_envelope(schema: Json) -> Json:
 
 
 def _option_schemas() -> Json:
-    """``Options``, and what its schema refers to."""
+    """Return the schema ``Options``, and the schemas that it refers to."""
     schema = options_schema()
     defined: Json = schema.pop("$defs", {})
 
@@ -190,18 +190,18 @@ def _option_schemas() -> Json:
 
 
 def _option_parameters() -> list[Json]:
-    """Return the options as parameters of the query, but for those that need a body."""
+    """Return the options as query parameters, except options that need a body."""
     options: Json = _option_schemas()["Options"]["properties"]
     return [_parameter(name, one) for name, one in options.items() if name not in BODY_ONLY]
 
 
 def _parameter(name: str, schema: Json) -> Json:
-    """Return a parameter of the query; see :func:`~reviewbot.jobs.options.options_from_query`."""
+    """Return a query parameter; see :func:`~reviewbot.jobs.options.options_from_query`."""
     description = schema["description"]
     kept = {key: value for key, value in schema.items() if key != "description"}
     found = {"name": name, "in": "query", "description": description, "schema": kept}
     if name == "exclude":
-        # Not a list: of one, nothing could say that it has this many characters in all.
+        # Not a list: the schema of a list cannot limit the total number of characters.
         found["description"] = f"{description} Separated by commas."
         found["schema"] = {"type": "string", "maxLength": LIST_LIMIT}
         found["example"] = "vendor/,*.snap"
@@ -212,7 +212,7 @@ def _parameter(name: str, schema: Json) -> Json:
 
 
 def _with_references(value: Any, elsewhere: Callable[[str], str]) -> Any:  # noqa: ANN401 - JSON
-    """Return a copy whose every ``$ref`` leads to where ``elsewhere`` says."""
+    """Return a copy in which ``elsewhere`` has replaced the target of every ``$ref``."""
     match value:
         case dict():
             return {

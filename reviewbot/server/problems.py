@@ -1,8 +1,7 @@
-"""Problems: every answer of the server that is an error, as RFC 9457 has them.
+"""Problems: the error responses of the server, in the format of RFC 9457.
 
-Whoever meets one raises :class:`Problem`; :data:`EXCEPTION_HANDLERS` makes the answer. What goes
-wrong unexpectedly is told to the log, under a number that the client is told too, and to nobody
-else.
+Code raises :class:`Problem`, and :data:`EXCEPTION_HANDLERS` creates the response. An unexpected
+error is logged under an incident number. The client receives only the number.
 """
 
 from __future__ import annotations
@@ -31,13 +30,13 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE: Final = "application/problem+json"
 TEXT_LIMIT: Final = 1_000
-"""Characters of a text in a problem; a sentence may quote what a client sent."""
+"""Most characters of a text in a problem; a sentence may quote what a client sent."""
 LINGER_S: Final = 10.0
-"""Seconds in which what a client still sends is read, after an answer that ends the connection."""
+"""Most seconds to read the rest of a request, after a response that ends the connection."""
 LINGER_QUIET_S: Final = 2.0
-"""Seconds without a byte after which it is not waited for any longer."""
+"""Seconds without a byte after which the server stops reading the rest."""
 CLOSE: Final[Mapping[str, str]] = MappingProxyType({"Connection": "close"})
-"""The headers of a problem that ends the connection, since a body was not read to its end."""
+"""Headers of a problem that ends the connection, since a body was not read to its end."""
 
 # The phrases of RFC 9110, section 15.5, where older Pythons still have those of RFC 7231.
 _TITLES: Final = {413: "Content Too Large", 422: "Unprocessable Content"}
@@ -45,18 +44,18 @@ _log = logging.getLogger(__name__)
 
 
 class Problem(Exception):
-    """An answer that is an error. Raise it anywhere below :data:`EXCEPTION_HANDLERS`.
+    """An error response. Raise it anywhere below :data:`EXCEPTION_HANDLERS`.
 
     Args:
         status: 400 to 599.
-        detail: one sentence that says what to do. It may quote a stranger: what could move a
-            cursor, hide or break is escaped when the answer is made.
-        title: the same for each problem of the ``type``; the status's own phrase by default, as
-            RFC 9457, section 4.2.1, wants it for ``about:blank``.
+        detail: one sentence with the problem or its remedy. It may quote untrusted text: control
+            and invisible characters are escaped in the response.
+        title: the same for each problem of the ``type``; by default the phrase of the status, as
+            RFC 9457, section 4.2.1, requires for ``about:blank``.
         type: a URI that names the kind of problem (RFC 9457, section 3.1.1).
-        headers: of the answer. ``Connection: close`` (:data:`CLOSE`) is for a request whose body
-            was not read to its end: see :func:`problem_response`.
-        members: extension members (RFC 9457, section 3.2): JSON values; None leaves one out.
+        headers: headers of the response. ``Connection: close`` (:data:`CLOSE`) is for a request
+            whose body was not read to its end: see :func:`problem_response`.
+        members: extension members (RFC 9457, section 3.2) with JSON values; None omits a member.
     """
 
     def __init__(
@@ -76,7 +75,7 @@ class Problem(Exception):
         super().__init__(f"{status} {self.title}: {detail}")
 
     def document(self) -> dict[str, object]:
-        """Return the problem as the object that is sent, its texts made safe."""
+        """Return the JSON object of the problem, with its texts escaped."""
         standard = {"type": self.type, "title": self.title, "status": self.status}
         if self.detail:
             standard["detail"] = self.detail
@@ -84,12 +83,11 @@ class Problem(Exception):
 
 
 def problem_response(problem: Problem) -> Response:
-    """Return the answer to whoever caused ``problem``: ``application/problem+json``, never stored.
+    """Return the response for ``problem``: ``application/problem+json``, not to be cached.
 
-    Where its headers say ``Connection: close``, the answer comes at once, and then what the client
-    still sends is read and thrown away for a moment. To close with unread bytes would reset the
-    connection, and a client that sends before it reads would never see the answer (RFC 9112,
-    section 9.6).
+    With the header ``Connection: close``, the response is sent at once, and the rest of the request
+    is read and discarded for a few seconds. Closing with unread bytes would reset the connection,
+    and a client that sends before it reads would never see the response (RFC 9112, section 9.6).
     """
     closes = any(
         name.lower() == "connection" and value.lower() == "close"
@@ -105,7 +103,7 @@ def problem_response(problem: Problem) -> Response:
 
 
 def to_problem(error: Exception) -> Problem:
-    """What a client is told of ``error``. An error that is nobody's request's fault is logged."""
+    """Return the problem for ``error``. An error that no request caused is logged."""
     match error:
         case Problem():
             return error
@@ -116,7 +114,7 @@ def to_problem(error: Exception) -> Problem:
         case ConfigError():
             return Problem(400, str(error), key=error.key)
         case ClientDisconnect():
-            # Nobody reads this but the log of requests (RFC 9112, section 8: 400).
+            # Only the log of requests uses this response (RFC 9112, section 8: 400).
             return Problem(400, "The connection ended before the body did.", headers=CLOSE)
         case _:
             return _incident(error)
@@ -131,10 +129,10 @@ async def _answer(_request: Request, error: Exception) -> Response:
 EXCEPTION_HANDLERS: Final[Mapping[type[Exception], HTTPExceptionHandler]] = MappingProxyType(
     dict.fromkeys((Problem, HTTPException, ReviewbotError, ClientDisconnect, Exception), _answer)
 )
-"""For ``Starlette(exception_handlers=...)``.
+"""Handlers for ``Starlette(exception_handlers=...)``.
 
-Starlette answers an ``Exception`` outside of all middleware, and raises it again for the server to
-log: middleware that has to see that answer too must be wrapped around the application.
+Starlette handles an ``Exception`` outside of all middleware, and raises it again for the server to
+log. Middleware that has to see that response must be wrapped around the application.
 """
 
 
@@ -177,7 +175,7 @@ def _safe(value: object) -> object:
 
 
 class _LastAnswer(Response):
-    """Ends the connection, but not before the client had time to read."""
+    """Response that ends the connection after the client had time to read."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         del scope

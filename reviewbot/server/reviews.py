@@ -45,7 +45,7 @@ DIFF_TYPES: Final = frozenset(
         "text/x-patch",
         "text/plain",
         "application/octet-stream",
-        "application/x-www-form-urlencoded",  # what curl --data-binary says of anything
+        "application/x-www-form-urlencoded",  # the default of curl --data-binary
         "",
     }
 )
@@ -53,19 +53,19 @@ EVENT_STREAM: Final = "text/event-stream"
 TEXT_LIMITS: Final[Mapping[str, int]] = {"title": 500, "description": 20_000, "subject": 500}
 PAGE_LIMIT: Final = 100
 BODIES_IN_FLIGHT: Final = 10
-"""Bodies of the size of the limit that all keys together may have in flight; one key half of it."""
+"""Most bodies of the largest size in flight for all keys together; half of that for one key."""
 _IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}")
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
 
 
 class ReviewApi:
-    """What the routes lead to.
+    """Handlers of the routes.
 
     Args:
-        service: the reviews.
-        access: who may ask.
-        body_limit: bytes of a request, inflated.
+        service: the review service.
+        access: the authenticator of callers.
+        body_limit: most bytes of a request body, after decompression.
     """
 
     def __init__(self, service: ReviewService, access: Access, *, body_limit: int) -> None:
@@ -74,7 +74,7 @@ class ReviewApi:
         self._in_flight = InFlight(most, most // 2)
 
     async def create(self, request: Request) -> Response:
-        """``POST /v1/reviews``."""
+        """Answer ``POST /v1/reviews``."""
         caller = await self._access.caller(request, counted=True)
         streamed = _accepts_stream(request)
         with self._in_flight.reserve(caller.tenant) as reserve:
@@ -91,14 +91,14 @@ class ReviewApi:
     ) -> tuple[ReviewRow, bool, bool]:
         """Return the stored review, whether it is replayed, and its ``cancel_on_disconnect``.
 
-        Nothing of the body outlives this call.
+        The body is freed when this call ends.
         """
         asked = await self._request_of(request, caller, reserve)
         row, replayed = await self._service.create(asked)
         return row, replayed, asked.options.cancel_on_disconnect
 
     async def latest(self, request: Request) -> Response:
-        """``GET /v1/reviews``."""
+        """Answer ``GET /v1/reviews``."""
         caller = await self._access.caller(request)
         limit = _number(request.query_params.get("limit", "20"), "limit", at_least=1)
         before = request.query_params.get("before")
@@ -114,11 +114,11 @@ class ReviewApi:
         return JSONResponse({"reviews": entries, "next": entries[-1]["id"] if more else None})
 
     async def show(self, request: Request) -> Response:
-        """``GET /v1/reviews/{id}``."""
+        """Answer ``GET /v1/reviews/{id}``."""
         return JSONResponse(await self._document(await self._find(request)))
 
     async def events(self, request: Request) -> Response:
-        """``GET /v1/reviews/{id}/events``."""
+        """Answer ``GET /v1/reviews/{id}/events``."""
         row = await self._find(request)
         if not _accepts_stream(request, missing=True):
             raise Problem(406, "this call answers with text/event-stream only")
@@ -127,18 +127,18 @@ class ReviewApi:
             after = _number(last, "Last-Event-ID")
         after = min(after, row.last_seq)
         if row.state == "finished" and after == row.last_seq:
-            # An EventSource that comes back after the end stops at this (WHATWG HTML, 9.2.3).
+            # 204 stops an EventSource that reconnects after the end (WHATWG HTML, 9.2.3).
             return Response(status_code=204)
         return self._stream(row.id, after, {}, cancels=False)
 
     async def cancel(self, request: Request) -> Response:
-        """``DELETE /v1/reviews/{id}``."""
+        """Answer ``DELETE /v1/reviews/{id}``."""
         row = await self._find(request)
         await self._service.stop(row.id, "cancelled")
         return Response(status_code=204)
 
     async def diff(self, request: Request) -> Response:
-        """``GET /v1/reviews/{id}/diff``."""
+        """Answer ``GET /v1/reviews/{id}/diff``."""
         row = await self._find(request)
         data = await self._service.database.read(partial(reviews.diff_of, review_id=row.id))
         if "application/json" not in request.headers.get("accept", ""):
@@ -146,7 +146,7 @@ class ReviewApi:
         return Response(await asyncio.to_thread(_drawn, data), media_type="application/json")
 
     async def sarif(self, request: Request) -> Response:
-        """``GET /v1/reviews/{id}/sarif``."""
+        """Answer ``GET /v1/reviews/{id}/sarif``."""
         row = await self._find(request)
         if row.state != "finished":
             raise Problem(409, "the review is not finished yet; follow its events", state=row.state)
@@ -155,7 +155,7 @@ class ReviewApi:
         return Response(text, media_type="application/sarif+json")
 
     async def _find(self, request: Request) -> ReviewRow:
-        """Return the review of the path, if it is the caller's: another's is as if it were not."""
+        """Return the review of the path; raise 404 if the caller has no such review."""
         caller = await self._access.caller(request)
         review_id = request.path_params["id"]
         row = None
@@ -167,7 +167,7 @@ class ReviewApi:
 
     async def _document(self, row: ReviewRow) -> dict[str, Any]:
         def read(connection: sa.Connection) -> tuple[ReviewRow, Report, ReviewProgress]:
-            found = reviews.find(connection, row.id)  # with its events, as of one moment
+            found = reviews.find(connection, row.id)  # in the same snapshot as its events
             return found or row, _report(connection, row.id), last_progress(connection, row.id)
 
         return review_document(*await self._service.database.read(read))
@@ -228,15 +228,15 @@ def _object_of(body: bytes) -> dict[str, Any]:
     options = values.get("options", {})
     if not isinstance(options, dict):
         raise Problem(400, "options is an object", key="options")
-    # A lone surrogate is no text: JSON can write it, but nobody can say which bytes it was.
+    # JSON can contain a lone surrogate, which has no bytes in UTF-8.
     return {**values, "diff": values["diff"].encode("utf-8", "replace"), "options": options}
 
 
 def _with_query(values: dict[str, Any], query: dict[str, str]) -> dict[str, Any]:
-    """Return the fields with those of the query, which go before those of the body."""
+    """Return the fields, with fields of the query in place of fields of the body."""
     if not query:
         return values
-    parse_options(values["options"])  # what the query replaces has to be right, too
+    parse_options(values["options"])  # replaced values must be valid too
     for name, most in TEXT_LIMITS.items():
         _text(values, name, most)
     texts = {name: query.pop(name) for name in TEXT_LIMITS if name in query}
@@ -257,7 +257,10 @@ def _report(connection: sa.Connection, review_id: str) -> Report:
 
 
 def _entry(connection: sa.Connection, row: ReviewRow) -> dict[str, Any]:
-    """A review in a list. What a finished one came to is kept with it: its events may be many."""
+    """Return a review as an entry of a list.
+
+    The result of a finished review is stored with it, since it may have many events.
+    """
     shown = entry_of(connection, row.id) if row.entry is None else json.loads(row.entry)
     return entry_document(row, **shown)
 
@@ -274,7 +277,12 @@ def _number(text: str, name: str, *, at_least: int = 0) -> int:
 
 
 def _accepts_stream(request: Request, *, missing: bool = False) -> bool:
-    """Whether the client asked for the event stream; ``missing`` is what to take no wish for."""
+    """Return whether the client accepts the event stream.
+
+    Args:
+        request: the request with the ``Accept`` header.
+        missing: whether a wildcard or a missing header accepts the stream.
+    """
     accept = request.headers.get("accept", "*/*").lower()
     if EVENT_STREAM in accept:
         return True

@@ -1,6 +1,6 @@
-"""What is sent: event streams, kept alive and ended in time, and any answer, in pieces.
+"""Event streams and chunked responses.
 
-Who does not take what is sent is dropped.
+Event streams are kept alive and ended in time. A client that does not read is dropped.
 """
 
 from __future__ import annotations
@@ -23,40 +23,40 @@ if TYPE_CHECKING:
 
 PING_S: Final = 15
 SEND_TIMEOUT_S: Final = 30
-"""A reader that takes nothing for so long is dropped; of a stream it goes on from its last id."""
+"""Seconds without a read after which a client is dropped; a stream can be resumed."""
 PIECE: Final = 64 << 10
-"""Bytes that are sent at once: what the connection holds of an answer that nobody takes."""
+"""Most bytes sent at once, and so buffered for a client that does not read."""
 ENDED: Final = "reviewbot.stream"
-"""Says in the scope of a request how its answer ended where that was before its end: ``dropped``,
-since the reader took nothing, or a stream ``cut`` by the server."""
+"""Key in the ASGI scope that holds how a response was interrupted. ``dropped``: the client did not
+read. ``cut``: the server ended a stream."""
 ABORT: Final = "reviewbot.abort"
-"""What ends a connection at once, in the ``state`` of the scopes of its requests."""
+"""Key in the ``state`` of an ASGI scope that holds the function that aborts the connection."""
 
 _LAST: Final = f"event: {END}\n".encode()  # in an event's data a line break is written otherwise
 
-# The streams end when the hub closes, which is after the reviews had their time to end. The library
-# would end them at the signal.
+# The streams end when the hub closes, after the reviews had time to end. The library would end the
+# streams at the signal.
 AppStatus.enable_automatic_graceful_drain = False
 
 log = logging.getLogger(__name__)
 
 
 class _SlowReader(Exception):
-    """It took nothing for too long."""
+    """The client did not read for too long."""
 
 
 class InTimeMiddleware:
-    """Sends each answer in pieces, and drops the reader that does not take one in time.
+    """Middleware that sends each response in pieces, and drops a client that does not read in time.
 
-    Otherwise an answer would be kept for as long as someone holds the connection. It belongs inside
-    of what answers unexpected errors: this is none.
+    Otherwise a response would stay in memory as long as the client keeps the connection. Place the
+    middleware inside the handler of unexpected errors: a slow client is not such an error.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes the answer on."""
+        """Pass the response on in pieces."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -77,7 +77,7 @@ class InTimeMiddleware:
             abort = scope.get("state", {}).get(ABORT)
             if abort is not None:
                 abort()
-                await asyncio.sleep(0)  # the server hears of it, and misses no end of the answer
+                await asyncio.sleep(0)  # the server notices, and expects no end of the response
 
 
 def _pieces(message: Message) -> Iterator[Message]:
@@ -91,8 +91,8 @@ def _pieces(message: Message) -> Iterator[Message]:
         yield {**message, "body": bytes(view[start : start + PIECE]), "more_body": more}
 
 
-class _ResponseStream(EventSourceResponse):
-    """A stream that says how it ended."""
+class _Stream(EventSourceResponse):
+    """A stream that records in the ASGI scope if the server ended it."""
 
     cut = False
 
@@ -116,11 +116,13 @@ def event_stream(
 ) -> Response:
     """Return the response that sends ``events``, which are rendered already.
 
+    ``no-transform`` keeps proxies from compressing the stream, which would buffer it.
+
     Args:
-        events: from the hub.
-        headers: more of them. ``no-transform`` keeps proxies from compressing, and so buffering.
-        gone: called when the reader leaves before the end.
-        closing: set when the node shuts down.
+        events: rendered events from the hub.
+        headers: additional headers.
+        gone: function to call when the client leaves before the end.
+        closing: event that is set when the node shuts down.
     """
 
     async def body() -> AsyncIterator[bytes]:
@@ -132,7 +134,7 @@ def event_stream(
                 yield data
         except StoreError:
             log.warning("a stream ends early: the database is away")
-        # The reader has what there is; without review.finished it comes back.
+        # Without review.finished, the client reconnects for the remaining events.
         stream.cut = _LAST not in data
 
     async def closed(_message: Any) -> None:  # noqa: ANN401 - an ASGI message

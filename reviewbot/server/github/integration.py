@@ -1,4 +1,4 @@
-"""GitHub on a server: the App at work, or the set-up that makes one."""
+"""GitHub on a server: the running App, or the set-up that creates an App."""
 
 from __future__ import annotations
 
@@ -23,14 +23,16 @@ if TYPE_CHECKING:
 
 
 class GitHubSide:
-    """See the module. Use as an async context manager, within that of the service.
+    """The GitHub App of a server, or its set-up.
+
+    Use as an async context manager, inside the context of the service.
 
     Args:
-        app: the App, if there is one.
-        setup: where one would be stored, and where GitHub and people reach this server.
-        service: the reviews of the server.
-        load: makes settings of options, as the server's own.
-        limits: what each installation may use.
+        app: the App; None starts the set-up.
+        setup: where an App is stored, and where GitHub and people reach this server.
+        service: the review service.
+        load: function that turns options into settings, based on the server's own settings.
+        limits: limits of each installation.
 
     Raises:
         ConfigError: the App cannot be used.
@@ -53,14 +55,18 @@ class GitHubSide:
 
     @property
     def routes(self) -> list[Route]:
-        """The webhook, and the pages of the set-up while there is no App."""
+        """Routes of the webhook, and of the set-up if the server started without an App."""
         return [
             *webhook_routes(self._current),
             *(setup_routes(self._setup) if self._setup else []),
         ]
 
     def invitation(self, address: str) -> str | None:
-        """The line that leads to the set-up, if there is one; ``address`` is where we listen."""
+        """Return the line with the link to the set-up; None without a set-up.
+
+        Args:
+            address: where the server listens, ``http://HOST:PORT``.
+        """
         return self._setup.invitation(address) if self._setup else None
 
     def _current(self) -> tuple[Inbox, Sequence[SecretText]] | None:

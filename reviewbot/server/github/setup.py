@@ -1,4 +1,4 @@
-"""Sets the GitHub App up in the browser, while the server has none: GitHub's manifest flow.
+"""Set up the GitHub App in the browser, with GitHub's manifest flow.
 
 ::
 
@@ -6,9 +6,9 @@
     routes = setup_routes(setup)
     print(setup.invitation("http://127.0.0.1:8000"))
 
-Who opens the printed link fills in a form, sees what the App may do, and posts the manifest to
-GitHub; GitHub sends the browser back with a code, for which it tells the App's keys once. They are
-stored, and never shown. It takes no script: the forms are plain ones.
+The user opens the printed link, fills in a form, sees the permissions of the App, and posts the
+manifest to GitHub. GitHub sends the browser back with a code, which it exchanges for the App's keys
+once. The keys are stored, and never shown. The pages use plain forms without scripts.
 """
 
 from __future__ import annotations
@@ -65,12 +65,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SetupConfig:
-    """What the set-up needs to know.
+    """Settings of the set-up.
 
     Attributes:
-        state_folder: where the App is stored.
-        api_url: of GitHub's REST API.
-        public_url: where GitHub reaches this server, if that was said.
+        state_folder: folder where the App is stored.
+        api_url: address of GitHub's REST API.
+        public_url: address where GitHub reaches this server; None if not configured.
     """
 
     state_folder: Path
@@ -82,12 +82,12 @@ class GitHubSetup:
     """The set-up of one server.
 
     Args:
-        config: what it needs to know.
-        on_app: takes the App into use; without it the server has to be started again.
-        link: who is let in.
+        config: settings of the set-up.
+        on_app: function that starts the App; None requires a restart of the server.
+        link: the link that admits one browser; by default a new link.
 
     Raises:
-        ConfigError: PyGithub is not installed, or one of the addresses is none.
+        ConfigError: PyGithub is not installed, or an address is invalid.
     """
 
     def __init__(
@@ -96,12 +96,12 @@ class GitHubSetup:
         on_app: Callable[[AppConfig], Awaitable[None]] | None = None,
         link: OneTimeLink | None = None,
     ) -> None:
-        Gateway(None, base_url=config.api_url)  # what it refuses would otherwise cost an App
+        Gateway(None, base_url=config.api_url)  # refuse an invalid address before an App exists
         if config.public_url and not is_base_address(config.public_url):
             raise ConfigError("is no address such as https://reviews.example.com", source=FLAG)
         self._config, self._on_app, self._link = config, on_app, link or OneTimeLink()
         self._web_url = web_address(config.api_url)
-        self._name = f"reviewbot-{secrets.token_hex(3)}"  # no two Apps on GitHub have the same
+        self._name = f"reviewbot-{secrets.token_hex(3)}"  # names of Apps on GitHub are unique
         self._confirmed: Registration | None = None
         self._storing = asyncio.Lock()
         self._is_done = False
@@ -117,7 +117,7 @@ class GitHubSetup:
         return f"to review pull requests, set a GitHub App up: {self._link.address(page_url)}"
 
     async def page(self, request: Request) -> Response:
-        """``GET /github/setup``: lets the link's holder in; the form, then what it comes to."""
+        """Answer ``GET /github/setup``: admit the link's holder, show the form, then confirm."""
         self._check_open()
         if TOKEN in request.query_params:
             return self._enter(request)
@@ -141,7 +141,7 @@ class GitHubSetup:
         )
 
     async def done(self, request: Request) -> Response:
-        """``GET /github/setup/done``: GitHub sends the browser here with a code for the App."""
+        """Answer ``GET /github/setup/done``, where GitHub sends the browser with a code."""
         self._check_open()
         if not self._link.knows(request.cookies.get(COOKIE)):
             return self._closed(DONE_ROOT)
@@ -176,8 +176,8 @@ class GitHubSetup:
             raise Problem(404, "There is nothing at this path.")
 
     def _enter(self, request: Request) -> Response:
-        """Takes the token out of the address; its holder goes on with a cookie."""
-        # Relative, since a proxy may have put something before the path.
+        """Redirect to an address without the token, and give its holder a cookie."""
+        # Relative, since a proxy may have added a prefix to the path.
         answer = RedirectResponse("setup", 303, headers=HEADERS)
         if self._link.knows(request.cookies.get(COOKIE)):
             return answer
@@ -211,7 +211,7 @@ class GitHubSetup:
         return error_page(403, why, root=root, again=False)
 
     def _registration(self, query: QueryParams, address: str) -> Registration:
-        """What the form says, or what it begins with."""
+        """Return the registration from the form, or the initial values."""
         organization = query.get("organization", "").strip()
         return Registration(
             name=query.get("name", self._name).strip(),
@@ -220,7 +220,7 @@ class GitHubSetup:
         )
 
     def _confirm(self, registration: Registration, base: str) -> Response:
-        """What GitHub is going to be asked for, with the button that asks."""
+        """Return the page that shows the requested App, with a button that posts the manifest."""
         self._confirmed = registration
         fields = {
             "name": registration.name,
@@ -231,7 +231,7 @@ class GitHubSetup:
         return page(
             "confirm",
             root=ROOT,
-            # The whole host, for GitHub redirects to where one signs in.
+            # The whole host, because GitHub redirects to the sign-in page.
             form_action=self._web_url,
             registration=registration,
             reach=reach(registration.public_url),
@@ -244,7 +244,7 @@ class GitHubSetup:
         )
 
     async def _taken_into_use(self, config: AppConfig) -> bool:
-        """Return whether the App works without a new start."""
+        """Start the App; return whether the App runs without a restart."""
         if self._on_app is None:
             return False
         try:
@@ -257,7 +257,7 @@ class GitHubSetup:
     def _base(self, request: Request) -> str:
         """Return the address under which the browser sees this server, without a slash at the end.
 
-        If it was said, a proxy may tell what it likes.
+        A configured address takes precedence over the headers of a proxy.
         """
         said = self._config.public_url
         return said.rstrip("/") if said else f"{request.url.scheme}://{request.url.netloc}"
@@ -270,22 +270,23 @@ def setup_routes(setup: GitHubSetup) -> list[Route]:
     """Return the routes of the set-up."""
     routes = [Route(PATH, setup.page), Route(DONE_PATH, setup.done)]
     for route in routes:
-        # Not HEAD, which Starlette adds: who only looks at a link must not use it up.
+        # Not HEAD, which Starlette adds: a preview of the link must not use up the link.
         route.methods = {"GET"}
     return routes
 
 
 def _own_base(address: str | None, request: Request) -> str | None:
-    """``address``, if it is what the browser has: then it knows what a proxy does not tell."""
+    """Return ``address`` if it has the host of the request; None otherwise."""
     if address is None or urlsplit(address).netloc.lower() != request.url.netloc.lower():
         return None
     return address.rstrip("/")
 
 
 def _is_own(request: Request) -> bool:
-    """Whether no page of another site led here: what it asks for is not what the owner filled in.
+    """Return False if a page of another site led here, so the owner did not fill in the query.
 
-    Programs, and browsers on plain HTTP, do not say (https://www.w3.org/TR/fetch-metadata/).
+    Programs, and browsers on plain HTTP, do not send the header
+    (https://www.w3.org/TR/fetch-metadata/).
     """
     return request.headers.get("sec-fetch-site") in (None, "none", "same-origin")
 

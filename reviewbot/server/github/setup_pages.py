@@ -1,6 +1,6 @@
-"""The pages of the set-up as answers: templates filled in, under a policy that lets little in.
+"""Responses with the pages of the set-up: rendered templates under a strict policy.
 
-They are not among the files of the page, since they are nothing without what is filled in.
+The templates are separate from the files of the page, since they are useless without values.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
     "frame-ancestors 'none'; form-action {form_action}"
 )
-"""What a page may do (W3C, "Content Security Policy Level 3"): no script, and at most one form."""
+"""Policy of a page (W3C, "Content Security Policy Level 3"): no script, at most one form."""
 HEADERS: Final = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
 
@@ -30,17 +30,17 @@ def page(
     root: str,
     status: int = 200,
     form_action: str = "'none'",
-    **values: Any,  # noqa: ANN401 - what the template needs
+    **values: Any,  # noqa: ANN401 - values of the template
 ) -> Response:
     """Return the page ``templates/github_setup_<name>.html``.
 
     Args:
-        name: of the template.
-        root: leads from the address of the page to that of the style sheet: a proxy may have put
-            something before both.
-        status: of the answer.
+        name: name of the template.
+        root: relative path from the page to the folder of the style sheet, since a proxy may have
+            added a prefix to both.
+        status: status of the response.
         form_action: where the page may send a form.
-        **values: what is filled in; all of it is text.
+        **values: values of the template, which escapes each of them.
     """
     text = _templates().get_template(f"github_setup_{name}.html").render(root=root, **values)
     policy = {"Content-Security-Policy": POLICY.format(form_action=form_action)}
@@ -48,13 +48,13 @@ def page(
 
 
 def error_page(status: int, sentence: str, *, root: str, again: bool) -> Response:
-    """Return a page that says why it does not go on.
+    """Return a page with the reason why the set-up does not continue.
 
     Args:
-        status: of the answer.
-        sentence: why, and what to do. It may quote a stranger.
+        status: status of the response.
+        sentence: the reason and the remedy; may quote untrusted text.
         root: as for :func:`page`.
-        again: whether the set-up can be begun once more.
+        again: whether the set-up can be started again.
     """
     return page("sorry", status=status, root=root, sentence=show(sentence), again=again)
 

@@ -1,8 +1,8 @@
-"""``POST /webhooks/github``: a delivery of GitHub, believed by its signature and stored.
+"""``POST /webhooks/github``: verify the signature of a delivery of GitHub and store the delivery.
 
-It needs no key. What GitHub sent is proved before anything else of it is looked at, and is
-acknowledged once it is stored (docs.github.com, "Validating webhook deliveries" and "Best practices
-for using webhooks").
+A delivery needs no key. Its signature is verified before anything else of the delivery is read. A
+delivery is acknowledged once it is stored (docs.github.com, "Validating webhook deliveries" and
+"Best practices for using webhooks").
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ if TYPE_CHECKING:
 BODY_LIMIT: Final = 25 << 20
 """Bytes of a payload; GitHub sends no larger ones."""
 PATIENCE_S: Final = 10.0
-"""How long GitHub waits for the answer to a delivery."""
+"""Seconds that GitHub waits for the response to a delivery."""
 STORED_IN_S: Final = 8.0
-"""How long the database may take, so that the answer can still tell of it."""
+"""Seconds that the database may take, so that the response can still report a failure."""
 LARGE: Final = 1 << 20
-"""Bytes of a body that may come from anybody at any time; most payloads have some 20 KB."""
+"""Bytes up to which a body is read from any sender at any time; most payloads have some 20 KB."""
 IN_FLIGHT: Final = 64 << 20
-"""Bytes of smaller bodies that are held at the same time: some 3,000 of the usual 20 KB."""
+"""Most bytes of smaller bodies in memory at the same time: some 3,000 of the usual 20 KB."""
 LARGE_AT_ONCE: Final = 4
-"""Larger bodies that are held at the same time: who sent them is known only at their end."""
+"""Most larger bodies in memory at the same time: a sender is known only at the end of a body."""
 
 _EVENT: Final = re.compile(r"[a-z0-9_]{1,50}")
 _DELIVERY: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -53,17 +53,17 @@ def webhook_routes(current: Callable[[], tuple[Inbox, Sequence[SecretText]] | No
     """Return the route of the webhook.
 
     Args:
-        current: who takes deliveries now, and the secrets of the webhook, which are two while it is
-            being changed; None while there is no App.
+        current: function that returns the inbox and the secrets of the webhook; None while there
+            is no App. There are two secrets while the secret is being changed.
     """
     return [_OnlyRoute(WEBHOOK_PATH, _Webhook(current).receive, methods=["POST"])]
 
 
 class _OnlyRoute(Route):
-    """Answers for its path whatever the method: with 405, where the page would answer with 404."""
+    """Route that handles each method of its path: 405 where the page would respond with 404."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """As any route, but that another method is for no other route."""
+        """Match like any route, but claim the path for other methods too."""
         match, found = super().matches(scope)
         return (Match.FULL if match is Match.PARTIAL else match), found
 
@@ -75,7 +75,7 @@ class _Webhook:
         self._in_flight = InFlight(IN_FLIGHT, IN_FLIGHT)
 
     async def receive(self, request: Request) -> Response:
-        """Take a delivery."""
+        """Verify and store a delivery."""
         inbox, secrets = self._taker()
         signature = _signature(request)
         _check_encoding(request)
@@ -96,7 +96,7 @@ class _Webhook:
         return Response(status_code=202)
 
     async def _room(self, stack: AsyncExitStack) -> None:
-        """Wait for room for a large body, as long as GitHub would."""
+        """Wait for a slot for a large body, as long as GitHub waits for the response."""
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await stack.enter_async_context(self._large)
@@ -108,12 +108,12 @@ class _Webhook:
             ) from None
 
     def _taker(self) -> tuple[Inbox, tuple[str, ...]]:
-        """Who takes it, and the secrets to believe; without a secret nobody is believed."""
+        """Return the inbox and its usable secrets; without a secret every delivery is refused."""
         inbox, secrets = self._current() or (None, ())
         usable = tuple(filter(None, (secret.reveal() for secret in secrets)))
         if inbox is None or not usable:
-            # Not 503: strangers try this path everywhere, and must not make a server that has no
-            # webhook look broken. To GitHub any status but 2xx is a delivery to send again.
+            # Not 503: scanners try this path everywhere, and must not make a server without a
+            # webhook look broken. For GitHub, any status but 2xx is a failed delivery.
             raise Problem(
                 403,
                 "This server takes no deliveries of GitHub: it needs a GitHub App and the secret of"
@@ -149,7 +149,7 @@ def _signature(request: Request) -> str:
 
 
 def _unsigned(*, closes: bool = False) -> Problem:
-    """Return one response, whatever is wrong (RFC 9110, section 15.5.2, wants a challenge)."""
+    """Return the same 401 for each cause (RFC 9110, section 15.5.2, requires a challenge)."""
     headers = {"WWW-Authenticate": 'X-Hub-Signature-256 realm="reviewbot"'}
     return Problem(
         401,
@@ -159,7 +159,7 @@ def _unsigned(*, closes: bool = False) -> Problem:
 
 
 def _check_encoding(request: Request) -> None:
-    """The signature is of the bytes as they are sent, and GitHub compresses none."""
+    """Refuse a compressed delivery: GitHub signs the bytes as sent, and never compresses them."""
     encoding = ",".join(request.headers.getlist("content-encoding")).strip().lower()
     if encoding not in ("", "identity"):
         raise Problem(
@@ -170,10 +170,10 @@ def _check_encoding(request: Request) -> None:
 
 
 def _event_and_delivery(request: Request) -> tuple[str, str]:
-    """What else a delivery says in its headers, which are not signed.
+    """Return the event and the id of a delivery from its headers, which are not signed.
 
     Raises:
-        Problem: 400 or 415 for what GitHub would not send, or only if it is set up in another way.
+        Problem: 400 or 415 for a request that GitHub does not send, or only with other settings.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":

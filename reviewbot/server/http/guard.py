@@ -1,10 +1,10 @@
-"""What keeps pages of other sites away from a server that trusts whoever reaches it.
+"""Protect a server that needs no key from pages of other sites.
 
-A server on loopback asks for no key, and every page that the user's browser shows can send it
-requests. Two things tell such a page: the ``Host`` under which it found the server (a name of its
-own that now leads to 127.0.0.1: DNS rebinding), and the ``Origin`` and ``Sec-Fetch-*`` headers,
-which no page can forge (Fetch Standard, "forbidden request-header"). Programs send neither of the
-latter, and pass.
+A server on loopback needs no key, and every page in the user's browser can send requests to the
+server. Two things reveal such a page. First, the ``Host`` under which the page found the server,
+such as its own name that now leads to 127.0.0.1 (DNS rebinding). Second, the ``Origin`` and
+``Sec-Fetch-*`` headers, which a page cannot forge (Fetch Standard, "forbidden request-header").
+Programs send neither ``Origin`` nor ``Sec-Fetch-*``, and pass.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SECURITY_HEADERS: Final[Mapping[str, str]] = MappingProxyType(
         "Cross-Origin-Opener-Policy": "same-origin",
     }
 )
-"""On every answer that does not set them itself. The page's CSP is for whoever serves the page."""
+"""Headers of every response that does not set them itself. The page sets its own CSP."""
 CORS_METHODS: Final = ("DELETE", "GET", "HEAD", "POST")
 CORS_REQUEST_HEADERS: Final = (
     *("Accept", "Authorization", "Content-Encoding", "Content-Type"),
@@ -50,17 +50,17 @@ HEALTH_PATHS: Final = frozenset({"/healthz", "/readyz"})
 SETUP_PATHS: Final = frozenset(
     {"/github/setup", "/github/setup/done", "/favicon.svg", "/setup.css", "/style.css"}
 )
-"""The set-up, and what its pages load."""
+"""Paths of the set-up, and of the files that its pages load."""
 LINKED_PATHS: Final = frozenset({"/", "/github/setup", "/github/setup/done"})
-"""Pages that a link of another site may lead to: GitHub itself leads back to the last one."""
+"""Pages that a link of another site may open: GitHub redirects to ``/github/setup/done``."""
 
-# Two of one of these would let two readers see two requests (RFC 9110, section 5.3).
+# If one of these headers came twice, two readers could see two requests (RFC 9110, section 5.3).
 _ONCE: Final = (
     *("access-control-request-method", "authorization", "content-length", "content-type", "host"),
     *("idempotency-key", "last-event-id", "origin"),
     *("sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site"),
 )
-# RFC 3986, section 3.2, without what no name in use has: percent escapes and sub-delimiters.
+# RFC 3986, section 3.2, without percent escapes and sub-delimiters, which no name in use has.
 _AUTHORITY: Final = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?")
 _ORIGIN: Final = re.compile(r"(https?)://(.*)")
 _ANY_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@,*\s]+")
@@ -74,21 +74,22 @@ class _Authority(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Who may come in.
+    """Rules for the hosts and origins of requests.
 
     Attributes:
         loopback: whether the server is bound to loopback only. Then the ``Host`` must name
             loopback or be one of ``allowed_hosts``.
-        allowed_hosts: names, with the one port or for any. On another than a loopback bind these
-            are the only ones, and without any the ``Host`` is not asked. There the health checks
-            are for every name: who makes them knows the address alone.
+        allowed_hosts: allowed names, with one port or for any port. If the server is not bound to
+            loopback, only these names are allowed, and with an empty list every ``Host`` is. Health
+            checks of such a server are allowed under any name, because a health checker may know
+            only the address.
         cors_origins: the other sites whose pages may use the server, as browsers write them:
             ``https://example.com``. There is no wildcard.
-        setup_hosts: names by which the pages of the set-up alone may be asked for: their link is
-            a secret, while whoever finds a tunnel to a loopback server needs no key.
+        setup_hosts: names allowed for the pages of the set-up only. Their link is a secret, while
+            anyone who finds a tunnel to a loopback server needs no key.
 
     Raises:
-        ConfigError: an entry is no host or no origin.
+        ConfigError: an entry is not a host or not an origin.
     """
 
     loopback: bool
@@ -111,7 +112,7 @@ class Guard:
                 )
 
     def check(self, scope: Scope) -> None:
-        """Lets an HTTP request pass, or raises what it is answered with.
+        """Raise a problem if an HTTP request must be refused.
 
         Raises:
             Problem: 400 for a request that no proper client sends, 421 for another ``Host``
@@ -119,7 +120,7 @@ class Guard:
         """
         headers = Headers(scope=scope)
         if "content-length" in headers and "transfer-encoding" in headers:
-            # A proxy may see another end of the body, and behind it another request (RFC 9112,
+            # A proxy may see a different end of the body, and another request after it (RFC 9112,
             # section 6.3).
             raise Problem(
                 400,
@@ -135,17 +136,17 @@ class Guard:
         self._check_site(scope, headers, host)
 
     def _host(self, scope: Scope, headers: Headers) -> _Authority | None:
-        """Return the ``Host``, if it is fine; None where it need not be there."""
+        """Return the ``Host`` if it is allowed; None where a ``Host`` is missing and not needed."""
         text = headers.get("host")
         path = scope["path"]
         some = bool(self.allowed_hosts) and path not in HEALTH_PATHS
-        # A delivery comes by any name that leads here, such as a tunnel's: its signature says all.
+        # A delivery may use any name that leads here, such as a tunnel's: its signature proves it.
         checked = path != WEBHOOK_PATH and (self.loopback or some)
         if text is None and scope["http_version"] == "1.0" and not checked:
             return None
         host = _authority(text or "")
         if host is None:
-            # RFC 9112, section 3.2: without one, or with one that is none, the answer is 400.
+            # RFC 9112, section 3.2: a missing or invalid Host gets 400.
             raise Problem(400, "The request needs a Host header that names a host.")
         hosts = self.setup_hosts if path in SETUP_PATHS else ()
         allowed = [_authority(entry) for entry in (*self.allowed_hosts, *hosts)]
@@ -163,18 +164,21 @@ class Guard:
         )
 
     def _check_site(self, scope: Scope, headers: Headers, host: _Authority | None) -> None:
-        """See https://www.w3.org/TR/fetch-metadata/ and RFC 6454, section 7."""
+        """Raise 403 for a request of another site's page.
+
+        See https://www.w3.org/TR/fetch-metadata/ and RFC 6454, section 7.
+        """
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")
         if origin in self.cors_origins:
             return
-        # Only the browser says same-origin. Behind a proxy, the Host may be another than the
-        # page's; on loopback there is none, and both have to agree.
+        # Only a browser sends same-origin. Behind a proxy, the Host may differ from the page's
+        # host; on loopback there is no proxy, and both have to agree.
         same = site == "same-origin" and not self.loopback and origin != "null"
         if origin is not None and not same and not _is_of(origin, host):
             raise _foreign()
         if site in (None, "same-origin", "none"):
             return
-        # A link to the page, followed: nothing that the other site's page could read or embed.
+        # A followed link to the page is allowed: the other site can neither read nor embed it.
         if not (
             scope["method"] == "GET"
             and scope["path"] in LINKED_PATHS
@@ -185,12 +189,12 @@ class Guard:
 
 
 class GuardMiddleware:
-    """Applies a :class:`Guard` to each request, and :data:`SECURITY_HEADERS` to each answer.
+    """Middleware: a :class:`Guard` for requests, :data:`SECURITY_HEADERS` for responses.
 
-    Wrap the whole application in it, not a part: ``GuardMiddleware(Starlette(...), guard)``. It
-    passes each message on as it comes. With ``cors_origins`` it answers preflights (Fetch
+    Wrap the whole application, not a part: ``GuardMiddleware(Starlette(...), guard)``. Each message
+    is passed on at once. With ``cors_origins``, the middleware responds to preflights (Fetch
     Standard, "CORS protocol"), without credentials: keys come in ``Authorization``, which a page
-    sets itself. WebSockets are refused, since there are none.
+    sets itself. WebSockets are refused, since the application has none.
     """
 
     def __init__(self, app: ASGIApp, guard: Guard) -> None:
@@ -208,7 +212,7 @@ class GuardMiddleware:
             )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on, or refuses it."""
+        """Pass a request on, or refuse the request."""
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
             return
@@ -233,7 +237,7 @@ class GuardMiddleware:
 
 
 def _authority(text: str) -> _Authority | None:
-    """Return a host and a port, if that is what it is; the name as it is compared."""
+    """Return the normalized host and the port; None if ``text`` is not a host."""
     match = _AUTHORITY.fullmatch(text)
     if match is None:
         return None
@@ -247,7 +251,10 @@ def _authority(text: str) -> _Authority | None:
 
 
 def _is_loopback(name: str) -> bool:
-    """RFC 6761, section 6.3; RFC 1122, section 3.2.1.3 (g); RFC 4291, section 2.5.3."""
+    """Return whether ``name`` is a loopback name or address.
+
+    See RFC 6761, section 6.3; RFC 1122, section 3.2.1.3 (g); RFC 4291, section 2.5.3.
+    """
     if name in ("localhost", "[::1]"):
         return True
     try:
@@ -257,7 +264,7 @@ def _is_loopback(name: str) -> bool:
 
 
 def _is_of(origin: str, host: _Authority | None) -> bool:
-    """Return whether a page of ``origin`` is one of this server, which was reached as ``host``."""
+    """Return whether ``origin`` is this server, which was reached as ``host``."""
     match = _ORIGIN.fullmatch(origin)
     theirs = match and _authority(match[2])
     if match is None or theirs is None or host is None or theirs.name != host.name:

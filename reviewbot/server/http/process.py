@@ -1,4 +1,4 @@
-"""The process of a server: says where it is, heeds signals, and ends with its reviews put away."""
+"""The process of a server: print the address, handle signals, and requeue reviews at shutdown."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
 
 M_MMAP_THRESHOLD: Final = -3  # malloc.h
 LARGE: Final = 1 << 20
-"""Bytes of a block that is returned, such as a diff: the default grows up to 32 MiB."""
+"""Bytes from which a freed block returns to the system: the default grows up to 32 MiB."""
 SWITCH_S: Final = 0.0005
 AT_ONCE_S: Final = 0.7
-"""How long a server that is interrupted twice may take to put its reviews back into the queue."""
+"""Seconds that a server that is interrupted twice may take to requeue its reviews."""
 
 log = logging.getLogger(__name__)
 
 
-class HttpServer(uvicorn.Server):
-    """A server that says where it can be found once it can be, and ends as reviews need it to.
+class Server(uvicorn.Server):
+    """A server that prints its address once it listens, and ends reviews before connections.
 
     Args:
-        config: of uvicorn.
-        service: the reviews.
-        about: who reviews, in words.
-        invite: a second line for the terminal, of the address; None if there is none.
-        tell: hears, in a sentence, what the end waits for.
+        config: configuration of uvicorn.
+        service: the review service.
+        about: description of the model, for the terminal.
+        invite: function that returns a second line for the terminal, given the address, or None.
+        tell: function that receives a sentence about what the shutdown waits for.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class HttpServer(uvicorn.Server):
         self._ending: asyncio.Task[None] | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Shut down at the first signal, at once at the second."""
+        """Shut down at the first signal, and immediately at the second."""
         super().handle_exit(sig, frame)
         if self.force_exit and self._ending is None:
             if self._winding_down is not None:
@@ -69,7 +69,7 @@ class HttpServer(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Shut down at a signal, and be done: uvicorn lets it end the process after all."""
+        """Shut down at a signal without raising the signal again, as uvicorn would."""
         loop = asyncio.get_running_loop()
         numbers = (signal.SIGINT, signal.SIGTERM)
         try:
@@ -86,7 +86,7 @@ class HttpServer(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say where."""
+        """Start, and print the address."""
         await super().startup(sockets)
         if self.started and sockets:
             _tell_where(sockets, self._about, self._invite)
@@ -99,30 +99,31 @@ class HttpServer(uvicorn.Server):
         await asyncio.wait({self._winding_down})
         if self._ending is None:
             await super().shutdown(sockets)
-        if self._ending is not None:  # by now, perhaps: it ends the process
+        if self._ending is not None:  # set meanwhile, perhaps: the task ends the process
             await self._ending
 
 
 async def _end_at_once(service: ReviewService) -> None:
-    """End the process, whatever its threads wait for: Python would wait for them."""
+    """End the process without waiting for its threads, as Python would."""
     log.warning("interrupted again: it ends at once, and its reviews are taken up again later")
     asyncio.get_running_loop().call_later(AT_ONCE_S, os._exit, EXIT_INTERRUPTED)
-    with suppress(Exception):  # what is not put back is found, as after a power cut
+    with suppress(Exception):  # reviews not requeued here are recovered later
         await service.wind_down(grace_s=0)
     os._exit(EXIT_INTERRUPTED)
 
 
 def shorten_switch_interval() -> None:
-    """Have a thread wait for the interpreter a tenth as long while the event loop is at work.
+    """Make a thread wait for the interpreter a tenth as long while the event loop is busy.
 
-    The writer of the database waits for it after each row: at the 5 ms of the default that can be a
-    second for 200 deliveries that come together (docs.python.org, ``sys.setswitchinterval``).
+    The writer of the database waits for the interpreter after each row. At the default of 5 ms,
+    that can be a second for 200 simultaneous deliveries (docs.python.org,
+    ``sys.setswitchinterval``).
     """
     sys.setswitchinterval(SWITCH_S)
 
 
 def give_memory_back() -> None:
-    """Have large blocks returned once they are free. glibc would keep them between smaller ones."""
+    """Return large freed blocks to the system, which glibc would keep between smaller blocks."""
     import ctypes
 
     with suppress(AttributeError, OSError, TypeError):  # another C library
@@ -132,15 +133,15 @@ def give_memory_back() -> None:
 def _tell_where(
     sockets: Sequence[socket.socket], about: str, invite: Callable[[str], str | None]
 ) -> None:
-    """Say where the server can be found. Not in the log: a link of the set-up is a secret."""
+    """Print the address of the server. Not in the log: the link of the set-up is a secret."""
     for one in sockets:
-        one.listen(BACKLOG)  # asyncio has set that to the number that it takes at once
+        one.listen(BACKLOG)  # asyncio has set the backlog to the number accepted at once
     host, port = sockets[0].getsockname()[:2]
     name = f"[{host}]" if ":" in host else host
     address = f"http://{name}:{port}"
     print(f"reviewbot {__version__} at {address} ({about})", flush=True)  # noqa: T201  for people
     if invitation := invite(address):
-        print(invitation, flush=True)  # noqa: T201  likewise
+        print(invitation, flush=True)  # noqa: T201  for people
 
 
 def _tell_of_wait(service: ReviewService, tell: Callable[[str], object]) -> None:
@@ -151,5 +152,5 @@ def _tell_of_wait(service: ReviewService, tell: Callable[[str], object]) -> None
 
 
 def say(sentence: str) -> None:
-    """Tell people, on standard error."""
+    """Print ``sentence`` for people, on standard error."""
     print(f"reviewbot: {sentence}", file=sys.stderr, flush=True)  # noqa: T201  for people

@@ -1,8 +1,7 @@
-"""HTTP/1.1 itself: connections, and what comes before there is a request for the application.
+"""HTTP/1.1: bound connections, and refuse invalid requests before the application.
 
-Whoever connects is a stranger: it may say nothing, or a byte now and then, and do so a thousand
-times. It has a limit of time for each head, and the one that has been silent for longest makes room
-for others.
+An unknown client may send nothing, or a byte now and then, on a thousand connections. Each request
+head has a time limit, and the connection that is idle for longest is dropped to make room.
 """
 
 from __future__ import annotations
@@ -25,20 +24,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HEAD_LIMIT: Final = 512 << 10
-"""Bytes of a request before its body. A query can carry 20,000 characters of description, each of
-which takes up to twelve bytes there."""
+"""Most bytes of a request before its body. A query can carry 20,000 characters of description,
+each of which takes up to twelve bytes there."""
 HEAD_S: Final = 15.0
-"""Seconds for the head of a request: from the start of the connection, later from its first byte
-on."""
+"""Seconds for the head of a request. The time starts with the connection for the first request,
+and with the first byte of the head for later requests."""
 CLOSE_S: Final = 30.0
-"""Seconds after which, and before twice of which, a closed connection is dropped that does not take
-its last bytes."""
+"""Seconds between checks for connections that are closing. A client that does not read the last
+bytes is dropped at the second check."""
 CONNECTIONS: Final = 2_000
-"""As many at most; fewer where the process may not open enough files."""
+"""Most connections; fewer where the process may not open enough files."""
 OWN_FILES: Final = 192
-"""Files that are left for the database, the models and new connections."""
+"""Files reserved for the database, the models and new connections."""
 ACCEPTED_AT_ONCE: Final = 32
-"""Connections that are taken before the next of them is looked at: fewer than :data:`OWN_FILES`."""
+"""Connections accepted before any of them is handled: fewer than :data:`OWN_FILES`."""
 AGAIN_S: Final = 5
 
 _HEADERS: Final[Mapping[str, str]] = MappingProxyType(
@@ -51,7 +50,7 @@ _HEADERS: Final[Mapping[str, str]] = MappingProxyType(
 
 
 def most_connections() -> int:
-    """How many connections there may be, as many files as the process may open now."""
+    """Return the most connections, given the files that the process may open now."""
     try:
         import resource
     except ImportError:  # Windows
@@ -63,12 +62,12 @@ def most_connections() -> int:
 
 
 class ProblemProtocol(H11Protocol):
-    """Bounds connections in time and number, and answers what is no request with a problem.
+    """Protocol that bounds connections in time and number, and refuses invalid requests.
 
     Attributes:
-        awaited: what ends the wait for a head; None while a request is at work, and while the
-            connection rests between two of them, which uvicorn ends.
-        since: when it began to wait for a request.
+        awaited: timer that ends the wait for a head; None while a request is processed. Also None
+            while the connection is idle between two requests, which uvicorn ends.
+        since: when the connection began to wait for a request.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - uvicorn's
@@ -78,7 +77,7 @@ class ProblemProtocol(H11Protocol):
         self._closing: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begins to wait for a head, or makes room first."""
+        """Begin to wait for a head, and drop an idle connection if there are too many."""
         super().connection_made(transport)
         _keep_little(transport.get_extra_info("socket"))
         self.app_state = {**self.app_state, ABORT: transport.abort}
@@ -89,22 +88,22 @@ class ProblemProtocol(H11Protocol):
             self.app = _full
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Waits for nothing any longer."""
+        """Cancel the timers."""
         self._stop_waiting()
         if self._closing is not None:
             self._closing.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes of a head, or of a body."""
+        """Process bytes of a head or of a body."""
         super().data_received(data)
         if self._at_work:
             self._stop_waiting()
         else:
-            self._await_head()  # also behind an answer that came before the end of its request
+            self._await_head()  # also after a response that came before the end of its request
 
     def on_response_complete(self) -> None:
-        """The next head may have begun to come meanwhile."""
+        """Wait for the next head if some of its bytes have arrived."""
         self.since = self.loop.time()
         super().on_response_complete()
         if not self._at_work and self.conn.trailing_data[0]:
@@ -125,9 +124,10 @@ class ProblemProtocol(H11Protocol):
             self.awaited = None
 
     def _give_up(self) -> None:
-        """There is no whole head yet.
+        """Close a connection whose head is not complete in time.
 
-        Nothing is said to who said nothing: it may begin only now, and take that for its answer.
+        A client that sent nothing gets no response: it may send a request only now, and take the
+        problem for the response to that request.
         """
         if self.conn.trailing_data[0]:
             self._answer(Problem(408, f"The head of a request has to come within {HEAD_S:.0f} s."))
@@ -135,9 +135,9 @@ class ProblemProtocol(H11Protocol):
             self.transport.close()
 
     def _make_room(self) -> bool:
-        """Whether a connection without a request could be dropped, the one that is so for longest.
+        """Drop the connection that is idle for longest; return whether there was one.
 
-        A new one is, too, as soon as the next comes, but not for its own sake.
+        A new connection never drops itself, but the next connection may drop it.
         """
         idle = [
             one
@@ -152,14 +152,14 @@ class ProblemProtocol(H11Protocol):
         return True
 
     def _drop_if_closing(self, was_closing: bool) -> None:
-        """Ends what would be closed for ever: a transport waits until its last bytes are taken."""
+        """Abort a connection that is closing for too long, as its last bytes are not read."""
         closing = self.transport.is_closing()
         if closing and was_closing:
             self.transport.abort()
         self._closing = self.loop.call_later(CLOSE_S, self._drop_if_closing, closing)
 
     def send_400_response(self, msg: str) -> None:
-        """The answer to what h11 refuses (RFC 9112, section 2.2). ``msg`` is for the log."""
+        """Respond to a request that h11 refuses (RFC 9112, section 2.2); ignore ``msg``."""
         del msg
         if self._at_work:
             self.cycle.disconnected = True  # the application must not send a second response
@@ -170,7 +170,7 @@ class ProblemProtocol(H11Protocol):
         self._answer(Problem(400, detail))
 
     def _answer(self, problem: Problem) -> None:
-        """Says ``problem``, if an answer can begin now, and ends the connection."""
+        """Send ``problem`` if a response can begin now, and close the connection."""
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             body = json.dumps(problem.document()).encode()
             headers = [
@@ -189,9 +189,10 @@ class ProblemProtocol(H11Protocol):
 
 
 def _keep_little(connection: socket.socket) -> None:
-    """Has the system say soon that a reader goes on, and not keep megabytes for one that does not.
+    """Limit the unsent bytes that the system buffers for a connection.
 
-    It would wait until a third of them was taken: longer than a slow reader is waited for.
+    By default the system buffers megabytes, and reports progress only after a third was read. A
+    slow reader would time out before that.
     """
     option = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # not on Windows
     if option is not None:

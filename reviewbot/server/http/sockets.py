@@ -1,4 +1,4 @@
-"""The sockets of a server, and what is wrong with an address, in a sentence."""
+"""The listening sockets of a server, and error messages for invalid addresses."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 BACKLOG: Final = 2_048
-"""Connections that wait until they are taken."""
+"""Most connections that wait to be accepted."""
 FREE_PORTS: Final = 10
-"""How many are tried, for one that is free at every address."""
+"""Most ports to try, to find a port that is free at every address."""
 
 
 def listening(host: str, port: int) -> list[socket.socket]:
-    """Sockets that listen at each address of ``host``, all on the same port.
+    """Return sockets that listen at each address of ``host``, all on the same port.
 
-    uvicorn would do it later, and tell of what goes wrong as of an error of its own.
+    uvicorn would create the sockets later, and report failures as errors of its own.
 
     Raises:
-        ConfigError: what is wrong with the host or the port.
+        ConfigError: the host or the port cannot be used.
     """
     try:
         found = socket.getaddrinfo(
@@ -39,7 +39,7 @@ def listening(host: str, port: int) -> list[socket.socket]:
         try:
             return _bound(addresses, port)
         except OSError as error:
-            # What was free at one address need not be at the next.
+            # A port that is free at one address may be in use at the next address.
             if port or not left or error.errno != errno.EADDRINUSE:
                 raise _no_socket(error, host, port) from error
     raise AssertionError("the last try returns")
@@ -48,10 +48,10 @@ def listening(host: str, port: int) -> list[socket.socket]:
 def _bound(
     addresses: Sequence[tuple[socket.AddressFamily, tuple[Any, ...]]], port: int
 ) -> list[socket.socket]:
-    """Return a socket for each address that is there; at least one.
+    """Return a socket for each address that exists; at least one socket.
 
     Raises:
-        OSError: the port cannot be had, or no address is there.
+        OSError: the port cannot be used, or no address exists.
     """
     with ExitStack() as undone:
         sockets: list[socket.socket] = []

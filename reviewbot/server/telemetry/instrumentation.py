@@ -1,4 +1,4 @@
-"""Metrics, traces and log fields of one application, where what happens in it comes together."""
+"""Collect the metrics, traces and log fields of one application."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ P = ParamSpec("P")
 
 METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 NO_ROUTE: Final = "none"
-"""The route of a request that was refused before anyone looked for one."""
+"""Route label of a request that was refused before routing."""
 STATE_TIMEOUT_S: Final = 2.0
-"""How long a scrape waits for the database."""
-# What looks like a key is no id, and would be repeated in logs.
+"""Seconds that a scrape waits for the database."""
+# A value that looks like a key is not accepted as an id, since logs would repeat it.
 _REQUEST_ID: Final = re.compile(r"(?!rb_|sk-)[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _REVIEW: Final = re.compile(r"/v1/reviews/([0-9a-f]{32})")
 _REVIEW_ID: Final = re.compile(r"[0-9a-f]{32}")
@@ -53,13 +53,13 @@ requests_log = logging.getLogger("reviewbot.requests")
 
 
 class Telemetry:
-    """What is told of one application.
+    """Telemetry of one application.
 
-    Give :attr:`hooks` to its service, and itself to ``make_app``.
+    Give :attr:`hooks` to the service, and the instance to ``make_app``.
 
     Args:
-        metrics: where things are counted; new ones by default.
-        traces: makes spans; none by default.
+        metrics: the metrics to update; new metrics by default.
+        traces: the traces that record spans; no spans by default.
     """
 
     def __init__(self, metrics: Metrics | None = None, traces: Traces | None = None) -> None:
@@ -76,7 +76,7 @@ class Telemetry:
         )
 
     def watch(self, service: ReviewService) -> None:
-        """Tell of its streams and its database, too."""
+        """Measure the streams, the cache and the database of ``service``."""
         metrics = self.metrics
         metrics.open_streams.set_function(lambda: service.hub.readers)
         metrics.watch_cache(service.runner.kit.cache_use)
@@ -91,7 +91,7 @@ class Telemetry:
         )
 
     async def close(self) -> None:
-        """Send what is left of the traces."""
+        """Send the remaining spans."""
         await asyncio.to_thread(self.traces.close)
 
     def _event(self, row: ReviewRow, event: Event) -> None:
@@ -123,15 +123,14 @@ class Telemetry:
             yield hear
 
     async def scrape(self, request: Request, service: ReviewService, access: Access) -> Response:
-        """Answer ``GET /metrics``, to anyone where the API needs no key.
+        """Answer ``GET /metrics``.
 
-        Elsewhere a key with the scope ``metrics`` is needed.
-
-        A scraper that was let in before is let in while the database cannot be asked about keys,
-        for then its metrics are wanted most.
+        A key with the scope ``metrics`` is needed if the API needs keys. While the database is
+        unavailable, a scraper that was admitted before is admitted without a lookup, because its
+        metrics matter most then.
 
         Raises:
-            Problem: 401 without a key, where one is needed; 403 with a key of another scope.
+            Problem: 401 without a key, where a key is needed; 403 with a key of another scope.
             StoreError: the key cannot be looked up, and was not seen before.
         """
         digest = hashlib.sha256(request.headers.get("authorization", "").encode()).digest()
@@ -148,13 +147,13 @@ class Telemetry:
             async with asyncio.timeout(STATE_TIMEOUT_S):
                 state = await service.database.read(load)
         except (StoreError, TimeoutError):
-            pass  # the metrics say so
+            pass  # the metrics report it
         body, kind = self.metrics.exposition(request.headers.get("accept", ""), state)
         return Response(body, headers={"Content-Type": kind, "Cache-Control": "no-store"})
 
 
 def _quiet(tell: Callable[P, object]) -> Callable[P, None]:
-    """``tell``, whose failure is told to the log alone: no review ends by being counted."""
+    """Return ``tell`` with its errors logged only, so that telemetry cannot end a review."""
 
     def told(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
@@ -166,16 +165,16 @@ def _quiet(tell: Callable[P, object]) -> Callable[P, None]:
 
 
 class ObservedMiddleware:
-    """Counts, times, logs and traces each request, and gives it an id. Wrap everything in it.
+    """Middleware that counts, times, logs and traces each request, and gives each request an id.
 
-    Pure ASGI: each message is passed on as it comes.
+    Wrap the whole application. Pure ASGI: each message is passed on at once.
     """
 
     def __init__(self, app: ASGIApp, observed: Telemetry) -> None:
         self._app, self._observed = app, observed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes the request on."""
+        """Pass the request on, and observe its response."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -193,8 +192,8 @@ class ObservedMiddleware:
             try:
                 await self._app(scope, receive, watched)
             except Exception:
-                # Starlette answers, logs by our handler, and raises again for a server that would
-                # log it once more and close a connection that the client may use already.
+                # Starlette responds, logs through our handler, and raises again. The HTTP server
+                # would log the error once more, and close a connection that is still in use.
                 if not seen.complete:
                     raise
                 if seen.status != 500:
@@ -206,7 +205,7 @@ class ObservedMiddleware:
 
 
 class _Seen:
-    """What is seen of one request."""
+    """Observations of one request and its response."""
 
     def __init__(self, scope: Scope, metrics: Metrics) -> None:
         self._scope, self._metrics = scope, metrics
@@ -222,12 +221,12 @@ class _Seen:
 
     @property
     def route(self) -> str:
-        """The template of the route that was found; of the page's files it is ``/``."""
+        """Template of the matched route; ``/`` for the files of the page."""
         route = self._scope.get("route")
         return NO_ROUTE if route is None else (getattr(route, "path", "") or "/")
 
     def begins(self, message: Message) -> None:
-        """The answer's head goes out."""
+        """Record the status and the review of a response, and add the request id."""
         self.status = int(message["status"])
         message.setdefault("headers", [])
         headers = MutableHeaders(scope=message)
@@ -242,7 +241,7 @@ class _Seen:
         self._metrics.http.labels(self.route, self.method, str(self.status)).inc()
 
     def ends(self) -> None:
-        """Nothing more goes out."""
+        """Count, time and log the finished request."""
         seconds = time.monotonic() - self._begun
         fields: dict[str, object] = {
             "method": self.method,

@@ -1,9 +1,11 @@
-"""The server's log: one line a record, as JSON or for people, with ids, without what is reviewed.
+"""The server's log: one line per record, as JSON or for people, with ids, without reviewed text.
 
-Our own messages are written so that they hold no text of a request. Everything else is not
-trusted: of ``extra=`` only the names in :data:`FIELDS` are shown, if they look like what they are;
-of exceptions the kind and the place (:mod:`reviewbot.server.telemetry.tracebacks`); of other
-libraries' messages what stands word for word in their source, and not what they put into it.
+Our own messages contain no text of a request. Everything else is not trusted:
+
+- Of ``extra=``, only the names in :data:`FIELDS` are shown, if their values look valid.
+- Of an exception, only the kind and the location are shown
+  (:mod:`reviewbot.server.telemetry.tracebacks`).
+- Of other libraries' messages, only text that their source contains is shown, not the arguments.
 """
 
 from __future__ import annotations
@@ -38,23 +40,23 @@ FIELDS: Final = (
     *("method", "route", "status", "duration_s", "stream"),
     "node",
 )
-"""What a record may carry, in ``extra=`` or by :func:`bound`. Anything else is left out."""
+"""Fields that a record may have, from ``extra=`` or :func:`bound`. Others are left out."""
 MESSAGE_LIMIT: Final = 1_000
 NO_FILES: Final = "socket.accept() out of system resource"
-"""What asyncio says when the process may open no more files for connections."""
+"""Message of asyncio when the process may open no more files for connections."""
 NO_FILES_EVERY_S: Final = 60.0
 _VALUE: Final = re.compile(r"[A-Za-z0-9_./:{}-]{1,200}")
-"""A text in a field: an id or a route, and never a sentence."""
+"""Pattern of a text in a field: an id or a route, never a sentence."""
 _RUN_ID: Final = re.compile(r"([0-9a-f]{32})-(\d+)")
 _WORTH_SHOWING: Final = 12
-"""Characters of a message that were found in its source; fewer may be there by chance."""
+"""Fewest characters of a message to show, if found in its source; fewer may match by chance."""
 
 _bound: ContextVar[Mapping[str, object]] = ContextVar("bound", default=MappingProxyType({}))
 
 
 @contextmanager
 def bound(**fields: object) -> Iterator[None]:
-    """Add ``fields`` to each record that this task, and those it starts, log meanwhile."""
+    """Add ``fields`` to each record that this task and its child tasks log in the context."""
     token = _bound.set({**_bound.get(), **fields})
     try:
         yield
@@ -65,8 +67,8 @@ def bound(**fields: object) -> Iterator[None]:
 def configure(kind: LogFormat, level: str = "info", stream: TextIO | None = None) -> None:
     """Send all logging of this process to ``stream``; standard error by default.
 
-    ``level`` is for our own records. Other libraries are heard from ``warning`` on, since below
-    that they tell what they send and receive; uvicorn from ``info`` on.
+    ``level`` is for our own records. Other libraries log from ``warning`` on, since below that
+    level they log the data they send and receive. uvicorn logs from ``info`` on.
     """
     handler = _Handler(sys.stderr if stream is None else stream)
     handler.setFormatter(JsonLines() if kind == "json" else TextLines())
@@ -80,21 +82,21 @@ def configure(kind: LogFormat, level: str = "info", stream: TextIO | None = None
     logging.getLogger("uvicorn").setLevel(max(own, logging.INFO))
     logging.getLogger("uvicorn.error").setLevel(max(own, logging.INFO))
     dbos = logging.getLogger("dbos")
-    # It adds a handler of its own if it has none.
+    # DBOS adds its own handler if it has no handler.
     dbos.handlers, dbos.propagate = [handler], False
     threading.excepthook = _of_thread
     sys.unraisablehook = _unraisable
 
 
 class _Handler(logging.StreamHandler[TextIO]):
-    """Is silent about a record that it could not write: the standard one prints its arguments."""
+    """Handler that ignores failed writes: the standard handler prints the record's arguments."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         del record
 
 
 class _NoFiles(logging.Filter):
-    """Says once in a while, in words of ours, what asyncio says thousands of times a second."""
+    """Filter that replaces a message that asyncio logs thousands of times a second."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -113,18 +115,18 @@ class _NoFiles(logging.Filter):
 
 
 class JsonLines(logging.Formatter):
-    """A record as a JSON object on one line."""
+    """Formatter of a record as a JSON object on one line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return all of ASCII: nothing in it can break a line or move a cursor."""
+        """Return ASCII only, which cannot break a line or move a cursor."""
         return json.dumps(_document(record))
 
 
 class TextLines(logging.Formatter):
-    """A record for people; a traceback follows it on lines of its own."""
+    """Formatter of a record for people; a traceback follows on separate lines."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Time, level, logger, message, fields."""
+        """Return the time, level, logger, message and fields of a record."""
         found = _document(record)
         head = [found.pop(name) for name in ("time", "level", "logger", "message")]
         trace = found.pop("exception", None)
@@ -151,7 +153,7 @@ def _document(record: logging.LogRecord) -> dict[str, Any]:
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
     given = {**_bound.get(), **record.__dict__}
-    run = _RUN_ID.fullmatch(str(given.get("operationUUID", "")))  # what DBOS calls it
+    run = _RUN_ID.fullmatch(str(given.get("operationUUID", "")))  # name of the run id in DBOS
     if run:
         given = {"review_id": run[1], "run": int(run[2])} | given
     return {name: given[name] for name in FIELDS if name in given and _is_plain(given[name])}
@@ -173,7 +175,7 @@ def _message(record: logging.LogRecord) -> str:
 
 
 def _foreign(record: logging.LogRecord) -> str:
-    """As much of another library's message as its source has word for word."""
+    """Return the part of another library's message that its source contains."""
     place = f"{PurePath(record.pathname).name}:{record.lineno}"
     if not isinstance(record.msg, str):
         return f"({type(record.msg).__qualname__}, {place})"
@@ -191,7 +193,7 @@ def _foreign(record: logging.LogRecord) -> str:
 
 
 def _in_source(text: str, path: str) -> str:
-    """Return the longest start of ``text`` that is in the source."""
+    """Return the longest prefix of ``text`` that the source file contains."""
     source = "".join(linecache.getlines(path))
     low, high = 0, len(text)
     while low < high:

@@ -1,8 +1,8 @@
-"""Prometheus metrics of one application, in a registry of its own.
+"""Prometheus metrics of one application, in a separate registry.
 
-Every label has few values, whatever a request says: models are those that are known or configured
-and else ``other``, routes are templates, and nothing is labelled by a path, a title or a tenant.
-What each metric means is in ``docs/metrics.md``.
+Every label has few values, whatever a request contains. Models are known or configured names, and
+``other`` for the rest. Routes are templates. No label holds a path, a title or a tenant.
+``docs/metrics.md`` describes each metric.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ _DOLLARS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 
 
 class ModelNames:
-    """Names of models as labels: a request can ask for any name.
+    """Labels for the names of models, since a request can contain any name.
 
     Args:
-        configured: more names than those of the catalogue.
+        configured: names in addition to the catalogue.
     """
 
     def __init__(self, configured: Iterable[str] = ()) -> None:
@@ -63,14 +63,14 @@ class ModelNames:
         self._nobody = lookup("").source
 
     def __call__(self, name: str) -> str:
-        """``name`` if it is known, an alias of the catalogue included."""
+        """Return ``name`` if it is known or an alias in the catalogue; ``other`` if not."""
         if name in self._known or lookup(name).source != self._nobody:
             return name
         return OTHER
 
 
 class Metrics:
-    """All metrics. Whoever has something to tell counts in its attributes.
+    """All metrics, as attributes to update.
 
     Args:
         models: names of models that the node is configured with.
@@ -170,7 +170,7 @@ class Metrics:
         Info("reviewbot_build", "This server.", registry=registry).info({"version": __version__})
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
-        # A series that is not there yet has no rate when it first counts.
+        # A series that did not exist before has no rate at its first increment.
         for metric, values in (
             (self.reviews, [one for one in get_args(Outcome) if one != "answered"]),
             (self.questions, ("answered", "incomplete", "cancelled")),
@@ -185,26 +185,26 @@ class Metrics:
                 self.findings.labels(severity, placement)
 
     def watch_cache(self, use: CacheUse) -> None:
-        """Tell what ``use`` counts, too; it is read at each scrape."""
+        """Export the counts of ``use``, which are read at each scrape."""
         self._cache.uses.append(use)
 
     def exposition(self, accept: str, state: Load | None) -> tuple[bytes, str]:
         """Return the metrics as text, and its media type.
 
         Args:
-            accept: which formats the scraper takes.
-            state: what is at work; None if the database did not say.
+            accept: ``Accept`` header of the scraper.
+            state: unfinished work in the database; None if the database did not respond.
         """
         self._state.load = state
         try:
             encode, kind = choose_encoder(accept)
-        except (TypeError, ValueError):  # a version that is no number
+        except (TypeError, ValueError):  # a version that is not a number
             encode, kind = choose_encoder("")
         return encode(self.registry), kind
 
 
 class _State(Collector):
-    """What the database said is at work, for this scrape."""
+    """Collector of the unfinished work in the database, for one scrape."""
 
     def __init__(self) -> None:
         self.load: Load | None = None
@@ -245,7 +245,7 @@ class _State(Collector):
 
 
 class _Cache(Collector):
-    """What the review cache was good for."""
+    """Collector of the hits and misses of the review cache."""
 
     def __init__(self) -> None:
         self.uses: list[CacheUse] = []

@@ -1,4 +1,4 @@
-"""What happens to reviews, as counts: the runner's hooks in, metrics out."""
+"""Hooks of the runner that update the metrics of reviews."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ if TYPE_CHECKING:
     from reviewbot.store.reviews import ReviewRow
 
 MOST_ATTEMPTS: Final = 5
-"""Attempts that are counted apart; more are one."""
+"""First attempt of the last label; lower attempts are counted separately."""
 
 
 @dataclass(slots=True)
-class _CountedRun:
-    """What is remembered of a run while it lasts."""
+class _Run:
+    """State of a run in progress."""
 
     begun: float
     first: bool
-    """Whether it may have the review's first finding yet."""
+    """True while the run may still raise the first finding of the review."""
     cut: bool = False
 
 
 class Counting:
-    """Counts what reviews come to.
+    """Counter of runs, events and requests of reviews.
 
     Args:
-        metrics: where.
-        clock: seconds.
+        metrics: the metrics to update.
+        clock: function that returns seconds.
     """
 
     def __init__(self, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
@@ -54,18 +54,18 @@ class Counting:
         self._runs: dict[str, _CountedRun] = {}
 
     def began(self, row: ReviewRow) -> None:
-        """A run of ``row`` begins."""
-        self._runs[row.id] = _CountedRun(self._clock(), first=row.runs == 1)
+        """Record that a run of ``row`` begins."""
+        self._runs[row.id] = _Run(self._clock(), first=row.runs == 1)
         if row.epoch == 1 and row.stop is None and row.started_at is not None:
             self._metrics.queue_wait.observe(max(0, row.started_at - row.created_at) / 1000)
 
     def ended(self, row: ReviewRow, end: ToldEnd) -> None:
-        """That run ended."""
+        """Record that the run of ``row`` ended."""
         self._runs.pop(row.id, None)
         self._metrics.runs.labels(end).inc()
 
     def event(self, row: ReviewRow, event: Event) -> None:
-        """An event of ``row``."""
+        """Record an event of ``row``."""
         metrics = self._metrics
         if row.asks:
             if isinstance(event, ReviewFinished):
@@ -95,7 +95,7 @@ class Counting:
             self._metrics.first_finding.observe(self._clock() - run.begun)
 
     def spent(self, spent: Spent) -> None:
-        """A request ended."""
+        """Record the tokens and cost of a finished model request."""
         metrics, model = self._metrics, self._metrics.model(spent.model)
         usage = spent.usage
         for kind, tokens in (
@@ -109,19 +109,19 @@ class Counting:
         metrics.dollars.labels(model).inc(spent.cost_usd or 0.0)
 
     def batch(self, row: ReviewRow) -> Callable[[BatchEvent], None]:
-        """What to tell of the events of a batch of ``row``."""
+        """Return the function that records the events of a batch of ``row``."""
         return _Batch(self._metrics, self._runs.get(row.id), self._clock).hear
 
 
 class _Batch:
-    """One batch: its requests come one after the other."""
+    """Counter of one batch, whose requests are sequential."""
 
     def __init__(
         self, metrics: Metrics, run: _CountedRun | None, clock: Callable[[], float]
     ) -> None:
         self._metrics, self._run, self._clock = metrics, run, clock
         self._asked_at: float | None = None
-        self._answers = 0  # since it was last asked anew: one that follows another continues it
+        self._answers = 0  # since the last new request: a second answer continues the first
         self._given_up = False
 
     def hear(self, event: BatchEvent) -> None:
@@ -147,7 +147,7 @@ class _Batch:
                     self._run.cut = True
                     metrics.truncations.labels("diff_middle").inc()
             case ChunkOutcome(status="partly", fault=None, cached=False, model=model):
-                # Without a fault a model's answer is partial only where it was cut to the end.
+                # Without an error, an answer is partial only if it stayed truncated.
                 if model != OFFLINE and not self._given_up:
                     self._given_up = True
                     metrics.truncations.labels("given_up").inc()
@@ -156,5 +156,5 @@ class _Batch:
 
 
 def attempt_label(attempt: int) -> str:
-    """``attempt`` as a label."""
+    """Return ``attempt`` as a label."""
     return str(attempt) if attempt < MOST_ATTEMPTS else f"{MOST_ATTEMPTS}+"

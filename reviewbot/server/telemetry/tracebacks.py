@@ -1,8 +1,8 @@
-"""Errors as text that may go into a log: where and of which kind, and not what they quote.
+"""Errors as text that is safe to log: the location and the kind, without quoted data.
 
-The message of an exception can hold anything that the code had in its hands: a line of the diff, a
-statement with its values, an address with a password. So only the messages of a few of our own
-kinds are shown, and of others what comes from a closed table: an error number, an SQLSTATE.
+The message of an exception can contain any data: a line of the diff, a statement with its values,
+an address with a password. So only messages of a few of our own kinds are shown in full. For other
+kinds, only values from a closed table are shown: an error number or an SQLSTATE.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SPEAK_PLAINLY: Final = (ClosingError, FencedError, OverLimitError, StoreError)
-"""Kinds whose messages we write ourselves, of nothing but ids and numbers."""
+"""Kinds whose messages are our own, with no data but ids and numbers."""
 FRAMES: Final = 40
-"""Frames of one traceback that are shown: its last ones."""
+"""Most frames of one traceback to show: the last frames."""
 ERRORS: Final = 20
-"""Errors behind errors, and in groups, that are shown in all."""
+"""Most errors to show in total, including causes, contexts and groups."""
 
 
 def shown_error(error: BaseException) -> str:
-    """Return the kind of ``error``, and of its message what may be shown."""
+    """Return the kind of ``error``, and the part of its message that may be shown."""
     kind = type(error)
     name = kind.__qualname__
     if kind.__module__ not in ("builtins", "__main__"):
@@ -52,7 +52,7 @@ def _said(error: BaseException) -> str:
 
 
 def shown_traceback(error: BaseException) -> str:
-    """``error`` as Python shows one that nobody caught, but for what :func:`shown_error` hides."""
+    """Return the traceback of ``error``, without the messages that :func:`shown_error` hides."""
     return "\n".join(_lines(error, set()))
 
 

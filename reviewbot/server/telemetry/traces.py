@@ -1,8 +1,8 @@
-"""OpenTelemetry traces: a span for a request, a run and a batch, with ids and counts and no text.
+"""OpenTelemetry traces: a span per request, run and batch, with ids and counts but no text.
 
-They are made if the standard variables say where to send them, and the libraries are installed
-(``pip install 'reviewbot[otel]'``). The provider is our own and not the process's, so that nothing
-else in it begins to send spans.
+Spans are recorded if the standard variables name an exporter, and the libraries are installed
+(``pip install 'reviewbot[otel]'``). The provider is not the global provider, so that no other
+library begins to send spans.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ log = logging.getLogger(__name__)
 
 
 class Traces:
-    """Makes spans, or nothing at all.
+    """Recorder of spans.
 
     Args:
-        provider: whose spans they are; None makes none.
-        model: the label of a model's name.
+        provider: the provider of spans; None records no spans.
+        model: function that returns the label of a model's name.
     """
 
     def __init__(
@@ -57,14 +57,14 @@ class Traces:
             self._tracer = provider.get_tracer("reviewbot", __version__)
 
     def close(self) -> None:
-        """Send what is left. It may take seconds."""
+        """Send the remaining spans, which may take seconds."""
         if self._provider is not None:
             self._provider.shutdown()
 
     def request(
         self, method: str, headers: Mapping[str, str], request_id: str
     ) -> AbstractContextManager[RequestSpan | None]:
-        """Around an HTTP request; it continues the trace of a client that has one."""
+        """Return a context with the span of an HTTP request, within the trace of the client."""
         if self._tracer is None:
             return nullcontext()
         return self._request(self._tracer, method, headers, request_id)
@@ -87,7 +87,7 @@ class Traces:
             yield RequestSpan(span)
 
     def run(self, row: ReviewRow) -> AbstractContextManager[object]:
-        """Around a run of a review."""
+        """Return a context with the span of a run of a review."""
         if self._tracer is None:
             return nullcontext()
         return self._tracer.start_as_current_span(
@@ -98,7 +98,7 @@ class Traces:
         )
 
     def event(self, event: Event) -> None:
-        """Note on the current run how its review ended."""
+        """Record the outcome of the review on the span of the current run."""
         if self._tracer is None or not isinstance(event, ReviewFinished):
             return
         from opentelemetry.trace import get_current_span
@@ -113,7 +113,7 @@ class Traces:
         )
 
     def ended(self, end: ToldEnd) -> None:
-        """Note on the current run how it ended."""
+        """Record the end of the current run on its span."""
         if self._tracer is None:
             return
         from opentelemetry.trace import StatusCode, get_current_span
@@ -125,7 +125,7 @@ class Traces:
 
     @contextmanager
     def batch(self, row: ReviewRow, task: BatchTask) -> Iterator[Callable[[BatchEvent], None]]:
-        """Around a batch; what it gives is told the batch's events."""
+        """Return a context with the span of a batch, and a function that records its events."""
         if self._tracer is None:
             yield lambda _event: None
             return
@@ -154,7 +154,7 @@ class RequestSpan:
         self._span = span
 
     def answered(self, method: str, route: str, status: int, review_id: str | None) -> None:
-        """Note what became of it (OpenTelemetry, "Semantic conventions for HTTP spans")."""
+        """Record the response (OpenTelemetry, "Semantic conventions for HTTP spans")."""
         from opentelemetry.trace import StatusCode
 
         self._span.update_name(f"{method} {route}")
@@ -166,7 +166,7 @@ class RequestSpan:
 
 
 class _Counts:
-    """What a batch came to."""
+    """Counts of one batch."""
 
     def __init__(self, model: Callable[[str], str]) -> None:
         self._model = model
@@ -199,9 +199,9 @@ class _Counts:
 
 
 def provider_from(environment: Mapping[str, str]) -> TracerProvider | None:
-    """Return the provider that the standard variables ask for; None if they ask for none.
+    """Return the provider that the standard variables select; None without one.
 
-    Where they ask for what cannot be had, one warning says so.
+    An unsupported selection, or a missing library, is logged as a warning.
     """
     wanted = _wanted(environment)
     if wanted is None:
@@ -237,7 +237,7 @@ def provider_from(environment: Mapping[str, str]) -> TracerProvider | None:
 
 
 def _wanted(environment: Mapping[str, str]) -> tuple[str, str] | None:
-    """Return the exporter and protocol that are asked for."""
+    """Return the selected exporter and protocol; None if traces are off."""
     if environment.get(DISABLED, "").strip().lower() == "true":
         return None
     exporter = environment.get(EXPORTERS, "").strip().lower()
