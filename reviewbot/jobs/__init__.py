@@ -1,1 +1,1 @@
-"""Durable execution: reviews that go on after a crash, on this node or on another."""
+"""Durable execution: reviews that continue after a crash, on this node or another."""

@@ -1,4 +1,4 @@
-"""A request becomes a review: planned, weighed against its limits, stored with its first events."""
+"""Turn a request into a review: plan it, check its limits, store it with its first events."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 Also: TypeAlias = "Callable[[sa.Connection, str], object]"
-"""What is stored in the same transaction as a review, whose id it is given."""
+"""Function that stores more in the transaction of a review, given the id of the review."""
 
 
 class IdempotencyConflictError(ReviewbotError):
@@ -47,16 +47,16 @@ class IdempotencyConflictError(ReviewbotError):
 
 
 class DuplicateRequestError(Exception):
-    """An idempotency key under which there is a review by now."""
+    """An idempotency key for which a review was stored in the meantime."""
 
 
 class TooManyTokensError(ReviewbotError):
-    """The diff takes more tokens than one request may.
+    """The diff takes more tokens than one request may use.
 
     Args:
-        message: a sentence.
-        tokens: what it would take.
-        limit: what it may.
+        message: the error message, a sentence.
+        tokens: tokens that the review would use.
+        limit: most tokens of one request.
     """
 
     def __init__(self, message: str, *, tokens: int, limit: int) -> None:
@@ -66,14 +66,15 @@ class TooManyTokensError(ReviewbotError):
 
 @dataclass(frozen=True, slots=True)
 class ReviewRequest:
-    """What someone wants reviewed. Make it in a thread: the diff may be long.
+    """A requested review. Create it in a thread: the diff may be long.
 
     Attributes:
-        tenant: whose it is.
-        beside: what became of files that belong to the change and are not in ``diff``.
-        whole: whether ``diff`` is the whole change that ``title`` and ``description`` speak of.
-        inquiry: what is asked about ``diff``, a hunk; then that is answered and nothing reviewed.
-        digest: of all that decides what the review is.
+        tenant: id of the tenant that owns the review.
+        beside: coverage of changed files that are not in ``diff``.
+        whole: whether ``diff`` is the whole diff that ``title`` and ``description`` describe.
+        inquiry: question about ``diff``, which is a hunk; the question is answered, and nothing is
+            reviewed.
+        digest: digest of everything that determines the review.
     """
 
     tenant: str
@@ -111,7 +112,7 @@ class ReviewRequest:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A review that can be stored. ``opening`` are its first events, ``also`` goes with it."""
+    """A review that can be stored, with its first events and a function that stores more."""
 
     new: NewReview
     limits: Limits
@@ -120,16 +121,16 @@ class Admitted:
 
 
 def admit(request: ReviewRequest, load: Callable[[Mapping[str, object]], Settings]) -> Admitted:
-    """Plan what is asked for. CPU work: for a thread.
+    """Plan the requested review. Call in a thread: planning uses the processor.
 
     Args:
-        request: it.
-        load: makes settings of its options.
+        request: the requested review.
+        load: function that returns the settings for its options.
 
     Raises:
         DiffError: the diff cannot be read.
-        ConfigError: an option is wrong, or a model has no price and the key a limit in dollars.
-        TooManyTokensError: it is above what one request may take.
+        ConfigError: an option is invalid, or a model has no price and the key a limit in dollars.
+        TooManyTokensError: the review would use more tokens than one request may.
     """
     settings = settings_for(load, request.options.settings)
     prepared = _prepared(request, settings)
@@ -176,14 +177,14 @@ def _prepared(request: ReviewRequest, settings: Settings) -> Prepared:
 
 
 def store(connection: sa.Connection, admitted: Admitted) -> list[str]:
-    """Store a review and its first events; the older ones of its subject shall end.
+    """Store a review and its first events, and request a stop of older reviews of its subject.
 
     Returns:
-        The ids of those.
+        The ids of the open older reviews.
 
     Raises:
-        KnownKeyError: the same request was stored just before.
-        OverLimitError: the tenant's budget has no room for it, or it has too many at work.
+        DuplicateRequestError: the same request was stored just before.
+        OverLimitError: the tenant's budget is too small, or the tenant has too many open reviews.
     """
     new, limits = admitted.new, admitted.limits
     key = new.idempotency_key
@@ -201,21 +202,21 @@ def store(connection: sa.Connection, admitted: Admitted) -> list[str]:
         admitted.also(connection, new.id)
     if new.subject is None:
         return []
-    # All of them are older: a tenant's reviews are stored one after the other.
+    # All other reviews are older: reviews of a tenant are stored sequentially.
     older = turns.others_of_subject(connection, new.tenant, new.subject, new.id)
     return turns.ask_to_stop(connection, older, "superseded")
 
 
 @dataclass(frozen=True, slots=True)
 class _Most:
-    """What a review may take, whichever of its models answer."""
+    """Most tokens and dollars of a review, whichever of its models respond."""
 
     tokens: int
     usd: float
 
 
 def _most(prepared: Prepared, settings: Settings, request: ReviewRequest) -> _Most:
-    """What is set aside for a review; the rules on this machine take nothing.
+    """Return the tokens and dollars to reserve for a review; offline rules cost nothing.
 
     Raises:
         ConfigError: a model has no known price, and the key has a limit in dollars.
@@ -244,15 +245,16 @@ def _most(prepared: Prepared, settings: Settings, request: ReviewRequest) -> _Mo
 
 
 def _claim_tokens(request: ReviewRequest) -> int:
-    """Tokens that title and description take in the summary's prompt, at two bytes each."""
+    """Return the tokens of title and description in the summary's prompt, at two bytes each."""
     return (len(request.title.encode()) + len(request.description.encode())) // 2
 
 
 def _left_out(request: ReviewRequest, job: Job, most: _Most) -> tuple[str, ...]:
-    """Return the batches that are not sent, if the diff is above what one request may take.
+    """Return the batches to leave out if the review needs too many tokens for one request.
 
     Raises:
-        TooManyTokensError: it is, and was not to be cut; or nothing of it would be left.
+        TooManyTokensError: the review needs too many tokens, and its middle must not be left out or
+            nothing would remain.
     """
     limit = request.limits.tokens_per_request
     if limit is None or most.tokens <= limit:
@@ -271,14 +273,14 @@ def _left_out(request: ReviewRequest, job: Job, most: _Most) -> tuple[str, ...]:
 
 
 def _cost(job: Job, batch: Batch) -> int:
-    """Tokens that a batch is expected to take, an answer included."""
+    """Return the expected tokens of a batch, including the response."""
     if job.model_of(batch) == OFFLINE:
         return 0
     return job.request_tokens(batch) + OUTPUT_PER_REQUEST
 
 
 def _tokens_left(most: _Most, job: Job, left_out: tuple[str, ...]) -> int:
-    """Tokens that it takes without some of its batches."""
+    """Return the most tokens of a review without the batches ``left_out``."""
     saved = sum(_cost(job, batch) for batch in job.plan.batches if batch.id in left_out)
     return max(0, most.tokens - saved)
 

@@ -1,4 +1,4 @@
-"""Work that goes on beside everything else, until what it belongs to ends."""
+"""Background tasks that end with an exit stack."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def in_background(work: Coroutine[Any, Any, None], *, until: AsyncExitStack) -> None:
-    """Begin ``work``; when the stack is closed, it is cancelled and waited for."""
+    """Start ``work``; cancel it and wait for its end when the stack is closed."""
     task = asyncio.create_task(work)
 
     async def end() -> None:

@@ -1,9 +1,9 @@
-"""The durable queue: DBOS, and the only module that knows it.
+"""The durable queue; the only module that uses DBOS.
 
-DBOS hands each queued run of a review to one node, keeps the limits of how many run at once, and
-survives restarts. What a run has reached is in our own tables (:mod:`reviewbot.store`), in the same
-transactions as its events. So a run that broke off is not resumed inside DBOS: the
-:class:`~reviewbot.jobs.janitor.Janitor` queues another one.
+DBOS assigns each queued run of a review to one node, limits the concurrent runs, and survives
+restarts. The progress of a run is in our own tables (:mod:`reviewbot.store`), written in the same
+transactions as its events. So an interrupted run is not resumed inside DBOS: the
+:class:`~reviewbot.jobs.janitor.Janitor` queues another run.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 QUEUE: Final = "reviews"
 WORKFLOW: Final = "review"
-# Anything but a constant would strand what is queued at each deploy: DBOS hands a workflow only to
-# nodes of the version that queued it.
+# Must be constant: DBOS assigns a workflow only to nodes of the version that queued it. A changed
+# version would strand queued runs at each deploy.
 APPLICATION_VERSION: Final = "reviewbot-reviews-1"
 POLL_S: Final = 0.1
 THREADS: Final = 48
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """What the queue knows of a run. ``executor`` is the node that took it, if one did."""
+    """State of a run in the queue. ``executor`` is the node that claimed the run, or None."""
 
     id: str
     status: str
@@ -46,12 +46,12 @@ class Queued:
 
 
 def run_id(review_id: str, number: int) -> str:
-    """Return the name that the queue has for a run of a review."""
+    """Return the id in the queue of a run of a review."""
     return f"{review_id}-{number}"
 
 
 def refuse_pickles() -> None:
-    """Take away from DBOS that it can load pickles, in this process, for good.
+    """Prevent DBOS from loading pickles, in this process, permanently.
 
     A pickle runs code when it is loaded, and DBOS chooses the deserializer by a column of each row,
     whatever serializer is configured. So whoever can write to the queue's tables could run code
@@ -84,14 +84,14 @@ def _refuse_pickle(_serializer: object, _text: str) -> NoReturn:
 
 
 class Engine:
-    """The queue as seen by one node. There is one at a time in a process.
+    """The queue as seen by one node. A process has only one engine at a time.
 
     Args:
-        database_url: the store's; DBOS keeps its tables where :func:`queue_url` says.
-        node: this node's id, of this process alone.
-        run: runs a review; it must not raise.
-        at_once: reviews that this node runs at the same time.
-        per_tenant: reviews of one tenant at the same time, on all nodes together.
+        database_url: URL of the store; :func:`queue_url` returns where DBOS keeps its tables.
+        node: id of this node, unique to this process.
+        run: function that runs a review; must not raise.
+        at_once: most concurrent reviews on this node.
+        per_tenant: most concurrent reviews of one tenant, on all nodes together.
     """
 
     def __init__(
@@ -110,12 +110,12 @@ class Engine:
         self._dbos: Any = None
 
     async def start(self) -> None:
-        """Take part: queued reviews begin to run here, on this event loop."""
+        """Connect to the queue, and begin to run queued reviews on this event loop."""
         from dbos import DBOS, DBOSPortableJSONSerializer
 
         refuse_pickles()
         logging.getLogger("dbos").setLevel(logging.WARNING)
-        options: dict[str, Any] = {}  # besides DBOS's own; of those, it replaces connect_args whole
+        options: dict[str, Any] = {}  # added to DBOS's own; connect_args replaces its own
         if self._url.drivername.startswith("postgresql"):
             limits = connection_options(self._url)
             options = {"connect_args": {"application_name": "dbos_transact", **limits}}
@@ -149,7 +149,7 @@ class Engine:
         )
 
     async def enqueue(self, review_id: str, number: int, tenant: str) -> None:
-        """Queue a run; once more does nothing."""
+        """Queue a run; queueing the same run again does nothing."""
         from dbos import DBOS, SetEnqueueOptions, SetWorkflowID
 
         with (
@@ -159,13 +159,13 @@ class Engine:
             await DBOS.enqueue_workflow_async(QUEUE, self._workflow, review_id, number)
 
     def take_no_more(self) -> None:
-        """Leave what is queued to other nodes, or to the next start."""
+        """Stop claiming runs: leave queued runs to other nodes, or to the next start."""
         if self._dbos is not None:
             for event in self._dbos.background_thread_stop_events:
                 event.set()
 
     async def held(self) -> list[Queued]:
-        """The runs that hold a place in the queue: a node has taken them, and not ended them."""
+        """Return the runs that occupy a slot: a node has claimed them, and they have not ended."""
         from dbos import DBOS
 
         found = await DBOS.list_workflows_async(
@@ -174,14 +174,14 @@ class Engine:
         return [Queued(one.workflow_id, one.status, one.executor_id) for one in found]
 
     async def drop(self, ids: Sequence[str]) -> None:
-        """Take runs out of the queue, so that they hold no place in it."""
+        """Remove runs from the queue, so that they occupy no slot."""
         from dbos import DBOS
 
         if ids:
             await DBOS.cancel_workflows_async(list(ids))
 
     async def known(self, ids: Sequence[str]) -> dict[str, Queued]:
-        """What the queue knows of these runs."""
+        """Return the states of these runs in the queue, by id."""
         from dbos import DBOS
 
         found = await DBOS.list_workflows_async(
@@ -192,18 +192,18 @@ class Engine:
         }
 
     async def forget(self, ids: Sequence[str]) -> None:
-        """Delete what the queue keeps of these runs."""
+        """Delete the records of these runs from the queue."""
         from dbos import DBOS
 
         if ids:
             await DBOS.delete_workflows_async(list(ids))
 
     async def stop(self) -> None:
-        """Take part no longer. Runs must have ended before."""
+        """Disconnect from the queue. Runs must have ended before."""
         from dbos import DBOS
 
         loop = asyncio.get_running_loop()
-        # DBOS made its own threads those of asyncio.to_thread, and ends them now.
+        # DBOS made its own threads the default executor of asyncio, and ends these threads now.
         after = ThreadPoolExecutor(thread_name_prefix="after-dbos")
         await loop.run_in_executor(after, partial(DBOS.destroy, destroy_registry=True))
         loop.set_default_executor(after)

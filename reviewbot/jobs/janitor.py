@@ -1,4 +1,4 @@
-"""What nobody else does: queue again what broke off, wake what waits, say who is next, tidy up."""
+"""Requeue interrupted and waiting reviews, update queue positions, and delete old rows."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ ROUND_EVERY_S: Final = 1.0
 STOPS_EVERY_S: Final = 0.2
 LOST_EVERY_S: Final = 5.0
 LOST_AT_ONCE: Final = 500
-"""Runs that the queue is asked about at once."""
+"""Most runs in one query to the queue."""
 QUEUED_FOR_MS: Final = 5_000
-"""A review that is queued so long is looked for in the queue: it may never have got there."""
+"""Milliseconds after which a queued review is looked up in DBOS: it may be missing there."""
 CLEAN_EVERY_S: Final = 60.0
-"""How often it is looked whether it is time to clean up."""
+"""Seconds between checks whether a clean-up is due."""
 CLEAN_AFTER_S: Final = 24 * 3600.0
 DAY_MS: Final = 24 * 3600 * 1000
 
@@ -46,14 +46,14 @@ log = logging.getLogger(__name__)
 
 
 class Janitor:
-    """Keeps the reviews of all nodes going. Each node has one; they are not in each other's way.
+    """Maintenance of the reviews of all nodes. Each node runs a janitor; janitors do not conflict.
 
     Args:
         database: the store.
         engine: the queue.
-        runner: what runs here.
-        hub: who follows here.
-        retention_days: how long finished reviews are kept; 0 is for ever.
+        runner: the runner of this node.
+        hub: the hub of this node.
+        retention_days: days that finished reviews are kept; 0 keeps them forever.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Janitor:
         self._cleaned: float | None = None
 
     async def work(self) -> None:
-        """Go on until cancelled. What takes long holds up nothing else: a node has to beat."""
+        """Run all tasks until cancelled, concurrently: a slow task must not delay the heartbeat."""
         async with asyncio.TaskGroup() as group:
             for every_s, task in (
                 (BEAT_EVERY_S, self.beat),
@@ -82,17 +82,17 @@ class Janitor:
             try:
                 await task()
             except StoreError:
-                pass  # it was logged; the next round tries again
+                pass  # the database logged it; the next round retries
             except Exception:
                 log.exception("the janitor failed; it goes on")
             await asyncio.sleep(every_s)
 
     async def beat(self) -> None:
-        """Say that this node is alive."""
+        """Store a heartbeat of this node."""
         await self._database.write(partial(nodes.beat, node=self._runner.node))
 
     async def round(self) -> None:
-        """Go on with what broke off or waited long enough, and say who is next."""
+        """Requeue interrupted and due reviews, end stopped ones, and update queue positions."""
         alive = await self._database.read(nodes.alive)
         for row in await self._database.read(turns.running):
             if row.node != self._runner.node:
@@ -112,7 +112,7 @@ class Janitor:
         await self._tell_positions([row for row in queued if row.stop is None])
 
     async def heed_stops(self) -> None:
-        """End what runs here and was asked to stop, by whichever node."""
+        """Stop reviews that run here and whose stop was requested on any node."""
         active = list(self._runner.active)
         if active:
             wanted = await self._database.read(partial(turns.stops, ids=active))
@@ -120,7 +120,7 @@ class Janitor:
                 self._runner.stop(review_id, outcome)
 
     async def requeue(self, row: ReviewRow) -> None:
-        """Another run for a review whose last one is over."""
+        """Queue another run of a review whose last run has ended."""
         run = await self._database.write(
             partial(turns.requeue, review_id=row.id, run=row.runs, breaks=0)
         )
@@ -128,7 +128,7 @@ class Janitor:
             await self._engine.enqueue(row.id, run, row.tenant)
 
     async def _broke_off(self, row: ReviewRow) -> None:
-        """Queue another run of a review that nobody runs any more."""
+        """Queue another run of a review whose run was interrupted."""
         run = await self._database.write(
             partial(turns.requeue, review_id=row.id, run=row.runs, breaks=1)
         )
@@ -139,23 +139,23 @@ class Janitor:
         await self._engine.enqueue(row.id, run, row.tenant)
 
     async def find_lost(self) -> None:
-        """Queue again what the queue lost, and free the places in it that nobody uses.
+        """Requeue reviews that are missing in the queue, and free slots of inactive runs.
 
-        A review may have been stored but not queued; its run may have been taken by a node that
-        died, or failed to begin it. And a node may have died before it noted that a run is over.
+        A review may have been stored but not queued. A node may have claimed its run and died, or
+        failed to begin the run. A node may also have died before it recorded the end of a run.
         """
         held = await self._engine.held()
-        alive = await self._database.read(nodes.alive)  # after them: a node may just have come
+        alive = await self._database.read(nodes.alive)  # after held(): a node may have just started
         dead = {one.id for one in held if one.executor not in alive}
         mine = {one.id for one in held if one.executor == self._runner.node}
         idle = mine - self._runner.runs
-        await self._engine.drop(sorted(dead | (idle & self._idle)))  # twice: it may just begin
+        await self._engine.drop(sorted(dead | (idle & self._idle)))  # twice: a run may just begin
         self._idle = idle
         now = reviews.now_ms()
         rows = [
             row
             for row in await self._database.read(turns.queued)
-            # The second for a clock that was set back.
+            # The second condition is for a clock that was set back.
             if row.created_at < now - QUEUED_FOR_MS or row.created_at > now + QUEUED_FOR_MS
         ]
         for start in range(0, len(rows), LOST_AT_ONCE):
@@ -166,10 +166,10 @@ class Janitor:
                 if found is None:
                     await self._engine.enqueue(row.id, row.runs, row.tenant)
                 elif found.status not in UNFINISHED:
-                    await self.requeue(row)  # nobody had begun it
+                    await self.requeue(row)  # no node had begun the run
 
     async def _tell_positions(self, queued: list[ReviewRow]) -> None:
-        """Say to those who follow a queued review how many are before it, when that changes."""
+        """Publish changed positions of queued reviews that have readers here."""
         for before, row in enumerate(queued):
             if row.queue_position != before and self._hub.followed(row.id):
                 told = await self._database.write(partial(_tell_position, row=row, before=before))
@@ -177,7 +177,7 @@ class Janitor:
                     self._hub.publish(row.id, [told])
 
     async def clean_up(self) -> None:
-        """Once a day delete what is older than it has to be kept."""
+        """Delete expired rows and reviews, once a day."""
         now = asyncio.get_running_loop().time()
         if self._cleaned is not None and now - self._cleaned < CLEAN_AFTER_S:
             return
@@ -191,7 +191,7 @@ class Janitor:
     async def _delete_old(self, before: int) -> None:
         while old := await self._database.read(partial(reviews.finished_before, at=before)):
             runs = [run_id(one, run) for one, last in old.items() for run in range(1, last + 1)]
-            await self._engine.forget(runs)  # first: what is not deleted yet is found again
+            await self._engine.forget(runs)  # first: the next query finds the reviews again
             await self._database.write(partial(reviews.delete, ids=list(old)))
             log.info("deleted %s", count(len(old), "old review"))
 
@@ -201,7 +201,7 @@ def _old_rates(connection: sa.Connection) -> None:
 
 
 def _tell_position(connection: sa.Connection, row: ReviewRow, before: int) -> Stored | None:
-    """Note a queued review's position as an event; None if it left the queue meanwhile."""
+    """Store the position of a queued review as an event; None if it has left the queue."""
     mine = rows_changed(
         connection.execute(
             sa.update(REVIEWS)

@@ -1,7 +1,7 @@
-"""Batches that every model failed for a reason that passes: they wait instead of failing.
+"""Backoff for batches that every model failed with a transient error.
 
-A waiting batch lets the others of its review come to their end; then the review leaves its place
-to others, and comes back at the time of its next try.
+The other batches of the review are completed first. Then the review frees its slot, and is
+requeued at the time of its next attempt.
 """
 
 from __future__ import annotations
@@ -24,33 +24,33 @@ LONGEST_PAUSE_S: Final = 300
 
 
 Around: TypeAlias = "Callable[[BatchTask], AbstractContextManager[Callable[[BatchEvent], object]]]"
-"""Entered for as long as a batch runs; what it gives is told each of its events."""
+"""Function that returns a context for a batch; its value is called with each event."""
 
 
 def unheard(_task: BatchTask) -> AbstractContextManager[Callable[[BatchEvent], object]]:
-    """Nobody is told."""
+    """Return a context that ignores all events."""
     return nullcontext(lambda _event: None)
 
 
 def longest_pause(first_s: float) -> float:
-    """Seconds that a review waits at most for its next try."""
+    """Return the most seconds that a review waits for its next attempt."""
     return max(LONGEST_PAUSE_S, first_s)
 
 
 def pause_after(waited_s: float, first_s: float) -> float:
-    """Seconds until the next try of a review that has waited for ``waited_s``: they double."""
+    """Return the backoff of a review that has waited for ``waited_s`` in total; it doubles."""
     return min(longest_pause(first_s), max(first_s, waited_s))
 
 
 class Checkpoints:
-    """A ``RunBatch`` around another: it notes what is spent, keeps results, and lets batches wait.
+    """A ``RunBatch`` that saves results and usage of another, and postpones failed batches.
 
     Args:
-        inner: runs the batch.
-        save_result: notes that a batch is done, before its end is told to anyone.
-        save_spent: notes what a request has used.
-        may_wait: whether the review has not waited too long yet.
-        around: who is told what a batch says.
+        inner: the ``RunBatch`` that runs a batch.
+        save_result: function that saves the result of a batch, before its end is published.
+        save_spent: function that saves the usage of a request.
+        may_wait: whether the review may still wait for its models.
+        around: function that returns a context that receives the events of a batch.
     """
 
     def __init__(
@@ -65,13 +65,13 @@ class Checkpoints:
         self._inner, self._may_wait, self._around = inner, may_wait, around
         self._save_result, self._save_spent = save_result, save_spent
         self.finished = 0
-        """How many batches came to their end."""
+        """Number of completed batches."""
 
     async def __call__(self, task: BatchTask, emit: Emit) -> BatchResult:
         """Run a batch.
 
         Raises:
-            Postponed: it has to wait for its models.
+            Postponed: the batch has to wait for its models.
         """
         ends: list[ChunkOutcome | Answered] = []
         with self._around(task) as hear:

@@ -1,4 +1,4 @@
-"""What a request may set for its own review, and the settings that follow."""
+"""Options of a review request, and the resulting settings."""
 
 from __future__ import annotations
 
@@ -55,19 +55,19 @@ _OWN: Final[Mapping[str, Any]] = MappingProxyType(
 
 
 BODY_ONLY: Final = frozenset({"path_instructions", "rules"})
-"""The options that are no text, number or list of texts: only a JSON body can carry them."""
+"""Options with nested values, which only a JSON body can carry."""
 LISTS: Final = frozenset({"exclude", "fallback_models"})
 LIST_LIMIT: Final = 1_000
-"""Characters of a list in a query."""
+"""Most characters of a list in a query."""
 MOST_CHARACTERS: Final = 65_536
-"""Of all texts in the options of a request: as many as a ``.reviewbot.yml`` may have."""
+"""Most characters of all texts in the options of a request, as in a ``.reviewbot.yml``."""
 MOST_VALUES: Final = 2_000
-"""Of all kinds, in the options of a request: each pattern is one, and is held against each path."""
+"""Most values in the options of a request; each pattern is matched against each path."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewOptions:
-    """The options of a request. ``settings`` are those of :data:`SETTABLE` that it gave."""
+    """The options of a request. ``settings`` holds the given options of :data:`SETTABLE`."""
 
     settings: Mapping[str, Any]
     cancel_on_disconnect: bool = False
@@ -76,13 +76,13 @@ class ReviewOptions:
 
 
 def options_schema() -> dict[str, Any]:
-    """JSON Schema of ``options``."""
+    """Return the JSON Schema of ``options``."""
     from reviewbot.config.file import schema
 
     known = schema()
     properties = {name: known["properties"][name] for name in SETTABLE}
-    # A model is a name and nothing else: where it lives, and which variable of the server's
-    # environment is sent there as its key, is for whoever runs the server to say.
+    # A model is only a name: its address, and the environment variable that holds its key, are
+    # configured by the operator of the server.
     properties["fallback_models"] = {
         **properties["fallback_models"],
         "items": {key: properties["model"][key] for key in ("type", "minLength", "maxLength")},
@@ -96,10 +96,10 @@ def options_schema() -> dict[str, Any]:
 
 
 def parse_options(values: Mapping[str, Any]) -> ReviewOptions:
-    """Return the options that a request gave.
+    """Return the options of a request.
 
     Raises:
-        ConfigError: one is unknown, or its value is not of its kind. Names it.
+        ConfigError: an option is unknown, or its value is invalid. The error names the option.
     """
     _check_size(values)
     unknown = sorted(set(values) - set(SETTABLE) - set(_OWN))
@@ -130,10 +130,10 @@ def _validator() -> Draft202012Validator:
 
 
 def _check_size(values: Mapping[str, Any]) -> None:
-    """Before anything that takes longer the more there is; stops at what is too much.
+    """Check the size of the options, before slower checks.
 
     Raises:
-        ConfigError: it is.
+        ConfigError: there are too many characters or values.
     """
     characters = number = 0
     waiting: list[object] = [dict(values)]
@@ -155,7 +155,7 @@ def _check_size(values: Mapping[str, Any]) -> None:
 def options_from_query(query: Mapping[str, str]) -> dict[str, Any]:
     """Return the options of a query string, as JSON values.
 
-    Texts are as they are, items of a list are separated by commas, all else is written as in JSON.
+    A text is used as is, items of a list are separated by commas, and other values are JSON.
 
     Raises:
         ConfigError: a value cannot be read.
@@ -190,10 +190,10 @@ def _no_number(name: str) -> None:
 def settings_for(
     load: Callable[[Mapping[str, object]], Settings], values: Mapping[str, Any]
 ) -> Settings:
-    """Return the node's settings with those of a request on top.
+    """Return the node's settings, overridden by the settings of a request.
 
     Raises:
-        ConfigError: a model that it names cannot be asked.
+        ConfigError: a model that the request names cannot be used.
     """
     settings = load({name: values[name] for name in SETTABLE if name in values})
     for choice in settings.choices:

@@ -1,4 +1,4 @@
-"""The review cache before the models of one run."""
+"""The review cache in front of the models of one run."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ def cached(
     limit: int,
     use: CacheUse,
 ) -> RunBatch:
-    """``able.run_batch``, asked only for what its tenant has not had reviewed before.
+    """Return ``able.run_batch`` behind the review cache of the tenant.
 
     Args:
         row: the review.
         able: the models.
-        prepared: the job.
-        settings: as they were read for it.
-        database: where the cache is.
-        limit: bytes that it may take for each tenant; 0 is no cache.
-        use: counts.
+        prepared: the prepared job.
+        settings: settings of the review.
+        database: the database that stores the cache.
+        limit: most bytes of the cache per tenant; 0 disables the cache.
+        use: counters of hits and misses.
     """
     if not limit:
         return able.run_batch

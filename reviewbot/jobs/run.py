@@ -1,8 +1,8 @@
-"""One run of a review: from what is stored, to the end or as far as it comes.
+"""One run of a review: continue from the stored state until the end or an interruption.
 
-A run may be the first one or the one after a crash: it takes the plan, the results of finished
-batches and what was already told from the store, and goes on from there. Where it stops without an
-end, the next run does the same.
+A run may be the first run or follow a crash. It reads the plan, the results of finished batches and
+the published events from the store, and continues from there. If the run is interrupted, the next
+run does the same.
 """
 
 from __future__ import annotations
@@ -49,27 +49,27 @@ if TYPE_CHECKING:
     from reviewbot.store.reviews import ReviewInput, ReviewRow
 
 MOST_BREAKS: Final = 3
-"""Runs of a review that break off in a row, with no batch finished in between, before it ends."""
+"""Most consecutive interrupted runs without a finished batch; then the review ends."""
 MOST_NAMED: Final = 5
-"""Files that a sentence names."""
+"""Most files that a sentence names."""
 
 RunEnd = Literal["finished", "waiting", "left", "gone"]
-"""How a run ended: for good; for a pause; to be taken up again; someone else has the review."""
+"""End of a run: review finished; postponed; left to the next run; taken over."""
 ToldEnd = RunEnd | Literal["broke"]
-"""The same for whoever is told: a run that is left because something went wrong broke."""
+"""End of a run for hooks: ``broke`` is a run that ended with an error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """Who is told what happens, once it did; nobody by default. None of them may raise.
+    """Functions to call after events of a run. By default they do nothing. They must not raise.
 
     Attributes:
-        event: an event of a review.
-        spent: what a request has used.
-        run: entered for as long as a run lasts, in its task.
-        ended: how that run ended, just before it is left.
-        batch: likewise entered for a batch that is asked about; what it gives is told each of its
-            events.
+        event: called with each event of a review.
+        spent: called with the usage of each model request.
+        run: returns a context that is entered for the duration of a run, in its task.
+        ended: called with the end of a run, inside the context of the run.
+        batch: returns a context that is entered for the duration of a batch; its value is called
+            with each event of the batch.
     """
 
     event: Callable[[ReviewRow, Event], object] = lambda _row, _event: None
@@ -83,10 +83,10 @@ class Hooks:
 
 @dataclass(frozen=True, slots=True)
 class ModelRetryPolicy:
-    """How long a review waits for models that are down, in seconds.
+    """Backoff for models that are down, in seconds.
 
-    ``first_s`` before its first other try, twice as long each time; after ``limit_s`` in all, what
-    was not reviewed has failed.
+    The backoff starts at ``first_s`` and doubles with each attempt. After ``limit_s`` in total, the
+    remaining chunks fail.
     """
 
     first_s: float = 30.0
@@ -95,18 +95,18 @@ class ModelRetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class RunDependencies:
-    """What a node gives to each of its runs.
+    """Objects that a node shares among its runs.
 
     Args:
         database: the store.
-        hub: who follows reviews here.
-        load: makes settings of the options of a request.
-        preparing: bounds how many diffs are parsed and planned at once.
-        parsers: parse source code.
-        waits: how long reviews wait for their models.
-        cache_bytes: the most that the cache keeps for each tenant; 0 is no cache.
-        cache_use: counts what the cache was good for.
-        hooks: who else is told.
+        hub: the hub of this node.
+        load: function that returns the settings for the options of a request.
+        preparing: semaphore that bounds the diffs that are parsed and planned at once.
+        parsers: pool of parsers of source code.
+        waits: backoff for models that are down.
+        cache_bytes: most bytes of the cache per tenant; 0 disables the cache.
+        cache_use: counters of hits and misses of the cache.
+        hooks: functions to call after events of a run.
     """
 
     database: Database
@@ -121,11 +121,11 @@ class RunDependencies:
 
 
 class Run:
-    """One run.
+    """One run of a review.
 
     Args:
         row: the review, claimed for this run.
-        kit: what the node gives to each run.
+        kit: objects that the runs of a node share.
     """
 
     def __init__(self, row: ReviewRow, kit: RunDependencies) -> None:
@@ -134,30 +134,30 @@ class Run:
         self._log = EventLog(kit.database, kit.hub, row)
         self.signal = StopSignal()
         self.interrupt = asyncio.Event()
-        """Set to leave the review as it is, for the next run."""
+        """Event to set to end this run and leave the review to the next run."""
         self.ended = asyncio.Event()
         self.got_on = False
-        """Whether a batch was finished in this run."""
+        """True once a batch was finished in this run."""
 
     async def to_its_end(self) -> RunEnd:
-        """Go on with the review until it ends or has to be left.
+        """Continue the review until it ends or the run is interrupted.
 
         Raises:
-            FencedError: another node has it now.
-            StoreError: the database is away.
+            FencedError: another node has taken the review over.
+            StoreError: the database is unavailable.
         """
         row = self.row
         if row.breaks >= MOST_BREAKS:
             files = await self._database.read(partial(checkpoints.in_flight, review_id=row.id))
             return await self._give_up(_broke_off(row.breaks, files), files)
-        if self.signal.outcome is not None:  # before it began: not even its diff is needed
+        if self.signal.outcome is not None:  # stopped before the start: not even the diff is needed
             return await self._give_up(NOT_REACHED)
         work = await self._database.read(partial(reviews.work_of, review_id=row.id))
         try:
             async with self._kit.preparing:
                 prepared, settings = await asyncio.to_thread(self._prepare, work)
         except (ReviewbotError, ValueError) as error:
-            # The configuration, or reviewbot itself, is another than when it was planned.
+            # The configuration, or reviewbot itself, has changed since the review was planned.
             return await self._give_up(f"It cannot go on: {error}")
         earlier = await self._database.read(partial(checkpoints.earlier_of, review_id=row.id))
         _, spent_usd = await self._spent()
@@ -169,7 +169,7 @@ class Run:
                 may_wait=self._may_wait(),
                 around=partial(self._hooks.batch, row),
             )
-            # One batch at a time, so that the one that breaks its node off is known.
+            # One batch at a time, so that the batch that crashes its node is known.
             job = replace(prepared.job, jobs=1) if row.breaks else prepared.job
             events = review(
                 job,
@@ -185,7 +185,7 @@ class Run:
             except Postponed as wait:
                 await self._to_wait(str(wait), got_on=steps.finished > 0)
                 end = "waiting"
-        with suppress(OSError):  # what was learned about tokens is a convenience
+        with suppress(OSError):  # the calibration of tokens is optional
             await asyncio.to_thread(prepared.calibration.save)
         await self._log.flush()
         return end
@@ -233,10 +233,10 @@ class Run:
         return await self._database.read(partial(checkpoints.spent_of, review_id=self.row.id))
 
     async def _pass_on(self, events: AsyncGenerator[Event, None]) -> RunEnd:
-        """Store every event as it comes, until the last one or until the review is to be left.
+        """Store every event at once, until the last event or an interruption.
 
         Raises:
-            Postponed: what is left has to wait.
+            Postponed: the remaining batches have to wait.
         """
         interrupted = asyncio.create_task(self.interrupt.wait())
         coming: asyncio.Task[Event] | None = None
@@ -265,7 +265,7 @@ class Run:
         self._hooks.event(self.row, event)
 
     async def _entry(self, finished: ReviewFinished) -> str:
-        """What lists show of the review from its end on: made before the write that ends it."""
+        """Return the entry of the finished review in lists, before the write that ends it."""
         await self._log.flush()
         entry_of = partial(checkpoints.entry_of, review_id=self.row.id, end=finished)
         return json.dumps(await self._database.read(entry_of))
@@ -304,7 +304,7 @@ class Run:
         self._hooks.spent(spent)
 
     def _counted(self, summarize: Summarize | None) -> Summarize | None:
-        """``summarize``, what it spends noted."""
+        """Return ``summarize`` with its usage saved."""
         if summarize is None:
             return None
 
@@ -322,18 +322,18 @@ class Run:
         return since is None or reviews.now_ms() - since < self._waits.limit_s * 1000
 
     async def _to_wait(self, reason: str, *, got_on: bool) -> None:
-        """Leave the place to others until the next try.
+        """Free the slot of the review until its next attempt.
 
         Args:
-            reason: why, in a sentence.
-            got_on: whether a batch was done in this run.
+            reason: the reason, a sentence.
+            got_on: whether a batch was finished in this run.
         """
         await self._log.flush()
         last = await self._database.read(partial(checkpoints.last_progress, review_id=self.row.id))
         now = reviews.now_ms()
         since = now if got_on else (self.row.waiting_since or now)
         again = now + round(pause_after((now - since) / 1000, self._waits.first_s) * 1000)
-        # Both at once: whoever sees that it waits sees why.
+        # In one write, so that the state and its reason become visible together.
         self._log.change(
             lambda connection: connection.execute(
                 sa.update(REVIEWS)
@@ -345,11 +345,11 @@ class Run:
         await self._log.put(replace(last, activity=why))
 
     async def _give_up(self, reason: str, files: Sequence[str] = ()) -> RunEnd:
-        """End the review without asking anyone: what was not reviewed yet has failed.
+        """End the review without a model request: files not reviewed yet have failed.
 
         Args:
-            reason: why, in a sentence.
-            files: the files that the reason is about; all that are left if there are none.
+            reason: the reason, a sentence.
+            files: the files that the reason applies to; all remaining files if empty.
         """
         review_id = self.row.id
         coverage, findings = await self._database.read(
@@ -373,7 +373,7 @@ class Run:
 
 
 def _broke_off(times: int, files: Sequence[str]) -> str:
-    """Return the reason for the end of a review whose runs broke off."""
+    """Return the reason for the end of a review whose runs were interrupted."""
     names = [*files[:MOST_NAMED]]
     if len(files) > MOST_NAMED:
         names.append(count(len(files) - MOST_NAMED, "more file"))

@@ -1,4 +1,4 @@
-"""The runs of a node: claimed, kept track of, stopped, and left when the node shuts down."""
+"""The runs of a node: claim, track and stop them, and interrupt them at shutdown."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from reviewbot.store.reviews import ReviewRow
 
 SUSPECTS_EVERY_MS: Final = 5_000
-"""How long a review that broke off waits while another one that did has finished no batch yet. It
-may be what ends its node, and the others must not be taken for it."""
+"""Milliseconds that an interrupted review waits while another interrupted review runs and has
+finished no batch. That review may crash the node, and others must not be blamed."""
 
 log = logging.getLogger(__name__)
 
 
 class Runner:
-    """Runs the reviews of a node.
+    """Runner of the reviews of a node.
 
     Args:
-        node: its id.
-        kit: what each run gets.
+        node: id of the node.
+        kit: objects that the runs share.
     """
 
     def __init__(self, node: str, kit: RunDependencies) -> None:
@@ -44,23 +44,23 @@ class Runner:
 
     @property
     def active(self) -> frozenset[str]:
-        """The reviews that run here, or just begin to."""
+        """Ids of the reviews that run here, or are about to."""
         return frozenset(self._begun)
 
     @property
     def runs(self) -> frozenset[str]:
-        """The same by the names of their runs."""
+        """Ids of the runs that are active here, or are about to be."""
         return frozenset(run_id(review_id, number) for review_id, number in self._begun.items())
 
     def stop(self, review_id: str, outcome: Outcome) -> bool:
-        """End a review that runs here, properly but at once; False if none does."""
+        """Stop a review that runs here at once, with a final event; False if it does not run."""
         run = self._active.get(review_id)
         if run is not None:
             run.signal.stop(outcome)
         return run is not None
 
     async def leave(self, grace_s: float) -> None:
-        """Begin nothing more, let what runs come to its end for ``grace_s``, then leave it."""
+        """Start no more runs, wait up to ``grace_s`` for active runs, then interrupt the rest."""
         self.leaving = True
         if self._active and grace_s > 0:
             ends = [run.ended.wait() for run in self._active.values()]
@@ -73,7 +73,7 @@ class Runner:
         await asyncio.gather(*(run.ended.wait() for run in left))
 
     async def run(self, review_id: str, number: int) -> RunEnd:
-        """Return the ``number``-th run of a review. Nothing that goes wrong in it is raised."""
+        """Execute the ``number``-th run of a review and return its end; never raise an error."""
         if self.leaving or review_id in self._begun:
             return "left"
         self._begun[review_id] = number
@@ -108,12 +108,12 @@ class Runner:
                 self._suspect = None
 
     def _is_suspect_at_work(self) -> bool:
-        """Return whether a review that broke off runs here and has finished no batch since."""
+        """Return whether an interrupted review runs here and has finished no batch since."""
         run = self._active.get(self._suspect or "")
         return self._suspect is not None and (run is None or not run.got_on)
 
     async def end_unstarted(self, review_id: str) -> bool:
-        """End a review at once that waits for its turn and shall not have it."""
+        """End a queued or waiting review whose stop was requested; return whether it ended."""
         row = await self._database.read(partial(reviews.find, review_id=review_id))
         if row is None or row.state not in ("queued", "waiting") or row.stop is None:
             return False

@@ -1,7 +1,7 @@
-"""The reviews of a server: asked for, stored, queued, followed, ended. One object a node.
+"""The review service of a node: create, find, follow and stop reviews.
 
-What the HTTP API and the GitHub side stand on. It owns the database, the queue, the hub and what
-keeps them going.
+The HTTP API and the GitHub side use the service. The service owns the database, the queue, the hub
+and the janitor.
 """
 
 from __future__ import annotations
@@ -46,30 +46,30 @@ if TYPE_CHECKING:
     from reviewbot.store.reviews import ReviewRow
 
 PREPARED_AT_ONCE: Final = 2
-"""Diffs that are parsed and planned at the same time: it is work for the processor."""
+"""Most diffs that are parsed and planned at once, since this uses the processor."""
 PARSERS: Final = 2
-"""Processes that parse source code: with two, one tenant does not keep the others waiting."""
+"""Processes that parse source code: with two, one tenant does not block the others."""
 LISTEN_AGAIN_S: Final = 1.0
 
 log = logging.getLogger(__name__)
 
 
 class ClosingError(ReviewbotError):
-    """The node is shutting down and takes nothing new."""
+    """The node is shutting down and refuses new reviews."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceConfig:
-    """How a node works.
+    """Settings of a node.
 
     Args:
-        database_url: SQLite or Postgres.
-        at_once: reviews that run on it at the same time.
-        per_tenant: reviews of one tenant at the same time, on all nodes.
-        retention_days: how long finished reviews are kept; 0 is for ever.
-        waits: how long reviews wait for their models.
-        grace_s: how long reviews may go on when the node shuts down.
-        cache_bytes: the most that is kept of reviewed code for each tenant; 0 is no cache.
+        database_url: URL of a SQLite or Postgres database.
+        at_once: most concurrent reviews on the node.
+        per_tenant: most concurrent reviews of one tenant, on all nodes.
+        retention_days: days that finished reviews are kept; 0 keeps them forever.
+        waits: backoff for models that are down.
+        grace_s: seconds that reviews may continue when the node shuts down.
+        cache_bytes: most bytes of cached reviews per tenant; 0 disables the cache.
     """
 
     database_url: str
@@ -82,12 +82,12 @@ class ServiceConfig:
 
 
 class ReviewService:
-    """See the module. Use as an async context manager.
+    """The review service of a node. Use as an async context manager.
 
     Args:
-        config: how the node works.
-        load: makes settings of the options of a request.
-        hooks: who is told what runs come to.
+        config: settings of the node.
+        load: function that returns the settings for the options of a request.
+        hooks: functions to call after events of a run; None calls nothing.
     """
 
     def __init__(
@@ -156,28 +156,28 @@ class ReviewService:
             self._unlock()
 
     async def wind_down(self, grace_s: float | None = None) -> None:
-        """Take nothing new, let reviews go on for a while, then end all streams.
+        """Refuse new reviews, wait for active reviews, then end all streams.
 
-        For whoever serves streams, before waiting for their connections to end; leaving the context
-        does it, too.
+        A server of streams calls this before it waits for connections to end. Leaving the context
+        calls it too.
 
         Args:
-            grace_s: how long they may go on; the node's configuration says so if None.
+            grace_s: seconds that reviews may continue; None uses the configuration of the node.
         """
         self.ready = False
         self._engine.take_no_more()
         await self.runner.leave(self.config.grace_s if grace_s is None else grace_s)
-        with suppress(StoreError):  # then it is found as broken off
+        with suppress(StoreError):  # then the reviews are found as interrupted
             await self._hand_over()
         self.hub.close()
 
     def lock(self) -> None:
-        """Take the SQLite file, if it is one: two nodes would be in each other's way.
+        """Lock the SQLite file, if the database has a file, since two nodes would conflict.
 
-        Starting does it, too; before that, it can be told in a sentence that another one has it.
+        Starting the service locks the file too. A call before the start reports a conflict early.
 
         Raises:
-            ConfigError: another one has it.
+            ConfigError: another node has locked the file, or the file cannot be locked.
         """
         path = file_of(self.database.engine.url)
         if path is None or self._unlock is not None:
@@ -206,25 +206,25 @@ class ReviewService:
 
     def _arrive(self, connection: sa.Connection) -> None:
         if not self.database.postgres:
-            nodes.leave_all(connection)  # the lock says that there is no other
+            nodes.leave_all(connection)  # the lock proves that no other node is alive
         nodes.beat(connection, self.node)
 
     async def _hand_over(self) -> None:
-        """Put what was left back into the queue, for another node or the next start."""
+        """Requeue unfinished reviews of this node, for another node or the next start."""
         for row in await self.database.read(turns.running):
             if row.node == self.node:
                 await self._janitor.requeue(row)
 
     async def _warm_up(self) -> None:
-        """Load what the first review would wait for, beside everything else."""
+        """Load libraries that the first review needs, in the background."""
         await self._parsers.warm()
         try:
             await asyncio.to_thread(lambda: warm_up(self._load({})))
-        except Exception:  # the first review tries again
+        except Exception:  # the first review retries
             log.exception("could not load the libraries of the first review yet")
 
     async def _listen(self) -> None:
-        """Hear of what other nodes write."""
+        """Listen for events that other nodes store, until cancelled."""
         import psycopg
         from psycopg.conninfo import make_conninfo
 
@@ -248,21 +248,22 @@ class ReviewService:
         """Plan, store and queue a review.
 
         Args:
-            request: what is to be reviewed.
-            also: what is stored with it, and only with it.
+            request: the requested review.
+            also: function that stores more in the transaction of the review.
 
         Returns:
-            The review, and whether the same request had made it before.
+            The review, and whether the same request had created it before.
 
         Raises:
             DiffError: the diff cannot be read.
-            ConfigError: an option is wrong.
-            UsedKeyError: the idempotency key belongs to another request.
-            TooManyTokensError: it is above what one request may take.
-            OverLimitError: the tenant's budget has no room for it, or it has too many at work.
+            ConfigError: an option is invalid.
+            IdempotencyConflictError: the idempotency key belongs to another request.
+            TooManyTokensError: the review would use more tokens than one request may.
+            OverLimitError: the tenant's budget is too small, or the tenant has too many open
+                reviews.
             ClosingError: the node is shutting down.
-            StoreError: the database is away, or does not answer: then the review may begin later,
-                and the same idempotency key finds it.
+            StoreError: the database is unavailable or does not respond. The review may still begin
+                later, and the same idempotency key finds it.
         """
         if not self.ready:
             raise ClosingError("the server is shutting down; ask again in a moment")
@@ -278,15 +279,15 @@ class ReviewService:
             if (known := await self._known(request)) is not None:
                 return known, True
             raise
-        except StoreError:  # it may be stored all the same: the answer alone was lost
+        except StoreError:  # the review may be stored even so: only the response was lost
             if await self.find(new.id) is None:
                 raise
             older = []
         try:
-            async with asyncio.timeout(PATIENCE_S):  # DBOS tries for as long as it takes
+            async with asyncio.timeout(PATIENCE_S):  # DBOS retries without a limit
                 await self._engine.enqueue(new.id, 1, new.tenant)
         except Exception:
-            # It is stored; the janitor queues it as soon as the database can.
+            # The review is stored; the janitor queues it once the database is available.
             log.exception("could not queue a review yet", extra={"review_id": new.id})
         for review_id in older:
             await self._end_soon(review_id, "superseded")
@@ -307,16 +308,16 @@ class ReviewService:
         return row
 
     async def find(self, review_id: str, tenant: str | None = None) -> ReviewRow | None:
-        """Return a review, if it is the tenant's; None is everyone."""
+        """Return a review of ``tenant``, or of any tenant if None; None if there is none."""
         return await self.database.read(partial(reviews.find, review_id=review_id, tenant=tenant))
 
     async def stop(self, review_id: str, outcome: Outcome = "cancelled") -> None:
-        """End a review at once, wherever it runs; a finished one stays as it is."""
+        """Request the stop of a review on any node; a finished review does not change."""
         if await self.database.write(partial(turns.ask_to_stop, ids=[review_id], outcome=outcome)):
             await self._end_soon(review_id, outcome)
 
     async def stop_subject(self, tenant: str, subject: str, outcome: Outcome = "cancelled") -> int:
-        """End what is open of a subject; how many reviews that were."""
+        """Stop the open reviews of a subject, and return their number."""
         ids = await self.database.read(
             partial(turns.others_of_subject, tenant=tenant, subject=subject, than="")
         )
@@ -325,7 +326,7 @@ class ReviewService:
         return len(ids)
 
     async def _end_soon(self, review_id: str, outcome: Outcome) -> None:
-        """What can be done here about a review that was asked to stop."""
+        """Stop a review if it runs on this node or has not started."""
         if not self.runner.stop(review_id, outcome):
             try:
                 await self.runner.end_unstarted(review_id)
@@ -333,12 +334,12 @@ class ReviewService:
                 log.warning("could not end a review yet", extra={"review_id": review_id})
 
     def follow(self, review_id: str, after: int) -> AsyncIterator[bytes]:
-        """Its events after number ``after``, as server-sent events."""
+        """Yield the events of a review after number ``after``, as server-sent events."""
         return self.hub.follow(review_id, after)
 
 
 def default_url(folder: Path) -> str:
-    """Return the SQLite database of a state folder, which is made if it is not there."""
+    """Return the URL of the SQLite database in a state folder; create the folder if missing."""
     from reviewbot.store.connect import sqlite_url
 
     try:

@@ -1,4 +1,4 @@
-"""A diff above the tokens that a request may take: its middle is left out, and said to be."""
+"""Leave out the middle of a diff that needs too many tokens for one request."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def middle_to_leave_out(
     """Return the batches in the middle of ``plan`` without which the rest fits.
 
     Args:
-        plan: all of it.
-        room: tokens that may be used.
-        cost: tokens that a batch takes, answer included.
+        plan: the whole plan.
+        room: most tokens to use.
+        cost: function that returns the tokens of a batch, including the response.
 
     Returns:
-        Their ids, in order; None if not even one batch fits.
+        The ids of the batches to leave out, in order; None if not even one batch fits.
     """
     place = {chunk.id: chunk.file for chunk in plan.chunks}
     batches = sorted(plan.batches, key=lambda batch: place[batch.chunks[0]])
     costs = [cost(batch) for batch in batches]
-    first, last = 0, len(costs)  # what is kept: up to first, and from last on
+    first, last = 0, len(costs)  # batches before first and from last on are kept
     from_the_start = True
     while first < last:
         at = first if from_the_start else last - 1
@@ -49,7 +49,7 @@ def middle_to_leave_out(
 
 
 def leaving_out(batches: Collection[str], run_batch: RunBatch) -> RunBatch:
-    """``run_batch``, but for ``batches``: their chunks have failed, and nobody is asked."""
+    """Return ``run_batch``, except that ``batches`` fail without a model request."""
     if not batches:
         return run_batch
 

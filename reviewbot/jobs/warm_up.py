@@ -18,21 +18,21 @@ SAMPLE: Final = b"--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-a = 1\n+a = eval(input()
 
 
 def warm_up(settings: Settings) -> None:
-    """Review a line offline and import the SDK, if a model needs it. Takes seconds.
+    """Review a line offline, and import the SDK if a model needs the SDK. Takes seconds.
 
-    Call it in a thread of its own: it blocks, and imports hold the interpreter for milliseconds.
+    Call it in a separate thread: it blocks, and imports hold the interpreter for milliseconds.
 
     Raises:
-        ReviewbotError: as for any review.
+        ReviewbotError: the review cannot be prepared with these settings.
     """
-    import psutil  # noqa: F401 - a parse that takes long is watched with it
+    import psutil  # noqa: F401 - monitors slow parses
 
     asyncio.run(_review_sample(settings))
     shown_markdown("*a*", link_hosts=())
     if any(choice.name != OFFLINE for choice in settings.choices):
-        prepare(SAMPLE, settings)  # counts the tokens of the prompt
+        prepare(SAMPLE, settings)  # loads the counting of prompt tokens
 
-        import reviewbot.models.anthropic.claude  # noqa: F401 - for what comes with it
+        import reviewbot.models.anthropic.claude  # noqa: F401 - for its imports
         from reviewbot.models.anthropic.messages_api import load_sdk
 
         load_sdk()
