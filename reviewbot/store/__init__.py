@@ -1,1 +1,1 @@
-"""What a server remembers: reviews, their events, what batches came to, keys and what they used."""
+"""The database of a server: reviews, events, batch results, keys and budgets."""

@@ -1,7 +1,7 @@
-"""What tenants have used and may still use: held before a model is asked, settled after.
+"""Budgets of tenants: reserve before a model request, charge after the request.
 
-Every check is part of the change that books it, on one row a tenant and day, so that neither two
-requests at once nor two nodes can use the same room.
+Each check is part of the update that reserves, on one row per tenant and day. So neither two
+concurrent requests nor two nodes can use the same part of a budget.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 DAY_S: Final = 86_400
 KEPT_DAYS: Final = 400
-"""How long it is known what a tenant used on a day."""
+"""Days that the daily usage of a tenant is kept."""
 SOON_S: Final = 5
-"""When to ask again after too many reviews at once: one of them may have ended."""
+"""Seconds to wait after too many concurrent reviews, as one of them may have ended."""
 
 
 class OverLimitError(ReviewbotError):
     """A limit of a key does not admit the request.
 
     Args:
-        message: which one, in a sentence.
-        retry_after: seconds until it may.
+        message: the error message, a sentence that names the limit.
+        retry_after: seconds until a retry may succeed.
     """
 
     def __init__(self, message: str, *, retry_after: int) -> None:
@@ -42,7 +42,7 @@ class OverLimitError(ReviewbotError):
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """A tenant's day so far. ``reset_s``: seconds until the next one."""
+    """Usage of a tenant on the current day. ``reset_s`` is the seconds until the next day."""
 
     tokens: int
     held_tokens: int
@@ -52,7 +52,7 @@ class Used:
 
 
 def used_today(connection: sa.Connection, tenant: str) -> Used:
-    """What a tenant has used and holds today."""
+    """Return the used and reserved amounts of a tenant today."""
     day, reset = _today()
     found = (
         connection.execute(sa.select(USAGE).where(USAGE.c.tenant == tenant, USAGE.c.day == day))
@@ -65,10 +65,10 @@ def used_today(connection: sa.Connection, tenant: str) -> Used:
 
 
 def count_request(connection: sa.Connection, tenant: str, limits: Limits) -> None:
-    """Book one request of this minute.
+    """Count one request in this minute.
 
     Raises:
-        OverLimitError: there were too many.
+        OverLimitError: the tenant sent too many requests in this minute.
     """
     if limits.requests_per_minute is None:
         return
@@ -94,13 +94,13 @@ def count_request(connection: sa.Connection, tenant: str, limits: Limits) -> Non
 
 
 def hold(connection: sa.Connection, tenant: str, limits: Limits, *, tokens: int, usd: float) -> int:
-    """Set aside what a review is expected to take.
+    """Reserve the expected usage of a review.
 
     Returns:
-        The day of which it is, counted from 1970-01-01 in UTC.
+        The day of the reservation, counted from 1970-01-01 in UTC.
 
     Raises:
-        OverLimitError: the day has no room for it, or too many reviews are at work.
+        OverLimitError: the rest of the daily budget is too small, or too many reviews are open.
     """
     day, reset = _today()
     _make_sure(connection, USAGE, {"tenant": tenant, "day": day})
@@ -117,7 +117,7 @@ def hold(connection: sa.Connection, tenant: str, limits: Limits, *, tokens: int,
         )
     ):
         raise OverLimitError(_spent_sentence(connection, tenant, limits), retry_after=reset)
-    # The change above holds the tenant's row: nobody else can count at the same time.
+    # The update above locks the tenant's row: no other transaction can count at the same time.
     if limits.reviews_at_once is not None:
         at_work = connection.scalar(
             sa.select(sa.func.count())
@@ -133,7 +133,7 @@ def hold(connection: sa.Connection, tenant: str, limits: Limits, *, tokens: int,
 
 
 def spend(connection: sa.Connection, review_id: str, spent: Spent) -> None:
-    """Book what a request has used, out of what its review holds as far as that goes."""
+    """Charge the usage of a request, and release as much of the reservation of its review."""
     usage = spent.usage
     tokens = usage.input + usage.output + usage.cache_read + usage.cache_write
     usd = spent.cost_usd or 0.0
@@ -159,7 +159,7 @@ def spend(connection: sa.Connection, review_id: str, spent: Spent) -> None:
 
 
 def release(connection: sa.Connection, review_id: str) -> None:
-    """Give back what a review holds and did not use."""
+    """Release the rest of the reservation of a review."""
     review = _held(connection, review_id)
     if review is not None:
         tenant, tokens, usd, day = review
@@ -167,7 +167,7 @@ def release(connection: sa.Connection, review_id: str) -> None:
 
 
 def forget_old_days(connection: sa.Connection) -> None:
-    """Delete what was used so long ago that nobody will ask."""
+    """Delete daily usage older than :data:`KEPT_DAYS`."""
     day, _ = _today()
     connection.execute(sa.delete(USAGE).where(USAGE.c.day < day - KEPT_DAYS))
 
@@ -202,7 +202,7 @@ def _today() -> tuple[int, int]:
 
 
 def _make_sure(connection: sa.Connection, table: sa.Table, key: dict[str, object]) -> None:
-    """There is a row of ``table`` with ``key``."""
+    """Insert a row with ``key`` into ``table`` unless there is one."""
     connection.execute(
         insert_into(connection.dialect.name, table).values(**key).on_conflict_do_nothing()
     )

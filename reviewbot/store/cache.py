@@ -1,4 +1,4 @@
-"""The review cache of one tenant, in the same database: a ``models.cached.CacheStore``."""
+"""The review cache of one tenant in the database, a ``models.cached.CacheStore``."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TOUCH_MS: Final = 3600 * 1000
-"""How exactly the time of an entry's last use is kept."""
+"""Precision of the time of an entry's last use."""
 STEP: Final = 64
-"""Entries that one write deletes at most: the reviews of all tenants wait for it."""
+"""Most entries that one write deletes, since reviews of all tenants wait for a write."""
 STEPS: Final = 16
-"""Writes after its own with which a put makes room; what is too much then, the next one deletes."""
+"""Most additional writes with which a put frees space; the next put deletes the rest."""
 DAY_MS: Final = 24 * 3600 * 1000
 ROW_BYTES: Final = 200
-"""What a row and its index entries take beside the text, about."""
+"""Approximate bytes of a row and its index entries besides the text."""
 
 log = logging.getLogger(__name__)
 
 
 class DatabaseCache:
-    """Keeps the entries of ``tenant``, at most ``limit`` bytes of them; the least used go first."""
+    """Cache of ``tenant`` with at most ``limit`` bytes; least recently used entries go first."""
 
     def __init__(self, database: Database, tenant: str, *, limit: int) -> None:
         self._database, self._tenant, self._limit = database, tenant, limit
 
     async def exact(self, keys: Collection[str]) -> Mapping[str, Entry]:
-        """Return the entries by these keys. What is found was used."""
+        """Return the entries with these keys, and update the time of their last use."""
         wanted = list(keys)
         found = await self._database.read(partial(self._read, wanted=wanted))
         stale = [key for key, (_, used_at) in found.items() if used_at < now_ms() - TOUCH_MS]
@@ -55,14 +55,14 @@ class DatabaseCache:
         return {key: entry for key, (text, _) in found.items() if (entry := _entry(text))}
 
     async def similar(self, bands: Collection[str], *, limit: int) -> Sequence[Entry]:
-        """Entries under one of ``bands``, the newest first."""
+        """Return the entries in one of ``bands``, newest first."""
         texts = await self._database.read(
             partial(self._read_similar, wanted=list(bands), limit=limit)
         )
         return [entry for text in texts if (entry := _entry(text))]
 
     async def put(self, entries: Sequence[Entry]) -> None:
-        """Keep ``entries``; the least used of the tenant go if there is no room."""
+        """Store ``entries``, and delete the least recently used entries above the limit."""
         if not entries:
             return
         now = now_ms()
@@ -113,7 +113,7 @@ class DatabaseCache:
         )
 
     def _put(self, connection: sa.Connection, rows: list[Row], bands: list[Row]) -> bool:
-        """Return whether there is more now than there is room for."""
+        """Store the rows; return whether the cache is still above its limit."""
         _lock(connection, self._tenant)
         _drop(connection, self._tenant, [row["key"] for row in rows])
         connection.execute(sa.insert(CACHE), rows)
@@ -123,10 +123,10 @@ class DatabaseCache:
         return self._shrink(connection)
 
     def _shrink(self, connection: sa.Connection) -> bool:
-        """Drop some of what was used least lately, if all of it is more than there is room for.
+        """Delete some of the least recently used entries if the cache is above its limit.
 
         Returns:
-            Whether it still is.
+            Whether the cache is still above its limit.
         """
         surplus = _lock(connection, self._tenant) - self._limit
         if surplus <= 0:
@@ -137,7 +137,7 @@ class DatabaseCache:
             .order_by(CACHE.c.used_at)
             .limit(STEP)
         ).all()
-        if len(oldest) < STEP:  # all there is; if rows were deleted by hand, that is less
+        if len(oldest) < STEP:  # all entries; manually deleted rows make the stored size wrong
             there = sum(row.size for row in oldest)
             _add(connection, self._tenant, there - self._limit - surplus)
             surplus = there - self._limit
@@ -152,7 +152,7 @@ class DatabaseCache:
 
 
 async def clean_up(database: Database, *, days: int) -> None:
-    """Delete what was not used for ``days``, unless they are 0, and all that is of revoked keys."""
+    """Delete entries not used for ``days``, unless 0, and all entries of revoked keys."""
     now = now_ms()
     for tenant, revoked in await database.read(_tenants):
         if revoked or days:
@@ -164,7 +164,7 @@ async def clean_up(database: Database, *, days: int) -> None:
 
 
 def _tenants(connection: sa.Connection) -> list[tuple[str, bool]]:
-    """Who has a cache, and whether their key was revoked."""
+    """Return the tenants with a cache, and whether their key was revoked."""
     rows = connection.execute(
         sa.select(CACHE_SIZES.c.tenant, KEYS.c.revoked_at).select_from(
             CACHE_SIZES.outerjoin(KEYS, KEYS.c.id == CACHE_SIZES.c.tenant)
@@ -174,7 +174,7 @@ def _tenants(connection: sa.Connection) -> list[tuple[str, bool]]:
 
 
 def _drop_unused(connection: sa.Connection, tenant: str, until: int) -> bool:
-    """Delete some of what was last used at ``until`` or before; whether there may be more."""
+    """Delete a batch of entries last used at ``until`` or before; return whether more may exist."""
     _lock(connection, tenant)
     keys = connection.scalars(
         sa.select(CACHE.c.key).where(CACHE.c.tenant == tenant, CACHE.c.used_at <= until).limit(STEP)
@@ -184,7 +184,7 @@ def _drop_unused(connection: sa.Connection, tenant: str, until: int) -> bool:
 
 
 def _lock(connection: sa.Connection, tenant: str) -> int:
-    """Return the bytes of a tenant, which nobody else changes before this transaction ends."""
+    """Return the bytes of a tenant, and lock them until this transaction ends."""
     connection.execute(
         insert_into(connection.dialect.name, CACHE_SIZES)
         .values(tenant=tenant, bytes=0)
@@ -195,7 +195,7 @@ def _lock(connection: sa.Connection, tenant: str) -> int:
 
 
 def _add(connection: sa.Connection, tenant: str, size: int) -> None:
-    """Count ``size`` bytes more."""
+    """Add ``size`` bytes to the size of the tenant's cache."""
     connection.execute(
         sa.update(CACHE_SIZES)
         .where(CACHE_SIZES.c.tenant == tenant)
@@ -204,7 +204,7 @@ def _add(connection: sa.Connection, tenant: str, size: int) -> None:
 
 
 def _drop(connection: sa.Connection, tenant: str, keys: Sequence[str]) -> None:
-    """Delete the entries by these keys, as far as there are any."""
+    """Delete the entries with these keys; missing entries are ignored."""
     mine = (CACHE.c.tenant == tenant, CACHE.c.key.in_(keys))
     size = connection.scalar(sa.select(sa.func.sum(CACHE.c.size)).where(*mine)) or 0
     for table in (CACHE, CACHE_BANDS):
@@ -213,7 +213,7 @@ def _drop(connection: sa.Connection, tenant: str, keys: Sequence[str]) -> None:
 
 
 def _entry(text: str) -> Entry | None:
-    """Return the entry of a row; a damaged one is as if it were not there."""
+    """Return the entry of a row; None if the row is damaged."""
     try:
         return entry_from_json(json.loads(text))
     except ValueError:

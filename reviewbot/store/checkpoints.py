@@ -1,4 +1,4 @@
-"""What the batches of a review, finished or not, have left for its next run."""
+"""Checkpoints of a review: batch results, usage and progress for its next run."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ ENTRY_TYPES: Final = tuple(
     one.type
     for one in (ReviewStarted, FindingRaised, FindingWithdrawn, ReviewProgress, ReviewFinished)
 )
-"""The events that say what a list shows of a review."""
+"""Types of the events that determine the entry of a review in lists."""
 
 
 def save_result(connection: sa.Connection, review_id: str, batch: str, result: BatchResult) -> None:
-    """Checkpoint a batch: it will not be asked, or paid, again."""
+    """Store the result of a batch, so that no later run repeats its model requests."""
     connection.execute(
         sa.insert(BATCHES).values(
             review_id=review_id, batch=batch, result=json.dumps(result_to_json(result))
@@ -56,14 +56,14 @@ def save_result(connection: sa.Connection, review_id: str, batch: str, result: B
 
 
 def save_spent(connection: sa.Connection, review_id: str, batch: str | None, spent: Spent) -> None:
-    """Note what a request has used, at once: a crash must not lose it."""
+    """Store the usage of a request."""
     connection.execute(
         sa.insert(SPENT).values(review_id=review_id, batch=batch, spent=json.dumps(asdict(spent)))
     )
 
 
 def earlier_of(connection: sa.Connection, review_id: str) -> PriorRun:
-    """What earlier runs have left."""
+    """Return the results and events of earlier runs."""
     results = {
         row.batch: result_from_json(json.loads(row.result))
         for row in connection.execute(
@@ -99,7 +99,7 @@ def earlier_of(connection: sa.Connection, review_id: str) -> PriorRun:
         finished=results,
         shown=tuple(shown.values()),
         ended=frozenset(ended),
-        # What a finished batch has spent is in its result.
+        # The result of a finished batch includes its usage.
         spent=tuple(one for batch, one in spent if batch not in results),
         summarized=summarized,
         answered=answered,
@@ -107,7 +107,7 @@ def earlier_of(connection: sa.Connection, review_id: str) -> PriorRun:
 
 
 def spent_of(connection: sa.Connection, review_id: str) -> tuple[Usage, float | None]:
-    """What all requests of a review have used so far, and what that costs if each has a price."""
+    """Return the usage of all requests of a review, and the cost if each has a price."""
     usage, cost = Usage(), 0.0
     priced = True
     for text in connection.scalars(sa.select(SPENT.c.spent).where(SPENT.c.review_id == review_id)):
@@ -119,7 +119,7 @@ def spent_of(connection: sa.Connection, review_id: str) -> tuple[Usage, float | 
 
 
 def last_progress(connection: sa.Connection, review_id: str) -> ReviewProgress:
-    """Where the review stood when it last said so; before it said anything, at its plan's start."""
+    """Return the last progress event of a review, or the initial progress of its plan."""
     data = connection.scalar(
         sa.select(EVENTS.c.data)
         .where(
@@ -149,14 +149,14 @@ def last_progress(connection: sa.Connection, review_id: str) -> ReviewProgress:
 def entry_of(
     connection: sa.Connection, review_id: str, end: ReviewFinished | None = None
 ) -> dict[str, Any]:
-    """What a list shows of a review beside its row, so far or with the ``end`` it will have."""
+    """Return the entry of a review in lists besides its row, so far or including ``end``."""
     events = map(from_record, records_of(connection, review_id, ENTRY_TYPES))
     report = fold(chain(events, () if end is None else (end,)))
     return {"counts": report.counts, "files": len(report.files), "cost_usd": report.cost_usd}
 
 
 def in_flight(connection: sa.Connection, review_id: str) -> tuple[str, ...]:
-    """Return the files of the batch that was asked last, unless that came to its end."""
+    """Return the unfinished files of the batch that was started last."""
     started: list[ChunkStarted] = []
     ended: set[str] = set()
     for one in records_of(connection, review_id, (ChunkStarted.type, ChunkFinished.type)):
@@ -176,15 +176,15 @@ def in_flight(connection: sa.Connection, review_id: str) -> tuple[str, ...]:
 def given_up(
     connection: sa.Connection, review_id: str, reason: str, files: Collection[str] = ()
 ) -> tuple[tuple[FileCoverage, ...], dict[str, int]]:
-    """Return the coverage of a review that is given up, and its findings by severity.
+    """Return the coverage of a permanently failed review, and its findings by severity.
 
-    From its events alone, which any version of reviewbot can read.
+    Uses only the events, which any version of reviewbot can read.
 
     Args:
-        connection: of a read.
-        review_id: the review.
-        reason: why it is given up.
-        files: the files that the reason is about; all that are left if there are none.
+        connection: connection of a read.
+        review_id: id of the review.
+        reason: the reason of the failure, a sentence.
+        files: the files that the reason applies to; all remaining files if empty.
     """
     report = fold(map(from_record, records_of(connection, review_id)))
     pending = (

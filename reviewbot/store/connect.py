@@ -1,4 +1,4 @@
-"""Where a database is, and how it is connected to: its URL, its file, its engine."""
+"""Connection to a database: its URL, its file, its engine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from reviewbot.errors import ConfigError
 
 BUSY_MS: Final = 30_000
-"""How long SQLite waits for another process's write."""
+"""Milliseconds that SQLite waits for another process's write."""
 CONNECTION: Final = MappingProxyType(
     {
         "connect_timeout": 10,
@@ -28,10 +28,10 @@ CONNECTION: Final = MappingProxyType(
         "tcp_user_timeout": 10_000,
     }
 )
-"""How a connection notices that a Postgres is gone that did not say so (PostgreSQL's documentation
-of libpq, "Parameter Key Words")."""
-# In milliseconds; what the server or the URL says instead holds. Without the second one, a node
-# that is gone in the middle of a transaction keeps its locks while the server believes in it.
+"""Options with which a connection notices that a Postgres server vanished (PostgreSQL's
+documentation of libpq, "Parameter Key Words")."""
+# In milliseconds; limits set by the server or the URL take precedence. Without the second limit, a
+# node that vanishes inside a transaction keeps its locks until the server notices.
 _SESSION_LIMITS: Final = """\
 SELECT set_config(name, '30000', false) FROM pg_settings
 WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout') AND setting = '0'
@@ -44,7 +44,7 @@ def sqlite_url(path: Path) -> str:
 
 
 def shown_url(url: str) -> str:
-    """``url`` without its password."""
+    """Return ``url`` without its password."""
     try:
         return sa.make_url(url).render_as_string(hide_password=True)
     except SQLAlchemyError:
@@ -52,10 +52,10 @@ def shown_url(url: str) -> str:
 
 
 def psycopg_url(url: str) -> sa.URL:
-    """``url`` with the driver that is installed.
+    """Return ``url`` with the installed driver.
 
     Raises:
-        ConfigError: it is no URL of SQLite or Postgres.
+        ConfigError: ``url`` is not a URL of SQLite or Postgres.
     """
     try:
         parsed = sa.make_url(url)
@@ -71,12 +71,12 @@ def psycopg_url(url: str) -> sa.URL:
 
 
 def connection_options(url: sa.URL) -> dict[str, int]:
-    """What a connection to Postgres is given, unless ``url`` says it already."""
+    """Return the options of a connection to Postgres that ``url`` does not set."""
     return {name: value for name, value in CONNECTION.items() if name not in url.query}
 
 
 def engine_of(url: str, *, connections: int) -> sa.Engine:
-    """Return an engine for ``url``, with up to so many connections."""
+    """Return an engine for ``url`` with a pool of ``connections``."""
     parsed = psycopg_url(url)
     if parsed.drivername.startswith("postgresql"):
         engine = sa.create_engine(
@@ -96,7 +96,7 @@ def engine_of(url: str, *, connections: int) -> sa.Engine:
     engine = sa.create_engine(parsed, pool_size=connections)
 
     # SQLAlchemy's documentation, "Serializable isolation / Savepoints / Transactional DDL": the
-    # driver begins transactions by itself and too late unless it is told not to.
+    # driver begins transactions itself, and too late, unless configured otherwise.
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: object) -> None:  # noqa: ANN401 - a driver's object
         connection.isolation_level = None
@@ -114,19 +114,19 @@ def engine_of(url: str, *, connections: int) -> sa.Engine:
 
 
 def file_of(url: sa.URL) -> Path | None:
-    """Return the file of a SQLite database, if it is one."""
+    """Return the file of a SQLite database; None for other databases."""
     name = url.database if url.drivername.startswith("sqlite") else None
     return None if name is None or name.startswith((":memory:", "file:")) else Path(name)
 
 
 def queue_url(url: str) -> sa.URL:
-    """Where the queue of a database keeps its tables: with SQLite in a file of its own.
+    """Return the URL of the queue's tables, which have a separate file with SQLite.
 
-    A file has one writer at a time, and events shall not wait for the queue. It is made if it is
-    not there.
+    A file has one writer at a time, and events must not wait for the queue. The file is created if
+    missing.
 
     Raises:
-        ConfigError: ``url`` is no URL of SQLite or Postgres.
+        ConfigError: ``url`` is not a URL of SQLite or Postgres.
     """
     parsed = psycopg_url(url)
     path = file_of(parsed)
@@ -134,25 +134,25 @@ def queue_url(url: str) -> sa.URL:
         return parsed
     queue = parsed.set(database=str(path.with_suffix(f".queue{path.suffix}")))
     _create_for_its_user(queue)
-    # Kept by the file: DBOS would use the slow rollback journal.
+    # The file keeps this mode: DBOS would use the slow rollback journal.
     with closing(sqlite3.connect(str(queue.database))) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
     return queue
 
 
 def _create_for_its_user(url: sa.URL) -> None:
-    """Makes the file before SQLite does, which would let everyone read it.
+    """Create the file before SQLite does, which would let everyone read the file.
 
-    The files beside it get its mode. One that is there keeps the mode that it was given.
+    Files that SQLite creates next to it get the same mode. An existing file keeps its mode.
     """
     path = file_of(url)
     if path is not None:
-        with suppress(OSError):  # SQLite says why it cannot be opened
+        with suppress(OSError):  # SQLite reports why the file cannot be opened
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def others_can_read(path: Path) -> bool:
-    """Return whether everyone on this machine can read a file: they need to get to it, too."""
+    """Return whether everyone on this machine can read a file and enter its folders."""
     path = path.resolve()
     try:
         return bool(path.stat().st_mode & stat.S_IROTH) and all(

@@ -1,7 +1,8 @@
-"""One database, SQLite or Postgres: reads in threads, writes one by one, committed together.
+"""One database, SQLite or Postgres: reads in threads, sequential writes, grouped commits.
 
-A write is committed as soon as none is under way; those that come meanwhile are committed together
-next. So a single write is as fast as the disk, and a thousand take a few commits.
+A write is committed at once unless another commit is in progress. Writes that arrive meanwhile
+share the next commit. So a single write is as fast as the disk, and a thousand writes take a few
+commits.
 """
 
 from __future__ import annotations
@@ -30,32 +31,33 @@ T = TypeVar("T")
 
 READERS: Final = 4
 AT_ONCE: Final = 500
-"""Writes that one commit takes at most: it should not keep others waiting for long."""
+"""Most writes in one commit, so that other writes do not wait for long."""
 
 PATIENCE_S: Final = 60.0
-"""How long anyone waits for an answer: longer than either database lets a statement wait."""
+"""Seconds to wait for a response: longer than the statement limit of either database."""
 
 
 DEADLOCKS: Final = 5
-"""How often a transaction is tried that others keep ending."""
+"""Most attempts of a transaction that ends in deadlocks."""
 
 log = logging.getLogger(__name__)
 
 
 class StoreError(Exception):
-    """The database did not take a write or answer a read, or not in time.
+    """The database failed a read or write, or did not respond in time.
 
-    A write may have been done all the same: its answer alone was lost, or comes too late.
+    A write may have been committed even so: only its response was lost or late.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class StoreHooks:
-    """Who is told how the database does; nobody by default. None of them may raise.
+    """Functions to call after writes. By default they do nothing. They must not raise.
 
     Attributes:
-        committed: writes that shared a transaction, those of them that failed, and its seconds.
-        stored: seconds from when an event was put to when it was stored; of the oldest of a write.
+        committed: called with the number of writes of a transaction, the failed writes, and its
+            seconds.
+        stored: called with the seconds from put to stored of the oldest event of a write.
     """
 
     committed: Callable[[int, int, float], object] = lambda _writes, _failed, _seconds: None
@@ -72,7 +74,7 @@ _LOCK_TENANT: Final = sa.text("SELECT pg_advisory_xact_lock(7282, hashtext(:tena
 
 
 class Database:
-    """An open database. ``url`` is SQLAlchemy's; :func:`open_database` makes one."""
+    """An open database, as :func:`open_database` returns it."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
@@ -85,14 +87,14 @@ class Database:
 
     @property
     def postgres(self) -> bool:
-        """Whether other nodes can share it, and be notified."""
+        """True for Postgres, which other nodes can share and get notifications from."""
         return self.dialect == "postgresql"
 
     async def read(self, query: Callable[[sa.Connection], T]) -> T:
-        """What ``query`` reads in a transaction of its own, in a thread.
+        """Return the result of ``query``, run in a separate transaction in a thread.
 
         Raises:
-            StoreError: the database cannot be reached, is at fault, or does not answer.
+            StoreError: the database is unavailable, fails, or does not respond.
         """
 
         def work() -> T:
@@ -108,20 +110,20 @@ class Database:
     async def write(self, change: Callable[[sa.Connection], T], *, tenant: str = "") -> T:
         """Return the result of ``change``, once it is committed.
 
-        Several changes may share a transaction; one that raises is undone alone. A transaction may
-        be run again, so a change must do nothing but read and write here.
+        Several changes may share a transaction; a change that raises is rolled back alone. A
+        transaction may be repeated, so a change must only read and write this database.
 
-        Who has waited for too long is told so. A change that was not begun by then is never done;
-        one that was begun may be yet, before any that is asked for later.
+        After a timeout, a change that was not started is never applied. A started change may still
+        be committed, before any later change.
 
         Args:
-            change: what to do.
-            tenant: whose rows it changes, if more than one: those of two nodes then wait for each
-                other, where they could have blocked each other.
+            change: function that reads and writes.
+            tenant: tenant of the changed rows, if the change touches several rows. Changes of a
+                tenant on two nodes then wait for each other instead of a deadlock.
 
         Raises:
-            StoreError: the database did not take it, or does not answer.
-            Exception: what ``change`` raised.
+            StoreError: the database failed the write, or does not respond.
+            Exception: the exception that ``change`` raised.
         """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
@@ -136,7 +138,7 @@ class Database:
         except TimeoutError as error:
             if not limit.expired():
                 raise
-            with suppress(ValueError):  # it was begun
+            with suppress(ValueError):  # the write was started
                 self._waiting.remove(waiting)
             raise _store_error(error) from error
 
@@ -163,7 +165,7 @@ class Database:
         for left in reversed(range(DEADLOCKS)):
             try:
                 return self._transact(writes)
-            except Exception as error:  # noqa: BLE001 - it is handed to whoever asked
+            except Exception as error:  # noqa: BLE001 - returned to the callers
                 if left and _was_deadlocked(error):
                     continue
                 failure = _store_error(error) if isinstance(error, SQLAlchemyError) else error
@@ -171,7 +173,7 @@ class Database:
         raise AssertionError("the last try returns")
 
     def _transact(self, writes: list[_Write]) -> list[tuple[Any, Exception | None]]:
-        """First without a savepoint for each, which take as long as the writes do."""
+        """Run the writes, at first without savepoints, which take as long as the writes."""
         try:
             return self._run(writes, lambda connection, change: (change(connection), None))
         except OperationalError:
@@ -179,7 +181,7 @@ class Database:
         except Exception as error:
             if isinstance(error, DBAPIError) and error.connection_invalidated:
                 raise
-        return self._run(writes, _alone)  # all were undone; whose error it is, shows now
+        return self._run(writes, _alone)  # all were rolled back; find the failing write
 
     def _run(
         self,
@@ -189,7 +191,7 @@ class Database:
         ],
     ) -> list[tuple[Any, Exception | None]]:
         results: list[tuple[Any, Exception | None]] = [(None, None)] * len(writes)
-        # By tenant, so that all nodes lock them in the same order; those without one at the end.
+        # By tenant, so that all nodes lock tenants in the same order; writes without a tenant last.
         order = sorted(range(len(writes)), key=lambda at: writes[at].tenant or "\U0010ffff")
         locked = ""
         with self.engine.begin() as connection:
@@ -201,9 +203,9 @@ class Database:
         return results
 
     async def close(self) -> None:
-        """Let what is under way end, and close. What waits is written first."""
+        """Commit the waiting writes, wait for reads, and close."""
         while self._draining is not None and not self._draining.done():
-            with suppress(Exception):  # it went to whoever asked
+            with suppress(Exception):  # the caller has received it
                 await self._draining
         await asyncio.to_thread(self._shutdown)
 
@@ -216,10 +218,10 @@ class Database:
 def _alone(
     connection: sa.Connection, change: Callable[[sa.Connection], Any]
 ) -> tuple[Any, Exception | None]:
-    """Return the result or error of a change, which is undone alone if there is one.
+    """Return the result or error of a change; after an error, roll back only this change.
 
     Raises:
-        sqlalchemy.exc.OperationalError: the database is at fault, and the transaction with it.
+        sqlalchemy.exc.OperationalError: the database failed, and so did the transaction.
     """
     savepoint = connection.begin_nested()
     try:
@@ -237,20 +239,20 @@ def _alone(
 
 
 def _was_deadlocked(error: Exception) -> bool:
-    """Postgres ended the transaction so that another could go on (its appendix A, class 40)."""
+    """Return whether Postgres aborted the transaction for another (appendix A, class 40)."""
     cause = error.orig if isinstance(error, DBAPIError) else None
     return getattr(cause, "sqlstate", None) in ("40P01", "40001")
 
 
 def _store_error(error: Exception) -> StoreError:
-    """Without SQL and its values: they may hold what a diff holds."""
+    """Log and return an error without SQL and values, which may contain reviewed code."""
     cause = named(error)
     log.error("database: %s", cause)
     return StoreError(f"the database did not answer: {cause}")
 
 
 def named(error: BaseException) -> str:
-    """Return the kind of a database's error and its code, and nothing else of it."""
+    """Return only the kind and the code of a database error."""
     cause = (error.orig or error) if isinstance(error, DBAPIError) else error
     code = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)
     return f"{type(cause).__name__} {code}" if isinstance(code, str) else type(cause).__name__
@@ -263,7 +265,7 @@ def open_database(url: str) -> Database:
         url: ``sqlite:///PATH`` or ``postgresql://USER:PASSWORD@HOST/NAME``.
 
     Raises:
-        ConfigError: it is no such URL, cannot be opened, or belongs to a later reviewbot.
+        ConfigError: ``url`` is invalid, cannot be opened, or was created by a newer reviewbot.
     """
     engine = engine_of(url, connections=READERS + 1)
     try:
@@ -299,7 +301,7 @@ def _prepare_tables(engine: sa.Engine, url: str) -> None:
 
 
 def _upgrade(connection: sa.Connection, version: int, tables: Collection[str]) -> None:
-    """Bring the tables that a database of an earlier version has up to date."""
+    """Upgrade the tables of a database of an earlier version."""
     for earlier in range(version, VERSION):
         for table, change in UPGRADES[earlier]:
             if table in tables:
@@ -308,14 +310,14 @@ def _upgrade(connection: sa.Connection, version: int, tables: Collection[str]) -
 
 
 def _lock_schema(connection: sa.Connection) -> None:
-    """Two nodes that start at once must not both create or upgrade the tables."""
+    """Lock the schema: two nodes that start at once must not both create or upgrade tables."""
     if connection.dialect.name == "postgresql":
-        connection.execute(sa.text("SET LOCAL statement_timeout = 0"))  # it may take its time
+        connection.execute(sa.text("SET LOCAL statement_timeout = 0"))  # an upgrade may be slow
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(7281)"))
 
 
 def insert_into(dialect: str, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
-    """Return an INSERT that can say what to do about a row that is there (ON CONFLICT)."""
+    """Return an INSERT that supports ON CONFLICT."""
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     return insert(table)
 

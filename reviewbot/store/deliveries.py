@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from reviewbot.store.queue import State
 
 BATCH: Final = 500
-"""Old ones that are deleted at once."""
+"""Most old deliveries that one write deletes."""
 
 
 class NewDelivery(NamedTuple):
-    """A delivery as it came.
+    """A received delivery.
 
     Args:
-        id: of GitHub.
-        event: its name.
-        installation: the installation; None without one.
+        id: id of the delivery on GitHub.
+        event: name of the event.
+        installation: id of the installation; None without an installation.
         subject: the ordering key; None if order does not matter.
         body: the payload, compressed.
         reason: why no work is needed; None if work is needed.
@@ -39,11 +39,10 @@ class NewDelivery(NamedTuple):
 
 
 def _is_in_turn(at: int) -> sa.ColumnElement[bool]:
-    """Return the condition that no other delivery of the subject goes first.
+    """Return the condition that no other delivery with the ordering key comes first.
 
-    The earliest one goes first, and only if none is at work. One that waits for its next try lets
-    other kinds of events go first: a push that cannot be had for an hour does not hold up a command
-    to stop.
+    The earliest delivery comes first, unless another is being processed. A delivery in backoff lets
+    other kinds of events pass: a push that fails for an hour does not delay a command to stop.
     """
     other = DELIVERIES.alias("other")
     earlier = sa.tuple_(other.c.created_at, other.c.id) < sa.tuple_(
@@ -73,7 +72,7 @@ QUEUE: Final = Queue(
 
 
 def insert(connection: sa.Connection, new: NewDelivery, at: int) -> bool:
-    """Store a delivery and return True, unless it is stored already and did not fail."""
+    """Store a delivery and return True, unless it is already stored and has not failed."""
     values = new._asdict()
     reason = values.pop("reason")
     return QUEUE.put(connection, values, at, needless=reason)
@@ -89,7 +88,7 @@ def read(connection: sa.Connection, delivery: str) -> tuple[str, bytes]:
 def delete_finished(connection: sa.Connection, before: int) -> int:
     """Delete a batch of deliveries that were finished before a time, and return their number.
 
-    What GitHub sends again after that is new.
+    A delivery that GitHub sends again after that is new.
     """
     old = connection.scalars(
         sa.select(DELIVERIES.c.id)
@@ -101,7 +100,7 @@ def delete_finished(connection: sa.Connection, before: int) -> int:
 
 
 def states(connection: sa.Connection, ids: Sequence[str]) -> dict[str, State]:
-    """Return the states of those of ``ids`` that were taken."""
+    """Return the states of the stored deliveries among ``ids``."""
     rows = connection.execute(
         sa.select(DELIVERIES.c.id, DELIVERIES.c.state).where(DELIVERIES.c.id.in_(ids))
     )

@@ -1,7 +1,7 @@
 """The event log of a review: numbered, timed and stored before anyone sees an event.
 
-A review has one writer at a time. Its number, the epoch, is checked with every write, so that a
-writer that was replaced without knowing (its machine slept) cannot write any more.
+A review has one writer at a time. Every write checks the epoch of the writer, a fencing token, so
+that a replaced writer (whose machine slept) can no longer write.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ if TYPE_CHECKING:
     from reviewbot.store.reviews import ReviewRow
 
 PENDING: Final = 256
-"""Events that wait for the disk before the review waits, too."""
+"""Events that may wait for the disk before the review waits too."""
 PAGE: Final = 1000
-"""Events that are read at a time."""
+"""Most events in one read."""
 RETRY_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
-"""Pauses between the tries of a write that the database did not take."""
+"""Backoff in seconds between the attempts of a failed write."""
 
 
 class FencedError(Exception):
-    """Another node has taken the review over; this one must stop."""
+    """Another node has taken the review over; this node must stop."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An event as it is stored: ``data`` is its record as a line of JSON."""
+    """A stored event: ``data`` is its record as a line of JSON."""
 
     seq: int
     type: str
@@ -52,19 +52,19 @@ class Stored:
 
 
 def rfc3339(at: int) -> str:
-    """Return the time of Unix milliseconds, in UTC."""
+    """Return the text of a time in Unix milliseconds, in UTC."""
     moment = datetime.fromtimestamp(at / 1000, tz=UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def stored(event: Event, *, seq: int, review_id: str, at: int) -> Stored:
-    """``event`` as it is stored and sent."""
+    """Return ``event`` in the form that is stored and sent."""
     text = json_text(record(event, seq=seq, review_id=review_id, at=rfc3339(at)))
     return Stored(seq, event.type, text)
 
 
 def insert_events(connection: sa.Connection, review_id: str, events: Sequence[Stored]) -> None:
-    """Store events, and tell the other nodes that there are some."""
+    """Store events, and notify other nodes on Postgres."""
     connection.execute(
         sa.insert(EVENTS),
         [
@@ -92,7 +92,7 @@ def events_after(
 def records_of(
     connection: sa.Connection, review_id: str, types: Sequence[str] | None = None
 ) -> list[dict[str, Any]]:
-    """Return the records of a review; all, or those of some types."""
+    """Return the records of a review, all or of the given types."""
     query = sa.select(EVENTS.c.data).where(EVENTS.c.review_id == review_id).order_by(EVENTS.c.seq)
     if types is not None:
         query = query.where(EVENTS.c.type.in_(types))
@@ -101,20 +101,20 @@ def records_of(
 
 @dataclass(slots=True)
 class _Group:
-    """What one write takes: events, and changes that belong to them."""
+    """Content of one write: events, and changes that belong to them."""
 
     events: list[Stored]
     changes: list[Callable[[sa.Connection], object]]
     since: float = 0.0
-    """When its first event was put, on the monotonic clock."""
+    """Time of the first event, on the monotonic clock."""
 
 
 class EventLog:
     """Event writer of one review; only one may be active.
 
-    :meth:`put` returns at once unless the disk is far behind; what was put is stored in the order
-    it came in, changes included, and nothing of it is seen by anyone before. A write that the
-    database does not take is tried again for a while; then the log is broken for good.
+    :meth:`put` returns at once unless the disk is far behind. Events and changes are stored in
+    order, and published only after that. A failed write is retried for a while; then the log fails
+    permanently.
     """
 
     def __init__(self, database: Database, hub: Hub, row: ReviewRow) -> None:
@@ -128,11 +128,11 @@ class EventLog:
         self._error: Exception | None = None
 
     async def put(self, *events: Event) -> None:
-        """Number ``events`` and hand them to the disk.
+        """Number ``events`` and enqueue them for the next write.
 
         Raises:
-            FencedError: another node has the review now.
-            StoreError: the database is away.
+            FencedError: another node has taken the review over.
+            StoreError: the database is unavailable.
         """
         if not self._group.events:
             self._group.since = time.monotonic()
@@ -145,19 +145,19 @@ class EventLog:
         await self._kick()
 
     def change(self, change: Callable[[sa.Connection], object]) -> None:
-        """Make ``change`` part of the log: after what was put before, before what is put next.
+        """Enqueue ``change`` between earlier and later events.
 
-        Never waits; if the log is broken, the next :meth:`put` or :meth:`flush` says so.
+        Never waits. If the log has failed, the next :meth:`put` or :meth:`flush` raises the error.
         """
         self._group.changes.append(change)
         self._start()
 
     async def flush(self) -> None:
-        """Return when all of it is stored.
+        """Wait until all events and changes are stored.
 
         Raises:
-            FencedError: another node has the review now.
-            StoreError: the database is away.
+            FencedError: another node has taken the review over.
+            StoreError: the database is unavailable.
         """
         while self._writing is not None and not self._writing.done():
             await asyncio.wait({self._writing})
@@ -182,7 +182,7 @@ class EventLog:
             group, self._group = self._group, _Group([], [])
             try:
                 await self._store(group)
-            except Exception as error:  # noqa: BLE001 - raised to whoever writes or flushes next
+            except Exception as error:  # noqa: BLE001 - raised at the next put or flush
                 self._error = error
                 return
 
@@ -218,7 +218,7 @@ class EventLog:
         if not changed:
             done = connection.scalar(sa.select(REVIEWS.c.writes).where(mine))
             if done == self._writes + 1:
-                return  # at an earlier try, whose answer never came
+                return  # by an earlier attempt whose response was lost
             raise FencedError(self.review_id)
         if group.events:
             insert_events(connection, self.review_id, group.events)

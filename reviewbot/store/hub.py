@@ -1,8 +1,8 @@
-"""Who follows a review, and what wakes them: one hub a node, for all its readers.
+"""Readers of event streams: one hub per node wakes the readers of its reviews.
 
-A reader asks for what comes after the last number it has, so it can neither miss nor double an
-event, however it was woken. What was written last is kept in memory for as long as someone
-follows, so that two hundred readers cost one query.
+A reader requests the events after its last number, so it neither misses nor repeats an event,
+however it was woken. The latest events stay in memory while a review has readers, so that two
+hundred readers need one query.
 """
 
 from __future__ import annotations
@@ -24,31 +24,31 @@ if TYPE_CHECKING:
     from reviewbot.store.eventlog import Stored
 
 TAIL: Final = 512
-"""Events of a review that are kept for its readers."""
+"""Most events of a review that are kept in memory for its readers."""
 POLL_SHARED_S: Final = 0.2
-"""How often SQLite is asked whether another process has written."""
+"""Seconds between queries for new events of other processes on SQLite."""
 POLL_NOTIFIED_S: Final = 5.0
-"""The same for Postgres, which notifies: in case that a notice was lost."""
+"""Seconds between such queries on Postgres, in case a notification was lost."""
 END: Final = "review.finished"
 UNREAD: Final = -1
-"""What was seen of a review before its first reader has read."""
+"""Value of ``seen`` before the first reader of a review has read."""
 
 
 class _Channel:
-    """One review that someone follows."""
+    """A review with readers on this node."""
 
     def __init__(self) -> None:
         self.readers = 0
-        self.seen = UNREAD  # the last number that a reader here has got or could get
-        self.noticed = False  # there may be more: whoever reads looks once more
+        self.seen = UNREAD  # the last number that is available to a reader here
+        self.noticed = False  # there may be more events: a reader must query again
         self.refreshing = False
         self.gone = False  # the review was deleted
-        # If there is one, it ends with what was seen last: else it would hide what is behind it.
+        # Ends with the event number `seen` if not empty; otherwise it would hide later events.
         self.tail: deque[tuple[int, str, bytes]] = deque(maxlen=TAIL)
         self.woken = asyncio.Event()
 
     def take(self, events: Sequence[Stored]) -> None:
-        """Keep ``events`` if they continue what is kept, and wake the readers."""
+        """Append new ``events`` to the tail, restart the tail after a gap, and wake the readers."""
         for event in events:
             if event.seq <= self.seen:
                 continue
@@ -59,7 +59,7 @@ class _Channel:
         self.wake()
 
     def reach(self, seq: int) -> None:
-        """A reader has read the log itself, to its end; the others may be behind that."""
+        """Record that a reader has read the log to its end, and wake the others."""
         if seq > self.seen:
             self.seen = seq
             self.tail.clear()
@@ -70,12 +70,12 @@ class _Channel:
         self.woken = asyncio.Event()
 
     def end(self) -> None:
-        """The review was deleted: the streams end, and whoever comes back is told."""
+        """End the streams of a deleted review."""
         self.gone = True
         self.wake()
 
     def after(self, seq: int) -> list[tuple[int, str, bytes]] | None:
-        """What there is after ``seq``; None if the log must be asked."""
+        """Return the events after ``seq``; None if the log must be read."""
         if seq >= self.seen > UNREAD:
             return []
         if not self.tail or self.tail[0][0] > seq + 1:
@@ -93,21 +93,21 @@ class Hub:
 
     @property
     def readers(self) -> int:
-        """How many streams are open."""
+        """Number of open streams."""
         return sum(channel.readers for channel in self._channels.values())
 
     def followed(self, review_id: str) -> bool:
-        """Return whether someone here follows it."""
+        """Return whether a review has readers on this node."""
         return review_id in self._channels
 
     def publish(self, review_id: str, events: Sequence[Stored]) -> None:
-        """Hand what was just stored to the readers on this node."""
+        """Pass newly stored events to the readers on this node."""
         channel = self._channels.get(review_id)
         if channel is not None:
             channel.take(events)
 
     async def notice(self, review_id: str) -> None:
-        """There may be new events of ``review_id``: read them once for all its readers.
+        """Read new events of ``review_id`` once for all its readers.
 
         Raises:
             StoreError: the log cannot be read.
@@ -118,7 +118,7 @@ class Hub:
         channel.noticed = True
         if not channel.refreshing and channel.seen > UNREAD:
             await self._refresh(review_id, channel)
-        # Otherwise someone is reading, and has perhaps been answered before this came.
+        # Otherwise a reader is reading, perhaps with a response from before this notice.
 
     async def _refresh(self, review_id: str, channel: _Channel) -> None:
         channel.refreshing = True
@@ -129,7 +129,7 @@ class Hub:
                 if found:
                     channel.take(found)
                 channel.noticed |= len(found) == eventlog.PAGE
-        except asyncio.CancelledError:  # the reader that looked has left: another one looks
+        except asyncio.CancelledError:  # the refreshing reader has left: another reader continues
             channel.noticed = True
             channel.wake()
             raise
@@ -148,9 +148,9 @@ class Hub:
                 del self._channels[review_id]
 
     async def follow(self, review_id: str, after: int) -> AsyncIterator[bytes]:
-        """The events of a review after number ``after``, as server-sent events, several at a time.
+        """Yield the events of a review after number ``after``, as joined server-sent events.
 
-        Ends behind ``review.finished``, when the review is deleted, or when the node shuts down.
+        Ends after ``review.finished``, when the review is deleted, or when the node shuts down.
 
         Raises:
             StoreError: the log cannot be read.
@@ -162,11 +162,11 @@ class Hub:
                 if known is None:
                     found = await self._stored_after(review_id, after)
                     if not found and not await self._last_seqs([review_id]):
-                        return  # it was deleted between two pages
+                        return  # the review was deleted between two pages
                     known = [
                         (one.seq, one.type, frame(one.type, one.seq, one.data)) for one in found
                     ]
-                    if len(known) < eventlog.PAGE:  # there is no more
+                    if len(known) < eventlog.PAGE:  # the end of the log
                         channel.reach(known[-1][0] if known else after)
                 if known:
                     after = known[-1][0]
@@ -187,14 +187,14 @@ class Hub:
         return await self._database.read(partial(reviews.last_seqs, ids=ids))
 
     async def watch(self) -> None:
-        """Notice what other nodes write, until cancelled."""
+        """Poll for events that other nodes store, until cancelled."""
         every = POLL_NOTIFIED_S if self._database.postgres else POLL_SHARED_S
         while True:
             await asyncio.sleep(every)
             ids = list(self._channels)
             if not ids:
                 continue
-            with suppress(StoreError):  # it was logged; the next round tries again
+            with suppress(StoreError):  # the database logged it; the next round retries
                 seqs = await self._last_seqs(ids)
                 for review_id in ids:
                     channel = self._channels.get(review_id)
@@ -206,7 +206,7 @@ class Hub:
                         await self.notice(review_id)
 
     def close(self) -> None:
-        """End all streams; their readers come back to another node, or later."""
+        """End all streams; their readers reconnect to another node, or later."""
         self.closing.set()
         for channel in self._channels.values():
             channel.wake()

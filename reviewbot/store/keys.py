@@ -1,7 +1,7 @@
 """API keys: shown once, kept as digests.
 
-A key is 256 random bits, so a plain SHA-256 is as safe at rest as a slow hash would be: there is
-no dictionary to try (OWASP, "Password Storage", is about what people make up).
+A key is 256 random bits, so a plain SHA-256 is as safe at rest as a slow hash would be. There is no
+dictionary to try (OWASP, "Password Storage", is about passwords that people choose).
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from typing import Any
 
 Scope = Literal["reviews", "metrics"]
-"""A key is for the calls of ``/v1``, or for ``/metrics``."""
+"""Scope of a key: the calls of ``/v1``, or ``/metrics``."""
 LOCAL: Final = "local"
-"""The tenant of those who need no key."""
+"""The tenant of callers without a key."""
 PREFIX: Final = "rb_"
 USED_EVERY_MS: Final = 60_000
-"""How exactly the time of a key's last use is kept."""
+"""Precision of the time of a key's last use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a key may use; None is as much as there is. Days are of UTC."""
+    """Limits of a key; None is unlimited. Days are in UTC."""
 
     tokens_per_request: int | None = None
     tokens_per_day: int | None = None
@@ -59,7 +59,7 @@ class Key:
 def add(
     connection: sa.Connection, name: str, limits: Limits, *, scope: Scope = "reviews"
 ) -> tuple[Key, str]:
-    """Return a new key, and its secret, which is not to be had again."""
+    """Store and return a new key, with its secret, which cannot be retrieved later."""
     secret = PREFIX + secrets.token_urlsafe(32)
     values = {
         "id": secrets.token_hex(6),
@@ -74,9 +74,9 @@ def add(
 
 
 def known(connection: sa.Connection, secret: str) -> Key | None:
-    """Return the key of ``secret``, unless there is none or it was revoked.
+    """Return the key of ``secret``; None if it is unknown or revoked.
 
-    What is looked up is the digest, so how long it takes tells nothing of the secret.
+    The lookup uses the digest, so its duration does not reveal the secret.
     """
     digest = _digest(secret)
     found = connection.execute(sa.select(KEYS).where(KEYS.c.digest == digest)).mappings().first()
@@ -86,17 +86,17 @@ def known(connection: sa.Connection, secret: str) -> Key | None:
 
 
 def due(key: Key) -> bool:
-    """Return whether what is known of a key's last use is so old that it has to be noted again."""
+    """Return whether the stored time of a key's last use must be updated."""
     return key.used_at is None or now_ms() - key.used_at > USED_EVERY_MS
 
 
 def used(connection: sa.Connection, key_id: str) -> None:
-    """Note that a key is in use."""
+    """Store the current time as the last use of a key."""
     connection.execute(sa.update(KEYS).where(KEYS.c.id == key_id).values(used_at=now_ms()))
 
 
 def everyone(connection: sa.Connection) -> list[Key]:
-    """Return all keys, the oldest first, revoked ones included."""
+    """Return all keys, including revoked keys, oldest first."""
     query = sa.select(KEYS).order_by(KEYS.c.created_at, KEYS.c.id)
     return [_key(found) for found in connection.execute(query).mappings()]
 
@@ -108,7 +108,7 @@ def exist(connection: sa.Connection) -> bool:
 
 
 def revoke(connection: sa.Connection, key_id: str) -> bool:
-    """Let a key be of no use from now on; False if there is none by that id."""
+    """Revoke a key; return False if no valid key has that id."""
     return bool(
         rows_changed(
             connection.execute(

@@ -1,4 +1,4 @@
-"""How much is at work on all nodes together: what a scrape of the metrics asks."""
+"""Unfinished work on all nodes together, for the metrics."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 DAY_MS: Final = 24 * 3600 * 1000
 UNDONE: Final = ("waiting", "working", "failed")
-"""States of a delivery or a publication that somebody may have to look at."""
+"""States of unfinished or failed deliveries and publications."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """The open reviews by state, and the seconds that the oldest of each state is there already.
+    """Numbers of open reviews by state, and the age of the oldest in seconds.
 
-    ``deliveries`` of GitHub and ``publications`` on it are those that are not done, by state; of
-    those that failed, those of the last day.
+    ``deliveries`` and ``publications`` are the numbers of unfinished GitHub deliveries and
+    publications by state. Failed ones count for a day.
     """
 
     reviews: Mapping[str, int]
@@ -34,7 +34,7 @@ class Load:
 
 
 def load(connection: sa.Connection) -> Load:
-    """What is at work now."""
+    """Return the unfinished work."""
     rows = connection.execute(
         sa.select(
             REVIEWS.c.state, sa.func.count().label("reviews"), sa.func.min(REVIEWS.c.created_at)

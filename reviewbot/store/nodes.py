@@ -1,4 +1,4 @@
-"""Which nodes are alive, by the clock of the database that they share."""
+"""Heartbeats of nodes, by the clock of the shared database."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from reviewbot.store.reviews import now_ms
 from reviewbot.store.tables import NODES
 
 TTL_MS: Final = 10_000
-"""A node whose last beat is older is dead."""
+"""Milliseconds since the last heartbeat after which a node counts as dead."""
 FORGET_MS: Final = 24 * 3600 * 1000
 
 
 def beat(connection: sa.Connection, node: str) -> None:
-    """Say that ``node`` is alive."""
+    """Store a heartbeat of ``node``."""
     now = clock(connection)
     if not connection.execute(sa.update(NODES).where(NODES.c.id == node).values(beat=now)).rowcount:
         connection.execute(sa.insert(NODES).values(id=node, beat=now))
@@ -23,23 +23,23 @@ def beat(connection: sa.Connection, node: str) -> None:
 
 
 def alive(connection: sa.Connection) -> frozenset[str]:
-    """Return the nodes that have said so lately."""
+    """Return the nodes with a recent heartbeat."""
     since = clock(connection) - TTL_MS
     return frozenset(connection.scalars(sa.select(NODES.c.id).where(NODES.c.beat >= since)))
 
 
 def leave(connection: sa.Connection, node: str) -> None:
-    """Say that ``node`` is no more."""
+    """Delete the heartbeat of ``node``."""
     connection.execute(sa.delete(NODES).where(NODES.c.id == node))
 
 
 def leave_all(connection: sa.Connection) -> None:
-    """No node is alive: this one is the first on a database that it alone can use."""
+    """Delete all heartbeats, for a node that locks the database exclusively."""
     connection.execute(sa.delete(NODES))
 
 
 def clock(connection: sa.Connection) -> int:
-    """Unix milliseconds by the database: the clocks of nodes differ."""
+    """Return Unix milliseconds by the database, since the clocks of nodes differ."""
     if connection.dialect.name != "postgresql":
         return now_ms()
     return int(connection.scalar(sa.text("SELECT extract(epoch FROM clock_timestamp()) * 1000")))

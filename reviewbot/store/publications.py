@@ -17,7 +17,7 @@ QUEUE: Final = Queue(PUBLICATIONS)
 
 @dataclass(frozen=True, slots=True)
 class NewPublication:
-    """What is to be published of a review: ``target`` is JSON, ``diff`` of ``reviews.packed``."""
+    """A new publication: ``target`` is JSON, ``diff`` is packed by ``reviews.packed``."""
 
     installation: int
     target: dict[str, Any]
@@ -25,7 +25,7 @@ class NewPublication:
 
 
 def insert(connection: sa.Connection, review_id: str, new: NewPublication) -> None:
-    """Store it; it is claimed as soon as a node has room."""
+    """Store a publication, which a node claims once it has a free slot."""
     values = {"installation": new.installation, "target": json.dumps(new.target), "body": new.diff}
     QUEUE.put(connection, {"id": review_id, **values}, nodes.clock(connection))
 
@@ -38,7 +38,7 @@ def read(connection: sa.Connection, review_id: str) -> tuple[int, dict[str, Any]
 
 
 def is_over(connection: sa.Connection, review_id: str) -> bool:
-    """Return whether nothing of a review is to be published any more."""
+    """Return whether the publication of a review is finished, failed or missing."""
     query = sa.select(PUBLICATIONS.c.state).where(PUBLICATIONS.c.id == review_id)
     return connection.scalar(query) not in ("waiting", "working")
 
@@ -46,7 +46,7 @@ def is_over(connection: sa.Connection, review_id: str) -> bool:
 def is_overtaken(connection: sa.Connection, review_id: str) -> bool:
     """Return whether a newer review of the same head of the pull request is published already.
 
-    One of another head may have had nothing to post: the head has come back since.
+    A review of another head does not count: the head may have been restored since.
     """
     columns = (REVIEWS.c.tenant, REVIEWS.c.subject, REVIEWS.c.created_at, PUBLICATIONS.c.target)
     both = PUBLICATIONS.c.id == REVIEWS.c.id

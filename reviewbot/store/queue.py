@@ -1,8 +1,8 @@
 """A queue in a table: tasks are stored, claimed by one node, and completed or retried.
 
 Deliveries and publications each have one. A method is a query or a change for
-:meth:`Database.read` and :meth:`Database.write`, so work can be put in the transaction of what it
-belongs to. Times are Unix milliseconds, by the clock of the database
+:meth:`Database.read` and :meth:`Database.write`, so work can be put in the transaction of the data
+it belongs to. Times are Unix milliseconds, by the clock of the database
 (:func:`reviewbot.store.nodes.clock`). The lease of claimed work is that its node is alive
 (:mod:`reviewbot.store.nodes`).
 """
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 State = Literal["waiting", "working", "done", "failed"]
 
 CLAIMS: Final = "github"
-"""The ``tenant`` of a write that claims. Nodes then claim one after the other, so that each sees
-what the one before it took: how much is at work for an installation, where, and for what."""
+"""The ``tenant`` of a write that claims. Nodes then claim sequentially, so that each claim sees
+the work in progress of all nodes."""
 LONGEST_PAUSE_MS: Final = 3_600_000
-"""Longest backoff. A longer one means that the clock was set back."""
+"""Longest backoff. A longer backoff means that the clock was set back."""
 GAP_MS: Final = 1000
 """An installation stays with its node for this long after its last task. GitHub accepts about one
-write per second and installation, and only that node knows the time of the last one."""
+write per second and installation, and only that node knows the time of the last write."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """Claimed work. ``tries`` is its fencing token: whoever claims the work next has another."""
+    """Claimed work. ``tries`` is its fencing token: each claim has another."""
 
     id: str
     tries: int
@@ -46,9 +46,10 @@ class Queue:
 
     Args:
         table: the table.
-        not_before: an expression of the columns that are put. The time of new work is not earlier,
-            also if the clock was set back.
-        in_turn: returns at a time the condition of work that need not wait for other work.
+        not_before: SQL expression for the earliest time of new work, even if the clock was set
+            back.
+        in_turn: function that returns, for a time, the condition of work that need not wait for
+            other work.
     """
 
     def __init__(
@@ -73,13 +74,14 @@ class Queue:
         """Store work. Work of the same id is kept; if it failed, it is replaced.
 
         Args:
-            connection: of a write.
+            connection: connection of a write.
             values: ``id``, ``installation``, ``body`` and the columns that only this table has.
-            at: now.
-            needless: why there is nothing to do, and the work is done; None if there is.
+            at: the current time.
+            needless: reason why no work is needed, so the work is stored as done; None if work is
+                needed.
 
         Returns:
-            Whether it was stored.
+            Whether the work was stored.
         """
         done = needless is not None
         row = values | {
@@ -113,7 +115,7 @@ class Queue:
         ).returning(self.table.c.id)
 
     def is_any_due(self, connection: sa.Connection, at: int) -> bool:
-        """Return whether there is work to claim, unless it has to wait for other work."""
+        """Return whether work is due; the work may still have to wait for other work."""
         due = sa.and_(self.table.c.state == "waiting", is_time(self.table, at))
         return bool(connection.scalar(sa.select(sa.exists().where(due))))
 
@@ -130,17 +132,17 @@ class Queue:
     ) -> list[Claimed]:
         """Claim up to ``most`` pieces of work that are due, oldest first.
 
-        Two nodes never get the same; with :data:`CLAIMS` they also keep to the other rules
-        together. One node at a time works for an installation.
+        Two nodes never claim the same work. With :data:`CLAIMS`, the other limits hold across nodes
+        too. One node at a time works for an installation.
 
         Args:
-            connection: of a write.
-            node: the claimer.
-            alive: the nodes that are alive.
-            at: now.
-            most: how many, at most.
-            per_installation: how many may be at work for an installation.
-            busy: the ids that ``node`` is still working on, for an earlier claim. They are not
+            connection: connection of a write.
+            node: id of the claiming node.
+            alive: ids of the nodes that are alive.
+            at: the current time.
+            most: most pieces of work to claim.
+            per_installation: most pieces of work in progress per installation.
+            busy: ids of work that ``node`` is still processing under an earlier claim. They are not
                 claimed.
         """
         rows = self.table.c
@@ -183,13 +185,13 @@ class Queue:
     def abandoned(
         self, connection: sa.Connection, node: str, alive: Collection[str], busy: Collection[str]
     ) -> list[Claimed]:
-        """Return the claimed work that no node works on: its node is gone, or has lost it.
+        """Return the claimed work that no node is processing.
 
         Args:
-            connection: of a read.
-            node: the node that asks.
-            alive: the nodes that are alive.
-            busy: the ids that ``node`` is working on.
+            connection: connection of a read.
+            node: id of the calling node.
+            alive: ids of the nodes that are alive.
+            busy: ids of work that ``node`` is processing.
         """
         rows = self.table.c
         query = sa.select(rows.id, rows.tries).where(
@@ -200,7 +202,7 @@ class Queue:
         return [Claimed(row.id, row.tries) for row in connection.execute(query)]
 
     def body(self, connection: sa.Connection, work: str) -> bytes:
-        """Return the body, which is compressed; empty if the work is finished or not there."""
+        """Return the compressed body; empty if the work is finished or missing."""
         query = sa.select(self.table.c.body).where(self.table.c.id == work)
         return connection.scalar(query) or b""
 
@@ -210,18 +212,21 @@ class Queue:
         """Mark the work as done.
 
         Returns:
-            Whether ``claimed`` was still valid; here and below.
+            Whether ``claimed`` was still valid.
         """
         return self._settle(connection, claimed, at, state="done", reason=reason, body=b"")
 
     def fail(self, connection: sa.Connection, claimed: Claimed, at: int, reason: str) -> bool:
-        """Mark the work as failed. It is not tried again, unless it is put again."""
+        """Mark the work as failed; return whether ``claimed`` was still valid.
+
+        Failed work is not retried unless it is put again.
+        """
         return self._settle(connection, claimed, at, state="failed", reason=reason, body=b"")
 
     def retry(
         self, connection: sa.Connection, claimed: Claimed, at: int, reason: str, *, until: int
     ) -> bool:
-        """Let the work wait until then for its next try."""
+        """Postpone the work to ``until``; return whether ``claimed`` was still valid."""
         waiting: dict[str, Any] = {"state": "waiting", "next_try_at": until}
         return self._settle(connection, claimed, at, reason=reason, **waiting)
 
@@ -239,14 +244,14 @@ class Queue:
 
 
 def is_time(rows: sa.FromClause, at: int) -> sa.ColumnElement[bool]:
-    """Return the condition of rows whose next try need not wait any longer."""
+    """Return the condition of rows whose next attempt is due."""
     return sa.or_(rows.c.next_try_at <= at, rows.c.next_try_at > at + LONGEST_PAUSE_MS)
 
 
 def _is_free(
     installation: sa.Column[int], node: str, alive: Collection[str], at: int
 ) -> sa.ColumnElement[bool]:
-    """Return the condition that no other node works for an installation, or has just done so."""
+    """Return the condition that no other live node works, or just worked, for an installation."""
     taken = [
         sa.select(table.c.installation).where(
             table.c.installation.is_not(None),

@@ -1,6 +1,6 @@
-"""The rows of reviews: made, claimed, stopped, listed, deleted; a query or change a function.
+"""Queries and changes that insert, find, list and delete reviews.
 
-They take a connection, for :meth:`Database.read` and :meth:`Database.write`.
+Each function takes a connection, for :meth:`Database.read` and :meth:`Database.write`.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ LIGHT: Final = (
     ),
     sa.exists().where(QUESTIONS.c.review_id == REVIEWS.c.id).label("asks"),
 )
-"""The columns that are small, and whether it is a question."""
+"""The small columns, and whether the review answers a question."""
 
 
 def now_ms() -> int:
-    """Unix time in milliseconds."""
+    """Return the Unix time in milliseconds."""
     return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class NewReview:
-    """A review as it is asked for: ``diff`` is :func:`packed`, ``plan`` and ``options`` JSON.
+    """A review to store: ``diff`` is :func:`packed`, ``plan`` and ``options`` are JSON.
 
-    ``inquiry`` is what is asked and answered in place of a review.
+    ``inquiry`` is a question that is answered instead of a review.
     """
 
     id: str
@@ -68,9 +68,9 @@ class NewReview:
 
 @dataclass(frozen=True, slots=True)
 class ReviewRow:
-    """What is known of a review without its diff and plan. Times are Unix milliseconds.
+    """A stored review without its diff and plan. Times are Unix milliseconds.
 
-    ``asks``: it answers a question and reviews nothing.
+    ``asks`` is true if the review answers a question instead of reviewing.
     """
 
     id: str
@@ -99,8 +99,8 @@ class ReviewRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ReviewInput:
-    """What a review is made of, for whoever runs it."""
+class Work:
+    """Input of a run: the diff, the plan and the options of a review."""
 
     diff: bytes
     plan: Any
@@ -112,7 +112,7 @@ class ReviewInput:
 
 
 def packed(diff: bytes) -> bytes:
-    """Return a diff as it is stored. It takes time: not in a write, which holds up others."""
+    """Return a diff compressed for storage. Call it outside of writes, as it is slow."""
     return zlib.compress(diff, 1)
 
 
@@ -120,7 +120,7 @@ def insert(connection: sa.Connection, new: NewReview, at: int, *, last_seq: int)
     """Store a review, queued; ``last_seq`` events are stored with it.
 
     Raises:
-        sqlalchemy.exc.IntegrityError: its idempotency key is taken.
+        sqlalchemy.exc.IntegrityError: the idempotency key is already in use.
     """
     connection.execute(
         sa.insert(REVIEWS).values(
@@ -151,7 +151,7 @@ def insert(connection: sa.Connection, new: NewReview, at: int, *, last_seq: int)
 
 
 def by_idempotency_key(connection: sa.Connection, tenant: str, key: str) -> ReviewRow | None:
-    """Return the review that ``tenant`` has started with ``key``."""
+    """Return the review that ``tenant`` created with ``key``; None if there is none."""
     return row_where(
         connection,
         sa.and_(REVIEWS.c.tenant == tenant, REVIEWS.c.idempotency_key == key),
@@ -159,7 +159,7 @@ def by_idempotency_key(connection: sa.Connection, tenant: str, key: str) -> Revi
 
 
 def find(connection: sa.Connection, review_id: str, tenant: str | None = None) -> ReviewRow | None:
-    """Return the review, if there is one and it is the tenant's; None is everyone."""
+    """Return a review of ``tenant``, or of any tenant if None; None if there is none."""
     condition = REVIEWS.c.id == review_id
     if tenant is not None:
         condition = sa.and_(condition, REVIEWS.c.tenant == tenant)
@@ -193,8 +193,8 @@ def recent(
     return [_row(found) for found in connection.execute(query.limit(limit)).mappings()]
 
 
-def work_of(connection: sa.Connection, review_id: str) -> ReviewInput:
-    """What a review is made of."""
+def work_of(connection: sa.Connection, review_id: str) -> Work:
+    """Return the input for a run of a review."""
     found = (
         connection.execute(
             sa.select(
@@ -224,7 +224,7 @@ def work_of(connection: sa.Connection, review_id: str) -> ReviewInput:
 
 
 def last_seqs(connection: sa.Connection, ids: Sequence[str]) -> dict[str, int]:
-    """How far the event logs of ``ids`` are."""
+    """Return the last event number of each review in ``ids``."""
     rows = connection.execute(
         sa.select(REVIEWS.c.id, REVIEWS.c.last_seq).where(REVIEWS.c.id.in_(ids))
     )
@@ -232,7 +232,7 @@ def last_seqs(connection: sa.Connection, ids: Sequence[str]) -> dict[str, int]:
 
 
 def finished_before(connection: sa.Connection, at: int, limit: int = 200) -> dict[str, int]:
-    """Up to ``limit`` reviews that were finished before that time, and the number of their runs."""
+    """Return up to ``limit`` reviews finished before ``at``, with the number of their runs."""
     rows = connection.execute(
         sa.select(REVIEWS.c.id, REVIEWS.c.runs)
         .where(REVIEWS.c.state == "finished", REVIEWS.c.finished_at < at)
@@ -242,7 +242,7 @@ def finished_before(connection: sa.Connection, at: int, limit: int = 200) -> dic
 
 
 def delete(connection: sa.Connection, ids: Sequence[str]) -> None:
-    """Delete reviews and all that is theirs."""
+    """Delete reviews and all rows that belong to them."""
     for table in (EVENTS, BATCHES, SPENT, QUESTIONS):
         connection.execute(sa.delete(table).where(table.c.review_id.in_(ids)))
     connection.execute(sa.delete(PUBLICATIONS).where(PUBLICATIONS.c.id.in_(ids)))
@@ -250,13 +250,13 @@ def delete(connection: sa.Connection, ids: Sequence[str]) -> None:
 
 
 def row_where(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> ReviewRow | None:
-    """Return the review of a condition, if there is one."""
+    """Return a review that meets a condition; None if there is none."""
     found = connection.execute(sa.select(*LIGHT).where(condition)).mappings().first()
     return None if found is None else _row(found)
 
 
 def rows_where(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[ReviewRow]:
-    """Return the reviews of a condition, oldest first."""
+    """Return the reviews that meet a condition, oldest first."""
     query = sa.select(*LIGHT).where(condition).order_by(REVIEWS.c.created_at, REVIEWS.c.id)
     return [_row(found) for found in connection.execute(query).mappings()]
 

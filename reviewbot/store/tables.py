@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 VERSION: Final = 3
-"""Of these tables. A database of a later version is refused, an earlier one is upgraded."""
+"""Version of these tables. A newer database is refused, an older database is upgraded."""
 UPGRADES: Final[dict[int, tuple[tuple[str, str], ...]]] = {
     1: (("rb_keys", "ADD COLUMN scope VARCHAR(16) NOT NULL DEFAULT 'reviews'"),),
     2: (
@@ -28,7 +28,7 @@ UPGRADES: Final[dict[int, tuple[tuple[str, str], ...]]] = {
         ("rb_publications", "RENAME COLUMN diff TO body"),
     ),
 }
-"""Tables and how they are altered from a version to the next one. New tables need no entry."""
+"""Alterations of tables from a version to the next version. New tables need no entry."""
 
 METADATA: Final = MetaData()
 
@@ -38,11 +38,11 @@ REVIEWS: Final = Table(
     "rb_reviews",
     METADATA,
     Column("id", String(32), primary_key=True),
-    # Whose it is: the id of a key, or "local".
+    # The owner: the id of a key, or "local".
     Column("tenant", String(64), nullable=False),
     Column("subject", Text),
     Column("title", Text, nullable=False),
-    # What is set aside for it of its tenant's day, and of which day.
+    # The reservation in the daily budget of the tenant, and its day.
     Column("held_tokens", BigInteger, nullable=False),
     Column("held_usd", Float, nullable=False),
     Column("held_day", Integer, nullable=False),
@@ -50,29 +50,29 @@ REVIEWS: Final = Table(
     Column("request_hash", String(64), nullable=False),
     Column("state", String(16), nullable=False),  # queued, running, waiting, finished
     Column("outcome", String(16)),
-    Column("stop", String(16)),  # the outcome that someone asked to end it with
-    # Who writes its events. Every taking over counts it up, and the one before is fenced off.
+    Column("stop", String(16)),  # the outcome of a requested stop
+    # Fencing token of the event writer: each claim increments it and rejects earlier writers.
     Column("epoch", Integer, nullable=False, server_default=text("0")),
     Column("runs", Integer, nullable=False, server_default=text("0")),  # times it was queued
-    Column("breaks", Integer, nullable=False, server_default=text("0")),  # times it broke off
-    Column("waiting_since", BigInteger),  # for its models; None once something got on
-    Column("node", String(64)),  # who runs it
+    Column("breaks", Integer, nullable=False, server_default=text("0")),  # interruptions in a row
+    Column("waiting_since", BigInteger),  # start of the wait for models
+    Column("node", String(64)),  # the node that runs it
     Column("last_seq", Integer, nullable=False, server_default=text("0")),
-    # Writes to its event log: tells whether one was done whose answer never came.
+    # Writes to its event log: reveals a committed write whose response was lost.
     Column("writes", Integer, nullable=False, server_default=text("0")),
     Column("queue_position", Integer),
     Column("created_at", BigInteger, nullable=False),  # all times: Unix, milliseconds
     Column("started_at", BigInteger),
     Column("finished_at", BigInteger),
     Column("next_try_at", BigInteger),
-    Column("entry", Text),  # JSON, store.checkpoints.entry_of: once it is finished
-    # Last: to read what comes after something long, SQLite reads all of that.
+    Column("entry", Text),  # JSON, store.checkpoints.entry_of, if finished
+    # Last: to read a column after a long column, SQLite reads the long column too.
     Column("description", Text, nullable=False),
-    Column("options", Text, nullable=False),  # JSON, as the request had them
+    Column("options", Text, nullable=False),  # JSON, the options of the request
     Column("diff", LargeBinary, nullable=False),  # compressed
     Column("attributes", Text, nullable=False),  # .gitattributes of the base
-    Column("plan", Text, nullable=False),  # JSON, core.stored_plan
-    Column("left_out", Text, nullable=False),  # JSON: the batches that are not sent
+    Column("plan", Text, nullable=False),  # JSON, core.plan.stored
+    Column("left_out", Text, nullable=False),  # JSON: ids of batches that are not sent
     Index("rb_reviews_recent", "tenant", "created_at", "id"),
     Index("rb_reviews_state", "state", "next_try_at"),
     Index("rb_reviews_subject", "tenant", "subject"),
@@ -85,12 +85,12 @@ REVIEWS: Final = Table(
     ),
 )
 
-# Of reviews that answer a question about a finding, and review nothing.
+# Questions about findings, of reviews that answer instead of reviewing.
 QUESTIONS: Final = Table(
     "rb_questions",
     METADATA,
     Column("review_id", String(32), primary_key=True),
-    Column("inquiry", Text, nullable=False),  # JSON, core.explanation
+    Column("inquiry", Text, nullable=False),  # JSON, core.prompt.explanation
 )
 
 EVENTS: Final = Table(
@@ -147,7 +147,7 @@ USAGE: Final = Table(
     Column("day", Integer, primary_key=True, autoincrement=False),  # days since 1970-01-01, UTC
     Column("tokens", BigInteger, nullable=False, server_default=text("0")),
     Column("usd", Float, nullable=False, server_default=text("0")),
-    # What reviews at work may still take.
+    # Reserved for open reviews.
     Column("held_tokens", BigInteger, nullable=False, server_default=text("0")),
     Column("held_usd", Float, nullable=False, server_default=text("0")),
 )
@@ -168,8 +168,8 @@ CACHE: Final = Table(
     Column("size", Integer, nullable=False),
     Column("made_at", BigInteger, nullable=False),
     Column("used_at", BigInteger, nullable=False),
-    # Last, too.
-    Column("entry", Text, nullable=False),  # JSON, core.cache_entry
+    # Last, for the same reason.
+    Column("entry", Text, nullable=False),  # JSON, core.cache.entry
     Index("rb_cache_used", "tenant", "used_at"),
 )
 
@@ -177,7 +177,7 @@ CACHE_SIZES: Final = Table(
     "rb_cache_sizes",
     METADATA,
     Column("tenant", String(64), primary_key=True),
-    Column("bytes", BigInteger, nullable=False),  # the sum of its sizes in rb_cache
+    Column("bytes", BigInteger, nullable=False),  # the sum of the sizes in rb_cache
 )
 
 CACHE_BANDS: Final = Table(
@@ -191,38 +191,38 @@ CACHE_BANDS: Final = Table(
 
 
 def queue_table(name: str, *own: Column[Any] | Index) -> Table:
-    """Return a table for :class:`reviewbot.store.queue.Queue` with columns of its own."""
+    """Return a table for :class:`reviewbot.store.queue.Queue` with additional columns."""
     return Table(
         name,
         METADATA,
         Column("id", String(64), primary_key=True),
-        Column("installation", BigInteger),  # None: work for nobody
+        Column("installation", BigInteger),  # None: no installation
         Column("state", String(16), nullable=False),  # waiting, working, done, failed
-        # Times it was claimed. Who claimed it settles it by this number, and no other one then can.
+        # Number of claims, a fencing token: only the latest claimer can complete the work.
         Column("tries", Integer, nullable=False, server_default=text("0")),
-        Column("node", String(64)),  # who works on it, or did the last time
+        Column("node", String(64)),  # the node of the latest claim
         Column("created_at", BigInteger, nullable=False),
         Column("next_try_at", BigInteger),
-        Column("finished_at", BigInteger),  # when the last try ended
-        Column("reason", Text),  # why there was nothing to do, or why it failed, the last time
+        Column("finished_at", BigInteger),  # end of the last attempt
+        Column("reason", Text),  # why no work was needed, or the last failure
         *own,
-        # Last, too.
-        Column("body", LargeBinary, nullable=False),  # compressed; empty once it is finished
+        # Last, for the same reason.
+        Column("body", LargeBinary, nullable=False),  # compressed; empty once finished
         Index(f"{name}_state", "state", "next_try_at"),
         Index(f"{name}_finished", "finished_at"),
     )
 
 
-# Of GitHub, with its ids: the same each time one is sent. No two of a subject have the same time.
+# Deliveries, with the ids of GitHub, which redeliveries keep. Times are unique per ordering key.
 DELIVERIES: Final = queue_table(
     "rb_deliveries",
     Column("event", String(64), nullable=False),
-    # What it is about, such as octo/repo#7: those of one subject are worked off in turn.
+    # The ordering key, such as octo/repo#7: its deliveries are processed sequentially.
     Column("subject", Text),
     Index("rb_deliveries_subject", "subject", "state"),
 )
 
-# Of reviews, with their ids; the body is the diff of the whole pull request.
+# Publications, with the ids of reviews; the body is the diff of the whole pull request.
 PUBLICATIONS: Final = queue_table(
     "rb_publications",
     Column("target", Text, nullable=False),  # JSON, github.app.targets

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def claim(connection: sa.Connection, review_id: str, run: int, node: str) -> ReviewRow | None:
-    """Take the review over for its ``run``-th run: whoever had it can no longer write to it.
+    """Claim a review for its ``run``-th run; earlier claimers can no longer write to it.
 
     Returns:
-        It, or None if it is finished or this run is no longer the one.
+        The review; None if it is finished or ``run`` is not its latest run.
     """
     changed = rows_changed(
         connection.execute(
@@ -46,7 +46,7 @@ def claim(connection: sa.Connection, review_id: str, run: int, node: str) -> Rev
 
 
 def postpone(connection: sa.Connection, review_id: str, run: int, until: int) -> None:
-    """Let a queued review wait until then instead of having its ``run``-th run."""
+    """Postpone a queued review to ``until`` instead of its ``run``-th run."""
     connection.execute(
         sa.update(REVIEWS)
         .where(REVIEWS.c.id == review_id, REVIEWS.c.runs == run, REVIEWS.c.state == "queued")
@@ -55,16 +55,16 @@ def postpone(connection: sa.Connection, review_id: str, run: int, until: int) ->
 
 
 def requeue(connection: sa.Connection, review_id: str, run: int, *, breaks: int) -> int | None:
-    """Back into the queue for another run, if ``run`` is still the latest.
+    """Requeue a review for another run, if ``run`` is still its latest run.
 
     Args:
-        connection: of a write.
-        review_id: the review.
-        run: the run that ended.
-        breaks: 1 if it ended without having been meant to, else 0.
+        connection: connection of a write.
+        review_id: id of the review.
+        run: number of the run that ended.
+        breaks: 1 if the run was interrupted, else 0.
 
     Returns:
-        The number of the new run; None if someone else was faster, or the review is finished.
+        The number of the new run; None if ``run`` is not the latest, or the review is finished.
     """
     changed = rows_changed(
         connection.execute(
@@ -83,15 +83,15 @@ def requeue(connection: sa.Connection, review_id: str, run: int, *, breaks: int)
 
 
 def got_on(connection: sa.Connection, review_id: str) -> None:
-    """A batch was done: how often the review broke off before does not count any more."""
+    """Reset the interruptions of a review, after a batch was finished."""
     connection.execute(sa.update(REVIEWS).where(REVIEWS.c.id == review_id).values(breaks=0))
 
 
 def ask_to_stop(connection: sa.Connection, ids: Iterable[str], outcome: Outcome) -> list[str]:
-    """Ask for the end of those of ``ids`` that are not finished; the first wish stands.
+    """Request the stop of the open reviews among ``ids``; the first requested outcome is kept.
 
     Returns:
-        The ids that are open.
+        The ids of the open reviews.
     """
     wanted = list(ids)
     connection.execute(
@@ -107,7 +107,7 @@ def ask_to_stop(connection: sa.Connection, ids: Iterable[str], outcome: Outcome)
 
 
 def stops(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Outcome]:
-    """Which of ``ids`` shall end, and how."""
+    """Return the requested outcomes of the reviews among ``ids`` that must stop."""
     rows = connection.execute(
         sa.select(REVIEWS.c.id, REVIEWS.c.stop).where(
             REVIEWS.c.id.in_(ids), REVIEWS.c.stop.is_not(None)
@@ -117,7 +117,7 @@ def stops(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Outcome]:
 
 
 def open_of(connection: sa.Connection, tenant: str) -> list[str]:
-    """Return the open reviews of a tenant."""
+    """Return the ids of the open reviews of a tenant."""
     return list(
         connection.scalars(
             sa.select(REVIEWS.c.id).where(REVIEWS.c.tenant == tenant, REVIEWS.c.state.in_(OPEN))
@@ -126,7 +126,7 @@ def open_of(connection: sa.Connection, tenant: str) -> list[str]:
 
 
 def others_of_subject(connection: sa.Connection, tenant: str, subject: str, than: str) -> list[str]:
-    """Return the open reviews of the same subject."""
+    """Return the ids of the open reviews of a subject, except ``than``."""
     return list(
         connection.scalars(
             sa.select(REVIEWS.c.id).where(
@@ -140,17 +140,17 @@ def others_of_subject(connection: sa.Connection, tenant: str, subject: str, than
 
 
 def running(connection: sa.Connection) -> list[ReviewRow]:
-    """Return the reviews that some node should be running."""
+    """Return the reviews in the state ``running``."""
     return rows_where(connection, REVIEWS.c.state == "running")
 
 
 def due(connection: sa.Connection, at: int, longest_ms: int) -> list[ReviewRow]:
-    """Return the waiting reviews whose next try has come, or which shall end.
+    """Return the waiting reviews whose next attempt is due, or whose stop was requested.
 
     Args:
-        connection: of a read.
-        at: now.
-        longest_ms: no review is made to wait for longer; one that has to, had its clock set back.
+        connection: connection of a read.
+        at: the current time.
+        longest_ms: longest backoff; a longer wait means that the clock was set back.
     """
     return rows_where(
         connection,
@@ -166,9 +166,9 @@ def due(connection: sa.Connection, at: int, longest_ms: int) -> list[ReviewRow]:
 
 
 def queued(connection: sa.Connection) -> list[ReviewRow]:
-    """The reviews in the queue, in turn: of each tenant its oldest one, then its second, and so on.
+    """Return the queued reviews in the expected order: first the oldest review of each tenant.
 
-    A free place goes to one of the tenants that wait, so this is the order to expect.
+    The second oldest of each tenant follow, and so on, as a free slot goes to a waiting tenant.
     """
     before: Counter[str] = Counter()
     turns = []
