@@ -1,1 +1,1 @@
-"""The pipeline: a diff is planned, reviewed by models, and becomes a stream of events."""
+"""The pipeline: plan a diff, review it with models, and yield a stream of events."""

@@ -1,12 +1,12 @@
-"""More of the files around a change: which whole files help its review, and how much of each.
+"""Plan additional context: which whole files help a review, and how many lines of each.
 
-A model sees some lines more than the three of a diff: enough to tell what a change stands in, and
-few, since models find less in longer prompts (SWE-PRBench, 2603.26130). The offline rules see the
-whole file: they read syntax, and a hunk alone is often none.
+A model sees more lines than the three of a diff, to show the code around a hunk. The lines are few,
+since models find less in longer prompts (SWE-PRBench, 2603.26130). The offline rules see the whole
+file, because they need complete syntax, which a hunk often lacks.
 
-Context costs what is cheap, input, and never a request: it goes into the room that the requests of
-the plan have left. So there are as many batches with it as without, none is above its budget, and a
-file that fits into one piece stays in one. Who reviews what, and what is left out, stays the same.
+Context costs cheap input tokens but no requests: it uses the room that the planned requests leave.
+So the number of batches stays the same, no batch exceeds its budget, and a file that fits into one
+chunk stays in one chunk. Context changes neither the models nor the skipped files.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ if TYPE_CHECKING:
     from reviewbot.core.plan.chunks import Batch, Chunk, SplitLimits
 
 IN_A_DIFF: Final = 3
-"""Lines of context that a diff has anyway."""
+"""Lines of context in a plain diff."""
 _STATUSES: Final = frozenset({"modified", "renamed", "copied"})
-"""Of files that go on around their hunks: an added one is whole, a deleted one is gone."""
+"""Statuses of files with more lines around their hunks: an added file is already whole."""
 _NO_FILES: Final = frozenset({SYMLINK, SUBMODULE})
 
 
 @dataclass(frozen=True, slots=True)
 class ContextLimits:
-    """How much is looked into for one change.
+    """Limits of the files to read for one diff.
 
     Attributes:
-        files: those with the most changed lines first.
-        file_bytes: of one file.
-        all_bytes: of all files; those under way when it is reached still count.
+        files: most files; files with the most changed lines come first.
+        file_bytes: most bytes of one file.
+        all_bytes: most bytes of all files; downloads in progress at the limit still count.
     """
 
     files: int = 30
@@ -61,7 +61,7 @@ LIMITS: Final = ContextLimits()
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A file that is reviewed in one piece, and where."""
+    """A file that is reviewed in one chunk, with its chunk and batch."""
 
     file: FileDiff
     chunk: Chunk
@@ -71,16 +71,16 @@ class _Piece:
 
 
 class ContextPlanner:
-    """What of a change is shown with more context.
+    """Planner of the files of a diff that get more context.
 
     Args:
-        files: the parsed diff of what is to be reviewed.
-        settings: those of its review.
-        attributes: the text of the base's ``.gitattributes``.
-        limits: how much is looked into.
+        files: the parsed diff to review.
+        settings: settings of the review.
+        attributes: text of the base's ``.gitattributes``.
+        limits: limits of the files to read.
 
     Raises:
-        ConfigError: a pattern is none, or a context window too small.
+        ConfigError: a pattern is invalid, or a context window is too small.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class ContextPlanner:
 
     @property
     def wanted(self) -> tuple[str, ...]:
-        """The paths of the files whose whole content helps, the most changed first."""
+        """Paths of the files whose whole content helps, most changed lines first."""
         by_lines = sorted(
             self._pieces.values(), key=lambda one: one.file.added + one.file.removed, reverse=True
         )
@@ -108,11 +108,11 @@ class ContextPlanner:
     def shown(
         self, contents: Mapping[str, bytes], whole: Sequence[FileDiff] | None = None
     ) -> bytes | None:
-        """Return the diff with more context; None if there is none. CPU work: for a thread.
+        """Return the diff with more context; None without more. Uses the CPU: call in a thread.
 
         Args:
-            contents: the new files, by path, as many of the wanted ones as could be had.
-            whole: the diff that the files are a part of, if they are one.
+            contents: contents of the new files by path, as far as available.
+            whole: the whole diff, if the files are only a part of a diff.
         """
         complete = {file.path: file for file in whole or self._files}
         wider: dict[str, FileDiff] = {}
@@ -127,7 +127,7 @@ class ContextPlanner:
             return None
         try:
             return b"".join(file_diff_text(wider.get(file.path, file)) for file in self._files)
-        except ValueError:  # a file that says no change at all cannot be written again
+        except ValueError:  # a file without any change cannot be written
             return None
 
     def _plan(self, settings: Settings, attributes: str) -> None:
@@ -157,7 +157,7 @@ class ContextPlanner:
         return self._lines > IN_A_DIFF
 
     def _widened(self, piece: _Piece, content: bytes, whole: FileDiff) -> FileDiff | None:
-        """The file with as much context as there is room for, which is taken; None for none."""
+        """Return the file with the most context that fits, and use its room; None if none fits."""
         for lines in self._tries(piece):
             wide = widen(piece.file, content, lines, whole=whole)
             if wide is piece.file:
@@ -177,7 +177,7 @@ class ContextPlanner:
             lines //= 2
 
     def _taken(self, piece: _Piece, wide: FileDiff) -> float | None:
-        """Return the tokens that the context takes; None if it does not go."""
+        """Return the tokens of the context; None if the wider file is not possible."""
         if skip_reason(wide, self._policy) is not None:
             return None
         parts = split_file(wide, count=piece.sizes.count, budget=piece.sizes.budget)

@@ -1,7 +1,7 @@
-"""A question about a finding as a job, and the models that answer it.
+"""Turn a question about a finding into a job, and provide the models that answer.
 
-It is a review of the finding's hunk that reviews nothing: one chunk in one batch, which is
-answered. So it is stored, paid for, resumed and cancelled like any other.
+The job has the hunk of the finding as one chunk in one batch, which is answered instead of
+reviewed. So a question is stored, charged, resumed and cancelled like a review.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ OFFLINE_CANNOT: Final = (
     " can set (REVIEWBOT_MODEL)."
 )
 OUTPUT_TOKENS: Final = 2_000
-"""Of an answer, thinking included, as the estimate assumes it."""
+"""Estimated tokens of an answer, including thinking."""
 _WHOLE: Final = 10**9
-"""Tokens of a piece: the one hunk is never cut in two."""
+"""Limit of tokens of a chunk: so high that the hunk is never split."""
 
 
 def explanation_models(settings: Settings) -> tuple[str, ...]:
@@ -60,13 +60,13 @@ def explanation_models(settings: Settings) -> tuple[str, ...]:
 def prepare_explanation(
     data: bytes, settings: Settings, inquiry: FindingQuestion, *, stored: Plan | None = None
 ) -> Prepared:
-    """Plan one request. CPU work: for a thread.
+    """Plan one request. Uses the CPU: call in a thread.
 
     Args:
         data: a diff of the finding's hunk.
-        settings: as read.
-        inquiry: what is asked.
-        stored: the plan that an earlier run has made; it is kept to.
+        settings: the loaded settings.
+        inquiry: the question.
+        stored: the plan of an earlier run, which is reused; None plans anew.
 
     Raises:
         ConfigError: no model of the settings can answer in words.
@@ -135,19 +135,19 @@ def _estimate(model: str, prompt: str, settings: Settings) -> Estimate:
 async def explainers(
     prepared: Prepared, settings: Settings, inquiry: FindingQuestion, *, spent_usd: float = 0.0
 ) -> AsyncIterator[Workers]:
-    """The models that answer, at work within their budget; closed at the end.
+    """Yield the models that answer, within their budget; close the models at the end.
 
     Args:
         prepared: the job.
-        settings: as read.
-        inquiry: what is asked.
-        spent_usd: what an earlier run has spent of its budget.
+        settings: the loaded settings.
+        inquiry: the question.
+        spent_usd: US dollars that earlier runs have spent.
 
     Raises:
-        ConfigError: a model has no key, or its overrides are wrong.
+        ConfigError: a model has no key, or its overrides are invalid.
     """
     async with AsyncExitStack() as stack:
-        parsers = ParserPool()  # starts no process: the offline rules answer no questions
+        parsers = ParserPool()  # starts no process: offline rules answer no questions
         crew = ModelClients(settings, parsers.for_tenant("local"))
         stack.push_async_callback(crew.aclose)
         (batch,) = prepared.job.plan.batches

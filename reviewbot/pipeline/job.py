@@ -1,4 +1,4 @@
-"""What the pipeline is given and hands on: the job, what an earlier run left, how to stop it."""
+"""Inputs of the pipeline: the job, the state of earlier runs, and the stop signal."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to review. ``estimate`` and ``notices`` are shown as they are.
+    """A review to run. ``estimate`` and ``notices`` are shown unchanged.
 
-    ``path_instructions`` gives the repository's instructions for one path. ``prefix_tokens`` is
-    what each request costs beside its chunks; ``prefix_by_model`` says it for single models.
-    ``prompt_version`` names the templates that models are asked with. ``question`` is what is
-    asked about the diff, whose one batch is then answered and not reviewed.
+    ``path_instructions`` returns the repository's instructions for a path. ``prefix_tokens`` are
+    the tokens of each request besides its chunks, and ``prefix_by_model`` has the tokens of single
+    models. ``prompt_version`` names the prompt templates. ``question`` is a question about the
+    diff, whose single batch is then answered instead of reviewed.
     """
 
     files: tuple[FileDiff, ...]
@@ -60,18 +60,18 @@ class Job:
     question: str | None = None
 
     def model_of(self, batch: Batch) -> str:
-        """Return the model that ``batch`` goes to first."""
+        """Return the name of the first model of ``batch``."""
         return (*batch.chain.models, *self.models)[0]
 
     def request_tokens(self, batch: Batch) -> int:
-        """The estimate for a request for ``batch``, without instructions for single paths."""
+        """Return the estimated tokens of a request for ``batch``, without path instructions."""
         prefix = self.prefix_by_model.get(self.model_of(batch), self.prefix_tokens)
         return batch.tokens + prefix
 
 
 @dataclass(frozen=True, slots=True)
 class SummaryTask:
-    """What a summary may be written from. ``views`` shows the chunks again, batch by batch."""
+    """Input of a summary. ``views`` yields the chunks of each batch again."""
 
     files: tuple[PlannedFile, ...]
     manifest: tuple[ManifestEntry, ...]
@@ -83,16 +83,20 @@ class SummaryTask:
 Summarize: TypeAlias = Callable[
     [SummaryTask, Callable[[Spent], None]], Coroutine[Any, Any, "ReviewSummary"]
 ]
-"""Asks for a summary and books what it spent; raises ModelFault if there is none to be had."""
+"""Function that requests a summary and charges its usage; raises ModelFault on failure."""
 
 
 @dataclass(frozen=True, slots=True)
 class PriorRun:
-    """What a run of the same review that broke off has left; what it told is not told again.
+    """State that interrupted runs of the same review left; their events are not repeated.
 
-    ``finished`` has the results of its batches by id; ``shown`` the findings that it raised and did
-    not withdraw; ``ended`` the chunks whose end it told; ``spent`` what requests used whose batch
-    did not come to its end; ``summarized`` whether it told its summary; ``answered`` likewise.
+    Attributes:
+        finished: results of finished batches, by id.
+        shown: findings that were raised and not withdrawn.
+        ended: chunks whose end was published.
+        spent: usage of requests whose batch was not finished.
+        summarized: whether the summary was published.
+        answered: whether a complete answer was published.
     """
 
     finished: Mapping[str, BatchResult] = field(default_factory=dict)
@@ -104,21 +108,22 @@ class PriorRun:
 
 
 class Postponed(Exception):
-    """Raised by a ``RunBatch``: this batch has to wait, for a reason that is a sentence.
+    """Exception of a ``RunBatch`` whose batch has to wait; the message is a sentence.
 
-    The others go on; then :func:`reviewbot.pipeline.review.review` raises it instead of an end.
+    The other batches continue. Then :func:`reviewbot.pipeline.review.review` raises the exception
+    instead of the last event.
     """
 
 
 class StopSignal:
-    """Ends a review early, but properly: ``review.finished`` still comes, with this outcome."""
+    """Signal that ends a review early; ``review.finished`` still follows, with its outcome."""
 
     def __init__(self) -> None:
         self.outcome: Outcome | None = None
         self._set = asyncio.Event()
 
     def stop(self, outcome: Outcome) -> None:
-        """Ask for the end: ``cancelled`` or ``superseded``. The first call decides."""
+        """Request the end as ``cancelled`` or ``superseded``. The first call decides."""
         self.outcome = self.outcome or outcome
         self._set.set()
 
@@ -127,7 +132,7 @@ class StopSignal:
         await self._set.wait()
 
     async def unless_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:
-        """The result of ``work``, or None if it was stopped first: then ``work`` is cancelled."""
+        """Return the result of ``work``; after a stop, cancel ``work`` and return None."""
         working = asyncio.create_task(work)
         stopped = asyncio.create_task(self.wait())
         try:
@@ -180,7 +185,7 @@ def started(job: Job) -> ReviewStarted:
 
 
 def planned_files(plan: Plan) -> tuple[PlannedFile, ...]:
-    """Return the files of ``plan`` as events name them; who reviews them is the job's to say."""
+    """Return the files of ``plan`` for events, without their models, which the job knows."""
     return tuple(
         PlannedFile(
             file.path,
@@ -195,7 +200,7 @@ def planned_files(plan: Plan) -> tuple[PlannedFile, ...]:
 
 
 def manifest_of(plan: Plan) -> tuple[ManifestEntry, ...]:
-    """Return every changed file, for the prompt; those that policy skips are named, not shown."""
+    """Return every changed file for the prompt; skipped files are named but not shown."""
     return tuple(
         ManifestEntry(file.path, file.status, file.added, file.removed, file.reason is None)
         for file in plan.files

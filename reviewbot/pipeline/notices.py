@@ -1,4 +1,4 @@
-"""What a user is told of a plan before anything is sent. Pure."""
+"""Notices about a plan, shown before anything is sent. Pure."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def plan_notices(settings: Settings, planned: Plan, first: Callable[[Batch], str]) -> Iterator[str]:
-    """What will be reviewed in part alone, by others than planned, or by rules that know little.
+    """Yield notices about truncated lines, replaced models, and files with few offline rules.
 
     Args:
-        settings: as read.
+        settings: the loaded settings.
         planned: the plan.
-        first: the model that a batch goes to first.
+        first: function that returns the first model of a batch.
     """
     paths = list(dict.fromkeys(chunk.path for chunk in planned.chunks if chunk.cut))
     if paths:
@@ -36,9 +36,9 @@ def plan_notices(settings: Settings, planned: Plan, first: Callable[[Batch], str
 
 
 def _offline_notices(settings: Settings, paths: Sequence[str]) -> Iterator[str]:
-    from reviewbot.rules import FOLDERS_OF  # loads the engine: not for a review by a model
+    from reviewbot.rules import FOLDERS_OF  # loads the engine, which a model does not need
 
-    if settings.model.name == OFFLINE and "model" not in settings.origins:  # nobody asked for it
+    if settings.model.name == OFFLINE and "model" not in settings.origins:  # not chosen by the user
         yield f"Reviewed {OFFLINE}: {settings.model_source}."
     foreign = [path for path in paths if language_of(path) not in FOLDERS_OF]
     if foreign:

@@ -1,4 +1,4 @@
-"""Where the events of a review go: a terminal with a live line, text, records, a document."""
+"""Outputs of a review: a terminal with a live line, text, records, or a document."""
 
 from __future__ import annotations
 
@@ -48,19 +48,19 @@ if TYPE_CHECKING:
     from reviewbot.pipeline.job import Job
 
 PLAIN_WIDTH: Final = 100
-"""Columns of text that goes to no terminal, unless COLUMNS says otherwise."""
+"""Columns of text that is not written to a terminal, unless COLUMNS is set."""
 
 
 class Outputs:
-    """Numbers the events, folds them to a report, and hands them to whoever shows them.
+    """Outputs that number the events, build a report from them, and show both.
 
     With ``path`` the format goes to that file, and the terminal shows the review as text. Leaving
-    the context writes what is written at the end; a review that broke is shown as unfinished.
+    the context writes the final document. An interrupted review is shown as unfinished.
 
     Args:
-        name: the format.
-        path: a file for it; None is standard output.
-        files: the diff, for the code around findings.
+        name: name of the format.
+        path: file for the format; None is standard output.
+        files: the parsed diff, for the code around findings.
         shows_end: whether to show the final report. Otherwise the caller shows it, with prior
             findings.
     """
@@ -89,7 +89,7 @@ class Outputs:
 
     @property
     def report(self) -> Report:
-        """What the review came to so far."""
+        """The report so far."""
         return self._builder.report
 
     async def take(self, event: Event) -> None:
@@ -98,7 +98,7 @@ class Outputs:
         code: tuple[CodeLine, ...] = ()
         if isinstance(event, ReviewStarted):
             self._excerpts = Excerpts(self._files, event)
-        # It searches the file: for a thread.
+        # In a thread, since it searches the file.
         if self._reads and self._excerpts and isinstance(event, FindingRaised):
             code = await asyncio.to_thread(self._excerpts.around, event.finding)
         shows_end = self._shows_end
@@ -106,7 +106,7 @@ class Outputs:
         for sink in list(self._sinks):
             try:
                 sink.take(shown)
-            except BrokenPipeError:  # nobody reads the terminal's text; the file is written on
+            except BrokenPipeError:  # the terminal's text has no reader; continue with the file
                 if len(self._sinks) == 1:
                     raise
                 self._sinks.remove(sink)
@@ -120,11 +120,11 @@ class Outputs:
 
 
 PLAN_FORMATS: Final = ("terminal", "ndjson", "json")
-"""What ``--dry-run`` can be written as: the other formats show findings, and it has none."""
+"""Formats of ``--dry-run``; the other formats show findings, which a plan lacks."""
 
 
 def write_plan(job: Job, name: str, path: Path | None) -> None:
-    """Write what ``--dry-run`` shows: text for ``terminal``, records otherwise."""
+    """Write the output of ``--dry-run``: text for ``terminal``, records otherwise."""
     if name != "terminal":
         recorder, render = _Recorder(), streaming("ndjson")
         text = "".join(render(recorder.record(event)) for event in opening(job))
@@ -137,7 +137,7 @@ def write_plan(job: Job, name: str, path: Path | None) -> None:
 
 
 class _Recorder:
-    """Gives the events of one review their number and time."""
+    """Recorder that adds a number and a time to the events of one review."""
 
     def __init__(self) -> None:
         self._review_id, self._seq = uuid.uuid4().hex, 0
@@ -150,7 +150,7 @@ class _Recorder:
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """An event in the forms that a sink may want."""
+    """An event in the forms that sinks show."""
 
     event: Event
     record: Json
@@ -159,7 +159,7 @@ class _Shown:
     shows_end: bool
 
     def lines(self, width: int) -> list[Line]:
-        """What a person reads of it."""
+        """Return the event as lines of text."""
         match self.event:
             case FindingWithdrawn():
                 gone = self.builder.withdrawal(self.event.id)
@@ -177,7 +177,7 @@ def _width() -> int:
 
 
 class _Sink(Protocol):
-    """Shows a review somewhere."""
+    """Receiver that shows the events of a review."""
 
     def take(self, shown: _Shown) -> None: ...
 
@@ -185,7 +185,7 @@ class _Sink(Protocol):
 
 
 class _Records:
-    """One record at a time, as it comes."""
+    """Sink that writes each record at once."""
 
     def __init__(self, name: str, target: OutputTarget) -> None:
         self._render, self._target = streaming(name), target
@@ -199,7 +199,7 @@ class _Records:
 
 
 class _Whole:
-    """The report, once it is there."""
+    """Sink that writes the complete report at the end."""
 
     def __init__(self, name: str, target: OutputTarget) -> None:
         self._render, self._target = final(name), target
@@ -212,8 +212,8 @@ class _Whole:
         self._target.replace(self._render(report))
 
 
-class _TextSink:
-    """The review as plain text."""
+class _Text:
+    """Sink that writes the review as plain text."""
 
     def __init__(self, target: OutputTarget) -> None:
         self._target = target
@@ -233,7 +233,7 @@ class _TextSink:
 
 
 class _Live:
-    """The review on a terminal: in colour, above a line that says what goes on."""
+    """Sink for a terminal: the review in colour, above a live line with the progress."""
 
     def __init__(self, stream: TextIO, *, only_progress: bool = False) -> None:
         from rich.console import Console
@@ -268,7 +268,7 @@ class _Live:
 
 
 class _LiveLine:
-    """The live line; rich draws it several times a second, so that its clock goes."""
+    """The live line; rich redraws it several times a second to update its clock."""
 
     def __init__(self, width: int) -> None:
         self._width = width
@@ -276,7 +276,7 @@ class _LiveLine:
         self._progress = ReviewProgress(0, 0, 0, 0, 0, Usage(), 0.0)
 
     def take(self, event: Event) -> None:
-        """Note what an event changes; progress comes by chunk, findings come in between."""
+        """Update the line from an event; progress comes per chunk, findings in between."""
         now = self._progress
         match event:
             case ReviewStarted():
@@ -297,7 +297,7 @@ class _LiveLine:
         self._progress = now
 
     def __rich__(self) -> Text:
-        from rich.text import Text  # a str would be read as rich's markup
+        from rich.text import Text  # rich would parse a str as markup
 
         elapsed = duration(time.monotonic() - self._begun)
         line = terminal.progress_line(self._progress, elapsed=elapsed, width=self._width)
@@ -315,7 +315,7 @@ def _format(name: str, target: OutputTarget) -> _Sink:
 
 
 def exit_code(report: Report, settings: Settings) -> int:
-    """Return the exit code that a report amounts to."""
+    """Return the exit code of a report."""
     if report.outcome == "cancelled":
         return EXIT_INTERRUPTED
     if not report.complete:

@@ -1,4 +1,4 @@
-"""Who reviews which files, in pieces of which size, and what that is expected to take."""
+"""Plan a review: the models of each file, the sizes of chunks, and the estimate."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ if TYPE_CHECKING:
     from reviewbot.models.tokens import Calibration
 
 OUTPUT_PER_REQUEST: Final = 4_000
-"""Output tokens that the estimate assumes for a request, thinking included. A guess on the high
-side: findings are short, and what a model thinks depends on the code."""
+"""Estimated output tokens of a request, including thinking. The value is rather high: findings are
+short, and the thinking of a model depends on the code."""
 
 OFFLINE_CHUNK_TOKENS: Final = 1_000_000
-"""The rules read a file best whole; this only bounds what is held at once (about 2 MB)."""
+"""Most tokens of a chunk for the offline rules, which need whole files: about 2 MB."""
 
 LEAST_OUTPUT: Final = 4_000
-"""Tokens of the context window that are kept free for an answer, however small the window."""
+"""Tokens of the context window reserved for a response, however small the window."""
 
 SUMMARY_PROMPT: Final = 2_000
 SUMMARY_TOKENS: Final = 20_000
-"""Tokens of the summary's own prompt, and of the most that it shows of a diff."""
+"""Most tokens of a diff in the prompt of a summary."""
 
 
 class Chains:
-    """The chains of models that the settings name; the same models in the same order are one."""
+    """The chains of models in the settings; equal sequences of models share one chain."""
 
     def __init__(self, settings: Settings) -> None:
         known: dict[tuple[ModelChoice, ...], Chain] = {}
@@ -64,8 +64,8 @@ class Chains:
     def choices(self, chain: Chain) -> tuple[ModelChoice, ...]:
         """Return the models of ``chain`` with their addresses and keys.
 
-        A plan that was stored may name models that the settings no longer do: it is kept to as far
-        as they are known, and goes to the model of the settings where none is.
+        A stored plan may name models that the settings no longer name. Such models are skipped. If
+        no model of a chain is known, the default chain is used.
         """
         if chain in self._choices:
             return self._choices[chain]
@@ -73,18 +73,18 @@ class Chains:
         return known or self._choices[self.rest]
 
     def first(self, batch: Batch) -> str:
-        """Return the name of the model that a batch goes to first."""
+        """Return the name of the first model of a batch."""
         return self.choices(batch.chain)[0].name
 
 
 class Planner:
-    """Plans one diff with the models of the settings.
+    """Planner of one diff with the models of the settings.
 
     Args:
         files: the parsed diff.
-        settings: as read.
-        chains: those of the settings.
-        calibration: what earlier reviews taught about token counts.
+        settings: the loaded settings.
+        chains: chains of the settings.
+        calibration: corrections of token counts, learned in earlier reviews.
     """
 
     def __init__(
@@ -100,13 +100,13 @@ class Planner:
         self.sizes: Callable[[str], SplitLimits] = cache(self._sizes_for)
 
     def plan(self, attributes: str) -> Plan:
-        """What is reviewed, by whom, in pieces that fit into the context window of each.
+        """Return the plan: reviewed files, their models, and chunks that fit the context windows.
 
         Args:
-            attributes: the text of the base's ``.gitattributes``.
+            attributes: text of the base's ``.gitattributes``.
 
         Raises:
-            ConfigError: a pattern is none, or a context window too small.
+            ConfigError: a pattern is invalid, or a context window is too small.
         """
         policy = policy_of(self._settings, attributes)
         sizes = {chain: self.sizes(chain.models[0]) for chain in self._chains.of_setting.values()}
@@ -118,10 +118,10 @@ class Planner:
         )
 
     def routing(self) -> Routing:
-        """Routes and split of the settings, ready to decide.
+        """Return the routing of the settings: the routes and the A/B split.
 
         Raises:
-            ConfigError: a pattern is none.
+            ConfigError: a pattern is invalid.
         """
         settings, chains = self._settings, self._chains
         split = settings.ab_split
@@ -132,15 +132,16 @@ class Planner:
         )
 
     def prefix(self, model: str) -> int:
-        """Tokens that every request to ``model`` costs beside its chunks."""
+        """Return the tokens of every request to ``model`` besides its chunks."""
         return 0 if self.info(model).offline else round(self._prefix * self._count(model).per_byte)
 
     def estimate(self, planned: Plan, fallback: int = 0) -> Estimate:
-        """What ``planned`` is expected to take, in all and by model.
+        """Return the expected usage of ``planned``, in total and by model.
 
         Args:
             planned: plan to estimate.
-            fallback: if the first so many models of each chain fail, as far as there are others.
+            fallback: number of models of each chain that are assumed to fail; the last model of a
+                chain never fails.
         """
         by_model: dict[str, list[Batch]] = {}
         for batch in planned.batches:
@@ -165,18 +166,20 @@ class Planner:
         )
 
     def fallback_estimates(self, planned: Plan) -> tuple[Estimate, ...]:
-        """The same if the first model of each chain fails, if the first two do, and so on."""
+        """Return the estimates if the first model of each chain fails, the first two, and so on."""
         chains = {batch.chain for batch in planned.batches}
         longest = max((len(self._chains.choices(chain)) for chain in chains), default=1)
         return tuple(self.estimate(planned, fallback) for fallback in range(1, longest))
 
     def _estimate(self, model: str, batches: list[Batch], summed_up: int | None) -> ModelEstimate:
-        """The first request writes the shared prefix to the model's cache, the others read it.
+        """Return the estimate of one model.
+
+        The first request writes the shared prefix to the model's cache; the others read the prefix.
 
         Args:
-            model: its name.
-            batches: those that go to it first.
-            summed_up: tokens of the diff that its summary is about; None: it writes none.
+            model: name of the model.
+            batches: batches whose first model this is.
+            summed_up: tokens of the diff to summarize; None if the model writes no summary.
         """
         info = self.info(model)
         if info.offline:
@@ -204,9 +207,9 @@ class Planner:
         return TokenCounter(self.info(model).token_factor, self._calibration.correction(model))
 
     def _sizes_for(self, model: str) -> SplitLimits:
-        """Return the limits of a piece: at most half of the model's context window.
+        """Return the limits of a chunk: at most half of the model's context window.
 
-        With the prompt and the least room for an answer, it takes all of it.
+        The chunk, the prompt and the reserved response must fit into the whole window.
         """
         info, settings, prefix = self.info(model), self._settings, self.prefix(model)
         room = min(info.context // 2, info.context - prefix - LEAST_OUTPUT)
@@ -226,11 +229,11 @@ class Planner:
 
     @cached_property
     def _prefix(self) -> int:
-        """Bytes of tool, instructions, examples and manifest."""
+        """Bytes of the tool, the instructions, the examples and the manifest."""
         from reviewbot.core.findings.report_tool import REPORT_TOOL
         from reviewbot.core.prompt.request import ManifestEntry, ModelRequest, render
 
-        # Which files policy skips is not known yet; it changes the manifest by a word.
+        # Skipped files are not known yet; each changes the manifest by a word.
         manifest = tuple(
             ManifestEntry(file.path, file.status, file.added, file.removed, shown=True)
             for file in self._files
@@ -259,14 +262,14 @@ def _route(one: RouteSettings, chain: Chain) -> Route:
 
 
 def policy_of(settings: Settings, attributes: str) -> Policy:
-    """Which files are left out.
+    """Return the policy that skips files.
 
     Args:
-        settings: as read.
-        attributes: the text of the base's ``.gitattributes``.
+        settings: the loaded settings.
+        attributes: text of the base's ``.gitattributes``.
 
     Raises:
-        ConfigError: a pattern is none.
+        ConfigError: a pattern is invalid.
     """
     return Policy(
         configured=patterns_of(settings.exclude, key="exclude"),
@@ -277,10 +280,10 @@ def policy_of(settings: Settings, attributes: str) -> Policy:
 def patterns_of(
     patterns: Sequence[str], *, key: str, source: str | None = None
 ) -> Callable[[str], bool | None]:
-    """Gitignore patterns of a setting, as :func:`path_patterns` reads them.
+    """Return the matcher of the gitignore patterns of a setting; see :func:`path_patterns`.
 
     Raises:
-        ConfigError: one is none.
+        ConfigError: a pattern is invalid.
     """
     try:
         return path_patterns(patterns)
@@ -289,10 +292,10 @@ def patterns_of(
 
 
 def check_patterns(settings: Settings) -> None:
-    """Make sure that every pattern of the settings is one.
+    """Check that every pattern of the settings is valid.
 
     Raises:
-        ConfigError: one is not; names the setting.
+        ConfigError: a pattern is invalid. The error names the setting.
     """
     patterns_of(settings.exclude, key="exclude")
     for instruction in settings.path_instructions:

@@ -1,6 +1,6 @@
-"""Settings and the bytes of a diff to a job, and to the models that will run it.
+"""Prepare a job and its models from the settings and the bytes of a diff.
 
-What every way in (command line, server, Action) does before
+Every entry point (command line, server, Action) calls this module before
 :func:`reviewbot.pipeline.review.review`.
 """
 
@@ -49,9 +49,9 @@ CALIBRATION_FILE: Final = "calibration.json"
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A job and what runs it. ``info`` is the first model's; ``calibration`` learns from it.
+    """A job, the description of its main model, and the calibration of token counts.
 
-    ``fallback_estimates`` is what the job takes if the first model of each chain fails, and so on.
+    ``fallback_estimates`` are the estimates if the first model of each chain fails, and so on.
     """
 
     job: Job
@@ -69,19 +69,19 @@ def prepare(
     stored: Plan | None = None,
     beside: Sequence[FileCoverage] = (),
 ) -> Prepared:
-    """Parse and plan.
+    """Parse and plan a diff.
 
     Args:
         data: the diff.
-        settings: as read.
-        attributes: the text of the base's ``.gitattributes``.
-        notices: what the reader shall be told beside the review.
-        stored: the plan that an earlier run of this review has made; it is kept to.
-        beside: what became of files that belong to the change and are not in ``data``.
+        settings: the loaded settings.
+        attributes: text of the base's ``.gitattributes``.
+        notices: notices to show with the review.
+        stored: the plan of an earlier run of this review, which is reused; None plans anew.
+        beside: coverage of changed files that are not in ``data``.
 
     Raises:
-        DiffError: ``data`` is no diff that can be read whole.
-        ConfigError: a model's overrides are wrong, or a rule does not exist.
+        DiffError: ``data`` is not a diff that can be read completely.
+        ConfigError: the overrides of a model are invalid, or a rule does not exist.
         ValueError: ``stored`` is not a plan of this diff.
     """
     if settings.rules:
@@ -125,7 +125,7 @@ def prepare(
 
 
 def _models(planned: Plan, chains: Chains) -> tuple[str, ...]:
-    """Return every model that may be asked, those first that are asked first."""
+    """Return every model that may be used, the first models of the chains first."""
     used = {batch.chain: chains.choices(batch.chain) for batch in planned.batches}
     every = list(used.values()) or [chains.choices(chains.rest)]
     if len(every) == 1:
@@ -135,18 +135,18 @@ def _models(planned: Plan, chains: Chains) -> tuple[str, ...]:
 
 
 def files_of(data: bytes) -> tuple[FileDiff, ...]:
-    """Return the files of a diff, secrets in their paths replaced.
+    """Return the files of a diff, with secrets in their paths replaced.
 
     Raises:
-        DiffError: it cannot be read whole.
+        DiffError: the diff cannot be read completely.
     """
     return tuple(_without_secrets(parse_diff(data)))
 
 
 def _without_secrets(files: Sequence[FileDiff]) -> Iterator[FileDiff]:
-    """The files, a secret in a path replaced: paths are sent and shown like everything else."""
+    """Yield the files with secrets in paths replaced, since paths are sent and shown too."""
     paths = [path or "" for file in files for path in (file.old_path, file.new_path)]
-    # One search for all of them; a line break in a path would shift those behind it.
+    # One search for all paths; a line break in a path would shift the paths after it.
     shown = redact_text("\n".join(path.replace("\n", "\0") for path in paths)).split("\n")
     for file, old, new in zip(files, shown[::2], shown[1::2], strict=bool(files)):
         old_path, new_path = (text.replace("\0", "\n") or None for text in (old, new))
@@ -155,7 +155,7 @@ def _without_secrets(files: Sequence[FileDiff]) -> Iterator[FileDiff]:
 
 
 def resolve_filters(settings: Settings, *, online: bool) -> FindingFilters:
-    """Return the thresholds; the prompt's examples matter only where a model saw them."""
+    """Return the filters; the prompt's examples are decoys only for a review by a model."""
     decoys: frozenset[str] = frozenset()
     if online:
         from reviewbot.core.prompt.examples import example_identifiers
@@ -172,9 +172,9 @@ def resolve_filters(settings: Settings, *, online: bool) -> FindingFilters:
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """What :func:`reviewbot.pipeline.review.review` is given to work with.
+    """Functions that :func:`reviewbot.pipeline.review.review` calls.
 
-    ``chains`` has the models that may answer each batch, best first, by the batch's id.
+    ``chains`` has the models of each batch, best first, by the id of the batch.
     """
 
     run_batch: RunBatch
@@ -193,18 +193,18 @@ async def workers(
     spent_usd: float = 0.0,
     parser: Parser | None = None,
 ) -> AsyncIterator[Workers]:
-    """The models of the settings, at work within their budget; closed at the end.
+    """Yield the models of the settings, within their budget; close the models at the end.
 
     Args:
-        prepared: the job, and what learns from it.
-        settings: as read.
-        title: what the change calls itself, for the summary.
-        description: what it says of itself, likewise.
-        spent_usd: what an earlier run of the review has spent of its budget.
-        parser: parses source code; without it the review starts a process of its own.
+        prepared: the job, and the calibration to update.
+        settings: the loaded settings.
+        title: title of the change, for the summary.
+        description: description of the change, for the summary.
+        spent_usd: US dollars that earlier runs of the review have spent.
+        parser: parser of source code; None starts a separate process.
 
     Raises:
-        ConfigError: a model has no key, or its overrides are wrong.
+        ConfigError: a model has no key, or its overrides are invalid.
     """
     budget = budget_of(settings, spent_usd)
     async with AsyncExitStack() as stack:
@@ -231,7 +231,7 @@ async def workers(
 
 @asynccontextmanager
 async def own_pool() -> AsyncIterator[ParserPool]:
-    """Give one process that parses source code. It starts at once, in the background."""
+    """Yield a pool with one process that parses source code, started in the background."""
     pool = ParserPool()
     warming = asyncio.create_task(pool.warm())
     try:
@@ -243,7 +243,7 @@ async def own_pool() -> AsyncIterator[ParserPool]:
 
 
 def budget_of(settings: Settings, spent_usd: float) -> Budget | None:
-    """What is left of the budget of the settings; None if they have none."""
+    """Return the budget of the settings, minus ``spent_usd``; None without a budget."""
     if settings.budget_usd is None:
         return None
     return Budget(settings.budget_usd, _measure, spent_usd=spent_usd)
@@ -254,10 +254,10 @@ def _measure(info: ModelInfo, prompt: str) -> int:
 
 
 def check_choices(settings: Settings) -> None:
-    """Check that each model of the settings can be asked.
+    """Check that each model of the settings has the key that it needs.
 
     Raises:
-        ConfigError: a model has no key, or its overrides are wrong. Names the route.
+        ConfigError: a model has no key. The error names the route.
     """
     places = {one.name: one.source for one in settings.routes}
     if settings.ab_split:
@@ -269,14 +269,14 @@ def check_choices(settings: Settings) -> None:
 
 
 class ModelClients:
-    """The models of the settings at work: one client each, however many chains it is in.
+    """Clients of the models of the settings; chains that contain the same model share a client.
 
     Args:
-        settings: as read.
-        parser: parses source code for the offline rules.
+        settings: the loaded settings.
+        parser: parser of source code for the offline rules.
 
     Raises:
-        ConfigError: a model has no key, or its overrides are wrong. Names the route.
+        ConfigError: a model has no key. The error names the route.
     """
 
     def __init__(self, settings: Settings, parser: Parser) -> None:
@@ -311,7 +311,7 @@ class ModelClients:
 def _runner(
     prepared: Prepared, settings: Settings, crew: ModelClients, budget: Budget | None
 ) -> RunBatch:
-    """What runs one batch: its chain, and a note of how good the token estimate was."""
+    """Return the function that runs a batch with its chain, and updates the calibration."""
     policy = AttemptPolicy(
         max_attempts=settings.max_attempts, retry_after_cap_s=settings.retry_after_cap_s
     )
@@ -334,10 +334,10 @@ def _runner(
 
 
 def claude_of(choice: ModelChoice, settings: Settings) -> Claude:
-    """Return the client of a model on a server. Nothing is asked yet.
+    """Return the client of a model on a server, without a request.
 
     Raises:
-        ConfigError: the model has no key, or its overrides are wrong.
+        ConfigError: the model has no key, or its overrides are invalid.
     """
     if choice.problem:
         raise ConfigError(choice.problem)

@@ -1,7 +1,7 @@
-"""A review that a server runs: the diff goes there, its events come back, whatever the line does.
+"""Client for reviews on a server: send the diff, and receive the events.
 
-The stream is taken up again after the last event that came, so that a connection that breaks, or a
-server that restarts, is no more than a pause.
+The stream is resumed after the last received event. So a lost connection or a restart of the server
+only delays the review.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
     from reviewbot.pipeline.job import StopSignal
 
 SILENCE_S: Final = 60.0
-"""A server says something every 15 seconds; one that does not for so long is gone."""
+"""Seconds without data after which a connection counts as lost; a server pings every 15 s."""
 CONNECT_S: Final = 10.0
 PAUSES_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 15.0, 15.0)
-"""Between the tries to reach it again; after the last it is given up."""
+"""Backoff in seconds between attempts to reconnect; after the last attempt the review fails."""
 STOP_S: Final = 10.0
-"""How long the end of a review that was cancelled is waited for."""
+"""Seconds to wait for the end of a cancelled review."""
 _REVIEW: Final = re.compile(r"/v1/reviews/[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteRequest:
-    """What is asked of the server. ``options`` are those of its API."""
+    """A review request to a server. ``options`` are the options of its API."""
 
     diff: bytes
     title: str = ""
@@ -49,18 +49,18 @@ class RemoteRequest:
 
 
 class _Broken(Exception):
-    """The connection, not the request, is at fault: worth another try."""
+    """The connection failed, not the request: a retry may succeed."""
 
 
-class RemoteServer:
-    """A server by its address.
+class Server:
+    """A server that reviews.
 
     Args:
-        url: such as ``http://localhost:8000``.
-        key: its key, if it needs one.
+        url: address of the server, such as ``http://localhost:8000``.
+        key: API key of the server; None without a key.
 
     Raises:
-        ConfigError: this is no address, or the key would travel in the clear.
+        ConfigError: the address is invalid, or the key would be sent unencrypted.
     """
 
     def __init__(self, url: str, key: SecretText | None = None) -> None:
@@ -81,13 +81,13 @@ class RemoteServer:
         self._url, self._key = url.rstrip("/"), key
 
     async def review(self, request: RemoteRequest, stop: StopSignal) -> AsyncGenerator[Event, None]:
-        """Have ``request`` reviewed; yield events like :func:`reviewbot.pipeline.review.review`.
+        """Run ``request`` on the server; yield events as :func:`reviewbot.pipeline.review.review`.
 
-        ``stop`` cancels the review on the server; its last event still comes.
+        ``stop`` cancels the review on the server; its last event still follows.
 
         Raises:
-            ConfigError: the server does not take the key, or an option.
-            SourceError: it cannot be reached, or does not take the diff.
+            ConfigError: the server refuses the key.
+            SourceError: the server cannot be reached, or refuses the request.
         """
         headers = {"User-Agent": "reviewbot", "Accept": "text/event-stream"}
         if self._key:
@@ -107,12 +107,12 @@ class RemoteServer:
                     await cancelling
 
 
-class _EventStream:
-    """One review as it comes in, over as many connections as it takes."""
+class _Stream:
+    """The event stream of one review, over as many connections as needed."""
 
     def __init__(self, client: httpx.AsyncClient, request: RemoteRequest) -> None:
         self._client, self._request = client, request
-        self._key = uuid.uuid4().hex  # a try that seemed to fail may have begun the review
+        self._key = uuid.uuid4().hex  # a failed attempt may have started the review
         self._location: str | None = None
         self._seq = 0
         self._begun = asyncio.Event()
@@ -143,7 +143,7 @@ class _EventStream:
             await asyncio.sleep(pause)
 
     async def _connection(self) -> AsyncIterator[dict[str, Any]]:
-        """Yield the records of one connection: of the request itself, or of the review after it."""
+        """Yield the records of one connection: of the request, or of the resumed stream."""
         async with self._asked() as answer:
             if answer.status_code == 204:
                 raise SourceError("the server has no more events of this review")
@@ -157,10 +157,13 @@ class _EventStream:
                 yield record
 
     def _path_of_review(self, answer: httpx.Response) -> str:
-        """Where the review is from now on.
+        """Return the path of the review from the ``Location`` header.
 
-        The key goes with every request, and httpx would take it to the address of another server:
-        nothing but a path of this one will do.
+        Only a path on this server is accepted: the key goes with every request, and httpx would
+        send the key to the address of another server.
+
+        Raises:
+            SourceError: the header does not contain such a path.
         """
         path: str = answer.headers.get("Location", "")
         if not _REVIEW.fullmatch(path):
@@ -175,7 +178,7 @@ class _EventStream:
             headers = {"Last-Event-ID": str(self._seq)}
             return self._client.stream("GET", f"{self._location}/events", headers=headers)
         asked = self._request
-        # Bytes that are not UTF-8 cannot be written in JSON; they are shown alike.
+        # Bytes that are not UTF-8 cannot be written in JSON; findings show the same replacements.
         body = {
             "diff": asked.diff.decode("utf-8", "replace"),
             "title": asked.title[:500],
@@ -198,7 +201,7 @@ class _EventStream:
 
 
 async def _records(answer: httpx.Response) -> AsyncIterator[dict[str, Any]]:
-    """The data of server-sent events (WHATWG HTML, "Parsing an event stream"), one line each."""
+    """Yield the data of server-sent events (WHATWG HTML, "Parsing an event stream")."""
     async for line in answer.aiter_lines():
         if line.startswith("data:"):
             record = json.loads(line.removeprefix("data:"))
@@ -208,7 +211,7 @@ async def _records(answer: httpx.Response) -> AsyncIterator[dict[str, Any]]:
 
 
 def _refused(answer: httpx.Response) -> Exception:
-    """What an answer that is no stream means."""
+    """Return the error for a response that is not a stream."""
     try:
         detail = str(json.loads(answer.content)["detail"])[:500]
     except (ValueError, KeyError, TypeError):

@@ -1,9 +1,9 @@
-"""The pipeline: a planned diff in, events out, one by one. Nothing else composes the stages.
+"""The pipeline: turn a planned diff into a stream of events. No other module composes the stages.
 
-It runs each batch through a callable that it is given (``models.batch.RunBatch``), and can be given
-what an earlier run of the same review left behind (:class:`PriorRun`): the results of finished
-batches, and what was already told. So a durable engine can checkpoint batches and go on after a
-crash, and the pipeline knows nothing of it.
+The caller passes a callable that runs a batch (``models.batch.RunBatch``). The caller may also pass
+the state of earlier runs of the same review (:class:`PriorRun`): the results of finished batches,
+and the published events. So a durable engine can checkpoint batches and continue after a crash.
+The pipeline itself knows nothing about checkpoints.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 QUEUE_SIZE: Final = 64
-"""Events that may wait for the consumer; a slow one slows the readers of the models down."""
+"""Most events that wait for the consumer; a slow consumer slows down the models' readers."""
 
 PROGRESS_EVERY_S: Final = 1.0
 
@@ -95,21 +95,21 @@ async def review(
     """Review ``job``; yields ``review.started`` first and ``review.finished`` last.
 
     Closing the generator, or cancelling the task that reads it, ends the model calls at once and
-    yields nothing more; a :class:`StopSignal` ends them and still tells how far it came.
+    yields nothing more. A :class:`StopSignal` ends them and still yields the last event.
 
     Args:
         job: the diff and its plan.
-        run_batch: runs one batch.
-        summarize: asks for the summary; without it, it is computed.
-        keeps_syntax: checks suggestions; without it, those that have to be checked are shown as
-            code that cannot be applied.
-        earlier: what a run of this review that broke off has left; its plan must be the job's.
-        stop: ends the review early.
-        clock: seconds, for durations alone.
+        run_batch: function that runs one batch.
+        summarize: function that requests the summary; None computes the summary.
+        keeps_syntax: function that checks suggestions. By default, suggestions that need a check
+            are shown as code that cannot be applied.
+        earlier: state that interrupted runs of this review left, with the same plan.
+        stop: signal that ends the review early.
+        clock: function that returns seconds, for durations only.
 
     Raises:
-        Postponed: batches have to wait, and nothing else is left to do. A later run with what this
-            one has left goes on with them.
+        Postponed: batches have to wait, and all other batches are finished. A later run with the
+            state of this run continues with the waiting batches.
     """
     stop = stop or StopSignal()
     run = _ReviewRun(job, run_batch, keeps_syntax, earlier or PriorRun(), clock)
@@ -123,13 +123,13 @@ async def review(
         await batches  # a bug in a batch surfaces here
     finally:
         batches.cancel()
-        with suppress(asyncio.CancelledError, Exception):  # raised above, if it is to be
+        with suppress(asyncio.CancelledError, Exception):  # raised above if necessary
             await batches
     if run.postponed and stop.outcome is None:
         raise run.postponed
     task = run.summary_task()
     if not job.plan.batches:
-        summarize = None  # nothing was reviewed: there is nothing to pay for
+        summarize = None  # nothing was reviewed, so request no summary
     told = job.question is not None or (earlier and earlier.summarized)
     if stop.outcome is None and not told:
         if summarize:
@@ -139,7 +139,7 @@ async def review(
 
 
 def _instruction_tokens(views: Iterable[ChunkView]) -> int:
-    """What the instructions for single paths take, at two characters a token."""
+    """Return the tokens of path instructions, at two characters per token."""
     return sum(len(text) for one in views for text in one.instructions) // 2
 
 
@@ -181,7 +181,7 @@ class _ReviewRun:
         except Exception:
             await self.events.put(None)
             raise
-        await self.events.put(None)  # not after a cancellation: nobody reads any more
+        await self.events.put(None)  # not after a cancellation: there is no reader
 
     async def _work(self) -> None:
         slots = asyncio.Semaphore(self.job.jobs)
@@ -226,7 +226,7 @@ class _ReviewRun:
             answer = () if result.answer is None else (result.answer,)
             for event in (*result.spent, *result.drafts, *answer, *result.outcomes):
                 await emit(event)
-            # What was shown but is not in the result was recalled before the batch was done.
+            # A finding that was shown but is not in the result was recalled before the batch ended.
             reason = "The answer that it came from was withdrawn."
             await self._put_all(self._ledger.unvouched(batch.chunks, reason))
 
@@ -243,14 +243,14 @@ class _ReviewRun:
                 await self._put_all(self._ledger.accept(finding, answer=f"secrets/{chunk.id}"))
 
     async def _views_of(self, chunks: Sequence[Chunk]) -> tuple[list[ChunkView], dict[str, str]]:
-        """Return the views of the chunks; parts of a file wait for each other: one searches it."""
+        """Return the views of the chunks; parts of a file wait, so that one search serves all."""
         async with AsyncExitStack() as turns:
             for file in sorted({chunk.file for chunk in chunks if chunk.parts > 1}):
                 await turns.enter_async_context(self._turns[file])
             return await asyncio.to_thread(self._views.of, chunks)
 
     async def _on(self, event: BatchEvent, batch: Batch, intake: Intake) -> None:
-        """One event of a batch, as events of the review."""
+        """Publish one event of a batch as events of the review."""
         match event:
             case Drafted():
                 await self._put_all(await self._found(event, intake))
@@ -273,7 +273,7 @@ class _ReviewRun:
     async def _found(
         self, drafted: Drafted, intake: Intake
     ) -> list[FindingRaised | FindingWithdrawn]:
-        admitted = await asyncio.to_thread(  # it searches what a model wrote for secrets
+        admitted = await asyncio.to_thread(  # it searches the model output for secrets
             intake.admit,
             drafted.draft,
             model=drafted.model,
@@ -318,7 +318,7 @@ class _ReviewRun:
         return (event, self.progress())
 
     def _cut(self, outcome: ChunkOutcome) -> ChunkOutcome:
-        """Return a chunk that shows a line cut was reviewed in part, whatever the model says."""
+        """Return the outcome, as ``partly`` if the chunk has a truncated line."""
         if outcome.status != "reviewed" or not self._chunks[outcome.chunk].cut:
             return outcome
         reason = "A line is too long to be shown whole."
@@ -331,18 +331,18 @@ class _ReviewRun:
             await self.events.put(event)
 
     def book(self, spent: Spent) -> None:
-        """Add what a request used. Does not wait: it is called while requests are torn down."""
+        """Add the usage of a request. Never waits, as it is called while requests are cancelled."""
         self._tally.book(spent.usage, spent.cost_usd, model=spent.model)
 
     def progress(self, activity: str | None = None) -> ReviewProgress:
-        """Where the review stands."""
+        """Return the current progress of the review."""
         self._last_progress = self._clock()
         return self._tally.progress(findings=len(self._ledger), activity=activity)
 
     async def summary(
         self, task: SummaryTask, summarize: Summarize | None, stop: StopSignal
     ) -> ReviewSummary:
-        """Return the model's summary, or one that is counted and says why."""
+        """Return the model's summary, or a computed summary with the reason."""
         reason = None
         if summarize:
             try:

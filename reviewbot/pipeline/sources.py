@@ -1,9 +1,8 @@
-"""Where a diff comes from: a file, standard input, or git. The bytes are returned as they are.
+"""Sources of a diff: a file, standard input, or git. The bytes are returned unchanged.
 
-Nothing that a repository under review says may run a program or hide its own changes. git runs
-without hooks, external diffs, text conversions, file system monitors, filters that the
-repository's own configuration defines, and fetching; and it reads ``.gitattributes`` from the
-commit that the change started from.
+A repository under review must neither run a program nor hide its own changes. So git runs without
+hooks, external diffs, text conversions, file system monitors, fetching, and filters that the
+repository's own configuration defines. git reads ``.gitattributes`` from the base commit.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ _DIFF: Final = (
     "--src-prefix=a/",
     "--dst-prefix=b/",
     "--submodule=short",
-    # Whether a submodule is dirty would be asked of a git that runs the submodule's own filters.
+    # To check for dirty submodules, git would run the submodule's own filters.
     "--ignore-submodules=dirty",
     "--find-renames",
     "--unified=3",
@@ -41,7 +40,7 @@ _DIFF: Final = (
     "--diff-algorithm=histogram",
 )
 _MORE_LINES: Final = "--unified=10000"
-"""Behind the other one, which it replaces. So many are all of nearly any file."""
+"""Option that overrides ``--unified=3``; 10,000 lines cover nearly every file."""
 _CONFIG: Final = (
     ("core.fsmonitor", "false"),
     ("core.hooksPath", os.devnull),
@@ -51,7 +50,7 @@ _CONFIG: Final = (
 _ENVIRONMENT: Final = {
     "GIT_OPTIONAL_LOCKS": "0",
     "LC_ALL": "C",
-    # In a partial clone a diff fetches what is missing, by programs that the configuration names.
+    # In a partial clone, a diff fetches missing objects with programs that the configuration names.
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_ALLOW_PROTOCOL": "none",
 }
@@ -60,7 +59,7 @@ _NEEDED: Final = (2, 31)  # for GIT_CONFIG_COUNT
 _ATTRIBUTES_FROM_A_COMMIT: Final = (2, 41)
 
 ATTRIBUTES_LIMIT: Final = 1_000_000
-"""Bytes of a ``.gitattributes`` that are read."""
+"""Most bytes to read of a ``.gitattributes``."""
 NO_GIT: Final = "git is not installed; give a diff file or pipe a diff in"
 OLD_GIT: Final = (
     "This git is older than 2.41: a .gitattributes of the change itself can keep files out of the"
@@ -69,10 +68,12 @@ OLD_GIT: Final = (
 
 
 def find_git() -> str:
-    """Where git is. One of the working folder, which Windows prefers, may be a stranger's.
+    """Return the path of git, except in the working folder, which Windows prefers.
+
+    A program in the working folder may be untrusted.
 
     Raises:
-        SourceError: it is not installed, or only there.
+        SourceError: git is not installed, or only in the working folder.
     """
     found = which("git")
     if found is None:
@@ -88,7 +89,7 @@ def read_file(path: Path) -> bytes:
     """Return the bytes of a diff file.
 
     Raises:
-        SourceError: it cannot be read.
+        SourceError: the file cannot be read.
     """
     try:
         return path.read_bytes()
@@ -100,7 +101,7 @@ def read_stdin() -> bytes:
     """Return the bytes on standard input.
 
     Raises:
-        SourceError: standard input is a terminal, so nobody would ever send anything.
+        SourceError: standard input is missing or a terminal.
     """
     if sys.stdin is None or sys.stdin.isatty():
         raise SourceError(
@@ -111,15 +112,15 @@ def read_stdin() -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A change and what comes with it.
+    """A diff with its metadata.
 
     Attributes:
         data: the diff.
-        attributes: of the commit that it starts from.
-        notices: what has to be said about where it comes from.
-        missing: the files that are not in the diff, and why.
-        title: what it calls itself.
-        description: what it says of itself.
+        attributes: text of the base commit's ``.gitattributes``.
+        notices: notices about the source of the diff.
+        missing: files that are not in the diff, with reasons.
+        title: title of the change.
+        description: description of the change.
     """
 
     data: bytes
@@ -131,14 +132,14 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class GitRepository:
-    """The git repository around a folder, and the commit that the change under review left.
+class Repository:
+    """The git repository around a folder, and the base commit of the diff under review.
 
     Attributes:
-        directory: a folder within it.
-        start: the object id of that commit; the empty tree before the first commit.
-        empty: whether there is no commit yet.
-        notices: what a reader of the review has to know about how git was run.
+        directory: a folder within the repository.
+        start: object id of the base commit; the empty tree before the first commit.
+        empty: whether the repository has no commit.
+        notices: notices for the reader about how git was run.
     """
 
     directory: Path
@@ -151,22 +152,22 @@ class GitRepository:
         """Return all changes of the working tree since :attr:`start`, staged or not.
 
         Raises:
-            SourceError: there is no commit yet.
+            SourceError: the repository has no commit.
         """
         if self.empty:
             raise SourceError("the repository has no commit yet; use --staged")
         return self._git(*_DIFF, self.start, "--")
 
     def staged(self) -> bytes:
-        """What the next commit would change."""
+        """Return the staged changes."""
         return self._git(*_DIFF, "--cached", self.start, "--")
 
     def whole(self, paths: Sequence[str], *, staged: bool) -> bytes:
-        """Return the changes of some files once more, with all of the file around each.
+        """Return the changes of some files, with the whole file as context.
 
         Args:
-            paths: relative to the root of the repository.
-            staged: whether those of the next commit.
+            paths: paths relative to the root of the repository.
+            staged: whether to return staged changes only.
         """
         which = ("--cached",) if staged else ()
         names = (f":(top,literal){path}" for path in paths)
@@ -181,10 +182,10 @@ class GitRepository:
         """Return the content of a file in :attr:`start`.
 
         Args:
-            path: relative to the root of the repository.
+            path: path relative to the root of the repository.
 
         Returns:
-            None if there is none, or if it is no plain file.
+            The content; None if the file is missing or not a regular file.
         """
         entry = self._git("ls-tree", "-z", "--full-tree", self.start, "--", f":(literal){path}")
         mode, _, rest = entry.partition(b" ")
@@ -193,7 +194,7 @@ class GitRepository:
         return self._git("cat-file", "blob", rest.split(b"\t")[0].split(b" ")[1].decode())
 
     def folders(self) -> tuple[str, ...]:
-        """:attr:`directory` and those above it, relative to the root: ``a/b/``, ``a/``, ``""``."""
+        """Return :attr:`directory` and its parents from the root: ``a/b/``, ``a/``, ``""``."""
         prefix = os.fsdecode(self._git("rev-parse", "--show-prefix")).rstrip("\n")
         steps = prefix.split("/")[:-1]
         return tuple(
@@ -201,11 +202,11 @@ class GitRepository:
         )
 
     def tracks(self, name: str) -> bool:
-        """Return whether a file of :attr:`directory` is one that git knows."""
+        """Return whether git tracks a file in :attr:`directory`."""
         return bool(self._git("ls-files", "-z", "--", f":(literal){name}"))
 
     def untracked(self) -> tuple[str, ...]:
-        """Files that git does not know and does not ignore: no diff of git's shows them."""
+        """Return the untracked files that are not ignored, which no diff of git shows."""
         names = self._git("ls-files", "--others", "--exclude-standard", "-z", "--", ":/")
         return tuple(os.fsdecode(name) for name in names.split(b"\0") if name)
 
@@ -213,16 +214,16 @@ class GitRepository:
         return _git(self.directory, self._environment, *arguments)
 
 
-def open_repository(directory: Path, base: str | None = None) -> GitRepository:
-    """Looks at the repository around ``directory``.
+def open_repository(directory: Path, base: str | None = None) -> Repository:
+    """Open the repository around ``directory``.
 
     Args:
         directory: a folder.
-        base: the revision that the branch left; without one, the change is what was not committed.
+        base: revision from which the branch started; None diffs uncommitted changes.
 
     Raises:
-        SourceError: git is missing or too old, this is no repository, or ``base`` is no revision
-            or shares no history with the current commit.
+        SourceError: git is missing or too old, there is no repository, or ``base`` is not a
+            revision or shares no history with the current commit.
     """
     environment = {**os.environ, **_ENVIRONMENT}
     version = _version(_git(directory, environment, "version"))
@@ -250,30 +251,30 @@ def open_repository(directory: Path, base: str | None = None) -> GitRepository:
     return GitRepository(directory, start, empty, tuple(notices), environment)
 
 
-def open_commit(directory: Path, commit: str) -> GitRepository | None:
-    """Return the repository around ``directory`` at a commit, if there is one and has it.
+def open_commit(directory: Path, commit: str) -> Repository | None:
+    """Return the repository around ``directory`` at a commit; None if it is not available.
 
     Args:
-        directory: a folder, perhaps with a checkout of a stranger: files are read from the commit
-            alone, and nothing that lies there says how.
+        directory: a folder, perhaps with an untrusted checkout. Files are read only from the
+            commit, not from the checkout.
         commit: the full hash.
     """
     if re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", commit) is None:
         return None
     try:
         found = open_repository(directory)
-        _commit(directory, found._environment, commit)  # noqa: SLF001 - it is of this module
+        _commit(directory, found._environment, commit)  # noqa: SLF001 - of this module
     except SourceError:
         return None
     return replace(found, start=commit)
 
 
 def _start(directory: Path, environment: Mapping[str, str], base: str | None) -> str:
-    """Return the commit that the change left; empty if there is no commit yet."""
+    """Return the base commit; empty if the repository has no commit."""
     if base is not None:
         revision = _commit(directory, environment, base)
         return _git(directory, environment, "merge-base", "HEAD", revision).decode().strip()
-    _git(directory, environment, "rev-parse", "--git-dir")  # fails if this is no repository
+    _git(directory, environment, "rev-parse", "--git-dir")  # fails without a repository
     try:
         return _commit(directory, environment, "HEAD")
     except SourceError:
@@ -286,9 +287,9 @@ def _version(text: bytes) -> tuple[int, int]:
 
 
 def _foreign_filters(directory: Path, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Filters that the repository's configuration, or what it includes, says anything about.
+    """Return the filters that the repository's configuration, or an included file, mentions.
 
-    Those of the user's own configuration, such as Git LFS, stay.
+    Filters of the user's own configuration, such as Git LFS, stay enabled.
     """
     arguments = ("config", "--show-scope", "--name-only", "-z", "--get-regexp", r"^filter\.")
     listed = _git(directory, environment, *arguments, fine=(0, 1)).split(b"\0")
@@ -304,7 +305,7 @@ def _foreign_filters(directory: Path, environment: Mapping[str, str]) -> tuple[s
 def _as_variables(
     settings: list[tuple[str, str]], environment: Mapping[str, str]
 ) -> dict[str, str]:
-    """Settings for git as variables: unlike ``-c``, these take a name with ``=`` in it.
+    """Return settings for git as variables, which, unlike ``-c``, support ``=`` in a name.
 
     See https://git-scm.com/docs/git-config#ENVIRONMENT.
     """
@@ -345,7 +346,7 @@ def _git(
 
 
 def _explain(stderr: str, arguments: tuple[str, ...]) -> str:
-    """Git's complaint as one sentence that says what to do."""
+    """Return the error message for an error of git, with a remedy where known."""
     if "not a git repository" in stderr:
         return "this is not a git repository; give a diff file or pipe a diff in"
     if arguments[:2] == ("rev-parse", "--verify"):

@@ -1,4 +1,4 @@
-"""Standard output or a file, for whoever writes text."""
+"""Write text to standard output or a file."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 
-class OutputTarget:
-    """Standard output, or a file that appears whole or, for streams, grows line by line.
+class Target:
+    """Standard output, or a file that is replaced as a whole or, for streams, appended to.
 
-    A link is followed; what is no regular file (a device, a pipe) is written to as it is.
+    A link is followed. Special files (a device, a pipe) are written to directly.
 
     Args:
         path: the file; None is standard output.
 
     Raises:
-        SourceError: the file cannot be written, which is better known before a review than after.
+        SourceError: the file cannot be written; this is checked before a review starts.
     """
 
     def __init__(self, path: Path | None) -> None:
