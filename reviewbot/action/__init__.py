@@ -1,1 +1,1 @@
-"""The GitHub Action: what a runner gives to a step, and what it takes back."""
+"""The GitHub Action: its inputs, events, reviews, commands and outputs."""

@@ -1,4 +1,4 @@
-"""A command in a comment, obeyed by a job of the Action and answered in a reply."""
+"""Run a command from a comment in a job of the Action, and reply to the comment."""
 
 from __future__ import annotations
 
@@ -62,22 +62,22 @@ _RUNS_ON: Final = (
 )
 _LOOKS: Final = 10
 _BETWEEN_S: Final = 2.0
-"""GitHub gives a job that it cancels ten seconds to end, in which it ends its check."""
+"""Seconds between looks; GitHub gives a cancelled job ten seconds, in which it ends its check."""
 
 
 class NotExplainedError(ReviewbotError):
-    """No model has answered a question, which is told in its thread, too."""
+    """No model answered a question; the thread of the question says so too."""
 
     exit_code = EXIT_INCOMPLETE
 
 
 class ActionCommand:
-    """See the module.
+    """Handler of commands in comments.
 
     Args:
-        inputs: what the runner gives.
-        github: the way to GitHub.
-        stop: ends an explanation early.
+        inputs: inputs of the Action.
+        github: gateway to GitHub.
+        stop: signal that ends an explanation early.
     """
 
     def __init__(self, inputs: ActionInputs, github: Gateway, stop: StopSignal) -> None:
@@ -86,15 +86,15 @@ class ActionCommand:
         self._answers = Answers(self._us, self._described)
         self._names = (inputs.config,) if inputs.config else CONFIG_NAMES
 
-    async def obey(self, asked: RequestedCommand) -> RequestedReview | Skipped | int:
-        """Do what a comment asks for.
+    async def obey(self, asked: Asked) -> RequestedReview | Skipped | int:
+        """Run the command of a comment.
 
         Returns:
-            The review that is to follow, or what was done instead; or the exit code.
+            The review to run next, the reason why no review follows, or the exit code.
 
         Raises:
-            NotExplainedError: no model has answered the question.
-            ReviewbotError: it cannot be done, and why.
+            NotExplainedError: no model answered the question.
+            ReviewbotError: the command failed.
         """
         task, command, api = asked.task, asked.command, self._api
         if self._inputs.token is None:
@@ -117,7 +117,7 @@ class ActionCommand:
                 await self._answers.say(api, question, await self._stopped(question))
             case "ignore":
                 if await self._answers.ignored(api, question, command.text):
-                    return RequestedReview(task.number)  # what it counts for changes
+                    return RequestedReview(task.number)  # the dismissal changes its result
             case "explain":
                 return await self._explain(question, command.text)
             case "config":
@@ -128,15 +128,13 @@ class ActionCommand:
                 assert_never(command.name)
         return _answered(command.name)
 
-    async def reviewed(
-        self, asked: RequestedCommand, review: Awaitable[int | Skipped]
-    ) -> int | Skipped:
-        """Return the review that a comment asked for; why there is none is answered."""
+    async def reviewed(self, asked: Asked, review: Awaitable[int | Skipped]) -> int | Skipped:
+        """Await the review that a comment requested; reply with the reason if there is none."""
         question = replace(CommandComment.of(asked.task), nth=1)
         try:
             done = await review
         except ReviewbotError as error:
-            with suppress(ReviewbotError):  # what went wrong first is what is told
+            with suppress(ReviewbotError):  # the first error is raised
                 why_not = f"Nothing is reviewed: {literal(str(error))}"
                 await self._answers.say(self._api, question, why_not)
             raise
@@ -151,7 +149,7 @@ class ActionCommand:
         comments, on_line = self._api.comments, question.thread is not None
         try:
             await comments.react(question.pull.repo, question.comment, "eyes", on_line=on_line)
-        except GitHubError as error:  # it is obeyed all the same
+        except GitHubError as error:  # the command runs even so
             say(notice(f"No reaction to the comment: {error}."))
 
     def _described(self, config: tuple[str, str] | None) -> str:
@@ -168,10 +166,10 @@ class ActionCommand:
         )
 
     async def _stopped(self, question: CommandComment) -> str:
-        """What became of the review that was running.
+        """Return a sentence about the end of the running review.
 
-        It is not ended here: GitHub does that when this job begins, for they share a concurrency
-        group, and the review then ends its check.
+        GitHub cancels the review when this job begins, since both share a concurrency group. The
+        cancelled review then ends its check.
         https://docs.github.com/en/actions/how-tos/write-workflows/choose-when-workflows-run/control-workflow-concurrency
         """
         repo, name = question.pull.repo, self._inputs.check
@@ -193,7 +191,7 @@ class ActionCommand:
         return _STOPPED if seen else _LAST_STOPPED
 
     async def _explain(self, question: CommandComment, text: str) -> Skipped | int:
-        """Have the finding of a thread explained, once; elsewhere it is said where to ask."""
+        """Explain the finding of a thread once; outside of such a thread, reply with a hint."""
         api, us = self._api, await self._us()
         prior = await read_prior(api, question.pull, us)
         if question.key in prior.replies:
@@ -204,7 +202,7 @@ class ActionCommand:
             why_not = NO_FINDING if posted is None else NO_CODE
             await self._answers.say(api, question, why_not, prior=prior)
             return _answered("explain")
-        failed = replace(question, nth=1)  # a job that is run again may yet explain it
+        failed = replace(question, nth=1)  # a repeated job may still explain it
         settings = await self._settings(question)
         if isinstance(settings, str):
             await self._answers.say(api, failed, f"Not explained: {settings}", prior=prior)
@@ -224,7 +222,7 @@ class ActionCommand:
         raise NotExplainedError(f"The finding is not explained: {'; '.join(report.reasons)}")
 
     async def _settings(self, question: CommandComment) -> Settings | str:
-        """Return the settings that apply; or why nobody can be asked under them, in Markdown."""
+        """Return the settings, or the reason in Markdown why no model can be used."""
         repo = question.pull.repo
         pull = await self._api.pulls.get(repo, question.pull.number)
         base = await base_files(self._api, repo, pull.base, config_names=self._names)
@@ -236,7 +234,7 @@ class ActionCommand:
         return settings if able else _NO_MODEL
 
     async def _report(self, diff: bytes, settings: Settings, inquiry: FindingQuestion) -> Report:
-        """What a model says, shown in the log as it comes."""
+        """Return the report with a model's explanation, and show its events in the log."""
         prepared = await asyncio.to_thread(prepare_explanation, diff, settings, inquiry)
         async with AsyncExitStack() as stack:
             able = await stack.enter_async_context(explainers(prepared, settings, inquiry))

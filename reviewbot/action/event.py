@@ -1,4 +1,4 @@
-"""What the event of a workflow asks for."""
+"""Read the requested review or command from the event of a workflow."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
     from reviewbot.github.webhook.tasks import Task
 
 MOST_BYTES: Final = 32_000_000
-"""Of an event; GitHub's are up to 25 MB."""
+"""Most bytes of an event; events of GitHub have up to 25 MB."""
 _EVENTS: Final = {"pull_request_target": "pull_request"}
-"""Events that have the payload of another."""
+"""Events that have the payload of another event."""
 _COMMENTS: Final = ("issue_comment", "pull_request_review_comment")
 _NAMES: Final = "pull_request, pull_request_target, issue_comment or pull_request_review_comment"
 
 
 @dataclass(frozen=True, slots=True)
 class RequestedReview:
-    """A review of a pull request."""
+    """A requested review of a pull request."""
 
     number: int
     full: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class RequestedCommand:
-    """A comment that commands; whether its author may is not known yet."""
+class Asked:
+    """A comment with a command, whose author's permission is not checked yet."""
 
     task: Commented
     command: BotCommand | Unknown
@@ -43,17 +43,17 @@ class RequestedCommand:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Nothing is to be reviewed; ``reason`` ends a sentence."""
+    """An event without a review to run; ``reason`` ends a sentence."""
 
     reason: str
 
 
-def read_event(inputs: ActionInputs) -> RequestedReview | RequestedCommand | Skipped:
-    """What is to be done. An event says it itself; the input is for events that do not.
+def read_event(inputs: ActionInputs) -> RequestedReview | Asked | Skipped:
+    """Return the request of the event; the input pull-request is for other kinds of events.
 
     Raises:
-        ConfigError: the event is none for a review and the inputs name no pull request, or it
-            cannot be read, or is of another repository.
+        ConfigError: the event is not supported and the inputs name no pull request. Or the event
+            cannot be read, or belongs to another repository.
     """
     name = _EVENTS.get(inputs.event_name, inputs.event_name)
     if name in _COMMENTS:
@@ -72,9 +72,9 @@ def read_event(inputs: ActionInputs) -> RequestedReview | RequestedCommand | Ski
 
 
 def _of_pull_request(inputs: ActionInputs, payload: object) -> RequestedReview | Skipped:
-    """Whatever action the workflow runs on, but those that end a review.
+    """Return a review for each action of a pull request, except actions that end a review.
 
-    A run that reviews nothing would pass, and stand as the newest check of the commit.
+    A run that reviews nothing would pass, and become the newest check of the commit.
     """
     if at(payload, "action") in get_args(CancelAction):
         return Skipped("the pull request was closed, or became a draft")
@@ -95,10 +95,10 @@ def _of_comment(task: Task) -> RequestedCommand | Skipped:
 
 
 def _checked(inputs: ActionInputs, body: bytes) -> object:
-    """Return the payload of the event, which is one and of the repository at hand.
+    """Return the payload of the event.
 
     Raises:
-        ConfigError: it is not.
+        ConfigError: the payload is not JSON, or belongs to another repository.
     """
     source = str(inputs.event_path)
     try:

@@ -1,8 +1,7 @@
-"""What a runner gives to the Action: inputs, and where things are. Pure.
+"""Inputs of the Action, and the variables of its runner. Pure.
 
 ``action.yml`` passes its inputs as variables; a runner sets the others (docs.github.com, "Variables
-reference"). Every value is checked here, so that a slip of the pen is told before anything is
-asked for.
+reference"). Every value is checked here, so that a mistake is reported before any request.
 """
 
 from __future__ import annotations
@@ -32,12 +31,12 @@ class ActionInputs:
     """The inputs and the runner's own variables.
 
     Attributes:
-        pull_request: its number, if the event does not say.
-        run_key: names this job of this attempt of this run.
-        config: the configuration file's path in the repository, if it has another than usual.
-        sarif: where that file is written.
-        output: the file that outputs go to; None outside of a runner.
-        step_summary: the file that the job's summary goes to; likewise.
+        pull_request: number of the pull request, for events that do not contain the number.
+        run_key: name of the job in this attempt of this run.
+        config: path of the configuration file in the repository; None for the default paths.
+        sarif: path of the SARIF file to write.
+        output: file for the outputs; None outside of a runner.
+        step_summary: file for the job's summary; None outside of a runner.
     """
 
     token: SecretText | None
@@ -64,14 +63,15 @@ class ActionInputs:
 
     @property
     def page(self) -> str:
-        """The repository's page."""
+        """Address of the repository's page."""
         return f"{self.server_url.rstrip('/')}/{self.repository}"
 
     @property
     def signing(self) -> tuple[str, ...]:
-        """What our markers are signed with: nobody else who writes under this name has the key.
+        """Secrets that sign our markers, derived from the API key; empty without the key.
 
-        It cannot be found out from a signature, and says nothing of the key.
+        Others can write under the same login, but lack the key. A signature reveals neither the
+        secret nor the key.
         """
         key = self.env.get(API_KEY, "").strip()
         if not key:
@@ -86,7 +86,8 @@ def read_inputs(env: Mapping[str, str]) -> ActionInputs:
         env: the environment; an empty variable is not set.
 
     Raises:
-        ConfigError: one is wrong, or the runner's own are missing. Names the input.
+        ConfigError: an input is invalid, or a variable of the runner is missing. The error names
+            the input or variable.
     """
     given = _Given(env)
     number = given.input("pull-request")
@@ -127,7 +128,7 @@ def read_inputs(env: Mapping[str, str]) -> ActionInputs:
 
 
 class _Given:
-    """Looks variables up."""
+    """Reader of variables."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = env

@@ -1,4 +1,4 @@
-"""What the Action leaves of a review with its runner: annotations, summary, outputs, SARIF."""
+"""Results of a review for the runner: annotations, summary, outputs and SARIF."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from reviewbot.github.publish.publication import Published
 
 
-def sarif_target(inputs: ActionInputs) -> OutputTarget:
-    """Where the SARIF file goes: checked before anything is paid for.
+def sarif_target(inputs: ActionInputs) -> Target:
+    """Return the target for the SARIF file, checked before any model request.
 
-    The workspace may hold the files of a pull request: no link in it leads out of it.
+    The workspace may contain files of a pull request, so links out of the workspace are refused.
 
     Raises:
-        SourceError: it cannot be written, or would be somewhere else than it says.
+        SourceError: the file cannot be written, or its path is or contains an unsafe link.
     """
     path = inputs.sarif
     for root in filter(None, (inputs.workspace, inputs.temp)):
@@ -54,7 +54,7 @@ def tell(
     sarif: OutputTarget,
     notices: Sequence[str],
 ) -> int:
-    """Write all of it; the exit code that the review comes to."""
+    """Write the log, annotations, SARIF, summary and outputs; return the exit code."""
     own = published.report
     report = replace(own, notices=(*published.problems, *own.notices))
     say(plain(final_lines(report, width=PLAIN_WIDTH)))
@@ -69,13 +69,13 @@ def tell(
 
 
 def say(text: str) -> None:
-    """Write to the log at once."""
+    """Write ``text`` to the log at once."""
     sys.stdout.write(text)
     sys.stdout.flush()
 
 
 def _summary(report: Report) -> str:
-    """Return the report as Markdown, within what GitHub takes, which it counts in bytes."""
+    """Return the report as Markdown, within the limit of GitHub, which counts bytes."""
     limit = SUMMARY_LIMIT
     while len((text := render(report, limit=limit)).encode()) > SUMMARY_LIMIT and limit > MIN_LIMIT:
         limit = max(limit // 2, MIN_LIMIT)

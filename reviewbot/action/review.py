@@ -1,4 +1,4 @@
-"""One review of the Action: a pull request in; its log, its posts and its files out."""
+"""Review a pull request in the Action; write the log, the posts and the files."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ _CANCELLED: Final = "The run was cancelled while its review was posted."
 
 
 class ActionReview:
-    """See the module.
+    """Review of a pull request by the Action.
 
     Args:
-        inputs: what the runner gives.
-        github: the way to GitHub.
-        stop: ends the review early.
-        sarif: where the findings are written.
+        inputs: inputs of the Action.
+        github: gateway to GitHub.
+        stop: signal that ends the review early.
+        sarif: target of the SARIF file.
     """
 
     def __init__(
@@ -63,10 +63,10 @@ class ActionReview:
         self._notices: tuple[str, ...] = ()
 
     async def run(self, wanted: RequestedReview) -> int | Skipped:
-        """Review, and tell; the exit code.
+        """Review and report; return the exit code, or the reason why nothing was reviewed.
 
         Raises:
-            ReviewbotError: nothing was reviewed, and why.
+            ReviewbotError: the review failed.
         """
         inputs, api = self._inputs, self._api
         pull = PullName(inputs.repository, wanted.number)
@@ -84,7 +84,7 @@ class ActionReview:
             prior,
             page=inputs.page,
             load=partial(settings_of, inputs),
-            # Without a key nothing can be signed; the rules cost nothing.
+            # Without a key nothing can be signed; offline rules cost nothing.
             full=wanted.full or not us.secrets,
             config=inputs.config,
             checkout=self._checkout,
@@ -111,9 +111,9 @@ class ActionReview:
         return max(code, EXIT_INCOMPLETE) if published.failed else code
 
     async def _posted(self, publication: Publication, assignment: ReviewScope) -> Published | None:
-        """What came of posting the review; None if the run was cancelled meanwhile.
+        """Post the review and return the result; None if the run was cancelled meanwhile.
 
-        A review that GitHub does not take is told in the log and in files all the same.
+        A review that GitHub refuses is still reported in the log and in files.
         """
         if self._inputs.token is None:
             return publication.published
@@ -134,9 +134,9 @@ class ActionReview:
             return replace(done, problems=(problem, *done.problems), failed=True)
 
     async def _cancelled(self, publication: Publication, assignment: ReviewScope) -> None:
-        """Tell what was found, though not all of it is posted.
+        """Report the findings of a cancelled run, although not all of them are posted.
 
-        At once: the runner leaves a job that it cancels some seconds alone.
+        The report is written at once, since the runner kills a cancelled job after some seconds.
         """
         ended = asyncio.ensure_future(publication.fail(_CANCELLED, "cancelled"))
         done = publication.published
@@ -148,7 +148,7 @@ class ActionReview:
             await ended
 
     def _checkout(self, head: str) -> ReadFile | None:
-        """Reads files of the head from the job's checkout, if it has one: as data, by git."""
+        """Return a reader of head files in the job's checkout; None without such a checkout."""
         folder = self._inputs.workspace
         found = open_commit(folder, head) if folder and folder.is_dir() else None
 
@@ -160,7 +160,7 @@ class ActionReview:
         return read if found else None
 
     async def _begun(self, us: BotIdentity, assignment: ReviewScope) -> Publication:
-        """Return the publication; of nothing, where there is no token."""
+        """Return the started publication; without a token it posts nothing."""
         inputs, settings = self._inputs, assignment.settings
         options = PublishOptions(
             fail_on=settings.fail_on,
@@ -188,7 +188,7 @@ class ActionReview:
         return Publication(self._api, us, assignment.subject, options, key=key)
 
     async def _stream(self, assignment: ReviewScope, publication: Publication) -> None:
-        """Review, and show findings in the log as they come."""
+        """Run the review, publish its events, and show findings in the log at once."""
         settings, pull = assignment.settings, assignment.pull
         prepared = await asyncio.to_thread(
             prepare,
@@ -199,7 +199,7 @@ class ActionReview:
             beside=assignment.beside,
         )
         async with AsyncExitStack() as stack:
-            # What the model is not shown, it cannot compare with what the author says.
+            # A part of the diff cannot be compared with the author's description.
             whole = assignment.subject.full
             claims = (pull.title, pull.body) if whole else ("", "")
             able = await stack.enter_async_context(
@@ -219,5 +219,5 @@ class ActionReview:
             async for event in events:
                 publication.take(event)
                 await outputs.take(event)
-        with suppress(OSError):  # what was learned about tokens is a convenience
+        with suppress(OSError):  # the calibration of tokens is optional
             await asyncio.to_thread(prepared.calibration.save)

@@ -1,4 +1,4 @@
-"""The files through which a step tells its runner something: outputs and the job's summary.
+"""Write the files that a runner reads: outputs and the job's summary.
 
 Format: docs.github.com, "Workflow commands for GitHub Actions" (environment files).
 """
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUMMARY_LIMIT: Final = 1_000_000
-"""Characters of a summary: of more than 1 MiB GitHub shows nothing."""
+"""Most bytes of a summary: GitHub shows no summary of more than 1 MiB."""
 
 
 def write_outputs(path: Path | None, values: Mapping[str, str]) -> None:
-    """Set outputs of the step; without a file, as outside of a runner, nothing is set.
+    """Set outputs of the step; without a file, as outside of a runner, do nothing.
 
-    A value may be anything: it stands between lines that nobody can guess.
+    A value may be any text, since random delimiters enclose the value.
 
     Raises:
         SourceError: the file cannot be written.
@@ -36,7 +36,7 @@ def write_outputs(path: Path | None, values: Mapping[str, str]) -> None:
 
 
 def write_summary(path: Path | None, text: str) -> None:
-    """Add to the job's summary.
+    """Append to the job's summary; without a file, do nothing.
 
     Raises:
         SourceError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""The settings of a run: the inputs, and the configuration file of the base. Pure."""
+"""Settings of a run, from the inputs and the configuration file of the base. Pure."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _DEPENDABOT_HINT: Final = (
 
 
 def settings_of(inputs: ActionInputs, config: tuple[str, str] | None) -> Settings:
-    """Return the settings that apply.
+    """Return the settings of a run.
 
     Args:
-        inputs: what the runner gives.
-        config: name and text of the base's configuration file, if there is one.
+        inputs: inputs of the Action.
+        config: name and text of the base's configuration file; None without a file.
 
     Raises:
-        ConfigError: one is wrong.
+        ConfigError: a setting is invalid.
     """
     name, text = config or (".reviewbot.yml", None)
     settings = load_settings(
@@ -48,15 +48,15 @@ def settings_of(inputs: ActionInputs, config: tuple[str, str] | None) -> Setting
         config_name=name,
         flag_prefix="the input ",
     )
-    # In a workflow, a reviewer that blocks has to be asked for.
+    # In a workflow, findings fail the check only if configured.
     return settings if "fail_on" in settings.origins else replace(settings, fail_on="never")
 
 
 def check_key(inputs: ActionInputs, settings: Settings, pull: PullRequest) -> None:
-    """A green check must not come of a key that is not there.
+    """Check that a key is set, so that a missing key does not cause a green check.
 
     Raises:
-        ConfigError: nobody chose the offline rules, and there is no key for anything else.
+        ConfigError: the offline rules were not chosen, and a model has no key.
     """
     chosen = "model" in settings.origins
     keyless = [one for one in settings.choices if one.problem and one.api_key_env == API_KEY]
