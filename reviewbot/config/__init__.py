@@ -1,1 +1,1 @@
-"""The configuration: settings, where they come from, and their file."""
+"""The configuration: settings, their sources, and their file."""

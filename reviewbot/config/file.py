@@ -1,9 +1,9 @@
-"""A `.reviewbot.yml` from text to values and their lines; errors name the key and the line.
+"""Parse a `.reviewbot.yml` to values and their lines; errors name the key and the line.
 
-Import it late: it brings PyYAML and jsonschema. The file may be hostile (it lies in the repository
-under review), so it is read as plain data with bounds: no tags, anchors or aliases, at most
-:data:`MAX_BYTES` long and :data:`MAX_DEPTH` deep. Scalars follow YAML 1.2, as the published schema
-and editors do: ``off`` and ``no`` are words, not booleans.
+Import this module late: it loads PyYAML and jsonschema. The file may be hostile, since it is in the
+repository under review. So it is read as plain data with bounds: no tags, anchors or aliases, at
+most :data:`MAX_BYTES` long and :data:`MAX_DEPTH` deep. Scalars follow YAML 1.2, as the published
+schema and editors do: ``off`` and ``no`` are words, not booleans.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ _WORDS: Final[Mapping[str, bool | None]] = {
 _INT: Final = re.compile(r"[-+]?[0-9]{1,18}\Z")
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
 
-# The trust boundary. Whoever writes these receives a key of the user or defeats the user's budget,
-# so a file that merely lay in the reviewed repository may not set them. "*" is any one step.
+# The trust boundary. These settings can redirect a key of the user or defeat the user's budget. So
+# a file that was found in the reviewed repository may not set them. "*" matches any one step.
 USER_ONLY: Final[tuple[Path, ...]] = (
     ("base_url",),
     ("fallback_models", "*", "base_url"),
@@ -65,9 +65,9 @@ class ConfigFile:
     """A valid configuration file.
 
     Attributes:
-        name: how messages call it.
-        values: its settings, plain JSON values that satisfy the schema.
-        lines: the 1-based line of every key and item, by its path.
+        name: name of the file in messages.
+        values: settings, plain JSON values that satisfy the schema.
+        lines: 1-based line of every key and item, by path.
     """
 
     name: str
@@ -83,16 +83,16 @@ def schema() -> dict[str, Any]:
 
 
 def parse_config(text: str, *, name: str, trusted: bool) -> ConfigFile:
-    """Reads and validates a configuration file.
+    """Read and validate a configuration file.
 
     Args:
-        text: the YAML document; an empty one sets nothing.
-        name: how messages call the file.
-        trusted: whether the user named the file; :data:`USER_ONLY` is refused in any other.
+        text: the YAML document; an empty document sets nothing.
+        name: name of the file in messages.
+        trusted: whether the user named the file; :data:`USER_ONLY` is refused in other files.
 
     Raises:
-        ConfigError: no YAML that we read, or a value that the schema does not admit. It quotes no
-            secret: what it says is shown on pull requests.
+        ConfigError: the YAML is invalid or not supported, or the schema refuses a value. Secrets in
+            the message are replaced, since messages are shown on pull requests.
     """
     try:
         return _parsed(text, name=name, trusted=trusted)
@@ -133,20 +133,20 @@ _Node: TypeAlias = (
 )
 
 
-class _YamlReader:
-    """Builds plain values from the parser's events, and notes the line of each key and item."""
+class _Reader:
+    """Reader that builds plain values from parser events, and records the lines."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.lines: dict[Path, int] = {(): 1}
-        # The parser guarantees which event follows which.
+        # The parser guarantees the order of events.
         self.events: Iterator[Any] = iter(())
 
     def read(self, text: str) -> Any:  # noqa: ANN401  any YAML value; the schema judges it
         self.events = yaml.parse(text, Loader=yaml.BaseLoader)
         documents = 0
         value = None
-        for event in self.events:  # goes on after the events that _value takes
+        for event in self.events:  # continues after the events that _value consumes
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
@@ -219,30 +219,30 @@ def _line(mark: Any) -> int:  # noqa: ANN401  PyYAML has two classes of marks, a
 
 
 def dotted(path: Path) -> str:
-    """Return a path as people write it: ``path_instructions[0].paths``."""
+    """Return a path in the usual notation: ``path_instructions[0].paths``."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
     return text.removeprefix(".")
 
 
 def check_value(key: str, value: object, source: str) -> None:
-    """Check a setting that a variable holds, in its form in the file.
+    """Check a setting from a variable against the schema of the file.
 
     Raises:
-        ConfigError: the schema does not admit it.
+        ConfigError: the schema refuses the value.
     """
     for _, path, sentence in _problems({key: value}):
         raise ConfigError(sentence, source=source, key=dotted(path))
 
 
 def _problems(values: object) -> Iterator[tuple[bool, Path, str]]:
-    """Whether something is missing (which may stand there misspelt), where, and a sentence."""
+    """Yield whether a key is missing (perhaps misspelt), the path, and a sentence."""
     for error in Draft202012Validator(schema()).iter_errors(values):
         for path, sentence in _explain(error):
             yield error.validator in ("required", "anyOf"), path, sentence
 
 
 def _validate(config: ConfigFile) -> None:
-    """Raises the first problem by line, what is missing last: the others may follow from it."""
+    """Raise the first problem by line; missing keys come last, as they may be misspelt."""
     lines = config.lines
     problems = [
         (missing, lines.get(path, lines[path[:-1]] if path else 1), dotted(path), sentence)
@@ -254,7 +254,7 @@ def _validate(config: ConfigFile) -> None:
 
 
 def _explain(error: ValidationError) -> Iterator[tuple[Path, str]]:
-    """The places that a schema error is about, each with a sentence on what would be right."""
+    """Yield the paths of a schema error, each with a sentence that names a valid value."""
     path: Path = tuple(error.absolute_path)
     facts: Any = error  # its attributes are typed as "set or unset"; here they are set
     keyword, wanted, instance = facts.validator, facts.validator_value, facts.instance

@@ -1,4 +1,4 @@
-"""Finds and reads the files of the configuration: the edge of :mod:`reviewbot.config.settings`."""
+"""Find and read the files of the configuration, for :mod:`reviewbot.config.settings`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from reviewbot.pipeline.sources import GitRepository
 
 KEYS: Final = (*TOKENS, PRIVATE_KEY, PRIVATE_KEY_FILE)
-"""Variables with what is sent to GitHub's address, or signs it."""
+"""Variables with secrets that are sent to GitHub's address, or sign requests to it."""
 MOST_BYTES: Final = 1_000_000
 
 
@@ -36,17 +36,17 @@ def read_settings(
     base: GitRepository | None = None,
     dotenv: Mapping[str, str] | None = None,
 ) -> Settings:
-    """Reads the settings of a command: finds the files, then :func:`load_settings`.
+    """Read the settings of a command: find the files, then call :func:`load_settings`.
 
     Args:
         flags: as for :func:`load_settings`.
-        config: the file that the user named; otherwise the repository's own is looked for.
-        cwd: where to look; the working directory.
-        env: the environment; the process's.
-        base: a repository at the commit that a branch left. What it holds is read from there, so
-            that the branch has no say in its own review; a file that git does not know is the
-            user's own.
-        dotenv: the variables of the ``.env`` file; otherwise it is read.
+        config: the file that the user named; None searches the repository.
+        cwd: folder to search; by default the working directory.
+        env: the environment; by default that of the process.
+        base: a repository at the base commit of a branch. Tracked files are read from the base
+            commit, so that the branch cannot influence its own review. An untracked ``.env`` file
+            belongs to the user.
+        dotenv: variables of the ``.env`` file; None reads the file.
 
     Raises:
         ConfigError: a file cannot be read, or as :func:`load_settings`.
@@ -70,14 +70,14 @@ def read_settings(
 
 
 def read_variable(name: str) -> str | None:
-    """Return a variable that is no setting.
+    """Return a variable that is not a setting.
 
-    The environment goes before the working directory's ``.env``, which is read for
-    :data:`reviewbot.config.variables.DOTENV` only.
+    The environment takes precedence over the working directory's ``.env``, which may set only
+    :data:`reviewbot.config.variables.DOTENV`.
 
     Raises:
-        ConfigError: the file cannot be read, or has an address that keys of the environment, which
-            is not whoever wrote it, would be sent to.
+        ConfigError: the file cannot be read, or sets an address that would receive keys from the
+            environment.
     """
     if found := os.environ.get(name):
         return found
@@ -93,8 +93,8 @@ def read_variable(name: str) -> str | None:
     return found
 
 
-def config_differs(base: GitRepository, cwd: Path) -> bool:
-    """Return whether the working tree's configuration file is not the one that ``base`` has.
+def config_differs(base: Repository, cwd: Path) -> bool:
+    """Return whether the working tree's configuration file differs from that of ``base``.
 
     Raises:
         ConfigError: as :func:`read_settings`.
@@ -103,8 +103,8 @@ def config_differs(base: GitRepository, cwd: Path) -> bool:
     return (_read_text(path) if path else None) != (found[1] if found else None)
 
 
-def _config_of(base: GitRepository) -> tuple[str, str] | None:
-    """Name and text of the nearest configuration file at the commit that a branch left."""
+def _config_of(base: Repository) -> tuple[str, str] | None:
+    """Return name and text of the nearest configuration file at the base commit."""
     for folder in base.folders():
         there = [
             (f"{folder}{name} of the base", data)
@@ -122,10 +122,10 @@ def _config_of(base: GitRepository) -> tuple[str, str] | None:
 def find_config(start: Path) -> Path | None:
     """Return the nearest configuration file, from ``start`` up to the root of its repository.
 
-    Outside a repository only ``start`` itself is looked at: the folders above it may be anyone's.
+    Outside a repository, only ``start`` is searched: folders above it may belong to others.
 
     Raises:
-        ConfigError: a folder holds it under both names.
+        ConfigError: a folder contains files with both names.
     """
     start, root = start.resolve(), repository_root(start)
     for folder in (start, *start.parents):
@@ -140,19 +140,19 @@ def find_config(start: Path) -> Path | None:
 
 
 def ambiguous_file_error(source: str) -> ConfigError:
-    """What is raised where a configuration is there under both of its names."""
+    """Return the error for a folder with both names of the configuration file."""
     message = f"there is also a {CONFIG_NAMES[1]} beside it; keep one of the two"
     return ConfigError(message, source=source)
 
 
 def repository_root(start: Path) -> Path:
-    """Return the root of the git work tree around ``start``, or ``start`` where there is none."""
+    """Return the root of the git work tree around ``start``; ``start`` without a work tree."""
     start = start.resolve()
     return next((one for one in (start, *start.parents) if (one / ".git").exists()), start)
 
 
 def _read_text(path: Path) -> str:
-    """Return the text of a file that may be anything: read no further than a sensible file goes."""
+    """Return the text of an untrusted file, reading a bounded number of bytes."""
     try:
         if not path.is_file():  # a pipe would block, a device never ends
             raise ConfigError("is no file", source=str(path))
@@ -167,11 +167,11 @@ def text_of(data: bytes, source: str) -> str:
     """Return the text of a configuration file.
 
     Args:
-        data: its bytes.
-        source: how messages call it.
+        data: bytes of the file.
+        source: name of the file in messages.
 
     Raises:
-        ConfigError: it is too large, or not UTF-8.
+        ConfigError: the file is too large, or not UTF-8.
     """
     if len(data) > MOST_BYTES:
         raise ConfigError(f"is larger than {MOST_BYTES} bytes", source=source)
@@ -182,11 +182,11 @@ def text_of(data: bytes, source: str) -> str:
         raise ConfigError("is not UTF-8 text", source=source, line=line) from error
 
 
-def dotenv_of(cwd: Path, base: GitRepository | None) -> Mapping[str, str]:
-    """Return the variables of a folder's ``.env``; of the base's own, if git knows it there.
+def dotenv_of(cwd: Path, base: Repository | None) -> Mapping[str, str]:
+    """Return the variables of a folder's ``.env``; read a tracked file from ``base``.
 
     Raises:
-        ConfigError: it cannot be read.
+        ConfigError: the file cannot be read.
     """
     path = cwd / DOTENV_NAME
     if base is not None and base.tracks(DOTENV_NAME):
@@ -206,7 +206,7 @@ def dotenv_of(cwd: Path, base: GitRepository | None) -> Mapping[str, str]:
 
 
 def _shown(path: Path, cwd: Path) -> str:
-    """Return a path as messages name it: relative to the working directory where it lies below."""
+    """Return a path for messages, relative to the working directory if inside."""
     try:
         return str(path.relative_to(cwd.resolve()))
     except ValueError:

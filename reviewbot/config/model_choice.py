@@ -1,4 +1,4 @@
-"""A model as it is set: its name, where it lives, and the key that belongs there. Pure."""
+"""A configured model: its name, its address, and its key. Pure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ OFFLINE: Final = "offline"
 API_KEY: Final = "ANTHROPIC_API_KEY"
 
 
-class SecretText:
-    """A text that neither ``repr``, ``str``, a traceback nor a dataclass shows by accident."""
+class Secret:
+    """A text that is hidden in ``repr``, ``str``, tracebacks and dataclasses."""
 
     __slots__ = ("_text",)
 
@@ -18,7 +18,7 @@ class SecretText:
         self._text = text
 
     def reveal(self) -> str:
-        """Return the text itself, for the one place that sends it."""
+        """Return the text itself, to send or use it."""
         return self._text
 
     def __repr__(self) -> str:
@@ -33,13 +33,13 @@ class SecretText:
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """A model and where it lives.
+    """A model with its address and key.
 
     Attributes:
-        name: the name that its server knows, or ``offline``.
-        base_url: its server; None is Anthropic's own.
-        api_key: its key, if one was found.
-        api_key_env: the variable where the key was looked for; None where it needs none.
+        name: name of the model on its server, or ``offline``.
+        base_url: address of the server; None is Anthropic's own.
+        api_key: API key of the model; None if no key was found.
+        api_key_env: variable that may hold the key; None if no key is configured.
     """
 
     name: str
@@ -49,7 +49,7 @@ class ModelChoice:
 
     @property
     def problem(self) -> str | None:
-        """Why it cannot be asked, in a sentence, or None. One's own server may need no key."""
+        """Reason why the model cannot be used, or None. A custom server may need no key."""
         if self.name == OFFLINE or self.api_key is not None:
             return None
         if self.base_url is not None and self.api_key_env in (None, API_KEY):

@@ -1,4 +1,4 @@
-"""Routes and the A/B split as they are set, in the file or in a variable. Pure."""
+"""Routes and the A/B split, from the file or a variable. Pure."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ if TYPE_CHECKING:
     from reviewbot.config.model_choice import ModelChoice
 
 Choose: TypeAlias = Callable[[str | Mapping[str, str]], "ModelChoice"]
-"""From a model as it is written to the model with the address and key that belong to it."""
+"""Function from a model in the settings to the model with its address and key."""
 
 Place: TypeAlias = Callable[[tuple[str | int, ...]], str]
-"""Where a part of the setting stands, for messages."""
+"""Function that returns the location of a part of a setting, for messages."""
 
 BOUNDS: Final = ("lines", "change_lines")
-"""Each has a ``min_`` and a ``max_``."""
+"""Conditions with a ``min_`` and a ``max_`` key each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteSettings:
-    """Who reviews the files that meet every condition; see the schema for each.
+    """A route: the models for files that meet every condition; see the schema.
 
     Attributes:
-        name: how messages and events call it, such as ``routes[0]``.
-        source: where it stands.
-        model: who reviews.
-        fallback_models: who takes over; None are those of the settings.
+        name: name of the route in messages and events, such as ``routes[0]``.
+        source: location of the route in the settings.
+        model: model that reviews.
+        fallback_models: models to use if ``model`` fails; None uses those of the settings.
     """
 
     name: str
@@ -46,7 +46,7 @@ class RouteSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitSettings:
-    """A second model, and its share of what no route takes. Attributes as in RouteSettings."""
+    """A second model for a share of the files without a route. Attributes as in RouteSettings."""
 
     name: str = "ab_split"
     source: str
@@ -86,7 +86,7 @@ def _route(item: dict[str, Any], index: int, choose: Choose, place: Place) -> Ro
 
 
 def read_split(item: dict[str, Any], choose: Choose, place: Place) -> SplitSettings | None:
-    """Return the split of a value that satisfies the schema; a share of 0 is none.
+    """Return the split of a value that satisfies the schema; None for a share of 0.
 
     Raises:
         ConfigError: ``choose`` refuses its model.
@@ -110,10 +110,10 @@ def _who(item: dict[str, Any], choose: Choose) -> dict[str, Any]:
 
 
 def routes_text(text: str, source: str) -> list[dict[str, Any]]:
-    """The routes of ``docs=MODEL,security=MODEL``: a category each, the first that matches decides.
+    """Return the routes of ``docs=MODEL,security=MODEL``, one per category.
 
     Raises:
-        ConfigError: it is not of this form, or there is no such category.
+        ConfigError: the text does not have this form, or names an unknown category.
     """
     items: list[dict[str, Any]] = []
     for part in text.split(","):
@@ -132,7 +132,7 @@ def split_text(text: str, source: str) -> dict[str, Any]:
     """Return the split of ``MODEL=SHARE``.
 
     Raises:
-        ConfigError: it is not of this form, or no share from 0 to 1.
+        ConfigError: the text does not have this form, or the share is not from 0 to 1.
     """
     model, _, share = (piece.strip() for piece in text.rpartition("="))
     try:

@@ -1,13 +1,13 @@
-"""The frozen settings: flag, then environment, then file, then default. Pure.
+"""The frozen settings: flag, then environment, then ``.env``, then file, then default. Pure.
 
-Where a key may go. The user's key must never reach a server that someone else chose, and the files
-of the folder that reviewbot runs in may come from anyone:
+The user's key must never reach a server that someone else chose. Files in the working folder may
+come from anyone, so these rules limit the addresses that receive a key:
 
-* a ``.reviewbot.yml`` found in the repository may not set an address, the name of a key's variable,
-  or a price (:data:`reviewbot.config.file.USER_ONLY`); one that the user names may;
-* an address from a ``.env`` file is never used together with a key from the real environment;
-* a ``.env`` file is read for a closed list of variables (:mod:`reviewbot.config.variables`);
-* a fallback model with an address of its own gets the key of its ``api_key_env`` or none.
+* A ``.reviewbot.yml`` found in the repository may not set an address, the name of a key's variable,
+  or a price (:data:`reviewbot.config.file.USER_ONLY`). A file that the user names may.
+* An address from a ``.env`` file is never used together with a key from the real environment.
+* A ``.env`` file may set only a closed list of variables (:mod:`reviewbot.config.variables`).
+* A model with a separate address gets the key of its ``api_key_env``, or no key.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
         "state_dir": STATE_DIR,
     }
 )
-"""Settings that the environment can hold, and in which variable."""
+"""Settings that a variable can hold, with the name of the variable."""
 
 _LOWEST: Final = 3
 """The layer of the file, below flag, environment and ``.env``."""
@@ -88,8 +88,8 @@ class PathInstruction:
 
 
 @dataclass(frozen=True, slots=True)
-class TimeoutSettings:
-    """When a request is given up, in seconds."""
+class Timeouts:
+    """Timeouts of a model request, in seconds."""
 
     first_content_s: float = 300.0
     idle_s: float = 60.0
@@ -98,13 +98,13 @@ class TimeoutSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that can be set. The published schema and docs/configuration.md describe each.
+    """All settings. The published schema and docs/configuration.md describe each setting.
 
     Attributes:
-        model_source: why this model reviews, in words that complete "reviewed by X: ...".
-        origins: where each setting that is not the default came from, by its name.
-        notices: what is set and not in force, in sentences.
-        ignored: variables of ``.env`` that are not read from there, a sentence each.
+        model_source: reason for this model, in words that complete "reviewed by X: ...".
+        origins: origin of each setting that is not the default, by name.
+        notices: sentences about settings that are set but not in force.
+        ignored: sentences about variables that a ``.env`` file may not set.
     """
 
     model: ModelChoice
@@ -138,7 +138,7 @@ class Settings:
     ignored: tuple[str, ...] = ()
 
     def chains(self) -> Iterator[tuple[str, tuple[ModelChoice, ...]]]:
-        """Yield each setting that names who reviews a file, and its models, best first."""
+        """Yield each setting that names models for files, with its models, best first."""
         yield "model", (self.model, *self.fallback_models)
         others: list[RouteSettings | SplitSettings] = [*self.routes]
         others += [self.ab_split] if self.ab_split else []
@@ -148,12 +148,12 @@ class Settings:
 
     @property
     def choices(self) -> tuple[ModelChoice, ...]:
-        """Every model that may be asked, each once; that of ``model`` first."""
+        """Every model that may be used, without duplicates; the model of ``model`` first."""
         return tuple(dict.fromkeys(one for _, chain in self.chains() for one in chain))
 
     @property
     def state_folder(self) -> Path:
-        """The folder for what is kept between reviews; the platform's unless it was set."""
+        """Folder for data kept between reviews; by default the folder of the platform."""
         if self.state_dir is not None:
             return self.state_dir
         from platformdirs import user_state_path
@@ -171,20 +171,19 @@ def load_settings(
     config_trusted: bool = False,
     flag_prefix: str = "--",
 ) -> Settings:
-    """Puts the settings together. Pure.
+    """Return the settings from all layers. Pure.
 
     Args:
-        flags: by the name of the setting, checked by argparse already; None and an empty text are
-            "not given".
+        flags: checked flags, by the name of the setting; None and an empty text mean "not given".
         env: the real environment. An empty variable counts as not set.
-        dotenv: the variables of a ``.env`` file.
-        config_text: the YAML of the configuration file, if there is one.
-        config_name: how messages call that file.
-        config_trusted: whether the user named that file, rather than it being found.
-        flag_prefix: how messages call a flag, before its name.
+        dotenv: variables of a ``.env`` file.
+        config_text: YAML of the configuration file; None without a file.
+        config_name: name of the file in messages.
+        config_trusted: whether the user named the file.
+        flag_prefix: prefix of flags in messages.
 
     Raises:
-        ConfigError: a value is wrong, or would send a key where it does not belong.
+        ConfigError: a value is invalid, or would send a key to an untrusted address.
     """
     found = _FoundSetting(
         flags, env, dotenv, _parse(config_text, config_name, trusted=config_trusted)
@@ -217,11 +216,11 @@ def load_settings(
     )
 
 
-def _routing(found: _FoundSetting, values: dict[str, Any]) -> Iterator[str]:
-    """Reads the routes and the split into ``values``; yields what is said of those not in force.
+def _routing(found: _Found, values: dict[str, Any]) -> Iterator[str]:
+    """Read the routes and the split into ``values``; yield notices if they are not in force.
 
-    Who sets one model by hand gets that model: one that is set above the routes, on the command
-    line or in the environment, is for all files.
+    A model that is set in a higher layer than the routes, such as the command line or the
+    environment, reviews all files.
     """
     for key, read in (("routes", read_routes), ("ab_split", read_split)):
         value = found.get(key)
@@ -238,8 +237,8 @@ def _routing(found: _FoundSetting, values: dict[str, Any]) -> Iterator[str]:
             values[key] = read(value, found.choice, found.place(key))
 
 
-class _FoundSetting:
-    """Looks a setting up in its layers, and notes where it came from."""
+class _Found:
+    """Reader of settings from their layers, which records their origins."""
 
     def __init__(
         self,
@@ -252,12 +251,12 @@ class _FoundSetting:
         self.flag_prefix = "--"
         self.origins: dict[str, str] = {}
         self.layers: dict[str, int] = {}
-        """How far down each setting was found: 0 is a flag."""
+        """Layer of each setting: 0 is a flag, larger numbers are lower layers."""
         self.keys = {API_KEY}
-        """The variables that hold keys of models."""
+        """Variables that hold keys of models."""
 
     def variable(self, name: str) -> tuple[str | None, str]:
-        """Return a variable and its origin: the real environment goes before ``.env``."""
+        """Return a variable and its origin; the real environment takes precedence over ``.env``."""
         if text := self.env.get(name, "").strip():
             return text, name
         allowed = name in DOTENV or (name in self.keys and name not in MACHINE)
@@ -266,7 +265,7 @@ class _FoundSetting:
         return None, name
 
     def get(self, key: str) -> Any:  # noqa: ANN401  each setting has its own type
-        """Return the value of a setting, or None where no layer has it."""
+        """Return the value of a setting; None if no layer has the setting."""
         value: Any = self.flags.get(key)
         origin, layer = f"{self.flag_prefix}{key.replace('_', '-')}", 0
         if value in (None, "") and key in VARIABLES:
@@ -282,7 +281,7 @@ class _FoundSetting:
         return value
 
     def place(self, key: str) -> Callable[[tuple[str | int, ...]], str]:
-        """What says where a part of a setting stands: its line in the file, or its variable."""
+        """Return a function from a part of a setting to its location: a line or a variable."""
         config = self.config
         if config is None or self.layers[key] != _LOWEST:
             return lambda _: self.origins[key]
@@ -317,7 +316,7 @@ class _FoundSetting:
 
 
 def is_web_address(text: str) -> bool:
-    """Return whether it is an http or https URL with a host and without credentials in it."""
+    """Return whether ``text`` is an http or https URL with a host and without credentials."""
     scheme, separator, rest = text.partition("://")
     host = rest.partition("/")[0]
     plain = not any(character.isspace() for character in text)
@@ -350,9 +349,9 @@ def _names(text: str, origin: str) -> list[str]:  # noqa: ARG001 - as the other 
 _TEXT_FORMS: Final[Mapping[str, Callable[[str, str], Any]]] = MappingProxyType(
     {"fallback_models": _names, "routes": routes_text, "ab_split": split_text}
 )
-"""How a variable writes what is no text in the file: from its value and where it is from."""
+"""Functions that parse settings from a variable that are not plain text in the file."""
 
-# JSON Schema takes 8.0 for a whole number and 60 for a number; these make them what they are for.
+# JSON Schema accepts 8.0 as an integer and 60 as a number; these convert to the declared type.
 _CONVERT: Final[Mapping[str, Any]] = MappingProxyType(
     {
         "models": dict,

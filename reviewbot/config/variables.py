@@ -1,8 +1,8 @@
 """Names of the environment variables, and those that a ``.env`` file may set. Pure.
 
-A ``.env`` file lies in the folder that reviewbot runs in, and that folder may be a stranger's
-checkout. The file may choose models and hold keys. It may not choose where this machine stores its
-data, or which GitHub App it acts as.
+A ``.env`` file is part of the working folder, which may be an untrusted checkout. The file may
+choose models and hold keys. It may not choose where this machine stores its data, or its GitHub
+App.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 PREFIX: Final = "REVIEWBOT_"
 DOTENV_NAME: Final = ".env"
 MOST_NAMES: Final = 10
-"""Names of a stranger's variables that a message lists."""
+"""Most names of untrusted variables that a message lists."""
 LONGEST_NAME: Final = 60
-"""Characters of a stranger's name that a message shows."""
+"""Most characters of an untrusted name that a message shows."""
 
 BASE_URL: Final = "ANTHROPIC_BASE_URL"
 MODEL: Final = "REVIEWBOT_MODEL"
@@ -37,7 +37,7 @@ DOTENV: Final = frozenset(
         *(*TOKENS, GITHUB_ADDRESS),
     }
 )
-"""Variables that a ``.env`` file may set, beside the keys that a file of the user's own names."""
+"""Variables that a ``.env`` file may set, besides keys that a trusted file names."""
 
 STATE_DIR: Final = "REVIEWBOT_STATE_DIR"
 DATABASE_URL: Final = "REVIEWBOT_DATABASE_URL"
@@ -57,7 +57,7 @@ def not_read(name: str) -> str:
 
 
 def ignored(dotenv: Mapping[str, str], keys: Collection[str]) -> Iterator[str]:
-    """Yield sentences that name the variables of ``.env`` that are ours and not read from there.
+    """Yield sentences about variables of reviewbot that ``.env`` sets but may not set.
 
     Args:
         dotenv: variables of the file.
