@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from reviewbot.github.client.rate_limit import Pace
 
 PATIENCE_S: Final = 600.0
-"""How long a limit of GitHub is waited for: jobs have a time limit, too, and say nothing then."""
+"""Seconds to wait for a rate limit of GitHub: a job that times out reports nothing."""
 
 EPILOG: Final = """\
 In a workflow, action.yml sets everything. By hand, on a recorded event, it
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Review the pull request of the event; the exit code says how it went."""
+    """Review the pull request of the event, and return the exit code."""
     given = {"GITHUB_EVENT_PATH": args.event, "GITHUB_EVENT_NAME": args.event_name}
     env = {**os.environ, **{name: value for name, value in given.items() if value}}
     try:
@@ -63,16 +63,16 @@ def run(args: argparse.Namespace) -> int:
     except ReviewbotError as error:
         _tell_of_failure(error, env)
         raise
-    except asyncio.CancelledError:  # by a second signal
+    except asyncio.CancelledError:  # after a second signal
         return EXIT_INTERRUPTED
 
 
 def _tell_of_failure(error: ReviewbotError, env: Mapping[str, str]) -> None:
-    """Say why there is no review where it is seen: the log's last line is easily missed."""
+    """Report a failure as an annotation and in the summary, since logs are easily missed."""
     sentence = str(error)
     say(failure(sentence))
     files = [Path(env[name]) if env.get(name) else None for name in (SUMMARY_FILE, OUTPUT_FILE)]
-    with suppress(ReviewbotError):  # what went wrong first is what is told
+    with suppress(ReviewbotError):  # the first error is raised
         write_summary(files[0], f"**Nothing was reviewed:** {literal(sentence)}")
         write_outputs(files[1], {"outcome": "incomplete"})
 
@@ -81,18 +81,18 @@ class Action:
     """One run of the Action.
 
     Args:
-        inputs: what the runner gives.
-        pace: what may be asked of GitHub, and how fast.
+        inputs: inputs of the Action.
+        pace: limits for requests to GitHub; None uses default limits.
     """
 
     def __init__(self, inputs: ActionInputs, *, pace: Pace | None = None) -> None:
         self._inputs, self._pace = inputs, pace
 
     async def run(self) -> int:
-        """Review what the event is about, or obey its comment; the exit code says how it went.
+        """Review the pull request of the event, or run its command; return the exit code.
 
         Raises:
-            ReviewbotError: nothing was reviewed, and why.
+            ReviewbotError: the review or the command failed.
         """
         from reviewbot.action.command import ActionCommand
         from reviewbot.action.review import ActionReview

@@ -1,4 +1,4 @@
-"""``reviewbot doctor``: checks the installation, the settings, the models and the GitHub App."""
+"""``reviewbot doctor``: check the installation, the settings, the models and the App."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print each check as its result is known; 2 if a review would fail."""
+    """Print each check once its result is known; return 2 if a review would fail."""
     wrong = False
     for check in _checks(args):
         wrong |= check.mark == WRONG
@@ -117,7 +117,7 @@ def _checks(args: argparse.Namespace) -> Iterator[Check]:
 
 
 def _guard(name: str, check: Callable[[], Check]) -> Check:
-    """Return the check, or what it failed on: one broken part must not hide the others."""
+    """Return the check, or its error as a failed check: an error must not hide other checks."""
     try:
         return check()
     except (ReviewbotError, ImportError, OSError) as error:
@@ -164,8 +164,8 @@ def _version_of(package: str) -> str:
 
 
 def _parser() -> Check:
-    """Parse a line as a review does: in a process of its own."""
-    from reviewbot.models.offline.parser import Allowance, ParserHunk, ParserPool
+    """Parse a line in a separate process, as a review does."""
+    from reviewbot.models.offline.parser import Allowance, Hunk, ParserPool
 
     async def ask() -> None:
         pool = ParserPool()
@@ -183,13 +183,13 @@ def _secrets() -> Check:
     from reviewbot.core.safety.redact import secret_engine
 
     engine = secret_engine()
-    # Without the library fewer kinds of secrets are recognised; a review works all the same.
+    # Without the library fewer kinds of secrets are recognised, but a review works.
     return Check(OK if engine.startswith("betterleaks") else WARNING, "secrets", engine)
 
 
 def _variables() -> Iterator[Check]:
     for name in sorted(os.environ):
-        if name.startswith(ACTION_PREFIX):  # what an Action reads, it checks itself
+        if name.startswith(ACTION_PREFIX):  # an Action checks its own variables
             continue
         if name.startswith(PREFIX) and name not in MACHINE | DOTENV:
             near = difflib.get_close_matches(name, MACHINE | DOTENV, n=1)
@@ -217,7 +217,7 @@ def _machine(settings: Settings) -> Iterator[Check]:
 
 
 def _origin(name: str) -> str | None:
-    """Return where a variable is set, in words, or None."""
+    """Return the origin of a variable in words; None if it is not set."""
     if os.environ.get(name, "").strip():
         return f"set by {name} in the environment"
     if name in DOTENV and dotenv_of(Path.cwd(), None).get(name, "").strip():
@@ -226,7 +226,7 @@ def _origin(name: str) -> str | None:
 
 
 def _configuration(settings: Settings, named: Path | None) -> Check:
-    """The file is valid by now; what no schema can know is whether its rules and patterns are."""
+    """Check the rules and patterns, which the schema does not check."""
     from reviewbot.pipeline.planner import check_patterns
     from reviewbot.rules import check_levels
 
@@ -248,7 +248,7 @@ def _key(choice: ModelChoice) -> Check:
 
 
 def _probe(choice: ModelChoice, settings: Settings) -> Check:
-    """One tiny streaming call, of the same shape as a review's."""
+    """Check an endpoint with a small streaming request like those of a review."""
     from reviewbot.models.base import Stop
     from reviewbot.pipeline.prepare import claude_of
 
@@ -274,7 +274,7 @@ def _state_folder() -> Path:
 
 
 def _github(state_folder: Path) -> Check:
-    """Return the App that ``reviewbot serve`` would be, as GitHub sees it."""
+    """Check the App that ``reviewbot serve`` would use, with a request to GitHub."""
     config = credentials.read_app_config(os.environ.get, state_folder)
     if config is None:
         detail = "no App; reviewbot serve prints a link that sets one up, an Action needs none"

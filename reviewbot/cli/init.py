@@ -1,4 +1,4 @@
-"""``reviewbot init``: writes a commented ``.reviewbot.yml`` or GitHub workflow to start from."""
+"""``reviewbot init``: write a commented ``.reviewbot.yml``, or a GitHub workflow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import argparse
 
 WORKFLOWS: Final = ".github/workflows"
-"""The one folder that GitHub runs workflows from."""
+"""The only folder from which GitHub runs workflows."""
 WORKFLOW: Final = f"{WORKFLOWS}/reviewbot.yml"
 
 
@@ -38,10 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the file, and say what to do next.
+    """Write the file, and print the next steps.
 
     Raises:
-        ConfigError: there is a file already, it cannot be written, or GitHub would not run it.
+        ConfigError: the file exists, cannot be written, or would not be run by GitHub.
     """
     root = repository_root(Path.cwd())
     if args.workflow is None:
@@ -87,7 +87,7 @@ def _write(path: Path, text: str, *, force: bool) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if force:
-            path.unlink(missing_ok=True)  # a symbolic link goes, not what it leads to
+            path.unlink(missing_ok=True)  # removes a symbolic link, not its target
         with path.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
     except OSError as error:
@@ -95,12 +95,12 @@ def _write(path: Path, text: str, *, force: bool) -> None:
 
 
 def template() -> str:
-    """Return the text of the file: prose behind ``#`` and a space, settings behind ``#`` alone."""
+    """Return the text of the file: prose after ``#`` and a space, settings after ``#`` alone."""
     return _data("config-template.yml")
 
 
 def workflow_template() -> str:
-    """Return the text of the workflow; it uses the Action by the tag of this major version."""
+    """Return the text of the workflow, which uses the Action of this major version."""
     tag = f"v{__version__.partition('.')[0]}"
     return _data("workflow-template.yml").replace("reviewbot@VERSION", f"reviewbot@{tag}")
 

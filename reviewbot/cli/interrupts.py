@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, for whoever runs a review."""
+"""Handle Ctrl-C and SIGTERM during a review."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 def stop_on_interrupt(
     stop: StopSignal, then: Callable[[], object] | None = None
 ) -> Callable[[], None]:
-    """Return the first Ctrl-C (or SIGTERM) ends the review properly, a second one at once.
+    """Handle signals: the first stops the review with a report, the second at once.
+
+    The signals are Ctrl-C and SIGTERM.
 
     Args:
-        stop: is called by the first.
-        then: is called by the second; without it, it ends the process.
+        stop: signal that the first signal sets.
+        then: function that the second signal calls; None ends the process.
 
     Returns:
-        What puts the signals back as they were.
+        A function that removes the signal handlers.
     """
     loop = asyncio.get_running_loop()
     numbers = (signal.SIGINT, signal.SIGTERM)

@@ -70,7 +70,7 @@ def _count(text: str) -> int:
 
 
 def dollars(text: str) -> float:
-    """Return an amount above 0 on the command line."""
+    """Parse an amount above 0 from the command line."""
     try:
         value = float(text)
     except ValueError:
@@ -81,7 +81,7 @@ def dollars(text: str) -> float:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Add, list or revoke."""
+    """Add, list or revoke keys."""
     try:
         from reviewbot.store import keys, turns
         from reviewbot.store.database import open_database
@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
 
     settings = read_settings({}, config=args.config)
     for sentence in settings.ignored:
-        print(f"reviewbot: {show(sentence)}", file=sys.stderr)  # noqa: T201  it is for people
+        print(f"reviewbot: {show(sentence)}", file=sys.stderr)  # noqa: T201  for people
     engine = open_database(database_url(args.database, settings)).engine
     note = ""
     try:
@@ -142,7 +142,7 @@ def _limits(args: argparse.Namespace) -> Limits:
 
 
 def _line(key: Key) -> str:
-    """Return a key in a list."""
+    """Return the line of a key in a list."""
     state = f"revoked {_day(key.revoked_at)}" if key.revoked_at else f"used {_day(key.used_at)}"
     limits = key.limits
     shown = [
@@ -168,7 +168,7 @@ def _day(at: int | None) -> str:
 
 
 def database_url(given: str | None, settings: Settings) -> str:
-    """Return the URL of the flag, else of the environment, else of a file in the state folder."""
+    """Return the URL from the flag, the environment, or for a file in the state folder."""
     from reviewbot.jobs.service import default_url
 
     return given or os.environ.get(DATABASE_URL) or default_url(settings.state_folder)

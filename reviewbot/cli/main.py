@@ -1,7 +1,7 @@
-"""The command line's entry: finds the command, runs it, and turns errors into exit codes.
+"""The command line's entry: find the command, run it, and turn errors into exit codes.
 
-Only the module of the command that was asked for is imported: ``--version`` and ``--help`` are
-instant, and an offline review pays for nothing that it does not use.
+Only the module of the given command is imported. So ``--version`` and ``--help`` are instant, and
+an offline review loads nothing that it does not use.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ COMMANDS: Final = {
     "init": ("reviewbot.cli.init", "Write a commented .reviewbot.yml, or a workflow for GitHub."),
     "doctor": ("reviewbot.cli.doctor", "Check the installation, the settings and the model."),
 }
-"""Each command: its module, and what it does."""
+"""Module and summary of each command."""
 
 EXIT_BUG: Final = 70
-"""An error of our own: ``EX_SOFTWARE`` of sysexits.h, and none of the codes that mean something."""
+"""Exit code of a bug: ``EX_SOFTWARE`` of sysexits.h, distinct from the documented codes."""
 EXIT_PIPE: Final = 141
-"""Whoever read our output left: what a shell reports for a program that SIGPIPE ended."""
+"""Exit code after a broken pipe, as a shell reports for a program that SIGPIPE ended."""
 _PACKAGE: Final = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120  pathlib costs 10 ms
 ISSUES: Final = "https://github.com/reviewbot-dev/reviewbot/issues"
 
@@ -51,7 +51,7 @@ ANTHROPIC_API_KEY.
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):
-    """Keeps what is laid out in lines, and wraps what is one paragraph."""
+    """Formatter that keeps text with line breaks, and wraps a single paragraph."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         if "\n" in text:
@@ -61,31 +61,31 @@ class _Help(argparse.RawDescriptionHelpFormatter):
         return textwrap.fill(" ".join(text.split()), width)
 
 
-class CommandModule(Protocol):
-    """What the module of a command offers."""
+class Command(Protocol):
+    """Interface of the module of a command."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the arguments of the command."""
         ...
 
     def run(self, args: argparse.Namespace) -> int:
-        """Run it.
+        """Run the command.
 
         Returns:
             The exit code.
 
         Raises:
-            ReviewbotError: something that the user can act on.
+            ReviewbotError: an error that the user can act on.
         """
         ...
 
 
 class _OutputError(SourceError):
-    """Standard output takes nothing, as on a full disk."""
+    """Standard output cannot be written, as on a full disk."""
 
 
 class _Output:
-    """Standard output that says by the kind of its error that it was the one to fail."""
+    """Standard output whose write errors are :class:`_OutputError`."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -113,7 +113,7 @@ def _writing() -> Iterator[None]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run reviewbot with these arguments, the process's own by default; returns the exit code."""
+    """Run reviewbot with ``argv``, by default of the process, and return the exit code."""
     if sys.stdout is None:  # the shell's ">&-"
         return _say("standard output is closed", EXIT_USAGE)
     _make_output_safe()
@@ -139,7 +139,7 @@ def _answer(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return _say("interrupted", EXIT_INTERRUPTED)
     except BrokenPipeError:
-        # Nobody reads on, as with `| head`.
+        # The reader has left, as with `| head`.
         _discard_output()
         return EXIT_PIPE
     except Exception as error:  # noqa: BLE001  the one catch-all: a traceback helps no user
@@ -147,18 +147,18 @@ def _answer(arguments: list[str]) -> int:
 
 
 def _discard_output() -> None:
-    """Let what could not be written go: Python would try again at exit, and complain."""
+    """Discard unwritten output, since Python would retry at exit and print an error."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(arguments: list[str]) -> int:
     if not arguments:
-        # Not 0: in a script whose arguments got lost it would mean "nothing was found".
+        # Not 0: in a script with missing arguments, 0 would mean "no findings".
         _parser().print_help(sys.stderr)
         return EXIT_USAGE
     name = arguments[0]
     if name.startswith("-") and name != "-":
-        _parser().parse_args(arguments)  # answers --help and --version, refuses the rest
+        _parser().parse_args(arguments)  # handles --help and --version, refuses the rest
         return EXIT_OK
     if name not in COMMANDS:
         _refuse(name)
@@ -202,18 +202,18 @@ def _refuse(name: str) -> NoReturn:
 
 
 def _say(message: str, code: int) -> int:
-    """One line on standard error. What a stranger wrote may be quoted in it."""
-    if sys.stderr is None:  # print would take standard output instead
+    """Print one line on standard error, which may quote untrusted text; return ``code``."""
+    if sys.stderr is None:  # print would use standard output instead
         return code
     from reviewbot.core.render.inert import neutralize_commands
     from reviewbot.core.safety.escape import show
 
-    print(f"reviewbot: {neutralize_commands(show(message))}", file=sys.stderr)  # noqa: T201  it is for people
+    print(f"reviewbot: {neutralize_commands(show(message))}", file=sys.stderr)  # noqa: T201  for people
     return code
 
 
 def _report_bug(error: Exception) -> int:
-    """Names the kind and the place, not the message: that may quote a secret of the diff."""
+    """Report the kind and the location, without the message, which may quote a secret."""
     import traceback
 
     if os.environ.get("REVIEWBOT_DEBUG"):
@@ -229,7 +229,7 @@ def _report_bug(error: Exception) -> int:
 
 
 def _make_output_safe() -> None:
-    """No text can make printing fail: a redirected Windows console takes few characters."""
+    """Escape characters that a stream cannot encode, as on a redirected Windows console."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             options: dict[str, Any] = {"errors": "backslashreplace"}

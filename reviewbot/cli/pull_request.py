@@ -1,4 +1,4 @@
-"""``reviewbot review --pr``: the change of a pull request, and the settings of its base."""
+"""``reviewbot review --pr``: the diff of a pull request, and the settings of its base."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from reviewbot.github.api.gateway import Api
 
 PATIENCE_S: Final = 60.0
-"""How long a rate limit is waited for: somebody looks on."""
+"""Seconds to wait for a rate limit, since a user is waiting."""
 _NAME: Final = re.compile(r"([^/#\s]+/[^/#\s]+)#([1-9][0-9]{0,9})")
 _PAGE: Final = re.compile(
     r"https?://([^/@\s]+)/([^/\s]+/[^/\s]+)/pull/([1-9][0-9]{0,9})(?:[/?#].*)?"
@@ -42,18 +42,18 @@ _PAGE: Final = re.compile(
 def load_pull_request(
     text: str, flags: Mapping[str, object], *, config: Path | None, context: bool = True
 ) -> tuple[Settings, Source]:
-    """Return the settings and the change for ``--pr``.
+    """Return the settings and the source for ``--pr``.
 
     Args:
         text: ``OWNER/REPO#N``, or the address of the pull request's page.
         flags: as for :func:`reviewbot.config.settings.load_settings`.
-        config: the file that the user named; otherwise the base's own configuration is in force.
-        context: whether there is to be more context around the hunks; as the settings have it.
+        config: the configuration file that the user named; None uses the file of the base.
+        context: whether to add the context that the settings configure.
 
     Raises:
-        ConfigError: a setting is wrong, or this names no pull request.
-        SourceError: there is no such pull request.
-        GitHubError: GitHub refuses, or does not answer.
+        ConfigError: a setting is invalid, or ``text`` does not name a pull request.
+        SourceError: the pull request does not exist.
+        GitHubError: GitHub refuses a request, or does not respond.
     """
     named = read_settings(flags, config=config) if config is not None else None
     dotenv = dotenv_of(Path.cwd(), None)
@@ -99,11 +99,11 @@ def pull_name(text: str, address: str) -> PullName:
 
     Args:
         text: ``OWNER/REPO#N``, or the address of its page.
-        address: of the API that is asked. A page of another GitHub is refused: the token is not
-            for whoever made the user paste its address.
+        address: address of the API to use. A page of another GitHub is refused, because a pasted
+            address must not decide where the token is sent.
 
     Raises:
-        ConfigError: it names none, or one of another GitHub.
+        ConfigError: ``text`` does not name a pull request, or names one of another GitHub.
     """
     if found := _NAME.fullmatch(text):
         return PullName(found[1], int(found[2]))
@@ -126,7 +126,7 @@ def pull_name(text: str, address: str) -> PullName:
 
 
 def _host(address: str) -> str:
-    """The host of the pages that belong to an API; that of an Enterprise Server has them itself."""
+    """Return the host of the pages of an API; an Enterprise Server has one host for both."""
     parts = urlsplit(address)
     return (
         parts.netloc.lower() if parts.path.strip("/") else parts.netloc.lower().removeprefix("api.")
@@ -137,7 +137,7 @@ def _way() -> tuple[str, SecretText | None]:
     """Return the address of the API, and the token for it.
 
     Raises:
-        ConfigError: the address comes from ``.env``, which may be anyone's, and the token does not.
+        ConfigError: the address comes from ``.env``, which is untrusted, and the token does not.
     """
     address = (read_variable(GITHUB_ADDRESS) or API_URL).strip().rstrip("/")
     token = next(filter(None, ((read_variable(name) or "").strip() for name in TOKENS)), None)

@@ -1,4 +1,4 @@
-"""``reviewbot review``: a diff from wherever it is; findings as they arrive."""
+"""``reviewbot review``: review a diff from any source, and show findings at once."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def _jobs(text: str) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Review; the exit code says how it went."""
+    """Review a diff, and return the exit code."""
     if args.dry_run and args.format not in PLAN_FORMATS:
         raise ConfigError(
             f"--dry-run has no findings to show as {args.format};"
@@ -157,7 +157,7 @@ def run(args: argparse.Namespace) -> int:
         write_plan(prepared.job, args.format, args.output)
         return EXIT_OK
     report = asyncio.run(_review(args, settings, prepared, source))
-    with suppress(OSError):  # what was learned about tokens is a convenience
+    with suppress(OSError):  # the calibration of tokens is optional
         prepared.calibration.save()
     return exit_code(report, settings)
 
@@ -186,10 +186,10 @@ async def _review(
 
 
 def _refuse_missing(source: Source) -> None:
-    """A server is given a diff alone: it would call the review of a part of a change complete.
+    """Refuse an incomplete diff, since a server would report its review as complete.
 
     Raises:
-        SourceError: a part of it is missing.
+        SourceError: a part of the diff is missing.
     """
     for one in source.missing:
         raise SourceError(
@@ -199,8 +199,8 @@ def _refuse_missing(source: Source) -> None:
 
 
 async def _review_there(args: argparse.Namespace, settings: Settings, source: Source) -> Report:
-    """Return the same by a server; the code around findings is our own."""
-    from reviewbot.config.settings import SecretText
+    """Review on a server and return the report, with code excerpts from the local diff."""
+    from reviewbot.config.settings import Secret
     from reviewbot.config.variables import SERVER_KEY
     from reviewbot.core.diff.parse import parse_diff
     from reviewbot.core.events.events import ReviewStarted
@@ -219,7 +219,7 @@ async def _review_there(args: argparse.Namespace, settings: Settings, source: So
     async with AsyncExitStack() as stack:
         stack.callback(stop_on_interrupt(stop))
         events = await stack.enter_async_context(aclosing(server.review(asked, stop)))
-        first = await anext(events)  # what is refused shows nothing
+        first = await anext(events)  # a refused request shows nothing
         if isinstance(first, ReviewStarted):
             notices = (*settings.ignored, *source.notices, *first.notices)
             first = replace(first, notices=notices)
@@ -231,7 +231,7 @@ async def _review_there(args: argparse.Namespace, settings: Settings, source: So
 
 
 def remote_options(settings: Settings, *, model: str | None) -> dict[str, object]:
-    """What of ``settings`` goes to a server: the review's own, not who reviews unless asked for."""
+    """Return the options for a server: settings of the review, and ``model`` if given."""
     values: dict[str, object] = {
         "budget_usd": settings.budget_usd,
         "summary": settings.summary,

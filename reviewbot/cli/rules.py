@@ -1,4 +1,4 @@
-"""``reviewbot rules``: the offline rules, as this repository has them set."""
+"""``reviewbot rules``: show the offline rules with the levels of this repository."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """List the rules, or show one.
+    """List the rules, or show a rule.
 
     Raises:
-        ConfigError: there is no such rule, or the settings are wrong.
+        ConfigError: the rule does not exist, or a setting is invalid.
     """
     rules = load_rules()
     levels = read_settings({}).rules
@@ -63,7 +63,7 @@ def _find(name: str, rules: Sequence[Rule]) -> Rule:
 
 
 def _level(rule: Rule, levels: Mapping[str, str]) -> str:
-    """Return the severity that the rule's findings get here, or off."""
+    """Return the configured severity of the rule's findings, or off."""
     return level_of(rule.id, rule.category, rule.severity, levels) or "off"
 
 

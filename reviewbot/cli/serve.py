@@ -1,4 +1,4 @@
-"""``reviewbot serve``: reviews over HTTP, on this machine or for others."""
+"""``reviewbot serve``: serve reviews over HTTP, locally or for other machines."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def _days(text: str) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until a signal comes."""
+    """Serve until a signal arrives."""
     try:
         import uvicorn
 
@@ -222,12 +222,12 @@ def run(args: argparse.Namespace) -> int:
         ) from None
     log_format: LogFormat = args.log_format or ("text" if sys.stderr.isatty() else "json")
     configure(log_format, args.log_level)
-    dotenv = dotenv_of(Path.cwd(), None)  # once: a pull must not redirect a server that runs
+    dotenv = dotenv_of(Path.cwd(), None)  # once: a git pull must not redirect a running server
     load = partial(_load_for_request, args.model, args.config, dotenv)
     settings = load({})
     for sentence in (*settings.ignored, *_of_dotenv(settings, dotenv)):
         log.warning("%s", sentence)
-    check_choices(settings)  # or no request could be answered
+    check_choices(settings)  # fail now instead of at each request
     url = database_url(args.database, settings)
     loopback = _is_loopback(args.host)
     metrics = Metrics([*(one.name for one in settings.choices), *settings.models])
@@ -276,7 +276,7 @@ def run(args: argparse.Namespace) -> int:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # nothing here depends on who a proxy says that it asks for
+        proxy_headers=False,  # nothing uses the client that a proxy names
         ws="none",
         timeout_graceful_shutdown=5,
         timeout_keep_alive=30,
@@ -302,7 +302,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _hosts(args: argparse.Namespace, *, need_key: bool) -> tuple[str, ...]:
-    """The hosts that requests may be for: without keys, not all who find the public address."""
+    """Return the allowed hosts, including the public address only if keys are needed."""
     given = tuple(args.allow_host)
     checked = bool(given) or _is_loopback(args.host)
     if args.public_url and need_key and checked:
@@ -317,10 +317,10 @@ def github_side(
     public_url: str | None,
     limits: Limits,
 ) -> GitHubSide | None:
-    """GitHub's side of the server; None if PyGithub is not installed and no App is configured.
+    """Return the GitHub side of the server; None without PyGithub and without an App.
 
     Raises:
-        ConfigError: an App is configured and cannot be used.
+        ConfigError: an App is configured but cannot be used.
     """
     from importlib.util import find_spec
 
@@ -343,16 +343,16 @@ def _load_for_request(
     dotenv: Mapping[str, str],
     options: Mapping[str, object],
 ) -> Settings:
-    """The settings of one review: the request's options, then what serve was started with."""
+    """Return the settings of one review; options of the request override those of serve."""
     return read_settings({"model": model, **options}, config=config, dotenv=dotenv)
 
 
 def _of_dotenv(settings: Settings, dotenv: Mapping[str, str]) -> Iterator[str]:
-    """Yield sentences on the addresses that ``.env`` chooses or wants to choose."""
+    """Yield sentences about addresses that ``.env`` sets, or may not set."""
     origin = settings.origins.get("base_url", "")
     if origin.endswith(DOTENV_NAME) and settings.model.base_url:
         yield f"diffs are sent to {settings.model.base_url}, as {origin} says."
-    # Here GitHub's address is the App's: a page of its set-up must not lead to a stranger's server.
+    # A server uses this address for its App: the set-up must not lead to an untrusted server.
     if dotenv.get(GITHUB_ADDRESS):
         yield not_read(GITHUB_ADDRESS)
 

@@ -1,4 +1,4 @@
-"""What ``reviewbot review`` is given: a file, standard input, git or a pull request."""
+"""Read the source of ``reviewbot review``: a file, standard input, git or a pull request."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from reviewbot.config.settings import Settings
 
 MOST_BYTES: Final = 16_000_000
-"""Of a diff that is planned twice, the first time for its context."""
+"""Most bytes of a diff that gets context, since context needs an additional plan."""
 
 
 def read_source(args: argparse.Namespace, flags: Mapping[str, object]) -> tuple[Settings, Source]:
-    """Return the settings and the change that a command line asks for.
+    """Return the settings and the source of a command line.
 
     Args:
-        args: of ``reviewbot review``.
-        flags: the settings among them, as for :func:`reviewbot.config.settings.load_settings`.
+        args: arguments of ``reviewbot review``.
+        flags: settings in ``args``, as for :func:`reviewbot.config.settings.load_settings`.
 
     Raises:
-        SourceError: the change cannot be had.
-        ConfigError: a setting is wrong.
-        GitHubError: GitHub refuses, or does not answer.
+        SourceError: the diff cannot be read.
+        ConfigError: a setting is invalid.
+        GitHubError: GitHub refuses a request, or does not respond.
     """
     if args.pr is not None:
         if args.diff is not None:
@@ -60,7 +60,7 @@ def read_source(args: argparse.Namespace, flags: Mapping[str, object]) -> tuple[
 def _with_context(
     source: Source, repository: sources.GitRepository, settings: Settings, *, staged: bool
 ) -> Source:
-    """Return the same, with more of the files around what changed, as the settings have it."""
+    """Return ``source`` with the additional context that the settings configure."""
     if not settings.context_lines or len(source.data) > MOST_BYTES:
         return source
     from reviewbot.core.diff.parse import parse_diff

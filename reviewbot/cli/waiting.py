@@ -1,4 +1,4 @@
-"""What is being waited for, on standard error, once it takes longer than people like to wonder."""
+"""Progress of a long wait, on standard error."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ PAUSE_S: Final = 2.0
 T = TypeVar("T")
 
 
-class WaitIndicator:
-    """Says what goes on: on a terminal in a line that goes away again, else in few lines.
+class Waiting:
+    """Indicator of a long wait: a temporary line on a terminal, else a few lines.
 
     Args:
-        what: what is being done.
+        what: description of the work.
     """
 
     def __init__(self, what: str) -> None:
@@ -31,11 +31,11 @@ class WaitIndicator:
         self._status: Status | None = None
 
     def tell(self, doing: str) -> None:
-        """What is being done right now."""
+        """Set the description of the current step."""
         self._doing = doing
 
     async def until(self, work: Coroutine[Any, Any, T]) -> T:
-        """Return the result of ``work``; from time to time says how far it is."""
+        """Return the result of ``work``; show the current step at intervals."""
         task = asyncio.create_task(work)
         try:
             while not (await asyncio.wait({task}, timeout=PAUSE_S))[0]:
@@ -53,10 +53,10 @@ class WaitIndicator:
             return
         self._said = text
         if not sys.stderr.isatty():
-            print(f"reviewbot: {text}", file=sys.stderr)  # noqa: T201  it is for people
+            print(f"reviewbot: {text}", file=sys.stderr)  # noqa: T201  for people
             return
         from rich.console import Console
-        from rich.text import Text  # a str would be read as rich's markup
+        from rich.text import Text  # rich would parse a str as markup
 
         if self._status is None:
             console = Console(file=sys.stderr, highlight=False, emoji=False)
