@@ -86,7 +86,7 @@ class ActionCommand:
         self._answers = Answers(self._us, self._described)
         self._names = (inputs.config,) if inputs.config else CONFIG_NAMES
 
-    async def obey(self, asked: Asked) -> RequestedReview | Skipped | int:
+    async def obey(self, asked: RequestedCommand) -> RequestedReview | Skipped | int:
         """Run the command of a comment.
 
         Returns:
@@ -128,7 +128,9 @@ class ActionCommand:
                 assert_never(command.name)
         return _answered(command.name)
 
-    async def reviewed(self, asked: Asked, review: Awaitable[int | Skipped]) -> int | Skipped:
+    async def reviewed(
+        self, asked: RequestedCommand, review: Awaitable[int | Skipped]
+    ) -> int | Skipped:
         """Await the review that a comment requested; reply with the reason if there is none."""
         question = replace(CommandComment.of(asked.task), nth=1)
         try:

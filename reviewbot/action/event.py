@@ -34,7 +34,7 @@ class RequestedReview:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestedCommand:
     """A comment with a command, whose author's permission is not checked yet."""
 
     task: Commented
@@ -48,7 +48,7 @@ class Skipped:
     reason: str
 
 
-def read_event(inputs: ActionInputs) -> RequestedReview | Asked | Skipped:
+def read_event(inputs: ActionInputs) -> RequestedReview | RequestedCommand | Skipped:
     """Return the request of the event; the input pull-request is for other kinds of events.
 
     Raises:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from reviewbot.github.publish.publication import Published
 
 
-def sarif_target(inputs: ActionInputs) -> Target:
+def sarif_target(inputs: ActionInputs) -> OutputTarget:
     """Return the target for the SARIF file, checked before any model request.
 
     The workspace may contain files of a pull request, so links out of the workspace are refused.

@@ -165,7 +165,7 @@ def _version_of(package: str) -> str:
 
 def _parser() -> Check:
     """Parse a line in a separate process, as a review does."""
-    from reviewbot.models.offline.parser import Allowance, Hunk, ParserPool
+    from reviewbot.models.offline.parser import Allowance, ParserHunk, ParserPool
 
     async def ask() -> None:
         pool = ParserPool()

@@ -61,7 +61,7 @@ class _Help(argparse.RawDescriptionHelpFormatter):
         return textwrap.fill(" ".join(text.split()), width)
 
 
-class Command(Protocol):
+class CommandModule(Protocol):
     """Interface of the module of a command."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

@@ -200,7 +200,7 @@ def _refuse_missing(source: Source) -> None:
 
 async def _review_there(args: argparse.Namespace, settings: Settings, source: Source) -> Report:
     """Review on a server and return the report, with code excerpts from the local diff."""
-    from reviewbot.config.settings import Secret
+    from reviewbot.config.settings import SecretText
     from reviewbot.config.variables import SERVER_KEY
     from reviewbot.core.diff.parse import parse_diff
     from reviewbot.core.events.events import ReviewStarted

@@ -18,7 +18,7 @@ PAUSE_S: Final = 2.0
 T = TypeVar("T")
 
 
-class Waiting:
+class WaitIndicator:
     """Indicator of a long wait: a temporary line on a terminal, else a few lines.
 
     Args:

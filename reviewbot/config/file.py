@@ -133,7 +133,7 @@ _Node: TypeAlias = (
 )
 
 
-class _Reader:
+class _YamlReader:
     """Reader that builds plain values from parser events, and records the lines."""
 
     def __init__(self, name: str) -> None:

@@ -93,7 +93,7 @@ def read_variable(name: str) -> str | None:
     return found
 
 
-def config_differs(base: Repository, cwd: Path) -> bool:
+def config_differs(base: GitRepository, cwd: Path) -> bool:
     """Return whether the working tree's configuration file differs from that of ``base``.
 
     Raises:
@@ -103,7 +103,7 @@ def config_differs(base: Repository, cwd: Path) -> bool:
     return (_read_text(path) if path else None) != (found[1] if found else None)
 
 
-def _config_of(base: Repository) -> tuple[str, str] | None:
+def _config_of(base: GitRepository) -> tuple[str, str] | None:
     """Return name and text of the nearest configuration file at the base commit."""
     for folder in base.folders():
         there = [
@@ -182,7 +182,7 @@ def text_of(data: bytes, source: str) -> str:
         raise ConfigError("is not UTF-8 text", source=source, line=line) from error
 
 
-def dotenv_of(cwd: Path, base: Repository | None) -> Mapping[str, str]:
+def dotenv_of(cwd: Path, base: GitRepository | None) -> Mapping[str, str]:
     """Return the variables of a folder's ``.env``; read a tracked file from ``base``.
 
     Raises:

@@ -9,7 +9,7 @@ OFFLINE: Final = "offline"
 API_KEY: Final = "ANTHROPIC_API_KEY"
 
 
-class Secret:
+class SecretText:
     """A text that is hidden in ``repr``, ``str``, tracebacks and dataclasses."""
 
     __slots__ = ("_text",)

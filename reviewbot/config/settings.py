@@ -88,7 +88,7 @@ class PathInstruction:
 
 
 @dataclass(frozen=True, slots=True)
-class Timeouts:
+class TimeoutSettings:
     """Timeouts of a model request, in seconds."""
 
     first_content_s: float = 300.0
@@ -216,7 +216,7 @@ def load_settings(
     )
 
 
-def _routing(found: _Found, values: dict[str, Any]) -> Iterator[str]:
+def _routing(found: _FoundSetting, values: dict[str, Any]) -> Iterator[str]:
     """Read the routes and the split into ``values``; yield notices if they are not in force.
 
     A model that is set in a higher layer than the routes, such as the command line or the
@@ -237,7 +237,7 @@ def _routing(found: _Found, values: dict[str, Any]) -> Iterator[str]:
             values[key] = read(value, found.choice, found.place(key))
 
 
-class _Found:
+class _FoundSetting:
     """Reader of settings from their layers, which records their origins."""
 
     def __init__(

@@ -212,7 +212,7 @@ class _Whole:
         self._target.replace(self._render(report))
 
 
-class _Text:
+class _TextSink:
     """Sink that writes the review as plain text."""
 
     def __init__(self, target: OutputTarget) -> None:

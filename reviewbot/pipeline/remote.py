@@ -33,8 +33,6 @@ SILENCE_S: Final = 60.0
 CONNECT_S: Final = 10.0
 PAUSES_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 15.0, 15.0)
 """Backoff in seconds between attempts to reconnect; after the last attempt the review fails."""
-STOP_S: Final = 10.0
-"""Seconds to wait for the end of a cancelled review."""
 _REVIEW: Final = re.compile(r"/v1/reviews/[0-9a-f]{32}")
 
 
@@ -52,7 +50,7 @@ class _Broken(Exception):
     """The connection failed, not the request: a retry may succeed."""
 
 
-class Server:
+class RemoteServer:
     """A server that reviews.
 
     Args:
@@ -107,7 +105,7 @@ class Server:
                     await cancelling
 
 
-class _Stream:
+class _EventStream:
     """The event stream of one review, over as many connections as needed."""
 
     def __init__(self, client: httpx.AsyncClient, request: RemoteRequest) -> None:

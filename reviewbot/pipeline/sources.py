@@ -132,7 +132,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Repository:
+class GitRepository:
     """The git repository around a folder, and the base commit of the diff under review.
 
     Attributes:
@@ -214,7 +214,7 @@ class Repository:
         return _git(self.directory, self._environment, *arguments)
 
 
-def open_repository(directory: Path, base: str | None = None) -> Repository:
+def open_repository(directory: Path, base: str | None = None) -> GitRepository:
     """Open the repository around ``directory``.
 
     Args:
@@ -251,7 +251,7 @@ def open_repository(directory: Path, base: str | None = None) -> Repository:
     return GitRepository(directory, start, empty, tuple(notices), environment)
 
 
-def open_commit(directory: Path, commit: str) -> Repository | None:
+def open_commit(directory: Path, commit: str) -> GitRepository | None:
     """Return the repository around ``directory`` at a commit; None if it is not available.
 
     Args:

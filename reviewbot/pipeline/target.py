@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 
-class Target:
+class OutputTarget:
     """Standard output, or a file that is replaced as a whole or, for streams, appended to.
 
     A link is followed. Special files (a device, a pipe) are written to directly.

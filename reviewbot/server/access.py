@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 UNLIMITED: Final = "unlimited"
 CALLER: Final = "reviewbot.caller"
-"""Key in the ASGI scope that holds the :class:`Caller` of the request."""
+"""Key in the ASGI scope that holds the :class:`Principal` of the request."""
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class Principal:
     """Sender of a request: the tenant that reviews belong to, and its limits."""
 
     tenant: str
@@ -56,7 +56,7 @@ class Access:
 
     async def caller(
         self, request: Request, *, scope: keys.Scope = "reviews", counted: bool = False
-    ) -> Caller:
+    ) -> Principal:
         """Return the sender of ``request``.
 
         Args:

@@ -187,7 +187,7 @@ def _too_large(limit: int, *, headers: Mapping[str, str] | None = None) -> Probl
     return Problem(413, detail, headers=headers, limit=limit)
 
 
-class _Stream(Protocol):
+class _BodyStream(Protocol):
     """The common part of the decompressors of zlib and of zstandard."""
 
     @property
@@ -202,7 +202,7 @@ class _Member:
 
     def __init__(self) -> None:
         self._stream = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)  # 16: a gzip header only
-        self.stream: _Stream = self._stream
+        self.stream: _BodyStream = self._stream
 
     def inflate(self, piece: memoryview) -> Iterator[bytes]:
         left: memoryview | bytes = piece

@@ -91,7 +91,7 @@ def _pieces(message: Message) -> Iterator[Message]:
         yield {**message, "body": bytes(view[start : start + PIECE]), "more_body": more}
 
 
-class _Stream(EventSourceResponse):
+class _ResponseStream(EventSourceResponse):
     """A stream that records in the ASGI scope if the server ended it."""
 
     cut = False

@@ -99,7 +99,7 @@ class ReviewRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class ReviewInput:
     """Input of a run: the diff, the plan and the options of a review."""
 
     diff: bytes
@@ -193,7 +193,7 @@ def recent(
     return [_row(found) for found in connection.execute(query.limit(limit)).mappings()]
 
 
-def work_of(connection: sa.Connection, review_id: str) -> Work:
+def work_of(connection: sa.Connection, review_id: str) -> ReviewInput:
     """Return the input for a run of a review."""
     found = (
         connection.execute(

@@ -34,7 +34,7 @@ AT_ONCE_S: Final = 0.7
 log = logging.getLogger(__name__)
 
 
-class Server(uvicorn.Server):
+class HttpServer(uvicorn.Server):
     """A server that prints its address once it listens, and ends reviews before connections.
 
     Args:

@@ -32,7 +32,7 @@ MOST_ATTEMPTS: Final = 5
 
 
 @dataclass(slots=True)
-class _Run:
+class _CountedRun:
     """State of a run in progress."""
 
     begun: float
@@ -55,7 +55,7 @@ class Counting:
 
     def began(self, row: ReviewRow) -> None:
         """Record that a run of ``row`` begins."""
-        self._runs[row.id] = _Run(self._clock(), first=row.runs == 1)
+        self._runs[row.id] = _CountedRun(self._clock(), first=row.runs == 1)
         if row.epoch == 1 and row.stop is None and row.started_at is not None:
             self._metrics.queue_wait.observe(max(0, row.started_at - row.created_at) / 1000)
 
