@@ -38,14 +38,14 @@ def lines(text: str) -> list[str]:
 
 
 def shown_lines(text: str, among: Collection[int]) -> Iterator[int]:
-    """Those lines (from 0) of ``among`` that a reader sees begin as they are written.
+    """Yield the lines (from 0) of ``among`` that readers see begin as written.
 
-    Not those within code, quotes, tables, HTML or ``<details>``, which may be closed. A line in the
-    midst of a paragraph of more than 2,000 characters does not count.
+    Lines within code, quotes, tables, HTML or ``<details>`` are omitted. Lines inside a paragraph
+    of more than 2,000 characters are omitted, too.
     """
     candidates = sorted(among)
     quotes, folds, kind = 0, 0, ""
-    outside: list[int] = []  # the folds open where a list item or a quote begins; others end in it
+    outside: list[int] = []  # open folds at the start of each list item or quote
     for token in _parser().parse(text):
         quotes += (token.type == "blockquote_open") - (token.type == "blockquote_close")
         hidden = quotes or folds
@@ -70,7 +70,7 @@ def html_blocks(text: str) -> list[str]:
 
 
 def _folds_opened(token: Token) -> int:
-    """How many more ``<details>`` begin in a block than end."""
+    """Return the number of ``<details>`` that begin in a block, minus those that end there."""
     if "details" not in token.content.lower():
         return 0
     if token.type == "html_block":
@@ -83,13 +83,13 @@ def _folds_opened(token: Token) -> int:
 
 
 def _folds_in(html: str) -> int:
-    """How many more begin in some HTML than end; what looks like one in a comment is none."""
+    """Return how many ``<details>`` begin in HTML, minus those that end. Skip comments."""
     tags = (one for one in _HTML.finditer(html) if (one["name"] or "").lower() == "details")
     return sum(-1 if tag["end"] else 1 for tag in tags)
 
 
 def _shown_within(paragraph: str, asked: list[int]) -> list[int]:
-    """Those of the lines ``asked`` that do not begin in the midst of code, a link or a comment."""
+    """Return the lines of ``asked`` that do not begin inside code, a link or a comment."""
     shown = [line for line in asked if line < 1]
     parts = paragraph.split("\n")
     marks = {chr(_FIRST_MARK + line): line for line in asked[:_MAX_MARKS] if 0 < line < len(parts)}

@@ -1,4 +1,4 @@
-"""Who we are on GitHub, and what names a pull request. Pure."""
+"""Our identity on GitHub, and names of pull requests. Pure."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 
 _EVERYBODY: Final = "github-actions"
-"""Whose comments those of every workflow are."""
+"""Login that all workflows share."""
 
 
 @dataclass(frozen=True, slots=True)
 class BotIdentity:
-    """Who we are on GitHub.
+    """Our identity on GitHub.
 
     Args:
         login: the author of our comments, such as ``reviewbot[bot]``.
-        secrets: what our markers are signed with, the first one signs; none for an Action that
-            has no key to make one from.
+        secrets: secrets that sign our markers; the first secret signs. Empty for an Action
+            without a key.
     """
 
     login: str
@@ -34,12 +34,12 @@ class BotIdentity:
         return author.login.lower() == self.login.lower()
 
     def resolved(self, thread: ReviewThread) -> bool:
-        """Whether we resolved a thread. GraphQL names an App without ``[bot]``, or not at all."""
+        """Return whether we resolved a thread. GraphQL omits ``[bot]``, or the name of an App."""
         login = thread.resolved_by
         return thread.resolved and (login is None or login.lower() == self._name.lower())
 
     def resolved_by_another(self, thread: ReviewThread) -> str | None:
-        """Return the login of the person who resolved a thread; None if nobody did, or an App."""
+        """Return the login of the person who resolved a thread; None if an App or nobody did."""
         return None if not thread.resolved or self.resolved(thread) else thread.resolved_by
 
     def signed(self, text: str, pull: PullName) -> bool:
@@ -71,10 +71,10 @@ class PullName:
 
     @property
     def bound(self) -> str:
-        """What markers are bound to.
+        """Name of the pull request that markers are bound to.
 
         Raises:
-            ValueError: the number of the repository is not known.
+            ValueError: the repository id is unknown.
         """
         if self.repository_id is None:
             raise ValueError(f"the repository of {self} has no number yet")

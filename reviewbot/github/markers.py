@@ -1,14 +1,13 @@
-"""Hidden markers in what we post: we know our own texts by them. Pure.
+"""Hidden markers that identify our own texts. Pure.
 
 A marker is an HTML comment, the last line of its text::
 
     <!-- reviewbot v=1 kind=finding for=... head=... base=... findings=... key=... sig=... -->
 
-It is bound to one pull request (``for`` is a hash of what names it), and can be written in one way
-only. It is signed (HMAC-SHA256 over all but ``sig``), but for an Action without a key, where the
-shape is all that can be checked. In both cases a marker says nothing unless **we wrote the text
-that it stands in**. That is for the caller to check, by the author: a marker can be copied into
-another comment on the same pull request.
+A marker is bound to one pull request (``for`` is a hash of its name) and has one canonical form.
+A marker is signed (HMAC-SHA256 over all fields but ``sig``). For an Action without a key, only the
+form can be checked. In both cases a marker is valid only if **we wrote the text that contains it**.
+Callers must check the author: a marker can be copied into another comment on the same pull request.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ Kind = Literal["summary", "review", "finding", "reply", "check"]
 somebody; the text of a check run."""
 
 VERSION: Final = 1
-"""Of what is written; another one is not believed."""
+"""Version of the marker format. Other versions are not trusted."""
 MAX_LENGTH: Final = 4_096
 """Characters of a marker that holds no state."""
 MAX_SUMMARY: Final = 32_000
@@ -82,16 +81,16 @@ class Noted:
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """What a text of ours says of itself.
+    """Content of the marker in one of our texts.
 
     Attributes:
-        head: the commit that was reviewed; only a reply may be without.
-        base: the commit that its diff began at, likewise.
-        findings: those that the text shows; of a comment on a line exactly one.
+        head: the reviewed commit; may be missing only for a reply.
+        base: the commit where the diff begins; may be missing only for a reply.
+        findings: the findings in the text; exactly one in an inline comment.
         rule: the rule or category of that finding.
-        key: names the one request that posted the text, so that it is never repeated: letters,
-            digits and single ``-_.:`` between them, at most 100.
-        state: of a summary, the packed :class:`.StateBlock`.
+        key: identifies the request that posted the text, so that it is never repeated. At most
+            100 letters and digits, with single ``-_.:`` between them.
+        state: the packed :class:`.StateBlock` of a summary.
     """
 
     kind: Kind
@@ -105,15 +104,15 @@ class Marker:
 
 
 def write(marker: Marker, pull: str, secrets: tuple[str, ...] = ()) -> str:
-    """Return the marker as the HTML comment that stands below the text, after an empty line.
+    """Return the marker as an HTML comment to append to the text, after an empty line.
 
     Args:
-        marker: what it says.
-        pull: what names the pull request for ever (:attr:`.PullName.bound`).
-        secrets: the first signs; without one it is not signed.
+        marker: content of the marker.
+        pull: permanent name of the pull request (:attr:`.PullName.bound`).
+        secrets: the first secret signs the marker; empty for an unsigned marker.
 
     Raises:
-        ValueError: a field has not the form that it must have, or a secret is empty.
+        ValueError: a field has an invalid form, or a secret is empty.
     """
     noted = ",".join(map(str, marker.findings))
     fields = {
@@ -138,16 +137,16 @@ def write(marker: Marker, pull: str, secrets: tuple[str, ...] = ()) -> str:
 
 
 def parse(text: str, pull: str, secrets: tuple[str, ...] = ()) -> Marker | None:
-    """Return the marker of a text that **we** wrote; None if there is none that can be believed.
+    """Return the trusted marker of a text that **we** wrote; None if there is none.
 
-    Believed is the last line alone, or if it is signed a line above what somebody has added; and
-    only if GitHub reads it as a comment of its own, it is the only marker of the text, it is
-    written as :func:`write` would, and for this pull request.
+    A marker must be the last line. A signed marker may have text of other people below. GitHub must
+    read the marker as a separate HTML comment. The text must have no other marker. The marker must
+    have the form that :func:`write` produces, and be bound to this pull request.
 
     Args:
-        text: the comment, the review or the check run's text.
-        pull: what names the pull request that it was found at.
-        secrets: one of them must have signed it; without any it must not be signed.
+        text: text of the comment, review or check run.
+        pull: permanent name of the pull request with the text.
+        secrets: one secret must have signed the marker; empty to accept only unsigned markers.
 
     Raises:
         ValueError: a secret is empty.
@@ -160,9 +159,9 @@ def parse(text: str, pull: str, secrets: tuple[str, ...] = ()) -> Marker | None:
 
 
 def shape(text: str, pull: str) -> Marker | None:
-    """Return the same whoever signed it, if anybody did.
+    """Return the marker without a check of the signature.
 
-    Good enough to post nothing twice; not to leave anything out of a review.
+    Use this only to avoid duplicate posts, never to leave anything out of a review.
     """
     match = _only(text, pull)
     return None if match is None else _fields(match[0])
@@ -174,7 +173,7 @@ def rule_field(rule: str) -> str | None:
 
 
 def has_marker(text: str) -> bool:
-    """Return whether anything in ``text`` looks like a marker, believed or not."""
+    """Return whether anything in ``text`` looks like a marker, trusted or not."""
     return _ANY.search(text) is not None
 
 
@@ -195,7 +194,7 @@ def _match(written: str) -> re.Match[str] | None:
 
 
 def _fields(written: str) -> Marker | None:
-    """What a marker says; None if it is not well-formed, or says what makes no sense."""
+    """Return the content of a marker; None if the marker is malformed or inconsistent."""
     match = _match(written)
     if match is None:
         return None

@@ -1,1 +1,1 @@
-"""What is asked of GitHub, by subject: each call is one request, or one list."""
+"""GitHub API calls by subject. Each call is one request or one list."""

@@ -1,4 +1,4 @@
-"""Who we are, the App itself, how it comes to be, and the deliveries of its webhook."""
+"""API calls for our login, the App, its registration and its webhook deliveries."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ PER_PAGE: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class AppSelf:
-    """Who the App is; its comments are by ``login``.
+    """Our GitHub App; ``login`` is the author of its comments.
 
     Attributes:
-        url: its page.
-        permissions: what its owner has it ask for, such as ``checks: write``; an installation may
-            have agreed to fewer.
-        events: what it is told of, beside what comes to every App and with every permission.
-        installations: how many accounts it is installed on, if GitHub says so.
+        url: page of the App.
+        permissions: permissions that the App requests, such as ``checks: write``. An installation
+            may have granted fewer.
+        events: events that the App subscribes to. Some events come without a subscription.
+        installations: number of accounts with the App; None if GitHub does not state the number.
     """
 
     id: int
@@ -50,7 +50,7 @@ class AppSelf:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One try to deliver an event. ``guid`` is that of the event; a redelivery has the same."""
+    """One attempt to deliver an event. A redelivery has the ``guid`` of the first delivery."""
 
     id: int
     guid: str
@@ -60,7 +60,7 @@ class Delivery:
 
     @property
     def succeeded(self) -> bool:
-        """Whether we took it."""
+        """True if we accepted the delivery."""
         return 200 <= self.status_code < 300
 
 
@@ -80,8 +80,8 @@ class NewApp:
     private_key: SecretText
 
 
-async def login(caller: AccountClient) -> str:
-    """Return the name that whoever has this token writes under; such as ``github-actions[bot]``."""
+async def login(caller: Caller) -> str:
+    """Return the login of the token's holder, such as ``github-actions[bot]``."""
     data = await caller.graphql("{ viewer { login } }", {})
     if isinstance(data, Denied):
         raise ForbiddenError("GitHub does not say whose token this is")
@@ -89,11 +89,11 @@ async def login(caller: AccountClient) -> str:
     return name
 
 
-async def converted(caller: AccountClient, code: str) -> NewApp:
-    """The App of a manifest, by the code that GitHub sent along. A code is good for one time.
+async def converted(caller: Caller, code: str) -> NewApp:
+    """Return the App created from a manifest. GitHub accepts each code once.
 
     Raises:
-        NotFoundError: it is no such code, was used, or is older than an hour.
+        NotFoundError: the code is invalid, used or older than an hour.
     """
     name = segment(code)
     if name is None:
@@ -102,13 +102,13 @@ async def converted(caller: AccountClient, code: str) -> NewApp:
 
 
 class AppApi:
-    """What GitHub does for the App itself."""
+    """API calls that authenticate as the App."""
 
     def __init__(self, caller: AccountClient) -> None:
         self._caller = caller
 
     async def get(self) -> AppSelf:
-        """Who we are."""
+        """Return our App."""
         return await self._caller.one(read("/app"), _app_self)
 
     async def deliveries(self, since: datetime) -> tuple[Delivery, ...]:

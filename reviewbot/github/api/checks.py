@@ -44,11 +44,11 @@ class Checks:
         return await self._caller.one(request, _run)
 
     async def update(self, repo: str, number: int, body: Record) -> CheckRun:
-        """Change a run; one that ends it goes before those that tell of progress.
+        """Update a run. The final update is sent before waiting progress updates.
 
         Raises:
-            UncertainWriteError: it has annotations, which GitHub adds to those that are there; see
-                by :meth:`get` how many are.
+            UncertainWriteError: the response to an update with annotations was lost. GitHub appends
+                annotations; call :meth:`get` for their number.
         """
         adds = bool((body.get("output") or {}).get("annotations"))
         request = write(
@@ -75,13 +75,13 @@ class Checks:
     async def at(
         self, repo: str, head_sha: str, *, name: str, app_id: int | None = None
     ) -> tuple[CheckRun, ...]:
-        """Return all runs at a commit with that name.
+        """Return all check runs with a name at a commit.
 
         Args:
             repo: the repository.
             head_sha: the commit.
-            name: of the check.
-            app_id: whose they must be; None: anybody's. Another App may use the same name.
+            name: name of the check.
+            app_id: id of the App that owns the runs; None for any App. Apps may share a name.
         """
         path = f"{repository(repo)}/commits/{commit(head_sha)}/check-runs"
         parameters: dict[str, str | int] = {"check_name": name, "filter": "all"}

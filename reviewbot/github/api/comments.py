@@ -60,13 +60,13 @@ class Comments:
     async def react(
         self, repo: str, comment: int, reaction: Reaction, *, on_line: bool = False
     ) -> None:
-        """React to a comment; again is as good as once.
+        """Add a reaction to a comment. The call is idempotent.
 
         Args:
             repo: the repository.
-            comment: its id.
+            comment: id of the comment.
             reaction: GitHub reaction content, such as ``eyes``.
-            on_line: it is a comment on a line.
+            on_line: whether the comment is an inline comment.
         """
         kind = "pulls" if on_line else "issues"
         path = f"{repository(repo)}/{kind}/comments/{comment}/reactions"

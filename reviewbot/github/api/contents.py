@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from reviewbot.github.client.caller import AccountClient
 
 _LISTING: Final = "application/json"
-"""What a folder comes as, whatever was asked for."""
+"""Content type of a folder, whatever media type was requested."""
 
 
 class Contents:
@@ -23,12 +23,12 @@ class Contents:
         self._caller = caller
 
     async def file(self, repo: str, path: str, ref: str, *, max_bytes: int) -> bytes | None:
-        """Return the file of that path at a commit or branch; None if there is none.
+        """Return a file at a commit or branch; None if the file does not exist.
 
         Raises:
-            TooLargeError: it has more than ``max_bytes``, or than GitHub gives (100 MB).
+            TooLargeError: the file exceeds ``max_bytes`` or GitHub's limit (100 MB).
         """
-        # Such a path is in no repository, but might lead the request out of its own.
+        # No repository has such a path, but the request could reach another repository.
         if {"", ".", ".."} & set(path.split("/")) or "\0" in path:
             return None
         quoted = quote(path.encode("utf-8", "surrogateescape"), safe="/")
@@ -46,17 +46,17 @@ class Contents:
         """Return the last commit of a branch.
 
         Raises:
-            NotFoundError: there is no such branch.
+            NotFoundError: the branch does not exist.
         """
         name = quote(branch.encode("utf-8", "surrogateescape"), safe="/")
         request = read(f"{repository(repo)}/git/ref/heads/{name}")
         return await self._caller.one(request, lambda found: commit(found["object"]["sha"]))
 
     async def blob(self, repo: str, sha: str, *, max_bytes: int) -> bytes:
-        """Return the blob of that id.
+        """Return the content of a blob.
 
         Raises:
-            TooLargeError: as of :meth:`file`.
+            TooLargeError: the blob exceeds ``max_bytes`` or GitHub's limit.
         """
         path = f"{repository(repo)}/git/blobs/{commit(sha)}"
         return (await self._caller.answer(read(path, accept=RAW, max_bytes=max_bytes))).body

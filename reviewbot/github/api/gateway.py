@@ -57,12 +57,12 @@ THREADS: Final = 96
 (docs.github.com, "Rate limits for the REST API"). One installation has five, so those of many may
 hang."""
 CALLERS: Final = 2_000
-"""Whose tokens are remembered."""
+"""Maximum number of accounts whose tokens are cached."""
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1")
 
 
 class Api:
-    """What GitHub does for one installation, or for the holder of a token."""
+    """API calls of one installation or of one token holder."""
 
     def __init__(self, caller: AccountClient) -> None:
         self.pulls = Pulls(caller)
@@ -74,18 +74,18 @@ class Api:
 
 
 class Gateway:
-    """GitHub, or a GitHub Enterprise Server. To be used from one event loop.
+    """GitHub or a GitHub Enterprise Server. Use a gateway from one event loop only.
 
     Args:
-        credentials: of an App, or a token, or None for what anybody may read.
-        base_url: of the REST API; that of an Enterprise Server ends in ``/api/v3``.
-        pace: what each installation may do.
-        patience: how long one request may take.
-        clock: seconds since 1970.
+        credentials: an App, a token, or None for public data.
+        base_url: URL of the REST API. The URL of an Enterprise Server ends in ``/api/v3``.
+        pace: request limits of each installation.
+        patience: time limits of one request.
+        clock: returns the time in seconds since 1970.
 
     Raises:
-        ConfigError: PyGithub is not installed, this is no address, or a token would travel in the
-            clear.
+        ConfigError: PyGithub is missing, the address is invalid, or a token would be sent
+            without encryption.
     """
 
     def __init__(
@@ -115,27 +115,27 @@ class Gateway:
 
     @property
     def app(self) -> AppApi:
-        """What GitHub does for the App itself.
+        """API calls that authenticate as the App.
 
         Raises:
-            ConfigError: there is none.
+            ConfigError: no App is configured.
         """
         return AppApi(self._app_caller())
 
     def installation(self, number: int) -> Api:
-        """What GitHub does for the installation of the App that has this id.
+        """Return the API calls of one installation of the App.
 
         Raises:
-            ConfigError: there is no App.
+            ConfigError: no App is configured.
         """
         token = InstallationToken(number, app=self._app_caller(), clock=self._clock)
         return Api(self._caller(f"installation {number}", token))
 
     def holder(self) -> Api:
-        """What GitHub does for the token that was given.
+        """Return the API calls of the given token.
 
         Raises:
-            ConfigError: an App was given.
+            ConfigError: the credentials are those of an App.
         """
         return Api(self._holder())
 

@@ -22,7 +22,7 @@ COMPARED: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One end of a pull request. ``repository`` is None if it was deleted."""
+    """Base or head of a pull request. ``repository`` is None if the repository was deleted."""
 
     sha: str
     ref: str
@@ -78,7 +78,7 @@ class ChangedFiles:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What ``head`` has since it left ``base``, which was at ``merge_base``."""
+    """Comparison of ``head`` with ``merge_base``, the commit where ``head`` left ``base``."""
 
     merge_base: str
     files: ChangedFiles
@@ -104,8 +104,8 @@ class Pulls:
         return ChangedFiles(found, len(found) >= pull.changed_files)
 
     async def compare(self, repo: str, base: str, head: str) -> Comparison:
-        """What ``head`` has since it left ``base``; of more than 300 files, those alone."""
-        # The files are on the first page of the commits, however few of these are asked for.
+        """Return what ``head`` changed since it left ``base``. GitHub lists at most 300 files."""
+        # The first page of commits lists the files, whatever the page size is.
         request = read(_comparison(repo, base, head), {"per_page": 1, "page": 1})
         return await self._caller.one(request, _compared)
 
@@ -120,7 +120,7 @@ class Pulls:
         return (await self._caller.answer(request)).body
 
     async def permission(self, repo: str, login: str) -> Permission:
-        """What somebody may do in a repository; ``none`` for who is not known there."""
+        """Return the permission of a user in a repository; ``none`` for unknown users."""
         name = segment(login)
         if name is None:
             return "none"

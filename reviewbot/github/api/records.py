@@ -1,4 +1,4 @@
-"""What the calls share: paths that stay in their place, and who wrote something."""
+"""Types and functions that the API calls share: safe paths and authors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SHA: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who wrote something. A deleted account is ``ghost``, as on GitHub's pages."""
+    """Author of a text. A deleted account is ``ghost``, as on GitHub's pages."""
 
     login: str
     id: int
@@ -44,7 +44,7 @@ def repository(name: str) -> str:
     """Return the path of ``OWNER/REPO``.
 
     Raises:
-        ConfigError: it is no such name; as part of a path it could lead elsewhere.
+        ConfigError: the name is invalid. Within a path it could reach another resource.
     """
     if not _REPOSITORY.fullmatch(name):
         raise ConfigError(f"{name[:200]!r} is no repository: it must be OWNER/REPO")
@@ -52,10 +52,10 @@ def repository(name: str) -> str:
 
 
 def commit(sha: str) -> str:
-    """``sha``, if it is one.
+    """Return ``sha`` if ``sha`` is a commit id.
 
     Raises:
-        ValueError: it is not.
+        ValueError: ``sha`` is not a commit id.
     """
     if not _SHA.fullmatch(sha):
         raise ValueError(f"{sha[:80]!r} is no commit")
@@ -69,8 +69,11 @@ def segment(name: str) -> str | None:
     return quote(name, safe="")
 
 
-async def deleted(caller: AccountClient, request: Request) -> bool:
-    """Delete something; False: it was gone already, perhaps by a try whose answer was lost."""
+async def deleted(caller: Caller, request: Request) -> bool:
+    """Delete a resource. Return False if the resource was already deleted.
+
+    An earlier attempt whose response was lost may have deleted the resource.
+    """
     try:
         await caller.answer(request)
     except NotFoundError:

@@ -28,10 +28,10 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class ReviewComment:
-    """A comment on a line, or on a file. ``line`` is None once the line is not in the diff.
+    """A comment on a line or on a file. ``line`` is None once the diff lacks the line.
 
-    ``start_line`` is None for a comment on one line. ``diff_hunk`` is the hunk that it was written
-    on, from its header to the line of the comment.
+    ``start_line`` is None for a comment on one line. ``diff_hunk`` is the hunk of the comment,
+    from the hunk header to the line of the comment.
     """
 
     id: int
@@ -58,12 +58,14 @@ class Reviews:
         self._caller = caller
 
     async def create(self, repo: str, number: int, body: Record) -> Review:
-        """Return a new review with its comments, all or none.
+        """Create a review with all its comments, or create nothing.
 
         Raises:
-            InvalidError: a comment is not on a line of the diff, or the like.
-            UncertainWriteError: look for it in :meth:`all` before making another.
-            ValueError: without an event it would stay pending, and block every later one.
+            InvalidError: GitHub rejects a comment, such as one outside the diff.
+            UncertainWriteError: the response was lost. Look for the review in :meth:`all`
+                before a retry.
+            ValueError: the event is missing. A review without an event would stay pending and
+                block later reviews.
         """
         if not body.get("event"):
             raise ValueError("a review needs an event")

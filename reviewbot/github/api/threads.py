@@ -50,12 +50,13 @@ _UNMINIMIZE: Final = _mutation("unminimizeComment", "unminimizedComment { isMini
 
 @dataclass(frozen=True, slots=True)
 class ReviewThread:
-    """A thread.
+    """A review thread.
 
     Attributes:
-        resolved_by: the login of a person; None if it is not resolved, or an App did it.
-        first_comment: the id of the comment that began it, as REST has it.
-        minimized: as what that comment is hidden, such as ``outdated``; None if it is not.
+        resolved_by: login of the person who resolved the thread; None if an App or nobody did.
+        first_comment: REST id of the first comment.
+        minimized: reason why the first comment is hidden, such as ``outdated``; None if the
+            comment is visible.
     """
 
     id: str

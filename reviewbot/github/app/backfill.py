@@ -34,36 +34,36 @@ if TYPE_CHECKING:
 FIRST_S: Final = 60.0
 EVERY_S: Final = 300.0
 WHOLE_LOOK_BACK: Final = timedelta(hours=70)
-"""How far back it looks at first, and for what is old by now. GitHub keeps three days."""
+"""Look-back of the first backfill and of later whole backfills. GitHub keeps three days."""
 LOOK_BACK: Final = timedelta(hours=12)
-"""How far back it looks else: each page of a hundred is a request."""
+"""Look-back of the other backfills. Each page of a hundred deliveries is one request."""
 LONG_AGO: Final = timedelta(hours=1)
-"""After so long without a sweep it looks at the whole again; so early it looks for what is old."""
+"""Gap without a backfill that requires a whole one, and margin of the short look-back."""
 MOST_AGAIN: Final = 10
-"""How often a delivery is asked for again."""
+"""Maximum number of redelivery requests for one delivery."""
 FIRST_DISTANCE: Final = timedelta(minutes=1)
-"""From a try to the next; then four times as long each time, to ``LONGEST_DISTANCE``."""
+"""First pause between attempts. Each pause is four times the last, up to the longest."""
 LONGEST_DISTANCE: Final = timedelta(hours=12)
-"""With this the last try is 66 hours after the first: who is away for a night misses nothing."""
+"""Longest pause between attempts. The last attempt is then 66 hours after the first."""
 MOST_FAILURES: Final = 3
-"""Of requests for a delivery, in one sweep: then it is GitHub that is away, not the delivery."""
+"""Failed requests that end a backfill: GitHub is then unavailable."""
 MOST_AT_ONCE: Final = 200
-"""What one sweep asks for: a request each, and these go one a second."""
+"""Maximum number of redelivery requests of one backfill. One request is sent per second."""
 
 log = logging.getLogger(__name__)
 
 
 class Backfill:
-    """Has failed deliveries delivered again, on one node at a time.
+    """Backfill that requests redelivery of failed deliveries, on one node at a time.
 
-    That is the node with the lowest name of those that are alive. Should two take themselves for
-    it, a delivery comes twice, and the second time nothing happens.
+    The node with the lowest name among the live nodes runs the backfill. If two nodes run the
+    backfill, a delivery comes twice. Processing is idempotent.
 
     Args:
-        database: knows what was taken.
-        app: what GitHub does for the App.
-        node: this node's name.
-        now: what time it is.
+        database: store of the received deliveries.
+        app: API calls that authenticate as the App.
+        node: name of this node.
+        now: returns the current time.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Backfill:
             try:
                 await self.sweep()
             except StoreError:
-                pass  # it was logged; the next sweep tries again
+                pass  # the store logged the error; the next backfill retries
             except RateLimitedError as error:
                 log.warning("cannot ask for failed deliveries for %.0f s", error.seconds)
                 await asyncio.sleep(error.seconds)
@@ -140,7 +140,7 @@ class Backfill:
             partial(deliveries.states, ids=[one.latest.guid for one in missing])
         )
         missing = [one for one in missing if known.get(one.latest.guid, "failed") == "failed"]
-        # Those that the others would not see when they are due; or ever, if this sweep breaks off.
+        # The short look-back will miss these when they are due, so a whole backfill must run then.
         old = [one.due for one in missing if max(one.due, now) - one.first > LOOK_BACK - LONG_AGO]
         if self._whole_at is not None and not is_whole:
             old.append(self._whole_at)

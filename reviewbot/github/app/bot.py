@@ -31,22 +31,22 @@ if TYPE_CHECKING:
     from reviewbot.jobs.service import ReviewService
 
 PATIENCE_S: Final = 10.0
-"""How long a request waits for a limit of GitHub. Longer waits are the inbox's and the publisher's,
-which meanwhile have room for what is others': few installations must not take it all."""
+"""Maximum seconds that a request waits for a rate limit. The inbox and the outbox schedule longer
+waits, and process tasks of other installations meanwhile."""
 
 log = logging.getLogger(__name__)
 
 
 class Bot:
-    """See the module. Use as an async context manager, within that of the service.
+    """The App of this server. Use as an async context manager, within that of the service.
 
     Args:
-        config: the App.
-        service: the reviews of the server.
-        load: makes settings of options, as the server's own.
-        public_url: where this server can be reached, for links; None if nobody said.
-        pace: what each installation may do.
-        limits: what each installation may use.
+        config: configuration of the App.
+        service: review service of the server.
+        load: resolves options to settings, as the server does.
+        public_url: public address of this server, for links; None if not configured.
+        pace: request limits of each installation.
+        limits: usage limits of each installation.
     """
 
     def __init__(
@@ -91,15 +91,15 @@ class Bot:
         self._ended = AsyncExitStack()
 
     @property
-    def secrets(self) -> tuple[SecretText, ...]:
-        """What deliveries may be signed with."""
+    def secrets(self) -> tuple[Secret, ...]:
+        """Accepted signing secrets of deliveries."""
         return self.config.webhook_secrets
 
     async def us(self) -> BotIdentity:
-        """Who we are on GitHub, which is asked once.
+        """Return our identity on GitHub. Only the first call sends a request.
 
         Raises:
-            GitHubError: it does not say.
+            GitHubError: GitHub does not state our login.
         """
         if self._us is None:
             secrets = tuple(secret.reveal() for secret in self.secrets)

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 class NotConvertedError(ReviewbotError):
-    """There is no App; why, and what to do, with nothing of the code in it.
+    """The conversion failed. The message states reason and remedy, and never contains the code.
 
     Args:
-        message: in whole sentences.
-        status: of an answer over HTTP that says so.
+        message: whole sentences.
+        status: HTTP status of the response that shows the message.
     """
 
     def __init__(self, message: str, *, status: int) -> None:
@@ -37,15 +37,15 @@ class NotConvertedError(ReviewbotError):
 
 
 async def convert(code: str, state_folder: Path, api_url: str) -> tuple[NewApp, AppConfig]:
-    """Return the App of a code, stored. GitHub tells the key of an App once, for a code of its own.
+    """Create and store the App of a code. GitHub returns the App's key only once.
 
     Args:
-        code: as GitHub sent it along with the browser.
-        state_folder: where the App is stored.
-        api_url: of GitHub's REST API.
+        code: code from the query of GitHub's redirect.
+        state_folder: folder to store the App in.
+        api_url: URL of GitHub's REST API.
 
     Raises:
-        NotConvertedError: GitHub has none for it, or it cannot be stored.
+        NotConvertedError: GitHub does not accept the code, or the App cannot be stored.
     """
     try:
         await asyncio.to_thread(check_storable, state_folder)

@@ -1,8 +1,8 @@
-"""The GitHub App that this server acts as: from the environment, else from files of the set-up.
+"""Configuration of the GitHub App, from the environment or else from files of the set-up.
 
 The files are in ``github-app/`` of the state folder: ``app.json`` says which App it is,
-``private-key.pem`` and ``webhook-secret`` (one secret a line, two while it is changed) prove it.
-Whatever is wrong with them is told when the server starts, not by the first webhook.
+``private-key.pem`` and ``webhook-secret`` (one secret a line, two during a rotation) prove it.
+Errors in these files are reported when the server starts, not by the first webhook.
 """
 
 from __future__ import annotations
@@ -50,15 +50,15 @@ _ID: Final = re.compile(r"[A-Za-z0-9.]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class AppConfig:
-    """An App, and what proves that we are it.
+    """An App and the secrets that authenticate it.
 
     Attributes:
-        app_id: its id, or its client id.
-        slug: its name in addresses; empty if that is not known here, then GitHub says it.
-        private_key: as PEM.
-        webhook_secrets: those that deliveries may be signed with; at least one.
-        base_url: of GitHub's REST API.
-        source: where this was found, for messages.
+        app_id: id or client id of the App.
+        slug: name of the App in addresses; empty if only GitHub knows the slug.
+        private_key: private key in PEM format.
+        webhook_secrets: accepted signing secrets of deliveries; at least one.
+        base_url: URL of GitHub's REST API.
+        source: origin of the configuration, for messages.
     """
 
     app_id: str
@@ -70,19 +70,19 @@ class AppConfig:
 
     @property
     def credentials(self) -> AppCredentials:
-        """For the gateway."""
+        """Credentials for the gateway."""
         return AppCredentials(self.app_id, self.private_key)
 
 
 def read_app_config(variables: Callable[[str], str | None], state_folder: Path) -> AppConfig | None:
-    """Return the App that is configured, or None.
+    """Return the configured App; None if no App is configured.
 
     Args:
-        variables: looks a variable up in the real environment.
-        state_folder: where the set-up stores Apps.
+        variables: returns a variable of the real environment.
+        state_folder: folder where the set-up stores Apps.
 
     Raises:
-        ConfigError: only a part is there, or cannot be used, or others can read it.
+        ConfigError: the configuration is incomplete, invalid, or readable by other users.
     """
     found = {name: text for name in APP if (text := (variables(name) or "").strip())}
     address = (variables(GITHUB_ADDRESS) or "").strip().rstrip("/")
@@ -93,27 +93,27 @@ def read_app_config(variables: Callable[[str], str | None], state_folder: Path) 
 
 
 def check_storable(state_folder: Path) -> None:
-    """Whether an App could be stored: to be asked first, since GitHub tells its key only once.
+    """Raise if an App cannot be stored. Call this first: GitHub returns a key only once.
 
     Raises:
-        ConfigError: it could not.
+        ConfigError: an App could not be stored.
     """
     check_creatable(state_folder / FOLDER)
 
 
 def store_app(new: NewApp, state_folder: Path, base_url: str) -> AppConfig:
-    """Stores a new App: whole or not at all, and at no moment for others to read.
+    """Store a new App, whole or not at all. Other users can never read the files.
 
     Args:
-        new: as GitHub made it.
-        state_folder: is made if it is not there.
-        base_url: of the REST API of that GitHub.
+        new: the App from GitHub.
+        state_folder: folder to store the App in; created if missing.
+        base_url: URL of the REST API of that GitHub.
 
     Returns:
-        What :func:`read_app_config` will find.
+        The App as :func:`read_app_config` will return it.
 
     Raises:
-        ConfigError: it cannot be stored, or there is one already.
+        ConfigError: the App cannot be stored, or an App is already stored.
     """
     if not new.webhook_secret.reveal():
         raise ConfigError("GitHub made it without a webhook secret, so that it can tell nothing")

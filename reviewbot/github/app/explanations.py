@@ -42,15 +42,15 @@ log = logging.getLogger(__name__)
 
 
 class Explanations:
-    """Asks questions about findings; the publisher posts what comes of them.
+    """Handler of questions about findings. The outbox posts the answers.
 
     Args:
-        service: the reviews of the server.
-        us: says who we are.
-        answers: says why there is no question.
-        publisher: who is woken.
-        load: makes settings of options, as the server's own.
-        limits: what an installation may use.
+        service: review service of the server.
+        us: returns our identity.
+        answers: posts the reason if a question is rejected.
+        publisher: outbox to wake.
+        load: resolves options to settings, as the server does.
+        limits: usage limits of an installation.
     """
 
     def __init__(
@@ -67,18 +67,18 @@ class Explanations:
         self._publisher, self._load, self._limits = publisher, load, limits
 
     async def ask(self, api: Api, installation: int, question: CommandComment, text: str) -> None:
-        """Have the finding of a thread explained, once; elsewhere it is said where to ask.
+        """Start the explanation of a thread's finding, once. In other threads, reply where to ask.
 
         Args:
             api: GitHub.
-            installation: who pays.
-            question: the comment that asks.
-            text: what it asks; it may be empty.
+            installation: installation to charge.
+            question: comment that asks.
+            text: text of the question; may be empty.
 
         Raises:
-            GitHubError: the thread cannot be had.
-            OverLimitError: the installation has used up its day.
-            StoreError: the database is away.
+            GitHubError: the thread cannot be fetched.
+            OverLimitError: the installation has reached its daily limit.
+            StoreError: the database is unavailable.
         """
         us = await self._us()
         prior = await read_prior(api, question.pull, us)
@@ -111,7 +111,7 @@ class Explanations:
     async def _settings(
         self, api: Api, question: CommandComment, config: RepositoryConfig
     ) -> Settings | str:
-        """Return the settings that apply; or why nobody can be asked under them, as Markdown."""
+        """Return the settings, or a reason in Markdown why no model can answer."""
         pull = await api.pulls.get(question.pull.repo, question.pull.number)
         base = await base_files(api, question.pull.repo, pull.base)
         try:

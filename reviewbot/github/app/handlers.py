@@ -47,11 +47,11 @@ class DeliveryHandler:
     """Delivery handler. If it raises, the inbox may retry with the same task.
 
     Args:
-        reviews: begins and ends reviews.
-        github: the way to GitHub.
-        us: says who we are.
-        answers: what is answered to commands.
-        explanations: asks for explanations.
+        reviews: starts and stops reviews.
+        github: client for GitHub.
+        us: returns our identity.
+        answers: replies to commands.
+        explanations: starts explanations.
     """
 
     def __init__(
@@ -67,15 +67,15 @@ class DeliveryHandler:
         self._stopped: dict[str, int] = {}  # by deliveries whose answer was not taken yet
 
     async def do(self, task: Task) -> None:
-        """Do what a delivery asks for.
+        """Perform the task of a delivery.
 
         Raises:
-            ReviewbotError: it cannot be done, or not yet.
-            StoreError: the database is away.
+            ReviewbotError: the task failed. A retry may succeed.
+            StoreError: the database is unavailable.
         """
         match task:
             case ReviewRequested():
-                # What was closed or a draft meanwhile had its reviews ended.
+                # Reviews of a pull request that was closed or a draft were stopped.
                 again = task.delivery if task.action in ("reopened", "ready_for_review") else None
                 asked = ReviewTrigger(again=again, head=task.head_sha, told_at=task.updated_at)
                 await self._review(task.repository, task.number, asked)
@@ -93,7 +93,7 @@ class DeliveryHandler:
                 assert_never(task)
 
     async def acknowledge(self, task: Task) -> None:
-        """Show that a command came: others of its pull request may have to be worked off first."""
+        """Add a reaction to a command at once. Earlier tasks of its pull request may be waiting."""
         if not isinstance(task, Commented):
             return
         try:
@@ -101,7 +101,7 @@ class DeliveryHandler:
                 question, on_line = CommandComment.of(task), task.thread is not None
                 comments = self._api(task.repository).comments
                 await comments.react(question.pull.repo, question.comment, "eyes", on_line=on_line)
-        except ReviewbotError as error:  # it is obeyed all the same
+        except ReviewbotError as error:  # the command is still processed
             log.info("no reaction to a command: %s", error, extra={"delivery_id": task.delivery})
 
     async def give_up(self, task: Task, reason: str) -> None:
@@ -132,7 +132,7 @@ class DeliveryHandler:
             raise
 
     async def _installation(self, task: InstallationChanged) -> None:
-        """What runs for an account that we may not write to any more is ended."""
+        """Stop the reviews of an installation that was deleted or suspended."""
         log.info("installation %d: %s", task.installation, task.action)
         if task.action in ("deleted", "suspend"):
             await self._reviews.stop_all(task.installation)
@@ -152,7 +152,7 @@ class DeliveryHandler:
         command = await self._command(task)
         api, question = self._api(task.repository), CommandComment.of(task)
         if isinstance(command, Unknown):
-            if command.meant is None:  # perhaps another bot's: whoever writes many is told once
+            if command.meant is None:  # perhaps for another bot: reply once per unknown command
                 question = replace(question, only=f"unknown-{command.written}")
             await self._answers.say(api, question, commands.hint(command))
         elif command is not None:

@@ -1,9 +1,8 @@
-"""The deliveries of GitHub: stored before they are acknowledged, and each worked off to its end.
+"""Inbox of GitHub's deliveries. Deliveries are stored before they are acknowledged.
 
-GitHub does not send a delivery again by itself, and waits for no work. So a delivery is taken by
-storing it, and is done only once the work on it has succeeded; until then it is tried again, by
-whichever node there is. A delivery may thus be worked on more than once: whoever handles it makes
-sure that twice is the same as once.
+GitHub does not repeat a failed delivery by itself, and does not wait for processing. So a delivery
+is stored first, and is done only once its task has succeeded. Until then any node may retry the
+task. A task may thus run more than once, so handlers must be idempotent.
 """
 
 from __future__ import annotations
@@ -37,32 +36,32 @@ SPARE: Final = 96
 LARGE: Final = 64 << 10
 """Bytes of a payload from which on it is read and compressed in a thread."""
 KEPT_MS: Final = 7 * 24 * 3600 * 1000
-"""How long finished ones are remembered; GitHub can send a delivery again for three days."""
+"""Retention of finished deliveries. GitHub can redeliver for three days."""
 CLEAN_EVERY_S: Final = 3600.0
 
 log = logging.getLogger(__name__)
 
 
 class Inbox:
-    """Takes deliveries and works them off. One a node; they share what there is to do.
+    """Inbox that stores and processes deliveries. Each node has one inbox; the inboxes share tasks.
 
-    Those of one subject, such as a pull request, are worked off one after the other, in the order
-    in which they came; but one that waits for its next try lets other kinds of events go first. All
-    others go side by side. One node at a time works for an installation.
+    Deliveries with the same ordering key, such as a pull request, are processed in order of
+    arrival. A delivery that waits for a retry lets other kinds of events go first. Deliveries
+    with different keys are processed in parallel. One node at a time works for an installation.
 
     Args:
         database: the store.
-        node: this node's name, under which it says that it is alive.
-        app: the App that deliveries are for.
-        handle: does what there is to do. What it raises has it called again later.
-        acknowledge: shows whoever sent it that it came, at once, and at best once.
-        give_up: tells whoever waits for it that it is not done, and why not.
-        at_once: how many are at work on this node; beyond these, one of each installation that has
-            none, so that those that wait for GitHub hold up no other.
-        per_installation: how many are at work for one installation.
-        grace_s: how long work may go on at the end.
-        limit_s: how long the work on one may take; it is cancelled then, and tried again.
-        clock: what time it is.
+        node: name of this node, as in its heartbeats.
+        app: the App that receives the deliveries.
+        handle: processes a task. If it raises, the task may be retried later.
+        acknowledge: shows the sender at once that the delivery arrived; never retried.
+        give_up: reports a permanently failed task, with the reason.
+        at_once: maximum number of tasks on this node. Each idle installation may have one more,
+            so that tasks waiting for GitHub do not block other installations.
+        per_installation: maximum number of tasks of one installation.
+        grace_s: seconds for unfinished tasks at shutdown.
+        limit_s: maximum seconds for one task; a longer task is cancelled and retried.
+        clock: returns the current time.
     """
 
     def __init__(
@@ -101,15 +100,15 @@ class Inbox:
         self._time = 0
 
     async def take(self, delivery: str, event: str, body: bytes) -> None:
-        """Store a delivery; when this returns, it is. A repeat does nothing.
+        """Store a delivery. A repeated delivery changes nothing.
 
         Args:
-            delivery: its id, as GitHub's are.
-            event: its name, likewise.
-            body: its payload, proved to be GitHub's.
+            delivery: id of the delivery, in GitHub's format.
+            event: name of the event, in GitHub's format.
+            body: payload with a verified signature.
 
         Raises:
-            StoreError: it is not known to be stored.
+            StoreError: the delivery may not be stored.
         """
         if len(body) < LARGE:
             new, task = self._read(delivery, event, body)
@@ -152,9 +151,9 @@ class Inbox:
             showing.add_done_callback(self._acknowledging.discard)
 
     async def work(self) -> None:
-        """Work off deliveries until cancelled; then let what is at work go on for a moment.
+        """Process deliveries until cancelled; then give unfinished tasks ``grace_s`` to end.
 
-        What is not done by then is left as it is, and is found again.
+        Tasks that take longer are cancelled. Another node finds them.
         """
         try:
             await self._poller.run(self._round)
@@ -177,7 +176,7 @@ class Inbox:
             if reason is None:
                 async with asyncio.timeout(self._limit_s):
                     await self._handle(task)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the delivery is not done
+        except Exception as error:  # noqa: BLE001 - after any error the delivery is not done
             await self._tell(task, claimed, error)
             await self._poller.not_done(claimed, error, pause_after(error, claimed.tries))
         else:
@@ -185,14 +184,14 @@ class Inbox:
                 log.info("completed a delivery", extra={"delivery_id": claimed.id})
 
     async def _tell(self, task: Task | None, claimed: Claimed, error: Exception) -> None:
-        """Tell that it is given up, if it is; what a person has to change was told at once."""
+        """Report a permanently failed task. Errors that a user must fix were reported before."""
         last = pause_after(error, claimed.tries) is None and not isinstance(error, HOPELESS)
         if task is None or self._give_up is None or not last:
             return
         try:
             async with asyncio.timeout(self._limit_s):
                 await self._give_up(task, sentence(error))
-        except Exception as failed:  # noqa: BLE001 - the log has it, and it is settled all the same
+        except Exception as failed:  # noqa: BLE001 - it is logged, and the task is settled
             told = type(failed).__name__
             log.warning(
                 "could not report the failed delivery: %s", told, extra={"delivery_id": claimed.id}

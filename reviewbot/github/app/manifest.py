@@ -1,8 +1,8 @@
-"""What a GitHub App for reviewbot is: its manifest, and how one that exists differs. Pure.
+"""Manifest of a GitHub App for reviewbot, and differences of an existing App. Pure.
 
-GitHub makes the App of a form that a browser posts (docs.github.com, "Registering a GitHub App from
-a manifest"). It refuses the whole manifest for one event that no permission covers, for
-``installation`` (which comes to every App), and for ``hook_attributes`` without ``url``.
+GitHub creates the App from a form that a browser posts (docs.github.com, "Registering a GitHub App
+from a manifest"). GitHub rejects the whole manifest for an event that no permission covers, for
+``installation`` (which every App receives), and for ``hook_attributes`` without ``url``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PERMISSIONS: Final[Mapping[str, str]] = MappingProxyType(
         "pull_requests": "write",
     }
 )
-"""Every permission that the App needs, and no other."""
+"""Permissions that the App needs."""
 REASONS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "checks": "to show the progress and the result of a review as a check run",
@@ -39,13 +39,13 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "pull_requests": "to read the diff, and to post the review and its summary",
     }
 )
-"""What each permission is for, as the owner is told."""
+"""Reason for each permission, shown to the owner."""
 EVENTS: Final = ("issue_comment", "pull_request", "pull_request_review_comment")
-"""What the App subscribes to. ``check_run`` and ``check_suite`` come with ``checks: write``, and
-only what concerns it; ``installation`` and ``ping`` come to every App (docs.github.com, "Webhook
-events and payloads"). ``issue_comment`` needs ``issues``, for pull requests, too."""
+"""Event subscriptions of the App. ``checks: write`` includes ``check_run`` and ``check_suite`` for
+the App's own checks. Every App receives ``installation`` and ``ping`` (docs.github.com, "Webhook
+events and payloads"). ``issue_comment`` needs ``issues``, even for pull requests."""
 WEBHOOK_PATH: Final = "/webhooks/github"
-"""Where a server takes deliveries."""
+"""Path where a server receives deliveries."""
 NAME_LIMIT: Final = 34
 """Characters of an App's name."""
 ADDRESS_LIMIT: Final = 200
@@ -60,12 +60,12 @@ _OWN_NETWORK: Final = (".internal", ".lan", ".local", ".home.arpa")
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """What the owner of the App decides.
+    """Choices of the App's owner.
 
     Attributes:
-        name: of the App; GitHub lets it be changed on its own page.
-        organization: the account that owns the App; None: that of whoever is signed in.
-        public_url: where GitHub reaches this server.
+        name: name of the App; editable on GitHub's page.
+        organization: account that owns the App; None for the account that is signed in.
+        public_url: address where GitHub reaches this server.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Registration:
     public_url: str
 
     def problems(self) -> dict[str, str]:
-        """What is wrong, in a sentence for each field; empty if all is well."""
+        """Return a sentence for each invalid field; empty if all fields are valid."""
         found = {}
         if not (0 < len(self.name) <= NAME_LIMIT and self.name.isprintable()):
             found["name"] = f"A name has 1 to {NAME_LIMIT} characters."
@@ -91,18 +91,18 @@ class Registration:
 
     @property
     def webhook_url(self) -> str:
-        """Where GitHub is to deliver events."""
+        """Address where GitHub delivers events."""
         return self.public_url.rstrip("/") + WEBHOOK_PATH
 
 
 def manifest(registration: Registration, redirect_url: str) -> dict[str, Any]:
-    """Return the manifest, to be posted as JSON in the field ``manifest``.
+    """Return the manifest to post as JSON in the field ``manifest``.
 
     Args:
-        registration: without problems.
-        redirect_url: where GitHub sends the browser afterwards, with ``code`` and ``state``.
+        registration: registration without problems.
+        redirect_url: address where GitHub sends the browser, with ``code`` and ``state``.
     """
-    # GitHub refuses to deliver to loopback. What cannot work is not turned on.
+    # GitHub refuses to deliver to loopback, so the webhook stays inactive there.
     active = reach(registration.public_url) != "loopback"
     return {
         "name": registration.name,
@@ -117,12 +117,12 @@ def manifest(registration: Registration, redirect_url: str) -> dict[str, Any]:
 
 
 def form_action(registration: Registration, web_url: str, state: str) -> str:
-    """Where the browser posts the manifest to.
+    """Return the address where the browser posts the manifest.
 
     Args:
-        registration: whose account it is for.
-        web_url: GitHub, as :func:`web_address` has it.
-        state: what GitHub gives back to ``redirect_url``.
+        registration: the registration, with the owning account.
+        web_url: address of GitHub's pages (:func:`web_address`).
+        state: value that GitHub returns to ``redirect_url``.
     """
     owner = registration.organization
     account = f"organizations/{quote(owner, safe='')}/" if owner is not None else ""
@@ -143,7 +143,7 @@ def web_address(api_url: str) -> str:
 
 
 def reach(url: str) -> Reach:
-    """From where an address can be reached, as far as it tells."""
+    """Return from where an address is probably reachable, judged by its host name alone."""
     host = (urlsplit(url).hostname or "").removesuffix(".")
     try:
         address = ip_address(host)
@@ -158,19 +158,19 @@ def reach(url: str) -> Reach:
 
 
 def is_base_address(text: str) -> bool:
-    """Whether it is the address of a server, or of a folder there: a path can be put behind it."""
+    """Return whether a text is the address of a server or folder, so that a path can follow."""
     plain = text.isascii() and text.isprintable() and not re.search(r"[?#\\<>\"']", text)
     if not plain or len(text) > ADDRESS_LIMIT or not is_web_address(text):
         return False
     try:
         parts = urlsplit(text)
         return bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a bracket that is not closed, a port that is no number
+    except ValueError:  # an unclosed bracket, or a port that is not a number
         return False
 
 
 def shortfalls(permissions: Mapping[str, str], events: tuple[str, ...]) -> list[str]:
-    """What an App that exists lacks; more than is needed is no shortfall."""
+    """Return the permissions and events that an existing App lacks, in sentences."""
     found = []
     for name, level in PERMISSIONS.items():
         has = permissions.get(name, "none")

@@ -1,7 +1,7 @@
-"""Publishes the App's reviews and answers on GitHub: each follows its events, to the end.
+"""Outbox that publishes the App's reviews and answers on GitHub while their events arrive.
 
-What is to be published is stored with the review, so it is done whatever ends in between: a node
-that is gone leaves it to another, which begins where the events and the pull request itself say.
+A publication is stored with its review, so a restart loses nothing. If a node ends, another node
+continues from the stored events and the state of the pull request.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 AT_ONCE: Final = 500
 """Reviews that a node follows; most of the time each of them only waits."""
 SHARE: Final = 4
-"""One installation has at most one in so many of these, so that it keeps no other waiting."""
+"""One installation may use at most one in ``SHARE`` slots, so that others need not wait."""
 
 log = logging.getLogger(__name__)
 
@@ -50,15 +50,15 @@ class _LeftError(Exception):
 
 
 class Outbox:
-    """See the module. One a node.
+    """Outbox of one node.
 
     Args:
         database: the store.
-        hub: who is told of events.
-        github: the way to GitHub.
-        us: says who we are.
-        node: this node's name.
-        public_url: where this server can be reached, for links; None if nobody said.
+        hub: source of event notifications.
+        github: client for GitHub.
+        us: returns our identity.
+        node: name of this node.
+        public_url: public address of this server, for links; None if not configured.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Outbox:
             problems = await self._to_its_end(claimed, target, publication)
         except _LeftError:
             return
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is not published
+        except Exception as error:  # noqa: BLE001 - after any error the result is not published
             await self._not_done(claimed, publication, error)
         else:
             for problem in problems:
@@ -176,8 +176,8 @@ class Outbox:
         if (unknown := publication.unknown) and pause_after(unknown, claimed.tries) is not None:
             raise unknown  # else, in the end, it goes on without a check run
 
-    def _turn(self, target: PublishTarget | ReplyTarget) -> asyncio.Lock:
-        """What holds up the other reviews of a pull request while one of them is posted."""
+    def _turn(self, target: Target | ReplyTarget) -> asyncio.Lock:
+        """Return the lock that lets one review of a pull request be posted at a time."""
         name = f"{target.repo}#{target.number}".lower()
         return self._posting.setdefault(name, asyncio.Lock())
 
@@ -200,7 +200,7 @@ class Outbox:
         if pause is None and publication is not None:
             try:
                 await publication.fail(f"The review could not be posted: {sentence(error)}")
-            except ReviewbotError as failed:  # a check run that never ends must not be left behind
+            except ReviewbotError as failed:  # a check run must not stay unfinished
                 limited = isinstance(failed, RateLimitedError)
                 pause = pause_after(failed if limited else None, claimed.tries)
         await self._poller.not_done(claimed, error, pause)

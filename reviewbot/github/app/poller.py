@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 POLL_S: Final = 1.0
 """Seconds between polls."""
 CANCELLED_S: Final = 1.0
-"""How long work that was cancelled may take to end."""
+"""Maximum seconds for cancelled tasks to end."""
 
 log = logging.getLogger(__name__)
 
@@ -33,23 +33,23 @@ log = logging.getLogger(__name__)
 class Poller:
     """Poller that looks for work when it is woken, when a task has ended, and every second.
 
-    Work that a node has begun and not settled is abandoned when the node is gone; any node then
-    puts it back.
+    Unsettled work of a node is abandoned when the node's heartbeat expires. Any node then
+    requeues the work.
 
     Args:
         name: name of the poller, in the log.
         database: the store.
         queue: the queue.
-        work: works on what was claimed, and settles it. It does not raise.
+        work: processes and settles a claimed task. It does not raise.
         node: the name of this node.
         log_as: log message for failed work, and the field for its id.
-        put_back: returns the seconds until abandoned work is claimed again, by its tries; None if
-            it is given up.
-        grace_s: how long work may go on at the end, in seconds.
+        put_back: returns the seconds until abandoned work is claimed again, by its attempts; None
+            if the work has failed permanently.
+        grace_s: seconds for unfinished tasks at shutdown.
         clock: returns the time, in Unix milliseconds.
 
     Attributes:
-        working: what is under way, by its id.
+        working: running tasks by id.
     """
 
     def __init__(
@@ -76,12 +76,12 @@ class Poller:
         self._wake.set()
 
     async def claim(self, *, at_once: int, per_installation: int, spare: int = 0) -> None:
-        """Put back what was abandoned, claim what there is room for, and begin it.
+        """Requeue abandoned work, claim work up to the limits, and start it.
 
         Args:
-            at_once: how many are at work on this node.
-            per_installation: how many are at work for an installation.
-            spare: how many more, for installations that have none at work.
+            at_once: maximum number of tasks on this node.
+            per_installation: maximum number of tasks of an installation.
+            spare: additional slots for installations without a running task.
         """
         busy = frozenset(self.working)
         room = at_once - len(busy)
@@ -171,7 +171,7 @@ class Poller:
         Tasks that take longer are cancelled. Another node finds them.
 
         Args:
-            look: one round, which calls :meth:`claim`.
+            look: one poll; calls :meth:`claim`.
         """
         try:
             while True:
@@ -179,7 +179,7 @@ class Poller:
                 try:
                     await look()
                 except StoreError:
-                    pass  # it was logged; the next round tries again
+                    pass  # the store logged the error; the next poll retries
                 except Exception:
                     log.exception("%s: a round failed; retrying", self._name)
                 with suppress(TimeoutError):

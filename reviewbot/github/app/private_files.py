@@ -1,4 +1,4 @@
-"""Files for their owner alone: written whole or not at all, read only while nobody else can."""
+"""Private files: written whole or not at all, and refused if other users can read them."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ _OTHERS: Final = 0o077
 
 
 def read_file(path: Path, source: str) -> str:
-    """Return the text of a file that the user named, whoever else can read it.
+    """Return the text of a file that the user named. Other users may be able to read it.
 
     Args:
-        path: of the file.
-        source: what messages call the place where it was named.
+        path: path of the file.
+        source: origin of the path, for messages.
 
     Raises:
-        ConfigError: it cannot be read.
+        ConfigError: the file cannot be read.
     """
     return _text(path, source, private=False)
 
 
 def read_private_file(path: Path) -> str:
-    """Return the text of a file.
+    """Return the text of a private file.
 
     Raises:
-        ConfigError: it cannot be read, or others can read it, too.
+        ConfigError: the file cannot be read, or other users can read the file.
     """
     return _text(path, str(path), private=True)
 
 
 def check_private_folder(folder: Path) -> None:
-    """Whether the folder is its owner's alone.
+    """Raise if other users can access the folder.
 
     Raises:
-        ConfigError: it is not, or is no folder.
+        ConfigError: the folder is not private, or the path is not a folder.
     """
     try:
         status = folder.stat()
@@ -57,23 +57,23 @@ def check_private_folder(folder: Path) -> None:
 
 
 def check_creatable(folder: Path) -> None:
-    """Whether :func:`create_folder` can make ``folder``.
+    """Raise if :func:`create_folder` cannot create ``folder``.
 
     Raises:
-        ConfigError: it cannot.
+        ConfigError: the folder cannot be created.
     """
     _draft(folder).rmdir()
 
 
 def create_folder(folder: Path, files: Mapping[str, str]) -> None:
-    """Makes ``folder`` with all the files in it, or leaves nothing of them.
+    """Create ``folder`` with all files, or create nothing.
 
     Args:
-        folder: what is above it is made, too.
-        files: names and texts.
+        folder: path of the new folder; missing parents are created.
+        files: texts by file name.
 
     Raises:
-        ConfigError: it is there already, or cannot be written.
+        ConfigError: the folder exists or cannot be written.
     """
     draft = _draft(folder)
     try:
@@ -89,7 +89,7 @@ def create_folder(folder: Path, files: Mapping[str, str]) -> None:
 
 
 def _draft(folder: Path) -> Path:
-    """A new folder beside the one that it is to become; mkdtemp makes it for its owner alone."""
+    """Create a temporary folder next to ``folder``. mkdtemp makes it private."""
     if os.path.lexists(folder):
         raise _exists(folder)
     try:
@@ -131,7 +131,7 @@ def _text(path: Path, source: str, *, private: bool) -> str:
 
 
 def _check_private(status: os.stat_result, path: Path, mode: str) -> None:
-    """As ssh does with its keys. Elsewhere than on POSIX mode and owner say nothing."""
+    """Raise if another user owns or can access the path. Only POSIX systems are checked."""
     if os.name != "posix":
         return
     if status.st_uid not in (0, os.geteuid()):

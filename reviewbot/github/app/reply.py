@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class Reply:
-    """One answer, published like a :class:`reviewbot.github.publish.publication.Publication`.
+    """Reply published like a :class:`reviewbot.github.publish.publication.Publication`.
 
     Args:
         api: GitHub.
-        us: who we are.
-        target: what is answered.
+        us: our identity.
+        target: the question to reply to.
     """
 
     def __init__(self, api: Api, us: BotIdentity, target: ReplyTarget) -> None:
@@ -36,14 +36,14 @@ class Reply:
 
     @property
     def ended(self) -> bool:
-        """Whether its last word is there."""
+        """True once the final event was received."""
         return self._builder.report.outcome is not None
 
     async def end(self) -> Published:
-        """Post the answer, or why there is none. Again is as good as once.
+        """Post the answer, or the reason why there is no answer. The call is idempotent.
 
         Raises:
-            GitHubError: GitHub does not take it.
+            GitHubError: GitHub rejects the reply.
         """
         report = self._builder.report
         text = await asyncio.to_thread(reply_text, report, self._target.link_hosts)
@@ -51,7 +51,7 @@ class Reply:
         return Published(report)
 
     async def fail(self, _sentence: str) -> None:
-        """What GitHub does not take cannot be told there, either; the log has it."""
+        """Do nothing. The log has the error; GitHub would reject a report, too."""
 
     async def stop(self) -> None:
-        """Nothing is under way between the beginning and the end."""
+        """Do nothing. A reply has no work in progress."""

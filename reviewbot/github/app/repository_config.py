@@ -26,10 +26,10 @@ FROM_THE_BASE: Final = (
     "confidence",
     "max_notes",
 )
-"""The settings of a repository's own file that the App heeds. Who reviews and what that may cost is
-for whoever pays for it to say: the operator of the server."""
+"""Settings that the App accepts from a repository's own file. The operator of the server pays, and
+so decides on models and budgets."""
 _PUBLISHING: Final = ("fail_on", "if_incomplete", "link_hosts", "max_inline")
-"""Those that decide what becomes of the findings."""
+"""Settings that decide how findings are published."""
 _OPERATORS: Final = (
     *("model", "fallback_models", "routes", "ab_split", "budget_usd", "models"),
     *("context_lines", "chunk_tokens", "batch_tokens"),
@@ -73,14 +73,14 @@ class RepositoryConfig:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What of the file is not in force, in sentences."""
+        """Sentences about ignored keys of the file."""
         if not self.unheeded:
             return ()
         names = ", ".join(self.unheeded)
         return (f"Not heeded in the repository's file, since the server says it: {names}.",)
 
     def settings_table(self, config: tuple[str, str] | None) -> str:
-        """What applies under a configuration file, and where it comes from, as Markdown."""
+        """Return the effective settings of a configuration file and their origins, as Markdown."""
         try:
             settings = self.settings(config)
         except ConfigError as error:
@@ -97,7 +97,7 @@ class RepositoryConfig:
 
 
 def _of_server(settings: Settings, name: str) -> str:
-    if name in ("fail_on", "if_incomplete"):  # the App has its own, whatever the server's are
+    if name in ("fail_on", "if_incomplete"):  # the App has its own defaults
         return "the default"
     if name == "model" and name not in settings.origins:
         return f"the server: {settings.model_source}"

@@ -53,13 +53,12 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class ReviewTrigger:
-    """What somebody or something asks for: a review of what is new, or a fresh one of all of it.
+class Asked:
+    """Trigger of a review, incremental or full.
 
-    ``again`` names this wish, if it is to be granted even where there is such a review already.
-    ``head`` is the commit that it is about, if GitHub said so, and ``draft`` whether a draft is
-    reviewed, too. ``told_at``: when it was last changed as GitHub told that it is open and no
-    draft, if it did.
+    ``again`` identifies a request that must be granted even if such a review exists. ``head`` is
+    the commit of the event, if GitHub stated it. ``draft`` allows reviews of drafts. ``told_at``
+    is the ``updated_at`` of an event that reports the pull request as open and ready, if any.
     """
 
     full: bool = False
@@ -70,16 +69,16 @@ class ReviewTrigger:
 
 
 class AppReviews:
-    """Begins and ends the reviews of the App.
+    """Service that starts and stops the reviews of the App.
 
     Args:
-        service: the reviews of the server.
-        github: the way to GitHub.
-        us: says who we are.
-        publisher: who is woken.
-        load: makes settings of options, as the server's own.
-        web_url: GitHub's pages.
-        limits: what an installation may use.
+        service: review service of the server.
+        github: client for GitHub.
+        us: returns our identity.
+        publisher: outbox to wake.
+        load: resolves options to settings, as the server does.
+        web_url: address of GitHub's pages.
+        limits: usage limits of an installation.
     """
 
     def __init__(
@@ -97,27 +96,25 @@ class AppReviews:
         self._publisher, self._load, self._web_url = publisher, load, web_url
         self._limits = limits
 
-    async def begin(
-        self, repository: RepositoryRef, number: int, asked: ReviewTrigger
-    ) -> str | None:
-        """Have the pull request reviewed as it is now; nothing if that is done or under way.
+    async def begin(self, repository: Repository, number: int, asked: Asked) -> str | None:
+        """Start a review of the pull request's current state, unless one exists or is running.
 
         Returns:
-            Why there is nothing to review, as the end of a sentence; None if there is.
+            The reason why there is nothing to review, as the end of a sentence; else None.
 
         Raises:
-            GitHubError: the change cannot be had.
-            DiffError: it cannot be read.
-            ConfigError: the base's configuration is wrong.
-            OverLimitError: the installation has used up its day.
-            OtherHeadError: what GitHub tells of is not what was asked for, and is reviewed already,
-                or is from before it was asked for.
-            StoreError: the database is away.
+            GitHubError: the diff cannot be fetched.
+            DiffError: the diff cannot be parsed.
+            ConfigError: the base's configuration is invalid.
+            OverLimitError: the installation has reached its daily limit.
+            OtherHeadError: GitHub reports a head other than the requested one. That head is
+                already reviewed, or GitHub's response is older than the event.
+            StoreError: the database is unavailable.
         """
         pull = PullName(repository.full_name, number, repository.id)
         api = self._github.installation(installation_at(repository))
         found = await api.pulls.get(pull.repo, number)
-        # What GitHub told us of may not be in its answer yet.
+        # GitHub's response may be older than its event.
         if not _is_wanted(found, asked) and not _is_before(found, asked.told_at):
             return "it is closed" if found.state == "closed" else "it is a draft"
         prior = await read_prior(api, pull, await self._us())
@@ -147,14 +144,14 @@ class AppReviews:
         asked: ReviewTrigger,
         last: str | None,
     ) -> bool:
-        """Store the review, unless there is one that is good enough; whether it was stored.
+        """Store the review unless an equivalent review exists. Return whether it was stored.
 
         Args:
-            repository: where.
-            assignment: what is reviewed.
-            config: of the base.
-            asked: what for.
-            last: the head that the summary on the pull request is about.
+            repository: repository of the pull request.
+            assignment: scope of the review.
+            config: configuration of the base.
+            asked: trigger of the review.
+            last: head that the posted summary describes.
         """
         installation = installation_at(repository)
         target = _target(assignment, config, repository.id)
@@ -164,7 +161,7 @@ class AppReviews:
         def also(connection: sa.Connection, review_id: str) -> None:
             publications.insert(connection, review_id, new)
 
-        base = assignment.pull.base.sha  # which stays as it is until another branch is the base
+        base = assignment.pull.base.sha  # stays the same until the base branch is changed
         change = f"{target.repo.lower()}#{target.number}@{target.head}+{base}"
         for nth in range(MOST_AGAIN):
             key = f"{change}/{asked.again or nth}"
@@ -182,7 +179,7 @@ class AppReviews:
                 row, known = await self._service.create(request, also=also)
             except (
                 IdempotencyConflictError
-            ):  # its title or the like is another by now: the change is the same
+            ):  # for example the title has changed; the diff is the same
                 row, known = await self._of_key(request), True
             if row and not known:
                 log.info("a review is wanted", extra={"review_id": row.id})
@@ -201,12 +198,10 @@ class AppReviews:
         )
         return await self._service.database.read(query)
 
-    async def _is_lost(
-        self, row: ReviewRow | None, target: PublishTarget, last: str | None
-    ) -> bool:
-        """Return whether a review of this change is no more what the pull request shows.
+    async def _is_lost(self, row: ReviewRow | None, target: Target, last: str | None) -> bool:
+        """Return whether the pull request no longer shows a review of this diff.
 
-        It was stopped, or was never posted, or another head was reviewed after it.
+        The review was stopped, was never posted, or was followed by a review of another head.
         """
         if row is None or row.stop is not None or row.outcome in ("cancelled", "superseded"):
             return True
@@ -233,23 +228,23 @@ class AppReviews:
     async def stop_unwanted(
         self, repository: RepositoryRef, number: int, told_at: datetime | None
     ) -> None:
-        """End what runs for a pull request that is closed or a draft, if it still is.
+        """Stop the reviews of a pull request if the pull request is still closed or a draft.
 
-        What is told of that may come hours later, when it is open again; and what GitHub answers
-        may be from before.
+        The event may come hours late, when the pull request is open again. GitHub's response may
+        be older than the event.
 
         Args:
-            repository: where.
-            number: its number.
-            told_at: when it was last changed as GitHub told of it, if it did.
+            repository: repository of the pull request.
+            number: number of the pull request.
+            told_at: ``updated_at`` of the event, if any.
 
         Raises:
-            GitHubError: GitHub does not say, for a reason that may pass.
+            GitHubError: the request failed for a temporary reason.
         """
         api = self._github.installation(installation_at(repository))
         try:
             pull = await api.pulls.get(repository.full_name, number)
-        except (ForbiddenError, NotFoundError):  # it is not ours any more
+        except (ForbiddenError, NotFoundError):  # we have lost access
             wanted = False
         else:
             wanted = _is_wanted(pull, ReviewTrigger()) and not _is_before(pull, told_at)
@@ -270,12 +265,12 @@ class AppReviews:
 
 
 def tenant_of(installation: int) -> str:
-    """Whose reviews of an installation are."""
+    """Return the tenant id of an installation."""
     return f"github:{installation}"
 
 
 def subject_of(repo: str, number: int) -> str:
-    """What a newer review of supersedes the older ones."""
+    """Return the ordering key of a pull request: a newer review supersedes older ones."""
     return f"github/{repo.lower()}#{number}"
 
 
@@ -284,7 +279,7 @@ def _is_wanted(pull: PullRequest, asked: ReviewTrigger) -> bool:
 
 
 def _is_before(pull: PullRequest, told_at: datetime | None) -> bool:
-    """Whether an answer of GitHub is older than what it told us: its copies follow its webhooks."""
+    """Return whether GitHub's response is older than its event. GitHub's replicas may lag."""
     return told_at is not None and pull.updated_at < told_at
 
 

@@ -1,4 +1,4 @@
-"""What a delivery is about, and whose it is: what its place among the others depends on. Pure."""
+"""Ordering key and installation of a delivery, which decide when it is processed. Pure."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def installation_of(task: Task) -> int | None:
             return task.repository.installation
 
 
-def installation_at(repository: RepositoryRef) -> int:
-    """Return the installation that a task of an App is to be done for.
+def installation_at(repository: Repository) -> int:
+    """Return the installation of an App's task.
 
     Raises:
-        ValueError: there is none; no webhook of an App is without.
+        ValueError: the installation is missing. Every webhook of an App names one.
     """
     if repository.installation is None:
         raise ValueError("a task of an App names its installation")
@@ -33,7 +33,7 @@ def installation_at(repository: RepositoryRef) -> int:
 
 
 def subject_of(task: Task) -> str | None:
-    """What it is about, such as ``octo/repo#7``; None if it is about nothing."""
+    """Return the ordering key of a task, such as ``octo/repo#7``; None if it needs no order."""
     match task:
         case Ping() | IgnoredDelivery():
             return None

@@ -1,11 +1,11 @@
-"""Where a review or an answer of the App is published, as it is stored with it. Pure."""
+"""Publication targets of the App's reviews and answers, stored with them. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from reviewbot.config.settings import IfIncomplete  # noqa: TC001 - likewise
+from reviewbot.config.settings import IfIncomplete  # noqa: TC001 - the decoder uses it
 from reviewbot.core.decode import decoder
 from reviewbot.core.events.report import Threshold  # noqa: TC001 - the decoder resolves it at run time
 from reviewbot.github.change.subject import PublishOptions, Subject
@@ -39,7 +39,7 @@ class PublishTarget:
 
     @property
     def subject(self) -> Subject:
-        """What is reviewed."""
+        """Pull request snapshot under review."""
         return Subject(
             pull=PullName(self.repo, self.number, self.repository_id),
             head=self.head,
@@ -54,7 +54,7 @@ class PublishTarget:
         )
 
     def options(self, *, details_url: str | None) -> PublishOptions:
-        """What is posted."""
+        """Return the options of the publication."""
         return PublishOptions(
             fail_on=self.fail_on,
             if_incomplete=self.if_incomplete,
@@ -97,7 +97,7 @@ def from_json(data: Mapping[str, Any]) -> PublishTarget | ReplyTarget:
     """Return the target that :func:`to_json` wrote.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the data is not a target.
     """
     kind = ReplyTarget if data.get("kind") == _REPLY else PublishTarget
     return cast("PublishTarget | ReplyTarget", decoder(kind)(data, "target"))

@@ -1,1 +1,1 @@
-"""What a pull request changes, as a diff."""
+"""Diff of a pull request."""

@@ -22,12 +22,12 @@ ATTRIBUTES: Final = ".gitattributes"
 
 @dataclass(frozen=True, slots=True)
 class BaseFiles:
-    """What the base has.
+    """Files of the base branch.
 
     Attributes:
-        config: how messages call its configuration, such as ``.reviewbot.yml of main``; its text.
-        attributes: the ``.gitattributes`` at the root; empty if there is none.
-        notices: what a reader has to know, in sentences.
+        config: display name of the configuration, such as ``.reviewbot.yml of main``, and its text.
+        attributes: the ``.gitattributes`` at the root; empty if missing.
+        notices: sentences for the report.
     """
 
     config: tuple[str, str] | None
@@ -42,21 +42,20 @@ async def base_files(
     *,
     config_names: Sequence[str] = CONFIG_NAMES,
 ) -> BaseFiles:
-    """Read the files at the root of the base, as it is now.
+    """Read the files at the root of the base branch, at its current commit.
 
-    Not at the commit that GitHub names as the base of a pull request: that stays behind when the
-    branch moves on, and with it a configuration that was repaired or made stricter. Only if the
-    branch is gone, as it may be once the pull request is merged, is that commit all there is.
+    GitHub's base commit of a pull request can be outdated, and may lack a repaired or stricter
+    configuration. That commit is used only if the branch was deleted, as after a merge.
 
     Args:
-        api: the way to GitHub.
-        repo: the repository of the base, as ``OWNER/REPO``; never that of the head.
+        api: client for GitHub.
+        repo: the repository of the base, as ``OWNER/REPO``; never the repository of the head.
         base: the base of the pull request.
-        config_names: the paths that its configuration may have; none if it is not wanted.
+        config_names: possible paths of the configuration; empty to read no configuration.
 
     Raises:
-        ConfigError: there are two configurations, or one is no text of a sensible size.
-        GitHubError: GitHub refuses, or does not answer.
+        ConfigError: there are two configurations, or the configuration is too large or not text.
+        GitHubError: GitHub refuses, or does not respond.
     """
     branch = base.ref
     try:

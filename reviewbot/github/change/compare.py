@@ -31,13 +31,13 @@ EXECUTABLE_MODE: Final = "100755"
 
 @dataclass(frozen=True, slots=True)
 class ChangeLimits:
-    """How much is fetched for one change.
+    """Fetch limits of one diff.
 
     Attributes:
-        diff_bytes: of a diff that GitHub gives in one piece.
-        file_bytes: of one content of a file.
-        all_bytes: of all contents; those under way when it is reached still count.
-        files: whose contents are fetched.
+        diff_bytes: maximum size of a diff that GitHub returns in one piece.
+        file_bytes: maximum size of one version of a file.
+        all_bytes: maximum size of all contents. Requests in progress may exceed this limit.
+        files: maximum number of files whose contents are fetched.
     """
 
     diff_bytes: int = 16 << 20
@@ -47,8 +47,8 @@ class ChangeLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class ContentSource:
-    """Where contents are: the old at ``merge_base``, if that is known, the new at ``head``."""
+class Place:
+    """Source of contents: old files at ``merge_base``, if known, new files at ``head``."""
 
     api: Api
     repo: str
@@ -58,14 +58,14 @@ class ContentSource:
 
 @dataclass(frozen=True, slots=True)
 class FileWithoutDiff:
-    """A file whose lines are not known.
+    """A file whose changed lines are unknown.
 
     Attributes:
-        file: what is known of it, without hunks.
-        blob_sha: the id of its new content, if GitHub tells it.
-        added: lines, as GitHub counts them.
-        removed: likewise.
-        otherwise: what it is taken for if it cannot be compared; None: it is missing then.
+        file: the file without hunks.
+        blob_sha: blob id of the new content, if GitHub states it.
+        added: number of added lines, as GitHub counts them.
+        removed: number of removed lines, as GitHub counts them.
+        otherwise: fallback if the file cannot be compared; None to report the file as missing.
     """
 
     file: FileDiff
@@ -81,19 +81,19 @@ async def compare_all(
     limits: ChangeLimits,
     tell: Callable[[str], None],
 ) -> list[FileDiff | str]:
-    """Return each file with its lines, or the sentence that says why it is missing.
+    """Return each file with its lines, or a sentence with the reason why the file is missing.
 
-    Those that would be missing otherwise go first, so that the limits meet them last.
+    Files without a fallback are fetched first, so that the limits affect them last.
 
     Args:
-        place: where their contents are.
+        place: source of the contents.
         undiffed: the files.
-        limits: what may be fetched.
-        tell: is told what is being fetched.
+        limits: fetch limits.
+        tell: receives progress messages.
 
     Raises:
-        RateLimitedError: GitHub gives nothing more for now.
-        BadCredentialsError: or no longer.
+        RateLimitedError: the rate limit is exhausted.
+        BadCredentialsError: GitHub rejects the token.
     """
     try:
         find_git()
@@ -115,7 +115,7 @@ async def _compare_some(
     limits: ChangeLimits,
     tell: Callable[[str], None],
 ) -> dict[int, FileDiff | str]:
-    """As :func:`compare_all`, by place in the list; ends when there were too many bytes."""
+    """Return results of :func:`compare_all` by index, until the byte limit is reached."""
     found: dict[int, FileDiff | str] = {}
     spent = 0
     for start in range(0, len(order), AT_ONCE):
@@ -124,7 +124,7 @@ async def _compare_some(
         tell(f"the contents of file {start + 1:,} of {len(order):,}")
         wave = order[start : start + AT_ONCE]
         works = (_compared(place, undiffed[at], limits) for at in wave)
-        # None goes on in the background when another fails.
+        # All of a wave end before an error is raised: no request continues in the background.
         results = await asyncio.gather(*works, return_exceptions=True)
         for at, result in zip(wave, results, strict=True):
             if isinstance(result, BaseException):
@@ -157,7 +157,7 @@ async def _compared(
         why = f"its content has more than {limits.file_bytes:,} bytes"
     except (BadCredentialsError, RateLimitedError):
         raise
-    except ValueError:  # of a path with lone surrogates, or an id that is none
+    except ValueError:  # a path with lone surrogates, or an invalid id
         why = "GitHub names its content in a way that it cannot be asked for"
     except (_NoContentError, LocalDiffError) as error:
         why = str(error)
@@ -194,23 +194,23 @@ async def _file(place: ContentSource, path: str, ref: str, max_bytes: int, side:
 
 
 async def _with_lines(one: FileWithoutDiff, old: bytes, new: bytes) -> FileDiff:
-    """Return the file with the lines of a diff that fits to what GitHub counts.
+    """Return the file with a local diff that matches GitHub's line counts.
 
     Raises:
-        LocalDiffError: there is no such diff.
+        LocalDiffError: there is no matching diff.
     """
     counted = one.added or one.removed
     is_code = language_of(one.file.path) is not None
-    # What GitHub counts lines of is text, whatever bytes it has; so is what is code by its name.
+    # A file is text if GitHub counts its lines, or if its name is that of code.
     diff = await local_diff(old, new, as_text=bool(counted) or is_code)
     grown = diff.added - diff.removed if diff else 0
-    # Which lines changed is a matter of opinion; how many more there are now is not. The contents
-    # API follows a symbolic link, so that it can give the content of another file.
+    # Diff algorithms may choose different lines, but the difference of the counts is the same. The
+    # contents API follows symbolic links, so it can return the content of another file.
     if counted and (diff is None or grown != one.added - one.removed):
         raise LocalDiffError("its contents do not fit to the lines that GitHub counts")
     if diff is not None:
         return replace(one.file, hunks=diff.hunks, binary=diff.binary)
     if one.file.status == "modified" and one.file.new_mode is None:
-        # Its mode alone is another. GitHub does not say which, and mostly it can be run now.
+        # Only the mode differs. GitHub does not state it; most often the file became executable.
         return replace(one.file, old_mode=PLAIN_MODE, new_mode=EXECUTABLE_MODE)
     return one.file

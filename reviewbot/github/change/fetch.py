@@ -1,12 +1,12 @@
-"""What a pull request changes, as the bytes of a diff, and what of it could not be had.
+"""Fetch the diff of a pull request as bytes, and report files that are missing from it.
 
-GitHub gives a diff of up to 300 files and 20,000 lines in one piece. Above that it lists the files,
-up to 3,000, with the hunks of those that are not too large; the others are compared here. A diff
-that is put together so has no modes (but of submodules), the lines of each file in UTF-8, a file
-that became another kind as one that was modified, and a binary file that was renamed as unchanged.
+GitHub returns a diff of up to 300 files and 20,000 lines in one piece. Above that, GitHub lists up
+to 3,000 files, with the hunks of files that are not too large. The other files are compared here.
+An assembled diff has no modes, except for submodules. Its lines are UTF-8. A file that changed its
+type counts as modified, and a renamed binary file as unchanged.
 
-Whoever pushes can have the branch go elsewhere and back while this is fetched. So what is taken is
-of two commits by their ids; the one list that is of the branch says which commit it is of.
+A branch can be moved and restored during the fetch. So the diff is requested by two commit ids. The
+only list that is requested by branch states its commit.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ __all__ = ["Change", "ChangeLimits", "get_change"]
 
 LIMITS: Final = ChangeLimits()
 TRIES: Final = 3
-"""How often the diff is taken while somebody pushes."""
+"""Maximum number of attempts to fetch the diff while somebody pushes."""
 _NOT_IN_ONE_PIECE: Final = (DiffTooLargeError, TooLargeError, InvalidError, UnavailableError)
-"""How GitHub refuses a diff that takes it too much: 406, or 422 and 5xx if it takes too long."""
+"""Errors that mean a diff is too large: 406, or 422 and 5xx for a timeout at GitHub."""
 _NOT_TOLD: Final = (NotFoundError, ForbiddenError, *_NOT_IN_ONE_PIECE)
 _PUT_TOGETHER: Final = (
     "GitHub does not give this diff in one piece: it was put together from its list of the changed"
@@ -59,15 +59,15 @@ _PUT_TOGETHER: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a pull request changes.
+    """The diff of a pull request.
 
     Attributes:
-        pull: as it was when the diff was taken.
-        merge_base: the commit that the diff begins at; None if GitHub does not tell.
-        diff: all of it that could be had.
-        missing: the files that are not in it, and why.
-        notices: what a reader has to know, in sentences.
-        unshown: the files that GitHub shows no lines of, as far as it tells.
+        pull: the pull request at the time of the diff.
+        merge_base: commit where the diff begins; None if GitHub does not state it.
+        diff: the diff, without missing files.
+        missing: files that are not in the diff, with reasons.
+        notices: sentences for the report.
+        unshown: files without visible lines on GitHub, as far as GitHub states them.
     """
 
     pull: PullRequest
@@ -86,7 +86,7 @@ class _PullDiff(NamedTuple):
 
 
 def _nobody(_: str) -> None:
-    """Nobody is told."""
+    """Discard a progress message."""
 
 
 async def get_change(
@@ -97,18 +97,18 @@ async def get_change(
     limits: ChangeLimits = LIMITS,
     tell: Callable[[str], None] = _nobody,
 ) -> Change:
-    """Return the change of a pull request: its diff and its head belong together.
+    """Return the diff of a pull request. The diff is that of the returned head.
 
     Args:
-        api: the way to GitHub.
+        api: client for GitHub.
         repo: the repository, as ``OWNER/REPO``.
-        number: of the pull request.
-        limits: how much is fetched.
-        tell: is told what is being fetched.
+        number: number of the pull request.
+        limits: fetch limits.
+        tell: receives progress messages.
 
     Raises:
-        GitHubError: GitHub refuses, or does not answer.
-        SourceError: somebody pushes again and again.
+        GitHubError: GitHub refuses, or does not respond.
+        SourceError: the pull request changed during every attempt.
     """
     pull, compared, taken = await _taken(api, repo, number, limits, tell)
     merge_base = None if compared is None else compared.merge_base
@@ -130,7 +130,7 @@ async def get_change(
 async def _taken(
     api: Api, repo: str, number: int, limits: ChangeLimits, tell: Callable[[str], None]
 ) -> tuple[PullRequest, Comparison | None, bytes | ChangedFiles]:
-    """Return the pull request, how it stands to its base, and its diff or the list of its files."""
+    """Return the pull request, its comparison with the base, and its diff or file list."""
     tell("the pull request")
     pull = await api.pulls.get(repo, number)
     for _ in range(TRIES):
@@ -143,7 +143,7 @@ async def _taken(
         if diff is None or diff.files > pull.changed_files:
             tell(f"the list of {count(pull.changed_files, 'file')}")
             listed = await _list(api, repo, pull, compared)
-            # That has fewer files if some of the diff came with a merge of the base.
+            # The list has fewer files if a merge of the base added files to the diff.
             if diff is None or (listed and len(listed.files) < diff.files):
                 taken = listed
         before, pull = pull, await api.pulls.get(repo, number)
@@ -170,10 +170,10 @@ async def _diff(
 
 
 async def _comparison(api: Api, repo: str, pull: PullRequest) -> Comparison | None:
-    """How the head stands to the base as it is now; or, once it is merged, as it was.
+    """Return the comparison of the head with the current base; once merged, with the old base.
 
-    Else not to the commit that GitHub names as the base: that stays behind when the base is merged
-    into the head, and all that came with it would be part of the change.
+    GitHub's base commit is used only if the current base does not fit, as after a merge. It can be
+    outdated: if the base was merged into the head, the diff would contain the base's changes.
     """
     try:
         compared = await api.pulls.compare(repo, await _tip(api, repo, pull.base), pull.head.sha)
@@ -194,7 +194,7 @@ def _fits(compared: Comparison, pull: PullRequest) -> bool:
 async def _tip(api: Api, repo: str, base: Side) -> str:
     try:
         return await api.contents.tip(repo, base.ref)
-    except NotFoundError:  # the branch is gone, as it may be after a merge
+    except NotFoundError:  # the branch was deleted, as after a merge
         return base.sha
 
 
@@ -214,7 +214,7 @@ async def _list(
 async def _listed_beside(
     api: Api, repo: str, pull: PullRequest, compared: Comparison | None
 ) -> ChangedFiles | None:
-    """The list of the files of a diff that is had in one piece; None if GitHub does not tell."""
+    """Return the file list for a diff that came in one piece; None if GitHub returns no list."""
     if compared is not None:
         return compared.files  # a diff has no more files than a comparison lists
     try:
@@ -264,7 +264,7 @@ async def _completed(
 
 
 def _text(file: FileDiff) -> bytes | str:
-    """Return the file as it stands in a diff, or why it cannot."""
+    """Return the file as diff text, or a sentence with the reason why this is impossible."""
     try:
         text = file_diff_text(file)
         parse_diff(text)

@@ -1,7 +1,7 @@
-"""The new files of a pull request in full, for more context around what is to be reviewed.
+"""Fetch new files of a pull request in full, to show more context around the hunks.
 
-Each takes a request, so that there is a bound on them. What cannot be had is reviewed as the diff
-has it: nobody has to be told, since what changed is all there.
+Each file takes one request, so the number of files is limited. If a file cannot be fetched, its
+hunks are reviewed without more context. No notice is needed, because all changes are still shown.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ ReadFile: TypeAlias = "Callable[[str], bytes | None]"
 AT_ONCE: Final = 4
 """Files at a time: GitHub is asked for no more by one installation anyway."""
 TIMEOUT_S: Final = 60.0
-"""How long a review waits for its context: where a limit has to be waited for, it goes without."""
+"""Maximum seconds to fetch context. After that, the review continues without more context."""
 
 
 def _nobody(_: str) -> None:
-    """Nobody is told."""
+    """Discard a progress message."""
 
 
 async def with_context(
@@ -44,20 +44,20 @@ async def with_context(
     tell: Callable[[str], None] = _nobody,
     local: ReadFile | None = None,
 ) -> bytes:
-    """Return the diff with more context around its hunks, as the settings have it.
+    """Return the diff with as much context around its hunks as the settings say.
 
     Args:
-        place: where the new files are.
-        diff: what is to be reviewed.
-        settings: those of the review.
+        place: source of the new files.
+        diff: the diff to review.
+        settings: settings of the review.
         attributes: the text of the base's ``.gitattributes``.
         whole: the diff of the pull request, if ``diff`` is a part of it.
-        limits: how much is fetched.
-        tell: is told what is being fetched.
-        local: reads a file from a checkout that has the commit; what it has is not fetched.
+        limits: fetch limits.
+        tell: receives progress messages.
+        local: reads a file from a checkout of the commit; such a file is not fetched.
 
     Raises:
-        ConfigError: a pattern of the settings is none, or a context window too small.
+        ConfigError: a pattern of the settings is invalid, or a context window is too small.
     """
     if not settings.context_lines:
         return diff
@@ -86,7 +86,7 @@ def _of_checkout(
 async def _contents(
     place: ContentSource, paths: Sequence[str], limits: ContextLimits, tell: Callable[[str], None]
 ) -> dict[str, bytes]:
-    """What can be had of these files, by path; whatever GitHub refuses ends it."""
+    """Return the available files by path. The first error of GitHub ends the fetch."""
     found: dict[str, bytes] = {}
 
     async def fetch(path: str) -> None:
@@ -101,15 +101,15 @@ async def _contents(
                     break
                 tell(f"the code around its changes, file {start + 1:,} of {len(paths):,}")
                 works = map(fetch, paths[start : start + AT_ONCE])
-                # None goes on in the background when another fails.
+                # All of a wave end before an error is raised: none continues in the background.
                 for result in await asyncio.gather(*works, return_exceptions=True):
                     if result is not None:
                         raise result
     return found
 
 
-async def _content(place: ContentSource, path: str, max_bytes: int) -> bytes | None:
-    """Return the file; None if there is none, or too much of it."""
+async def _content(place: Place, path: str, max_bytes: int) -> bytes | None:
+    """Return the file; None if the file is missing or too large."""
     try:
         return await place.api.contents.file(place.repo, path, place.head, max_bytes=max_bytes)
     except TooLargeError:

@@ -61,19 +61,20 @@ def may_be_hidden(file: FileDiff) -> bool:
 
 
 def is_code(file: FileDiff) -> bool:
-    """Return whether a file is code by its name, so that it has lines, whatever bytes are in it.
+    """Return whether the name of a file that exists at the head is that of code.
 
-    A zero byte in a comment makes a file binary for git, and runs all the same.
+    Code has lines whatever bytes it contains. A zero byte in a comment makes a file binary for git,
+    but the code still runs.
     """
     return file.status != "deleted" and language_of(file.path) is not None
 
 
 def read_listed(listed: ChangedFile, *, attributes: bool) -> FileDiff | FileWithoutDiff:
-    """Return the file with its hunks, or that these are to be found elsewhere.
+    """Return the file with its hunks, or as a file without a diff.
 
     Args:
-        listed: as GitHub lists it.
-        attributes: whether the change sets some.
+        listed: the file as GitHub lists it.
+        attributes: whether the pull request changes git attributes.
     """
     file = _named(listed)
     if listed.patch is not None:
@@ -82,7 +83,7 @@ def read_listed(listed: ChangedFile, *, attributes: bool) -> FileDiff | FileWith
             return _with_kind(replace(file, hunks=hunks), listed.blob_sha)
     counts = (listed.blob_sha, listed.additions, listed.deletions)
     if listed.additions or listed.deletions:
-        # What is deleted is not reviewed, so that it can also be listed without its lines.
+        # Deleted files are not reviewed, so they can be listed without lines.
         return FileWithoutDiff(file, *counts, otherwise=file if file.status == "deleted" else None)
     if file.status in ("added", "deleted") and listed.blob_sha in _EMPTY_BLOBS:
         return file

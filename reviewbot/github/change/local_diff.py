@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from reviewbot.core.diff.parse import FileDiff
 
 MAX_BYTES: Final = 8 << 20
-"""Of one side: what git can compare in the time that it has."""
+"""Maximum size of one side, so that git can compare within the time limit."""
 TIMEOUT_S: Final = 10.0
 _DIFF: Final = (
     "--no-pager",
@@ -40,7 +40,7 @@ _DIFF: Final = (
     "--dst-prefix=b/",
 )
 _KEPT: Final = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
-"""What git needs of the environment; all of its own variables stay behind."""
+"""Environment variables that git needs. The variables of git itself are not passed on."""
 _SAME, _DIFFERENT = 0, 1
 
 
@@ -49,10 +49,10 @@ class LocalDiffError(SourceError):
 
 
 def find_git() -> str:
-    """Where git is. One of the working folder, which Windows prefers, may be a stranger's.
+    """Return the path of git. A git in the working folder is refused, because it may be untrusted.
 
     Raises:
-        LocalDiffError: it is not installed, or only there.
+        LocalDiffError: git is missing, or exists in the working folder only.
     """
     found = which("git")
     if found is None:
@@ -65,18 +65,18 @@ def find_git() -> str:
 async def local_diff(
     old: bytes, new: bytes, *, as_text: bool = False, timeout_s: float = TIMEOUT_S
 ) -> FileDiff | None:
-    """What git finds between ``old`` and ``new``: hunks, or that it is binary. None: nothing.
+    """Return git's diff of ``old`` and ``new``, or a binary marker; None if they are equal.
 
-    Its names are those of the two files that git was given.
+    The paths of the result are placeholders.
 
     Args:
         old: the content before.
         new: the content after.
-        as_text: whether there must be hunks, whatever it looks like.
-        timeout_s: when git is ended.
+        as_text: whether to return hunks even for content that looks binary.
+        timeout_s: maximum seconds for git.
 
     Raises:
-        LocalDiffError: git is missing, fails or takes too long, or there is too much to compare.
+        LocalDiffError: git is missing, fails or takes too long, or the content is too large.
     """
     if max(len(old), len(new)) > MAX_BYTES:
         raise LocalDiffError(f"one of its contents has more than {MAX_BYTES:,} bytes")

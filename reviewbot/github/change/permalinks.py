@@ -43,7 +43,7 @@ class Permalinks:
         """
         try:
             name = quote(path.encode("utf-8", "surrogateescape"), safe="/")
-        except UnicodeEncodeError:  # a surrogate that stands for no byte: not from a diff
+        except UnicodeEncodeError:  # a surrogate that does not encode a byte: not from a diff
             return None
         address = f"{self.repository}/blob/{commit}/{name}"
         if lines is None or lines[0] < 1:
@@ -57,14 +57,14 @@ class Permalinks:
         return f"{self.repository}/commit/{self.head}"
 
     def of(self, finding: Finding, file: FileDiff | None) -> str | None:
-        """Where the code of ``finding`` can be read; None if that is not known.
+        """Return the address of the code of ``finding``; None if the address is unknown.
 
-        Lines are marked only if the finding was proved to stand on them: those that a model merely
+        The address names lines only if the finding was anchored to them. Lines that a model merely
         claimed are left out.
 
         Args:
-            finding: what was found.
-            file: its file in the diff; None if it is not there.
+            finding: the finding.
+            file: the file of the finding in the diff; None if the diff lacks the file.
         """
         if file is None:
             return None

@@ -1,4 +1,4 @@
-"""What is reviewed on GitHub, and what shall be posted of it, as values."""
+"""Values for the pull request under review and for the options of its publication."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ LINK_HOSTS: Final = ("github.com",)
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is reviewed.
+    """Snapshot of a pull request under review.
 
     Attributes:
         pull: the pull request.
         head: the commit at its head.
-        base: the commit that its diff begins at, or the one that GitHub calls its base.
-        merge_base: where the head left the base, if that is known.
+        base: the commit where its diff begins, or GitHub's base commit.
+        merge_base: the commit where the head left the base, if known.
         page: the repository's page, ``https://HOST/OWNER/REPO``.
-        settings: a hash of the settings that decide what is found.
-        unshown: its files that GitHub shows no lines of, so that no comment can stand there.
-        full: whether all of it is reviewed, whatever was reviewed before.
-        block: the key of the review whose state tells what was reviewed before, unless ``full``.
+        settings: a hash of the settings that affect findings.
+        unshown: files without visible lines on GitHub; they accept no inline comments.
+        full: whether to review the whole diff again.
+        block: key of the review whose state limits an incremental review.
         rules: ``off`` or a severity, by rule or category.
     """
 
@@ -55,20 +55,20 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class PublishOptions:
-    """What is posted, and what the check run makes of it.
+    """Options of a publication.
 
     Attributes:
-        fail_on: findings as bad as this, or worse, fail the check.
-        if_incomplete: how the check of an incomplete review ends.
-        check: the name of the check run; None for none.
-        review: whether findings are posted on their lines.
-        summary: whether there is a summary comment.
-        buttons: whether the check run has some; for an App that hears of them.
-        max_inline: how many comments on lines a review may have.
-        link_hosts: the hosts that links of a model may lead to.
-        tried_again: whether what GitHub does not do now is tried again; else the next review does
-            what is only to be marked.
-        details_url: where the review can be followed.
+        fail_on: lowest severity that fails the check.
+        if_incomplete: conclusion of the check of an incomplete review.
+        check: the name of the check run; None to create no check run.
+        review: whether to post findings as inline comments.
+        summary: whether to post a summary comment.
+        buttons: whether the check run has buttons; only an App receives clicks.
+        max_inline: maximum number of inline comments of a review.
+        link_hosts: hosts that links of a model may point to.
+        tried_again: whether failed requests are retried later. Otherwise the next review updates
+            the comments of prior findings.
+        details_url: page with the progress of the review.
     """
 
     fail_on: Threshold = "error"

@@ -1,1 +1,1 @@
-"""How requests reach GitHub: in threads, in turn, within limits, and never twice by accident."""
+"""HTTP client for GitHub with threads, rate limits and safe retries."""

@@ -1,7 +1,7 @@
-"""Who we are at GitHub: an App, one of its installations, or the holder of a given token.
+"""Authentication at GitHub as an App, an installation, or the holder of a given token.
 
-The token of an installation lives an hour. It is made when it is first needed, used by all who
-ask, and replaced before it ends.
+The token of an installation is valid for an hour. The token is created on first use, shared by all
+callers, and replaced before it expires.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ class AppCredentials:
 
 
 class Identity(Protocol):
-    """Where the token of each request comes from."""
+    """Source of the token of each request."""
 
-    async def token(self) -> SecretText | None:
-        """What the next request is sent with; None: nothing."""
+    async def token(self) -> Secret | None:
+        """Return the token of the next request; None to send no token."""
         ...
 
     def renewed(self, refused: SecretText | None) -> bool:
@@ -55,10 +55,10 @@ class Identity(Protocol):
 
 
 class GivenToken:
-    """A token that we were given, or none at all.
+    """A given token, or no token.
 
     Raises:
-        ConfigError: it cannot be one.
+        ConfigError: the text cannot be a token.
     """
 
     def __init__(self, token: SecretText | None) -> None:
@@ -70,8 +70,8 @@ class GivenToken:
         """Return the token."""
         return self._token
 
-    def renewed(self, refused: SecretText | None) -> bool:
-        """There is no other."""
+    def renewed(self, refused: Secret | None) -> bool:
+        """Return False: there is no other token."""
         del refused
         return False
 
@@ -86,19 +86,19 @@ class AppToken:
         """Return a new one."""
         return await self._sign()
 
-    def renewed(self, refused: SecretText | None) -> bool:
-        """It is another each time, and by then our idea of GitHub's clock is better."""
+    def renewed(self, refused: Secret | None) -> bool:
+        """Return True: each token is new, and GitHub's clock is known better after a response."""
         del refused
         return True
 
 
 class InstallationToken:
-    """The token of an installation, for all who ask.
+    """The token of an installation, shared by all callers.
 
     Args:
-        installation: its id.
-        app: what sends as the App.
-        clock: GitHub's.
+        installation: id of the installation.
+        app: caller that authenticates as the App.
+        clock: clock of GitHub.
     """
 
     def __init__(self, installation: int, *, app: AccountClient, clock: GitHubClock) -> None:
@@ -118,8 +118,8 @@ class InstallationToken:
                 await self._make()
             return self._token
 
-    def renewed(self, refused: SecretText | None) -> bool:
-        """One that was fine a while ago may have been revoked; a new one is not the reason."""
+    def renewed(self, refused: Secret | None) -> bool:
+        """Return whether to retry with a new token. A recent token is not worth a retry."""
         if refused != self._token:
             return True
         if asyncio.get_running_loop().time() - self._made_at < AS_ASKED_S:
@@ -128,7 +128,7 @@ class InstallationToken:
         return True
 
     async def _make(self) -> None:
-        # It changes nothing, and may be sent again: a token that nobody got to know does no harm.
+        # The request may be repeated: a token in a lost response does no harm.
         path = f"/app/installations/{self._installation}/access_tokens"
         request = Request(verb="POST", path=path, body={})
         try:

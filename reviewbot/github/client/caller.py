@@ -47,7 +47,7 @@ REFUSED_S: Final = 1.0
 of GitHub's copies does not know yet, would miss a check run until the next push."""
 
 UNREADABLE: Final = (LookupError, TypeError, ValueError, AttributeError)
-"""What comes of an answer that lacks what GitHub's have, such as that of a proxy."""
+"""Errors raised for a response without GitHub's fields, such as the response of a proxy."""
 
 T = TypeVar("T")
 Record: TypeAlias = "Mapping[str, Any]"
@@ -55,9 +55,9 @@ Record: TypeAlias = "Mapping[str, Any]"
 
 
 class Denied(Enum):
-    """What GraphQL does not do for us: a value, since it depends on permissions that few give.
+    """Refusals of GraphQL. They are values because many installations lack the permissions.
 
-    Each is the types of error that it comes as.
+    Each value is a tuple of GraphQL error types.
     """
 
     FORBIDDEN = ("FORBIDDEN", "INSUFFICIENT_SCOPES")
@@ -65,8 +65,8 @@ class Denied(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class ClientContext:
-    """What all accounts share: the threads, what sends in them, the time, what is kept."""
+class Line:
+    """Resources that all accounts share: threads, transport, clock and cached responses."""
 
     send: Callable[[str, SecretText | None, Request], Answer | NoResponse]
     threads: Executor
@@ -74,14 +74,14 @@ class ClientContext:
     etags: Etags
 
 
-class AccountClient:
-    """One account.
+class Caller:
+    """Sender of requests for one account.
 
     Args:
-        account: its name here, which goes with its connections and what is kept of its answers.
-        identity: its tokens.
-        lane: its turns.
-        line: what all accounts share.
+        account: internal name of the account; key of its connections and cached responses.
+        identity: source of tokens.
+        lane: rate limiter of the account.
+        line: resources that all accounts share.
     """
 
     def __init__(
@@ -90,10 +90,10 @@ class AccountClient:
         self._account, self._identity, self._lane, self._line = account, identity, lane, line
 
     async def one(self, request: Request, make: Callable[[Record], T]) -> T:
-        """What ``make`` makes of the JSON object that ``request`` is answered with.
+        """Return ``make`` of the JSON object in the response to ``request``.
 
         Raises:
-            GitHubError: it is refused, there is no answer, or it is none of GitHub's.
+            GitHubError: GitHub refuses or does not respond, or the response is not GitHub's.
         """
         answer = await self.answer(request)
         try:
@@ -103,10 +103,10 @@ class AccountClient:
         raise _unsettled(request, reason)
 
     async def answer(self, request: Request) -> Answer:
-        """Return the answer to ``request``, which is a success; a GET that is known costs nothing.
+        """Return the successful response to ``request``. An unchanged GET costs no rate limit.
 
         Raises:
-            GitHubError: it is refused, or there is no answer.
+            GitHubError: GitHub refuses or does not respond.
         """
         known = None
         if request.verb == "GET":
@@ -118,7 +118,7 @@ class AccountClient:
         if answer.status == 304 and known is not None:
             return known
         if answer.is_page and (answer.status < 300 or answer.status == 404):
-            # As a file's content it would be believed.
+            # A web page must not be taken for the content of a file.
             raise _unsettled(
                 request,
                 f"the answer to {request.what} is a web page, not as GitHub's are: a proxy's, or"
@@ -139,18 +139,18 @@ class AccountClient:
         within: str = "",
         most: int,
     ) -> tuple[T, ...]:
-        """Return all that a list holds, page by page.
+        """Return all entries of a list. Request page after page.
 
         Args:
-            path: of the list.
-            make: what is made of each entry.
-            parameters: of each page.
-            within: the name of the list, where it is in an object.
-            most: how many are expected at most.
+            path: path of the list.
+            make: converts one entry.
+            parameters: query of the first page.
+            within: key of the list, if the response is an object.
+            most: maximum number of expected entries.
 
         Raises:
-            IncompleteListError: there are more than ``most``.
-            GitHubError: a page is refused.
+            IncompleteListError: the list has more than ``most`` entries.
+            GitHubError: GitHub refuses a page.
         """
         following: str | None = path
         asked: Parameters = {**(parameters or {}), "per_page": PER_PAGE}
@@ -168,10 +168,10 @@ class AccountClient:
     async def page(
         self, request: Request, make: Callable[[Record], T], within: str = ""
     ) -> tuple[list[T], str | None]:
-        """Return the entries of one page, and where the next one is. See :meth:`every`.
+        """Return the entries of one page, and the address of the next page. See :meth:`every`.
 
         Raises:
-            GitHubError: it is refused, there is no answer, or it is none of GitHub's.
+            GitHubError: GitHub refuses or does not respond, or the response is not GitHub's.
         """
         answer = await self.answer(request)
         try:
@@ -188,12 +188,12 @@ class AccountClient:
     async def graphql(
         self, text: str, variables: Record, *, writes: bool = False
     ) -> Record | Denied:
-        """Return the data that GraphQL answers with, or that we may not have it.
+        """Return the data of a GraphQL response, or :class:`Denied`.
 
-        What is asked for must be the same if it is done twice.
+        The operation must be idempotent, because the request may be repeated.
 
         Raises:
-            GitHubError: it is refused for another reason, or there is no answer.
+            GitHubError: GitHub refuses for another reason, or does not respond.
         """
         body = {"query": text, "variables": variables}
         request = write("POST", GRAPHQL, body, repeatable=True, creates=False)
@@ -209,7 +209,7 @@ class AccountClient:
         return data
 
     async def _settled(self, request: Request) -> Answer:
-        """An answer that is no fault of the moment: whether it is a success is not looked at."""
+        """Return a response that is not a temporary error. It may still be a refusal."""
         began = asyncio.get_running_loop().time()
         tries = 0
         replaced = refused = False
@@ -241,8 +241,8 @@ class AccountClient:
                 raise UnavailableError(f"GitHub did not do {request.what}: {reason}")
             await asyncio.sleep(max(PAUSES_S[tries - 1], min(pause, LONGEST_PAUSE_S)))
 
-    async def _once(self, request: Request) -> tuple[SecretText | None, Answer | NoResponse]:
-        """One try, when its turn has come; and the token it was made with."""
+    async def _once(self, request: Request) -> tuple[Secret | None, Answer | Lost]:
+        """Make one attempt when the rate limiter allows it. Return its token and the response."""
         turn = await self._lane.turn(request)
         try:
             token = await self._identity.token()
@@ -252,7 +252,7 @@ class AccountClient:
         except BaseException:
             turn.end()
             raise
-        # Who gives up must not let another write begin while this one is on its way.
+        # A cancelled caller must not let another write begin while this one is being sent.
         sending.add_done_callback(partial(_ended, turn))
         answer = await asyncio.shield(sending)
         if isinstance(answer, Answer):
@@ -260,7 +260,7 @@ class AccountClient:
         return token, answer
 
     def _is_limited(self, request: Request, answer: Answer) -> bool:
-        """Whether a limit is why it was not done. Closes the lane for as long as GitHub says."""
+        """Return whether a rate limit refused the request, and close the lane accordingly."""
         now = self._line.clock.now()
         limit = limits.refused_by(answer, graphql=request.graphql, now=now)
         if limit is not None:
@@ -276,12 +276,12 @@ class AccountClient:
 
 def _ended(turn: RequestSlot, sending: asyncio.Future[Answer | NoResponse]) -> None:
     if not sending.cancelled():
-        sending.exception()  # whoever still waits has it
+        sending.exception()  # a caller that still waits receives the exception
     turn.end()
 
 
 def _unsettled(request: Request, reason: str) -> GitHubError:
-    """It may be asked again; of a write that may not, nobody knows whether it was done."""
+    """Return the error of a failed request. A write that is not repeatable may be completed."""
     return UnavailableError(reason) if request.repeatable else UncertainWriteError(reason)
 
 

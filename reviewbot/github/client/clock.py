@@ -1,7 +1,7 @@
-"""What time it is at GitHub: this machine's clock, corrected by what its answers say.
+"""Clock of GitHub: this machine's clock, corrected by the dates of GitHub's responses.
 
-An App's token is refused by a machine whose clock is minutes off, and times of limits are given by
-GitHub's clock.
+GitHub refuses an App's token if the machine's clock is minutes off. GitHub states the times of rate
+limits by its own clock.
 """
 
 from __future__ import annotations

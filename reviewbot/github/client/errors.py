@@ -1,4 +1,4 @@
-"""What can go wrong with GitHub, each with the sentence that helps.
+"""Errors of GitHub, each with a sentence that helps.
 
 ::
 
@@ -37,11 +37,11 @@ _CLOCK: Final = ("expiration time", "issued at", "'exp'", "'iat'")
 
 
 class GitHubError(ReviewbotError):
-    """GitHub refused a request, or did not answer it.
+    """GitHub refused a request, or did not respond.
 
     Args:
-        message: the sentence that is shown.
-        status: of the answer, if there was one.
+        message: the sentence for users.
+        status: HTTP status of the response, if there was a response.
     """
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
@@ -54,18 +54,18 @@ class BadCredentialsError(GitHubError):
 
 
 class ForbiddenError(GitHubError):
-    """What we are does not include this."""
+    """Our identity lacks a permission."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, status=403)
 
 
 class NotFoundError(GitHubError):
-    """It is not there, or we may not know that it is."""
+    """The resource does not exist, or is hidden from us."""
 
 
 class GoneError(NotFoundError):
-    """It was there."""
+    """The resource was deleted."""
 
 
 class BlockedError(GitHubError):
@@ -73,7 +73,7 @@ class BlockedError(GitHubError):
 
 
 class InvalidError(GitHubError):
-    """What was sent is not accepted."""
+    """GitHub rejected the content of the request."""
 
 
 class DiffTooLargeError(GitHubError):
@@ -85,7 +85,7 @@ class TooLargeError(GitHubError):
 
 
 class RateLimitedError(GitHubError):
-    """GitHub wants us to wait; ``seconds`` from now on."""
+    """GitHub requires a wait of ``seconds`` from now on."""
 
     def __init__(self, message: str, *, seconds: float) -> None:
         self.seconds = seconds

@@ -1,7 +1,7 @@
-"""Answers that are kept, so that GitHub need only say that nothing has changed.
+"""Cache of responses by ETag, so that GitHub can reply 304 if nothing has changed.
 
-An answer 304 costs nothing of the rate limit. Everything is asked for again every time: nothing
-here is believed without GitHub's word.
+A 304 response does not count against the rate limit. Each call sends a request: a cached response
+is used only after GitHub has confirmed it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ MAX_ENTRY: Final = 1 << 20
 """Bytes of an answer that is kept."""
 MAX_ALL: Final = 32 << 20
 _OVERHEAD: Final = 2_000
-"""What an answer takes beside its bytes."""
+"""Estimated memory of a response, in addition to its body."""
 
 _Key: TypeAlias = tuple[str, str, tuple[tuple[str, str | int], ...], str]
 

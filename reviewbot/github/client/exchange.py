@@ -1,4 +1,4 @@
-"""One request to GitHub and what came of it, as values."""
+"""Values for one request to GitHub and its response."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Urgency(IntEnum):
-    """Which of the writes that wait goes first."""
+    """Priority among waiting writes."""
 
     FINAL = 0
     """A review, or the end of a check run: somebody waits for it."""
     NORMAL = 1
     PROGRESS = 2
-    """It will soon be out of date anyway."""
+    """A write that will soon be outdated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,14 +40,14 @@ class Request:
     """One request.
 
     Attributes:
-        path: below the base URL; or the whole URL of a page that GitHub named; or
-            :data:`GRAPHQL`, wherever that is.
-        body: sent as JSON.
-        etag: of the answer that is known already.
-        max_bytes: of the answer; a longer one is not read.
-        writes: whether it changes anything, and so takes its turn among the writes.
-        repeatable: whether doing it twice is the same as doing it once.
-        creates: whether it is content, of which GitHub takes only so much an hour.
+        path: path below the base URL, the whole URL of a page that GitHub named, or
+            :data:`GRAPHQL`.
+        body: body, sent as JSON.
+        etag: ETag of the cached response.
+        max_bytes: maximum size of the response; a longer response is not read.
+        writes: whether the request changes anything, and so needs a slot for writes.
+        repeatable: whether the request is idempotent.
+        creates: whether the request creates content, which GitHub limits per hour.
     """
 
     verb: Verb
@@ -69,7 +69,7 @@ class Request:
 
     @property
     def what(self) -> str:
-        """What it is called in messages: verb and path, nothing of what it sends."""
+        """Name of the request in messages: verb and path, without body or query."""
         return f"{self.verb} {urlsplit(self.path).path}"
 
 
@@ -107,13 +107,13 @@ def write(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What GitHub answered; its ``repr`` shows nothing of that.
+    """Response of GitHub. Its ``repr`` does not show the content.
 
     Attributes:
-        headers: by name in lower case.
-        body: as it came, for media types other than JSON.
-        data: of JSON, parsed; None if there is none.
-        size: bytes of the body.
+        headers: headers by name in lower case.
+        body: raw body, for media types other than JSON.
+        data: parsed JSON; None if the body is not JSON.
+        size: size of the body in bytes.
     """
 
     status: int
@@ -124,7 +124,7 @@ class Answer:
 
     @property
     def message(self) -> str:
-        """What GitHub says, if it refuses. A stranger's text."""
+        """GitHub's error message. The text is untrusted."""
         said = self.data.get("message") if isinstance(self.data, dict) else None
         return said if isinstance(said, str) else ""
 
@@ -137,12 +137,12 @@ class Answer:
         return (found,) if isinstance(found, str) else ()
 
     def error_has(self, key: str, *values: str) -> bool:
-        """Whether an error has one of these values there: ``code``, or ``type`` in GraphQL."""
+        """Return whether an error has one of the values at ``key`` (``code`` or ``type``)."""
         return any(isinstance(one, dict) and one.get(key) in values for one in self.errors)
 
     @property
     def is_page(self) -> bool:
-        """Whether it is a page for people: GitHub's API answers nothing with one that is well."""
+        """True if the response is a web page. GitHub's API never succeeds with a web page."""
         return self.headers.get("content-type", "").startswith("text/html")
 
     @property
@@ -153,11 +153,11 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class NoResponse:
-    """There was no answer.
+class Lost:
+    """A request without a response.
 
     Attributes:
-        reason: why, in words.
+        reason: the reason, in words.
         sent: whether the request may have reached GitHub.
     """
 

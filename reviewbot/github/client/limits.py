@@ -1,7 +1,8 @@
-"""GitHub's rate limits, as its answers tell them (docs, "Rate limits for the REST API"). Pure.
+"""GitHub's rate limits, read from responses (docs, "Rate limits for the REST API"). Pure.
 
-Primary: so many requests an hour; ``x-ratelimit-remaining`` is 0 until ``x-ratelimit-reset``.
-Secondary: too much at once; ``retry-after``, or else a minute at least, and longer each time.
+The primary limit counts requests per hour: ``x-ratelimit-remaining`` is 0 until
+``x-ratelimit-reset``. The secondary limit refuses bursts: ``retry-after`` states the wait, or else
+the wait is at least a minute, and longer each time.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ FIRST_WAIT_S: Final = 60.0
 SHORTEST_S: Final = 1.0
 """Even where GitHub says 0."""
 LONGEST_WAIT_S: Final = 900.0
-"""Where GitHub names no time, the wait doubles up to this."""
+"""Maximum wait in seconds if GitHub states no time. The wait doubles up to this maximum."""
 _MARGIN_S: Final = 1.0
 """Clocks count whole seconds."""
 _WORDS: Final = (
@@ -35,19 +36,19 @@ _PERMISSION: Final = "resource not accessible"
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Nothing of ``scope`` may be asked for ``seconds``; None: GitHub does not say how long."""
+    """A limit that blocks ``scope`` for ``seconds``; None if GitHub does not state the time."""
 
     scope: Scope
     seconds: float | None
 
 
 def refused_by(answer: Answer, *, graphql: bool, now: float) -> Limit | None:
-    """Return the limit that is why a request was not done, if that is why.
+    """Return the rate limit that refused a request; None if no rate limit did.
 
     Args:
-        answer: to that request.
-        graphql: whether it went there.
-        now: by GitHub's clock, in seconds since 1970.
+        answer: the response.
+        graphql: whether the request was sent to GraphQL.
+        now: time of GitHub's clock, in seconds since 1970.
     """
     status, said = answer.status, answer.message.lower()
     if status == 200 and graphql and answer.error_has("type", *_GRAPHQL):

@@ -32,14 +32,16 @@ FOREVER: Final = float("inf")
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What one installation may do.
+    """Request limits of one installation.
 
     Attributes:
-        readers: reads at once.
-        gap_s: from the end of a write to the next; 80 a minute are GitHub's limit.
-        created_an_hour: POSTs that create; GitHub's limit is 500.
-        points_a_minute: a read is one and a write five; GitHub's limit is 900 for REST alone.
-        patience_s: how long a request waits for a limit to end. The longest is that of an hour.
+        readers: maximum number of concurrent reads.
+        gap_s: seconds from the end of a write to the next; GitHub allows 80 writes a minute.
+        created_an_hour: POSTs per hour that create content; GitHub's limit is 500.
+        points_a_minute: points per minute: a read costs one and a write five. GitHub's limit is
+            900 for REST alone.
+        patience_s: maximum seconds that a request waits for a limit. The longest limit lasts an
+            hour.
     """
 
     readers: int = 4
@@ -129,10 +131,10 @@ class RateLimiter:
             self._unnamed = 0
 
     def refuse(self, request: Request, since: float) -> None:
-        """Raises if ``request``, which waits for limits since then, would wait for too long.
+        """Raise if the wait of ``request`` for rate limits since ``since`` would be too long.
 
         Raises:
-            RateLimitedError: it would.
+            RateLimitedError: the wait would exceed ``patience_s``.
         """
         waited = self._opens_at(graphql=request.graphql) - since
         if waited > self._pace.patience_s:
@@ -163,7 +165,7 @@ class RateLimiter:
             self._timer = loop.call_at(next_at, self._let_go)
 
     def _earliest(self, waiting: _Waiting) -> float:
-        """When it could go; infinity: not before another turn ends."""
+        """Return the earliest start of a request; infinity until another slot is released."""
         points = WRITE_POINTS if waiting.writes else READ_POINTS
         at = max(self._open_to(waiting), self._room_at(points))
         if not waiting.writes:
@@ -171,14 +173,14 @@ class RateLimiter:
         return FOREVER if self._writing else max(at, self._write_at)
 
     def _open_to(self, waiting: _Waiting) -> float:
-        """When the limits that may last for long let it go: GitHub's, and ours of an hour."""
+        """Return when the long limits allow a request: GitHub's limits and our hourly limit."""
         at = self._opens_at(graphql=waiting.graphql)
         if waiting.creates and len(self._created) == self._created.maxlen:
             at = max(at, self._created[0] + HOUR_S)
         return at
 
     def _room_at(self, points: int) -> float:
-        """When there is room for so many points of the minute; 0: now."""
+        """Return when the minute has room for ``points``; 0 for now."""
         now = asyncio.get_running_loop().time()
         while self._points and self._points[0][0] + MINUTE_S <= now:
             self._spent -= self._points.popleft()[1]

@@ -29,7 +29,7 @@ def without_tokens(text: str) -> str:
 
 
 def told(text: object, limit: int = MAX_MESSAGE) -> str:
-    """What GitHub or the network said, for a message: one bounded line without tokens."""
+    """Return text of GitHub or the network for a message: one short line without tokens."""
     cut = without_tokens(str(text)[:_LONGEST])
     line = " ".join("".join(char if char.isprintable() else " " for char in cut).split())
     return line if len(line) <= limit else line[: limit - 3] + "..."

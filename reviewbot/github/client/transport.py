@@ -1,11 +1,11 @@
-"""PyGithub: the only module that knows it. One request at a time for each thread and account.
+"""Transport over PyGithub, the only module that uses it. One request per thread and account.
 
-Its objects are not used, its requester is, which they send everything with. Measured with 2.10:
+Only the requester of PyGithub is used, not its objects. Measured with 2.10:
 
-- a :class:`github.Github` is not safe between threads, so each thread has its own for each account;
-- by itself it repeats POSTs, sleeps in the thread, follows a redirect without the query, takes a
-  307 for success, and decodes every body as text. So it is given no retries and no pauses, and a
-  connection that keeps bodies as bytes, bounded, and stays on its server.
+- A :class:`github.Github` is not thread-safe, so each thread has one client for each account.
+- By default PyGithub repeats POSTs, sleeps in the thread, follows a redirect without the query,
+  takes a 307 for success, and decodes every body as text. So retries and pauses are turned off. The
+  connection keeps bodies as bytes, limits their size, and stays on its server.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class _Held(Auth.Auth):
 
 
 class _Head(RequestsResponse):
-    """What PyGithub is told of an answer: that it came. The rest is in the connection."""
+    """Stub response for PyGithub. The connection holds the real response."""
 
     def __init__(self, response: requests.Response) -> None:
         super().__init__(response)
@@ -129,13 +129,13 @@ class _Connection(HTTPRequestsConnectionClass):
         return b"".join(pieces)
 
     def _is_elsewhere_here(self, url: str, place: str) -> bool:
-        """Whether a redirect leads to another place of this server; the token goes nowhere else."""
+        """Return whether a redirect leads to another URL of the same server."""
         there, here = urlsplit(place), urlsplit(url)
         return place != url and (there.scheme, there.netloc) == (here.scheme, here.netloc)
 
 
 class _Client:
-    """One account's PyGithub in one thread."""
+    """PyGithub client of one account in one thread."""
 
     def __init__(self, base_url: str, patience: Patience) -> None:
         parts = urlsplit(base_url)
@@ -160,9 +160,9 @@ class _Client:
 
 @lru_cache(maxsize=2)
 def _loaded(pem: str) -> str:
-    """Return a private key as PyJWT takes it, too: reading the text takes 50 ms each time.
+    """Return a parsed private key, cached because parsing takes 50 ms.
 
-    Typed as the text, which is all that PyGithub knows of.
+    PyJWT accepts the parsed key. The declared type is the type that PyGithub expects.
     """
     return cast("str", load_pem_private_key(pem.encode(), password=None))
 
@@ -188,11 +188,11 @@ class Transport:
         return self._lost(client, request) or _answer(client.connection, request)
 
     @staticmethod
-    def signed(app_id: str, private_key: SecretText, now: float) -> SecretText:
-        """Return a token of the App, for some minutes.
+    def signed(app_id: str, private_key: Secret, now: float) -> Secret:
+        """Return a short-lived token of the App.
 
         Raises:
-            ConfigError: the key is none.
+            ConfigError: the private key is invalid.
         """
         sign = Auth.AppAuth.create_jwt_sign(lambda: _loaded(private_key.reveal()), "RS256")
 
@@ -200,8 +200,8 @@ class Transport:
             issued = int(now) - JWT_BEFORE_S
             return sign(payload | {"iat": issued, "exp": issued + JWT_BEFORE_S + JWT_S})
 
-        with suppress(Exception):  # PyJWT and cryptography have their own, which may show the key
-            return SecretText(Auth.AppAuth(app_id, sign_func=at_github).token)
+        with suppress(Exception):  # the exceptions of PyJWT and cryptography may show the key
+            return Secret(Auth.AppAuth(app_id, sign_func=at_github).token)
         raise ConfigError(
             "the App's private key cannot be used: it must be the whole PEM file that GitHub gave,"
             " with its first and last line",

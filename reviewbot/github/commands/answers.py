@@ -1,4 +1,4 @@
-"""What we answer to commands, each once, below the comment or in its thread."""
+"""Replies to commands, posted once each, below the comment or in its thread."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _NO_THREAD: Final = (
 
 @dataclass(frozen=True, slots=True)
 class CommandComment:
-    """A comment that is answered; ``thread`` is the first comment of its thread on a line.
+    """A comment that requires a reply. ``thread`` is the first comment of its review thread.
 
-    ``nth`` counts its answers from 0, where there can be more than one. ``only`` names an answer
-    that is given once on a pull request, whatever comment it is to.
+    ``nth`` counts the replies from 0, if there can be several. ``only`` names a reply that is
+    posted once on a pull request, whichever comment caused it.
     """
 
     pull: PullName
@@ -87,9 +87,9 @@ class Answers:
         await answer_once(api, await self._us(), question, text, prior=prior)
 
     async def ignored(self, api: Api, question: CommandComment, text: str) -> bool:
-        """Confirm that a finding is ignored from now on; False: the comment names none we told of.
+        """Confirm a dismissal. Return False if the comment does not name a known finding.
 
-        It is the comment itself that is remembered (:mod:`reviewbot.github.state.prior`).
+        The comment itself is the record (:mod:`reviewbot.github.state.prior`).
         """
         prior = await read_prior(api, question.pull, await self._us())
         found = _finding_of(prior, question, text)
@@ -140,7 +140,7 @@ async def answer_once(
 
 
 def posted_in(prior: Prior, question: CommandComment) -> Posted | None:
-    """Return the finding in whose thread a comment stands; None if it stands in no such thread."""
+    """Return the finding whose thread contains a comment; None for other threads."""
     for posted in prior.posted.values():
         if question.thread is not None and posted.comment.id == question.thread:
             return posted

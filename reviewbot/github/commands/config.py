@@ -53,11 +53,11 @@ def settings_table(
     """Return a table of settings.
 
     Args:
-        settings: those of a review.
-        fail_on: from which severity on the check fails.
-        if_incomplete: how the check of an incomplete review ends.
-        link_hosts: the hosts that links may lead to.
-        origin: where a setting comes from, by its name.
+        settings: settings of a review.
+        fail_on: lowest severity that fails the check.
+        if_incomplete: conclusion of the check of an incomplete review.
+        link_hosts: hosts that links may point to.
+        origin: returns the origin of a setting by its name.
     """
     values = {name: _value(settings, name) for name in _SHOWN}
     values |= {"fail_on": fail_on, "if_incomplete": if_incomplete}

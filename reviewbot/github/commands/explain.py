@@ -34,14 +34,14 @@ def inquiry_of(
     question: CommandComment,
     text: str,
 ) -> FindingQuestion:
-    """What is asked in the thread of a finding.
+    """Return the question in the thread of a finding.
 
     Args:
         posted: the finding.
-        comments: all that is written on lines of the pull request.
-        us: who we are.
-        question: the comment that asks; the thread is read up to it.
-        text: what it asks; it may be empty.
+        comments: all inline comments of the pull request.
+        us: our identity.
+        question: the comment that asks; later comments are ignored.
+        text: text of the question; may be empty.
     """
     first = posted.comment
     thread = [
@@ -66,18 +66,18 @@ def _without_marker(body: str) -> str:
 
 
 def title_of(posted: Posted, prior: Prior) -> str:
-    """Return the title of a finding; its place where there is none."""
+    """Return the title of a finding; its location if the title is unknown."""
     records = prior.block.records if prior.block else ()
     titles = (one.title for one in records if one.id == posted.id)
     return shown_line(next(titles, "")) or f"{posted.comment.path}:{posted.record.line}"
 
 
 def reply_text(report: Report, link_hosts: Collection[str]) -> str:
-    """What is posted of a question that has ended, as Markdown.
+    """Return the reply to a question that has ended, as Markdown.
 
     Args:
-        report: what came of it.
-        link_hosts: the hosts that links may lead to.
+        report: result of the question.
+        link_hosts: hosts that links may point to.
     """
     answer = report.answer
     if answer is not None and answer.complete:

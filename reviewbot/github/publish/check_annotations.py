@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 BATCH: Final = 50
 """Annotations that one request may carry."""
 MAX_ANNOTATIONS: Final = 500
-"""Of one run: ten requests. The others are in its text."""
+"""Maximum number of annotations of one run, sent in ten requests. The text lists the others."""
 MAX_TITLE: Final = 255
 MAX_MESSAGE: Final = 64_000
 """Bytes of a message or of details, below GitHub's 64 KB."""
@@ -31,9 +31,9 @@ _CUT: Final = " ..."
 
 
 def annotation(finding: Finding) -> Json | None:
-    """A finding as an annotation; None if it stands on no line of the new file, or is held back.
+    """Return a finding as an annotation; None if it is held back or on no line of the new file.
 
-    Without columns: a finding has none.
+    Annotations have no columns, because findings have none.
     """
     path = finding.path
     if not on_new_lines(finding) or not counts_for_fail_on(finding) or not is_utf8(path):

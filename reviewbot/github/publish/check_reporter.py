@@ -53,18 +53,18 @@ class CheckReporter:
         self._newest: Callable[[], Json] | None = None
         self._sending: asyncio.Task[None] | None = None
         self.refused: ForbiddenError | NotFoundError | None = None
-        """Why there is no check run. What GitHub does not know, it may know in some seconds."""
+        """Error that prevented the check run. A ``NotFoundError`` may vanish after some seconds."""
         self.is_ended = False
-        """Whether the run has come to its end; those beside it may still have to be looked at."""
+        """True once the run has ended. Duplicate runs may still be unfinished."""
 
     async def begin(self, *, make: bool = True) -> None:
-        """Make the run, unless an earlier try has. What may not be is noted in :attr:`refused`.
+        """Create the run, unless an earlier attempt did. Store a refusal in :attr:`refused`.
 
         Args:
-            make: False if a run that is not there is not wanted any more.
+            make: False to create no run if none exists.
 
         Raises:
-            GitHubError: GitHub does not do it, for a reason that may pass.
+            GitHubError: the request failed for a temporary reason.
         """
         try:
             self._run = await retry_until_consistent(self._found, NotFoundError)
@@ -79,7 +79,7 @@ class CheckReporter:
 
     @property
     def denied(self) -> str | None:
-        """Why there is no check run, as a sentence."""
+        """Reason why there is no check run, as a sentence; None without a refusal."""
         return None if self.refused is None else str(self.refused)
 
     async def _found(self) -> CheckRun | None:
@@ -134,7 +134,7 @@ class CheckReporter:
             await self._restate(runs, body["completed_at"])
 
     async def _end_doubles(self, runs: Iterable[CheckRun], own: int, body: Json) -> None:
-        """End what was made although nothing told of it: the answer was lost, and the list late."""
+        """End duplicate runs. They exist if a response was lost and GitHub's list was late."""
         for run in runs:
             is_double = run.external_id == self._first["external_id"] and run.id != own
             if is_double and run.conclusion is None:

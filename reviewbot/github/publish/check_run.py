@@ -1,14 +1,14 @@
-"""The check run of a review: what it says while it runs, and how it ends. Pure.
+"""Request bodies for the check run of a review. Pure.
 
-Each function makes the body of one request: ``POST /repos/{owner}/{repo}/check-runs`` for the
-first, ``PATCH .../check-runs/{id}`` for the others.
+The first request is ``POST /repos/{owner}/{repo}/check-runs``. The others are
+``PATCH .../check-runs/{id}``.
 
 - Green means that everything was reviewed and nothing was found. A review that is incomplete, or
   that had nothing to review, is never green.
-- Annotations come at the end, because GitHub adds each to those that it has and takes none back,
-  while a review may withdraw a finding. The first request of the end concludes the run, so that
-  one that breaks off between two leaves it concluded.
-- Texts are measured in bytes: that is what GitHub counts here, whatever its pages say
+- Annotations are sent at the end: GitHub appends annotations and removes none, but a review may
+  withdraw a finding. The first final request concludes the run, so that an interruption leaves the
+  run concluded.
+- Texts are measured in bytes, because GitHub counts bytes here despite its documentation
   (github/docs#35252).
 """
 
@@ -74,7 +74,7 @@ ACTIONS: Final[tuple[Json, ...]] = (
     _button("review", "Review again", "Review this commit once more."),
     _button("review-full", "Full review", "Review all of the pull request."),
 )
-"""Buttons of a run that has ended; only the App that owns it is told of a click."""
+"""Buttons of a run that has ended. Only the App that owns the run receives clicks."""
 
 
 def created(
@@ -85,15 +85,15 @@ def created(
     details_url: str | None = None,
     name: str = TOOL_NAME,
 ) -> Json:
-    """Return a run that has just begun.
+    """Return the body that creates a run.
 
     Args:
         head_sha: the commit under review.
-        external_id: the pull request, since GitHub does not tell that of a fork: its number, or
-            that and more after a colon. Read with :func:`pull_of`.
+        external_id: the number of the pull request, optionally with more text after a colon. GitHub
+            does not state the pull request of a fork. Read with :func:`pull_of`.
         started_at: RFC 3339 time.
-        details_url: where the review can be followed.
-        name: what branch protection knows the check by.
+        details_url: page with the progress of the review.
+        name: name of the check in branch protection.
     """
     return {
         "name": name,
@@ -112,11 +112,11 @@ def pull_of(external_id: str) -> int:
 
 
 def updated(report: Report, progress: ReviewProgress) -> Json:
-    """Return a run under way: how far it is, what it found, what it cost.
+    """Return the body that shows progress, findings and cost of a running review.
 
     Args:
         report: the review so far.
-        progress: where it stands.
+        progress: progress of the review.
     """
     done = f"{progress.files_done:,} of {count(progress.files_total, 'file')}"
     tokens = usage(progress.usage)
@@ -140,13 +140,13 @@ def updated(report: Report, progress: ReviewProgress) -> Json:
 def conclusion(
     report: Report, *, fail_on: Threshold, if_incomplete: IfIncomplete = "failure"
 ) -> Conclusion:
-    """How the run ends.
+    """Return the conclusion of the run.
 
     Args:
-        report: the review, as far as it came.
-        fail_on: findings as bad as this, or worse, are a failure.
-        if_incomplete: how a review ends that did not see everything and found nothing as bad.
-            ``neutral`` lets a required check pass.
+        report: the report, possibly incomplete.
+        fail_on: lowest severity that means failure.
+        if_incomplete: conclusion of an incomplete review without a finding at or above
+            ``fail_on``. ``neutral`` lets a required check pass.
     """
     if report.outcome in ("cancelled", "superseded"):
         return "cancelled"
@@ -169,16 +169,16 @@ def completed(
     marker: str = "",
     link_hosts: Collection[str] = LINK_HOSTS,
 ) -> tuple[Json, ...]:
-    """Return the requests that end a run, in order: the first concludes it, all carry annotations.
+    """Return the bodies that end a run, in order. The first concludes it; all carry annotations.
 
     Args:
-        report: the review, as far as it came.
+        report: the report, possibly incomplete.
         fail_on: see :func:`conclusion`.
         completed_at: RFC 3339 time.
         if_incomplete: see :func:`conclusion`.
-        actions: whether to offer buttons; for an App that hears of them.
-        marker: the hidden text that is to stand at the end of the text.
-        link_hosts: the hosts that links of a model may lead to.
+        actions: whether to show buttons; only an App receives clicks.
+        marker: hidden marker to append to the text.
+        link_hosts: hosts that links of a model may point to.
     """
     safe = safe_report(report, link_hosts)
     end: Json = {
@@ -198,15 +198,15 @@ def completed(
 
 
 def ended(conclusion: Conclusion, sentence: str, *, completed_at: str) -> Json:
-    """Return a run that ends without a review: it could not begin, or is not wanted any more.
+    """Return the body that ends a run without a review.
 
     Args:
-        conclusion: not ``success``, for nothing was reviewed.
-        sentence: what happened, and what helps.
+        conclusion: any conclusion but ``success``, because nothing was reviewed.
+        sentence: the problem and a remedy.
         completed_at: RFC 3339 time.
 
     Raises:
-        ValueError: it would be green.
+        ValueError: the conclusion is ``success``.
     """
     if conclusion == "success":
         raise ValueError("a run without a review is no success")
@@ -221,11 +221,11 @@ def ended(conclusion: Conclusion, sentence: str, *, completed_at: str) -> Json:
 
 
 def restated(first: Json, external_id: str, at: str) -> Json:
-    """Return a run that says once more that the check of a pull request failed at a commit.
+    """Return a run that repeats the failed check of another pull request at the same commit.
 
     Args:
         first: the body that made a run at that commit (:func:`created`).
-        external_id: of the run that failed.
+        external_id: external id of the failed run.
         at: RFC 3339 time.
     """
     told = (

@@ -1,11 +1,11 @@
-"""A finding in the words of a comment on GitHub: on its line, or beside the diff. Pure.
+"""Text of findings for comments on GitHub, inline or outside the diff. Pure.
 
-Texts of findings are safe to show since they were taken in. Here they are made safe once more,
-which changes nothing then (:mod:`reviewbot.core.safety.safe_text`): what is posted notifies people
-and cannot be taken back, so it does not lean on where a report came from.
+Texts of findings were made safe when they were admitted. They are made safe again here, which is
+idempotent (:mod:`reviewbot.core.safety.safe_text`). Posts notify people and cannot be taken back,
+so this module does not depend on the origin of a report.
 
-Hidden markers are what we know our own comments by (:mod:`reviewbot.github.markers`). Nothing
-of a stranger reads as one, and ours is always the last line of its text.
+Hidden markers identify our own comments (:mod:`reviewbot.github.markers`). Untrusted text never
+reads as a marker. Our marker is always the last line of its text.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ MAX_BODY: Final = 65_536
 
 _TITLE: Final = 200
 _LINE: Final = 600
-_MESSAGE: Final = 4_000  # characters of a message beside the diff, where many share the room
+_MESSAGE: Final = 4_000  # characters of a message outside the diff, where findings share a text
 _QUOTE_LINES: Final = 10
 _SUGGESTION_LINES: Final = 40
 _COMMENT: Final = "<!--"
 
 
 def safe_finding(finding: Finding, link_hosts: Collection[str]) -> Finding:
-    """``finding`` with words that mention nobody and hold no image, HTML or link elsewhere."""
+    """Return ``finding`` with safe texts: no mentions, images, HTML or links to other hosts."""
     return _safe(finding, tuple(link_hosts))
 
 
@@ -93,24 +93,24 @@ def with_marker(text: str, marker: str) -> str:
 
 
 def title_of(finding: Finding) -> str:
-    """Return the title of a safe finding as inline Markdown; the rule where there is none."""
+    """Return the title of a safe finding as inline Markdown; the rule if the title is empty."""
     return one_line(finding.title, _TITLE).strip() or code_span(finding.rule)
 
 
 def place_of(finding: Finding, address: str | None) -> str:
-    """Path, and line if it stands on one, as inline code that leads to ``address``."""
+    """Return path and line of a finding as inline code with a link to ``address``."""
     line = f":{finding.line}" if finding.placement.kind == "inline" else ""
     return linked(f"{finding.path}{line}", address)
 
 
 def on_line(finding: Finding, *, marker: str, offer: bool, link_hosts: Collection[str]) -> str:
-    """Return the body of a comment on the lines of a finding.
+    """Return the body of an inline comment.
 
     Args:
-        finding: what was found.
-        marker: the hidden text that the comment is known by.
-        offer: whether the comment stands on exactly the lines that the suggestion replaces.
-        link_hosts: the hosts that links may lead to.
+        finding: the finding.
+        marker: the hidden marker of the comment.
+        offer: whether the comment covers exactly the lines that the suggestion replaces.
+        link_hosts: hosts that links may point to.
     """
     safe = safe_finding(finding, link_hosts)
     words = [f"**{safe.severity}: {title_of(safe)}**", one_line(safe.scenario, _LINE), safe.message]
@@ -123,15 +123,15 @@ def on_line(finding: Finding, *, marker: str, offer: bool, link_hosts: Collectio
 
 
 def beside(finding: Finding, *, where: str, reason: str, link_hosts: Collection[str]) -> str:
-    """Return a finding that has no comment on a line: all that is to be known of it, as Markdown.
+    """Return the Markdown block of a finding without an inline comment.
 
-    With its id: it is what ``/ignore ID`` takes, and by what it is known again.
+    The block shows the id of the finding, because ``/ignore ID`` and later reviews use the id.
 
     Args:
-        finding: what was found.
-        where: its place as inline Markdown.
-        reason: why it is not on a line, as a sentence; may be empty.
-        link_hosts: the hosts that links may lead to.
+        finding: the finding.
+        where: location as inline Markdown.
+        reason: sentence why the finding has no inline comment; may be empty.
+        link_hosts: hosts that links may point to.
     """
     safe = safe_finding(finding, link_hosts)
     blocks = [
@@ -168,7 +168,7 @@ def _offered(finding: Finding, room: int) -> str | None:
 
 
 def _shown(finding: Finding) -> str:
-    """Return the suggestion to be read only; empty if there is none."""
+    """Return the suggestion as text that cannot be applied by a click; empty without suggestion."""
     if finding.suggestion is None:
         return ""
     label = "Suggestion" if finding.suggestion_applies else "Suggestion, to be adapted by hand"

@@ -1,11 +1,11 @@
-"""Posts a review and its summary comment: never twice, and never losing all for one bad line.
+"""Post a review and its summary comment, never twice, and without losing valid comments.
 
-A POST whose answer is lost is not repeated before our marker was looked for. Where GitHub refuses a
-review (422), it does not say for which of its comments: halves are posted until the bad ones stand
-alone, and those come back with the reason.
+If the response to a POST is lost, we look for our marker before a retry. If GitHub rejects a review
+(422), GitHub does not name the invalid comment. So halves are posted until the invalid comments are
+isolated; these are returned with a reason.
 
-GitHub's copies follow one another by some seconds, in which one of them may not know the pull
-request (404) or its head (422) yet: so that is asked again, before it is believed.
+GitHub's replicas may lag by some seconds. A replica may not know the pull request (404) or its head
+(422) yet, so such an error is retried before it counts.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 MOST_TRIES: Final = 2 * MAX_COMMENTS
 """Requests that one review may take: enough to find every bad comment, if all of them are."""
 MOST_LOST: Final = 16
-"""Answers of one review that may get lost; whoever asked for it tries again later."""
+"""Maximum number of lost responses of one review. After that, the caller retries later."""
 PAUSES_S: Final = (1.0, 3.0)
 """Between the tries, while GitHub may not know the pull request or its head yet."""
 _REFUSED: Final = "GitHub takes no comment there."
@@ -63,21 +63,21 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class PostedReview:
-    """What came of it: the first review, if there is one, and what it does not tell of."""
+    """Result of a post: the first review, if any, and the findings that its body does not list."""
 
     review: Review | None
     left: tuple[FindingWithoutComment, ...]
 
 
 class ReviewPoster:
-    """Posts one review.
+    """Poster of one review.
 
     Args:
         api: GitHub.
         pull: the pull request.
-        us: who we are.
-        commit_id: the head that the comments are placed on.
-        marker: of the review; its key begins the name of each part of it.
+        us: our identity.
+        commit_id: the head that the comments refer to.
+        marker: marker of the review; its key is the prefix of the keys of all parts.
     """
 
     def __init__(
@@ -105,13 +105,13 @@ class ReviewPoster:
         """Post the comments of ``plan``, and ``text`` above them.
 
         Args:
-            plan: what has no comment yet.
-            text: what the review says above so many comments, which after a refusal are fewer; it
-                may tell of some of the others.
-            pending: reviews of ours that somebody left unsent.
+            plan: findings without a comment.
+            text: returns the review body for a number of comments. After a refusal there are
+                fewer comments. The body may list other findings.
+            pending: our pending reviews; they are deleted first.
 
         Raises:
-            GitHubError: GitHub does not take it at all.
+            GitHubError: GitHub rejects the whole review.
         """
         for review in pending:
             await self._delete(review)
@@ -222,9 +222,9 @@ async def retry_until_consistent(
 async def create_once(
     make: Callable[[], Awaitable[T]], find: Callable[[], Awaitable[T | None]]
 ) -> T:
-    """What ``make`` makes; if its answer is lost, it is made again only if ``find`` finds none.
+    """Return the result of ``make``. If its response is lost, retry only if ``find`` returns None.
 
-    For some seconds: GitHub's lists may be late.
+    ``find`` is called for some seconds, because GitHub's lists may be late.
     """
     try:
         return await make()
@@ -239,11 +239,11 @@ async def create_once(
 async def put_summary(
     api: Api, pull: PullName, us: BotIdentity, prior: Prior, text: str
 ) -> Comment:
-    """Write the one summary comment: in place of the last one, or anew if there is none.
+    """Update the summary comment, or create the comment if there is none.
 
     Raises:
-        OvertakenError: it is not the one of ``prior`` any more.
-        GitHubError: GitHub does not take it.
+        OvertakenError: another run has replaced the summary comment of ``prior``.
+        GitHubError: GitHub rejects the comment.
     """
     there = await _first_summary(api, pull, us)
     known = prior.summary[1].key if prior.summary else None

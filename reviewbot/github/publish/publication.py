@@ -1,4 +1,4 @@
-"""One review on its pull request: a check run while it goes on, comments when it has ended."""
+"""Publish one review: a check run while the review runs, comments when the review has ended."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ PAUSES_S: Final = (1.0, 3.0)
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What came of it.
+    """Result of a publication.
 
     Attributes:
-        report: the review with what stands from earlier ones; what a gate goes by.
-        problems: what could not be posted, in sentences.
-        review_url: the review at this head, if there is one.
-        summary_url: the summary comment, likewise.
-        denied: whether something could not be for want of a permission.
-        wrote: whether this review has a review or a summary comment.
-        failed: whether it was not posted as it should have been.
+        report: the report with open prior findings; decides about exit codes.
+        problems: sentences about texts that could not be posted.
+        review_url: address of the review at this head, if any.
+        summary_url: address of the summary comment, if any.
+        denied: whether a permission was missing.
+        wrote: whether this publication posted a review or a summary comment.
+        failed: whether the publication failed.
     """
 
     report: Report
@@ -64,14 +64,14 @@ class Published:
 
 
 class Publication:
-    """See the module.
+    """Publication of one review.
 
     Args:
         api: GitHub.
-        us: who we are.
-        subject: what is reviewed.
-        options: what is posted.
-        key: names this review: letters and digits.
+        us: our identity.
+        subject: pull request under review.
+        options: options of the publication.
+        key: key of this review: letters and digits.
     """
 
     def __init__(
@@ -134,18 +134,18 @@ class Publication:
 
     @property
     def ended(self) -> bool:
-        """Whether the review has said its last word."""
+        """True once the review has ended."""
         return self._builder.report.outcome is not None
 
     async def end(self, files: Sequence[FileDiff], *, overtaken: bool = False) -> Published:
-        """Post all that the review came to. Again is as good as once.
+        """Post the result of the review. The call is idempotent.
 
         Args:
-            files: the whole diff of the pull request, as GitHub has it at its head.
-            overtaken: whether a newer review was posted already: only the check run ends then.
+            files: the whole diff of the pull request at its head.
+            overtaken: whether a newer review was posted. Only the check run is ended then.
 
         Raises:
-            GitHubError: GitHub does not do it, for a reason that may pass.
+            GitHubError: the request failed for a temporary reason.
         """
         report = self._builder.report
         if overtaken:
@@ -161,7 +161,7 @@ class Publication:
 
     @property
     def published(self) -> Published:
-        """What has come of it so far."""
+        """Result so far."""
         return Published(
             self._settled or self._builder.report,
             problems=(*self._problems, *self._comments.problems),
@@ -177,31 +177,31 @@ class Publication:
 
     @property
     def unknown(self) -> NotFoundError | None:
-        """Why there is no check run, if GitHub may do it in some seconds."""
+        """Error that prevented the check run, if a retry after some seconds may succeed."""
         refused = None if self._check is None else self._check.refused
         return refused if isinstance(refused, NotFoundError) else None
 
     @property
     def is_posted(self) -> bool:
-        """Whether all is posted, and the check run has ended with it."""
+        """True once the check run has ended, which is the last step."""
         return self._check is not None and self._check.is_ended
 
     async def fail(self, sentence: str, conclusion: Conclusion | None = None) -> None:
-        """End the check run of a review that could not be, or not be posted; but for one that is.
+        """End the check run of a review that failed or could not be posted, unless it has ended.
 
         Args:
-            sentence: why.
-            conclusion: how it ends; as an incomplete review if None.
+            sentence: the reason.
+            conclusion: conclusion of the run; None for the conclusion of incomplete reviews.
 
         Raises:
-            GitHubError: GitHub does not do it.
+            GitHubError: GitHub refuses the update.
         """
         if self._check is not None and not self._check.is_ended:
             how = conclusion or self._options.if_incomplete
             await self._check.end([check_run.ended(how, sentence, completed_at=now())])
 
     async def stop(self) -> None:
-        """Send nothing more; the check run stays as it is, for whoever goes on."""
+        """Stop sending. The check run stays as it is, so that another node can continue."""
         if self._check is not None:
             await self._check.stop()
 
@@ -219,7 +219,7 @@ class Publication:
                 return
 
     async def _is_current(self) -> bool:
-        """Whether the head is what was reviewed; else the review of the newer one comments."""
+        """Return whether the pull request is open at the reviewed head. Otherwise add a problem."""
         name = self._subject.pull
         state = "open"
         for pause in (0.0, *PAUSES_S):

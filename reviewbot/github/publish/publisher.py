@@ -65,17 +65,17 @@ class CommentPublisher:
 
     Args:
         api: GitHub.
-        us: who we are.
-        subject: what was reviewed.
-        options: what is posted.
-        key: names this review: letters and digits.
+        us: our identity.
+        subject: reviewed pull request.
+        options: options of the publication.
+        key: key of this review: letters and digits.
 
     Attributes:
-        problems: what GitHub does not permit, in sentences.
-        denied: whether that is for want of a permission.
-        wrote: whether this has posted a review, or put the summary comment.
-        review_url: the first review at this head, once there is one.
-        summary_url: the summary comment, once this review is in it.
+        problems: sentences about requests that GitHub refused.
+        denied: whether a permission was missing.
+        wrote: whether this publisher posted a review or a summary comment.
+        review_url: address of the first review at this head, if any.
+        summary_url: address of the summary comment, once it shows this review.
     """
 
     def __init__(
@@ -320,7 +320,7 @@ class CommentPublisher:
             await self._marked(api.comments.delete(pull.repo, summary.id), what)
 
     def _point_to_review(self, prior: Prior) -> None:
-        """Name the review of the head, whoever posted it; not one without comments, if it can."""
+        """Set ``review_url`` to a review of the head by any run. Prefer a review with comments."""
         at_head = [one for one in prior.reviews if one.commit == self._subject.head]
         filled = {one.comment.review for one in prior.posted.values()}
         at_head = [one for one in at_head if one.id in filled] or at_head

@@ -59,17 +59,17 @@ class CommentResolver:
         return False
 
     async def reopen(self, posted: Posted, *, hidden: bool) -> bool:
-        """Undo what :meth:`resolve` did, if anything.
+        """Undo :meth:`resolve`.
 
         Args:
             posted: the comment.
-            hidden: whether it was hidden then; what a person hid stays so.
+            hidden: whether we hid the comment. A comment that a person hid stays hidden.
 
         Returns:
             True.
 
         Raises:
-            GitHubError: GitHub does not do it.
+            GitHubError: GitHub refuses a request.
         """
         thread = posted.thread
         says_fixed = self._says_fixed(posted)

@@ -1,16 +1,16 @@
-"""The findings of a review as comments on the lines of a pull request. Pure.
+"""Plan the inline comments of a review. Pure.
 
-GitHub takes a review whole or not at all (422), so every comment is placed within the diff before
-it is sent:
+GitHub accepts a review as a whole or rejects it (422), so each comment must fit the diff:
 
-- on lines of one hunk; on the right side those added or unchanged, on the left those removed;
-- of the range that a finding stands on, what is in the hunk. A suggestion is offered only where
-  that is all of it;
-- with a start only above the end: GitHub refuses an empty range;
-- in no file that GitHub shows no lines of, as where these are too many.
+- A comment covers lines of one hunk: added or unchanged lines on the right side, removed lines on
+  the left side.
+- If a finding exceeds its hunk, the comment covers the part in the hunk. A suggestion is offered
+  only if the comment covers all lines of the finding.
+- The start line is set only if it is above the end line: GitHub rejects an empty range.
+- GitHub shows no lines of some files, such as very large files. Their findings get no comment.
 
-What cannot have a comment comes back with the reason, for the summary. Nothing is lost: each
-finding is in one of both lists, once.
+A finding that cannot have a comment is returned with the reason, for the summary. Each finding is
+in exactly one of the two lists.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from reviewbot.github.change.permalinks import Permalinks
 
 MAX_COMMENTS: Final = 30
-"""Of one review. GitHub names no limit; from some more than these came 502s (reviewdog#355)."""
+"""Maximum number of comments of one review. More comments caused 502 errors (reviewdog#355)."""
 MAX_TEXT: Final = 20_000
 """Characters of the text of a review, and of what people read of a summary comment."""
 MAX_PLACES: Final = 10
@@ -52,8 +52,8 @@ _TAKEN: Final = "A comment of an earlier review is on its line already."
 
 
 @dataclass(frozen=True, slots=True)
-class CommentRange:
-    """Lines of one hunk that a comment can stand on; ``whole``: all that its finding has."""
+class Place:
+    """Lines of a comment in one hunk. ``whole`` is True if they are all lines of the finding."""
 
     side: Side
     first: int
@@ -63,7 +63,7 @@ class CommentRange:
 
 @dataclass(frozen=True, slots=True)
 class Inline:
-    """A finding with its comment, as GitHub wants it. ``link`` leads to the code."""
+    """A finding with the body of its comment for GitHub. ``link`` is the address of the code."""
 
     finding: Finding
     comment: Json
@@ -84,13 +84,13 @@ class FindingWithoutComment:
 
     @property
     def is_surplus(self) -> bool:
-        """Whether only ``max_inline`` kept it from a comment."""
+        """True if the finding has no comment only because of ``max_inline``."""
         return not self.reason
 
 
 @dataclass(frozen=True, slots=True)
 class CommentPlan:
-    """What goes on lines and what does not, each worst first."""
+    """Findings with and without an inline comment, each worst first."""
 
     inline: tuple[Inline, ...]
     rest: tuple[FindingWithoutComment, ...]
@@ -98,7 +98,7 @@ class CommentPlan:
 
 @dataclass(frozen=True, slots=True)
 class ReviewText:
-    """The text of a review, and what it tells of that is on no line."""
+    """A review body, and the findings that it lists without an inline comment."""
 
     text: str
     told: tuple[FindingWithoutComment, ...]
@@ -115,17 +115,17 @@ def plan_comments(
     unshown: Collection[str] = (),
     taken: Collection[tuple[str, str, int]] = (),
 ) -> CommentPlan:
-    """Which findings get a comment on their lines, the worst first.
+    """Decide which findings get an inline comment, worst first.
 
     Args:
-        findings: those that have none yet.
-        files: the diff of the pull request, as GitHub has it at the commit of the review.
-        marker: the hidden text by which the comment on a finding is known.
-        links: makes addresses of the code.
-        link_hosts: the hosts that links of a model may lead to.
-        most: comments that there is room for, at most :data:`MAX_COMMENTS`.
-        unshown: the files that GitHub shows no lines of.
-        taken: path, side and last line of the comments that are there.
+        findings: findings without a comment.
+        files: the diff of the pull request at the reviewed commit.
+        marker: returns the hidden marker of a finding's comment.
+        links: creates addresses of the code.
+        link_hosts: hosts that links of a model may point to.
+        most: maximum number of comments, at most :data:`MAX_COMMENTS`.
+        unshown: files without visible lines on GitHub.
+        taken: path, side and last line of existing comments.
     """
     diff = _CommentableDiff(files, frozenset(unshown))
     inline: list[Inline] = []
@@ -151,14 +151,14 @@ def plan_comments(
 
 
 def review_payload(inline: Iterable[Inline], *, commit_id: str, body: str) -> Json:
-    """One review with these comments, for ``POST /repos/{owner}/{repo}/pulls/{number}/reviews``.
+    """Return a review for ``POST /repos/{owner}/{repo}/pulls/{number}/reviews``.
 
-    Without an event it would stay pending, and one that is pending blocks all later ones.
+    The event is set, because a review without an event stays pending and blocks later reviews.
 
     Args:
-        inline: all of a plan, or, after a refusal, a part of it.
-        commit_id: the head that the diff was made of.
-        body: never empty: GitHub takes no review without.
+        inline: the comments of a plan, or, after a refusal, a part of them.
+        commit_id: the head of the diff.
+        body: review body; must not be empty, because GitHub rejects an empty body.
     """
     comments = [one.comment for one in inline]
     return {"commit_id": commit_id, "event": "COMMENT", "body": body, "comments": comments}
@@ -172,14 +172,14 @@ def review_text(
     elsewhere: Sequence[FindingWithoutComment] = (),
     link_hosts: Collection[str] = LINK_HOSTS,
 ) -> ReviewText:
-    """What a review says above its comments: the outcome, and findings that are on no line.
+    """Return the review body: the outcome, and findings without an inline comment.
 
     Args:
         report: the review.
-        inline: how many comments it has.
-        below: what it tells of that has none, as much as there is room for.
-        elsewhere: what the summary comment tells of.
-        link_hosts: the hosts that links of a model may lead to.
+        inline: number of inline comments.
+        below: findings to list in the body, as far as they fit.
+        elsewhere: findings that the summary comment lists.
+        link_hosts: hosts that links of a model may point to.
     """
     head = f"**{literal(outcome(report))}** {count(inline, 'comment')} on lines."
     head += _where(sum(not one.finding.placement.held for one in below), "below")
@@ -187,7 +187,7 @@ def review_text(
     head += _where(counted, "in the summary comment")
     sections = rest_sections(below, link_hosts)
     text = fitted(sections, MAX_TEXT - size(head) - 8)
-    # Noted, too: what there was no room for gets no comment by a later review.
+    # Surplus findings are recorded, too, so that later reviews post no comment on them.
     surplus = [one for one in elsewhere if one.is_surplus][: max(0, MAX_FINDINGS - len(below))]
     told = (*below[:MAX_FINDINGS], *surplus)
     return ReviewText("\n\n".join(filter(None, (head, text))), told)
@@ -196,7 +196,7 @@ def review_text(
 def rest_sections(
     rest: Iterable[FindingWithoutComment], link_hosts: Collection[str]
 ) -> list[Section]:
-    """What has no comment on a line, and apart from it what is held back, as parts of a text."""
+    """Return sections for findings without an inline comment and for held-back findings."""
     surplus: list[FindingWithoutComment] = []
     told: list[FindingWithoutComment] = []
     held: list[FindingWithoutComment] = []
@@ -249,8 +249,8 @@ def _comment(path: str, place: CommentRange, body: str) -> Json:
     return comment
 
 
-class _CommentableDiff:
-    """The lines of a diff that comments can stand on."""
+class _Diff:
+    """Lines of a diff that accept comments."""
 
     def __init__(self, files: Sequence[FileDiff], unshown: Collection[str]) -> None:
         self._unshown = unshown
@@ -263,8 +263,8 @@ class _CommentableDiff:
         """Return the file of that name, if there is one of it."""
         return next(iter(self._files.get(path, ())), None)
 
-    def place(self, finding: Finding) -> CommentRange | str:
-        """Where a comment on ``finding`` can stand, or the sentence that says why it cannot."""
+    def place(self, finding: Finding) -> Place | str:
+        """Return the lines for a comment on ``finding``, or the reason for no comment."""
         files = self._files.get(finding.path)
         if not files:
             return "Its file is not in the diff of the pull request."

@@ -15,16 +15,16 @@ _GAP: Final = "\n\n"
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One part of a comment.
+    """One section of a comment.
 
     Args:
-        heading: stands above, and stays whatever is cut; ours, of a few words. May be empty.
-        items: each stands for itself, the most important first; those at the end are cut first.
+        heading: short heading of ours, never cut; may be empty.
+        items: independent items, most important first; the last items are cut first.
         importance: sections of lower importance are cut first.
-        noun: what an item is called, to count those that are left out.
-        gap: what stands between two items.
-        folded: whether it is shown only on a click on the heading.
-        share: the part of the room left that it may take, while there are less important ones.
+        noun: noun for an item, to count omitted items.
+        gap: text between two items.
+        folded: whether the section is shown only after a click on the heading.
+        share: maximum share of the remaining room that the section may take.
     """
 
     heading: str
@@ -37,9 +37,9 @@ class Section:
 
 
 def size(text: str) -> int:
-    """Characters of ``text``, those beyond the first 65,536 counted twice, as JavaScript does.
+    """Return the length of ``text`` in UTF-16 code units, as in JavaScript.
 
-    GitHub's pages do not say how it counts; nobody counts more.
+    GitHub does not document how it counts characters. No other way of counting gives more.
     """
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
@@ -57,7 +57,7 @@ def fitted(sections: Sequence[Section], limit: int) -> str:
 
 
 def kept_items(sections: Sequence[Section], limit: int) -> list[int]:
-    """How many items of each section there is room for, from the first.
+    """Return how many items of each section fit, from the first.
 
     Raises:
         ValueError: not even the headings fit.
@@ -75,7 +75,7 @@ def kept_items(sections: Sequence[Section], limit: int) -> list[int]:
 
 
 def _fitting(section: Section, room: int) -> tuple[int, int]:
-    """How many of the items fit, from the first, and the characters that they take."""
+    """Return how many items fit, from the first, and the number of their characters."""
     used = len(_GAP)  # below the heading
     for index, item in enumerate(section.items):
         needed = size(item) + len(section.gap)
@@ -86,7 +86,7 @@ def _fitting(section: Section, room: int) -> tuple[int, int]:
 
 
 def _text(section: Section, kept: int) -> str:
-    """Return the section with as many of its items; how many are left out stands below."""
+    """Return the section with its first ``kept`` items, and a count of the omitted items."""
     items = section.gap.join(section.items[:kept])
     left = len(section.items) - kept
     note = f"{count(left, f'more {section.noun}')}: no room here." if left else ""

@@ -74,14 +74,14 @@ def render(
 
     Args:
         done: the review, compared with earlier ones.
-        marker: the hidden text that the comment is known by, its last line.
-        rest: new findings that have no comment on a line, from
+        marker: hidden marker, the last line of the comment.
+        rest: new findings without an inline comment, from
             :func:`~reviewbot.github.publish.review_comments.plan_comments`.
-        urls: the comments on lines, by the id of their finding, as far as they are known.
-        overview: what the whole pull request does, if this review read only a part of it.
+        urls: addresses of inline comments by finding id, as far as they are known.
+        overview: summary of the whole pull request, if this review read only a part.
         walkthrough: a line about each file.
-        links: makes addresses of the code.
-        link_hosts: the hosts that links of a model may lead to.
+        links: creates addresses of the code.
+        link_hosts: hosts that links of a model may point to.
         files: the diff by path, for the addresses.
     """
     safe, urls = safe_report(done.report, link_hosts), urls or {}
@@ -191,7 +191,7 @@ def _table(
 
 
 def _row(finding: Finding, address: str | None, done: Reconciled, *, commented: bool) -> str:
-    # Without a comment there is no thread to answer in: the id is what /ignore takes.
+    # Without a comment there is no thread to reply in, so /ignore needs the id.
     own = "" if commented else f" (id {code_span(finding.id)})"
     cells = [finding.severity, cell(place_of(finding, address)), cell(title_of(finding)) + own]
     if not done.is_first:

@@ -1,1 +1,1 @@
-"""What earlier reviews of a pull request left there, and what a new review makes of it."""
+"""Prior state of a pull request, and its reconciliation with a new review."""

@@ -48,7 +48,7 @@ class Record:
         fingerprint: the :class:`.Fingerprint` of the code; empty if the location is unknown.
         comment: the id of the comment on its lines; None if it has none.
         hidden: whether we hid that comment when the finding was resolved.
-        held: why it is held back; empty if it counts.
+        held: reason why the finding is held back; empty if it counts.
         left_out: whether ``max_inline`` left no room. Such a finding never gets a comment.
     """
 
@@ -69,7 +69,7 @@ class Record:
 
     @property
     def is_of_a_rule(self) -> bool:
-        """Whether a rule, not a model, reported the finding."""
+        """True if a rule, not a model, reported the finding."""
         return self.rule != self.category
 
 
@@ -81,7 +81,7 @@ class StateBlock:
         settings: a digest of the models, the prompt version and the configuration.
         hunks: the digests of the hunks that were reviewed, and how often each occurs.
         files: one digest per file, used if ``hunks`` is too large.
-        overview: what the whole pull request does.
+        overview: summary of the whole pull request.
         walkthrough: a line about each file.
         records: the findings.
     """

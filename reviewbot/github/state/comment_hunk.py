@@ -1,7 +1,7 @@
-"""The hunk that a comment on a line stands in: as a diff, and the lines commented on. Pure.
+"""Read the hunk of an inline comment, as a diff and as the commented lines. Pure.
 
-GitHub keeps a hunk with each comment: its header and its lines up to that of the comment. The
-counts of the header are those of the whole hunk, which this one is only the beginning of.
+GitHub stores a hunk with each comment: the header and the lines down to the comment. The counts in
+the header are those of the whole hunk, but the stored hunk is only its beginning.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def comment_diff(comment: ReviewComment) -> bytes | None:
     """Return a diff with the last lines of the comment's hunk, as many as a question may show.
 
     Returns:
-        It; None if there is no line to show: GitHub kept none, or the last one is too long.
+        The diff; None if GitHub stored no line, or if the last line is too long.
     """
     header, *lines = comment.diff_hunk.split("\n")
     match = _HEADER.match(header)
@@ -49,9 +49,9 @@ def comment_diff(comment: ReviewComment) -> bytes | None:
 
 
 def commented_code(comment: ReviewComment) -> tuple[str, ...]:
-    """Return the lines that a comment stands on, from the hunk that GitHub keeps with it.
+    """Return the commented lines, from the hunk that GitHub stores with a comment.
 
-    Empty if they are not all in it: GitHub may keep the last lines of a long hunk alone.
+    The result is empty if the stored hunk is incomplete: GitHub truncates long hunks.
     """
     last = comment.original_line
     if last is None:
@@ -79,9 +79,9 @@ def _last(lines: list[str]) -> list[str]:
 
 
 def _side(start: str, count: str | None, before: list[str], kept: list[str], *, other: str) -> str:
-    """Where one side of what is kept begins, and its lines, as a header has it.
+    """Return start and line count of one side of the kept lines, in the form of a hunk header.
 
-    A side without lines stands behind the line that it names.
+    The start of a side without lines is the line before it.
     """
     first = int(start) + (count == "0") + sum(line[0] != other for line in before)
     number = sum(line[0] != other for line in kept)

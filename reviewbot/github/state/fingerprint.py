@@ -63,7 +63,7 @@ class SearchedLines:
         lines: number and :func:`normal` text of each known line, in order.
 
     Attributes:
-        is_exhausted: whether a search was given up, because the file repeats its lines too often.
+        is_exhausted: whether a search was stopped because the file repeats its lines too often.
     """
 
     def __init__(self, lines: Iterable[tuple[int, str]]) -> None:

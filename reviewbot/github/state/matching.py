@@ -27,13 +27,13 @@ class Matching:
     """Matcher of findings with prior findings.
 
     A record whose code was not reviewed this time matches only at its own location: the same code
-    elsewhere is another finding. Identical blocks that were reviewed are interchangeable.
+    at another location is another finding. Identical blocks that were reviewed are interchangeable.
 
     Args:
         prior: the records by id.
         places: where the code of a record is now, by id.
         code: the code at the head.
-        reread: tells which code was reviewed this time.
+        reread: returns whether code was reviewed this time.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ def places_of(records: Iterable[Record], code: HeadCode) -> dict[str, range]:
     """Return the current location of each record: the nearest occurrence of its code.
 
     Records on different lines get different locations while there are enough: one of two identical
-    blocks may be gone.
+    blocks may have been removed.
     """
     groups: dict[tuple[str, Side, str], dict[int, list[Record]]] = defaultdict(dict)
     for record in records:

@@ -3,8 +3,8 @@
 The pull request is the only store, for the App and the Action alike. A comment is ours if we are
 its author and its marker is for this pull request (:mod:`reviewbot.github.markers`). That is
 enough to post nothing twice. Others may write under our name, as all workflows of a repository do,
-or edit what we wrote: so the state block is believed only if it is signed. An Action without a key
-signs nothing; it believes its own block, and reviews everything each time.
+or edit our texts, so the state block is trusted only if it is signed. An Action without a key
+cannot sign. Such an Action trusts its own block, and reviews everything each time.
 
 A finding is dismissed by ``/ignore``, or by resolving its thread, of a person who may write to the
 repository at this moment.
@@ -49,12 +49,12 @@ class Posted:
     """A finding with an inline comment of ours.
 
     Attributes:
-        severity: as the comment has it.
-        thread: None if GitHub does not show it.
+        severity: the severity in the comment.
+        thread: its review thread; None if GitHub does not return the thread.
         rule: the rule or category; None if the comment does not say it.
         ours: whether the marker is trusted.
         touched: whether it was answered, resolved or hidden.
-        key: of the review that posted it.
+        key: key of the review that posted the comment.
     """
 
     id: str

@@ -34,7 +34,7 @@ class Reconciled:
 
     Attributes:
         report: the review with all findings that are open, without those that are dismissed.
-        records: all of them, for the state block; open ones first, worst first.
+        records: all findings, for the state block; open findings first, worst first.
         new: open findings that no earlier review had, or held back.
         unposted: findings of this review that have no comment, and may get one.
         resolved: earlier findings that this review resolves.
@@ -70,11 +70,11 @@ def reconcile(
     """Compare a review with earlier findings.
 
     Args:
-        report: the review, as far as it came.
+        report: the report, possibly incomplete.
         prior: findings of earlier reviews, by id.
-        dismissed: the login of who dismissed a finding, by its id.
+        dismissed: the login of the person who dismissed a finding, by finding id.
         code: the code at the head.
-        reread: tells which code was reviewed this time.
+        reread: returns whether code was reviewed this time.
         rules: ``off`` or a severity, by rule or category.
         is_first: whether there was no earlier review.
     """

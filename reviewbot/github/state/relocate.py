@@ -56,9 +56,9 @@ class HeadCode:
     def path_of(self, record: Record) -> str:
         """Return the current path of a record's file.
 
-        The diff shows renames. If the file is gone, an open record follows its code to a file that
-        the pull request adds or changes. A dismissed record follows renames only: it could hide
-        another finding.
+        The diff shows renames. If the file was deleted, an open record follows its code to a file
+        that the pull request adds or changes. A dismissed record follows renames only, because it
+        could hide another finding.
         """
         path = record.path
         if path in self._files:
@@ -159,8 +159,8 @@ async def read_head_code(
 
     Args:
         files: the diff of the pull request.
-        records: whose code is looked for.
-        named: ids of those that the review names: their lines are known.
+        records: records whose code to find.
+        named: ids of records that the review names; their lines are known.
         read_file: reads a file at the head (:func:`head_reader`).
 
     Raises:

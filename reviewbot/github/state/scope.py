@@ -52,12 +52,12 @@ class ReviewScope:
     Attributes:
         subject: the pull request.
         pull: the pull request as it was then.
-        whole_diff: of the pull request, and parsed as ``files``.
+        whole_diff: diff of the pull request; ``files`` is the parsed form.
         diff: the part to review, with more context around its hunks.
         beside: coverage of the files that are not in ``diff``.
         notices: sentences for the report.
-        attributes: of the base.
-        settings: those that follow from the configuration of the base.
+        attributes: ``.gitattributes`` of the base.
+        settings: settings with the configuration of the base.
     """
 
     subject: Subject
@@ -87,17 +87,17 @@ async def assign(
     Args:
         api: GitHub.
         name: the pull request.
-        prior: what is known of it.
+        prior: prior state of the pull request.
         page: the repository's page.
-        load: makes settings of the base's configuration file: its name and text, if there is one.
+        load: resolves the base's configuration file (name and text, if any) to settings.
         full: whether to review everything again.
         config: the configuration file's path in the repository, if it is not the usual one.
-        checkout: what reads files of the head, by its commit, if there is a checkout that has it.
+        checkout: returns a reader of the files at a commit; None without such a checkout.
 
     Raises:
-        GitHubError: the change cannot be had.
-        DiffError: it cannot be read.
-        ConfigError: the base's configuration is wrong.
+        GitHubError: the diff cannot be fetched.
+        DiffError: the diff cannot be parsed.
+        ConfigError: the base's configuration is invalid.
     """
     change = await get_change(api, name.repo, name.number)
     pull = change.pull
@@ -174,12 +174,12 @@ def _left(whole: ReviewScope, prior: Prior) -> ReviewScope:
 def reviewed_now(
     files: Sequence[FileDiff], block: StateBlock | None, *, full: bool
 ) -> Callable[[str, Side, range | None], bool]:
-    """Return a function that says whether lines were reviewed this time.
+    """Return a predicate that is true for lines that were reviewed this time.
 
     Args:
         files: the diff of the pull request.
-        block: the state that the scope of the review was decided by; None if there is none.
-        full: whether all was reviewed.
+        block: the state that determined the scope of the review; None if there is none.
+        full: whether the whole diff was reviewed.
     """
     known = StateBlock("") if full or block is None else block
     fresh = fresh_hunks(files, known.hunks, known.files)

@@ -1,14 +1,14 @@
-"""Commands to us in a comment: ``/review`` and the like, at the beginning of a line. Pure.
+"""Parse commands in comments, such as ``/review`` at the beginning of a line. Pure.
 
-A line counts if a reader of the comment sees it begin with the command: not within code, a quote
-or HTML (:mod:`reviewbot.github.blocks`). ``@name review`` is the same as ``/review``. Upper
-and lower case are the same. The first command of a comment counts, and only that.
+A line counts if readers of the comment see it begin with the command. Lines in code, quotes or HTML
+do not count (:mod:`reviewbot.github.blocks`). ``@name review`` is the same as ``/review``. Case is
+ignored. Only the first command of a comment counts.
 
-Any other word is an unknown command if it is a slip of the pen for one of ours; and if it is all
-of the comment, but for what follows on its line, or all of its first line. Commands that other bots
-are known for are theirs.
+Another word is an unknown command if it looks like a typing error of our command. It is also
+unknown if the comment has no other line, or if the word is the whole first line. Known commands of
+other bots are ignored.
 
-Whether the writer may command is for the caller to find out.
+Callers must check the permission of the author.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ _FIRST_WORD: Final = re.compile(r"[A-Za-z]{2,20}\b")
 
 
 @dataclass(frozen=True, slots=True)
-class BotCommand:
-    """What someone wants. ``text`` is the question or the reason, on one line; it may be empty."""
+class Command:
+    """A command. ``text`` is the question or the reason, on one line; it may be empty."""
 
     name: Name
     text: str = ""
@@ -78,20 +78,20 @@ class BotCommand:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """What someone seems to want: ``written`` is no command, ``meant`` is, if we can guess."""
+    """An unknown command. ``written`` is the word; ``meant`` is the likely command or None."""
 
     written: str
     meant: Name | None = None
 
 
-def find(body: str, bot: str = "") -> BotCommand | Unknown | None:
-    """Return the first command in a comment; what was mistyped only if there is no other; or None.
+def find(body: str, bot: str = "") -> Command | Unknown | None:
+    """Return the first command in a comment, else the first unknown command, else None.
 
-    A comment that is made for it takes up to 0.2 s.
+    A malicious comment takes up to 0.2 s.
 
     Args:
         body: the comment.
-        bot: the name that we are mentioned by, without ``@``; empty if we have none.
+        bot: our name in mentions, without ``@``; empty without a name.
     """
     text = body if len(body) <= SEARCHED else body[:SEARCHED].rpartition("\n")[0]
     lines = list(blocks.lines(text))
@@ -114,7 +114,7 @@ def find(body: str, bot: str = "") -> BotCommand | Unknown | None:
 
 
 def hint(unknown: Unknown) -> str:
-    """Return the line that helps whoever wrote it; Markdown."""
+    """Return a help text for the author of an unknown command, as Markdown."""
     guess = f" Was it `/{unknown.meant}`?" if unknown.meant else ""
     return f"`/{unknown.written}` is no command of reviewbot.{guess} `/help` lists them all."
 
@@ -140,8 +140,8 @@ def _read(line: str, bot: str, *, first: bool, whole: bool) -> BotCommand | Unkn
     return BotCommand(name, show(rest[:TEXT_LIMIT])[:TEXT_LIMIT] if takes_text else "")
 
 
-def _review(rest: str) -> BotCommand | Unknown:
-    """``/review``, and what stands behind it: any words that are no order are let be."""
+def _review(rest: str) -> Command | Unknown:
+    """Return the command for ``/review`` and the text after it. Other words are ignored."""
     word = (_FIRST_WORD.match(rest) or [""])[0].lower()
     if name := _KINDS_OF_REVIEW.get(word):
         return BotCommand(name)
@@ -150,9 +150,9 @@ def _review(rest: str) -> BotCommand | Unknown:
 
 
 def _meant(word: str, known: Mapping[str, Name]) -> Name | None:
-    """What ``word`` is a slip of the pen for, if it is one.
+    """Return the command that ``word`` misspells; None if there is none.
 
-    Not ``/preview``, ``/reviewer`` or ``/configure``, which other bots may have.
+    Return None for ``/preview``, ``/reviewer`` and ``/configure``, because other bots may use them.
     """
     for close in get_close_matches(word, known, n=3, cutoff=0.78):
         if close[0] == word[0] and abs(len(close) - len(word)) < 2:

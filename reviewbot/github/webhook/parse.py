@@ -56,14 +56,14 @@ _INSTALLATION: Final[dict[str, InstallationAction]] = {
 
 
 def is_signed(body: bytes, header: str | None, secrets: tuple[str, ...]) -> bool:
-    """Whether ``header`` (``X-Hub-Signature-256``) proves that a holder of a secret sent ``body``.
+    """Return whether ``header`` (``X-Hub-Signature-256``) is a valid signature of ``body``.
 
-    Never without a secret. Takes the same time whichever of them fits, or none.
+    Without a secret the result is False. The time does not depend on which secret is valid.
 
     Args:
-        body: the bytes as they came.
-        header: the value; None if there is none.
-        secrets: the secret; two while it is being changed. An empty one counts for nothing.
+        body: the raw bytes.
+        header: value of the header; None if missing.
+        secrets: the accepted secrets; two during a rotation. Empty secrets are ignored.
     """
     sent = _SIGNATURE.fullmatch(header or "")
     if sent is None:
@@ -77,12 +77,12 @@ def is_signed(body: bytes, header: str | None, secrets: tuple[str, ...]) -> bool
 
 
 def read(event: str, delivery: str, body: bytes, app: App | None) -> Task:
-    """What there is to do.
+    """Return the task of a delivery.
 
     Args:
         event: the header ``X-GitHub-Event``. Neither this nor ``delivery`` is signed.
         delivery: the header ``X-GitHub-Delivery``.
-        body: the payload, JSON, after :func:`is_signed` said yes.
+        body: the JSON payload, verified with :func:`is_signed`.
         app: the App that received it; None for the event file of an Action.
     """
     if not _DELIVERY.fullmatch(delivery):
@@ -148,10 +148,10 @@ def _comment(payload: Payload, number: str, thread: int | None) -> Task:
 
 
 def _check_person(payload: Payload, sender: str) -> None:
-    """Only people are obeyed, so that no two bots ever talk to each other.
+    """Raise unless a person wrote the comment, so that bots never answer each other.
 
     Raises:
-        Unusable: no person wrote the comment.
+        PayloadError: no person wrote the comment.
     """
     if "Bot" in (payload.at("sender.type"), payload.at("comment.user.type")):
         raise PayloadError("by a bot")

@@ -32,7 +32,7 @@ class App:
 
 
 class PayloadError(Exception):
-    """Why there is nothing to do."""
+    """The payload requires no action; the message states the reason."""
 
 
 class Payload:
@@ -41,10 +41,10 @@ class Payload:
     Args:
         delivery: the id of the delivery, checked.
         body: the payload.
-        app: who received it; None for an Action, which has no installation.
+        app: the App that received the payload; None for an Action, which has no installation.
 
     Raises:
-        Unusable: it is not JSON.
+        PayloadError: the payload is not JSON.
     """
 
     def __init__(self, delivery: str, body: bytes, app: App | None) -> None:
@@ -56,14 +56,14 @@ class Payload:
         self.action = word(self.at("action"))
 
     def at(self, path: str) -> object:
-        """What is at a path; None if nothing is."""
+        """Return the value at a path; None if missing."""
         return at(self._value, path)
 
     def text(self, path: str, pattern: re.Pattern[str]) -> str:
         """Return a text that fits a pattern.
 
         Raises:
-            Unusable: there is none.
+            PayloadError: the text is missing or does not fit.
         """
         value = self.at(path)
         if isinstance(value, str) and pattern.fullmatch(value):
@@ -74,14 +74,14 @@ class Payload:
         """Return an id or a number.
 
         Raises:
-            Unusable: there is none.
+            PayloadError: the value is missing or not positive.
         """
         if (found := positive(self.at(path))) is not None:
             return found
         raise PayloadError(f"no usable {path}")
 
     def moment(self, path: str) -> datetime | None:
-        """Return a time of GitHub's; None if there is none."""
+        """Return a time in GitHub's format; None if missing or invalid."""
         value = self.at(path)
         if isinstance(value, str) and _MOMENT.fullmatch(value):
             with suppress(ValueError):  # no such day
@@ -93,11 +93,11 @@ class Payload:
         value = self.at(f"{path}.login")
         return value if isinstance(value, str) and _LOGIN.fullmatch(value) else ""
 
-    def origin(self) -> tuple[str, RepositoryRef, str]:
-        """What every task in a repository begins with: the delivery, where, and who.
+    def origin(self) -> tuple[str, Repository, str]:
+        """Return delivery id, repository and sender, the first fields of each task in a repository.
 
         Raises:
-            Unusable: it is not said where.
+            PayloadError: the repository or the installation is missing.
         """
         installation = positive(self.at("installation.id"))
         if installation is None and self.app is not None:
@@ -107,12 +107,12 @@ class Payload:
         return self.delivery, repository, self.login("sender")
 
     def nothing(self) -> PayloadError:
-        """What is raised for an action that nobody waits for."""
+        """Return the error for an action without a handler."""
         return PayloadError(f"{self.action or 'unknown action'}: nothing to do")
 
 
 def at(value: object, path: str) -> object:
-    """What is at a path in ``value``; None if nothing is."""
+    """Return the value at a path in ``value``; None if missing."""
     for key in path.split("."):
         value = value.get(key) if isinstance(value, dict) else None
     return value

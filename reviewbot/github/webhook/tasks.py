@@ -1,7 +1,7 @@
-"""What a delivery of GitHub asks for: a small closed union. Pure.
+"""Tasks of deliveries from GitHub: a small closed union. Pure.
 
-Every text is bounded and checked by whoever makes one (:mod:`reviewbot.github.webhook.parse`), but
-for the body of a comment, which is bounded only.
+The parser (:mod:`reviewbot.github.webhook.parse`) limits and checks all texts. The body of a
+comment is limited, but not checked.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ InstallationAction = Literal["created", "deleted", "suspend", "unsuspend"]
 
 
 @dataclass(frozen=True, slots=True)
-class RepositoryRef:
-    """Where something is to be done.
+class Repository:
+    """Repository of a task.
 
     ``installation`` is None only for the Action. ``full_name`` is ``OWNER/REPO``.
     """
@@ -33,9 +33,9 @@ class RepositoryRef:
 class ReviewRequested:
     """A pull request has something new to review.
 
-    ``sender`` here and below is a login, of a bot with ``[bot]`` at its end; empty if not known.
-    ``updated_at``: when the pull request was last changed as this was told, in whole seconds, if
-    GitHub said so.
+    ``sender``, here and below, is a login; empty if unknown. The login of a bot ends with
+    ``[bot]``. ``updated_at`` is the last change of the pull request before the event, in whole
+    seconds, if GitHub stated it.
     """
 
     delivery: str
@@ -79,11 +79,11 @@ class Commented:
 
 @dataclass(frozen=True, slots=True)
 class RerunWanted:
-    """Someone asked for our check run once more, or for all that we have on a commit.
+    """Someone requested a rerun of our check run, or of all our check runs on a commit.
 
-    ``external_id`` is None for a whole suite. ``button`` is the identifier of the action of ours
-    that was clicked; None for GitHub's own "Re-run". ``numbers`` are the pull requests that GitHub
-    names; it names none from a fork.
+    ``external_id`` is None for a whole suite. ``button`` identifies our button that was clicked;
+    None for GitHub's own "Re-run". ``numbers`` are the pull requests that GitHub names. GitHub
+    names no pull requests from forks.
     """
 
     delivery: str
