@@ -22,14 +22,14 @@ _LARGEST: Final = sys.float_info.max
 
 @cache
 def decoder(hint: object) -> Decoder:
-    """The decoder for a type. It raises ``ValueError``, naming the field, if a value does not fit.
+    """Return the decoder for a type. It raises ``ValueError`` with the field for an invalid value.
 
     Args:
         hint: a dataclass, ``tuple[X, ...]``, ``dict[str, X]``, ``X | None``, a ``Literal`` of
             strings, ``str``, ``int``, ``bool`` or ``float``.
 
     Raises:
-        TypeError: the type is none of these.
+        TypeError: the type is not supported.
     """
     args = get_args(hint)
     if isinstance(hint, type) and is_dataclass(hint):

@@ -1,7 +1,7 @@
-"""What the cache keeps of a reviewed chunk: hashes of its hunks and the drafts about it. Pure.
+"""Cache entry of a reviewed chunk: hashes of its hunks, and its draft findings. Pure.
 
-No code is kept but what findings quote. That is redacted, since a chunk is before a model sees
-it, and the words of the drafts are searched once more.
+The only code in an entry is quoted by findings. Quotes are redacted, because chunks are redacted
+before a model sees them. The texts of draft findings are searched for secrets again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from reviewbot.core.cache.keys import ChunkKey  # noqa: TC001 - the decoder looks these up
 from reviewbot.core.decode import decoder
-from reviewbot.core.findings.draft import Draft  # noqa: TC001 - likewise
+from reviewbot.core.findings.draft import Draft  # noqa: TC001 - the decoder looks these up
 from reviewbot.core.safety.redact import redact_text
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ FORM: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class AttributedDraft:
-    """A draft about one chunk. ``answer`` tells those of one answer from those of another."""
+class Heard:
+    """A draft finding about one chunk. ``answer`` identifies the response with the draft."""
 
     draft: Draft
     attempt: int
@@ -35,9 +35,9 @@ class AttributedDraft:
 
 @dataclass(frozen=True, slots=True)
 class AnchoredDraft:
-    """An :class:`AttributedDraft` and the hunk of its quote; None if the quote is in no hunk.
+    """A :class:`Heard` draft and the index of its hunk; None if no hunk contains its quote.
 
-    A draft in a hunk names the side and the lines at which its quote was found.
+    A draft in a hunk names the side and the lines of its quote.
     """
 
     heard: AttributedDraft
@@ -46,7 +46,7 @@ class AnchoredDraft:
 
 @dataclass(frozen=True, slots=True)
 class HunkRange:
-    """Where the lines of a hunk stood: the first number and the count on each side, 0 if none."""
+    """Line range of a hunk: first number and count on each side; 0 for a side without lines."""
 
     old: int
     old_count: int
@@ -77,7 +77,7 @@ class Entry:
 
 
 def extent(hunk: ShownHunk) -> HunkRange:
-    """Where the lines of ``hunk`` stand."""
+    """Return the line range of ``hunk``."""
     old = [line.old_no for line in hunk.lines if line.old_no is not None]
     new = [line.new_no for line in hunk.lines if line.new_no is not None]
     return HunkRange(old[0] if old else 0, len(old), new[0] if new else 0, len(new))
@@ -92,15 +92,15 @@ def make_entry(
     model: str,
     prompt_version: str,
 ) -> Entry:
-    """Return the entry of a chunk that was reviewed.
+    """Return the entry of a reviewed chunk.
 
     Args:
         view: the chunk.
-        key: its hashes.
-        drafts: all that was said of it.
-        index: finds quotes, in this chunk among others.
-        model: who said it.
-        prompt_version: what it was asked with.
+        key: hashes of the chunk.
+        drafts: all draft findings about the chunk.
+        index: finds quotes in this chunk and in others.
+        model: the model that reviewed the chunk.
+        prompt_version: version of the prompt.
 
     Raises:
         ReviewbotError: the search for secrets failed.
@@ -162,7 +162,7 @@ def entry_from_json(value: object) -> Entry:
     """Return the inverse of :func:`entry_to_json`.
 
     Raises:
-        ValueError: it is none; the text names the field.
+        ValueError: the value is not an entry; the message names the field.
     """
     if not isinstance(value, dict) or value.get("form") != FORM:
         raise ValueError(f"this is no cache entry of form {FORM}")

@@ -1,18 +1,18 @@
-"""A chunk as hashes: equal ones were prompted alike, but for line numbers. Pure.
+"""Hashes of chunks: chunks with equal hashes have the same prompt, except line numbers. Pure.
 
-What is hashed is the text of the prompt itself, redacted and cut as it is sent, with every line
-number set to 0: a chunk that only moved is the same chunk. A model is told to copy numbers and
-never to count them, a finding stands where its quote is found, and what its words say of numbers
-is :mod:`reviewbot.core.cache.reuse`'s concern. Everything else that decides an answer is in the
-:class:`Scope`, except for two things that differ between any two pushes and that a model is not
-asked about: the list of changed paths, and the other chunks of the request.
+The hash covers the text of the prompt, redacted and truncated as it is sent, with every line number
+set to 0. So a chunk that only moved keeps its hash. Models must copy line numbers, never count
+them. A finding is located by its quote. :mod:`reviewbot.core.cache.reuse` handles line numbers in
+the texts of findings. The :class:`Scope` holds everything else that affects a response, with two
+exceptions: the list of changed paths, and the other chunks of the request. These differ with each
+push, and no model is asked about them.
 
-The look-up of similar chunks goes by whole hunks, since a hunk is reused whole or not at all: the
-signature of a chunk is the set of its hunks' hashes, its bands are the smallest of them (a bottom-k
-sketch, which for all but huge chunks is the whole set). Measured on 438 simulated pushes to pull
-requests (flask, and this project; 17,355 chunks, 75 % of them exact hits): for the others these
-bands found all 4,217 hunks that could be reused, with 985 candidates for the 970 chunks that had
-one, in 0.08 ms a chunk. MinHash over lines in threes (64 permutations) takes 0.4 ms and found
+The look-up of similar chunks compares whole hunks, because a hunk is reused whole or not at all.
+The signature of a chunk is the set of its hunks' hashes. The bands are the smallest hashes (a
+bottom-k sketch, which is the whole set for all but huge chunks). This was measured on 438 simulated
+pushes (flask and this project; 17,355 chunks, 75 % of them exact hits). For the other chunks the
+bands found all 4,217 reusable hunks. There were 985 candidates for the 970 chunks with a reusable
+hunk, at 0.08 ms a chunk. MinHash over triples of lines (64 permutations) takes 0.4 ms. It found
 85 % (16 bands of 4), or 97 % with 1,579 candidates (32 bands of 2).
 """
 
@@ -45,11 +45,11 @@ than that."""
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What decides a model's answer about a chunk, beside the text of the chunk.
+    """Everything besides the text of a chunk that affects a model's response.
 
-    ``model`` is its name and whatever of its settings changes what it says. ``rules`` are the
-    levels of the configuration by rule or category; they act on findings alone, but who changes
-    them wants a fresh look. ``examples`` are the texts of those that the prompt shows: they are
+    ``model`` is the name of the model with the settings that affect its output. ``rules`` are the
+    configured levels by rule or category. They only affect findings, but a user who changes them
+    expects a new review. ``examples`` are the texts of the examples in the prompt, which are
     chosen by the languages of the pull request.
     """
 
@@ -112,7 +112,7 @@ def hunk_hash(hunk: ShownHunk) -> str:
 
 
 def bands(key: ChunkKey) -> tuple[str, ...]:
-    """What a store indexes an entry by: two chunks that share one may have a hunk in common."""
+    """Return the index keys of an entry. Chunks that share a key may have a common hunk."""
     sketch = sorted(set(key.hunks))[:SKETCH]
     return tuple(_hash([key.family, hunk])[:32] for hunk in sketch)
 
@@ -129,9 +129,9 @@ def similarity(one: ChunkKey, other: ChunkKey) -> float:
 
 
 def _origin(view: ChunkView) -> tuple[str, str]:
-    """What a file was called before the change, and its language: the same after a rename.
+    """Return the old path and the language of a file, which stay the same after a rename.
 
-    A copy is a file of its own, not another state of what it was copied from.
+    A copy counts as a new file, not as another version of its source.
     """
     before = None if view.status == "copied" else view.old_path
     suffix = view.path.rpartition("/")[2].rpartition(".")[2]

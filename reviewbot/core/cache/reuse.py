@@ -1,23 +1,23 @@
-"""What an earlier review has to say of a chunk, and what of the chunk is left to ask about. Pure.
+"""Reuse draft findings of earlier reviews, and find the hunks that need a new review. Pure.
 
-The unit is the hunk. One counts as reviewed only if all that the prompt shows of it, heading and
-context included, is what it showed then; its line numbers may differ. A finding is reused with the
-hunk that it stands in, at the line where its quote is found in that hunk now; a finding whose hunk
-changed is dropped, since the model sees that hunk again. In doubt a hunk is asked about again:
+The unit is the hunk. A hunk counts as reviewed only if the prompt shows the same text, heading and
+context included; line numbers may differ. A finding is reused with its hunk, at the current line of
+its quote. A finding whose hunk changed is dropped, because the model reads that hunk again. In
+these cases of doubt a hunk is reviewed again:
 
-- if a finding in it, or one that was dropped, names a line by a number that has moved or changed
-  ("the same on line 40"), because its words would be wrong, or were about more than their hunk;
-- if it stands in the old or the new chunk more often than in the other: which is which is not told,
-  and of a fault that repeats a model reports the first place;
-- if its finding is not found at the very place where it has to be.
+- A finding in the hunk, or a dropped finding, names a line number that moved or changed ("the same
+  on line 40"). Its text would be wrong, or describes more than its hunk.
+- The old and the new chunk contain the hunk a different number of times. The copies cannot be
+  matched, and a model reports a repeated bug only once.
+- The quote of its finding is not found at the expected line.
 
-An answer with a finding that was nowhere in its chunk is reused for the same chunk at the same
-lines alone.
+A response with a finding that is outside all hunks is reused only for the same chunk at the same
+lines.
 
-What this gives up: a fault that a new hunk and an old one make together is seen by nobody at once.
-And what stood beside a hunk when it was reviewed can have swayed the model, an injected instruction
-in another file of the request too; taken out by the next push, it still has its way. Where authors
-of changes are not trusted that far, the cache is to be left out.
+The cache has two limitations. No model sees a bug that needs both a new and an old hunk. And other
+text of an earlier request, such as an injected instruction in another file, may have influenced a
+cached response. Its effect remains after the next push removes that text. If authors are not
+trusted, turn the cache off.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ if TYPE_CHECKING:
 
 _NUMBER: Final = re.compile(r"(?<![\d.])\d{1,10}(?!\d)")
 _LINE: Final = re.compile(r"\blines?\b\W{0,3}\d|\b[LR] ?\d|\w:\d", re.IGNORECASE)
-"""How words name a line: "line 7", "lines 7", "L7", "app.py:7"."""
+"""References to lines in prose: "line 7", "lines 7", "L7", "app.py:7"."""
 _COUNTS: Final = 10
-"""Below this a number that stands alone counts something; as a line it would be among imports."""
+"""Lowest bare number that may be a line reference. Lower numbers are usually counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reuse:
-    """What is known of a chunk.
+    """Reusable part of a chunk.
 
-    ``drafts`` are those about its ``hunks`` (indices) that were reviewed before, by ``model``, as
-    they stand now. ``rest`` is the chunk with its other hunks alone, None if they change nothing.
+    ``drafts`` are the draft findings of the ``hunks`` (indices) that ``model`` reviewed before, at
+    their current lines. ``rest`` is the chunk with the other hunks; None if they change nothing.
     """
 
     drafts: tuple[AttributedDraft, ...]
@@ -64,16 +64,16 @@ class Reuse:
 def reuse(
     view: ChunkView, key: ChunkKey, entries: Iterable[Entry], index: AnchorIndex
 ) -> Reuse | None:
-    """What ``entries`` say of ``view``; None if nothing in it was reviewed before.
+    """Return what ``entries`` contain about ``view``; None if no hunk was reviewed before.
 
-    Several may be needed: where a file is split differently now, its hunks come from several
-    chunks. Of two that know a hunk the more similar one goes first.
+    Several entries may match: if a file is split differently, its hunks come from several chunks.
+    If two entries contain a hunk, the more similar entry is used.
 
     Args:
         view: the chunk.
-        key: its hashes.
-        entries: chunks that were reviewed; those of another family are left alone.
-        index: finds quotes in the chunks that are reviewed together with this one.
+        key: hashes of the chunk.
+        entries: reviewed chunks; entries of another family are ignored.
+        index: finds quotes in the chunks of the same request.
     """
     ranked = sorted(
         (entry for entry in entries if entry.key.family == key.family),
@@ -97,10 +97,8 @@ def reuse(
     return Reuse(tuple(drafts), frozenset(known), model, _rest(view, known))
 
 
-def _reused(
-    view: ChunkView, entry: Entry, found: Mapping[int, int]
-) -> Iterator[tuple[int, AttributedDraft]]:
-    """Yield the drafts of the hunks that were found, each with the hunk that it stands in now."""
+def _reused(view: ChunkView, entry: Entry, found: Mapping[int, int]) -> Iterator[tuple[int, Heard]]:
+    """Yield the draft findings of the hunks that were found, each with its current hunk."""
     for placed in entry.drafts if found else ():
         if placed.hunk is None:  # then all of the chunk was found, at its old lines
             yield 0, placed.heard
@@ -118,7 +116,7 @@ def _aimed(placed: AnchoredDraft, then: HunkRange, now: HunkRange, path: str) ->
 
 
 class _Match:
-    """The hunks of ``entry`` that stand in ``view`` as they were, one to one."""
+    """One-to-one match of equal hunks in ``entry`` and ``view``."""
 
     def __init__(self, view: ChunkView, key: ChunkKey, entry: Entry, index: AnchorIndex) -> None:
         self._view, self._entry, self._index = view, entry, index
@@ -126,8 +124,8 @@ class _Match:
         self._extents = tuple(map(extent, view.hunks))
 
     def kept(self) -> dict[int, int]:
-        """Those that need not be asked about again: the index then, and the index now."""
-        # A hunk that is given up takes its findings with it, and they may have named others.
+        """Return the reusable hunks: current indices by old indices."""
+        # The findings of a dropped hunk are dropped, too, and may have named other hunks.
         while doubtful := {hunk for placed in self._entry.drafts for hunk in self._doubts(placed)}:
             for hunk in doubtful:
                 del self._found[hunk]

@@ -1,4 +1,4 @@
-"""Which hunks of a change were reviewed before, by their content. Pure.
+"""Find hunks that were reviewed before, by their content. Pure.
 
 The digest of a hunk covers the path, the heading, the lines that change and three lines of context.
 It covers no line number and no commit: after a rebase that only shifts lines, nothing is reviewed
@@ -25,7 +25,7 @@ LENGTH: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class UnreviewedHunks:
-    """What is left to review: ``files`` with the hunks that are new; ``unchanged`` are paths."""
+    """Files with new hunks to review in ``files``; paths without new hunks in ``unchanged``."""
 
     files: tuple[FileDiff, ...]
     unchanged: tuple[str, ...]
@@ -37,7 +37,7 @@ def hunk_digest(path: str, hunk: Hunk) -> str:
     changed = [index for index, line in enumerate(lines) if line.kind != "context"]
     first = max(0, changed[0] - CONTEXT) if changed else 0
     last = changed[-1] + CONTEXT if changed else len(lines)
-    # Three lines of context are alike in many functions: the heading tells these apart.
+    # Many functions share three lines of context; the heading distinguishes them.
     digest = hashlib.sha256(_encoded(f"{path}\n{hunk.section}\n"))
     for line in lines[first : last + 1]:
         # As git writes it: no other line starts so.
@@ -66,13 +66,13 @@ def file_digest(path: str, digests: Iterable[str]) -> str:
 def fresh_hunks(
     files: Iterable[FileDiff], hunks: Mapping[str, int], whole_files: Collection[str]
 ) -> list[tuple[Hunk, ...] | None]:
-    """Return for each file the hunks that were not reviewed before.
+    """Return the new hunks of each file.
 
-    None says that there are none, and that nothing else of the file is new. A file whose name,
-    mode or kind is new has all of its hunks.
+    None means that nothing of the file is new. A file with a new name, mode or type is returned
+    with all its hunks.
 
     Args:
-        files: the change as it is.
+        files: the current diff.
         hunks: how often each digest was reviewed.
         whole_files: digests of files that were reviewed (:func:`file_digest`).
     """
@@ -101,16 +101,16 @@ def remaining(
     *,
     skipped: Callable[[FileDiff], bool],
 ) -> UnreviewedHunks:
-    """Return what of ``files`` was not reviewed before.
+    """Return the part of ``files`` that was not reviewed before.
 
     Args:
-        files: the change as it is.
+        files: the current diff.
         hunks: how often each digest was reviewed.
         whole_files: digests of files that were reviewed (:func:`file_digest`).
-        skipped: whether policy leaves a file out. Such a file stays as it is, to be listed with its
-            reason; and so does one that policy would leave out without the hunks that are known.
+        skipped: returns whether the policy skips a file. A skipped file stays whole, so that it is
+            listed with its reason. A file also stays whole if the policy would skip its new part.
     """
-    # A path that comes twice has no one content.
+    # A path that occurs twice has no unique content.
     often = Counter(file.path for file in files)
     left: list[FileDiff] = []
     unchanged: list[str] = []

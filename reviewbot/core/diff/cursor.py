@@ -1,4 +1,4 @@
-"""Where a reader stands in the bytes of a diff, and the error at that place. Pure."""
+"""Reading position in the bytes of a diff, with errors for that position. Pure."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _SHOWN: Final = 4
 
 
 class Cursor:
-    """Reads the bytes of a diff line by line, where a line ends at a line feed only.
+    """Reader of the bytes of a diff, line by line. Only a line feed ends a line.
 
-    ``pos`` is the offset of the current line. ``line`` is that line without its end, which is a
-    line feed or, then ``crlf`` is true, one behind a carriage return. That is right for headers,
-    where git quotes a name with a carriage return; lines of hunks are read elsewhere. At the end
-    of the input ``line`` is empty. Lines are numbered only when an error needs it.
+    ``pos`` is the offset of the current line. ``line`` is the current line without its line end.
+    ``crlf`` is True if a carriage return precedes the line feed. This is correct for headers,
+    because git quotes names with a carriage return; other code reads the lines of hunks. At the end
+    of the input ``line`` is empty. Lines are numbered only for errors.
     """
 
     __slots__ = ("crlf", "data", "end", "line", "pos")
@@ -74,14 +74,14 @@ def colour_error(cursor: Cursor) -> DiffError | None:
 
 
 def shown(line: bytes, most: int = _SHOWN) -> str:
-    """How ``line`` begins, as an error message quotes it: on one line, nothing in it active.
+    """Return the beginning of ``line`` for an error message, without control characters.
 
-    Its marker and what kind of line it is can be told from that. More of a line of code could be a
-    secret: nobody searches a diff that cannot be read, and an error is shown and logged.
+    The beginning shows the kind of line. The rest of a line of code could contain a secret, because
+    an invalid diff is never searched for secrets, and errors are shown and logged.
 
     Args:
         line: the line.
-        most: characters shown; more only of lines that hold names of files alone.
+        most: maximum number of characters; use more only for lines with nothing but file names.
     """
     text = line[: 4 * most].decode("utf-8", "replace")
     text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

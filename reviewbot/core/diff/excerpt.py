@@ -1,4 +1,4 @@
-"""The lines of the diff around a finding, redacted, for whoever shows code beside words. Pure."""
+"""Redacted lines of the diff around a finding, for renderers that show code. Pure."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Excerpts:
         self._known: dict[tuple[int, int, bool], Sequence[int]] = {}
 
     def around(self, finding: Finding) -> tuple[CodeLine, ...]:
-        """Number, sign and text of the lines around ``finding``; empty if it stands on none."""
+        """Return number, sign and text of the lines around ``finding``; empty without lines."""
         index = self._file_of.get(finding.chunk)
         if index is None or index >= len(self._files) or finding.placement.kind == "file":
             return ()

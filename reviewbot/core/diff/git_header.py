@@ -48,7 +48,7 @@ _BASE85: Final = re.compile(rb"[A-Za-z](?:[0-9A-Za-z!#$%&()*+;<=>?@^_`{|}~-]{5})
 
 @dataclass(slots=True)
 class GitHeader:
-    """What the lines of a header say. ``pair`` is what follows ``diff --git``, as it stands."""
+    """Content of a header. ``pair`` is the raw text after ``diff --git``."""
 
     pos: int
     pair: bytes
@@ -73,7 +73,7 @@ class GitHeader:
         """Return the path of the old and of the new side, without prefixes.
 
         Raises:
-            ValueError: the lines contradict each other, or a prefix cannot be told from a path.
+            ValueError: the lines contradict each other, or a prefix cannot be recognised.
         """
         if b"rename from" in self.said:
             return self._moved(self.said[b"rename from"], self.said[b"rename to"])
@@ -102,7 +102,7 @@ class GitHeader:
         return old, new
 
     def _sides(self) -> tuple[bytes, bytes]:
-        """Both names with their prefixes, wherever the header tells them best."""
+        """Return both names with their prefixes, from the most reliable lines of the header."""
         minus = None if self.minus == names.ABSENT else self.minus
         plus = None if self.plus == names.ABSENT else self.plus
         pair = names.split_pair(self.pair)
@@ -194,9 +194,9 @@ def _skip_binary_patch(cursor: Cursor) -> None:
 
 
 def _refuse_cut(cursor: Cursor, header: GitHeader) -> None:
-    """Refuse a header that ends with the input before it has said what changed.
+    """Raise if the input ends before the header has stated a change.
 
-    Elsewhere the next file shows that nothing is missing: ``git diff -w`` leaves out hunks.
+    A header without hunks is valid if another file follows: ``git diff -w`` omits hunks.
     """
     said = header.said
     for first, second in _BOTH:

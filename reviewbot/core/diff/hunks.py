@@ -1,8 +1,8 @@
-"""One hunk of a diff: checked whole when it is found, its lines read when they are asked for. Pure.
+"""Hunks of a diff: validated when found, with lines read on demand. Pure.
 
-unidiff reads the lines and is used in here alone. It reads a block of lines at a time, under a
-header that we write, so that it sees neither file headers nor content that looks like them, and
-so that one hunk of 100 MB needs the memory of one block.
+Only this module uses unidiff, which reads the lines. unidiff reads one block of lines at a time,
+under a header that we write. So it sees neither file headers nor content that looks like them, and
+a hunk of 100 MB needs only the memory of one block.
 
 The format: https://www.gnu.org/software/diffutils/manual/html_node/Detailed-Unified.html
 """
@@ -44,8 +44,8 @@ _CRLF: Final = 4  # the whole diff was sent with CRLF line ends
 _STRIPPED: Final = 8  # a blank context line lost its space
 
 
-class DiffLine(NamedTuple):
-    """One line of a hunk. A tuple, since nothing else is made as fast: a diff has millions.
+class Line(NamedTuple):
+    """One line of a hunk. A diff has millions, so this is a tuple, the fastest type to create.
 
     ``text`` has no line end; bytes that are not UTF-8 are lone surrogates (``surrogateescape``).
     Only a line feed ends a line: the carriage return of a file with CRLF stays in ``text``.
@@ -66,13 +66,13 @@ _LINE: Final = partial(tuple.__new__, DiffLine)
 
 @dataclass(slots=True)
 class Hunk:
-    """One hunk, its counts already checked against its lines. Not to be changed.
+    """One hunk with validated counts. Do not modify.
 
     ``old_start`` and ``new_start`` are the header's: on a side without lines, the line before.
-    ``added`` and ``removed`` count lines. Nothing that is read from a hunk is kept by it.
+    ``added`` and ``removed`` count lines. A hunk does not cache the lines that are read from it.
 
-    Not frozen, which would double what it takes to make one: a diff can have more hunks than
-    anything else but lines.
+    The class is not frozen, because this would double the time to create a hunk. Only lines are
+    more numerous than hunks.
     """
 
     old_start: int
@@ -86,7 +86,7 @@ class Hunk:
     _end: int = field(repr=False)
     _flags: int = field(repr=False)
     _marks: tuple[tuple[int, int, int], ...] = field(repr=False)
-    """Of each block: its offset, and the lines of the old and new side that are left there."""
+    """Offset of each block, and the remaining lines of the old and the new side there."""
 
     @property
     def size(self) -> int:
@@ -100,10 +100,10 @@ class Hunk:
 
     @property
     def raw(self) -> bytes:
-        """The hunk as git writes it, header included: what can stand behind another one.
+        """The hunk as git writes it, with the header, so that another hunk can follow.
 
-        Every line of it ends with a line feed alone, whether the diff came with CRLF line ends or
-        without the last line feed.
+        Every line ends with a line feed alone, even if the diff has CRLF line ends or lacks the
+        last line feed.
         """
         raw = self._data[self._head : self._end]
         if self._flags & _CRLF:
@@ -112,7 +112,7 @@ class Hunk:
 
     @property
     def section(self) -> str:
-        """Git's heading after the second ``@@``, often the function; empty if there is none."""
+        """Git's heading after the second ``@@``, often the function; empty without a heading."""
         header = _HEADER.match(self._data, self._head)
         assert header is not None  # noqa: S101 - scan_hunk matched it at this offset
         stop = self._data.find(b"\n", header.end(), self._end)
@@ -120,8 +120,8 @@ class Hunk:
         return _text(heading.removeprefix(b" ").removesuffix(b"\r"))
 
     @property
-    def lines(self) -> tuple[DiffLine, ...]:
-        """All lines, read anew on each access. For a large hunk prefer the methods below."""
+    def lines(self) -> tuple[Line, ...]:
+        """All lines, read again on each access. For a large hunk prefer the methods below."""
         if len(self._marks) > 1:
             return tuple(self.iter_lines())
         texts = enumerate(self._texts(self._head, self._end))
@@ -176,13 +176,13 @@ class Hunk:
         header = f"@@ -{old_no},{old - old_left} +{new_no},{new - new_left} @@"
         return self._read_lines(header, enumerate(self._texts(start, stop)))
 
-    def _read_lines(self, header: str, texts: Iterator[tuple[int, str]]) -> list[DiffLine]:
-        """What unidiff reads. Lines without line end make values without one; a lone CR stays.
+    def _read_lines(self, header: str, texts: Iterator[tuple[int, str]]) -> list[Line]:
+        """Return the lines as unidiff reads them. Missing line ends and lone CRs stay.
 
-        unidiff is entered where a hunk starts. By the front door each hunk would need the header
-        of a file, which PatchSet tries a dozen patterns on: for a hunk of a few lines that takes
-        as long as its lines. The method is not public, so pyproject.toml allows no unidiff whose
-        minor version is another. Of the file it belongs to it needs no more than a list of hunks.
+        The private method of unidiff starts at a hunk. The public method needs a file header for
+        each hunk, and PatchSet tries a dozen patterns on that header. For a short hunk this takes
+        as long as the lines. So pyproject.toml pins the minor version of unidiff. The method needs
+        only a list of hunks as its file.
         """
         hunks: list[UnidiffHunk] = []
         file = cast("PatchedFile", hunks)
@@ -194,7 +194,7 @@ class Hunk:
         return self._unended(lines) if self._flags & _UNENDED else lines
 
     def _texts(self, start: int, stop: int) -> list[str]:
-        """The lines between two offsets with their markers, as plain as unidiff wants them."""
+        """Return the lines between two offsets with their markers, normalised for unidiff."""
         texts = _text(self._data[start:stop]).split("\n")
         if self._data[stop - 1] == _LF:
             texts.pop()
@@ -230,14 +230,14 @@ def is_hunk_header(line: bytes) -> bool:
 
 
 def scan_hunk(cursor: Cursor, *, crlf: bool) -> Hunk:
-    """Read the hunk at ``cursor`` and leave the cursor behind it.
+    """Read the hunk at ``cursor``, and move the cursor to the line after the hunk.
 
     Args:
-        cursor: stands on a line that starts with ``@@``.
-        crlf: the diff came with CRLF line ends, which are no part of the lines.
+        cursor: at a line that starts with ``@@``.
+        crlf: whether the diff has CRLF line ends; they do not belong to the lines.
 
     Raises:
-        DiffError: the header is broken, or its counts are not those of the lines.
+        DiffError: the header is invalid, or its counts do not match the lines.
     """
     head = cursor.pos
     header = _HEADER.match(cursor.data, head)
@@ -317,7 +317,7 @@ def _unended(cursor: Cursor, old: int, new: int) -> int:
 
 
 def _not_in_hunk(cursor: Cursor, head: int, old: int, new: int) -> DiffError:
-    """What is wrong with the line at the cursor, given the lines that the header still promises."""
+    """Return the error for the line at the cursor, given the lines that are still missing."""
     missing = max(old, new)
     short = f"the hunk of line {cursor.number(head)} lacks {count(missing, 'line')}"
     if cursor.at_end:

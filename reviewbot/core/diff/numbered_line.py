@@ -19,7 +19,7 @@ _LINE: Final = re.compile(r"([RL]) {1,8}([0-9]{1,10}) ([ +-]) \| ?(.*)")
 
 
 class NumberedLine(NamedTuple):
-    """What a line of the prompt says: see the module."""
+    """Parts of a line in the prompt; see the module."""
 
     side: Literal["R", "L"]
     number: int
@@ -41,7 +41,7 @@ def format_line(line: DiffLine, *, owned: bool = True) -> str:
 
 
 def parse_line(rendered: str) -> NumberedLine | None:
-    """The parts of a line of :func:`format_line`, also as a model copies it; None if it is none."""
+    """Return the parts of a line in the form of :func:`format_line`, or None for other text."""
     match = _LINE.fullmatch(rendered)
     if match is None:
         return None

@@ -1,10 +1,10 @@
-"""Bytes of a diff to files, hunks and numbered lines. Pure.
+"""Parse the bytes of a diff to files, hunks and numbered lines. Pure.
 
-Everything that git can emit is read right, and so is ``diff -u``. What is no line diff of two
-sides, or is not whole, is refused with the line where that shows: nothing is half-read in silence.
+All output of ``git diff`` and ``diff -u`` is supported. Input that is incomplete, or not a line
+diff of two sides, is rejected with a line number. Nothing is skipped without an error.
 
-This module walks over what stands between the hunks. :mod:`reviewbot.core.diff.hunks` reads those,
-:mod:`reviewbot.core.diff.git_header` the headers of files.
+This module parses the text between hunks. :mod:`reviewbot.core.diff.hunks` parses hunks, and
+:mod:`reviewbot.core.diff.git_header` parses file headers.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SUBMODULE: Final = "160000"
 """git's mode of a submodule."""
 
 _SUBMODULE_LOG: Final = re.compile(
-    # git diff --submodule=log: what stands in place of the two "Subproject commit" lines.
+    # git diff --submodule=log: replaces the two "Subproject commit" lines.
     rb"Submodule (.+) ([0-9a-f]{4,64})\.{2,3}([0-9a-f]{4,64})(?::| \([a-z -]+\):?)"
 )
 # The time stamp that diff -N gives to the side where the file does not exist.
@@ -44,13 +44,13 @@ _HOW_TO: Final = "make one with: git diff BASE...HEAD"
 
 @dataclass(frozen=True, slots=True)
 class FileDiff:
-    """What a diff says of one file.
+    """Part of a diff about one file.
 
-    Paths are without prefixes, ``/`` between folders; bytes that are not UTF-8 are lone surrogates.
-    ``old_path`` is None for an added file, ``new_path`` for a deleted one. Modes are git's, such as
-    ``100644``; None where there is no such side or the diff does not tell. A file that became
-    another kind (a link, a submodule) is one entry, ``type-changed``, with the hunks that take
-    away the old content before those that bring the new.
+    Paths have no prefixes and ``/`` between folders; bytes that are not UTF-8 are lone surrogates.
+    ``old_path`` is None for an added file, ``new_path`` for a deleted file. Modes are git's, such
+    as ``100644``; None if the side does not exist or the diff does not state the mode. A file that
+    changed its type (to a link or submodule) is one entry with the status ``type-changed``. Hunks
+    that remove the old content precede hunks that add the new content.
     """
 
     old_path: str | None
@@ -243,7 +243,7 @@ def _hunks(cursor: Cursor, *, crlf: bool) -> tuple[Hunk, ...]:
     while cursor.line.startswith(b"@@"):
         start = cursor.pos
         hunk = scan_hunk(cursor, crlf=crlf)
-        # A side without lines stands behind the line it names.
+        # The start of a side without lines is the line before it.
         old_first = hunk.old_start + (not hunk.old_count)
         new_first = hunk.new_start + (not hunk.new_count)
         if (old_first < old_end or new_first < new_end) and not (
@@ -257,7 +257,7 @@ def _hunks(cursor: Cursor, *, crlf: bool) -> tuple[Hunk, ...]:
 
 
 def _share_context(above: Hunk, below: Hunk, count: int) -> bool:
-    """Whether two hunks overlap by ``count`` lines of context alone, as ``git diff -W`` can."""
+    """Return whether two hunks overlap by ``count`` context lines, as with ``git diff -W``."""
     length = above.old_count + above.added
     if count > length:
         return False
@@ -295,7 +295,7 @@ def _refuse(cursor: Cursor, line: bytes, behind: str) -> None:
 
 
 def _is_one_sided(line: bytes) -> bool:
-    """Whether ``diff -r`` only names a file here, or says that it became another kind of file."""
+    """Return whether ``diff -r`` reports a file on one side only, or a change of its type."""
     if line.startswith(b"Only in "):
         return b": " in line
     return line.startswith(b"File ") and b" while file " in line

@@ -57,12 +57,12 @@ def _unescape(match: re.Match[bytes]) -> bytes:
 
 
 def side_name(field: bytes) -> tuple[bytes, bytes]:
-    """The name in what follows ``---`` or ``+++``, and what stands behind it: a time, mostly.
+    """Return the name after ``---`` or ``+++``, and the text after it, usually a time stamp.
 
-    A tab ends the name. Git adds one behind names with spaces, ``diff -u`` before the time stamp.
+    A tab ends the name. Git adds a tab after names with spaces, ``diff -u`` before the time stamp.
 
     Raises:
-        ValueError: the quoting is broken.
+        ValueError: the quoting is invalid.
     """
     if field.startswith(b'"'):
         quoted = _QUOTED.match(field)
@@ -74,10 +74,10 @@ def side_name(field: bytes) -> tuple[bytes, bytes]:
 
 
 def split_pair(line: bytes) -> tuple[bytes, bytes] | None:
-    """Return the two names of ``a/x b/x``, prefixes included; None where they cannot be told apart.
+    """Return the two names of ``a/x b/x`` with prefixes; None if the names cannot be separated.
 
-    Unquoted names may hold spaces, so the middle counts: without a rename both sides are the same
-    but for the prefix, and where there is a rename, its own lines name both sides.
+    Unquoted names may contain spaces, so the text is split in the middle: without a rename both
+    names differ in the prefix only. A rename has lines that name both sides.
 
     Raises:
         ValueError: the quoting is broken.
@@ -102,7 +102,7 @@ def split_pair(line: bytes) -> tuple[bytes, bytes] | None:
 
 
 def common(left: bytes, right: bytes) -> bytes | None:
-    """Return the path that both names stand for, once their first folder is taken for a prefix.
+    """Return the path of both names if their first folder is a prefix; None if they differ.
 
     Names that are the same have no prefix.
     """

@@ -1,8 +1,8 @@
-"""Hunks with more of what stands around their changes, out of the new file. Pure.
+"""Add context around hunks from the new file. Pure.
 
-What comes out is what ``git diff --unified=N`` would have written: longer hunks, and where two of
-them meet, one. Nothing but unchanged lines is added, and only where the file is the very one that
-the diff leads to: each line that a hunk says of the new file is looked up in it.
+The result equals ``git diff --unified=N``: hunks become longer, and hunks that meet are merged.
+Only unchanged lines are added. The new file must match the diff: each line that a hunk shows of the
+new file is compared with the file.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _LineText(NamedTuple):
 
 
 class _HunkPosition(NamedTuple):
-    """A hunk and where it stands: the first line of each side, and the one behind its last."""
+    """A hunk with the first line of each side, and the line after its last line."""
 
     hunk: Hunk
     old: int
@@ -50,19 +50,19 @@ class _MergedHunk(NamedTuple):
 def widen(
     file: FileDiff, content: bytes, lines: int | None, *, whole: FileDiff | None = None
 ) -> FileDiff:
-    """``file`` with ``lines`` lines of context around its changes, as far as there are any.
+    """Return ``file`` with up to ``lines`` lines of context around its changes.
 
-    A hunk that has more keeps what it has. What a diff says of the file otherwise stays.
+    A hunk with more context stays as it is. Other facts of the file do not change.
 
     Args:
         file: a file of a diff.
         content: the new file.
-        lines: as for ``git diff --unified``; None: all that there are.
-        whole: the same file with all that changed in it, where ``file`` has some of its hunks
-            only. What the others changed is no context: it ends there.
+        lines: as for ``git diff --unified``; None for all lines.
+        whole: the same file with all hunks, if ``file`` has only some of them. Context ends where
+            another hunk begins.
 
     Returns:
-        ``file`` itself, if ``content`` does not fit to it, or has no more to show.
+        The file with more context; ``file`` itself if ``content`` does not match or adds nothing.
     """
     spots = [_spot(hunk) for hunk in (whole or file).hunks]
     texts = _texts(content)
@@ -75,7 +75,7 @@ def widen(
         return file
     try:
         return replace(file, hunks=tuple(_written(one, texts) for one in wide))
-    except DiffError:  # it lies about the end of the old file
+    except DiffError:  # the diff is wrong about the end of the old file
         return file
 
 
@@ -95,7 +95,7 @@ def _texts(content: bytes) -> list[_LineText]:
 
 
 def _spot(hunk: Hunk) -> _HunkPosition:
-    # A side without lines stands behind the line that it names.
+    # The start of a side without lines is the line before it.
     old = hunk.old_start + (not hunk.old_count)
     new = hunk.new_start + (not hunk.new_count)
     return _HunkPosition(hunk, old, old + hunk.old_count, new, new + hunk.new_count)
@@ -123,7 +123,7 @@ def _fits(spots: Sequence[_HunkPosition], texts: Sequence[_LineText]) -> bool:
 def _stretched(
     spots: Sequence[_HunkPosition], shown: Sequence[bool], last: int, lines: int | None
 ) -> Iterator[_MergedHunk]:
-    """Each of the shown hunks by itself, as far as it reaches; it ends where another begins."""
+    """Yield each shown hunk with its context, which ends where another hunk begins."""
     floors = [1, *(spot.new_end for spot in spots)]
     ceilings = [*(spot.new for spot in spots[1:]), last + 1]
     for spot, wanted, floor, ceiling in zip(spots, shown, floors, ceilings, strict=False):
@@ -144,7 +144,7 @@ def _context(hunk: Hunk) -> tuple[int, int]:
 
 
 def _joined(wide: Iterator[_MergedHunk]) -> Iterator[_MergedHunk]:
-    """Those that meet as one. Where a hunk that is not shown lies between two, they do not."""
+    """Yield the hunks, merged if they meet, unless a hidden hunk lies between them."""
     above: _MergedHunk | None = None
     for one in wide:
         if above is not None and one.start <= above.stop and _follows(above, one):
@@ -167,7 +167,7 @@ def _written(wide: _MergedHunk, texts: Sequence[_LineText]) -> Hunk:
     """Return the merged hunk: the lines between and around the hunks are its context.
 
     Raises:
-        DiffError: they make no hunk.
+        DiffError: the lines do not form a valid hunk.
     """
     first = wide.spots[0]
     body: list[bytes] = []
@@ -189,8 +189,8 @@ def _written(wide: _MergedHunk, texts: Sequence[_LineText]) -> Hunk:
     return scan_hunk(Cursor(data), crlf=False)
 
 
-def _section(hunk: Hunk, lead: Sequence[_LineText]) -> str:
-    """Return the heading of the hunk, unless it is among the lines that now stand above it."""
+def _section(hunk: Hunk, lead: Sequence[_Text]) -> str:
+    """Return the heading of the hunk; empty if the added context above contains that line."""
     section = hunk.section
     return "" if any(line.text.lstrip().startswith(section) for line in lead) else section
 

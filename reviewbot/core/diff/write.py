@@ -1,6 +1,6 @@
-"""One file of a diff back to the bytes that git would write of it. Pure.
+"""Write one file of a diff as git would. Pure.
 
-``parse_diff`` reads the same file from them. Git's rules for names:
+``parse_diff`` reads the same file from the result. Git's rules for names:
 https://git-scm.com/docs/git-config#Documentation/git-config.txt-corequotePath
 """
 
@@ -29,19 +29,19 @@ _EMPTY: Final = b"e69de29"
 
 
 def file_diff_text(file: FileDiff) -> bytes:
-    """Return the part of a git diff that is about ``file``; parts in a row are a diff.
+    """Return the part of a git diff about ``file``. Concatenated parts form a diff.
 
-    To write other hunks, give it ``dataclasses.replace(file, hunks=...)``. A mode that must stand
-    there and is not known is that of a plain file; similarities and hashes are left out.
+    To write other hunks, pass ``dataclasses.replace(file, hunks=...)``. If a required mode is
+    unknown, the mode of a plain file is written. Similarities and hashes are omitted.
 
     Raises:
-        ValueError: ``file`` says no change at all, or a path has what no name can have.
+        ValueError: ``file`` has no change, or a path contains an invalid character.
     """
     if file.status == "type-changed":
         return b"".join(map(file_diff_text, _halves(file)))
     old, new = (None if path is None else _name(path) for path in (file.old_path, file.new_path))
     left, right = old or new or b"", new or old or b""
-    # Where no other line names both, a space in one must not be taken for that between them.
+    # If no other line has both names, a space within a name must not separate them.
     apart = file.status == "modified" and left != right
     pair = (quoted(b"a/" + left, always=apart), quoted(b"b/" + right, always=apart))
     lines = [b"diff --git " + b" ".join(pair), *_fields(file, left, right)]
@@ -91,7 +91,7 @@ def _fields(file: FileDiff, old: bytes, new: bytes) -> Iterator[bytes]:
             yield b"index " + b"..".join(hashes)
         return
     if file.old_mode is not None and file.new_mode is not None:
-        # The same mode would stand in git's line of hashes, which are not known.
+        # Git writes an unchanged mode in the line of hashes, which are unknown here.
         yield b"old mode " + file.old_mode.encode()
         yield b"new mode " + file.new_mode.encode()
     if file.status in ("renamed", "copied"):

@@ -1,7 +1,7 @@
-"""What became of every file, and what that makes of the review. Pure.
+"""Review status of each file, and the outcome of the review. Pure.
 
-The rule that the rest of the project leans on: any file that is ``partly`` or ``failed`` makes the
-review ``incomplete``; a chunk that nobody answered for counts as failed.
+The rest of the project relies on this rule: a file that is ``partly`` or ``failed`` makes the
+review ``incomplete``. A chunk without a response counts as failed.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def outcome_of(coverage: Iterable[FileCoverage], findings: Sequence[Finding]) ->
 
 
 def answered(coverage: Iterable[FileCoverage]) -> tuple[Outcome, tuple[str, ...]]:
-    """Return the outcome of a question that was asked to its end, and why there is no answer."""
+    """Return the outcome of an ended question, and the reasons if there is no answer."""
     reasons = dict.fromkeys(
         file.reason or NO_REASON for file in coverage if file.status in ("partly", "failed")
     )
@@ -72,7 +72,7 @@ def answered(coverage: Iterable[FileCoverage]) -> tuple[Outcome, tuple[str, ...]
 
 
 def reasons_of(coverage: Iterable[FileCoverage]) -> tuple[str, ...]:
-    """Why a review is incomplete, one sentence a reason, most files first."""
+    """Return the reasons why a review is incomplete, one sentence each, most files first."""
     files: dict[tuple[str, str], list[str]] = {}
     for file in coverage:
         if file.status in ("partly", "failed"):

@@ -1,4 +1,4 @@
-"""What everyone else sees of a review: a closed union of events, and their JSON form. Pure.
+"""Events of a review: a closed union, and its JSON form. Pure.
 
 The order is: one ``review.started``, then everything else in any order that makes sense, then
 exactly one ``review.finished``. ``seq`` (from 1, without a gap) and ``at`` (RFC 3339, UTC) are
@@ -43,7 +43,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class FileCoverage:
-    """What became of one file. ``reason`` is a sentence; None if it was ``reviewed`` just now."""
+    """Status of one file. ``reason`` is a sentence; None if this run ``reviewed`` the file."""
 
     path: str
     status: CoverageStatus
@@ -85,7 +85,7 @@ class PlannedChunk:
 
 @dataclass(frozen=True, slots=True)
 class ModelEstimate:
-    """What one model is expected to take of it, if none fails."""
+    """Expected usage of one model, if no model fails."""
 
     model: str
     requests: int
@@ -96,7 +96,7 @@ class ModelEstimate:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What the review is expected to cost before it starts. ``cost_usd`` is None if unpriced."""
+    """Expected cost before the review starts. ``cost_usd`` is None without known prices."""
 
     requests: int
     input_tokens: int
@@ -107,9 +107,9 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class ModelShare:
-    """What one model did of a review: chunks that it had the last word on, findings that stand.
+    """Share of one model in a review: chunks that it completed, and its open findings.
 
-    ``cost_usd`` is None if it has no known price.
+    ``cost_usd`` is None if the model has no known price.
     """
 
     model: str
@@ -123,8 +123,8 @@ class ModelShare:
 class ReviewStarted:
     """The plan, before the first model call.
 
-    ``beside`` is what became of files that are not in the diff, and so not among ``files``.
-    ``question`` is what is asked about the diff, which is then not reviewed; None for a review.
+    ``beside`` is the status of files that are not in the diff, and so not among ``files``.
+    ``question`` is a question about the diff, which is then not reviewed; None for a review.
     """
 
     type: ClassVar[Literal["review.started"]] = "review.started"
@@ -171,7 +171,7 @@ class FindingRaised:
 
 @dataclass(frozen=True, slots=True)
 class FindingWithdrawn:
-    """An earlier finding no longer stands."""
+    """An earlier finding was withdrawn."""
 
     type: ClassVar[Literal["finding.withdrawn"]] = "finding.withdrawn"
     id: str
@@ -194,9 +194,9 @@ class ChunkRetrying:
 
 @dataclass(frozen=True, slots=True)
 class ChunkFinished:
-    """The final word on a chunk. ``reason`` is a sentence unless ``reviewed``.
+    """Final status of a chunk. ``reason`` is a sentence unless ``reviewed``.
 
-    ``cached``: all of it was reviewed before; nobody was asked.
+    ``cached`` is True if the whole chunk came from the cache, without a request.
     """
 
     type: ClassVar[Literal["chunk.finished"]] = "chunk.finished"
@@ -211,7 +211,7 @@ class ChunkFinished:
 
 @dataclass(frozen=True, slots=True)
 class ReviewProgress:
-    """Where the review stands. ``activity`` says what is going on while nothing else arrives."""
+    """Progress of the review. ``activity`` describes the current step while no event arrives."""
 
     type: ClassVar[Literal["review.progress"]] = "review.progress"
     files_done: int
@@ -226,7 +226,7 @@ class ReviewProgress:
 
 @dataclass(frozen=True, slots=True)
 class WalkthroughEntry:
-    """One changed file in a few words."""
+    """Short description of one changed file."""
 
     path: str
     summary: str
@@ -250,9 +250,9 @@ class ReviewSummary:
 
 @dataclass(frozen=True, slots=True)
 class ReviewAnswer:
-    """What a model answers to the question so far, as Markdown; it replaces what came before.
+    """Answer to the question so far, as Markdown. Each event replaces the previous answer.
 
-    Once it is ``complete``, it is the answer. An empty one takes back what was shown.
+    A ``complete`` event has the final answer. An empty text withdraws the shown text.
     """
 
     type: ClassVar[Literal["review.answer"]] = "review.answer"
@@ -293,11 +293,11 @@ Event: TypeAlias = (
 
 
 def record(event: Event, *, seq: int, review_id: str, at: str) -> Json:
-    """Return the JSON object of ``event``: what NDJSON lines, SSE ``data:`` and the store carry.
+    """Return the JSON object of ``event``, as used in NDJSON lines, SSE ``data:`` and the store.
 
     Args:
-        event: what happened.
-        seq: its number within the review, from 1.
+        event: the event.
+        seq: number of the event within the review, from 1.
         review_id: the review.
         at: RFC 3339 time.
     """

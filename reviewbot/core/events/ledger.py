@@ -1,4 +1,4 @@
-"""The findings of one review that stand: duplicates merged, notes limited, ids unique. Pure."""
+"""Open findings of one review: duplicates merged, notes limited, ids unique. Pure."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ MAX_LINES: Final = 500
 
 
 class Ledger:
-    """Decides what becomes of each finding, whichever chunk, attempt or model it came from.
+    """Ledger that decides about each finding, from any chunk, attempt or model.
 
     Args:
-        max_notes: how many notes are shown inline.
+        max_notes: maximum number of notes that are shown inline.
         shown: findings that an earlier run of this review has shown and not withdrawn.
         file_of: the file of each chunk, by its index in the diff.
     """
@@ -119,7 +119,7 @@ class Ledger:
         return [FindingWithdrawn(finding.id, reason) for finding in gone]
 
     def _restored(self, name: str) -> Iterator[FindingRaised]:
-        """What the finding of that name had replaced, as far as other answers vouch for it."""
+        """Yield the findings that a finding had replaced, if other responses also reported them."""
         for other, said_by in self._replaced.pop(name, ()):
             answers = said_by - self._recalled
             if answers:
@@ -136,7 +136,7 @@ class Ledger:
         return not twice and same(finding, other)
 
     def _near(self, finding: Finding) -> list[Finding]:
-        """What stands on the lines of ``finding``, or right beside them."""
+        """Return the open findings on the lines of ``finding`` or on adjacent lines."""
         found = {
             other.id: other
             for line in _lines(finding, margin=1)

@@ -1,7 +1,7 @@
-"""The summary that needs no model: counted, not written. Pure.
+"""Summary without a model, computed from counts. Pure.
 
-It does not count findings: others of an earlier review may stand beside those of this one, and some
-may be ignored. Every format says above it how many there are.
+The summary does not count findings: findings of earlier reviews may be open, too, and some may be
+dismissed. Every output format states the number of findings above the summary.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ def computed_summary(
     findings: Sequence[Finding],
     coverage: Sequence[FileCoverage],
 ) -> ReviewSummary:
-    """Sizes, and the files with the worst findings.
+    """Return a summary of sizes, and of the files with the worst findings.
 
     Args:
         files: the files of the diff.
-        findings: what stands, worst first.
-        coverage: what became of each file, and of those that are not in the diff.
+        findings: open findings, worst first.
+        coverage: status of each file, also of files that are not in the diff.
     """
     added, removed = sum(file.added for file in files), sum(file.removed for file in files)
     per_file = Counter(finding.path for finding in findings)

@@ -1,4 +1,4 @@
-"""What a review came to: the fold of its events to one value that renderers show. Pure."""
+"""Report of a review: its events folded to one value for renderers. Pure."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _NOTHING: Final = Usage()
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """A finding that was shown and no longer stands, and why."""
+    """A finding that was shown and then withdrawn, with the reason."""
 
     finding: Finding
     reason: str
@@ -44,13 +44,13 @@ class Withdrawal:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A review as far as its events tell; ``outcome`` is None while it has not finished.
+    """State of a review after its events so far. ``outcome`` is None until the review has finished.
 
-    ``findings`` stand, worst first; ``coverage`` is in the order of the plan. While the review has
-    not finished, ``coverage`` lists only what is decided, ``pending`` the rest of the planned
-    files, and ``usage`` and ``cost_usd`` are as of the last progress; times are then None.
-    ``cost_usd`` is also None where a model that was used has no known price. ``question`` is None
-    for a review; ``answer`` is a part of one until it is complete, and none is left at the end.
+    ``findings`` are the open findings, worst first. ``coverage`` is in the order of the plan. Until
+    the review has finished, ``coverage`` lists only decided files and ``pending`` the other planned
+    files. ``usage`` and ``cost_usd`` are then those of the last progress, and times are None.
+    ``cost_usd`` is also None if a used model has no known price. ``question`` is None for a review.
+    ``answer`` may be partial until the review has finished; then a partial answer is dropped.
     """
 
     outcome: Outcome | None = None
@@ -77,7 +77,7 @@ class Report:
 
     @property
     def counts(self) -> dict[Severity, int]:
-        """Findings that stand and are not held back, by severity, zeros included."""
+        """Number of open findings that are not held back, by severity, zeros included."""
         found = Counter(
             finding.severity for finding in self.findings if counts_for_fail_on(finding)
         )
@@ -90,7 +90,7 @@ class Report:
 
     @property
     def complete(self) -> bool:
-        """Whether all was done that should have been: no other outcome may look clean."""
+        """True if the review did everything. Renderers must not show other outcomes as clean."""
         return self.outcome in ("clean", "findings", "answered")
 
     def covered(self, *statuses: CoverageStatus) -> tuple[FileCoverage, ...]:
@@ -99,7 +99,7 @@ class Report:
 
 
 class ReportBuilder:
-    """Takes the events of one review in order; linear in their number."""
+    """Builder of a report from the events of one review in order, in linear time."""
 
     def __init__(self) -> None:
         self._plan: ReviewStarted | None = None
@@ -115,9 +115,9 @@ class ReportBuilder:
     def add(self, event: Event) -> None:
         """Take the next event.
 
-        A finding that comes again under its id replaces the first, and stands again if it was
-        withdrawn: after a refusal the next model may say the same. Withdrawing what was never
-        raised changes nothing.
+        A finding with a known id replaces the earlier finding, and is open again if it was
+        withdrawn: after a refusal the next model may report the same. A withdrawal of an unknown
+        finding changes nothing.
         """
         match event:
             case ReviewStarted():
@@ -147,7 +147,7 @@ class ReportBuilder:
                 pass
 
     def withdrawal(self, finding_id: str) -> Withdrawal | None:
-        """Return the finding that was withdrawn under this id and does not stand again, or None."""
+        """Return the withdrawal of a finding by id; None if the finding is open or unknown."""
         return self._withdrawn.get(finding_id)
 
     @property
@@ -181,7 +181,7 @@ class ReportBuilder:
         )
 
     def _coverage(self) -> tuple[tuple[FileCoverage, ...], tuple[str, ...]]:
-        """What is decided before the end, and the paths that are not."""
+        """Return the coverage that is decided before the end, and the undecided paths."""
         decided: list[FileCoverage] = [*(self._plan.beside if self._plan else ())]
         pending: list[str] = []
         for file in self._plan.files if self._plan else ():

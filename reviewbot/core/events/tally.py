@@ -1,4 +1,4 @@
-"""How far a review has come: chunks that ended, tokens and dollars that were used. Pure."""
+"""Progress of a review: ended chunks, used tokens and dollars. Pure."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class Tally:
-    """Counts what happens to the chunks of one plan.
+    """Counter of the ended chunks and the usage of one plan.
 
-    ``cost_usd`` is None as soon as one request had no known price.
+    ``cost_usd`` is None as soon as one request has no known price.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -50,10 +50,10 @@ class Tally:
         self._spent[model] = (before + usage, _sum(cost, cost_usd))
 
     def by_model(self, findings: Iterable[Finding]) -> tuple[ModelShare, ...]:
-        """What each model did: those that spent first, in the order in which they began to.
+        """Return the share of each model. Models with usage come first, in order of first use.
 
         Args:
-            findings: those that stand.
+            findings: the open findings.
         """
         found = Counter(finding.model for finding in findings)
         chunks = Counter(self._ended_by.values())
@@ -63,7 +63,7 @@ class Tally:
         )
 
     def progress(self, *, findings: int, activity: str | None = None) -> ReviewProgress:
-        """Where the review stands."""
+        """Return the progress of the review."""
         return ReviewProgress(
             files_done=self._files - len(self._open),
             files_total=self._files,
@@ -76,10 +76,10 @@ class Tally:
         )
 
     def coverage(self) -> tuple[FileCoverage, ...]:
-        """What became of every file so far."""
+        """Return the current status of every file."""
         return coverage_of(self._plan, self._outcomes)
 
 
 def _sum(one: float | None, other: float | None) -> float | None:
-    """None as soon as one of them is unknown."""
+    """Return the sum; None if one operand is unknown."""
     return None if one is None or other is None else one + other

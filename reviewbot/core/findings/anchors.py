@@ -30,10 +30,10 @@ _ELISION = re.compile(r"^\s*(?:(?:#|//|--|/\*)\s*)?(?:\.\.\.|\u2026).*$")
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """Where a quote was found.
+    """Location of a quote.
 
     ``lines`` are the lines of the diff from ``line`` to ``end_line`` on ``side``, in order.
-    ``whole`` is true if the quote is those lines whole; a suggestion may replace them only then.
+    ``whole`` is True if the quote consists of whole lines. Only whole lines may be replaced.
     """
 
     chunk: str
@@ -45,8 +45,8 @@ class Anchor:
 
 
 @dataclass(frozen=True, slots=True)
-class _LineRun:
-    """One hunk as one side shows it: consecutive line numbers from ``first``."""
+class _Run:
+    """One side of a hunk, with consecutive line numbers from ``first``."""
 
     chunk: str
     side: Side
@@ -84,7 +84,7 @@ _LEVELS: Final[tuple[Callable[[str], str], ...]] = (_exact, _stripped, _spaceles
 
 
 class _Table:
-    """Where each line of a file stands, by its normalised text; with all texts of its run."""
+    """Index of the lines of a file by normalised text, with all texts of each run."""
 
     def __init__(self, runs: Iterable[_LineRun], normal: Callable[[str], str]) -> None:
         self.places: dict[str, list[tuple[_LineRun, list[str], int]]] = {}
@@ -105,7 +105,7 @@ class AnchorIndex:
         self._shown_paths = {show(path): path for path in self._runs}
 
     def path_of(self, claimed: str) -> str | None:
-        """The file that a model means by ``claimed``, or None if there is none of that name."""
+        """Return the file that a model means by ``claimed``; None if no file has that name."""
         bare = claimed[2:] if claimed.startswith(("./", "a/", "b/")) else claimed
         for path in (claimed, bare):
             if path in self._runs:
@@ -160,8 +160,8 @@ class AnchorIndex:
             self._tables[key] = _Table(self._runs[path], _LEVELS[level])
         return self._tables[key]
 
-    def _whole(self, path: str, wanted: Sequence[str], level: int) -> list[_QuoteMatch]:
-        """Return all places where the quote stands line for line."""
+    def _whole(self, path: str, wanted: Sequence[str], level: int) -> list[_Hit]:
+        """Return all locations of the quote as whole lines."""
         lines = [_LEVELS[level](text) for text in wanted]
         table = self._table(path, level)
         # Start from the quote's rarest line, so that a quote of many "}" stays cheap.
@@ -218,7 +218,7 @@ def _quote_lines(quote: str) -> list[str]:
     numbered = [parsed for parsed in map(parse_line, lines) if parsed is not None]
     if len(numbered) == len(lines):
         lines = [parsed.text for parsed in numbered]
-    # The model may quote what it saw (escapes) or what stands in the file; one form serves both.
+    # The model may quote escapes, as shown, or the text of the file; both get the same form.
     return [show_line(text) for text in lines]
 
 
@@ -229,8 +229,8 @@ def _best(hits: Sequence[_QuoteMatch], side: Side, line: int) -> _QuoteMatch:
     return min(hits, key=order)
 
 
-def _anchor(hit: _QuoteMatch, *, whole: bool) -> Anchor:
-    """The hit as GitHub wants it: lines that did not change are commented on the right side."""
+def _anchor(hit: _Hit, *, whole: bool) -> Anchor:
+    """Return the anchor of a hit. On GitHub, comments on unchanged lines are on the right side."""
     lines = hit.run.lines[hit.start : hit.stop]
     numbers = [line.new_no for line in lines if line.new_no is not None]
     side: Side = hit.run.side

@@ -25,7 +25,7 @@ _BOUNDS: Final[dict[str, dict[str, Any]]] = {
     "message": {"minLength": 1, "maxLength": 10_000},
     "suggestion": {"maxLength": 20_000},
 }
-"""What strict mode cannot say and we enforce on arrival."""
+"""Limits that strict mode cannot express. We check them on arrival."""
 
 _FORGIVEN: Final[dict[str, Any]] = {
     "side": "RIGHT",
@@ -36,8 +36,8 @@ _FORGIVEN: Final[dict[str, Any]] = {
     "title": "",
     "suggestion": None,
 }
-"""Defaults for what servers that enforce no schema leave out. A missing path, quote, severity or
-message is not forgiven: without them there is no finding."""
+"""Defaults for fields that servers without schema enforcement omit. Path, quote, severity and
+message are required."""
 
 _FIELDS: Final = frozenset(FINDING_SCHEMA["properties"])
 _UPPER: Final = frozenset({"side"})
@@ -45,7 +45,7 @@ _LOWER: Final = frozenset({"category", "severity"})
 
 
 class InvalidFinding(ValueError):
-    """An item of the report that is no finding; the text says what is wrong with it."""
+    """An invalid item of the report; the message states the problem."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,13 +30,13 @@ PlacementKind = Literal["inline", "file", "outside"]
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a finding is shown.
+    """Placement of a finding.
 
-    ``inline``: on ``line``..``end_line`` of the diff. ``file``: the file is in the diff, the quoted
-    code is not. ``outside``: reported beside the diff, for example because its confidence is below
-    the inline threshold. ``reason`` is a sentence, ``None`` when inline. ``held`` marks a finding
-    that the pipeline's own gates keep out of the way (confidence, number of notes); it never fails
-    a run.
+    ``inline``: on ``line``..``end_line`` of the diff. ``file``: the diff contains the file, but not
+    the quoted code. ``outside``: reported outside the diff, for example because the confidence is
+    below the inline threshold. ``reason`` is a sentence, ``None`` when inline. ``held`` marks a
+    finding that the pipeline's own filters hold back (confidence, number of notes). A held-back
+    finding never fails a run.
     """
 
     kind: PlacementKind
@@ -48,10 +48,10 @@ class Placement:
 class Finding:
     """One finding, validated, made safe to show, and placed.
 
-    ``line`` and ``end_line`` are 1-based on ``side`` (RIGHT: new file, LEFT: old file); where
-    ``placement.kind`` is not ``inline`` they are what the model claimed. ``suggestion`` replaces
-    exactly ``line``..``end_line``; it is offered only if ``suggestion_applies``. ``cached`` says
-    that it was written for an earlier review, and not paid for again.
+    ``line`` and ``end_line`` are 1-based on ``side`` (RIGHT: new file, LEFT: old file). Without
+    :attr:`is_placed` they are the lines that the model claimed. ``suggestion`` replaces exactly
+    ``line``..``end_line``; it is offered only if ``suggestion_applies``. ``cached`` is True for a
+    finding of an earlier review, which cost nothing this time.
     """
 
     id: str
@@ -77,9 +77,9 @@ class Finding:
 
     @property
     def is_placed(self) -> bool:
-        """Whether its lines are those of its code, not only claimed.
+        """True if the lines are those of the code, not only claimed.
 
-        The gates move what they hold back ``outside``.
+        Filters move findings that they hold back ``outside``.
         """
         placement = self.placement
         return placement.kind == "inline" or (placement.kind == "outside" and placement.held)
@@ -177,12 +177,12 @@ def same(one: Finding, other: Finding) -> bool:
 
 
 def same_quote(one: Finding, other: Finding) -> bool:
-    """Return whether two findings quote the same code, white space aside."""
+    """Return whether two findings quote the same code, except for white space."""
     return one.quote.split() == other.quote.split()
 
 
 def precedence(finding: Finding) -> tuple[bool, bool, int]:
-    """How much a finding counts: the lesser, the more. What is held or not placed counts less."""
+    """Return a sort key: the most important finding has the lowest. Held back sorts last."""
     placement = finding.placement
     return placement.held, placement.kind != "inline", SEVERITIES.index(finding.severity)
 
@@ -194,9 +194,9 @@ def level_of(
 
     Args:
         rule: the finding's rule.
-        category: its category.
-        severity: what it would have otherwise.
-        levels: ``off`` or a severity, by rule or category; the rule goes first.
+        category: the finding's category.
+        severity: severity without configuration.
+        levels: ``off`` or a severity, by rule or category; a level of the rule has precedence.
     """
     level = levels.get(rule, levels.get(category, severity))
     return next((one for one in SEVERITIES if one == level), None)

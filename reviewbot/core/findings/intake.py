@@ -26,11 +26,10 @@ _WORD = re.compile(r"\w{6,}")
 
 @dataclass(frozen=True, slots=True)
 class FindingFilters:
-    """What keeps a finding out of the inline comments, and what is switched off altogether.
+    """Filters that hold findings back, and levels that turn rules off.
 
-    ``rules`` maps a rule or category to ``off`` or a severity. ``decoys`` are identifiers
-    of the prompt's examples: a finding that names one and has no such code before it speaks of
-    the example.
+    ``rules`` maps a rule or category to ``off`` or a severity. ``decoys`` are identifiers of the
+    prompt's examples. A finding that names a decoy which is not in the code describes the example.
     """
 
     confidence: float = 0.7
@@ -59,16 +58,16 @@ class Intake:
     ) -> tuple[Finding, Edit | None] | None:
         """Return the finding of ``draft``, and its suggestion if that could be offered.
 
-        The finding's id is still that of a first occurrence, and its suggestion does not apply yet:
-        the syntax has to be checked. The search for secrets makes this slow for long texts.
+        The finding's id is still that of a first occurrence. The suggestion does not apply until
+        its syntax is checked. The search for secrets makes this slow for long texts.
 
-        Return None if the configuration does not want findings of this rule or category.
+        Return None if the configuration turns the rule or category off.
 
         Args:
-            draft: as the model wrote it.
-            model: who wrote it.
-            attempt: on which attempt.
-            cached: whether it was written for an earlier review.
+            draft: the draft finding from the model.
+            model: name of the model.
+            attempt: number of the attempt.
+            cached: whether the draft is from an earlier review.
 
         Raises:
             ReviewbotError: the search for secrets failed.
@@ -120,7 +119,7 @@ class Intake:
         return Placement("inline")
 
     def _held_back(self, draft: Draft) -> str | None:
-        """Why the gates keep a finding out of the way, or None."""
+        """Return the reason why the filters hold a finding back, or None."""
         if self._speaks_of_an_example(draft):
             return "It repeats an example of the prompt, not this code."
         if not draft.scenario.strip() and draft.rule is None:
@@ -132,7 +131,7 @@ class Intake:
         return None
 
     def _speaks_of_an_example(self, draft: Draft) -> bool:
-        """Whether an identifier of our examples is in the finding but not in the code shown."""
+        """Return whether the finding, but not the shown code, has an identifier of our examples."""
         if not self._gates.decoys:
             return False
         words = set(_WORD.findall(f"{draft.title} {draft.message} {draft.quote}"))

@@ -23,7 +23,7 @@ _ESCAPE: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-"""One escape sequence: cut off by the end of the text, a surrogate pair, half of one, any other."""
+"""One escape sequence: incomplete at the end, a surrogate pair, a lone surrogate, or another."""
 
 
 class JsonTextCleaner:
@@ -48,7 +48,7 @@ class JsonTextCleaner:
         return _encodable(text)
 
     def rest(self) -> str:
-        """What is still held back: half of something."""
+        """Return the buffered text, an incomplete sequence."""
         return _encodable(self._held)
 
     def _escape(self, match: re.Match[str]) -> str:

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 WRITER: Final = "offline"
 """Whom these findings name as their model: no model was asked."""
 MAX_FINDINGS: Final = 20
-"""Of one rule in one chunk; the last says how many lines more there are."""
+"""Maximum number of findings per rule and chunk. The last finding counts the other lines."""
 MAX_QUOTE: Final = 1_000
 """Characters."""
 
 _CONFIDENCE: Final[Mapping[str, float]] = {"high": 0.9, "medium": 0.7, "low": 0.5}
 
 
-class _FoundSecret(NamedTuple):
-    """What one rule found in one line: the surest of it, and how much it is."""
+class _Found(NamedTuple):
+    """Matches of one rule in one line: the most confident secret, and the number of matches."""
 
     secret: DetectedSecret
     times: int
@@ -43,15 +43,15 @@ def secret_findings(
     rules: Mapping[str, str],
     threshold: float,
 ) -> Iterator[Finding]:
-    """Yield the findings for secrets that a chunk adds and answers for: one for each line and rule.
+    """Yield findings for secrets in added lines that the chunk owns, one for each line and rule.
 
     Args:
         chunk: the chunk as planned.
         view: the same chunk as shown, redacted.
-        redaction: what was found in its file.
-        rules: severity by rule or category from the configuration; ``off`` silences the finding,
+        redaction: secrets and replacements of the file.
+        rules: severity by rule or category from the configuration; ``off`` turns the finding off,
             never the redaction.
-        threshold: the confidence from which a finding is shown inline.
+        threshold: lowest confidence of an inline finding.
     """
     text = {
         line.new_no: line.text for hunk in view.hunks for line in hunk.lines if line.kind == "added"
@@ -77,8 +77,8 @@ def secret_findings(
                 )
 
 
-def _owned(chunk: Chunk, secrets: tuple[DetectedSecret, ...]) -> Iterator[DetectedSecret]:
-    """Those of a file that stand in the chunk's own lines; they are in order."""
+def _owned(chunk: Chunk, secrets: tuple[Secret, ...]) -> Iterator[Secret]:
+    """Yield the secrets in the chunk's own lines, in order."""
     for segment in chunk.segments:
         first, stop = (
             bisect_left(

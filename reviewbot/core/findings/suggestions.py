@@ -21,11 +21,11 @@ MAX_LINES: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A suggestion that can be offered if its syntax is right.
+    """A suggestion that can be offered if its syntax is valid.
 
-    ``language`` is None where ast-grep has no grammar for it: the syntax is not checked then.
-    ``before`` and ``after`` are the lines of the hunk's new side without and with it; ``old`` and
-    ``new`` are the lines that it replaces and those that it puts there.
+    ``language`` is None if ast-grep has no grammar; then the syntax is not checked. ``before`` and
+    ``after`` are the lines of the hunk's new side without and with the suggestion. ``old`` and
+    ``new`` are the replaced lines and the new lines.
     """
 
     language: str | None
@@ -44,14 +44,14 @@ def edit_of(
 ) -> Edit | None:
     """Return ``suggestion`` as an edit of the anchored lines; None if it cannot be offered.
 
-    It must stand on whole lines of the new file, change them, touch no place that we redacted
-    or cut, and hold no hidden character.
+    A suggestion must change whole lines of the new file. It must not contain hidden characters, or
+    touch redacted or truncated text.
 
     Args:
         suggestion: the new lines.
-        anchor: where the finding stands.
-        view: the chunk in which it stands.
-        marks: what redacted and cut places start with, for example ``[REDACTED:``.
+        anchor: location of the finding.
+        view: the chunk of the finding.
+        marks: prefixes of redacted and truncated text, for example ``[REDACTED:``.
     """
     old = [line.text for line in anchor.lines]
     new = suggestion.removesuffix("\n").replace("\r\n", "\n").split("\n")
@@ -73,11 +73,11 @@ def edit_of(
 
 
 async def can_be_offered(edit: Edit | None, keeps_syntax: SyntaxCheck) -> bool:
-    """Return whether there is an edit that leaves the hunk with no more syntax errors than it had.
+    """Return whether there is an edit that adds no syntax errors to the hunk.
 
     Args:
-        edit: of :func:`edit_of`.
-        keeps_syntax: has a parser judge an edit, outside this process.
+        edit: result of :func:`edit_of`.
+        keeps_syntax: checks the syntax of an edit with a parser, in another process.
     """
     return edit is not None and (edit.language is None or await keeps_syntax(edit))
 

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 MAX_CHARS: Final = 8 << 20
-"""Of the whole text. The longest answer of today's models (128k tokens) is near 0.6 MB."""
+"""Limit of the whole text. The longest response of today's models is near 0.6 MB (128k tokens)."""
 MAX_FINDING_CHARS: Final = 256 << 10
-"""Of one finding: its decoded keys and strings, and 8 for each other value."""
+"""Limit of one finding: characters of decoded keys and strings, plus 8 for each other value."""
 MAX_FINDINGS: Final = 2000
 MAX_DEPTH: Final = 16
-"""Of nested arrays and objects, the report itself included. A finding of ours needs 3."""
+"""Maximum nesting of arrays and objects, the report included. Our findings need 3."""
 _Value: TypeAlias = str | int | float | bool | None
 _HOLD_CHARS: Final = 4096
 _STRAYS_NAMED: Final = 3
@@ -44,13 +44,13 @@ class ToolStreamError(ReviewbotError):
 
 
 @dataclass(frozen=True, slots=True)
-class StreamResult:
-    """What became of the whole report.
+class Report:
+    """Result of reading the whole report.
 
-    ``complete``: a ``findings`` array was seen to open and to close, once, and the report closed
-    after it with nothing behind. ``outcome`` is the report's own word, None where it has none.
-    ``problem`` is a sentence, or None: always there if not complete; on a complete report it
-    names items that were no findings.
+    ``complete`` is True if exactly one ``findings`` array was opened and closed, and the report was
+    closed without text after it. ``outcome`` is the value in the report, or None. ``problem`` is a
+    sentence if the report is not complete. For a complete report, ``problem`` names invalid items,
+    or is None.
     """
 
     complete: bool
@@ -94,11 +94,11 @@ class ToolStream:
         self._closed: StreamResult | None = None
 
     def feed(self, text: str) -> None:
-        """Take the next piece of the text; it may be cut anywhere.
+        """Take the next piece of the text, which may end anywhere.
 
         Raises:
-            ToolStreamError: the text is no JSON, no report, or beyond a bound. What was complete
-                before can still be drained. Feeding again raises the same.
+            ToolStreamError: the text is not JSON, not a report, or exceeds a limit. Findings that
+                were complete before can still be drained. Later calls raise the same error.
         """
         if self._closed:
             raise ToolStreamError("the report was closed already")
@@ -147,7 +147,7 @@ class ToolStream:
             self._parse(ready)
 
     def _last_closing(self, text: str) -> int:
-        """Index behind the last bracket that closes outside of strings, 0 if there is none."""
+        """Return the index after the last closing bracket outside of strings; 0 without one."""
         plain = _ANY_ESCAPE.sub("..", text) if "\\" in text else text
         last = start = 0
         for number, part in enumerate(plain.split('"')):
@@ -176,7 +176,7 @@ class ToolStream:
             raise ToolStreamError(self._error)
 
     def _end_parser(self) -> str | None:
-        """What the parser still has to say: it holds back a last word that may go on."""
+        """Close the parser, which buffers the last token, and return its error, if any."""
         from ijson import JSONError
 
         try:
@@ -184,7 +184,7 @@ class ToolStream:
         except ToolStreamError as error:
             return str(error)
         except JSONError:
-            # Cut off, which the reader knows, unless this is behind the end.
+            # Truncated, which the reader knows, unless the error is after the end.
             return self._reader.syntax_error() if self._reader.ended else None
         return None
 
@@ -209,7 +209,7 @@ class _StreamReader:
         self._strays: list[str] = []
 
     def send(self, parsed: tuple[str, _Value]) -> None:
-        """One event of ijson's ``basic_parse``."""
+        """Process one event of ijson's ``basic_parse``."""
         event, value = parsed
         if isinstance(value, int | float) and not _in_range(value):
             raise ToolStreamError(self.syntax_error())
@@ -308,7 +308,7 @@ class _StreamReader:
             self._builder = None
 
     def _read_encoded(self, text: str) -> None:
-        """Some models encode the array once more, as a string: read it as if it stood there."""
+        """Parse an array that a model encoded again, as a string, as if it were not encoded."""
         self._encoded = True
         parser = self._backend.basic_parse_coro(self, use_float=True)
         parser.send(JsonTextCleaner().clean(text).encode() or b" ")

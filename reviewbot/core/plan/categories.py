@@ -1,9 +1,9 @@
-"""What kind of change a file is: docs, tests, code and so on, by its path and its lines. Pure.
+"""Categories of files, such as docs, tests and code, by path and changed lines. Pure.
 
-Every file is of exactly one kind by its path; beside that it may be relevant to security, by its
-path or by what its changed lines say. The mesh for security is wide on purpose: a harmless file
-that is caught costs a better model, one that slips through costs a review by a cheaper one. Whoever
-writes a diff can name a file as they like, so this chooses a reviewer and is no defence.
+The path gives each file exactly one kind. A file may also be relevant to security, by its path or
+its changed lines. The patterns for security are broad on purpose: a false match only costs a better
+model, but a missed file is reviewed by a cheaper model. Authors choose file names freely, so
+categories only select a model. They are not a defence.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _TEST_FOLDERS: Final = _words(
     "test tests __tests__ __mocks__ __snapshots__ testdata test-data test_data e2e cypress"
     " androidtest unittest unittests integrationtest integrationtests"
 )
-# Of the name as it is written: "latest.py" is no test, "ChargeTest.java" is one.
+# Matches the name with its case: "latest.py" is not a test, "ChargeTest.java" is a test.
 _TEST_NAME: Final = re.compile(
     r"^(?:test_[^/]*|conftest)\.py$|[-_.](?:test|tests|spec|specs|e2e|cy)\.[a-zA-Z]+$"
     r"|[a-z0-9](?:Test|Tests|Spec|IT)\.(?:java|kt|kts|scala|groovy|cs|fs|vb|swift|php|m|mm)$"
@@ -158,7 +158,7 @@ def categories_of(file: FileDiff) -> frozenset[Category]:
 
 
 def kind_of(path: str) -> Kind:
-    """What a file is for, by its path. What nothing tells is ``code``."""
+    """Return the kind of a file by its path; ``code`` if no pattern matches."""
     *folders, name = path.lower().split("/")
     where = set(folders)
     if name in _MANIFESTS or _MANIFEST.search(name):
@@ -201,7 +201,7 @@ def _is_prose(name: str, where: set[str]) -> bool:
 
 
 def _is_security(file: FileDiff, kind: Kind) -> bool:
-    """Whether security rests on ``file``. Tests and prose guard nothing, but agents obey prose."""
+    """Return whether ``file`` is relevant to security. Prose counts if it instructs agents."""
     paths = {path for path in (file.old_path, file.new_path) if path}
     if any(_steers_agents(path) for path in paths):
         return True

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from reviewbot.core.diff.parse import FileStatus  # noqa: TC001 - stored_plan resolves it at run time
-from reviewbot.core.events.events import FileCoverage  # noqa: TC001 - likewise
+from reviewbot.core.events.events import FileCoverage  # noqa: TC001 - stored_plan uses it
 from reviewbot.core.plan.routing import NOBODY, Chain, Routed
 from reviewbot.core.plan.split import Segment, split_file
 from reviewbot.core.plan.weigh import SECTION_LIMIT, cut_line
@@ -46,10 +46,10 @@ _NO_SECTIONS: Mapping[int, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A part of one file that is reviewed in one go. ``file`` indexes the parsed diff.
+    """A part of one file that is reviewed at once. ``file`` is the index in the parsed diff.
 
-    ``part`` counts from 1 to ``parts``. ``tokens`` is the estimate for what the prompt will show.
-    ``line_limit`` is None, or the bytes above which this chunk's lines are cut.
+    ``part`` counts from 1 to ``parts``. ``tokens`` is the estimate for the text in the prompt.
+    ``line_limit`` is the maximum size of a line in bytes, or None. Longer lines are truncated.
     """
 
     id: str
@@ -63,7 +63,7 @@ class Chunk:
 
     @property
     def cut(self) -> bool:
-        """Whether a line was too long to be shown whole: the file is then ``partly``."""
+        """True if a line is too long to be shown whole: the file is then ``partly``."""
         return self.line_limit is not None
 
 
@@ -95,10 +95,10 @@ class FilePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a review will do, decided before its first request.
+    """Plan of a review, decided before its first request.
 
-    ``beside`` is what became of files that are not in the diff, though they are in the change: they
-    could not be had, or were reviewed before.
+    ``beside`` is the status of changed files that are not in the diff, because they could not be
+    fetched or were reviewed before.
     """
 
     files: tuple[FilePlan, ...]
@@ -126,7 +126,7 @@ class Plan:
 class ShownHunk:
     """Lines of one hunk as a chunk shows them.
 
-    ``lines`` are redacted and cut already. ``owned[i]`` is false for overlap lines, which are
+    ``lines`` are already redacted and truncated. ``owned[i]`` is False for overlap lines, which are
     context whatever their kind. ``section`` is git's heading after the second ``@@``.
     """
 
@@ -156,12 +156,12 @@ class ChunkView:
 
 @dataclass(frozen=True, slots=True)
 class SplitLimits:
-    """How the plan cuts for one model.
+    """Size limits of chunks and batches for one model.
 
     Args:
-        count: the estimate of tokens.
-        budget: tokens of a chunk, headers and overlap included.
-        batch_budget: tokens of the chunks in one batch; a single chunk may be larger.
+        count: estimates tokens.
+        budget: maximum tokens of a chunk, headers and overlap included.
+        batch_budget: maximum tokens of the chunks in one batch; a single chunk may be larger.
 
     Raises:
         ValueError: ``budget`` is below ``MIN_BUDGET``.
@@ -213,15 +213,15 @@ def plan_routed(
     sizes: Callable[[Chain], SplitLimits],
     max_batch_chunks: int = MAX_BATCH_CHUNKS,
 ) -> Plan:
-    """Decide what is reviewed, in which pieces, by whom. The same arguments give the same plan.
+    """Return the plan: reviewed files, their chunks, and models. Equal arguments give equal plans.
 
     Args:
         files: the parsed diff.
-        reasons: why each file is not reviewed, or None (:mod:`reviewbot.core.plan.policy`). A file
-            without hunks must have one.
-        route: who reviews each of the files that are reviewed.
-        sizes: how to cut for the first model of a chain.
-        max_batch_chunks: chunks in one batch.
+        reasons: the reason why each file is skipped, or None (:mod:`reviewbot.core.plan.policy`). A
+            file without hunks must have a reason.
+        route: returns the models for each reviewed file.
+        sizes: returns the size limits for the first model of a chain.
+        max_batch_chunks: maximum number of chunks in one batch.
 
     Raises:
         ValueError: ``max_batch_chunks`` is below 1.
@@ -300,14 +300,14 @@ def view(
     sections: Mapping[int, str] = _NO_SECTIONS,
     instructions: tuple[str, ...] = (),
 ) -> ChunkView:
-    """Return the text of ``chunk``: redacted, then cut, with the overlap marked.
+    """Return the text of ``chunk``: redacted, then truncated, with the overlap marked.
 
     Args:
-        file: the file that the chunk was planned from.
-        chunk: its plan.
+        file: the file of the chunk.
+        chunk: the planned chunk.
         replacements: redacted text by index of the hunk and index of the line in it.
         sections: redacted section by index of the hunk.
-        instructions: what the repository asks of reviews of this path.
+        instructions: the repository's instructions for this path.
     """
     return ChunkView(
         id=chunk.id,

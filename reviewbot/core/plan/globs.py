@@ -1,15 +1,15 @@
-"""Patterns as in ``.gitignore``, matched in time that pattern and path bound. Pure.
+"""Patterns as in ``.gitignore``, matched in bounded time. Pure.
 
-Patterns come with requests and from repositories, paths from whoever writes a diff. An expression
-that may try every way to share a name out among many stars takes ages over a few letters, so here
-no star is ever tried twice. Each but the last takes as little as it can, for good (an atomic
-group): if the rest matches at all, it matches after the least, as the next star may take what this
-one left. The last one in a name is held by the name's end, since what follows a star is as long as
-it says. The same goes for ``**`` and the names between two of them. What is left is at most one
-look at each character of the path for each of the pattern.
+Patterns come from requests and repositories, and paths from authors of diffs. A backtracking
+expression with many stars can take very long for a short name, so this module never tries a star
+twice. Each star but the last matches as little as possible, in an atomic group: if the rest of the
+pattern matches at all, it matches after the shortest match, because the next star can take the
+remaining text. The last star in a name is bounded by the end of the name, because the text after it
+has a fixed length. The same applies to ``**`` and the names between two of them. So the time is at
+most the length of the path times the length of the pattern.
 
-The language is git's (https://git-scm.com/docs/gitignore, and ``wildmatch.c`` for what is between
-brackets), in characters where git has bytes.
+The syntax is git's (https://git-scm.com/docs/gitignore, and ``wildmatch.c`` for brackets), applied
+to characters instead of bytes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Match = Literal["path", "directory"]
-"""What a pattern matches: the path itself, or only a directory that it is in."""
+"""Kind of a match: the path itself, or only a directory that contains the path."""
 
 _TOKEN: Final = re.compile(
     r"(?P<slash>\\?/)|\\(?P<escaped>.)|(?P<stars>\*+)|(?P<any>\?+)|(?P<set>\[)|(?P<plain>[^\\/*?\[]+)",
@@ -49,20 +49,20 @@ _KINDS: Final = {
 }
 
 _DIRECTORY: Final = "(/)"
-"""The only group of an expression, so that a match tells whether it is of a directory."""
+"""The only group of an expression. A match with this group is a match of a directory."""
 _ANY_DEPTH: Final = None
 """The segment ``**``."""
 
 
 @dataclass(frozen=True, slots=True)
 class PathPattern:
-    """One pattern; ``negated`` is one that begins with ``!``."""
+    """One pattern; ``negated`` is True if it begins with ``!``."""
 
     expression: re.Pattern[str]
     negated: bool
 
     def match(self, path: str) -> Match | None:
-        """What it matches of ``path``, which is relative to where the pattern stands."""
+        """Return the match with ``path``, which is relative to the folder of the pattern."""
         found = self.expression.match(path)
         if found is None:
             return None
@@ -70,10 +70,10 @@ class PathPattern:
 
 
 def read_pattern(glob: str) -> PathPattern | None:
-    """Return a line of ``.gitignore``; None if it is a comment, or can match nothing.
+    """Return the pattern of a line of ``.gitignore``; None if the line cannot match anything.
 
     Raises:
-        ValueError: it is no pattern.
+        ValueError: the line is not a valid pattern.
     """
     text = _trimmed(glob)
     if not text or text.startswith("#"):
@@ -108,7 +108,7 @@ def _trimmed(glob: str) -> str:
 
 
 def _expression(segments: Sequence[str | None], *, directory: bool) -> str:
-    """Of segments, which are expressions of one name each, or :data:`_ANY_DEPTH`."""
+    """Return the expression of segments: expressions of single names, or :data:`_ANY_DEPTH`."""
     runs: list[list[str]] = [[]]
     for segment in segments:
         if segment is _ANY_DEPTH:
@@ -123,7 +123,7 @@ def _expression(segments: Sequence[str | None], *, directory: bool) -> str:
     parts = [f"(?>{first}/)"] if first else []
     parts += (f"(?>(?:.*?/)??{run}/)" for run in inner if run)
     if last:
-        # The last place first: it is the path itself, if that matches.
+        # The last position first: if it matches, the match is the path itself.
         parts.append(f"(?:.*/)?{last}{end}")
     elif directory:
         parts.append(f"[^/]*{_DIRECTORY}")
@@ -131,7 +131,7 @@ def _expression(segments: Sequence[str | None], *, directory: bool) -> str:
 
 
 def _segments(text: str) -> list[str | None] | None:
-    """Each name of a pattern as an expression; None if one holds a set that no character is of."""
+    """Return each name of a pattern as an expression; None if a set cannot match."""
     segments: list[str | None] = []
     pieces, stars, at = [""], 0, 0
     while at < len(text):
@@ -172,7 +172,7 @@ def _segment(pieces: Sequence[str], stars: int) -> str | None:
 
 
 def _set(text: str, at: int) -> tuple[str, int] | None:
-    """What is behind a ``[``, and where it ends; None if it does not, or has an unknown class."""
+    """Return the set after a ``[`` and its end; None if unclosed or with an unknown class."""
     negated = text.startswith(("!", "^"), at)
     at += negated
     members: list[str] = []

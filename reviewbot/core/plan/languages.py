@@ -1,4 +1,4 @@
-"""Which language a path is written in, by its name alone. Pure."""
+"""Languages of files, by name alone. Pure."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ PARSED: Final[frozenset[str]] = frozenset(_BY_EXTENSION.values()) - {"sql"}
 
 
 def language_of(path: str) -> str | None:
-    """Return the language of ``path``, by its extension, or None where the name does not tell."""
+    """Return the language of ``path`` by its extension; None if the extension is unknown."""
     name = path.rpartition("/")[2]
     stem, dot, extension = name.rpartition(".")
     return _BY_EXTENSION.get(extension.lower()) if dot and stem else None

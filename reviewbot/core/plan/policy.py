@@ -1,12 +1,12 @@
-"""Which files are left out of a review, and the sentence that says why. Pure.
+"""Policy for files that a review skips, with a sentence as the reason. Pure.
 
-Names and directories follow github-linguist's ``vendor.yml`` and ``generated.rb`` in spirit: what
-GitHub folds away in a pull request is not worth a reviewer's time. Skipping real code in silence
-is worse than reviewing generated code, so the lists are narrow where a name is also an ordinary
-word, every skipped file is listed with its reason, and a ``!pattern`` brings a file back.
+Names and directories follow github-linguist's ``vendor.yml`` and ``generated.rb`` loosely: files
+that GitHub collapses in a pull request are not worth a review. Skipping real code is worse than
+reviewing generated code. So the lists are narrow if a name is also an ordinary word. Every skipped
+file is listed with its reason, and a ``!pattern`` includes a file again.
 
-Policy is no defence: whoever writes a diff can name a file ``x.min.js``. Reasons are shown for
-people to judge. ``.gitattributes`` and configuration come from the base, never from the diff.
+The policy is not a defence: authors can name a file ``x.min.js``. Reasons are shown so that people
+can judge. ``.gitattributes`` and configuration come from the base, never from the diff.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _names(text: str) -> frozenset[str]:
 
 
 EXCLUDED = "Excluded by the configuration."
-"""Why a file is not reviewed that the configuration names."""
+"""Reason for files that the configuration excludes."""
 
 MAX_PATH = 4096
 """Bytes; Linux's PATH_MAX. A longer path can be checked out nowhere and would fill the prompt."""
@@ -42,7 +42,7 @@ MINIFIED_LINE = 500
 but a hunk of few lines may have a long one by chance."""
 
 HEADER_LINES = 10
-"""Where a "generated" header is looked for, from the file's first line."""
+"""Number of lines at the start of a file that may contain a "generated" header."""
 
 LOCKFILES = _names(
     """
@@ -103,7 +103,7 @@ _VALUES = {"true": True, "false": False}
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
-    """What ``.gitattributes`` says of one path; None where it says nothing."""
+    """Attributes of one path in ``.gitattributes``; None for unset attributes."""
 
     generated: bool | None = None
     vendored: bool | None = None
@@ -119,10 +119,10 @@ def _no_attributes(path: str) -> Attributes:  # noqa: ARG001 - the shape of Poli
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the repository asks for.
+    """Policy of a repository.
 
-    ``configured`` is true for a path that the configuration excludes, false for one that it
-    includes by ``!pattern``, and None for one it does not mention.
+    ``configured`` returns True for a path that the configuration excludes, False for a path that a
+    ``!pattern`` includes, and None for other paths.
     """
 
     configured: Callable[[str], bool | None] = _unmentioned
@@ -210,11 +210,11 @@ def _attribute(word: str) -> tuple[str, bool | None]:
 
 
 def skip_reason(file: FileDiff, policy: Policy) -> str | None:
-    """Why ``file`` is not reviewed, as a sentence, or None if it is.
+    """Return the reason why ``file`` is skipped, as a sentence; None to review the file.
 
-    A ``!pattern`` of the configuration overrules everything that only a path or a header says,
-    not what leaves nothing to review. Symbolic links are reviewed: the target is one line, and a
-    link that leaves the repository is worth a word.
+    A ``!pattern`` of the configuration overrides decisions by path or header. It cannot include
+    files with nothing to review. Symbolic links are reviewed: the target is only one line, and a
+    link to outside the repository deserves a finding.
     """
     if reason := _nothing_to_review(file):
         return reason

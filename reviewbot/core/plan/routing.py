@@ -1,9 +1,9 @@
-"""Who reviews which file: routes by path, size and category, and an A/B split. Pure.
+"""Routing of files to models by path, size, category and an A/B split. Pure.
 
-Decided once, for each file, before the first request. The first route that matches decides; what
-no route takes is split, if a split was asked for, and the rest goes to the model of the settings.
-Nothing is left to chance: a split goes by a hash of what changed, so that the same change always
-meets the same model, on every machine and after a crash.
+The model of each file is decided once, before the first request. The first matching route decides.
+Other files go to the split, if configured, or else to the model of the settings. A split is
+deterministic: it uses a hash of the changes, so the same diff always gets the same model, on every
+machine and after a crash.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MODEL: Final = "model"
 AB_SPLIT: Final = "ab_split"
-"""The settings, beside ``routes[0]`` and so on, that can name who reviews a file."""
+"""Setting that can choose the models of a file, as ``routes[0]`` and so on can."""
 
 _UNIT: Final = 2**53
 """A share is compared with a whole number below this: exact in a float."""
@@ -33,10 +33,10 @@ SplitBy = Literal["file", "change"]
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """Models that review, best first, and the setting that names them.
+    """Models for a review, best first, and the setting that names them.
 
-    Two chains are the same only if the same setting names them: the same name may stand for models
-    of two servers.
+    Two chains are equal only if the same setting names them: equal names may be models of
+    different servers.
     """
 
     setting: str = MODEL
@@ -44,12 +44,12 @@ class Chain:
 
 
 NOBODY: Final = Chain()
-"""Where models do not matter."""
+"""Empty chain, for plans where models do not matter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """What was decided for one file: its chain, and the setting that decided, ``model`` if none."""
+    """Decision for one file: the chain, and the deciding setting (``model`` by default)."""
 
     chain: Chain
     by: str = MODEL
@@ -60,10 +60,11 @@ Matches: TypeAlias = Callable[[str], bool | None]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Who reviews a file that meets every condition; a condition that is None is always met.
+    """Models for files that meet every condition. A condition that is None is always met.
 
-    ``paths`` is true for a path that it takes. ``min_lines`` and ``max_lines`` bound the changed
-    lines of the file, ``min_change_lines`` and ``max_change_lines`` those of all reviewed files.
+    ``paths`` returns True for matching paths. ``min_lines`` and ``max_lines`` limit the changed
+    lines of the file. ``min_change_lines`` and ``max_change_lines`` limit the changed lines of all
+    reviewed files.
     """
 
     name: str
@@ -94,20 +95,20 @@ class Split:
     by: SplitBy = "file"
 
     def takes(self, files: Iterable[FileDiff]) -> bool:
-        """Whether ``files`` are of the share. What is of a share is of every larger one, too."""
+        """Return whether ``files`` belong to the share. Larger shares include smaller shares."""
         return draw(files) < self.share
 
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """All that decides who reviews a file."""
+    """All routes, the split and the default chain."""
 
     rest: Chain
     routes: tuple[Route, ...] = ()
     split: Split | None = None
 
     def decide(self, files: Sequence[FileDiff]) -> tuple[Routed, ...]:
-        """Who reviews each of ``files``, which are all that is reviewed of a change."""
+        """Return the decision for each of ``files``, which are all reviewed files of a diff."""
         lines = sum(file.added + file.removed for file in files)
         split = self.split
         whole = split is not None and split.by == "change" and split.takes(files)
@@ -124,7 +125,7 @@ class Routing:
 
 
 def draw(files: Iterable[FileDiff]) -> float:
-    """A number from 0 to below 1 that only paths and changed lines decide, not where they stand."""
+    """Return a number from 0 to below 1 that depends on paths and changed lines only."""
     digest = hashlib.sha256()
     for file in files:
         digest.update(_sized(file.path.encode("utf-8", "surrogatepass")))

@@ -1,6 +1,6 @@
-"""One file of a diff to parts that fit a budget: at hunk borders, then inside a hunk. Pure.
+"""Split one file of a diff to parts within a budget, between or inside hunks. Pure.
 
-Linear in time. A hunk is walked once and never held, but for the lines of about two parts.
+The time is linear. A hunk is read once, and only the lines of about two parts are kept in memory.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one chunk of a file consists of. ``line_limit`` is set where lines are cut to it."""
+    """Part of a file for one chunk. ``line_limit`` is set if lines are truncated."""
 
     segments: tuple[Segment, ...]
     tokens: int
@@ -170,7 +170,7 @@ class _Walk:
 
     @property
     def target(self) -> float:
-        """What a piece owns at most; the eighth that is left is for overlap."""
+        """Maximum tokens of the owned lines of a piece. The remaining eighth is for overlap."""
         return self.room * 0.875
 
     def fill(self) -> None:
@@ -207,7 +207,7 @@ class _Walk:
         )
 
     def _boundary(self) -> int:
-        """How many of the lines the next piece takes."""
+        """Return the number of lines for the next piece."""
         low, ideal = self.target / 2, self.target
         if self.complete and self.tokens <= 2 * self.target:
             low, ideal = self.tokens - self.target, self.tokens / 2
@@ -230,7 +230,7 @@ class _Walk:
 
 
 def _fitting(lines: Iterable[LineCost], tokens: float) -> int:
-    """How many of the first ``OVERLAP_LINES`` fit ``tokens``."""
+    """Return how many of the first ``OVERLAP_LINES`` fit in ``tokens``."""
     fit = 0
     for line in islice(lines, OVERLAP_LINES):
         tokens -= line.tokens
@@ -250,10 +250,10 @@ _CLOSERS = (b"}", b")", b"]", b"end", b"</", b"else", b"elif", b"except", b"catc
 
 
 def boundary_score(above: LineCost, below: LineCost) -> float:
-    """How good it is to split between two lines; higher is better, by at most a few points.
+    """Return a score for a split between two lines; higher is better, by at most a few points.
 
-    A change is never torn from what it replaces if there is any other place. Then: after a blank
-    line, before what begins at the left and looks like a definition, in unchanged code.
+    A change is not separated from the lines that it replaces, if there is any other position. Good
+    positions are after a blank line, before an unindented definition, and in unchanged code.
     """
     score = 0.0
     if below.replacing and (below.kind == "added" or above.kind == "removed"):

@@ -1,4 +1,4 @@
-"""A plan as JSON, for whoever carries it out later, and whether it still fits the diff. Pure."""
+"""Store plans as JSON, and check that a stored plan still matches the diff. Pure."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def plan_from_json(data: object) -> Plan:
 
 
 def check_fits(plan: Plan, files: Sequence[FileDiff]) -> None:
-    """Make sure that ``plan`` was made of ``files`` and leaves no line of them out.
+    """Raise unless ``plan`` was made from ``files`` and covers all their lines.
 
     Raises:
-        ValueError: it was not, or it does; the message says where.
+        ValueError: the plan does not match; the message names the location.
     """
     if len(plan.files) != len(files):
         raise ValueError(f"the plan has {len(plan.files)} files, the diff {len(files)}")
@@ -69,7 +69,7 @@ def check_fits(plan: Plan, files: Sequence[FileDiff]) -> None:
 
 
 def _check_lines(file: FileDiff, index: int, chunks: Sequence[Chunk]) -> None:
-    """Each line of each hunk is owned once, in order, and shown where it is owned."""
+    """Raise unless each line of each hunk is owned once, in order, and shown by its owner."""
     ends = [0] * len(file.hunks)
     counts = [hunk.line_count for hunk in file.hunks]
     last = 0

@@ -1,7 +1,7 @@
-"""What lines, hunks and files of a diff cost in tokens, as the prompt shows them. Pure.
+"""Token estimates of lines, hunks and files of a diff, as the prompt shows them. Pure.
 
-Lines are weighed as bytes, a block at a time: nothing is decoded that need not be tokenized, so a
-diff of 100 MB is weighed in little more memory than it has.
+Lines are measured as bytes, one block at a time, and are decoded only to be tokenized. So a diff of
+100 MB needs little more memory than its size.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from reviewbot.core.diff.parse import FileDiff, Hunk, LineKind
 
 LINE_PREFIX = 18
-"""What the prompt's prefix of a line counts for, in bytes. Side, number and mark (``R  41 + | ``)
-are 10 characters, but denser than code: 5.7 o200k tokens, measured on 32,000 lines of diffs."""
+"""Byte equivalent of the prompt's prefix of a line. Side, number and mark (``R  41 + | ``) have 10
+characters, but 5.7 o200k tokens, measured on 32,000 lines of diffs."""
 
 HUNK_HEADER = 40
 CHUNK_HEADER = 120
 """Bytes around a hunk and a chunk in the prompt, besides section and paths."""
 
 CUT_MARK = "[CUT "
-"""How the mark in a cut line begins; whole, it is ``[CUT 1234 characters]``."""
+"""Beginning of the mark in a truncated line, such as ``[CUT 1234 characters]``."""
 
 SECTION_LIMIT = 200
 """Characters of a hunk's section that are shown; git itself writes at most 80 bytes."""
 
 TOKENIZED_FILE = 1_000_000
-"""Bytes up to which a file that may not fit is tokenized. Above, bytes are near enough: such a file
-becomes dozens of parts whatever the estimate, and 100 MB would take tiktoken ten seconds."""
+"""Maximum size in bytes of a file to tokenize if it may not fit. For larger files an estimate by
+bytes is sufficient: they become dozens of parts, and tiktoken takes ten seconds for 100 MB."""
 
 TOKENIZED_BLOCK = 4_096
 """Bytes of lines that are tokenized together; their tokens are shared out by size."""
@@ -83,7 +83,7 @@ def cut_line(text: str, limit: int) -> str:
 
 
 def _ends(raw: bytes, limit: int) -> bytes:
-    """As :func:`cut_line` (its mark may be longer), without decoding a line that may be 100 MB."""
+    """Truncate a line like :func:`cut_line`, without decoding all of it. The mark may be longer."""
     keep = max(limit // 8, 1)
     head = raw[: 4 * keep].decode("utf-8", "surrogateescape")[:keep]
     tail = raw[-4 * keep :].decode("utf-8", "surrogateescape")[-keep:]
@@ -117,11 +117,11 @@ def estimate_lines(
     """Yield the lines of ``hunk`` with their tokens, prefix and line end included.
 
     Args:
-        hunk: walked once, as the result is.
-        count: the estimate.
-        tokenized: whether to tokenize, or to go by bytes.
-        limit: bytes above which a line is cut.
-        room: tokens that no line may exceed.
+        hunk: the hunk, read lazily.
+        count: estimates tokens.
+        tokenized: whether to tokenize, or to estimate by bytes.
+        limit: maximum bytes of a line; longer lines are truncated.
+        room: maximum tokens of a line.
     """
     prefix = (LINE_PREFIX + 1) * count.per_byte
     for block in _blocks(hunk, limit):
@@ -131,7 +131,7 @@ def estimate_lines(
             if tokens <= room:
                 yield LineCost(tokens, kind, replacing, raw[:HEAD], cut)
             else:
-                # Denser than its bytes let expect. It fills a part of its own and is cut there.
+                # More tokens than estimated: the line becomes a separate part and is truncated.
                 yield LineCost(room, kind, replacing, raw[:HEAD], len(raw) - 1)
 
 

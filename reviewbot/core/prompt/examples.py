@@ -27,11 +27,11 @@ _FOLDER: Final = "examples/"
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One example.
+    """One example of the prompt.
 
-    ``shown`` is the change in the form of :mod:`reviewbot.core.prompt.numbered`, ``answer`` the
-    input of the report tool as JSON, ``decided_by`` one sentence on the line that decides.
-    ``identifiers`` are names that occur in ``shown`` and hardly anywhere else.
+    ``shown`` is the diff in the form of :mod:`reviewbot.core.prompt.numbered`. ``answer`` is the
+    input of the report tool as JSON. ``decided_by`` is a sentence about the decisive line.
+    ``identifiers`` are names in ``shown`` that are rare in other code.
     """
 
     shown: str
@@ -85,11 +85,12 @@ def _example(item: dict[str, Any]) -> Example:
 
 
 def choose_examples(manifest: Iterable[ManifestEntry]) -> tuple[Example, ...]:
-    """Four examples for a pull request, two with a finding and two without, in mixed languages.
+    """Return four examples for a pull request, two with a finding and two without.
 
-    The language with the most changed lines gives a finding, the one after it (else the same) a
-    case without; the general set gives a broken repository rule and a move, and stands in where no
-    language is known. The choice depends on nothing but the manifest: the same in every request.
+    The language with the most changed lines provides an example with a finding. The second language
+    (or else the first) provides an example without a finding. The general set provides a violated
+    repository rule and a move, and all examples if no language is known. The choice depends only on
+    the manifest, so it is the same in every request.
     """
     sets = example_sets()
     by_language = {language: name for name, each in sets.items() for language in each.languages}

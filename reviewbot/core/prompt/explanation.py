@@ -29,7 +29,7 @@ THREAD_LIMIT: Final = 12_000
 """Characters of the remarks that are shown together, the latest ones."""
 MOST_REMARKS: Final = 30
 NO_WORDS: Final = "Explain this finding."
-"""What is asked by whoever asks nothing in particular."""
+"""Default question, for a comment without a question."""
 CUT_OFF: Final = "(cut off at its length limit)"
 
 _WHOLE_WORDS: Final = re.compile(r".*\s", re.DOTALL)
@@ -37,7 +37,7 @@ _WHOLE_WORDS: Final = re.compile(r".*\s", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class ThreadComment:
-    """What was written below a finding; ``ours`` if we did."""
+    """A comment below a finding. ``ours`` is True if we wrote the comment."""
 
     text: str
     ours: bool
@@ -45,15 +45,15 @@ class ThreadComment:
 
 @dataclass(frozen=True, slots=True)
 class FindingQuestion:
-    """What is asked about a finding.
+    """Question about a finding.
 
     Attributes:
-        side: of the lines that it stands on.
-        line: the first of them; None if that is not known.
-        end_line: the last of them, likewise.
-        finding: its words.
-        thread: what was written below it, oldest first.
-        question: what is asked now; it may be empty.
+        side: side of the commented lines.
+        line: first commented line; None if unknown.
+        end_line: last commented line; None if unknown.
+        finding: text of the finding.
+        thread: comments below the finding, oldest first.
+        question: text of the question; may be empty.
     """
 
     side: Side
@@ -65,7 +65,7 @@ class FindingQuestion:
 
     @property
     def place(self) -> str:
-        """The lines that it stands on, as the prompt numbers lines."""
+        """Lines of the finding, numbered as in the prompt."""
         letter = self.side[0]
         if self.line is None or self.end_line is None:
             return f"the last {letter} line shown"
@@ -75,7 +75,7 @@ class FindingQuestion:
 
     @property
     def shown_question(self) -> str:
-        """What is asked, as a line that is safe to show.
+        """Question as a line that is safe to show.
 
         Raises:
             ReviewbotError: the search for secrets failed.
@@ -89,10 +89,10 @@ def to_json(inquiry: FindingQuestion) -> dict[str, Any]:
 
 
 def from_json(data: Mapping[str, Any]) -> FindingQuestion:
-    """Return the inquiry that :func:`to_json` wrote.
+    """Return the question that :func:`to_json` wrote.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the data is not a question.
     """
     return cast("FindingQuestion", decoder(FindingQuestion)(data, "inquiry"))
 
@@ -119,9 +119,9 @@ def render_explanation(
     """Return the system prompt and the user message that ask for the answer.
 
     Args:
-        inquiry: it, :func:`redacted`.
-        chunks: the hunk that the finding stands in.
-        instructions: of the repository, from its base.
+        inquiry: the :func:`redacted` question.
+        chunks: the hunk of the finding.
+        instructions: the repository's instructions, from its base.
     """
     thread = _latest(inquiry.thread)
     user = render_template(
@@ -157,9 +157,9 @@ def _text(text: str) -> str:
 
 
 def shown_so_far(written: str, *, link_hosts: Collection[str]) -> str:
-    """What of an answer that is still being written can be shown: its whole words, made safe.
+    """Return the whole words of an unfinished answer, made safe to show.
 
-    The last word may be the first half of a secret, which nobody would recognise.
+    The last word may be the first half of a secret, which no rule would recognise.
 
     Raises:
         ReviewbotError: the search for secrets failed.
@@ -168,12 +168,12 @@ def shown_so_far(written: str, *, link_hosts: Collection[str]) -> str:
 
 
 def shown_answer(written: str, *, cut: bool, link_hosts: Collection[str]) -> str:
-    """Return a whole answer made safe to show; empty if it says nothing.
+    """Return a finished answer, made safe to show; empty if there is no visible text.
 
     Args:
-        written: it.
-        cut: whether the model came to the end of its room.
-        link_hosts: the hosts that links may lead to.
+        written: the raw answer.
+        cut: whether the answer was truncated at its token limit.
+        link_hosts: hosts that links may point to.
 
     Raises:
         ReviewbotError: the search for secrets failed.

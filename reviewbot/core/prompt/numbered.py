@@ -1,4 +1,4 @@
-r"""Chunks as numbered lines, each behind our own prefix: the fence around a stranger's text. Pure.
+r"""Numbered lines of chunks, with our own prefixes that separate untrusted text. Pure.
 
 ::
 
@@ -8,15 +8,15 @@ r"""Chunks as numbered lines, each behind our own prefix: the fence around a str
     L  42 - |     due = order.net
     R  42 + |     due = order.net * rate
 
-A line of code is side, number on that side, mark, ``| ``, text. One number and one side a line, so
-that a model copies and never counts. Context is R; so are the neighbours that another part of the
-file answers for, which have no mark whatever their kind (a removed one is then an unmarked L). Text
-goes through :func:`~reviewbot.core.safety.escape.show_line`, so nothing in a diff can end its line
-early, reach the first column or close a block; paths and headings are JSON strings. Lines that
-start with ``===`` or ``---`` are ours.
+A line of code is side, number on that side, mark, ``| ``, text. Each line has one number and one
+side, so that a model can copy and need not count. Context lines are R. Overlap lines, which another
+part of the file owns, have no mark (a removed overlap line is an unmarked L). Text is escaped with
+:func:`~reviewbot.core.safety.escape.show_line`. So text of a diff cannot end its line, start in the
+first column or close a block. Paths and headings are JSON strings. Lines that start with ``===`` or
+``---`` are ours.
 
-The examples in ``prompts/examples`` are written in this very form and a test holds them to it: a
-change here changes them, and with them :func:`~reviewbot.core.prompt.templates.prompt_version`.
+The examples in ``prompts/examples`` have the same form, and a test checks them. A change here
+changes the examples, and so :func:`~reviewbot.core.prompt.templates.prompt_version`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def chunk_lines(chunk: ChunkView) -> Iterator[str]:
 
 
 def heading_lines(chunk: ChunkView) -> Iterator[str]:
-    """What stands above the hunks of ``chunk``: its path, and the instructions for it."""
+    """Yield the lines above the hunks of ``chunk``: its path, and the instructions for the path."""
     heading = f"=== file {quoted(chunk.path, PATH_LIMIT)}, {chunk.status}"
     if chunk.old_path is not None and chunk.old_path != chunk.path:
         heading += f" from {quoted(chunk.old_path, PATH_LIMIT)}"

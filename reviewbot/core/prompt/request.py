@@ -1,16 +1,16 @@
-"""A model request and its text: templates in ``prompts/``, data behind our own line prefixes. Pure.
+"""Render model requests: templates from ``prompts/``, data after our own line prefixes. Pure.
 
-A prompt has three parts, in the order in which a cache of prefixes wants them, the report tool
-going ahead of all::
+A prompt has three parts, in the order that prefix caching needs. The report tool precedes all
+parts::
 
     system   rules, the same for every repository                     cache breakpoint 1
     shared   examples, repository instructions, changed paths:
              the same for every request of a pull request             cache breakpoint 2
     body     the chunks of this request, what is known, the task
 
-The examples open ``shared`` and do not end ``system``: chosen by language they differ between pull
-requests, and in ``system`` they would take the cached rules with them. Neither of the first two
-parts holds a date, a SHA, a name of the run or anything that depends on the chunks.
+The examples are in ``shared``, not in ``system``: they depend on the languages of a pull request,
+and in ``system`` they would invalidate the cached rules. The first two parts contain no date, no
+SHA, no id of the run, and nothing that depends on the chunks.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ KNOWN_LIMIT: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class ManifestEntry:
-    """One changed file of the whole pull request; ``shown`` is false where policy skipped it."""
+    """One changed file of the whole pull request; ``shown`` is False for skipped files."""
 
     path: str
     status: str
@@ -60,10 +60,10 @@ class KnownFinding:
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """What a model is asked to review: data, from which :func:`render` makes the prompt.
+    """Request to review chunks. :func:`render` returns its prompt.
 
-    ``instructions`` are the repository's, from the base branch. ``known`` is empty but in the
-    continuation of an answer that was cut. ``tokens`` estimates the whole input.
+    ``instructions`` are the repository's, from the base branch. ``known`` is set only to continue a
+    truncated response. ``tokens`` estimates the whole input.
     """
 
     chunks: tuple[ChunkView, ...]
@@ -92,16 +92,16 @@ class Manifest:
 
 
 def render(request: ModelRequest, *, as_text: bool = False) -> Prompt:
-    """Return the prompt for ``request``. Linear in the size of what is shown.
+    """Return the prompt for ``request``. The time is linear in the size of the prompt.
 
     ``system`` and ``shared`` are the same, byte for byte, for requests with the same manifest and
-    instructions. Every line of code stands behind a prefix of ours, all other text of strangers is
-    a JSON string on one line.
+    instructions. Every line of code has a prefix of ours. All other untrusted text is a JSON string
+    on one line.
 
     Args:
         request: what to review.
-        as_text: whether the answer is asked for as a JSON text (``output_config.format``) and not
-            as a call of the report tool.
+        as_text: whether to request the report as JSON text (``output_config.format``) instead of a
+            call of the report tool.
     """
     return Prompt(
         system=_system(),

@@ -1,8 +1,8 @@
-"""The summary that a model writes after the review: its prompt, its schema, its answer. Pure.
+"""Prompt, schema and response of the summary that a model writes after the review. Pure.
 
-Here, and never before the finder, the author's title and description are shown, as claims:
-favourable words hide bugs (2603.18740: a "bug-free" framing costs 16 to 93 % of detection), and a
-summary has none to find. Counts and costs come from code and are no part of this.
+Only the summary prompt shows the author's title and description, as claims. The review prompt never
+shows them, because favourable words hide bugs (2603.18740: a "bug-free" framing costs 16 to 93 % of
+detection). Code computes counts and costs; they are not part of the summary prompt.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ SUMMARY_SCHEMA: Final[dict[str, Any]] = {
         "claim_mismatch": {"type": ["string", "null"]},
     },
 }
-"""What the answer looks like, in the subset of JSON Schema that structured output admits."""
+"""Schema of the response, in the subset of JSON Schema that structured output supports."""
 
 
 def render_summary(
@@ -74,16 +74,16 @@ def render_summary(
     """Return the system prompt, the user message, and whether it shows title or description.
 
     Args:
-        title: what the pull request calls itself; empty if unknown. It is shown only if all of the
-            diff is, and so is ``description``.
-        description: what it says of itself; empty if unknown.
+        title: title of the pull request; empty if unknown. Title and description are shown only if
+            the whole diff is shown.
+        description: description of the pull request; empty if unknown.
         manifest: the changed files.
-        findings: what the review found, worst first.
-        coverage: what became of each file.
-        chunks: the diff as it was reviewed; read only as far as it is shown.
+        findings: the findings of the review, worst first.
+        coverage: status of each file.
+        chunks: the reviewed diff; read only as far as it is shown.
     """
     lines, is_whole = _changes(chunks)
-    if not is_whole:  # code that is not shown contradicts nothing
+    if not is_whole:  # a model cannot compare claims with code that is not shown
         title = description = ""
     not_reviewed = [file for file in coverage if file.status in ("partly", "failed")]
     user = render_template(
@@ -121,17 +121,17 @@ def _changes(chunks: Iterable[ChunkView]) -> tuple[list[str], bool]:
 
 
 def parse_summary(value: object, paths: Iterable[str]) -> ReviewSummary:
-    """Return the summary in a decoded answer, within bounds; not made safe to show.
+    """Return the summary in a decoded response, limited in size, but not made safe to show.
 
-    Entries for paths that were not changed, and second entries, are dropped. ``files``,
-    ``look_at`` and ``claim_mismatch`` may be missing: not every server enforces a schema.
+    Entries for unchanged paths, and second entries for a path, are dropped. ``files``, ``look_at``
+    and ``claim_mismatch`` may be missing: not every server enforces a schema.
 
     Args:
         value: the decoded JSON.
         paths: the changed files.
 
     Raises:
-        ValueError: it is no object of the shape of :data:`SUMMARY_SCHEMA`.
+        ValueError: the value does not match :data:`SUMMARY_SCHEMA`.
     """
     if not isinstance(value, dict):
         raise ValueError("the summary is no JSON object")  # noqa: TRY004 (data, not an argument)

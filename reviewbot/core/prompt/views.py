@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class Views:
-    """Makes views of the chunks of one diff. Each file is searched for secrets once.
+    """Factory of views of the chunks of one diff. Each file is searched for secrets once.
 
     Args:
         files: the diff.
-        instructions: what the repository asks of reviews of a path.
+        instructions: returns the repository's instructions for a path.
     """
 
     def __init__(

@@ -1,11 +1,11 @@
-"""The review as GitHub workflow commands: ``::error file=...,line=...,title=...::message``. Pure.
+"""Render a review as GitHub workflow commands, such as ``::error file=...::message``. Pure.
 
 Format: docs.github.com, "Workflow commands for GitHub Actions"; escapes as in actions/toolkit
 (``packages/core/src/command.ts``). GitHub shows 10 errors, 10 warnings and 10 notices of a step;
-the worst findings come first, and a last notice says what had no room.
+the worst findings come first, and a last notice counts the others.
 
-Every line is a whole command of ours, and whatever could end it is escaped, so that no text of a
-finding can be a command: neither ``::`` at the start of a line nor ``##[`` anywhere
+Every line is one command of ours, and characters that could end the command are escaped. So the
+text of a finding cannot be a command: neither ``::`` at the start of a line nor ``##[`` anywhere
 (actions/runner#4692).
 """
 
@@ -39,14 +39,14 @@ _MAX_MESSAGE: Final = 4_000  # an annotation holds 64 KB; a log line should stay
 
 
 def render(report: Report, *, notes: Sequence[str] = ()) -> str:
-    """The commands, one a line: the outcome if something is missing, then findings, then the rest.
+    """Return the commands, one per line: an incomplete outcome, then findings, then the rest.
 
     Args:
-        report: the review.
-        notes: what there is to know beside it, in sentences; notices that go before the findings.
+        report: the report.
+        notes: additional sentences, shown as notices before the findings.
 
-    What was not reviewed is an error and takes the first place. Findings that are held back and
-    those beyond GitHub's limit are counted in the last notice.
+    An incomplete outcome is an error in the first line. The last notice counts findings that are
+    held back or exceed GitHub's limit.
     """
     lines: list[str] = []
     left: Counter[str] = Counter()
@@ -70,12 +70,12 @@ def render(report: Report, *, notes: Sequence[str] = ()) -> str:
 
 
 def failure(sentence: str) -> str:
-    """Return the command that shows why there is no review."""
+    """Return the command that shows the reason for a missing review."""
     return _command("error", sentence, title="reviewbot") + "\n"
 
 
 def notice(sentence: str) -> str:
-    """Return the command that shows what there is to know beside the findings."""
+    """Return the command that shows additional information."""
     return _command("notice", sentence, title="reviewbot") + "\n"
 
 

@@ -24,14 +24,14 @@ _MAX_PATH: Final = 60
 
 
 def plan_lines(plan: ReviewStarted, skipped: Mapping[str, str], *, width: int) -> list[Line]:
-    """Every file with its chunks, batches and tokens or the reason to skip it, then the sums.
+    """Return a line for each file, with its chunks or the reason to skip it, then the sums.
 
-    Where several models review, each file has its own, and the setting that chose it.
+    If several models review, each line names the model of the file and the deciding setting.
 
     Args:
-        plan: the event that would open the review.
+        plan: the first event of the review.
         skipped: reason by path.
-        width: columns.
+        width: columns of the terminal.
     """
     chunks = {chunk.id: chunk for chunk in plan.chunks}
     paths = [*(file.path for file in plan.files), *(file.path for file in plan.beside)]

@@ -1,4 +1,4 @@
-"""One finding on a terminal: title, place, code behind a gutter, words, suggestion. Pure."""
+"""One finding on a terminal: title, location, code with a gutter, texts, suggestion. Pure."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 Sign: TypeAlias = Literal["+", "-", " "]
 CodeLine: TypeAlias = tuple[int | None, Sign, str]
-"""A line around a finding: its number on the finding's side, None if it is not on that side; how
-it stands in the diff; its text."""
+"""A line around a finding: its number on the finding's side (None if it is not on that side), its
+sign in the diff, and its text."""
 
 STYLES: Final[dict[Severity, str]] = {
     "error": "bold red",
@@ -35,12 +35,12 @@ def finding_block(finding: Finding, code: Sequence[CodeLine], width: int) -> lis
     """Return the block of one finding.
 
     Args:
-        finding: what was found.
-        code: the diff around it; if empty, its quote is shown.
+        finding: the finding.
+        code: the diff around the finding; if empty, its quote is shown.
         width: columns of the terminal.
     """
     rows = list(code) or _quoted(finding)
-    # Code is given for what stands on a line, even if the gates keep it out of the way.
+    # Findings on lines have code, even if the filters hold them back.
     placed = finding.placement.kind == "inline" or (finding.placement.held and bool(code))
     digits = max((len(str(number)) for number, _, _ in rows if number is not None), default=1)
     blank: Span = (f"  {' ' * digits} |", _GUTTER)
@@ -142,7 +142,7 @@ def _changes(old: Sequence[str], new: Sequence[str]) -> list[tuple[Sign, str]]:
 
 
 def _hit(finding: Finding, number: int | None, kind: Sign) -> bool:
-    """Return whether a line of code is one that the finding stands on."""
+    """Return whether a line of code belongs to the finding."""
     other = "-" if finding.side == "RIGHT" else "+"
     placement = finding.placement
     placed = (placement.kind == "inline" or placement.held) and kind != other

@@ -1,8 +1,8 @@
-"""Output that nobody obeys: neither a CI runner that reads a log nor a strict JSON reader. Pure.
+"""Neutralize commands of CI runners in logs, and lone surrogates in JSON. Pure.
 
-GitHub's runner reads every line that a step prints. It takes ``::command::`` at the start of a
-line, and the older ``##[command]`` anywhere in it (actions/runner#4692). Whatever a stranger wrote
-must reach the log as neither.
+GitHub's runner reads every line that a step prints. The runner executes ``::command::`` at the
+start of a line, and the older ``##[command]`` anywhere (actions/runner#4692). Untrusted text must
+not reach the log as a command.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ def json_text(value: object, *, indent: int | None = None) -> str:
 
 
 def well_formed(value: Any) -> Any:  # noqa: ANN401 - any JSON value in, the same shape out
-    """``value`` with every lone surrogate in its strings replaced by U+FFFD.
+    """Return ``value`` with every lone surrogate in its strings replaced by U+FFFD.
 
-    A surrogate stands for a byte that is not UTF-8. JSON can write it, but readers that are strict
-    about Unicode refuse the whole document (RFC 8259, section 8.2).
+    A lone surrogate represents a byte that is not UTF-8. JSON can express lone surrogates, but
+    strict readers reject the whole document (RFC 8259, section 8.2).
     """
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -24,7 +24,7 @@ _ELLIPSIS: Final = "..."
 
 
 def shown(text: str) -> str:
-    """One line of a stranger's text, safe to print. A carriage return at its end is left out."""
+    """Return one line of untrusted text, safe to print, without a carriage return at the end."""
     return neutralize_commands(show(text.removesuffix("\r")).expandtabs(TAB))
 
 

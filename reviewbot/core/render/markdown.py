@@ -122,7 +122,7 @@ def _findings(report: Report, room: int | None) -> list[str]:
 
 
 def _fitting(parts: Sequence[str], room: int | None) -> int:
-    """How many of ``parts``, from the first, fit."""
+    """Return how many of ``parts``, from the first, fit."""
     if room is None:
         return len(parts)
     for index, part in enumerate(parts):

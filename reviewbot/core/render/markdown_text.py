@@ -19,8 +19,8 @@ _LINKED: Final = re.compile(
     r"[#@]|://|\bwww\.|\b(?:mailto|xmpp):|\bgh-[0-9]|\b[0-9a-f]{7,40}\b|\$[^$]*\$(?!\w)",
     re.IGNORECASE,
 )
-"""What GitHub makes a link of, a mention or a formula, in plain text: escapes do not keep it from
-that. See "Autolinked references and URLs", "Writing mathematical expressions" and section 6.9."""
+"""Plain text that GitHub turns into a link, mention or formula, even if it is escaped. See
+"Autolinked references and URLs", "Writing mathematical expressions" and section 6.9."""
 _CUT: Final = "..."
 
 

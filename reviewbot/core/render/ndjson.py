@@ -1,4 +1,4 @@
-"""One record a line: newline-delimited JSON (https://github.com/ndjson/ndjson-spec). Pure."""
+"""Newline-delimited JSON, one record per line (https://github.com/ndjson/ndjson-spec). Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The review as SARIF 2.1.0, as GitHub code scanning reads it. Pure.
+"""Render a review as SARIF 2.1.0 for GitHub code scanning. Pure.
 
 Format: OASIS Standard "Static Analysis Results Interchange Format (SARIF) Version 2.1.0". Limits
 and the fields that count: docs.github.com, "SARIF support for code scanning".
@@ -7,12 +7,12 @@ and the fields that count: docs.github.com, "SARIF support for code scanning".
   line, is a result at its file: code scanning knows the new file only.
 - A finding that is held back is a notification, not a result: code scanning ignores
   ``suppressions`` and ``kind`` (codeql-action#1230), so that each would become an alert.
-- What was not reviewed makes ``executionSuccessful`` false and is a notification with its file.
+- A file that was not reviewed sets ``executionSuccessful`` to false and is a notification.
 - The fingerprint is the finding's id, which comes from path, rule and code, never from a line.
-- Plain text has no link in it, for a message has them even within what Markdown takes for code
+- Plain text contains no links, because SARIF reads links even in text that is code in Markdown
   (3.11.6).
-- ``{`` and ``}`` in messages stay single, other than section 3.11.5 asks: no reader of note undoes
-  the doubling, and messages without ``arguments`` have no placeholders.
+- ``{`` and ``}`` in messages are not doubled, although section 3.11.5 requires it: no major reader
+  undoes the doubling, and messages without ``arguments`` have no placeholders.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def _artifact(path: str) -> Json:
     """
     try:
         data = path.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # a surrogate that stands for no byte: not from a diff
+    except UnicodeEncodeError:  # a surrogate that does not encode a byte: not from a diff
         data = path.encode("utf-8", "replace")
     uri = quote(data, safe="/")
     return {"uri": uri.lstrip("/") or ".", "uriBaseId": "%SRCROOT%"}

@@ -1,4 +1,4 @@
-"""One record as a server-sent event (WHATWG HTML, "Server-sent events"). Pure."""
+"""Render a record as a server-sent event (WHATWG HTML, "Server-sent events"). Pure."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _TYPE: Final = re.compile(r"[a-z]+(?:\.[a-z]+)?")
 
 
 def render(record: Json) -> str:
-    """``event:`` is the type, ``id:`` the sequence number, ``data:`` the record on one line.
+    """Return the event: type in ``event:``, sequence number in ``id:``, record in ``data:``.
 
     Raises:
-        ValueError: the type is no name or the sequence number no number: either could end the
-            line and forge another event.
+        ValueError: the type is not a name, or the sequence number is not an integer. Such a value
+            could end the line and forge another event.
     """
     kind, seq = record["type"], record["seq"]
     if not isinstance(kind, str) or not _TYPE.fullmatch(kind) or type(seq) is not int:

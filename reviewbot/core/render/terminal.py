@@ -1,9 +1,9 @@
-"""Events as a person reads them on a terminal, while the review runs and at its end. Pure.
+"""Render events for a terminal, during the review and at its end. Pure.
 
 Every function returns styled lines (:mod:`~reviewbot.core.render.layout`). The command line prints
-them with ``plain`` or ``rich_text`` and knows what a terminal is: width, colour, the live line.
-The look follows rustc and ruff: title, ``-->`` place, the code behind a gutter, then the words.
-Only ASCII is ours, so that it prints in any encoding.
+them with ``plain`` or ``rich_text``, and handles width, colour and the live line. The layout
+follows rustc and ruff: title, ``-->`` location, code with a gutter, then the texts. Our own text is
+ASCII, so that it prints in any encoding.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ _LABEL: Final = 11
 
 
 def event_lines(event: Event, *, width: int, code: Sequence[CodeLine] = ()) -> list[Line]:
-    """What a review prints when ``event`` arrives; empty if nothing.
+    """Return the lines to print for ``event``; empty to print nothing.
 
-    ``finding.withdrawn`` and ``review.finished`` are not enough to go by: for these call
-    :func:`withdrawn_lines` and :func:`final_lines` with what the report knows.
+    The events ``finding.withdrawn`` and ``review.finished`` lack details: call
+    :func:`withdrawn_lines` and :func:`final_lines` with data of the report instead.
 
     Args:
-        event: what happened.
+        event: the event.
         width: columns of the terminal.
-        code: the diff around the finding, if the event is one; without it its quote is shown.
+        code: the diff around the finding of the event; if empty, the quote is shown.
     """
     match event:
         case ev.ReviewStarted():
@@ -63,7 +63,7 @@ def event_lines(event: Event, *, width: int, code: Sequence[CodeLine] = ()) -> l
 
 
 def _words(event: ev.ReviewSummary | ev.ReviewAnswer, width: int) -> list[Line]:
-    """What a model wrote of the whole, once it is all there."""
+    """Return the lines of a complete answer or of the summary."""
     if isinstance(event, ev.ReviewAnswer):
         return _answer(event, width) if event.complete else []
     if event.source == "model":  # a computed one repeats the end
@@ -74,7 +74,7 @@ def _words(event: ev.ReviewSummary | ev.ReviewAnswer, width: int) -> list[Line]:
 
 
 def _note(event: Event, width: int) -> list[Line]:
-    """What happens to a file or a chunk, if a person should know; the live line shows the rest."""
+    """Return the lines of a file or chunk event; empty if only the live line shows the event."""
     match event:
         case ev.FileSkipped():
             return paragraph(f"{event.path}: {event.reason}", width, first=("skipped ", "dim"))
@@ -139,7 +139,7 @@ def _answer(event: ev.ReviewAnswer, width: int) -> list[Line]:
 
 
 def withdrawn_lines(withdrawal: Withdrawal, *, width: int) -> list[Line]:
-    """What is printed when a finding that was shown no longer stands."""
+    """Return the lines for a finding that was shown and then withdrawn."""
     finding = withdrawal.finding
     text = f"{finding.title} ({finding.path}:{finding.line}): {withdrawal.reason}"
     return paragraph(text, width, first=("withdrawn ", "yellow"), style="dim")

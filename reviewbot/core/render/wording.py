@@ -23,9 +23,9 @@ def counted(report: Report) -> str:
 
 
 def outcome(report: Report) -> str:
-    """One sentence that can stand alone: what came of the review. Never reads clean if it is not.
+    """Return the outcome as one sentence. It reads clean only if the review is clean.
 
-    Files that policy skips are not counted.
+    Files that the policy skips are not counted.
     """
     if report.question is not None:
         return _answered(report)
@@ -68,7 +68,7 @@ def unreviewed(report: Report) -> tuple[FileCoverage, ...]:
 
 
 def total(tokens: Usage) -> int:
-    """Return all tokens, whatever they cost."""
+    """Return the sum of all tokens."""
     return tokens.input + tokens.output + tokens.cache_read + tokens.cache_write
 
 
@@ -86,7 +86,7 @@ def reviewers(plan: ReviewStarted) -> str:
 
 
 def shares(report: Report) -> tuple[ModelShare, ...]:
-    """What each model did, if more than one had the last word on a chunk."""
+    """Return the share of each model if several models completed chunks; otherwise nothing."""
     several = sum(bool(share.chunks) for share in report.by_model) > 1
     return report.by_model if several else ()
 
@@ -141,12 +141,12 @@ def lines_of(finding: Finding) -> str:
 
 
 def on_new_lines(finding: Finding) -> bool:
-    """Return whether the finding stands on lines that exist in the new file."""
+    """Return whether the finding is on lines of the new file."""
     return finding.placement.kind == "inline" and finding.side == "RIGHT"
 
 
 def placement_reason(finding: Finding) -> str:
-    """Why a finding is not on a line of the new file, as a sentence; empty if it is on one."""
+    """Return why a finding is not on a line of the new file; empty if it is on one."""
     reason = finding.placement.reason or NO_REASON
     if finding.placement.held:
         return f"Held back: {reason}"

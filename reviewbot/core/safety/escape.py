@@ -1,8 +1,8 @@
-r"""Text of a stranger to text that can be shown: what moves, hides or breaks becomes visible. Pure.
+r"""Escape characters of untrusted text that move, hide or break the text. Pure.
 
-:func:`show` is how a line of code looks to a model and to a person. It decides which characters a
-prompt, a terminal and a comment can contain at all, so that no line of a diff can end early,
-overwrite its neighbour, reorder what stands around it or carry text that nobody sees.
+:func:`show` returns a line of code as models and people see the line. It decides which characters
+prompts, terminals and comments can contain. So no line of a diff can end early, overwrite another
+line, reorder the text around it, or contain invisible text.
 
 Escaped, as Python would write them in a string:
 
@@ -20,13 +20,13 @@ what Unicode declares invisible (Default_Ignorable_Code_Point):   ``\u3164``, ``
 fillers, variation selectors but U+FE0E and U+FE0F
 ================================================================  ================
 
-Everything else stays as it is. U+FE0E and U+FE0F stay because ordinary emoji end in them and they
-cannot spell anything; the zero-width joiner does not, so a joined emoji shows as its parts. Private
-use characters stay: they are seen, if as a box.
+All other characters stay. U+FE0E and U+FE0F stay because ordinary emoji end with them and they
+cannot encode text. The zero-width joiner is escaped, so a joined emoji shows as its parts. Private
+use characters stay because they are visible, at least as a box.
 
-The result cannot always be turned back: the six characters ``\u202e`` and the one character U+202E
-look alike afterwards. Who compares a quote with a line therefore compares ``show(quote)`` with
-``show(line)``. :func:`show` is idempotent, so a quote copied from what was shown matches, and so
+The result is not always reversible: the six characters ``\u202e`` and the one character U+202E give
+the same result. So to compare a quote with a line, compare ``show(quote)`` with ``show(line)``.
+:func:`show` is idempotent, so a quote copied from shown text matches, and so
 does one in which the model wrote the escape as an escape of JSON.
 
 Sources: Unicode Standard Annex #44, table 9 (Default_Ignorable_Code_Point); Boucher and Anderson,
@@ -53,10 +53,10 @@ _HIDDEN: Final = re.compile(
 
 
 def show(text: str) -> str:
-    r"""``text`` with every character that moves, hides or breaks as a visible escape.
+    r"""Return ``text`` with visible escapes for characters that move, hide or break text.
 
     The result contains no line break of any kind, encodes to UTF-8, and is ``text`` itself if
-    there was nothing to do. ``show(show(text)) == show(text)``.
+    there is nothing to escape. ``show(show(text)) == show(text)``.
 
     Args:
         text: one line, without its end; bytes that are not UTF-8 as lone surrogates. A line break
@@ -68,24 +68,24 @@ def show(text: str) -> str:
 
 
 def show_line(text: str) -> str:
-    r"""How the prompt shows a line of the diff: :func:`show` without the ``\r`` of a CRLF line end.
+    r"""Return a line of the diff for the prompt: :func:`show` without the ``\r`` of a CRLF end.
 
-    The carriage return of a file with CRLF line ends would otherwise stand as ``\x0d`` behind every
-    line, and models would copy it into quotes and suggestions. Compare quotes with this.
+    Otherwise each line of a file with CRLF line ends would end with ``\x0d``, and models would copy
+    that into quotes and suggestions. Use this function to compare quotes.
     """
     return show(text.removesuffix("\r"))
 
 
 def quoted(text: str, limit: int) -> str:
-    r"""``text`` as a JSON string on one line, with nothing in it that could close a tag.
+    r"""Return ``text`` as a JSON string on one line that cannot close a tag.
 
-    Decoding it gives :func:`show` of each line of ``text``, so that a path that a model copies
-    matches ``show(path)``. Bytes that are not UTF-8 are no JSON: a lone surrogate in an answer
-    stops the decoder (ijson raises ``UnicodeDecodeError``), hence the escapes inside the string.
+    Decoding the string gives :func:`show` of each line of ``text``, so a path that a model copies
+    matches ``show(path)``. The text is escaped inside the string because JSON must be UTF-8: a lone
+    surrogate in a response stops the decoder (ijson raises ``UnicodeDecodeError``).
 
     Args:
-        text: a path, title, instruction: text of a stranger.
-        limit: characters kept; more are cut, and the cut says how many.
+        text: untrusted text, such as a path, a title or an instruction.
+        limit: maximum number of characters; longer text is truncated with a count.
     """
     shown = "\n".join(map(show, text.split("\n")))
     return json.dumps(cut(shown, limit), ensure_ascii=False).replace("</", "<\\/")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _Finding: TypeAlias = dict[str, Any]  # as the library's own JSON has it
 MOST: Final = 2_000
-"""Matches in one text, above which nobody waits for the rest."""
+"""Maximum number of matches in one text."""
 _PIECE: Final = 4096
 _OVERLAP: Final = 1024
 # What belongs to a match, such as the secret of an access key's id, is looked for in three lines
@@ -129,7 +129,7 @@ def _is_noise(finding: _Finding) -> bool:
 
 
 def _with_components(finding: _Finding) -> Iterator[_Finding]:
-    """The match, and what was matched with it, such as the secret beside an access key's id."""
+    """Yield the match and its components, such as the secret that belongs to an access key id."""
     yield finding
     for components in finding.get("component_sets") or ():
         yield from components["components"]
@@ -174,7 +174,7 @@ def _regions(
 def _occurrences(
     value: str, scan: ScanText, line: int, start: int, end: int
 ) -> Iterator[tuple[int, int, int]]:
-    """Every place of the value within the match: the library does not say which one it means."""
+    """Yield every position of the value within the match. The library does not state which."""
     at = scan.lines[line].find(value, start, end)
     while at >= 0 and value:
         yield line, at, at + len(value)

@@ -110,7 +110,7 @@ class MarkdownWriter:
         return ("\n" if tight else "\n\n").join(written)
 
     def inline(self, node: SyntaxTreeNode, *, marks: bool = True) -> str:
-        """What is in a line. ``marks``: whether emphasis is shown."""
+        """Return the content of a line. ``marks`` says whether to keep emphasis."""
         out = ""
         for child in node.children:
             piece = self._piece(child, marks=marks)
@@ -179,7 +179,7 @@ class MarkdownWriter:
         )
 
     def _shown(self, text: str, address: str) -> str:
-        """What a link or an image says, and where it leads, as code."""
+        """Return the text of a link or image, with its address as code."""
         if not address:
             return text
         address = code_span(address)
@@ -203,7 +203,7 @@ class MarkdownWriter:
         return f"{before}{code_span(core)}{after}"
 
     def _is_allowed(self, address: str) -> bool:
-        """Whether a link may lead there: to an allowed host, and without notifying anyone."""
+        """Return whether a link address is safe: on an allowed host, and without notifications."""
         if not address.isascii() or re.search(r"[\s<>\\`\"^{|}\x00-\x1f]", address):
             return False
         try:
@@ -240,7 +240,7 @@ def _escaped_start(match: re.Match[str]) -> str:
 
 
 def _would_join(before: str, piece: str) -> bool:
-    """Whether two pieces would read as one: two runs of ticks, an exclamation mark and a link."""
+    """Return whether adjacent pieces would merge: two runs of ticks, or ``!`` and a link."""
     return (before[-1:] == "`" == piece[0]) or (before[-1:] == "!" and piece[0] == "[")
 
 

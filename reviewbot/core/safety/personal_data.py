@@ -86,7 +86,7 @@ def find(scan: ScanText) -> Iterator[Hit]:
 
 
 def _address(text: str, at: int) -> tuple[int, int] | None:
-    """Start and end of the address around the ``@``, unless it is none or nobody's."""
+    """Return the span of the email address around the ``@``; None without a personal address."""
     start = at
     while start > max(0, at - _LOCAL_MAX - 1) and text[start - 1] in _LOCAL:
         start -= 1
@@ -102,7 +102,7 @@ def _address(text: str, at: int) -> tuple[int, int] | None:
 
 
 def _is_elsewhere(text: str, start: int, end: int) -> bool:
-    """Whether it belongs to something longer: user and host of a URL, ``org/package@branch``."""
+    """Return whether the text is part of a URL or of text like ``org/package@branch``."""
     if text[start - 1 : start] in ("/", "@", "\\") or text[end : end + 1] == "@":
         return True
     word = _WORD_END.search(text[max(0, start - _LOCAL_MAX) : start])

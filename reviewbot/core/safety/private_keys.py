@@ -54,7 +54,7 @@ def find(scan: ScanText, path: str) -> Iterator[Hit]:
 
 
 def _within(line: str, number: int, start: int) -> Iterator[Hit]:
-    """What follows BEGIN on its own line, up to END if that is there too."""
+    """Yield the text after BEGIN on the same line, up to END if present."""
     while True:
         end = _END.search(line, start)
         if end and end.start() - start >= _SHORT:

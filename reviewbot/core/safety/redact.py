@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from reviewbot.core.safety.search_text import Hit
 
 REDACTED_MARK: Final = "[REDACTED:"
-"""What every redacted place begins with; a :data:`Kind` and ``]`` follow."""
+"""Prefix of redacted text; a :data:`Kind` and ``]`` follow."""
 _KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 _PLACEHOLDER: Final = re.compile(re.escape(REDACTED_MARK) + f"(?:{'|'.join(_KINDS)})]")
 _ROUNDS: Final = 8
@@ -47,12 +47,12 @@ class _File(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class DetectedSecret:
-    """Where a secret stands. Personal data is redacted too, but is no secret.
+class Secret:
+    """Location of a secret. Personal data is redacted, too, but is not reported as a secret.
 
-    ``hunk`` and ``line`` are indices into the file; ``end`` is the index of its last line. Where a
-    secret spans lines of several kinds, ``line`` is the first added one, if any is. ``old_no`` and
-    ``new_no`` are the numbers of ``line``. ``rule`` names what it is, ``description`` says it in
+    ``hunk`` and ``line`` are indices into the file; ``end`` is the index of the last line. If a
+    secret spans lines of several kinds, ``line`` is the first added line, if any. ``old_no`` and
+    ``new_no`` are the numbers of ``line``. ``rule`` is the name of the rule, and ``description`` is
     a sentence.
     """
 
@@ -69,10 +69,10 @@ class DetectedSecret:
 
 @dataclass(frozen=True, slots=True)
 class FileRedaction:
-    """What to show of a file instead of its own text, and the secrets that this hides.
+    """Redacted text of a file, and the secrets in the file.
 
-    ``replacements`` has the new text by index of the hunk and index of the line in it; ``sections``
-    the new heading by index of the hunk. Both hold only what differs.
+    ``replacements`` has the new text by index of the hunk and index of the line in the hunk.
+    ``sections`` has the new heading by index of the hunk. Both contain only changed texts.
     """
 
     replacements: Mapping[tuple[int, int], str] = field(default_factory=dict)
@@ -129,7 +129,7 @@ def redact_text(text: str) -> str:
 
 
 def secret_engine() -> str:
-    """Which lists of secrets are in use, for ``reviewbot doctor``."""
+    """Return which secret patterns are in use, for ``reviewbot doctor``."""
     library = leak_scan.engine()
     if library is None:
         return "built-in patterns only: betterleaks has no build for this Python and platform"
@@ -137,7 +137,7 @@ def secret_engine() -> str:
 
 
 def _find(lines: Sequence[str], path: str) -> list[Hit]:
-    """What must go, the surest first."""
+    """Return the text to redact, most certain matches first."""
     scan = ScanText(lines, _PLACEHOLDER)
     return [
         *private_keys.find(scan, path),
@@ -166,17 +166,15 @@ def _side(
 
 
 def _secrets(
-    found: list[tuple[_Place, Hit]],
-    before: Mapping[_Place, list[Hit]],
-    hunks: list[Sequence[DiffLine]],
-) -> Iterator[DetectedSecret]:
-    """One for each secret, though several rules or both sides may have found it."""
+    found: list[tuple[_Place, Hit]], before: Mapping[_Place, list[Hit]], hunks: list[Sequence[Line]]
+) -> Iterator[Secret]:
+    """Yield each secret once, even if several rules or both sides of the diff have a match."""
     marks: dict[_Place, bytearray] = {}
     groups: dict[object, list[tuple[_Place, Hit]]] = defaultdict(list)
     for place, hit in found:
         if place[1] >= 0 and hit.kind not in _PERSONAL:
             alone = (place, hit.rule, hit.start)
-            # A secret stands in one hunk, whatever a searcher says: its lines are that hunk's.
+            # A secret lies within one hunk, even if a search reports a match across hunks.
             block = (place[0], hit.rule, hit.block)
             groups[alone if hit.block is None else block].append((place, hit))
     for group in groups.values():
@@ -238,10 +236,10 @@ def _apply(text: str, hits: Iterable[Hit]) -> str:
 
 
 def _settle(changed: dict[_Key, str]) -> dict[_Key, str]:
-    """Search what was changed until there is nothing more.
+    """Search redacted text again until there are no more matches.
 
-    A secret may become visible only when its neighbour is gone; two tokens without a gap are read
-    as one, or as none.
+    A redaction may reveal another secret: two adjacent tokens can look like one token, or like no
+    token.
     """
     recent = changed
     for _ in range(_ROUNDS):

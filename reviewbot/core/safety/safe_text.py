@@ -1,8 +1,8 @@
-"""Text from a model made safe to show: in a terminal, on one line, or as Markdown on GitHub. Pure.
+"""Make text of a model safe for a terminal, for one line, or for Markdown on GitHub. Pure.
 
-:func:`safe_markdown` does not filter: it parses, and writes again only what it knows to be
-harmless (``inert_markdown``), until the result no longer changes. So what is returned is known to
-parse to nothing else, and making it safe twice is the same as once.
+:func:`safe_markdown` does not filter. It parses the text, and writes only elements that are known
+to be harmless (``inert_markdown``), until the result no longer changes. So the result contains only
+harmless elements, and the function is idempotent.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ _LINE_END: Final = re.compile(r"\r\n?|\n")
 def safe_markdown(
     text: str, *, link_hosts: Collection[str] = ("github.com",), limit: int = MARKDOWN_LIMIT
 ) -> str:
-    """``text`` as Markdown that mentions nobody and holds no image, HTML or link elsewhere.
+    """Return ``text`` as Markdown without mentions, images, HTML and links to other hosts.
 
-    What it says stays: addresses and mentions are shown as code, images by their description.
-    Control, bidi and invisible characters become visible escapes. What is almost all markup is
-    shown as it was written, because it would take too long to parse. Idempotent.
+    The content stays: addresses and mentions are shown as code, images by their description.
+    Control, bidi and invisible characters become visible escapes. Text with too much markup is
+    shown as a code block, because parsing would take too long. Idempotent.
 
     Args:
-        text: Markdown, as a model wrote it.
-        link_hosts: the hosts that links may lead to, over http or https; not their subdomains.
-        limit: characters of the result; what is longer is cut, and says so.
+        text: Markdown from a model.
+        link_hosts: hosts that http and https links may point to, without subdomains.
+        limit: maximum number of characters; longer text is truncated with a note.
     """
     if len(text) <= limit and is_ordinary(text):
         return text
@@ -120,7 +120,7 @@ def _settled(text: str, write: Callable[[str], str], as_code: Callable[[str], st
 
 
 def _start(text: str, limit: int) -> str:
-    """What is tried first: all, but of a text far above the limit no more than the limit."""
+    """Return the text; only ``limit`` characters of a text of more than twice the limit."""
     return text if len(text) <= 2 * limit else text[:limit]
 
 
@@ -129,7 +129,7 @@ def _marks(text: str) -> int:
 
 
 def _as_block(text: str, limit: int) -> str:
-    """As much of ``text`` as fits, as a block of code; itself if it is one."""
+    """Return as much of ``text`` as fits in a code block; ``text`` itself if it is a code block."""
     lines = text.split("\n")
     if len(text) <= limit and code_block("\n".join(lines[1:-1])) == text:
         return text

@@ -44,14 +44,14 @@ class Hit:
 
 
 class ScanText:
-    """Lines to search, character for character where they are in the original.
+    """Lines to search, with the same character positions as the original.
 
-    NUL, which ends a C string, and lone surrogates, which do not encode, are replaced; what was
-    redacted before is masked, so that it is not found again.
+    NUL, which ends a C string, and lone surrogates, which cannot be encoded, are replaced. Redacted
+    text is masked, so that it is not found again.
 
     Args:
-        lines: without line ends; a line that is :data:`BREAK` parts what does not belong together.
-        placeholder: what earlier redaction left.
+        lines: lines without line ends; a :data:`BREAK` line separates unrelated lines.
+        placeholder: pattern of text from earlier redaction.
     """
 
     def __init__(self, lines: Sequence[str], placeholder: re.Pattern[str]) -> None:

@@ -1,9 +1,10 @@
-"""Secrets by their unmistakable prefix: a short list of our own that works everywhere. Pure.
+"""Built-in patterns for secrets with a unique prefix, for all platforms. Pure.
 
-The maintained list is betterleaks' (``leak_scan``). This one stands in where that has no build
-(Python 3.14, musl), and finds what it misses: ``ghs_`` installation tokens of 520 characters
-(https://github.blog/changelog, "GitHub App installation tokens: new format").
-Every pattern begins with a literal and has bounded repeats, so that the search is linear.
+The maintained list is betterleaks' (``leak_scan``). The built-in patterns replace betterleaks on
+platforms without a build (Python 3.14, musl). They also find ``ghs_`` installation tokens of 520
+characters, which betterleaks misses (https://github.blog/changelog, "GitHub App installation
+tokens: new format"). Every pattern begins with a literal and has bounded repeats, so the search is
+linear.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ _STANDS_FOR_A_PASSWORD: Final = re.compile(
 
 
 def find(scan: ScanText) -> Iterator[Hit]:
-    """Yield every secret that one of our own rules knows."""
+    """Yield every secret that matches a built-in rule."""
     for rule in _RULES:
         if not any(word in scan.text for word in rule.words):
             continue
