@@ -1,1 +1,1 @@
-"""Who writes findings: Claude and servers that speak its protocol, or the offline rules."""
+"""Sources of findings: Claude, servers with a compatible API, and the offline rules."""

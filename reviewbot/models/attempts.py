@@ -1,10 +1,10 @@
-"""One batch over a chain of models: attempts, continuations, splitting, fallback, and the budget.
+"""Run one batch over a chain of models: attempts, continuations, splits, fallback and budget.
 
-For each model in turn: at most three attempts for a chunk in all, with exponential backoff and
-``retry-after`` obeyed up to a cap; a batch of several chunks that failed twice is split for its
-last attempt, so that one bad chunk cannot take the others down. An answer cut at its length limit
-is continued at most twice. What is left after the last model is ``failed``, or ``partly`` if
-something was found.
+Each model gets at most three attempts for a chunk, with exponential backoff. ``retry-after`` is
+respected up to a maximum. A batch of several chunks that failed twice is split for the last
+attempt, so that one bad chunk does not affect the others. A truncated response is continued at most
+twice. The chunks that remain after the last model are ``failed``; chunks with findings are
+``partly``.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ FAILURES_TOGETHER: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class AttemptPolicy:
-    """How hard to try. Times are seconds."""
+    """Limits of attempts and waits. Times are in seconds."""
 
     max_attempts: int = 3
     max_continuations: int = 2
@@ -65,8 +65,8 @@ class AttemptPolicy:
 
 
 @dataclass(slots=True)
-class _BatchRun:
-    """What one batch has come to so far."""
+class _Run:
+    """State of one batch."""
 
     task: BatchTask
     emit: Emit
@@ -94,7 +94,7 @@ class _BatchRun:
 
 
 class _Answer:
-    """One request to ``model``, by the name that its drafts carry."""
+    """One request to ``model``; ``name`` identifies the response in its drafts."""
 
     def __init__(self, name: str, model: Model, attempt: int, chunks: tuple[str, ...]) -> None:
         self.name, self.model, self.attempt, self.chunks = name, model, attempt, chunks
@@ -103,8 +103,8 @@ class _Answer:
         self.partly: dict[str, str] = {}
         """The chunks that were not read whole, and why."""
 
-    async def pass_on(self, run: _BatchRun, event: ModelEvent) -> None:
-        """Tell what an event of the answer amounts to."""
+    async def pass_on(self, run: _Run, event: ModelEvent) -> None:
+        """Emit the batch events of one model event."""
         if isinstance(event, PartlyRead):
             self.partly[event.chunk] = event.reason
         model = self.model.info.name
@@ -117,7 +117,7 @@ class _Answer:
 
 @dataclass(slots=True)
 class _Tries:
-    """Where one batch stands with one model, the ``index``-th of the chain."""
+    """State of one batch with one model, the ``index``-th of the chain."""
 
     model: Model
     index: int
@@ -142,15 +142,15 @@ class _Tries:
 
 
 class Attempts:
-    """Runs batches over a chain of models; an instance is a ``RunBatch``.
+    """Runner of batches over a chain of models; an instance is a ``RunBatch``.
 
-    A model whose key or account is at fault is left alone for the rest of the review.
+    After an error of its key or account, a model is not used for the rest of the review.
 
     Args:
         chain: the models, best first.
-        policy: how hard to try.
-        budget: shared by all batches of the review, if there is a limit.
-        closed: models that are left alone, and why; shared by all chains of the review.
+        policy: limits of attempts and waits.
+        budget: budget that all batches of the review share, if there is a limit.
+        closed: unusable models with their errors; all chains of the review share this.
     """
 
     def __init__(
@@ -210,8 +210,8 @@ class Attempts:
                 await run.say(tries.retrying(following[0].info.name, 0.0))
         return (*tries.left, *tries.given_up)
 
-    async def _attempt(self, run: _BatchRun, tries: _Tries) -> None:
-        """One attempt at what is left, together or, when it is the last one, chunk by chunk."""
+    async def _attempt(self, run: _Run, tries: _Tries) -> None:
+        """Make one attempt for the remaining chunks. A last attempt may be split by chunk."""
         tries.attempt += 1
         failed_twice = tries.attempt > FAILURES_TOGETHER
         tries.apart |= failed_twice and tries.attempt == self._policy.max_attempts
@@ -339,8 +339,8 @@ def _text_of(request: ModelRequest, info: ModelInfo) -> str:
     return json.dumps(REPORT_TOOL) + prompt.system + prompt.shared + prompt.body
 
 
-def _known(run: _BatchRun, chunks: tuple[ChunkView, ...]) -> tuple[KnownFinding, ...]:
-    """What was found so far in these chunks, for the request that asks for the rest."""
+def _known(run: _Run, chunks: tuple[ChunkView, ...]) -> tuple[KnownFinding, ...]:
+    """Return the findings of these chunks so far, for the request that continues a response."""
     return tuple(
         KnownFinding(drafted.draft.path, drafted.draft.line, drafted.draft.title)
         for drafted in run.drafts

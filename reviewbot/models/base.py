@@ -1,4 +1,4 @@
-"""What the pipeline asks of a model: a protocol, the events of one answer, and the faults."""
+"""Interface of models: a protocol, the events of one response, and the errors."""
 
 from __future__ import annotations
 
@@ -66,15 +66,15 @@ class UsageReport:
 
 
 class Stop(StrEnum):
-    """Why the answer ended. The stream ends right after; a stream that ends without is a fault."""
+    """Reason why the response ended. The stream ends after it; a stream without it is an error."""
 
     COMPLETE = "complete"
     TRUNCATED = "truncated"
     """max_tokens or the context window: what was complete counts, the rest is missing."""
     REFUSED = "refused"
-    """The model declined: whatever it had written must not be used."""
+    """The model declined. Text before the refusal must not be used."""
     NO_REPORT = "no_report"
-    """It ended properly but without a report: unusable, never "clean"."""
+    """The response ended properly but without a report: unusable, never "clean"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +117,11 @@ class ModelFault(ReviewbotError):
     """A request that failed, before or during its answer.
 
     Args:
-        message: one sentence without secrets, for the coverage ledger.
-        fault: what kind it is.
-        retry_after: seconds the server asked to wait, if it did.
+        message: one sentence without secrets, for the coverage.
+        fault: the kind of error.
+        retry_after: seconds to wait that the server requested, if any.
         request_id: the server's id of the request, for support.
-        usage: what it cost, where no :class:`UsageReport` said so before.
+        usage: the usage, if no earlier :class:`UsageReport` stated it.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class ModelFault(ReviewbotError):
 
     @property
     def retryable(self) -> bool:
-        """Whether the same request may do better on the same model."""
+        """True if a retry on the same model may succeed."""
         return self.fault in (Fault.TRANSIENT, Fault.RATE_LIMITED, Fault.UNUSABLE)
 
 
@@ -156,10 +156,10 @@ class Model(Protocol):
         ...
 
     def stream(self, request: ModelRequest, *, max_tokens: int) -> AsyncGenerator[ModelEvent, None]:
-        """One answer, as it is written. Closing the generator ends the request at once.
+        """Stream one response. Closing the generator ends the request at once.
 
         Raises:
-            ModelFault: the request failed; what had arrived before stays valid.
+            ModelFault: the request failed; earlier events stay valid.
         """
         ...
 

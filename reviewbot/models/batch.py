@@ -1,7 +1,8 @@
-"""The seam between the review and whoever runs a batch: its task, its events, its result.
+"""Interface between the review and a runner of batches: task, events and result.
 
-The review is given a :data:`RunBatch`. ``models.attempts`` is one; a durable engine wraps it,
-stores the :class:`BatchResult` (JSON by :func:`result_to_json`) and hands it back after a crash.
+The review gets a :data:`RunBatch`. ``models.attempts`` provides one. A durable engine wraps the
+runner, stores the :class:`BatchResult` (JSON by :func:`result_to_json`) and returns the result
+after a crash.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from reviewbot.core.decode import decoder
-from reviewbot.core.events.events import ChunkStatus, Usage  # noqa: TC001 - likewise
+from reviewbot.core.events.events import ChunkStatus, Usage  # noqa: TC001 - the decoder looks these up
 from reviewbot.core.findings.draft import Draft  # noqa: TC001 - the decoder looks these up
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BatchTask:
-    """What to ask, and under which name."""
+    """Request of a batch, and the name of the batch."""
 
     id: str
     request: ModelRequest
@@ -52,9 +53,9 @@ class Drafted:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What is written so far of an answer in words, safe to show; it replaces what came before.
+    """Answer to a question so far, safe to show. Each event replaces the previous answer.
 
-    The ``complete`` one is the answer; an empty one takes back what was shown.
+    A ``complete`` event has the final answer. An empty text withdraws the shown text.
     """
 
     text: str
@@ -91,10 +92,10 @@ class Working:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Tokens of one request, once it ended, however it ended. ``cost_usd`` is None if unpriced.
+    """Tokens of one request after any kind of end. ``cost_usd`` is None without known prices.
 
-    It is emitted while a cancelled request is torn down, so whoever takes it must not wait.
-    ``estimated`` is the input as the plan estimated it for this model, 0 where it made none.
+    The event is also emitted during the cancellation of a request, so receivers must not wait.
+    ``estimated`` is the plan's estimate of the input for this model; 0 without an estimate.
     """
 
     model: str
@@ -105,10 +106,10 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class ChunkOutcome:
-    """The last word on one chunk. ``reason`` is a sentence unless ``reviewed``.
+    """Final status of one chunk. ``reason`` is a sentence unless ``reviewed``.
 
-    ``fault`` is the kind of the failure behind it (``models.base.Fault``): whether it may pass.
-    ``cached``: all of it was reviewed before; nobody was asked, and ``attempt`` is 0.
+    ``fault`` is the kind of error (``models.base.Fault``), which decides about retries. ``cached``
+    is True if the whole chunk came from the cache, without a request; ``attempt`` is then 0.
     """
 
     chunk: str
@@ -127,9 +128,9 @@ BatchEvent: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """All that is left of a batch once it is done; recalled drafts are not in it.
+    """Result of a finished batch, without recalled drafts.
 
-    ``answer`` is there if it answered a question and reviewed nothing.
+    ``answer`` is set if the batch answered a question instead of a review.
     """
 
     drafts: tuple[Drafted, ...]
@@ -151,6 +152,6 @@ def result_from_json(value: dict[str, Any]) -> BatchResult:
     """Return the inverse of :func:`result_to_json`.
 
     Raises:
-        ValueError: it is none; the text names the field.
+        ValueError: the value is not a result; the message names the field.
     """
     return cast("BatchResult", decoder(BatchResult)(value, "result"))

@@ -24,16 +24,16 @@ Measure: TypeAlias = Callable[["ModelInfo", str], int]
 
 
 class Budget:
-    """Never lets the sum of what was spent and what is reserved pass ``limit_usd``.
+    """Budget that keeps the sum of charges and reservations within ``limit_usd``.
 
-    A request that does not fit while others are under way waits for them to settle: they mostly
-    use far less than they reserved.
+    A request that does not fit waits until running requests are charged, because most requests use
+    far less than they reserve.
 
     Args:
-        limit_usd: what the review may spend in all.
-        measure: counts the tokens of a prompt as it is sent. The estimates of the plan will not do:
-            a diff can be made of what costs more than it looks.
-        spent_usd: what an earlier run of it has spent.
+        limit_usd: maximum charge of the review.
+        measure: counts the tokens of the final prompt. The estimates of the plan are not
+            sufficient, because a malicious diff can have more tokens than estimated.
+        spent_usd: charges of an earlier run of the review.
     """
 
     def __init__(self, limit_usd: float, measure: Measure, *, spent_usd: float = 0.0) -> None:
@@ -46,19 +46,19 @@ class Budget:
     async def reserve(
         self, info: ModelInfo, prompt: str, max_tokens: int, *, requests: int = 1
     ) -> tuple[int, float]:
-        """Reserve the worst case of an answer.
+        """Reserve the maximum cost of a response.
 
         Args:
             info: the model.
             prompt: all text of one request.
-            max_tokens: what it would like to ask for.
-            requests: how many requests the answer may take, one after the other.
+            max_tokens: desired maximum of output tokens.
+            requests: maximum number of consecutive requests for the response.
 
         Returns:
-            How many output tokens a request may ask for, and the dollars reserved.
+            The maximum of output tokens of a request, and the reserved dollars.
 
         Raises:
-            ModelFault: not even a short answer fits, or the model has no price (Fault.BUDGET).
+            ModelFault: not even a short response fits, or the model has no price (Fault.BUDGET).
         """
         input_tokens = await asyncio.to_thread(self._measure, info, prompt)
         floor = min(MIN_OUTPUT_TOKENS, max_tokens)

@@ -1,7 +1,7 @@
-"""A batch with the review cache before it: only what no earlier review has seen is asked about.
+"""Run batches with the review cache: models get only hunks that were not reviewed before.
 
-What a cache does wrong is never the review's problem: an error or a silence of the store counts as
-a miss and is told to whoever wants to know.
+Errors of the cache never fail the review. An error or timeout of the store counts as a cache miss
+and is reported to a callback.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 STORE_TIMEOUT_S: Final = 5.0
-"""How long the store may take to answer. A request to a model is slower, but this comes on top."""
+"""Time limit of the store in seconds. This time adds to that of the model request."""
 
 SIMILAR_EACH: Final = 8
 """Similar chunks that are asked for, for each chunk that was not found."""
@@ -64,10 +64,10 @@ class CacheStore(Protocol):
 
 @dataclass(slots=True)
 class CacheUse:
-    """What the cache was good for so far: chunks but for the last three.
+    """Statistics of the cache. All fields but the last three count chunks.
 
-    ``similar`` counts chunks of which a part or all was taken from similar ones. ``tokens_saved``
-    are input tokens by the plan's estimate; what an answer would have cost comes on top.
+    ``similar`` counts chunks that were taken partly or wholly from similar chunks. ``tokens_saved``
+    are input tokens by the plan's estimate, without the saved output.
     """
 
     exact: int = 0
@@ -85,8 +85,8 @@ def identity(info: ModelInfo, base_url: str | None = None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _FoundInCache:
-    """What the cache knows of a task: the hashes of each chunk, and what can be reused of it."""
+class _Found:
+    """Look-up result of a task: hashes and reusable parts of each chunk."""
 
     keys: Mapping[str, ChunkKey]
     reuses: Mapping[str, Reuse]
@@ -94,16 +94,16 @@ class _FoundInCache:
 
 
 class CachedBatches:
-    """Runs batches with a cache before ``inner``; an instance is a ``RunBatch``.
+    """Runner of batches with a cache in front of ``inner``; an instance is a ``RunBatch``.
 
     Args:
-        inner: asks about what is left.
-        store: where entries are kept.
-        identities: who may answer a task.
-        prompt_version: what models are asked with.
-        rules: the levels of the configuration by rule or category.
-        use: counts; it may be shared by reviews.
-        on_failure: told when the store failed: what it was asked, and what it raised.
+        inner: runs the remaining part of a batch.
+        store: store of the entries.
+        identities: returns the models that may review a task.
+        prompt_version: version of the prompt.
+        rules: the configured levels by rule or category.
+        use: statistics; reviews may share them.
+        on_failure: receives each failed operation of the store and its exception.
     """
 
     def __init__(
@@ -145,7 +145,7 @@ class CachedBatches:
         try:
             async with asyncio.timeout(STORE_TIMEOUT_S):
                 return await work
-        except Exception as error:  # noqa: BLE001 - whatever it is, the review goes on without
+        except Exception as error:  # noqa: BLE001 - after any error the review continues
             self.use.failures += 1
             self._on_failure(what, error)
             return None
@@ -226,9 +226,9 @@ class CachedBatches:
     def _entries(
         self, task: BatchTask, names: Mapping[str, str], found: _FoundInCache, result: BatchResult
     ) -> list[Entry]:
-        """What is worth keeping: chunks that were reviewed whole, by one model, for the first time.
+        """Return entries for chunks that one model reviewed completely and for the first time.
 
-        Where several of a chain have written about a chunk, neither's word alone is all of it.
+        If several models of a chain wrote about a chunk, no single model reviewed all of it.
         """
         views = {view.id: view for view in task.request.chunks}
         index = AnchorIndex(views.values())
@@ -262,7 +262,7 @@ def _reuses(
     keys: Mapping[str, ChunkKey],
     candidates: Mapping[str, Sequence[Entry]],
 ) -> dict[str, Reuse]:
-    """What can be reused of each chunk of which anything can."""
+    """Return the reusable part of each chunk that has one."""
     index = AnchorIndex(chunks)
     found = {
         chunk.id: reuse(chunk, keys[chunk.id], candidates.get(chunk.id, ()), index)
@@ -274,7 +274,7 @@ def _reuses(
 def _replayed(
     chunks: Iterable[ChunkView], reuses: Mapping[str, Reuse]
 ) -> tuple[list[Drafted], list[ChunkOutcome]]:
-    """What was said before, as events of now; an outcome where there is nothing left to ask."""
+    """Return cached drafts as events, and outcomes of chunks that are completely cached."""
     drafts: list[Drafted] = []
     outcomes: list[ChunkOutcome] = []
     for name, known in ((one.id, reuses[one.id]) for one in chunks if one.id in reuses):

@@ -1,7 +1,7 @@
-"""What each model can do and costs: data with a source and a date, overridable.
+"""Capabilities and prices of models, with source and date. Users can override them.
 
-The data is ``data/models.toml``. Nothing in reviewbot asks for a model's name to decide what to
-do; it asks for a capability of its :class:`ModelInfo`.
+The data is ``data/models.toml``. No code of reviewbot depends on the name of a model. Code checks
+the capabilities in :class:`ModelInfo`.
 """
 
 from __future__ import annotations
@@ -40,22 +40,21 @@ class ModelInfo:
     """Capabilities and prices of one model.
 
     Args:
-        name: as it is sent to the server.
-        provider: who answers: a server of the Messages API, or the rules on this machine.
-        context: tokens of input and output together.
+        name: name that is sent to the server.
+        provider: a server of the Messages API, or the rules on this machine.
+        context: maximum tokens of input and output together.
         max_output: the largest ``max_tokens`` that is accepted.
-        token_factor: its tokens per o200k token on diffs.
+        token_factor: tokens of the model per o200k token on diffs.
         forced_tools: a forced ``tool_choice`` is accepted and does not silence its thinking.
         strict_tools: ``strict`` on a tool is accepted.
         eager_input: ``eager_input_streaming`` on a tool is accepted.
         structured_output: ``output_config.format`` is accepted.
-        thinking: which kind can be asked for.
+        thinking: kind of thinking that can be requested.
         sampling: ``temperature`` is accepted; Anthropic's own API refuses it.
-        source: where and when the facts were read.
-        effort: the ``effort`` to ask for; None leaves the model's default.
-        cache_minimum: the shortest prefix, in tokens, that is cached at all; None: there is no
-            cache that can be asked for.
-        prices: None where unknown: the cost is then unknown, too.
+        source: source and date of the facts.
+        effort: the ``effort`` to request; None for the model's default.
+        cache_minimum: the shortest prefix, in tokens, that can be cached; None without a cache.
+        prices: the prices; None if unknown, so that the cost is unknown, too.
     """
 
     name: str
@@ -76,7 +75,7 @@ class ModelInfo:
 
     @property
     def offline(self) -> bool:
-        """Whether rules on this machine answer, and no model."""
+        """True for the rules on this machine, which are not a model."""
         return self.provider == "offline"
 
 
@@ -113,9 +112,9 @@ def known_models() -> tuple[str, ...]:
 
 
 def cost_usd(info: ModelInfo, usage: Usage) -> float | None:
-    """What ``usage``, the tokens of one request, costs in US dollars; None if prices are unknown.
+    """Return the cost of one request's ``usage`` in US dollars; None if prices are unknown.
 
-    Which tier of prices holds is decided by the whole input, cached or not.
+    The whole input, cached or not, decides the price tier.
     """
     prices = info.prices
     if prices is None:
@@ -175,7 +174,7 @@ _CHECKS: Final = {
     "cache_minimum": (lambda value: value is None or _whole(value), "a whole number of tokens"),
     "prices": (lambda _: True, ""),  # looked into by _prices
 }
-"""What may be overridden: a test of the value, and what is right, in words."""
+"""Overridable fields: a check of the value, and a description of valid values."""
 
 
 def _checked(key: str, value: object, where: str) -> object:

@@ -66,7 +66,7 @@ class WordsWriter(Protocol):
     def answer_words(
         self, system: str, user: str, *, max_tokens: int
     ) -> AsyncGenerator[ModelEvent, None]:
-        """One answer, as it is written.
+        """Stream one answer.
 
         Raises:
             ModelFault: the request failed.
@@ -75,14 +75,14 @@ class WordsWriter(Protocol):
 
 
 class Explainer:
-    """Answers a question; an instance is a ``RunBatch``, for the one batch that there is.
+    """Runner that answers a question; an instance is a ``RunBatch`` for a single batch.
 
     Args:
         writers: the models, best first.
-        inquiry: what is asked.
-        budget: what it may cost, if there is a limit.
-        link_hosts: the hosts that links in the answer may lead to.
-        clock: seconds.
+        inquiry: the question.
+        budget: budget of the answer, if there is a limit.
+        link_hosts: hosts that links in the answer may point to.
+        clock: returns the time in seconds.
     """
 
     def __init__(
@@ -128,10 +128,10 @@ class Explainer:
     async def _ask(
         self, writer: WordsWriter, request: ModelRequest, emit: Emit, spent: list[Spent]
     ) -> Answered:
-        """One answer of one model.
+        """Return the answer of one model.
 
         Raises:
-            ModelFault: there is none.
+            ModelFault: the model did not answer.
         """
         writing = _Writing(writer.info.name, self._link_hosts, emit, self._clock)
         try:
@@ -141,7 +141,7 @@ class Explainer:
         except ModelFault:
             await writing.take_back()
             raise
-        except ReviewbotError as error:  # what cannot be searched for secrets is not shown
+        except ReviewbotError as error:  # text that cannot be searched for secrets is not shown
             await writing.take_back()
             raise ModelFault(str(error), fault=Fault.REJECTED) from error
 
@@ -173,7 +173,7 @@ class Explainer:
 
 
 class _Writing:
-    """One answer while it is written."""
+    """One unfinished answer."""
 
     def __init__(
         self, model: str, link_hosts: Collection[str], emit: Emit, clock: Callable[[], float]
@@ -222,7 +222,7 @@ class _Writing:
         self._looked_at = self._clock()
 
     async def take_back(self) -> None:
-        """Nothing of what was shown stands."""
+        """Withdraw the shown text, if any."""
         if self._shown:
             await self.emit(Answered("", self._model))
 
@@ -230,7 +230,7 @@ class _Writing:
         """Return the answer, once it has ended.
 
         Raises:
-            ModelFault: it broke off, the model declined, or it says nothing.
+            ModelFault: the answer was interrupted or is empty, or the model declined.
             ReviewbotError: the search for secrets failed.
         """
         if self._stopped is None:

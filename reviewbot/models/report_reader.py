@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from reviewbot.models.base import ModelEvent
 
 CHARS_PER_TOKEN: Final = 2
-"""Of a model's output, on the safe side, where its server did not come to say."""
+"""Conservative estimate for the output of a model if the server reported no usage."""
 
 COULD_NOT_REVIEW: Final = "The model said that it could not review all of it."
 
 
 class ReportReader:
-    """Reads one answer.
+    """Reader of one response.
 
     Args:
-        own: whether our own rules write it; what they write is not validated.
+        own: whether our own rules write the response, which is then not validated.
     """
 
     def __init__(self, *, own: bool) -> None:
@@ -45,10 +45,10 @@ class ReportReader:
         self._malformed: list[str] = []
         self._characters = 0
         self.requests = 1
-        """How many requests the answer took."""
+        """Number of requests for the response."""
         self._gave_up = False
         self._broken: str | None = None
-        """What was wrong with a report that another one of this answer followed."""
+        """Problem of an earlier report in the same response."""
         self.drafts = 0
 
     @property
@@ -61,16 +61,16 @@ class ReportReader:
 
     @property
     def refusal(self) -> str | None:
-        """Why the model declined, if it did: what it had written must not be used."""
+        """Reason why the model declined, or None. Text before a refusal must not be used."""
         if self._stopped is None or self._stopped.stop is not Stop.REFUSED:
             return None
         return self._stopped.detail or "The model declined to answer."
 
     def take(self, event: ModelEvent) -> Iterator[Draft | Thinking]:
-        """What the next event amounts to: drafts that are complete by now, or a thought.
+        """Yield the drafts that the next event completes, or its thought.
 
         Raises:
-            ModelFault: the report is broken; drafts that were complete come first.
+            ModelFault: the report is invalid; complete drafts are yielded first.
         """
         match event:
             case ToolInput(text=text):
@@ -109,10 +109,11 @@ class ReportReader:
             raise ModelFault(f"The model's report is broken: {broken}", fault=Fault.UNUSABLE)
 
     def judge(self) -> Stop:
-        """Return whether the ended answer is complete or cut; anything else is a fault.
+        """Return whether the ended response is complete or truncated; raise otherwise.
 
         Raises:
-            ModelFault: there was no end, no report, a broken one, or one that gives up.
+            ModelFault: the end or the report is missing, the report is invalid, or the model
+                reports that it could not review.
         """
         stopped = self._stopped
         if stopped is None:
@@ -122,8 +123,8 @@ class ReportReader:
             raise ModelFault(detail, fault=Fault.UNUSABLE)
         report = self._stream.close()
         cut = stopped.stop is Stop.TRUNCATED
-        # A cut report may be incomplete; what came of it must be sound all the same, since the
-        # answer that continues it is asked for the rest alone.
+        # A truncated report may be incomplete, but its content must be valid, because the
+        # continuation is requested for the rest only.
         problem = self._broken or ("; ".join(report.strays) if cut else report.problem)
         if problem:
             raise ModelFault(f"The model's report is broken: {problem}", fault=Fault.UNUSABLE)

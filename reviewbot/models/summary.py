@@ -40,22 +40,22 @@ class SummaryModel(Protocol):
     async def answer_json(
         self, system: str, user: str, schema: dict[str, Any], *, max_tokens: int
     ) -> JsonAnswer:
-        """One answer.
+        """Return one JSON response.
 
         Raises:
-            ModelFault: there was none.
+            ModelFault: there is no valid response.
         """
         ...
 
 
 class Summarizer:
-    """Asks ``writer``; an instance is a ``review.Summarize``.
+    """Summarizer that uses the model ``writer``; an instance is a ``review.Summarize``.
 
     Args:
         writer: the model.
-        budget: shared with the review, if there is a limit.
-        title: what the change calls itself; shown to the model as a claim.
-        description: what it says of itself; likewise.
+        budget: budget that the review shares, if there is a limit.
+        title: title of the pull request; shown to the model as a claim.
+        description: description of the pull request; shown to the model as a claim.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Summarizer:
         """Return the summary, made safe to show.
 
         Raises:
-            ModelFault: there is none to be had.
+            ModelFault: the model wrote no valid summary.
         """
         system, user, has_claims = await asyncio.to_thread(self._prompt, task)
         info, usage, reserved = self._writer.info, Usage(), 0.0

@@ -1,7 +1,7 @@
-"""How many tokens a text is: tiktoken with the shipped encoding, corrected per model.
+"""Estimate tokens with tiktoken and the shipped encoding, corrected per model.
 
-tiktoken's own loader downloads an encoding on first use and writes it to a cache folder; here it
-is built from the file in the package, which nothing replaces without failing the hash.
+tiktoken's own loader downloads an encoding on first use and writes it to a cache folder. Here the
+encoding is built from a file in the package, and a hash detects a changed file.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import tiktoken
 
 ENCODING_SHA256 = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
-"""As pinned by tiktoken 0.14 (``tiktoken_ext/openai_public.py``, ``o200k_base``)."""
+"""Hash that tiktoken 0.14 pins (``tiktoken_ext/openai_public.py``, ``o200k_base``)."""
 
 # The pattern and the special tokens are o200k_base's, from the same place.
 _PATTERN = (
@@ -43,11 +43,11 @@ PIECE = 20_000
 pieces also bound the list of tokens. A border costs at most a token or two."""
 
 BYTES_PER_TOKEN = 2.0
-"""For text that is not tokenized. Current Claude models have 2.0 to 2.7 characters a token on
-code and diffs (measured with ``ctok`` 1.3.0), so this is on the safe side by up to a third."""
+"""Estimate for text that is not tokenized. Current Claude models have 2.0 to 2.7 characters per
+token on code and diffs (measured with ``ctok`` 1.3.0), so the estimate is high by up to a third."""
 
 CORRECTION_BOUNDS = (0.5, 3.0)
-"""What a learned correction can be; a server that reports nonsense does no more harm than this."""
+"""Limits of a learned correction, so that wrong reports of a server do little harm."""
 
 LEARNING_RATE = 0.2
 """Weight of one request in the moving average: about ten requests to settle."""
@@ -83,11 +83,11 @@ def _encoding_file() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class TokenCounter:
-    """Estimates tokens of one model; a :class:`reviewbot.core.plan.chunks.TokenCount`.
+    """Token estimator of one model; a :class:`reviewbot.core.plan.chunks.TokenCount`.
 
     Args:
         factor: the model's tokens per o200k token (``ModelInfo.token_factor``).
-        correction: what earlier reviews taught (:meth:`Calibration.correction`).
+        correction: factor learned from earlier reviews (:meth:`Calibration.correction`).
     """
 
     factor: float
@@ -99,16 +99,16 @@ class TokenCounter:
         return self.correction / BYTES_PER_TOKEN
 
     def count(self, text: str) -> int:
-        """Tokens of ``text``, rounded up. Linear, whatever the text; any ``str`` is taken.
+        """Return the tokens of ``text``, rounded up. The time is linear for any ``str``.
 
-        Lone surrogates count as the replacement character; special tokens as ordinary text.
+        Lone surrogates count as the replacement character, and special tokens as ordinary text.
         """
         encode = encoding().encode_ordinary
         total = sum(
             len(encode(text[start : start + PIECE])) for start in range(0, len(text), PIECE)
         )
-        # What was learned comes mostly from estimates by bytes, which are high on purpose: it may
-        # raise an exact count, never lower it.
+        # Corrections come mostly from estimates by bytes, which are high on purpose. So a
+        # correction may raise an exact count, but never lower it.
         return math.ceil(total * self.factor * max(1.0, self.correction))
 
 
@@ -131,7 +131,7 @@ class Calibration:
         self._known = _read_corrections(self.path)
 
     def correction(self, model: str) -> float:
-        """What to multiply estimates for ``model`` by; 1.0 for one not seen before."""
+        """Return the factor for estimates of ``model``; 1.0 for an unknown model."""
         return self._known.get(model, 1.0)
 
     def learn(self, model: str, *, estimated: int, actual: int) -> None:
@@ -147,10 +147,10 @@ class Calibration:
             self._samples.append((model, self.correction(model) * ratio))
 
     def save(self) -> None:
-        """Write what was learned, on top of what other processes saved meanwhile.
+        """Save the learned corrections, merged with those that other processes saved.
 
-        The file is replaced as a whole: readers see the old or the new one. Of two processes that
-        save in the same instant, one may lose its lesson, never the file.
+        The file is replaced atomically: readers see the old or the new file. If two processes save
+        at the same time, one correction may be lost, but never the file.
 
         Raises:
             OSError: the state folder cannot be written.
@@ -183,9 +183,9 @@ def _replace_file(path: Path, text: str) -> None:
 
 
 def _read_corrections(path: Path | None) -> dict[str, float]:
-    """Return the corrections in ``path``; none where it is missing, unreadable or not ours.
+    """Return the corrections in ``path``; empty if the file is missing or invalid.
 
-    They are a cache of what the next requests teach again, so that a broken file is no error.
+    Corrections are a cache that later requests rebuild, so an invalid file is not an error.
     """
     if path is None:
         return {}

@@ -53,13 +53,13 @@ _METADATA: Final = {"category", "confidence", "scenario"}
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule.
+    """A built-in rule.
 
-    ``id`` is ``folder/name``. ``matcher`` is what ast-grep's ``find_all`` takes, empty in the
-    folder ``any``. ``focus`` is the meta variable to report, None for the whole match. ``fix``
-    replaces the match. The rule runs on paths that fit one of ``files`` (if any are given) and
-    none of ``ignores``: a folder (``tests/``) or a name (``*.test.*``). Text without any of
-    ``words`` cannot match.
+    ``id`` is ``folder/name``. ``matcher`` is an argument of ast-grep's ``find_all``; empty in the
+    folder ``any``. ``focus`` is the meta variable to report; None for the whole match. ``fix``
+    replaces the match. The rule applies to paths that match ``files`` (all paths if empty) and do
+    not match ``ignores``. A pattern is a folder (``tests/``) or a name (``*.test.*``). Text without
+    any of ``words`` cannot match.
     """
 
     id: str
@@ -89,10 +89,10 @@ def load_rules() -> tuple[Rule, ...]:
 
 
 def check_levels(names: Iterable[str]) -> None:
-    """Check that each name is a rule of ours, a category, or a kind of secret (``secrets/...``).
+    """Raise unless each name is a built-in rule, a category, or a kind of secret (``secrets/...``).
 
     Raises:
-        ConfigError: one is none of these.
+        ConfigError: a name is unknown.
     """
     known = [*(rule.id for rule in load_rules()), *CATEGORIES]
     for name in names:
@@ -128,7 +128,7 @@ def read_rule(path: Path) -> Rule:
     """Return the rule in the file at ``path``.
 
     Raises:
-        ConfigError: it is not YAML, or not a rule of ours: a key is missing, unknown or wrong.
+        ConfigError: the file is not YAML, or a key of the rule is missing, unknown or invalid.
     """
     import yaml
 
@@ -190,8 +190,8 @@ def parse_rule(data: Mapping[str, Any], *, source: str) -> Rule:
     return rule
 
 
-class _RuleReader:
-    """Takes values out of a decoded rule file and says what is wrong with them."""
+class _Reader:
+    """Reader of the values of a decoded rule file, with errors for invalid values."""
 
     def __init__(self, source: str) -> None:
         self._source = source
@@ -242,7 +242,7 @@ class _RuleReader:
         )
 
     def variables(self, rule: Rule) -> None:
-        """Every meta variable that a text uses must be one of the matcher's."""
+        """Raise unless the matcher defines every meta variable that a text uses."""
         if not rule.matcher:
             return  # the code in models.offline.text_rules gives the values; its tests check them
         known = {match[2] for match in META_VARIABLE.finditer(str(rule.matcher))}

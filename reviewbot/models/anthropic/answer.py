@@ -1,8 +1,8 @@
-"""The events of one streamed message to what the pipeline wants to know of it. Pure, no waiting.
+"""Convert the events of a streamed message to model events. Pure, no waiting.
 
-Made for the real API and for servers that only resemble it: blocks without a start or an end,
-overlapping or repeated blocks, an input that stands in ``content_block_start``, missing usage.
-The wire format is that of Anthropic's documentation, "Streaming messages".
+The reader supports Anthropic's API and servers that only resemble it. It accepts blocks without a
+start or an end, overlapping or repeated blocks, an input in ``content_block_start``, and missing
+usage. The wire format is that of Anthropic's documentation, "Streaming messages".
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class _Block:
     """A content block that holds the report, or a part of it that waits for its turn."""
 
     start: str = ""
-    """The input that stood in ``content_block_start``."""
+    """Input from ``content_block_start``."""
     pending: list[str] = field(default_factory=list)
     shown: bool = False
     closed: bool = False
@@ -85,11 +85,11 @@ class AnswerReader:
         self._stop_details: object = None
 
     def take(self, kind: str, data: Mapping[str, Any]) -> Iterator[ModelEvent]:
-        """What one event, as :func:`event_of` gives it, means.
+        """Yield the model events of one event from :func:`event_of`.
 
         Raises:
-            ErrorEvent: it was an error.
-            ModelFault: the report is larger than any.
+            ErrorEvent: the event is an error.
+            ModelFault: the report is too large.
         """
         if kind == "error":
             raise ErrorEvent(data)
@@ -118,10 +118,10 @@ class AnswerReader:
                 pass  # event types may be added at any time ("Streaming messages")
 
     def stopped(self) -> Stopped:
-        """How the message ended, once :attr:`ended`.
+        """Return how the message ended, once :attr:`ended`.
 
         Raises:
-            ModelFault: with a stop reason that is not known.
+            ModelFault: the stop reason is unknown.
         """
         match self._stop_reason:
             case "refusal":
@@ -231,14 +231,14 @@ class AnswerReader:
 
 
 def event_of(name: str | None, text: str) -> tuple[str, Mapping[str, Any]] | None:
-    """Kind and object of a server-sent event; None for a ping and for what is no event of ours.
+    """Return kind and object of a server-sent event; None for pings and unknown events.
 
     Args:
-        name: its ``event:``, if it has one.
-        text: its ``data:``, a JSON object.
+        name: the ``event:`` field, if any.
+        text: the ``data:`` field, a JSON object.
 
     Raises:
-        ModelFault: it is no JSON.
+        ModelFault: the data is not JSON.
     """
     if name == "ping" or not text or text == "[DONE]":  # proxies may end as OpenAI does
         return None

@@ -69,12 +69,12 @@ class _Bounded(httpx2.AsyncByteStream):
 
 
 async def events_of(response: httpx2.Response) -> AsyncGenerator[httpx2.ServerSentEvent, None]:
-    """Yield the events of a bounded ``response``, whatever content type it claims, in linear time.
+    """Yield the events of ``response`` in linear time, within size limits, for any content type.
 
     Raises:
-        ModelFault: one is too large, or all are.
-        UnicodeDecodeError: they are not UTF-8.
-        httpx2.HTTPError: the connection broke.
+        ModelFault: an event or the whole body is too large.
+        UnicodeDecodeError: the body is not UTF-8.
+        httpx2.HTTPError: the connection failed.
     """
     # EventSource insists on the content type, and follows its charset.
     plain = httpx2.Response(200, headers=_EVENTS, content=_utf8(response), request=response.request)

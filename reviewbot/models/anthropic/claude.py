@@ -59,7 +59,7 @@ class JsonAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a tiny request showed: how it ended, its tokens, and what the server refused."""
+    """Result of a test request: how it ended, its tokens, and the refused features."""
 
     stop: Stop
     usage: Usage
@@ -71,12 +71,12 @@ class Claude:
 
     Args:
         info: the model.
-        api_key: None or empty for servers that ask for none.
-        base_url: of the server; None is Anthropic's own. The environment is never asked.
-        timeouts: when to give up.
+        api_key: the API key; None or empty for servers without authentication.
+        base_url: URL of the server; None for Anthropic's. Environment variables are not read.
+        timeouts: time limits of a request.
 
     Raises:
-        ConfigError: the key or the address cannot be used.
+        ConfigError: the key or the address is invalid.
     """
 
     def __init__(
@@ -110,13 +110,13 @@ class Claude:
     async def stream(
         self, request: ModelRequest, *, max_tokens: int
     ) -> AsyncGenerator[ModelEvent, None]:
-        """One answer, as it is written. Closing the generator ends the request at once.
+        """Stream one response. Closing the generator ends the request at once.
 
-        An answer without a call of the tool is asked for once more as JSON text, where the server
-        knows ``output_config.format``.
+        A response without a tool call is requested again as JSON text, if the server supports
+        ``output_config.format``.
 
         Raises:
-            ModelFault: the request failed; what had arrived before stays valid.
+            ModelFault: the request failed; earlier events stay valid.
         """
         earlier = Usage()
         for schema in (None, REPORT_TOOL["input_schema"]):
@@ -143,12 +143,12 @@ class Claude:
     async def answer_json(
         self, system: str, user: str, schema: dict[str, Any], *, max_tokens: int
     ) -> JsonAnswer:
-        """One JSON object that fits ``schema`` as far as the server can promise it.
+        """Return one JSON object that fits ``schema``, as far as the server enforces schemas.
 
         Raises:
-            ModelFault: there was none; ``usage`` says what it cost all the same.
+            ModelFault: there is no JSON object; ``usage`` has the usage of the request.
         """
-        # Said in words, too, for servers that take output_config.format and do not heed it.
+        # The prompt states the schema, too: some servers accept output_config.format but ignore it.
         user += f"\n\nAnswer with one JSON object that fits this schema:\n{json.dumps(schema)}"
         ask = Ask(system, "", user, max_tokens, schema)
         text, usage = "", Usage()
@@ -203,7 +203,7 @@ class Claude:
         return Feature.FORMAT in self._features
 
     async def _answer(self, ask: Ask) -> AsyncGenerator[ModelEvent, None]:
-        """One request, asked again as long as the server refuses a part of it."""
+        """Send one request. Retry without a feature as long as the server refuses one."""
         async with self._gate.turn(self._prefix_key(ask)) as turn:
             while True:
                 features = self._features
@@ -220,7 +220,7 @@ class Claude:
                     feature = refused_feature(sent_features(ask, features), refusal.complaint)
                     if feature is None:
                         raise refusal.fault from None
-                    # Less than what was just sent, so this comes to an end.
+                    # Each retry sends fewer features, so the loop ends.
                     self._features -= {feature}
                 else:
                     return

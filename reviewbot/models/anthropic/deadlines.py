@@ -1,4 +1,4 @@
-"""How long to wait for a server: until content, between events, and in all."""
+"""Deadlines for a server: for first content, between events, and in total."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Frame(Protocol):
-    """One server-sent event, as the SDK reads it."""
+    """A server-sent event of the SDK."""
 
     @property
     def event(self) -> str | None:
@@ -29,16 +29,16 @@ class Frame(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ModelTimeouts:
-    """When a request is given up, in seconds.
+class Timeouts:
+    """Time limits of a request, in seconds.
 
     Args:
-        first_content_s: without a word of the report. Thinking may be silent for minutes; every
-            event but a ping starts it anew.
-        idle_s: without an event once the report is being written. Pings do not count.
-        total_s: in all, waiting for the server alone: a slow reader of the answer does not count.
-        connect_s: for a connection.
-        follow_s: that a request waits for the first one with its prefix to be answered.
+        first_content_s: limit without content of the report. Thinking may be silent for minutes.
+            Every event but a ping restarts this limit.
+        idle_s: limit without an event once the report has begun. Pings do not count.
+        total_s: limit for all waiting for the server. The time of a slow reader does not count.
+        connect_s: limit for a connection.
+        follow_s: limit for waiting until the first request with the same prefix is answered.
     """
 
     first_content_s: float = 300.0
@@ -48,14 +48,14 @@ class ModelTimeouts:
     follow_s: float = 30.0
 
 
-class ResponseDeadline:
-    """Waits for one response, within the timeouts.
+class Waiting:
+    """Deadlines of one response.
 
     Args:
         timeouts: the limits.
-        server: for messages.
-        piecewise: whether the report comes as it is written; a server that holds it back until it
-            is whole is given ``first_content_s`` all along.
+        server: name of the server, for messages.
+        piecewise: whether the report arrives in pieces. For a server that sends the report as a
+            whole, ``first_content_s`` applies throughout.
     """
 
     def __init__(self, timeouts: ModelTimeouts, server: str, *, piecewise: bool) -> None:
@@ -71,19 +71,19 @@ class ResponseDeadline:
         """Return the result of ``coming``, the response's head.
 
         Raises:
-            ModelFault: it took too long.
+            ModelFault: the time limit was exceeded.
         """
         return await self._limited(coming)
 
     def heard(self) -> None:
-        """Something came that is no ping."""
+        """Restart the limit for silence, after an event other than a ping."""
         self._silent = 0.0
 
     async def frame(self, frames: AsyncIterator[Frame]) -> Frame | None:
         """Return the next frame; None at the end of the body.
 
         Raises:
-            ModelFault: it took too long.
+            ModelFault: the time limit was exceeded.
         """
         return await self._limited(anext(frames, None))
 

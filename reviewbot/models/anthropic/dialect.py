@@ -1,8 +1,8 @@
-"""One request in the Messages API's terms, and what to leave out when a server refuses a part.
+"""Build requests of the Messages API, and find features that a server refuses.
 
-A request is built from a set of :class:`Feature`. A server that answers 400 names what it does not
-take; :func:`refused_feature` finds it, the caller drops it and asks again. Each step makes the set
-smaller, so the negotiation ends.
+A request is built from a set of :class:`Feature`. A server that responds with 400 names the refused
+feature. :func:`refused_feature` finds the feature, and the caller retries without it. Each step
+makes the set smaller, so the negotiation ends.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ _OF_TOOLS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What one request asks: text, and how the answer shall come.
+    """Content of one request, and the form of its response.
 
-    ``shared`` may be empty. The report tool shall be called, unless the answer shall be JSON text
-    that fits ``schema``, or plain ``words``.
+    ``shared`` may be empty. The response is a call of the report tool, unless ``schema`` requests
+    JSON text or ``words`` requests plain text.
     """
 
     system: str
@@ -61,12 +61,12 @@ class Ask:
 
     @property
     def as_text(self) -> bool:
-        """Whether the answer is text and not a tool call."""
+        """True if the response is text instead of a tool call."""
         return self.words or self.schema is not None
 
 
 def features_of(info: ModelInfo) -> frozenset[Feature]:
-    """What may be asked of a model by its capabilities."""
+    """Return the features that a model supports by its capabilities."""
     offered = {
         Feature.STRICT: info.strict_tools,
         Feature.EAGER: info.eager_input,
@@ -84,7 +84,7 @@ def features_of(info: ModelInfo) -> frozenset[Feature]:
 
 
 def sent_features(ask: Ask, features: AbstractSet[Feature]) -> frozenset[Feature]:
-    """Those of ``features`` that have a part in ``ask``."""
+    """Return the ``features`` that the request ``ask`` uses."""
     left_out = _OF_TOOLS if ask.as_text else frozenset[Feature]()
     return frozenset(features) - left_out - ({Feature.FORMAT} if ask.schema is None else set())
 
@@ -174,9 +174,9 @@ _COMPLAINT: Final = 2000
 
 
 def refused_feature(sent: AbstractSet[Feature], complaint: str) -> Feature | None:
-    """Which part of a request ``complaint``, the text of a 400, is about; None if about none.
+    """Return the feature that ``complaint``, the text of a 400, refuses; None if there is none.
 
-    Only what was sent can have been refused.
+    Only a feature that was sent can be refused.
     """
     complaint = complaint[:_COMPLAINT].lower()
     for pattern, features in _REFUSALS:

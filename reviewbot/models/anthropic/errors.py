@@ -1,7 +1,7 @@
-"""What went wrong with a request, as a :class:`ModelFault`: from a status, an event, a socket.
+"""Convert errors of a request to :class:`ModelFault`: statuses, events and socket errors.
 
 Kinds and codes are those of Anthropic's documentation, "Errors" and "Rate limits". A message of a
-server is a stranger's text: it is bounded, freed of control characters, and of our key.
+server is untrusted: its length is limited, and control characters and our key are removed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _BY_TYPE: Final = {
     "permission_error": Fault.AUTH,
     "billing_error": Fault.SPEND_LIMIT,
 }
-"""Of error events; every other type is a request that will fail again."""
+"""Error kinds of error events. A request with any other type would fail again."""
 _BY_STATUS: Final = {
     401: Fault.AUTH,
     402: Fault.SPEND_LIMIT,
@@ -46,7 +46,7 @@ _BY_STATUS: Final = {
 _SPENT_CODE: Final = "spend_limit_reached"
 """``enforced_``, ``contract_`` and ``linked_organization_spend_limit_reached``."""
 _SPENT_WORDS: Final = ("credit balance is too low", "specified api usage limits", "spend limit")
-"""One's own limit is a plain 400 with these words."""
+"""Words in a plain 400 response that mean an exceeded spend limit of the account."""
 _HINTS: Final = {
     Fault.AUTH: "check the API key and what it may use",
     Fault.SPEND_LIMIT: "the account's spend limit is reached",
@@ -80,13 +80,13 @@ class Faults:
     def of_status(
         self, status: int, body: object, headers: Mapping[str, str], text: str
     ) -> ModelFault:
-        """Return the fault of an answer with an HTTP error status.
+        """Return the error of a response with an HTTP error status.
 
         Args:
             status: 300 or above; redirects are not followed.
-            body: the parsed body, the API's own form if it is one.
-            headers: of the response.
-            text: the body as text, for servers with a form of their own.
+            body: the parsed body, in the form of the API if the server follows it.
+            headers: headers of the response.
+            text: the body as text, for servers with another form.
         """
         if status < 400:
             return self._of_redirect(status, headers)
@@ -120,7 +120,7 @@ class Faults:
         )
 
     def of_sending(self, error: Exception) -> ModelFault:
-        """The fault of a request that got no answer: nobody there, or it cannot be written."""
+        """Return the error of a request without a response, such as a failed connection."""
         import httpx2
 
         cause = _cause(error)
@@ -146,7 +146,7 @@ class Faults:
         )
 
     def request_id(self, headers: Mapping[str, str], told: object = None) -> str | None:
-        """Return the server's id of a request: as ``told`` in a body, or from the headers."""
+        """Return the server's id of a request: ``told`` from a body, or else from the headers."""
         return self.clean(told or headers.get("request-id") or "")[:100] or None
 
     def _of_redirect(self, status: int, headers: Mapping[str, str]) -> ModelFault:
@@ -199,7 +199,7 @@ def _date(value: str | None) -> datetime | None:
 
 
 def _cause(error: Exception) -> BaseException:
-    """What is behind the SDK's ``APIConnectionError``, which says nothing."""
+    """Return the cause of the SDK's ``APIConnectionError``, which has no details."""
     import anthropic
 
     wrapped = isinstance(error, anthropic.APIConnectionError)
@@ -224,7 +224,7 @@ def _error_of(body: object) -> Mapping[str, Any]:
 
 
 def _kind(error: Mapping[str, Any], said: str) -> Fault | None:
-    """What the error says beyond its status: only limits of spending change the kind."""
+    """Return the kind that the error states itself; None unless it is a spend limit."""
     details = error.get("details")
     code = details.get("error_code") if isinstance(details, dict) else None
     if isinstance(code, str) and code.endswith(_SPENT_CODE):

@@ -1,8 +1,8 @@
-"""One server of the Anthropic Messages API: one client, one streamed response at a time per call.
+"""Client of one server of the Anthropic Messages API.
 
-``messages.create(stream=True)`` is read as raw events (:mod:`reviewbot.models.anthropic.bodies`):
-the SDK's own helpers hide pings, take a cut stream for a whole one, parse tool input in quadratic
-time and split events in quadratic time.
+``messages.create(stream=True)`` is read as raw events (:mod:`reviewbot.models.anthropic.bodies`).
+The SDK's own helpers hide pings, accept an incomplete stream as complete, and parse tool input and
+split events in quadratic time.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 ANTHROPIC_URL: Final = "https://api.anthropic.com"
 _NO_KEY: Final = "none"
-"""Sent where there is no key: local servers ask for none, but the SDK insists on a header."""
+"""Placeholder for servers without authentication, because the SDK requires a header."""
 _DRAIN_S: Final = 0.5
 
 
@@ -53,12 +53,12 @@ class MessagesApi:
     """A client of one server.
 
     Args:
-        api_key: None or empty for servers that ask for none.
-        base_url: of the server; None is Anthropic's own. The environment is never asked.
-        timeouts: when to give up.
+        api_key: the API key; None or empty for servers without authentication.
+        base_url: URL of the server; None for Anthropic's. Environment variables are not read.
+        timeouts: time limits of a request.
 
     Raises:
-        ConfigError: the key or the address cannot be used.
+        ConfigError: the key or the address is invalid.
     """
 
     def __init__(self, api_key: str | None, base_url: str | None, timeouts: ModelTimeouts) -> None:
@@ -78,16 +78,16 @@ class MessagesApi:
     async def stream(
         self, body: dict[str, Any], *, as_text: bool, piecewise: bool
     ) -> AsyncGenerator[ModelEvent, None]:
-        """One request and its response; the last event is ``Stopped``.
+        """Send one request and stream its response. The last event is ``Stopped``.
 
         Args:
             body: arguments for ``messages.create``.
-            as_text: the report comes as text and not as a tool call.
-            piecewise: it comes as it is written, not when it is whole.
+            as_text: whether the report is text instead of a tool call.
+            piecewise: whether the report arrives in pieces, not as a whole.
 
         Raises:
-            BadRequest: the server refuses the request's form.
-            ModelFault: anything else went wrong.
+            BadRequest: the server refuses the form of the request.
+            ModelFault: the request failed for another reason.
         """
         client = await self._opened()
         waiting = ResponseDeadline(self._timeouts, self._faults.server, piecewise=piecewise)
@@ -124,7 +124,7 @@ class MessagesApi:
                 await response.close()
 
     async def _sent(self, sending: AbstractAsyncContextManager[T]) -> T:
-        """What the SDK gives for a request; whatever it raises is a fault."""
+        """Return the SDK's response to a request. Convert all its exceptions to errors of ours."""
         import anthropic
 
         try:
@@ -135,7 +135,7 @@ class MessagesApi:
             raise self._faults.of_sending(error) from None
 
     async def _frames(self, response: httpx2.Response) -> AsyncGenerator[Frame, None]:
-        """Yield the events of a body; whatever reading it raises is a fault."""
+        """Yield the events of a body. Convert all exceptions to :class:`ModelFault`."""
         from reviewbot.models.anthropic.bodies import events_of
 
         try:
@@ -197,9 +197,9 @@ class MessagesApi:
 
 
 async def _drain(frames: AsyncGenerator[Frame, None]) -> None:
-    """Read to the end of the body, which keeps the connection usable; but not for long.
+    """Read to the end of the body, within a time limit, so that the connection stays usable.
 
-    The message has ended: whatever happens now does not concern it.
+    The message has ended, so errors are ignored.
     """
     with suppress(TimeoutError, ModelFault):
         async with asyncio.timeout(_DRAIN_S):

@@ -17,8 +17,8 @@ _LIFETIME_S: Final = 240.0
 """Cache entries live five minutes after their last use; less is assumed."""
 
 
-class PrefixSlot:
-    """One request's turn; call :meth:`began` when it is being answered."""
+class Turn:
+    """Slot of one request; call :meth:`began` when its response begins."""
 
     def __init__(self, gate: PrefixGate, key: bytes) -> None:
         self._gate, self._key = gate, key
@@ -41,8 +41,8 @@ class PrefixGate:
         self._ahead: dict[bytes, asyncio.Event] = {}
 
     @asynccontextmanager
-    async def turn(self, key: bytes | None) -> AsyncGenerator[PrefixSlot | None, None]:
-        """Waits for this request's turn. ``key`` stands for its prefix, None for one not cached."""
+    async def turn(self, key: bytes | None) -> AsyncGenerator[Turn | None, None]:
+        """Wait for the slot of a request. ``key`` identifies its prefix; None if not cached."""
         if key is None:
             yield None
             return

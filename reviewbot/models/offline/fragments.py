@@ -2,10 +2,10 @@
 
 Only the hunk is at hand, not the file, so the text may start inside a function, a class, a literal
 or a comment. tree-sitter recovers from much of that by itself, Python's indentation included. For
-the rest, guesses at what stood above and below (:mod:`reviewbot.models.offline.stitching`) are
-parsed with it, and the one with the least unparsed text is taken. Where the grammar still found an
-ERROR or had to invent a token, nothing is matched. A hunk that stays mostly unparsed is prose or
-another language, and nothing in it is matched at all.
+the rest, the hunk is parsed with candidate contexts (:mod:`reviewbot.models.offline.stitching`).
+The candidate with the least unparsed text is used. Text with an ERROR or an inserted token is not
+matched. A hunk that stays mostly unparsed is prose or another language, and nothing in it is
+matched.
 
 Only :mod:`reviewbot.models.offline.worker` may run this on text of a pull request: the text can
 make tree-sitter loop, crash or use all memory.
@@ -48,9 +48,9 @@ class Fragment:
     errors: tuple[tuple[int, int], ...]
 
     def understood(self, match: SgNode, place: SgNode) -> bool:
-        """Whether nothing is unparsed or invented from the start of ``match`` to ``place``'s end.
+        """Return whether all text from the start of ``match`` to the end of ``place`` was parsed.
 
-        What follows the place in a longer match, the rest of a function for example, may be cut.
+        The text after ``place``, such as the rest of a function, may be incomplete.
         """
         start, end = _span(match)[0], _span(place)[1]
         # An error that only touches the border belongs to the neighbour.

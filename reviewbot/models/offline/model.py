@@ -125,7 +125,7 @@ class OfflineModel:
         yield Stopped(Stop.COMPLETE)
 
     async def aclose(self) -> None:
-        """Do nothing: the parser belongs to whoever made it."""
+        """Do nothing: the creator of the parser closes it."""
 
 
 class Scan:

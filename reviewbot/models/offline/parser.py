@@ -99,7 +99,7 @@ class ParserPool:
     async def ask(
         self, tenant: str, request: dict[str, Any], allowance: Allowance
     ) -> dict[str, Any]:
-        """Have a process answer a request.
+        """Return the response of a process to a request.
 
         Args:
             tenant: the sender of the text.
@@ -126,7 +126,7 @@ class ParserPool:
             except BaseException:
                 worker.close()
                 raise
-            # Short requests use little: only after a long one is the memory worth a look.
+            # Short requests use little memory, so the memory is checked only after a long request.
             if clock() - started > WATCH_S and worker.memory() > KEPT_MEMORY:
                 worker.close()
             else:
@@ -207,7 +207,7 @@ def _matches(
     """Return the matches of a reply. They are checked: the text may have taken over the process.
 
     Raises:
-        ParseError: they are not matches in these hunks.
+        ParseError: the reply does not contain valid matches in these hunks.
     """
     decode = decoder(Match)
     try:
@@ -247,7 +247,7 @@ class _Worker:
         """Wait until the process is ready.
 
         Raises:
-            ParseError: it did not start.
+            ParseError: the process did not start.
         """
         try:
             await self.answer({"do": "warm"}, START_S)
@@ -269,7 +269,7 @@ class _Worker:
         """
         data = json.dumps({**request, "seconds": seconds}).encode()
         exchange = asyncio.ensure_future(asyncio.to_thread(self._exchange, data))
-        # Retrieved here, too: after a second cancellation nobody waits for it.
+        # Retrieved here, too: after a second cancellation no task awaits the exchange.
         exchange.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         try:
             await self._watch(exchange, seconds)
@@ -292,7 +292,7 @@ class _Worker:
         """Wait for the end of ``exchange``.
 
         Raises:
-            ParseError: it takes too much time or memory.
+            ParseError: the process exceeds the limit of time or memory.
         """
         clock = asyncio.get_running_loop().time
         deadline = clock() + seconds
@@ -318,7 +318,7 @@ class _Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether the process has not ended."""
+        """True while the process is running."""
         return self._process.poll() is None
 
     def memory(self) -> int:

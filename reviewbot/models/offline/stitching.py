@@ -1,10 +1,9 @@
-"""What may have stood above and below a hunk, so that its text can be parsed by itself.
+"""Candidate contexts above and below a hunk, so that its text can be parsed alone.
 
-A hunk of a diff often begins inside a call, a literal, a block or a class. Each guess is a text to
-put in front and one to put behind; the parser tells which fits
-(:mod:`reviewbot.models.offline.fragments`).
-Strings and comments that were open above the hunk are guessed only where their end is in plain
-sight: a wrong guess would turn code into text and text into code.
+A hunk of a diff often begins inside a call, a literal, a block or a class. Each candidate is a text
+before the hunk and a text after it. :mod:`reviewbot.models.offline.fragments` selects the candidate
+that parses best. An open string or comment above the hunk is a candidate only if its end is in the
+hunk: a wrong candidate would turn code into text and text into code.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-# One token that holds or is a bracket. Every branch ends at the end of the line or text at the
-# latest, so that no opening is searched for its end twice: linear, whatever the text.
+# One token that contains or is a bracket. Every branch ends at the end of the line or text at the
+# latest, so that no opening is searched for its end twice: linear for any text.
 _JAVASCRIPT: Final = re.compile(
     r"""//[^\n]* | /\*(?:[^*]|\*(?!/))*(?:\*/)?
       | "(?:[^"\\\n]|\\.)*"? | '(?:[^'\\\n]|\\.)*'? | `(?:[^`\\]|\\.)*`?
@@ -48,13 +47,13 @@ class _Closer:
 
     bracket: str
     before: str
-    """The character in front of it, white space aside."""
+    """The character before the bracket, except white space."""
     after: str
-    """What follows it: a keyword, a sign or nothing."""
+    """The text after the bracket: a keyword, a sign or nothing."""
 
 
 def candidate_contexts(text: str, language: str) -> Iterator[tuple[str, str]]:
-    """What may have stood before and behind ``text``, the likeliest first; first of all, nothing.
+    """Yield candidate texts before and after ``text``, likeliest first; the first is empty.
 
     Args:
         text: the new side of a hunk.
@@ -126,12 +125,12 @@ def _javascript(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _open(closers: Sequence[_Closer], context: str, unclear: str) -> str:
-    """What opens ``closers``, given in the order of the text, inside ``context``.
+    """Return text that opens ``closers`` inside ``context``.
 
     Args:
-        closers: the brackets.
+        closers: the closing brackets, in the order of the text.
         context: ``block``, ``class``, ``object`` or ``array``.
-        unclear: what braces hold that show neither: ``block`` or ``object``.
+        unclear: content of ambiguous braces: ``block`` or ``object``.
     """
     text = ""
     for closer in reversed(closers):

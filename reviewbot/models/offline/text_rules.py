@@ -22,8 +22,8 @@ _CONFLICT: Final = re.compile(r"(?P<open><{7} \S)|(?P<close>>{7} \S)|(?P<middle>
 # The characters that reorder what is displayed: Boucher and Anderson, "Trojan Source" (2021).
 _BIDI: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _BIDI_OPEN: Final = frozenset("\u202a\u202b\u202d\u202e\u2066\u2067\u2068")
-# Joiners are letters of Persian and glue of emoji, so they count only beside ASCII code. The two
-# Hangul fillers are invisible letters: no code has a use for them.
+# Joiners are used in Persian and in emoji, so they count only next to ASCII code. The two Hangul
+# fillers are invisible letters: no code needs them.
 _HIDDEN: Final = "[\u00ad\u200b-\u200d\u2060\ufeff\U000e0000-\U000e007f]"
 _INVISIBLE: Final = re.compile(
     f"(?<=[A-Za-z0-9_$]){_HIDDEN}+(?=[\t -~]|$)|(?<=[ -~]){_HIDDEN}+(?=[A-Za-z0-9_$])"
@@ -36,12 +36,12 @@ _NOT_CODE: Final = frozenset({"html", "json", "yaml"})
 def check_lines(
     path: str, lines: tuple[DiffLine, ...], fresh: tuple[bool, ...]
 ) -> Iterator[tuple[str, int, dict[str, str]]]:
-    """What is wrong with the fresh ones of ``lines``.
+    """Yield the problems of the fresh ``lines``.
 
     Args:
-        path: the file, for its language.
+        path: path of the file, which determines the language.
         lines: the new side of a hunk.
-        fresh: which of them were added and are the chunk's own.
+        fresh: for each line, whether it was added and the chunk owns it.
 
     Yields:
         The rule's id, the index of the line, and values for the rule's texts.
@@ -63,7 +63,7 @@ def check_lines(
 def _conflicts(
     lines: tuple[DiffLine, ...], fresh: tuple[bool, ...]
 ) -> Iterator[tuple[str, int, dict[str, str]]]:
-    """One hit a conflict: at its first line, or at its last where the hunk begins inside it."""
+    """Yield one match per conflict: at its first line, or at its last if the hunk begins inside."""
     opened = middle = False
     for index, line in enumerate(lines):
         mark = _CONFLICT.match(line.text)
@@ -76,7 +76,7 @@ def _conflicts(
                 yield CONFLICT, index, {}
             opened, middle = True, False
         else:
-            # Mail quoted seven deep looks like a closing marker; with the "=======" it is one.
+            # Mail quoted seven levels deep looks like a closing marker, so "=======" must precede.
             if middle and not opened and fresh[index]:
                 yield CONFLICT, index, {}
             opened = middle = False
