@@ -12,10 +12,10 @@ NO_REASON: Final = "No reason was given."
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:
-    """``1 file``, ``2,000 files``; ``plural`` where it is not the noun with an s."""
+    """Return ``1 file`` or ``2,000 files``. Pass ``plural`` if it is not the noun with an s."""
     return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def listed(parts: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``; at least one."""
+    """Return ``a``, ``a and b`` or ``a, b and c``, for at least one item."""
     return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))

@@ -33,7 +33,7 @@ _OPENING: Final = ("paragraph_open", "heading_open")  # "text" above "---" is a 
 
 
 def lines(text: str) -> list[str]:
-    """``text`` as the lines that Markdown sees."""
+    """Return the lines of ``text`` as Markdown splits them."""
     return _LINE_END.split(text)
 
 

@@ -220,7 +220,7 @@ def _noted(written: str | None) -> tuple[Noted, ...]:
 
 
 def _bound(pull: str) -> str:
-    """A pull request as a hash: a name could hold what a comment must not, such as ``--``."""
+    """Return the hash of a pull request's name. A name could contain an invalid ``--``."""
     return hashlib.sha256(f"reviewbot marker for {pull}".encode()).hexdigest()[:32]
 
 

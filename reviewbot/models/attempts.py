@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 
 FAILURES_TOGETHER: Final = 2
-"""So many times a batch may fail before its chunks are asked about one by one."""
+"""Number of failures of a batch before its chunks are requested one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,8 +252,8 @@ class Attempts:
         )
         return max(backoff(state), _fault_of(state).retry_after or 0.0)
 
-    async def _ask(self, run: _BatchRun, chunks: tuple[ChunkView, ...], tries: _Tries) -> None:
-        """A request, and its continuations if the answer is cut at its limit."""
+    async def _ask(self, run: _Run, chunks: tuple[ChunkView, ...], tries: _Tries) -> None:
+        """Send a request, and continuations if the response is truncated."""
         model, attempt = tries.model, tries.attempt
         if model in self._closed:
             raise self._closed[model]

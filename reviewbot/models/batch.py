@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from reviewbot.core.decode import decoder
-from reviewbot.core.events.events import ChunkStatus, Usage  # noqa: TC001 - the decoder looks these up
+from reviewbot.core.events.events import ChunkStatus, Usage  # noqa: TC001 - the decoder uses it
 from reviewbot.core.findings.draft import Draft  # noqa: TC001 - the decoder looks these up
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ RunBatch: TypeAlias = Callable[[BatchTask, Emit], Awaitable[BatchResult]]
 
 
 def result_to_json(result: BatchResult) -> dict[str, Any]:
-    """``result`` as plain JSON values."""
+    """Return ``result`` as plain JSON values."""
     return asdict(result)
 
 

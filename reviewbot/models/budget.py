@@ -101,7 +101,7 @@ class Budget:
 
     @staticmethod
     def _worst(info: ModelInfo, input_tokens: int, output_tokens: int) -> float:
-        """Dollars if all input is written to the cache and all output is used."""
+        """Return the cost if all input is written to the cache and all output is used."""
         tokens = int(input_tokens * _INPUT_MARGIN)
         cost = cost_usd(info, Usage(cache_write=tokens, output=output_tokens))
         if cost is None:

@@ -47,11 +47,11 @@ class CacheStore(Protocol):
     """Keeps entries of one tenant, bounded in size; whose they are is its own affair."""
 
     async def exact(self, keys: Collection[str]) -> Mapping[str, Entry]:
-        """The entries whose ``key.exact`` is one of ``keys``, by it. What is found was used."""
+        """Return the entries with ``key.exact`` in ``keys``, by key. Record that they were used."""
         ...
 
     async def similar(self, bands: Collection[str], *, limit: int) -> Sequence[Entry]:
-        """Entries that were put under one of ``bands``, the newest first; ``limit`` at most."""
+        """Return at most ``limit`` entries stored under one of ``bands``, newest first."""
         ...
 
     async def put(self, entries: Sequence[Entry]) -> None:
@@ -298,10 +298,10 @@ def _honest(outcome: ChunkOutcome, reuses: Mapping[str, Reuse]) -> ChunkOutcome:
 def _by_chunk(
     views: Mapping[str, ChunkView], index: AnchorIndex, drafts: Iterable[Drafted]
 ) -> tuple[Mapping[str, list[Drafted]], set[str]]:
-    """The drafts by the chunk that each is about, and the chunks that miss one by not being clear.
+    """Return the drafts by chunk, and the chunks that may lack a draft that matches no one chunk.
 
-    An answer is about all chunks of its request. Where the quote is found decides; what is quoted
-    wrongly belongs to its file, if that was one chunk of the request.
+    A response is about all chunks of its request. The location of the quote decides. A draft with a
+    wrong quote belongs to its file, if the file was one chunk of the request.
     """
     said: defaultdict[str, list[Drafted]] = defaultdict(list)
     unclear: set[str] = set()

@@ -194,7 +194,7 @@ class _Writing:
         return replace(self._usage, output=max(self._usage.output, characters // CHARS_PER_TOKEN))
 
     async def take(self, event: ModelEvent) -> None:
-        """The next event of the answer.
+        """Take the next event of the answer.
 
         Raises:
             ReviewbotError: the search for secrets failed.

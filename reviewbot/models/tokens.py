@@ -135,10 +135,10 @@ class Calibration:
         return self._known.get(model, 1.0)
 
     def learn(self, model: str, *, estimated: int, actual: int) -> None:
-        """Remember how far one request was off.
+        """Record the error of one estimate.
 
         Args:
-            model: its name.
+            model: name of the model.
             estimated: tokens as estimated with :meth:`correction` applied.
             actual: ``usage`` input tokens, cache reads and writes included.
         """

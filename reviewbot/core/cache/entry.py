@@ -154,7 +154,7 @@ def _redacted(draft: Draft) -> Draft:
 
 
 def entry_to_json(entry: Entry) -> dict[str, Any]:
-    """``entry`` as plain JSON values."""
+    """Return ``entry`` as plain JSON values."""
     return {"form": FORM, **asdict(entry)}
 
 

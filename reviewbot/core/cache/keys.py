@@ -103,10 +103,8 @@ def exact_key(view: ChunkView, scope: Scope) -> str:
 
 
 def hunk_hash(hunk: ShownHunk) -> str:
-    """The hash of what the prompt shows of ``hunk``: heading, context and changes, no numbers."""
-    lines = tuple(
-        DiffLine(line.kind, None, None, line.text, line.no_newline) for line in hunk.lines
-    )
+    """Return the hash of ``hunk`` in the prompt: heading, context and changes, no numbers."""
+    lines = tuple(Line(line.kind, None, None, line.text, line.no_newline) for line in hunk.lines)
     bare = ShownHunk(0, 0, hunk.section, lines, hunk.owned)
     return hashlib.sha256("\n".join(hunk_lines(bare)).encode()).hexdigest()
 
@@ -118,9 +116,9 @@ def bands(key: ChunkKey) -> tuple[str, ...]:
 
 
 def similarity(one: ChunkKey, other: ChunkKey) -> float:
-    """The share of hunks that two chunks have in common (Jaccard); 0 if they are of two families.
+    """Return the Jaccard similarity of the hunks of two chunks; 0 for different families.
 
-    It only ranks candidates. What is reused is decided hunk by hunk.
+    The similarity only ranks candidates. Reuse is decided hunk by hunk.
     """
     ours, theirs = set(one.hunks), set(other.hunks)
     if one.family != other.family or not ours | theirs:

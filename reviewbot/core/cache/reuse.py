@@ -162,7 +162,7 @@ class _Match:
 
 
 def _pairs(then: Sequence[str], now: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Equal hunks, the first with the first, where both sides have as many of them."""
+    """Yield pairs of equal hunks, in order, if both sides have the same number of them."""
     places: dict[str, tuple[list[int], list[int]]] = {}
     for side, hashes in enumerate((then, now)):
         for index, one in enumerate(hashes):

@@ -25,7 +25,7 @@ class Cursor:
         self.move(pos)
 
     def move(self, pos: int) -> None:
-        """Go to the line that starts at ``pos``."""
+        """Move to the line that starts at ``pos``."""
         data = self.data
         end = data.find(b"\n", pos)
         if end < 0:
@@ -37,7 +37,7 @@ class Cursor:
             self.line = line[:-1]
 
     def advance(self) -> None:
-        """Go to the next line."""
+        """Move to the next line."""
         self.move(min(self.end + 1, len(self.data)))
 
     @property
@@ -59,7 +59,7 @@ class Cursor:
         return DiffError(message, line=self.number(pos))
 
     def number(self, pos: int | None = None) -> int:
-        """The 1-based number of the line at ``pos``; at the end of the input, of the last line."""
+        """Return the 1-based line number at ``pos``; at the end of the input, of the last line."""
         at = self.pos if pos is None else pos
         if at >= len(self.data):
             at = max(len(self.data) - 1, 0)

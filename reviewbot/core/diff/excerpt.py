@@ -70,7 +70,7 @@ class Excerpts:
         )
 
     def _numbers(self, index: int, number: int, hunk: Hunk, *, left: bool) -> Sequence[int]:
-        """The number of each line on one side, or that of the line before where it has none."""
+        """Return the number of each line on one side; of the line before if it has no number."""
         key = (index, number, left)
         if key not in self._known:
             last = (hunk.old_start if left else hunk.new_start) - 1

@@ -134,7 +134,7 @@ class Hunk:
             yield from self._read(block)
 
     def iter_raw(self) -> Iterator[tuple[LineKind, bytes]]:
-        """Kind and undecoded text of the lines one by one: what planning needs, a copy of each."""
+        """Yield kind and undecoded text of each line, for planning."""
         data, end = self._data, self._end
         pos = self._marks[0][0] if self._marks else end
         while pos < end:
@@ -147,18 +147,18 @@ class Hunk:
                 yield kind, raw.removesuffix(b"\r") if self._flags & _CRLF else raw
             pos = stop + 1
 
-    def slice(self, start: int, stop: int) -> tuple[DiffLine, ...]:
-        """``lines[start:stop]`` for ``0 <= start <= stop``, reading only what is near."""
+    def slice(self, start: int, stop: int) -> tuple[Line, ...]:
+        """Return ``lines[start:stop]`` for ``0 <= start <= stop``, reading only nearby lines."""
         first = start // _BLOCK
         blocks = range(first, min(-(-stop // _BLOCK), len(self._marks)))
         near = [line for block in blocks for line in self._read(block)]
         return tuple(near[start - first * _BLOCK : stop - first * _BLOCK])
 
     def position(self, index: int) -> tuple[int, int]:
-        """The header's starts, ``(old, new)``, of a hunk that would begin with ``lines[index]``.
+        """Return the header's starts ``(old, new)`` for a hunk that begins with ``lines[index]``.
 
-        The numbers of the next line on each side; on a side that has no lines in this hunk, the
-        line before, as headers have it.
+        A start is the number of the next line on its side. For a side without lines in this hunk,
+        it is the number of the line before, as in headers.
         """
         before = self.slice(index // _BLOCK * _BLOCK, index)
         _, old, new = self._marks[index // _BLOCK]
@@ -262,10 +262,10 @@ def scan_hunk(cursor: Cursor, *, crlf: bool) -> Hunk:
 
 
 def _scan_body(cursor: Cursor, old: int, new: int) -> _Scanned:
-    """Walk from the header until its counts are met: the marks, the number of lines, the flags.
+    """Read lines until the counts of the header are reached; return marks, line count and flags.
 
-    This loop sees every line of the diff. It is why a wrong count is found here and not later,
-    and it is kept to the least a line needs.
+    This loop reads every line of the diff, so that a wrong count is found here and not later. The
+    work per line is kept minimal.
     """
     data, size = cursor.data, len(cursor.data)
     head, pos = cursor.pos, cursor.end + 1
@@ -307,7 +307,7 @@ def _scan_body(cursor: Cursor, old: int, new: int) -> _Scanned:
 
 
 def _unended(cursor: Cursor, old: int, new: int) -> int:
-    """The flags for the "No newline" marker at the cursor, which says them of the line above."""
+    """Return the flags for the "No newline" marker at the cursor, about the line above."""
     above = cursor.data[cursor.data.rfind(b"\n", 0, cursor.pos - 1) + 1]
     flags = {_MINUS: _OLD_UNENDED, _PLUS: _NEW_UNENDED}.get(above, _UNENDED)
     if above == _BACKSLASH or (flags & _OLD_UNENDED and old) or (flags & _NEW_UNENDED and new):
@@ -329,7 +329,7 @@ def _not_in_hunk(cursor: Cursor, head: int, old: int, new: int) -> DiffError:
 
 
 def _refuse_word_diff(cursor: Cursor, head: int) -> None:
-    """A word diff of indented lines looks like a hunk of nothing but context."""
+    """Raise for a word diff. With indented lines it looks like a hunk with context lines only."""
     marks = (b"[-", b"{+")
     if any(cursor.data.find(mark, head, cursor.pos) >= 0 for mark in marks):
         raise cursor.error("this looks like a word diff; make it without --word-diff", head)

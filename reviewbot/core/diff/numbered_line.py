@@ -27,12 +27,12 @@ class NumberedLine(NamedTuple):
     text: str
 
 
-def format_line(line: DiffLine, *, owned: bool = True) -> str:
-    """``line`` behind its prefix.
+def format_line(line: Line, *, owned: bool = True) -> str:
+    """Return ``line`` with its prefix.
 
     Args:
         line: a line of a hunk.
-        owned: false for a line that another chunk answers for: it gets no mark.
+        owned: False for a line that another chunk owns; such a line has no mark.
     """
     removed = line.kind == "removed"
     side, number = ("L", line.old_no) if removed else ("R", line.new_no)

@@ -266,7 +266,7 @@ def _share_context(above: Hunk, below: Hunk, count: int) -> bool:
 
 
 def _refuse(cursor: Cursor, line: bytes, behind: str) -> None:
-    """Refuse a line between files that shows that something would be lost."""
+    """Raise if a line between files shows that content would be lost."""
     if line.startswith((b"diff --cc ", b"diff --combined ", b"@@@ ")):
         raise cursor.error(
             "this is the combined diff of a merge; compare with one parent: git diff PARENT MERGE"
@@ -313,7 +313,7 @@ def _is_epoch(time: bytes) -> bool:
 
 
 def _join_type_changes(files: Iterator[FileDiff]) -> Iterator[FileDiff]:
-    """Git writes a file that became a link as deleted and added, but lists it as one change."""
+    """Join deletion and addition of a file that became a link. Git lists them as one change."""
     waiting: FileDiff | None = None
     for file in files:
         if waiting is not None and _is_type_change(waiting, file):

@@ -34,7 +34,7 @@ def text(name: bytes) -> str:
 
 
 def unquote(name: bytes) -> bytes:
-    """``name`` without C-quoting, if it has any.
+    """Return ``name`` without C-quoting, if it has any.
 
     Raises:
         ValueError: the quoting is broken.
@@ -113,7 +113,7 @@ def common(left: bytes, right: bytes) -> bytes | None:
 
 
 def strip_pair(left: bytes, right: bytes) -> tuple[bytes, bytes] | None:
-    """Both names without git's prefixes, where they have a pair of those."""
+    """Return both names without git's prefixes; None without a known pair of prefixes."""
     if (left[:2], right[:2]) in _PAIRS:
         return left[2:], right[2:]
     return None

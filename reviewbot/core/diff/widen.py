@@ -138,7 +138,7 @@ def _stretched(
 
 
 def _context(hunk: Hunk) -> tuple[int, int]:
-    """Lines of context that a hunk begins with, and that it ends with."""
+    """Return the number of context lines at the beginning and at the end of a hunk."""
     changed = [at for at, (kind, _) in enumerate(hunk.iter_raw()) if kind != "context"]
     return (changed[0], hunk.line_count - 1 - changed[-1]) if changed else (0, 0)
 

@@ -58,7 +58,7 @@ def file_diff_text(file: FileDiff) -> bytes:
 
 
 def quoted(name: bytes, *, always: bool = False) -> bytes:
-    """``name`` as git writes it by default: C-quoted where a byte of it needs that."""
+    """Return ``name`` as git writes it by default: C-quoted if a byte requires this."""
     if not always and not _QUOTED.search(name):
         return name
     return b'"' + _QUOTED.sub(_escaped, name) + b'"'
@@ -101,7 +101,7 @@ def _fields(file: FileDiff, old: bytes, new: bytes) -> Iterator[bytes]:
 
 
 def _halves(file: FileDiff) -> tuple[FileDiff, FileDiff]:
-    """A file that became another kind, as git writes it: one that goes, and one that comes."""
+    """Return the two parts of a file that changed its type: a deleted and an added file."""
     gone = tuple(hunk for hunk in file.hunks if not hunk.new_count)
     come = tuple(hunk for hunk in file.hunks if hunk.new_count)
     return (

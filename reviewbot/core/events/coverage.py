@@ -42,7 +42,7 @@ def coverage_of(
 
 
 def file_coverage(path: str, chunks: Sequence[tuple[ChunkStatus, str | None]]) -> FileCoverage:
-    """Coverage of one file by status and reason of each of its chunks, in order."""
+    """Return the coverage of one file from status and reason of its chunks, in order."""
     if all(status == "reviewed" for status, _ in chunks):
         return FileCoverage(path, "reviewed")
     status: CoverageStatus = (

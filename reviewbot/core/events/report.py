@@ -94,7 +94,7 @@ class Report:
         return self.outcome in ("clean", "findings", "answered")
 
     def covered(self, *statuses: CoverageStatus) -> tuple[FileCoverage, ...]:
-        """Files whose coverage is one of ``statuses``, in order."""
+        """Return the files with one of ``statuses``, in order."""
         return tuple(file for file in self.coverage if file.status in statuses)
 
 

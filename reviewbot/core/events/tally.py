@@ -34,7 +34,7 @@ class Tally:
         self.cost_usd: float | None = 0.0
 
     def finish(self, chunk: str, status: ChunkStatus, reason: str | None, *, model: str) -> None:
-        """A chunk came to its end; ``model`` had the last word on it."""
+        """Record the end of a chunk, completed by ``model``."""
         self._outcomes[chunk] = (status, reason)
         self._ended_by[chunk] = model
         file = self._file_of[chunk]
@@ -43,7 +43,7 @@ class Tally:
             del self._open[file]
 
     def book(self, usage: Usage, cost_usd: float | None, *, model: str) -> None:
-        """A request to ``model`` used tokens."""
+        """Record the tokens of a request to ``model``."""
         self.usage += usage
         self.cost_usd = _sum(self.cost_usd, cost_usd)
         before, cost = self._spent.get(model, (Usage(), 0.0))

@@ -209,7 +209,7 @@ def _runs(view: ChunkView) -> Iterable[_LineRun]:
 
 
 def _quote_lines(quote: str) -> list[str]:
-    """The quote's lines without blank edges and without our prefix where every line kept it."""
+    """Return the quote's lines without blank edges, and without our prefix if all have it."""
     lines = quote.replace("\r\n", "\n").split("\n")
     while lines and not lines[0].strip():
         lines.pop(0)

@@ -34,7 +34,7 @@ class JsonTextCleaner:
         self._started = False
 
     def clean(self, text: str) -> str:
-        """``text`` after what was held back, less what must wait for the next piece."""
+        """Return the buffered text plus ``text``, except an end that needs the next piece."""
         if not text:
             return ""
         if not self._started:

@@ -111,7 +111,7 @@ class ToolStream:
         self._check()
 
     def drain(self) -> list[dict[str, Any]]:
-        """The findings that became complete since the last call, in the order of the text."""
+        """Return the findings completed since the last call, in the order of the text."""
         findings, self._reader.findings = self._reader.findings, []
         return findings
 
@@ -232,8 +232,8 @@ class _StreamReader:
             if self._depth > MAX_DEPTH:
                 raise ToolStreamError(f"the report is nested too deeply {self._where()}")
 
-    def report(self, error: str | None) -> StreamResult:
-        """The verdict at the end of the text, given the sentence of what stopped the reading."""
+    def report(self, error: str | None) -> Report:
+        """Return the result at the end of the text. The argument is the error of the reading."""
         if not self.ended:
             error = error or f"the report was cut off {self._where()}"
         elif not self._arrays_closed:
@@ -259,7 +259,7 @@ class _StreamReader:
         return f"after {count(self._items, 'finding')}"
 
     def _begin(self, event: str, value: _Value) -> None:
-        """A value begins outside of any finding."""
+        """Process the beginning of a value outside of any finding."""
         if self._depth == 0 and event != "start_map":
             raise ToolStreamError(f"the report is {_name(event)}, not an object")
         if self._depth == 1 and self._key == "findings":

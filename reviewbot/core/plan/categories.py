@@ -225,7 +225,7 @@ def _is_guard(path: str) -> bool:
 
 
 def _changed_text(file: FileDiff) -> Iterator[bytes]:
-    """The lines that come and go, lower-cased, a hunk at a time: to take a check away matters."""
+    """Yield added and removed lines in lower case, by hunk. Removing a check matters, too."""
     room = SEARCHED
     for hunk in file.hunks:
         text = b"\n".join(raw for kind, raw in hunk.iter_raw() if kind != "context")[:room]

@@ -177,10 +177,11 @@ class SplitLimits:
 
 
 def budget_for(context: int) -> int:
-    """Tokens of a chunk for a model with ``context`` tokens of context window.
+    """Return the token budget of a chunk for a model with a window of ``context`` tokens.
 
-    A quarter at most: an estimate by bytes can be short by half (a token is at least a byte), and
-    a chunk that takes half the window still leaves the rest for instructions and the answer.
+    The budget is at most a quarter of the window. An estimate by bytes can be too low by half (a
+    token is at least a byte). A chunk of half the window still leaves room for instructions and the
+    response.
     """
     return max(MIN_BUDGET, min(CHUNK_BUDGET, context // 4))
 
@@ -277,7 +278,7 @@ def _chunks_of(file: FileDiff, index: int, before: int, sizes: SplitLimits) -> l
 def _batches(
     chunks: list[Chunk], chain: Chain, before: int, *, budget: int, limit: int
 ) -> list[Batch]:
-    """Neighbours share a batch: files of one directory are next to each other in a diff."""
+    """Return batches of adjacent chunks: a diff lists files of one directory together."""
     groups: list[list[Chunk]] = []
     room = 0
     for chunk in chunks:

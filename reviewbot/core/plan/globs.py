@@ -101,7 +101,7 @@ def _no_pattern(glob: str) -> ValueError:
 
 
 def _trimmed(glob: str) -> str:
-    """Without the white space at its end, but for a space behind a backslash."""
+    """Return a pattern without white space at its end, except an escaped space."""
     text = glob.rstrip()
     backslashes = len(text) - len(text.rstrip("\\"))
     return glob[: len(text) + backslashes % 2]

@@ -130,13 +130,13 @@ class Policy:
 
 
 def path_patterns(patterns: Iterable[str]) -> Callable[[str], bool | None]:
-    """Gitignore patterns as a :attr:`Policy.configured`; the last one that matches decides.
+    """Return gitignore patterns as a :attr:`Policy.configured`; the last matching pattern decides.
 
-    One that matches the path itself goes before those that match only a directory that it is in:
-    unlike git's, a ``!pattern`` brings a file back out of a directory that is left out.
+    A match of the path itself has precedence over a match of its directory only. So, unlike in git,
+    a ``!pattern`` includes a file of an excluded directory.
 
     Raises:
-        ValueError: a pattern is not one that git would take.
+        ValueError: git would reject a pattern.
     """
     known = [pattern for glob in patterns if (pattern := read_pattern(glob)) is not None]
     if not known:
@@ -158,11 +158,11 @@ def path_patterns(patterns: Iterable[str]) -> Callable[[str], bool | None]:
 
 
 def git_attributes(text: str) -> Callable[[str], Attributes]:
-    """``linguist-generated`` and ``linguist-vendored`` of a ``.gitattributes`` file.
+    """Return ``linguist-generated`` and ``linguist-vendored`` of a ``.gitattributes`` file.
 
     Args:
-        text: the file at the root of the base; patterns git would refuse are left out, as git
-            does. See https://git-scm.com/docs/gitattributes.
+        text: the file at the root of the base. Invalid patterns are ignored, as in git. See
+            https://git-scm.com/docs/gitattributes.
     """
     rules = [rule for line in text.splitlines() if (rule := _attribute_rule(line))]
     if not rules:

@@ -138,7 +138,7 @@ def draw(files: Iterable[FileDiff]) -> float:
 
 
 def _sized(data: bytes) -> bytes:
-    """``data`` behind its length, so that no two lists of texts make the same bytes."""
+    """Return ``data`` after its length, so that different lists of texts give different bytes."""
     return len(data).to_bytes(8) + data
 
 

@@ -276,6 +276,6 @@ def boundary_score(above: LineCost, below: LineCost) -> float:
 
 
 def _indentation(head: bytes) -> int:
-    """Columns of white space before the text, at most 40."""
+    """Return the number of columns of white space before the text, at most 40."""
     expanded = head.expandtabs(4)
     return min(len(expanded) - len(expanded.lstrip()), 40)

@@ -19,7 +19,7 @@ Json: TypeAlias = dict[str, Any]
 
 
 def plan_to_json(plan: Plan) -> Json:
-    """``plan`` as an object for JSON: its fields, under the version of this form."""
+    """Return ``plan`` as an object for JSON: its fields, with the version of this form."""
     return {"version": VERSION, **asdict(plan)}
 
 

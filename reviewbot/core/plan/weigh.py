@@ -47,7 +47,7 @@ class TokenCount(Protocol):
         ...
 
     def count(self, text: str) -> int:
-        """Tokens of ``text``; may be slow the first time, must be linear."""
+        """Return the tokens of ``text`` in linear time. The first call may be slow."""
         ...
 
 
@@ -66,15 +66,15 @@ class LineCost(NamedTuple):
 
 
 def text_size(text: str) -> int:
-    """Bytes of ``text`` as UTF-8; a byte that was not UTF-8 counts as one."""
+    """Return the size of ``text`` in UTF-8; a byte that was not UTF-8 counts as one byte."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogateescape"))
 
 
 def cut_line(text: str, limit: int) -> str:
-    """``text``, or its two ends around a mark if it is longer than ``limit`` bytes.
+    """Return ``text``, or its two ends around a mark if it is longer than ``limit`` bytes.
 
-    The ends are an eighth of ``limit`` characters each: so long a line is data, which its ends
-    identify as well as all of it, and four bytes a character still fit.
+    Each end has an eighth of ``limit`` characters, so that even four bytes per character fit. Such
+    a long line is data, and its ends identify the data.
     """
     if len(text) * 4 <= limit or text_size(text) <= limit:
         return text
@@ -91,22 +91,22 @@ def _ends(raw: bytes, limit: int) -> bytes:
 
 
 def file_header(file: FileDiff, count: TokenCount) -> float:
-    """Tokens of what the prompt says of ``file`` above its hunks."""
+    """Return the tokens of the prompt's lines for ``file`` above its hunks."""
     return count.per_byte * (CHUNK_HEADER + text_size(file.path) + text_size(file.old_path or ""))
 
 
 def hunk_bound(hunk: Hunk, count: TokenCount) -> float:
-    """Tokens of ``hunk`` by its bytes alone, its section and line ends among them."""
+    """Return the tokens of ``hunk``, estimated by bytes, with its section and line ends."""
     return count.per_byte * (HUNK_HEADER + hunk.size + LINE_PREFIX * hunk.line_count)
 
 
 def hunk_header(hunk: Hunk, count: TokenCount) -> float:
-    """Tokens of the heading above lines of ``hunk``."""
+    """Return the tokens of the heading above lines of ``hunk``."""
     return count.per_byte * (HUNK_HEADER + text_size(hunk.section[:SECTION_LIMIT]))
 
 
 def longest_line(room: float, count: TokenCount) -> int:
-    """Bytes of the longest line that fits ``room`` tokens under the longest section."""
+    """Return the maximum bytes of a line that fits ``room`` tokens under the longest section."""
     headers = HUNK_HEADER + 4 * SECTION_LIMIT + LINE_PREFIX + 2
     return max(int(room / count.per_byte) - headers, 64)
 
@@ -136,7 +136,7 @@ def estimate_lines(
 
 
 def _rate(block: list[_Raw], count: TokenCount) -> float:
-    """Tokens a byte in ``block``."""
+    """Return the tokens per byte in ``block``."""
     text = b"\n".join(line.raw for line in block)
     return count.count(text.decode("utf-8", "surrogateescape")) / max(len(text), 1)
 

@@ -84,7 +84,7 @@ class FindingQuestion:
 
 
 def to_json(inquiry: FindingQuestion) -> dict[str, Any]:
-    """``inquiry`` as an object for JSON."""
+    """Return ``inquiry`` as an object for JSON."""
     return asdict(inquiry)
 
 
@@ -98,10 +98,10 @@ def from_json(data: Mapping[str, Any]) -> FindingQuestion:
 
 
 def redacted(inquiry: FindingQuestion) -> FindingQuestion:
-    """``inquiry`` without secrets and personal data, and without remarks that are not shown.
+    """Return ``inquiry`` without secrets, personal data, and comments that are not shown.
 
     Raises:
-        ReviewbotError: the search for them failed.
+        ReviewbotError: the search for secrets failed.
     """
     return replace(
         inquiry,

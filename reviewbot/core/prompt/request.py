@@ -131,7 +131,7 @@ def _system() -> str:
 
 
 def manifest_within(entries: Sequence[ManifestEntry], limit: int) -> Manifest:
-    """The first ``entries`` that fit into ``limit`` characters, and the count of the rest."""
+    """Return the first ``entries`` that fit in ``limit`` characters, and the count of the rest."""
     count = 0
     for entry in entries:
         limit -= len(quoted(entry.path, LISTED_PATH_LIMIT)) + len(entry.status) + 25

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @cache
 def sources() -> dict[str, str]:
-    """Text of every file in ``prompts/`` by its path in there, in order of path."""
+    """Return the text of every file in ``prompts/`` by relative path, sorted by path."""
     from importlib.resources import files
 
     return dict(sorted(_walk(files("reviewbot") / "prompts", "")))
@@ -67,10 +67,10 @@ def render_template(template: str, **values: object) -> str:
 
 @cache
 def prompt_version() -> str:
-    """Twelve hexadecimal digits that change whenever the wording of a prompt changes.
+    """Return twelve hexadecimal digits that change whenever the wording of a prompt changes.
 
-    A hash over all templates and examples and the report tool, in a fixed order: the same in every
-    process. The line format is covered by the examples, which a test holds to it.
+    The version is a hash of all templates, all examples and the report tool, in a fixed order. It
+    is the same in every process. The examples cover the line format, which a test checks.
     """
     content = json.dumps([sources(), REPORT_TOOL], ensure_ascii=True)
     return hashlib.sha256(content.encode()).hexdigest()[:12]

@@ -85,7 +85,7 @@ def _sums(plan: ReviewStarted, width: int) -> list[Line]:
 
 
 def _expected(estimate: Estimate | ModelEstimate) -> str:
-    """``2 requests, about 25,400 tokens in and up to 8,000 out; about $0.10``."""
+    """Return e.g. ``2 requests, about 25,400 tokens in and up to 8,000 out; about $0.10``."""
     cost = (
         "costs nothing"
         if estimate.cost_usd == 0

@@ -130,7 +130,7 @@ def _suggestion(finding: Finding, rows: Sequence[CodeLine], blank: Span, width: 
 
 
 def _changes(old: Sequence[str], new: Sequence[str]) -> list[tuple[Sign, str]]:
-    """Lines to take out and to put in; equal ones at both ends are left out."""
+    """Return the lines to remove and to add, without equal lines at both ends."""
     start = 0
     while start < min(len(old), len(new)) and old[start] == new[start]:
         start += 1

@@ -14,15 +14,15 @@ _LEGACY: Final = "##["
 
 
 def neutralize_commands(text: str) -> str:
-    """``text`` in which ``##[`` starts no command: a space is put between ``##`` and ``[``."""
+    """Return ``text`` with a space between ``##`` and ``[``, so that it contains no command."""
     return text.replace(_LEGACY, "## [")
 
 
 def json_text(value: object, *, indent: int | None = None) -> str:
-    """``value`` as JSON in ASCII without ``##[``, on one line unless ``indent`` is given.
+    """Return ``value`` as JSON in ASCII without ``##[``, on one line unless ``indent`` is given.
 
-    ASCII, so that U+2028 and U+0085 end no line in any reader. The escape that breaks up ``##[``
-    is JSON's own: readers get the value unchanged.
+    The text is ASCII, so that U+2028 and U+0085 never end a line. A JSON escape breaks up ``##[``,
+    so readers get the value unchanged.
 
     Raises:
         ValueError: a number is not finite.

@@ -29,7 +29,7 @@ def shown(text: str) -> str:
 
 
 def cells(text: str) -> int:
-    """Columns that ``text`` takes on a terminal."""
+    """Return the number of columns of ``text`` on a terminal."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len
@@ -38,7 +38,7 @@ def cells(text: str) -> int:
 
 
 def clip(text: str, width: int) -> str:
-    """``text`` cut to ``width`` columns, with an ellipsis where something is missing."""
+    """Return ``text`` truncated to ``width`` columns, with an ellipsis in place of omitted text."""
     # Bounds the work on a line of a megabyte. Combining characters take no column of their own,
     # so a few more characters than columns are kept.
     short = text[: 8 * width]
@@ -51,7 +51,7 @@ def clip(text: str, width: int) -> str:
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """``text`` on lines of at most ``width`` columns, broken at spaces, else inside a word.
+    """Return ``text`` on lines of at most ``width`` columns, broken at spaces, else inside a word.
 
     Continuation lines keep the indentation of the first.
     """
@@ -82,7 +82,7 @@ def _chopped(word: str, width: int) -> list[str]:
 
 
 def paragraph(text: str, width: int, *, first: Span = ("", ""), style: str = "") -> list[Line]:
-    """``text`` wrapped behind ``first``; the following lines are indented as far.
+    """Return ``text`` wrapped after ``first``. The following lines have the same indentation.
 
     A CI runner ignores the indentation, so no line may go on with ``::`` (see ``inert``).
     """

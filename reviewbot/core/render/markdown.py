@@ -103,7 +103,7 @@ def _summary(report: Report, room: int | None) -> list[str]:
 
 
 def _findings(report: Report, room: int | None) -> list[str]:
-    """Table and details, worst first, as many as fit."""
+    """Return the table and details of findings, worst first, as many as fit."""
     shown = sorted(report.findings, key=lambda finding: not counts_for_fail_on(finding))
     if not shown:
         return []
@@ -201,7 +201,7 @@ def _coverage(file: FileCoverage) -> str:
 
 
 def _listed(heading: str, entries: Iterable[str], room: int | None) -> list[str]:
-    """A heading and a list, cut where ``room`` characters are used; nothing without entries."""
+    """Return a heading and a list, limited to ``room`` characters; empty without entries."""
     lines = [f"- {entry}" for entry in entries]
     kept = _fitting(lines, room)
     if kept < len(lines):

@@ -25,7 +25,7 @@ _CUT: Final = "..."
 
 
 def one_line(markdown: str, limit: int) -> str:
-    """Safe Markdown on one line, of at most ``limit`` characters, with nothing hidden in it."""
+    """Return safe Markdown on one line, at most ``limit`` characters, without hidden text."""
     flat = neutralize_commands(show(" ".join(markdown[: 4 * limit].split())))
     if len(flat) <= limit and len(markdown) <= 4 * limit:
         return flat
@@ -34,13 +34,13 @@ def one_line(markdown: str, limit: int) -> str:
 
 
 def literal(text: str, limit: int = 300) -> str:
-    """``text`` as itself: no markup (section 6.1), and code if GitHub would find links in it."""
+    """Return ``text`` without markup (section 6.1), as code if GitHub would find links in it."""
     flat = _clipped(neutralize_commands(show(" ".join(text[: 4 * limit].split()))), limit)
     return code_span(flat, len(flat)) if _LINKED.search(flat) else _SPECIAL.sub(r"\\\g<0>", flat)
 
 
 def code_span(text: str, limit: int = 200) -> str:
-    """``text`` as inline code, behind more backticks than it has in a row (section 6.3)."""
+    """Return ``text`` as inline code, with more backticks than it has in a row (section 6.3)."""
     flat = _clipped(neutralize_commands(show(text)), limit)
     ticks = "`" * (_longest(flat) + 1)
     pad = " " if "`" in flat or not flat else ""
@@ -48,15 +48,15 @@ def code_span(text: str, limit: int = 200) -> str:
 
 
 def cell(markdown: str) -> str:
-    """Inline Markdown as a table's cell: bars divide cells even inside of code (section 4.10)."""
+    """Return inline Markdown as a table cell. Bars divide cells even in code (section 4.10)."""
     # A backslash before the bar would escape our escape.
     return re.sub(r"\\*\|", lambda match: "\\" * (2 * len(match[0]) - 1) + "|", markdown)
 
 
 def fence(text: str, *, lines: int) -> str:
-    """``text`` as a quoted code block of at most ``lines`` lines; it cannot close its fence.
+    """Return ``text`` as a quoted code block of at most ``lines`` lines; it cannot close its fence.
 
-    Quoted, because a line of code that starts with ``::`` would be a command to a CI runner.
+    The block is quoted, because a code line that starts with ``::`` would be a CI command.
     """
     all_lines = text.removesuffix("\n").split("\n")
     kept = [
@@ -70,9 +70,9 @@ def fence(text: str, *, lines: int) -> str:
 
 
 def quoted(markdown: str, limit: int) -> str:
-    """Markdown as a block quote: what it opens and does not close ends with it (section 5.1).
+    """Return Markdown as a block quote, which also ends unclosed blocks (section 5.1).
 
-    Cut to about ``limit`` characters.
+    The text is truncated to about ``limit`` characters.
     """
     lines = []
     for line in markdown.strip().split("\n"):

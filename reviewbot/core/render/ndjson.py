@@ -11,5 +11,5 @@ if TYPE_CHECKING:
 
 
 def render(record: Json) -> str:
-    r"""The line of one record, with its ``\n``. Paths that are not UTF-8 survive the round trip."""
+    r"""Return the line of one record with ``\n``. Paths that are not UTF-8 are preserved."""
     return json_text(record) + "\n"

@@ -28,7 +28,7 @@ _SEVERITY: Final[dict[Severity, str]] = {"error": "ERROR", "warning": "WARNING",
 
 
 def render(report: Report) -> str:
-    """The whole result. Bytes of a path that are not UTF-8 become U+FFFD: JSON has no others."""
+    """Return the whole result. Bytes of a path that are not UTF-8 become U+FFFD."""
     diagnostics = [_diagnostic(finding) for finding in report.findings]
     if not report.complete:
         missing = unreviewed(report)

@@ -98,7 +98,7 @@ def _log(report: Report, findings: Sequence[Finding], *, left_out: int) -> Json:
 
 
 def _rule(finding: Finding) -> Json:
-    """The rule of a finding. Nothing in it depends on this one finding but rule and category."""
+    """Return the rule of a finding. The rule depends on the finding's rule and category only."""
     name, text = _HELP[finding.category]
     own = finding.rule != finding.category
     return {
@@ -156,7 +156,7 @@ def _artifact(path: str) -> Json:
 
 
 def _fix(finding: Finding, suggestion: str) -> Json:
-    """Whole lines are replaced: without columns a region ends before its last line end (3.30.8)."""
+    """Return a fix of whole lines. A region without columns excludes the last line end (3.30.8)."""
     region: Json = {"startLine": finding.line, "endLine": finding.end_line}
     if not suggestion:  # the lines go, with the last line end
         region = {"startLine": finding.line, "startColumn": 1}
@@ -207,5 +207,5 @@ def _notification(level: str, text: str, path: str | None = None) -> Json:
 
 
 def _plain(text: str) -> str:
-    """``text`` without links. A backslash, which takes them apart too, would be seen."""
+    """Return ``text`` without links. Breaking up links with a backslash would be visible."""
     return text.replace("](", "] (")

@@ -195,7 +195,7 @@ def _row(label: str, text: str, width: int) -> list[Line]:
 
 
 def _skipped(report: Report, width: int) -> list[Line]:
-    """Skipped files, counted by reason: each was named when it was skipped."""
+    """Return lines that count skipped files by reason. Earlier lines name the files."""
     reasons: dict[str, int] = {}
     for file in report.covered("skipped"):
         reason = file.reason or NO_REASON

@@ -17,7 +17,7 @@ UNFINISHED = "The review ended before this file was done."
 
 
 def counted(report: Report) -> str:
-    """``2 errors, 1 warning and 3 notes``, or ``no findings``; without what is held back."""
+    """Return ``2 errors, 1 warning and 3 notes`` or ``no findings``, without held-back findings."""
     parts = [count(number, severity) for severity, number in report.counts.items() if number]
     return listed(parts) if parts else NOTHING
 
@@ -62,7 +62,7 @@ def _nothing(skipped: int) -> str:
 
 
 def unreviewed(report: Report) -> tuple[FileCoverage, ...]:
-    """Files that were not reviewed whole and should have been, failed ones first."""
+    """Return the files with a missing or partial review, failed files first."""
     pending = tuple(FileCoverage(path, "failed", UNFINISHED) for path in report.pending)
     return (*report.covered("failed"), *pending, *report.covered("partly"))
 
@@ -78,7 +78,7 @@ def asked_first(plan: ReviewStarted) -> tuple[str, ...]:
 
 
 def reviewers(plan: ReviewStarted) -> str:
-    """``a, then b``, or ``a, b, then c`` where some chunks go to ``a`` and others to ``b``."""
+    """Return ``a, then b``, or ``a, b, then c`` if ``a`` and ``b`` each get some chunks."""
     first = asked_first(plan)
     if len(first) < 2:
         return ", then ".join(plan.models)
@@ -92,13 +92,13 @@ def shares(report: Report) -> tuple[ModelShare, ...]:
 
 
 def share_of(share: ModelShare) -> str:
-    """``3 chunks, 1 finding, $0.01``."""
+    """Return the share of a model, such as ``3 chunks, 1 finding, $0.01``."""
     parts = (count(share.chunks, "chunk"), count(share.findings, "finding"))
     return ", ".join((*parts, dollars(share.cost_usd)))
 
 
 def usage(tokens: Usage) -> str:
-    """``45,120 tokens in (30,000 from the cache), 2,100 out``, empty if no model was asked."""
+    """Return ``45,120 tokens in (30,000 from the cache), 2,100 out``; empty without usage."""
     if tokens == Usage():
         return ""
     entered = total(tokens) - tokens.output
@@ -107,14 +107,14 @@ def usage(tokens: Usage) -> str:
 
 
 def dollars(amount: float | None) -> str:
-    """``$1.20``, ``$0.0042``; ``cost unknown`` without a price."""
+    """Return an amount such as ``$1.20`` or ``$0.0042``; ``cost unknown`` without a price."""
     if amount is None:
         return "cost unknown"
     return f"${amount:.2f}" if amount >= 0.1 or amount == 0 else f"${amount:.4f}"
 
 
 def duration(seconds: float) -> str:
-    """``0.4 s``, ``3 min 12 s``."""
+    """Return a duration such as ``0.4 s`` or ``3 min 12 s``."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -122,7 +122,7 @@ def duration(seconds: float) -> str:
 
 
 def spending(report: Report) -> str:
-    """Tokens, cost and times that are known, separated by semicolons."""
+    """Return the known tokens, cost and times, separated by semicolons."""
     parts = [usage(report.usage)]
     if parts[0]:
         parts.append(dollars(report.cost_usd))
@@ -134,7 +134,7 @@ def spending(report: Report) -> str:
 
 
 def lines_of(finding: Finding) -> str:
-    """``line 4``, ``lines 4-9``."""
+    """Return the lines of a finding, such as ``line 4`` or ``lines 4-9``."""
     if finding.line == finding.end_line:
         return f"line {finding.line}"
     return f"lines {finding.line}-{finding.end_line}"

@@ -112,7 +112,7 @@ def _again(call: list[tuple[int, int]], lines: list[str]) -> list[tuple[int, int
 
 
 def _pieces(lines: list[str]) -> list[tuple[int, int]]:
-    """Line and first character of each piece; a piece is a line of what the library gets."""
+    """Return line and first character of each piece; a piece is a line of what the library gets."""
     return [
         (number, start)
         for number, line in enumerate(lines)
@@ -138,7 +138,7 @@ def _with_components(finding: _Finding) -> Iterator[_Finding]:
 def _hits(
     finding: _Finding, part: _Finding, block: int, scan: ScanText, pieces: list[tuple[int, int]]
 ) -> Iterator[Hit]:
-    """The value of one match, on each line that it covers; all of the match if it is not there."""
+    """Yield the value of one match on each of its lines; the whole match without a value."""
     regions = list(_regions(part["location"], scan, pieces))
     value = part["match"]["value"]
     if "\n" not in value:
@@ -161,7 +161,7 @@ def _hits(
 def _regions(
     where: dict[str, int], scan: ScanText, pieces: list[tuple[int, int]]
 ) -> Iterator[tuple[int, int, int]]:
-    """Line, start and end of what a match covers of each line."""
+    """Yield line, start and end of a match on each of its lines."""
     first, last = where["start_line"] - 1, where["end_line"] - 1
     for number in range(first, last + 1):
         line, offset = pieces[number]
@@ -182,5 +182,5 @@ def _occurrences(
 
 
 def _characters(line: str, column: int) -> int:
-    """Characters before a byte of ``line``."""
+    """Return the number of characters before a byte of ``line``."""
     return len(line.encode()[:column].decode(errors="ignore"))

@@ -76,7 +76,7 @@ def is_ordinary(text: str) -> bool:
 
 
 def code_span(text: str) -> str:
-    """``text`` as inline code."""
+    """Return ``text`` as inline code."""
     ticks = "`" * (_longest_run(text) + 1)
     padded = text.startswith("`") or text.endswith("`") or (text[:1] == " " == text[-1:])
     space = " " if padded and text.strip(" ") else ""
@@ -84,7 +84,7 @@ def code_span(text: str) -> str:
 
 
 def code_block(text: str, language: str = "") -> str:
-    """``text`` as a fenced block."""
+    """Return ``text`` as a fenced block."""
     fence = "`" * max(3, _longest_run(text) + 1)
     return "\n".join((fence + language, *([text] if text else []), fence))
 
@@ -100,7 +100,7 @@ class MarkdownWriter:
         self._hosts = frozenset(map(str.lower, link_hosts))
 
     def blocks(self, nodes: Sequence[SyntaxTreeNode], *, tight: bool = False) -> str:
-        """Blocks, one after the other."""
+        """Return the Markdown of the blocks, in order."""
         written: list[str] = []
         lists = 0  # two lists in a row are two only if their markers differ
         for node in nodes:
@@ -218,7 +218,7 @@ class MarkdownWriter:
 
 
 def without_block_start(line: str) -> str:
-    """``line`` less what would make it a heading, an item or a quote; a bot's command is code."""
+    """Return ``line`` without markup of headings, items and quotes; bot commands become code."""
     match = _BLOCK_START.match(line)
     line = line[match.end() :] if match else line
     command = _COMMAND.match(line)

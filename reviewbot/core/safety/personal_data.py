@@ -125,7 +125,7 @@ def _is_card(number: str) -> bool:
 
 
 def _luhn(digits: str) -> bool:
-    """ISO/IEC 7812-1, annex B."""
+    """Return whether the check digit is valid (ISO/IEC 7812-1, annex B)."""
     doubled = (int(digit) * 2 for digit in digits[-2::-2])
     rest = sum(map(int, digits[-1::-2]))
     return (rest + sum(number - 9 if number > 9 else number for number in doubled)) % 10 == 0

@@ -68,7 +68,7 @@ def _within(line: str, number: int, start: int) -> Iterator[Hit]:
 
 
 def _below(lines: list[str], begin: int) -> list[int]:
-    """Numbers of the body lines after a BEGIN line."""
+    """Return numbers of the body lines after a BEGIN line."""
     found: list[int] = []
     for number in range(begin + 1, len(lines)):
         core = _core(lines[number])
@@ -91,7 +91,7 @@ def _is_header(line: str) -> bool:
 
 
 def _above(lines: list[str], end: int) -> list[int]:
-    """Numbers of the body lines before an END line; they may be the only ones shown."""
+    """Return numbers of the body lines before an END line; they may be the only ones shown."""
     found: list[int] = []
     for number in range(end - 1, -1, -1):
         core = _core(lines[number])
@@ -107,7 +107,7 @@ def _above(lines: list[str], end: int) -> list[int]:
 
 
 def _middle(lines: list[str]) -> list[list[int]]:
-    """Runs of whole body lines that no BEGIN shows to belong to something public, as numbers."""
+    """Return runs of whole body lines, as numbers, unless a BEGIN shows that they are public."""
     runs: list[list[int]] = []
     public = False
     for number, line in enumerate(lines):
@@ -134,7 +134,7 @@ def _lines(
 
 
 def _core(line: str) -> str | None:
-    """The base64 of a line that holds nothing else; what was redacted before counts as such."""
+    """Return the base64 of a line without other text. Redacted text counts as base64."""
     if _masked(line):
         return line
     match = _BODY.fullmatch(line) if line != BREAK else None

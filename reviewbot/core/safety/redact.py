@@ -113,7 +113,7 @@ def redact_file(file: _File) -> FileRedaction:
 
 
 def redact_text(text: str) -> str:
-    """``text`` without secrets and personal data; it keeps its lines. For titles, model output.
+    """Return ``text`` without secrets and personal data. The number of lines stays the same.
 
     Raises:
         ReviewbotError: the scan failed.
@@ -220,7 +220,7 @@ def _secret(group: list[tuple[_Place, Hit]], hunks: list[Sequence[DiffLine]]) ->
 
 
 def _apply(text: str, hits: Iterable[Hit]) -> str:
-    """``text`` with a placeholder for each run of hits that overlap."""
+    """Return ``text`` with a placeholder for each run of overlapping hits."""
     runs: list[tuple[int, int, Kind]] = []
     for hit in sorted(hits, key=lambda hit: hit.start):
         if runs and hit.start < runs[-1][1]:

@@ -67,9 +67,9 @@ def safe_markdown(
 
 
 def safe_line(text: str, *, limit: int = LINE_LIMIT) -> str:
-    """``text`` on one line, safe in Markdown and in a terminal: for titles. Idempotent.
+    """Return ``text`` on one line, safe in Markdown and in a terminal: for titles. Idempotent.
 
-    Code in backticks stays, other markup goes.
+    Code in backticks stays, other markup is removed.
     """
     if len(text) <= limit and is_ordinary(text):
         return text
@@ -87,7 +87,7 @@ def safe_line(text: str, *, limit: int = LINE_LIMIT) -> str:
 
 
 def safe_terminal(text: str) -> str:
-    r"""``text`` with nothing in it that moves a cursor, colours, hides or reorders.
+    r"""Return ``text`` without characters that move the cursor, colour, hide or reorder text.
 
     Line ends become ``\n``; tabs stay; other such characters become visible escapes.
     """
@@ -106,7 +106,7 @@ def _parser() -> MarkdownIt:
 
 
 def _settled(text: str, write: Callable[[str], str], as_code: Callable[[str], str]) -> str:
-    """``text`` written until it no longer changes; as code if that never happens."""
+    """Return ``text`` rewritten until it no longer changes; as code if it keeps changing."""
     if not text.strip():
         return ""
     for _ in range(max(1, min(_ROUNDS, _MAX_WRITTEN_MARKS // (_marks(text) + 1)))):
@@ -141,7 +141,7 @@ def _as_block(text: str, limit: int) -> str:
 
 
 def _within(text: str, limit: int, gap: str, make_safe: Callable[[str], str]) -> str:
-    """The safe form of as much of ``text`` as fits into ``limit`` characters, mark included."""
+    """Return the safe form of as much ``text`` as fits in ``limit`` characters with the mark."""
     kept = len(_start(text, limit))
     while True:
         written = make_safe(text[:kept])

@@ -68,7 +68,7 @@ class ScanText:
         self._starts: Final = list(accumulate((len(line) + 1 for line in self.lines), initial=0))
 
     def place(self, start: int, end: int) -> tuple[int, int, int]:
-        """Line, start and end within it, of a piece of :attr:`text` that crosses no line end."""
+        """Return line, start and end of a piece of :attr:`text` within one line."""
         line = bisect_right(self._starts, start) - 1
         return line, start - self._starts[line], end - self._starts[line]
 

@@ -20,11 +20,11 @@ _ROUNDS: Final = 4
 
 
 def shown_markdown(text: str, *, link_hosts: Collection[str]) -> str:
-    """``text`` without secrets and personal data, as :func:`safe_markdown` has it. Idempotent.
+    """Return ``text`` as :func:`safe_markdown`, without secrets and personal data. Idempotent.
 
     Args:
-        text: Markdown, as a model wrote it.
-        link_hosts: the hosts that links may lead to.
+        text: Markdown from a model.
+        link_hosts: hosts that links may point to.
 
     Raises:
         ReviewbotError: the search for secrets failed.
@@ -33,7 +33,7 @@ def shown_markdown(text: str, *, link_hosts: Collection[str]) -> str:
 
 
 def shown_line(text: str) -> str:
-    """``text`` without secrets and personal data, as :func:`safe_line` has it. Idempotent.
+    """Return ``text`` as :func:`safe_line`, without secrets and personal data. Idempotent.
 
     Raises:
         ReviewbotError: the search for secrets failed.

@@ -49,7 +49,7 @@ class Comments:
     async def update(
         self, repo: str, comment: int, text: str, *, urgency: Urgency = Urgency.NORMAL
     ) -> Comment:
-        """Change a comment of ours."""
+        """Update a comment of ours."""
         request = write("PATCH", _one(repo, comment), {"body": text}, urgency=urgency)
         return await self._caller.one(request, _comment)
 

@@ -29,14 +29,14 @@ class Author:
 
 
 def author(user: Record | None) -> Author:
-    """From the ``user`` of anything."""
+    """Return the author from the ``user`` of a response object."""
     if user is None:
         return Author("ghost", 0, is_bot=False)
     return Author(user["login"], user["id"], user.get("type") == "Bot")
 
 
 def body(found: Record) -> str:
-    """The text of anything, its lines ended as ours are: who edits in a browser sends CRLF."""
+    """Return the body of a response object with LF line ends. Browsers send CRLF."""
     return (found.get("body") or "").replace("\r\n", "\n")
 
 
@@ -63,7 +63,7 @@ def commit(sha: str) -> str:
 
 
 def segment(name: str) -> str | None:
-    """``name`` as one part of a path; None: it cannot be one."""
+    """Return ``name`` as one segment of a path; None if this is impossible."""
     if name in ("", ".", "..") or not name.isprintable():
         return None
     return quote(name, safe="")

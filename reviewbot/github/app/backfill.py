@@ -81,7 +81,7 @@ class Backfill:
         self._not_done: set[int] = set()
 
     async def work(self) -> None:
-        """Sweep every few minutes until cancelled."""
+        """Run a backfill every few minutes until cancelled."""
         await asyncio.sleep(FIRST_S)
         while True:
             try:
@@ -187,6 +187,6 @@ def lost(tries: Iterable[Delivery]) -> list[FailedDelivery]:
 
 
 def _distance(tries: int) -> timedelta:
-    """From the latest of some tries to the next."""
+    """Return the pause between the latest of some attempts and the next attempt."""
     times: int = 4 ** (tries - 1)
     return min(FIRST_DISTANCE * times, LONGEST_DISTANCE)

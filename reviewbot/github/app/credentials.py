@@ -163,7 +163,7 @@ def _of_variables(found: Mapping[str, str], base_url: str) -> AppConfig:
 
 
 def _of_folder(folder: Path, address: str) -> AppConfig:
-    """The App that was stored. It is asked for where it was made, and its key goes nowhere else."""
+    """Return the stored App. Its key is sent only to the GitHub server that created the App."""
     check_private_folder(folder)
     about = _about(folder / ABOUT_FILE)
     if address and address != about["base_url"]:
@@ -208,8 +208,8 @@ def _secrets(texts: list[str], source: str) -> tuple[SecretText, ...]:
     return found
 
 
-def _key(text: str, source: str) -> SecretText:
-    """``text``, if it is a key that GitHub could have made. No message has anything of it."""
+def _key(text: str, source: str) -> Secret:
+    """Return ``text`` if it can be a key from GitHub. Error messages never contain the text."""
     try:
         from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey

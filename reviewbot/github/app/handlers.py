@@ -138,8 +138,8 @@ class DeliveryHandler:
             await self._reviews.stop_all(task.installation)
 
     async def _rerun(self, task: RerunWanted) -> None:
-        """Review the pull requests of a check run or suite once more."""
-        asked = ReviewTrigger(full=task.button == FULL_BUTTON, again=task.delivery, draft=True)
+        """Review the pull requests of a check run or suite again."""
+        asked = Asked(full=task.button == FULL_BUTTON, again=task.delivery, draft=True)
         numbers = _numbers(task)
         if task.external_id is None:  # of a suite; GitHub names no pull request of a fork
             repo = task.repository.full_name

@@ -130,7 +130,7 @@ class Inbox:
         log.info("%s", told, extra={"delivery_id": delivery})
 
     def _now(self, connection: sa.Connection) -> int:
-        """The time, asked for once for all that is stored together: 200 deliveries may be."""
+        """Return the time, read once per transaction, which may store 200 deliveries."""
         transaction = connection.get_transaction()
         if transaction is not self._asked_in:
             self._asked_in, self._time = transaction, self._clock(connection)
@@ -168,7 +168,7 @@ class Inbox:
         await self._clean_up()
 
     async def _work_off(self, claimed: Claimed) -> None:
-        """Work on a delivery once. If that is cancelled, it is left as it is."""
+        """Make one attempt to process a delivery. A cancelled attempt stores nothing."""
         task: Task | None = None
         try:
             task = await self._task_of(claimed)
@@ -206,7 +206,7 @@ class Inbox:
         return unpacked() if len(packed) < LARGE // 8 else await asyncio.to_thread(unpacked)
 
     async def _clean_up(self) -> None:
-        """Once in a while forget what is older than GitHub can send again."""
+        """Delete finished deliveries, from time to time, that GitHub can no longer redeliver."""
         now = asyncio.get_running_loop().time()
         if self._cleaned is not None and now - self._cleaned < CLEAN_EVERY_S:
             return

@@ -130,10 +130,10 @@ def form_action(registration: Registration, web_url: str, state: str) -> str:
 
 
 def web_address(api_url: str) -> str:
-    """GitHub as people see it, from the address of its REST API.
+    """Return the address of GitHub's pages for the address of its REST API.
 
-    That is ``https://HOST/api/v3`` for an Enterprise Server, ``https://api.HOST`` for github.com
-    and for GHE.com.
+    The API of an Enterprise Server is ``https://HOST/api/v3``. The API of github.com and GHE.com is
+    ``https://api.HOST``.
     """
     parts = urlsplit(api_url.rstrip("/"))
     host = parts.netloc

@@ -85,7 +85,7 @@ class Outbox:
         self._posting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def wake(self) -> None:
-        """There is something new."""
+        """Wake the outbox for a new publication."""
         self._poller.wake()
 
     async def work(self) -> None:

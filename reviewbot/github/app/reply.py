@@ -31,7 +31,7 @@ class Reply:
         self._builder = ReportBuilder()
 
     def take(self, event: Event) -> None:
-        """The next event of the question."""
+        """Take the next event of the question."""
         self._builder.add(event)
 
     @property

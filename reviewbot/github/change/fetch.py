@@ -224,7 +224,7 @@ async def _listed_beside(
 
 
 def _unshown(listed: ChangedFiles | None) -> frozenset[str]:
-    """The files that are listed without a hunk: GitHub takes no comment on a line of them."""
+    """Return the files that are listed without a hunk. GitHub rejects inline comments there."""
     files = listed.files if listed else ()
     return frozenset(file.path for file in files if not file.patch)
 

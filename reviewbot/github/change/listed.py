@@ -93,7 +93,7 @@ def read_listed(listed: ChangedFile, *, attributes: bool) -> FileDiff | FileWith
 def _without_lines(
     file: FileDiff, counts: tuple[str | None, int, int], *, attributes: bool
 ) -> FileDiff | FileWithoutDiff:
-    """A file of which GitHub neither lists nor counts lines: it is binary, or seems to be."""
+    """Return a file without listed or counted lines. The file is binary or seems to be."""
     moved = file.status in ("renamed", "copied")
     if (attributes and may_be_hidden(file)) or (is_code(file) and not moved):
         return FileWithoutDiff(file, *counts)

@@ -113,7 +113,7 @@ def _compare(command: Sequence[str], old: bytes, new: bytes, timeout_s: float) -
 
 
 def _environment(folder: Path) -> Mapping[str, str]:
-    """Git finds no repository, no configuration and no attributes."""
+    """Return an environment in which git finds no repository, configuration or attributes."""
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     return kept | {
         "GIT_CEILING_DIRECTORIES": str(folder.parent),

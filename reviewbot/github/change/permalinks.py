@@ -34,7 +34,7 @@ class Permalinks:
     base: str | None = None
 
     def blob(self, commit: str, path: str, lines: tuple[int, int] | None = None) -> str | None:
-        """A file at a commit, with lines marked if they are given; None for a name without bytes.
+        """Return the address of a file at a commit, with lines; None if the path is not encodable.
 
         Args:
             commit: the full hash.
@@ -77,7 +77,7 @@ class Permalinks:
 
 
 def linked(text: str, address: str | None) -> str:
-    """``text`` as inline code, leading to ``address`` if that is one that cannot break out."""
+    """Return ``text`` as inline code, with a link to ``address`` if the address is safe."""
     shown = code_span(text)
     return f"[{shown}]({address})" if address and _ADDRESS.fullmatch(address) else shown
 

@@ -49,8 +49,8 @@ class Identity(Protocol):
         """Return the token of the next request; None to send no token."""
         ...
 
-    def renewed(self, refused: SecretText | None) -> bool:
-        """GitHub did not accept ``refused``: whether there will be another."""
+    def renewed(self, refused: Secret | None) -> bool:
+        """Return whether another token is available after GitHub rejected ``refused``."""
         ...
 
 

@@ -1,7 +1,7 @@
-"""The requests of one account: in their turn, within the limits, and again where that is safe.
+"""Send the requests of one account, within rate limits, with safe retries.
 
-What GitHub did not do, because of a limit or a token that ended, is asked for again. What it may
-have done is asked for again only if twice is the same as once; a POST is not, and becomes an
+A request that GitHub refused because of a limit or an expired token is retried. A request that
+GitHub may have completed is retried only if the request is idempotent. A POST is not, and raises
 :class:`~reviewbot.github.client.errors.UncertainWriteError`.
 """
 
@@ -43,8 +43,8 @@ PAUSES_S: Final = (1.0, 3.0, 9.0)
 """Between the tries, if GitHub does not ask for more."""
 LONGEST_PAUSE_S: Final = 60.0
 REFUSED_S: Final = 1.0
-"""Until what is not permitted is asked for once more: who was just permitted something, or whom one
-of GitHub's copies does not know yet, would miss a check run until the next push."""
+"""Seconds before a 403 is retried once. A new permission, or a lagging replica of GitHub, would
+otherwise cost a check run until the next push."""
 
 UNREADABLE: Final = (LookupError, TypeError, ValueError, AttributeError)
 """Errors raised for a response without GitHub's fields, such as the response of a proxy."""

@@ -178,7 +178,7 @@ def _forbidden(request: Request, answer: Answer, says: str) -> GitHubError:
 
 
 def _detail(error: Any) -> str:  # noqa: ANN401  whatever GitHub sends
-    """One reason: a sentence, or field and code."""
+    """Return one reason: a sentence, or field and code."""
     if not isinstance(error, dict):
         return told(error)
     parts = (error.get(key) for key in ("resource", "field", "code", "message"))

@@ -29,7 +29,7 @@ class Etags:
         self._kept: OrderedDict[_Key, Answer] = OrderedDict()
 
     def known(self, account: str, request: Request) -> Answer | None:
-        """The answer to the same request of the same account, to be asked for with its ETag."""
+        """Return the cached response to a request of an account, to revalidate with its ETag."""
         key = _key(account, request)
         if key in self._kept:
             self._kept.move_to_end(key)

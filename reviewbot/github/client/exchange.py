@@ -93,7 +93,7 @@ def write(
     creates: bool | None = None,
     urgency: Urgency = Urgency.NORMAL,
 ) -> Request:
-    """A request that changes something; a POST creates and is not repeatable, unless it is said."""
+    """Return a writing request. By default, a POST creates content and is not repeatable."""
     return Request(
         verb=verb,
         path=path,

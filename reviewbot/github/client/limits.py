@@ -80,7 +80,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def unnamed_wait(times: int) -> float:
-    """Seconds to wait where GitHub names none, for the ``times``-th time in a row."""
+    """Return the wait in seconds if GitHub states none, for the ``times``-th time in a row."""
     return min(FIRST_WAIT_S * 2.0 ** (times - 1), LONGEST_WAIT_S)
 
 

@@ -89,11 +89,11 @@ class RateLimiter:
         self._closed_until: dict[Scope, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    async def turn(self, request: Request) -> RequestSlot:
-        """Waits until ``request`` may be sent.
+    async def turn(self, request: Request) -> Turn:
+        """Wait until ``request`` may be sent.
 
         Raises:
-            RateLimitedError: GitHub's limit, or ours of an hour, lasts longer than we are patient.
+            RateLimitedError: GitHub's limit, or our hourly limit, exceeds ``patience_s``.
         """
         turn: asyncio.Future[RequestSlot] = asyncio.get_running_loop().create_future()
         self._order += 1
@@ -126,7 +126,7 @@ class RateLimiter:
         return until - now
 
     def served(self) -> None:
-        """GitHub did something, so that the next limit is a new one."""
+        """Record a success, so that the next limit without a stated time starts a new sequence."""
         if max(self._closed_until.values(), default=0.0) <= asyncio.get_running_loop().time():
             self._unnamed = 0
 
@@ -145,7 +145,7 @@ class RateLimiter:
         return max(self._closed_until.get(own, 0.0), self._closed_until.get("all", 0.0))
 
     def _let_go(self) -> None:
-        """Grant every turn that can be; come back when the next one can."""
+        """Grant all available slots, and schedule the next call."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

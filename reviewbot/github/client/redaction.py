@@ -24,7 +24,7 @@ _TOKEN: Final = re.compile(
 
 
 def without_tokens(text: str) -> str:
-    """``text`` without anything that looks like a token or a private key."""
+    """Return ``text`` without anything that looks like a token or a private key."""
     return _TOKEN.sub(MARK, text)
 
 

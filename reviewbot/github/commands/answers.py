@@ -109,9 +109,9 @@ class Answers:
     async def config(
         self, api: Api, question: CommandComment, names: Sequence[str] = CONFIG_NAMES
     ) -> None:
-        """Say which settings apply to the pull request, and where they come from.
+        """Post the settings that apply to the pull request, and their origins.
 
-        ``names`` are the paths that the configuration file may have.
+        ``names`` are the possible paths of the configuration file.
         """
         repo = question.pull.repo
         pull = await api.pulls.get(repo, question.pull.number)

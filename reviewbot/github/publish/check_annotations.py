@@ -55,7 +55,7 @@ def annotation(finding: Finding) -> Json | None:
 
 
 def title_line(text: str) -> str:
-    """``text`` on one line that is short enough for a title."""
+    """Return ``text`` on one line that is short enough for a title."""
     line = show(" ".join(text.split()))
     return line if len(line) <= MAX_TITLE else line[: MAX_TITLE - len(_CUT)] + _CUT
 

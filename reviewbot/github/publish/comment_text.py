@@ -56,7 +56,7 @@ def _safe(finding: Finding, link_hosts: tuple[str, ...]) -> Finding:
 
 
 def safe_report(report: Report, link_hosts: Collection[str]) -> Report:
-    """``report`` with findings and a summary that are safe to post."""
+    """Return ``report`` with findings and a summary that are safe to post."""
     return replace(
         report,
         findings=tuple(safe_finding(one, link_hosts) for one in report.findings),
@@ -77,12 +77,12 @@ def _safe_summary(summary: ReviewSummary, link_hosts: Collection[str]) -> Review
 
 
 def unmarked(text: str) -> str:
-    """``text`` in which no marker of ours can be read: ``<!--`` is taken apart."""
+    """Return ``text`` with ``<!--`` broken up, so that it cannot contain a marker of ours."""
     return text.replace(_COMMENT, "<! --")
 
 
 def with_marker(text: str, marker: str) -> str:
-    """``text``, which has no marker, and below it the one that is ours.
+    """Return ``text``, which has no marker, with our marker below.
 
     Raises:
         ValueError: the marker is longer than any of ours.
@@ -152,9 +152,9 @@ def _facts(finding: Finding) -> str:
 
 
 def _offered(finding: Finding, room: int) -> str | None:
-    """The suggestion as a block that GitHub applies with a click; None if it must not be one.
+    """Return the suggestion as a block that GitHub applies with a click; None if it is unsafe.
 
-    It goes out as it is, so it is offered only if nothing in it is hidden or reads as a marker.
+    The text is posted unchanged, so it must not contain hidden characters or a marker.
     """
     if finding.suggestion is None or not finding.suggestion_applies or finding.side != "RIGHT":
         return None

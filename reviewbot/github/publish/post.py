@@ -202,7 +202,7 @@ class ReviewPoster:
 
 
 def _name_of(content: Sequence[Inline | FindingWithoutComment]) -> str:
-    """Names a part by what is in it, so that a later try never takes it for another one."""
+    """Return the key of a part, derived from its content, so that retries recognise the part."""
     ids = ",".join(one.finding.id for one in content)
     return hashlib.sha256(ids.encode()).hexdigest()[:16]
 

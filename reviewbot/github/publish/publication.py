@@ -37,7 +37,7 @@ _OVERTAKEN: Final = "A newer review of the pull request was posted first, so thi
 MOST_OVERTAKEN: Final = 6
 """Times that comments are posted at the most, while other runs write the summary."""
 PAUSES_S: Final = (1.0, 3.0)
-"""Until GitHub is asked again for a head that is another: its copies follow by some seconds."""
+"""Pauses before the head is fetched again if it differs: GitHub's replicas lag by seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Publication:
                 self._problems.append(f"There is no check run: {self._check.denied}.")
 
     def take(self, event: Event) -> None:
-        """The next event of the review. Returns at once."""
+        """Take the next event of the review, and return at once."""
         self._builder.add(event)
         match event:
             case ReviewStarted():
@@ -206,7 +206,7 @@ class Publication:
             await self._check.stop()
 
     async def _post(self, report: Report, files: Sequence[FileDiff]) -> None:
-        """Comment, and again with what another run has written to the summary meanwhile."""
+        """Post comments and summary. Retry if another run has replaced the summary meanwhile."""
         for left in reversed(range(MOST_OVERTAKEN)):
             if not await self._is_current():
                 return

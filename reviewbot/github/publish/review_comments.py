@@ -241,8 +241,8 @@ def _where(number: int, where: str) -> str:
     return f" {count(number, 'more finding')} {verb} {where}." if number else ""
 
 
-def _comment(path: str, place: CommentRange, body: str) -> Json:
-    """Permitted keys alone: with any other the whole review is refused."""
+def _comment(path: str, place: Place, body: str) -> Json:
+    """Return a comment with permitted keys only. GitHub rejects a review with any other key."""
     comment: dict[str, Any] = {"path": path, "body": body, "line": place.last, "side": place.side}
     if place.first < place.last:
         comment |= {"start_line": place.first, "start_side": place.side}
@@ -301,7 +301,7 @@ class _Diff:
         return CommentRange(finding.side, first, last, whole)
 
     def _removed_lines(self, path: str, index: int, hunk: Hunk) -> list[int]:
-        """The numbers of the lines that a hunk takes away. Unchanged ones belong to the right."""
+        """Return the numbers of removed lines. Unchanged lines belong to the right side."""
         key = (path, index)
         if key not in self._removed:
             number, found = hunk.old_start - 1, []

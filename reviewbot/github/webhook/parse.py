@@ -207,7 +207,7 @@ def _rerun(
 
 
 def _numbers(pulls: object, repository: int) -> tuple[int, ...]:
-    """The pull requests into the repository itself: GitHub names those of other copies, too."""
+    """Return the pull requests into this repository. GitHub lists those into forks, too."""
     return tuple(
         number
         for pull in (pulls[:MAX_PULLS] if isinstance(pulls, list) else ())

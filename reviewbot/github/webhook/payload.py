@@ -119,10 +119,10 @@ def at(value: object, path: str) -> object:
 
 
 def word(value: object) -> str:
-    """``value`` if it is a name as GitHub gives them, empty otherwise."""
+    """Return ``value`` if it has the form of a name from GitHub; empty otherwise."""
     return value if isinstance(value, str) and _WORD.fullmatch(value) else ""
 
 
 def positive(value: object) -> int | None:
-    """``value`` if it is an id or a number that fits into a database."""
+    """Return ``value`` if it is a positive integer that fits into a database; None otherwise."""
     return value if type(value) is int and 0 < value < 2**63 else None

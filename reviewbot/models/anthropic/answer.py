@@ -189,7 +189,7 @@ class AnswerReader:
         yield from self._advance()
 
     def _bounded(self, piece: str) -> str:
-        """``piece``, which is passed on, or held until the block before it is closed."""
+        """Return ``piece``; raise if the total size of all pieces exceeds the limit."""
         self._chars += len(piece)
         if self._chars > MAX_CHARS:
             raise ModelFault(
@@ -198,7 +198,7 @@ class AnswerReader:
         return piece
 
     def _advance(self) -> Iterator[ModelEvent]:
-        """Hand on the text of the oldest open block; the others wait until it is closed."""
+        """Yield the text of the oldest open block. Later blocks wait until it is closed."""
         while self._queue:
             block = self._queue[0]
             if block.pending:
@@ -212,7 +212,7 @@ class AnswerReader:
             self._queue.popleft()
 
     def _count(self, usage: object) -> Iterator[ModelEvent]:
-        """Counts are cumulative: each one given replaces the one before."""
+        """Update the usage. Counts are cumulative, so each count replaces the previous count."""
         table = _table(usage)
         known = {
             name: table[key]
@@ -254,7 +254,7 @@ def event_of(name: str | None, text: str) -> tuple[str, Mapping[str, Any]] | Non
 
 
 def _json_text(value: object) -> str:
-    """A report that came whole: its text takes less memory than the objects it was parsed to."""
+    """Return a whole report as JSON text, which needs less memory than the parsed objects."""
     if not value or isinstance(value, str):
         return _string(value)
     try:

@@ -180,10 +180,10 @@ class Claude:
         return self._answer(Ask(system, "", user, max_tokens, words=True))
 
     async def probe(self) -> Probe:
-        """A tiny request of the same shape as a review's: does the key, the model, the tool work?
+        """Send a small request in the form of a review, to check key, model and tool.
 
         Raises:
-            ModelFault: no.
+            ModelFault: the request failed.
         """
         body = f"This is a test. Call {REPORT_TOOL['name']} with no findings, outcome complete."
         ask = Ask("You test a connection.", "", body, _PROBE_TOKENS)
@@ -235,7 +235,7 @@ class Claude:
 
 
 def _object_in(text: str, stopped: Stopped | None) -> dict[str, Any]:
-    """The JSON object of an answer; servers without structured output may write around it."""
+    """Return the JSON object of a response. Servers without structured output may add text."""
     stop = stopped.stop if stopped else Stop.NO_REPORT
     if stop is Stop.REFUSED:
         raise ModelFault(stopped.detail if stopped else "", fault=Fault.REFUSED)

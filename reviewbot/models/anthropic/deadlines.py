@@ -64,7 +64,7 @@ class Waiting:
         self._writing = False
 
     def report_begins(self) -> None:
-        """The first word of the report is here: from now on silence is suspect sooner."""
+        """Apply the shorter limit for silence, after the first content of the report."""
         self._writing = True
 
     async def response(self, coming: Awaitable[T]) -> T:

@@ -90,7 +90,7 @@ def sent_features(ask: Ask, features: AbstractSet[Feature]) -> frozenset[Feature
 
 
 def request_body(info: ModelInfo, ask: Ask, features: AbstractSet[Feature]) -> dict[str, Any]:
-    """Arguments for ``messages.create``, apart from ``stream``."""
+    """Return the arguments for ``messages.create``, except ``stream``."""
     sent = sent_features(ask, features)
     mark = {"cache_control": {"type": "ephemeral"}} if Feature.CACHE in sent else {}
     shared = [{"type": "text", "text": ask.shared, **mark}] if ask.shared else []

@@ -67,9 +67,9 @@ class Faults:
     secret: str
 
     def clean(self, text: object) -> str:
-        """``text`` of the server on one line, at most :data:`MAX_MESSAGE` characters.
+        """Return ``text`` of the server on one line, at most :data:`MAX_MESSAGE` characters.
 
-        It may quote the request, or its own configuration: secrets are replaced.
+        The server may quote the request or its own configuration, so secrets are replaced.
         """
         line = "".join(char if char.isprintable() else " " for char in str(text)[:MAX_SEARCHED])
         if self.secret:
@@ -167,9 +167,9 @@ class Faults:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that ``retry-after-ms`` or ``retry-after`` (seconds or an HTTP date) ask to wait.
+    """Return the wait of ``retry-after-ms`` or ``retry-after`` (seconds or HTTP date), in seconds.
 
-    A date is compared with the response's own ``date``, so that a wrong clock here does no harm.
+    A date is compared with the response's own ``date``, so that a wrong local clock does no harm.
     """
     for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         seconds = _seconds(headers.get(name))
@@ -207,7 +207,7 @@ def _cause(error: Exception) -> BaseException:
 
 
 def _origin(url: str) -> str:
-    """Scheme, host and port: the rest of an address may hold secrets. Empty if it has none."""
+    """Return scheme, host and port; empty without a host. The rest may contain secrets."""
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -113,7 +113,7 @@ class MessagesApi:
     async def _response(
         self, client: AsyncAnthropic, body: dict[str, Any], waiting: ResponseDeadline
     ) -> AsyncIterator[httpx2.Response]:
-        """The response's head; its body is still to be read."""
+        """Open the response, and yield it before its body is read."""
         sending = client.messages.with_streaming_response.create(**body, stream=True)
         response = await waiting.response(self._sent(sending))
         try:
@@ -241,7 +241,7 @@ def _open_client(key: str, url: str, connect_s: float) -> AsyncAnthropic:
 
 
 def _server(url: str) -> str:
-    """Host and port of ``url``, without what may be secret in it."""
+    """Return host and port of ``url``, without parts that may be secret."""
     try:
         return _host_and_port(url)
     except ValueError:

@@ -24,7 +24,7 @@ class Turn:
         self._gate, self._key = gate, key
 
     def began(self) -> None:
-        """The prefix is in the cache now: the others may go."""
+        """Record that the prefix is cached, and release the waiting requests."""
         self._gate.warm(self._key)
 
 
@@ -54,7 +54,7 @@ class PrefixGate:
                 self._release(key)
 
     def warm(self, key: bytes) -> None:
-        """The prefix of ``key`` can be read from the cache now."""
+        """Record that the prefix of ``key`` is cached now."""
         now = asyncio.get_running_loop().time()
         self._warm = {one: until for one, until in self._warm.items() if until > now}
         self._warm[key] = now + _LIFETIME_S
@@ -66,7 +66,7 @@ class PrefixGate:
             ahead.set()
 
     async def _first(self, key: bytes) -> asyncio.Event | None:
-        """Waits; the event is for the one that now goes ahead, which must release it."""
+        """Wait. Return an event only for the request that goes first, which must release it."""
         loop = asyncio.get_running_loop()
         patience = loop.time() + self._patience_s
         while self._warm.get(key, 0.0) <= loop.time():

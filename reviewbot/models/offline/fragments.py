@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _PROSE_SHARE: Final = 0.3
 """Share of lines with unparsed text from which on a hunk is not taken for code."""
 _PROSE_LINES: Final = 2
-"""So many of them prove nothing: a hunk's edges are often cut."""
+"""Acceptable number of lines with unparsed text: the edges of a hunk are often incomplete."""
 _UNREADABLE: Final = re.compile("[\x00\ud800-\udfff]")
 """A grammar takes NUL for the end of the text, and ast-grep takes no lone surrogates."""
 

@@ -85,7 +85,7 @@ def _python(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _clause_openers(texts: Sequence[str]) -> tuple[str, str]:
-    """Statements above the hunk whose ``else``, ``except`` or ``finally`` is in it.
+    """Return openers of statements above the hunk with ``else``, ``except`` or ``finally`` in it.
 
     Returns:
         The indentation of the innermost, and the statements.
@@ -157,7 +157,7 @@ def _is_object(closer: _Closer, unclear: str) -> bool:
 
 
 def _brackets(token: re.Pattern[str], text: str) -> tuple[list[_Closer], str]:
-    """Brackets opened above the text, and what closes those that it leaves open."""
+    """Return the brackets that are opened above the text, and closers of its open brackets."""
     closers: list[_Closer] = []
     open_: list[str] = []
     for match in token.finditer(text):
