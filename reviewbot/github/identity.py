@@ -62,7 +62,7 @@ class PullName:
 
     Attributes:
         repo: ``OWNER/REPO``, which changes when it is renamed or given away.
-        repository_id: its number at GitHub, which does not; None as long as it is not known.
+        repository_id: permanent id of the repository at GitHub; None while unknown.
     """
 
     repo: str

@@ -73,7 +73,7 @@ def fresh_hunks(
 
     Args:
         files: the current diff.
-        hunks: how often each digest was reviewed.
+        hunks: number of reviewed hunks by digest.
         whole_files: digests of files that were reviewed (:func:`file_digest`).
     """
     known = Counter(hunks)
@@ -105,7 +105,7 @@ def remaining(
 
     Args:
         files: the current diff.
-        hunks: how often each digest was reviewed.
+        hunks: number of reviewed hunks by digest.
         whole_files: digests of files that were reviewed (:func:`file_digest`).
         skipped: returns whether the policy skips a file. A skipped file stays whole, so that it is
             listed with its reason. A file also stays whole if the policy would skip its new part.

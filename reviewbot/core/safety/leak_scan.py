@@ -1,10 +1,11 @@
-r"""betterleaks, the maintained list of secrets, over a text: its matches as hits. Pure.
+r"""Search text for secrets with betterleaks, a maintained list of patterns. Pure.
 
-Its columns count bytes from 1, and its lines end at ``\n`` alone. Its time grows with the square of
-the matches in a call and on a line, so a call gets a few thousand characters, long lines come in
-overlapping pieces, and a text with more than :data:`MOST` matches is refused. It says how sure it
-is, but not of passwords, where it calls a name in code ``medium`` and a real password
-``low``; there the value decides. On 33 MB of installed Python that leaves 1 of 42 matches.
+betterleaks counts columns in bytes from 1, and only ``\n`` ends its lines. Its time grows with the
+square of the matches in a call and on a line. So a call gets a few thousand characters, and long
+lines are split into overlapping pieces. A text with more than :data:`MOST` matches is rejected.
+betterleaks states its confidence, but this is unreliable for passwords: a name in code is
+``medium`` and a real password ``low``. There the value decides. On 33 MB of installed Python this
+leaves 1 of 42 matches.
 """
 
 from __future__ import annotations

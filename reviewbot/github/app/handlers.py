@@ -105,10 +105,10 @@ class DeliveryHandler:
             log.info("no reaction to a command: %s", error, extra={"delivery_id": task.delivery})
 
     async def give_up(self, task: Task, reason: str) -> None:
-        """Show where it is looked for that something is not done: a check must not be missing.
+        """Report a failed task on the pull request or its commit, so that no check is missing.
 
         Raises:
-            ReviewbotError: GitHub does not do it.
+            ReviewbotError: GitHub refuses a request.
         """
         sentence = f"Not reviewed: {reason}"
         if isinstance(task, ReviewRequested):

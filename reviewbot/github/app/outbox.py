@@ -140,11 +140,11 @@ class Outbox:
         target: PublishTarget | ReplyTarget,
         publication: Publication | Reply,
     ) -> tuple[str, ...]:
-        """Follow the review and publish it; what GitHub does not permit comes back.
+        """Follow the review and publish it. Return sentences about requests that GitHub refused.
 
         Raises:
             _LeftError: the node shuts down before the review has ended.
-            GitHubError: GitHub does not do it.
+            GitHubError: GitHub refuses a request.
         """
         await self._begun(claimed, publication)
         async for event in self._events(claimed.id):

@@ -209,11 +209,11 @@ class AppReviews:
             return False
         return await self._service.database.read(partial(publications.is_over, review_id=row.id))
 
-    async def tell_failure(self, repository: RepositoryRef, number: int, sentence: str) -> None:
-        """Show at the head of a pull request why it is not reviewed.
+    async def tell_failure(self, repository: Repository, number: int, sentence: str) -> None:
+        """Report at the head of a pull request why the pull request is not reviewed.
 
         Raises:
-            GitHubError: GitHub does not do it.
+            GitHubError: GitHub refuses a request.
         """
         api = self._github.installation(installation_at(repository))
         repo = repository.full_name

@@ -1,7 +1,7 @@
-"""The hunks between two contents of a file, made by the git of this machine.
+"""Compare two versions of a file with the local git.
 
-The contents are a stranger's. git gets them as files of a folder of their own, and reads neither
-configuration nor attributes, so that it runs no other program and does nothing but compare.
+The contents are untrusted. git gets them as files in a separate folder. git reads neither
+configuration nor attributes, so it runs no other program and only compares the files.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ class Permalinks:
     """Makes addresses in one repository at the two commits that a diff compares.
 
     Args:
-        repository: its page, ``https://HOST/OWNER/REPO``.
+        repository: page of the repository, ``https://HOST/OWNER/REPO``.
         head: the commit that was reviewed.
         base: the commit that the diff starts from, the merge base; None if it is not known, then
             nothing leads to lines of the old side.

@@ -2,20 +2,20 @@
 
 ::
 
-    GitHubError                  GitHub refused, or did not answer
+    GitHubError                  GitHub refused, or did not respond
       BadCredentialsError        401
-      ForbiddenError             403: a permission is missing, which is named where GitHub names it
-      NotFoundError              404: not there, or not shown to us
+      ForbiddenError             403: a permission is missing, named if GitHub names it
+      NotFoundError              404: missing, or hidden from us
         GoneError                410
       BlockedError               451
-      InvalidError               422: what was sent is not accepted
+      InvalidError               422: the content of the request was rejected
       DiffTooLargeError          406
-      TooLargeError              an answer, or a file, above the limit that was asked for
-      RateLimitedError           the wait would be longer than we are patient
-      UnavailableError           it did not answer, or with 5xx, time and again
-      UncertainWriteError        whether a write was done is not known: look before doing it again
-      OvertakenError             another run has written meanwhile what we were about to write
-      IncompleteListError        a list goes on beyond the limit
+      TooLargeError              a response or a file exceeds the requested limit
+      RateLimitedError           the wait for a rate limit would be too long
+      UnavailableError           repeatedly no response, or 5xx
+      UncertainWriteError        a write may have completed: check before a retry
+      OvertakenError             another run has written the same text meanwhile
+      IncompleteListError        a list exceeds the limit
 """
 
 from __future__ import annotations

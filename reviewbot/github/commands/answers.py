@@ -79,10 +79,10 @@ class Answers:
     async def say(
         self, api: Api, question: CommandComment, text: str, *, prior: Prior | None = None
     ) -> None:
-        """Answer with Markdown, unless that was done before.
+        """Reply with Markdown, unless the reply was posted before.
 
         Raises:
-            GitHubError: GitHub does not take it.
+            GitHubError: GitHub rejects the text.
         """
         await answer_once(api, await self._us(), question, text, prior=prior)
 
@@ -122,10 +122,10 @@ class Answers:
 async def answer_once(
     api: Api, us: BotIdentity, question: CommandComment, text: str, *, prior: Prior | None = None
 ) -> None:
-    """Answer with Markdown, unless that was done before.
+    """Reply with Markdown, unless the reply was posted before.
 
     Raises:
-        GitHubError: GitHub does not take it.
+        GitHubError: GitHub rejects the text.
     """
     known = prior or await read_prior(api, question.pull, us)
     if question.key in known.replies:

@@ -111,7 +111,7 @@ class CheckReporter:
             ``ended``.
 
         Raises:
-            GitHubError: GitHub does not do it.
+            GitHubError: GitHub refuses a request.
         """
         await self.stop()
         if self._run is None:

@@ -109,7 +109,7 @@ class Publication:
                 one must stay the newest, for GitHub goes by that. One that is there is ended.
 
         Raises:
-            GitHubError: GitHub does not do it, for a reason that may pass.
+            GitHubError: the request failed for a temporary reason.
         """
         if self._check is not None:
             await self._check.begin(make=make)

@@ -103,7 +103,7 @@ class CommentPublisher:
         Raises:
             OvertakenError: another run has written the summary meanwhile: post again, if the head
                 is what was reviewed.
-            GitHubError: GitHub does not do it, for a reason that may pass.
+            GitHubError: the request failed for a temporary reason.
         """
         self.problems.clear()
         subject = self._subject

@@ -45,7 +45,7 @@ class CommentResolver:
             Whether this hid its comment instead.
 
         Raises:
-            GitHubError: GitHub does not do it.
+            GitHubError: GitHub refuses a request.
         """
         thread = posted.thread
         if thread is None or thread.resolved or thread.minimized or self._says_fixed(posted):

@@ -31,7 +31,7 @@ class Matching:
 
     Args:
         prior: the records by id.
-        places: where the code of a record is now, by id.
+        places: current location of a record's code, by id.
         code: the code at the head.
         reread: returns whether code was reviewed this time.
     """

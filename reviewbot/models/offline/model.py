@@ -133,7 +133,7 @@ class Scan:
 
     Attributes:
         view: the chunk.
-        language: its language, empty if unknown.
+        language: language of the file; empty if unknown.
         hunks: the hunks that have to be parsed; empty if no rule can match.
         patterns: the patterns that can match in them.
 
