@@ -65,7 +65,7 @@ class AttemptPolicy:
 
 
 @dataclass(slots=True)
-class _Run:
+class _BatchRun:
     """State of one batch."""
 
     task: BatchTask
@@ -103,7 +103,7 @@ class _Answer:
         self.partly: dict[str, str] = {}
         """The chunks that were not read whole, and why."""
 
-    async def pass_on(self, run: _Run, event: ModelEvent) -> None:
+    async def pass_on(self, run: _BatchRun, event: ModelEvent) -> None:
         """Emit the batch events of one model event."""
         if isinstance(event, PartlyRead):
             self.partly[event.chunk] = event.reason
@@ -210,7 +210,7 @@ class Attempts:
                 await run.say(tries.retrying(following[0].info.name, 0.0))
         return (*tries.left, *tries.given_up)
 
-    async def _attempt(self, run: _Run, tries: _Tries) -> None:
+    async def _attempt(self, run: _BatchRun, tries: _Tries) -> None:
         """Make one attempt for the remaining chunks. A last attempt may be split by chunk."""
         tries.attempt += 1
         failed_twice = tries.attempt > FAILURES_TOGETHER
@@ -252,7 +252,7 @@ class Attempts:
         )
         return max(backoff(state), _fault_of(state).retry_after or 0.0)
 
-    async def _ask(self, run: _Run, chunks: tuple[ChunkView, ...], tries: _Tries) -> None:
+    async def _ask(self, run: _BatchRun, chunks: tuple[ChunkView, ...], tries: _Tries) -> None:
         """Send a request, and continuations if the response is truncated."""
         model, attempt = tries.model, tries.attempt
         if model in self._closed:
@@ -339,7 +339,7 @@ def _text_of(request: ModelRequest, info: ModelInfo) -> str:
     return json.dumps(REPORT_TOOL) + prompt.system + prompt.shared + prompt.body
 
 
-def _known(run: _Run, chunks: tuple[ChunkView, ...]) -> tuple[KnownFinding, ...]:
+def _known(run: _BatchRun, chunks: tuple[ChunkView, ...]) -> tuple[KnownFinding, ...]:
     """Return the findings of these chunks so far, for the request that continues a response."""
     return tuple(
         KnownFinding(drafted.draft.path, drafted.draft.line, drafted.draft.title)

@@ -85,7 +85,7 @@ def identity(info: ModelInfo, base_url: str | None = None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _FoundInCache:
     """Look-up result of a task: hashes and reusable parts of each chunk."""
 
     keys: Mapping[str, ChunkKey]

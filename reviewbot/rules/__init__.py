@@ -190,7 +190,7 @@ def parse_rule(data: Mapping[str, Any], *, source: str) -> Rule:
     return rule
 
 
-class _Reader:
+class _RuleReader:
     """Reader of the values of a decoded rule file, with errors for invalid values."""
 
     def __init__(self, source: str) -> None:

@@ -25,7 +25,7 @@ FORM: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class AttributedDraft:
     """A draft finding about one chunk. ``answer`` identifies the response with the draft."""
 
     draft: Draft
@@ -35,7 +35,7 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class AnchoredDraft:
-    """A :class:`Heard` draft and the index of its hunk; None if no hunk contains its quote.
+    """An :class:`AttributedDraft` and the index of its hunk; None if no hunk has its quote.
 
     A draft in a hunk names the side and the lines of its quote.
     """

@@ -104,7 +104,9 @@ def exact_key(view: ChunkView, scope: Scope) -> str:
 
 def hunk_hash(hunk: ShownHunk) -> str:
     """Return the hash of ``hunk`` in the prompt: heading, context and changes, no numbers."""
-    lines = tuple(Line(line.kind, None, None, line.text, line.no_newline) for line in hunk.lines)
+    lines = tuple(
+        DiffLine(line.kind, None, None, line.text, line.no_newline) for line in hunk.lines
+    )
     bare = ShownHunk(0, 0, hunk.section, lines, hunk.owned)
     return hashlib.sha256("\n".join(hunk_lines(bare)).encode()).hexdigest()
 

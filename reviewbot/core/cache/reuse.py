@@ -97,7 +97,9 @@ def reuse(
     return Reuse(tuple(drafts), frozenset(known), model, _rest(view, known))
 
 
-def _reused(view: ChunkView, entry: Entry, found: Mapping[int, int]) -> Iterator[tuple[int, Heard]]:
+def _reused(
+    view: ChunkView, entry: Entry, found: Mapping[int, int]
+) -> Iterator[tuple[int, AttributedDraft]]:
     """Yield the draft findings of the hunks that were found, each with its current hunk."""
     for placed in entry.drafts if found else ():
         if placed.hunk is None:  # then all of the chunk was found, at its old lines

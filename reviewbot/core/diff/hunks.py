@@ -44,7 +44,7 @@ _CRLF: Final = 4  # the whole diff was sent with CRLF line ends
 _STRIPPED: Final = 8  # a blank context line lost its space
 
 
-class Line(NamedTuple):
+class DiffLine(NamedTuple):
     """One line of a hunk. A diff has millions, so this is a tuple, the fastest type to create.
 
     ``text`` has no line end; bytes that are not UTF-8 are lone surrogates (``surrogateescape``).
@@ -120,7 +120,7 @@ class Hunk:
         return _text(heading.removeprefix(b" ").removesuffix(b"\r"))
 
     @property
-    def lines(self) -> tuple[Line, ...]:
+    def lines(self) -> tuple[DiffLine, ...]:
         """All lines, read again on each access. For a large hunk prefer the methods below."""
         if len(self._marks) > 1:
             return tuple(self.iter_lines())
@@ -147,7 +147,7 @@ class Hunk:
                 yield kind, raw.removesuffix(b"\r") if self._flags & _CRLF else raw
             pos = stop + 1
 
-    def slice(self, start: int, stop: int) -> tuple[Line, ...]:
+    def slice(self, start: int, stop: int) -> tuple[DiffLine, ...]:
         """Return ``lines[start:stop]`` for ``0 <= start <= stop``, reading only nearby lines."""
         first = start // _BLOCK
         blocks = range(first, min(-(-stop // _BLOCK), len(self._marks)))
@@ -176,7 +176,7 @@ class Hunk:
         header = f"@@ -{old_no},{old - old_left} +{new_no},{new - new_left} @@"
         return self._read_lines(header, enumerate(self._texts(start, stop)))
 
-    def _read_lines(self, header: str, texts: Iterator[tuple[int, str]]) -> list[Line]:
+    def _read_lines(self, header: str, texts: Iterator[tuple[int, str]]) -> list[DiffLine]:
         """Return the lines as unidiff reads them. Missing line ends and lone CRs stay.
 
         The private method of unidiff starts at a hunk. The public method needs a file header for

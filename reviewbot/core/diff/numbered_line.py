@@ -27,7 +27,7 @@ class NumberedLine(NamedTuple):
     text: str
 
 
-def format_line(line: Line, *, owned: bool = True) -> str:
+def format_line(line: DiffLine, *, owned: bool = True) -> str:
     """Return ``line`` with its prefix.
 
     Args:

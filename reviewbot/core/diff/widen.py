@@ -189,7 +189,7 @@ def _written(wide: _MergedHunk, texts: Sequence[_LineText]) -> Hunk:
     return scan_hunk(Cursor(data), crlf=False)
 
 
-def _section(hunk: Hunk, lead: Sequence[_Text]) -> str:
+def _section(hunk: Hunk, lead: Sequence[_LineText]) -> str:
     """Return the heading of the hunk; empty if the added context above contains that line."""
     section = hunk.section
     return "" if any(line.text.lstrip().startswith(section) for line in lead) else section

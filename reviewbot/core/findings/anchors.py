@@ -45,7 +45,7 @@ class Anchor:
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class _LineRun:
     """One side of a hunk, with consecutive line numbers from ``first``."""
 
     chunk: str
@@ -160,7 +160,7 @@ class AnchorIndex:
             self._tables[key] = _Table(self._runs[path], _LEVELS[level])
         return self._tables[key]
 
-    def _whole(self, path: str, wanted: Sequence[str], level: int) -> list[_Hit]:
+    def _whole(self, path: str, wanted: Sequence[str], level: int) -> list[_QuoteMatch]:
         """Return all locations of the quote as whole lines."""
         lines = [_LEVELS[level](text) for text in wanted]
         table = self._table(path, level)
@@ -229,7 +229,7 @@ def _best(hits: Sequence[_QuoteMatch], side: Side, line: int) -> _QuoteMatch:
     return min(hits, key=order)
 
 
-def _anchor(hit: _Hit, *, whole: bool) -> Anchor:
+def _anchor(hit: _QuoteMatch, *, whole: bool) -> Anchor:
     """Return the anchor of a hit. On GitHub, comments on unchanged lines are on the right side."""
     lines = hit.run.lines[hit.start : hit.stop]
     numbers = [line.new_no for line in lines if line.new_no is not None]

@@ -28,7 +28,7 @@ MAX_QUOTE: Final = 1_000
 _CONFIDENCE: Final[Mapping[str, float]] = {"high": 0.9, "medium": 0.7, "low": 0.5}
 
 
-class _Found(NamedTuple):
+class _FoundSecret(NamedTuple):
     """Matches of one rule in one line: the most confident secret, and the number of matches."""
 
     secret: DetectedSecret
@@ -77,7 +77,7 @@ def secret_findings(
                 )
 
 
-def _owned(chunk: Chunk, secrets: tuple[Secret, ...]) -> Iterator[Secret]:
+def _owned(chunk: Chunk, secrets: tuple[DetectedSecret, ...]) -> Iterator[DetectedSecret]:
     """Yield the secrets in the chunk's own lines, in order."""
     for segment in chunk.segments:
         first, stop = (

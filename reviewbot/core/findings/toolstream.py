@@ -44,7 +44,7 @@ class ToolStreamError(ReviewbotError):
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class StreamResult:
     """Result of reading the whole report.
 
     ``complete`` is True if exactly one ``findings`` array was opened and closed, and the report was
@@ -232,7 +232,7 @@ class _StreamReader:
             if self._depth > MAX_DEPTH:
                 raise ToolStreamError(f"the report is nested too deeply {self._where()}")
 
-    def report(self, error: str | None) -> Report:
+    def report(self, error: str | None) -> StreamResult:
         """Return the result at the end of the text. The argument is the error of the reading."""
         if not self.ended:
             error = error or f"the report was cut off {self._where()}"

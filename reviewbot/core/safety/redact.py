@@ -47,7 +47,7 @@ class _File(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Secret:
+class DetectedSecret:
     """Location of a secret. Personal data is redacted, too, but is not reported as a secret.
 
     ``hunk`` and ``line`` are indices into the file; ``end`` is the index of the last line. If a
@@ -166,8 +166,10 @@ def _side(
 
 
 def _secrets(
-    found: list[tuple[_Place, Hit]], before: Mapping[_Place, list[Hit]], hunks: list[Sequence[Line]]
-) -> Iterator[Secret]:
+    found: list[tuple[_Place, Hit]],
+    before: Mapping[_Place, list[Hit]],
+    hunks: list[Sequence[DiffLine]],
+) -> Iterator[DetectedSecret]:
     """Yield each secret once, even if several rules or both sides of the diff have a match."""
     marks: dict[_Place, bytearray] = {}
     groups: dict[object, list[tuple[_Place, Hit]]] = defaultdict(list)

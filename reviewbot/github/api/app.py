@@ -80,7 +80,7 @@ class NewApp:
     private_key: SecretText
 
 
-async def login(caller: Caller) -> str:
+async def login(caller: AccountClient) -> str:
     """Return the login of the token's holder, such as ``github-actions[bot]``."""
     data = await caller.graphql("{ viewer { login } }", {})
     if isinstance(data, Denied):
@@ -89,7 +89,7 @@ async def login(caller: Caller) -> str:
     return name
 
 
-async def converted(caller: Caller, code: str) -> NewApp:
+async def converted(caller: AccountClient, code: str) -> NewApp:
     """Return the App created from a manifest. GitHub accepts each code once.
 
     Raises:

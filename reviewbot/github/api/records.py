@@ -69,7 +69,7 @@ def segment(name: str) -> str | None:
     return quote(name, safe="")
 
 
-async def deleted(caller: Caller, request: Request) -> bool:
+async def deleted(caller: AccountClient, request: Request) -> bool:
     """Delete a resource. Return False if the resource was already deleted.
 
     An earlier attempt whose response was lost may have deleted the resource.

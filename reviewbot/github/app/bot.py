@@ -91,7 +91,7 @@ class Bot:
         self._ended = AsyncExitStack()
 
     @property
-    def secrets(self) -> tuple[Secret, ...]:
+    def secrets(self) -> tuple[SecretText, ...]:
         """Accepted signing secrets of deliveries."""
         return self.config.webhook_secrets
 

@@ -208,7 +208,7 @@ def _secrets(texts: list[str], source: str) -> tuple[SecretText, ...]:
     return found
 
 
-def _key(text: str, source: str) -> Secret:
+def _key(text: str, source: str) -> SecretText:
     """Return ``text`` if it can be a key from GitHub. Error messages never contain the text."""
     try:
         from cryptography.exceptions import UnsupportedAlgorithm

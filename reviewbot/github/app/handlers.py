@@ -139,7 +139,7 @@ class DeliveryHandler:
 
     async def _rerun(self, task: RerunWanted) -> None:
         """Review the pull requests of a check run or suite again."""
-        asked = Asked(full=task.button == FULL_BUTTON, again=task.delivery, draft=True)
+        asked = ReviewTrigger(full=task.button == FULL_BUTTON, again=task.delivery, draft=True)
         numbers = _numbers(task)
         if task.external_id is None:  # of a suite; GitHub names no pull request of a fork
             repo = task.repository.full_name

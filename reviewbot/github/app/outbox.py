@@ -176,7 +176,7 @@ class Outbox:
         if (unknown := publication.unknown) and pause_after(unknown, claimed.tries) is not None:
             raise unknown  # else, in the end, it goes on without a check run
 
-    def _turn(self, target: Target | ReplyTarget) -> asyncio.Lock:
+    def _turn(self, target: PublishTarget | ReplyTarget) -> asyncio.Lock:
         """Return the lock that lets one review of a pull request be posted at a time."""
         name = f"{target.repo}#{target.number}".lower()
         return self._posting.setdefault(name, asyncio.Lock())

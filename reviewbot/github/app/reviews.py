@@ -53,7 +53,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ReviewTrigger:
     """Trigger of a review, incremental or full.
 
     ``again`` identifies a request that must be granted even if such a review exists. ``head`` is
@@ -96,7 +96,9 @@ class AppReviews:
         self._publisher, self._load, self._web_url = publisher, load, web_url
         self._limits = limits
 
-    async def begin(self, repository: Repository, number: int, asked: Asked) -> str | None:
+    async def begin(
+        self, repository: RepositoryRef, number: int, asked: ReviewTrigger
+    ) -> str | None:
         """Start a review of the pull request's current state, unless one exists or is running.
 
         Returns:
@@ -198,7 +200,9 @@ class AppReviews:
         )
         return await self._service.database.read(query)
 
-    async def _is_lost(self, row: ReviewRow | None, target: Target, last: str | None) -> bool:
+    async def _is_lost(
+        self, row: ReviewRow | None, target: PublishTarget, last: str | None
+    ) -> bool:
         """Return whether the pull request no longer shows a review of this diff.
 
         The review was stopped, was never posted, or was followed by a review of another head.
@@ -209,7 +213,7 @@ class AppReviews:
             return False
         return await self._service.database.read(partial(publications.is_over, review_id=row.id))
 
-    async def tell_failure(self, repository: Repository, number: int, sentence: str) -> None:
+    async def tell_failure(self, repository: RepositoryRef, number: int, sentence: str) -> None:
         """Report at the head of a pull request why the pull request is not reviewed.
 
         Raises:

@@ -21,7 +21,7 @@ def installation_of(task: Task) -> int | None:
             return task.repository.installation
 
 
-def installation_at(repository: Repository) -> int:
+def installation_at(repository: RepositoryRef) -> int:
     """Return the installation of an App's task.
 
     Raises:

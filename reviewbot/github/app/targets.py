@@ -87,7 +87,7 @@ class ReplyTarget:
 _REPLY: Final = "reply"
 
 
-def to_json(target: Target | ReplyTarget) -> dict[str, Any]:
+def to_json(target: PublishTarget | ReplyTarget) -> dict[str, Any]:
     """Return ``target`` as an object for JSON."""
     kind = {"kind": _REPLY} if isinstance(target, ReplyTarget) else {}
     return kind | asdict(target)

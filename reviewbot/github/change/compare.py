@@ -47,7 +47,7 @@ class ChangeLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ContentSource:
     """Source of contents: old files at ``merge_base``, if known, new files at ``head``."""
 
     api: Api

@@ -108,7 +108,7 @@ async def _contents(
     return found
 
 
-async def _content(place: Place, path: str, max_bytes: int) -> bytes | None:
+async def _content(place: ContentSource, path: str, max_bytes: int) -> bytes | None:
     """Return the file; None if the file is missing or too large."""
     try:
         return await place.api.contents.file(place.repo, path, place.head, max_bytes=max_bytes)

@@ -45,11 +45,11 @@ class AppCredentials:
 class Identity(Protocol):
     """Source of the token of each request."""
 
-    async def token(self) -> Secret | None:
+    async def token(self) -> SecretText | None:
         """Return the token of the next request; None to send no token."""
         ...
 
-    def renewed(self, refused: Secret | None) -> bool:
+    def renewed(self, refused: SecretText | None) -> bool:
         """Return whether another token is available after GitHub rejected ``refused``."""
         ...
 
@@ -70,7 +70,7 @@ class GivenToken:
         """Return the token."""
         return self._token
 
-    def renewed(self, refused: Secret | None) -> bool:
+    def renewed(self, refused: SecretText | None) -> bool:
         """Return False: there is no other token."""
         del refused
         return False
@@ -86,7 +86,7 @@ class AppToken:
         """Return a new one."""
         return await self._sign()
 
-    def renewed(self, refused: Secret | None) -> bool:
+    def renewed(self, refused: SecretText | None) -> bool:
         """Return True: each token is new, and GitHub's clock is known better after a response."""
         del refused
         return True
@@ -118,7 +118,7 @@ class InstallationToken:
                 await self._make()
             return self._token
 
-    def renewed(self, refused: Secret | None) -> bool:
+    def renewed(self, refused: SecretText | None) -> bool:
         """Return whether to retry with a new token. A recent token is not worth a retry."""
         if refused != self._token:
             return True

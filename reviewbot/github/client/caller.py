@@ -65,7 +65,7 @@ class Denied(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ClientContext:
     """Resources that all accounts share: threads, transport, clock and cached responses."""
 
     send: Callable[[str, SecretText | None, Request], Answer | NoResponse]
@@ -74,7 +74,7 @@ class Line:
     etags: Etags
 
 
-class Caller:
+class AccountClient:
     """Sender of requests for one account.
 
     Args:
@@ -241,7 +241,7 @@ class Caller:
                 raise UnavailableError(f"GitHub did not do {request.what}: {reason}")
             await asyncio.sleep(max(PAUSES_S[tries - 1], min(pause, LONGEST_PAUSE_S)))
 
-    async def _once(self, request: Request) -> tuple[Secret | None, Answer | Lost]:
+    async def _once(self, request: Request) -> tuple[SecretText | None, Answer | NoResponse]:
         """Make one attempt when the rate limiter allows it. Return its token and the response."""
         turn = await self._lane.turn(request)
         try:

@@ -153,7 +153,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class NoResponse:
     """A request without a response.
 
     Attributes:

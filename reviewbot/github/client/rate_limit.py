@@ -89,7 +89,7 @@ class RateLimiter:
         self._closed_until: dict[Scope, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    async def turn(self, request: Request) -> Turn:
+    async def turn(self, request: Request) -> RequestSlot:
         """Wait until ``request`` may be sent.
 
         Raises:

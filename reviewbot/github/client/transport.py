@@ -188,7 +188,7 @@ class Transport:
         return self._lost(client, request) or _answer(client.connection, request)
 
     @staticmethod
-    def signed(app_id: str, private_key: Secret, now: float) -> Secret:
+    def signed(app_id: str, private_key: SecretText, now: float) -> SecretText:
         """Return a short-lived token of the App.
 
         Raises:
@@ -201,7 +201,7 @@ class Transport:
             return sign(payload | {"iat": issued, "exp": issued + JWT_BEFORE_S + JWT_S})
 
         with suppress(Exception):  # the exceptions of PyJWT and cryptography may show the key
-            return Secret(Auth.AppAuth(app_id, sign_func=at_github).token)
+            return SecretText(Auth.AppAuth(app_id, sign_func=at_github).token)
         raise ConfigError(
             "the App's private key cannot be used: it must be the whole PEM file that GitHub gave,"
             " with its first and last line",

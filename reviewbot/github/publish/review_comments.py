@@ -52,7 +52,7 @@ _TAKEN: Final = "A comment of an earlier review is on its line already."
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CommentRange:
     """Lines of a comment in one hunk. ``whole`` is True if they are all lines of the finding."""
 
     side: Side
@@ -241,7 +241,7 @@ def _where(number: int, where: str) -> str:
     return f" {count(number, 'more finding')} {verb} {where}." if number else ""
 
 
-def _comment(path: str, place: Place, body: str) -> Json:
+def _comment(path: str, place: CommentRange, body: str) -> Json:
     """Return a comment with permitted keys only. GitHub rejects a review with any other key."""
     comment: dict[str, Any] = {"path": path, "body": body, "line": place.last, "side": place.side}
     if place.first < place.last:
@@ -249,7 +249,7 @@ def _comment(path: str, place: Place, body: str) -> Json:
     return comment
 
 
-class _Diff:
+class _CommentableDiff:
     """Lines of a diff that accept comments."""
 
     def __init__(self, files: Sequence[FileDiff], unshown: Collection[str]) -> None:
@@ -263,7 +263,7 @@ class _Diff:
         """Return the file of that name, if there is one of it."""
         return next(iter(self._files.get(path, ())), None)
 
-    def place(self, finding: Finding) -> Place | str:
+    def place(self, finding: Finding) -> CommentRange | str:
         """Return the lines for a comment on ``finding``, or the reason for no comment."""
         files = self._files.get(finding.path)
         if not files:

@@ -69,7 +69,7 @@ _FIRST_WORD: Final = re.compile(r"[A-Za-z]{2,20}\b")
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class BotCommand:
     """A command. ``text`` is the question or the reason, on one line; it may be empty."""
 
     name: Name
@@ -84,7 +84,7 @@ class Unknown:
     meant: Name | None = None
 
 
-def find(body: str, bot: str = "") -> Command | Unknown | None:
+def find(body: str, bot: str = "") -> BotCommand | Unknown | None:
     """Return the first command in a comment, else the first unknown command, else None.
 
     A malicious comment takes up to 0.2 s.
@@ -140,7 +140,7 @@ def _read(line: str, bot: str, *, first: bool, whole: bool) -> BotCommand | Unkn
     return BotCommand(name, show(rest[:TEXT_LIMIT])[:TEXT_LIMIT] if takes_text else "")
 
 
-def _review(rest: str) -> Command | Unknown:
+def _review(rest: str) -> BotCommand | Unknown:
     """Return the command for ``/review`` and the text after it. Other words are ignored."""
     word = (_FIRST_WORD.match(rest) or [""])[0].lower()
     if name := _KINDS_OF_REVIEW.get(word):

@@ -93,7 +93,7 @@ class Payload:
         value = self.at(f"{path}.login")
         return value if isinstance(value, str) and _LOGIN.fullmatch(value) else ""
 
-    def origin(self) -> tuple[str, Repository, str]:
+    def origin(self) -> tuple[str, RepositoryRef, str]:
         """Return delivery id, repository and sender, the first fields of each task in a repository.
 
         Raises:

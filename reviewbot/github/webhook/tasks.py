@@ -18,7 +18,7 @@ InstallationAction = Literal["created", "deleted", "suspend", "unsuspend"]
 
 
 @dataclass(frozen=True, slots=True)
-class Repository:
+class RepositoryRef:
     """Repository of a task.
 
     ``installation`` is None only for the Action. ``full_name`` is ``OWNER/REPO``.

@@ -29,7 +29,7 @@ class Frame(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Timeouts:
+class ModelTimeouts:
     """Time limits of a request, in seconds.
 
     Args:
@@ -48,7 +48,7 @@ class Timeouts:
     follow_s: float = 30.0
 
 
-class Waiting:
+class ResponseDeadline:
     """Deadlines of one response.
 
     Args:

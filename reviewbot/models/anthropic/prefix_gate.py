@@ -17,7 +17,7 @@ _LIFETIME_S: Final = 240.0
 """Cache entries live five minutes after their last use; less is assumed."""
 
 
-class Turn:
+class PrefixSlot:
     """Slot of one request; call :meth:`began` when its response begins."""
 
     def __init__(self, gate: PrefixGate, key: bytes) -> None:
@@ -41,7 +41,7 @@ class PrefixGate:
         self._ahead: dict[bytes, asyncio.Event] = {}
 
     @asynccontextmanager
-    async def turn(self, key: bytes | None) -> AsyncGenerator[Turn | None, None]:
+    async def turn(self, key: bytes | None) -> AsyncGenerator[PrefixSlot | None, None]:
         """Wait for the slot of a request. ``key`` identifies its prefix; None if not cached."""
         if key is None:
             yield None
