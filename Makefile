@@ -52,6 +52,7 @@ lint: $(DEV) ## Check style, format, types and the order of imports
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 	@$(dir $(PY))lint-imports --no-logo --no-cache
+	@$(PY) -m deptry --no-ansi reviewbot
 
 bench: $(DEV) ## Measure speed, memory, tokens and start-up
 	@$(PY) -m benchmarks $(ARGS)
