@@ -360,7 +360,7 @@ async def test_answers_that_nobody_takes_leave_no_memory_behind(tmp_path: Path) 
             client = await stack.enter_async_context(connected(int(one.url.rsplit(":", 1)[1])))
             await client.send(ASK.replace(b"/ ", f"/v1/reviews/{review_id}/diff ".encode()))
         async with asyncio.timeout(20):
-            await until(lambda: one.log.count("was dropped") == 30)
+            await until(lambda: one.log.count("dropped client") == 30)
             await until(lambda: resident_mb(pid) < before + 60)
 
 
