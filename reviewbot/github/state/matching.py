@@ -128,6 +128,8 @@ class Matching:
             if not self._is_left(record, finding):
                 continue
             place = self._places[record.id]
+            if finding.end_line < place[0] or place[-1] < finding.line:
+                continue  # on the next line there may be another one of the same words
             if same(carried(replace(record, line=place[0]), place), said):
                 return record
         return None

@@ -129,6 +129,14 @@ def test_the_same_code_in_other_words_on_the_same_lines_is_the_same_finding() ->
     assert [one.id for one in done.report.findings] == [one.id for one in first.new]
 
 
+def test_the_same_words_on_the_next_line_are_another_finding() -> None:
+    pull = Pull()
+    pull.review(["a = 1 / 0"], at(1, "a = 1 / 0", title="Division by zero"))
+    new = at(1, "b = 1 / 0", title="Division by zero")
+    done = pull.review(["b = 1 / 0", "a = 1 / 0"], new)
+    assert open_lines(done) == [1, 2]
+
+
 def test_another_finding_on_the_same_line_is_another_one() -> None:
     pull = Pull()
     pull.review(["bad"], at(1, "bad", title="The lock is never released"))
