@@ -106,7 +106,7 @@ async def opened(
 
 
 async def started(url: str, data: bytes, query: str = "") -> str:
-    """Return a new review; its path."""
+    """Start a review and return its path."""
     answer, _ = await call(url, f"POST /v1/reviews{query}", data)
     found = re.search(rb"(?i)location: (\S+)", answer)
     assert found, answer

@@ -83,7 +83,7 @@ def _encoding_file() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class TokenCounter:
-    """Token estimator of one model; a :class:`reviewbot.core.plan.chunks.TokenCount`.
+    """Token estimator of one model; a :class:`reviewbot.core.plan.weigh.TokenCount`.
 
     Args:
         factor: the model's tokens per o200k token (``ModelInfo.token_factor``).
