@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import math
 from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.cli.interrupts import stop_on_interrupt
+from reviewbot.cli.keys import dollars
 from reviewbot.cli.source import read_source
 from reviewbot.config.load import read_variable
 from reviewbot.core.render import FINAL, STREAMING
@@ -81,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dry-run", action="store_true", help="print files, chunks, tokens and cost; ask no model"
     )
     parser.add_argument(
-        "--budget-usd", type=_dollars, metavar="X", help="stop before spending more than X dollars"
+        "--budget-usd", type=dollars, metavar="X", help="stop before spending more than X dollars"
     )
     parser.add_argument(
         "--jobs", type=_jobs, metavar="N", help="model requests at once (default: 8)"
@@ -103,16 +103,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--config", type=Path, metavar="FILE", help="read this file instead of .reviewbot.yml"
     )
     parser.epilog = EPILOG
-
-
-def _dollars(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} must be an amount above 0, such as 0.50")
-    return value
 
 
 def _jobs(text: str) -> int:
