@@ -155,30 +155,33 @@ def places_of(records: Iterable[Record], code: HeadCode) -> dict[str, range]:
     """Return the current location of each record: the nearest occurrence of its code.
 
     Records on different lines get different locations while there are enough: one of two identical
-    blocks may have been removed.
+    blocks may have been removed. A resolved record takes no location from an open one.
     """
-    groups: dict[tuple[str, Side, str], dict[int, list[Record]]] = defaultdict(dict)
+    groups: dict[tuple[str, Side, str], dict[tuple[bool, int], list[Record]]] = defaultdict(dict)
     for record in records:
         group = groups[code.path_of(record), record.side, record.fingerprint]
-        group.setdefault(record.line, []).append(record)
+        group.setdefault((record.state == "resolved", record.line), []).append(record)
     found: dict[str, range] = {}
     for (path, side, text), by_line in groups.items():
         if (code_ := Fingerprint.parse(text)) is None:
             continue
         free = {place[0]: place for place in code.places(path, side, code_)}
 
-        states = {line: {one.state for one in these} for line, these in by_line.items()}
-        # Resolved ones last; first what has not moved, then what is open.
+        # Resolved records last; first those that have not moved, then open ones.
         order = {
-            line: (those == {"resolved"}, line not in free, "open" not in those, line)
-            for line, those in states.items()
+            (is_resolved, line): (
+                *(is_resolved, line not in free),
+                *(all(one.state != "open" for one in these), line),
+            )
+            for (is_resolved, line), these in by_line.items()
         }
-        for line in sorted(by_line, key=order.__getitem__):
+        for key in sorted(by_line, key=order.__getitem__):
             if not free:
                 break
+            line = key[1]
             first = line if line in free else min(free, key=lambda at: abs(at - line))
             place = free.pop(first)
-            found |= {record.id: place for record in by_line[line]}
+            found |= {record.id: place for record in by_line[key]}
     return found
 
 

@@ -129,6 +129,16 @@ def test_the_same_code_in_other_words_on_the_same_lines_is_the_same_finding() ->
     assert [one.id for one in done.report.findings] == [one.id for one in first.new]
 
 
+def test_a_finding_is_the_open_record_and_not_a_resolved_one_of_the_same_code() -> None:
+    pull = Pull()
+    for lines in (
+        *(["start", "bad", "bad"], ["bad", "bad"], ["bad"]),
+        *(["one", "bad"], ["two", "one", "bad"]),
+    ):
+        done = pull.review(lines, *_bugs(lines))
+        assert open_lines(done) == [n for n, text in enumerate(lines, start=1) if text == "bad"]
+
+
 def test_the_same_words_on_the_next_line_are_another_finding() -> None:
     pull = Pull()
     pull.review(["a = 1 / 0"], at(1, "a = 1 / 0", title="Division by zero"))
