@@ -631,6 +631,7 @@ async def test_what_a_review_is_at_is_no_markup_on_a_terminal(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     screen = Screen()
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "stdout", screen)
     job = prepare(BAD.encode(), load_settings(flags={}, env={})).job
     doing = ReviewProgress(0, 1, 0, 1, 0, Usage(), 0.0, "asking x[/]")

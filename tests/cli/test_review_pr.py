@@ -307,6 +307,7 @@ class Screen:
 @pytest.mark.parametrize("terminal", [True, False])
 async def test_who_waits_is_told_what_for(terminal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Screen(terminal=terminal)
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "stderr", screen)
     monkeypatch.setattr(waiting, "PAUSE_S", 0.01)
     one = waiting.WaitIndicator("fetching octo/hello#1")
