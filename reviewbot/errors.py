@@ -54,7 +54,7 @@ class ConfigError(ReviewbotError):
 
 
 class SourceError(ReviewbotError):
-    """The diff could not be had."""
+    """The diff could not be read."""
 
 
 class DiffError(ReviewbotError):

@@ -1,8 +1,8 @@
-"""Decoded JSON back to frozen dataclasses, checked field by field. Pure.
+"""Convert decoded JSON to frozen dataclasses, and check each field. Pure.
 
-Reads what :func:`dataclasses.asdict` and JSON made of a value. Unknown fields are ignored and
-fields with a default may be missing, so that a newer reader understands an older file and the
-other way round. Everything else that does not fit is an error that names the field.
+The input is the JSON form of :func:`dataclasses.asdict`. Unknown fields are ignored, and fields
+with a default may be missing, so that old and new versions can read each other's files. Any other
+invalid value is an error that names the field.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from types import NoneType, UnionType
 from typing import Final, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 Decoder: TypeAlias = Callable[[object, str], object]
-"""From a decoded JSON value and the dotted name of its field to the value."""
+"""Function from a decoded JSON value and the dotted name of its field to the value."""
 
 _LARGEST: Final = sys.float_info.max
 
@@ -113,7 +113,7 @@ def _optional(inner: Decoder) -> Decoder:
 
 def _exactly(cls: type, name: str) -> Decoder:
     def decode(value: object, where: str) -> object:
-        if type(value) is not cls:  # True is an int, and no number
+        if type(value) is not cls:  # True is an int, but not a number
             raise _misfit(value, where, name)
         return value
 
@@ -121,7 +121,7 @@ def _exactly(cls: type, name: str) -> Decoder:
 
 
 def _float(value: object, where: str) -> object:
-    # An integer of 400 digits is valid JSON and no float; NaN fails both comparisons.
+    # An integer of 400 digits is valid JSON but not a float; NaN fails both comparisons.
     if (
         not isinstance(value, int | float)
         or isinstance(value, bool)

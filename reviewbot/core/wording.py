@@ -1,4 +1,4 @@
-"""Words that sentences of ours share, wherever they are read: counts and lists. Pure."""
+"""Counts and lists in words, for all sentences of ours. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 NO_REASON: Final = "No reason was given."
-"""In place of a reason that should be there and is not."""
+"""Replacement of a missing reason."""
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:

@@ -1,1 +1,1 @@
-"""The cache: keys, entries and what of a diff was reviewed before."""
+"""The review cache: keys, entries, and hunks that were reviewed before."""

@@ -54,7 +54,7 @@ class HunkRange:
     new_count: int
 
     def holds(self, number: int) -> bool:
-        """Return whether a line of that number was shown, on whichever side."""
+        """Return whether the range has a line with this number, on either side."""
         return (
             self.old <= number < self.old + self.old_count
             or self.new <= number < self.new + self.new_count
@@ -63,9 +63,10 @@ class HunkRange:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A chunk that was reviewed whole by ``model``, and all that was said of it.
+    """A chunk that ``model`` reviewed completely, with its draft findings.
 
-    ``extents`` are those of the hunks in ``key``. ``tokens`` is the plan's estimate for the chunk.
+    ``extents`` are the line ranges of the hunks in ``key``. ``tokens`` is the plan's estimate for
+    the chunk.
     """
 
     key: ChunkKey
@@ -124,7 +125,7 @@ def _placed(view: ChunkView, heard: AttributedDraft, index: AnchorIndex) -> Anch
     draft = _redacted(heard.draft)
     anchor = index.find(view.path, draft.quote, draft.side, draft.line)
     hunk = hunk_of(view, anchor) if anchor else None
-    if anchor is None or not anchor.whole:  # then it holds more than lines of the chunk
+    if anchor is None or not anchor.whole:  # the quote may contain other text
         draft = replace(draft, quote=redact_text(draft.quote))
     if anchor is None or hunk is None:
         return AnchoredDraft(replace(heard, draft=replace(draft, path=view.path)), None)
@@ -134,7 +135,7 @@ def _placed(view: ChunkView, heard: AttributedDraft, index: AnchorIndex) -> Anch
 
 
 def hunk_of(view: ChunkView, anchor: Anchor) -> int | None:
-    """Return the index of the hunk of ``view`` that holds the anchored lines, if one does."""
+    """Return the index of the hunk of ``view`` with the anchored lines; None if there is none."""
     if anchor.chunk != view.id:
         return None
     wanted = set(anchor.lines)

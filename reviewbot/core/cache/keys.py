@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from reviewbot.core.prompt.request import ManifestEntry
 
 VERSION: Final = "1"
-"""Goes into every hash: another form of keys or entries must not meet what an older one stored."""
+"""Part of every hash, so that a new form of keys or entries never matches stored entries."""
 
 SKETCH: Final = 64
-"""Hunks by which a chunk is looked up. With git's three lines of context one of 430 lines has less
-than that."""
+"""Most hunks by which a chunk is looked up. With git's three lines of context, a chunk of 430 lines
+has fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +62,11 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class ChunkKey:
-    """A chunk in hashes.
+    """Hashes of a chunk.
 
-    ``exact`` is equal for chunks that are prompted alike in one scope. ``family`` is equal for
-    chunks of one file (renamed, perhaps, but in the same language) in one scope: their hunks may
-    be compared. ``hunks`` has the hash of every hunk, in order.
+    ``exact`` is equal for chunks with the same prompt in one scope. ``family`` is equal for chunks
+    of one file in one scope, even after a rename in the same language: their hunks may be compared.
+    ``hunks`` has the hash of every hunk, in order.
     """
 
     exact: str
@@ -80,7 +80,7 @@ def examples_of(manifest: Iterable[ManifestEntry]) -> tuple[str, ...]:
 
 
 def chunk_key(view: ChunkView, scope: Scope) -> ChunkKey:
-    """Return the hashes of ``view`` in ``scope``. Linear in what is shown."""
+    """Return the hashes of ``view`` in ``scope``. The time is linear in the shown text."""
     hunks = tuple(map(hunk_hash, view.hunks))
     shared = [
         VERSION,
@@ -98,7 +98,7 @@ def chunk_key(view: ChunkView, scope: Scope) -> ChunkKey:
 
 
 def exact_key(view: ChunkView, scope: Scope) -> str:
-    """Return the hash that is equal for chunks that are prompted alike."""
+    """Return the hash that is equal for chunks with the same prompt."""
     return chunk_key(view, scope).exact
 
 

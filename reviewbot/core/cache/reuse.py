@@ -100,9 +100,9 @@ def reuse(
 def _reused(
     view: ChunkView, entry: Entry, found: Mapping[int, int]
 ) -> Iterator[tuple[int, AttributedDraft]]:
-    """Yield the draft findings of the hunks that were found, each with its current hunk."""
+    """Yield the draft findings of the matched hunks, each with its current hunk."""
     for placed in entry.drafts if found else ():
-        if placed.hunk is None:  # then all of the chunk was found, at its old lines
+        if placed.hunk is None:  # the whole chunk matched, at its old lines
             yield 0, placed.heard
         elif placed.hunk in found:
             at = found[placed.hunk]
@@ -111,7 +111,7 @@ def _reused(
 
 
 def _aimed(placed: AnchoredDraft, then: HunkRange, now: HunkRange, path: str) -> Draft:
-    """Return the draft with the lines that its quote has now."""
+    """Return the draft with the current lines of its quote."""
     draft = placed.heard.draft
     shift = now.new - then.new if draft.side == "RIGHT" else now.old - then.old
     return replace(draft, path=path, line=draft.line + shift, end_line=draft.end_line + shift)
@@ -138,7 +138,7 @@ class _Match:
         return self._extents == self._entry.extents and len(self._found) == len(self._extents)
 
     def _doubts(self, placed: AnchoredDraft) -> set[int]:
-        """Return the hunks, of those that were found, that a draft makes doubtful."""
+        """Return the matched hunks that a draft makes doubtful."""
         if placed.hunk is None:
             return set()
         named = set(_named(placed, self._entry.extents))
@@ -151,7 +151,7 @@ class _Match:
         return self._extents[self._found[hunk]] != self._entry.extents[hunk]
 
     def _stands(self, placed: AnchoredDraft, hunk: int) -> bool:
-        """Return whether the draft is found where it has to be now, and nowhere else."""
+        """Return whether the quote of the draft is found at its expected location."""
         at = self._found[hunk]
         path = self._view.path
         draft = _aimed(placed, self._entry.extents[hunk], self._extents[at], path)
@@ -175,9 +175,9 @@ def _pairs(then: Sequence[str], now: Sequence[str]) -> Iterator[tuple[int, int]]
 
 
 def _named(placed: AnchoredDraft, extents: Sequence[HunkRange]) -> Iterator[int]:
-    """Yield the hunks that a draft may speak of by a number: any number that is one of their lines.
+    """Yield the hunks with a line whose number the draft contains.
 
-    Its own one, too, if it speaks of a line: no hunk may show that one.
+    If the draft refers to a line, yield its own hunk too: the line may be outside all hunks.
     """
     draft = placed.heard.draft
     text = f"{draft.title}\n{draft.scenario}\n{draft.message}"
@@ -198,7 +198,7 @@ def _rest(view: ChunkView, known: set[int]) -> ChunkView | None:
 
 
 def _changes(hunk: ShownHunk) -> bool:
-    """Return whether ``hunk`` has a change that its chunk answers for."""
+    """Return whether the chunk owns a changed line of ``hunk``."""
     return any(
         owned and line.kind != "context" for line, owned in zip(hunk.lines, hunk.owned, strict=True)
     )

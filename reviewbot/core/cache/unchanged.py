@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from reviewbot.core.diff.parse import FileDiff, Hunk
 
 CONTEXT: Final = 3
-"""Lines of context that count."""
+"""Lines of context in the digest of a hunk."""
 LENGTH: Final = 20
 """Hexadecimal digits of a digest."""
 
@@ -59,7 +59,7 @@ def hunk_digests(file: FileDiff) -> list[str]:
 
 
 def file_digest(path: str, digests: Iterable[str]) -> str:
-    """Return one digest for those of a file's hunks."""
+    """Return one digest of the digests of a file's hunks."""
     return hashlib.sha256(_encoded("\n".join([path, *digests]))).hexdigest()[:LENGTH]
 
 

@@ -1,1 +1,1 @@
-"""Diffs: parsed, written, widened; their hunks, lines and paths."""
+"""Parse, write and widen diffs; their hunks, lines and paths."""

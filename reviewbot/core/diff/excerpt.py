@@ -22,7 +22,7 @@ MAX_LINES: Final = 40
 
 
 class Excerpts:
-    """Looks up code in the files of a diff.
+    """Reader of code in the files of a diff.
 
     Args:
         files: the diff.

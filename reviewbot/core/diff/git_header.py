@@ -213,7 +213,7 @@ def _refuse_cut(cursor: Cursor, header: GitHeader) -> None:
 
 
 def _complete(said: dict[bytes, bytes]) -> bool:
-    """Return whether a header explains by itself why it has no hunk."""
+    """Return whether a header states why it has no hunk."""
     added, deleted = b"new file mode" in said, b"deleted file mode" in said
     if added or deleted:
         # Only an empty file has none. Its hash shows it.

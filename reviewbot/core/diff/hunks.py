@@ -31,12 +31,12 @@ LineKind = Literal["added", "removed", "context"]
 
 _HEADER: Final = re.compile(rb"@@ -(\d{1,10})(?:,(\d{1,10}))? \+(\d{1,10})(?:,(\d{1,10}))? @@")
 _BLOCK: Final = 512
-"""Lines that are read at a time."""
+"""Number of lines to read at a time."""
 _KINDS: Final[dict[str, LineKind]] = {"+": "added", "-": "removed", " ": "context"}
 _RAW_KINDS: Final = {ord(mark): kind for mark, kind in _KINDS.items()}
 _PLUS, _MINUS, _SPACE, _BACKSLASH, _LF, _CR = b"+- \\\n\r"
 
-# What a hunk needs beyond the plain case.
+# Flags of hunks that need additional work.
 _OLD_UNENDED: Final = 1  # the last line of the old side has no newline
 _NEW_UNENDED: Final = 2
 _UNENDED: Final = _OLD_UNENDED | _NEW_UNENDED
@@ -61,7 +61,7 @@ class DiffLine(NamedTuple):
 
 
 _LINE: Final = partial(tuple.__new__, DiffLine)
-"""A line of its values: half the time of Line(), which sorts out arguments."""
+"""Constructor of a line from its values, in half the time of ``DiffLine()``."""
 
 
 @dataclass(slots=True)

@@ -1,6 +1,6 @@
-"""A line of code behind its number, as a model reads and copies it. Pure.
+"""Lines of code with their numbers, as a model reads and copies them. Pure.
 
-:mod:`reviewbot.core.prompt.numbered` says what the parts mean.
+:mod:`reviewbot.core.prompt.numbered` explains the parts.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from reviewbot.core.diff.hunks import DiffLine
 
 _MARKS: Final = {"added": "+", "removed": "-", "context": " "}
-# As models copy it: aligned anew, and without the blank that ends the prefix of an empty line.
+# As models copy it: realigned, and without the blank that ends the prefix of an empty line.
 _LINE: Final = re.compile(r"([RL]) {1,8}([0-9]{1,10}) ([ +-]) \| ?(.*)")
 
 

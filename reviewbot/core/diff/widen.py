@@ -75,12 +75,12 @@ def widen(
         return file
     try:
         return replace(file, hunks=tuple(_written(one, texts) for one in wide))
-    except DiffError:  # the diff is wrong about the end of the old file
+    except DiffError:  # the diff misstates the end of the old file
         return file
 
 
 def new_content(file: FileDiff) -> bytes:
-    """Return the new file, out of a diff that has all of its lines."""
+    """Return the new file from a diff that has all its lines."""
     return b"".join(
         _bytes(line.text) + (b"" if line.no_newline else b"\n")
         for hunk in file.hunks
@@ -102,7 +102,7 @@ def _spot(hunk: Hunk) -> _HunkPosition:
 
 
 def _fits(spots: Sequence[_HunkPosition], texts: Sequence[_LineText]) -> bool:
-    """Return whether the hunks lead to this file, and both sides are alike between them."""
+    """Return whether the hunks match the file, and both sides are equal between the hunks."""
     old = new = 1
     for spot in spots:
         said = [
@@ -158,7 +158,7 @@ def _joined(wide: Iterator[_MergedHunk]) -> Iterator[_MergedHunk]:
 
 
 def _follows(above: _MergedHunk, below: _MergedHunk) -> bool:
-    """Return whether nothing is changed between the two: the sides are then as far apart."""
+    """Return whether no line changes between the two: the line offset of the sides is equal."""
     end, start = above.spots[-1], below.spots[0]
     return start.new - end.new_end == start.old - end.old_end
 

@@ -25,7 +25,7 @@ _LETTERS: Final = {
     b"\r": b"\\r", b'"': b'\\"', b"\\": b"\\\\",
 }  # fmt: skip
 _EMPTY: Final = b"e69de29"
-"""The blob without content, which shows that an added file without a hunk was not cut off."""
+"""Hash of the empty blob, which shows that an added file without a hunk is complete."""
 
 
 def file_diff_text(file: FileDiff) -> bytes:
@@ -73,12 +73,12 @@ def _name(path: str) -> bytes:
 
 
 def _ended(name: bytes) -> bytes:
-    """Return a name in the lines before the hunks: git ends one with a space in it by a tab."""
+    """Return a name for the lines before the hunks; git adds a tab to a name with a space."""
     return name + b"\t" if b" " in name else name
 
 
 def _fields(file: FileDiff, old: bytes, new: bytes) -> Iterator[bytes]:
-    """Yield the lines that say what became of the file."""
+    """Yield the extended header lines: new and deleted files, modes, renames and copies."""
     bare = not file.hunks and not file.binary
     if file.status in ("added", "deleted"):
         word, mode = (

@@ -1,1 +1,1 @@
-"""Events of a review, and the report that they add up to."""
+"""Events of a review, and the report that they form."""

@@ -54,8 +54,8 @@ class FileCoverage:
 class PlannedFile:
     """A file of the diff as planned; ``chunks`` is empty for a skipped file.
 
-    ``model`` is who is asked first, ``routed_by`` the setting that chose it, such as ``routes[0]``
-    or ``model``; None for a skipped file.
+    ``model`` is the first model, ``routed_by`` the setting that chose it, such as ``routes[0]`` or
+    ``model``. Both are None for a skipped file.
     """
 
     path: str
@@ -71,7 +71,7 @@ class PlannedFile:
 class PlannedChunk:
     """A chunk as planned: part ``part`` of ``parts`` of its file (1-based), in batch ``batch``.
 
-    ``model`` is who is asked first; empty in streams of versions that did not say.
+    ``model`` is the first model; empty in streams of versions without this field.
     """
 
     id: str
@@ -180,7 +180,7 @@ class FindingWithdrawn:
 
 @dataclass(frozen=True, slots=True)
 class ChunkRetrying:
-    """The answer for this chunk was not usable; what happens next and after how many seconds."""
+    """The answer for this chunk was not usable: the next step, and the wait in seconds."""
 
     type: ClassVar[Literal["chunk.retrying"]] = "chunk.retrying"
     chunk: str

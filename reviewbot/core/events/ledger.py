@@ -53,7 +53,7 @@ class Ledger:
         self._replaced: dict[str, list[tuple[Finding, set[str]]]] = {}
         for finding in shown:
             self._stand(finding)
-            self._answers[finding.id] = set()  # which answer it came from is not known any more
+            self._answers[finding.id] = set()  # its answer is no longer known
 
     @property
     def findings(self) -> list[Finding]:
@@ -64,10 +64,10 @@ class Ledger:
         return len(self._standing)
 
     def accept(self, finding: Finding, *, answer: str) -> list[FindingRaised | FindingWithdrawn]:
-        """Take a finding in.
+        """Add a finding.
 
-        A finding that says what one at the same place says already is merged into it; if it counts
-        more (:func:`reviewbot.core.findings.finding.precedence`), it takes the other's place.
+        If the finding repeats an open finding at the same location, the two are merged. The one
+        with precedence (:func:`reviewbot.core.findings.finding.precedence`) is kept.
 
         Returns:
             The events that follow from it, none if it was merged away.
@@ -93,9 +93,10 @@ class Ledger:
         ]
 
     def recall(self, answer: str, reason: str) -> list[FindingRaised | FindingWithdrawn]:
-        """Withdraw what came from this answer and from no other.
+        """Withdraw the findings that only this answer reported.
 
-        What a withdrawn finding had replaced is raised again.
+        A finding that a withdrawn finding had replaced is raised again if another answer reported
+        it.
         """
         self._recalled.add(answer)
         events: list[FindingRaised | FindingWithdrawn] = []
@@ -108,7 +109,7 @@ class Ledger:
         return events
 
     def unvouched(self, chunks: Collection[str], reason: str) -> list[FindingWithdrawn]:
-        """Withdraw what an earlier run showed in these chunks and no answer has repeated."""
+        """Withdraw the findings of an earlier run in these chunks that no answer has repeated."""
         gone = [
             finding
             for finding in self._standing.values()
@@ -131,7 +132,10 @@ class Ledger:
                 yield from self._restored(other.id)
 
     def _repeats(self, finding: Finding, other: Finding, answer: str) -> bool:
-        """Return whether two findings are one. An answer that says two things means two things."""
+        """Return whether two findings are the same.
+
+        Two findings of one answer are the same only if their quotes are equal.
+        """
         twice = answer in self._answers[other.id] and not same_quote(finding, other)
         return not twice and same(finding, other)
 
@@ -145,11 +149,11 @@ class Ledger:
         return list(found.values())
 
     def _file(self, finding: Finding) -> tuple[str, int | None]:
-        """Return the file that the chunk is of; a path can come twice in a diff."""
+        """Return the file of the finding's chunk; a path can occur twice in a diff."""
         return finding.path, self._file_of.get(finding.chunk)
 
     def _named(self, finding: Finding) -> Finding:
-        """Return the finding under an id that nothing else here has."""
+        """Return the finding with an id that is unique in the ledger."""
         first, name = finding.id, finding.id
         while name in self._standing:
             self._occurrences[first] += 1
@@ -173,7 +177,7 @@ class Ledger:
         self._notes += finding.severity == "note" and finding.placement.kind == "inline"
 
     def _drop(self, finding: Finding) -> set[str]:
-        """Take a finding out; returns the answers it came from."""
+        """Remove a finding, and return the answers that reported it."""
         del self._standing[finding.id]
         for line in _lines(finding):
             self._by_line[self._file(finding), line].remove(finding)
@@ -182,6 +186,6 @@ class Ledger:
 
 
 def _lines(finding: Finding, *, margin: int = 0) -> range:
-    """Return the lines of a finding; of what is not placed, as claimed and within bounds."""
+    """Return the lines of a finding, at most ``MAX_LINES`` after its first."""
     last = min(finding.end_line, finding.line + MAX_LINES)
     return range(finding.line - margin, last + margin + 1)

@@ -113,7 +113,7 @@ class ReportBuilder:
         self._chunks: dict[str, ChunkFinished] = {}
 
     def add(self, event: Event) -> None:
-        """Take the next event.
+        """Process the next event.
 
         A finding with a known id replaces the earlier finding, and is open again if it was
         withdrawn: after a refusal the next model may report the same. A withdrawal of an unknown
@@ -205,7 +205,7 @@ def fold(events: Iterable[Event]) -> Report:
 
 
 def counts_for_fail_on(finding: Finding) -> bool:
-    """Return whether a finding counts for ``--fail-on``: all do, but those that are held back."""
+    """Return whether a finding counts for ``--fail-on``: only held-back findings do not."""
     return not finding.placement.held
 
 

@@ -1,1 +1,1 @@
-"""Findings: read from a model's answer, placed in the diff, checked."""
+"""Findings: read from a model's answer, placed in the diff, and checked."""

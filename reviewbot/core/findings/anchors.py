@@ -1,4 +1,4 @@
-"""A quote to the lines that hold it: the quote decides, the line number breaks ties. Pure.
+"""Find the lines of a quote: the quote decides, the line number breaks ties. Pure.
 
 A finding that matches nothing is kept with its reason. It is never moved to a line that does
 not hold its quote.
@@ -95,7 +95,7 @@ class _Table:
 
 
 class AnchorIndex:
-    """The lines of a batch's chunks, ready to be searched. Linear in their size."""
+    """Search index of the lines of a batch's chunks. Linear in their size."""
 
     def __init__(self, views: Iterable[ChunkView]) -> None:
         self._runs: dict[str, list[_LineRun]] = {}
@@ -115,7 +115,7 @@ class AnchorIndex:
         return None
 
     def find(self, path: str, quote: str, side: Side, line: int) -> Anchor | None:
-        """Return the place in ``path`` that holds ``quote``, or None.
+        """Return the location of ``quote`` in ``path``; None if it is not there.
 
         Matching loosens in steps (trailing white space, indentation, all white space); the first
         step with a hit decides. Of several hits the claimed side wins, then the one closest to
@@ -131,7 +131,7 @@ class AnchorIndex:
         if not wanted or len(wanted) > MAX_QUOTE_LINES or path not in self._runs:
             return None
         for level in range(len(_LEVELS)):
-            # The claimed place is the best hit; a file of like lines has thousands of others.
+            # The claimed location is the best hit; a file of equal lines has thousands of others.
             hits = self._claimed(path, wanted, level, side, line)
             hits = hits or self._whole(path, wanted, level)
             if hits:
@@ -142,7 +142,7 @@ class AnchorIndex:
     def _claimed(
         self, path: str, wanted: Sequence[str], level: int, side: Side, line: int
     ) -> list[_QuoteMatch]:
-        """Return the claimed place if it holds the quote, once for each run that has it."""
+        """Return the claimed location if it has the quote, once for each run that contains it."""
         normal = _LEVELS[level]
         lines = [normal(text) for text in wanted]
         hits = []
@@ -176,10 +176,10 @@ class AnchorIndex:
         ]
 
     def _partial(self, path: str, wanted: Sequence[str], line: int) -> list[_QuoteMatch]:
-        """Return the place of a quote that was shortened: its first line, if that leaves no doubt.
+        """Return the location of a shortened quote: that of its first line, if this is unique.
 
-        Most quotes that are not found whole leave lines out in their middle, with a first line
-        that is right. A piece of one line counts where only one line holds it.
+        Most quotes that are not found as a whole omit lines in the middle, but have a correct first
+        line. A part of a line counts only if a single line contains it.
         """
         first = next((text for text in wanted if not _ELISION.match(text)), "")
         needle = _spaceless(first)

@@ -52,7 +52,7 @@ class InvalidFinding(ValueError):
 class Draft:
     """A finding as a model wrote it: complete and within bounds, not yet placed or made safe.
 
-    Fields are those of the wire schema; ``rule`` is set by the offline rules alone.
+    The fields are those of the wire schema; only the offline rules set ``rule``.
     """
 
     path: str
@@ -89,10 +89,10 @@ def _validator() -> Validator:
 
 
 def own_draft(item: Mapping[str, Any]) -> Draft:
-    """Return the draft that our own rules wrote.
+    """Return a draft from our own rules.
 
-    It is not validated: tests hold what rules write to :func:`draft_schema`, and jsonschema would
-    take 55 ms of every offline review to import.
+    The draft is not validated: tests check the drafts of the rules against :func:`draft_schema`,
+    and the import of jsonschema would add 55 ms to every offline review.
     """
     return Draft(**item)
 

@@ -1,4 +1,4 @@
-"""The finding: what it holds, its identity, comparison and rank. Pure."""
+"""The finding: its fields, identity, comparison and rank. Pure."""
 
 from __future__ import annotations
 
@@ -93,8 +93,8 @@ def worse(one: Severity, other: Severity) -> Severity:
 def fingerprint(path: str, rule: str, code: str, occurrence: int = 1) -> str:
     """Return the identity of a finding: path, rule and code without regard to white space.
 
-    No line number, date or wording goes in, so that it survives rebases, shifted lines, new
-    indentation and a model that says the same thing in other words.
+    The identity does not depend on line numbers, dates or wording. So it survives rebases, shifted
+    lines, new indentation, and another wording of a model.
 
     Args:
         path: the file.
@@ -111,7 +111,7 @@ def fingerprint(path: str, rule: str, code: str, occurrence: int = 1) -> str:
 _WORD = re.compile(r"[^\W_]{3,}")
 
 
-# What findings about different things share: the frame of the sentence.
+# Words that findings about different problems share.
 _FILLER: Final = frozenset(
     [
         "and",
@@ -157,11 +157,11 @@ def _words(finding: Finding) -> frozenset[str]:
 
 
 def same(one: Finding, other: Finding) -> bool:
-    """Return whether two findings of one file say the same thing of the same place.
+    """Return whether two findings of one file report the same problem at the same location.
 
-    Two of our own rules do if they are one rule on shared lines. For others half of their words
-    must agree, or a third if they are of one category: wording differs between attempts and
-    models, the nouns rarely do. On lines that only touch, most words must agree.
+    Two findings of our own rules are the same if they share the rule and a line. For others, half
+    of the words must be equal, or a third within one category: the wording differs between attempts
+    and models, but the nouns rarely do. On lines that are only adjacent, most words must be equal.
     """
     if one.side != other.side or one.line > other.end_line + 1 or other.line > one.end_line + 1:
         return False
@@ -190,7 +190,7 @@ def precedence(finding: Finding) -> tuple[bool, bool, int]:
 def level_of(
     rule: str, category: Category, severity: Severity, levels: Mapping[str, str]
 ) -> Severity | None:
-    """Return the severity that a finding gets by the configuration; None if it is switched off.
+    """Return the severity of a finding under the configuration; None if it is turned off.
 
     Args:
         rule: the finding's rule.
@@ -203,7 +203,7 @@ def level_of(
 
 
 def rank(finding: Finding) -> tuple[int, bool, float, str, int]:
-    """Sort key: worst first, then inline before the rest, then by confidence and place."""
+    """Return a sort key: worst first, then inline before others, then confidence and location."""
     return (
         SEVERITIES.index(finding.severity),
         finding.placement.kind != "inline",

@@ -1,4 +1,4 @@
-"""A draft becomes a finding: placed by its quote, made safe to show, and gated. Pure."""
+"""Turn draft findings into findings: place, sanitize and filter them. Pure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class FindingFilters:
 
 
 class Intake:
-    """Turns the drafts of one batch into findings.
+    """Converter of the drafts of one batch into findings.
 
     Args:
         views: the chunks of the batch as the model saw them.

@@ -1,7 +1,7 @@
 """JSON text in pieces, made safe for a parser: no lone surrogates, no byte order mark. Pure.
 
-ijson's C backend (yajl) decodes an unpaired surrogate escape to garbage or dies of it, and half a
-pair cannot be encoded at all: both become U+FFFD first. A pair that two pieces share is joined.
+ijson's C backend (yajl) decodes an unpaired surrogate escape to garbage or crashes, and a lone
+surrogate cannot be encoded. So both become U+FFFD first. A pair that two pieces share is joined.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ESCAPE: Final = re.compile(
 
 
 class JsonTextCleaner:
-    """Makes text encodable: joins surrogate pairs that a cut parted, replaces lone halves."""
+    """Cleaner that makes text encodable: joins split surrogate pairs, and replaces lone halves."""
 
     def __init__(self) -> None:
         self._held = ""

@@ -1,9 +1,9 @@
-"""The one tool that models report findings with: the wire schema. Pure data.
+"""The wire schema of the only tool, with which models report findings. Pure data.
 
 It is byte-identical in every request: tools lead the cached prefix, and one changed byte loses the
-whole cache (Anthropic documentation, "Prompt caching"). Only what strict mode admits: no bounds, no
-lengths, no extra properties, everything required. :mod:`reviewbot.core.findings.draft` enforces the
-bounds on arrival.
+whole cache (Anthropic documentation, "Prompt caching"). The schema has only features of strict
+mode: no bounds, no lengths, no extra properties, everything required.
+:mod:`reviewbot.core.findings.draft` enforces the bounds on arrival.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from reviewbot.core.findings.finding import CATEGORIES, SEVERITIES
 
-# Models write fields in this order: the place and the evidence come before the judgement, the
-# judgement before the prose.
+# Models write fields in this order: first the location and the evidence, then the judgement, then
+# the prose.
 _FIELDS: Final[dict[str, Any]] = {
     "path": {
         "type": "string",

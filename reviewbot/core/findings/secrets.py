@@ -1,4 +1,4 @@
-"""A secret in an added line is itself a finding, whichever model reviews. Pure."""
+"""Report each secret in an added line as a finding, whichever model reviews. Pure."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from reviewbot.core.safety.redact import DetectedSecret, FileRedaction
 
 WRITER: Final = "offline"
-"""Whom these findings name as their model: no model was asked."""
+"""Model name of these findings, which come from no model."""
 MAX_FINDINGS: Final = 20
 """Maximum number of findings per rule and chunk. The last finding counts the other lines."""
 MAX_QUOTE: Final = 1_000
-"""Characters."""
+"""Maximum characters of a quote."""
 
 _CONFIDENCE: Final[Mapping[str, float]] = {"high": 0.9, "medium": 0.7, "low": 0.5}
 

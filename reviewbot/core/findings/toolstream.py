@@ -1,9 +1,9 @@
-"""Deltas of the report's JSON text to finding objects, each the moment its brace closes. Pure.
+"""Parse the streamed JSON text of a report; a finding is available once its brace closes. Pure.
 
-Fed and asked, as h11 is: :meth:`ToolStream.feed`, :meth:`ToolStream.drain`, and at the end
-:meth:`ToolStream.close`, which says whether the answer counts. The text is
-``{"findings": [{...}, ...], "outcome": "complete"}``; it comes from a model, so its size, depth
-and shape are bounded and nothing in it is trusted. ijson reads the JSON in linear time.
+The interface resembles h11: :meth:`ToolStream.feed`, :meth:`ToolStream.drain`, and at the end
+:meth:`ToolStream.close`, which returns whether the answer counts. The text is
+``{"findings": [{...}, ...], "outcome": "complete"}``; It comes from a model, so its size, depth and
+shape are bounded and nothing in it is trusted. ijson reads the JSON in linear time.
 
 ijson's C backend (yajl) refuses integers outside 64 bits, so the Python backend is made to refuse
 them too. The Python backend alone
@@ -40,7 +40,7 @@ _ANY_ESCAPE: Final = re.compile(r"\\.", re.DOTALL)
 
 
 class ToolStreamError(ReviewbotError):
-    """The report cannot be read any further. ``str(error)`` says why, without quoting it."""
+    """The report cannot be read any further. ``str(error)`` is the reason, without a quote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,11 @@ class StreamResult:
     outcome: str | None
     problem: str | None
     strays: tuple[str, ...] = field(default=(), compare=False)
-    """Items that were no findings, also where the report was cut."""
+    """Descriptions of items that were not findings, even if the report was truncated."""
 
 
 class ToolStream:
-    """Reads one report.
+    """Reader of one report.
 
     Args:
         backend: an ijson backend module; by default the fastest of the two that are tested.
@@ -83,9 +83,9 @@ class ToolStream:
         self._parser = backend.basic_parse_coro(self._reader, use_float=True)
         self._room = max_chars
         self._cleaner = JsonTextCleaner()
-        # Nothing can be complete before a bracket closes outside of strings, so text is handed on
-        # up to the last such bracket. Both backends start over on an unfinished token each time
-        # they are given more of it; this, and the doubling, keeps the whole linear.
+        # Nothing can be complete before a bracket closes outside of strings, so text is passed on
+        # up to the last such bracket. Both backends parse an unfinished token again with each new
+        # piece. So this, and the doubling, keep the total time linear.
         self._held: list[str] = []
         self._held_chars = 0
         self._hold = _HOLD_CHARS
@@ -116,7 +116,10 @@ class ToolStream:
         return findings
 
     def close(self) -> StreamResult:
-        """End of the text, wherever that is. Raises nothing; a second call returns the same."""
+        """End the text, and return the result.
+
+        This never raises; a second call returns the same result.
+        """
         if self._closed:
             return self._closed
         if self._error is None:
@@ -128,8 +131,8 @@ class ToolStream:
         return self._closed
 
     def __del__(self) -> None:
-        # ijson's Python backend complains on standard error when it is dropped in mid-text. At
-        # the end of the process nothing can be relied on, so nothing else is done.
+        # ijson's Python backend prints an error when it is dropped in the middle of a text. At the
+        # end of the process other objects may be gone, so this does nothing else.
         with suppress(Exception):
             self._parser.close()
 
@@ -162,7 +165,7 @@ class ToolStream:
         from ijson import JSONError
 
         if not text:
-            return  # to ijson, nothing is the end
+            return  # ijson takes an empty text for the end
         try:
             self._parser.send(text.encode())
         except ToolStreamError as error:
@@ -184,13 +187,13 @@ class ToolStream:
         except ToolStreamError as error:
             return str(error)
         except JSONError:
-            # Truncated, which the reader knows, unless the error is after the end.
+            # The reader detects truncation; only an error after the end needs a message.
             return self._reader.syntax_error() if self._reader.ended else None
         return None
 
 
 class _StreamReader:
-    """Receives ijson's events and builds the findings; ``send`` is ijson's name for it."""
+    """Builder of findings from ijson's events. ijson requires the name ``send``."""
 
     def __init__(self, max_finding_chars: int, max_findings: int, backend: ModuleType) -> None:
         self.findings: list[dict[str, Any]] = []
@@ -326,7 +329,7 @@ def _fastest_backend() -> ModuleType:
 
 
 def _in_range(number: float) -> bool:
-    """Return whether yajl's C types hold it; it counts the two outermost integers as overflow."""
+    """Return whether yajl accepts a number. It rejects the two extreme 64-bit integers."""
     if isinstance(number, int):
         return -(2**63) < number < 2**63
     return math.isfinite(number)

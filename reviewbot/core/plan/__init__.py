@@ -1,1 +1,1 @@
-"""Plans: which files are reviewed, by which model, in which chunks."""
+"""Plans of reviews: files, their models and their chunks."""

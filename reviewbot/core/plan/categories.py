@@ -26,7 +26,7 @@ Category = Literal[Kind, "security"]
 CATEGORIES: Final[tuple[Category, ...]] = get_args(Category)
 
 SEARCHED: Final = 500_000
-"""Bytes of changed lines of one file that are looked through for what matters to security."""
+"""Most bytes of changed lines of one file to search for code relevant to security."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -123,19 +123,19 @@ _SECURITY_PATH: Final = re.compile(
     r"|keychain|key ?store|mfa|totp|otp|webauthn|passkeys?|captcha|sudo|(?:api|private) keys?)\b"
 )
 _SECURITY_LINES: Final = (
-    # Programs that are started, and text that is run as code.
+    # Started programs, and text that is run as code.
     r"\b(?:eval|exec|execfile|system|popen|shell_exec|passthru|proc_open|exec(?:file)?sync"
     r"|spawn(?:sync)?|exec[lv]p?e?)\s*\(",
     r"subprocess|child_process|processbuilder|getruntime\(|shell\s*=\s*true|os/exec",
     r"invoke-expression|new\s+function\s*\(|vm\.run",
-    # Objects made of bytes.
+    # Deserialization of objects.
     r"pickle|marshal\.load|yaml\.(?:unsafe_|full_)?load\b|unserialize\(|objectinputstream",
     r"binaryformatter|readobject\(|xmldecoder",
-    # Markup and queries put together.
+    # Markup and queries built from text.
     r"innerhtml|outerhtml|dangerouslyset|v-html|insertadjacenthtml|document\.write",
     r"mark_?safe|html_safe|bypasssecurity|template\.html\(|\|\s*safe\b|autoescape",
     r"execute\w{0,20}\(\s{0,20}f?[\"'][^\"']{0,200}(?:\{|[\"']\s{0,9}(?:%|\+|\.format))",
-    # Keys, and who is let in.
+    # Keys, authentication and permissions.
     r"passw(?:or)?d|passphrase|credential|secret|api_?key|private_?key|bearer\b",
     r"(?:access|refresh|auth|id|csrf)_?token|authenticat|authori[sz]|\bjwt\b|[cx]srf",
     r"permission|privilege|is_?admin|is_?superuser|login_?required|access-control-",
@@ -143,7 +143,7 @@ _SECURITY_LINES: Final = (
     # Cryptography and certificates.
     r"crypt|cipher|\bmd5|\bsha-?1\b|\brc4\b|hmac|argon2|pbkdf2|verify\s*[=:]\s*false",
     r"insecure|rejectunauthorized|check_hostname|cert_none|ssl_?context|tls_?config",
-    # Memory, files, and the rights of processes.
+    # Memory, files, and privileges of processes.
     r"\bunsafe\b|\b(?:strcpy|strcat|v?sprintf|gets|memcpy|alloca)\s*\(|extractall\(",
     r"chmod|chown|setuid|setgid|sudo\b|privileged|0\.0\.0\.0|hostnetwork|cap_add",
     r"pull_request_target|sandbox|saniti[sz]e|xxe|resolve_?entities",
@@ -152,7 +152,7 @@ _SECURITY_LINE: Final = re.compile("|".join(_SECURITY_LINES).encode())
 
 
 def categories_of(file: FileDiff) -> frozenset[Category]:
-    """Return the categories of ``file``: its kind, and ``security`` where it matters to that."""
+    """Return the categories of ``file``: its kind, and ``security`` if it is relevant."""
     kind = kind_of(file.path)
     return frozenset({kind, "security"} if _is_security(file, kind) else {kind})
 

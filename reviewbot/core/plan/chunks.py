@@ -1,4 +1,4 @@
-"""Files to chunks and batches: what is reviewed, in which pieces, who answers for a line. Pure.
+"""Plan the chunks and batches of a review: files, pieces, and the owner of each line. Pure.
 
 A chunk is the unit of coverage, a batch the unit of request and payment. A :class:`Plan` holds
 indices into the parsed diff, never its text, so that it is small and can be stored.
@@ -69,7 +69,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Chunks that share one model request, and the models that it goes to, one after the other."""
+    """Chunks that share one model request, and the models for it, in order."""
 
     id: str
     chunks: tuple[str, ...]
@@ -81,7 +81,7 @@ class Batch:
 class FilePlan:
     """A file of the diff, in its order: either ``chunks`` (ids) or the ``reason`` to skip it.
 
-    ``routed_by`` is the setting that chose who reviews it, such as ``routes[0]``.
+    ``routed_by`` is the setting that chose its models, such as ``routes[0]``.
     """
 
     path: str
@@ -108,17 +108,17 @@ class Plan:
 
     @property
     def skipped(self) -> tuple[FilePlan, ...]:
-        """The files that policy leaves out."""
+        """Files that policy skips."""
         return tuple(file for file in self.files if file.reason is not None)
 
     @property
     def tokens(self) -> int:
-        """The estimate for all chunks, without what each request adds (instructions, examples)."""
+        """Estimated tokens of all chunks, without the instructions and examples of requests."""
         return sum(batch.tokens for batch in self.batches)
 
     @property
     def by_id(self) -> dict[str, Chunk]:
-        """The chunks by their ids; made anew, so keep it."""
+        """Chunks by id. Each access builds a new dictionary."""
         return {chunk.id: chunk for chunk in self.chunks}
 
 
@@ -139,7 +139,7 @@ class ShownHunk:
 
 @dataclass(frozen=True, slots=True)
 class ChunkView:
-    """A chunk with the text that a reviewer gets to see of it."""
+    """A chunk with its text as a reviewer sees it."""
 
     id: str
     path: str
@@ -151,7 +151,7 @@ class ChunkView:
     instructions: tuple[str, ...] = ()
     """Instructions of the repository for this path, from its configuration."""
     tokens: int = 0
-    """The plan's estimate for it."""
+    """Estimated tokens of the chunk, by the plan."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,8 @@ EXCLUDED = "Excluded by the configuration."
 """Reason for files that the configuration excludes."""
 
 MAX_PATH = 4096
-"""Bytes; Linux's PATH_MAX. A longer path can be checked out nowhere and would fill the prompt."""
+"""Most bytes of a path: Linux's PATH_MAX. A longer path cannot be checked out, and would fill the
+prompt."""
 
 MINIFIED_LINE = 500
 """Average bytes a line from which code counts as minified; linguist takes 110 for whole files,
@@ -96,7 +97,7 @@ _HEADER = re.compile(
 _SUBPROJECT = re.compile(rb"Subproject commit [0-9a-f]{40,64}(?:-dirty)?\r?")
 _ATTRIBUTE_PATTERN = re.compile(r'"((?:[^"\\]|\\.)*)"(.*)|(\S+)(.*)')
 MAX_ATTRIBUTE_LINE = 2048
-"""Bytes from which git leaves a line of ``.gitattributes`` out; patterns stay short so."""
+"""Bytes from which git ignores a line of ``.gitattributes``. So patterns stay short."""
 
 _VALUES = {"true": True, "false": False}
 
@@ -238,7 +239,7 @@ def _nothing_to_review(file: FileDiff) -> str | None:
         if language_of(file.path) is not None and file.status != "deleted":
             return "Binary for git, though by its name it is code: look at it yourself."
         return "Binary file: there is no text to review."
-    # A whole deletion is decided by what still uses the file, which its own lines cannot show;
+    # A deletion breaks code that still uses the file, which its own lines cannot show;
     # the manifest names it to the model.
     if file.status == "deleted":
         return "Deleted: there is nothing new to review."
@@ -248,7 +249,7 @@ def _nothing_to_review(file: FileDiff) -> str | None:
 
 
 def _names_commits_only(file: FileDiff) -> bool:
-    """Return whether it holds what a submodule can hold: a header alone may claim any mode."""
+    """Return whether each line can be one of a submodule, as a header may claim any mode."""
     return all(_SUBPROJECT.fullmatch(raw) for hunk in file.hunks for _, raw in hunk.iter_raw())
 
 
@@ -312,7 +313,7 @@ def _generated_header(file: FileDiff) -> str | None:
     if first.new_start > 1:
         return None
     for kind, raw in islice(first.iter_raw(), HEADER_LINES):
-        # Only the new file counts: a header that goes away makes a file worth reading.
+        # Only the new file counts: a file that loses its header is worth a review.
         if kind != "removed" and _HEADER.search(raw, 0, 400):
             return "Generated: its header says so."
     return None

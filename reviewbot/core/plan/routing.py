@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 MODEL: Final = "model"
 AB_SPLIT: Final = "ab_split"
-"""Setting that can choose the models of a file, as ``routes[0]`` and so on can."""
+"""Name of the split as a setting that chooses models, such as ``routes[0]``."""
 
 _UNIT: Final = 2**53
-"""A share is compared with a whole number below this: exact in a float."""
+"""Upper limit of the number that :func:`draw` scales to below 1; exact as a float."""
 
 SplitBy = Literal["file", "change"]
 
@@ -77,7 +77,7 @@ class Route:
     max_change_lines: int | None = None
 
     def takes(self, file: FileDiff, change_lines: int) -> bool:
-        """Return whether ``file`` meets every condition; the cheap ones are asked first."""
+        """Return whether ``file`` meets every condition. Cheap conditions are checked first."""
         return (
             _within(file.added + file.removed, self.min_lines, self.max_lines)
             and _within(change_lines, self.min_change_lines, self.max_change_lines)
@@ -88,7 +88,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A share, from 0 to 1, of what no route takes goes to ``chain``: of files, or of changes."""
+    """A split: ``chain`` gets a share, from 0 to 1, of the files or changes without a route."""
 
     chain: Chain
     share: float

@@ -89,7 +89,7 @@ def _whole(index: int, hunk: Hunk) -> Segment:
 
 @dataclass(slots=True)
 class _Splitter:
-    """Packs hunks into parts one after the other; ``used`` is what the open part takes so far."""
+    """Packer of hunks into parts; ``used`` is the tokens of the open part."""
 
     count: TokenCount
     header: float
@@ -136,7 +136,7 @@ class _Splitter:
         self.limit = limit if self.limit is None else self.limit
 
     def _flush(self) -> None:
-        tokens = math.ceil(self.header + self.used - 1e-6)  # not what adding floats adds
+        tokens = math.ceil(self.header + self.used - 1e-6)  # ignore rounding errors
         self.parts.append(Part(tuple(self.segments), tokens, self.limit))
         self.segments, self.used, self.limit = [], 0.0, None
 
@@ -158,7 +158,7 @@ class _Taken(NamedTuple):
 
 @dataclass(slots=True)
 class _Walk:
-    """Walks one hunk, holding the lines of about two parts, and takes piece after piece off it."""
+    """Splitter of one hunk into pieces, which buffers the lines of about two parts."""
 
     source: Iterator[LineCost]
     room: float
@@ -222,7 +222,7 @@ class _Walk:
             if sum_before >= low:
                 score = boundary_score(previous, line)
                 score -= 4 * abs(sum_before - ideal) / self.target
-            # Until the window opens, the furthest boundary is the best there is.
+            # Below the minimum size, the furthest boundary is best.
             if score > best_score or best_score == -math.inf:
                 best, best_score = index, score
             previous = line

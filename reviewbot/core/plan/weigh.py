@@ -35,15 +35,15 @@ TOKENIZED_BLOCK = 4_096
 """Bytes of lines that are tokenized together; their tokens are shared out by size."""
 
 HEAD = 120
-"""Bytes of a line that the choice of a boundary looks at."""
+"""Bytes of a line to examine for the choice of a boundary."""
 
 
 class TokenCount(Protocol):
-    """Estimates tokens of the model at hand. Both numbers must stay the same during a review."""
+    """Token estimator of one model. Both members must return the same during a review."""
 
     @property
     def per_byte(self) -> float:
-        """Tokens a byte counts for where text is not tokenized: on the safe side, and cheap."""
+        """Tokens per byte of text that is not tokenized: a fast and conservative estimate."""
         ...
 
     def count(self, text: str) -> int:
@@ -52,10 +52,10 @@ class TokenCount(Protocol):
 
 
 class LineCost(NamedTuple):
-    """A line as it weighs on a part.
+    """A line and its cost in tokens.
 
-    ``replacing``: removed, or added in place of removed lines above. ``limit``: bytes above which
-    this line is cut, if it is.
+    ``replacing`` is True for a removed line, or one added in place of removed lines above.
+    ``limit`` is the size in bytes to which the line is truncated, or None.
     """
 
     tokens: float
@@ -142,7 +142,7 @@ def _rate(block: list[_Raw], count: TokenCount) -> float:
 
 
 class _Raw(NamedTuple):
-    """A line on its way to being weighed. ``raw`` is cut already if there is a ``limit``."""
+    """A line before its estimate. ``raw`` is already truncated if there is a ``limit``."""
 
     kind: LineKind
     replacing: bool

@@ -1,4 +1,4 @@
-"""The few-shot examples: invented changes with the answer that is right for them. Pure.
+"""The few-shot examples: invented changes with their correct answers. Pure.
 
 ``prompts/examples/*.toml`` holds one set for a group of languages, and ``general.toml`` for all.
 Of each pair one example has a finding and one is a tempting case without: a guard above the hunk,
@@ -110,9 +110,10 @@ def choose_examples(manifest: Iterable[ManifestEntry]) -> tuple[Example, ...]:
 
 @cache
 def example_identifiers() -> frozenset[str]:
-    """Return the names invented for the examples: a finding that holds one was copied, not found.
+    """Return the names invented for the examples.
 
-    Unless the diff holds it too, as a change to this very package may.
+    A finding with such a name describes an example, unless the diff has the name too, as a change
+    to this package may.
     """
     return frozenset(
         identifier

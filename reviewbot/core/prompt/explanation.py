@@ -1,7 +1,7 @@
-"""A question about a finding, put to a model: its prompt, and what its answer may show. Pure.
+"""Prompt for a question about a finding, and the parts of its answer to show. Pure.
 
-The thread is what strangers wrote, so it is data like the code: each text is one JSON string on one
-line, and nothing in it can close its block or pose as ours.
+Strangers wrote the thread, so it is data like the code: each text is one JSON string on one line,
+and nothing in it can close its block or imitate ours.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FINDING_LIMIT: Final = 4_000
 REMARK_LIMIT: Final = 2_000
 QUESTION_LIMIT: Final = 1_000
 THREAD_LIMIT: Final = 12_000
-"""Characters of the remarks that are shown together, the latest ones."""
+"""Most characters of the shown comments of a thread; the latest are shown."""
 MOST_REMARKS: Final = 30
 NO_WORDS: Final = "Explain this finding."
 """Default question, for a comment without a question."""
@@ -142,7 +142,7 @@ def render_explanation(
 
 
 def _latest(thread: tuple[ThreadComment, ...]) -> tuple[ThreadComment, ...]:
-    """Return the latest remarks that there is room for, oldest first."""
+    """Return the latest comments that fit, oldest first."""
     room, kept = THREAD_LIMIT, 0
     for remark in reversed(thread[-MOST_REMARKS:]):
         room -= min(len(remark.text), REMARK_LIMIT)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.plan.chunks import ChunkView, ShownHunk
 
-# A path is a file name; what is longer was made to hurt.
+# Longer paths are hostile.
 PATH_LIMIT: Final = 4_096
 INSTRUCTIONS_LIMIT: Final = 4_000
 """Characters of instructions that a prompt holds for the repository, and for one file."""

@@ -35,7 +35,7 @@ MANIFEST_LIMIT: Final = 6_000
 LISTED_PATH_LIMIT: Final = 300
 TITLE_LIMIT: Final = 200
 KNOWN_LIMIT: Final = 200
-"""Findings that a continuation lists as known."""
+"""Most findings that a continuation lists as known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The changed paths as a prompt lists them: the first ones, and how many more there are."""
+    """Changed paths of a prompt: the first ones, and the number of others."""
 
     listed: tuple[ManifestEntry, ...]
     more: int

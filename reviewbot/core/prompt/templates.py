@@ -1,7 +1,8 @@
 """The files in ``prompts/``: templates and examples, read once, on first use, and their version.
 
-The one place in core that reads files: package data, the same for every request, so a cache of
-constants and not an input. Jinja2 takes about 50 ms to import, hence inside the functions.
+This is the only module of core that reads files. They are data of the package and the same for
+every request, so they are constants and not input. Jinja2 takes about 50 ms to import, so it is
+imported inside the functions.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The text of chunks as a reviewer gets to see it: read from the diff, redacted, cut. Pure."""
+"""Text of chunks as a reviewer sees it: read from the diff, redacted and truncated. Pure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Views:
         self._redactions: dict[int, FileRedaction | ReviewbotError] = {}
 
     def redaction(self, chunk: Chunk) -> FileRedaction:
-        """Return what is hidden in the file of ``chunk``. The first time it takes a while.
+        """Return the redaction of the file of ``chunk``. The first call for a file is slow.
 
         Raises:
             ReviewbotError: the file could not be searched for secrets.
@@ -39,7 +39,7 @@ class Views:
         if chunk.file not in self._redactions:
             try:
                 self._redactions[chunk.file] = redact_file(self._files[chunk.file])
-            except ReviewbotError as error:  # for its other chunks, too
+            except ReviewbotError as error:  # the other chunks of the file fail alike
                 self._redactions[chunk.file] = error
         found = self._redactions[chunk.file]
         if isinstance(found, ReviewbotError):
@@ -49,8 +49,8 @@ class Views:
     def of(self, chunks: Iterable[Chunk]) -> tuple[list[ChunkView], dict[str, str]]:
         """Return the views of ``chunks``, and the reasons why others have none, by their ids.
 
-        What could not be searched for secrets has no view: it is neither sent nor shown. This is
-        CPU work, for a thread.
+        A chunk that could not be searched for secrets has no view: it is neither sent nor shown.
+        Uses the CPU: call in a thread.
         """
         views, unread = [], {}
         for chunk in chunks:

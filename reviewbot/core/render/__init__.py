@@ -1,9 +1,9 @@
 """Events to text, one module a format. Pure: the caller writes what comes back.
 
 Streaming formats take one record (:func:`reviewbot.core.events.events.record`) at a time, final
-ones the :class:`~reviewbot.core.events.report.Report`. ``terminal`` has an interface of its own,
-because it needs code around a finding and the width of the screen. Modules are imported when first
-asked for.
+ones the :class:`~reviewbot.core.events.report.Report`. ``terminal`` has a separate interface,
+because it needs code around a finding and the width of the screen. Modules are imported on first
+use.
 """
 
 from __future__ import annotations

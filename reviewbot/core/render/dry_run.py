@@ -1,4 +1,4 @@
-"""The plan of a review as a person reads it before any model is asked. Pure."""
+"""Render the plan of a review for people, before any model request. Pure."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def _place(finding: Finding, digits: int, width: int, *, placed: bool) -> list[L
 
 
 def _quoted(finding: Finding) -> list[CodeLine]:
-    """Return the quote as code; numbered where the finding was placed."""
+    """Return the quote as code, with line numbers if the finding is placed."""
     placed = finding.placement.kind == "inline"
     kind: Sign = "-" if finding.side == "LEFT" else " "
     return [

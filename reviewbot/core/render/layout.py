@@ -1,6 +1,6 @@
 """Styled lines of a terminal, laid out to a width in cells; plain text or rich's. Pure.
 
-rich is imported when a line is to be coloured or has wide characters; piped ASCII does without.
+rich is imported only for colour or wide characters; piped ASCII needs neither.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _chopped(word: str, width: int) -> list[str]:
 def paragraph(text: str, width: int, *, first: Span = ("", ""), style: str = "") -> list[Line]:
     """Return ``text`` wrapped after ``first``. The following lines have the same indentation.
 
-    A CI runner ignores the indentation, so no line may go on with ``::`` (see ``inert``).
+    A CI runner ignores the indentation, so no line may continue with ``::`` (see ``inert``).
     """
     indent = cells(first[0])
     lines = wrap(shown(text), max(width - indent, 20))

@@ -1,8 +1,8 @@
-"""The review as GitHub Flavored Markdown, to be pasted or posted. Pure.
+"""Render a review as GitHub Flavored Markdown, to paste or post. Pure.
 
 Titles, messages and the summary are Markdown that the pipeline has made safe to render; here they
-are kept in their place (:mod:`~reviewbot.core.render.markdown_text`). Everything else is shown
-as it is.
+are confined to their place (:mod:`~reviewbot.core.render.markdown_text`). Everything else is shown
+unchanged.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
     from reviewbot.core.findings.finding import Finding
 
 MIN_LIMIT: Final = 40_000
-"""Characters that everything but the findings takes at most, and room for some of them."""
+"""Smallest limit: everything but the findings fits, and some of the findings."""
 _SECTION: Final = 3_000
 _MESSAGE: Final = 12_000
 _CODE_LINES: Final = 40
-_NOTES: Final = 200  # what is said about findings that are left out
-_SHARE: Final = 3  # the table may take a third of the room that there is for findings
+_NOTES: Final = 200  # room for the notes about omitted findings
+_SHARE: Final = 3  # the table may take a third of the room for findings
 
 
 def render(report: Report, *, limit: int | None = None) -> str:
@@ -77,7 +77,7 @@ def _missing(report: Report, room: int | None) -> list[str]:
 
 
 def _answer(report: Report, room: int | None) -> list[str]:
-    """Return the question, and what is written of its answer."""
+    """Return the question, and its answer so far."""
     if report.question is None:
         return []
     limit = _MESSAGE if room is None else room

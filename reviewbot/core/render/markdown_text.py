@@ -1,4 +1,4 @@
-"""A stranger's text inside Markdown: it stays in its span, cell, quote or fence. Pure.
+"""Confine untrusted text inside Markdown to its span, cell, quote or fence. Pure.
 
 Format: GitHub Flavored Markdown Spec 0.29.
 """
@@ -29,7 +29,7 @@ def one_line(markdown: str, limit: int) -> str:
     flat = neutralize_commands(show(" ".join(markdown[: 4 * limit].split())))
     if len(flat) <= limit and len(markdown) <= 4 * limit:
         return flat
-    # A cut may leave a code span open, and what was in it would act.
+    # Truncation may leave a code span open, so that its content would act as Markdown.
     return neutralize_commands(safe_line(flat[:limit], limit=limit)) + _CUT
 
 

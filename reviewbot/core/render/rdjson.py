@@ -1,12 +1,12 @@
-"""The review in reviewdog's diagnostic format, a ``DiagnosticResult``. Pure.
+"""Render a review as reviewdog's ``DiagnosticResult``. Pure.
 
 Format: github.com/reviewdog/reviewdog, ``proto/rdf/reviewdog.proto``. A range without columns means
 whole lines, its end included.
 
-reviewdog posts what has a line in the diff and, by default, drops the rest; so a finding on the old
-file or without a line has a location without range, and one that is held back is ``INFO`` without
-range. The format has no outcome: each file that was not reviewed is an ``ERROR`` of its own, so
-that a review that failed can not be read as one that found nothing.
+By default, reviewdog posts only diagnostics on lines of the diff. So a finding on the old file or
+without a line has a location without range, and a held-back finding is ``INFO`` without range. The
+format has no outcome. So each file that was not reviewed is an ``ERROR``, and a failed review
+cannot be read as one without findings.
 """
 
 from __future__ import annotations

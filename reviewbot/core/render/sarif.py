@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 MAX_RESULTS: Final = 25_000
 MAX_GZIPPED: Final = 10_000_000
-"""Bytes. GitHub says 10 MB; the smaller reading."""
+"""Maximum bytes. GitHub's limit is 10 MB; this is the smaller interpretation."""
 _MAX_NOTIFICATIONS: Final = 1_000
 
 _HELP: Final[dict[Category, tuple[str, str]]] = {
@@ -158,7 +158,7 @@ def _artifact(path: str) -> Json:
 def _fix(finding: Finding, suggestion: str) -> Json:
     """Return a fix of whole lines. A region without columns excludes the last line end (3.30.8)."""
     region: Json = {"startLine": finding.line, "endLine": finding.end_line}
-    if not suggestion:  # the lines go, with the last line end
+    if not suggestion:  # deletes the lines, with the last line end
         region = {"startLine": finding.line, "startColumn": 1}
         region |= {"endLine": finding.end_line + 1, "endColumn": 1}
     content = {"text": suggestion.removesuffix("\n")}

@@ -146,7 +146,7 @@ def withdrawn_lines(withdrawal: Withdrawal, *, width: int) -> list[Line]:
 
 
 def progress_line(progress: ReviewProgress, *, width: int, elapsed: str = "") -> Line:
-    """Return the live line: what is done, found, going on, and what it took; never wraps."""
+    """Return the live line: progress, findings, activity and cost. It never wraps."""
     parts = [
         f"{progress.files_done}/{count(progress.files_total, 'file')}",
         count(progress.findings, "finding"),
@@ -160,9 +160,9 @@ def progress_line(progress: ReviewProgress, *, width: int, elapsed: str = "") ->
 
 
 def final_lines(report: Report, *, width: int) -> list[Line]:
-    """Return the end: one line where all is clean, otherwise the outcome and what it rests on.
+    """Return the end: one line if the review is clean, otherwise the outcome and its reasons.
 
-    What was not reviewed comes last, where the eye is, and under a heading of its own.
+    The files that were not reviewed come last, under a separate heading, where readers look first.
     """
     if report.outcome == "clean" and not report.held and not report.withdrawn:
         skipped = report.covered("skipped")

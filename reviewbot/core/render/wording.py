@@ -73,7 +73,7 @@ def total(tokens: Usage) -> int:
 
 
 def asked_first(plan: ReviewStarted) -> tuple[str, ...]:
-    """Return the models that are asked first, of one chunk or another."""
+    """Return the first models of the chunks, each once."""
     return tuple(dict.fromkeys(chunk.model for chunk in plan.chunks if chunk.model))
 
 

@@ -30,11 +30,11 @@ MOST: Final = 2_000
 """Maximum number of matches in one text."""
 _PIECE: Final = 4096
 _OVERLAP: Final = 1024
-# What belongs to a match, such as the secret of an access key's id, is looked for in three lines
-# above and below it: a call begins with the lines that end the one before.
+# The library searches three lines above and below a match for its components, such as the secret
+# of an access key id. So each call begins with the last lines of the call before.
 _LINES_AGAIN: Final = 4
 _CHARACTERS_AGAIN: Final = 2048
-_OURS: Final = "private-key"  # private_keys reads those, also cut ones
+_OURS: Final = "private-key"  # private_keys finds those, also incomplete ones
 _PASSWORDS: Final = ("generic-password", "generic-credential-uri")
 _LETTER_AND_DIGIT: Final = re.compile(r"(?=[^0-9]*[0-9])[^A-Za-z]*[A-Za-z]")
 _PASSWORD_MIN: Final = 8
@@ -42,7 +42,7 @@ _PASSWORD_MIN: Final = 8
 
 @cache
 def engine() -> ModuleType | None:
-    """Return the library, loaded, or None where it has no build. The first call takes 70 ms."""
+    """Return the loaded library; None if the platform has no build. The first call takes 70 ms."""
     try:
         import betterleaks
         from betterleaks import BetterleaksError
@@ -56,7 +56,7 @@ def engine() -> ModuleType | None:
 
 
 def find(scan: ScanText) -> Iterator[Hit]:
-    """Yield what betterleaks finds; nothing where it has no build.
+    """Yield the matches of betterleaks; nothing if the platform has no build of it.
 
     Raises:
         ReviewbotError: the scan failed or finds too much, so the text may hold other secrets.
@@ -101,7 +101,7 @@ def _calls(lines: list[str]) -> Iterator[list[tuple[int, int]]]:
 
 
 def _again(call: list[tuple[int, int]], lines: list[str]) -> list[tuple[int, int]]:
-    """Return the last pieces of a call, which the next one begins with."""
+    """Return the last pieces of a call, with which the next call begins."""
     found: list[tuple[int, int]] = []
     room = _CHARACTERS_AGAIN
     for number, start in reversed(call[-_LINES_AGAIN:]):
@@ -113,7 +113,7 @@ def _again(call: list[tuple[int, int]], lines: list[str]) -> list[tuple[int, int
 
 
 def _pieces(lines: list[str]) -> list[tuple[int, int]]:
-    """Return line and first character of each piece; a piece is a line of what the library gets."""
+    """Return line and first character of each piece. The library gets a piece as one line."""
     return [
         (number, start)
         for number, line in enumerate(lines)

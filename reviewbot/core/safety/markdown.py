@@ -1,10 +1,10 @@
-r"""A parsed Markdown text written again, with only what cannot act on its reader. Pure.
+r"""Write parsed Markdown again, with only elements that cannot act on a reader. Pure.
 
 Kept: paragraphs, lists, quotes, emphasis, code, links to the hosts given. Headings become bold,
-rules are left out, images become their description and address. A word that would act when it is
-shown (a mention, an address, HTML, a stray asterisk) becomes code; that reads well on a terminal
-too, where a backslash would not. A backslash is written only at the start of a line: also before a
-slash, so that no bot that reads comments takes the line for a command.
+horizontal rules are omitted, images become their description and address. A word that would act
+when it is shown (a mention, an address, HTML, a stray asterisk) becomes code; that reads well on a
+terminal too, where a backslash would not. A backslash is written only at the start of a line: also
+before a slash, so that no bot that reads comments takes the line for a command.
 
 Format: CommonMark 0.31; GitHub Flavored Markdown 0.29 for tables (4.10), bare links (6.9) and HTML.
 """
@@ -56,7 +56,7 @@ _LANGUAGE: Final = re.compile(r"[A-Za-z0-9_+#.\-]{1,20}")
 _ACTING_LANGUAGES: Final = frozenset(
     {"suggestion", "mermaid", "geojson", "topojson", "stl", "math"}
 )
-# A link to one of these leaves a mark on the other page and notifies who follows it.
+# A link to one of these adds an entry to the other page and notifies its followers.
 _NOTIFYING: Final = re.compile(r"/(?:issues|pull|pulls|discussions)(?:/|$)", re.IGNORECASE)
 _TICKS: Final = re.compile("`+")
 
@@ -90,7 +90,7 @@ def code_block(text: str, language: str = "") -> str:
 
 
 class MarkdownWriter:
-    """Writes the nodes of a document.
+    """Writer of the nodes of a document.
 
     Args:
         link_hosts: hosts that a link may lead to.

@@ -1,8 +1,8 @@
-"""Personal data, narrowly: e-mail addresses of people and card numbers. Pure.
+"""Find personal data: e-mail addresses of people and card numbers. Pure.
 
-Narrowly, because code is full of things that look like either: ``package@1.2``, decorators,
-``git@host:path``, matrix products, long identifiers. What is reserved for examples (RFC 2606, RFC
-6761), role accounts and no-reply addresses stay as they are.
+The search is narrow, because much code looks like either: ``package@1.2``, decorators,
+``git@host:path``, matrix products, long identifiers. Addresses reserved for examples (RFC 2606, RFC
+6761), role accounts and no-reply addresses are not reported.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TOP: Final = re.compile(
     r"berlin|london|paris|nyc|science|health|care|legal|law|bank|finance|media|news|design",
     re.IGNORECASE,
 )
-# Endings of source files that are countries, too; as such they are rare.
+# Extensions of source files that are also country domains, which are rare.
 _NOT_TOP: Final = ("py", "rs", "sh", "md", "pl", "so")
 _VERSION: Final = re.compile(r"v?\d+\.\d+")
 _EXAMPLE: Final = re.compile(

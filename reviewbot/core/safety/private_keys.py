@@ -1,9 +1,9 @@
-"""Private keys in PEM form, also those that a hunk shows only in part. Pure.
+"""Find private keys in PEM form, even if a hunk shows only a part. Pure.
 
 The form is RFC 7468's and OpenPGP's: a BEGIN line, perhaps headers, lines of base64, an END line.
-Source code wraps such lines in quotes, escapes and commas, or writes the whole on one line. Only
-the base64 is redacted, so that what is left still reads as a key. A hunk may hold the beginning,
-the end, or, in a file that is named like a key, the middle alone.
+Source code wraps such lines in quotes, escapes and commas, or writes the whole key on one line.
+Only the base64 is redacted, so the rest still looks like a key. A hunk may hold the beginning, the
+end, or, in a file that is named like a key, only the middle.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _KEY_FILE: Final = re.compile(
     r"(?:.*/)?(?:id_(?:rsa|dsa|ecdsa|ed25519)|[^/]*\.(?:pem|key|p8|pk8|ppk|asc|gpg))", re.DOTALL
 )
 _FULL: Final = 40
-"""Base64 of at least so many characters is a whole line of a key; writers break at 64 or 70."""
+"""Fewest base64 characters of a whole line of a key; writers break lines at 64 or 70."""
 _SHORT: Final = 16
 
 
 def find(scan: ScanText, path: str) -> Iterator[Hit]:
-    """Yield the base64 of every private key, whole or cut by the border of a hunk."""
+    """Yield the base64 of every private key, complete or truncated by the border of a hunk."""
     in_key_file = _KEY_FILE.fullmatch(path) is not None
     if "PRIVATE KEY" not in scan.text and not in_key_file:
         return
@@ -86,12 +86,12 @@ def _below(lines: list[str], begin: int) -> list[int]:
 
 
 def _is_header(line: str) -> bool:
-    """Return whether a header may follow BEGIN; one with a BEGIN of its own would be read twice."""
+    """Return whether the line may be a header below BEGIN. A second BEGIN is read separately."""
     return _HEADER.fullmatch(line) is not None and not _BEGIN.search(line)
 
 
 def _above(lines: list[str], end: int) -> list[int]:
-    """Return numbers of the body lines before an END line; they may be the only ones shown."""
+    """Return numbers of the body lines before an END line; the hunk may lack the BEGIN line."""
     found: list[int] = []
     for number in range(end - 1, -1, -1):
         core = _core(lines[number])
@@ -107,7 +107,10 @@ def _above(lines: list[str], end: int) -> list[int]:
 
 
 def _middle(lines: list[str]) -> list[list[int]]:
-    """Return runs of whole body lines, as numbers, unless a BEGIN shows that they are public."""
+    """Return runs of adjacent whole lines of base64, as numbers.
+
+    Lines below the BEGIN of another block, such as a certificate, are public and left out.
+    """
     runs: list[list[int]] = []
     public = False
     for number, line in enumerate(lines):
@@ -134,7 +137,10 @@ def _lines(
 
 
 def _core(line: str) -> str | None:
-    """Return the base64 of a line without other text. Redacted text counts as base64."""
+    """Return the base64 of a body line; None if the line has other text than quotes and the like.
+
+    A line that is already redacted is returned whole.
+    """
     if _masked(line):
         return line
     match = _BODY.fullmatch(line) if line != BREAK else None

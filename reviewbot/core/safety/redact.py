@@ -1,9 +1,9 @@
-"""Secrets and personal data out of text, before it is sent and before it is shown. Pure.
+"""Redact secrets and personal data in text, before it is sent or shown. Pure.
 
-Line by line, so that no line changes its number, and both sides, because a secret that a change
-removes must not be sent either. A redacted place reads ``[REDACTED:kind]``; the prompt explains
-that mark, and anchors match the redacted text. What is found is never part of an error, a ``repr``
-or a log: a :class:`DetectedSecret` says where, not what.
+Text is redacted line by line, so that no line changes its number. Both sides are redacted, because
+a secret that a change removes must not be sent either. ``[REDACTED:kind]`` replaces a match; the
+prompt explains this mark, and anchors match the redacted text. An error, a ``repr`` or a log never
+contains a match: a :class:`DetectedSecret` has its location, not its text.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class FileRedaction:
 
 
 def redact_file(file: _File) -> FileRedaction:
-    """Find and replace what must not leave in one file of a diff.
+    """Find and replace secrets and personal data in one file of a diff.
 
     Raises:
         ReviewbotError: the scan failed.
@@ -89,7 +89,7 @@ def redact_file(file: _File) -> FileRedaction:
     hunks = [hunk.lines for hunk in file.hunks]
     headings = [hunk.section for hunk in file.hunks]
     kinds = {line.kind for lines in hunks for line in lines}
-    # Without removed lines the old side has nothing that the new side has not, and the reverse.
+    # Without removed lines, the old side has no line that the new side lacks, and vice versa.
     sides = ("removed", "added") if kinds >= {"removed", "added"} else (None,)
     hits: dict[_Place, list[Hit]] = defaultdict(list)
     secrets: list[DetectedSecret] = []
@@ -192,7 +192,7 @@ def _mark(
     place: _Place,
     hit: Hit,
 ) -> bool:
-    """Return whether no earlier hit covers any of this one; it is marked as covered from now on."""
+    """Mark the text of a hit as covered; return False if an earlier hit covers some of it."""
     if place not in marks:
         marks[place] = bytearray(len(hunks[place[0]][place[1]].text))
         for earlier in before.get(place, ()):

@@ -1,4 +1,4 @@
-"""The lines to search as one text, made harmless to the searchers, and what they find. Pure."""
+"""Text to search for secrets and personal data, and the matches. Pure."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ Kind = Literal["private-key", "secret", "password", "email", "card"]
 Confidence = Literal["high", "medium", "low"]
 
 BREAK: Final = "\x01"
-"""A line of its own between lines that do not follow each other: nothing reaches across it."""
+"""Line between lines that are not adjacent, so that no match spans them."""
 MASK: Final = "\ufffd"
 KEY_MASK: Final = "\x02"
 """Masks a redacted line of a private key, which still belongs to the key."""
 _OURS: Final = re.compile("[\x01\x02]")
 _UNSCANNABLE: Final = re.compile("[\x00\ud800-\udfff]")
-# betterleaks leaves out lines with such a comment. It may have a reason to; sending them has none.
+# betterleaks skips lines with such a comment. A line must be searched before it is sent, even so.
 _ALLOW: Final = re.compile(r"((?:git|better)leaks):(?=allow)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A piece of one line that must go. Where something spans lines, its hits share a ``block``.
+    """A part of one line to redact. The hits of a match over several lines share a ``block``.
 
-    ``line`` indexes the searched lines, ``start`` and ``end`` the characters of that line.
-    The text itself is not held.
+    ``line`` indexes the searched lines, ``start`` and ``end`` the characters of that line. The hit
+    does not contain the text.
     """
 
     line: int

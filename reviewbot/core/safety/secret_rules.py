@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """``words``: the pattern is tried only if one of them is in the text at all."""
+    """A built-in rule, which is tried only if the text contains one of its ``words``."""
 
     name: str
     description: str

@@ -1,7 +1,7 @@
-r"""Text of a model, redacted and made safe until neither changes it any more. Pure.
+r"""Redact text of a model and make it safe, until neither step changes it. Pure.
 
-One after the other is not enough: Markdown reads ``ghp\_...`` and ``&#103;hp_...`` as the token
-that no search for tokens has seen.
+One pass of each is not enough: Markdown reads ``ghp\_...`` and ``&#103;hp_...`` as a token that the
+search has not seen.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
 WITHHELD: Final = f"{REDACTED_MARK}secret]"
-"""In place of a text that comes to no rest."""
+"""Replacement of a text that keeps changing."""
 _ROUNDS: Final = 4
 
 
