@@ -66,7 +66,7 @@ _BETWEEN_S: Final = 2.0
 
 
 class NotExplainedError(ReviewbotError):
-    """No model answered a question; the thread of the question says so too."""
+    """No model answered a question. A reply in its thread also reports this."""
 
     exit_code = EXIT_INCOMPLETE
 

@@ -1,7 +1,7 @@
-"""A comment in the blocks that GitHub shows it in. Pure.
+"""Parse a comment into the blocks that GitHub shows. Pure.
 
-Format: GitHub Flavored Markdown 0.29. Blocks are parsed alone; the text within them only where
-someone asks about it.
+Format: GitHub Flavored Markdown 0.29. Only blocks are parsed; the text within them is parsed on
+demand.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _HTML: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-"""A comment or a tag. The standard library's parser raises for some of what people write."""
+"""Pattern of a comment or a tag. The parser of the standard library raises for some real comments."""
 _OPENING: Final = ("paragraph_open", "heading_open")  # "text" above "---" is a heading
 
 

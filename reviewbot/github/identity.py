@@ -30,7 +30,7 @@ class BotIdentity:
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
     def wrote(self, author: Author) -> bool:
-        """Return whether that is us. Logins are the same in upper and lower case."""
+        """Return whether ``login`` is our login. Case is ignored."""
         return author.login.lower() == self.login.lower()
 
     def resolved(self, thread: ReviewThread) -> bool:
@@ -48,7 +48,7 @@ class BotIdentity:
 
     @property
     def mention(self) -> str:
-        """The name that people call us by; empty if that may be another one."""
+        """Name by which people mention us; empty if it may belong to another account."""
         return "" if self._name == _EVERYBODY else self._name
 
     @property

@@ -38,7 +38,7 @@ MAX_SUMMARY: Final = 32_000
 MAX_FINDINGS: Final = 150
 
 FINDING_ID: Final = re.compile(r"[0-9a-f]{16}\b")
-"""At the beginning of a text: the id of a finding."""
+"""Pattern for the id of a finding at the beginning of a text."""
 
 _LETTERS: Final[dict[Severity, str]] = {severity: severity[0] for severity in SEVERITIES}
 _SEVERITIES: Final[dict[str, Severity]] = {severity[0]: severity for severity in SEVERITIES}
@@ -46,7 +46,7 @@ _BEGIN: Final = "<!-- reviewbot "
 _ANY: Final = re.compile(r"<!-*\s*reviewbot\b", re.IGNORECASE)
 _RULE: Final = re.compile(r"(?=.{1,100}\Z)[a-z0-9]++(?:[-_./][a-z0-9]++)*+")
 _SHA: Final = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
-# Earlier versions wrote more of a finding, and more lists of them. That is not read any more.
+# Earlier versions wrote more fields of a finding, and more lists. These are no longer read.
 _NOTED: Final = r"[0-9a-f]{16}\.[ewn](?:\.[0-9a-zA-Z@:]{1,60})?"
 _MARKER: Final = re.compile(
     rf"""
@@ -228,7 +228,7 @@ def _signature(signed: str, secret: str) -> str:
     if not secret:
         raise ValueError("the secret that signs markers is empty")
     key = secret.encode("utf-8", "surrogateescape")
-    # The words in front keep this apart from all else that the same secret may sign.
+    # The prefix separates this from other data that the same secret may sign.
     return hmac.new(key, f"reviewbot marker\n{signed}".encode(), hashlib.sha256).hexdigest()
 
 

@@ -44,7 +44,7 @@ class AppSelf:
 
     @property
     def login(self) -> str:
-        """The name that it writes under."""
+        """Login of the author of its comments."""
         return f"{self.slug}[bot]"
 
 
@@ -66,9 +66,9 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class NewApp:
-    """An App that a click on the manifest's page has made, with the secrets that are used here.
+    """An App that was created from a manifest, with the secrets that are used here.
 
-    ``webhook_secret`` is empty if GitHub made none, as its description of the API allows.
+    ``webhook_secret`` is empty if GitHub created none, which its API description allows.
     """
 
     id: int
@@ -112,7 +112,7 @@ class AppApi:
         return await self._caller.one(read("/app"), _app_self)
 
     async def deliveries(self, since: datetime) -> tuple[Delivery, ...]:
-        """Return the deliveries since then, newest first; the newest :data:`MOST` of them."""
+        """Return the deliveries since a time, newest first; only about the :data:`MOST` newest."""
         request = read("/app/hook/deliveries", {"per_page": PER_PAGE})
         found: list[Delivery] = []
         while True:
@@ -124,7 +124,7 @@ class AppApi:
             request = read(following)
 
     async def redeliver(self, delivery: int) -> None:
-        """Have GitHub deliver it once more; who has it already does nothing."""
+        """Request another attempt at a delivery. A receiver that has the delivery ignores it."""
         path = f"/app/hook/deliveries/{delivery}/attempts"
         await self._caller.answer(write("POST", path, repeatable=True, creates=False))
 

@@ -16,7 +16,7 @@ MOST: Final = 5_000
 
 @dataclass(frozen=True, slots=True)
 class CheckRun:
-    """A check run. ``annotations``: how many it has; ``app_id``: whose it is."""
+    """A check run, with the number of its annotations and the id of its App."""
 
     id: int
     name: str
@@ -29,7 +29,7 @@ class CheckRun:
 
 
 class Checks:
-    """Makes and changes check runs."""
+    """API calls for check runs."""
 
     def __init__(self, caller: AccountClient) -> None:
         self._caller = caller

@@ -27,7 +27,7 @@ class Comment:
 
 
 class Comments:
-    """Reads and writes comments."""
+    """API calls for comments."""
 
     def __init__(self, caller: AccountClient) -> None:
         self._caller = caller
@@ -54,7 +54,7 @@ class Comments:
         return await self._caller.one(request, _comment)
 
     async def delete(self, repo: str, comment: int) -> bool:
-        """Delete a comment; False: there was none."""
+        """Delete a comment; return False if there was none."""
         return await deleted(self._caller, write("DELETE", _one(repo, comment)))
 
     async def react(

@@ -17,7 +17,7 @@ _LISTING: Final = "application/json"
 
 
 class Contents:
-    """Reads files."""
+    """API calls for files."""
 
     def __init__(self, caller: AccountClient) -> None:
         self._caller = caller

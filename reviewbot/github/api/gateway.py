@@ -1,4 +1,4 @@
-"""The way to GitHub: everything that reviewbot asks of it goes through here.
+"""Gateway to GitHub: every request of reviewbot goes through it.
 
 ::
 
@@ -6,8 +6,9 @@
         api = github.installation(42)
         pull = await api.pulls.get("octo/repo", 7)
 
-All of it is asynchronous; PyGithub, which is not, sends in worker threads (``wire``), and is loaded
-with the first request. An installation waits for its own limits alone.
+The interface is asynchronous. PyGithub is not, so it sends in worker threads
+(:mod:`reviewbot.github.client.transport`). It is loaded with the first request. An installation
+waits only for its own limits.
 """
 
 from __future__ import annotations
@@ -53,9 +54,9 @@ if TYPE_CHECKING:
 
 API_URL: Final = "https://api.github.com"
 THREADS: Final = 96
-"""Requests on their way at once; what waits for a limit needs none. GitHub takes 100
-(docs.github.com, "Rate limits for the REST API"). One installation has five, so those of many may
-hang."""
+"""Most concurrent requests. A request that waits for a limit needs no thread. GitHub accepts 100
+(docs.github.com, "Rate limits for the REST API"). One installation sends five, so the requests of
+many installations may hang."""
 CALLERS: Final = 2_000
 """Maximum number of accounts whose tokens are cached."""
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1")
@@ -140,17 +141,17 @@ class Gateway:
         return Api(self._holder())
 
     async def login(self) -> str:
-        """Return the name that our comments are under: the App's, or that of the token's holder."""
+        """Return the login that writes our comments: the App's, or that of the token's holder."""
         if isinstance(self._credentials, AppCredentials):
             return (await self.app.get()).login
         return await login(self._holder())
 
     async def new_app(self, code: str) -> NewApp:
-        """Return the App that was made from a manifest; needs no credentials."""
+        """Return the App that was created from a manifest; needs no credentials."""
         return await converted(self._caller("nobody", GivenToken(None)), code)
 
     async def close(self) -> None:
-        """Wait for what is on its way, and close the connections. Nothing can be sent then."""
+        """Wait for requests in progress, and close the connections. No request can follow."""
         await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
         if self._wire is not None:
             self._wire.close()
@@ -172,7 +173,7 @@ class Gateway:
         return self._caller("app", AppToken(self._sign))
 
     def _caller(self, name: str, identity: Identity) -> AccountClient:
-        """Return the one of that name: the first one made, with its token."""
+        """Return the client of an account, which is created on first use."""
         if name not in self._callers:
             if len(self._callers) >= CALLERS:
                 del self._callers[next(iter(self._callers))]
@@ -182,7 +183,7 @@ class Gateway:
 
     async def _sign(self) -> SecretText:
         credentials = self._credentials
-        if not isinstance(credentials, AppCredentials):  # the App's caller alone signs
+        if not isinstance(credentials, AppCredentials):  # only the App's client signs
             raise TypeError
 
         def work() -> SecretText:
@@ -197,7 +198,7 @@ class Gateway:
         return self._pygithub().send(account, token, request)
 
     def _pygithub(self) -> Transport:
-        """Return the way there, in a worker thread: loading it takes a while."""
+        """Return the transport. Call in a worker thread: loading it takes a while."""
         with self._loading:
             if self._wire is None:
                 from reviewbot.github.client.transport import Transport

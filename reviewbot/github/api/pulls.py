@@ -1,4 +1,4 @@
-"""Pull requests: what they are, and what they change."""
+"""Pull requests, their files, and comparisons."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from reviewbot.github.client.caller import AccountClient, Record
 
 LISTED: Final = 3_000
-"""Files that GitHub lists of a pull request at most."""
+"""Most files of a pull request that GitHub lists."""
 COMPARED: Final = 300
-"""Files that it lists of a comparison."""
+"""Most files of a comparison that GitHub lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,10 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
-    """A pull request. ``is_fork``: its head is in another repository, or was.
+    """A pull request.
 
-    ``updated_at``: when it was last changed, in whole seconds.
+    ``is_fork`` is True if the head is, or was, in another repository. ``updated_at`` is the time of
+    the last change, in whole seconds.
     """
 
     number: int
@@ -54,8 +55,8 @@ class PullRequest:
 class ChangedFile:
     """A file of a pull request or a comparison.
 
-    ``patch`` is hunks alone, and not of every file. ``ref`` is the commit that it was listed for;
-    of a removed file that may be the one before.
+    ``patch`` has only hunks, and some files lack it. ``ref`` is the commit of the listing; for a
+    removed file it may be the commit before.
     """
 
     path: str
@@ -70,7 +71,7 @@ class ChangedFile:
 
 @dataclass(frozen=True, slots=True)
 class ChangedFiles:
-    """The files that GitHub lists. ``complete``: they are all there are."""
+    """Files that GitHub lists. ``complete`` is True if these are all files."""
 
     files: tuple[ChangedFile, ...]
     complete: bool
@@ -88,7 +89,7 @@ Permission = Literal["admin", "write", "read", "none"]
 
 
 class Pulls:
-    """Reads pull requests."""
+    """API calls for pull requests."""
 
     def __init__(self, caller: AccountClient) -> None:
         self._caller = caller
@@ -98,19 +99,19 @@ class Pulls:
         return await self._caller.one(read(f"{repository(repo)}/pulls/{number}"), _pull)
 
     async def files(self, repo: str, pull: PullRequest) -> ChangedFiles:
-        """Return the files that it changes; of more than 3,000, GitHub lists those alone."""
+        """Return the changed files. GitHub lists at most 3,000."""
         path = f"{repository(repo)}/pulls/{pull.number}/files"
         found = await self._caller.every(path, _file, most=LISTED)
         return ChangedFiles(found, len(found) >= pull.changed_files)
 
     async def compare(self, repo: str, base: str, head: str) -> Comparison:
-        """Return what ``head`` changed since it left ``base``. GitHub lists at most 300 files."""
+        """Return the changes of ``head`` since it left ``base``. GitHub lists at most 300 files."""
         # The first page of commits lists the files, whatever the page size is.
         request = read(_comparison(repo, base, head), {"per_page": 1, "page": 1})
         return await self._caller.one(request, _compared)
 
     async def compare_diff(self, repo: str, base: str, head: str, *, max_bytes: int) -> bytes:
-        """Return the diff of that, as bytes.
+        """Return the diff of the same comparison, as bytes.
 
         Raises:
             DiffTooLargeError: above 300 files or 20,000 lines.

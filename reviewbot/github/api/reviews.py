@@ -52,7 +52,7 @@ class ReviewComment:
 
 
 class Reviews:
-    """Makes reviews, and reads and changes what is on the lines."""
+    """API calls for reviews and for comments on lines."""
 
     def __init__(self, caller: AccountClient) -> None:
         self._caller = caller
@@ -73,11 +73,11 @@ class Reviews:
         return await self._caller.one(request, _review)
 
     async def all(self, repo: str, number: int) -> tuple[Review, ...]:
-        """Return the reviews of a pull request, oldest first; of pending ones, our own alone."""
+        """Return the reviews of a pull request, oldest first; pending reviews only if ours."""
         return await self._caller.every(_reviews(repo, number), _review, most=MOST)
 
     async def delete_pending(self, repo: str, number: int, review: int) -> bool:
-        """Delete a review that is pending; False: there was none."""
+        """Delete a pending review; return False if there was none."""
         path = f"{_reviews(repo, number)}/{review}"
         return await deleted(self._caller, write("DELETE", path, urgency=Urgency.FINAL))
 
@@ -87,7 +87,7 @@ class Reviews:
         return await self._caller.every(path, _comment, most=MOST)
 
     async def reply(self, repo: str, number: int, comment: int, text: str) -> ReviewComment:
-        """Return an answer in the thread that ``comment`` began.
+        """Reply in the thread that ``comment`` began, and return the reply.
 
         Raises:
             UncertainWriteError: look for it in :meth:`comments` before making another.
@@ -96,7 +96,7 @@ class Reviews:
         return await self._caller.one(write("POST", path, {"body": text}), _comment)
 
     async def delete_comment(self, repo: str, comment: int) -> bool:
-        """Delete a comment; False: there was none."""
+        """Delete a comment; return False if there was none."""
         return await deleted(self._caller, write("DELETE", _one(repo, comment)))
 
 

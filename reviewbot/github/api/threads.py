@@ -1,7 +1,7 @@
-"""Threads on lines: whether they are resolved, and resolving or hiding them, and undoing it.
+"""Threads on lines: read, resolve and hide them, and undo that.
 
-GraphQL alone has it. Resolving needs ``contents: write``, which few installations give: that it is
-denied is a value.
+Only GraphQL supports this. Resolving needs ``contents: write``, which few installations grant. So a
+refusal is a value, not an error.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ query ($owner: String!, $name: String!, $number: Int!, $after: String) {
 
 
 def _mutation(name: str, result: str) -> str:
-    """Return a change of one thing; what it answers says whether it was done."""
+    """Return a mutation of one object; ``result`` is the part of its response that we read."""
     given = f"{name[0].upper()}{name[1:]}Input!"
     return f"mutation ($input: {given}) {{\n  {name}(input: $input) {{ {result} }}\n}}\n"
 
@@ -67,7 +67,7 @@ class ReviewThread:
 
 
 class Threads:
-    """Reads and resolves threads."""
+    """API calls for threads."""
 
     def __init__(self, caller: AccountClient) -> None:
         self._caller = caller
@@ -99,19 +99,19 @@ class Threads:
             variables["after"] = after
 
     async def resolve(self, thread: str) -> Denied | None:
-        """Resolve a thread; why not, if it is not done."""
+        """Resolve a thread; return the refusal, if any."""
         return await self._change(_RESOLVE, {"threadId": thread})
 
     async def minimize(self, node_id: str) -> Denied | None:
-        """Hide a comment or a review as outdated; why not, if it is not done."""
+        """Hide a comment or a review as outdated; return the refusal, if any."""
         return await self._change(_MINIMIZE, {"subjectId": node_id, "classifier": "OUTDATED"})
 
     async def unresolve(self, thread: str) -> Denied | None:
-        """Open a thread again; why not, if it is not done."""
+        """Reopen a thread; return the refusal, if any."""
         return await self._change(_UNRESOLVE, {"threadId": thread})
 
     async def unminimize(self, node_id: str) -> Denied | None:
-        """Show a comment again; why not, if it is not done."""
+        """Show a hidden comment again; return the refusal, if any."""
         return await self._change(_UNMINIMIZE, {"subjectId": node_id})
 
     async def _change(self, mutation: str, given: dict[str, str]) -> Denied | None:

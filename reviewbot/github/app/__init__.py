@@ -1,1 +1,1 @@
-"""The App on a server: what GitHub sends it, and what it then does."""
+"""The App on a server: deliveries from GitHub, their processing, and published results."""

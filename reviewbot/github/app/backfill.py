@@ -1,7 +1,7 @@
-"""Deliveries that never came: GitHub is asked which failed, and has them delivered again.
+"""Backfill: find failed deliveries, and request their redelivery.
 
-GitHub does not repeat a delivery by itself. What it keeps of each try says how often one was tried,
-so that nothing has to be remembered here.
+GitHub does not repeat a delivery by itself. GitHub's list of attempts shows how often each delivery
+was tried, so nothing is stored here.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Backfill:
             await asyncio.sleep(EVERY_S)
 
     async def sweep(self) -> int:
-        """Ask once.
+        """Run one backfill.
 
         Returns:
             The number of deliveries that will come again.
@@ -115,7 +115,7 @@ class Backfill:
         for one in sorted(due, key=lambda one: one.id in self._not_done)[:MOST_AT_ONCE]:
             try:
                 asked += await self._redeliver(one)
-            except UnavailableError:  # perhaps of this one alone
+            except UnavailableError:  # other requests may succeed
                 self._not_done.add(one.id)
                 failures += 1
                 if failures == MOST_FAILURES:
@@ -125,7 +125,7 @@ class Backfill:
         return asked
 
     async def _due(self) -> list[Delivery]:
-        """Return the latest tries of those whose next one is due, oldest delivery first."""
+        """Return the latest attempts of deliveries that are due, oldest delivery first."""
         now = self._now()
         is_whole = (
             self._swept_at is None
@@ -153,7 +153,7 @@ class Backfill:
     async def _redeliver(self, one: Delivery) -> bool:
         try:
             await self._app.redeliver(one.id)
-        except (NotFoundError, InvalidError) as error:  # it is too old, or its webhook is another
+        except (NotFoundError, InvalidError) as error:  # too old, or of another webhook
             told = type(error).__name__
             log.warning("a delivery cannot be had: %s", told, extra={"delivery_id": one.guid})
             self._not_to_be_had.add(one.id)
@@ -162,7 +162,7 @@ class Backfill:
 
 
 class FailedDelivery(NamedTuple):
-    """A delivery that did not come: its first and latest try, and when the next one is due."""
+    """A failed delivery: its first and latest attempt, and the time of the next one."""
 
     first: datetime
     latest: Delivery
@@ -170,9 +170,10 @@ class FailedDelivery(NamedTuple):
 
 
 def lost(tries: Iterable[Delivery]) -> list[FailedDelivery]:
-    """Return the deliveries that did not come and may be asked for, oldest first.
+    """Return the failed deliveries that may be requested again, oldest first.
 
-    Of one whose first try is not among ``tries``, it is not known how many there were.
+    If ``tries`` lacks the first attempt of a delivery, the number of its attempts is unknown. Such
+    a delivery is left out.
     """
     by_guid: defaultdict[str, list[Delivery]] = defaultdict(list)
     for one in sorted(tries, key=lambda one: (one.delivered_at, one.id)):

@@ -1,4 +1,4 @@
-"""The App at work on a node: takes deliveries, works them off, publishes reviews."""
+"""The App on a node: it stores and processes deliveries, and publishes reviews."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The last step of the manifest flow: the code that GitHub sent becomes an App that is stored."""
+"""Last step of the manifest flow: exchange GitHub's code for an App, and store the App."""
 
 from __future__ import annotations
 

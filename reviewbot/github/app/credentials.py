@@ -1,8 +1,8 @@
 """Configuration of the GitHub App, from the environment or else from files of the set-up.
 
-The files are in ``github-app/`` of the state folder: ``app.json`` says which App it is,
-``private-key.pem`` and ``webhook-secret`` (one secret a line, two during a rotation) prove it.
-Errors in these files are reported when the server starts, not by the first webhook.
+The files are in ``github-app/`` of the state folder: ``app.json`` identifies the App;
+``private-key.pem`` and ``webhook-secret`` (one secret a line, two during a rotation) authenticate
+it. Errors in these files are reported when the server starts, not by the first webhook.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def _of_variables(found: Mapping[str, str], base_url: str) -> AppConfig:
     if PRIVATE_KEY in found and PRIVATE_KEY_FILE in found:
         raise ConfigError(f"is set beside {PRIVATE_KEY}; set one of them", source=PRIVATE_KEY_FILE)
     if PRIVATE_KEY in found:
-        # Systems that hold variables in one line have the line ends as \n.
+        # Systems that keep a variable on one line write its line ends as \n.
         key = _key(found[PRIVATE_KEY].replace("\\n", "\n"), PRIVATE_KEY)
     else:
         path = _expanded(found[PRIVATE_KEY_FILE])

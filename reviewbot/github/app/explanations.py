@@ -1,4 +1,4 @@
-"""``/explain`` in the thread of a finding becomes a question on the server, stored and queued."""
+"""Turn ``/explain`` in the thread of a finding into a stored and queued question."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ class Explanations:
             row, known = await self._service.create(request, also=also)
         except (
             IdempotencyConflictError
-        ):  # the thread has grown since this was asked, and it is asked already
+        ):  # already stored, with a shorter thread
             return
         if not known:
             log.info("a finding is to be explained", extra={"review_id": row.id})

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FULL_BUTTON: Final = "review-full"
-"""The button of a check run that asks for a review of everything (``check_run.ACTIONS``)."""
+"""Button of a check run that requests a full review (``check_run.ACTIONS``)."""
 
 
 class DeliveryHandler:
@@ -64,7 +64,7 @@ class DeliveryHandler:
     ) -> None:
         self._reviews, self._github, self._us, self._answers = reviews, github, us, answers
         self._explanations = explanations
-        self._stopped: dict[str, int] = {}  # by deliveries whose answer was not taken yet
+        self._stopped: dict[str, int] = {}  # by delivery, until the reply is posted
 
     async def do(self, task: Task) -> None:
         """Perform the task of a delivery.
@@ -93,7 +93,7 @@ class DeliveryHandler:
                 assert_never(task)
 
     async def acknowledge(self, task: Task) -> None:
-        """Add a reaction to a command at once. Earlier tasks of its pull request may be waiting."""
+        """Add a reaction to a command at once, as earlier tasks may delay its processing."""
         if not isinstance(task, Commented):
             return
         try:
@@ -124,7 +124,7 @@ class DeliveryHandler:
     async def _review(
         self, repository: RepositoryRef, number: int, asked: ReviewTrigger
     ) -> str | None:
-        """Begin a review; what keeps it from beginning is shown on the pull request."""
+        """Begin a review; on an error, report the reason on the pull request."""
         try:
             return await self._reviews.begin(repository, number, asked)
         except (ConfigError, DiffError) as error:
@@ -159,9 +159,9 @@ class DeliveryHandler:
             await self._obey(api, task, question, command)
 
     async def _command(self, task: Commented) -> BotCommand | Unknown | None:
-        """Return the command of a comment, if its author may command at this moment.
+        """Return the command of a comment, if its author has write access now.
 
-        To others there is not even an answer: strangers could have us write without end.
+        Others get no reply: strangers could make us write without end.
         """
         us = await self._us()
         command = await asyncio.to_thread(commands.find, task.body, us.mention)
@@ -191,7 +191,7 @@ class DeliveryHandler:
                 del self._stopped[task.delivery]
             case "ignore":
                 if await self._answers.ignored(api, question, command.text):
-                    # What it counts for changes: what is reviewed is not reviewed again.
+                    # The check and the summary change; reviewed hunks are not reviewed again.
                     await self._review(
                         task.repository, task.number, ReviewTrigger(again=task.delivery)
                     )
@@ -210,7 +210,7 @@ class DeliveryHandler:
 
 
 def _numbers(task: RerunWanted) -> set[int]:
-    """Return the pull requests of a check run or suite, as far as the delivery says."""
+    """Return the pull requests of a check run or suite that the delivery names."""
     if task.external_id is None:
         return {*task.numbers}
     return {pull_of(task.external_id)} - {0}

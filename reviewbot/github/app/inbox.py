@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from reviewbot.store.queue import Claimed
 
 SPARE: Final = 96
-"""Places beyond those that any installation may have: for those that have none."""
+"""Additional slots, for installations without a running task."""
 LARGE: Final = 64 << 10
-"""Bytes of a payload from which on it is read and compressed in a thread."""
+"""Bytes from which a payload is parsed and compressed in a thread."""
 KEPT_MS: Final = 7 * 24 * 3600 * 1000
 """Retention of finished deliveries. GitHub can redeliver for three days."""
 CLEAN_EVERY_S: Final = 3600.0
@@ -54,7 +54,7 @@ class Inbox:
         node: name of this node, as in its heartbeats.
         app: the App that receives the deliveries.
         handle: processes a task. If it raises, the task may be retried later.
-        acknowledge: shows the sender at once that the delivery arrived; never retried.
+        acknowledge: called at once with a newly stored comment, to react to it; never retried.
         give_up: reports a permanently failed task, with the reason.
         at_once: maximum number of tasks on this node. Each idle installation may have one more,
             so that tasks waiting for GitHub do not block other installations.
@@ -144,7 +144,7 @@ class Inbox:
         return NewDelivery(delivery, event, installation_of(task), subject_of(task), packed), task
 
     def _show(self, task: Task) -> None:
-        """Acknowledge what may have to wait for its turn."""
+        """Start to acknowledge a comment, as its task may have to wait for earlier ones."""
         if self._acknowledge is not None and isinstance(task, Commented):
             showing = asyncio.ensure_future(self._acknowledge(task))
             self._acknowledging.add(showing)

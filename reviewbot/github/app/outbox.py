@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from reviewbot.store.queue import Claimed
 
 AT_ONCE: Final = 500
-"""Reviews that a node follows; most of the time each of them only waits."""
+"""Most reviews that a node follows; most of them only wait."""
 SHARE: Final = 4
 """One installation may use at most one in ``SHARE`` slots, so that others need not wait."""
 
@@ -89,16 +89,19 @@ class Outbox:
         self._poller.wake()
 
     async def work(self) -> None:
-        """Publish until cancelled; what is not done then is found again."""
+        """Publish until cancelled; unfinished publications are found again."""
         await self._poller.run(self._round)
 
     async def _round(self) -> None:
         if self._hub.closing.is_set():
-            return  # this node shuts down: what it has left is for another one
+            return  # this node shuts down: another node continues
         await self._poller.claim(at_once=AT_ONCE, per_installation=max(1, AT_ONCE // SHARE))
 
     async def _publish(self, claimed: Claimed) -> None:
-        """Publish once. If that is cancelled, or the node ends, it is left as it is."""
+        """Make one attempt to publish.
+
+        If it is cancelled, or the node ends, nothing is recorded.
+        """
         extra = {"review_id": claimed.id}
         publication = None
         try:
@@ -158,7 +161,7 @@ class Outbox:
                 files = await self._files(claimed.id)
                 overtaken = await self._is_overtaken(claimed)
                 published = await publication.end(files, overtaken=overtaken)
-            # Within the turn: the next one looks whether this one was published.
+            # Before the lock is released: the next review checks whether this one was published.
             await self._poller.done(claimed)
         return published.problems
 
@@ -168,13 +171,13 @@ class Outbox:
 
     async def _begun(self, claimed: Claimed, publication: Publication | Reply) -> None:
         if isinstance(publication, Reply):
-            return  # nothing of it is posted before its end
+            return  # a reply is posted only at its end
         query = partial(reviews.find, review_id=claimed.id)
         row = await self._database.read(query)
         superseded = row is not None and "superseded" in (row.stop, row.outcome)
         await publication.begin(make=not superseded and not await self._is_overtaken(claimed))
         if (unknown := publication.unknown) and pause_after(unknown, claimed.tries) is not None:
-            raise unknown  # else, in the end, it goes on without a check run
+            raise unknown  # after the last attempt, continue without a check run
 
     def _turn(self, target: PublishTarget | ReplyTarget) -> asyncio.Lock:
         """Return the lock that lets one review of a pull request be posted at a time."""
@@ -182,7 +185,7 @@ class Outbox:
         return self._posting.setdefault(name, asyncio.Lock())
 
     async def _files(self, review_id: str) -> tuple[FileDiff, ...]:
-        """Return the whole diff, which is not held while the review goes on."""
+        """Return the whole diff, which is not kept in memory during the review."""
         query = partial(publications.QUEUE.body, work=review_id)
         stored = await self._database.read(query)
         return await asyncio.to_thread(lambda: parse_diff(zlib.decompress(stored)))

@@ -108,7 +108,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _keep(folder: Path) -> None:
-    """Have a new name in ``folder`` survive a power cut, where folders can be opened."""
+    """Make a new name in ``folder`` survive a power loss, if folders can be opened."""
     if os.name != "posix":
         return
     descriptor = os.open(folder, os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""The configuration file that a repository has for the App: what of it counts. Pure."""
+"""Configuration file of a repository: the settings that the App accepts. Pure."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _OPERATORS: Final = (
 
 
 class RepositoryConfig:
-    """The configuration file of a base: what of it counts, and what does not."""
+    """Configuration file of a base: its accepted and its ignored settings."""
 
     def __init__(self, load: Callable[[Mapping[str, object]], Settings]) -> None:
         self._load = load
@@ -50,7 +50,7 @@ class RepositoryConfig:
         self._keys: set[str] = set()
 
     def settings(self, config: tuple[str, str] | None) -> Settings:
-        """Return the settings of a review under it.
+        """Return the settings of a review with this file.
 
         Raises:
             ConfigError: the file is wrong; names the line.

@@ -20,14 +20,15 @@ LONGEST_PAUSE_S: Final = 600.0
 LONGEST_LIMIT_S: Final = 3600.0
 """Longest wait for a rate limit: GitHub counts by the hour."""
 MOST_TRIES: Final = 20
-"""With their pauses these take an hour and three quarters, or longer if GitHub asks us to wait.
-The limit counts attempts, not hours: time without a running server does not count."""
+"""Attempts for other errors. With their pauses they take an hour and three quarters, or longer if
+GitHub asks us to wait. The limit counts attempts, not hours: time without a running server does not
+count."""
 LIMITED_TRIES: Final = 200
-"""Attempts that a rate limit of GitHub refused."""
+"""Attempts that a rate limit of GitHub may refuse."""
 FEW_TRIES: Final = 5
-"""Half a minute."""
+"""Attempts for refusals that GitHub would repeat: they take half a minute."""
 REASON_LIMIT: Final = 1_000
-"""Characters of a reason that is stored."""
+"""Most characters of a stored reason."""
 
 
 class OtherHeadError(ReviewbotError):
@@ -43,7 +44,7 @@ REFUSED: Final = (
 )
 """Refusals that GitHub repeats later. The first attempts may fail for another reason: its replicas
 lag behind its webhooks by some seconds."""
-# All other errors are retried for long: outages, limits, and what an operator can repair.
+# All other errors are retried for long: outages, limits, and errors that an operator can repair.
 
 
 def pause_after(error: Exception | None, tries: int) -> float | None:
@@ -63,7 +64,7 @@ def pause_after(error: Exception | None, tries: int) -> float | None:
 
 def _most_tries(error: Exception | None) -> int:
     if isinstance(error, OverLimitError):
-        return 1  # until tomorrow, and then somebody asks again
+        return 1  # the budget is renewed tomorrow; then somebody must ask again
     if isinstance(error, RateLimitedError):
         return LIMITED_TRIES
     return FEW_TRIES if isinstance(error, REFUSED) else MOST_TRIES

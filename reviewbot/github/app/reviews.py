@@ -1,4 +1,4 @@
-"""A pull request becomes a review of the App: fetched, settled what is to be reviewed, queued."""
+"""Create reviews of pull requests: fetch the diff, decide the scope, and queue the review."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from reviewbot.store.reviews import ReviewRow
 
 MOST_AGAIN: Final = 20
-"""Times that one and the same change is reviewed after its reviews were stopped, or another head
-was reviewed after it: the head may go back and forth."""
+"""Most repeated reviews of the same diff, after its reviews were stopped or another head was
+reviewed: the head may alternate."""
 
 _OTHER_HEAD: Final = "GitHub does not tell of the new head of the pull request yet"
 
@@ -192,7 +192,7 @@ class AppReviews:
         return False
 
     async def _of_key(self, request: ReviewRequest) -> ReviewRow | None:
-        """Return the review that its key belongs to; None if that was deleted just now."""
+        """Return the review with this idempotency key; None if it was just deleted."""
         query = partial(
             stored_reviews.by_idempotency_key,
             tenant=request.tenant,
@@ -256,13 +256,13 @@ class AppReviews:
             await self.stop(repository, number)
 
     async def stop(self, repository: RepositoryRef, number: int) -> int:
-        """End what runs for a pull request; how many reviews that were."""
+        """Stop the reviews of a pull request, and return their number."""
         tenant = tenant_of(installation_at(repository))
         subject = subject_of(repository.full_name, number)
         return await self._service.stop_subject(tenant, subject)
 
     async def stop_all(self, installation: int) -> None:
-        """End what runs for an installation."""
+        """Stop the reviews of an installation."""
         tenant = tenant_of(installation)
         for review_id in await self._service.database.read(partial(turns.open_of, tenant=tenant)):
             await self._service.stop(review_id)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def installation_of(task: Task) -> int | None:
-    """Return the installation that has to do with it."""
+    """Return the installation of a task; None if it has none."""
     match task:
         case Ping() | IgnoredDelivery():
             return None

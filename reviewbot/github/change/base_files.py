@@ -1,4 +1,4 @@
-"""Configuration and attributes of a pull request: from its base, so that it has no say in them."""
+"""Configuration and attributes of a pull request, from the base, which it cannot change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of which GitHub gives no diff: both contents are fetched, and compared here."""
+"""Compare files without a diff from GitHub: fetch both contents, and compare them here."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from reviewbot.github.api.gateway import Api
 
 AT_ONCE: Final = 4
-"""Files at a time: GitHub is asked for no more by one installation anyway."""
+"""Concurrent files. An installation sends no more requests at once."""
 EXECUTABLE_MODE: Final = "100755"
 """git's mode of a file that can be run."""
 
@@ -145,7 +145,7 @@ def _sentence(why: object) -> str:
 async def _compared(
     place: ContentSource, one: FileWithoutDiff, limits: ChangeLimits
 ) -> tuple[FileDiff | str, int]:
-    """Return the file with its lines, or why not; and how many bytes that took."""
+    """Return the file with its lines, or a reason; and the number of fetched bytes."""
     size = 0
     try:
         old = await _old_content(place, one.file, limits.file_bytes)
@@ -167,7 +167,7 @@ async def _compared(
 
 
 class _NoContentError(SourceError):
-    """There is nothing to compare with; the message says why."""
+    """A content for the comparison is missing; the message has the reason."""
 
 
 async def _old_content(place: ContentSource, file: FileDiff, max_bytes: int) -> bytes:

@@ -79,7 +79,7 @@ class Change:
 
 
 class _PullDiff(NamedTuple):
-    """A diff, and of how many files it is; one whose type changed is there twice."""
+    """A diff, and its number of files."""
 
     data: bytes
     files: int
@@ -159,7 +159,7 @@ async def _taken(
 async def _diff(
     api: Api, repo: str, pull: PullRequest, since: str, limits: ChangeLimits
 ) -> _PullDiff | None:
-    """Return the diff, if GitHub gives it, it can be read, and it has every file."""
+    """Return the diff if GitHub returns it whole and it can be parsed; None otherwise."""
     try:
         data = await api.pulls.compare_diff(repo, since, pull.head.sha, max_bytes=limits.diff_bytes)
         files = await asyncio.to_thread(parse_diff, data)
@@ -186,7 +186,10 @@ async def _comparison(api: Api, repo: str, pull: PullRequest) -> Comparison | No
 
 
 def _fits(compared: Comparison, pull: PullRequest) -> bool:
-    """Return whether it may have the files of the pull request; of very many it has a part."""
+    """Return whether a comparison may have the files of the pull request.
+
+    An incomplete comparison has only a part of the files.
+    """
     files = compared.files
     return not files.complete or len(files.files) == pull.changed_files
 
@@ -201,7 +204,7 @@ async def _tip(api: Api, repo: str, base: Side) -> str:
 async def _list(
     api: Api, repo: str, pull: PullRequest, compared: Comparison | None
 ) -> ChangedFiles | None:
-    """Return the list of files; None if it is of another commit than the head."""
+    """Return the list of files; None if it belongs to another commit than the head."""
     if compared is not None:
         files = compared.files
         if files.complete and _fits(compared, pull):
@@ -230,7 +233,7 @@ def _unshown(listed: ChangedFiles | None) -> frozenset[str]:
 
 
 def _distrusted(files: Sequence[FileDiff]) -> list[FileDiff | FileWithoutDiff]:
-    """Return the files; those that only seem to be binary, or may, without lines."""
+    """Return the files. Those that only seem to be binary, or may be so, have no lines."""
     attributes = sets_attributes(file.path for file in files)
     return [
         FileWithoutDiff(file)
@@ -246,7 +249,7 @@ async def _completed(
     limits: ChangeLimits,
     tell: Callable[[str], None],
 ) -> tuple[bytes, tuple[FileCoverage, ...], tuple[str, ...]]:
-    """Return the diff of all files, those of which it cannot be had, and what is to be said."""
+    """Return the diff of all files, the coverage of missing files, and the notices."""
     undiffed = [file for file in files if isinstance(file, FileWithoutDiff)]
     compared = await compare_all(place, undiffed, limits, tell)
     rest = iter(compared)
@@ -290,7 +293,7 @@ def _notices(
 
 
 def _unlisted(pull: PullRequest, listed: ChangedFiles) -> Iterator[FileCoverage]:
-    """Yield the files that GitHub does not name, or of which it does not say whose they are."""
+    """Yield files that GitHub does not list, and a list whose commit is unknown."""
     if listed.files and not any(file.ref == pull.head.sha for file in listed.files):
         yield FileCoverage(
             "(the list of files)",

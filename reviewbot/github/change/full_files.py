@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from reviewbot.github.change.compare import ContentSource
 
 ReadFile: TypeAlias = "Callable[[str], bytes | None]"
-"""The content of a file by its path; None if it cannot be had."""
+"""Function that returns the content of a file by path; None if it is not available."""
 AT_ONCE: Final = 4
-"""Files at a time: GitHub is asked for no more by one installation anyway."""
+"""Concurrent files. An installation sends no more requests at once."""
 TIMEOUT_S: Final = 60.0
 """Maximum seconds to fetch context. After that, the review continues without more context."""
 
@@ -44,7 +44,7 @@ async def with_context(
     tell: Callable[[str], None] = _nobody,
     local: ReadFile | None = None,
 ) -> bytes:
-    """Return the diff with as much context around its hunks as the settings say.
+    """Return the diff with the configured context around its hunks.
 
     Args:
         place: source of the new files.

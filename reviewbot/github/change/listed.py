@@ -1,7 +1,7 @@
-"""A file as GitHub's list of changed files has it, to a file of a diff. Pure.
+"""Convert an entry of GitHub's list of changed files to a file of a diff. Pure.
 
-The list has bare hunks, if any, and no modes. It is not said when hunks are left out, so the lines
-that GitHub counts decide.
+An entry has only hunks, if any, and no modes. GitHub does not state that hunks are missing, so its
+line counts decide.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _STATUS: Final[Mapping[str, FileStatus]] = {
     "renamed": "renamed",
     "copied": "copied",
 }
-"""GitHub's words; what it calls otherwise is a change in place."""
+"""GitHub's statuses. A file with another status is modified in place."""
 _EMPTY_BLOBS: Final = (
     "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
     "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813",
@@ -42,20 +42,20 @@ _BINARY: Final = (
     *(".tgz", ".tif", ".tiff", ".ttf", ".war", ".wasm", ".wav", ".webm", ".webp", ".whl", ".wmv"),
     *(".woff", ".woff2", ".xls", ".xlsx", ".xz", ".zip", ".zst"),
 )
-"""Endings of what has no lines that anybody reads."""
+"""Extensions of files without readable lines."""
 _SUBPROJECT: Final = re.compile(rb"Subproject commit ([0-9a-f]{40}|[0-9a-f]{64})")
 
 
 def sets_attributes(paths: Iterable[str]) -> bool:
-    """Return whether a change of these files says what git takes for binary."""
+    """Return whether a change of these files may change which files git treats as binary."""
     return any(path.rpartition("/")[2] == ".gitattributes" for path in paths)
 
 
 def may_be_hidden(file: FileDiff) -> bool:
     """Return whether a file without lines may have some, if the change :func:`sets_attributes`.
 
-    A change must not keep its code out of its own review. Whether GitHub goes by the attributes of
-    the base or of the change is not documented.
+    A pull request must not hide its code from its own review. GitHub does not document whether it
+    uses the attributes of the base or of the head.
     """
     return file.status != "deleted" and not file.path.lower().endswith(_BINARY)
 
@@ -98,10 +98,10 @@ def _without_lines(
     if (attributes and may_be_hidden(file)) or (is_code(file) and not moved):
         return FileWithoutDiff(file, *counts)
     if moved:
-        # Mostly its content is the same; but one that is binary may have changed.
+        # Usually its content is unchanged, but the content of a binary file may have changed.
         return FileWithoutDiff(file, *counts, otherwise=file) if is_code(file) else file
     binary = replace(file, binary=True)
-    # Without a line that changed, what changed in place is binary, or it is the mode.
+    # A file that is modified without changed lines is binary, or its mode changed.
     return FileWithoutDiff(file, *counts, otherwise=binary) if file.status == "modified" else binary
 
 
@@ -121,7 +121,7 @@ def _named(listed: ChangedFile) -> FileDiff:
 
 
 def _hunks(listed: ChangedFile) -> tuple[Hunk, ...] | None:
-    """Return the hunks of the patch; None if they cannot be read or are not all."""
+    """Return the hunks of the patch; None if they are invalid or incomplete."""
     patch = (listed.patch or "").encode("utf-8", "replace")
     try:
         files = parse_diff(b"--- old\n+++ new\n" + patch + b"\n")
@@ -134,9 +134,9 @@ def _hunks(listed: ChangedFile) -> tuple[Hunk, ...] | None:
 
 
 def _with_kind(file: FileDiff, sha: str | None) -> FileDiff:
-    """Return the file with its mode where that shows: what a submodule is at is also its id.
+    """Return the file, with the mode of a submodule if its id is the commit in its lines.
 
-    The id of a file that only has such a line is another, since it is the hash of that line.
+    The id of a plain file with such a line is the hash of that line.
     """
     lines = [line for hunk in file.hunks for _, line in islice(hunk.iter_raw(), 3)]
     commits = [match[1].decode() for line in lines if (match := _SUBPROJECT.fullmatch(line))]

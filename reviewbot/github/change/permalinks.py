@@ -1,4 +1,4 @@
-"""Addresses of lines on GitHub that stay right when branches move. Pure."""
+"""Permanent addresses of lines on GitHub, which stay valid when branches move. Pure."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from reviewbot.core.findings.finding import Finding
 
 _ADDRESS: Final = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&'*+,;=%-]+")
-# GitHub shows these as pages or tables, where lines have no place unless the source is asked for.
+# GitHub renders these as pages or tables, which have no line anchors unless the source is shown.
 _RENDERED: Final = (".md", ".markdown", ".mdx", ".rst", ".adoc", ".org", ".csv", ".tsv")
 
 
 @dataclass(frozen=True, slots=True)
 class Permalinks:
-    """Makes addresses in one repository at the two commits that a diff compares.
+    """Addresses in one repository, at the two commits of a diff.
 
     Args:
         repository: page of the repository, ``https://HOST/OWNER/REPO``.
@@ -83,5 +83,5 @@ def linked(text: str, address: str | None) -> str:
 
 
 def is_utf8(path: str) -> bool:
-    """Return whether a path has no byte that is not UTF-8: GitHub's API takes no other."""
+    """Return whether a path is valid UTF-8, as GitHub's API requires."""
     return path.isascii() or not any("\ud800" <= character <= "\udfff" for character in path)

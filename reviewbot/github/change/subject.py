@@ -49,7 +49,7 @@ class Subject:
 
     @property
     def links(self) -> Permalinks:
-        """Makes addresses of its code."""
+        """Addresses of its code."""
         return Permalinks(self.page, self.head, self.merge_base)
 
 

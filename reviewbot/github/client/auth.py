@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from reviewbot.github.client.clock import GitHubClock
 
 EARLY_S: Final = 300.0
-"""A token is replaced so long before it ends, or after half its life if that is short."""
+"""Seconds before its end at which a token is replaced; half its life if that is shorter."""
 _IN_A_HEADER: Final = re.compile(r"[!-~]+")
 AS_ASKED_S: Final = 60.0
-"""A token that is refused while it is younger than this is not replaced: another would be, too."""
+"""Age in seconds below which a refused token is not replaced: a new one would be refused, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class InstallationToken:
         self._made_at = self._good_until = 0.0
 
     async def token(self) -> SecretText | None:
-        """Return the present one, or the next.
+        """Return the current token, or a new one.
 
         Raises:
             GitHubError: GitHub makes none.
@@ -145,5 +145,5 @@ class InstallationToken:
 
 
 def _made(found: Record) -> tuple[SecretText, float]:
-    """Return a token, and when it ends."""
+    """Return a token and the time of its end."""
     return SecretText(found["token"]), datetime.fromisoformat(found["expires_at"]).timestamp()

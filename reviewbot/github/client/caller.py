@@ -260,7 +260,7 @@ class AccountClient:
         return token, answer
 
     def _is_limited(self, request: Request, answer: Answer) -> bool:
-        """Return whether a rate limit refused the request, and close the lane accordingly."""
+        """Return whether a rate limit refused the request, and close the rate limiter if so."""
         now = self._line.clock.now()
         limit = limits.refused_by(answer, graphql=request.graphql, now=now)
         if limit is not None:

@@ -21,11 +21,11 @@ class GitHubClock:
         self._own, self._ahead = own, 0.0
 
     def now(self) -> float:
-        """Return the time there, as far as it is known."""
+        """Return the estimated time at GitHub."""
         return self._own() + self._ahead
 
     def heard(self, headers: Mapping[str, str]) -> None:
-        """Learn from the ``date`` of an answer that has just come."""
+        """Update the clock from the ``date`` of a response that has just arrived."""
         try:
             there = parsedate_to_datetime(headers.get("date", "")).timestamp()
         except (ValueError, OverflowError):

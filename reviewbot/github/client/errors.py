@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from reviewbot.github.client.exchange import Answer, Request
 
 _NEEDED: Final = "x-accepted-github-permissions"
-"""The header of a 403 that names the permission; more than one with ``;`` or ``,`` between them."""
+"""Header of a 403 that names the required permissions, separated by ``;`` or ``,``."""
 _CLOCK: Final = ("expiration time", "issued at", "'exp'", "'iat'")
 
 
@@ -69,7 +69,7 @@ class GoneError(NotFoundError):
 
 
 class BlockedError(GitHubError):
-    """GitHub may not show it."""
+    """GitHub must not show the resource, for legal reasons."""
 
 
 class InvalidError(GitHubError):
@@ -77,11 +77,11 @@ class InvalidError(GitHubError):
 
 
 class DiffTooLargeError(GitHubError):
-    """A diff that GitHub does not give in one piece."""
+    """GitHub does not return the diff in one piece."""
 
 
 class TooLargeError(GitHubError):
-    """An answer above the limit."""
+    """A response exceeds the size limit."""
 
 
 class RateLimitedError(GitHubError):
@@ -93,23 +93,23 @@ class RateLimitedError(GitHubError):
 
 
 class UnavailableError(GitHubError):
-    """GitHub does not answer, or not with an answer."""
+    """GitHub does not respond, or its response is not valid."""
 
 
 class UncertainWriteError(GitHubError):
-    """A write was sent and its answer never came. Look for what it makes before doing it again."""
+    """The response to a write was lost. Look for its result before a retry."""
 
 
 class OvertakenError(GitHubError):
-    """Another run has written meanwhile what we were about to write: look before doing it."""
+    """Another run has written in the meantime. Read the current state before a retry."""
 
 
 class IncompleteListError(GitHubError):
-    """There is more than may be read of a list."""
+    """A list is longer than its limit."""
 
 
 def refusal(request: Request, answer: Answer) -> GitHubError:
-    """Return the error of an answer that is neither a success nor a fault of the moment."""
+    """Return the error of a response that is neither a success nor a temporary failure."""
     status, said = answer.status, told(answer.message)
     says = f" ({said})" if said else ""
     if status == 403:

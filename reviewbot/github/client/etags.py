@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from reviewbot.github.client.exchange import Answer, Request
 
 MAX_ENTRY: Final = 1 << 20
-"""Bytes of an answer that is kept."""
+"""Most bytes of a cached response."""
 MAX_ALL: Final = 32 << 20
 _OVERHEAD: Final = 2_000
 """Estimated memory of a response, in addition to its body."""
@@ -22,7 +22,7 @@ _Key: TypeAlias = tuple[str, str, tuple[tuple[str, str | int], ...], str]
 
 
 class Etags:
-    """The answers that were used last, up to ``most`` bytes of them."""
+    """Cache of the most recently used responses, up to ``most`` bytes."""
 
     def __init__(self, most: int = MAX_ALL) -> None:
         self._most, self._size = most, 0
@@ -45,7 +45,7 @@ class Etags:
             self._drop(self._kept.popitem(last=False)[1])
 
     def forget(self, account: str, request: Request) -> None:
-        """Have it sent whole the next time."""
+        """Drop the cached response, so that the next response is complete."""
         dropped = self._kept.pop(_key(account, request), None)
         if dropped is not None:
             self._drop(dropped)

@@ -20,7 +20,7 @@ DIFF: Final = "application/vnd.github.diff"
 RAW: Final = "application/vnd.github.raw+json"
 GRAPHQL: Final = "/graphql"
 MAX_ANSWER: Final = 32 << 20
-"""Bytes of an answer, unpacked."""
+"""Most bytes of a response, after decompression."""
 _NEXT: Final = re.compile(r'<([^<>]+)>\s*;[^<]*rel="?next"?')
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -80,7 +80,7 @@ def read(
     accept: str = JSON,
     max_bytes: int = MAX_ANSWER,
 ) -> Request:
-    """Return a GET."""
+    """Return a GET request."""
     return Request(verb="GET", path=path, parameters=parameters, accept=accept, max_bytes=max_bytes)
 
 
@@ -93,7 +93,7 @@ def write(
     creates: bool | None = None,
     urgency: Urgency = Urgency.NORMAL,
 ) -> Request:
-    """Return a writing request. By default, a POST creates content and is not repeatable."""
+    """Return a request that writes. By default, a POST creates content and is not repeatable."""
     return Request(
         verb=verb,
         path=path,
@@ -130,7 +130,7 @@ class Answer:
 
     @property
     def errors(self) -> tuple[Any, ...]:
-        """The details of a refusal, or those of GraphQL. A stranger's text, too."""
+        """Details of a refusal, or the errors of GraphQL. The text is untrusted."""
         found = self.data.get("errors") if isinstance(self.data, dict) else None
         if isinstance(found, list):
             return tuple(found)
@@ -167,7 +167,7 @@ class NoResponse:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds that one try may take: to connect, without a byte, and in all."""
+    """Time limits of one attempt in seconds: to connect, without data, and in total."""
 
     connect_s: float = 5.0
     silent_s: float = 20.0

@@ -19,11 +19,11 @@ Scope = Literal["core", "graphql", "all"]
 
 FIRST_WAIT_S: Final = 60.0
 SHORTEST_S: Final = 1.0
-"""Even where GitHub says 0."""
+"""Shortest wait in seconds, even if GitHub states 0."""
 LONGEST_WAIT_S: Final = 900.0
 """Maximum wait in seconds if GitHub states no time. The wait doubles up to this maximum."""
 _MARGIN_S: Final = 1.0
-"""Clocks count whole seconds."""
+"""Seconds to add to a stated time, because clocks count whole seconds."""
 _WORDS: Final = (
     "rate limit",
     "abuse detection",
@@ -67,7 +67,7 @@ def refused_by(answer: Answer, *, graphql: bool, now: float) -> Limit | None:
 
 
 def used_up(headers: Mapping[str, str], *, graphql: bool, now: float) -> Limit | None:
-    """Return the limit that begins with this answer, since it was the last one of the hour."""
+    """Return the limit that begins with this response, the last one of the hour."""
     reset = _seconds(headers.get("x-ratelimit-reset"))
     if _seconds(headers.get("x-ratelimit-remaining")) != 0 or reset is None:
         return None

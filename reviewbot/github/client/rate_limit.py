@@ -1,9 +1,9 @@
 """Limit the request rate of an installation.
 
-Reads go several at a time. Writes go one by one with a second from the end of one to the next, the
-most urgent first; those that create something are counted, too, because GitHub takes only so many
-an hour. A limit stops all that it concerns. Each installation has a :class:`RateLimiter` of its
-own, so that none waits for another.
+Several reads run at once. Writes run one by one, with a second between two, the most urgent first.
+Writes that create content are also counted, because GitHub limits their number per hour. A limit
+blocks all requests in its scope. Each installation has its own :class:`RateLimiter`, so that
+installations do not wait for each other.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 HOUR_S: Final = 3600.0
 MINUTE_S: Final = 61.0
-"""The minute that points are counted in, and what a request may be under way."""
+"""Seconds in which points are counted, and limit for one request in progress."""
 READ_POINTS: Final = 1
 WRITE_POINTS: Final = 5
 FOREVER: Final = float("inf")
@@ -62,20 +62,20 @@ class _Waiting:
 
 
 class RequestSlot:
-    """A request may be on its way until :meth:`end`, which is called once it is over."""
+    """Permission to send one request. Call :meth:`end` once the request is over."""
 
     def __init__(self, over: Callable[[], None]) -> None:
         self._over: Callable[[], None] | None = over
 
     def end(self) -> None:
-        """Let the next one go. Calling it again does nothing."""
+        """Release the slot. A second call does nothing."""
         over, self._over = self._over, None
         if over is not None:
             over()
 
 
 class RateLimiter:
-    """The requests of one installation. Its times are those of the running loop."""
+    """Rate limiter of one installation. Its times are those of the running loop."""
 
     def __init__(self, pace: Pace | None = None) -> None:
         self._pace = pace or Pace()
@@ -110,14 +110,14 @@ class RateLimiter:
             raise
 
     def close(self, limit: Limit) -> float:
-        """Send nothing that ``limit`` concerns while it lasts; the seconds that this takes.
+        """Block the requests in the scope of ``limit``, and return the seconds until its end.
 
-        What is on its way is not touched.
+        Requests in progress continue.
         """
         now = asyncio.get_running_loop().time()
         seconds = limit.seconds
         if seconds is None:
-            # Several that were on their way together hear of it one after the other.
+            # Several concurrent requests report the same limit, one after the other.
             self._unnamed += now >= self._closed_until.get(limit.scope, 0.0)
             seconds = unnamed_wait(self._unnamed)
         until = max(now + max(seconds, SHORTEST_S), self._closed_until.get(limit.scope, 0.0))

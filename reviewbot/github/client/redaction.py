@@ -1,7 +1,7 @@
-"""Tokens out of messages, and messages of strangers made fit to show. Pure.
+"""Remove tokens from messages, and make untrusted messages safe to show. Pure.
 
-Tokens are known by how they begin, never by their length: those of installations grow to some 520
-characters, ``ghs_APPID_JWT`` (GitHub changelog, 2026-05-15).
+Tokens are recognised by their prefix, never by their length: installation tokens have up to some
+520 characters, ``ghs_APPID_JWT`` (GitHub changelog, 2026-05-15).
 """
 
 from __future__ import annotations

@@ -41,18 +41,18 @@ JWT_S: Final = 300
 JWT_BEFORE_S: Final = 60
 REDIRECTS: Final = 3
 CLIENTS: Final = 16
-"""Accounts that a thread keeps a connection for."""
+"""Most accounts for which a thread keeps a connection."""
 _PIECE: Final = 1 << 16
 _REFUSAL: Final = 1 << 20
 _FOLLOWED: Final = (301, 302, 307, 308)
 
 
 class _TooLong(Exception):
-    """The answer took longer than all of a try may."""
+    """The response took longer than one attempt may take."""
 
 
 class _Held(Auth.Auth):
-    """The token of the request at hand."""
+    """Token of the current request."""
 
     secret: SecretText | None = None
 
@@ -74,7 +74,7 @@ class _Head(RequestsResponse):
 
     def __init__(self, response: requests.Response) -> None:
         super().__init__(response)
-        self.status = 200  # of a 202 it would sleep, of a redirect drop the query
+        self.status = 200  # PyGithub would sleep after a 202, and drop the query of a redirect
 
     def read(self) -> str:
         return ""
@@ -168,7 +168,7 @@ def _loaded(pem: str) -> str:
 
 
 class Transport:
-    """The way to one server; to be used from worker threads."""
+    """Transport to one server. Use it from worker threads."""
 
     def __init__(self, base_url: str, patience: Patience) -> None:
         self._base_url, self._patience = base_url, patience
@@ -184,7 +184,7 @@ class Transport:
         """
         client = self._client(account)
         client.held.secret, client.connection.most = token, request.max_bytes
-        # Outside of the handler, so that no error of ours leads to one that holds the headers.
+        # Outside of the handler, so that our error has no context with the headers.
         return self._lost(client, request) or _answer(client.connection, request)
 
     @staticmethod
@@ -216,7 +216,7 @@ class Transport:
             self._all.clear()
 
     def _lost(self, client: _Client, request: Request) -> NoResponse | None:
-        """Send it; None: there is an answer."""
+        """Send the request; return None if there is a response."""
         requester: Requester = client.github.requester
         headers = {"Accept": request.accept}
         if request.etag is not None:
@@ -271,7 +271,7 @@ def _answer(connection: _Connection, request: Request) -> Answer:
 
 
 def _reason(error: Exception) -> str:
-    """Return the kind of what went wrong, and what it says, without the address it was sent to."""
+    """Return the kind and the message of an error, without the address of the request."""
     inner = error.args[0] if error.args else None
     cause = getattr(inner, "reason", None) or inner
     named = type(cause if isinstance(cause, Exception) else error).__name__

@@ -53,7 +53,7 @@ class CommandComment:
 
     @property
     def key(self) -> str:
-        """Names the answer, so that there is one."""
+        """Name of the reply, so that it is posted once."""
         if self.only is not None:
             return f"answer-{self.only}"
         kind = "issue" if self.thread is None else "line"
@@ -62,7 +62,7 @@ class CommandComment:
 
 
 class Answers:
-    """Answers commands.
+    """Replies to commands.
 
     Args:
         us: says who we are.
@@ -148,10 +148,10 @@ def posted_in(prior: Prior, question: CommandComment) -> Posted | None:
 
 
 def _finding_of(prior: Prior, question: CommandComment, text: str) -> str | None:
-    """Return the finding that a comment is about: that of its thread, or the one that it names."""
+    """Return the finding of a comment: that of its thread, or the one that the comment names."""
     if (posted := posted_in(prior, question)) is not None:
         return posted.id
-    if question.thread is not None:  # there, an id is not looked for (prior)
+    if question.thread is not None:  # in a thread, ids in the text are ignored (prior)
         return None
     named = markers.FINDING_ID.match(text)
     return named[0] if named else None

@@ -1,4 +1,4 @@
-"""The settings that apply to a repository's reviews, and where each comes from. Pure."""
+"""Table of the settings of a repository's reviews, with their origins. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions in the thread of a finding: what is put to a model, and what is posted of it. Pure."""
+"""Questions in the thread of a finding: input for the model, and the reply. Pure."""
 
 from __future__ import annotations
 

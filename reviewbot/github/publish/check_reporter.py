@@ -1,8 +1,7 @@
-"""The check run of one review on GitHub: begun, kept up to date, ended. One writer.
+"""Begin, update and end the check run of one review. A run has one writer.
 
-While the review goes on, only its newest state is ever sent, and not often; when it ends, what is
-still waiting is dropped. So a hundred reviews of one installation, which share its one write a
-second, all come to their end.
+During the review, only its newest state is sent, at intervals. At its end, a waiting update is
+dropped. So a hundred reviews of one installation, which share one write per second, all finish.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 class CheckReporter:
-    """See the module.
+    """Reporter of one check run; see the module.
 
     Args:
         api: GitHub.
@@ -89,7 +88,7 @@ class CheckReporter:
         )
 
     def tell(self, state: Callable[[], Json]) -> None:
-        """Show a newer state, when it may be sent; ``state`` makes the body then."""
+        """Schedule an update. Once it may be sent, ``state`` returns its body."""
         self._newest = state
         if self._run is not None and (self._sending is None or self._sending.done()):
             self._sending = asyncio.create_task(self._send(self._run.id))
@@ -104,7 +103,7 @@ class CheckReporter:
                 log.warning("a check run could not be updated: %s", error)
 
     async def end(self, bodies: Sequence[Json]) -> None:
-        """End the run; what it was to show meanwhile is dropped.
+        """End the run, and drop a waiting update.
 
         Args:
             bodies: in order, from :func:`reviewbot.github.publish.check_run.completed` or
@@ -119,7 +118,7 @@ class CheckReporter:
         annotated, body = 0, None
         for body in bodies:
             annotated += len(body["output"].get("annotations", ()))
-            if annotated <= self._run.annotations:  # an earlier try has sent these
+            if annotated <= self._run.annotations:  # an earlier attempt has sent these
                 await self._checks.update(self._repo, self._run.id, _unannotated(body))
             else:
                 await self._end(self._run.id, body, annotated)
@@ -141,14 +140,14 @@ class CheckReporter:
                 await self._checks.update(self._repo, run.id, body)
 
     async def _restate(self, runs: Iterable[CheckRun], at: str) -> None:
-        """Make a failure at the commit the newest run again, if a newer one has hidden it.
+        """Repeat a failed run of the commit if a newer run hides it.
 
-        Branch protection goes by the newest run of a name at a commit. Another pull request may
-        have the same one, into a base whose rules are laxer.
+        Branch protection uses the newest run of a name at a commit. Another pull request may have
+        the same head, and a base with laxer rules.
         """
         in_order = sorted(runs, key=lambda run: run.id)
         if not in_order or in_order[-1].conclusion in (None, "failure", "cancelled"):
-            return  # None: it goes on, and looks when it ends
+            return  # None: it still runs, and checks this at its end
         newest = {check_run.pull_of(run.external_id): run for run in in_order}
         for number, run in newest.items():
             if run.conclusion == "failure" and await self._is_at(number, run.head_sha):
@@ -157,7 +156,7 @@ class CheckReporter:
                 return
 
     async def _is_at(self, number: int, head: str) -> bool:
-        """Return whether a pull request is open, and at that commit."""
+        """Return whether a pull request is open at that commit."""
         if not number:
             return False
         try:
@@ -167,7 +166,7 @@ class CheckReporter:
         return pull.state == "open" and pull.head.sha == head
 
     async def _end(self, number: int, body: Json, annotated: int) -> None:
-        """Send a body whose annotations are added to those that are there: never twice."""
+        """Send a body; its annotations are added to the run, so they are never sent twice."""
         try:
             await self._checks.update(self._repo, number, body)
         except UncertainWriteError:
@@ -176,7 +175,7 @@ class CheckReporter:
                 await self._checks.update(self._repo, number, body)
 
     async def stop(self) -> None:
-        """Send nothing more of what goes on."""
+        """Stop the updates."""
         self._newest = None
         if self._sending is not None:
             self._sending.cancel()

@@ -60,10 +60,10 @@ Conclusion = Literal["success", "neutral", "failure", "cancelled"]
 
 MAX_TEXT: Final = 65_535
 """Bytes of a summary or a text."""
-_SUMMARY: Final = 16_000  # characters, which are four bytes at most
+_SUMMARY: Final = 16_000  # characters, of at most four bytes each
 _TEXT: Final = 60_000
 _FOUND: Final = 50
-"""Findings that are named while the review goes on."""
+"""Most findings that are listed during the review."""
 
 
 def _button(identifier: str, label: str, description: str) -> Json:
@@ -210,7 +210,7 @@ def ended(conclusion: Conclusion, sentence: str, *, completed_at: str) -> Json:
     """
     if conclusion == "success":
         raise ValueError("a run without a review is no success")
-    told = redact_text(sentence)  # of a configuration file it may quote a value
+    told = redact_text(sentence)  # it may quote a value of a configuration file
     output = _output(told, literal(told, 4_000))
     return {
         "status": "completed",
@@ -259,9 +259,10 @@ def _summary(report: Report, left: int) -> str:
 
 
 def _text(report: Report, marker: str) -> str:
-    """Return the whole report; where it is too long, whole blocks are cut from its end.
+    """Return the report; if it is too long, whole blocks at its end are omitted.
 
-    Blocks hold no empty line: what could have one is quoted. So no fence or table is cut open.
+    Blocks contain no empty line, because text that could have one is quoted. So no fence or table
+    stays open.
     """
     text = unmarked(render_markdown(report, limit=_TEXT))
     room = MAX_TEXT - MAX_LENGTH - 8

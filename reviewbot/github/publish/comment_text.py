@@ -161,7 +161,7 @@ def _offered(finding: Finding, room: int) -> str | None:
     text = finding.suggestion.replace("\r\n", "\n")
     if not all(map(is_plain, text.split("\n"))) or has_marker(text):
         return None
-    # Without a line the block deletes; one that is blank needs its line.
+    # A block without a line deletes the code; a blank line must be written.
     block = code_block(text.removesuffix("\n"), "suggestion")
     block = "```suggestion\n\n```" if text == "\n" else block
     return block if size(block) <= room else None

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from reviewbot.github.state.prior import Prior
 
 MOST_TRIES: Final = 2 * MAX_COMMENTS
-"""Requests that one review may take: enough to find every bad comment, if all of them are."""
+"""Most requests for one review: enough to find every invalid comment, even if all are invalid."""
 MOST_LOST: Final = 16
 """Maximum number of lost responses of one review. After that, the caller retries later."""
 PAUSES_S: Final = (1.0, 3.0)
@@ -165,7 +165,7 @@ class ReviewPoster:
                     continue
                 review = found
             except InvalidError as error:
-                # Somebody else with our token has begun one meanwhile, or an earlier run did.
+                # An earlier run, or somebody else with our token, has begun a review.
                 if _PENDING not in str(error).lower() or not await self._delete_pending():
                     raise
                 continue
@@ -183,14 +183,14 @@ class ReviewPoster:
         return None
 
     async def _delete_pending(self) -> bool:
-        """Delete what somebody left unsent in our name; False: there is nothing."""
+        """Delete a pending review under our login; return False if there is none."""
         reviews = await self._reviews.all(self._pull.repo, self._pull.number)
         pending = [
             one
             for one in reviews
             if one.state == "PENDING"
             and self._us.wrote(one.author)
-            # With a person's token it may be what that person is writing just now.
+            # With a person's token, that person may be writing this review now.
             and (one.author.is_bot or markers.shape(one.body, self._pull.bound))
         ]
         for review in pending:
@@ -266,8 +266,8 @@ async def put_summary(
     first = await _first_summary(api, pull, us) or made
     if first.id == made.id:
         return made
-    # Two runs at once have each made one: the older one stays.
-    with suppress(GitHubError):  # then it is tried once more at the end
+    # Two concurrent runs have each created one: the older one stays.
+    with suppress(GitHubError):  # retried at the end
         await api.comments.delete(pull.repo, made.id)
     raise OvertakenError(_OVERTAKEN)
 
@@ -288,6 +288,6 @@ async def _first_summary(api: Api, pull: PullName, us: BotIdentity) -> Comment |
         and (marker := markers.shape(comment.body, pull.bound)) is not None
         and marker.kind == "summary"
     ]
-    # Who else has our login may have written an older one.
+    # Others with our login may have written an older one.
     signed = [one for one in ours if us.signed(one.body, pull)]
     return next(iter((*signed, *ours)), None)

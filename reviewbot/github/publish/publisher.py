@@ -150,7 +150,7 @@ class CommentPublisher:
     async def _reconciled(
         self, report: Report, prior: Prior, files: Sequence[FileDiff]
     ) -> Reconciled:
-        """Compare the review with what earlier ones left."""
+        """Reconcile the review with the prior state."""
         records = prior.records(self._us, self._key)
         named = {one.id for one in report.findings if counts_for_fail_on(one)}
         sought = [one for one in records.values() if one.state != "resolved"]
@@ -163,7 +163,7 @@ class CommentPublisher:
         def compare() -> Reconciled:
             reread = reviewed_now(files, prior.block, full=subject.full)
             if not subject.full and block != subject.block:
-                reread = _nothing  # of a state that another review wrote meanwhile
+                reread = _nothing  # in a state that another review wrote in the meantime
             return reconcile(
                 report,
                 records,
@@ -244,7 +244,7 @@ class CommentPublisher:
     async def _review(
         self, report: Report, plan: CommentPlan, prior: Prior
     ) -> Sequence[FindingWithoutComment]:
-        """Post what has no comment yet; return what is left for the summary."""
+        """Post findings without a comment; return the findings left for the summary."""
         pull, pending = self._subject.pull, prior.pending
         if not self._must_post(plan):
             for draft in (one for one in pending if markers.shape(one.body, pull.bound)):
@@ -287,7 +287,7 @@ class CommentPublisher:
         return (*posted.left, *(one for one in plan.rest if one.finding.id not in left))
 
     def _must_post(self, plan: CommentPlan) -> bool:
-        """Return whether there is something to say; not for what is held back alone."""
+        """Return whether there is something to post. Held-back findings alone are not enough."""
         below = () if self._options.summary else plan.rest
         said = plan.inline or any(counts_for_fail_on(one.finding) for one in below)
         return self._options.review and bool(said)
@@ -338,7 +338,7 @@ class CommentPublisher:
             return None
 
     async def _permitted(self, work: Awaitable[T], what: str) -> T | None:
-        """Return the result of a write; None if GitHub refuses it: that is a problem."""
+        """Return the result of a write; record a refusal of GitHub as a problem and return None."""
         try:
             return await work
         except (ForbiddenError, NotFoundError, InvalidError) as error:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CommentResolver:
-    """Resolves threads on one pull request, and opens them again."""
+    """Resolver of threads on one pull request, which can also reopen them."""
 
     api: Api
     us: BotIdentity

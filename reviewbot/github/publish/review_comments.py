@@ -47,7 +47,7 @@ MAX_COMMENTS: Final = 30
 MAX_TEXT: Final = 20_000
 """Characters of the text of a review, and of what people read of a summary comment."""
 MAX_PLACES: Final = 10
-"""Places of a rule that are listed."""
+"""Most locations that are listed for a rule."""
 _TAKEN: Final = "A comment of an earlier review is on its line already."
 
 
@@ -74,8 +74,8 @@ class Inline:
 class FindingWithoutComment:
     """A finding that has no comment on a line.
 
-    ``reason`` is a sentence, or empty if there were only too many others: such findings are listed
-    by rule. ``link`` as above.
+    ``reason`` is a sentence, or empty if the review only has too many findings: those are listed by
+    rule. ``link`` is the address of the code.
     """
 
     finding: Finding
@@ -260,7 +260,7 @@ class _CommentableDiff:
         self._removed: dict[tuple[str, int], list[int]] = {}
 
     def file(self, path: str) -> FileDiff | None:
-        """Return the file of that name, if there is one of it."""
+        """Return the file of that name, if exactly one has it."""
         return next(iter(self._files.get(path, ())), None)
 
     def place(self, finding: Finding) -> CommentRange | str:

@@ -1,4 +1,4 @@
-"""A long comment of sections that may be cut: the least important first, and visibly. Pure."""
+"""Sections of a long comment: the least important are truncated first, visibly. Pure."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The one summary comment of a pull request, as Markdown. Pure.
 
-It is written anew after each push and edited in place. Its first line is the outcome. What does
-not fit is cut, the least important first, and counted.
+Each push rewrites it in place. Its first line is the outcome. If it is too long, the least
+important entries are omitted and counted.
 """
 
 from __future__ import annotations
@@ -45,11 +45,10 @@ if TYPE_CHECKING:
     from reviewbot.github.state.reconcile import Reconciled
 
 _OPEN: Final = 10
-"""Entries that a list may have and still be shown without a click."""
+"""Most entries of a list that is not folded."""
 _WHAT: Final = 3_000
 MAX_ROWS: Final = 50
-"""Findings that have a row of their own, those with a comment first; the others are listed by
-rule."""
+"""Most findings with their own row, those with a comment first; the others are listed by rule."""
 _STATUSES: Final[dict[CoverageStatus, str]] = {
     "reviewed": "reviewed",
     "partly": "reviewed in part",

@@ -68,7 +68,7 @@ class SearchedLines:
 
     def __init__(self, lines: Iterable[tuple[int, str]]) -> None:
         self._lines: list[tuple[int, str]] = []
-        # Code is not looked for across lines that are not known.
+        # A match must not span unknown lines.
         self._runs: list[int] = []
         self._texts: dict[int, str] = {}
         self._begins: dict[str, list[int]] = {}

@@ -122,14 +122,14 @@ class Matching:
         )
 
     def _worded_otherwise(self, finding: Finding) -> Record | None:
-        """Return an open record on the same lines whose title says the same."""
+        """Return an open record on the same lines with a similar title."""
         said = replace(finding, scenario="")
         for record in self._in_file[finding.path, finding.side]:
             if not self._is_left(record, finding):
                 continue
             place = self._places[record.id]
             if finding.end_line < place[0] or place[-1] < finding.line:
-                continue  # on the next line there may be another one of the same words
+                continue  # the next line may have another finding with the same words
             if same(carried(replace(record, line=place[0]), place), said):
                 return record
         return None
@@ -142,7 +142,7 @@ class Matching:
 
 
 def _renamed(finding: Finding, taken: Collection[str]) -> Finding:
-    """Return a new finding under an id that no other one has."""
+    """Return a new finding with an unused id."""
     occurrence = 1
     while finding.id in taken:
         occurrence += 1

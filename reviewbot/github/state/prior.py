@@ -184,7 +184,7 @@ async def read_prior(api: Api, pull: PullName, us: BotIdentity) -> Prior:
 
 
 async def _dismissed(api: Api, pull: PullName, asked: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return who dismissed which finding, of those who may write."""
+    """Return the login by id of each finding that a person with write access dismissed."""
     dismissed: dict[str, str] = {}
     levels: dict[str, str] = {}
     for finding_id, login in asked:

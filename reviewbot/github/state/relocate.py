@@ -120,7 +120,7 @@ class HeadCode:
     def fingerprint_of(self, finding: Finding) -> str:
         """Return the fingerprint of a finding's code; empty if it has no line.
 
-        The quote of a finding does not serve: secrets are redacted in it.
+        The quote of a finding is not used, because its secrets are redacted.
         """
         if not finding.is_placed:
             return ""
@@ -142,7 +142,7 @@ class HeadCode:
         for hunk in file.hunks if file else ():
             for line in hunk.iter_lines():
                 if side == "LEFT":
-                    # An unchanged line of the old side was not taken away.
+                    # An unchanged line of the old side was not removed.
                     if line.kind == "removed" and line.old_no is not None:
                         yield line.old_no, normal(line.text)
                 elif line.new_no is not None:
@@ -174,7 +174,7 @@ async def read_head_code(
 def _not_shown(
     files: Sequence[FileDiff], records: Collection[Record], named: Collection[str]
 ) -> list[str]:
-    """Return the files in which some code must be looked for beyond the diff."""
+    """Return the files with code that must be searched for outside the diff."""
     code = HeadCode(files, {})
     lines: dict[tuple[str, str], set[int]] = {}
     unnamed: set[tuple[str, str]] = set()

@@ -1,9 +1,9 @@
-"""A delivery of GitHub: whether GitHub sent it, and what there is to do. Pure.
+"""Verify and parse deliveries of GitHub. Pure.
 
-Payloads are read leniently, for real ones break GitHub's own schemas: only what is needed is looked
-at. Each field is checked and bounded; where one that is needed is missing or odd, the delivery is
+Parsing is lenient, because real payloads violate GitHub's own schemas: only required fields are
+read. Each field is checked and bounded. If a required field is missing or invalid, the result is
 :class:`~reviewbot.github.webhook.tasks.IgnoredDelivery` with a reason. Nothing raises, and no
-reason quotes a stranger.
+reason quotes untrusted text.
 
 Sources: docs.github.com, "Validating webhook deliveries" and "Webhook events and payloads".
 """
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 MAX_COMMENT: Final = 65_536
 """Characters of a comment; GitHub takes no more."""
 MAX_PULLS: Final = 20
-"""Pull requests of a check run or suite that are looked at."""
+"""Most pull requests of a check run or suite to read."""
 
 _SIGNATURE: Final = re.compile(r"sha256=([0-9a-f]{64})")
 _DELIVERY: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -100,7 +100,7 @@ def _pull_request(payload: Payload) -> Task:
     if payload.action not in {**_WANTED, **_UNWANTED}:
         raise payload.nothing()
     if payload.action == "edited" and not isinstance(payload.at("changes.base"), dict):
-        raise payload.nothing()  # of all that can be edited, another base is another change
+        raise payload.nothing()  # of all edits, only a new base changes the diff
     origin, number = payload.origin(), payload.id("pull_request.number")
     updated_at = payload.moment("pull_request.updated_at")
     if payload.action in _UNWANTED:
@@ -139,7 +139,7 @@ def _comment(payload: Payload, number: str, thread: int | None) -> Task:
     body = payload.at("comment.body")
     if not isinstance(body, str):
         raise PayloadError("no usable comment.body")
-    # No database takes NUL, and none half a surrogate pair.
+    # Databases accept neither NUL nor a lone surrogate.
     body = str(well_formed(body[:MAX_COMMENT].replace("\0", "\ufffd")))
     if has_marker(body):
         raise PayloadError("a comment of ours")

@@ -1,4 +1,4 @@
-"""The payload of a delivery: a field has its form, or it is as if there were none. Pure."""
+"""Fields of the payload of a delivery; an invalid field counts as missing. Pure."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class RepositoryRef:
 
 @dataclass(frozen=True, slots=True)
 class ReviewRequested:
-    """A pull request has something new to review.
+    """A review of a pull request is requested.
 
     ``sender``, here and below, is a login; empty if unknown. The login of a bot ends with
     ``[bot]``. ``updated_at`` is the last change of the pull request before the event, in whole
@@ -50,7 +50,7 @@ class ReviewRequested:
 
 @dataclass(frozen=True, slots=True)
 class PullRequestInactive:
-    """A pull request was closed or became a draft: what runs for it is cancelled."""
+    """A pull request was closed or became a draft: its reviews are stopped."""
 
     delivery: str
     repository: RepositoryRef
@@ -106,14 +106,14 @@ class InstallationChanged:
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """GitHub asks whether someone is there."""
+    """A ping of GitHub, which needs no action."""
 
     delivery: str
 
 
 @dataclass(frozen=True, slots=True)
 class IgnoredDelivery:
-    """There is nothing to do."""
+    """A delivery that needs no action."""
 
     delivery: str
     reason: str
