@@ -1,4 +1,4 @@
-"""All benchmarks, one after the other: ``python -m benchmarks``; names pick some of them."""
+"""Run all benchmarks, one after the other: ``python -m benchmarks``; names select some."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NAMES = sorted(
 
 
 def main() -> int:
-    """Run them, each in a process of its own."""
+    """Run the benchmarks, each in a separate process."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
     names = parser.parse_args().names or NAMES

@@ -1,9 +1,9 @@
-"""How long the Action takes to install: ``python -m benchmarks.bench_action``.
+"""Measure the installation of the Action: ``python -m benchmarks.bench_action``.
 
 ``requirements/install-action.sh`` runs as in a runner: cold, in an empty tool cache, and warm, in
-the one that it has left. Beside each, pip installs the same lock into a new environment, which is
-what an Action without a cache and without uv would do. Medians and their ratio are printed. The
-index answers, so a cold run is as fast as the network is.
+the cache of the cold run. For comparison, pip installs the same lock into a new environment, as an
+Action without a cache and without uv would. Medians and their ratio are printed. A cold run uses
+the package index, so it depends on the network.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ RUNS = 3
 
 
 def seconds(*command: str, env: dict[str, str]) -> float:
-    """Wall-clock seconds of one run."""
+    """Return the wall-clock seconds of one run."""
     begun = time.perf_counter()
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -31,7 +31,7 @@ def seconds(*command: str, env: dict[str, str]) -> float:
 
 
 def by_action(runner: Path) -> float:
-    """As the first step of the Action, in a runner whose folders are there."""
+    """Install as the first step of the Action does, in a runner with existing folders."""
     env = os.environ | {
         "RUNNER_TEMP": str(runner / "temp"),
         "RUNNER_TOOL_CACHE": str(runner / "tools"),
@@ -42,7 +42,7 @@ def by_action(runner: Path) -> float:
 
 
 def by_pip(folder: Path) -> float:
-    """By pip alone, whose downloads are not kept either."""
+    """Install with pip alone, without its cache."""
     env = dict(os.environ)
     made = seconds(sys.executable, "-m", "venv", str(folder), env=env)
     pip = (str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-cache-dir")

@@ -1,8 +1,8 @@
-"""What context around changes takes: ``python -m benchmarks.bench_context``.
+"""Measure the cost of context around changes: ``python -m benchmarks.bench_context``.
 
-The diffs of ``fixtures/real`` are commits of this project, so that its own history has their whole
-files; without that history there is nothing to measure. Tokens are the plan's, of the diff alone:
-what every request has beside it is the prefix. A file that is wanted is a request to GitHub.
+The diffs of ``fixtures/real`` are commits of this project, and its history has their whole files.
+Without that history there is nothing to measure. Tokens are estimates of the plan for the diff,
+without the prefix of each request. Each wanted file would be one request to GitHub.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Row:
 
 
 def set_to(model: str, lines: int) -> Settings:
-    """Settings that ask nobody and know nothing of this machine."""
+    """Return settings that use no model and ignore this machine."""
     return load_settings(
         flags={"model": model, "summary": False, "context_lines": lines, "state_dir": "/nowhere"},
         env={"ANTHROPIC_API_KEY": "unused"},
@@ -55,7 +55,7 @@ def content(commit: str, path: str) -> bytes | None:
 
 
 def measured(diff: Path, settings: Settings) -> Row:
-    """One commit."""
+    """Measure one commit."""
     data = diff.read_bytes()
     begun = time.perf_counter()
     around = ContextPlanner(parse_diff(data), settings, "")

@@ -1,9 +1,10 @@
-"""What a review of real diffs would send and cost: ``python -m benchmarks.bench_cost``.
+"""Estimate tokens and cost of reviews of real diffs: ``python -m benchmarks.bench_cost``.
 
-The diffs of ``fixtures/real`` are planned, nothing is sent. Input tokens are those of the rendered
-prompts, tokenized (o200k times the model's factor), beside the plan's own cheap estimate, which
-should not be lower; both without the summary. The cost includes it, takes the shared prefix as
-written to the cache once and read afterwards, and the output that the estimate assumes.
+The diffs of ``fixtures/real`` are planned, but nothing is sent. Input tokens are those of the
+rendered prompts, tokenized (o200k times the model's factor). The plan's own fast estimate, which
+should not be lower, is printed next to them. Both exclude the summary. The cost includes the
+summary. It assumes that the shared prefix is written to the cache once and read afterwards, and the
+output of the estimate.
 """
 
 from __future__ import annotations

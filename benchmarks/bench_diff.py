@@ -1,8 +1,8 @@
-"""Reading diffs: parse_diff beside bare unidiff, growth from 1 to 100 MB, memory.
+"""Compare parse_diff with plain unidiff; measure growth from 1 to 100 MB, and memory.
 
-Bare unidiff is ``PatchSet(data)``, which decodes and reads everything. Ours is ``parse_diff`` and
-then every line of every hunk, all kept, as unidiff keeps them. Both in processor time, best of
-several. ``scan`` is parse_diff alone, which is what happens before lines are asked for.
+Plain unidiff is ``PatchSet(data)``, which decodes and reads everything. Ours is ``parse_diff`` and
+then every line of every hunk, all kept in memory, as unidiff keeps them. Both are the best
+processor time of several runs. ``scan`` is parse_diff alone, before any line is read.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FIXTURES = Path(__file__).parent.parent / "fixtures" / "awkward-diffs" / "git"
 
 
 def make_diff(size: int, *, hunks: int, changed: tuple[int, int], context: int = 3) -> bytes:
-    """A diff of about ``size`` bytes: files of up to ``hunks`` hunks, each of so many changes."""
+    """Return a diff of about ``size`` bytes: files of up to ``hunks`` hunks with many changes."""
     draw = random.Random(1)  # noqa: S311 - a benchmark wants the same diff each time
     out: list[bytes] = []
     total = number = 0
@@ -65,7 +65,7 @@ def make_diff(size: int, *, hunks: int, changed: tuple[int, int], context: int =
 
 
 def best(run: Callable[[], object], times: int = 7) -> float:
-    """Seconds of processor time, the best of ``times``; what ``run`` made is let go outside."""
+    """Return the best processor time of ``times`` runs, without freeing the results."""
     seconds = []
     for _ in range(times):
         gc.collect()
@@ -82,7 +82,7 @@ def read_all(data: bytes) -> list[tuple[DiffLine, ...]]:
 
 
 def beside_unidiff() -> None:
-    """A line for each kind of diff."""
+    """Print a line for each kind of diff."""
     cases = {
         "typical": make_diff(MB, hunks=8, changed=(1, 40)),
         "one file of 1 MB": make_diff(MB, hunks=1, changed=(25_000, 25_000)),
@@ -103,7 +103,7 @@ def beside_unidiff() -> None:
 
 
 def write_many_files(path: Path, megabytes: int) -> None:
-    """The same typical megabyte again and again."""
+    """Write the same typical megabyte repeatedly."""
     block = make_diff(MB, hunks=8, changed=(1, 40))
     with path.open("wb") as out:
         for _ in range(megabytes):
@@ -111,7 +111,7 @@ def write_many_files(path: Path, megabytes: int) -> None:
 
 
 def write_one_hunk(path: Path, megabytes: int) -> None:
-    """A single file with a single hunk."""
+    """Write a single file with a single hunk."""
     block = (
         b"     same = 1\n-    old = compute(1, other=2)\n+    new = compute(1, other=3)\n" * 12_500
     )
@@ -139,9 +139,9 @@ def measure(path: Path) -> None:
 
 
 def peak() -> int:
-    """Bytes of the resident peak of this process.
+    """Return the resident peak of this process in bytes.
 
-    From Linux's own file, where it has one: ``ru_maxrss`` of a child starts at its parent's.
+    On Linux it is read from ``/proc``: ``ru_maxrss`` of a child starts at its parent's.
     """
     status = Path("/proc/self/status")
     if status.exists():
@@ -152,7 +152,7 @@ def peak() -> int:
 
 
 def growth() -> None:
-    """Each size in a process of its own; linear is 10x from one size to the next."""
+    """Measure each size in a separate process; linear is a factor of 10 between two sizes."""
     print(
         f"{'diff':>26} {'MB':>5} {'scan s':>9} {'grew':>6} {'read s':>9} {'grew':>6}"
         f" {'peak/size':>9}"

@@ -1,10 +1,10 @@
-"""How long planning a diff takes and how much memory it needs: ``python -m benchmarks.bench_plan``.
+"""Measure time and memory of planning a diff: ``python -m benchmarks.bench_plan``.
 
-Each case runs in a process of its own: the bytes are read, parsed and planned. The resident peak
-is that of the whole process above what an idle one with the same imports has. Growth is the time
-per megabyte, which must not rise; memory is the peak over the size of the diff, which the project
-keeps under four. A file that must be split and has at most a megabyte is tokenized: that row holds
-the encoding as well, 0.3 s and 100 MB whatever the size of the diff.
+Each case runs in a separate process, which reads, parses and plans the bytes. The resident peak is
+that of the process, minus that of an idle one with the same imports. Growth is the time per
+megabyte, which must not rise; memory is the peak over the size of the diff, which the project keeps
+under four. A file that must be split and has at most a megabyte is tokenized: that row holds the
+encoding as well, 0.3 s and 100 MB whatever the size of the diff.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ OLD, NEW = sum(line[0] != 43 for line in CODE), sum(line[0] != 45 for line in CO
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one case: seconds, parts, and bytes at the peak above an idle process."""
+    """Figures of one case: seconds, parts, and peak bytes above an idle process."""
 
     parse_s: float
     plan_s: float
@@ -47,7 +47,7 @@ class Figures:
 
 
 def many_files(size: int) -> Iterator[bytes]:
-    """Files of about 10 kB in hunks of 40 lines."""
+    """Yield files of about 10 kB in hunks of 40 lines."""
     body = b"".join(CODE) * 5
     hunks = b"".join(
         b"@@ -%d,%d +%d,%d @@ class Order:\n%b"
@@ -106,7 +106,7 @@ def main() -> None:
 
 
 def report(name: str, path: Path) -> None:
-    """Measure ``path`` in a process of its own and print one row."""
+    """Measure ``path`` in a separate process, and print one row."""
     command = [sys.executable, "-m", "benchmarks.bench_plan", "--measure", str(path)]
     figures = Figures(**json.loads(subprocess.check_output(command)))
     size = path.stat().st_size
@@ -137,7 +137,7 @@ def measure(path: Path) -> Figures:
 
 
 def peak_memory() -> int:
-    """Bytes of the resident peak of this process; Linux counts in kB, macOS in bytes."""
+    """Return the resident peak of this process in bytes; Linux counts in kB, macOS in bytes."""
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

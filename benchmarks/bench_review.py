@@ -1,9 +1,9 @@
-"""How soon a finding is shown, and what the pipeline adds: ``python -m benchmarks.bench_review``.
+"""Measure the delay of findings in the pipeline: ``python -m benchmarks.bench_review``.
 
-A server in a process of its own streams answers as the Anthropic API does, at a steady pace. Each
-finding carries the time at which the byte that closes it was written (the monotonic clock is one
-for all processes of a machine), so that the time to its event can be told. The server also adds up
-how long it took for each request, to set beside the whole review.
+A server in a separate process streams answers as the Anthropic API does, at a steady pace. Each
+finding contains the time at which its last byte was written, so the time to its event can be
+measured. All processes of a machine share the monotonic clock. The server also adds up the seconds
+of its answers, for comparison with the whole review.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from contextlib import aclosing, suppress
 
 DELTA = int(os.environ.get("BENCH_DELTA", "32"))
 PACE_S = float(os.environ.get("BENCH_PACE_S", "0.02"))
-"""Between deltas of so many characters: by default about 400 tokens a second."""
+"""Seconds between deltas of ``DELTA`` characters: by default about 400 tokens a second."""
 FINDINGS = 20
 FILES = 8
 
 
 def frame(event: str, **data: object) -> bytes:
-    """One server-sent event."""
+    """Return one server-sent event."""
     return f"event: {event}\ndata: {json.dumps({'type': event, **data})}\n\n".encode()
 
 
@@ -37,7 +37,10 @@ def delta(text: str) -> bytes:
 
 
 def finding(number: int, path: str) -> dict[str, object]:
-    """A finding on line ``number``; ``title`` will hold the time. In ``s*.py`` it suggests code."""
+    """Return a finding on line ``number``. ``title`` will hold the time.
+
+    In ``s*.py``, the finding suggests code.
+    """
     letter = chr(97 + number % 26)
     return {
         "path": "PATH",
@@ -56,7 +59,7 @@ def finding(number: int, path: str) -> dict[str, object]:
 
 
 async def answer(writer: asyncio.StreamWriter, path: str) -> None:
-    """One paced answer."""
+    """Send one paced answer."""
     usage = {"input_tokens": 3000, "output_tokens": 1}
     message: dict[str, object] = {
         "id": "msg",
@@ -91,7 +94,7 @@ async def answer(writer: asyncio.StreamWriter, path: str) -> None:
 
 
 async def serve() -> None:
-    """Answer requests until killed; a GET of /took tells the seconds spent in answers."""
+    """Answer requests until killed; a GET of /took returns the seconds spent in answers."""
     took = 0.0
 
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -132,7 +135,7 @@ async def serve() -> None:
 
 
 def diff(files: int, name: str = "f") -> bytes:
-    """New files whose n-th line is ``line_n = n``; each is too large to share a batch."""
+    """Return new files whose n-th line is ``line_n = n``; each is too large to share a batch."""
     parts = []
     for number in range(files):
         rows = [f"+line_{line} = {line}\n" for line in range(1, FINDINGS + 1)]
@@ -145,7 +148,7 @@ def diff(files: int, name: str = "f") -> bytes:
 
 
 async def took_so_far(port: int) -> float:
-    """What the server says it spent in answers."""
+    """Return the seconds that the server spent in answers."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET /took HTTP/1.1\r\n\r\n")
     head = await reader.readuntil(b"\r\n\r\n")
@@ -157,7 +160,7 @@ async def took_so_far(port: int) -> float:
 async def measure(
     port: int, files: int, jobs: int, name: str = "f"
 ) -> tuple[list[float], float, float]:
-    """Lags in ms of all findings, seconds of the whole review, and of the server alone."""
+    """Return the delays of all findings in ms, and the seconds of the review and of the server."""
     from reviewbot.config.settings import load_settings
     from reviewbot.core.events.events import FindingRaised, ReviewFinished
     from reviewbot.pipeline.prepare import prepare, workers

@@ -1,8 +1,8 @@
-"""The server: how soon a finding is there, how many reviews a node holds, what it takes.
+"""Measure the server: delay of findings, concurrent reviews of a node, and memory.
 
-The model server is that of ``bench_review``: each finding carries the time at which the byte that
-closes it was written. Server, model and readers are processes of their own on the cores there are.
-``--postgres`` adds a second node on a Postgres that is started for it.
+The model server is that of ``bench_review``: each finding contains the time at which its last byte
+was written. Server, model and readers are separate processes on the same cores. ``--postgres``
+starts a Postgres and a second node.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ ROOT = Path(__file__).parent.parent
 
 @contextmanager
 def model(tokens_per_s: float) -> Iterator[int]:
-    """The model server; its port."""
+    """Start the model server, and yield its port."""
     pace = DELTA / CHARS_PER_TOKEN / tokens_per_s
     env = {**os.environ, "BENCH_PACE_S": str(pace), "BENCH_DELTA": str(DELTA)}
     command = [sys.executable, "-m", "benchmarks.bench_review", "--serve"]
@@ -55,7 +55,7 @@ def model(tokens_per_s: float) -> Iterator[int]:
 
 @contextmanager
 def node(folder: str, port: int, *arguments: str) -> Iterator[tuple[str, int]]:
-    """A server; its URL and process id."""
+    """Start a server, and yield its URL and process id."""
     env = {
         **os.environ,
         "REVIEWBOT_STATE_DIR": folder,
@@ -81,7 +81,7 @@ def node(folder: str, port: int, *arguments: str) -> Iterator[tuple[str, int]]:
 
 
 async def call(url: str, head: str, body: bytes = b"") -> tuple[bytes, bytes]:
-    """One HTTP exchange on a connection of its own: head and body of the answer."""
+    """Return head and body of the answer to one HTTP request on a new connection."""
     reader, writer = await opened(url, head, body)
     answer = await reader.readuntil(b"\r\n\r\n")
     length = re.search(rb"(?i)content-length: (\d+)", answer)
@@ -114,7 +114,7 @@ async def started(url: str, data: bytes, query: str = "") -> str:
 
 
 async def lags(url: str, path: str) -> list[float]:
-    """For each finding, ms from the model's byte to this socket."""
+    """Return the delay of each finding in ms, from the model's byte to this socket."""
     reader, writer = await opened(url, f"GET {path}/events")
     found: list[float] = []
     while line := await reader.readline():
@@ -134,7 +134,7 @@ def spread(values: list[float]) -> str:
 
 
 async def event_lag(url: str, other: str | None) -> None:
-    """1, 20 and 200 subscribers of one review."""
+    """Measure 1, 20 and 200 subscribers of one review."""
     print(f"a finding, from the model's byte to the subscriber's socket, ms ({FINDINGS} findings)")
     await lags(url, await started(url, diff(1), "?cache=false"))  # warm
     for where, at in (("same node", url), ("other node", other)):
@@ -148,7 +148,7 @@ async def event_lag(url: str, other: str | None) -> None:
 
 
 async def reviews_at_once(url: str) -> None:
-    """More and more reviews, each at 50 tokens a second, until the lag shows."""
+    """Measure more and more reviews at 50 tokens a second each, until the delay grows."""
     each = f"each at {TOKENS_PER_S} tokens/s, {STARTS_PER_S} begun a second"
     print(f"reviews at once, {each}; lag in ms")
     for count in (10, 25, 50, 75, 100):
@@ -163,7 +163,7 @@ async def followed(url: str, count: int, one: int) -> list[float]:
 
 
 async def posts(url: str, count: int = 200) -> None:
-    """From a POST to its 201: planned, stored, queued."""
+    """Measure the time from a POST to its 201: planned, stored, queued."""
     data = (ROOT / "fixtures" / "demo.diff").read_bytes()
     took = []
     for _ in range(count):
@@ -175,7 +175,7 @@ async def posts(url: str, count: int = 200) -> None:
 
 
 async def replays(url: str, bare: str) -> None:
-    """Events a second that one reader gets of a finished review, beside bare sse-starlette."""
+    """Measure events per second for a reader of a finished review, and for plain sse-starlette."""
     path = await started(url, diff(8), "?title=replay&cache=false")
     await lags(url, path)
     rates = []
@@ -196,7 +196,7 @@ async def replays(url: str, bare: str) -> None:
 
 
 async def count_events(url: str, path: str) -> int:
-    """How many events a stream has."""
+    """Return the number of events of a stream."""
     reader, writer = await opened(url, f"GET {path}" + ("" if "/events" in path else "?/events"))
     data = await reader.read(-1)
     writer.close()
@@ -224,7 +224,7 @@ def bare_endpoint(port: int) -> None:
 
 @contextmanager
 def bare() -> Iterator[str]:
-    """The bare endpoint's URL."""
+    """Start the plain endpoint, and yield its URL."""
     import socket
 
     with socket.socket() as free:
@@ -244,7 +244,7 @@ def bare() -> Iterator[str]:
 
 
 def resident(pid: int) -> int:
-    """Bytes of memory of a process."""
+    """Return the memory of a process in bytes."""
     (line,) = (
         line
         for line in Path(f"/proc/{pid}/status").read_text().splitlines()
@@ -254,7 +254,7 @@ def resident(pid: int) -> int:
 
 
 async def open_streams(url: str, pid: int, count: int = 400) -> None:
-    """Memory of streams that wait, beside those that were there before."""
+    """Measure the memory of additional idle streams."""
     path = await started(url, diff(1), "?title=open&cache=false")
     sizes, writers = [], []
     for _ in range(3):
@@ -273,7 +273,7 @@ async def open_streams(url: str, pid: int, count: int = 400) -> None:
 
 
 def start_up(port: int) -> None:
-    """From nothing to the first answer."""
+    """Measure the time from the start of a server to its first answer."""
     took = []
     for _ in range(3):
         with tempfile.TemporaryDirectory() as folder:
@@ -288,7 +288,7 @@ def start_up(port: int) -> None:
 
 
 def measure(url: str, pid: int, other: str | None) -> None:
-    """All that one server is asked."""
+    """Run all measurements of one server."""
     print(f"memory of an idle server: {resident(pid) / 2**20:.0f} MiB")
     asyncio.run(open_streams(url, pid))
     asyncio.run(event_lag(url, other))

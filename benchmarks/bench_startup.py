@@ -1,4 +1,4 @@
-"""How long whole commands take and what they hold: ``python -m benchmarks.bench_startup``.
+"""Measure time and memory of whole commands: ``python -m benchmarks.bench_startup``.
 
 Each command runs many times, in turn with a bare ``python -c pass``; medians and their ratio are
 printed. ``--version`` should stay below 10 times, an offline review of the demo below 50 times.
@@ -23,7 +23,7 @@ CASES = {
 
 
 def seconds(command: tuple[str, ...]) -> tuple[float, int]:
-    """Wall-clock seconds and peak resident bytes of one run; findings are no failure."""
+    """Return the wall-clock seconds and the resident peak of one run; findings are no failure."""
     begun = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)

@@ -1,4 +1,4 @@
-"""Decoding a streamed report: ToolStream beside the SDK's streaming helper, 16 to 256 KB.
+"""Compare ToolStream with the SDK's streaming helper on reports of 16 to 256 KB.
 
 Both get the same deltas of 8 characters, in this process. The helper parses everything it has at
 each delta and publishes unfinished values; ToolStream publishes a finding when it is complete.
@@ -52,7 +52,7 @@ def report_of(size: int) -> tuple[str, int]:
 
 
 def decode(deltas: list[str], count: int, backend: ModuleType) -> float:
-    """Seconds that ToolStream takes."""
+    """Return the seconds that ToolStream takes."""
     start = time.perf_counter()
     stream, seen = ToolStream(backend=backend), 0
     for delta in deltas:
@@ -66,7 +66,7 @@ def decode(deltas: list[str], count: int, backend: ModuleType) -> float:
 
 
 def decode_with_the_sdk(deltas: list[str], count: int) -> float:
-    """Seconds that the SDK's helper takes to accumulate the same events."""
+    """Return the seconds that the SDK's helper takes to accumulate the same events."""
     usage = Usage(input_tokens=1, output_tokens=1)
     message = Message(
         id="m", type="message", role="assistant", model="m", content=[], usage=usage,

@@ -1,8 +1,8 @@
-"""Webhooks: how long GitHub waits for the 202 of a delivery, alone and with 200 at once.
+"""Measure the time to the 202 of a webhook delivery, alone and with 200 at once.
 
-Each delivery opens a pull request of one installation; what it asks for is done meanwhile, at the
-tests' GitHub and model, which are processes of their own. Beside it stand as many ``GET /healthz``,
-which does nothing.
+Each delivery opens a pull request of one installation. The reviews run at the same time, with the
+GitHub and the model of the tests in separate processes. For comparison, the same number of
+``GET /healthz`` is measured, which does nothing.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ WARM_S: Final = 5
 
 @dataclass(frozen=True)
 class Request:
-    """An HTTP request, made ready before it is timed."""
+    """An HTTP request, prepared before it is timed."""
 
     head: str
     body: bytes = b""
@@ -66,12 +66,12 @@ HEALTH: Final = Request.of("GET", "/healthz", {})
 
 
 async def all_at_once(url: str, requests: Iterable[Request]) -> list[float]:
-    """How long each of them took, begun together."""
+    """Return the seconds of each request, all started together."""
     return list(await asyncio.gather(*(one.send(url) for one in requests)))
 
 
 async def burst(label: str, url: str, deliveries: list[Request]) -> bool:
-    """Send all at once, and print how long that took; whether all were in time."""
+    """Send all at once, and print the times; return whether all were in time."""
     health = await all_at_once(url, [HEALTH] * len(deliveries))
     found = await all_at_once(url, deliveries)
     verdict = "within" if max(found) < LIMIT_MS else "NOT within"
@@ -84,7 +84,7 @@ async def burst(label: str, url: str, deliveries: list[Request]) -> bool:
 
 
 async def measure(url: str, deliveries: list[Request]) -> bool:
-    """One after the other, at once, and at once while there is other work."""
+    """Measure requests one by one, all at once, and all at once under load."""
     await asyncio.sleep(WARM_S)
     alone = [await one.send(url) for one in deliveries[:ALONE]]
     print(f"one after the other: {spread(alone)} ms")
@@ -101,13 +101,13 @@ async def measure(url: str, deliveries: list[Request]) -> bool:
 
 
 async def review(url: str, number: int) -> None:
-    """A review of somebody else, followed to its end."""
+    """Follow a review of somebody else to its end."""
     await lags(url, await started(url, diff(1), f"?title={number}&cache=false"))
 
 
 @contextmanager
 def github() -> Iterator[tuple[dict[str, str], list[Request]]]:
-    """The tests' GitHub: the environment of a server for it, and deliveries to send to that."""
+    """Start the tests' GitHub; yield the environment of a server, and deliveries to send to it."""
     command = [sys.executable, "-m", "benchmarks.bench_webhooks", "--github"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as process:
         assert process.stdout
@@ -123,7 +123,7 @@ def github() -> Iterator[tuple[dict[str, str], list[Request]]]:
 
 
 async def be_github() -> None:
-    """Tell on the standard output how to reach it, and be it until the end."""
+    """Print the address on standard output, and serve until the end."""
     from tests.fake_github import FakeGitHub
 
     async with FakeGitHub() as fake:

@@ -28,7 +28,7 @@ _HTML: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-"""Pattern of a comment or a tag. The parser of the standard library raises for some real comments."""
+"""Pattern of a comment or a tag. The standard library's parser raises for some real comments."""
 _OPENING: Final = ("paragraph_open", "heading_open")  # "text" above "---" is a heading
 
 

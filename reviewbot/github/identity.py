@@ -30,7 +30,7 @@ class BotIdentity:
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
     def wrote(self, author: Author) -> bool:
-        """Return whether ``login`` is our login. Case is ignored."""
+        """Return whether we are the author. The case of logins is ignored."""
         return author.login.lower() == self.login.lower()
 
     def resolved(self, thread: ReviewThread) -> bool:

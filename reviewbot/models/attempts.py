@@ -76,7 +76,7 @@ class _BatchRun:
     faults: dict[str, ModelFault] = field(default_factory=dict)
     """The last failure of each chunk."""
     tried: dict[str, tuple[str, int]] = field(default_factory=dict)
-    """Model and attempt that each chunk was last asked with."""
+    """Model and attempt of the last request for each chunk."""
 
     async def say(self, event: BatchEvent) -> None:
         match event:
@@ -126,7 +126,7 @@ class _Tries:
     apart: bool = False
     fault: ModelFault | None = None
     given_up: list[ChunkView] = field(default_factory=list)
-    """Chunks that another attempt on this model cannot help."""
+    """Chunks for which a retry on this model is useless."""
 
     def retrying(self, next_model: str, delay_s: float) -> Retrying:
         again = next_model == self.model.info.name
@@ -186,7 +186,7 @@ class Attempts:
     async def _with_model(
         self, run: _BatchRun, chunks: tuple[ChunkView, ...], model: Model, index: int
     ) -> tuple[ChunkView, ...]:
-        """Try ``chunks`` on one model; those that it did not answer for come back."""
+        """Review ``chunks`` with one model; return the chunks that it did not review."""
         from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
 
         tries = _Tries(model, index, list(chunks))
@@ -221,7 +221,7 @@ class Attempts:
             try:
                 await self._ask(run, group, tries)
             except ModelFault as error:
-                if tries.apart and not error.retryable:  # this chunk is done with this model
+                if tries.apart and not error.retryable:  # no retry of this chunk on this model
                     tries.left = [chunk for chunk in tries.left if chunk not in group]
                     tries.given_up += group
                 if fault is None or error.retryable:
@@ -239,7 +239,7 @@ class Attempts:
     def _worth_another_try(self, error: BaseException, tries: _Tries) -> bool:
         if not isinstance(error, ModelFault):
             return False
-        if error.fault is Fault.COULD_NOT_REVIEW:  # of several chunks, not knowing which
+        if error.fault is Fault.COULD_NOT_REVIEW:  # one of several chunks, unknown which
             return len(tries.left) > 1 and tries.attempt == 1
         return error.retryable and (error.retry_after or 0) <= self._policy.retry_after_cap_s
 
@@ -292,10 +292,10 @@ class Attempts:
     async def _stream(
         self, run: _BatchRun, answer: _Answer, request: ModelRequest, max_tokens: int
     ) -> None:
-        """Send one request and pass on what comes, until the answer ends or breaks."""
+        """Send one request and pass its events on, until the answer ends or breaks off."""
         info, reserved = answer.model.info, 0.0
         if self._budget:
-            # A model that cannot be forced to call the tool may have to be asked once more.
+            # A model that cannot be forced to call the tool may need a second request.
             requests = 1 if info.forced_tools or not info.structured_output else 2
             max_tokens, reserved = await self._budget.reserve(
                 info, _text_of(request, info), max_tokens, requests=requests
@@ -317,7 +317,7 @@ class Attempts:
 
 
 def _narrowed(request: ModelRequest, chunks: tuple[ChunkView, ...]) -> ModelRequest:
-    """Return the request for some of its chunks alone."""
+    """Return the request reduced to some of its chunks."""
     if chunks == request.chunks:
         return request
     left_out = sum(one.tokens for one in request.chunks) - sum(one.tokens for one in chunks)
@@ -325,14 +325,14 @@ def _narrowed(request: ModelRequest, chunks: tuple[ChunkView, ...]) -> ModelRequ
 
 
 def _continued(request: ModelRequest, known: tuple[KnownFinding, ...]) -> ModelRequest:
-    """Return the request for what is still missing; it names what is known, which takes room."""
+    """Return the request to continue a response. It lists known findings, which costs tokens."""
     added = sum(len(one.path) + len(one.title) for one in known) // 2 + 10 * len(known)
     before = sum(len(one.path) + len(one.title) for one in request.known) // 2
     return replace(request, known=known, tokens=request.tokens + max(0, added - before))
 
 
 def _text_of(request: ModelRequest, info: ModelInfo) -> str:
-    """Return all text that ``request`` sends; none for rules on this machine."""
+    """Return all text that ``request`` sends; empty for the offline rules."""
     if info.offline:
         return ""
     prompt = render(request)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """The server began to answer: the shared prefix is in its cache now."""
+    """The server began to answer: its cache now has the shared prefix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Thinking:
 class ToolInput:
     """The next piece of the JSON text of the report (``{"findings": [...], "outcome": ...}``).
 
-    Where plain words were asked for, the next piece of those.
+    For a request for plain words, the next piece of the text.
     """
 
     text: str
@@ -58,7 +58,7 @@ class InputRestarted:
 class UsageReport:
     """Tokens of this answer so far; each report replaces the one before.
 
-    ``requests`` is how many requests they are of: a model that wrote no report is asked again.
+    ``requests`` is the number of requests: a model that wrote no report gets a second one.
     """
 
     usage: Usage
@@ -94,19 +94,19 @@ class Fault(StrEnum):
     """Kinds of failure, by what to do about them."""
 
     TRANSIENT = "transient"
-    """Overload, 5xx, a cut connection, silence: worth another try on the same model."""
+    """Overload, 5xx, an interrupted connection, silence: worth a retry on the same model."""
     RATE_LIMITED = "rate_limited"
-    """Worth another try after ``retry_after``."""
+    """Worth a retry after ``retry_after``."""
     UNUSABLE = "unusable"
-    """The answer was no report (broken JSON, wrong shape): worth another try."""
+    """The answer was no report (broken JSON, wrong shape): worth a retry."""
     COULD_NOT_REVIEW = "could_not_review"
-    """The model itself said so: worth asking again in smaller pieces, or another model."""
+    """The model reported this itself: worth a retry in smaller pieces, or another model."""
     REFUSED = "refused"
     """The model declined: the next model may not."""
     REJECTED = "rejected"
-    """A 4xx that the same request will get again."""
+    """A 4xx that a retry would get again."""
     SPEND_LIMIT = "spend_limit"
-    """The account's limit: nothing to be gained on this model."""
+    """The limit of the account: a retry on this model is useless."""
     AUTH = "auth"
     """Key missing, wrong or without permission."""
     BUDGET = "budget"
@@ -148,7 +148,7 @@ class ModelFault(ReviewbotError):
 
 
 class Model(Protocol):
-    """Someone who writes findings."""
+    """Interface of a model, or of the rules, that writes findings."""
 
     @property
     def info(self) -> ModelInfo:
@@ -164,5 +164,5 @@ class Model(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Give back what it holds, such as connections."""
+        """Release resources, such as connections."""
         ...

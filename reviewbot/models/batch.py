@@ -40,7 +40,7 @@ class RequestSent:
 class Drafted:
     """A complete finding of the answer named ``answer``, to a request for ``chunks``.
 
-    ``cached``: the answer was given to an earlier review.
+    ``cached`` is True if the answer belongs to an earlier review.
     """
 
     draft: Draft
@@ -73,7 +73,7 @@ class AnswerRecalled:
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
-    """The answer for these chunks was of no use; what comes next."""
+    """The answer for these chunks was not usable, and what comes next."""
 
     chunks: tuple[str, ...]
     model: str

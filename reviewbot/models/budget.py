@@ -1,4 +1,4 @@
-"""The dollars a review may spend: each request reserves its worst case and settles what it used."""
+"""Budget of a review in dollars: requests reserve their worst case, and then are charged."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from reviewbot.models.catalog import ModelInfo
 
 MIN_OUTPUT_TOKENS: Final = 1024
-"""Less room than this and an answer is not worth asking for."""
+"""Fewest output tokens for which a request is worthwhile."""
 
 _INPUT_MARGIN: Final = 1.15
-"""Another tokenizer counts for the model's; a request reserves this much more."""
+"""Factor for the reserved input tokens, because the tokenizer is not that of the model."""
 
 Measure: TypeAlias = Callable[["ModelInfo", str], int]
-"""Tokens of a prompt for a model; CPU work."""
+"""Function that returns the tokens of a prompt for a model. Uses the CPU."""
 
 
 class Budget:
@@ -81,7 +81,7 @@ class Budget:
             return allowed, reserved
 
     async def settle(self, reserved: float, spent: float) -> None:
-        """Give back a reservation and book what the request really cost, in dollars."""
+        """Release a reservation, and charge the actual cost of the request, in dollars."""
         async with self._changed:
             self._reserved = max(0.0, self._reserved - reserved)
             self.spent_usd += spent

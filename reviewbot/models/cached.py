@@ -35,16 +35,16 @@ STORE_TIMEOUT_S: Final = 5.0
 """Time limit of the store in seconds. This time adds to that of the model request."""
 
 SIMILAR_EACH: Final = 8
-"""Similar chunks that are asked for, for each chunk that was not found."""
+"""Most similar entries that are read for each chunk that was not found."""
 
 Identities: TypeAlias = "Callable[[BatchTask], Mapping[str, str]]"
-"""The models that may answer a task, best first, by the name that results give them; the value is
-all of a model that decides what it says (:func:`identity`). What the first one has said before is
-used again; what any of them says is kept. A model that is left out is not cached."""
+"""Function that returns the models that may answer a task, best first. A key is the model's name in
+results, a value everything about the model that affects its output (:func:`identity`). Answers of
+the first model are reused, answers of all models are stored. Other models are not cached."""
 
 
 class CacheStore(Protocol):
-    """Keeps entries of one tenant, bounded in size; whose they are is its own affair."""
+    """Interface of a store of one tenant's entries, with a bounded size."""
 
     async def exact(self, keys: Collection[str]) -> Mapping[str, Entry]:
         """Return the entries with ``key.exact`` in ``keys``, by key. Record that they were used."""
@@ -57,17 +57,19 @@ class CacheStore(Protocol):
     async def put(self, entries: Sequence[Entry]) -> None:
         """Keep ``entries``, each under its ``key.exact`` and ``bands`` of its key.
 
-        One that is there already is replaced. No two of ``entries`` have the same ``key.exact``.
+        An existing entry is replaced. No two of ``entries`` have the same ``key.exact``.
         """
         ...
 
 
 @dataclass(slots=True)
 class CacheUse:
-    """Statistics of the cache. All fields but the last three count chunks.
+    """Statistics of the cache.
 
-    ``similar`` counts chunks that were taken partly or wholly from similar chunks. ``tokens_saved``
-    are input tokens by the plan's estimate, without the saved output.
+    ``exact``, ``similar`` and ``misses`` count chunks: reused from an equal chunk, reused in whole
+    or in part from similar chunks, or not reused. ``findings`` counts reused draft findings, and
+    ``failures`` failed operations of the store. ``tokens_saved`` are input tokens by the plan's
+    estimate.
     """
 
     exact: int = 0
@@ -79,7 +81,7 @@ class CacheUse:
 
 
 def identity(info: ModelInfo, base_url: str | None = None) -> str:
-    """Return all of a model that decides what it says; prices and limits do not."""
+    """Return everything about a model that affects its output: not its prices and limits."""
     facts = (info.provider, info.effort, info.thinking, info.forced_tools, info.structured_output)
     return json.dumps([info.name, base_url, *facts, info.strict_tools, info.sampling])
 
@@ -194,7 +196,7 @@ class CachedBatches:
     # --- The request
 
     async def _ask(self, task: BatchTask, reuses: Mapping[str, Reuse], emit: Emit) -> BatchResult:
-        """Ask about what is left, if anything is."""
+        """Review the remaining chunks with ``inner``, if any."""
         request = task.request
         left = tuple(
             rest
@@ -214,7 +216,7 @@ class CachedBatches:
         result = await self._inner(BatchTask(task.id, narrowed), pass_on)
         return replace(result, outcomes=tuple(_honest(one, reuses) for one in result.outcomes))
 
-    # --- After it
+    # --- After the request
 
     async def _keep(
         self, task: BatchTask, names: Mapping[str, str], found: _FoundInCache, result: BatchResult
@@ -289,7 +291,7 @@ def _replayed(
 
 
 def _honest(outcome: ChunkOutcome, reuses: Mapping[str, Reuse]) -> ChunkOutcome:
-    """Return a chunk of which the cache knew a part has not failed as a whole."""
+    """Return the outcome, as ``partly`` for a failed chunk with a cached part."""
     if outcome.status == "failed" and outcome.chunk in reuses:
         return replace(outcome, status="partly")
     return outcome
@@ -298,10 +300,11 @@ def _honest(outcome: ChunkOutcome, reuses: Mapping[str, Reuse]) -> ChunkOutcome:
 def _by_chunk(
     views: Mapping[str, ChunkView], index: AnchorIndex, drafts: Iterable[Drafted]
 ) -> tuple[Mapping[str, list[Drafted]], set[str]]:
-    """Return the drafts by chunk, and the chunks that may lack a draft that matches no one chunk.
+    """Return the drafts by chunk, and the chunks that may lack a draft.
 
-    A response is about all chunks of its request. The location of the quote decides. A draft with a
-    wrong quote belongs to its file, if the file was one chunk of the request.
+    The location of the quote decides. A draft whose quote is not found belongs to the chunk of its
+    file, if the request had only one. Any other draft could be about each chunk of its request, so
+    all of these may lack it.
     """
     said: defaultdict[str, list[Drafted]] = defaultdict(list)
     unclear: set[str] = set()

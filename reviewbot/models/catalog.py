@@ -25,7 +25,7 @@ Provider = Literal["anthropic", "offline"]
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """US dollars per million tokens. Above ``long_from`` input tokens the ``long`` prices hold."""
+    """US dollars per million tokens. Above ``long_from`` input tokens the ``long`` prices apply."""
 
     input: float
     output: float
@@ -80,7 +80,7 @@ class ModelInfo:
 
 
 def lookup(name: str, overrides: Mapping[str, Mapping[str, object]] | None = None) -> ModelInfo:
-    """Return the facts about ``name``; of an unknown model only what every server understands.
+    """Return a model's capabilities and prices; for an unknown model, what every server supports.
 
     Args:
         name: the model, for example ``claude-sonnet-5-5``, ``offline`` or a local server's name.
@@ -172,7 +172,7 @@ _CHECKS: Final = {
         "one of " + ", ".join(get_args(Effort)),
     ),
     "cache_minimum": (lambda value: value is None or _whole(value), "a whole number of tokens"),
-    "prices": (lambda _: True, ""),  # looked into by _prices
+    "prices": (lambda _: True, ""),  # checked by _prices
 }
 """Overridable fields: a check of the value, and a description of valid values."""
 

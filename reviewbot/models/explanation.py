@@ -1,4 +1,4 @@
-"""Asks models for an answer in words: one request to each until one answers, shown as it comes."""
+"""Request an answer in words from one model after the other, and show it as it arrives."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ if TYPE_CHECKING:
     from reviewbot.models.catalog import ModelInfo
 
 MAX_TOKENS: Final = 8_000
-"""A few paragraphs, and what the model thinks before it writes them."""
+"""Most output tokens: a few paragraphs, and the thinking of the model before them."""
 SHOWN_EVERY_S: Final = 1.0
-"""From one look at an unfinished answer to the next: each is an event with all of it so far."""
+"""Seconds between events of an unfinished answer. Each event has the whole text so far."""
 
 
 @runtime_checkable
@@ -98,7 +98,7 @@ class Explainer:
         self._link_hosts, self._clock = link_hosts, clock
 
     async def __call__(self, task: BatchTask, emit: Emit) -> BatchResult:
-        """Ask one model after the other; it fails only by cancellation."""
+        """Request the answer from one model after the other; it fails only by cancellation."""
         chunks = tuple(chunk.id for chunk in task.request.chunks)
         spent: list[Spent] = []
         answer: Answered | None = None
@@ -153,7 +153,7 @@ class Explainer:
     async def _stream(
         self, writer: WordsWriter, system: str, user: str, writing: _Writing, spent: list[Spent]
     ) -> None:
-        """Send the request and pass on what comes."""
+        """Send the request, and pass its events on."""
         info, reserved = writer.info, 0.0
         max_tokens = min(MAX_TOKENS, info.max_output)
         if self._budget:

@@ -1,4 +1,4 @@
-"""The events of one answer to drafts, and a verdict at its end. Does no I/O."""
+"""Convert the events of one answer to drafts, and judge the answer at its end. Does no I/O."""
 
 from __future__ import annotations
 
@@ -140,5 +140,5 @@ class ReportReader:
 
 
 def _gives_up(outcome: str | None) -> bool:
-    """Return whether a report's own word is that it is not all; a missing word is forgiven."""
+    """Return whether a report states that it is incomplete. A missing statement is accepted."""
     return (outcome or "complete").lower() != "complete"

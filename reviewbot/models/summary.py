@@ -1,4 +1,4 @@
-"""The summary and walkthrough, asked of a model once, after the last batch."""
+"""Request the summary and walkthrough from a model, once, after the last batch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from reviewbot.pipeline.job import SummaryTask
 
 MAX_TOKENS: Final = 8_000
-"""A few sentences, and what the model thinks before it writes them."""
+"""Most output tokens: a few sentences, and the thinking of the model before them."""
 
 
 @runtime_checkable

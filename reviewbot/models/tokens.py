@@ -58,12 +58,12 @@ MIN_LEARNED = 500
 
 @functools.cache
 def encoding() -> tiktoken.Encoding:
-    """Return the shipped ``o200k_base``; about 0.3 s on first use, then at hand.
+    """Return the shipped ``o200k_base``; the first call takes about 0.3 s.
 
     Raises:
         ReviewbotError: the file in the package is not the one that was shipped.
     """
-    import tiktoken  # lazy, as the ranks below: most reviews never need them
+    import tiktoken  # lazy, like the ranks below: most reviews never need them
 
     data = _encoding_file().read_bytes()
     if hashlib.sha256(data).hexdigest() != ENCODING_SHA256:
@@ -95,7 +95,7 @@ class TokenCounter:
 
     @property
     def per_byte(self) -> float:
-        """Tokens a byte of UTF-8 counts for where text is not tokenized. Loads nothing."""
+        """Tokens per byte of UTF-8 for text that is not tokenized. Loads no encoding."""
         return self.correction / BYTES_PER_TOKEN
 
     def count(self, text: str) -> int:
@@ -114,10 +114,10 @@ class TokenCounter:
 
 @dataclass(slots=True)
 class Calibration:
-    """Correction per model, learned from what servers said a request took.
+    """Correction per model, learned from the token counts of servers.
 
-    What a review learns is for later reviews: :meth:`correction` answers from the file as it was
-    when this object was made, so that a plan does not change while it is carried out.
+    A review learns only for later reviews: :meth:`correction` uses the file as it was when this
+    object was created, so that a plan does not change during its review.
 
     Args:
         path: the state file; None keeps nothing.

@@ -233,7 +233,7 @@ class Planner:
         from reviewbot.core.findings.report_tool import REPORT_TOOL
         from reviewbot.core.prompt.request import ManifestEntry, ModelRequest, render
 
-        # Skipped files are not known yet; each changes the manifest by a word.
+        # Skipped files are not known yet; each changes the manifest only by a word.
         manifest = tuple(
             ManifestEntry(file.path, file.status, file.added, file.removed, shown=True)
             for file in self._files

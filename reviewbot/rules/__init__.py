@@ -1,16 +1,15 @@
 """The offline rules: ast-grep rule files, read strictly.
 
-A file holds one rule in ast-grep's own format
-(https://ast-grep.github.io/reference/yaml.html), so that ``ast-grep scan --rule FILE`` can run it:
-``message`` is the title, ``note`` what to know and what to do, ``labels`` may name the meta
-variable that is the place to report. ``metadata`` holds what ast-grep has no word for:
-``category``, ``confidence``, ``scenario``, and ``words``, of which a text must hold one for the
-rule to be worth running. The texts may use the rule's meta variables.
+A file holds one rule in ast-grep's own format (https://ast-grep.github.io/reference/yaml.html), so
+that ``ast-grep scan --rule FILE`` can run it: ``message`` is the title, ``note`` the explanation
+and the remedy. ``labels`` may name the meta variable to report. ``metadata`` has fields that
+ast-grep lacks: ``category``, ``confidence``, ``scenario`` and ``words``. A rule only runs on a text
+that contains one of its ``words``. The texts may use the rule's meta variables.
 
-The folder says where a rule runs: ``python``; ``javascript``, also on TypeScript and TSX, whose
-grammars extend it; ``jsx`` on JavaScript and TSX; ``any`` on every text file: those have no
-``rule``, their check is code in :mod:`reviewbot.models.offline.text_rules`. Nothing is ever read
-from the repository under review.
+The folder decides where a rule runs: ``python`` on Python; ``javascript`` also on TypeScript and
+TSX, whose grammars extend it; ``jsx`` on JavaScript and TSX; ``any`` on every text file. Rules in
+``any`` have no ``rule``: their check is code in :mod:`reviewbot.models.offline.text_rules`. Rules
+are never read from the repository under review.
 """
 
 from __future__ import annotations

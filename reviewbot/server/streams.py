@@ -32,7 +32,7 @@ read. ``cut``: the server ended a stream."""
 ABORT: Final = "reviewbot.abort"
 """Key in the ``state`` of an ASGI scope that holds the function that aborts the connection."""
 
-_LAST: Final = f"event: {END}\n".encode()  # in an event's data a line break is written otherwise
+_LAST: Final = f"event: {END}\n".encode()  # in the data of an event, line breaks are escaped
 
 # The streams end when the hub closes, after the reviews had time to end. The library would end the
 # streams at the signal.

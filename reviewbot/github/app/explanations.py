@@ -142,9 +142,7 @@ class Explanations:
 
         try:
             row, known = await self._service.create(request, also=also)
-        except (
-            IdempotencyConflictError
-        ):  # already stored, with a shorter thread
+        except IdempotencyConflictError:  # already stored, with a shorter thread
             return
         if not known:
             log.info("a finding is to be explained", extra={"review_id": row.id})

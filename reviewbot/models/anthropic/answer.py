@@ -44,7 +44,7 @@ _USAGE: Final = {
 
 
 class ErrorEvent(Exception):
-    """The stream held an ``error`` event; ``data`` is its object."""
+    """The stream contained an ``error`` event; ``data`` is its object."""
 
     def __init__(self, data: Mapping[str, Any]) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class _Block:
 
 
 class AnswerReader:
-    """Reads one message.
+    """Reader of one message.
 
     Args:
         as_text: the report comes as text and not as a tool call.

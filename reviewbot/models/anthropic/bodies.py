@@ -1,6 +1,7 @@
 """Bodies of responses: decompressed, bounded in bytes, and read as server-sent events.
 
-A server is a stranger: it may write without end, or a little that unpacks to very much.
+A server is untrusted: it may send without end, or send a small body that inflates to a very large
+one.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
 MAX_BODY: Final = 64 << 20
-"""Bytes of an answer. The longest of today (128k tokens, an event of 150 bytes each) is 20 MB."""
+"""Most bytes of an answer. The longest of today's answers (128k tokens, an event of 150 bytes each)
+is 20 MB."""
 MAX_EVENT: Final = 4 << 20
-"""Bytes of one event. Servers that do not write piece by piece send a report as one."""
+"""Bytes of one event. Servers that do not stream send a whole report as one event."""
 MAX_ERROR_BODY: Final = 64 << 10
-"""Bytes of a body with another status than 2xx; what comes after them is not read."""
+"""Most bytes of a body with another status than 2xx; the rest is not read."""
 _MB: Final = 1 << 20
 _EVENTS: Final = {"content-type": "text/event-stream; charset=utf-8"}
 
@@ -39,12 +41,12 @@ async def bound(response: httpx2.Response) -> None:
     )
     response.headers.pop("content-encoding", None)
     response.stream = _Bounded(packed)
-    # What a server names here may be a codec that makes no text at all.
+    # The server may name a codec that does not produce text.
     response.encoding = "utf-8"
 
 
 class _Bounded(httpx2.AsyncByteStream):
-    """The body of ``packed``, unpacked in pieces (httpx2 makes them of at most 1 MiB)."""
+    """The body of ``packed``, decompressed in pieces (by httpx2, of at most 1 MiB)."""
 
     def __init__(self, packed: httpx2.Response) -> None:
         self._packed = packed
@@ -91,7 +93,7 @@ async def events_of(response: httpx2.Response) -> AsyncGenerator[httpx2.ServerSe
 
 
 async def _utf8(response: httpx2.Response) -> AsyncGenerator[bytes, None]:
-    """Yield the body, checked: EventSource would put U+FFFD for what cannot be decoded."""
+    """Yield the body, checked: EventSource would replace invalid UTF-8 by U+FFFD."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     async with aclosing(response.aiter_bytes()) as pieces:
         async for piece in pieces:

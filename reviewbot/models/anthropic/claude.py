@@ -1,8 +1,8 @@
 """Claude, and every server that speaks the Anthropic Messages API, as a reviewer.
 
-What a server refuses of a request is left out from then on
-(:mod:`reviewbot.models.anthropic.dialect`), and the first request of a shared prefix goes ahead of
-the others (:mod:`reviewbot.models.anthropic.prefix_gate`).
+Features that a server refuses are left out from then on
+(:mod:`reviewbot.models.anthropic.dialect`). The first request of a shared prefix goes ahead of the
+others (:mod:`reviewbot.models.anthropic.prefix_gate`).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _PROBE_TOKENS: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class JsonAnswer:
-    """An answer that was asked for as one JSON object, and what it cost."""
+    """Answer in the form of one JSON object, and its usage."""
 
     value: dict[str, Any]
     usage: Usage
@@ -228,7 +228,7 @@ class Claude:
     def _prefix_key(self, ask: Ask) -> bytes | None:
         minimum = self._info.cache_minimum
         text = f"{ask.as_text}\0{ask.system}\0{ask.shared}"
-        # Two characters a token is more tokens than any tokenizer makes of code.
+        # At two characters a token, the estimate exceeds that of any tokenizer for code.
         if minimum is None or Feature.CACHE not in self._features or len(text) < 2 * minimum:
             return None
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

@@ -24,7 +24,7 @@ MIN_BUDGET: Final = 1024
 
 
 class Feature(StrEnum):
-    """A part of a request that not every server takes; the value is its name on the wire."""
+    """A part of a request that some servers refuse; the value is its name on the wire."""
 
     STRICT = "strict"
     EAGER = "eager_input_streaming"
@@ -98,7 +98,7 @@ def request_body(info: ModelInfo, ask: Ask, features: AbstractSet[Feature]) -> d
     body: dict[str, Any] = {
         "model": info.name,
         "max_tokens": max_tokens,
-        # Servers that know no cache may know no system blocks either.
+        # Servers without a cache may not support system blocks either.
         "system": [{"type": "text", "text": ask.system, **mark}] if mark else ask.system,
         "messages": [{"role": "user", "content": [*shared, {"type": "text", "text": ask.body}]}],
     }

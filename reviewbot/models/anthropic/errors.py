@@ -56,7 +56,7 @@ _STATUS_HINTS: Final = {404: "check the model's name and the base URL"}
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """Makes faults for one server.
+    """Factory of errors for one server.
 
     Args:
         server: host and port, for messages.
@@ -235,7 +235,7 @@ def _kind(error: Mapping[str, Any], said: str) -> Fault | None:
 
 
 def _told(kind: Fault, status: int, headers: Mapping[str, str]) -> Fault:
-    """Return the server's own word on retrying, which the SDK follows, too (``x-should-retry``)."""
+    """Return the kind after the server's ``x-should-retry``, which the SDK follows, too."""
     word = headers.get("x-should-retry")
     if word == "false" and kind in (Fault.TRANSIENT, Fault.RATE_LIMITED):
         return Fault.REJECTED

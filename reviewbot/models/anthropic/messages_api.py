@@ -39,9 +39,9 @@ _DRAIN_S: Final = 0.5
 
 
 class BadRequest(Exception):
-    """The server refuses the request as it is; ``complaint`` is its text, unbounded and unclean.
+    """The server refuses the request; ``complaint`` is its text, neither bounded nor sanitized.
 
-    ``fault`` is what to raise if nothing can be done about it.
+    ``fault`` is the error to raise if no retry is possible.
     """
 
     def __init__(self, complaint: str, fault: ModelFault) -> None:
@@ -119,7 +119,7 @@ class MessagesApi:
         try:
             yield response.http_response
         finally:
-            # The answer is read, or failed with a reason of its own.
+            # The answer was read, or failed with its own reason.
             with suppress(Exception):
                 await response.close()
 
@@ -189,7 +189,7 @@ class MessagesApi:
     async def _opened(self) -> AsyncAnthropic:
         async with self._opening:
             if self._client is None:
-                # The SDK takes about a second to import; the loop goes on meanwhile.
+                # The SDK takes about a second to import; a thread keeps the event loop free.
                 self._client = await asyncio.to_thread(
                     _open_client, self._key or _NO_KEY, self._url, self._timeouts.connect_s
                 )
@@ -218,7 +218,7 @@ def _open_client(key: str, url: str, connect_s: float) -> AsyncAnthropic:
 
     from reviewbot.models.anthropic.bodies import bound
 
-    # Silence is watched by deadlines of our own: pings would reset these.
+    # Our own deadlines detect silence: pings would reset these.
     timeout = httpx2.Timeout(None, connect=connect_s)
     client = anthropic.AsyncAnthropic(
         api_key=key,
@@ -229,7 +229,7 @@ def _open_client(key: str, url: str, connect_s: float) -> AsyncAnthropic:
         http_client=anthropic.DefaultAsyncHttpxClient(
             timeout=timeout,
             headers={"accept-encoding": "identity"},
-            # A prompt goes to the server that was chosen, and to no other.
+            # A prompt goes only to the chosen server.
             follow_redirects=False,
             event_hooks={"response": [bound]},
         ),
@@ -259,7 +259,7 @@ def _host_and_port(url: str) -> str:
         host = f"[{ip_address(host)}]"
     elif not re.fullmatch(rb"[A-Za-z0-9._-]+", host.encode("idna")):
         raise ValueError(host)
-    # urlsplit drops some control characters without a word.
+    # urlsplit silently drops some control characters.
     plain = url.isprintable() and not re.search(r"[ ?#\\]", url) and "@" not in parts.netloc
     if not plain or parts.scheme not in ("http", "https") or port == 0:
         raise ValueError(url)

@@ -1,4 +1,4 @@
-"""Lets the first request of a shared prefix go ahead, so that the others find it in the cache.
+"""Let the first request of a shared prefix go ahead, so that the others find it in the cache.
 
 An entry of the prompt cache can be read once the response that wrote it began (Anthropic
 documentation, "Prompt caching"); eight requests at once would each pay for writing it.
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
 _LIFETIME_S: Final = 240.0
-"""Cache entries live five minutes after their last use; less is assumed."""
+"""Assumed lifetime of a cache entry in seconds. Servers keep it for five minutes after its last
+use."""
 
 
 class PrefixSlot:
@@ -29,7 +30,7 @@ class PrefixSlot:
 
 
 class PrefixGate:
-    """Orders the requests of one model.
+    """Gate that orders the requests of one model.
 
     Args:
         patience_s: longest wait for the request ahead; a silent one must not hold up the rest.
@@ -66,7 +67,11 @@ class PrefixGate:
             ahead.set()
 
     async def _first(self, key: bytes) -> asyncio.Event | None:
-        """Wait. Return an event only for the request that goes first, which must release it."""
+        """Wait until the prefix of ``key`` is cached or the patience ends; return None.
+
+        Without a request ahead, return an event at once: the caller goes first, and must release
+        the requests that wait for this event.
+        """
         loop = asyncio.get_running_loop()
         patience = loop.time() + self._patience_s
         while self._warm.get(key, 0.0) <= loop.time():

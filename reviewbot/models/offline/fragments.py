@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from ast_grep_py import SgNode
 
 _PROSE_SHARE: Final = 0.3
-"""Share of lines with unparsed text from which on a hunk is not taken for code."""
+"""Share of lines with unparsed text above which a hunk does not count as code."""
 _PROSE_LINES: Final = 2
 """Acceptable number of lines with unparsed text: the edges of a hunk are often incomplete."""
 _UNREADABLE: Final = re.compile("[\x00\ud800-\udfff]")
-"""A grammar takes NUL for the end of the text, and ast-grep takes no lone surrogates."""
+"""Pattern of characters to replace: a grammar ends at NUL, and ast-grep rejects lone surrogates."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ class _RuleMatch:
 
 
 class OfflineModel:
-    """Finds what the rules in :mod:`reviewbot.rules` describe. Belongs to one review.
+    """Model that applies the rules of :mod:`reviewbot.rules`. Belongs to one review.
 
     Args:
         parser: parses the code, in a process of its own.
@@ -129,7 +129,7 @@ class OfflineModel:
 
 
 class Scan:
-    """The rules on one chunk.
+    """Scan of one chunk with the rules.
 
     Attributes:
         view: the chunk.
@@ -241,7 +241,7 @@ def _item(view: ChunkView, hit: _RuleMatch) -> dict[str, Any]:
     rule, lines = hit.rule, hit.side.lines
     quote = "\n".join(show_line(line.text) for line in lines[hit.first : hit.last + 1])
     if len(quote) > _QUOTE_CHARS:
-        # A piece of a line is found where only one line holds it (core.anchors).
+        # A part of a line is found only if a single line contains it (core.findings.anchors).
         text = lines[hit.first].text
         start = max(0, min(hit.column, len(text) - _EXCERPT_CHARS))
         quote = show(text[start : start + _EXCERPT_CHARS])

@@ -280,7 +280,7 @@ class _Worker:
         try:
             reply = exchange.result()
         except (OSError, EOFError, ValueError, TypeError, RecursionError):
-            with suppress(subprocess.TimeoutExpired):  # it sent nonsense and lives on
+            with suppress(subprocess.TimeoutExpired):  # an invalid reply, and still alive
                 await asyncio.to_thread(self._process.wait, END_S)
             slow = self._process.returncode in _CPU_SIGNALS
             raise ParseError(TOO_LONG if slow else CRASHED) from None
@@ -341,6 +341,6 @@ class _Worker:
         self._kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
-            with suppress(OSError):  # what it was not sent any more
+            with suppress(OSError):  # unsent requests
                 if pipe is not None:
                     pipe.close()

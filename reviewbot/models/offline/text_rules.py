@@ -30,7 +30,7 @@ _INVISIBLE: Final = re.compile(
     "|[\u3164\uffa0]"
 )
 _NOT_CODE: Final = frozenset({"html", "json", "yaml"})
-"""Languages that hold text for people, where such characters have honest uses."""
+"""Languages of text for people, where such characters have legitimate uses."""
 
 
 def check_lines(
