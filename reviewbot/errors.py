@@ -34,7 +34,7 @@ class ConfigError(ReviewbotError):
     """A setting is wrong.
 
     Args:
-        message: what is wrong and what would be right.
+        message: the problem and the remedy.
         source: where it was set, for example ``.reviewbot.yml`` or ``--fail-on``.
         key: dotted name of the setting.
         line: 1-based line within ``source``, if it is a file.
@@ -61,7 +61,7 @@ class DiffError(ReviewbotError):
     """The input is not a diff that can be read whole.
 
     Args:
-        message: what was expected and what was found.
+        message: the expected and the actual input.
         line: 1-based line of the input.
     """
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from reviewbot.github.webhook.tasks import Task
 
 MOST_BYTES: Final = 32_000_000
-"""Most bytes of an event; events of GitHub have up to 25 MB."""
+"""Maximum bytes of an event; events of GitHub have up to 25 MB."""
 _EVENTS: Final = {"pull_request_target": "pull_request"}
 """Events that have the payload of another event."""
 _COMMENTS: Final = ("issue_comment", "pull_request_review_comment")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUMMARY_LIMIT: Final = 1_000_000
-"""Most bytes of a summary: GitHub shows no summary of more than 1 MiB."""
+"""Maximum bytes of a summary: GitHub shows no summary of more than 1 MiB."""
 
 
 def write_outputs(path: Path | None, values: Mapping[str, str]) -> None:

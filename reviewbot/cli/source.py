@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from reviewbot.config.settings import Settings
 
 MOST_BYTES: Final = 16_000_000
-"""Most bytes of a diff that gets context, since context needs an additional plan."""
+"""Maximum bytes of a diff that gets context, since context needs an additional plan."""
 
 
 def read_source(args: argparse.Namespace, flags: Mapping[str, object]) -> tuple[Settings, Source]:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 PREFIX: Final = "REVIEWBOT_"
 DOTENV_NAME: Final = ".env"
 MOST_NAMES: Final = 10
-"""Most names of untrusted variables that a message lists."""
+"""Maximum number of names of untrusted variables that a message lists."""
 LONGEST_NAME: Final = 60
-"""Most characters of an untrusted name that a message shows."""
+"""Maximum characters of an untrusted name that a message shows."""
 
 BASE_URL: Final = "ANTHROPIC_BASE_URL"
 MODEL: Final = "REVIEWBOT_MODEL"

@@ -1,4 +1,4 @@
-"""Counts and lists in words, for all sentences of ours. Pure."""
+"""Counts and lists in words, shared by all our sentences. Pure."""
 
 from __future__ import annotations
 

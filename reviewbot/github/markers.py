@@ -70,7 +70,7 @@ _MARKER: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """A finding that a text of ours shows."""
+    """A finding that one of our texts shows."""
 
     id: str
     severity: Severity

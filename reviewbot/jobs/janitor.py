@@ -34,7 +34,7 @@ ROUND_EVERY_S: Final = 1.0
 STOPS_EVERY_S: Final = 0.2
 LOST_EVERY_S: Final = 5.0
 LOST_AT_ONCE: Final = 500
-"""Most runs in one query to the queue."""
+"""Maximum number of runs in one query to the queue."""
 QUEUED_FOR_MS: Final = 5_000
 """Milliseconds after which a queued review is looked up in DBOS: it may be missing there."""
 CLEAN_EVERY_S: Final = 60.0

@@ -58,11 +58,12 @@ BODY_ONLY: Final = frozenset({"path_instructions", "rules"})
 """Options with nested values, which only a JSON body can carry."""
 LISTS: Final = frozenset({"exclude", "fallback_models"})
 LIST_LIMIT: Final = 1_000
-"""Most characters of a list in a query."""
+"""Maximum characters of a list in a query."""
 MOST_CHARACTERS: Final = 65_536
-"""Most characters of all texts in the options of a request, as in a ``.reviewbot.yml``."""
+"""Maximum characters of all texts in the options of a request, as in a ``.reviewbot.yml``."""
 MOST_VALUES: Final = 2_000
-"""Most values in the options of a request; each pattern is matched against each path."""
+"""Maximum number of values in the options of a request; each pattern is matched against each
+path."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,9 +49,9 @@ if TYPE_CHECKING:
     from reviewbot.store.reviews import ReviewInput, ReviewRow
 
 MOST_BREAKS: Final = 3
-"""Most consecutive interrupted runs without a finished batch; then the review ends."""
+"""Maximum number of consecutive interrupted runs without a finished batch; then the review ends."""
 MOST_NAMED: Final = 5
-"""Most files that a sentence names."""
+"""Maximum number of files that a sentence names."""
 
 RunEnd = Literal["finished", "waiting", "left", "gone"]
 """End of a run: review finished; postponed; left to the next run; taken over."""

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from reviewbot.store.reviews import ReviewRow
 
 PREPARED_AT_ONCE: Final = 2
-"""Most diffs that are parsed and planned at once, since this uses the processor."""
+"""Maximum number of diffs that are parsed and planned at once, since this uses the processor."""
 PARSERS: Final = 2
 """Processes that parse source code: with two, one tenant does not block the others."""
 LISTEN_AGAIN_S: Final = 1.0

@@ -50,7 +50,7 @@ class PartlyRead:
 class InputRestarted:
     """The report starts again from its first character: the model wrote a second one.
 
-    Findings that were already complete stay, and so does what was wrong with the first report.
+    Complete findings are kept, and so is an error of the first report.
     """
 
 
@@ -70,7 +70,7 @@ class Stop(StrEnum):
 
     COMPLETE = "complete"
     TRUNCATED = "truncated"
-    """max_tokens or the context window: what was complete counts, the rest is missing."""
+    """max_tokens or the context window: complete findings count, the others are missing."""
     REFUSED = "refused"
     """The model declined. Text before the refusal must not be used."""
     NO_REPORT = "no_report"

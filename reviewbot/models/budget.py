@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from reviewbot.models.catalog import ModelInfo
 
 MIN_OUTPUT_TOKENS: Final = 1024
-"""Fewest output tokens for which a request is worthwhile."""
+"""Minimum output tokens for which a request is worthwhile."""
 
 _INPUT_MARGIN: Final = 1.15
 """Factor for the reserved input tokens, because the tokenizer is not that of the model."""

@@ -35,7 +35,7 @@ STORE_TIMEOUT_S: Final = 5.0
 """Time limit of the store in seconds. This time adds to that of the model request."""
 
 SIMILAR_EACH: Final = 8
-"""Most similar entries that are read for each chunk that was not found."""
+"""Maximum number of similar entries that are read for each chunk that was not found."""
 
 Identities: TypeAlias = "Callable[[BatchTask], Mapping[str, str]]"
 """Function that returns the models that may answer a task, best first. A key is the model's name in

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from reviewbot.models.catalog import ModelInfo
 
 MAX_TOKENS: Final = 8_000
-"""Most output tokens: a few paragraphs, and the thinking of the model before them."""
+"""Maximum output tokens: a few paragraphs, and the thinking of the model before them."""
 SHOWN_EVERY_S: Final = 1.0
 """Seconds between events of an unfinished answer. Each event has the whole text so far."""
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from reviewbot.pipeline.job import SummaryTask
 
 MAX_TOKENS: Final = 8_000
-"""Most output tokens: a few sentences, and the thinking of the model before them."""
+"""Maximum output tokens: a few sentences, and the thinking of the model before them."""
 
 
 @runtime_checkable

@@ -37,14 +37,14 @@ OUTPUT_PER_REQUEST: Final = 4_000
 short, and the thinking of a model depends on the code."""
 
 OFFLINE_CHUNK_TOKENS: Final = 1_000_000
-"""Most tokens of a chunk for the offline rules, which need whole files: about 2 MB."""
+"""Maximum tokens of a chunk for the offline rules, which need whole files: about 2 MB."""
 
 LEAST_OUTPUT: Final = 4_000
 """Tokens of the context window reserved for a response, however small the window."""
 
 SUMMARY_PROMPT: Final = 2_000
 SUMMARY_TOKENS: Final = 20_000
-"""Most tokens of a diff in the prompt of a summary."""
+"""Maximum tokens of a diff in the prompt of a summary."""
 
 
 class Chains:

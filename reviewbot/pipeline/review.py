@@ -73,7 +73,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 QUEUE_SIZE: Final = 64
-"""Most events that wait for the consumer; a slow consumer slows down the models' readers."""
+"""Maximum number of events that wait for the consumer; a slow consumer slows down the models'
+readers."""
 
 PROGRESS_EVERY_S: Final = 1.0
 

@@ -59,7 +59,7 @@ _NEEDED: Final = (2, 31)  # for GIT_CONFIG_COUNT
 _ATTRIBUTES_FROM_A_COMMIT: Final = (2, 41)
 
 ATTRIBUTES_LIMIT: Final = 1_000_000
-"""Most bytes to read of a ``.gitattributes``."""
+"""Maximum bytes to read of a ``.gitattributes``."""
 NO_GIT: Final = "git is not installed; give a diff file or pipe a diff in"
 OLD_GIT: Final = (
     "This git is older than 2.41: a .gitattributes of the change itself can keep files out of the"

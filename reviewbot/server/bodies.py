@@ -27,9 +27,10 @@ ENCODINGS: Final = ("gzip", "zstd")
 TIMEOUT_S: Final = 10.0
 MIN_RATE: Final = 16_384.0
 MAX_WINDOW: Final = 8 << 20
-"""Most bytes in the window of a zstd decoder: the bound of RFC 9659, section 3."""
+"""Maximum bytes in the window of a zstd decoder: the bound of RFC 9659, section 3."""
 MAX_PARTS: Final = 10_000
-"""Most members of a gzip body or frames of a zstd body. bgzip writes a member per 64 KiB."""
+"""Maximum number of members of a gzip body or frames of a zstd body. bgzip writes a member per 64
+KiB."""
 
 _GZIP_SLICE: Final = 64 << 10
 _GZIP_STEP: Final = 256 << 10

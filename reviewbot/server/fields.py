@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 VALUE_LIMIT: Final = 400_000
-"""Most characters of JSON in a value that is not a string."""
+"""Maximum characters of JSON in a value that is not a string."""
 
 _SIGN: Final = re.compile(r"[ \t\n\r]*(.?)[ \t\n\r]*", re.DOTALL)
 """A sign between values, with the white space around the sign (RFC 8259, section 2)."""

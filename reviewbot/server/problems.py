@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE: Final = "application/problem+json"
 TEXT_LIMIT: Final = 1_000
-"""Most characters of a text in a problem; a sentence may quote what a client sent."""
+"""Maximum characters of a text in a problem; a sentence may quote what a client sent."""
 LINGER_S: Final = 10.0
-"""Most seconds to read the rest of a request, after a response that ends the connection."""
+"""Maximum seconds to read the rest of a request, after a response that ends the connection."""
 LINGER_QUIET_S: Final = 2.0
 """Seconds without a byte after which the server stops reading the rest."""
 CLOSE: Final[Mapping[str, str]] = MappingProxyType({"Connection": "close"})

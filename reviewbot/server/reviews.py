@@ -53,7 +53,8 @@ EVENT_STREAM: Final = "text/event-stream"
 TEXT_LIMITS: Final[Mapping[str, int]] = {"title": 500, "description": 20_000, "subject": 500}
 PAGE_LIMIT: Final = 100
 BODIES_IN_FLIGHT: Final = 10
-"""Most bodies of the largest size in flight for all keys together; half of that for one key."""
+"""Maximum number of bodies of the largest size in flight for all keys together; half of that for
+one key."""
 _IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}")
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")

@@ -25,7 +25,7 @@ PING_S: Final = 15
 SEND_TIMEOUT_S: Final = 30
 """Seconds without a read after which a client is dropped; a stream can be resumed."""
 PIECE: Final = 64 << 10
-"""Most bytes sent at once, and so buffered for a client that does not read."""
+"""Maximum bytes sent at once, and so buffered for a client that does not read."""
 ENDED: Final = "reviewbot.stream"
 """Key in the ASGI scope that holds how a response was interrupted. ``dropped``: the client did not
 read. ``cut``: the server ended a stream."""

@@ -29,9 +29,11 @@ T = TypeVar("T")
 TOUCH_MS: Final = 3600 * 1000
 """Precision of the time of an entry's last use."""
 STEP: Final = 64
-"""Most entries that one write deletes, since reviews of all tenants wait for a write."""
+"""Maximum number of entries that one write deletes, since reviews of all tenants wait for a
+write."""
 STEPS: Final = 16
-"""Most additional writes with which a put frees space; the next put deletes the rest."""
+"""Maximum number of additional writes with which a put frees space; the next put deletes the
+rest."""
 DAY_MS: Final = 24 * 3600 * 1000
 ROW_BYTES: Final = 200
 """Approximate bytes of a row and its index entries besides the text."""

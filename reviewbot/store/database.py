@@ -31,14 +31,14 @@ T = TypeVar("T")
 
 READERS: Final = 4
 AT_ONCE: Final = 500
-"""Most writes in one commit, so that other writes do not wait for long."""
+"""Maximum number of writes in one commit, so that other writes do not wait for long."""
 
 PATIENCE_S: Final = 60.0
 """Seconds to wait for a response: longer than the statement limit of either database."""
 
 
 DEADLOCKS: Final = 5
-"""Most attempts of a transaction that ends in deadlocks."""
+"""Maximum number of attempts of a transaction that ends in deadlocks."""
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reviewbot.store.queue import State
 
 BATCH: Final = 500
-"""Most old deliveries that one write deletes."""
+"""Maximum number of old deliveries that one write deletes."""
 
 
 class NewDelivery(NamedTuple):

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 PENDING: Final = 256
 """Events that may wait for the disk before the review waits too."""
 PAGE: Final = 1000
-"""Most events in one read."""
+"""Maximum number of events in one read."""
 RETRY_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 """Backoff in seconds between the attempts of a failed write."""
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from reviewbot.store.eventlog import Stored
 
 TAIL: Final = 512
-"""Most events of a review that are kept in memory for its readers."""
+"""Maximum number of events of a review that are kept in memory for its readers."""
 POLL_SHARED_S: Final = 0.2
 """Seconds between queries for new events of other processes on SQLite."""
 POLL_NOTIFIED_S: Final = 5.0

@@ -5,7 +5,7 @@ set to 0. So a chunk that only moved keeps its hash. Models must copy line numbe
 them. A finding is located by its quote. :mod:`reviewbot.core.cache.reuse` handles line numbers in
 the texts of findings. The :class:`Scope` holds everything else that affects a response, with two
 exceptions: the list of changed paths, and the other chunks of the request. These differ with each
-push, and no model is asked about them.
+push, and the prompt requests no review of them.
 
 The look-up of similar chunks compares whole hunks, because a hunk is reused whole or not at all.
 The signature of a chunk is the set of its hunks' hashes. The bands are the smallest hashes (a
@@ -39,8 +39,8 @@ VERSION: Final = "1"
 """Part of every hash, so that a new form of keys or entries never matches stored entries."""
 
 SKETCH: Final = 64
-"""Most hunks by which a chunk is looked up. With git's three lines of context, a chunk of 430 lines
-has fewer."""
+"""Maximum number of hunks by which a chunk is looked up. With git's three lines of context, a chunk
+of 430 lines has fewer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ class Excerpts:
 
     Args:
         files: the diff.
-        started: says which file a finding's chunk is of: a path may come twice in a diff.
+        started: has the file of each chunk, because a path may occur twice in a diff.
     """
 
     def __init__(self, files: Sequence[FileDiff], started: ReviewStarted) -> None:

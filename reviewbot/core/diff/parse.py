@@ -88,8 +88,8 @@ def parse_diff(data: bytes) -> tuple[FileDiff, ...]:
     """Return every file of a diff, in its order. Empty input has none.
 
     The lines of the hunks are checked, but read only on access, from ``data``, which stays alive.
-    Text around the files (a mail, a commit message, a diffstat) is passed over. The same path can
-    come twice, if the input has several commits.
+    Text around the files (a mail, a commit message, a diffstat) is ignored. The same path can come
+    twice, if the input has several commits.
 
     Args:
         data: output of ``git diff``, ``git show``, ``git format-patch``, ``diff -u`` or alike, in
@@ -302,7 +302,7 @@ def _is_one_sided(line: bytes) -> bool:
 
 
 def _is_epoch(time: bytes) -> bool:
-    """Return whether a time stamp of ``diff -N`` says that the file does not exist."""
+    """Return whether a time stamp of ``diff -N`` marks a missing file."""
     match = _EPOCH.match(time)
     if match is None:
         return False

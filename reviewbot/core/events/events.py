@@ -236,7 +236,7 @@ class WalkthroughEntry:
 class ReviewSummary:
     """Summary and walkthrough. ``source`` is ``computed`` when no model wrote them.
 
-    ``reason`` says why a model that was asked wrote none.
+    ``reason`` is a sentence if a model failed to write them.
     """
 
     type: ClassVar[Literal["review.summary"]] = "review.summary"
@@ -263,7 +263,7 @@ class ReviewAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ReviewFinished:
-    """The last event, exactly once. Times are seconds, ``cost_usd`` is what was spent."""
+    """The last event, exactly once. Times are seconds, ``cost_usd`` is the total cost."""
 
     type: ClassVar[Literal["review.finished"]] = "review.finished"
     outcome: Outcome

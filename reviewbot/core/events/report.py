@@ -210,7 +210,7 @@ def counts_for_fail_on(finding: Finding) -> bool:
 
 
 def reaches_threshold(report: Report, threshold: Threshold) -> bool:
-    """Return whether a finding that counts is as bad as ``threshold`` or worse."""
+    """Return whether a finding counts, and has the severity ``threshold`` or a worse one."""
     if threshold == "never":
         return False
     counts = report.counts

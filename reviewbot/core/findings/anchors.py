@@ -154,7 +154,7 @@ class AnchorIndex:
         return hits
 
     def _table(self, path: str, level: int) -> _Table:
-        """Return the lines of ``path``, normalised once: when they are first asked for."""
+        """Return the normalised lines of ``path``, computed on first use."""
         key = (path, level)
         if key not in self._tables:
             self._tables[key] = _Table(self._runs[path], _LEVELS[level])

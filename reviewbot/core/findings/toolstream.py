@@ -31,7 +31,7 @@ MAX_FINDING_CHARS: Final = 256 << 10
 """Limit of one finding: characters of decoded keys and strings, plus 8 for each other value."""
 MAX_FINDINGS: Final = 2000
 MAX_DEPTH: Final = 16
-"""Maximum nesting of arrays and objects, the report included. Our findings need 3."""
+"""Maximum number of nesting of arrays and objects, the report included. Our findings need 3."""
 _Value: TypeAlias = str | int | float | bool | None
 _HOLD_CHARS: Final = 4096
 _STRAYS_NAMED: Final = 3

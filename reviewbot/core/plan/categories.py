@@ -26,7 +26,7 @@ Category = Literal[Kind, "security"]
 CATEGORIES: Final[tuple[Category, ...]] = get_args(Category)
 
 SEARCHED: Final = 500_000
-"""Most bytes of changed lines of one file to search for code relevant to security."""
+"""Maximum bytes of changed lines of one file to search for code relevant to security."""
 
 
 def _words(text: str) -> frozenset[str]:

@@ -35,8 +35,8 @@ EXCLUDED = "Excluded by the configuration."
 """Reason for files that the configuration excludes."""
 
 MAX_PATH = 4096
-"""Most bytes of a path: Linux's PATH_MAX. A longer path cannot be checked out, and would fill the
-prompt."""
+"""Maximum bytes of a path: Linux's PATH_MAX. A longer path cannot be checked out, and would fill
+the prompt."""
 
 MINIFIED_LINE = 500
 """Average bytes a line from which code counts as minified; linguist takes 110 for whole files,

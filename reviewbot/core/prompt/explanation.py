@@ -26,7 +26,7 @@ FINDING_LIMIT: Final = 4_000
 REMARK_LIMIT: Final = 2_000
 QUESTION_LIMIT: Final = 1_000
 THREAD_LIMIT: Final = 12_000
-"""Most characters of the shown comments of a thread; the latest are shown."""
+"""Maximum characters of the shown comments of a thread; the latest are shown."""
 MOST_REMARKS: Final = 30
 NO_WORDS: Final = "Explain this finding."
 """Default question, for a comment without a question."""

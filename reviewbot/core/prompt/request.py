@@ -35,7 +35,7 @@ MANIFEST_LIMIT: Final = 6_000
 LISTED_PATH_LIMIT: Final = 300
 TITLE_LIMIT: Final = 200
 KNOWN_LIMIT: Final = 200
-"""Most findings that a continuation lists as known."""
+"""Maximum number of findings that a continuation lists as known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +95,8 @@ def render(request: ModelRequest, *, as_text: bool = False) -> Prompt:
     """Return the prompt for ``request``. The time is linear in the size of the prompt.
 
     ``system`` and ``shared`` are the same, byte for byte, for requests with the same manifest and
-    instructions. Every line of code has a prefix of ours. All other untrusted text is a JSON string
-    on one line.
+    instructions. Every line of code has our prefix. All other untrusted text is a JSON string on
+    one line.
 
     Args:
         request: what to review.

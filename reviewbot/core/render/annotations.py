@@ -4,7 +4,7 @@ Format: docs.github.com, "Workflow commands for GitHub Actions"; escapes as in a
 (``packages/core/src/command.ts``). GitHub shows 10 errors, 10 warnings and 10 notices of a step;
 the worst findings come first, and a last notice counts the others.
 
-Every line is one command of ours, and characters that could end the command are escaped. So the
+Every line is one of our commands, and characters that could end the command are escaped. So the
 text of a finding cannot be a command: neither ``::`` at the start of a line nor ``##[`` anywhere
 (actions/runner#4692).
 """

@@ -56,8 +56,8 @@ _HELP: Final[dict[Category, tuple[str, str]]] = {
 def render(report: Report) -> str:
     """Return the log with one run.
 
-    At most :data:`MAX_RESULTS` results, and as many as fit :data:`MAX_GZIPPED`; the worst are kept
-    and a notification says how many are not in it.
+    At most :data:`MAX_RESULTS` results, and as many as fit :data:`MAX_GZIPPED`; the worst are kept,
+    and a notification counts the others.
     """
     shown = [finding for finding in report.findings if counts_for_fail_on(finding)]
     limit = min(len(shown), MAX_RESULTS)

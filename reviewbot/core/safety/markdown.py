@@ -132,7 +132,7 @@ class MarkdownWriter:
                 return _indented(self.blocks(node.children), "> ", "> ")
             case "bullet_list" | "ordered_list":
                 return self._list(node, lists)
-            case _:  # a horizontal rule: it could look like the border of a section of ours
+            case _:  # a horizontal rule: it could look like the border of one of our sections
                 return ""
 
     def _list(self, node: SyntaxTreeNode, lists: int) -> str:

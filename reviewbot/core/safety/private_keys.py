@@ -30,7 +30,7 @@ _KEY_FILE: Final = re.compile(
     r"(?:.*/)?(?:id_(?:rsa|dsa|ecdsa|ed25519)|[^/]*\.(?:pem|key|p8|pk8|ppk|asc|gpg))", re.DOTALL
 )
 _FULL: Final = 40
-"""Fewest base64 characters of a whole line of a key; writers break lines at 64 or 70."""
+"""Minimum number of base64 characters of a whole line of a key; writers break lines at 64 or 70."""
 _SHORT: Final = 16
 
 

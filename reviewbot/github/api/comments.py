@@ -49,7 +49,7 @@ class Comments:
     async def update(
         self, repo: str, comment: int, text: str, *, urgency: Urgency = Urgency.NORMAL
     ) -> Comment:
-        """Update a comment of ours."""
+        """Update one of our comments."""
         request = write("PATCH", _one(repo, comment), {"body": text}, urgency=urgency)
         return await self._caller.one(request, _comment)
 

@@ -54,9 +54,9 @@ if TYPE_CHECKING:
 
 API_URL: Final = "https://api.github.com"
 THREADS: Final = 96
-"""Most concurrent requests. A request that waits for a limit needs no thread. GitHub accepts 100
-(docs.github.com, "Rate limits for the REST API"). One installation sends five, so the requests of
-many installations may hang."""
+"""Maximum number of concurrent requests. A request that waits for a limit needs no thread. GitHub
+accepts 100 (docs.github.com, "Rate limits for the REST API"). One installation sends five, so the
+requests of many installations may hang."""
 CALLERS: Final = 2_000
 """Maximum number of accounts whose tokens are cached."""
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1")

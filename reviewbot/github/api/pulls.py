@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from reviewbot.github.client.caller import AccountClient, Record
 
 LISTED: Final = 3_000
-"""Most files of a pull request that GitHub lists."""
+"""Maximum number of files of a pull request that GitHub lists."""
 COMPARED: Final = 300
-"""Most files of a comparison that GitHub lists."""
+"""Maximum number of files of a comparison that GitHub lists."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ class Backfill:
 
         Raises:
             GitHubError: GitHub refused, or did not answer.
-            StoreError: the database did not say what was taken.
+            StoreError: the stored deliveries could not be read.
         """
         alive = await self._database.read(nodes.alive)
         if self._node != min(alive, default=self._node):

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from reviewbot.store.queue import Claimed
 
 AT_ONCE: Final = 500
-"""Most reviews that a node follows; most of them only wait."""
+"""Maximum number of reviews that a node follows; most of them only wait."""
 SHARE: Final = 4
 """One installation may use at most one in ``SHARE`` slots, so that others need not wait."""
 

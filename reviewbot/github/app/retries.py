@@ -28,7 +28,7 @@ LIMITED_TRIES: Final = 200
 FEW_TRIES: Final = 5
 """Attempts for refusals that GitHub would repeat: they take half a minute."""
 REASON_LIMIT: Final = 1_000
-"""Most characters of a stored reason."""
+"""Maximum characters of a stored reason."""
 
 
 class OtherHeadError(ReviewbotError):

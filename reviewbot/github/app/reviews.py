@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from reviewbot.store.reviews import ReviewRow
 
 MOST_AGAIN: Final = 20
-"""Most repeated reviews of the same diff, after its reviews were stopped or another head was
-reviewed: the head may alternate."""
+"""Maximum number of repeated reviews of the same diff, after its reviews were stopped or another
+head was reviewed: the head may alternate."""
 
 _OTHER_HEAD: Final = "GitHub does not tell of the new head of the pull request yet"
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PublishTarget:
-    """A pull request at a commit, and what is posted on it. Fields as in :class:`Subject`."""
+    """A pull request at a commit, and the content to post on it. Fields as in :class:`Subject`."""
 
     repo: str
     repository_id: int

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from reviewbot.github.client.exchange import Answer, Request
 
 MAX_ENTRY: Final = 1 << 20
-"""Most bytes of a cached response."""
+"""Maximum bytes of a cached response."""
 MAX_ALL: Final = 32 << 20
 _OVERHEAD: Final = 2_000
 """Estimated memory of a response, in addition to its body."""

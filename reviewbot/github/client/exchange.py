@@ -20,7 +20,7 @@ DIFF: Final = "application/vnd.github.diff"
 RAW: Final = "application/vnd.github.raw+json"
 GRAPHQL: Final = "/graphql"
 MAX_ANSWER: Final = 32 << 20
-"""Most bytes of a response, after decompression."""
+"""Maximum bytes of a response, after decompression."""
 _NEXT: Final = re.compile(r'<([^<>]+)>\s*;[^<]*rel="?next"?')
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 

@@ -41,7 +41,7 @@ JWT_S: Final = 300
 JWT_BEFORE_S: Final = 60
 REDIRECTS: Final = 3
 CLIENTS: Final = 16
-"""Most accounts for which a thread keeps a connection."""
+"""Maximum number of accounts for which a thread keeps a connection."""
 _PIECE: Final = 1 << 16
 _REFUSAL: Final = 1 << 20
 _FOLLOWED: Final = (301, 302, 307, 308)

@@ -63,7 +63,7 @@ MAX_TEXT: Final = 65_535
 _SUMMARY: Final = 16_000  # characters, of at most four bytes each
 _TEXT: Final = 60_000
 _FOUND: Final = 50
-"""Most findings that are listed during the review."""
+"""Maximum number of findings that are listed during the review."""
 
 
 def _button(identifier: str, label: str, description: str) -> Json:
@@ -106,7 +106,7 @@ def created(
 
 
 def pull_of(external_id: str) -> int:
-    """Return the pull request that a run of ours is about; 0 if its external id names none."""
+    """Return the pull request of one of our runs; 0 if its external id names none."""
     number = external_id.partition(":")[0]
     return int(number) if re.fullmatch("[1-9][0-9]{0,9}", number) else 0
 

@@ -77,7 +77,7 @@ def _safe_summary(summary: ReviewSummary, link_hosts: Collection[str]) -> Review
 
 
 def unmarked(text: str) -> str:
-    """Return ``text`` with ``<!--`` broken up, so that it cannot contain a marker of ours."""
+    """Return ``text`` with ``<!--`` broken up, so that it cannot contain our marker."""
     return text.replace(_COMMENT, "<! --")
 
 

@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     from reviewbot.github.state.prior import Prior
 
 MOST_TRIES: Final = 2 * MAX_COMMENTS
-"""Most requests for one review: enough to find every invalid comment, even if all are invalid."""
+"""Maximum number of requests for one review: enough to find every invalid comment, even if all are
+invalid."""
 MOST_LOST: Final = 16
 """Maximum number of lost responses of one review. After that, the caller retries later."""
 PAUSES_S: Final = (1.0, 3.0)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _OVERTAKEN: Final = "A newer review of the pull request was posted first, so this one was not."
 MOST_OVERTAKEN: Final = 6
-"""Most attempts to post comments while other runs write the summary."""
+"""Maximum number of attempts to post comments while other runs write the summary."""
 PAUSES_S: Final = (1.0, 3.0)
 """Pauses before the head is fetched again if it differs: GitHub's replicas lag by seconds."""
 

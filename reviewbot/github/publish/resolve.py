@@ -83,7 +83,7 @@ class CommentResolver:
         return True
 
     def _says_fixed(self, posted: Posted) -> bool:
-        """Return whether the last of our answers says that it is resolved."""
+        """Return whether our last reply states that the finding is resolved."""
         prior = self.prior
         return prior.replied("fixed", posted.id) > prior.replied("back", posted.id)
 

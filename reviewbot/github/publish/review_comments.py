@@ -47,7 +47,7 @@ MAX_COMMENTS: Final = 30
 MAX_TEXT: Final = 20_000
 """Characters of the text of a review, and of what people read of a summary comment."""
 MAX_PLACES: Final = 10
-"""Most locations that are listed for a rule."""
+"""Maximum number of locations that are listed for a rule."""
 _TAKEN: Final = "A comment of an earlier review is on its line already."
 
 

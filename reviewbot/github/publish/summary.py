@@ -45,10 +45,11 @@ if TYPE_CHECKING:
     from reviewbot.github.state.reconcile import Reconciled
 
 _OPEN: Final = 10
-"""Most entries of a list that is not folded."""
+"""Maximum number of entries of a list that is not folded."""
 _WHAT: Final = 3_000
 MAX_ROWS: Final = 50
-"""Most findings with their own row, those with a comment first; the others are listed by rule."""
+"""Maximum number of findings with their own row, those with a comment first; the others are listed
+by rule."""
 _STATUSES: Final[dict[CoverageStatus, str]] = {
     "reviewed": "reviewed",
     "partly": "reviewed in part",

@@ -46,7 +46,7 @@ WRITERS: Final = ("admin", "write")
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A finding with an inline comment of ours.
+    """A finding with one of our inline comments.
 
     Attributes:
         severity: the severity in the comment.

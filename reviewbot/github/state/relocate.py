@@ -29,7 +29,7 @@ MAX_FILE: Final = 2_000_000
 
 
 PAUSE_S: Final = 1.0
-"""Seconds until GitHub is asked again for a file that it does not find."""
+"""Seconds before a second request for a file that GitHub does not find."""
 ReadHead: TypeAlias = "Callable[[str], Awaitable[list[str] | None]]"
 
 

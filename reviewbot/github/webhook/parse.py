@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 MAX_COMMENT: Final = 65_536
 """Characters of a comment; GitHub takes no more."""
 MAX_PULLS: Final = 20
-"""Most pull requests of a check run or suite to read."""
+"""Maximum number of pull requests of a check run or suite to read."""
 
 _SIGNATURE: Final = re.compile(r"sha256=([0-9a-f]{64})")
 _DELIVERY: Final = re.compile(r"[A-Za-z0-9-]{1,64}")

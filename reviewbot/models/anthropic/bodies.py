@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
 MAX_BODY: Final = 64 << 20
-"""Most bytes of an answer. The longest of today's answers (128k tokens, an event of 150 bytes each)
-is 20 MB."""
+"""Maximum bytes of an answer. The longest of today's answers (128k tokens, an event of 150 bytes
+each) is 20 MB."""
 MAX_EVENT: Final = 4 << 20
 """Bytes of one event. Servers that do not stream send a whole report as one event."""
 MAX_ERROR_BODY: Final = 64 << 10
-"""Most bytes of a body with another status than 2xx; the rest is not read."""
+"""Maximum bytes of a body with another status than 2xx; the rest is not read."""
 _MB: Final = 1 << 20
 _EVENTS: Final = {"content-type": "text/event-stream; charset=utf-8"}
 

@@ -124,7 +124,7 @@ class MessagesApi:
                 await response.close()
 
     async def _sent(self, sending: AbstractAsyncContextManager[T]) -> T:
-        """Return the SDK's response to a request. Convert all its exceptions to errors of ours."""
+        """Return the SDK's response to a request. Convert all its exceptions to our errors."""
         import anthropic
 
         try:

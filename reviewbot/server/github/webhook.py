@@ -41,9 +41,10 @@ STORED_IN_S: Final = 8.0
 LARGE: Final = 1 << 20
 """Bytes up to which a body is read from any sender at any time; most payloads have some 20 KB."""
 IN_FLIGHT: Final = 64 << 20
-"""Most bytes of smaller bodies in memory at the same time: some 3,000 of the usual 20 KB."""
+"""Maximum bytes of smaller bodies in memory at the same time: some 3,000 of the usual 20 KB."""
 LARGE_AT_ONCE: Final = 4
-"""Most larger bodies in memory at the same time: a sender is known only at the end of a body."""
+"""Maximum number of larger bodies in memory at the same time: a sender is known only at the end of
+a body."""
 
 _EVENT: Final = re.compile(r"[a-z0-9_]{1,50}")
 _DELIVERY: Final = re.compile(r"[A-Za-z0-9-]{1,64}")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HEAD_LIMIT: Final = 512 << 10
-"""Most bytes of a request before its body. A query can carry 20,000 characters of description,
+"""Maximum bytes of a request before its body. A query can carry 20,000 characters of description,
 each of which takes up to twelve bytes there."""
 HEAD_S: Final = 15.0
 """Seconds for the head of a request. The time starts with the connection for the first request,
@@ -33,7 +33,7 @@ CLOSE_S: Final = 30.0
 """Seconds between checks for connections that are closing. A client that does not read the last
 bytes is dropped at the second check."""
 CONNECTIONS: Final = 2_000
-"""Most connections; fewer where the process may not open enough files."""
+"""Maximum number of connections; fewer where the process may not open enough files."""
 OWN_FILES: Final = 192
 """Files reserved for the database, the models and new connections."""
 ACCEPTED_AT_ONCE: Final = 32

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 BACKLOG: Final = 2_048
-"""Most connections that wait to be accepted."""
+"""Maximum number of connections that wait to be accepted."""
 FREE_PORTS: Final = 10
-"""Most ports to try, to find a port that is free at every address."""
+"""Maximum number of ports to try, to find a port that is free at every address."""
 
 
 def listening(host: str, port: int) -> list[socket.socket]:

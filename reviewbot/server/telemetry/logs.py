@@ -49,7 +49,7 @@ _VALUE: Final = re.compile(r"[A-Za-z0-9_./:{}-]{1,200}")
 """Pattern of a text in a field: an id or a route, never a sentence."""
 _RUN_ID: Final = re.compile(r"([0-9a-f]{32})-(\d+)")
 _WORTH_SHOWING: Final = 12
-"""Fewest characters of a message to show, if found in its source; fewer may match by chance."""
+"""Minimum characters of a message to show, if found in its source; fewer may match by chance."""
 
 _bound: ContextVar[Mapping[str, object]] = ContextVar("bound", default=MappingProxyType({}))
 

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 SPEAK_PLAINLY: Final = (ClosingError, FencedError, OverLimitError, StoreError)
 """Kinds whose messages are our own, with no data but ids and numbers."""
 FRAMES: Final = 40
-"""Most frames of one traceback to show: the last frames."""
+"""Maximum number of frames of one traceback to show: the last frames."""
 ERRORS: Final = 20
-"""Most errors to show in total, including causes, contexts and groups."""
+"""Maximum number of errors to show in total, including causes, contexts and groups."""
 
 
 def shown_error(error: BaseException) -> str:
