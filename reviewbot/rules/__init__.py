@@ -82,7 +82,7 @@ def load_rules() -> tuple[Rule, ...]:
     """Return all rules, sorted by id.
 
     Raises:
-        ConfigError: a rule file is broken; the message names it and what is wrong.
+        ConfigError: a rule file is invalid; the message names the file and the problem.
     """
     return tuple(rule for folder in FOLDERS for rule in load_folder(folder))
 
@@ -147,7 +147,7 @@ def parse_rule(data: Mapping[str, Any], *, source: str) -> Rule:
 
     Args:
         data: the decoded YAML.
-        source: ``folder/name.yml``: what the id must be, and what errors name.
+        source: ``folder/name.yml``, which errors name; the id must match it.
 
     Raises:
         ConfigError: a key is missing, unknown or wrong.

@@ -48,7 +48,7 @@ def test_what_the_file_calls_a_default_is_the_default() -> None:
 
 def test_what_the_repository_may_not_set_is_at_the_end_under_its_own_heading() -> None:
     text = uncommented()
-    before = text[: text.index("# ONLY IN A FILE OF YOUR OWN")]
+    before = text[: text.index("# ONLY IN YOUR OWN FILE")]
     settings = load_settings(flags={}, env={}, config_text=before)
     assert schema()["properties"].keys() - settings.origins.keys() == {"base_url", "models"}
     assert settings.fallback_models[-1] == ModelChoice("offline")

@@ -65,7 +65,7 @@ class Answers:
     """Replies to commands.
 
     Args:
-        us: says who we are.
+        us: returns our identity.
         describe: the settings that apply, as Markdown, of a base's configuration file.
     """
 

@@ -94,15 +94,15 @@ class CommentPublisher:
         """Post the review. A second call posts only what is missing.
 
         Args:
-            report: the review, as far as it came.
+            report: the review so far.
             files: the whole diff of the pull request, as GitHub has it at its head.
 
         Returns:
             The review with the findings of earlier ones that are open.
 
         Raises:
-            OvertakenError: another run has written the summary meanwhile: post again, if the head
-                is what was reviewed.
+            OvertakenError: another run has written the summary in the meantime: post again, if the
+                head is still the reviewed one.
             GitHubError: the request failed for a temporary reason.
         """
         self.problems.clear()

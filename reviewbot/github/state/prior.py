@@ -103,9 +103,9 @@ class Prior:
         posted: findings with a comment of ours, by their ids.
         dismissed: the login of the person who dismissed a finding, by finding id.
         replies: keys of our replies.
-        duplicates: comments on findings that have one already: two runs at once have posted them,
-            and nobody has answered, resolved or hidden them.
-        copies: other inline comments of ours that repeat the id of an older one.
+        duplicates: comments on findings that already have one, posted by concurrent runs, and not
+            answered, resolved or hidden by anybody.
+        copies: our other inline comments that repeat the id of an older one.
         summaries: summary comments of ours besides ``summary``.
     """
 

@@ -79,7 +79,7 @@ class OfflineModel:
     """Model that applies the rules of :mod:`reviewbot.rules`. Belongs to one review.
 
     Args:
-        parser: parses the code, in a process of its own.
+        parser: parses the code, in a separate process.
     """
 
     def __init__(self, parser: Parser) -> None:
