@@ -38,7 +38,7 @@ def read_source(args: argparse.Namespace, flags: Mapping[str, object]) -> tuple[
             raise SourceError("give either a diff or --pr, not both")
         from reviewbot.cli.pull_request import load_pull_request
 
-        # A server reviews with models of its own, whose room only it knows.
+        # A server reviews with its own models, and only it knows their limits.
         return load_pull_request(args.pr, flags, config=args.config, context=args.server is None)
     if args.diff is not None and (args.base or args.staged):
         raise SourceError("give either a diff or --base or --staged, not both")
@@ -48,7 +48,7 @@ def read_source(args: argparse.Namespace, flags: Mapping[str, object]) -> tuple[
     settings = read_settings(flags, config=args.config, base=repository if args.base else None)
     if repository is not None:
         source = _of_repository(args, repository)
-        # A server reviews with models of its own, whose room only it knows.
+        # A server reviews with its own models, and only it knows their limits.
         if args.server is None:
             source = _with_context(source, repository, settings, staged=args.staged)
         return settings, source

@@ -216,7 +216,7 @@ def _complete(said: dict[bytes, bytes]) -> bool:
     """Return whether a header states why it has no hunk."""
     added, deleted = b"new file mode" in said, b"deleted file mode" in said
     if added or deleted:
-        # Only an empty file has none. Its hash shows it.
+        # Only an empty file has no hunk; its hash shows that.
         old, _, new = said.get(b"index", b"").partition(b" ")[0].partition(b"..")
         blob = new if added else old
         return bool(blob) and any(empty.startswith(blob) for empty in _EMPTY_BLOBS)

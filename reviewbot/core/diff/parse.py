@@ -112,7 +112,7 @@ def parse_diff(data: bytes) -> tuple[FileDiff, ...]:
 
 
 def _files(cursor: Cursor) -> Iterator[FileDiff]:
-    # What the line before was: nothing yet, a file, the "-- " under a mail's diff, or other text.
+    # Kind of the line before: nothing yet, a file, the "-- " under a mail's diff, or other text.
     behind: Literal["start", "file", "signature", "text"] = "start"
     while not cursor.at_end:
         file = _file(cursor)

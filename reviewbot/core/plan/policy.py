@@ -172,7 +172,7 @@ def git_attributes(text: str) -> Callable[[str], Attributes]:
     def look_up(path: str) -> Attributes:
         found: dict[str, bool | None] = {}
         for pattern, attributes in rules:
-            # Unlike gitignore's, an attribute of a directory is not one of the files below it.
+            # Unlike in .gitignore, an attribute of a directory does not apply to the files in it.
             if pattern.match(path) == "path":
                 found |= attributes
         return Attributes(found.get("linguist-generated"), found.get("linguist-vendored"))

@@ -102,7 +102,7 @@ class MarkdownWriter:
     def blocks(self, nodes: Sequence[SyntaxTreeNode], *, tight: bool = False) -> str:
         """Return the Markdown of the blocks, in order."""
         written: list[str] = []
-        lists = 0  # two lists in a row are two only if their markers differ
+        lists = 0  # adjacent lists stay separate only if their markers differ
         for node in nodes:
             lists = lists + 1 if node.type in ("bullet_list", "ordered_list") else 0
             if block := self._block(node, lists):

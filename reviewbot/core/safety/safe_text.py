@@ -29,7 +29,7 @@ MARKDOWN_LIMIT: Final = 10_000
 LINE_LIMIT: Final = 300
 _CUT: Final = "(cut)"
 _ROUNDS: Final = 8
-# Marks are what parsing costs: 10 to 20 us each and round. These keep a text below some 50 ms.
+# Parsing takes 10 to 20 us per markup character and round. These limits keep it below some 50 ms.
 _MAX_MARKS: Final = 1_000
 _MAX_WRITTEN_MARKS: Final = 1_500
 _MARK: Final = re.compile(r"""[^\w\s.,;'"()?]|[_\n]""")
@@ -100,7 +100,7 @@ def _parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
     parser = MarkdownIt("commonmark", {"html": False})
-    # Nothing is refused here: the writer judges addresses, and shows what it refuses.
+    # The parser accepts every address. The writer decides, and shows refused ones as text.
     parser.validateLink = lambda url: True  # type: ignore[method-assign] # noqa: ARG005 - markdown-it's extension point
     return parser
 

@@ -124,7 +124,7 @@ async def _compare_some(
         tell(f"the contents of file {start + 1:,} of {len(order):,}")
         wave = order[start : start + AT_ONCE]
         works = (_compared(place, undiffed[at], limits) for at in wave)
-        # All of a wave end before an error is raised: no request continues in the background.
+        # All requests of a wave end before an error is raised; none continues in the background.
         results = await asyncio.gather(*works, return_exceptions=True)
         for at, result in zip(wave, results, strict=True):
             if isinstance(result, BaseException):

@@ -101,7 +101,7 @@ async def _contents(
                     break
                 tell(f"the code around its changes, file {start + 1:,} of {len(paths):,}")
                 works = map(fetch, paths[start : start + AT_ONCE])
-                # All of a wave end before an error is raised: none continues in the background.
+                # All requests of a wave end before an error is raised: none continues.
                 for result in await asyncio.gather(*works, return_exceptions=True):
                     if result is not None:
                         raise result

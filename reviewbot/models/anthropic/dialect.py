@@ -151,7 +151,7 @@ def _thinking(
 _REFUSALS: Final[tuple[tuple[re.Pattern[str], tuple[Feature, ...]], ...]] = tuple(
     (re.compile(pattern), features)
     for pattern, features in (
-        # The pair is refused: without strict the answer still streams, which matters more.
+        # Servers refuse both together. Without strict the answer still streams.
         (r"eager.*\bstrict\b|\bstrict\b.*eager", (Feature.STRICT, Feature.EAGER)),
         (r"eager", (Feature.EAGER,)),
         (r"parallel", (Feature.SINGLE_CALL,)),

@@ -88,7 +88,7 @@ def _rows(place: SgNode, fragment: Fragment) -> tuple[int, int] | None:
     """Return the lines to report; None if none is fresh or they lie outside the hunk."""
     span = place.range()
     first = span.start.line - fragment.first_row
-    # A node that takes its newline with it ends at column 0 of the next row.
+    # A node that includes its newline ends at column 0 of the next row.
     last = span.end.line - fragment.first_row - (span.end.column == 0)
     if first < 0 or last >= len(fragment.lines):
         return None
