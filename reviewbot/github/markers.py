@@ -32,9 +32,9 @@ somebody; the text of a check run."""
 VERSION: Final = 1
 """Version of the marker format. Other versions are not trusted."""
 MAX_LENGTH: Final = 4_096
-"""Characters of a marker that holds no state."""
+"""Maximum characters of a marker that holds no state."""
 MAX_SUMMARY: Final = 32_000
-"""Characters of the marker of a summary comment."""
+"""Maximum characters of the marker of a summary comment."""
 MAX_FINDINGS: Final = 150
 
 FINDING_ID: Final = re.compile(r"[0-9a-f]{16}\b")

@@ -36,7 +36,8 @@ class Edit:
 
 
 SyntaxCheck: TypeAlias = Callable[[Edit], Awaitable[bool]]
-"""Returns whether an edit adds no syntax error; False if that could not be checked."""
+"""Function that returns whether an edit adds no syntax error; False if that could not be
+checked."""
 
 
 def edit_of(

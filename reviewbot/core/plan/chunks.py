@@ -32,7 +32,8 @@ BATCH_BUDGET = 12_000
 at p75 (13 kB); one at p90 (41 kB) is three or four that run side by side."""
 
 MAX_BATCH_CHUNKS = 10
-"""Chunks in a batch, so that a change all over a repository does not become one long answer."""
+"""Maximum number of chunks in a batch, so that a change all over a repository does not become one
+long answer."""
 
 MIN_BUDGET = 2_000
 """Below this, headers and overlap would crowd out the code."""

@@ -25,7 +25,7 @@ CUT_MARK = "[CUT "
 """Beginning of the mark in a truncated line, such as ``[CUT 1234 characters]``."""
 
 SECTION_LIMIT = 200
-"""Characters of a hunk's section that are shown; git itself writes at most 80 bytes."""
+"""Maximum characters of a hunk's section that are shown; git itself writes at most 80 bytes."""
 
 TOKENIZED_FILE = 1_000_000
 """Maximum size in bytes of a file to tokenize if it may not fit. For larger files an estimate by

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 # Longer paths are hostile.
 PATH_LIMIT: Final = 4_096
 INSTRUCTIONS_LIMIT: Final = 4_000
-"""Characters of instructions that a prompt holds for the repository, and for one file."""
+"""Maximum characters of instructions in a prompt, for the repository and for one file."""
 
 
 def chunk_lines(chunk: ChunkView) -> Iterator[str]:

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from reviewbot.core.plan.chunks import ChunkView
 
 MANIFEST_LIMIT: Final = 6_000
-"""Characters of the list of changed paths. A pull request of 1,400 files would need 100,000."""
+"""Maximum characters of the list of changed paths. A pull request of 1,400 files would need
+100,000."""
 LISTED_PATH_LIMIT: Final = 300
 TITLE_LIMIT: Final = 200
 KNOWN_LIMIT: Final = 200

@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 DESCRIPTION_LIMIT: Final = 4_000
 CHANGES_LIMIT: Final = 40_000
-"""Characters of the diff that are shown: nine pull requests in ten fit whole."""
+"""Maximum characters of the diff that are shown: nine pull requests in ten fit whole."""
 LISTED_LIMIT: Final = 50
 """Findings, and files not covered, that are listed."""
 
 WHAT_LIMIT: Final = 700
-"""Characters of three sentences."""
+"""Maximum characters of a text of three sentences."""
 ENTRY_WORDS: Final = 12
 LOOK_AT_LIMIT: Final = 3
 

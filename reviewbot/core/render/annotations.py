@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Command = Literal["error", "warning", "notice"]
 
 LIMIT: Final = 10
-"""Annotations of one level that GitHub shows of a step."""
+"""Maximum number of annotations of one level that GitHub shows of a step."""
 _COMMANDS: Final[dict[Severity, Command]] = {
     "error": "error",
     "warning": "warning",

@@ -47,7 +47,7 @@ events and payloads"). ``issue_comment`` needs ``issues``, even for pull request
 WEBHOOK_PATH: Final = "/webhooks/github"
 """Path where a server receives deliveries."""
 NAME_LIMIT: Final = 34
-"""Characters of an App's name."""
+"""Maximum characters of an App's name."""
 ADDRESS_LIMIT: Final = 200
 
 Reach = Literal["loopback", "private", "public"]

@@ -24,7 +24,7 @@ MAX_ANNOTATIONS: Final = 500
 """Maximum number of annotations of one run, sent in ten requests. The text lists the others."""
 MAX_TITLE: Final = 255
 MAX_MESSAGE: Final = 64_000
-"""Bytes of a message or of details, below GitHub's 64 KB."""
+"""Maximum bytes of a message or of details, below GitHub's 64 KB."""
 
 _LEVELS: Final[dict[Severity, str]] = {"error": "failure", "warning": "warning", "note": "notice"}
 _CUT: Final = " ..."

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 Conclusion = Literal["success", "neutral", "failure", "cancelled"]
 
 MAX_TEXT: Final = 65_535
-"""Bytes of a summary or a text."""
+"""Maximum bytes of a summary or a text."""
 _SUMMARY: Final = 16_000  # characters, of at most four bytes each
 _TEXT: Final = 60_000
 _FOUND: Final = 50

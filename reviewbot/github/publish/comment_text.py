@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from reviewbot.core.findings.finding import Finding
 
 MAX_BODY: Final = 65_536
-"""Characters of a comment or a review."""
+"""Maximum characters of a comment or a review."""
 
 _TITLE: Final = 200
 _LINE: Final = 600

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 MAX_COMMENTS: Final = 30
 """Maximum number of comments of one review. More comments caused 502 errors (reviewdog#355)."""
 MAX_TEXT: Final = 20_000
-"""Characters of the text of a review, and of what people read of a summary comment."""
+"""Maximum characters of the text of a review, and of what people read of a summary comment."""
 MAX_PLACES: Final = 10
 """Maximum number of locations that are listed for a rule."""
 _TAKEN: Final = "A comment of an earlier review is on its line already."

@@ -29,11 +29,11 @@ FORM: Final = 1
 """The version of the block; another one is not read."""
 MOST_CHARACTERS: Final = 30_000
 MOST_BYTES: Final = 1 << 20
-"""Bytes of a block once it is inflated."""
+"""Maximum bytes of a block once it is inflated."""
 MOST_TITLE: Final = 120
 MOST_LINE: Final = 120
 MOST_OVERVIEW: Final = 1_000
-"""Characters of a title, of the line about a file, and of the overview."""
+"""Maximum characters of a title, of the line about a file, and of the overview."""
 
 State = Literal["open", "resolved", "dismissed"]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MOST_LINES: Final = 10_000
 MOST_WORK: Final = 5_000_000
-"""Lines that are hashed to find code in one file: about a second."""
+"""Maximum number of lines that are hashed to find code in one file: about a second."""
 _FORM: Final = re.compile(r"([1-9][0-9]{0,4})\.([0-9a-f]{4})\.([0-9a-f]{16})")
 
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from reviewbot.github.state.relocate import HeadCode
 
 Reread: TypeAlias = "Callable[[str, Side, range | None], bool]"
-"""Returns whether lines of a side of a file were reviewed this time; without lines, all of it."""
+"""Function that returns whether lines of a side of a file were reviewed this time; without lines,
+all of it."""
 
 _NO_LINES: Final = Placement("file", "The location of this code is unknown.")
 

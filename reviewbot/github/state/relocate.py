@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from reviewbot.github.state.block import Record
 
 MAX_FILE: Final = 2_000_000
-"""Bytes of a file that is searched."""
+"""Maximum bytes of a file to search."""
 
 
 PAUSE_S: Final = 1.0

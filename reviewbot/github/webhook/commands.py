@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Name = Literal["review", "review full", "review stop", "explain", "ignore", "config", "help"]
 
 TEXT_LIMIT: Final = 500
-"""Characters of a question or a reason."""
+"""Maximum characters of a question or a reason."""
 SEARCHED: Final = 10_000
 """Characters of a comment that are looked at."""
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from reviewbot.github.webhook.tasks import Task
 
 MAX_COMMENT: Final = 65_536
-"""Characters of a comment; GitHub takes no more."""
+"""Maximum characters of a comment; GitHub takes no more."""
 MAX_PULLS: Final = 20
 """Maximum number of pull requests of a check run or suite to read."""
 

@@ -21,7 +21,7 @@ MAX_BODY: Final = 64 << 20
 """Maximum bytes of an answer. The longest of today's answers (128k tokens, an event of 150 bytes
 each) is 20 MB."""
 MAX_EVENT: Final = 4 << 20
-"""Bytes of one event. Servers that do not stream send a whole report as one event."""
+"""Maximum bytes of one event. Servers that do not stream send a whole report as one event."""
 MAX_ERROR_BODY: Final = 64 << 10
 """Maximum bytes of a body with another status than 2xx; the rest is not read."""
 _MB: Final = 1 << 20

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MAX_MESSAGE: Final = 300
 MAX_SEARCHED: Final = 4096
-"""Characters of a server's text that are searched for secrets, the shown ones among them."""
+"""Maximum characters of a server's text to search for secrets, including the shown ones."""
 
 _BY_TYPE: Final = {
     "overloaded_error": Fault.TRANSIENT,

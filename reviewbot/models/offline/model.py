@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from reviewbot.models.offline.syntax import Match
 
 MAX_PER_RULE: Final = 20
-"""Findings of one rule in one chunk; the last one names the lines of the others."""
+"""Maximum number of findings of one rule in one chunk; the last one names the lines of the
+others."""
 _NAMED_LINES: Final = 20
 _QUOTE_CHARS: Final = 4000
 _EXCERPT_CHARS: Final = 200

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from reviewbot.github.app.inbox import Inbox
 
 BODY_LIMIT: Final = 25 << 20
-"""Bytes of a payload; GitHub sends no larger ones."""
+"""Maximum bytes of a payload; GitHub sends no larger ones."""
 PATIENCE_S: Final = 10.0
 """Seconds that GitHub waits for the response to a delivery."""
 STORED_IN_S: Final = 8.0
