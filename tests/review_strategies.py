@@ -137,6 +137,7 @@ finished = st.builds(
     findings=st.dictionaries(st.sampled_from(SEVERITIES), counts),
     reasons=_tuples(texts),
     by_model=_tuples(st.builds(ev.ModelShare, words, counts, counts, usages, st.none() | numbers)),
+    depth=texts,
 )
 raised = st.builds(ev.FindingRaised, findings())
 chunk_finished = st.builds(

@@ -231,6 +231,7 @@ def remote_options(settings: Settings, *, model: str | None) -> dict[str, object
             for one in settings.path_instructions
         ],
         "exclude": list(settings.exclude),
+        "accept_unread": list(settings.accept_unread),
         "rules": dict(settings.rules),
         "confidence": settings.confidence,
         "max_notes": settings.max_notes,

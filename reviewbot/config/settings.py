@@ -121,6 +121,7 @@ class Settings:
     instructions: str = ""
     path_instructions: tuple[PathInstruction, ...] = ()
     exclude: tuple[str, ...] = ()
+    accept_unread: tuple[str, ...] = ()
     rules: Mapping[str, RuleLevel] = field(default_factory=dict)
     confidence: float = 0.7
     max_notes: int = 5
@@ -363,6 +364,7 @@ _CONVERT: Final[Mapping[str, Any]] = MappingProxyType(
         "instructions": str,
         "path_instructions": _path_instructions,
         "exclude": _strings,
+        "accept_unread": _strings,
         "rules": dict,
         "confidence": float,
         "max_notes": int,

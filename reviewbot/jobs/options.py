@@ -26,6 +26,7 @@ SETTABLE: Final = (
     "instructions",
     "path_instructions",
     "exclude",
+    "accept_unread",
     "rules",
     "confidence",
     "max_notes",
@@ -56,7 +57,7 @@ _OWN: Final[Mapping[str, Any]] = MappingProxyType(
 
 BODY_ONLY: Final = frozenset({"path_instructions", "rules"})
 """Options with nested values, which only a JSON body can carry."""
-LISTS: Final = frozenset({"exclude", "fallback_models"})
+LISTS: Final = frozenset({"exclude", "accept_unread", "fallback_models"})
 LIST_LIMIT: Final = 1_000
 """Maximum characters of a list in a query."""
 MOST_CHARACTERS: Final = 65_536

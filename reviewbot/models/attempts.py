@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.core.findings.draft import Draft
 from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.prompt.request import KnownFinding, render
-from reviewbot.models.base import Fault, ModelFault, PartlyRead, Stop
+from reviewbot.models.base import Checked, Fault, ModelFault, PartlyRead, Stop
 from reviewbot.models.batch import (
     AnswerRecalled,
     BatchResult,
@@ -102,11 +102,14 @@ class _Answer:
         self.reading = ReportReader(own=model.info.offline)
         self.partly: dict[str, str] = {}
         """The chunks that were not read whole, and why."""
+        self.checked: dict[str, Checked] = {}
 
     async def pass_on(self, run: _BatchRun, event: ModelEvent) -> None:
         """Emit the batch events of one model event."""
         if isinstance(event, PartlyRead):
             self.partly[event.chunk] = event.reason
+        if isinstance(event, Checked):
+            self.checked[event.chunk] = event
         model = self.model.info.name
         for said in self.reading.take(event):
             if isinstance(said, Draft):
@@ -268,6 +271,7 @@ class Attempts:
         ids = tuple(chunk.id for chunk in chunks)
         reason: str | None = None
         partly: dict[str, str] = {}
+        checked: dict[str, Checked] = {}
         for part in range(1 + self._policy.max_continuations):
             name = f"{chunks[0].id}/{model.info.name}/{attempt}.{part}"
             answer = _Answer(name, model, attempt, ids)
@@ -275,6 +279,7 @@ class Attempts:
                 answer.estimated = request.tokens
             await self._stream(run, answer, request, max_tokens)
             partly |= answer.partly
+            checked |= answer.checked
             if answer.reading.judge() is Stop.COMPLETE:
                 break
             if not answer.reading.drafts:
@@ -287,7 +292,11 @@ class Attempts:
         for chunk in chunks:
             why = reason or partly.get(chunk.id)
             status: ChunkStatus = "partly" if why else "reviewed"
-            await run.say(ChunkOutcome(chunk.id, status, model.info.name, attempt, why))
+            by = checked.get(chunk.id, Checked(chunk.id))
+            if by.unread and not why:
+                status, why = "unread", by.unread
+            outcome = ChunkOutcome(chunk.id, status, model.info.name, attempt, why)
+            await run.say(replace(outcome, checks=by.checks))
 
     async def _stream(
         self, run: _BatchRun, answer: _Answer, request: ModelRequest, max_tokens: int

@@ -47,6 +47,19 @@ class PartlyRead:
 
 
 @dataclass(frozen=True, slots=True)
+class Checked:
+    """What read a chunk without a model.
+
+    ``checks`` are phrases such as ``6 rules for Go``. ``unread`` is a sentence if nothing read a
+    source file.
+    """
+
+    chunk: str
+    checks: tuple[str, ...] = ()
+    unread: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class InputRestarted:
     """The report starts again from its first character: the model wrote a second one.
 
@@ -86,7 +99,7 @@ class Stopped:
 
 
 ModelEvent: TypeAlias = (
-    Answering | Thinking | ToolInput | PartlyRead | InputRestarted | UsageReport | Stopped
+    Answering | Thinking | ToolInput | PartlyRead | Checked | InputRestarted | UsageReport | Stopped
 )
 
 

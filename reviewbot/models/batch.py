@@ -110,6 +110,7 @@ class ChunkOutcome:
 
     ``fault`` is the kind of error (``models.base.Fault``), which decides about retries. ``cached``
     is True if the whole chunk came from the cache, without a request; ``attempt`` is then 0.
+    ``checks`` are the rules and linters that read the chunk, such as ``6 rules for Go``.
     """
 
     chunk: str
@@ -119,6 +120,7 @@ class ChunkOutcome:
     reason: str | None = None
     fault: str | None = None
     cached: bool = False
+    checks: tuple[str, ...] = ()
 
 
 BatchEvent: TypeAlias = (

@@ -42,7 +42,8 @@ class Job:
     ``path_instructions`` returns the repository's instructions for a path. ``prefix_tokens`` are
     the tokens of each request besides its chunks, and ``prefix_by_model`` has the tokens of single
     models. ``prompt_version`` names the prompt templates. ``question`` is a question about the
-    diff, whose single batch is then answered instead of reviewed.
+    diff, whose single batch is then answered instead of reviewed. ``accepts_unread`` returns
+    whether a source file may stay unread, by its path.
     """
 
     files: tuple[FileDiff, ...]
@@ -58,6 +59,7 @@ class Job:
     notices: tuple[str, ...] = ()
     prompt_version: str | None = None
     question: str | None = None
+    accepts_unread: Callable[[str], bool] = lambda _path: False
 
     def model_of(self, batch: Batch) -> str:
         """Return the name of the first model of ``batch``."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reviewbot.config.settings import OFFLINE
-from reviewbot.core.plan.languages import language_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def plan_notices(settings: Settings, planned: Plan, first: Callable[[Batch], str]) -> Iterator[str]:
-    """Yield notices about truncated lines, replaced models, and files with few offline rules.
+    """Yield notices about truncated lines, replaced models, and a review without a model.
 
     Args:
         settings: the loaded settings.
@@ -29,23 +28,8 @@ def plan_notices(settings: Settings, planned: Plan, first: Callable[[Batch], str
     gone = {(batch.chain.models[0], name) for batch, name in asked if batch.chain.models}
     for wanted, instead in sorted((old, new) for old, new in gone if old != new):
         yield f"This was planned for {wanted}, which is no longer set: {instead} reviews it."
-    rules = {name for batch, model in asked if model == OFFLINE for name in batch.chunks}
-    if settings.model.name == OFFLINE or rules:
-        files = [file.path for file in planned.files if not rules.isdisjoint(file.chunks)]
-        yield from _offline_notices(settings, files)
-
-
-def _offline_notices(settings: Settings, paths: Sequence[str]) -> Iterator[str]:
-    from reviewbot.rules import FOLDERS_OF  # loads the engine, which a model does not need
-
     if settings.model.name == OFFLINE and "model" not in settings.origins:  # not chosen by the user
         yield f"Reviewed {OFFLINE}: {settings.model_source}."
-    foreign = [path for path in paths if language_of(path) not in FOLDERS_OF]
-    if foreign:
-        yield (
-            f"There are no offline syntax rules for {_which(foreign)};"
-            " only secrets and text were checked."
-        )
 
 
 def _which(paths: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ from reviewbot.core.plan.chunks import (
     budget_for,
     plan_routed,
 )
+from reviewbot.core.plan.languages import LANGUAGES, language_of
 from reviewbot.core.plan.policy import Policy, git_attributes, path_patterns, skip_reason
 from reviewbot.core.plan.routing import AB_SPLIT, MODEL, Chain, Route, Routing, Split
 from reviewbot.errors import ConfigError
@@ -277,6 +278,20 @@ def policy_of(settings: Settings, attributes: str) -> Policy:
     )
 
 
+def accepted_unread(settings: Settings) -> Callable[[str], bool]:
+    """Return whether a source file that nothing read is accepted, by its path.
+
+    An entry that is the name of a language means its files; others are gitignore patterns.
+
+    Raises:
+        ConfigError: a pattern is invalid.
+    """
+    names = {one for one in settings.accept_unread if one in LANGUAGES}
+    rest = [one for one in settings.accept_unread if one not in names]
+    matches = patterns_of(rest, key="accept_unread")
+    return lambda path: language_of(path) in names or matches(path) is True
+
+
 def patterns_of(
     patterns: Sequence[str], *, key: str, source: str | None = None
 ) -> Callable[[str], bool | None]:
@@ -298,6 +313,7 @@ def check_patterns(settings: Settings) -> None:
         ConfigError: a pattern is invalid. The error names the setting.
     """
     patterns_of(settings.exclude, key="exclude")
+    accepted_unread(settings)
     for instruction in settings.path_instructions:
         patterns_of(instruction.paths, key="path_instructions")
     for route in settings.routes:

@@ -24,7 +24,13 @@ from reviewbot.models.offline.parser import ParserPool
 from reviewbot.models.tokens import Calibration, TokenCounter
 from reviewbot.pipeline.job import Job
 from reviewbot.pipeline.notices import plan_notices
-from reviewbot.pipeline.planner import OUTPUT_PER_REQUEST, Chains, Planner, patterns_of
+from reviewbot.pipeline.planner import (
+    OUTPUT_PER_REQUEST,
+    Chains,
+    Planner,
+    accepted_unread,
+    patterns_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -115,6 +121,7 @@ def prepare(
         jobs=settings.jobs,
         notices=(*notices, *settings.notices, *plan_notices(settings, planned, chains.first)),
         prompt_version=_prompt_version() if online else None,
+        accepts_unread=accepted_unread(settings),
     )
     return Prepared(
         job,

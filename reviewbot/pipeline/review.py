@@ -77,6 +77,7 @@ QUEUE_SIZE: Final = 64
 readers."""
 
 PROGRESS_EVERY_S: Final = 1.0
+ACCEPTED: Final = "Not read: the setting accept_unread accepts that."
 
 
 async def _unchecked(_edit: Edit) -> bool:
@@ -305,11 +306,18 @@ class _ReviewRun:
                 )
 
     def _chunk_finished(self, outcome: ChunkOutcome) -> tuple[ChunkFinished, ReviewProgress]:
-        outcome = self._cut(outcome)
-        self._tally.finish(outcome.chunk, outcome.status, outcome.reason, model=outcome.model)
+        path = self._chunks[outcome.chunk].path
+        outcome = self._accepted(self._cut(outcome), path)
+        self._tally.finish(
+            outcome.chunk,
+            outcome.status,
+            outcome.reason,
+            model=outcome.model,
+            checks=outcome.checks,
+        )
         event = ChunkFinished(
             chunk=outcome.chunk,
-            path=self._chunks[outcome.chunk].path,
+            path=path,
             status=outcome.status,
             model=outcome.model,
             attempt=outcome.attempt,
@@ -324,6 +332,12 @@ class _ReviewRun:
             return outcome
         reason = "A line is too long to be shown whole."
         return replace(outcome, status="partly", reason=reason)
+
+    def _accepted(self, outcome: ChunkOutcome, path: str) -> ChunkOutcome:
+        """Return the outcome, as ``skipped`` if the configuration accepts the unread file."""
+        if outcome.status != "unread" or not self.job.accepts_unread(path):
+            return outcome
+        return replace(outcome, status="skipped", reason=ACCEPTED)
 
     async def _put_all(self, events: Iterable[Event]) -> None:
         for event in events:
@@ -373,7 +387,8 @@ class _ReviewRun:
     ) -> ReviewFinished:
         findings = self._ledger.findings
         first = self._first_finding
-        outcome, reasons = outcome_of(coverage, findings), reasons_of(coverage)
+        outcome = outcome_of(coverage, findings)
+        reasons = reasons_of(coverage) if outcome == "incomplete" else ()
         if self.job.question is not None:
             outcome, reasons = answered(coverage)
         return ReviewFinished(
@@ -386,4 +401,5 @@ class _ReviewRun:
             findings=dict(Counter(finding.severity for finding in findings)),
             reasons=reasons,
             by_model=self._tally.by_model(findings),
+            depth=self._tally.depth() if self.job.question is None else "",
         )

@@ -195,16 +195,19 @@ def _option_parameters() -> list[Json]:
     return [_parameter(name, one) for name, one in options.items() if name not in BODY_ONLY]
 
 
+_PATTERNS: Final = {"exclude": "vendor/,*.snap", "accept_unread": "cobol,legacy/**"}
+
+
 def _parameter(name: str, schema: Json) -> Json:
     """Return a query parameter; see :func:`~reviewbot.jobs.options.options_from_query`."""
     description = schema["description"]
     kept = {key: value for key, value in schema.items() if key != "description"}
     found = {"name": name, "in": "query", "description": description, "schema": kept}
-    if name == "exclude":
+    if name in _PATTERNS:
         # Not a list: the schema of a list cannot limit the total number of characters.
         found["description"] = f"{description} Separated by commas."
         found["schema"] = {"type": "string", "maxLength": LIST_LIMIT}
-        found["example"] = "vendor/,*.snap"
+        found["example"] = _PATTERNS[name]
     elif name in LISTS:
         found["description"] = f"{description} Separated by commas."
         found |= {"style": "form", "explode": False}

@@ -123,6 +123,7 @@ def test_every_key_of_the_file_reaches_the_settings() -> None:
         "instructions": "be exact",
         "path_instructions": [{"paths": ["a/**"], "instructions": "x"}],
         "exclude": ["b/"],
+        "accept_unread": ["rust"],
         "rules": {"python/eval": "off"},
         "confidence": 1,
         "max_notes": 0,
@@ -361,7 +362,7 @@ def test_the_schema_and_the_environment_agree_on_what_an_address_is(text: str) -
     [
         ("jobs: 0", ".reviewbot.yml:1: jobs: must be at least 1, not 0"),
         ("\nmodle: x", ".reviewbot.yml:2: modle: is not a setting; did you mean model?"),
-        ("zzz: x", ".reviewbot.yml:1: zzz: is not a setting; known are ab_split, base_url,"),
+        ("zzz: x", ".reviewbot.yml:1: zzz: is not a setting; known are ab_split, accept_unread,"),
         ("jobs: 1\n\njobs: 2", ".reviewbot.yml:3: jobs: is set twice, first in line 1"),
         ("jobs: many", '.reviewbot.yml:1: jobs: must be a whole number, not "many"'),
         ("summary: no", '.reviewbot.yml:1: summary: must be true or false, not "no"'),

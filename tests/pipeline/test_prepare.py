@@ -107,12 +107,10 @@ async def test_a_file_that_is_not_in_the_diff_makes_the_review_incomplete_from_t
     assert fold(events[:1]).coverage == (lacking,)
 
 
-def test_offline_keeps_files_whole_and_says_where_it_knows_little() -> None:
+def test_offline_keeps_files_whole() -> None:
     job = prepared(BIG + added("x.go", "package x"), model="offline").job
     assert [chunk.parts for chunk in job.plan.chunks] == [1, 1]
-    assert job.notices == (
-        "There are no offline syntax rules for x.go; only secrets and text were checked.",
-    )
+    assert job.notices == ()
     assert job.prompt_version is None
 
 

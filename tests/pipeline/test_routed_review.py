@@ -193,14 +193,6 @@ def test_routes_that_are_not_in_force_are_told_of_before_anything_is_sent() -> N
     assert any("is not in force: the model is set by --model" in one for one in job.notices)
 
 
-def test_files_of_the_offline_rules_are_said_to_be_so_if_these_know_little() -> None:
-    config = "routes: [{paths: [x.go], model: offline}]"
-    diff = added("x.go", "package x") + added("y.go", "package y")
-    assert prepared(config, diff).job.notices == (
-        "There are no offline syntax rules for x.go; only secrets and text were checked.",
-    )
-
-
 # --- A plan that was stored
 
 

@@ -1,24 +1,33 @@
 """Review status of each file, and the outcome of the review. Pure.
 
-The rest of the project relies on this rule: a file that is ``partly`` or ``failed`` makes the
-review ``incomplete``. A chunk without a response counts as failed.
+The rest of the project relies on these rules: a file that is ``partly`` or ``failed`` makes the
+review ``incomplete``. A chunk without a response counts as failed. A review with ``unread`` files
+is never ``clean``; it is ``incomplete`` if no source file at all was read.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events.events import FileCoverage
-from reviewbot.core.wording import NO_REASON, count
+from reviewbot.core.plan.languages import is_source
+from reviewbot.core.wording import NO_REASON, count, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from reviewbot.core.events.events import ChunkStatus, CoverageStatus, Outcome
     from reviewbot.core.findings.finding import Finding
     from reviewbot.core.plan.chunks import Plan
 
 NOT_REACHED = "The review ended before it was reached."
+_MISSING: Final = ("partly", "failed")
+_WORDS: Final = {
+    "failed": "not reviewed",
+    "partly": "reviewed in part only",
+    "unread": "not read",
+}
+_NOT_READ: Final[tuple[CoverageStatus, ...]] = ("unread", "skipped")
 
 
 def coverage_of(
@@ -43,30 +52,54 @@ def coverage_of(
 
 def file_coverage(path: str, chunks: Sequence[tuple[ChunkStatus, str | None]]) -> FileCoverage:
     """Return the coverage of one file from status and reason of its chunks, in order."""
-    if all(status == "reviewed" for status, _ in chunks):
+    statuses = {status for status, _ in chunks}
+    if statuses <= {"reviewed"}:
         return FileCoverage(path, "reviewed")
-    status: CoverageStatus = (
-        "failed" if all(status == "failed" for status, _ in chunks) else "partly"
-    )
+    for aside in _NOT_READ:
+        if aside in statuses <= {"reviewed", *_NOT_READ}:
+            return FileCoverage(path, aside, next(why for status, why in chunks if status == aside))
+    status: CoverageStatus = "failed" if statuses == {"failed"} else "partly"
     part, reason = next(
-        (part, reason) for part, (status, reason) in enumerate(chunks, 1) if status != "reviewed"
+        (part, reason) for part, (status, reason) in enumerate(chunks, 1) if status in _MISSING
     )
     if len(chunks) > 1:
         reason = f"Part {part} of {len(chunks)}: {reason or NO_REASON}"
     return FileCoverage(path, status, reason)
 
 
-def outcome_of(coverage: Iterable[FileCoverage], findings: Sequence[Finding]) -> Outcome:
+def outcome_of(coverage: Sequence[FileCoverage], findings: Collection[Finding]) -> Outcome:
     """Return the outcome of a review that ran to its end."""
-    if any(file.status in ("partly", "failed") for file in coverage):
+    statuses = {file.status for file in coverage}
+    if not statuses.isdisjoint(_MISSING):
         return "incomplete"
-    return "findings" if findings else "clean"
+    if "unread" in statuses and not any(
+        file.status == "reviewed" and is_source(file.path) for file in coverage
+    ):
+        return "incomplete"
+    if findings:
+        return "findings"
+    return "shallow" if "unread" in statuses else "clean"
+
+
+def depth_of(checks: Iterable[str], *, unmodelled: int, files: int) -> str:
+    """Return a sentence about the files that no model read; empty if models read all of them.
+
+    Args:
+        checks: the rules and linters that ran, such as ``6 rules for Go``.
+        unmodelled: number of files that no model read.
+        files: number of files that are not skipped.
+    """
+    if not unmodelled:
+        return ""
+    those = "this" if unmodelled == files else f"{unmodelled:,} of {count(files, 'file')}"
+    ran = list(dict.fromkeys(checks))
+    return f"{listed(ran)} ran; no model read {those}." if ran else f"No model read {those}."
 
 
 def answered(coverage: Iterable[FileCoverage]) -> tuple[Outcome, tuple[str, ...]]:
     """Return the outcome of an ended question, and the reasons if there is no answer."""
     reasons = dict.fromkeys(
-        file.reason or NO_REASON for file in coverage if file.status in ("partly", "failed")
+        file.reason or NO_REASON for file in coverage if file.status in _MISSING
     )
     return ("incomplete" if reasons else "answered"), tuple(reasons)
 
@@ -75,8 +108,7 @@ def reasons_of(coverage: Iterable[FileCoverage]) -> tuple[str, ...]:
     """Return the reasons why a review is incomplete, one sentence each, most files first."""
     files: dict[tuple[str, str], list[str]] = {}
     for file in coverage:
-        if file.status in ("partly", "failed"):
-            word = "not reviewed" if file.status == "failed" else "reviewed in part only"
+        if word := _WORDS.get(file.status):
             files.setdefault((word, file.reason or NO_REASON), []).append(file.path)
     return tuple(
         f"{paths[0] if len(paths) == 1 else count(len(paths), 'file')} {word}: {reason}"

@@ -17,9 +17,11 @@ from reviewbot.core.findings.finding import Finding  # noqa: TC001 - from_record
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Outcome = Literal["clean", "findings", "answered", "incomplete", "superseded", "cancelled"]
-CoverageStatus = Literal["reviewed", "partly", "skipped", "failed"]
-ChunkStatus = Literal["reviewed", "partly", "failed"]
+Outcome = Literal[
+    "clean", "shallow", "findings", "answered", "incomplete", "superseded", "cancelled"
+]
+CoverageStatus = Literal["reviewed", "partly", "unread", "skipped", "failed"]
+ChunkStatus = Literal["reviewed", "partly", "unread", "skipped", "failed"]
 Json: TypeAlias = dict[str, Any]
 
 
@@ -43,7 +45,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class FileCoverage:
-    """Status of one file. ``reason`` is a sentence; None if this run ``reviewed`` the file."""
+    """Status of one file. ``reason`` is a sentence; None if this run ``reviewed`` the file.
+
+    ``unread`` is a source file that no model, no rule and no linter read.
+    """
 
     path: str
     status: CoverageStatus
@@ -263,7 +268,10 @@ class ReviewAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ReviewFinished:
-    """The last event, exactly once. Times are seconds, ``cost_usd`` is the total cost."""
+    """The last event, exactly once. Times are seconds, ``cost_usd`` is the total cost.
+
+    ``depth`` is a sentence about the files that no model read; empty if models read all files.
+    """
 
     type: ClassVar[Literal["review.finished"]] = "review.finished"
     outcome: Outcome
@@ -275,6 +283,7 @@ class ReviewFinished:
     findings: dict[str, int] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
     by_model: tuple[ModelShare, ...] = ()
+    depth: str = ""
 
 
 Event: TypeAlias = (
@@ -310,7 +319,8 @@ _TYPES: Final = {cls.type: cls for cls in get_args(Event)}
 def from_record(obj: Mapping[str, Any]) -> Event:
     """Return the event of a record: replay files and other servers' streams are read with it.
 
-    Fields that are not known are ignored; fields with a default may be missing.
+    Fields that are not known are ignored; fields with a default may be missing. An unknown outcome
+    of a newer version is read as ``incomplete``, and an unknown status as ``failed``.
 
     Args:
         obj: the decoded JSON object.
@@ -322,6 +332,28 @@ def from_record(obj: Mapping[str, Any]) -> Event:
     if not isinstance(kind, str) or kind not in _TYPES:
         raise ValueError(f"unknown type of event: {kind!r:.60}")
     try:
-        return cast("Event", decoder(_TYPES[kind])(obj, ""))
+        return cast("Event", decoder(_TYPES[kind])(_known(obj), ""))
     except ValueError as error:
         raise ValueError(f"{kind}: {error}") from None
+
+
+def _known(obj: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a record without the outcomes and statuses of newer versions."""
+    match obj.get("type"):
+        case ReviewFinished.type:
+            outcome, coverage = obj.get("outcome"), obj.get("coverage")
+            if isinstance(outcome, str) and outcome not in get_args(Outcome):
+                reason = f"The outcome {outcome!r:.40} is unknown to this version of reviewbot."
+                obj = {**obj, "outcome": "incomplete", "reasons": [reason]}
+            if isinstance(coverage, list):
+                obj = {**obj, "coverage": [_known_status(one, CoverageStatus) for one in coverage]}
+        case ChunkFinished.type:
+            obj = _known_status(obj, ChunkStatus)
+        case _:
+            pass
+    return obj
+
+
+def _known_status(obj: Any, statuses: object) -> Any:  # noqa: ANN401 - decoded JSON of any kind
+    known = not isinstance(obj, dict) or not isinstance(obj.get("status"), str)
+    return obj if known or obj["status"] in get_args(statuses) else {**obj, "status": "failed"}

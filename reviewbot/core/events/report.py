@@ -74,6 +74,7 @@ class Report:
     time_to_first_finding_s: float | None = None
     version: str = ""
     by_model: tuple[ModelShare, ...] = ()
+    depth: str = ""
 
     @property
     def counts(self) -> dict[Severity, int]:
@@ -90,8 +91,8 @@ class Report:
 
     @property
     def complete(self) -> bool:
-        """True if the review did everything. Renderers must not show other outcomes as clean."""
-        return self.outcome in ("clean", "findings", "answered")
+        """True if no file failed. Only ``clean`` may be shown as clean: ``shallow`` is not."""
+        return self.outcome in ("clean", "shallow", "findings", "answered")
 
     def covered(self, *statuses: CoverageStatus) -> tuple[FileCoverage, ...]:
         """Return the files with one of ``statuses``, in order."""
@@ -178,6 +179,7 @@ class ReportBuilder:
             time_to_first_finding_s=end.time_to_first_finding_s if end else None,
             version=plan.version if plan else "",
             by_model=end.by_model if end else (),
+            depth=end.depth if end else "",
         )
 
     def _coverage(self) -> tuple[tuple[FileCoverage, ...], tuple[str, ...]]:

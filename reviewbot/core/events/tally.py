@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.events.coverage import coverage_of
+from reviewbot.core.events.coverage import coverage_of, depth_of
 from reviewbot.core.events.events import ModelShare, ReviewProgress, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from reviewbot.core.events.events import ChunkStatus, FileCoverage
     from reviewbot.core.findings.finding import Finding
     from reviewbot.core.plan.chunks import Plan
+
+
+OFFLINE: Final = "offline"
 
 
 class Tally:
@@ -29,14 +32,24 @@ class Tally:
         self._open = Counter(self._file_of.values())
         self._files = len(self._open)
         self._ended_by: dict[str, str] = {}
+        self._checks: dict[str, Sequence[str]] = {}
         self._spent: dict[str, tuple[Usage, float | None]] = {}
         self.usage = Usage()
         self.cost_usd: float | None = 0.0
 
-    def finish(self, chunk: str, status: ChunkStatus, reason: str | None, *, model: str) -> None:
-        """Record the end of a chunk, completed by ``model``."""
+    def finish(
+        self,
+        chunk: str,
+        status: ChunkStatus,
+        reason: str | None,
+        *,
+        model: str,
+        checks: Sequence[str] = (),
+    ) -> None:
+        """Record the end of a chunk, completed by ``model``; ``checks`` are rules and linters."""
         self._outcomes[chunk] = (status, reason)
         self._ended_by[chunk] = model
+        self._checks[chunk] = checks
         file = self._file_of[chunk]
         self._open[file] -= 1
         if not self._open[file]:
@@ -60,6 +73,17 @@ class Tally:
         return tuple(
             ModelShare(model, chunks[model], found[model], *self._spent.get(model, (Usage(), 0.0)))
             for model in dict.fromkeys((*self._spent, *chunks, *found))
+        )
+
+    def depth(self) -> str:
+        """Return a sentence about the files that no model read; empty if models read all."""
+        read = ("reviewed", "partly", "unread")
+        ended = [chunk for chunk, (status, _) in self._outcomes.items() if status in read]
+        offline = [chunk for chunk in ended if self._ended_by[chunk] == OFFLINE]
+        return depth_of(
+            (check for chunk in offline for check in self._checks[chunk]),
+            unmodelled=len({self._file_of[chunk] for chunk in offline}),
+            files=len({self._file_of[chunk] for chunk in ended}),
         )
 
     def progress(self, *, findings: int, activity: str | None = None) -> ReviewProgress:

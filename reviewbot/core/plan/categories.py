@@ -77,7 +77,7 @@ _PROSE_NAMES: Final = _words(
     " maintainers contributing security todo"
 )
 _DOC_FOLDERS: Final = _words("doc docs documentation")
-_DOC_LANGUAGES: Final = frozenset({None, "html", "css"})
+_DOC_LANGUAGES: Final = frozenset({None, "html", "css", "make"})
 
 _MIGRATION_FOLDERS: Final = _words("migrations migration migrate flyway liquibase")
 

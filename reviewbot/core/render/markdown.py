@@ -19,9 +19,12 @@ from reviewbot.core.render.markdown_text import (
     quoted,
 )
 from reviewbot.core.render.wording import (
+    ADVICE,
+    acceptance,
     lines_of,
     outcome,
     placement_reason,
+    shallow,
     share_of,
     shares,
     spending,
@@ -73,7 +76,15 @@ def _joined(blocks: Iterable[str]) -> str:
 
 def _missing(report: Report, room: int | None) -> list[str]:
     blocks = _listed("", map(literal, report.reasons), room)
-    return blocks + _listed("Not fully reviewed:", map(_coverage, unreviewed(report)), room)
+    blocks += _listed("Not fully reviewed:", map(_coverage, unreviewed(report)), room)
+    blocks += _listed("Not read:", map(_coverage, shallow(report)), room)
+    return [*blocks, *accepting(report)]
+
+
+def accepting(report: Report) -> list[str]:
+    """Return a paragraph about how to accept unread files; empty if all files were read."""
+    setting = acceptance(report)
+    return [f"{literal(ADVICE)} {code_span(setting)}"] if setting else []
 
 
 def _answer(report: Report, room: int | None) -> list[str]:

@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.render import TOOL_NAME, TOOL_URL
 from reviewbot.core.render.inert import json_text, well_formed
-from reviewbot.core.render.wording import on_new_lines, outcome, placement_reason, unreviewed
+from reviewbot.core.render.wording import (
+    on_new_lines,
+    outcome,
+    placement_reason,
+    shallow,
+    unreviewed,
+)
 from reviewbot.core.wording import NO_REASON
 
 if TYPE_CHECKING:
@@ -35,6 +41,7 @@ def render(report: Report) -> str:
         diagnostics += [_gap(file) for file in missing]
         if not missing:
             diagnostics.append(_note(".", " ".join((outcome(report), *report.reasons))))
+    diagnostics += [_unread(file) for file in shallow(report)]
     result = {"source": {"name": TOOL_NAME, "url": TOOL_URL}, "diagnostics": diagnostics}
     return json_text(well_formed(result), indent=2) + "\n"
 
@@ -61,6 +68,11 @@ def _diagnostic(finding: Finding) -> Json:
 
 def _gap(file: FileCoverage) -> Json:
     return _note(file.path, f"Not fully reviewed: {file.reason or NO_REASON}")
+
+
+def _unread(file: FileCoverage) -> Json:
+    message = f"Not read: {file.reason or NO_REASON}"
+    return {**_note(file.path, message), "severity": "INFO", "code": {"value": "file-unread"}}
 
 
 def _note(path: str, message: str) -> Json:

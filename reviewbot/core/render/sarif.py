@@ -24,7 +24,13 @@ from urllib.parse import quote
 from reviewbot.core.events.report import counts_for_fail_on
 from reviewbot.core.render import TOOL_NAME, TOOL_URL
 from reviewbot.core.render.inert import json_text, well_formed
-from reviewbot.core.render.wording import on_new_lines, outcome, placement_reason, unreviewed
+from reviewbot.core.render.wording import (
+    on_new_lines,
+    outcome,
+    placement_reason,
+    shallow,
+    unreviewed,
+)
 from reviewbot.core.wording import NO_REASON, count
 
 if TYPE_CHECKING:
@@ -178,6 +184,7 @@ def _notifications(report: Report, left_out: int) -> list[Json]:
     if not report.complete:
         notes.append(_notification("error", " ".join((outcome(report), *report.reasons))))
         notes += [_notification("error", _coverage(file), file.path) for file in unreviewed(report)]
+    notes += [_notification("warning", _coverage(file), file.path) for file in shallow(report)]
     if left_out:
         text = f"{count(left_out, 'more finding')} did not fit the limits of code scanning."
         notes.append(_notification("warning", text))

@@ -14,6 +14,8 @@ from reviewbot.core.events import events as ev
 from reviewbot.core.render.finding_block import STYLES, finding_block
 from reviewbot.core.render.layout import Line, clip, paragraph, shown
 from reviewbot.core.render.wording import (
+    ADVICE,
+    acceptance,
     dollars,
     duration,
     outcome,
@@ -38,6 +40,12 @@ LISTED: Final = 50
 NAMED: Final = 5
 """Files that are named for one reason."""
 _LABEL: Final = 11
+_NOTES: Final = {
+    "failed": ("not reviewed ", "bold red"),
+    "partly": ("partly reviewed ", "bold red"),
+    "unread": ("not read ", "yellow"),
+    "skipped": ("skipped ", "dim"),
+}
 
 
 def event_lines(event: Event, *, width: int, code: Sequence[CodeLine] = ()) -> list[Line]:
@@ -81,9 +89,8 @@ def _note(event: Event, width: int) -> list[Line]:
         case ev.ChunkRetrying():
             return _retrying(event, width)
         case ev.ChunkFinished() if event.status != "reviewed":
-            word = "not reviewed" if event.status == "failed" else "partly reviewed"
             text = f"{event.path}: {event.reason or NO_REASON}"
-            return paragraph(text, width, first=(f"{word} ", "bold red"))
+            return paragraph(text, width, first=_NOTES[event.status])
         case _:
             return []
 
@@ -173,8 +180,10 @@ def final_lines(report: Report, *, width: int) -> list[Line]:
     lines: list[Line] = [(), (("-" * min(width, 72), "dim"),)]
     if report.complete:
         worst = next((severity for severity, number in report.counts.items() if number), None)
-        style = STYLES[worst] if worst else "bold green"
+        nothing = "bold yellow" if report.outcome == "shallow" else "bold green"
+        style = STYLES[worst] if worst else nothing
         lines += paragraph(outcome(report), width, style=style)
+        lines += _unread(report, width)
     if report.held:
         text = f"{count(len(report.held), 'finding')}, shown above, not counted"
         lines += _row("held back", text, width)
@@ -206,6 +215,25 @@ def _skipped(report: Report, width: int) -> list[Line]:
     return _row("skipped", listed(parts), width) if parts else []
 
 
+def _unread(report: Report, width: int) -> list[Line]:
+    """Return lines that name the source files that nothing read, and what to do about them."""
+    groups: dict[str, list[str]] = {}
+    for file in report.covered("unread"):
+        groups.setdefault(file.reason or NO_REASON, []).append(file.path)
+    lines: list[Line] = []
+    for reason, paths in list(groups.items())[:LISTED]:
+        lines += _row("not read", f"{_named(paths)}: {reason}", width)
+    if len(groups) > LISTED:
+        lines += _row("not read", count(len(groups) - LISTED, "more reason"), width)
+    setting = acceptance(report)
+    return [*lines, *_row("", f"{ADVICE} {setting}", width)] if setting else lines
+
+
+def _named(paths: Sequence[str]) -> str:
+    more = len(paths) - NAMED
+    return listed([*paths[:NAMED], *([count(more, "more file")] if more > 0 else [])])
+
+
 def _not_complete(report: Report, width: int) -> list[Line]:
     if report.outcome == "superseded":
         return paragraph(outcome(report), width, style="bold yellow")
@@ -218,11 +246,11 @@ def _not_complete(report: Report, width: int) -> list[Line]:
     for file in missing:
         groups.setdefault((file.status, file.reason or NO_REASON), []).append(file.path)
     for (status, reason), paths in list(groups.items())[:LISTED]:
-        more = len(paths) - NAMED
-        named = [*paths[:NAMED], *([count(more, "more file")] if more > 0 else [])]
-        lines += paragraph(f"{listed(named)}: {reason}", width, first=(f"  {status:<8}", "red"))
+        lines += paragraph(f"{_named(paths)}: {reason}", width, first=(f"  {status:<8}", "red"))
     if len(groups) > LISTED:
         lines.append(((f"  and {count(len(groups) - LISTED, 'more reason')}", "red"),))
     for reason in () if missing else report.reasons:
         lines += paragraph(reason, width, first=("  ", ""))
+    if setting := acceptance(report):
+        lines += paragraph(f"{ADVICE} {setting}", width, first=("  ", ""))
     return [*lines, (("=" * min(width, 72), "bold red"),)]

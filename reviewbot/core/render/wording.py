@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING
 
 from reviewbot.core.events.events import FileCoverage, Usage
+from reviewbot.core.plan.languages import language_of
 from reviewbot.core.wording import NO_REASON, count, listed
 
 if TYPE_CHECKING:
@@ -23,24 +26,33 @@ def counted(report: Report) -> str:
 
 
 def outcome(report: Report) -> str:
-    """Return the outcome as one sentence. It reads clean only if the review is clean.
+    """Return the outcome in one sentence or two. It reads clean only if the review is clean.
 
-    Files that the policy skips are not counted.
+    Files that the policy skips are not counted. The last sentence names the rules that ran instead
+    of a model, if any.
     """
     if report.question is not None:
         return _answered(report)
+    return " ".join(filter(None, (_outcome(report), report.depth)))
+
+
+def _outcome(report: Report) -> str:
     files = len(report.coverage) - len(report.covered("skipped")) + len(report.pending)
     missing, found = len(unreviewed(report)), counted(report)
     if report.complete and not files:
         return _nothing(len(report.coverage))
     if report.complete:
-        return f"{found[0].upper()}{found[1:]} in {count(files, 'file')}."
+        unread = len(report.covered("unread"))
+        aside = f", of which {count(unread, 'was', 'were')} not read" if unread else ""
+        where = f"{found} in {count(files, 'file')}{aside}."
+        return f"Shallow: {where}" if report.outcome == "shallow" else where[0].upper() + where[1:]
     if report.outcome == "superseded":
         return f"Superseded by a newer version of the change; {found} until then."
     word = (report.outcome or "unfinished").capitalize()
     if missing:
         verb = "was" if missing == 1 else "were"
-        what = f"{missing:,} of {count(files, 'file')} {verb} not fully reviewed"
+        how = "not read" if len(report.covered("unread")) == missing else "not fully reviewed"
+        what = f"{missing:,} of {count(files, 'file')} {verb} {how}"
     else:
         what = "the review did not come to its end"
     if found == NOTHING:
@@ -62,9 +74,39 @@ def _nothing(skipped: int) -> str:
 
 
 def unreviewed(report: Report) -> tuple[FileCoverage, ...]:
-    """Return the files with a missing or partial review, failed files first."""
+    """Return the files with a missing or partial review, failed files first.
+
+    Files that nothing read are among them if they make the review incomplete.
+    """
     pending = tuple(FileCoverage(path, "failed", UNFINISHED) for path in report.pending)
-    return (*report.covered("failed"), *pending, *report.covered("partly"))
+    unread = () if report.complete else report.covered("unread")
+    return (*report.covered("failed"), *pending, *report.covered("partly"), *unread)
+
+
+def shallow(report: Report) -> tuple[FileCoverage, ...]:
+    """Return the source files of a complete review that nothing read."""
+    return report.covered("unread") if report.complete else ()
+
+
+ACCEPTED_AT_ONCE = 10
+ADVICE = (
+    "To have these files read, review with a model. To accept them as they are, add this line to"
+    " .reviewbot.yml:"
+)
+
+
+def acceptance(report: Report) -> str:
+    """Return the setting that accepts the files that nothing read; empty if all were read.
+
+    It names languages, and the paths of files without one, but not more than a line can show.
+    """
+    paths = [file.path for file in report.covered("unread")]
+    names = list(dict.fromkeys(language_of(path) or f"/{path}" for path in paths))
+    return f"accept_unread: [{', '.join(map(_yaml, names[:ACCEPTED_AT_ONCE]))}]" if names else ""
+
+
+def _yaml(text: str) -> str:
+    return text if re.fullmatch(r"[a-z][a-z0-9-]*", text) else json.dumps(text)
 
 
 def total(tokens: Usage) -> int:

@@ -22,6 +22,7 @@ FROM_THE_BASE: Final = (
     "instructions",
     "path_instructions",
     "exclude",
+    "accept_unread",
     "rules",
     "confidence",
     "max_notes",

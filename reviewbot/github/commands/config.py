@@ -21,6 +21,7 @@ _SHOWN = (
     "budget_usd",
     "summary",
     "exclude",
+    "accept_unread",
     "rules",
     "confidence",
     "max_notes",

@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from reviewbot.core.events.report import counts_for_fail_on, reaches_threshold
 from reviewbot.core.render import TOOL_NAME
+from reviewbot.core.render.markdown import accepting
 from reviewbot.core.render.markdown import render as render_markdown
 from reviewbot.core.render.markdown_text import code_span, literal
 from reviewbot.core.render.wording import (
     counted,
     dollars,
     outcome,
+    shallow,
     spending,
     unreviewed,
     usage,
@@ -154,9 +156,8 @@ def conclusion(
         return "failure"
     if not report.complete or unreviewed(report):
         return if_incomplete
-    if report.outcome != "clean" or report.findings or not report.covered("reviewed"):
-        return "neutral"
-    return "success"
+    is_clean = report.outcome == "clean" and not report.findings and not report.covered("unread")
+    return "success" if is_clean and report.covered("reviewed") else "neutral"
 
 
 def completed(
@@ -245,14 +246,19 @@ def _summary(report: Report, left: int) -> str:
         lines.append(f"{count(len(report.held), 'finding')} held back.")
     if left:
         lines.append(f"{count(left, 'more finding')} without an annotation: see below.")
-    missing = (
-        f"- {code_span(file.path)} ({file.status}): {literal(file.reason or NO_REASON)}"
-        for file in unreviewed(report)
+    missing, unread = (
+        [
+            f"- {code_span(file.path)} ({file.status}): {literal(file.reason or NO_REASON)}"
+            for file in files
+        ]
+        for files in (unreviewed(report), shallow(report))
     )
     sections = [
         Section("", lines, 4, gap="\n\n"),
         Section("", [f"- {literal(reason)}" for reason in report.reasons], 2, "reason"),
-        Section("Not fully reviewed:", list(missing), 1, "file"),
+        Section("Not fully reviewed:", missing, 1, "file"),
+        Section("Not read:", unread, 1, "file"),
+        Section("", accepting(report), 3),
         Section("", [spent] if (spent := spending(report)) else [], 3),
     ]
     return fitted(sections, _SUMMARY)

@@ -10,10 +10,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events.report import counts_for_fail_on
+from reviewbot.core.render.markdown import accepting
 from reviewbot.core.render.markdown_text import cell, code_span, literal, one_line, quoted
 from reviewbot.core.render.wording import (
     outcome,
     placement_reason,
+    shallow,
     share_of,
     shares,
     spending,
@@ -54,6 +56,7 @@ _STATUSES: Final[dict[CoverageStatus, str]] = {
     "reviewed": "reviewed",
     "partly": "reviewed in part",
     "failed": "not reviewed",
+    "unread": "not read",
     "skipped": "skipped by policy",
 }
 
@@ -112,6 +115,8 @@ def render(
         Section("", _changed(done), 90),
         Section("", _literal_list(safe.reasons), 85, "reason", share=0.2),
         replace(_files("Not fully reviewed", unreviewed(safe), 80), share=0.3),
+        replace(_files("Not read", shallow(safe), 79), share=0.2),
+        Section("", accepting(safe), 79),
         *_summary(safe, safe_markdown(overview, link_hosts=link_hosts)),
         _table(shown, addresses, urls, done),
         *rest_sections(beside, link_hosts),

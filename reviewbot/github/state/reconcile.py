@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from reviewbot.core.events.coverage import outcome_of
 from reviewbot.core.events.report import counts_for_fail_on
 from reviewbot.core.findings.finding import Finding, level_of, rank
 from reviewbot.core.plan.policy import EXCLUDED
@@ -151,7 +152,7 @@ class _Ends:
         notices = (*report.notices, *_notices(away, dismissed, self.excluded))
         whole = replace(report, findings=findings, notices=notices)
         if report.complete:
-            whole = replace(whole, outcome="findings" if findings else "clean")
+            whole = replace(whole, outcome=outcome_of(report.coverage, findings))
         return Reconciled(
             report=whole,
             records=tuple(self.records),

@@ -16,10 +16,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.events.events import Usage
-from reviewbot.core.plan.languages import language_of
+from reviewbot.core.plan.languages import begins_with_shebang, is_source, language_of, title_of
 from reviewbot.core.safety.escape import show, show_line
+from reviewbot.core.wording import count
 from reviewbot.models.base import (
     Answering,
+    Checked,
     PartlyRead,
     Stop,
     Stopped,
@@ -110,6 +112,7 @@ class OfflineModel:
         for view in request.chunks:
             # Reading the lines is all CPU: a thread keeps the event loop free.
             scan = await asyncio.to_thread(Scan, view)
+            yield checked(view)
             matches: Sequence[Match] = ()
             if scan.hunks:
                 try:
@@ -127,6 +130,23 @@ class OfflineModel:
 
     async def aclose(self) -> None:
         """Do nothing: the creator of the parser closes it."""
+
+
+def checked(view: ChunkView) -> Checked:
+    """Return which rules read a chunk.
+
+    Raises:
+        ConfigError: a rule file of this installation is broken.
+    """
+    language = language_of(view.path)
+    rules = rules_for(language)
+    if language and rules:
+        return Checked(view.id, (f"{count(len(rules), 'rule')} for {title_of(language)}",))
+    if not is_source(view.path) and not begins_with_shebang(view.hunks):
+        return Checked(view.id)
+    what = title_of(language) if language else "scripts of an unknown language"
+    reason = f"There are no offline rules for {what}: only secrets and text were checked."
+    return Checked(view.id, unread=reason)
 
 
 class Scan:

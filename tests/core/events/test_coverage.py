@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
+
 from reviewbot.core.events.coverage import (
     NOT_REACHED,
     answered,
     coverage_of,
+    depth_of,
     outcome_of,
     reasons_of,
 )
@@ -78,6 +81,42 @@ def test_the_outcome_is_clean_only_if_all_was_reviewed_and_nothing_found() -> No
     for status in ("partly", "failed"):
         gap = [*clean, FileCoverage("c", status, "X.")]
         assert outcome_of(gap, []) == outcome_of(gap, [finding()]) == "incomplete"
+
+
+def test_a_review_with_unread_source_files_is_never_clean() -> None:
+    unread = FileCoverage("a.cbl", "unread", "There are no rules.")
+    read, prose = FileCoverage("a.py", "reviewed"), FileCoverage("README.md", "reviewed")
+    assert outcome_of([read, unread], []) == "shallow"
+    assert outcome_of([read, unread], [finding()]) == "findings"
+    for nothing in ([unread], [prose, unread]):
+        assert outcome_of(nothing, []) == outcome_of(nothing, [finding()]) == "incomplete"
+    assert reasons_of([unread, read]) == ("a.cbl not read: There are no rules.",)
+
+
+def test_an_accepted_file_that_nothing_read_is_skipped() -> None:
+    plan = plan_of(a=("c1", "c2"))
+    assert covered(plan, c1=("skipped", "Accepted."), c2=("reviewed", None)) == [
+        ("a", "skipped", "Accepted.")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("checks", "unmodelled", "sentence"),
+    [
+        (
+            ["6 rules for Go", "ruff", "6 rules for Go"],
+            2,
+            "6 rules for Go and ruff ran; no model read this.",
+        ),
+        (["ruff"], 1, "ruff ran; no model read 1 of 2 files."),
+        ([], 2, "No model read this."),
+        (["ruff"], 0, ""),
+    ],
+)
+def test_the_depth_names_what_ran_instead_of_a_model(
+    checks: list[str], unmodelled: int, sentence: str
+) -> None:
+    assert depth_of(checks, unmodelled=unmodelled, files=2) == sentence
 
 
 def test_reasons_are_grouped_and_the_widest_comes_first() -> None:

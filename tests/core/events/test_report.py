@@ -95,6 +95,11 @@ def test_before_the_end_only_files_whose_chunks_all_finished_are_decided() -> No
         ("reviewed", "failed", "partly", "Part 2 of 2: two"),
         ("failed", "failed", "failed", "Part 1 of 2: one"),
         ("partly", "reviewed", "partly", "Part 1 of 2: one"),
+        ("unread", "failed", "partly", "Part 2 of 2: two"),
+        ("unread", "unread", "unread", "one"),
+        ("reviewed", "unread", "unread", "two"),
+        ("skipped", "unread", "unread", "two"),
+        ("reviewed", "skipped", "skipped", "two"),
     ],
 )
 def test_a_file_is_as_well_covered_as_its_chunks(
@@ -186,9 +191,10 @@ def test_findings_without_a_line_fail_and_held_ones_never_do() -> None:
 
 
 @pytest.mark.parametrize("outcome", ["incomplete", "superseded", "cancelled"])
-def test_only_clean_and_findings_are_complete(outcome: ev.Outcome) -> None:
+def test_only_clean_shallow_and_findings_are_complete(outcome: ev.Outcome) -> None:
     assert not fold([end(outcome)]).complete
     assert fold([end("clean")]).complete
+    assert fold([end("shallow")]).complete
     assert fold([end("findings")]).complete
 
 

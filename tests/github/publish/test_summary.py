@@ -284,7 +284,7 @@ def test_hostile_words_stay_words_and_within_the_limit(times: int) -> None:
 def test_what_has_no_room_is_cut_the_least_important_first_and_counted() -> None:
     report = hostile_report(150)
     text = summary(report, rest=rest_of(report), links=LINKS)
-    assert text.startswith("**Incomplete: 300 of 450 files were not fully reviewed; ")
+    assert text.startswith("**Incomplete: 450 of 600 files were not fully reviewed; ")
     assert re.search(r"\d+ more reasons: no room here\.", text)
     for heading in ("Not fully reviewed", "### Findings", "### Not on a line", "Reviewed (150)"):
         part = text.partition(heading)[2]

@@ -14,6 +14,7 @@ export const COVERAGE = {
   reviewed: ["check", "Reviewed"],
   partly: ["partly", "Partly reviewed"],
   failed: ["cross", "Not reviewed"],
+  unread: ["circle", "Not read"],
   skipped: ["skip", "Skipped"],
 };
 

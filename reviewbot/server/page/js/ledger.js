@@ -5,7 +5,7 @@ import { COVERAGE } from "./file-view.js";
 import { count, listed, number } from "./format.js";
 
 // What must be seen first.
-const ORDER = ["failed", "partly", "retrying", "reviewing", "waiting", "reviewed", "skipped"];
+const ORDER = ["failed", "partly", "retrying", "reviewing", "waiting", "unread", "reviewed", "skipped"];
 
 export class Ledger {
   constructor() {
@@ -24,7 +24,7 @@ export class Ledger {
     this.box.hidden = coverage.length === 0;
     const tally = review.tally();
     setText(byId("coverage-line"), sentence(tally));
-    byId("coverage-mark").dataset.status = tally.failed + tally.partly ? "failed" : tally.open ? "waiting" : "reviewed";
+    byId("coverage-mark").dataset.status = tally.failed + tally.partly ? "failed" : tally.open || tally.unread ? "waiting" : "reviewed";
     // The first look at a file that failed must not need a click.
     if (!this.opened && tally.failed + tally.partly > 0) {
       this.opened = true;
@@ -73,6 +73,7 @@ function sentence(tally) {
   const parts = [`${number(tally.reviewed)} of ${count(tally.planned, "file")} reviewed`];
   if (tally.partly) parts.push(`${number(tally.partly)} partly`);
   if (tally.failed) parts.push(`${number(tally.failed)} not`);
+  if (tally.unread) parts.push(`${number(tally.unread)} not read`);
   if (tally.open) parts.push(`${number(tally.open)} to go`);
   if (tally.skipped) parts.push(`${number(tally.skipped)} skipped`);
   return `${listed(parts)}.`;

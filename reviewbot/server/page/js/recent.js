@@ -7,7 +7,7 @@ import { hideProblem, showProblem } from "./problem.js";
 import { reviewLink } from "./route.js";
 import { outcomeLabel, stateLabel } from "./status.js";
 
-const DRAWN = { clean: "check", answered: "check", findings: "dot", incomplete: "warning", superseded: "skip", cancelled: "skip" };
+const DRAWN = { clean: "check", answered: "check", shallow: "warning", findings: "dot", incomplete: "warning", superseded: "skip", cancelled: "skip" };
 
 export class Recent {
   constructor() {

@@ -2,12 +2,14 @@
 
 import { append, bdi, byId, h, icon, replace, setText } from "./dom.js";
 import { ago, capital, clock, count, counted, dollars, duration, number } from "./format.js";
+import { COVERAGE } from "./file-view.js";
 import { plain } from "./show.js";
 import { titleOf } from "./sidebar.js";
 
 const STATES = { queued: "Queued", running: "Running", waiting: "Waiting", finished: "Finished" };
 const OUTCOMES = {
   clean: "No findings",
+  shallow: "Shallow",
   findings: "Findings",
   answered: "Answered",
   incomplete: "Incomplete",
@@ -31,7 +33,7 @@ export function outcomeSentence(review) {
   const tally = review.tally();
   const counts = review.counts();
   const found = counted(counts);
-  const missing = tally.failed + tally.partly + tally.open;
+  const missing = tally.failed + tally.partly + tally.unread + tally.open;
   const tone = toneOf(review);
   if (review.question !== null) return `The question was ${tone === "answered" ? "" : "not "}answered.`;
   if (tone === "superseded") return `A newer version of the change took its place; ${found} until then.`;
@@ -40,11 +42,15 @@ export function outcomeSentence(review) {
     const which = tally.all === 1 ? "its only file is" : `all its ${number(tally.all)} files are`;
     return `Nothing of this diff was reviewed: ${which} skipped by policy.`;
   }
-  if (tone === "clean" || tone === "findings") return `${capital(found)} in ${count(tally.planned, "file")}.`;
+  if (tone === "clean" || tone === "shallow" || tone === "findings") {
+    const unread = tally.unread ? `, of which ${number(tally.unread)} ${tally.unread === 1 ? "was" : "were"} not read` : "";
+    return `${capital(found)} in ${count(tally.planned, "file")}${unread}.`;
+  }
   let what = "The review did not come to its end";
   if (missing) {
     const verb = missing === 1 ? "was" : "were";
-    what = `${number(missing)} of ${count(tally.planned, "file")} ${verb} not fully reviewed`;
+    const how = tally.unread === missing ? "read" : "fully reviewed";
+    what = `${number(missing)} of ${count(tally.planned, "file")} ${verb} not ${how}`;
   }
   return found === "no findings" ? `${what}; nothing was found in the rest.` : `${what}; ${found} found.`;
 }
@@ -71,7 +77,7 @@ export class Status {
     const tone = review.finished ? toneOf(review) : review.state;
     if (pill.dataset.tone !== tone) {
       pill.dataset.tone = tone;
-      const drawn = { clean: "check", answered: "check", incomplete: "warning", findings: "dot" }[tone] ?? (review.finished ? "skip" : "spin");
+      const drawn = { clean: "check", answered: "check", shallow: "warning", incomplete: "warning", findings: "dot" }[tone] ?? (review.finished ? "skip" : "spin");
       const label = tone === "nothing" ? "Nothing reviewed" : review.finished ? outcomeLabel(tone) : stateLabel(tone);
       replace(pill, icon(drawn), label);
     }
@@ -155,22 +161,23 @@ export class Status {
     const box = byId("outcome");
     box.hidden = !review.finished;
     if (!review.finished) return;
-    const key = JSON.stringify([tone, review.reasons, outcomeSentence(review)]);
+    const key = JSON.stringify([tone, review.reasons, review.depth, outcomeSentence(review)]);
     if (this.banner === key) return;
     this.banner = key;
     box.dataset.tone = tone;
-    const drawn = { clean: "check", answered: "check", findings: "note", incomplete: "error" }[tone] ?? "skip";
-    const words = { incomplete: "Incomplete. ", cancelled: "Cancelled. ", superseded: "Superseded. " };
+    const drawn = { clean: "check", answered: "check", shallow: "note", findings: "note", incomplete: "error" }[tone] ?? "skip";
+    const words = { shallow: "Shallow. ", incomplete: "Incomplete. ", cancelled: "Cancelled. ", superseded: "Superseded. " };
     const says = h("p", { class: "outcome-line" }, h("strong", {}, words[tone] ?? ""), outcomeSentence(review));
+    if (review.depth) append(says, ` ${plain(review.depth)}`);
     const text = h("div", { class: "outcome-text" }, says);
-    if (tone === "incomplete" && review.question === null) {
+    const bad = review.coverage().filter((one) => ["failed", "partly", "unread"].includes(one.status));
+    if (tone === "incomplete" && review.question === null && review.tally().unread < bad.length) {
       append(text, h("p", {}, "Do not take this review as a sign that the rest is good. Start it again to have all files reviewed."));
     }
     if (review.reasons.length) append(text, h("ul", {}, ...review.reasons.map((one) => h("li", {}, bdi(one)))));
-    const bad = review.coverage().filter((one) => one.status === "failed" || one.status === "partly");
     if (bad.length && review.question === null) {
       const rows = bad.slice(0, 20).map((one) =>
-        h("li", {}, h("code", {}, one.path), ` ${one.status === "failed" ? "not reviewed" : "partly reviewed"}: `, bdi(one.reason ?? "no reason was given")),
+        h("li", {}, h("code", {}, one.path), ` ${COVERAGE[one.status][1].toLowerCase()}: `, bdi(one.reason ?? "no reason was given")),
       );
       if (bad.length > 20) rows.push(h("li", {}, `and ${count(bad.length - 20, "more file")}, listed under Coverage`));
       append(text, h("ul", { class: "bad-files" }, ...rows));

@@ -37,6 +37,7 @@ export class Review {
     this.cost = 0;
     this.finalCoverage = null;
     this.byModel = [];
+    this.depth = "";
     this.reasons = [];
     this.duration = null;
     this.firstFinding = null;
@@ -113,7 +114,8 @@ export class Review {
       return { path, status: this.outcome ? "failed" : "waiting", reason: this.outcome ? UNFINISHED : null };
     }
     const bad = some("failed") ?? some("partly");
-    if (!bad) return { path, status: "reviewed", reason: null };
+    const aside = some("unread") ?? some("skipped");
+    if (!bad) return { path, status: aside?.status ?? "reviewed", reason: aside?.reason ?? null };
     const whole = chunks.every((chunk) => chunk.status === "failed");
     return { path, status: whole ? "failed" : "partly", reason: bad.reason };
   }
@@ -126,7 +128,7 @@ export class Review {
 
   /** How many files: all, to be reviewed, and by status. */
   tally() {
-    const tally = { all: 0, planned: 0, reviewed: 0, partly: 0, failed: 0, skipped: 0, open: 0 };
+    const tally = { all: 0, planned: 0, reviewed: 0, partly: 0, failed: 0, unread: 0, skipped: 0, open: 0 };
     for (const { status } of this.coverage()) {
       tally.all += 1;
       if (status !== "skipped") tally.planned += 1;
@@ -139,7 +141,7 @@ export class Review {
   /** Whether all was reviewed that should have been. Nothing else may look green. */
   get complete() {
     const { partly, failed, open } = this.tally();
-    return ["clean", "findings", "answered"].includes(this.outcome) && partly + failed + open === 0;
+    return ["clean", "shallow", "findings", "answered"].includes(this.outcome) && partly + failed + open === 0;
   }
 }
 
@@ -217,6 +219,7 @@ const HANDLERS = {
     review.firstFinding = event.time_to_first_finding_s;
     review.reasons = event.reasons;
     review.byModel = event.by_model ?? [];
+    review.depth = event.depth ?? "";
     review.activity = null;
   },
 };
