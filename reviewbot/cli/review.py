@@ -39,6 +39,8 @@ EPILOG: Final = """\
 examples:
   reviewbot review                         what changed in this working tree
   reviewbot review --base main             what this branch changes
+  reviewbot review --commit HEAD           what the last commit changes
+  reviewbot review v1.0..v1.1              what changed between two revisions
   reviewbot review change.diff             a diff file
   reviewbot review --pr octo/hello#42      a pull request on GitHub
   gh pr diff 42 | reviewbot review -       a diff from another program
@@ -53,13 +55,22 @@ exit codes:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     parser.add_argument(
-        "diff", nargs="?", metavar="DIFF", help="a diff file, or - for standard input"
+        "diff",
+        nargs="?",
+        metavar="DIFF",
+        help="a diff file, - for standard input, or a range of revisions such as v1..v2",
     )
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--base", metavar="REV", help="all changes since the branch left REV")
+    source.add_argument("--commit", metavar="REV", help="what one commit changes")
     source.add_argument("--staged", action="store_true", help="what the next commit changes")
     source.add_argument(
         "--pr", metavar="OWNER/REPO#N", help="a pull request on GitHub, or the address of its page"
+    )
+    parser.add_argument(
+        "--untracked",
+        action="store_true",
+        help="send untracked files to a model, too; offline they are always reviewed",
     )
     parser.add_argument("--model", metavar="NAME", help="model that reviews; offline needs no key")
     parser.add_argument(
@@ -133,7 +144,11 @@ def run(args: argparse.Namespace) -> int:
         title=args.title or source.title,
         description=_description(args) or source.description,
     )
-    if args.server is not None:
+    nothing = not source.data.strip() and not source.missing
+    if nothing and args.format == "terminal" and not args.dry_run:
+        print("\n".join(("No changes.", *source.notices)))  # noqa: T201 - this is the output
+        return EXIT_OK
+    if args.server is not None and not nothing:
         _refuse_missing(source)
         return exit_code(asyncio.run(_review_there(args, settings, source)), settings)
     prepared = prepare(

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.load import config_differs, read_settings
+from reviewbot.config.settings import OFFLINE
+from reviewbot.core.wording import count
 from reviewbot.errors import SourceError
 from reviewbot.pipeline import sources
 from reviewbot.pipeline.sources import Source
@@ -19,6 +21,12 @@ if TYPE_CHECKING:
 
 MOST_BYTES: Final = 16_000_000
 """Maximum bytes of a diff that gets context, since context needs an additional plan."""
+MOST_UNTRACKED: Final = 500
+"""Maximum number of untracked files in a diff."""
+MOST_UNTRACKED_BYTES: Final = 1_000_000
+"""Maximum bytes of an untracked file in a diff."""
+NAMED: Final = 3
+"""Untracked files that a notice names."""
 
 
 def read_source(args: argparse.Namespace, flags: Mapping[str, object]) -> tuple[Settings, Source]:
@@ -40,21 +48,35 @@ def read_source(args: argparse.Namespace, flags: Mapping[str, object]) -> tuple[
 
         # A server reviews with its own models, and only it knows their limits.
         return load_pull_request(args.pr, flags, config=args.config, context=args.server is None)
-    if args.diff is not None and (args.base or args.staged):
-        raise SourceError("give either a diff or --base or --staged, not both")
+    revisions = (args.base, args.commit, args.staged)
+    span = _span(args.diff)
+    if args.diff is not None and any(revisions):
+        raise SourceError("give either a diff or --base, --commit or --staged, not both")
     repository = None
-    if args.diff is None:
-        repository = sources.open_repository(Path.cwd(), args.base)
-    settings = read_settings(flags, config=args.config, base=repository if args.base else None)
+    if args.diff is None or span:
+        repository = sources.open_repository(Path.cwd(), args.base, commit=args.commit, span=span)
+    of_others = repository if args.base or args.commit or span else None
+    settings = read_settings(flags, config=args.config, base=of_others)
     if repository is not None:
-        source = _of_repository(args, repository)
+        source = _of_repository(args, repository, settings)
         # A server reviews with its own models, and only it knows their limits.
         if args.server is None:
             source = _with_context(source, repository, settings, staged=args.staged)
         return settings, source
     if args.diff == "-":
-        return settings, Source(sources.read_stdin())
-    return settings, Source(sources.read_file(Path(args.diff)))
+        return settings, _given(sources.read_stdin(), "standard input")
+    return settings, _given(sources.read_file(Path(args.diff)), args.diff)
+
+
+def _span(text: str | None) -> str | None:
+    """Return a range of revisions such as ``A..B``; None for a file."""
+    return text if text and ".." in text and not Path(text).exists() else None
+
+
+def _given(data: bytes, name: str) -> Source:
+    if not data.strip():
+        raise SourceError(f"Nothing to review: {name} is empty")
+    return Source(data)
 
 
 def _with_context(
@@ -75,19 +97,36 @@ def _with_context(
     return source if found is None else replace(source, data=found)
 
 
-def _of_repository(args: argparse.Namespace, repository: sources.GitRepository) -> Source:
+def _of_repository(
+    args: argparse.Namespace, repository: sources.GitRepository, settings: Settings
+) -> Source:
     attributes = repository.attributes()
     if args.staged:
         return Source(repository.staged(), attributes, repository.notices)
     notices = list(repository.notices)
-    if args.base and args.config is None and config_differs(repository, Path.cwd()):
+    from_the_base = args.base or repository.end is not None
+    if from_the_base and args.config is None and config_differs(repository, Path.cwd()):
         notices.append(
             "The configuration is the base's, not the one of the working tree; --config names"
             " another."
         )
-    if untracked := repository.untracked():
-        more = "" if len(untracked) == 1 else f" and {len(untracked) - 1} more"
-        notices.append(
-            f"Not in the diff: untracked {untracked[0]}{more}; git add what belongs to it."
+    if repository.end is not None:
+        title, description = repository.message() if args.commit else ("", "")
+        return Source(
+            repository.changes(),
+            attributes,
+            tuple(notices),
+            title=title,
+            description=description,
         )
-    return Source(repository.changes(), attributes, tuple(notices))
+    stays_here = args.server is None and all(one.name == OFFLINE for one in settings.choices)
+    untracked = repository.untracked()
+    taken: tuple[str, ...] = ()
+    if args.untracked or stays_here:
+        fitting = [path for path, size in untracked.items() if size <= MOST_UNTRACKED_BYTES]
+        taken = tuple(fitting[:MOST_UNTRACKED])
+    if left := [path for path in untracked if path not in set(taken)]:
+        named = ", ".join(left[:NAMED]) + (", ..." if len(left) > NAMED else "")
+        how = "" if args.untracked or stays_here else "; --untracked sends them"
+        notices.append(f"Not in the diff: {count(len(left), 'untracked file')} ({named}){how}.")
+    return Source(repository.changes(taken), attributes, tuple(notices))

@@ -11,9 +11,11 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from shutil import which
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.errors import SourceError
@@ -138,25 +140,46 @@ class GitRepository:
     Attributes:
         directory: a folder within the repository.
         start: object id of the base commit; the empty tree before the first commit.
+        end: object id of the last commit of a range; None for the working tree.
         empty: whether the repository has no commit.
         notices: notices for the reader about how git was run.
     """
 
     directory: Path
     start: str
+    end: str | None
     empty: bool
     notices: tuple[str, ...]
     _environment: Mapping[str, str] = field(repr=False)
 
-    def changes(self) -> bytes:
-        """Return all changes of the working tree since :attr:`start`, staged or not.
+    def changes(self, untracked: Sequence[str] = ()) -> bytes:
+        """Return the changes of the range, or of the working tree since :attr:`start`.
+
+        Args:
+            untracked: untracked files to show as new ones, as in :meth:`untracked`.
 
         Raises:
             SourceError: the repository has no commit.
         """
         if self.empty:
             raise SourceError("the repository has no commit yet; use --staged")
-        return self._git(*_DIFF, self.start, "--")
+        if not untracked:
+            return self._git(*_DIFF, *self._ends, "--")
+        with TemporaryDirectory(prefix="reviewbot-") as folder:
+            # git shows untracked files once they are in an index, and the user's stays as it is.
+            index = Path(folder, "index")
+            own = os.fsdecode(self._git("rev-parse", "--git-path", "index")).rstrip("\n")
+            with suppress(FileNotFoundError):
+                index.write_bytes((self.directory / own).read_bytes())
+            environment = {**self._environment, "GIT_INDEX_FILE": str(index)}
+            names = "\0".join(f":(top,literal){name}" for name in untracked)
+            add = ("add", "--intent-to-add", "--pathspec-from-file=-", "--pathspec-file-nul")
+            _git(self.directory, environment, *add, entered=os.fsencode(names))
+            return _git(self.directory, environment, *_DIFF, self.start, "--")
+
+    @property
+    def _ends(self) -> tuple[str, ...]:
+        return (self.start,) if self.end is None else (self.start, self.end)
 
     def staged(self) -> bytes:
         """Return the staged changes."""
@@ -171,7 +194,15 @@ class GitRepository:
         """
         which = ("--cached",) if staged else ()
         names = (f":(top,literal){path}" for path in paths)
-        return self._git(*_DIFF, _MORE_LINES, *which, self.start, "--", *names)
+        return self._git(*_DIFF, _MORE_LINES, *which, *self._ends, "--", *names)
+
+    def message(self) -> tuple[str, str]:
+        """Return subject and body of the commit :attr:`end`; both are empty without it."""
+        if self.end is None:
+            return "", ""
+        text = self._git("log", "-1", "--format=%s%x00%b", self.end, "--").decode(errors="replace")
+        subject, _, body = text.partition("\0")
+        return subject, body.strip()
 
     def attributes(self) -> str:
         """Return the ``.gitattributes`` at the root of :attr:`start`; empty if there is none."""
@@ -205,25 +236,40 @@ class GitRepository:
         """Return whether git tracks a file in :attr:`directory`."""
         return bool(self._git("ls-files", "-z", "--", f":(literal){name}"))
 
-    def untracked(self) -> tuple[str, ...]:
-        """Return the untracked files that are not ignored, which no diff of git shows."""
-        names = self._git("ls-files", "--others", "--exclude-standard", "-z", "--", ":/")
-        return tuple(os.fsdecode(name) for name in names.split(b"\0") if name)
+    def untracked(self) -> dict[str, int]:
+        """Return the bytes of untracked files that are not ignored, by path from the root.
+
+        Other repositories in the working tree are left out.
+        """
+        names = self._git("ls-files", "--others", "--exclude-standard", "--full-name", "-z", ":/")
+        paths = [os.fsdecode(name) for name in names.split(b"\0") if name]
+        root = self._git("rev-parse", "--show-toplevel") if paths else b""
+        found = {}
+        for path in paths:
+            with suppress(OSError):  # it is gone by now
+                found[path] = Path(os.fsdecode(root).rstrip("\n"), path).lstat().st_size
+        return {path: size for path, size in found.items() if not path.endswith("/")}
 
     def _git(self, *arguments: str) -> bytes:
         return _git(self.directory, self._environment, *arguments)
 
 
-def open_repository(directory: Path, base: str | None = None) -> GitRepository:
+def open_repository(
+    directory: Path, base: str | None = None, *, commit: str | None = None, span: str | None = None
+) -> GitRepository:
     """Open the repository around ``directory``.
+
+    Without a revision, the changes are the uncommitted ones.
 
     Args:
         directory: a folder.
-        base: revision from which the branch started; None diffs uncommitted changes.
+        base: revision from which the branch started.
+        commit: revision whose own changes are meant, compared with its first parent.
+        span: a range ``A..B``, or ``A...B`` from the merge base on; an empty side is ``HEAD``.
 
     Raises:
-        SourceError: git is missing or too old, there is no repository, or ``base`` is not a
-            revision or shares no history with the current commit.
+        SourceError: git is missing or too old, there is no repository, or a revision does not exist
+            or shares no history with the other one.
     """
     environment = {**os.environ, **_ENVIRONMENT}
     version = _version(_git(directory, environment, "version"))
@@ -235,12 +281,14 @@ def open_repository(directory: Path, base: str | None = None) -> GitRepository:
         settings += [(f"filter.{name}.{key}", "") for key in ("clean", "smudge", "process")]
         settings.append((f"filter.{name}.required", "false"))
     environment |= _as_variables(settings, environment)
-    start = _start(directory, environment, base)
-    empty = not start
-    if empty:
-        start = (
-            _git(directory, environment, "hash-object", "-t", "tree", "--stdin").decode().strip()
-        )
+    end = None
+    if commit is not None or span is not None:
+        start, end = _range(directory, environment, commit, span)
+        empty = False
+    else:
+        start = _start(directory, environment, base)
+        empty = not start
+    start = start or _empty_tree(directory, environment)
     notices = []
     if foreign:
         more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
@@ -248,7 +296,7 @@ def open_repository(directory: Path, base: str | None = None) -> GitRepository:
     if version < _ATTRIBUTES_FROM_A_COMMIT:
         notices.append(OLD_GIT)
     environment["GIT_ATTR_SOURCE"] = start
-    return GitRepository(directory, start, empty, tuple(notices), environment)
+    return GitRepository(directory, start, end, empty, tuple(notices), environment)
 
 
 def open_commit(directory: Path, commit: str) -> GitRepository | None:
@@ -279,6 +327,27 @@ def _start(directory: Path, environment: Mapping[str, str], base: str | None) ->
         return _commit(directory, environment, "HEAD")
     except SourceError:
         return ""
+
+
+def _range(
+    directory: Path, environment: Mapping[str, str], commit: str | None, span: str | None
+) -> tuple[str, str]:
+    """Return the first and last commit of a range; the first is empty for a root commit."""
+    if commit is not None:
+        end = _commit(directory, environment, commit)
+        parents = _git(directory, environment, "rev-parse", f"{end}^@").decode().split()
+        return parents[0] if parents else "", end
+    left, dots, right = (span or "").partition("..")
+    symmetric = right.startswith(".")
+    end = _commit(directory, environment, right.removeprefix(".") or "HEAD")
+    start = _commit(directory, environment, left or "HEAD")
+    if symmetric and dots:
+        start = _git(directory, environment, "merge-base", start, end).decode().strip()
+    return start, end
+
+
+def _empty_tree(directory: Path, environment: Mapping[str, str]) -> str:
+    return _git(directory, environment, "hash-object", "-t", "tree", "--stdin").decode().strip()
 
 
 def _version(text: bytes) -> tuple[int, int]:
@@ -328,13 +397,14 @@ def _git(
     environment: Mapping[str, str],
     *arguments: str,
     fine: tuple[int, ...] = (0,),
+    entered: bytes = b"",
 ) -> bytes:
     try:
         done = subprocess.run(  # noqa: S603 - a fixed program, no shell, revisions behind --end-of-options
             [find_git(), "--no-pager", *arguments],
             cwd=directory,
             env=environment,
-            stdin=subprocess.DEVNULL,
+            input=entered,
             capture_output=True,
             check=False,
         )
@@ -351,7 +421,7 @@ def _explain(stderr: str, arguments: tuple[str, ...]) -> str:
         return "this is not a git repository; give a diff file or pipe a diff in"
     if arguments[:2] == ("rev-parse", "--verify"):
         base = arguments[-1].removesuffix("^{commit}")
-        return f"git knows no revision {base!r}; fetch it, or name another with --base"
+        return f"git knows no revision {base!r}; fetch it, or name another one"
     if arguments[0] == "merge-base":
         if "HEAD" in stderr:
             return "the repository has no commit yet; use --staged"

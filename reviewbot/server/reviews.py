@@ -206,6 +206,8 @@ class ReviewApi:
             if kind == "application/json":
                 values = _object_of(body)
             values = _with_query(values, query)
+            if not values["diff"].strip():
+                raise Problem(400, "Nothing to review: the diff is empty")
             texts = {name: _text(values, name, most) for name, most in TEXT_LIMITS.items()}
             return ReviewRequest(
                 tenant=caller.tenant,

@@ -180,13 +180,6 @@ def test_the_working_tree_the_index_and_a_branch_are_reviewed(
 
 
 @pytest.mark.usefixtures("repository")
-def test_untracked_files_are_named_as_not_reviewed(capsys: pytest.CaptureFixture[str]) -> None:
-    write("x = 1\n", "new.py")
-    main(["review"])
-    assert "Not in the diff: untracked new.py" in capsys.readouterr().out
-
-
-@pytest.mark.usefixtures("repository")
 def test_a_repository_cannot_run_programs_through_its_configuration() -> None:
     git("config", "diff.external", "touch pwned; false")
     git("config", "core.fsmonitor", "touch pwned; false")
@@ -422,7 +415,7 @@ def test_attributes_of_the_repository_mark_generated_files(
     [
         (["nowhere.diff"], "cannot read nowhere.diff: No such file or directory"),
         (["."], "cannot read .: Is a directory"),
-        (["x.diff", "--staged"], "give either a diff or --base or --staged, not both"),
+        (["x.diff", "--staged"], "give either a diff or --base, --commit or --staged, not both"),
         ([], "this is not a git repository"),
         (["--base", "main"], "this is not a git repository"),
         (["garbage"], "line 1 of the diff"),

@@ -19,7 +19,7 @@ from reviewbot.store import keys
 from reviewbot.store.database import open_database
 from reviewbot.store.keys import Limits
 from tests.fake_anthropic import Answer, FakeAnthropic, Hang
-from tests.server.nodes import APART, ROOT, long_diff, node, post, until, until_state
+from tests.server.nodes import APART, DEMO, ROOT, long_diff, node, post, until, until_state
 from tests.support.forks import run_fork
 
 
@@ -259,7 +259,7 @@ def test_the_flag_of_a_model_without_its_key_is_enough_to_refuse(tmp_path: Path)
 
 async def test_a_request_that_names_such_a_model_is_refused_alone(tmp_path: Path) -> None:
     async with node(tmp_path) as one, one.client() as client:
-        wrong = await client.post("/v1/reviews?model=claude-x", content=b"")
+        wrong = await client.post("/v1/reviews?model=claude-x", content=DEMO)
         assert wrong.status_code == 400
         assert wrong.json()["key"] == "options.model"
         await post(one)

@@ -22,7 +22,9 @@ async def test_a_shallow_review_has_a_neutral_check_that_names_the_files_and_the
     assert (run.code, run.outputs["outcome"]) == (0, "shallow")
     assert conclusions(pull) == ["neutral"]
     (check,) = pull.repo.check_runs.values()
-    assert (check.title or "").startswith("Shallow: no findings in 2 files, of which 1 was not read.")
+    assert (check.title or "").startswith(
+        "Shallow: no findings in 2 files, of which 1 was not read."
+    )
     for text in (check.summary or "", summary_of(pull)):
         assert "`legacy/pay.cbl` (unread)" in text
         assert "`accept_unread: [cobol]`" in text

@@ -163,9 +163,13 @@ async def test_what_cannot_be_reviewed_is_refused_with_a_sentence(
         assert (await client.get("/v1/reviews")).json()["reviews"] == []
 
 
-async def test_an_empty_diff_of_git_is_a_clean_review(server: Node) -> None:
-    review_id = await post(server, b"")
-    assert (await until_state(server, review_id, "finished"))["outcome"] == "clean"
+@pytest.mark.parametrize("body", [b"", b"\n \n"])
+async def test_an_empty_diff_is_refused(server: Node, body: bytes) -> None:
+    async with server.client() as client:
+        answer = await client.post(
+            "/v1/reviews", content=body, headers={"Content-Type": "text/x-diff"}
+        )
+        assert problem(answer, 400)["detail"] == "Nothing to review: the diff is empty"
 
 
 async def test_a_model_that_cannot_be_asked_is_refused_at_once(server: Node) -> None:
@@ -230,7 +234,7 @@ async def test_a_replayed_request_streams_the_review_it_made(server: Node) -> No
 
 
 async def test_reviews_are_listed_page_by_page_newest_first(server: Node) -> None:
-    made = [await post(server, b"\n" * number) for number in range(1, 6)]
+    made = [await post(server, DEMO + b"\n" * number) for number in range(5)]
     async with server.client() as client:
         seen: list[str] = []
         before: str | None = None

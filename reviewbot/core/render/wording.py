@@ -68,7 +68,7 @@ def _answered(report: Report) -> str:
 
 def _nothing(skipped: int) -> str:
     if not skipped:
-        return "Nothing to review: the diff is empty."
+        return "No changes."
     which = "its only file is" if skipped == 1 else f"all its {skipped:,} files are"
     return f"Nothing of this diff was reviewed: {which} skipped by policy."
 

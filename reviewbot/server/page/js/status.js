@@ -38,7 +38,7 @@ export function outcomeSentence(review) {
   if (review.question !== null) return `The question was ${tone === "answered" ? "" : "not "}answered.`;
   if (tone === "superseded") return `A newer version of the change took its place; ${found} until then.`;
   if (tone === "nothing") {
-    if (!tally.all) return "Nothing to review: the diff is empty.";
+    if (!tally.all) return "No changes.";
     const which = tally.all === 1 ? "its only file is" : `all its ${number(tally.all)} files are`;
     return `Nothing of this diff was reviewed: ${which} skipped by policy.`;
   }
