@@ -22,6 +22,16 @@ from tests.support.pull_requests import NAME, opened, review
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.support.commands import Done
+
+
+def error_of(done: Done) -> str:
+    """The one line of an error. On a busy machine, lines say before it that GitHub is slow."""
+    said = done.err.splitlines()
+    (error,) = [line for line in said if not line.startswith("reviewbot: fetching ")]
+    return error
+
+
 LARGE = "".join(f"value_{number} = {number}\n" for number in range(300))
 
 
@@ -156,9 +166,7 @@ async def test_a_mistake_in_the_bases_configuration_is_named(
     async with opened(base={".reviewbot.yml": text}) as (_, _pull, env):
         done = await review(tmp_path, "--pr", NAME, **env)
         assert done.code == 2
-        said = done.err.splitlines()
-        (error,) = [line for line in said if not line.startswith("reviewbot: fetching ")]
-        assert sentence in error
+        assert sentence in error_of(done)
 
 
 async def test_title_and_description_go_into_the_summary_as_claims(tmp_path: Path) -> None:
@@ -244,8 +252,7 @@ async def test_what_cannot_work_is_one_sentence_and_exit_2(
     async with opened() as (_, _pull, env):
         done = await review(tmp_path, *arguments, **env)
         assert (done.code, done.out) == (2, "")
-        assert sentence in done.err
-        assert done.err.count("\n") == 1
+        assert sentence in error_of(done)
 
 
 @pytest.mark.parametrize("other", [["--staged"], ["--base", "main"]])
