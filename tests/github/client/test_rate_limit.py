@@ -1,4 +1,4 @@
-"""Whose turn it is: writes one by one and a second apart, final ones first, limits obeyed."""
+"""The rate limiter: one write at a time and a second apart, final ones first."""
 
 from __future__ import annotations
 

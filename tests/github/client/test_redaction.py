@@ -1,4 +1,4 @@
-"""No token in a message, whatever it looks like."""
+"""Messages of errors show no token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes over the wire: whole, to the right place, as bytes, and never a token elsewhere."""
+"""The transport sends whole requests to the right server, and no token elsewhere."""
 
 from __future__ import annotations
 

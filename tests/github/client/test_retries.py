@@ -1,4 +1,4 @@
-"""What is asked again, what never is, and how limits of one installation stay its own."""
+"""Which requests are retried, and limits of one installation that delay no other."""
 
 from __future__ import annotations
 

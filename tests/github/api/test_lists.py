@@ -1,4 +1,4 @@
-"""Lists come whole or not at all; what has not changed costs nothing."""
+"""Lists are read whole or not at all; an unchanged list costs no request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a rate limit looks like, and what does not."""
+"""Rate limits of GitHub, told from other refusals."""
 
 from __future__ import annotations
 
