@@ -1,4 +1,4 @@
-"""The App of a server: found, checked when it starts, stored for its owner alone."""
+"""Credentials of the App: found, checked at the start, stored for their owner alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nodes that shut down, come twice or are full, and one installation beside another."""
+"""Nodes that shut down, receive a delivery twice or are full; installations side by side."""
 
 from __future__ import annotations
 

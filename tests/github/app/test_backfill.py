@@ -1,4 +1,4 @@
-"""Deliveries that never came are asked for: those alone, not too often, and they then work."""
+"""The backfill requests the redelivery of failed deliveries alone, and not too often."""
 
 from __future__ import annotations
 

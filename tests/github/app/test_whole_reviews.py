@@ -1,4 +1,4 @@
-"""Whole stories of the App on pull requests, from the webhook to what is on the page."""
+"""Whole reviews by the App, from the webhook to the comments on the pull request."""
 
 from __future__ import annotations
 

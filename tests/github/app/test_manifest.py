@@ -1,4 +1,4 @@
-"""The manifest: what GitHub is asked for, and where."""
+"""The manifest: which permissions and events the App asks for, and at which address."""
 
 from __future__ import annotations
 
