@@ -1,4 +1,4 @@
-"""Whole reviews with more context than the diff of the pull request has, from fetch to comment."""
+"""Whole reviews with context beyond the diff, from the fetch to the comment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a change may try, so that not all of it is seen."""
+"""Pull requests that try to keep a part of their diff out of the review."""
 
 from __future__ import annotations
 
