@@ -1,4 +1,4 @@
-"""Like code at several places: each finding stays with its own, wherever lines go."""
+"""Identical blocks: each finding stays with its own block, wherever lines move."""
 
 from __future__ import annotations
 

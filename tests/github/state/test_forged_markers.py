@@ -1,4 +1,4 @@
-"""What strangers write with markers like ours is theirs: it changes nothing that we do.
+"""Markers that strangers copy into their texts change nothing that we do.
 
 Nobody can sign for us, but a marker can be copied, and much is known by its shape alone: that
 nothing is posted twice. So each of these stories fails if the author is not looked at.

@@ -1,4 +1,4 @@
-"""Our comments are known by their author and marker; what is not signed proves nothing."""
+"""Prior findings: our comments are known by author and marker; unsigned ones prove nothing."""
 
 from __future__ import annotations
 

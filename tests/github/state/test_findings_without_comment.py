@@ -1,4 +1,4 @@
-"""What stands on no line is found again, stands and is fixed as what has a comment is."""
+"""A finding without inline comment stays open and is resolved as one with a comment is."""
 
 from __future__ import annotations
 
