@@ -1,4 +1,4 @@
-"""A file that GitHub shows no lines of has no comments; what is found in it is told elsewhere."""
+"""A file whose patch GitHub does not show has no comments; its findings are listed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is to be seen while a review goes on, and what a node does without being told to."""
+"""Findings and progress are shown while a review runs."""
 
 from __future__ import annotations
 
