@@ -1,4 +1,4 @@
-"""Commands in comments, obeyed by a job of the Action: what a reader of the page sees."""
+"""Commands in comments, processed by a job of the Action, as a reader of the page sees it."""
 
 from __future__ import annotations
 

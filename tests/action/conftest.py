@@ -1,0 +1,19 @@
+"""Fixtures of the tests of the Action."""
+
+from __future__ import annotations
+
+from tests.support.github_fixtures import (
+    _certificates_are_read_once,
+    github,
+    model,
+    pytest_asyncio_loop_factories,
+    runner,
+)
+
+__all__ = [
+    "_certificates_are_read_once",
+    "github",
+    "model",
+    "pytest_asyncio_loop_factories",
+    "runner",
+]
