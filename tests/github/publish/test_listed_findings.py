@@ -1,0 +1,146 @@
+"""Findings beyond the inline comments are in the summary or in the review body."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.fake_anthropic import Answer, FakeAnthropic
+from tests.fake_github import FakeGitHub, Fault
+from tests.github.action_runs import Runner, find_marked
+from tests.support.github_states import state_of
+from tests.support.github_stories import BASE, ONE, REFUSAL, TWO, app, bug, summary_of, titles
+
+if TYPE_CHECKING:
+    from tests.fake_anthropic import Recorded
+
+
+async def test_more_findings_than_comments_are_in_the_summary_and_posted_by_no_later_push(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    lines = app(*(bug(number) for number in range(1, 51)))
+    pull = github.pull(base=BASE, head=BASE | lines)
+    run = await runner.run(pull)
+    first = titles(pull)
+    assert len(first) == 10
+    assert run.outputs["warnings"] == "50"
+    assert all(f"Bug {number} " in summary_of(pull) for number in range(1, 51))
+    (review,) = pull.reviews
+    assert "10 comments on lines. 40 more findings are in the summary comment." in review.body
+    asked = len(model.requests)
+    pull.push({"other.py": "x = 1\n"})
+    run = await runner.run(pull)
+    assert "line_10" not in model.requests[-1].text
+    assert len(model.requests) > asked
+    run = await runner.run(pull, full="true")
+    assert pull.reviews == [review]
+    assert titles(pull) == first
+    assert run.outputs["warnings"] == "50"
+    assert summary_of(pull).count("| still open |") == 50
+
+
+@pytest.mark.unposted("a summary names fifty findings")
+async def test_four_hundred_findings_are_one_review_and_a_short_summary(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    files = {f"f{number}.py": f"{bug(number)[1]}\n" for number in range(400)}
+    pull = github.pull(base=BASE, head=BASE | files)
+    run = await runner.run(pull)
+    assert run.outputs["warnings"] == "400"
+    (review,) = pull.reviews
+    assert len(titles(pull)) == 10
+    assert len(review.body) < 20_000
+    words, _, marker = summary_of(pull).rpartition("\n")
+    assert len(words) <= 20_000
+    assert len(marker) <= 32_000
+    assert "### More findings (350)" in words
+    assert "`bug`, 350 warnings: " in words
+    assert "and 340 more" in words
+    assert len(state_of(pull).records) == 400
+    check_run = [*pull.repo.check_runs.values()][-1]
+    assert len(check_run.annotations) == 400
+
+
+async def test_a_finding_without_comment_is_open_until_its_code_is_gone(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    lines = app(*(bug(number) for number in range(1, 34)))
+    pull = github.pull(base=BASE, head=BASE | lines)
+    await runner.run(pull)
+    commented = {title.strip("*").removeprefix("warning: ") for title in titles(pull)}
+    told = [f"Bug {one}" for one in range(1, 34) if f"Bug {one}" not in commented]
+    assert len(told) == 23
+    number = int(told[0].removeprefix("Bug "))
+
+    def others(request: Recorded) -> Answer:
+        """Nothing of two that were told of, and another rule for the third."""
+        found = find_marked(request).findings or []
+        left = [one for one in found if one["title"] not in told[:2]]
+        return Answer(findings=[{**one, "category": "security"} for one in left])
+
+    model.respond = others
+    run = await runner.run(pull)
+    assert run.outputs["warnings"] == "33"
+    assert len(pull.reviews) == 1
+    pull.push(app(*(bug(one) for one in range(1, 34) if one != number)))
+    run = await runner.run(pull)
+    assert run.outputs["warnings"] == "32"
+    assert "32 still open and 1 resolved" in summary_of(pull)
+    assert f"Resolved:\n\n- `app.py:{number}` Bug {number}\n" in summary_of(pull)
+    assert len(pull.reviews) == 1
+    assert len(titles(pull)) == 10
+
+
+@pytest.mark.unposted("nobody wants it there")
+async def test_what_is_turned_off_is_not_posted(github: FakeGitHub, runner: Runner) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    off = {"check_run": "false", "review_comments": "false", "summary_comment": "false"}
+    run = await runner.run(pull, **off)
+    assert run.outputs["errors"] == "1"
+    assert (pull.reviews, pull.comments, pull.repo.check_runs) == ([], [], {})
+
+
+async def test_without_a_summary_comment_the_review_tells_what_is_on_no_line(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    lines = app(*(bug(number) for number in range(1, 36)))
+    pull = github.pull(base=BASE, head=BASE | lines)
+    await runner.run(pull, summary_comment="false")
+    assert pull.comments == []
+    assert "`bug`, 25 warnings: " in pull.reviews[0].body
+    await runner.run(pull, summary_comment="false")
+    assert len(pull.reviews) == 1
+    assert len(titles(pull)) == 10
+
+
+async def test_without_a_summary_comment_what_github_refuses_is_told_in_a_review(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | TWO)
+    github.fail(Fault("POST", "/reviews$", 422, REFUSAL, times=None, contains=b'"line"'))
+    await runner.run(pull, summary_comment="false")
+    (review,) = pull.reviews
+    assert "2 more findings are below" in review.body
+    for title in ("Division by zero", "None is returned"):
+        assert review.body.count(f": {title}**") == 1
+    await runner.run(pull, summary_comment="false")
+    assert pull.reviews == [review]
+
+
+async def test_two_findings_on_one_line_have_one_comment_and_a_place_in_the_summary(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    """The second one is found later, on a line that has a comment already."""
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull)
+
+    def another(request: Recorded) -> Answer:
+        [found] = find_marked(request).findings
+        return Answer(findings=[{**found, "category": "security", "title": "It can be called"}])
+
+    model.respond = another
+    run = await runner.run(pull, full="true")
+    assert titles(pull) == ["**error: Division by zero**"]
+    assert run.outputs["errors"] == "2"
+    assert "A comment of an earlier review is on its line already." in summary_of(pull)

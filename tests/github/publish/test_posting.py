@@ -1,0 +1,160 @@
+"""A review is posted once and whole, whatever GitHub refuses, loses or changes meanwhile."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reviewbot.github.markers import Marker, write
+from tests.fake_github import FakeGitHub, Fault, faults
+from tests.github.action_runs import WRITES, Runner, bound_to, find_marked
+from tests.support.github_stories import BASE, ONE, REFUSAL, TWO, app, bug, summary_of, titles
+
+if TYPE_CHECKING:
+    from tests.fake_anthropic import Answer, FakeAnthropic, Recorded
+
+
+async def test_one_comment_that_github_refuses_loses_none_of_the_others(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    head = app(
+        *((number, f"x = {number}  # BUG warning Bug {number}") for number in range(1, 20, 2))
+    )
+    pull = github.pull(base=BASE, head=BASE | head)
+    github.fail(
+        faults.Fault("POST", "/reviews$", 422, REFUSAL, contains=b"**warning: Bug 7**", times=None)
+    )
+    run = await runner.run(pull)
+    posted = {title.strip("*").removeprefix("warning: ") for title in titles(pull)}
+    assert posted == {f"Bug {number}" for number in range(1, 20, 2)} - {"Bug 7"}
+    assert "GitHub takes no comment there." in summary_of(pull)
+    assert run.outputs["warnings"] == "10"
+    assert len(pull.reviews) <= 6
+
+
+@pytest.mark.parametrize("refused", [1, 15, 19], ids=["first", "in the second half", "last"])
+@pytest.mark.parametrize("summary", ["true", "false"], ids=["summary", "no summary"])
+async def test_a_review_says_how_many_comments_it_has_whatever_github_refused(
+    github: FakeGitHub, runner: Runner, refused: int, summary: str
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | app(*(bug(number) for number in range(1, 20, 2))))
+    text = rf"**warning: Bug {refused}**\n\nWhen".encode()  # of the comment on its line alone
+    github.fail(Fault("POST", "/reviews$", 422, REFUSAL, contains=text, times=None))
+    await runner.run(pull, summary_comment=summary)
+    assert len(titles(pull)) == 9
+    said = [
+        (int(found[1]), len(one.comments))
+        for one in pull.reviews
+        if (found := re.search(r"([0-9]+) comments? on lines", one.body))
+    ]
+    assert said
+    assert all(number == there for number, there in said)
+
+
+async def test_a_review_that_github_never_takes_is_told_of_in_the_summary(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    head = app(
+        *((number, f"x = {number}  # BUG warning Bug {number}") for number in range(1, 60, 2))
+    )
+    pull = github.pull(base=BASE, head=BASE | head)
+    github.fail(faults.Fault("POST", "/reviews$", 422, REFUSAL, times=None))
+    await runner.run(pull)
+    assert pull.reviews == []
+    assert summary_of(pull).count("GitHub takes no comment there.") == 10
+    assert len(github.called("POST", "/reviews")) <= 60
+
+
+@pytest.mark.parametrize("path", ["/reviews$", "/comments$", "/check-runs$"])
+@pytest.mark.parametrize("fault", [faults.error_after, faults.drop])
+async def test_a_write_whose_answer_is_lost_is_not_done_twice(
+    github: FakeGitHub, runner: Runner, path: str, fault: Any
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    github.fail(fault("POST", path))
+    run = await runner.run(pull)
+    assert run.outputs["outcome"] == "findings"
+    assert len(pull.reviews) == 1
+    assert len(pull.comments) == 1
+    assert len(pull.repo.check_runs) == 1
+
+
+@pytest.mark.unposted("a summary names fifty findings")
+async def test_annotations_are_not_doubled_by_an_answer_that_is_lost(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    head = {"app.py": "".join(f"x = {n}  # BUG note Bug {n}\n" for n in range(70))}
+    base = {".reviewbot.yml": "summary: false\nmax_notes: 100\n", "app.py": ""}
+    pull = github.pull(base=base, head=base | head)
+    github.fail(faults.error_after("PATCH", "/check-runs/", times=2))
+    await runner.run(pull)
+    [check_run] = pull.repo.check_runs.values()
+    lines = [one["start_line"] for one in check_run.annotations]
+    assert sorted(lines) == list(range(1, 71))
+
+
+async def test_a_review_that_was_left_unsent_blocks_nothing(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    token = github.world.actions_token(pull.repo, WRITES)
+    assert token.installation is not None
+    bot = token.installation.app.bot.login
+    pull.review(None, "left by a crash", by=bot)
+    await runner.run(pull)
+    assert [one.state for one in pull.reviews] == ["COMMENTED"]
+    assert titles(pull) == ["**error: Division by zero**"]
+
+
+async def test_a_review_of_ours_that_was_never_sent_goes_though_nothing_is_posted(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    """That of another workflow, which has our login, stays."""
+    pull = github.pull(base=BASE, head=BASE | {"b.py": "x = 1\n"})
+    token = github.world.actions_token(pull.repo, WRITES)
+    assert token.installation is not None
+    bot = token.installation.app.bot.login
+    ours = Marker("review", pull.head_sha, pull.base_sha)
+    pull.review(None, f"Left.\n\n{write(ours, bound_to(pull))}", by=bot)
+    await runner.run(pull)
+    assert pull.reviews == []
+    pull.review(None, "Somebody else's", by=bot)
+    await runner.run(pull)
+    assert [one.body for one in pull.reviews] == ["Somebody else's"]
+
+
+async def test_a_push_during_the_review_posts_nothing_on_the_old_head(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+
+    def push_meanwhile(request: Recorded) -> Answer:
+        if pull.head_sha == first:
+            pull.push(TWO)
+        return find_marked(request)
+
+    first, model.respond = pull.head_sha, push_meanwhile
+    run = await runner.run(pull)
+    assert pull.reviews == []
+    assert pull.comments == []
+    assert "has a newer head" in run.summary
+    await runner.run(pull)
+    assert len(titles(pull)) == 2
+
+
+@pytest.mark.unposted("nothing is posted on what is closed")
+async def test_a_pull_request_that_is_closed_meanwhile_gets_no_comments(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+
+    def close_meanwhile(request: Recorded) -> Answer:
+        pull.close()
+        return find_marked(request)
+
+    model.respond = close_meanwhile
+    run = await runner.run(pull)
+    assert pull.comments == []
+    assert "was closed" in run.summary
