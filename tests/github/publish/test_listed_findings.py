@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.fake_anthropic import Answer, FakeAnthropic
+from tests.fake_anthropic import Answer, FakeAnthropic, finding
 from tests.fake_github import FakeGitHub, Fault
 from tests.github.action_runs import Runner, find_marked
 from tests.support.github_states import state_of
@@ -144,3 +144,31 @@ async def test_two_findings_on_one_line_have_one_comment_and_a_place_in_the_summ
     assert titles(pull) == ["**error: Division by zero**"]
     assert run.outputs["errors"] == "2"
     assert "A comment of an earlier review is on its line already." in summary_of(pull)
+
+
+@pytest.mark.edge
+async def test_without_a_summary_each_finding_on_no_line_is_told_of_once(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    def nowhere(title: str) -> dict[str, Any]:
+        return finding(path="app.py", quote=f"{title}()", line=3, end_line=3, title=title)
+
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    model.respond = lambda _: Answer(findings=[nowhere("First")])
+    await runner.run(pull, summary_comment="false")
+    model.respond = lambda _: Answer(findings=[nowhere("First"), nowhere("Second")])
+    for number in range(2):
+        pull.push(app((20 + number, f"line = {number}")))
+        await runner.run(pull, summary_comment="false", full="true")
+    told = [one.body for one in pull.reviews]
+    assert [("First" in text, "Second" in text) for text in told] == [(True, False), (False, True)]
+
+
+@pytest.mark.edge
+async def test_without_comments_the_summary_leads_to_the_code(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull, review_comments="false")
+    assert titles(pull) == []
+    assert f"/blob/{pull.head_sha}/app.py#L10" in summary_of(pull)

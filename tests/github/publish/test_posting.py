@@ -158,3 +158,19 @@ async def test_a_pull_request_that_is_closed_meanwhile_gets_no_comments(
     run = await runner.run(pull)
     assert pull.comments == []
     assert "was closed" in run.summary
+
+
+@pytest.mark.edge
+async def test_a_good_comment_is_posted_however_many_bad_ones_come_before_it(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    head = app(
+        *((number, f"x = {number}  # BUG warning Bug {number}") for number in range(1, 60, 2))
+    )
+    pull = github.pull(base=BASE, head=BASE | head)
+    for number in range(1, 16, 2):
+        text = f"**warning: Bug {number}**".encode()
+        github.fail(Fault("POST", "/reviews$", 422, REFUSAL, contains=text, times=None))
+    await runner.run(pull)
+    assert len(titles(pull)) == 2
+    assert summary_of(pull).count("GitHub takes no comment there.") == 8
