@@ -232,7 +232,6 @@ def removal(*more: tuple[int, str]) -> dict[str, str]:
 TEXT = ONE["app.py"].splitlines()[9]
 AT = {"path": "app.py", "quote": TEXT, "line": 10, "end_line": 10}
 
-
 either_way = pytest.mark.parametrize("comments", ["true", "false"])
 
 
@@ -268,3 +267,9 @@ def at_line(number: int, title: str = "Division by zero") -> dict[str, object]:
 TWO_BLOCKS = {"app.py": lines(*ROWS[:20], *BLOCK, *ROWS[20:40], *BLOCK, *ROWS[40:])}
 LATER_BLOCK = {"app.py": lines(*ROWS[:40], *BLOCK, *ROWS[40:])}
 GOOD = [*BLOCK[:2], "total = 5", BLOCK[3]]
+
+
+def with_line(number: int, text: str) -> str:
+    rows = [*ROWS]
+    rows[number - 1] = text
+    return lines(*rows)

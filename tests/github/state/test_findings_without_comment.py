@@ -14,6 +14,7 @@ from tests.support.github_stories import (
     REFUSAL,
     REMOVED,
     app,
+    bug,
     conclusions,
     either_way,
     nothing,
@@ -214,3 +215,37 @@ async def test_a_misquoted_finding_that_is_known_already_takes_no_comment_of_ano
     model.respond = lambda _: Answer(findings=[nowhere])
     run = await runner.run(pull, full="true")
     assert run.outputs["findings"] == "2"
+
+
+async def test_a_told_finding_that_was_fixed_does_not_return_with_the_same_line_elsewhere(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    lines = [bug(number) for number in range(1, 31)]
+    last = (31, "pass  # BUG note It does nothing")
+    pull = github.pull(base=BASE, head=BASE | app(*lines, last))
+    await runner.run(pull)
+    assert "It does nothing" in summary_of(pull)
+    pull.push(app(*lines))
+    run = await runner.run(pull)
+    assert run.outputs["findings"] == "30"
+    model.respond = nothing
+    pull.push(app(*lines, (55, last[1])))
+    run = await runner.run(pull)
+    assert run.outputs["findings"] == "30"
+
+
+async def test_an_incomplete_run_shows_nothing_told_that_was_fixed_before(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    lines = [bug(number) for number in range(1, 31)]
+    last = (31, "pass  # BUG note It does nothing")
+    pull = github.pull(base=BASE, head=BASE | app(*lines, last))
+    await runner.run(pull)
+    pull.push(app(*lines))
+    run = await runner.run(pull)
+    assert run.outputs["findings"] == "30"
+    model.respond = lambda _: Answer(call=False, preamble="this is no answer")
+    pull.push(app(*lines, (55, "line_55 = 'x'")))
+    run = await runner.run(pull)
+    assert "It does nothing" not in summary_of(pull)
+    assert run.outputs["findings"] == "30"
