@@ -11,20 +11,13 @@ import pytest
 from reviewbot.store import keys
 from reviewbot.store.database import open_database
 from reviewbot.store.keys import Limits
-from tests.server.databases import postgres_url
+from tests.server.databases import database
 from tests.server.nodes import Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty database, once of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'reviewbot.db'}"
-    return postgres_url()
+__all__ = ["database", "server", "shared_node"]
 
 
 @pytest.fixture(scope="session")

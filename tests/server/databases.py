@@ -11,6 +11,7 @@ from tempfile import gettempdir
 from typing import Any, Final
 
 import psycopg
+import pytest
 import sqlalchemy as sa
 
 # The lock of the Postgres keeps the time.sleep that it finds: not one that a test replaced.
@@ -56,3 +57,11 @@ def postgres_url() -> str:
     with psycopg.connect(uri, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
     return sa.make_url(uri).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, once of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'reviewbot.db'}"
+    return postgres_url()

@@ -10,19 +10,21 @@ import json
 import lzma
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
 
 from reviewbot.github.app.inbox import Inbox
 from reviewbot.github.webhook.payload import App
 from reviewbot.store import deliveries, nodes
 from reviewbot.store.database import open_database
+from reviewbot.store.deliveries import QUEUE, NewDelivery
+from reviewbot.store.tables import DELIVERIES
 from tests.server import nodes as processes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-
-    import sqlalchemy as sa
 
     from reviewbot.github.webhook.tasks import Task
     from reviewbot.store.database import Database
@@ -169,3 +171,23 @@ async def until_state(database: Database, state: State, *ids: str) -> None:
             if all(found.get(one) == state for one in ids):
                 return
             await asyncio.sleep(0.01)
+
+
+async def row_of(database: Database, delivery: str) -> Any:
+    statement = sa.select(DELIVERIES).where(DELIVERIES.c.id == delivery)
+    return await database.read(lambda connection: connection.execute(statement).one())
+
+
+def new(delivery: str, subject: str | None = None, installation: int | None = 1) -> NewDelivery:
+    return NewDelivery(delivery, "pull_request", installation, subject, b"packed")
+
+
+async def put(database: Database, *them: NewDelivery, at: int = 1) -> None:
+    for number, one in enumerate(them):
+        assert await database.write(partial(deliveries.insert, new=one, at=at + number))
+
+
+async def claim(database: Database, at: int = 10, **options: Any) -> list[str]:
+    options = {"node": "here", "alive": (), "most": 100, "per_installation": 100, **options}
+    found = await database.write(partial(QUEUE.claim, at=at, **options))
+    return [one.id for one in found]
