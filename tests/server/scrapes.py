@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.samples import Sample
 
+    from reviewbot.server.telemetry.metrics import Metrics
     from tests.server.nodes import Node
 
 
@@ -54,3 +55,7 @@ async def scrape_until(one: Node, holds: Callable[[Scrape], bool]) -> Scrape:
             if holds(seen):
                 return seen
             await asyncio.sleep(0.02)
+
+
+def exposed(metrics: Metrics) -> Scrape:
+    return Scrape(metrics.exposition("", None)[0].decode())
