@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reviewbot.server.github.one_time_link import OneTimeLink
-
+    from tests.fake_github import FakeGitHub
 
 PUBLIC = "https://reviews.example"
 
@@ -117,3 +117,14 @@ def asked(confirm: Html) -> tuple[dict[str, Any], str]:
     (state,) = parse_qs(urlsplit(form["action"]).query)["state"]
     manifest: dict[str, Any] = json.loads(confirm.fields["manifest"])
     return manifest, state
+
+
+def no_variables(_name: str) -> str | None:
+    return None
+
+
+async def back(browser: Browser, github: FakeGitHub, confirm: Html) -> dict[str, str]:
+    """What GitHub sends the browser back with, after the click on its page."""
+    manifest, state = asked(confirm)
+    assert manifest["redirect_url"] == f"{browser.url}/github/setup/done"
+    return {"code": github.manifest_code(manifest), "state": state}
