@@ -38,7 +38,7 @@ test: $(DEV) ## Run the tests on every core: those that take seconds are left ou
 	@$(PYTEST) -m "not slow" --sample 6 $(ARGS)
 
 # The core's own tests must reach every line and branch of it.
-CORE := tests/core tests/pipeline/test_review.py
+CORE := tests/core tests/pipeline/test_review.py tests/pipeline/test_review_interrupted.py
 
 test-all: $(DEV) ## Run all tests on every core, and measure what they reach of reviewbot/core
 	@$(PY) -m coverage erase

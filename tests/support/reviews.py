@@ -26,9 +26,13 @@ from tests.event_schema import assert_valid_event
 from tests.in_process import parser
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reviewbot.core.findings.finding import Finding
+    from reviewbot.core.prompt.request import ModelRequest
     from reviewbot.models.base import Model
     from reviewbot.models.batch import BatchResult, BatchTask, Emit, RunBatch
+    from tests.models.scripted import Say
 
 
 def added(path: str, *lines: str) -> str:
@@ -121,3 +125,8 @@ class Checkpoints:
         result = await self.inner(task, emit)
         self.results[task.id] = result
         return result
+
+
+def by_path(**answers: Say) -> Callable[[ModelRequest], Say]:
+    """Answers by the first file of the request; the key is its stem."""
+    return lambda request: answers[request.chunks[0].path.removesuffix(".py")]
