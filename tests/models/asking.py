@@ -20,6 +20,7 @@ from reviewbot.models.base import (
     UsageReport,
 )
 from reviewbot.models.catalog import lookup
+from tests.fake_anthropic import Answer, finding
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -102,3 +103,6 @@ async def ask(model: Claude, asked: ModelRequest | None = None, *, max_tokens: i
     except ModelFault as fault:
         seen.fault = fault
     return seen
+
+
+REPORT = Answer(findings=[finding(title="Größe ≠ 0"), finding(line=7, end_line=9)])

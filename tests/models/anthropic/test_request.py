@@ -1,0 +1,192 @@
+"""What is asked of Claude: the form of the request."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+
+import pytest
+
+from reviewbot.core.findings.report_tool import REPORT_TOOL
+from reviewbot.core.prompt.request import render
+from reviewbot.errors import ConfigError
+from reviewbot.models.anthropic.claude import Claude
+from reviewbot.models.base import Stop
+from reviewbot.models.catalog import known_models, lookup
+from tests.fake_anthropic import Answer, FakeAnthropic, finding
+from tests.models.asking import MODEL, REPORT, ask, claude, request
+from tests.virtual_time import in_virtual_time
+
+ALL_NAMES = [name for name in known_models() if name != "offline"]
+
+
+@pytest.mark.parametrize("name", ALL_NAMES)
+@pytest.mark.filterwarnings("ignore:The model:DeprecationWarning")
+@in_virtual_time
+async def test_every_model_is_asked_in_a_form_that_it_accepts(name: str) -> None:
+    async with FakeAnthropic() as fake, claude(fake, name) as model:
+        fake.enqueue(REPORT)
+        seen = await ask(model, max_tokens=200_000)
+    assert fake.rejected == []
+    assert seen.stopped is not None
+    assert seen.stopped.stop is Stop.COMPLETE
+    assert json.loads(seen.report) == json.loads(REPORT.text())
+    assert model.refused == ()
+
+
+@in_virtual_time
+async def test_the_request_is_the_prompt_with_two_breakpoints_and_the_report_tool() -> None:
+    async with FakeAnthropic() as fake, claude(fake) as model:
+        fake.enqueue(REPORT)
+        await ask(model)
+    body, prompt = fake.requests[0].body, render(request())
+    mark = {"cache_control": {"type": "ephemeral"}}
+    assert body == {
+        "model": MODEL,
+        "max_tokens": 4000,
+        "stream": True,
+        "system": [{"type": "text", "text": prompt.system, **mark}],
+        "messages": [
+            {
+                "role": "user",
+                "content": [
+                    {"type": "text", "text": prompt.shared, **mark},
+                    {"type": "text", "text": prompt.body},
+                ],
+            }
+        ],
+        "tools": [{**REPORT_TOOL, "strict": True, "eager_input_streaming": True}],
+        "tool_choice": {"type": "auto", "disable_parallel_tool_use": True},
+        "thinking": {"type": "adaptive", "display": "summarized"},
+    }
+
+
+@in_virtual_time
+async def test_the_shared_part_is_byte_identical_between_requests_and_instances() -> None:
+    heads = set()
+    async with FakeAnthropic(lambda _: REPORT) as fake:
+        for path in ("a.py", "b.py"):
+            async with claude(fake) as model:
+                await ask(model, request(path))
+                await ask(model, request(path))
+        for sent in fake.requests:
+            body = sent.raw.partition(b'"messages"')
+            shared = sent.body["messages"][0]["content"][0]
+            heads.add(json.dumps([sent.body["tools"], sent.body["system"], shared]))
+            assert body[1]
+    assert len(heads) == 1
+
+
+@in_virtual_time
+async def test_forced_where_the_model_takes_it_and_effort_where_configured() -> None:
+    async with FakeAnthropic(lambda _: REPORT) as fake:
+        async with claude(fake, "claude-haiku-5-5", overrides={"effort": "low"}) as model:
+            await ask(model)
+        async with claude(fake, "claude-haiku-4-5") as model:
+            await ask(model)
+    forced = {"type": "tool", "name": "report_findings", "disable_parallel_tool_use": True}
+    assert [sent.tool_choice for sent in fake.requests] == [forced, forced]
+    assert fake.requests[0].body["output_config"] == {"effort": "low"}
+    assert "thinking" not in fake.requests[1].body
+
+
+@in_virtual_time
+async def test_a_budget_for_thinking_is_asked_for_only_where_nothing_is_forced() -> None:
+    async with (
+        FakeAnthropic(lambda _: REPORT) as fake,
+        claude(fake, "claude-haiku-4-5", overrides={"forced_tools": False}) as model,
+    ):
+        await ask(model, max_tokens=10_000)
+        await ask(model, max_tokens=2_000)
+    assert fake.rejected == []
+    assert fake.requests[0].body["thinking"] == {"type": "enabled", "budget_tokens": 5_000}
+    assert "thinking" not in fake.requests[1].body
+
+
+@in_virtual_time
+async def test_an_unknown_server_is_asked_for_nothing_special() -> None:
+    async with (
+        FakeAnthropic(lambda _: REPORT, models={"qwen"}) as fake,
+        claude(fake, "qwen") as model,
+    ):
+        seen = await ask(model)
+    body, prompt = fake.requests[0].body, render(request())
+    assert seen.stopped is not None
+    assert set(body) == {
+        "model", "max_tokens", "stream", "system", "messages", "tools", "tool_choice"
+    }  # fmt: skip
+    assert body["system"] == prompt.system
+    assert body["tools"] == [REPORT_TOOL]
+    assert "cache_control" not in json.dumps(body)
+
+
+@in_virtual_time
+async def test_sampling_is_set_only_where_the_endpoint_is_said_to_take_it() -> None:
+    def respond(_: object) -> Answer:
+        return REPORT
+
+    async with (
+        FakeAnthropic(respond, models={"qwen"}) as fake,
+        claude(fake, "qwen", overrides={"sampling": True}) as model,
+    ):
+        seen = await ask(model)
+    assert fake.requests[0].body["temperature"] == 0
+    assert "temperature" not in fake.requests[1].body  # the fake, like Anthropic, refuses it
+    assert model.refused == ("temperature",)
+    assert seen.stopped is not None
+
+
+@in_virtual_time
+async def test_no_part_of_the_environment_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "sk-ant-" + "from-the-environment"
+    for name in ("API_KEY", "AUTH_TOKEN"):
+        monkeypatch.setenv(f"ANTHROPIC_{name}", secret)
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", f"x-gateway: {secret}")
+    async with FakeAnthropic() as fake, claude(fake) as model:
+        fake.enqueue(REPORT)
+        await ask(model)
+    assert secret not in str(fake.requests[0].headers)
+
+
+def test_a_key_or_an_address_that_cannot_be_is_refused_without_showing_it() -> None:
+    key = "sk-ant-" + "two\nlines"
+    with pytest.raises(ConfigError, match="characters that no key has") as caught:
+        Claude(lookup(MODEL), api_key=key)
+    assert key not in str(caught.value)
+    for url in ("example.com", "ftp://example.com", "http://", "http://host:port", "file:///x"):
+        with pytest.raises(ConfigError, match="base URL must be"):
+            Claude(lookup(MODEL), api_key="k", base_url=url)
+
+
+def test_importing_claude_does_not_import_the_sdk() -> None:
+    code = "import sys, reviewbot.models.anthropic.claude; print('anthropic' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+@in_virtual_time
+async def test_one_connection_serves_requests_in_turn_and_aclose_ends_it() -> None:
+    async with FakeAnthropic(lambda _: REPORT) as fake:
+        async with claude(fake) as model:
+            for _ in range(3):
+                await ask(model)
+            assert {sent.connection for sent in fake.requests} == {1}
+            assert fake.open_connections == 1
+        await asyncio.sleep(0.1)
+        assert fake.open_connections == 0
+        seen = await ask(model)  # still usable
+        assert seen.stopped is not None
+        await model.aclose()
+
+
+@in_virtual_time
+async def test_a_server_that_closes_after_each_answer_is_fine() -> None:
+    answer = Answer(findings=[finding()], close=True)
+    async with FakeAnthropic(lambda _: answer) as fake, claude(fake) as model:
+        for _ in range(3):
+            seen = await ask(model)
+            assert seen.fault is None
+    assert {sent.connection for sent in fake.requests} == {1, 2, 3}
