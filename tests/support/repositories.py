@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture(autouse=True)
@@ -33,3 +30,8 @@ def git(*arguments: str) -> None:
         "init.defaultBranch=main",
     ]
     subprocess.run(["git", *identity, *arguments], check=True, capture_output=True)
+
+
+def write(text: str, name: str = "x.diff") -> str:
+    Path(name).write_text(text, encoding="utf-8", newline="\n")
+    return name
