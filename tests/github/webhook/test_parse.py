@@ -1,26 +1,15 @@
-"""Only GitHub is believed, every real payload is read, and no payload at all makes trouble."""
+"""Deliveries, parsed into tasks."""
 
 from __future__ import annotations
 
-import copy
-import hashlib
-import hmac
-import json
-import lzma
-import os
 import re
-from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from reviewbot.github.markers import Marker, write
-from reviewbot.github.webhook.parse import MAX_COMMENT, MAX_PULLS, is_signed, read
+from reviewbot.github.webhook.parse import MAX_COMMENT, MAX_PULLS
 from reviewbot.github.webhook.payload import App
 from reviewbot.github.webhook.tasks import (
     Commented,
@@ -31,111 +20,12 @@ from reviewbot.github.webhook.tasks import (
     RepositoryRef,
     RerunWanted,
     ReviewRequested,
-    Task,
 )
-from tests.support.examples import examples
+from tests.support.webhook_payloads import DELIVERY, on_pull_request, real, reason, rerun, sent
 
-PAYLOADS = Path(__file__).parents[3] / "fixtures" / "github" / "webhooks" / "payloads.jsonl.xz"
-REAL: list[tuple[str, Any]] = [
-    (delivery["event"], delivery["payload"])
-    for delivery in map(json.loads, lzma.decompress(PAYLOADS.read_bytes()).splitlines())
-]
-DELIVERY = "72d3162e-cc78-11e3-81ab-4c9367dc0958"
-US = App(id="29310", slug="octocoders-linter")
 HELLO = RepositoryRef(installation=1, id=186853002, full_name="Codertocat/Hello-World")
 HEAD = "ec26c3e57ca3a959ca5aad62de7213c562f8c821"
 BASE = "f95f852bd8fca8fcc58a9a2d6c842781e32a215e"
-
-
-def sent(event: str, payload: object, app: App | None = US) -> Task:
-    return read(event, DELIVERY, json.dumps(payload).encode(), app)
-
-
-def real(event: str, action: str | None = None) -> Any:
-    """A real payload, of our App."""
-    found = next(p for name, p in REAL if name == event and p.get("action") == action)
-    return copy.deepcopy(found) | {"installation": {"id": 1, **found.get("installation", {})}}
-
-
-def on_pull_request() -> Any:
-    payload = real("issue_comment", "created")
-    payload["issue"]["pull_request"] = {"url": "https://api.github.com/repos/a/b/pulls/1"}
-    return payload
-
-
-def reason(task: Task) -> str:
-    assert isinstance(task, IgnoredDelivery), task
-    return task.reason
-
-
-# --- The signature
-
-VECTOR = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
-SECRET = "It's a Secret to Everybody"
-
-
-def test_the_example_that_github_documents_is_believed() -> None:
-    assert is_signed(b"Hello, World!", VECTOR, (SECRET,))
-
-
-def test_while_the_secret_is_changed_both_are_believed() -> None:
-    assert is_signed(b"Hello, World!", VECTOR, (SECRET, "new"))
-    assert is_signed(b"Hello, World!", VECTOR, ("new", SECRET))
-    assert not is_signed(b"Hello, World!", VECTOR, ("new", "newer"))
-
-
-def test_a_secret_may_be_any_bytes_that_an_environment_can_hold() -> None:
-    header = "sha256=" + hmac.new(b"\xff\x80", b"x", hashlib.sha256).hexdigest()
-    assert is_signed(b"x", header, (os.fsdecode(b"\xff\x80"),))
-
-
-def test_nobody_is_believed_without_a_secret() -> None:
-    empty = "sha256=" + hmac.new(b"", b"Hello, World!", hashlib.sha256).hexdigest()
-    for secrets in ((), ("",), ("", "")):
-        assert not is_signed(b"Hello, World!", empty, secrets)
-        assert not is_signed(b"Hello, World!", VECTOR, secrets)
-
-
-DIGEST = VECTOR.removeprefix("sha256=")
-
-
-@pytest.mark.parametrize(
-    "header",
-    [
-        None,
-        "",
-        DIGEST,
-        "sha256=",
-        "sha256=" + DIGEST[:-1],
-        VECTOR + "0",
-        VECTOR + "\n",
-        " " + VECTOR,
-        "sha256:" + DIGEST,
-        "SHA256=" + DIGEST,
-        "sha256=" + DIGEST.upper(),
-        "sha256=" + "\u0661" * 64,
-        f"{VECTOR}, {VECTOR}",
-        "sha1=" + hmac.new(SECRET.encode(), b"Hello, World!", "sha1").hexdigest(),
-        "sha512=" + hmac.new(SECRET.encode(), b"Hello, World!", "sha512").hexdigest(),
-    ],
-)
-def test_a_header_of_another_form_is_refused(header: str | None) -> None:
-    assert not is_signed(b"Hello, World!", header, (SECRET,))
-
-
-@given(st.binary(), st.binary(), st.text(min_size=1), st.text(min_size=1))
-def test_a_signature_holds_for_these_bytes_and_this_secret_alone(
-    body: bytes, other: bytes, secret: str, guess: str
-) -> None:
-    header = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-    assert is_signed(body, header, (secret,))
-    assert is_signed(other, header, (secret,)) == (other == body)
-    # HMAC fills keys up with zeros: that is the only other key for the same signature.
-    if guess.rstrip("\0") != secret.rstrip("\0"):
-        assert not is_signed(body, header, (guess,))
-
-
-# --- What there is to do
 
 
 @pytest.mark.parametrize("action", ["opened", "synchronize", "reopened", "ready_for_review"])
@@ -290,17 +180,6 @@ def test_a_comment_without_text_is_none(body: object) -> None:
     assert "comment.body" in reason(sent("issue_comment", payload))
 
 
-def rerun(event: str, action: str = "rerequested") -> Any:
-    payload = real(event, action)
-    payload[event]["app"] = {"id": 29310, "slug": "octocoders-linter"}
-    payload[event]["pull_requests"] = [
-        {"number": 2, "base": {"repo": {"id": payload["repository"]["id"]}}},
-        {"number": 3, "base": {"repo": {"id": 4711}}},
-    ]
-    payload["sender"] = {"login": "octocat", "type": "User"}
-    return payload
-
-
 def test_a_check_run_of_ours_can_be_run_again() -> None:
     payload = rerun("check_run")
     payload["check_run"]["external_id"] = "2:abc"
@@ -394,180 +273,3 @@ def test_the_event_file_of_an_action_needs_no_installation() -> None:
     assert isinstance(task, ReviewRequested)
     assert task.repository.installation is None
     assert "installation" in reason(sent("pull_request", payload))
-
-
-# --- Whatever comes
-
-
-def test_every_real_payload_is_read() -> None:
-    done = Counter(type(sent(event, payload, None)).__name__ for event, payload in REAL)
-    assert sum(done.values()) == len(REAL) == 404
-    assert done["ReviewRequested"] >= 8
-    assert done["PullRequestInactive"] >= 5
-    assert done["InstallationChanged"] >= 6
-    assert done["Ping"] >= 4
-
-
-def test_of_real_payloads_only_those_without_work_are_ignored() -> None:
-    for event, payload in REAL:
-        task = sent(event, payload | {"installation": {"id": 5}})
-        if event == "ping":
-            assert isinstance(task, Ping)
-        elif event == "pull_request" and payload["action"] in ("opened", "synchronize"):
-            assert isinstance(task, ReviewRequested)
-        elif event == "pull_request_review_comment" and payload["action"] == "created":
-            assert isinstance(task, Commented)
-        elif not isinstance(task, IgnoredDelivery):
-            assert event in ("pull_request", "installation")
-
-
-@pytest.mark.parametrize("event", ["push", "", "a" * 1_000, "\n::error::", "pull_request\n"])
-def test_an_event_that_nobody_waits_for_is_acknowledged(event: str) -> None:
-    task = read(event, DELIVERY, b"not read at all", US)
-    assert re.fullmatch(r"[a-z ]{1,50}: nothing to do", reason(task))
-
-
-@pytest.mark.parametrize("delivery", ["", "a b", "a\n", "x" * 65, "\u0661"])
-def test_an_id_that_is_none_is_not_passed_on(delivery: str) -> None:
-    assert read("ping", delivery, b"{}", US) == IgnoredDelivery(
-        "", "the id of the delivery is none"
-    )
-
-
-BROKEN = [
-    b"",
-    b"null",
-    b"[]",
-    b'"text"',
-    b"7",
-    b"NaN",
-    b"{",
-    b"\xff\xfe{}",
-    b"\xef\xbb\xbf{}",
-    b'{"action": "opened"}',
-    b'{"action": {"opened": 1}}',
-    b'{"action": ["opened"]}',
-    b'{"pull_request": ' + b"[" * 200_000,
-    b'{"pull_request": ' + b"[" * 200_000 + b"]" * 200_000 + b"}",
-    b'{"a":' * 200_000 + b"1" + b"}" * 200_000,
-    b'{"action": "opened", "pull_request": {"number": ' + b"9" * 10_000 + b"}}",
-]
-
-
-@pytest.mark.parametrize("body", BROKEN, ids=range(len(BROKEN)))
-def test_a_payload_that_is_none_is_ignored(body: bytes) -> None:
-    for event in ("pull_request", "issue_comment", "check_run", "check_suite", "installation"):
-        assert isinstance(read(event, DELIVERY, body, US), IgnoredDelivery)
-
-
-FIELDS = [
-    ("pull_request", "repository.full_name", ["a", "a/b/c", "a/..", "a/.", "-a/b", "a/b\n", 1]),
-    ("pull_request", "repository.full_name", ["a/" + "b" * 101, "a" * 101 + "/b", "a/b?x", "ä/b"]),
-    ("pull_request", "pull_request.head.sha", ["", "A" * 40, "a" * 39, "a" * 41, "a" * 40 + "\n"]),
-    ("pull_request", "pull_request.base.sha", [None, 7, [], "main", "a" * 64 + "a"]),
-    ("pull_request", "pull_request.number", [0, -1, True, 1.0, "1", 2**63, None]),
-    ("pull_request", "installation.id", [0, -1, True, 1.0, "1", 2**63, None, {}]),
-]
-
-
-@pytest.mark.parametrize(("event", "path", "values"), FIELDS)
-def test_an_odd_field_is_named_and_not_used(event: str, path: str, values: list[object]) -> None:
-    for value in values:
-        payload = real(event, "opened")
-        place = payload
-        *outer, key = path.split(".")
-        for name in outer:
-            place = place[name]
-        place[key] = value
-        assert path in reason(sent(event, payload))
-
-
-OURS = [
-    (event, payload)
-    for event, payload in REAL
-    if event in ("pull_request", "pull_request_review_comment", "installation", "ping")
-] + [
-    ("issue_comment", on_pull_request()),
-    ("check_run", rerun("check_run")),
-    ("check_suite", rerun("check_suite")),
-]
-USED = {
-    *(
-        "action",
-        "updated_at",
-        "installation",
-        "id",
-        "repository",
-        "full_name",
-        "sender",
-        "login",
-        "type",
-    ),
-    *("pull_request", "number", "draft", "state", "head", "base", "repo", "sha", "issue"),
-    *("comment", "user", "body", "in_reply_to_id", "performed_via_github_app", "check_run"),
-    *("check_suite", "app", "slug", "client_id", "external_id", "head_sha", "pull_requests"),
-}
-odd_json = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text(st.characters(codec=None, exclude_categories=()))
-    | st.sampled_from(["", "opened", "x" * 100_000, "created", "a/b", 2**64, "\ud800"]),
-    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(sorted(USED)), inner),
-    max_leaves=8,
-)
-
-
-def slots(value: Any) -> list[tuple[Any, Any]]:
-    """Every place in a payload that is looked at."""
-    if not isinstance(value, dict):
-        return []
-    found = [(value, key) for key in value if key in USED]
-    return found + [slot for key in value if key in USED for slot in slots(value[key])]
-
-
-def well_formed(value: object) -> None:
-    match value:
-        case str():
-            assert len(value) <= MAX_COMMENT
-            assert "\0" not in value
-            value.encode()
-        case bool() | None | datetime():
-            pass
-        case int():
-            assert 0 < value < 2**63
-        case dict():
-            for each in value.values():
-                well_formed(each)
-        case _:
-            assert isinstance(value, tuple)
-            for each in value:
-                well_formed(each)
-
-
-@settings(deadline=None, max_examples=examples(300))
-@given(st.data())
-def test_a_real_payload_with_anything_in_its_place_makes_a_task_and_no_trouble(
-    data: st.DataObject,
-) -> None:
-    event, original = data.draw(st.sampled_from(OURS))
-    payload = copy.deepcopy(original)
-    payload.setdefault("installation", {"id": 1})
-    for _ in range(data.draw(st.integers(1, 4))):
-        place, key = data.draw(st.sampled_from(slots(payload) or [(payload, "action")]))
-        if data.draw(st.booleans()):
-            place[key] = data.draw(odd_json)
-        else:
-            place.pop(key, None)
-    for app in (US, None):
-        task = sent(event, payload, app)
-        well_formed(asdict(task))
-        if isinstance(task, IgnoredDelivery):
-            assert re.fullmatch(r"[\w :.'-]{5,120}", task.reason, re.ASCII)
-
-
-@settings(deadline=None)
-@given(st.sampled_from([event for event, _ in OURS]), st.binary())
-def test_any_bytes_make_a_task(event: str, body: bytes) -> None:
-    well_formed(asdict(read(event, DELIVERY, body, US)))
