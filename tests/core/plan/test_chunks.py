@@ -1,10 +1,8 @@
-"""Chunks and batches: every line answered for once, no chunk above budget, the same each time."""
+"""Chunks: every line is in one, none is above its budget, splits fall between functions."""
 
 from __future__ import annotations
 
 import json
-import math
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,67 +12,21 @@ from hypothesis import strategies as st
 
 from reviewbot.core.diff.parse import FileDiff, parse_diff
 from reviewbot.core.plan import weigh
-from reviewbot.core.plan.chunks import (
-    CHUNK_BUDGET,
-    MIN_BUDGET,
-    Chunk,
-    Plan,
-    SplitLimits,
-    budget_for,
-    plan,
-    plan_routed,
-    view,
-)
-from reviewbot.core.plan.routing import Chain, Routed
+from reviewbot.core.plan.chunks import Plan, plan, view
 from reviewbot.core.plan.split import OVERLAP_LINES
 from reviewbot.core.plan.stored import check_fits, plan_from_json, plan_to_json
 from reviewbot.core.plan.weigh import CHUNK_HEADER, CUT_MARK, HUNK_HEADER, LINE_PREFIX
 from reviewbot.core.prompt.numbered import chunk_lines
 from reviewbot.models.tokens import TokenCounter
+from tests.support.chunk_plans import Bytes, budgets, counts, diff_of, diffs, one, planned
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from reviewbot.core.plan.chunks import ChunkView
-
-
-@dataclass(frozen=True)
-class Bytes:
-    """Half a token a byte, tokenized or not."""
-
-    per_byte: float = 0.5
-    dense: float = 0.5
-
-    def count(self, text: str) -> int:
-        return math.ceil(self.dense * len(text.encode("utf-8", "surrogatepass")))
 
 
 class NoTokenizer(Bytes):
     def count(self, text: str) -> int:
         raise AssertionError(f"{len(text)} characters were tokenized")
-
-
-def diff_of(*hunks: Sequence[str], path: str = "shop/a.py", section: str = "") -> bytes:
-    """A git diff of one file; a hunk is its lines with their markers."""
-    out = [f"diff --git a/{path} b/{path}", f"--- a/{path}", f"+++ b/{path}"]
-    old = new = 1
-    for lines in hunks:
-        olds = sum(line[0] != "+" for line in lines)
-        news = sum(line[0] != "-" for line in lines)
-        out.append(f"@@ -{old if olds else old - 1},{olds} +{new if news else new - 1},{news} @@")
-        out[-1] += f" {section}" if section else ""
-        out += lines
-        old, new = old + olds + 10, new + news + 10
-    return ("\n".join(out) + "\n").encode("utf-8", "surrogateescape")
-
-
-def one(*hunks: Sequence[str], **options: str) -> FileDiff:
-    (file,) = parse_diff(diff_of(*hunks, **options))
-    return file
-
-
-def planned(*files: FileDiff, count: Bytes | None = None, **options: Any) -> Plan:
-    return plan(files, skip=lambda _: None, count=count or Bytes(), **options)
 
 
 def shown_tokens(shown: ChunkView, per_byte: float) -> float:
@@ -85,27 +37,6 @@ def shown_tokens(shown: ChunkView, per_byte: float) -> float:
         for line in hunk.lines:
             size += LINE_PREFIX + 1 + len(line.text.encode("utf-8", "surrogateescape"))
     return size * per_byte
-
-
-texts = st.one_of(
-    st.sampled_from(["", "    return total", "def charge(order):", "}", "\tif x:", "# why"]),
-    st.text(st.characters(exclude_characters="\n\r", exclude_categories=["Cs"]), max_size=60),
-)
-long_texts = st.builds(str.__mul__, st.sampled_from(["x", "\U0001f600"]), st.integers(1, 6_000))
-markers = st.sampled_from(" +-")
-lines = st.builds(str.__add__, markers, texts)
-long_lines = st.builds(str.__add__, markers, long_texts)
-# Repeated blocks make long hunks of few draws.
-blocks = st.one_of(
-    st.builds(list.__mul__, st.lists(lines, min_size=1, max_size=6), st.integers(1, 30)),
-    long_lines.map(lambda line: [line]),
-)
-hunks = st.lists(blocks, min_size=1, max_size=6).map(
-    lambda many: [line for block in many for line in block]
-)
-diffs = st.lists(hunks, min_size=1, max_size=3).map(lambda many: one(*many))
-budgets = st.integers(MIN_BUDGET, 6_000)
-counts = st.sampled_from([Bytes(), Bytes(dense=0.3), Bytes(dense=1.6), Bytes(1.5, 2.0)])
 
 
 @given(diffs, budgets, counts)
@@ -388,231 +319,6 @@ def test_a_file_that_becomes_a_link_is_called_one_where_it_is() -> None:
         "",
         "symbolic link: the line is its target",
     ]
-
-
-def small(number: int, size: int = 100) -> FileDiff:
-    return one(["+" + "x" * size], path=f"f{number}.py")
-
-
-def test_small_chunks_share_a_batch_in_the_order_of_the_diff() -> None:
-    files = [small(number) for number in range(7)]
-    made = planned(*files, max_batch_chunks=3)
-    assert [batch.id for batch in made.batches] == ["b1", "b2", "b3"]
-    assert [batch.chunks for batch in made.batches] == [
-        ("c1", "c2", "c3"),
-        ("c4", "c5", "c6"),
-        ("c7",),
-    ]
-    assert made.tokens == sum(chunk.tokens for chunk in made.chunks)
-
-
-def test_a_batch_keeps_to_its_budget_unless_one_chunk_alone_is_larger() -> None:
-    files = [small(0, 3_000), small(1, 2_000), small(2), small(3, 5_000), small(4)]
-    made = planned(*files, batch_budget=2_000)
-    assert [batch.chunks for batch in made.batches] == [("c1",), ("c2", "c3"), ("c4",), ("c5",)]
-
-
-def test_skipped_files_are_listed_with_their_reason_and_have_no_chunk() -> None:
-    files = [small(0), small(1), small(2)]
-    made = plan(
-        files,
-        skip=lambda file: "Lockfile." if file.path == "f1.py" else None,
-        count=Bytes(),
-    )
-    assert [(file.path, file.reason, file.chunks) for file in made.files] == [
-        ("f0.py", None, ("c1",)),
-        ("f1.py", "Lockfile.", ()),
-        ("f2.py", None, ("c2",)),
-    ]
-    assert [file.path for file in made.skipped] == ["f1.py"]
-    assert made.by_id["c2"].file == 2
-    check_fits(made, files)
-
-
-def test_an_empty_diff_is_an_empty_plan() -> None:
-    made = planned()
-    assert made == Plan((), (), ())
-    check_fits(made, [])
-
-
-def test_budgets_that_cannot_work_are_refused() -> None:
-    with pytest.raises(ValueError, match="below 2000"):
-        planned(small(0), budget=1_999)
-    with pytest.raises(ValueError, match="at least one"):
-        planned(small(0), max_batch_chunks=0)
-
-
-@pytest.mark.parametrize(
-    ("context", "budget"),
-    [(1_000_000, CHUNK_BUDGET), (200_000, CHUNK_BUDGET), (32_000, 8_000), (4_000, MIN_BUDGET)],
-)
-def test_a_chunk_never_takes_more_than_half_of_the_context_window(
-    context: int, budget: int
-) -> None:
-    assert budget_for(context) == budget
-    assert budget <= context // 2
-
-
-CHAINS = [Chain("model", ("a", "b")), Chain("routes[0]", ("b",)), Chain("routes[1]", ("a", "b"))]
-SIZES = {
-    CHAINS[0]: SplitLimits(Bytes(), 2_000, 4_000),
-    CHAINS[1]: SplitLimits(Bytes(), 6_000),
-    CHAINS[2]: SplitLimits(Bytes(1.5)),
-}
-
-
-def routed(files: Sequence[FileDiff], chains: Sequence[Chain]) -> Plan:
-    """A plan in which each file goes to the chain at its place."""
-    return plan_routed(
-        files,
-        reasons=[None] * len(files),
-        route=lambda some: [Routed(chain, f"by {chain.setting}") for chain in chains[: len(some)]],
-        sizes=SIZES.__getitem__,
-    )
-
-
-@given(st.lists(st.tuples(diffs, st.sampled_from(CHAINS)), max_size=6))
-def test_batches_never_mix_models_and_each_is_cut_for_its_own(
-    many: list[tuple[FileDiff, Chain]],
-) -> None:
-    files, chains = [file for file, _ in many], [chain for _, chain in many]
-    made = routed(files, chains)
-    check_fits(made, files)
-    assert plan_from_json(json.loads(json.dumps(plan_to_json(made)))) == made
-    by_id = made.by_id
-    for batch in made.batches:
-        sizes = SIZES[batch.chain]
-        chunks = [by_id[name] for name in batch.chunks]
-        assert {chains[chunk.file] for chunk in chunks} == {batch.chain}
-        assert max(chunk.tokens for chunk in chunks) <= sizes.budget
-        assert batch.tokens == sum(chunk.tokens for chunk in chunks)
-        assert batch.tokens <= sizes.batch_budget or len(chunks) == 1
-    for chain in CHAINS:
-        alone = routed([file for file, its in many if its == chain], [chain] * len(many))
-        mine = [batch.tokens for batch in made.batches if batch.chain == chain]
-        assert mine == [batch.tokens for batch in alone.batches], "the others have no say"
-    assert [batch.id for batch in made.batches] == [f"b{n + 1}" for n in range(len(made.batches))]
-    assert [file.routed_by for file in made.files] == [f"by {chain.setting}" for chain in chains]
-
-
-def test_files_of_one_chain_share_a_request_though_others_stand_between() -> None:
-    made = routed([small(n) for n in range(4)], [CHAINS[0], CHAINS[1], CHAINS[0], CHAINS[1]])
-    assert [(batch.chunks, batch.chain) for batch in made.batches] == [
-        (("c1", "c3"), CHAINS[0]),
-        (("c2", "c4"), CHAINS[1]),
-    ]
-
-
-def test_only_files_that_are_reviewed_are_routed() -> None:
-    seen: list[str] = []
-
-    def route(files: Sequence[FileDiff]) -> list[Routed]:
-        seen.extend(file.path for file in files)
-        return [Routed(CHAINS[0])] * len(files)
-
-    files = [small(1), small(2)]
-    made = plan_routed(
-        files, reasons=["Lockfile.", None], route=route, sizes=lambda _: SplitLimits(Bytes())
-    )
-    assert seen == [files[1].path]
-    assert [(file.reason, file.routed_by) for file in made.files] == [
-        ("Lockfile.", None),
-        (None, "model"),
-    ]
-
-
-def stored() -> tuple[dict[str, Any], list[FileDiff]]:
-    files = [one([f"+line {number}" for number in range(300)]), small(1)]
-    made = planned(*files, budget=2_500)
-    assert len(made.files[0].chunks) > 1
-    return json.loads(json.dumps(plan_to_json(made))), files
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda data: data.clear(),
-        lambda data: data.update(version=1),
-        lambda data: data.pop("files"),
-        lambda data: data.update(chunks=3),
-        lambda data: data["files"][0].pop("path"),
-        lambda data: data["files"][0].update(status="moved"),
-        lambda data: data["files"][0].update(added=True),
-        lambda data: data["files"][0].update(reason=1),
-        lambda data: data["chunks"][0].update(tokens="9"),
-        lambda data: data["chunks"][0].update(line_limit=1.5),
-        lambda data: data["chunks"][0].update(segments=[[0, 1, 2]]),
-        lambda data: data["chunks"][0]["segments"][0].pop("stop"),
-        lambda data: data["chunks"][0]["segments"][0].update(hunk=True),
-        lambda data: data["batches"][0].update(chunks=[1]),
-        lambda data: data["batches"].append("b"),
-        lambda data: data["batches"][0].update(chain={"models": "a"}),
-        lambda data: data["files"][0].update(routed_by=0),
-    ],
-)
-def test_a_damaged_stored_plan_is_refused(damage: Any) -> None:
-    data, _ = stored()
-    damage(data)
-    with pytest.raises(ValueError, match="stored plan"):
-        plan_from_json(data)
-
-
-def test_what_is_not_an_object_is_no_stored_plan() -> None:
-    with pytest.raises(ValueError, match="not a stored plan"):
-        plan_from_json([])
-
-
-def move(chunk: Chunk, **change: int) -> Chunk:
-    first, *others = chunk.segments
-    return replace(chunk, segments=(replace(first, **change), *others))
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (lambda p: replace(p, files=p.files[1:]), "1 files, the diff 2"),
-        (lambda p: replace(p, files=(replace(p.files[0], added=1), p.files[1])), "not the diff's"),
-        (lambda p: replace(p, chunks=(p.chunks[0], *p.chunks)), "same id"),
-        (lambda p: replace(p, batches=p.batches[1:]), "batches"),
-        (lambda p: replace(p, batches=(*p.batches, p.batches[0])), "batches"),
-        (
-            lambda p: replace(
-                p,
-                batches=(replace(p.batches[0], chunks=p.batches[0].chunks[::-1]), *p.batches[1:]),
-            ),
-            "in order",
-        ),
-        (lambda p: replace(p, files=(replace(p.files[0], chunks=()), p.files[1])), "files do not"),
-        (
-            lambda p: replace(p, files=(p.files[0], replace(p.files[1], reason="Lockfile."))),
-            "both skips and reviews",
-        ),
-        (
-            lambda p: replace(p, chunks=(replace(p.chunks[0], file=1), *p.chunks[1:])),
-            "is not one of",
-        ),
-        (lambda p: replace(p, chunks=(move(p.chunks[0], hunk=1), *p.chunks[1:])), "does not fit"),
-        (lambda p: replace(p, chunks=(move(p.chunks[0], start=1), *p.chunks[1:])), "does not fit"),
-        (
-            lambda p: replace(p, chunks=(move(p.chunks[0], show_stop=301), *p.chunks[1:])),
-            "does not fit",
-        ),
-        (
-            lambda p: replace(p, chunks=(replace(p.chunks[0], segments=()), *p.chunks[1:])),
-            "does not fit",
-        ),
-        (
-            lambda p: replace(p, chunks=(*p.chunks[:-1], replace(p.chunks[-1], segments=()))),
-            "leaves out lines",
-        ),
-    ],
-)
-def test_a_plan_of_another_diff_or_with_a_gap_does_not_fit(damage: Any, message: str) -> None:
-    data, files = stored()
-    whole = plan_from_json(data)
-    check_fits(whole, files)
-    with pytest.raises(ValueError, match=message):
-        check_fits(damage(whole), files)
 
 
 def test_a_hunk_is_walked_once_however_many_parts_it_makes(
