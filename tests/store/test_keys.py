@@ -1,4 +1,4 @@
-"""How a key is looked up: what takes how long tells nothing of it."""
+"""API keys are looked up whole, and the time that it takes tells nothing of a key."""
 
 from __future__ import annotations
 

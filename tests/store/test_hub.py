@@ -1,4 +1,4 @@
-"""Following a review that another node writes: nothing is seen late, and nothing for ever."""
+"""Following a review that another node writes: no event is late, and no wait is endless."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A queue: work is claimed by one node, in order, and survives whatever ends a node."""
+"""A queue: one node claims a task, in order, and the end of a node loses none."""
 
 from __future__ import annotations
 
@@ -13,18 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 import sqlalchemy as sa
 
-from reviewbot.store import deliveries, publications
+from reviewbot.store import deliveries
 from reviewbot.store.queue import CLAIMS, GAP_MS, LONGEST_PAUSE_MS, Claimed, Queue
 from reviewbot.store.tables import RATES
 from tests.server.webhooks import opened
+from tests.support.queues import OWN, record
 
 if TYPE_CHECKING:
     from reviewbot.store.database import Database
 
-OWN: Final[dict[Queue, dict[str, Any]]] = {
-    deliveries.QUEUE: {"event": "push", "subject": None},
-    publications.QUEUE: {"target": "{}"},
-}
 both = pytest.mark.parametrize("queue", OWN, ids=lambda queue: queue.table.name)
 
 
@@ -231,12 +228,13 @@ async def test_work_is_abandoned_if_its_node_is_gone_or_has_lost_it(
 
 # --- Killed
 
+
 NODE: Final = """
 import os, signal, sys
 import sqlalchemy as sa
 from reviewbot.store.database import open_database
 from reviewbot.store.deliveries import QUEUE
-from tests.server.test_queue import OWN, record
+from tests.support.queues import OWN, record
 
 url, last = sys.argv[1:]
 engine = open_database(url).engine
@@ -259,11 +257,6 @@ with engine.begin() as connection:
     at("complete")
 at("complete, committed")
 """
-
-
-def record(connection: sa.Connection) -> None:
-    """Do the work: it fails if it was done."""
-    connection.execute(sa.insert(RATES).values(tenant="work", minute=1))
 
 
 @pytest.mark.parametrize("step", ["put", "claim", "complete"])
