@@ -1,4 +1,4 @@
-"""What is old is deleted, and nothing else."""
+"""The janitor deletes what is old, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reviews whose node stopped, died or stumbled at an unlucky moment: none is lost, or blamed."""
+"""Reviews whose node stopped or crashed are resumed, and not blamed for it."""
 
 from __future__ import annotations
 
