@@ -1,3 +1,5 @@
+"""Errors of the API: which kind each is, and messages that show no key."""
+
 from __future__ import annotations
 
 import json
