@@ -1,4 +1,4 @@
-"""The set-up of the App as the documentation tells it, and as somebody else would have it."""
+"""Setting up the App as the documentation describes it, and as an attacker would try."""
 
 from __future__ import annotations
 
