@@ -41,7 +41,7 @@ async def test_a_pull_request_that_is_opened_is_reviewed(
     assert conclusions(pull) == ["failure"]
 
 
-async def test_a_push_is_reviewed_alone_and_what_stands_stays(
+async def test_a_push_is_reviewed_alone_and_open_findings_stay_open(
     github: FakeGitHub, model: FakeAnthropic, server: AppServer
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)

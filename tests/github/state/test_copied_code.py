@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.edge
 
 
-async def test_the_same_code_a_second_time_has_a_comment_of_its_own(
+async def test_a_second_copy_of_the_code_has_its_own_comment(
     github: FakeGitHub, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | app((10, SAME)))
@@ -43,7 +43,7 @@ async def test_the_same_code_a_second_time_has_a_comment_of_its_own(
     assert len(titles(pull)) == 2
 
 
-async def test_the_same_code_a_second_time_does_not_turn_green_when_the_first_is_repaired(
+async def test_repairing_the_first_copy_does_not_turn_the_check_green(
     github: FakeGitHub, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | app((10, SAME)))
@@ -76,7 +76,7 @@ async def test_each_copy_keeps_its_own_comment_whatever_is_reviewed(
     assert len(titles(pull)) == 2
 
 
-async def test_the_copy_that_was_repaired_is_the_one_that_is_marked_as_fixed(
+async def test_the_repaired_copy_is_the_one_marked_as_fixed(
     github: FakeGitHub, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | app((10, SAME)))
@@ -117,7 +117,7 @@ async def test_a_line_in_another_file_has_a_comment_of_its_own(
 
 
 @either_way
-async def test_a_file_that_is_deleted_has_nothing_standing_in_another(
+async def test_a_deleted_file_leaves_no_open_finding_in_another_file(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
 ) -> None:
     top = "import os\nimport sys\nDEBUG = True\n"

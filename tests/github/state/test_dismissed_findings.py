@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.edge
 
 
-async def test_a_finding_on_no_line_counts_again_once_nobody_ignores_it(
+async def test_a_finding_without_comment_is_open_again_once_it_is_not_dismissed(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -53,7 +53,7 @@ async def test_a_finding_on_no_line_counts_again_once_nobody_ignores_it(
     assert (await runner.run(pull, fail_on="error")).outputs["errors"] == "1"
 
 
-async def test_who_may_not_write_any_more_ignores_nothing_on_no_line(
+async def test_without_write_access_nobody_keeps_a_finding_without_comment_dismissed(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -68,7 +68,7 @@ async def test_who_may_not_write_any_more_ignores_nothing_on_no_line(
     assert (await runner.run(pull, fail_on="error")).outputs["errors"] == "1"
 
 
-async def test_ignoring_a_finding_on_no_line_lasts_for_as_long_as_it_is_reviewed(
+async def test_a_dismissed_finding_without_comment_stays_dismissed_in_later_reviews(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     """A title with marks of Markdown looks the same when it is carried on."""
@@ -90,7 +90,7 @@ async def test_ignoring_a_finding_on_no_line_lasts_for_as_long_as_it_is_reviewed
     assert run.sarif["runs"][0]["results"][0]["message"]["text"].count("\\") == 0
 
 
-async def test_ignoring_one_copy_ignores_no_other(github: FakeGitHub, runner: Runner) -> None:
+async def test_dismissing_one_copy_dismisses_no_other(github: FakeGitHub, runner: Runner) -> None:
     pull = github.pull(base=BASE, head=BASE | app((10, SAME)))
     await runner.run(pull)
     pull.reply(pull.review_comments[0], "/ignore", by="octo")
@@ -101,7 +101,7 @@ async def test_ignoring_one_copy_ignores_no_other(github: FakeGitHub, runner: Ru
 
 
 @pytest.mark.parametrize("comments", ["false"])
-async def test_ignoring_one_finding_on_no_line_hides_no_other(
+async def test_dismissing_one_finding_without_comment_hides_no_other(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -124,7 +124,7 @@ async def test_ignoring_one_finding_on_no_line_hides_no_other(
     assert conclusions(pull)[-1] == "failure"
 
 
-async def test_ignoring_a_finding_on_a_block_hides_nothing_else_in_it(
+async def test_dismissing_a_finding_on_a_block_hides_no_other_in_the_block(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     block = [f"new_{number} = {number}" for number in range(10, 30)]
@@ -158,7 +158,9 @@ async def test_ignoring_a_finding_on_a_block_hides_nothing_else_in_it(
 
 
 @pytest.mark.parametrize("where", ["thread", "below"])
-async def test_whose_token_it_is_can_ignore(github: FakeGitHub, runner: Runner, where: str) -> None:
+async def test_the_owner_of_the_token_can_dismiss_a_finding(
+    github: FakeGitHub, runner: Runner, where: str
+) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
     runner.token = github.world.personal_token("octo")
     await runner.run(pull)
@@ -171,7 +173,7 @@ async def test_whose_token_it_is_can_ignore(github: FakeGitHub, runner: Runner, 
     assert run.outputs["errors"] == "0"
 
 
-async def test_ignoring_in_a_file_that_is_deleted_hides_nothing_in_another(
+async def test_a_dismissed_finding_in_a_deleted_file_hides_none_in_another_file(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     line = "password = 'x'"
@@ -189,7 +191,7 @@ async def test_ignoring_in_a_file_that_is_deleted_hides_nothing_in_another(
 
 
 @either_way
-async def test_what_is_ignored_stays_so_when_it_is_taken_back_and_put_in_again(
+async def test_a_dismissed_finding_stays_dismissed_when_its_code_is_removed_and_returns(
     github: FakeGitHub, runner: Runner, comments: str
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | app((10, SAME)) | {"c.py": "c = 1\n"})
@@ -205,7 +207,7 @@ async def test_what_is_ignored_stays_so_when_it_is_taken_back_and_put_in_again(
 
 @pytest.mark.parametrize("fails", ["mute", "found"])
 @either_way
-async def test_ignoring_one_copy_hides_not_the_other_when_it_is_repaired(
+async def test_repairing_a_dismissed_copy_does_not_hide_the_other(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str, fails: str
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | app((10, SAME), (50, SAME)))
@@ -221,7 +223,7 @@ async def test_ignoring_one_copy_hides_not_the_other_when_it_is_repaired(
 
 
 @either_way
-async def test_an_ignored_copy_claims_not_the_place_of_one_that_counts(
+async def test_a_dismissed_copy_does_not_take_the_location_of_an_open_one(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | app((10, SAME), (50, SAME)))
@@ -234,7 +236,7 @@ async def test_an_ignored_copy_claims_not_the_place_of_one_that_counts(
     assert conclusions(pull)[-1] == "failure"
 
 
-async def test_an_ignored_finding_that_the_base_took_over_hides_none_that_is_on_its_line_now(
+async def test_a_dismissed_finding_in_the_base_does_not_hide_a_new_one_on_its_line(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     first, second = "a = 1 / 0", "b = 2 / 0"
@@ -260,7 +262,7 @@ async def test_an_ignored_finding_that_the_base_took_over_hides_none_that_is_on_
 
 
 @either_way
-async def test_of_two_copies_the_one_that_is_ignored_stays_the_ignored_one(
+async def test_of_two_copies_the_dismissed_one_stays_dismissed(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | TWO_BLOCKS)
@@ -277,7 +279,7 @@ async def test_of_two_copies_the_one_that_is_ignored_stays_the_ignored_one(
 
 @pytest.mark.parametrize("fails", ["mute", "found"])
 @either_way
-async def test_one_of_two_pasted_blocks_is_repaired_and_the_other_one_is_ignored(
+async def test_of_two_pasted_blocks_one_is_repaired_and_one_is_dismissed(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str, fails: str
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | TWO_BLOCKS | {"c.py": "c = 1\n"})

@@ -44,7 +44,7 @@ NAME = finding(
 
 
 @either_way
-async def test_one_of_two_findings_on_a_line_stands_though_only_the_other_is_named_again(
+async def test_a_finding_stays_open_though_only_another_on_its_line_is_reported_again(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -61,7 +61,7 @@ async def test_one_of_two_findings_on_a_line_stands_though_only_the_other_is_nam
 
 
 @either_way
-async def test_a_removed_line_that_is_put_back_is_a_repair(
+async def test_restoring_a_removed_line_resolves_its_finding(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
 ) -> None:
     near = (12, "line_12 = 13")
@@ -77,7 +77,7 @@ async def test_a_removed_line_that_is_put_back_is_a_repair(
 
 
 @either_way
-async def test_a_finding_that_is_misquoted_the_second_time_is_the_same(
+async def test_a_finding_that_is_misquoted_later_is_the_same_finding(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -104,7 +104,7 @@ REPAIRED = app((10, "line_10 = 'ten'"), (11, "line_11 = 1"))["app.py"]
 
 @ODD_PATHS
 @pytest.mark.parametrize("then", [MOVED_AWAY, REPAIRED], ids=["moved away", "repaired"])
-async def test_a_finding_on_an_unchanged_line_stands_whatever_its_file_is_called(
+async def test_a_finding_on_an_unchanged_line_stays_open_whatever_the_file_name(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, path: str, then: str
 ) -> None:
     base = CONFIG | {path: BASE["app.py"], "b.py": "x = 1\n"}
@@ -120,7 +120,7 @@ async def test_a_finding_on_an_unchanged_line_stands_whatever_its_file_is_called
 
 
 @either_way
-async def test_what_the_base_has_taken_over_stands_as_long_as_it_is_there(
+async def test_a_finding_in_code_that_the_base_has_stays_open_while_the_code_is_there(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
 ) -> None:
     fault = (10, "a = 1 / zero")
@@ -217,7 +217,7 @@ async def test_a_misquoted_finding_that_is_known_already_takes_no_comment_of_ano
     assert run.outputs["findings"] == "2"
 
 
-async def test_a_told_finding_that_was_fixed_does_not_return_with_the_same_line_elsewhere(
+async def test_a_resolved_finding_without_comment_is_not_reopened_by_an_equal_line_elsewhere(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     lines = [bug(number) for number in range(1, 31)]
@@ -234,7 +234,7 @@ async def test_a_told_finding_that_was_fixed_does_not_return_with_the_same_line_
     assert run.outputs["findings"] == "30"
 
 
-async def test_an_incomplete_run_shows_nothing_told_that_was_fixed_before(
+async def test_an_incomplete_run_does_not_list_findings_resolved_before(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     lines = [bug(number) for number in range(1, 31)]

@@ -42,7 +42,7 @@ async def test_a_comment_of_another_workflow_is_not_believed(
     assert run.outputs["errors"] == "1"
 
 
-async def test_what_a_person_has_not_sent_yet_is_left_alone(
+async def test_a_pending_review_of_a_person_is_left_alone(
     github: FakeGitHub, runner: Runner
 ) -> None:
     """With a token of theirs we are them, and see the review that they are writing."""
@@ -53,7 +53,7 @@ async def test_what_a_person_has_not_sent_yet_is_left_alone(
     assert "an hour of thought" in [one.body for one in pull.reviews]
 
 
-async def test_a_summary_that_is_not_signed_tells_nothing_of_what_was_held_back(
+async def test_an_unsigned_summary_proves_nothing_about_findings_held_back(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -69,7 +69,7 @@ async def test_a_summary_that_is_not_signed_tells_nothing_of_what_was_held_back(
     assert "Held thing" not in summary_of(pull)
 
 
-async def test_a_draft_of_a_person_keeps_no_finding_from_the_summary(
+async def test_a_pending_review_of_a_person_keeps_no_finding_from_the_summary(
     github: FakeGitHub, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -120,7 +120,7 @@ async def test_a_maintainer_adds_a_line_at_the_end_of_the_summary(
     assert len([one for one in pull.comments if "kind=summary" in one.body]) == 1
 
 
-async def test_a_forged_summary_that_is_older_costs_us_nothing(
+async def test_an_older_forged_summary_changes_nothing(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     """Another workflow greets first, and edits what it wrote when the description changes."""

@@ -56,7 +56,7 @@ async def test_an_answer_that_a_stranger_forges_keeps_no_command_from_its_answer
     assert answer.startswith("Commands, at the beginning of a line:")
 
 
-async def test_a_copy_that_a_stranger_makes_of_our_summary_is_no_review(
+async def test_a_copy_by_a_stranger_of_our_summary_does_not_count_as_a_review(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -82,7 +82,7 @@ async def test_a_review_that_a_stranger_forges_keeps_no_finding_out_of_ours(
     assert run.outputs["findings"] == "35"
 
 
-async def test_a_copy_that_a_stranger_makes_of_our_review_is_not_the_one_whose_answer_was_lost(
+async def test_a_copy_by_a_stranger_of_our_review_is_not_taken_for_the_one_whose_response_was_lost(
     github: FakeGitHub, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -125,7 +125,7 @@ async def test_a_summary_that_a_stranger_forges_is_neither_changed_nor_in_the_wa
     assert not [one for one in github.refused if one.method in ("PATCH", "DELETE")]
 
 
-async def test_nobody_can_make_us_believe_in_a_review_that_never_was(
+async def test_a_forged_summary_does_not_skip_a_review(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)

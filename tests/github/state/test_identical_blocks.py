@@ -66,7 +66,7 @@ def apart(first: Sequence[str], second: Sequence[str]) -> str:
 
 @pytest.mark.parametrize("between", [True, False])
 @either_way
-async def test_of_two_copies_that_the_base_took_over_one_is_repaired(
+async def test_repairing_one_of_two_copies_in_the_base_resolves_one_finding(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str, *, between: bool
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | TWO_BLOCKS | OTHER)
@@ -86,7 +86,7 @@ async def test_of_two_copies_that_the_base_took_over_one_is_repaired(
 
 
 @either_way
-async def test_a_copy_that_comes_and_goes_leaves_what_stands(
+async def test_a_copy_that_is_added_and_removed_leaves_the_first_finding_open(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | LATER_BLOCK | OTHER)
@@ -102,7 +102,7 @@ async def test_a_copy_that_comes_and_goes_leaves_what_stands(
 
 
 @either_way
-async def test_copies_of_two_reviews_are_two(
+async def test_copies_found_by_two_reviews_are_two_findings(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
 ) -> None:
     base = BASE | {"app.py": lines(*ROWS[:10], *BLOCK, *ROWS[10:])}
@@ -125,7 +125,7 @@ async def test_copies_of_two_reviews_are_two(
 
 
 @either_way
-async def test_what_is_ignored_hides_no_copy_that_is_pasted_later(
+async def test_a_dismissed_finding_does_not_hide_a_copy_that_is_pasted_later(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
 ) -> None:
     one = lines(*ROWS[:20], *function("first"), *ROWS[20:])
@@ -144,7 +144,7 @@ async def test_what_is_ignored_hides_no_copy_that_is_pasted_later(
 @pytest.mark.parametrize("how", ["renamed", "rebased", "indented"])
 @mute_or_found
 @either_way
-async def test_the_ignored_one_is_repaired_and_the_other_one_changes_its_place(
+async def test_a_dismissed_copy_is_repaired_while_the_other_moves(
     github: FakeGitHub,
     model: FakeAnthropic,
     runner: Runner,
@@ -177,7 +177,7 @@ async def test_the_ignored_one_is_repaired_and_the_other_one_changes_its_place(
 
 
 @either_way
-async def test_the_severity_of_a_like_one_that_is_repaired_is_not_its_own(
+async def test_a_finding_does_not_take_the_severity_of_a_repaired_copy(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
 ) -> None:
     both = apart(function("first"), function("second"))
@@ -194,7 +194,7 @@ async def test_the_severity_of_a_like_one_that_is_repaired_is_not_its_own(
 @pytest.mark.parametrize("then", ["other", "indented", "moved"])
 @pytest.mark.parametrize("ignored", [False, True])
 @either_way
-async def test_what_was_repaired_beside_its_like_stays_fixed(
+async def test_a_repaired_copy_stays_resolved_beside_an_open_one(
     github: FakeGitHub,
     model: FakeAnthropic,
     runner: Runner,
@@ -227,7 +227,7 @@ async def test_what_was_repaired_beside_its_like_stays_fixed(
 
 
 @either_way
-async def test_of_like_functions_the_ignored_one_stays_so_when_a_rename_is_taken_back(
+async def test_of_identical_functions_the_dismissed_one_stays_dismissed_when_a_rename_is_reverted(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
 ) -> None:
     both = apart(function("first"), function("second"))
@@ -249,7 +249,7 @@ async def test_of_like_functions_the_ignored_one_stays_so_when_a_rename_is_taken
     assert conclusions(pull)[-1] == "failure"
 
 
-async def test_what_is_ignored_before_it_is_posted_is_ignored(
+async def test_a_finding_dismissed_before_it_is_posted_stays_dismissed(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     bad = {"app.py": lines(*ROWS[:20], *function("first"), *ROWS[20:])}
@@ -269,7 +269,7 @@ async def test_what_is_ignored_before_it_is_posted_is_ignored(
 
 
 @pytest.mark.slow
-async def test_what_is_in_a_file_that_grows_too_large_stands(
+async def test_a_finding_stays_open_when_its_file_grows_too_large(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     one = lines(*ROWS[:20], *function("first"), *ROWS[20:])
@@ -293,7 +293,7 @@ def on_block(number: int, *quote: str) -> dict[str, Any]:
 
 
 @either_way
-async def test_of_two_blocks_with_an_empty_line_inside_one_stands(
+async def test_of_two_blocks_the_one_with_an_empty_line_inside_stays_open(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
 ) -> None:
     """Git slides what was taken out to the empty line: it mixes both of them."""

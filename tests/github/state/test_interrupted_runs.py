@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.edge
 
 
-async def test_what_one_of_two_jobs_at_once_told_in_the_summary_is_not_lost(
+async def test_a_finding_that_a_concurrent_job_listed_in_the_summary_is_not_lost(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | app((10, "a = 1 / zero"), (50, "b = 2 / none")))
@@ -56,7 +56,7 @@ async def test_a_review_after_a_crash_before_the_summary_posts_nothing_twice(
     assert len(titles(pull)) == 10
 
 
-async def test_without_a_key_a_summary_that_was_signed_before_is_the_one_that_is_edited(
+async def test_without_a_key_an_earlier_signed_summary_is_edited(
     github: FakeGitHub, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -74,7 +74,9 @@ async def test_without_a_key_a_summary_that_was_signed_before_is_the_one_that_is
 
 
 @pytest.mark.slow
-async def test_a_stale_run_fixes_nothing_of_a_newer_one(github: FakeGitHub, runner: Runner) -> None:
+async def test_a_stale_run_resolves_no_finding_of_a_newer_run(
+    github: FakeGitHub, runner: Runner
+) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
 
     async def push() -> Run:
@@ -99,7 +101,7 @@ OF_TWO_RUNS = [
 ]
 
 
-async def test_a_problem_is_told_once_though_another_run_was_faster(
+async def test_a_problem_is_reported_once_though_another_run_was_faster(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | app((10, "a = 1 / zero"), (50, "b = 2 / none")))
@@ -112,7 +114,7 @@ async def test_a_problem_is_told_once_though_another_run_was_faster(
         assert run.summary.count("The review could not be posted") <= 1
 
 
-async def test_a_second_summary_that_cannot_be_deleted_costs_no_finding(
+async def test_no_finding_is_lost_if_a_second_summary_cannot_be_deleted(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | app((10, "a = 1 / zero"), (50, "b = 2 / none")))

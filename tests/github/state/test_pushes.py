@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.fake_github import FakeGitHub
 
 
-async def test_a_push_is_reviewed_alone_and_what_stands_stays(
+async def test_a_push_is_reviewed_alone_and_open_findings_stay_open(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -58,7 +58,7 @@ async def test_what_comes_with_a_merge_of_the_base_is_not_reviewed(
     assert (run.outputs["errors"], run.outputs["warnings"]) == ("1", "0")
 
 
-async def test_a_review_that_fails_settles_nothing(
+async def test_a_failed_review_resolves_nothing(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -121,9 +121,7 @@ async def test_a_force_push_with_the_same_content_is_known_by_its_content(
     assert (run.outputs["errors"], run.outputs["warnings"]) == ("1", "1")
 
 
-async def test_findings_whose_lines_move_stand_where_they_are_now(
-    github: FakeGitHub, runner: Runner
-) -> None:
+async def test_findings_follow_their_lines(github: FakeGitHub, runner: Runner) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
     await runner.run(pull)
     moved = "# one more\n# and another\n" + ONE["app.py"]

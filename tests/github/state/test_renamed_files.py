@@ -27,7 +27,7 @@ pytestmark = pytest.mark.edge
 
 
 @pytest.mark.parametrize("rename", ["added", "modified"])
-async def test_a_finding_stands_in_a_file_that_is_renamed(
+async def test_a_finding_stays_open_in_a_renamed_file(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, rename: str
 ) -> None:
     code = "".join(f"row_{number} = {number}\n" for number in range(30))
@@ -56,7 +56,7 @@ async def test_a_finding_in_a_file_that_is_renamed_is_posted_and_counted_once(
 
 
 @either_way
-async def test_a_rename_that_is_taken_back_repairs_nothing(
+async def test_a_reverted_rename_resolves_no_finding(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
 ) -> None:
     base = CONFIG | {"old.py": BASE["app.py"], "b.py": "x = 1\n"}
@@ -72,9 +72,7 @@ async def test_a_rename_that_is_taken_back_repairs_nothing(
     assert conclusions(pull)[-1] == "failure"
 
 
-async def test_a_rename_that_is_taken_back_posts_nothing_twice(
-    github: FakeGitHub, runner: Runner
-) -> None:
+async def test_a_reverted_rename_posts_no_comment_twice(github: FakeGitHub, runner: Runner) -> None:
     base = CONFIG | {"old.py": BASE["app.py"], "b.py": "x = 1\n"}
     pull = github.pull(
         base=base, head=CONFIG | {"old.py": None, "new.py": ONE["app.py"], "b.py": "x = 2\n"}
@@ -87,7 +85,7 @@ async def test_a_rename_that_is_taken_back_posts_nothing_twice(
 
 
 @either_way
-async def test_a_file_that_the_base_renames_repairs_nothing(
+async def test_a_rename_by_the_base_resolves_no_finding(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
 ) -> None:
     base = CONFIG | {"old.py": BASE["app.py"], "b.py": "x = 1\n"}
@@ -105,7 +103,7 @@ async def test_a_file_that_the_base_renames_repairs_nothing(
     assert conclusions(pull)[-1] == "failure"
 
 
-async def test_a_file_that_the_base_renames_posts_nothing_twice(
+async def test_a_rename_by_the_base_posts_no_comment_twice(
     github: FakeGitHub, runner: Runner
 ) -> None:
     base = CONFIG | {"old.py": BASE["app.py"], "b.py": "x = 1\n"}
@@ -120,7 +118,7 @@ async def test_a_file_that_the_base_renames_posts_nothing_twice(
     assert titles(pull) == ["**error: Division by zero**"]
 
 
-async def test_a_second_rename_repairs_no_unchanged_line(
+async def test_a_second_rename_resolves_no_finding_on_an_unchanged_line(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     base = CONFIG | {"old.py": BASE["app.py"], "b.py": "x = 1\n"}
@@ -140,7 +138,7 @@ async def test_a_second_rename_repairs_no_unchanged_line(
 
 
 @either_way
-async def test_a_removed_line_stands_when_the_file_is_renamed_back(
+async def test_a_finding_on_a_removed_line_stays_open_when_the_file_is_renamed_back(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
 ) -> None:
     rows = BASE["app.py"].splitlines()

@@ -72,7 +72,7 @@ async def test_a_finding_that_a_model_calls_a_note_the_second_time_still_fails_t
         {"quote": "line_9 = 9\n{0}", "line": 9},
     ],
 )
-async def test_a_model_that_says_the_same_a_little_differently_has_one_comment(
+async def test_a_finding_in_slightly_other_words_has_one_comment(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, again: dict[str, Any]
 ) -> None:
     """Another category or one line more is another id; within one review they would be merged."""
@@ -108,7 +108,7 @@ async def test_a_longer_quote_after_a_force_push_is_the_same_finding(
 
 
 @either_way
-async def test_what_became_an_error_stays_one(
+async def test_a_finding_that_became_an_error_stays_an_error(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)

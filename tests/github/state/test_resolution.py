@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.edge
 
 
-async def test_a_repair_of_any_line_of_a_range_repairs_it(
+async def test_changing_any_line_of_a_range_resolves_its_finding(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     """The last line of a block is often only its end."""
@@ -52,7 +52,7 @@ async def test_a_repair_of_any_line_of_a_range_repairs_it(
     assert "1 resolved" in summary_of(pull)
 
 
-async def test_a_finding_on_a_removed_line_stands_while_the_line_is_removed(
+async def test_a_finding_on_a_removed_line_stays_open_while_the_line_is_removed(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     """A rebase shifts the lines of the old side, and GitHub loses the comment's place, perhaps."""
@@ -71,7 +71,7 @@ async def test_a_finding_on_a_removed_line_stands_while_the_line_is_removed(
     assert conclusions(pull)[-1] == "failure"
 
 
-async def test_a_removed_line_that_is_back_repairs_its_finding(
+async def test_a_removed_line_that_returns_resolves_its_finding(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | removal((12, "line_12 = 13")))
@@ -85,7 +85,7 @@ async def test_a_removed_line_that_is_back_repairs_its_finding(
     assert run.outputs["errors"] == "0"
 
 
-async def test_new_indentation_repairs_nothing(
+async def test_new_indentation_resolves_no_finding(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -98,7 +98,7 @@ async def test_new_indentation_repairs_nothing(
     assert conclusions(pull)[-1] == "failure"
 
 
-async def test_a_line_above_that_changes_repairs_nothing(
+async def test_a_change_of_the_line_above_resolves_no_finding(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     """GitHub lost the place (a force-push); the line is there, the one above it is another."""
@@ -115,7 +115,7 @@ async def test_a_line_above_that_changes_repairs_nothing(
 
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-8"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", ""])
-async def test_a_finding_stands_whatever_the_file_is_encoded_in(
+async def test_a_finding_stays_open_whatever_the_encoding_of_its_file(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, encoding: str, end: str
 ) -> None:
     newline = end or "\n"
@@ -157,7 +157,7 @@ async def test_code_that_is_only_moved_or_indented_is_not_fixed_by_the_push_afte
     assert conclusions(pull)[-1] == "failure"
 
 
-async def test_an_unchanged_line_that_was_found_fault_with_stands_when_it_moves(
+async def test_a_finding_on_an_unchanged_line_stays_open_when_the_line_moves(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     base = BASE | app((11, SAME))
@@ -173,7 +173,7 @@ async def test_an_unchanged_line_that_was_found_fault_with_stands_when_it_moves(
     assert run.outputs["errors"] == "1"
 
 
-async def test_a_blank_line_in_a_range_repairs_nothing(
+async def test_a_blank_line_in_a_range_resolves_no_finding(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     block = ["if value is None:", "    return value.name"]
@@ -194,7 +194,7 @@ async def test_a_blank_line_in_a_range_repairs_nothing(
 
 @either_way
 @pytest.mark.parametrize("lines", [(18, 18), (10, 18)])
-async def test_a_finding_in_the_context_beyond_the_diff_stands(
+async def test_a_finding_in_context_beyond_the_diff_stays_open(
     github: FakeGitHub,
     model: FakeAnthropic,
     runner: Runner,
@@ -230,7 +230,7 @@ async def test_a_file_that_became_a_folder_breaks_nothing(
 
 
 @pytest.mark.parametrize("summary", ["true", "false"])
-async def test_a_finding_stands_in_an_incomplete_run_and_after_it(
+async def test_a_finding_stays_open_in_an_incomplete_run_and_after_it(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, summary: str
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -269,7 +269,7 @@ async def test_a_new_finding_gets_a_comment_where_the_old_one_is_marked_as_fixed
     assert titles(pull)[1:] == ["**error: Shell injection**"]
 
 
-async def test_a_change_that_is_taken_back_whole_is_fixed(
+async def test_reverting_the_whole_change_resolves_its_findings(
     github: FakeGitHub, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -280,7 +280,7 @@ async def test_a_change_that_is_taken_back_whole_is_fixed(
 
 
 @either_way
-async def test_an_emptied_file_has_nothing_standing(
+async def test_an_emptied_file_has_no_open_finding(
     github: FakeGitHub, runner: Runner, comments: str
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -291,7 +291,7 @@ async def test_an_emptied_file_has_nothing_standing(
 
 
 @pytest.mark.parametrize("comments", ["true", "false"])
-async def test_what_the_configuration_excludes_now_fails_no_check(
+async def test_a_finding_that_the_configuration_now_excludes_fails_no_check(
     github: FakeGitHub, runner: Runner, comments: str
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE | {"b.py": "x = 2\n"})
@@ -333,7 +333,7 @@ async def test_a_finding_on_an_empty_line_breaks_nothing(
 
 
 @pytest.mark.parametrize("comments", ["true", "false"])
-async def test_what_was_excluded_for_a_while_counts_again(
+async def test_a_finding_that_was_excluded_for_a_while_counts_again(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE | {"c.py": "c = 1\n"})

@@ -10,7 +10,7 @@ from tests.github.action_runs import WRITES, Runner, find_marked
 from tests.support.github_stories import BASE, ONE, TWO, app, bug, conclusions, summary_of, titles
 
 
-async def test_what_is_repaired_is_marked_as_fixed(github: FakeGitHub, runner: Runner) -> None:
+async def test_a_repaired_finding_is_marked_as_fixed(github: FakeGitHub, runner: Runner) -> None:
     pull = github.pull(base=BASE, head=BASE | TWO)
     await runner.run(pull)
     pull.push(app((10, "line_10 = 1"), (50, "line_50 = None  # BUG warning None is returned")))
@@ -24,7 +24,7 @@ async def test_what_is_repaired_is_marked_as_fixed(github: FakeGitHub, runner: R
 
 
 @pytest.mark.parametrize("how", ["hidden", "resolved", "answered"])
-async def test_what_comes_back_after_it_was_fixed_is_shown_again(
+async def test_a_resolved_finding_is_reopened_when_its_code_returns(
     github: FakeGitHub, runner: Runner, how: str
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | TWO)
@@ -78,7 +78,7 @@ async def test_a_finding_that_returns_during_a_failed_review_is_reopened_by_the_
     assert not pull.review_comments[0].minimized
 
 
-async def test_the_same_line_elsewhere_is_not_the_return_of_what_was_fixed(
+async def test_an_equal_line_elsewhere_does_not_reopen_a_resolved_finding(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | app((10, "pass  # BUG error It does nothing")))
@@ -106,7 +106,7 @@ async def test_a_comment_that_a_person_hid_stays_hidden_when_its_code_comes_back
 
 
 @pytest.mark.parametrize("write", ["PATCH /pulls/comments/", "POST /graphql", "POST /replies"])
-async def test_what_is_marked_as_fixed_is_so_although_a_run_broke_off_at_any_write(
+async def test_a_finding_is_marked_as_fixed_though_a_run_was_interrupted_at_any_write(
     github: FakeGitHub, runner: Runner, write: str
 ) -> None:
     method, path = write.split()
@@ -144,7 +144,7 @@ async def test_a_mark_that_github_does_not_confirm_fails_no_review(
     assert len(replies) == answered
 
 
-async def test_an_incomplete_review_lists_nothing_that_was_fixed_before(
+async def test_an_incomplete_review_does_not_list_findings_resolved_before(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | TWO)
@@ -183,9 +183,7 @@ async def test_a_comment_that_somebody_hid_stays_hidden_and_nothing_comes_again(
     assert pull.review_comments[0].minimized == "off-topic"
 
 
-async def test_what_comes_back_after_it_was_fixed_has_no_second_comment(
-    github: FakeGitHub, runner: Runner
-) -> None:
+async def test_a_reopened_finding_has_no_second_comment(github: FakeGitHub, runner: Runner) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
     await runner.run(pull)
     pull.push(app((10, "line_10 = 1")))

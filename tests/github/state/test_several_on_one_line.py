@@ -37,7 +37,7 @@ async def test_two_findings_on_one_line_both_outlive_a_move(
     assert len(titles(pull)) == 2
 
 
-async def test_a_finding_of_another_thing_on_the_same_line_is_not_taken_for_the_first(
+async def test_a_different_finding_on_the_same_line_is_not_taken_for_the_first(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -52,7 +52,7 @@ async def test_a_finding_of_another_thing_on_the_same_line_is_not_taken_for_the_
     assert "Key is leaked" in summary_of(pull)
 
 
-async def test_two_findings_on_one_line_both_stand_however_many_there_are(
+async def test_two_findings_on_one_line_both_stay_open_however_many_there_are(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     def two(request: Any) -> Answer:
@@ -81,7 +81,7 @@ async def test_two_findings_on_one_line_both_stand_however_many_there_are(
     assert run.outputs["errors"] == "140"
 
 
-async def test_two_findings_on_a_line_stand_though_a_maintainer_edited_the_review(
+async def test_two_findings_on_a_line_stay_open_though_a_maintainer_edited_the_review(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     one = finding(**AT, title="Key is leaked", scenario="Anybody reads it.", category="security")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.edge
 
 
-async def test_what_is_held_back_stays_in_the_summary_and_keeps_the_check_from_green(
+async def test_a_finding_held_back_stays_in_the_summary_and_keeps_the_check_from_green(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -89,7 +89,7 @@ async def test_a_held_back_finding_is_listed_until_its_code_is_gone(
     assert titles(pull) == []
 
 
-async def test_what_was_held_back_in_a_review_that_was_fixed_does_not_return(
+async def test_a_resolved_finding_that_was_held_back_does_not_return(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     at = {"path": "app.py", "line": 10, "end_line": 10}

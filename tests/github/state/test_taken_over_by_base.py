@@ -58,7 +58,7 @@ async def test_a_range_that_begins_in_the_context_stands_in_the_base(
 
 
 @either_way
-async def test_moved_code_that_the_base_takes_over_stands(
+async def test_a_finding_in_moved_code_that_the_base_takes_over_stays_open(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
 ) -> None:
     block = ROWS[8:12]
@@ -74,7 +74,7 @@ async def test_moved_code_that_the_base_takes_over_stands(
     assert run.outputs["errors"] == "1"
 
 
-async def test_moved_code_told_in_a_review_that_the_base_takes_over_stands(
+async def test_a_finding_listed_in_a_review_stays_open_when_the_base_takes_over_its_moved_code(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     bugs = [bug(number)[1] for number in range(1, 33)]
@@ -110,7 +110,7 @@ async def test_a_merged_pull_request_is_reviewed_when_its_base_branch_is_gone(
         assert done.code == 1
 
 
-async def test_one_of_two_copies_that_the_base_took_over_stands_when_the_other_is_repaired(
+async def test_of_two_copies_in_the_base_one_stays_open_when_the_other_is_repaired(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | TWO_BLOCKS | {"c.py": "c = 1\n"})
