@@ -114,7 +114,7 @@ async def bot(folder: Path) -> AsyncGenerator[Bot]:
 # --- End to end
 
 
-async def test_a_delivery_that_was_lost_comes_again_and_is_worked_off(tmp_path: Path) -> None:
+async def test_a_failed_delivery_is_redelivered_and_processed(tmp_path: Path) -> None:
     async with bot(tmp_path) as one:
         sent = await one.lost()
         assert await one.swept() == 1
@@ -125,7 +125,7 @@ async def test_a_delivery_that_was_lost_comes_again_and_is_worked_off(tmp_path: 
     assert listed == [(False, 502), (True, 202)]
 
 
-async def test_a_delivery_that_failed_here_and_never_got_through_comes_again_as_new(
+async def test_a_delivery_that_timed_out_and_then_failed_is_redelivered_as_new(
     tmp_path: Path,
 ) -> None:
     """GitHub had no answer in time, though it was taken; the work on it then failed."""
@@ -142,7 +142,7 @@ async def test_a_delivery_that_failed_here_and_never_got_through_comes_again_as_
 
 
 @pytest.mark.parametrize("state", ["waiting", "working", "done"])
-async def test_what_was_taken_though_github_does_not_know_is_not_asked_for(
+async def test_a_stored_delivery_is_not_requested_though_github_calls_it_failed(
     tmp_path: Path, state: str
 ) -> None:
     async with bot(tmp_path) as one:
@@ -167,7 +167,7 @@ async def test_what_was_taken_though_github_does_not_know_is_not_asked_for(
         held.set()
 
 
-async def test_what_has_just_failed_is_left_alone_for_a_minute(tmp_path: Path) -> None:
+async def test_a_delivery_that_has_just_failed_is_left_alone_for_a_minute(tmp_path: Path) -> None:
     async with bot(tmp_path) as one:
         await one.lost(ago=0.5 * MINUTE)
         assert await one.swept() == 0
@@ -175,7 +175,7 @@ async def test_what_has_just_failed_is_left_alone_for_a_minute(tmp_path: Path) -
         assert await one.swept() == 1
 
 
-async def test_one_that_github_does_not_have_any_more_keeps_no_other_waiting(
+async def test_a_delivery_that_github_no_longer_has_delays_no_other(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with bot(tmp_path) as one:
@@ -187,7 +187,7 @@ async def test_one_that_github_does_not_have_any_more_keeps_no_other_waiting(
         assert told.__dict__["delivery_id"] == first.delivery.guid
 
 
-async def test_no_more_are_asked_for_at_once_than_there_is_time_for(
+async def test_a_backfill_requests_no_more_than_it_has_time_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweeps, "MOST_AT_ONCE", 2)
@@ -199,7 +199,7 @@ async def test_no_more_are_asked_for_at_once_than_there_is_time_for(
         assert await one.swept() == 1
 
 
-async def test_what_was_lost_long_ago_comes_however_many_sweeps_it_takes(
+async def test_an_old_failed_delivery_is_redelivered_however_many_backfills_it_takes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweeps, "MOST_AT_ONCE", 2)
@@ -209,7 +209,9 @@ async def test_what_was_lost_long_ago_comes_however_many_sweeps_it_takes(
         await until_state(one.store, "done", *lost)
 
 
-async def test_what_was_lost_long_ago_comes_though_a_sweep_breaks_off(tmp_path: Path) -> None:
+async def test_an_old_failed_delivery_is_redelivered_though_a_backfill_is_interrupted(
+    tmp_path: Path,
+) -> None:
     async with bot(tmp_path) as one:
         lost = await one.lost_long_ago(3)
         fault = one.github.fail(faults.error("POST", "/attempts", 403, times=None))
@@ -221,7 +223,7 @@ async def test_what_was_lost_long_ago_comes_though_a_sweep_breaks_off(tmp_path: 
         await until_state(one.store, "done", *lost)
 
 
-async def test_what_cannot_be_had_any_more_does_not_have_the_whole_listed_each_time(
+async def test_a_delivery_that_is_gone_is_requested_only_once(
     tmp_path: Path,
 ) -> None:
     async with bot(tmp_path) as one:
@@ -231,7 +233,7 @@ async def test_what_cannot_be_had_any_more_does_not_have_the_whole_listed_each_t
         assert len(one.github.called("POST", "/attempts")) == 1
 
 
-async def test_only_one_of_the_nodes_asks(tmp_path: Path) -> None:
+async def test_only_one_node_runs_the_backfill(tmp_path: Path) -> None:
     async with bot(tmp_path) as one:
         await one.lost()
         for node in ("elsewhere", "here"):
@@ -274,13 +276,13 @@ def test_the_distance_grows_and_tries_come_to_an_end() -> None:
     assert lost(tries) == []
 
 
-def test_what_got_through_once_is_not_asked_for_whatever_came_after() -> None:
+def test_a_delivery_that_succeeded_once_is_not_requested_again() -> None:
     assert due(tried("a", 1, 9 * MINUTE), again("a", 2, 8 * MINUTE, 202)) == []
     assert due(tried("a", 1, 9 * MINUTE, 202), again("a", 2, 8 * MINUTE)) == []
 
 
 @pytest.mark.parametrize("status", [0, 400, 401, 404, 413, 421, 500, 503])
-def test_whatever_went_wrong_counts_as_failed(status: int) -> None:
+def test_any_error_status_counts_as_failed(status: int) -> None:
     assert due(tried("a", 1, 2 * MINUTE, status)) == [1]
 
 
@@ -366,7 +368,7 @@ class Unwilling(Away):
     ("error", "number"),
     [(NotFoundError("gone"), 300), (InvalidError("odd"), 300), (UnavailableError("away"), 2)],
 )
-async def test_those_that_cannot_be_had_keep_no_others_waiting(
+async def test_deliveries_that_are_gone_delay_no_others(
     tmp_path: Path, error: GitHubError, number: int
 ) -> None:
     bad = [tried(f"no {one}", one, 40 * HOUR - one * MINUTE) for one in range(1, number + 1)]
@@ -396,7 +398,7 @@ async def test_a_github_that_is_away_is_not_asked_for_each_delivery(tmp_path: Pa
     assert len({each.guid for each in github.tries if each.succeeded}) == 3
 
 
-async def test_after_hours_without_a_sweep_it_looks_back_for_days_again(tmp_path: Path) -> None:
+async def test_after_hours_without_a_backfill_it_looks_back_for_days_again(tmp_path: Path) -> None:
     """GitHub did not answer, or another node swept and is gone."""
     github = Away([], until=NOW)
     async with opened(f"sqlite:///{tmp_path / 'x.db'}") as store:
@@ -429,7 +431,7 @@ def sweep(store: Database, app: Listed, node: str = "here") -> Backfill:
     return Backfill(store, app, node=node, now=lambda: NOW)  # type: ignore[arg-type]
 
 
-async def test_the_first_sweep_looks_back_for_days_and_the_others_for_hours(
+async def test_the_first_backfill_looks_back_for_days_and_later_ones_for_hours(
     tmp_path: Path,
 ) -> None:
     app = Listed()
@@ -458,7 +460,7 @@ async def test_a_limit_is_waited_for_before_all_is_listed_again(tmp_path: Path) 
 
 
 @in_virtual_time
-async def test_it_goes_on_whatever_goes_wrong_and_every_few_minutes(tmp_path: Path) -> None:
+async def test_the_backfill_runs_every_few_minutes_whatever_fails(tmp_path: Path) -> None:
     app = Listed(UnavailableError("away"), StoreError("away"), ZeroDivisionError())
     async with opened(f"sqlite:///{tmp_path / 'x.db'}") as store:
         work = asyncio.create_task(sweep(store, app).work())

@@ -48,7 +48,7 @@ async def test_a_stop_does_not_wait_behind_a_push_that_cannot_be_had(
 
 
 @pytest.mark.slow
-async def test_installations_that_are_limited_for_long_hold_up_no_other(
+async def test_a_rate_limited_installation_delays_no_other(
     github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
 ) -> None:
     """Together they have more to do than a node does at once."""
@@ -77,7 +77,7 @@ async def test_installations_that_are_limited_for_long_hold_up_no_other(
 
 
 @pytest.mark.real_time
-async def test_a_command_is_acknowledged_while_a_push_is_worked_off(
+async def test_a_command_is_acknowledged_while_a_push_is_processed(
     github: FakeGitHub, server: AppServer
 ) -> None:
     github.rules.documented_reactions = False
@@ -94,7 +94,7 @@ async def test_a_command_is_acknowledged_while_a_push_is_worked_off(
     assert len(replies(pull)) == 1
 
 
-async def test_a_command_that_cannot_be_obeyed_is_answered_all_the_same(
+async def test_a_command_that_fails_is_still_answered(
     github: FakeGitHub, server: AppServer
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -121,7 +121,9 @@ async def test_stop_is_answered_with_what_it_did_although_the_answer_fails_at_fi
     assert replies(pull) == ["Stopped 1 review."]
 
 
-async def test_what_is_said_to_be_ignored_is_ignored(github: FakeGitHub, server: AppServer) -> None:
+async def test_an_ignore_command_that_is_confirmed_takes_effect(
+    github: FakeGitHub, server: AppServer
+) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
     await settle(server)
     found = pull.review_comments[0].body.split("findings=")[1][:16]
@@ -132,7 +134,7 @@ async def test_what_is_said_to_be_ignored_is_ignored(github: FakeGitHub, server:
     assert confirmed == (conclusions(pull)[-1] == "success")
 
 
-async def test_ignoring_on_a_draft_begins_no_review_that_nobody_asked_for(
+async def test_ignore_on_a_draft_starts_no_review(
     github: FakeGitHub, model: FakeAnthropic, server: AppServer
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE, draft=True)
@@ -156,7 +158,7 @@ async def test_ten_reviews_asked_for_in_a_row_end_in_one_result(
 
 
 @pytest.mark.parametrize("where", ["below", "thread"])
-async def test_an_answer_that_was_not_told_of_is_given_once(
+async def test_an_answer_whose_response_was_lost_is_given_once(
     github: FakeGitHub, server: AppServer, where: str
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -171,7 +173,7 @@ async def test_an_answer_that_was_not_told_of_is_given_once(
     assert len(replies(pull)) == 1
 
 
-async def test_an_answer_that_may_not_be_given_holds_up_no_push(
+async def test_an_answer_that_github_forbids_delays_no_push(
     github: FakeGitHub, server: AppServer
 ) -> None:
     """The conversation is locked: GitHub refuses the answer, and will do so for hours."""

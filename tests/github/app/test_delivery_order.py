@@ -49,7 +49,9 @@ def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- In turn
 
 
-async def test_deliveries_of_one_subject_go_in_turn_and_others_beside_them(database: str) -> None:
+async def test_deliveries_with_one_ordering_key_are_serial_and_others_concurrent(
+    database: str,
+) -> None:
     go_on = asyncio.Event()
     async with opened(database) as store:
         handler = Handler({"a1": go_on.wait})
@@ -69,7 +71,9 @@ async def test_deliveries_of_one_subject_go_in_turn_and_others_beside_them(datab
     assert [name for name in handler.begun if name != "b1"] == ["a1", "a2", "a3"]
 
 
-async def test_the_next_of_a_subject_waits_for_one_that_is_tried_again(database: str) -> None:
+async def test_a_delivery_waits_for_the_retry_of_an_earlier_one_with_its_ordering_key(
+    database: str,
+) -> None:
     clock = Clock()
     async with opened(database) as store:
         handler = Handler({"a1": raising(UnavailableError("away"))})
@@ -85,7 +89,7 @@ async def test_the_next_of_a_subject_waits_for_one_that_is_tried_again(database:
     assert [name for name in handler.begun if name != "b1"] == ["a1", "a1", "a2"]
 
 
-async def test_no_two_of_a_subject_come_at_the_same_time_though_clocks_are_set_back(
+async def test_deliveries_with_one_ordering_key_are_serial_though_clocks_are_set_back(
     database: str,
 ) -> None:
     async with opened(database) as store:
@@ -100,7 +104,9 @@ async def test_no_two_of_a_subject_come_at_the_same_time_though_clocks_are_set_b
     assert order == ["d9", "d8", "d7", "d6"]
 
 
-async def test_an_installation_has_so_many_at_work_and_no_more(database: str) -> None:
+async def test_an_installation_has_a_bounded_number_of_deliveries_in_progress(
+    database: str,
+) -> None:
     go_on = asyncio.Event()
     async with opened(database) as store:
         busy = [f"busy{number}" for number in range(10)]
@@ -118,7 +124,7 @@ async def test_an_installation_has_so_many_at_work_and_no_more(database: str) ->
     assert sorted(handler.begun) == [*busy, "other"]
 
 
-async def test_an_installation_that_has_none_at_work_waits_for_no_other(database: str) -> None:
+async def test_an_idle_installation_waits_for_no_other(database: str) -> None:
     """All places may be held by those that wait for GitHub."""
     go_on = asyncio.Event()
     async with opened(database) as store:
@@ -138,7 +144,7 @@ async def test_an_installation_that_has_none_at_work_waits_for_no_other(database
             await until_state(store, "done", *busy, "quiet")
 
 
-async def test_what_belongs_to_no_installation_has_places_of_its_own(database: str) -> None:
+async def test_deliveries_without_installation_have_slots_of_their_own(database: str) -> None:
     async with opened(database) as store:
         await put(store, new("a", None, None), new("b", None, None), new("c", None, 1))
         assert await claim(store, per_installation=1) == ["a", "c"]
@@ -146,7 +152,7 @@ async def test_what_belongs_to_no_installation_has_places_of_its_own(database: s
         assert await claim(store, per_installation=2) == ["b"]
 
 
-async def test_a_handler_that_hangs_keeps_no_other_waiting_and_is_ended(database: str) -> None:
+async def test_a_handler_that_hangs_delays_no_other_and_is_cancelled(database: str) -> None:
     clock = Clock()
     async with opened(database) as store:
         handler = Handler({"hung": hangs})
@@ -166,7 +172,7 @@ async def test_a_handler_that_hangs_keeps_no_other_waiting_and_is_ended(database
             await until_state(store, "done", "hung")
 
 
-async def test_nothing_waits_for_the_next_look_but_what_another_node_has_to_do_with(
+async def test_new_deliveries_start_without_waiting_for_the_next_poll(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(poller, "POLL_S", 600.0)
@@ -200,5 +206,7 @@ WHERE = RepositoryRef(installation=3, id=9, full_name="octo/repo")
         (IgnoredDelivery("d", "a draft"), None, None),
     ],
 )
-def test_what_a_task_is_about(task: Any, installation: int | None, subject: str | None) -> None:
+def test_each_task_has_its_ordering_key(
+    task: Any, installation: int | None, subject: str | None
+) -> None:
     assert (installation_of(task), subject_of(task)) == (installation, subject)

@@ -58,7 +58,7 @@ def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- Taken
 
 
-async def test_a_delivery_is_stored_when_it_is_taken(database: str) -> None:
+async def test_a_delivery_is_stored_when_it_is_accepted(database: str) -> None:
     async with opened(database) as store:
         await inbox(store).take("d1", "pull_request", pull_request(number=7, installation=3))
         row = await row_of(store, "d1")
@@ -75,7 +75,7 @@ async def test_a_database_that_was_there_before_gets_the_table(database: str) ->
         assert await state_of(store, "d1") == "waiting"
 
 
-async def test_a_repeat_does_nothing_while_the_first_waits_is_at_work_and_after_it(
+async def test_a_repeated_delivery_does_nothing_in_any_state_of_the_first(
     database: str,
 ) -> None:
     go_on = asyncio.Event()
@@ -98,7 +98,7 @@ async def test_a_repeat_does_nothing_while_the_first_waits_is_at_work_and_after_
     assert handler.begun == ["d1", "d2"]
 
 
-async def test_what_needs_nothing_is_done_at_once_and_remembered(database: str) -> None:
+async def test_a_delivery_without_a_task_is_done_at_once_and_stored(database: str) -> None:
     async with opened(database) as store:
         handler = Handler()
         async with working(inbox(store, handler)) as one:
@@ -117,7 +117,7 @@ async def test_what_needs_nothing_is_done_at_once_and_remembered(database: str) 
     assert handler.begun == ["d4"]
 
 
-async def test_what_is_done_keeps_its_id_and_not_its_payload(database: str) -> None:
+async def test_a_processed_delivery_keeps_its_id_and_not_its_payload(database: str) -> None:
     async with opened(database) as store:
         async with working(inbox(store)) as one:
             await one.take("d1", "pull_request", pull_request())
@@ -151,7 +151,7 @@ async def test_a_large_payload_is_read_and_packed_beside_the_event_loop(
 # --- Restarts, and other nodes
 
 
-async def test_what_a_restart_breaks_off_is_worked_off_after_it(database: str) -> None:
+async def test_a_delivery_that_a_restart_interrupts_is_processed_after_it(database: str) -> None:
     clock = Clock()
     async with opened(database) as store:
         broken = Handler({"d1": hangs})
@@ -171,7 +171,7 @@ async def test_what_a_restart_breaks_off_is_worked_off_after_it(database: str) -
     assert handler.begun == ["d1", "d2"]
 
 
-async def test_what_is_nearly_done_at_the_end_is_given_a_moment(database: str) -> None:
+async def test_a_delivery_that_is_nearly_done_at_shutdown_is_given_a_moment(database: str) -> None:
     go_on = asyncio.Event()
     async with opened(database) as store:
         handler = Handler({"d1": go_on.wait, "d2": hangs})
@@ -189,7 +189,7 @@ async def test_what_is_nearly_done_at_the_end_is_given_a_moment(database: str) -
     assert work.cancelled()
 
 
-async def test_what_was_claimed_and_never_begun_is_put_back(database: str) -> None:
+async def test_a_delivery_that_was_claimed_and_not_started_is_requeued(database: str) -> None:
     """As if the answer to the claim had been lost."""
     clock = Clock()
     async with opened(database) as store:
@@ -216,7 +216,7 @@ async def test_the_node_that_publishes_for_an_installation_has_its_deliveries_to
         assert await claim(store, node="a", alive=("a", "b")) == ["d1", "d2"]
 
 
-async def test_a_node_does_not_begin_again_what_it_is_still_at(database: str) -> None:
+async def test_a_node_does_not_start_again_what_it_is_processing(database: str) -> None:
     """It was slow, another one took it for dead, and put back what it works on."""
     clock = Clock()
     go_on = asyncio.Event()
@@ -237,7 +237,7 @@ async def test_a_node_does_not_begin_again_what_it_is_still_at(database: str) ->
 
 
 @pytest.mark.slow
-async def test_two_nodes_never_work_on_the_same_nor_on_too_many_together() -> None:
+async def test_two_nodes_never_process_the_same_delivery_nor_too_many_together() -> None:
     url = postgres_url()
     per_installation, most, subjects = 3, [0], 7
     at_work: dict[int, int] = {}
@@ -357,7 +357,7 @@ async def test_the_log_has_ids_and_no_word_of_a_payload_or_of_an_error(
     assert "octo" not in caplog.text
 
 
-async def test_old_ones_are_forgotten_and_none_that_github_could_send_again(
+async def test_old_deliveries_are_deleted_unless_github_could_send_them_again(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inboxes, "CLEAN_EVERY_S", 0.0)
@@ -387,7 +387,7 @@ async def test_old_ones_are_forgotten_and_none_that_github_could_send_again(
             assert await state_of(store, "recent") == "done"
 
 
-async def test_many_old_ones_are_deleted_a_few_at_a_time(
+async def test_many_old_deliveries_are_deleted_in_small_batches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deliveries, "BATCH", 3)

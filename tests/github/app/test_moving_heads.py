@@ -79,7 +79,7 @@ async def test_a_review_that_was_not_posted_since_the_head_was_another_is_posted
     assert titles(pull) == ["**error: Division by zero**"]
 
 
-async def test_a_push_is_reviewed_although_github_tells_of_the_old_head_at_first(
+async def test_a_push_is_reviewed_although_github_reports_the_old_head_at_first(
     github: FakeGitHub, server: AppServer
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -93,7 +93,7 @@ async def test_a_push_is_reviewed_although_github_tells_of_the_old_head_at_first
     assert len(titles(pull)) == 2, "the delivery named the new head"
 
 
-async def test_a_head_that_github_does_not_tell_of_yet_is_not_taken_for_a_newer_one(
+async def test_a_stale_head_from_github_does_not_supersede_a_newer_one(
     github: FakeGitHub, model: FakeAnthropic, server: AppServer
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -112,7 +112,7 @@ async def test_a_head_that_github_does_not_tell_of_yet_is_not_taken_for_a_newer_
     assert len(titles(pull)) == 2
 
 
-async def test_a_closing_that_is_told_late_does_not_stop_the_review_of_what_was_reopened(
+async def test_a_late_closed_event_does_not_stop_the_review_of_a_reopened_pull_request(
     github: FakeGitHub, model: FakeAnthropic, server: AppServer
 ) -> None:
     """GitHub keeps no order, and what was not taken at first is delivered again hours later."""
@@ -149,7 +149,7 @@ def behind(github: FakeGitHub, pull: PullRequest, *, times: int = 1) -> None:
 
 
 @pytest.mark.parametrize("way", ["reopened", "ready_for_review"])
-async def test_what_is_wanted_again_is_reviewed_though_github_answers_what_was_before(
+async def test_a_requested_review_starts_though_github_returns_a_stale_pull_request(
     github: FakeGitHub, server: AppServer, way: str
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -163,7 +163,7 @@ async def test_what_is_wanted_again_is_reviewed_though_github_answers_what_was_b
 
 @pytest.mark.parametrize("times", [1, 2, 3])
 @pytest.mark.parametrize("way", ["reopened", "ready_for_review"])
-async def test_what_is_wanted_again_with_another_head_is_reviewed_at_that(
+async def test_a_requested_review_with_another_head_is_of_that_head(
     github: FakeGitHub, server: AppServer, way: str, times: int
 ) -> None:
     """``git push && gh pr ready``; of what is pushed while it is closed, GitHub does not tell."""
@@ -182,7 +182,7 @@ async def test_what_is_wanted_again_with_another_head_is_reviewed_at_that(
 
 
 @pytest.mark.parametrize("way", ["closed", "draft"])
-async def test_what_is_not_wanted_any_more_ends_though_github_answers_what_was_before(
+async def test_an_unwanted_review_ends_though_github_returns_a_stale_pull_request(
     github: FakeGitHub, model: FakeAnthropic, server: AppServer, way: str
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -195,7 +195,7 @@ async def test_what_is_not_wanted_any_more_ends_though_github_answers_what_was_b
     assert conclusions(pull) == ["cancelled"]
 
 
-async def test_a_base_that_becomes_another_has_the_change_reviewed(
+async def test_changing_the_base_has_the_diff_reviewed(
     github: FakeGitHub, server: AppServer
 ) -> None:
     """Else: open it against a branch that has the code already, get a green check, retarget."""

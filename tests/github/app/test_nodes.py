@@ -38,7 +38,7 @@ async def one_tries(server: AppServer) -> int:
     return int(found or 0)
 
 
-async def test_a_node_that_shuts_down_does_not_claim_again_what_it_leaves(
+async def test_a_node_that_shuts_down_does_not_claim_its_unfinished_work_again(
     model: FakeAnthropic, tmp_path: Path
 ) -> None:
     """Its streams end first, and it lives on until its connections have ended."""
@@ -58,7 +58,7 @@ async def test_a_node_that_shuts_down_does_not_claim_again_what_it_leaves(
     assert (tries, requests) == (1, 0)
 
 
-async def test_an_installation_whose_reviews_take_long_keeps_no_other_waiting(
+async def test_an_installation_with_slow_reviews_delays_no_other(
     github: FakeGitHub,
     model: FakeAnthropic,
     server: AppServer,

@@ -174,7 +174,7 @@ async def test_a_check_that_could_not_be_ended_is_ended_later(
     assert conclusions(pull) == ["failure"]
 
 
-async def test_what_cannot_be_marked_as_fixed_does_not_fail_the_check(
+async def test_a_comment_that_cannot_be_marked_as_fixed_does_not_fail_the_check(
     github: FakeGitHub, server: AppServer
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -294,7 +294,7 @@ async def test_comments_that_github_refuses_lose_none_of_the_good_ones(
     assert len(titles(pull)) == 10 - sum(place < 10 for place in bad)
 
 
-async def test_a_list_that_lags_behind_a_write_whose_answer_was_lost_doubles_nothing(
+async def test_a_stale_list_after_a_lost_response_causes_no_duplicate(
     github: FakeGitHub, server: AppServer
 ) -> None:
     lost = faults.error_after("POST", "/reviews$")
@@ -312,7 +312,7 @@ async def test_a_list_that_lags_behind_a_write_whose_answer_was_lost_doubles_not
 
 
 @pytest.mark.parametrize(("looks", "runs"), [(1, 1), (2, 1), (3, 2)])
-async def test_a_check_whose_making_was_not_told_of_does_not_go_on_for_ever(
+async def test_a_check_run_whose_creation_had_no_response_is_completed(
     github: FakeGitHub, server: AppServer, looks: int, runs: int
 ) -> None:
     nothing = b'{"total_count":0,"check_runs":[]}'
@@ -322,7 +322,7 @@ async def test_a_check_whose_making_was_not_told_of_does_not_go_on_for_ever(
     assert conclusions(pull) == ["failure"] * runs
 
 
-async def test_links_that_a_repository_wants_none_of_are_not_made(
+async def test_links_that_a_repository_turned_off_are_not_written(
     github: FakeGitHub, model: FakeAnthropic, server: AppServer
 ) -> None:
     base = BASE | {".reviewbot.yml": "summary: false\nlink_hosts: []\n"}
@@ -343,7 +343,7 @@ async def test_links_that_a_repository_wants_none_of_are_not_made(
     assert "](https://github.com/evil/repo)" not in pull.review_comments[0].body
 
 
-async def test_a_configuration_with_everything_that_the_app_heeds_is_heeded(
+async def test_every_setting_that_the_app_accepts_takes_effect(
     github: FakeGitHub, model: FakeAnthropic, server: AppServer
 ) -> None:
     config = (

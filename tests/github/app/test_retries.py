@@ -57,7 +57,7 @@ def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(poller, "POLL_S", 0.02)
 
 
-async def test_what_fails_is_tried_again_later_and_then_done(database: str) -> None:
+async def test_a_delivery_that_fails_is_retried_later(database: str) -> None:
     clock = Clock()
     errors = (UnavailableError("away"), StoreError("away"), ZeroDivisionError(), None)
     async with opened(database) as store:
@@ -89,7 +89,7 @@ async def test_a_rate_limit_is_waited_for_as_long_as_github_says(database: str) 
             await until_state(store, "done", "d1")
 
 
-async def test_what_cannot_be_cured_fails_at_once_and_says_why(database: str) -> None:
+async def test_a_permanent_error_fails_at_once_with_its_reason(database: str) -> None:
     async with opened(database) as store:
         handler = Handler({"d1": raising(ConfigError("no such model", key="model"))})
         async with working(inbox(store, handler)) as one:
@@ -122,7 +122,7 @@ async def test_a_delivery_that_failed_is_as_new_when_it_is_sent_again(database: 
     assert row.created_at > before.created_at
 
 
-async def test_work_whose_end_could_not_be_noted_is_done_again(
+async def test_a_delivery_whose_completion_could_not_be_stored_is_processed_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Twice is the same as once for whoever handles it; never would not be."""
@@ -148,7 +148,7 @@ async def test_work_whose_end_could_not_be_noted_is_done_again(
     assert handler.ended == ["d1", "d1"]
 
 
-async def test_an_inbox_outlives_a_database_that_is_away_and_errors_of_its_own(
+async def test_an_inbox_survives_a_database_outage_and_errors_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     errors: list[Exception] = [StoreError("away"), ZeroDivisionError()]
@@ -166,7 +166,7 @@ async def test_an_inbox_outlives_a_database_that_is_away_and_errors_of_its_own(
     assert errors == []
 
 
-async def test_a_clock_that_was_set_back_keeps_no_delivery_waiting(database: str) -> None:
+async def test_a_clock_that_was_set_back_delays_no_delivery(database: str) -> None:
     async with opened(database) as store:
         await put(store, new("soon"), new("never"), new("now"))
         then = {"soon": 20, "never": 20 + LONGEST_PAUSE_MS, "now": 10}
@@ -179,7 +179,7 @@ async def test_a_clock_that_was_set_back_keeps_no_delivery_waiting(database: str
         assert sorted(await claim(store, at=10)) == ["never", "now"]
 
 
-def test_pauses_double_up_to_ten_minutes_and_end_after_about_two_hours() -> None:
+def test_the_backoff_doubles_up_to_ten_minutes_and_ends_after_about_two_hours() -> None:
     error = UnavailableError("away")
     pauses = [pause_after(error, tries) for tries in range(1, MOST_TRIES + 1)]
     assert pauses[:5] == [1, 2, 4, 8, 16]
@@ -202,14 +202,14 @@ def test_pauses_double_up_to_ten_minutes_and_end_after_about_two_hours() -> None
         TimeoutError(),
     ],
 )
-def test_what_somebody_can_mend_and_what_nobody_knows_is_tried_for_long(
+def test_errors_that_may_pass_are_retried_for_long(
     error: Exception | None,
 ) -> None:
     assert pause_after(error, MOST_TRIES - 1) == LONGEST_PAUSE_S
     assert pause_after(error, MOST_TRIES) is None
 
 
-def test_what_github_refuses_is_tried_while_its_copies_may_lag() -> None:
+def test_a_refusal_is_retried_while_copies_of_github_may_lag() -> None:
     error = NotFoundError("nothing there", status=404)
     assert pause_after(error, 1) == 1
     assert pause_after(error, FEW_TRIES - 1) is not None
@@ -222,7 +222,7 @@ def test_no_limit_is_waited_for_longer_than_limits_last() -> None:
     assert LONGEST_LIMIT_S * 1000 <= LONGEST_PAUSE_MS
 
 
-def test_what_a_limit_holds_up_is_not_given_up_for_it() -> None:
+def test_a_rate_limit_does_not_fail_a_delivery() -> None:
     assert pause_after(RateLimitedError("", seconds=60), MOST_TRIES) == LONGEST_PAUSE_S
     assert pause_after(RateLimitedError("", seconds=60), LIMITED_TRIES) is None
 

@@ -69,7 +69,7 @@ async def test_a_push_during_a_review_supersedes_it(
 
 
 @pytest.mark.parametrize("ending", ["close", "to_draft"])
-async def test_a_pull_request_that_is_not_wanted_any_more_has_its_review_ended(
+async def test_closing_a_pull_request_ends_its_review(
     github: FakeGitHub, model: FakeAnthropic, server: AppServer, ending: str
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
