@@ -50,7 +50,7 @@ def posts(github: FakeGitHub) -> list[int | None]:
 
 
 @EITHER
-async def test_what_is_found_in_a_file_without_a_patch_is_told_once_until_it_is_fixed(
+async def test_a_finding_in_a_file_without_patch_is_reported_once_until_it_is_resolved(
     github: FakeGitHub, runner: Runner, summary: str
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE | file_of(60))
@@ -71,7 +71,7 @@ async def test_what_is_found_in_a_file_without_a_patch_is_told_once_until_it_is_
     assert posts(github) == [200]
 
 
-async def test_only_comments_that_github_can_show_take_a_place_in_the_review(
+async def test_only_comments_that_github_can_show_count_towards_the_limit(
     github: FakeGitHub, runner: Runner
 ) -> None:
     rows = "".join(f"x = {number}  # BUG error Big {number}x\n" for number in range(40))
@@ -86,7 +86,7 @@ async def test_only_comments_that_github_can_show_take_a_place_in_the_review(
 
 
 @EITHER
-async def test_a_comment_stays_the_only_one_when_its_file_loses_its_patch_and_has_it_again(
+async def test_a_comment_stays_the_only_one_when_its_file_loses_and_regains_its_patch(
     github: FakeGitHub, runner: Runner, summary: str
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | file_of(10))
@@ -99,7 +99,7 @@ async def test_a_comment_stays_the_only_one_when_its_file_loses_its_patch_and_ha
     assert told(pull) == 0
 
 
-async def test_what_the_summary_told_of_gets_its_one_comment_once_github_shows_its_file(
+async def test_a_finding_in_the_summary_gets_one_comment_once_github_shows_its_file(
     github: FakeGitHub, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | file_of(60))
@@ -113,7 +113,7 @@ async def test_what_the_summary_told_of_gets_its_one_comment_once_github_shows_i
     assert posts(github) == [200]
 
 
-async def test_what_the_text_of_a_review_told_of_is_not_told_again_once_github_shows_its_file(
+async def test_a_finding_in_a_review_body_is_not_reported_again_once_github_shows_its_file(
     github: FakeGitHub, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | file_of(60))
@@ -137,7 +137,7 @@ async def test_code_that_is_binary_for_github_has_no_comment_either(
 
 @pytest.mark.parametrize("files", [1, 300], ids=["listed", "in one piece"])
 @pytest.mark.parametrize("compared", [True, False], ids=["compared", "not compared"])
-async def test_which_files_have_no_patch_is_known_however_the_change_is_had(
+async def test_files_without_patch_are_known_whatever_the_source_of_the_diff(
     github: FakeGitHub, runner: Runner, files: int, compared: bool
 ) -> None:
     github.rules.diff_files = files
@@ -150,7 +150,7 @@ async def test_which_files_have_no_patch_is_known_however_the_change_is_had(
     assert told(pull) == 1
 
 
-async def test_the_app_sends_no_comment_in_such_a_file_though_another_try_posts_its_review(
+async def test_the_app_sends_no_comment_in_a_file_without_patch_on_a_retry_either(
     github: FakeGitHub, server: AppServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lost = lose_a_record(monkeypatch)

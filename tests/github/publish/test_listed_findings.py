@@ -93,7 +93,7 @@ async def test_a_finding_without_comment_is_open_until_its_code_is_gone(
 
 
 @pytest.mark.unposted("nobody wants it there")
-async def test_what_is_turned_off_is_not_posted(github: FakeGitHub, runner: Runner) -> None:
+async def test_disabled_outputs_are_not_posted(github: FakeGitHub, runner: Runner) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
     off = {"check_run": "false", "review_comments": "false", "summary_comment": "false"}
     run = await runner.run(pull, **off)
@@ -101,7 +101,7 @@ async def test_what_is_turned_off_is_not_posted(github: FakeGitHub, runner: Runn
     assert (pull.reviews, pull.comments, pull.repo.check_runs) == ([], [], {})
 
 
-async def test_without_a_summary_comment_the_review_tells_what_is_on_no_line(
+async def test_without_a_summary_comment_the_review_body_lists_findings_without_comment(
     github: FakeGitHub, runner: Runner
 ) -> None:
     lines = app(*(bug(number) for number in range(1, 36)))
@@ -114,7 +114,7 @@ async def test_without_a_summary_comment_the_review_tells_what_is_on_no_line(
     assert len(titles(pull)) == 10
 
 
-async def test_without_a_summary_comment_what_github_refuses_is_told_in_a_review(
+async def test_without_a_summary_comment_the_review_body_lists_refused_comments(
     github: FakeGitHub, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | TWO)
@@ -147,7 +147,7 @@ async def test_two_findings_on_one_line_have_one_comment_and_a_place_in_the_summ
 
 
 @pytest.mark.edge
-async def test_without_a_summary_each_finding_on_no_line_is_told_of_once(
+async def test_without_a_summary_each_finding_without_comment_is_reported_once(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     def nowhere(title: str) -> dict[str, Any]:

@@ -53,7 +53,7 @@ async def test_a_review_says_how_many_comments_it_has_whatever_github_refused(
     assert all(number == there for number, there in said)
 
 
-async def test_a_review_that_github_never_takes_is_told_of_in_the_summary(
+async def test_a_review_that_github_never_accepts_is_reported_in_the_summary(
     github: FakeGitHub, runner: Runner
 ) -> None:
     head = app(
@@ -69,7 +69,7 @@ async def test_a_review_that_github_never_takes_is_told_of_in_the_summary(
 
 @pytest.mark.parametrize("path", ["/reviews$", "/comments$", "/check-runs$"])
 @pytest.mark.parametrize("fault", [faults.error_after, faults.drop])
-async def test_a_write_whose_answer_is_lost_is_not_done_twice(
+async def test_a_write_whose_response_is_lost_is_not_repeated(
     github: FakeGitHub, runner: Runner, path: str, fault: Any
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -82,9 +82,7 @@ async def test_a_write_whose_answer_is_lost_is_not_done_twice(
 
 
 @pytest.mark.unposted("a summary names fifty findings")
-async def test_annotations_are_not_doubled_by_an_answer_that_is_lost(
-    github: FakeGitHub, runner: Runner
-) -> None:
+async def test_a_lost_response_duplicates_no_annotation(github: FakeGitHub, runner: Runner) -> None:
     head = {"app.py": "".join(f"x = {n}  # BUG note Bug {n}\n" for n in range(70))}
     base = {".reviewbot.yml": "summary: false\nmax_notes: 100\n", "app.py": ""}
     pull = github.pull(base=base, head=base | head)
@@ -95,7 +93,7 @@ async def test_annotations_are_not_doubled_by_an_answer_that_is_lost(
     assert sorted(lines) == list(range(1, 71))
 
 
-async def test_a_review_that_was_left_unsent_blocks_nothing(
+async def test_a_pending_review_left_behind_blocks_nothing(
     github: FakeGitHub, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -108,7 +106,7 @@ async def test_a_review_that_was_left_unsent_blocks_nothing(
     assert titles(pull) == ["**error: Division by zero**"]
 
 
-async def test_a_review_of_ours_that_was_never_sent_goes_though_nothing_is_posted(
+async def test_our_pending_review_is_deleted_though_nothing_is_posted(
     github: FakeGitHub, runner: Runner
 ) -> None:
     """That of another workflow, which has our login, stays."""
@@ -161,7 +159,7 @@ async def test_a_pull_request_that_is_closed_meanwhile_gets_no_comments(
 
 
 @pytest.mark.edge
-async def test_a_good_comment_is_posted_however_many_bad_ones_come_before_it(
+async def test_a_valid_comment_is_posted_however_many_refused_ones_precede_it(
     github: FakeGitHub, runner: Runner
 ) -> None:
     head = app(
