@@ -95,7 +95,7 @@ async def test_strangers_command_nothing_and_get_no_answer(
     assert len(model.requests) == asked
 
 
-async def test_what_no_command_is_in_has_nobody_asked(
+async def test_a_comment_without_a_command_asks_nobody(
     github: FakeGitHub, runner: Runner, pull: PullRequest
 ) -> None:
     await job(runner, pull, pull.comment("Nice work.", by="octo"))
@@ -114,7 +114,7 @@ async def test_a_review_that_is_asked_for_is_acknowledged_at_once(
     assert titles(pull) == ["**error: Division by zero**"]
 
 
-async def test_a_reaction_that_github_does_not_permit_keeps_nothing_from_being_done(
+async def test_a_command_runs_though_github_forbids_the_reaction(
     github: FakeGitHub, runner: Runner, pull: PullRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     runner.token = github.world.actions_token(pull.repo, {**WRITES, "issues": "read"})
@@ -154,7 +154,7 @@ async def test_a_configuration_that_is_wrong_is_told_in_one_sentence(
     assert len(model.requests) == asked
 
 
-async def test_what_is_ignored_is_told_and_turns_the_check_green_at_once(
+async def test_a_dismissal_is_answered_and_turns_the_check_green_at_once(
     model: FakeAnthropic, runner: Runner, pull: PullRequest
 ) -> None:
     await runner.run(pull, fail_on="error")
@@ -276,7 +276,7 @@ async def test_a_job_that_is_cancelled_says_so_in_the_thread(
         (None, "The review goes on: its job is in another concurrency group"),
     ],
 )
-async def test_what_became_of_the_review_that_ran_is_told(
+async def test_stop_reports_what_became_of_the_review(
     runner: Runner, pull: PullRequest, ended: str | None, told: str
 ) -> None:
     """GitHub cancels the job that reviews when the one of the comment begins."""
@@ -353,7 +353,7 @@ async def test_without_a_token_it_is_said_that_it_takes_one(
         await job(runner, pull, comment, GITHUB_TOKEN="")
 
 
-async def test_the_event_of_a_comment_below_an_issue_is_nothing(
+async def test_a_comment_on_an_issue_starts_nothing(
     github: FakeGitHub, runner: Runner, pull: PullRequest
 ) -> None:
     runner.event(pull, "issue_comment", "created", comment=pull.comment("/help", by="octo"))

@@ -83,7 +83,7 @@ async def test_two_jobs_of_one_name_post_each_finding_once(
 
 
 @pytest.mark.parametrize("how", ["ignored", "resolved"])
-async def test_a_double_that_somebody_has_touched_is_not_deleted(
+async def test_a_duplicate_that_somebody_has_touched_is_not_deleted(
     github: FakeGitHub, runner: Runner, how: str
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -157,7 +157,7 @@ async def test_a_comment_that_somebody_has_copied_is_left_alone(
 
 
 @pytest.mark.parametrize("summary", ["true", "false"])
-async def test_what_two_jobs_at_once_have_doubled_is_single_at_the_end(
+async def test_duplicates_of_two_jobs_at_once_are_removed(
     github: FakeGitHub, runner: Runner, summary: str
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | TWO)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.edge
 
 
-async def test_anybodys_comment_starts_no_review_though_the_input_names_the_pull_request(
+async def test_a_comment_of_a_stranger_starts_no_review_though_the_input_names_the_pull_request(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     """``pull-request: ${{ github.event.issue.number }}`` is what many a workflow would have."""

@@ -36,7 +36,7 @@ async def test_a_run_that_is_cancelled_ends_its_check(
     assert pull.comments == []
 
 
-async def test_an_error_of_github_ends_the_check_and_is_told(
+async def test_an_error_of_github_ends_the_check_and_is_reported(
     github: FakeGitHub, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -49,7 +49,7 @@ async def test_an_error_of_github_ends_the_check_and_is_told(
 
 
 @pytest.mark.unposted("GitHub does not take it")
-async def test_what_breaks_after_the_review_ends_the_check_as_a_failure_and_loses_nothing(
+async def test_an_error_after_the_review_ends_the_check_as_a_failure_and_loses_no_finding(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -67,7 +67,7 @@ async def test_what_breaks_after_the_review_ends_the_check_as_a_failure_and_lose
     assert conclusions(pull) == ["failure"]
 
 
-async def test_a_check_that_cannot_be_ended_as_it_should_is_a_failure_and_loses_nothing(
+async def test_a_check_that_cannot_be_ended_as_intended_is_a_failure_and_loses_no_finding(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)

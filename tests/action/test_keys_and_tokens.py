@@ -91,7 +91,7 @@ async def test_the_offline_rules_review_without_a_key_if_asked_for(
         ),
     ],
 )
-async def test_what_a_token_may_not_is_told_and_the_rest_is_done(
+async def test_a_missing_permission_is_reported_and_the_rest_is_done(
     github: FakeGitHub, runner: Runner, lacking: set[str], told: str
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)

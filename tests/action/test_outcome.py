@@ -84,7 +84,7 @@ async def test_a_check_that_has_ended_stays_so_if_those_beside_it_cannot_be_list
     assert "Whether another check hides this one is not sure: GitHub did not" in run.summary
 
 
-async def test_a_sarif_file_that_cannot_be_written_is_told_before_the_review(
+async def test_an_unwritable_sarif_file_is_reported_before_the_review(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -165,7 +165,7 @@ async def test_the_summary_of_a_job_is_within_githubs_limit_in_any_language(
     assert len(run.summary.encode()) <= 1024 * 1024
 
 
-async def test_a_limit_that_outlasts_the_job_is_told(
+async def test_a_rate_limit_that_outlasts_the_job_is_reported(
     github: FakeGitHub, runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The documented job ends after 30 minutes; who waits longer ends without a word."""

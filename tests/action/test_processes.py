@@ -125,7 +125,7 @@ async def test_text_that_another_workflow_echoes_does_not_end_the_review(
     assert run.outputs["errors"] == "1"
 
 
-async def test_a_bug_of_ours_is_told_where_it_is_seen(
+async def test_an_internal_error_is_reported_where_users_see_it(
     github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
 ) -> None:
     """Whatever breaks, the page of the run says so, and the outputs are there."""

@@ -73,7 +73,7 @@ async def test_four_hundred_files_are_all_in_the_coverage(
     assert "401 files: 401 reviewed" in summary_of(pull)
 
 
-async def test_a_file_that_cannot_be_had_makes_the_check_fail(
+async def test_a_file_that_cannot_be_fetched_fails_the_check(
     github: FakeGitHub, runner: Runner
 ) -> None:
     github.rules.diff_lines, github.rules.patch_lines, github.rules.blob_bytes = 50, 20, 1_000
@@ -94,7 +94,7 @@ async def test_a_file_that_cannot_be_had_makes_the_check_fail(
         ({}, 0, "neutral"),
     ],
 )
-async def test_the_exit_code_and_the_check_go_by_fail_on(
+async def test_fail_on_decides_the_exit_code_and_the_check(
     github: FakeGitHub, runner: Runner, inputs: dict[str, str], code: int, conclusion: str
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -134,7 +134,7 @@ async def test_a_draft_is_skipped_and_says_so(github: FakeGitHub, runner: Runner
         ("/help", "octo", "skipped"),
     ],
 )
-async def test_a_comment_has_a_review_begun_if_its_author_may_write(
+async def test_a_comment_starts_a_review_if_its_author_may_write(
     github: FakeGitHub, runner: Runner, body: str, by: str, outcome: str
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
@@ -171,7 +171,7 @@ async def test_a_checkout_that_has_the_head_spares_requests_and_is_read_as_data(
     assert not planted.exists()
 
 
-async def test_a_checkout_of_something_else_is_no_use_and_no_harm(
+async def test_a_checkout_of_something_else_is_not_used(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, tmp_path: Path
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
