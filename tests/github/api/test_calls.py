@@ -51,7 +51,7 @@ async def installed(
 # --- Pull requests
 
 
-async def test_a_pull_request_is_told_with_what_a_review_needs() -> None:
+async def test_a_pull_request_is_read_with_what_a_review_needs() -> None:
     async with installed(title="A <title>", body=None, by="mona", draft=True) as (_, pull, api):
         found = await api.pulls.get(REPO, 1)
     assert (found.number, found.state, found.draft) == (1, "open", True)

@@ -61,7 +61,7 @@ async def test_a_list_that_has_not_changed_is_not_sent_again() -> None:
         assert [request.status for request in server.requests] == [200] * 3 + [304] * 3
 
 
-async def test_an_entry_after_a_full_page_is_found_though_the_page_has_not_changed() -> None:
+async def test_an_entry_after_an_unchanged_full_page_is_found() -> None:
     listing = Listing(100)
     async with scripted(listing) as (_, gateway):
         api = gateway.holder()
@@ -115,7 +115,7 @@ async def test_a_pull_request_that_has_changed_comes_anew() -> None:
         assert [request.status for request in server.requests] == [200, 304, 200]
 
 
-async def test_one_accounts_answers_are_never_anothers() -> None:
+async def test_responses_are_not_shared_between_accounts() -> None:
     async with scripted(lambda _: Answer(pull(1), headers={"etag": '"x"'}), app=True) as (
         server,
         gateway,

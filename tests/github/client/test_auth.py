@@ -92,7 +92,7 @@ async def test_a_token_that_was_revoked_is_replaced_for_posts_too() -> None:
 
 
 @in_virtual_time
-async def test_who_hears_late_of_a_token_that_ended_does_not_have_the_next_one_replaced() -> None:
+async def test_a_late_response_about_an_old_token_does_not_replace_the_new_one() -> None:
     async with FakeGitHub() as github, app_at(github) as gateway:
         number = github.install(github.repository()).id
         token = InstallationToken(number, app=gateway._app_caller(), clock=gateway._clock)
@@ -105,7 +105,7 @@ async def test_who_hears_late_of_a_token_that_ended_does_not_have_the_next_one_r
         assert await token.token() == second != first
 
 
-async def test_a_token_that_is_refused_though_new_is_not_asked_for_again_and_again() -> None:
+async def test_a_new_token_that_is_refused_is_not_requested_again_and_again() -> None:
     async with FakeGitHub() as github, app_at(github) as gateway:
         pull = github.pull(BASE, HEAD)
         api = gateway.installation(github.install(pull.repo).id)
@@ -182,7 +182,7 @@ async def test_a_key_of_another_app_is_refused_and_said_so() -> None:
                 await gateway.app.get()
 
 
-async def test_the_client_id_does_as_well_as_the_id() -> None:
+async def test_the_client_id_may_replace_the_id() -> None:
     async with FakeGitHub() as github:
         credentials = AppCredentials(github.app.client_id, SecretText(github.app.private_key))
         async with Gateway(credentials, base_url=github.url) as gateway:
@@ -212,7 +212,7 @@ async def test_only_so_many_tokens_are_remembered(monkeypatch: pytest.MonkeyPatc
         assert len(gateway._callers) == 3
 
 
-async def test_credentials_of_one_kind_do_not_do_for_the_other() -> None:
+async def test_credentials_of_one_kind_are_not_accepted_for_the_other() -> None:
     with pytest.raises(ConfigError, match="GitHub App"):
         _ = Gateway(SecretText("ghs_x")).app
     with pytest.raises(ConfigError, match="GitHub App"):

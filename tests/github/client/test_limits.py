@@ -77,7 +77,7 @@ def test_the_last_request_of_the_hour_is_known_from_its_success() -> None:
 
 
 @pytest.mark.parametrize("value", ["", "soon", "nan", "inf", "-1e999", "1e30"])
-def test_a_time_that_is_none_is_not_waited_for(value: str) -> None:
+def test_an_invalid_time_is_not_waited_for(value: str) -> None:
     assert refused(429, headers={"retry-after": value}) in (Limit("all", None), Limit("all", 0.0))
     used = used_up({**PRIMARY, "x-ratelimit-reset": value}, graphql=False, now=NOW)
     assert used is None or used.seconds == 1.0

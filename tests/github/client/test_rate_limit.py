@@ -190,7 +190,7 @@ async def test_after_a_success_the_next_limit_is_the_first_again() -> None:
 
 
 @in_virtual_time
-async def test_who_would_wait_for_too_long_is_told_at_once_even_if_it_waits_already() -> None:
+async def test_a_request_that_would_wait_too_long_fails_at_once_even_while_it_waits() -> None:
     lane = RateLimiter(Pace(patience_s=600.0))
     lane.close(Limit("all", 10.0))
     waiting = asyncio.ensure_future(lane.turn(READ))
@@ -206,7 +206,7 @@ async def test_who_would_wait_for_too_long_is_told_at_once_even_if_it_waits_alre
 
 
 @in_virtual_time
-async def test_who_has_created_too_much_this_hour_is_told_at_once_and_may_do_all_else() -> None:
+async def test_creating_too_much_in_an_hour_fails_at_once_and_blocks_nothing_else() -> None:
     lane = RateLimiter(Pace(created_an_hour=1, patience_s=10.0))
     log = Log(lane)
     await log.all(CREATE)
@@ -221,7 +221,7 @@ async def test_who_has_created_too_much_this_hour_is_told_at_once_and_may_do_all
 
 
 @in_virtual_time
-async def test_who_gives_up_waiting_holds_up_nobody() -> None:
+async def test_a_cancelled_request_delays_no_other() -> None:
     lane = RateLimiter(Pace(readers=1))
     log = Log(lane, takes_s=1.0)
     begun = asyncio.ensure_future(log.send(NORMAL))
@@ -236,7 +236,7 @@ async def test_who_gives_up_waiting_holds_up_nobody() -> None:
 
 
 @in_virtual_time
-async def test_a_turn_that_comes_as_its_task_gives_up_goes_to_the_next() -> None:
+async def test_a_slot_granted_to_a_cancelled_task_goes_to_the_next() -> None:
     lane = RateLimiter()
     held = await lane.turn(NORMAL)
     waiting = asyncio.ensure_future(lane.turn(NORMAL))
@@ -253,7 +253,7 @@ async def test_a_turn_that_comes_as_its_task_gives_up_goes_to_the_next() -> None
 
 
 @in_virtual_time
-async def test_ending_a_turn_twice_ends_it_once() -> None:
+async def test_releasing_a_slot_is_idempotent() -> None:
     lane = RateLimiter(Pace(readers=1))
     first = await lane.turn(READ)
     first.end()

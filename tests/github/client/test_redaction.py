@@ -27,13 +27,13 @@ JWT = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiIxIn0.c2ln-_bmF0dXJl"
         "-----BEGIN PRIVATE KEY-----\nMIIEow",
     ],
 )
-def test_what_looks_like_a_token_is_never_told(token: str) -> None:
+def test_text_that_looks_like_a_token_is_never_shown(token: str) -> None:
     assert without_tokens(f"before {token}") == f"before {MARK}"
     assert without_tokens(f"'{token}'").startswith(f"'{MARK}")
     assert told(f"Bad credentials for {token}") == f"Bad credentials for {MARK}"
 
 
-def test_a_header_is_never_told_even_with_a_token_of_an_old_kind() -> None:
+def test_a_header_is_never_shown_even_with_a_token_of_an_old_kind() -> None:
     assert "0123456789abcdef" not in without_tokens(
         "Authorization: Bearer 0123456789abcdef01234567"
     )

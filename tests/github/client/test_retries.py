@@ -52,7 +52,7 @@ def run(number: int = 1) -> dict[str, Any]:
 
 @pytest.mark.parametrize("status", BROKEN)
 @in_virtual_time
-async def test_a_read_is_asked_again_some_times(status: int) -> None:
+async def test_a_read_is_retried_a_few_times(status: int) -> None:
     script = one_after_another(*[Answer({}, status)] * 3, Answer(pull(1)))
     async with scripted(script) as (server, gateway):
         began = now()
@@ -63,7 +63,7 @@ async def test_a_read_is_asked_again_some_times(status: int) -> None:
 
 @pytest.mark.parametrize(("asked", "waits"), [("0", 1), ("20", 20), ("9999", 60)])
 @in_virtual_time
-async def test_a_server_that_asks_for_a_while_gets_it(asked: str, waits: float) -> None:
+async def test_retry_after_of_a_server_is_waited_for(asked: str, waits: float) -> None:
     script = one_after_another(Answer({}, 503, {"retry-after": asked}), Answer(pull(1)))
     async with scripted(script) as (_, gateway):
         began = now()
@@ -72,14 +72,14 @@ async def test_a_server_that_asks_for_a_while_gets_it(asked: str, waits: float) 
 
 
 @in_virtual_time
-async def test_a_read_whose_connection_breaks_is_asked_again() -> None:
+async def test_a_read_whose_connection_breaks_is_retried() -> None:
     async with scripted(one_after_another(None, None, Answer(pull(1)))) as (server, gateway):
         assert (await gateway.holder().pulls.get("o/r", 1)).number == 1
         assert len(server.requests) == 3
 
 
 @in_virtual_time
-async def test_in_the_end_a_read_says_that_github_is_not_there() -> None:
+async def test_a_read_fails_at_last_as_github_unavailable() -> None:
     async with scripted(lambda _: Answer({}, 502)) as (server, gateway):
         with pytest.raises(UnavailableError, match=r"GET /repos/o/r/pulls/1: it answered 502"):
             await gateway.holder().pulls.get("o/r", 1)
@@ -87,7 +87,7 @@ async def test_in_the_end_a_read_says_that_github_is_not_there() -> None:
 
 
 @in_virtual_time
-async def test_a_change_is_asked_for_again_for_twice_is_the_same_as_once() -> None:
+async def test_an_idempotent_change_is_retried() -> None:
     script = one_after_another(Answer({}, 502), None, Answer(comment(1)))
     async with scripted(script) as (server, gateway):
         await gateway.holder().comments.update("o/r", 1, "text")
@@ -95,14 +95,14 @@ async def test_a_change_is_asked_for_again_for_twice_is_the_same_as_once() -> No
 
 
 @in_virtual_time
-async def test_what_a_lost_try_has_deleted_counts_as_deleted() -> None:
+async def test_not_found_on_a_retried_delete_counts_as_deleted() -> None:
     script = one_after_another(None, Answer({"message": "Not Found"}, 404))
     async with scripted(script) as (server, gateway):
         assert await gateway.holder().reviews.delete_comment("o/r", 1) is False
         assert len(server.requests) == 2
 
 
-async def test_what_is_not_there_is_not_asked_for_again() -> None:
+async def test_a_404_is_not_retried() -> None:
     async with scripted(lambda _: Answer({"message": "Not Found"}, 404)) as (server, gateway):
         with pytest.raises(NotFoundError, match="installed"):
             await gateway.holder().pulls.get("o/r", 1)
@@ -129,7 +129,7 @@ async def test_a_post_is_never_repeated(answer: Answer | None) -> None:
 
 
 @in_virtual_time
-async def test_a_post_whose_answer_is_late_is_not_repeated() -> None:
+async def test_a_post_whose_response_is_late_is_not_repeated() -> None:
     async with scripted(lambda _: Answer(comment(1)), patience=IMPATIENT) as (server, gateway):
         server.open.clear()
         with pytest.raises(UncertainWriteError, match="no answer in time"):
@@ -138,7 +138,7 @@ async def test_a_post_whose_answer_is_late_is_not_repeated() -> None:
 
 
 @in_virtual_time
-async def test_a_post_whose_answer_cannot_be_read_is_not_repeated() -> None:
+async def test_a_post_whose_response_cannot_be_read_is_not_repeated() -> None:
     async with scripted(lambda _: Answer(b"<html>", 201)) as (server, gateway):
         with pytest.raises(UncertainWriteError, match="not as GitHub's are"):
             await gateway.holder().comments.create("o/r", 1, "text")
@@ -164,7 +164,7 @@ async def test_a_post_that_reached_nobody_is_sent_again() -> None:
 
 
 @in_virtual_time
-async def test_annotations_are_not_sent_again_for_github_adds_them_to_those_it_has() -> None:
+async def test_annotations_are_not_resent_because_github_appends_them() -> None:
     with_some = {"output": {"annotations": [{"path": "a"}]}}
     async with scripted(lambda _: Answer({}, 502)) as (server, gateway):
         with pytest.raises(UncertainWriteError):
@@ -176,7 +176,7 @@ async def test_annotations_are_not_sent_again_for_github_adds_them_to_those_it_h
 
 
 @in_virtual_time
-async def test_a_reaction_is_sent_again_for_github_keeps_one_of_a_kind() -> None:
+async def test_a_reaction_is_resent_because_github_keeps_one_of_a_kind() -> None:
     async with scripted(one_after_another(None, Answer({}, 200))) as (server, gateway):
         await gateway.holder().comments.react("o/r", 1, "eyes")
         assert len(server.requests) == 2
@@ -189,7 +189,7 @@ async def test_a_review_without_an_event_is_not_sent() -> None:
         assert server.requests == []
 
 
-async def test_a_write_that_was_given_up_still_holds_its_turn_until_it_is_over() -> None:
+async def test_a_cancelled_write_holds_its_slot_until_it_has_ended() -> None:
     async with scripted(lambda _: Answer(comment(1)), pace=Pace(gap_s=0.0)) as (server, gateway):
         server.open.clear()
         api = gateway.holder()
@@ -221,7 +221,7 @@ async def test_a_write_that_was_given_up_still_holds_its_turn_until_it_is_over()
     ],
 )
 @in_virtual_time
-async def test_what_a_limit_refused_is_done_after_the_wait_posts_too(
+async def test_a_rate_limited_request_is_retried_after_the_wait_posts_too(
     limited: Answer, wait: float
 ) -> None:
     async with scripted(one_after_another(limited, Answer(comment(1)))) as (server, gateway):
@@ -271,7 +271,7 @@ async def test_after_the_last_request_of_the_hour_none_is_wasted() -> None:
 
 
 @in_virtual_time
-async def test_an_installation_that_is_limited_holds_up_no_other() -> None:
+async def test_a_rate_limited_installation_delays_no_other() -> None:
     def script(request: Recorded) -> Answer:
         if request.path.startswith("/app"):
             number = request.path.split("/")[3]

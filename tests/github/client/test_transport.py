@@ -183,7 +183,7 @@ async def test_redirects_in_a_circle_end() -> None:
         Answer({"number": 1, "head": None}),
     ],
 )
-async def test_an_answer_that_is_none_of_githubs_is_one_clear_error(answer: Answer) -> None:
+async def test_a_response_that_is_not_from_github_is_one_clear_error(answer: Answer) -> None:
     async with scripted(lambda _: answer) as (_, gateway):
         with pytest.raises(UnavailableError, match="not as GitHub's are"):
             await gateway.holder().pulls.get("o/r", 1)
@@ -204,7 +204,7 @@ async def test_a_web_page_is_neither_a_file_nor_that_there_is_none(status: int) 
 
 
 @pytest.mark.parametrize("body", ["text", [1], [{}], {"message": "hm"}])
-async def test_a_list_that_is_none_of_githubs_is_one_clear_error(body: object) -> None:
+async def test_a_list_that_is_not_from_github_is_one_clear_error(body: object) -> None:
     async with scripted(lambda _: Answer(body)) as (_, gateway):
         with pytest.raises(UnavailableError, match="not as GitHub's are"):
             await gateway.holder().comments.all("o/r", 1)
@@ -280,7 +280,7 @@ async def test_a_token_that_cannot_be_sent_is_refused_without_being_shown(token:
     assert TOKEN not in str(caught.value)
 
 
-async def test_a_key_that_is_none_is_refused_without_being_shown() -> None:
+async def test_an_invalid_key_is_refused_without_being_shown() -> None:
     from reviewbot.github.client.auth import AppCredentials
 
     key = "-----BEGIN RSA PRIVATE KEY-----\nsecret\n-----END RSA PRIVATE KEY-----"
@@ -354,7 +354,7 @@ async def test_a_commit_is_one_or_nothing_is_sent(sha: str) -> None:
 
 
 @pytest.mark.parametrize("login", ["..", ".", "", "a\nb"])
-async def test_a_login_that_is_none_may_do_nothing(login: str) -> None:
+async def test_an_invalid_login_has_no_permission(login: str) -> None:
     async with scripted(lambda _: Answer({"permission": "admin"})) as (server, gateway):
         assert await gateway.holder().pulls.permission("o/r", login) == "none"
         assert server.requests == []
