@@ -70,21 +70,19 @@ async def test_two_configurations_are_an_error() -> None:
         await read(both)
 
 
-async def test_who_has_a_configuration_of_their_own_does_not_stumble_over_that_of_the_base() -> (
-    None
-):
+async def test_without_names_no_configuration_of_the_base_is_read() -> None:
     both = {".reviewbot.yml": "\0", ".reviewbot.yaml": "", ".gitattributes": "# none\n"}
     async with opened(both) as (_, pull, api):
         found = await base_files(api, REPO, base_of(pull), config_names=())
     assert found == BaseFiles(None, "# none\n")
 
 
-async def test_what_is_no_text_is_an_error_that_names_the_line() -> None:
+async def test_a_configuration_that_is_not_text_is_an_error_that_names_the_line() -> None:
     with pytest.raises(ConfigError, match=r"\.reviewbot\.yml of main:2: is not UTF-8 text"):
         await read({".reviewbot.yml": b"jobs: 3\n\xff\n"})
 
 
-async def test_a_configuration_above_every_sense_is_an_error() -> None:
+async def test_a_configuration_above_the_size_limit_is_an_error() -> None:
     with pytest.raises(ConfigError, match=r"\.yml of main: is larger than 1000000 bytes"):
         await read({".reviewbot.yml": b"#" * 1_000_001})
 

@@ -104,7 +104,7 @@ async def test_a_pull_request_that_was_merged_still_has_its_change() -> None:
         assert change.notices == ()
 
 
-async def test_a_merge_base_that_github_does_not_tell_is_none() -> None:
+async def test_a_merge_base_that_github_does_not_return_is_none() -> None:
     async with opened({"a.py": "x = 1\n"}, {"a.py": "x = 2\n"}) as (github, pull, api):
         github.fail(faults.error("GET", "/compare/", 404))
         change = await get_change(api, REPO, 1)
@@ -118,7 +118,7 @@ async def test_a_change_without_a_file_is_an_empty_diff() -> None:
         assert (change.diff, change.missing, change.notices) == (b"", (), ())
 
 
-async def test_a_fork_that_was_deleted_is_still_had_either_way() -> None:
+async def test_a_deleted_fork_can_be_read_either_way() -> None:
     async with opened({"a.py": LARGE}, {"a.py": EDITED}, fork="mallory") as (github, pull, api):
         pull.delete_fork()
         whole = await get_change(api, REPO, 1)

@@ -95,7 +95,7 @@ async def test_a_file_that_is_another_than_its_diff_says_is_not_used() -> None:
         assert await with_context(place, change.diff, set_to(), "") == change.diff
 
 
-async def test_turned_off_it_asks_for_nothing() -> None:
+async def test_zero_context_lines_fetch_no_files() -> None:
     async with opened({"a.py": PLAIN}, {"a.py": changed(30)}) as (github, pull, api):
         assert await fetched(api, context_lines=0) == pull.diff_text
         assert asked_for(github) == []
@@ -226,7 +226,7 @@ async def test_a_review_does_not_wait_for_its_context_longer_than_a_minute() -> 
             assert asyncio.get_running_loop().time() - started == pytest.approx(TIMEOUT_S, abs=1)
 
 
-async def test_a_pattern_that_is_none_is_told() -> None:
+async def test_an_invalid_pattern_is_reported() -> None:
     async with opened({"a.py": PLAIN}, {"a.py": changed(30)}) as (_, _pull, api):
         with pytest.raises(ConfigError, match="exclude"):
             await fetched(api, exclude=("a/[z-a]",))

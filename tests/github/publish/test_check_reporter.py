@@ -102,7 +102,7 @@ async def test_progress_that_github_does_not_take_is_no_reason_to_end() -> None:
 
 
 @in_virtual_time
-async def test_where_none_may_be_made_everything_else_does_nothing() -> None:
+async def test_without_permission_for_check_runs_every_call_does_nothing() -> None:
     async with reporter({"checks": "read"}) as (_, pull, check):
         await check.begin()
         assert check.denied is not None

@@ -252,7 +252,7 @@ def test_texts_without_end_are_cut_to_the_bytes_that_fit(text: str) -> None:
     assert one["title"].endswith(("...", "(cut)"))
 
 
-def test_a_text_that_is_cut_says_so_and_leaves_nothing_open() -> None:
+def test_a_truncated_text_says_so_and_closes_its_blocks() -> None:
     code = "```python\n" + "\u20ac = 1\n\n" * 300 + "```"
     found = [replace(FINDING, id=f"{n:016x}", message=code) for n in range(99)]
     text = finished(report_of(*found))[0]["output"]["text"]

@@ -20,7 +20,7 @@ def test_the_example_that_github_documents_is_believed() -> None:
     assert is_signed(b"Hello, World!", VECTOR, (SECRET,))
 
 
-def test_while_the_secret_is_changed_both_are_believed() -> None:
+def test_during_a_rotation_both_secrets_are_accepted() -> None:
     assert is_signed(b"Hello, World!", VECTOR, (SECRET, "new"))
     assert is_signed(b"Hello, World!", VECTOR, ("new", SECRET))
     assert not is_signed(b"Hello, World!", VECTOR, ("new", "newer"))
@@ -31,7 +31,7 @@ def test_a_secret_may_be_any_bytes_that_an_environment_can_hold() -> None:
     assert is_signed(b"x", header, (os.fsdecode(b"\xff\x80"),))
 
 
-def test_nobody_is_believed_without_a_secret() -> None:
+def test_without_a_secret_no_signature_is_accepted() -> None:
     empty = "sha256=" + hmac.new(b"", b"Hello, World!", hashlib.sha256).hexdigest()
     for secrets in ((), ("",), ("", "")):
         assert not is_signed(b"Hello, World!", empty, secrets)

@@ -65,7 +65,7 @@ async def test_a_larger_body_is_refused_before_it_is_read(url: str) -> None:
 
 
 @in_virtual_time
-async def test_a_sender_that_stops_is_given_up_when_github_would_have(tmp_path: Path) -> None:
+async def test_a_stalled_sender_is_dropped_when_github_would_have_given_up(tmp_path: Path) -> None:
     head = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
     async with (
         opened(f"sqlite:///{tmp_path / 'x.db'}") as store,
@@ -81,7 +81,7 @@ async def test_a_sender_that_stops_is_given_up_when_github_would_have(tmp_path: 
         assert asyncio.get_running_loop().time() - began == pytest.approx(10, abs=0.1)
 
 
-async def test_strangers_who_say_that_much_will_come_hold_up_nobody(url: str) -> None:
+async def test_large_announced_bodies_of_strangers_delay_nobody(url: str) -> None:
     """Whether they say how much, or not, and then send next to nothing."""
     said = [
         f"Content-Length: {BODY_LIMIT}\r\n\r\nx",

@@ -83,7 +83,7 @@ def test_a_loopback_server_answers_to_no_other_name(host: str) -> None:
     ],
 )
 @pytest.mark.parametrize("guard", [LOCAL, PUBLIC])
-def test_a_host_that_is_none_is_refused_everywhere(guard: Guard, host: str) -> None:
+def test_an_invalid_host_is_refused_everywhere(guard: Guard, host: str) -> None:
     assert ask(guard, {"host": host}).status == 400
 
 
@@ -149,13 +149,13 @@ def test_a_target_that_is_no_path_is_refused(target: str) -> None:
 @pytest.mark.parametrize(
     "origin", ["*", "null", "friend.example", "https://friend.example/", "https://*.example", ""]
 )
-def test_what_is_no_origin_cannot_be_configured(origin: str) -> None:
+def test_an_invalid_origin_is_rejected(origin: str) -> None:
     with pytest.raises(ConfigError, match="--cors-origin: "):
         Guard(loopback=True, cors_origins=(FRIEND, origin))
 
 
 @pytest.mark.parametrize("host", ["*", "*.example", "http://a.example", "a.example/", "", "::1"])
-def test_what_is_no_host_cannot_be_configured(host: str) -> None:
+def test_an_invalid_allowed_host_is_rejected(host: str) -> None:
     with pytest.raises(ConfigError, match="--allow-host: "):
         Guard(loopback=True, allowed_hosts=("a.example", host))
 
