@@ -47,18 +47,20 @@ if TYPE_CHECKING:
     from reviewbot.pipeline.job import StopSignal
 
 _NO_MODEL: Final = (
-    "it takes a model, and the workflow that answers comments has none. Give it"
+    "this needs a model, and the workflow that answers comments has none. Give it"
     " `anthropic-api-key`."
 )
 _NONE_RUNS: Final = "No review is under way."
 _LAST_STOPPED: Final = "No review is under way; the last one was stopped."
 _UNSEEN: Final = (
-    "GitHub ends the review that runs, if one does: without a check run that cannot be seen here."
+    "GitHub cancels the running review, if there is one; without a check run, this job cannot see"
+    " it."
 )
 _STOPPED: Final = "The review is stopped."
 _RUNS_ON: Final = (
-    "The review goes on: its job is in another concurrency group than the job that this comment"
-    " began, which would have ended it. The workflows in docs/action.md of reviewbot share one."
+    "The review continues: its job is not in the concurrency group of the job that this comment"
+    " started, so GitHub did not cancel it. The workflows in docs/action.md of reviewbot share one"
+    " group."
 )
 _LOOKS: Final = 10
 _BETWEEN_S: Final = 2.0
@@ -98,7 +100,7 @@ class ActionCommand:
         """
         task, command, api = asked.task, asked.command, self._api
         if self._inputs.token is None:
-            raise ConfigError("a comment can only be obeyed with one", source="github-token")
+            raise ConfigError("is not set; commands in comments need it", source="github-token")
         question = CommandComment.of(task)
         if await api.pulls.permission(question.pull.repo, task.sender) not in WRITERS:
             return Skipped(f"{task.sender} may not write to this repository")
@@ -106,7 +108,7 @@ class ActionCommand:
             name = None if command.meant else f"unknown-{command.written}"
             once = replace(question, only=name)
             await self._answers.say(api, once, commands.hint(command))
-            return Skipped(f"/{command.written} is no command")
+            return Skipped(f"/{command.written} is not a command")
         await self._acknowledge(question)
         match command.name:
             case "review" | "review full":
@@ -152,7 +154,7 @@ class ActionCommand:
         try:
             await comments.react(question.pull.repo, question.comment, "eyes", on_line=on_line)
         except GitHubError as error:  # the command runs even so
-            say(notice(f"No reaction to the comment: {error}."))
+            say(notice(f"Could not react to the comment: {error}."))
 
     def _described(self, config: tuple[str, str] | None) -> str:
         try:
@@ -197,7 +199,7 @@ class ActionCommand:
         api, us = self._api, await self._us()
         prior = await read_prior(api, question.pull, us)
         if question.key in prior.replies:
-            return Skipped("the comment was answered before")
+            return Skipped("the comment was already answered")
         posted = posted_in(prior, question)
         diff = comment_diff(posted.comment) if posted else None
         if posted is None or diff is None:

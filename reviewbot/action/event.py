@@ -91,7 +91,7 @@ def _of_comment(task: Task) -> RequestedCommand | Skipped:
         reason = task.reason if isinstance(task, IgnoredDelivery) else "no comment"
         return Skipped(f"the event is {reason}")
     command = commands.find(task.body)
-    return RequestedCommand(task, command) if command else Skipped("the comment asks for nothing")
+    return RequestedCommand(task, command) if command else Skipped("the comment has no command")
 
 
 def _checked(inputs: ActionInputs, body: bytes) -> object:
@@ -104,11 +104,12 @@ def _checked(inputs: ActionInputs, body: bytes) -> object:
     try:
         payload = json.loads(body.decode())
     except (ValueError, RecursionError):
-        raise ConfigError("is no JSON that can be read", source=source) from None
+        raise ConfigError("is not valid JSON", source=source) from None
     told = at(payload, "repository.full_name")
     if not isinstance(told, str) or told.lower() != inputs.repository.lower():
         raise ConfigError(
-            f"the event is not of {inputs.repository}, which GITHUB_REPOSITORY names", source=source
+            f"the event does not belong to {inputs.repository}, which GITHUB_REPOSITORY names",
+            source=source,
         )
     return payload
 

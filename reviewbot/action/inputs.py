@@ -139,7 +139,7 @@ class _Given:
     def needed(self, name: str) -> str:
         if (value := self.variable(name)) is None:
             raise ConfigError(
-                "is not set; a runner sets it, and outside of one it must be given", source=name
+                "is not set; a runner sets it, and outside a runner you must set it", source=name
             )
         return value
 

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from reviewbot.pipeline.target import OutputTarget
 
 _FORK_NOTICE: Final = (
-    "This pull request comes from a fork: GitHub gives its workflows a token that can only read, so"
-    " the review is in the log, its annotations and the job's summary alone."
+    "This pull request comes from a fork: GitHub gives its workflows a read-only token, so the"
+    " review is only in the log, its annotations and the job's summary."
 )
 _UNPOSTED: Final = "There is no github-token, so nothing is posted on the pull request."
 _CANCELLED: Final = "The run was cancelled while its review was posted."
@@ -98,7 +98,7 @@ class ActionReview:
                 await self._cancelled(publication, assignment)
                 return EXIT_INTERRUPTED
         except BaseException as error:
-            sentence = str(error) if isinstance(error, ReviewbotError) else "It broke off."
+            sentence = str(error) if isinstance(error, ReviewbotError) else "It stopped early."
             with suppress(ReviewbotError):
                 await publication.fail(sentence)
             raise
@@ -124,7 +124,7 @@ class ActionReview:
             return await self._stop.unless_stopped(posting)
         except GitHubError as error:
             if publication.is_posted:
-                problem = f"Whether another check hides this one is not sure: {error}."
+                problem = f"Could not check whether another check hides this one: {error}."
                 done = publication.published
                 return replace(done, problems=(*done.problems, problem))
             problem = f"The review could not be posted: {error}."

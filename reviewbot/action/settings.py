@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from reviewbot.github.api.pulls import PullRequest
 
 _KEY_HINT: Final = (
-    "no model can be asked: pass anthropic-api-key: ${{ secrets.ANTHROPIC_API_KEY }}, or"
-    " model: offline to have the offline rules alone review"
+    "no model is available: pass anthropic-api-key: ${{ secrets.ANTHROPIC_API_KEY }}, or model:"
+    " offline to review with the offline rules only"
 )
 _FORK_HINT: Final = (
-    "this pull request comes from a fork, and GitHub gives its workflows no secrets, so no model"
-    " can be asked: set model: offline for forks, or install reviewbot as an App, which reviews"
-    " them like all others"
+    "this pull request comes from a fork, and GitHub gives its workflows no secrets, so no model is"
+    " available: set model: offline for forks, or install reviewbot as an App, which reviews them"
+    " like all others"
 )
 _DEPENDABOT: Final = "dependabot[bot]"
 _DEPENDABOT_HINT: Final = (
-    "no model can be asked: GitHub gives workflows of Dependabot secrets of their own alone; add"
-    " ANTHROPIC_API_KEY to these (Settings, Secrets and variables, Dependabot), or set"
-    " model: offline for Dependabot"
+    "no model is available: GitHub gives workflows of Dependabot only their own secrets; add"
+    " ANTHROPIC_API_KEY to these (Settings, Secrets and variables, Dependabot), or set model:"
+    " offline for Dependabot"
 )
 
 

@@ -57,8 +57,8 @@ def explaining(reply: Reply) -> Any:
         ("/review stop", "No review is under way.", ["eyes"]),
         ("/explain", NO_FINDING, ["eyes"]),
         ("/ignore", "Write it as an answer to one of the comments", ["eyes"]),
-        ("/reviwe", "`/reviwe` is no command of reviewbot. Was it `/review`?", []),
-        ("/frobnicate", "`/frobnicate` is no command of reviewbot. `/help`", []),
+        ("/reviwe", "`/reviwe` is not a command of reviewbot. Was it `/review`?", []),
+        ("/frobnicate", "`/frobnicate` is not a command of reviewbot. `/help`", []),
     ],
 )
 async def test_a_command_is_acknowledged_and_answered_once(
@@ -121,7 +121,7 @@ async def test_a_command_runs_though_github_forbids_the_reaction(
     await job(runner, pull, pull.comment("/help", by="octo"))
     assert replies(pull)[0].startswith("Commands")
     assert "::notice" in (told := capsys.readouterr().out)
-    assert "No reaction to the comment: " in told
+    assert "Could not react to the comment: " in told
 
 
 async def test_config_says_what_applies_and_where_it_comes_from(
@@ -234,8 +234,8 @@ async def test_without_a_model_it_is_said_what_it_takes(
     with pytest.raises(NotExplainedError):
         await job(runner, pull, comment, **env)
     assert replies(pull) == [
-        "Not explained: it takes a model, and the workflow that answers comments has none. Give it"
-        " `anthropic-api-key`."
+        "Not explained: this needs a model, and the workflow that answers comments has none. Give"
+        " it `anthropic-api-key`."
     ]
     assert len(model.requests) == asked
 
@@ -273,7 +273,7 @@ async def test_a_job_that_is_cancelled_says_so_in_the_thread(
     [
         ("cancelled", "The review is stopped."),
         ("neutral", "No review is under way."),
-        (None, "The review goes on: its job is in another concurrency group"),
+        (None, "The review continues: its job is not in the concurrency group"),
     ],
 )
 async def test_stop_reports_what_became_of_the_review(
@@ -310,7 +310,7 @@ async def test_without_a_check_run_it_is_said_that_nothing_can_be_seen(
 ) -> None:
     comment = pull.comment("/review stop", by="octo")
     await job(runner, pull, comment, REVIEWBOT_ACTION_CHECK_RUN="false")
-    assert replies(pull)[0].startswith("GitHub ends the review that runs, if one does")
+    assert replies(pull)[0].startswith("GitHub cancels the running review, if there is one")
 
 
 # --- What is wrong
@@ -319,12 +319,12 @@ async def test_without_a_check_run_it_is_said_that_nothing_can_be_seen(
 async def test_why_there_is_no_review_is_answered(runner: Runner, pull: PullRequest) -> None:
     comment = pull.comment("/review", by="octo")
     for _ in range(2):
-        with pytest.raises(ConfigError, match="no model can be asked"):
+        with pytest.raises(ConfigError, match="no model is available"):
             await job(runner, pull, comment, ANTHROPIC_API_KEY="")
     pull.close()
     await job(runner, pull, pull.comment("/review full", by="octo"))
     no_key, closed = replies(pull)
-    assert no_key.startswith("Nothing is reviewed: ANTHROPIC\\_API\\_KEY: no model can be asked")
+    assert no_key.startswith("Nothing is reviewed: ANTHROPIC\\_API\\_KEY: no model is available")
     assert closed == "Nothing is reviewed: the pull request is closed."
 
 
@@ -349,7 +349,7 @@ async def test_without_a_token_it_is_said_that_it_takes_one(
     runner: Runner, pull: PullRequest
 ) -> None:
     comment = pull.comment("/help", by="octo")
-    with pytest.raises(ConfigError, match="a comment can only be obeyed with one"):
+    with pytest.raises(ConfigError, match="is not set; commands in comments need it"):
         await job(runner, pull, comment, GITHUB_TOKEN="")
 
 

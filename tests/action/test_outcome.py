@@ -81,7 +81,7 @@ async def test_a_check_that_has_ended_stays_so_if_those_beside_it_cannot_be_list
     run = await runner.run(pull)
     assert conclusions(pull) == ["success"]
     assert run.code == 0
-    assert "Whether another check hides this one is not sure: GitHub did not" in run.summary
+    assert "Could not check whether another check hides this one: GitHub did not" in run.summary
 
 
 async def test_an_unwritable_sarif_file_is_reported_before_the_review(

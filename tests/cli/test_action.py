@@ -57,8 +57,8 @@ async def test_what_is_wrong_is_an_annotation_a_summary_an_output_and_exit_code_
         GITHUB_STEP_SUMMARY=str(tmp_path / "summary"),
     )
     assert done.code == 2
-    assert done.out.startswith("::error title=reviewbot::ANTHROPIC_API_KEY: no model can be asked")
-    assert "no model can be asked" in done.err
+    assert done.out.startswith("::error title=reviewbot::ANTHROPIC_API_KEY: no model is available")
+    assert "no model is available" in done.err
     assert outputs_of((tmp_path / "output").read_text()) == {"outcome": "incomplete"}
     assert "Nothing was reviewed" in (tmp_path / "summary").read_text()
 
@@ -118,7 +118,7 @@ async def test_nothing_is_read_from_the_folder_it_runs_in(
         GITHUB_EVENT_PATH=recorded(github, pull, tmp_path),
     )
     assert done.code == 2
-    assert "no model can be asked" in done.err
+    assert "no model is available" in done.err
 
 
 def test_no_value_of_an_output_can_set_another_one(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ async def test_one_comment_that_github_refuses_loses_none_of_the_others(
     run = await runner.run(pull)
     posted = {title.strip("*").removeprefix("warning: ") for title in titles(pull)}
     assert posted == {f"Bug {number}" for number in range(1, 20, 2)} - {"Bug 7"}
-    assert "GitHub takes no comment there." in summary_of(pull)
+    assert "GitHub does not accept a comment there." in summary_of(pull)
     assert run.outputs["warnings"] == "10"
     assert len(pull.reviews) <= 6
 
@@ -63,7 +63,7 @@ async def test_a_review_that_github_never_accepts_is_reported_in_the_summary(
     github.fail(faults.Fault("POST", "/reviews$", 422, REFUSAL, times=None))
     await runner.run(pull)
     assert pull.reviews == []
-    assert summary_of(pull).count("GitHub takes no comment there.") == 10
+    assert summary_of(pull).count("GitHub does not accept a comment there.") == 10
     assert len(github.called("POST", "/reviews")) <= 60
 
 
@@ -171,4 +171,4 @@ async def test_a_valid_comment_is_posted_however_many_refused_ones_precede_it(
         github.fail(Fault("POST", "/reviews$", 422, REFUSAL, contains=text, times=None))
     await runner.run(pull)
     assert len(titles(pull)) == 2
-    assert summary_of(pull).count("GitHub takes no comment there.") == 8
+    assert summary_of(pull).count("GitHub does not accept a comment there.") == 8
