@@ -84,7 +84,7 @@ class Janitor:
             except StoreError:
                 pass  # the database logged it; the next round retries
             except Exception:
-                log.exception("the janitor failed; it goes on")
+                log.exception("the janitor failed; retrying")
             await asyncio.sleep(every_s)
 
     async def beat(self) -> None:
@@ -134,7 +134,7 @@ class Janitor:
         )
         if run is None:
             return
-        log.warning("the review broke off and will run again", extra={"review_id": row.id})
+        log.warning("the review was interrupted and will run again", extra={"review_id": row.id})
         await self._engine.drop([run_id(row.id, row.runs)])
         await self._engine.enqueue(row.id, run, row.tenant)
 

@@ -43,7 +43,7 @@ _OWN: Final[Mapping[str, Any]] = MappingProxyType(
         "cache": {
             "type": "boolean",
             "default": True,
-            "description": "Whether what was reviewed before may be taken from the cache.",
+            "description": "Whether findings may be taken from the review cache.",
         },
         "truncate": {
             "enum": ["off", "middle"],
@@ -186,7 +186,7 @@ def _read(name: str, text: str, schema: Mapping[str, Any]) -> object:
 
 
 def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not valid JSON")
 
 
 def settings_for(

@@ -158,7 +158,7 @@ class Run:
                 prepared, settings = await asyncio.to_thread(self._prepare, work)
         except (ReviewbotError, ValueError) as error:
             # The configuration, or reviewbot itself, has changed since the review was planned.
-            return await self._give_up(f"It cannot go on: {error}")
+            return await self._give_up(f"It cannot continue: {error}")
         earlier = await self._database.read(partial(checkpoints.earlier_of, review_id=row.id))
         _, spent_usd = await self._spent()
         async with self._workers(prepared, settings, work, spent_usd or 0.0) as able:

@@ -82,7 +82,7 @@ class Runner:
         except StoreError:
             return "left"
         except Exception:
-            log.exception("the run could not begin", extra={"review_id": review_id})
+            log.exception("the run could not start", extra={"review_id": review_id})
             return "left"
         finally:
             del self._begun[review_id]
@@ -150,10 +150,10 @@ class Runner:
             log.warning("the review was taken over by another node", extra=extra)
             return "gone"
         except StoreError:
-            log.exception("the run broke off: the database is away", extra=extra)
+            log.exception("the run was interrupted: the database is unavailable", extra=extra)
             return "broke"
         except Exception:
-            log.exception("the run broke off", extra=extra)
+            log.exception("the run was interrupted", extra=extra)
             return "broke"
         log.info("run ended: %s", end, extra=extra)
         return end

@@ -239,7 +239,7 @@ class ReviewService:
                         with suppress(StoreError):
                             await self.hub.notice(notice.payload)
             except psycopg.Error as error:
-                log.warning("lost the connection that hears of events: %s", type(error).__name__)
+                log.warning("lost the connection that listens for events: %s", type(error).__name__)
             await asyncio.sleep(LISTEN_AGAIN_S)
 
     async def create(
@@ -266,7 +266,7 @@ class ReviewService:
                 later, and the same idempotency key finds it.
         """
         if not self.ready:
-            raise ClosingError("the server is shutting down; ask again in a moment")
+            raise ClosingError("the server is shutting down; try again in a moment")
         if (known := await self._known(request)) is not None:
             return known, True
         async with self.runner.kit.preparing:

@@ -88,7 +88,7 @@ def count_request(connection: sa.Connection, tenant: str, limits: Limits) -> Non
         )
     ):
         raise OverLimitError(
-            f"this key may ask {limits.requests_per_minute} times a minute",
+            f"this key is limited to {limits.requests_per_minute} requests per minute",
             retry_after=60 - now % 60,
         )
 
@@ -213,8 +213,8 @@ def _spent_sentence(connection: sa.Connection, tenant: str, limits: Limits) -> s
     parts = []
     if limits.tokens_per_day is not None:
         parts.append(
-            f"{now.tokens:,} of {limits.tokens_per_day:,} tokens are used"
-            f" and {now.held_tokens:,} set aside for reviews at work"
+            f"{now.tokens:,} of {limits.tokens_per_day:,} tokens are used and {now.held_tokens:,}"
+            " reserved for running reviews"
         )
     if limits.usd_per_day is not None:
         parts.append(f"${now.usd:.2f} of ${limits.usd_per_day:.2f} are used")

@@ -219,5 +219,5 @@ def _entry(text: str) -> Entry | None:
     try:
         return entry_from_json(json.loads(text))
     except ValueError:
-        log.warning("an entry of the cache cannot be read; it is passed over")
+        log.warning("skipped an entry of the cache that cannot be read")
         return None

@@ -60,13 +60,14 @@ def psycopg_url(url: str) -> sa.URL:
     try:
         parsed = sa.make_url(url)
     except SQLAlchemyError as error:
-        raise ConfigError("this is no database URL", source="--database") from error
+        raise ConfigError("this is not a database URL", source="--database") from error
     if parsed.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
         return parsed.set(drivername="postgresql+psycopg")
     if parsed.drivername in ("sqlite", "sqlite+pysqlite") and parsed.database:
         return parsed.set(drivername="sqlite+pysqlite")
     raise ConfigError(
-        "a database is sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME", source="--database"
+        "a database must be sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME",
+        source="--database",
     )
 
 

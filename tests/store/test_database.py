@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("reviewbot.db", "no database URL"),
+        ("reviewbot.db", "not a database URL"),
         ("mysql://localhost/x", "sqlite:///PATH or postgresql://"),
         ("sqlite://", "sqlite:///PATH or postgresql://"),
         ("sqlite:////no/such/folder/x.db", "unable to open"),
