@@ -286,9 +286,9 @@ class Attempts:
                 max_tokens = min(2 * max_tokens, room)
             request = _continued(request, _known(run, chunks))
         else:
-            reason = "The model's answer was cut at its length limit again and again."
+            reason = "The model's answer was truncated at its length limit repeatedly."
         if model.info.offline and tries.index > 0:
-            reason = f"Only the offline rules saw it: {run.faults[chunks[0].id]}"
+            reason = f"Only the offline rules reviewed it: {run.faults[chunks[0].id]}"
         for chunk in chunks:
             why = reason or partly.get(chunk.id)
             status: ChunkStatus = "partly" if why else "reviewed"

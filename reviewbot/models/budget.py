@@ -69,9 +69,9 @@ class Budget:
                     break
                 if not self._reserved:
                     raise ModelFault(
-                        f"The budget of ${self.limit_usd:.4g} does not admit another request: "
-                        f"${self.spent_usd:.4f} are spent, and the least it can take is "
-                        f"${self._worst(info, input_tokens, floor) * requests:.4f}.",
+                        f"The budget of ${self.limit_usd:.4g} does not admit another request:"
+                        f" ${self.spent_usd:.4f} are spent, and the next one needs at least"
+                        f" ${self._worst(info, input_tokens, floor) * requests:.4f}.",
                         fault=Fault.BUDGET,
                     )
                 await self._changed.wait()

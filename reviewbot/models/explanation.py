@@ -234,7 +234,7 @@ class _Writing:
             ReviewbotError: the search for secrets failed.
         """
         if self._stopped is None:
-            raise ModelFault("The model's answer broke off.", fault=Fault.TRANSIENT)
+            raise ModelFault("The model's answer was interrupted.", fault=Fault.TRANSIENT)
         if self._stopped.stop is Stop.REFUSED:
             detail = self._stopped.detail or "The model declined to answer."
             raise ModelFault(detail, fault=Fault.REFUSED)
@@ -245,5 +245,5 @@ class _Writing:
             link_hosts=self._link_hosts,
         )
         if not text:
-            raise ModelFault("The model answered without a word.", fault=Fault.UNUSABLE)
+            raise ModelFault("The model's answer is empty.", fault=Fault.UNUSABLE)
         return Answered(text, self._model, complete=True)

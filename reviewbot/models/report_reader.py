@@ -117,7 +117,7 @@ class ReportReader:
         """
         stopped = self._stopped
         if stopped is None:
-            raise ModelFault("The model's answer broke off.", fault=Fault.TRANSIENT)
+            raise ModelFault("The model's answer was interrupted.", fault=Fault.TRANSIENT)
         if stopped.stop is Stop.NO_REPORT:
             detail = stopped.detail or "The model answered without a report."
             raise ModelFault(detail, fault=Fault.UNUSABLE)

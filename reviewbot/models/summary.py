@@ -93,7 +93,8 @@ class Summarizer:
             usage = fault.usage or usage
             raise
         except ValueError as error:
-            raise ModelFault(f"The answer is no summary: {error}.", fault=Fault.UNUSABLE) from None
+            reason = f"The answer is not a summary: {error}."
+            raise ModelFault(reason, fault=Fault.UNUSABLE) from None
         finally:
             spent = Spent(info.name, usage, cost_usd(info, usage))
             if self._budget:

@@ -208,5 +208,5 @@ def _read_corrections(path: Path | None) -> dict[str, float]:
 def _bounded(correction: float) -> float:
     low, high = CORRECTION_BOUNDS
     if not math.isfinite(correction):
-        raise ValueError(f"{correction} is no correction")
+        raise ValueError(f"{correction} is not a correction")
     return min(max(correction, low), high)

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from reviewbot.core.prompt.explanation import FindingQuestion
 
 OFFLINE_CANNOT: Final = (
-    "The offline rules cannot explain findings; it takes a model, which whoever runs this server"
-    " can set (REVIEWBOT_MODEL)."
+    "The offline rules cannot explain findings; the operator of this server can set a model with"
+    " REVIEWBOT_MODEL."
 )
 OUTPUT_TOKENS: Final = 2_000
 """Estimated tokens of an answer, including thinking."""

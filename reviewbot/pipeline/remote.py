@@ -133,7 +133,7 @@ class _EventStream:
                 reason = str(error) or type(error).__name__
             except ValueError as error:
                 raise SourceError(
-                    f"{self._client.base_url} sent what is no event: {error}"
+                    f"{self._client.base_url} sent an invalid event: {error}"
                 ) from None
             pause = next(pauses, None)
             if pause is None:
@@ -166,8 +166,8 @@ class _EventStream:
         path: str = answer.headers.get("Location", "")
         if not _REVIEW.fullmatch(path):
             raise SourceError(
-                f"{self._client.base_url} did not say where the review is;"
-                " is it a server of reviewbot?"
+                f"{self._client.base_url} did not return the address of the review; is it a"
+                " reviewbot server?"
             )
         return path
 

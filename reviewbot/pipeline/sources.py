@@ -82,7 +82,8 @@ def find_git() -> str:
         raise SourceError(NO_GIT)
     if not Path(found).is_absolute():
         raise SourceError(
-            f"{found} is not run, since it was found by the working folder; go to another one"
+            f"{found} is not run, because it was found through the working folder; use another"
+            " working folder"
         )
     return found
 
@@ -421,7 +422,7 @@ def _explain(stderr: str, arguments: tuple[str, ...]) -> str:
         return "this is not a git repository; give a diff file or pipe a diff in"
     if arguments[:2] == ("rev-parse", "--verify"):
         base = arguments[-1].removesuffix("^{commit}")
-        return f"git knows no revision {base!r}; fetch it, or name another one"
+        return f"git does not know the revision {base!r}; fetch it, or name another one"
     if arguments[0] == "merge-base":
         if "HEAD" in stderr:
             return "the repository has no commit yet; use --staged"
@@ -433,5 +434,5 @@ def _explain(stderr: str, arguments: tuple[str, ...]) -> str:
             "this is a partial clone that lacks a part of the diff, and nothing is fetched here;"
             " let git do it: git diff | reviewbot review -"
         )
-    line = next(iter(stderr.strip().splitlines()), "git failed without a word")
+    line = next(iter(stderr.strip().splitlines()), "git failed without a message")
     return f"git: {line.removeprefix('fatal: ')}"

@@ -165,7 +165,8 @@ def parse_rule(data: Mapping[str, Any], *, source: str) -> Rule:
     reader.need(
         data["severity"] in tuple(_SEVERITIES), "severity", f"must be of {list(_SEVERITIES)}"
     )
-    reader.need(metadata["category"] in get_args(Category), "metadata.category", "is no category")
+    is_known = metadata["category"] in get_args(Category)
+    reader.need(is_known, "metadata.category", "is not a category")
     reader.need(confidence in (0.5, 0.7, 0.9), "metadata.confidence", "must be 0.5, 0.7 or 0.9")
     reader.need(("rule" in data) == (folder != "any"), "rule", "is for languages with a grammar")
     rule = Rule(
@@ -248,4 +249,4 @@ class _RuleReader:
         used = f"{rule.title} {rule.message} {rule.scenario} {rule.fix or ''}"
         names = {match[2] for match in META_VARIABLE.finditer(used)} | {rule.focus or ""} - {""}
         for name in sorted(names - known):
-            self.need(False, name, "is no meta variable of the rule")
+            self.need(False, name, "is not a meta variable of the rule")

@@ -140,8 +140,8 @@ async def test_what_a_model_wrote_before_it_failed_is_taken_back_and_the_next_is
         (Words("x ", end=down(Fault.SPEND_LIMIT)), "spend_limit", "The server is overloaded."),
         (Words("x ", end=Stopped(Stop.REFUSED)), "refused", "The model declined to answer."),
         (Words("x ", end=Stopped(Stop.REFUSED, "No (cyber).")), "refused", "No (cyber)."),
-        (Words(end=Stopped(Stop.NO_REPORT)), "unusable", "The model answered without a word."),
-        (Words(" \n"), "unusable", "The model answered without a word."),
+        (Words(end=Stopped(Stop.NO_REPORT)), "unusable", "The model's answer is empty."),
+        (Words(" \n"), "unusable", "The model's answer is empty."),
     ],
 )
 async def test_a_model_that_does_not_answer_is_a_failure_with_its_reason(
@@ -165,7 +165,7 @@ async def test_a_stream_that_ends_without_an_end_broke_off() -> None:
 
     _, result = await explain(Silent())
     assert (result.outcomes[0].reason, result.outcomes[0].fault) == (
-        "The model's answer broke off.",
+        "The model's answer was interrupted.",
         "transient",
     )
     assert result.spent[0].usage == Usage(output=len("some words") // 2)

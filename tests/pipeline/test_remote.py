@@ -211,7 +211,7 @@ async def test_a_review_is_at_the_server_that_was_asked_and_the_key_goes_nowhere
             events = RemoteServer(url, SecretText("rb_secret")).review(
                 RemoteRequest(DEMO), StopSignal()
             )
-            with pytest.raises(SourceError, match="did not say where the review is"):
+            with pytest.raises(SourceError, match="did not return the address of the review"):
                 await anext(events)
             assert len(asked) == 1
         assert elsewhere == []

@@ -182,7 +182,7 @@ def test_a_window_that_is_too_small_is_said_of_a_routes_model_too() -> None:
 def test_a_pattern_that_is_none_is_named_with_its_line() -> None:
     config = f"\nroutes:\n  - paths: ['[b-a]']\n    model: {HAIKU}"
     with pytest.raises(
-        ConfigError, match=r"^c.yml:3: routes\[0\].paths: '\[b-a\]' is no gitignore"
+        ConfigError, match=r"^c.yml:3: routes\[0\].paths: '\[b-a\]' is not a gitignore"
     ):
         prepared(config)
 
@@ -190,7 +190,7 @@ def test_a_pattern_that_is_none_is_named_with_its_line() -> None:
 def test_routes_that_are_not_in_force_are_told_of_before_anything_is_sent() -> None:
     job = prepared(model=SONNET).job
     assert {job.model_of(batch) for batch in job.plan.batches} == {SONNET}
-    assert any("is not in force: the model is set by --model" in one for one in job.notices)
+    assert any("has no effect: the model is set by --model" in one for one in job.notices)
 
 
 # --- A plan that was stored
@@ -302,7 +302,7 @@ async def test_a_routes_own_fallbacks_take_over_and_no_others() -> None:
     assert statuses["app/auth.py"] == ("reviewed", None), f"{SONNET} took over"
     status, reason = statuses["docs/b.md"]
     assert status == "partly"
-    assert (reason or "").startswith("Only the offline rules saw it")
+    assert (reason or "").startswith("Only the offline rules reviewed it")
     assert {share.model: share.chunks for share in report.by_model} == {
         SONNET: 3,
         OPUS: 0,

@@ -127,7 +127,7 @@ class AnswerReader:
             case "refusal":
                 return Stopped(Stop.REFUSED, self._refusal())
             case "max_tokens" | "model_context_window_exceeded" as reason:
-                return Stopped(Stop.TRUNCATED, f"the answer was cut: {reason}")
+                return Stopped(Stop.TRUNCATED, f"the answer was truncated: {reason}")
             case "tool_use" | "end_turn" | "stop_sequence":
                 if self._called if not self._as_text else self.wrote:
                     return Stopped(Stop.COMPLETE)
@@ -245,7 +245,7 @@ def event_of(name: str | None, text: str) -> tuple[str, Mapping[str, Any]] | Non
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
-        what = "the server's stream holds an event that is no JSON"
+        what = "the server's stream contains an event that is not JSON"
         raise ModelFault(what, fault=Fault.UNUSABLE) from None
     if name == "error":
         return "error", _table(data)
@@ -260,7 +260,7 @@ def _json_text(value: object) -> str:
     try:
         return json.dumps(value)
     except RecursionError:
-        what = "the server's stream holds an input that is nested too deeply"
+        what = "the server's stream contains an input that is nested too deeply"
         raise ModelFault(what, fault=Fault.UNUSABLE) from None
 
 

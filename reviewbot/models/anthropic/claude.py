@@ -246,5 +246,5 @@ def _object_in(text: str, stopped: Stopped | None) -> dict[str, Any]:
             value = None
         if isinstance(value, dict):
             return value
-    what = "was cut at its length limit" if stop is Stop.TRUNCATED else "is no JSON object"
+    what = "was truncated at its length limit" if stop is Stop.TRUNCATED else "is not a JSON object"
     raise ModelFault(f"the model's answer {what}", fault=Fault.UNUSABLE)

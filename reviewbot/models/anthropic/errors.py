@@ -113,7 +113,7 @@ class Faults:
         said = error.get("message") or ""
         kind = _kind(error, str(said)) or _BY_TYPE.get(name, Fault.REJECTED)
         return ModelFault(
-            self._sentence(f"{self.server} broke off with {self.clean(name)}", said, kind),
+            self._sentence(f"{self.server} ended its answer with {self.clean(name)}", said, kind),
             fault=kind,
             retry_after=retry_after(headers),
             request_id=self.request_id(headers, data.get("request_id")),

@@ -64,7 +64,7 @@ class MessagesApi:
     def __init__(self, api_key: str | None, base_url: str | None, timeouts: ModelTimeouts) -> None:
         self._key, self._url, self._timeouts = api_key or "", base_url or ANTHROPIC_URL, timeouts
         if not re.fullmatch(r"[!-~]*", self._key):
-            raise ConfigError("the API key holds characters that no key has", key="api_key")
+            raise ConfigError("the API key has invalid characters", key="api_key")
         self._faults = Faults(_server(self._url), self._key)
         self._client: AsyncAnthropic | None = None
         self._opening = asyncio.Lock()
@@ -181,8 +181,8 @@ class MessagesApi:
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind in ("application/json", "text/html"):
             raise ModelFault(
-                f"{self._faults.server} does not answer as a stream of events but as {kind}; "
-                "check the base URL",
+                f"{self._faults.server} answers with {kind} instead of a stream of events; check"
+                " the base URL",
                 fault=Fault.REJECTED,
             )
 

@@ -153,7 +153,7 @@ async def test_no_part_of_the_environment_is_sent(monkeypatch: pytest.MonkeyPatc
 
 def test_a_key_or_an_address_that_cannot_be_is_refused_without_showing_it() -> None:
     key = "sk-ant-" + "two\nlines"
-    with pytest.raises(ConfigError, match="characters that no key has") as caught:
+    with pytest.raises(ConfigError, match="the API key has invalid characters") as caught:
         Claude(lookup(MODEL), api_key=key)
     assert key not in str(caught.value)
     for url in ("example.com", "ftp://example.com", "http://", "http://host:port", "file:///x"):

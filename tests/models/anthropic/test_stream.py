@@ -143,7 +143,11 @@ async def test_usage_known_before_a_failure_was_reported() -> None:
     ("answer", "stop", "detail"),
     [
         (Answer(findings=[finding()], truncate_at=100), Stop.TRUNCATED, "max_tokens"),
-        (Answer(findings=[finding()], truncate_at=100, block_stop=False), Stop.TRUNCATED, "cut"),
+        (
+            Answer(findings=[finding()], truncate_at=100, block_stop=False),
+            Stop.TRUNCATED,
+            "truncated",
+        ),
         (Answer(call=False, stop_reason="max_tokens"), Stop.TRUNCATED, "max_tokens"),
         (
             Answer(findings=[finding()], stop_reason="model_context_window_exceeded"),

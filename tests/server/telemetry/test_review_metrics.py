@@ -73,7 +73,7 @@ def test_cut_answers_are_counted_each_and_given_up_ones_once() -> None:
     hear(RequestSent(("c3",), CLAUDE, 2))
     hear(Spent(CLAUDE, Usage(), None))
     hear(ChunkOutcome("c3", "partly", CLAUDE, 2, "it broke off", "transient"))
-    hear(ChunkOutcome("c4", "partly", "offline", 1, "Only the offline rules saw it"))
+    hear(ChunkOutcome("c4", "partly", "offline", 1, "Only the offline rules reviewed it"))
     seen = exposed(metrics)
     assert seen.value("reviewbot_truncations_total", kind="continued") == 2
     assert seen.value("reviewbot_truncations_total", kind="given_up") == 1
