@@ -166,7 +166,7 @@ def entry_from_json(value: object) -> Entry:
         ValueError: the value is not an entry; the message names the field.
     """
     if not isinstance(value, dict) or value.get("form") != FORM:
-        raise ValueError(f"this is no cache entry of form {FORM}")
+        raise ValueError(f"this is not a cache entry of form {FORM}")
     entry = cast("Entry", decoder(Entry)(value, "entry"))
     count = len(entry.key.hunks)
     if len(entry.extents) != count:

@@ -207,7 +207,7 @@ def _refuse_cut(cursor: Cursor, header: GitHeader) -> None:
     if header.binary or header.plus is not None:
         return
     if not said.keys() - _REASONLESS:
-        raise cursor.error("the diff is cut off, or broken: a file header that says no change")
+        raise cursor.error("the diff is cut off, or broken: a file header without a change")
     if cursor.at_end and not _complete(said):
         raise cursor.error("the diff is cut off: the header of its last file has no hunk")
 

@@ -85,7 +85,7 @@ class Ledger:
         return [
             *(
                 FindingWithdrawn(
-                    other.id, "Merged into a finding that says the same and counts more."
+                    other.id, "Merged into a finding that reports the same and takes precedence."
                 )
                 for other in others
             ),

@@ -97,7 +97,7 @@ def read_pattern(glob: str) -> PathPattern | None:
 
 
 def _no_pattern(glob: str) -> ValueError:
-    return ValueError(f"{glob!r} is no gitignore pattern")
+    return ValueError(f"{glob!r} is not a gitignore pattern")
 
 
 def _trimmed(glob: str) -> str:
@@ -137,7 +137,7 @@ def _segments(text: str) -> list[str | None] | None:
     while at < len(text):
         token = _TOKEN.match(text, at)
         if token is None:
-            raise ValueError("a backslash is at its end")
+            raise ValueError("it ends with a backslash")
         at = token.end()
         match token.lastgroup:
             case "slash":

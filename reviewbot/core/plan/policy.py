@@ -237,7 +237,7 @@ def _nothing_to_review(file: FileDiff) -> str | None:
         return "Submodule: only the commit it points to changed."
     if file.binary:
         if language_of(file.path) is not None and file.status != "deleted":
-            return "Binary for git, though by its name it is code: look at it yourself."
+            return "Binary for git, although its name is that of source code: check it yourself."
         return "Binary file: there is no text to review."
     # A deletion breaks code that still uses the file, which its own lines cannot show;
     # the manifest names it to the model.
@@ -272,7 +272,7 @@ def _vendored(path: str, attributes: Attributes) -> str | None:
     directories = path.lower().split("/")[:-1]
     for index, name in enumerate(directories):
         if name in VENDORED_DIRECTORIES or (name == "vendor" and _is_vendor(directories, index)):
-            return f"Vendored: code of others, in {name}/."
+            return f"Vendored: third-party code, in {name}/."
     return None
 
 

@@ -47,15 +47,15 @@ MAX_GZIPPED: Final = 10_000_000
 _MAX_NOTIFICATIONS: Final = 1_000
 
 _HELP: Final[dict[Category, tuple[str, str]]] = {
-    "bug": ("Bug", "The code does something else than it is meant to."),
-    "security": ("Security problem", "Someone can do or read what they must not."),
+    "bug": ("Bug", "The code does something other than intended."),
+    "security": ("Security problem", "Someone can do or read something that they must not."),
     "performance": ("Performance problem", "The code takes far more time or memory than needed."),
     "concurrency": ("Concurrency problem", "The result depends on what runs first."),
     "error-handling": ("Error handling", "A failure is lost, hidden or handled wrongly."),
     "api": ("Interface problem", "Callers break, or are led to use the interface wrongly."),
-    "tests": ("Test problem", "A test proves less than it seems to, or something has none."),
-    "docs": ("Documentation problem", "What is written is not what the code does."),
-    "maintainability": ("Maintainability", "The next change is harder than it has to be."),
+    "tests": ("Test problem", "A test proves less than it seems to, or is missing."),
+    "docs": ("Documentation problem", "The text does not describe what the code does."),
+    "maintainability": ("Maintainability", "The code is harder to change than it needs to be."),
 }
 
 

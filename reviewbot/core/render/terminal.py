@@ -188,7 +188,7 @@ def final_lines(report: Report, *, width: int) -> list[Line]:
         text = f"{count(len(report.held), 'finding')}, shown above, not counted"
         lines += _row("held back", text, width)
     if report.withdrawn:
-        text = f"{count(len(report.withdrawn), 'finding')} shown above, no longer standing"
+        text = f"{count(len(report.withdrawn), 'finding')} shown above, not counted"
         lines += _row("withdrawn", text, width)
     lines += _skipped(report, width)
     spent = spending(report)

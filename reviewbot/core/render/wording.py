@@ -54,7 +54,7 @@ def _outcome(report: Report) -> str:
         how = "not read" if len(report.covered("unread")) == missing else "not fully reviewed"
         what = f"{missing:,} of {count(files, 'file')} {verb} {how}"
     else:
-        what = "the review did not come to its end"
+        what = "the review did not finish"
     if found == NOTHING:
         return f"{word}: {what}; nothing was found in the rest."
     return f"{word}: {what}; {found} found."

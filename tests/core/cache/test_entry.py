@@ -93,7 +93,7 @@ def test_an_entry_comes_back_equal_from_json(title: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"form": 0}, "no cache entry of form 1"),
+        ({"form": 0}, "not a cache entry of form 1"),
         ({"key": {}}, r"entry.key.exact is missing"),
         ({"extents": []}, "2 hunks, but 0 extents"),
         ({"tokens": "many"}, r"entry.tokens is 'many', not a whole number"),
@@ -105,7 +105,7 @@ def test_what_is_no_entry_is_refused(change: dict[str, Any], message: str) -> No
 
 
 def test_a_list_is_no_entry_and_a_draft_stands_in_a_hunk_that_there_is() -> None:
-    with pytest.raises(ValueError, match="no cache entry"):
+    with pytest.raises(ValueError, match="not a cache entry"):
         entry_from_json([])
     made = entry(heard())
     for hunk_index in (2, -1):

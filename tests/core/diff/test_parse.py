@@ -322,7 +322,7 @@ def test_nothing_is_no_files(data: bytes) -> None:
         (HEADER, 4, "a file header without a hunk"),
         (HEADER + b"text\n", 5, "here the first hunk should start"),
         (HEADER.removesuffix(b"+++ b/f\n") + HUNK, 4, "there must be a line +++"),
-        (b"diff --git a/f b/f\nindex 12..34\n" * 2, 3, "a file header that says no change"),
+        (b"diff --git a/f b/f\nindex 12..34\n" * 2, 3, "a file header without a change"),
         (b"diff --git a/f b/f\nold mode 100644\n", 2, "both old mode and new mode"),
         (b"diff --git a/f b/f\nnew file mode 1006\n", 2, "this line of a file header is broken"),
         (b"diff --git a/f b/f\nnew file mode 100644\n", 2, "its last file has no hunk"),

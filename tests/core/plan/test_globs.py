@@ -171,7 +171,7 @@ def test_bytes_that_are_no_text_are_characters_like_others() -> None:
 
 @pytest.mark.parametrize("glob", ["!", "a\\", "!a\\", "[b-a]", "x[!9-0]", "a\\/"])
 def test_what_is_no_pattern_is_an_error_that_names_it(glob: str) -> None:
-    with pytest.raises(ValueError, match="is no gitignore pattern") as error:
+    with pytest.raises(ValueError, match="is not a gitignore pattern") as error:
         read_pattern(glob)
     assert repr(glob) in str(error.value)
 

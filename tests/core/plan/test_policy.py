@@ -80,7 +80,7 @@ def test_lockfiles_are_skipped(folder: str, name: str) -> None:
     ],
 )
 def test_vendored_code_is_skipped(path: str, directory: str) -> None:
-    assert reason(path) == f"Vendored: code of others, in {directory}/."
+    assert reason(path) == f"Vendored: third-party code, in {directory}/."
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def git(path: str, *extra: str) -> str:
         ),
         (
             git("a.py", "index 1111111..2222222 100644", "Binary files a/a.py and b/a.py differ"),
-            "Binary for git, though by its name it is code: look at it yourself.",
+            "Binary for git, although its name is that of source code: check it yourself.",
         ),
         (
             git(
@@ -315,7 +315,7 @@ def test_no_patterns_say_nothing() -> None:
 
 @pytest.mark.parametrize("pattern", ["!", "a\\", "[b-a]"])
 def test_what_is_no_pattern_is_an_error_that_names_it(pattern: str) -> None:
-    with pytest.raises(ValueError, match="is no gitignore pattern") as error:
+    with pytest.raises(ValueError, match="is not a gitignore pattern") as error:
         path_patterns(["*.py", pattern])
     assert repr(pattern) in str(error.value)
 

@@ -215,7 +215,7 @@ def test_a_long_line_is_cut_visibly() -> None:
     ("outcome", "line"),
     [
         ("clean", "**No findings in 1 file.**"),
-        ("incomplete", "**Incomplete: the review did not come to its end; nothing was found"),
+        ("incomplete", "**Incomplete: the review did not finish; nothing was found"),
         ("superseded", "**Superseded by a newer version of the change; no findings until then.**"),
     ],
 )
