@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 NOT_JSON = object()
-"""The body of a request that is no JSON."""
+"""The body of a request that is not valid JSON."""
 
 
 class Responder(Protocol):

@@ -84,7 +84,7 @@ async def login(caller: AccountClient) -> str:
     """Return the login of the token's holder, such as ``github-actions[bot]``."""
     data = await caller.graphql("{ viewer { login } }", {})
     if isinstance(data, Denied):
-        raise ForbiddenError("GitHub does not say whose token this is")
+        raise ForbiddenError("GitHub did not return the account of this token")
     name: str = data["viewer"]["login"]
     return name
 
@@ -97,7 +97,7 @@ async def converted(caller: AccountClient, code: str) -> NewApp:
     """
     name = segment(code)
     if name is None:
-        raise NotFoundError("this is no code of an App manifest", status=404)
+        raise NotFoundError("this is not the code of an App manifest", status=404)
     return await caller.one(write("POST", f"/app-manifests/{name}/conversions"), _new_app)
 
 

@@ -47,7 +47,7 @@ def repository(name: str) -> str:
         ConfigError: the name is invalid. Within a path it could reach another resource.
     """
     if not _REPOSITORY.fullmatch(name):
-        raise ConfigError(f"{name[:200]!r} is no repository: it must be OWNER/REPO")
+        raise ConfigError(f"{name[:200]!r} is not a repository: it must be OWNER/REPO")
     return f"/repos/{name}"
 
 
@@ -58,7 +58,7 @@ def commit(sha: str) -> str:
         ValueError: ``sha`` is not a commit id.
     """
     if not _SHA.fullmatch(sha):
-        raise ValueError(f"{sha[:80]!r} is no commit")
+        raise ValueError(f"{sha[:80]!r} is not a commit")
     return sha
 
 

@@ -87,7 +87,7 @@ class Threads:
             )
             if pull is None:
                 raise NotFoundError(
-                    f"GitHub does not show the threads of {repo}#{number}", status=404
+                    f"GitHub did not return the threads of {repo}#{number}", status=404
                 )
             threads = pull["reviewThreads"]
             found += map(_thread, threads["nodes"])

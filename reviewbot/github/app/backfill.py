@@ -89,12 +89,12 @@ class Backfill:
             except StoreError:
                 pass  # the store logged the error; the next backfill retries
             except RateLimitedError as error:
-                log.warning("cannot ask for failed deliveries for %.0f s", error.seconds)
+                log.warning("rate limited: no backfill of deliveries for %.0f s", error.seconds)
                 await asyncio.sleep(error.seconds)
             except GitHubError as error:
-                log.warning("could not ask for failed deliveries: %s", type(error).__name__)
+                log.warning("could not list failed deliveries: %s", type(error).__name__)
             except Exception:
-                log.exception("the sweep for failed deliveries failed; it goes on")
+                log.exception("the backfill of failed deliveries failed; retrying")
             await asyncio.sleep(EVERY_S)
 
     async def sweep(self) -> int:
@@ -121,7 +121,7 @@ class Backfill:
                 if failures == MOST_FAILURES:
                     raise
         if asked:
-            log.info("asked GitHub for %s again", count(asked, "delivery", "deliveries"))
+            log.info("requested redelivery of %s", count(asked, "delivery", "deliveries"))
         return asked
 
     async def _due(self) -> list[Delivery]:
@@ -134,7 +134,9 @@ class Backfill:
         )
         listed = await self._app.deliveries(now - (WHOLE_LOOK_BACK if is_whole else LOOK_BACK))
         if len(listed) >= MOST:
-            log.warning("there are more deliveries than can be listed: those before are not seen")
+            log.warning(
+                "GitHub has more deliveries than can be listed; older ones were not checked"
+            )
         missing = [one for one in lost(listed) if one.latest.id not in self._not_to_be_had]
         known = await self._database.read(
             partial(deliveries.states, ids=[one.latest.guid for one in missing])
@@ -155,7 +157,7 @@ class Backfill:
             await self._app.redeliver(one.id)
         except (NotFoundError, InvalidError) as error:  # too old, or of another webhook
             told = type(error).__name__
-            log.warning("a delivery cannot be had: %s", told, extra={"delivery_id": one.guid})
+            log.warning("could not redeliver: %s", told, extra={"delivery_id": one.guid})
             self._not_to_be_had.add(one.id)
             return False
         return True

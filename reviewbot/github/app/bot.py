@@ -110,7 +110,7 @@ class Bot:
         await self._ended.enter_async_context(self._github)
         for work in (self._publisher.work(), self.inbox.work(), self._sweep.work()):
             in_background(work, until=self._ended)
-        log.info("the GitHub App %s is at work", self.config.slug or self.config.app_id)
+        log.info("started the GitHub App %s", self.config.slug or self.config.app_id)
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -59,8 +59,8 @@ async def convert(code: str, state_folder: Path, api_url: str) -> tuple[NewApp, 
         return new, await asyncio.to_thread(store_app, new, state_folder, api_url)
     except ConfigError as error:
         raise NotConvertedError(
-            f"GitHub made the App {new.slug}, and its key is lost: {error}. Delete the App in its"
-            " settings on GitHub.",
+            f"GitHub created the App {new.slug}, but its key was lost: {error}. Delete the App in"
+            " its settings on GitHub.",
             status=500,
         ) from error
 
@@ -69,20 +69,20 @@ def _refused(error: GitHubError, code: str, api_url: str) -> NotConvertedError:
     match error:
         case NotFoundError():
             return NotConvertedError(
-                "GitHub does not know this code: it is good for one time, and for an hour. Delete"
-                " the App in its settings on GitHub if one was made, and begin again.",
+                "GitHub does not know this code: a code is valid once, for one hour. Delete the"
+                " App in its settings on GitHub if one was created, and start again.",
                 status=400,
             )
         case UncertainWriteError():
             return NotConvertedError(
-                "GitHub's answer got lost, and with it the key of the App. Delete the App in its"
-                " settings on GitHub, and begin again.",
+                "GitHub's response was lost, and the key of the App with it. Delete the App in its"
+                " settings on GitHub, and start again.",
                 status=502,
             )
         case UnavailableError():
             return NotConvertedError(
-                f"{api_url} does not answer this server. Load this page again once it does; the"
-                " code in its address is good for an hour.",
+                f"{api_url} does not answer this server. Reload this page once it does; the code"
+                " in its address is valid for one hour.",
                 status=502,
             )
         case _:

@@ -116,7 +116,9 @@ def store_app(new: NewApp, state_folder: Path, base_url: str) -> AppConfig:
         ConfigError: the App cannot be stored, or an App is already stored.
     """
     if not new.webhook_secret.reveal():
-        raise ConfigError("GitHub made it without a webhook secret, so that it can tell nothing")
+        raise ConfigError(
+            "GitHub created it without a webhook secret, so its deliveries cannot be verified"
+        )
     about = {
         "app_id": str(new.id),
         "slug": new.slug,
@@ -145,7 +147,9 @@ def _of_variables(found: Mapping[str, str], base_url: str) -> AppConfig:
             source=next(iter(found)),
         )
     if PRIVATE_KEY in found and PRIVATE_KEY_FILE in found:
-        raise ConfigError(f"is set beside {PRIVATE_KEY}; set one of them", source=PRIVATE_KEY_FILE)
+        raise ConfigError(
+            f"is set as well as {PRIVATE_KEY}; set only one of them", source=PRIVATE_KEY_FILE
+        )
     if PRIVATE_KEY in found:
         # Systems that keep a variable on one line write its line ends as \n.
         key = _key(found[PRIVATE_KEY].replace("\\n", "\n"), PRIVATE_KEY)
@@ -168,8 +172,8 @@ def _of_folder(folder: Path, address: str) -> AppConfig:
     about = _about(folder / ABOUT_FILE)
     if address and address != about["base_url"]:
         raise ConfigError(
-            f"the GitHub App in {folder} was made at {about['base_url']}; leave this out, or set"
-            f" another App by {APP_ID} and the like",
+            f"the GitHub App in {folder} was created at {about['base_url']}; leave this out, or"
+            f" configure another App with {APP_ID} and its key",
             source=GITHUB_ADDRESS,
         )
     key, secrets = folder / KEY_FILE, folder / SECRET_FILE
@@ -187,7 +191,7 @@ def _about(path: Path) -> Mapping[str, str]:
     try:
         about = json.loads(read_private_file(path))
     except ValueError as error:
-        raise ConfigError("is no JSON", source=str(path)) from error
+        raise ConfigError("is not valid JSON", source=str(path)) from error
     for name in ("app_id", "slug", "base_url"):
         if not isinstance(about, dict) or not isinstance(about.get(name), str):
             raise ConfigError(f"has no text for {name}", source=str(path))
@@ -197,7 +201,7 @@ def _about(path: Path) -> Mapping[str, str]:
 
 def _app_id(text: str, source: str) -> str:
     if not _ID.fullmatch(text):
-        raise ConfigError("is no id of a GitHub App, such as 1234567", source=source)
+        raise ConfigError("must be the id of a GitHub App, such as 1234567", source=source)
     return text
 
 
@@ -223,14 +227,14 @@ def _key(text: str, source: str) -> SecretText:
         key = load_pem_private_key(text.encode("utf-8", "replace"), password=None)
     except TypeError:
         raise ConfigError(
-            "this private key has a password; take it as GitHub gave it", source=source
+            "this private key has a password; use the key as GitHub issued it", source=source
         ) from None
     except (ValueError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, RSAPrivateKey):
         raise ConfigError(
-            "this is no private key of a GitHub App; take the .pem file that the App's settings"
-            " gave, from -----BEGIN to the end",
+            "this is not a private key of a GitHub App; use the whole .pem file from the App's"
+            " settings, from -----BEGIN to the end",
             source=source,
         )
     return SecretText(text)
@@ -241,5 +245,5 @@ def _expanded(text: str) -> Path:
         return Path(text).expanduser()
     except RuntimeError as error:
         raise ConfigError(
-            f"{text!r} begins with ~ and no known user", source=PRIVATE_KEY_FILE
+            f"{text!r} begins with ~ and an unknown user", source=PRIVATE_KEY_FILE
         ) from error

@@ -102,7 +102,8 @@ class DeliveryHandler:
                 comments = self._api(task.repository).comments
                 await comments.react(question.pull.repo, question.comment, "eyes", on_line=on_line)
         except ReviewbotError as error:  # the command is still processed
-            log.info("no reaction to a command: %s", error, extra={"delivery_id": task.delivery})
+            extra = {"delivery_id": task.delivery}
+            log.info("could not react to a command: %s", error, extra=extra)
 
     async def give_up(self, task: Task, reason: str) -> None:
         """Report a failed task on the pull request or its commit, so that no check is missing.

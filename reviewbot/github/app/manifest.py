@@ -34,7 +34,7 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "checks": "to show the progress and the result of a review as a check run",
         "contents": "to read its configuration in the base branch, and whole files where a diff is"
         " not enough",
-        "issues": "to be told of comments, for commands such as /review",
+        "issues": "to receive comments, for commands such as /review",
         "metadata": "GitHub gives it to every App",
         "pull_requests": "to read the diff, and to post the review and its summary",
     }
@@ -79,13 +79,13 @@ class Registration:
             found["name"] = f"A name has 1 to {NAME_LIMIT} characters."
         if self.organization is not None and not _LOGIN.fullmatch(self.organization):
             found["organization"] = (
-                "This is no name of an organization; it is the part after github.com/ in the"
+                "This is not the name of an organization; use the part after github.com/ in the"
                 " address of its page."
             )
         if not is_base_address(self.public_url):
             found["public_url"] = (
-                "This is no address; write one such as https://reviews.example.com, without ? and"
-                " #."
+                "This is not an address; write one such as https://reviews.example.com, without ?"
+                " and #."
             )
         return found
 

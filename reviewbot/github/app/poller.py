@@ -181,7 +181,7 @@ class Poller:
                 except StoreError:
                     pass  # the store logged the error; the next poll retries
                 except Exception:
-                    log.exception("%s: a round failed; retrying", self._name)
+                    log.exception("%s: a poll failed; retrying", self._name)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(POLL_S):
                         await self._wake.wait()

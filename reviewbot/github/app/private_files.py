@@ -52,7 +52,7 @@ def check_private_folder(folder: Path) -> None:
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", source=str(folder)) from error
     if not stat.S_ISDIR(status.st_mode):
-        raise ConfigError("is no folder", source=str(folder))
+        raise ConfigError("is not a folder", source=str(folder))
     _check_private(status, folder, "700")
 
 
@@ -121,7 +121,7 @@ def _keep(folder: Path) -> None:
 def _text(path: Path, source: str, *, private: bool) -> str:
     try:
         if path.exists() and not path.is_file():  # a pipe would block, a device never ends
-            raise ConfigError(f"{path} is no file", source=source)
+            raise ConfigError(f"{path} is not a file", source=source)
         with path.open("rb") as file:
             if private:
                 _check_private(os.fstat(file.fileno()), path, "600")
@@ -144,7 +144,7 @@ def _check_private(status: os.stat_result, path: Path, mode: str) -> None:
 
 
 def _exists(folder: Path) -> ConfigError:
-    return ConfigError("is there already; remove it to make another", source=str(folder))
+    return ConfigError("already exists; remove it to make another", source=str(folder))
 
 
 def _unwritable(folder: Path, error: OSError) -> ConfigError:

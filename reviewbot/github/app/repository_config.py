@@ -78,7 +78,7 @@ class RepositoryConfig:
         if not self.unheeded:
             return ()
         names = ", ".join(self.unheeded)
-        return (f"Not heeded in the repository's file, since the server says it: {names}.",)
+        return (f"Ignored in the repository's file, because the server sets it: {names}.",)
 
     def settings_table(self, config: tuple[str, str] | None) -> str:
         """Return the effective settings of a configuration file and their origins, as Markdown."""

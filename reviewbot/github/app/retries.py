@@ -73,9 +73,9 @@ def _most_tries(error: Exception | None) -> int:
 def sentence(error: Exception | None) -> str:
     """Return the stored reason: the message of our own errors, only the type of others."""
     if error is None:
-        return "the server ended while it worked on this"
+        return "the server stopped while it processed this"
     if isinstance(error, ReviewbotError):
         return str(error)[:REASON_LIMIT].replace("\0", "\ufffd")
     if isinstance(error, TimeoutError):
-        return "it was not done in time"
-    return f"{type(error).__name__}; the server's log has more"
+        return "it timed out"
+    return f"{type(error).__name__}; see the server's log"

@@ -47,7 +47,7 @@ MOST_AGAIN: Final = 20
 """Maximum number of repeated reviews of the same diff, after its reviews were stopped or another
 head was reviewed: the head may alternate."""
 
-_OTHER_HEAD: Final = "GitHub does not tell of the new head of the pull request yet"
+_OTHER_HEAD: Final = "GitHub does not show the new head of the pull request yet"
 
 log = logging.getLogger(__name__)
 

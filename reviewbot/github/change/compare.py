@@ -102,8 +102,7 @@ async def compare_all(
     order = sorted(range(len(undiffed)), key=lambda at: undiffed[at].otherwise is not None)
     found = await _compare_some(place, undiffed, order[: limits.files], limits, tell)
     beyond = _sentence(
-        f"for one change no more than {limits.files:,} files and {limits.all_bytes:,} bytes are"
-        " fetched"
+        f"for one change at most {limits.files:,} files and {limits.all_bytes:,} bytes are fetched"
     )
     return [_settled(one, found.get(at, beyond)) for at, one in enumerate(undiffed)]
 
@@ -139,7 +138,7 @@ def _settled(one: FileWithoutDiff, found: FileDiff | str) -> FileDiff | str:
 
 
 def _sentence(why: object) -> str:
-    return f"GitHub gives no diff of it, and {why}."
+    return f"GitHub does not provide its diff, and {why}."
 
 
 async def _compared(
@@ -158,11 +157,11 @@ async def _compared(
     except (BadCredentialsError, RateLimitedError):
         raise
     except ValueError:  # a path with lone surrogates, or an invalid id
-        why = "GitHub names its content in a way that it cannot be asked for"
+        why = "GitHub gives an address of its content that cannot be requested"
     except (_NoContentError, LocalDiffError) as error:
         why = str(error)
     except GitHubError as error:
-        why = f"its content could not be had: {error}"
+        why = f"its content could not be fetched: {error}"
     return _sentence(why), size
 
 
@@ -174,7 +173,7 @@ async def _old_content(place: ContentSource, file: FileDiff, max_bytes: int) -> 
     if file.old_path is None:
         return b""
     if place.merge_base is None:
-        raise _NoContentError("GitHub does not tell where its branch left the base")
+        raise _NoContentError("GitHub did not return its merge base")
     return await _file(place, file.old_path, place.merge_base, max_bytes, "old")
 
 
@@ -189,7 +188,7 @@ async def _new_content(place: ContentSource, one: FileWithoutDiff, max_bytes: in
 async def _file(place: ContentSource, path: str, ref: str, max_bytes: int, side: str) -> bytes:
     content = await place.api.contents.file(place.repo, path, ref, max_bytes=max_bytes)
     if content is None:
-        raise _NoContentError(f"its {side} content is not there")
+        raise _NoContentError(f"its {side} content is missing")
     return content
 
 
@@ -207,7 +206,7 @@ async def _with_lines(one: FileWithoutDiff, old: bytes, new: bytes) -> FileDiff:
     # Diff algorithms may choose different lines, but the difference of the counts is the same. The
     # contents API follows symbolic links, so it can return the content of another file.
     if counted and (diff is None or grown != one.added - one.removed):
-        raise LocalDiffError("its contents do not fit to the lines that GitHub counts")
+        raise LocalDiffError("its contents do not match the numbers of lines that GitHub reports")
     if diff is not None:
         return replace(one.file, hunks=diff.hunks, binary=diff.binary)
     if one.file.status == "modified" and one.file.new_mode is None:

@@ -52,7 +52,7 @@ _NOT_IN_ONE_PIECE: Final = (DiffTooLargeError, TooLargeError, InvalidError, Unav
 """Errors that mean a diff is too large: 406, or 422 and 5xx for a timeout at GitHub."""
 _NOT_TOLD: Final = (NotFoundError, ForbiddenError, *_NOT_IN_ONE_PIECE)
 _PUT_TOGETHER: Final = (
-    "GitHub does not give this diff in one piece: it was put together from its list of the changed"
+    "GitHub does not provide this diff in one piece: it was put together from the list of changed"
     " files."
 )
 
@@ -134,7 +134,7 @@ async def _taken(
     tell("the pull request")
     pull = await api.pulls.get(repo, number)
     for _ in range(TRIES):
-        tell("where its branch left the base")
+        tell("its merge base")
         compared = await _comparison(api, repo, pull)
         tell("the diff")
         since = pull.base.sha if compared is None else compared.merge_base
@@ -272,7 +272,7 @@ def _text(file: FileDiff) -> bytes | str:
         text = file_diff_text(file)
         parse_diff(text)
     except (DiffError, ValueError):
-        return "What GitHub tells of it cannot be read as a diff."
+        return "The patch that GitHub returns for it is not a valid diff."
     return text
 
 
@@ -287,8 +287,8 @@ def _notices(
     if hidden:
         more = f" and {count(len(hidden) - 1, 'more file')}" if hidden[1:] else ""
         yield (
-            f"GitHub shows no lines of {hidden[0]}{more}, as .gitattributes of this change or a"
-            " zero byte in it may have it; they were compared here."
+            f"GitHub shows no lines of {hidden[0]}{more}, perhaps because of .gitattributes or a"
+            " zero byte; the lines were compared here."
         )
 
 
@@ -298,8 +298,8 @@ def _unlisted(pull: PullRequest, listed: ChangedFiles) -> Iterator[FileCoverage]
         yield FileCoverage(
             "(the list of files)",
             "failed",
-            "GitHub lists deleted files alone, and not of which commit. Somebody may have pushed"
-            " meanwhile.",
+            "GitHub lists only deleted files and does not name their commit. Somebody may have"
+            " pushed meanwhile.",
         )
     left = pull.changed_files - len(listed.files)
     if not listed.complete:

@@ -58,7 +58,7 @@ def find_git() -> str:
     if found is None:
         raise LocalDiffError("git is not installed here")
     if not Path(found).is_absolute():
-        raise LocalDiffError("the git here was found by the working folder: it is not run")
+        raise LocalDiffError("git was found through the working folder, so it is not run")
     return found
 
 

@@ -63,7 +63,9 @@ class GivenToken:
 
     def __init__(self, token: SecretText | None) -> None:
         if token is not None and not _IN_A_HEADER.fullmatch(token.reveal()):
-            raise ConfigError("this is no token: it is empty or has spaces", source="GITHUB_TOKEN")
+            raise ConfigError(
+                "this is not a token: it is empty or has spaces", source="GITHUB_TOKEN"
+            )
         self._token = token
 
     async def token(self) -> SecretText | None:
@@ -135,8 +137,8 @@ class InstallationToken:
             token, ends = await self._app.one(request, _made)
         except NotFoundError:
             raise NotFoundError(
-                f"GitHub knows no installation {self._installation} of this App: it was removed, or"
-                " belongs to another App",
+                f"GitHub does not know installation {self._installation} of this App: it was"
+                " removed, or belongs to another App",
                 status=404,
             ) from None
         life = ends - self._clock.now()

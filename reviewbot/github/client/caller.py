@@ -121,8 +121,8 @@ class AccountClient:
             # A web page must not be taken for the content of a file.
             raise _unsettled(
                 request,
-                f"the answer to {request.what} is a web page, not as GitHub's are: a proxy's, or"
-                " GITHUB_API_URL is not that of the API",
+                f"the answer to {request.what} is a web page, not a response of GitHub's API:"
+                " check the proxy and GITHUB_API_URL",
             )
         if not 200 <= answer.status < 300:
             raise refusal(request, answer)
@@ -234,11 +234,11 @@ class AccountClient:
                 reason, sent, pause = answer.reason, answer.sent, 0.0
             if sent and not request.repeatable:
                 raise UncertainWriteError(
-                    f"whether GitHub did {request.what} is not known: {reason}"
+                    f"GitHub may have completed {request.what}: {reason}"
                 )
             tries += 1
             if tries == TRIES:
-                raise UnavailableError(f"GitHub did not do {request.what}: {reason}")
+                raise UnavailableError(f"GitHub did not complete {request.what}: {reason}")
             await asyncio.sleep(max(PAUSES_S[tries - 1], min(pause, LONGEST_PAUSE_S)))
 
     async def _once(self, request: Request) -> tuple[SecretText | None, Answer | NoResponse]:
@@ -286,4 +286,4 @@ def _unsettled(request: Request, reason: str) -> GitHubError:
 
 
 def _unreadable(request: Request, error: Exception) -> str:
-    return f"the answer to {request.what} is not as GitHub's are ({type(error).__name__})"
+    return f"the answer to {request.what} has an unexpected form ({type(error).__name__})"

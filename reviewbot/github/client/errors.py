@@ -141,7 +141,7 @@ _SENTENCES: Final[Mapping[int, tuple[type[GitHubError], str]]] = MappingProxyTyp
         ),
         406: (
             DiffTooLargeError,
-            "GitHub does not give this in one piece{says}: its limits are 300 files and 20,000"
+            "GitHub does not provide this in one piece{says}: its limits are 300 files and 20,000"
             " lines",
         ),
         410: (
@@ -151,8 +151,7 @@ _SENTENCES: Final[Mapping[int, tuple[type[GitHubError], str]]] = MappingProxyTyp
         ),
         451: (
             BlockedError,
-            "GitHub may not show this repository for legal reasons{says}: nothing of it can be"
-            " reviewed",
+            "GitHub may not show this repository for legal reasons{says}: it cannot be reviewed",
         ),
     }
 )
@@ -166,7 +165,7 @@ def _credentials_hint(said: str) -> str:
 
 def _forbidden(request: Request, answer: Answer, says: str) -> GitHubError:
     if answer.error_has("code", "too_large"):
-        return TooLargeError(f"GitHub does not give so large a file{says}", status=403)
+        return TooLargeError(f"GitHub does not provide so large a file{says}", status=403)
     needed = told(answer.headers.get(_NEEDED, ""), 100).replace("=", ": ")
     hint = (
         f"it needs the permission {needed}, in the App's settings (an owner must then accept it) or"

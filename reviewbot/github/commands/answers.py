@@ -98,11 +98,12 @@ class Answers:
             return False
         if not _is_told_of(prior, found):
             told = (
-                f"Nothing here tells of {code_span(found)}. If a review does, it is ignored then."
+                f"No finding here has the id {code_span(found)}. If a later review reports it, it"
+                " is ignored."
             )
             await self.say(api, question, told, prior=prior)
             return False
-        told = f"{code_span(found)} is ignored from now on, for as long as your comment is here."
+        told = f"{code_span(found)} is ignored from now on, as long as your comment exists."
         await self.say(api, question, told, prior=prior)
         return True
 

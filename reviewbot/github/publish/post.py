@@ -54,7 +54,7 @@ MOST_LOST: Final = 16
 """Maximum number of lost responses of one review. After that, the caller retries later."""
 PAUSES_S: Final = (1.0, 3.0)
 """Between the tries, while GitHub may not know the pull request or its head yet."""
-_REFUSED: Final = "GitHub takes no comment there."
+_REFUSED: Final = "GitHub does not accept a comment there."
 _MORE: Final = ReviewText("More comments of the same review.", ())
 _PENDING: Final = "pending review"
 _OVERTAKEN: Final = "another run of reviewbot writes the summary of the pull request"

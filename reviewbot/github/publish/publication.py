@@ -229,7 +229,9 @@ class Publication:
                 return True
             state = pull.state
         why = "was closed" if state == "closed" else "has a newer head"
-        self._problems.append(f"The pull request {why} meanwhile, so no more was posted on it.")
+        self._problems.append(
+            f"The pull request {why} meanwhile, so nothing more was posted on it."
+        )
         return False
 
     def _ending(self, done: Published) -> tuple[Json, ...]:

@@ -249,7 +249,7 @@ class CommentPublisher:
         if not self._must_post(plan):
             for draft in (one for one in pending if markers.shape(one.body, pull.bound)):
                 stale = self._api.reviews.delete_pending(pull.repo, pull.number, draft.id)
-                await self._marked(stale, "A review that was never sent could not be deleted")
+                await self._marked(stale, "A pending review could not be deleted")
             return plan.rest
         if prior.drafts:
             self.problems.append(_DRAFT)

@@ -270,12 +270,12 @@ class _CommentableDiff:
             return "Its file is not in the diff of the pull request."
         if len(files) > 1 or files[0].status == "type-changed":
             return (
-                "Its file stands in the diff more than once, so that a line of it has no one place."
+                "Its file is in the diff more than once, so its lines are ambiguous."
             )
         if not is_utf8(finding.path):
-            return "The name of its file is not UTF-8, and GitHub takes no other."
+            return "The name of its file is not UTF-8, which GitHub does not accept."
         if finding.path in self._unshown:
-            return "GitHub shows no lines of its file, and takes no comment there."
+            return "GitHub shows no lines of its file, and accepts no comment there."
         places = [
             place
             for index, hunk in enumerate(files[0].hunks)

@@ -116,7 +116,7 @@ def find(body: str, bot: str = "") -> BotCommand | Unknown | None:
 def hint(unknown: Unknown) -> str:
     """Return a help text for the author of an unknown command, as Markdown."""
     guess = f" Was it `/{unknown.meant}`?" if unknown.meant else ""
-    return f"`/{unknown.written}` is no command of reviewbot.{guess} `/help` lists them all."
+    return f"`/{unknown.written}` is not a command of reviewbot.{guess} `/help` lists them all."
 
 
 def help_text() -> str:

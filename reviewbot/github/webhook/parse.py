@@ -86,7 +86,7 @@ def read(event: str, delivery: str, body: bytes, app: App | None) -> Task:
         app: the App that received it; None for the event file of an Action.
     """
     if not _DELIVERY.fullmatch(delivery):
-        return IgnoredDelivery("", "the id of the delivery is none")
+        return IgnoredDelivery("", "the id of the delivery is invalid")
     reader = _READERS.get(event)
     if reader is None:
         return IgnoredDelivery(delivery, f"{word(event) or 'unknown event'}: nothing to do")

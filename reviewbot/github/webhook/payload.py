@@ -52,7 +52,7 @@ class Payload:
         try:
             self._value: object = json.loads(body.decode())
         except (ValueError, RecursionError):
-            raise PayloadError("the payload is not JSON that can be read") from None
+            raise PayloadError("the payload is not valid JSON") from None
         self.action = word(self.at("action"))
 
     def at(self, path: str) -> object:
@@ -101,7 +101,7 @@ class Payload:
         """
         installation = positive(self.at("installation.id"))
         if installation is None and self.app is not None:
-            raise PayloadError("no usable installation.id: no webhook of an App sent it")
+            raise PayloadError("no usable installation.id: the webhook of an App did not send it")
         full_name = self.text("repository.full_name", _REPOSITORY)
         repository = RepositoryRef(installation, self.id("repository.id"), full_name)
         return self.delivery, repository, self.login("sender")

@@ -183,7 +183,7 @@ async def test_a_delivery_that_github_no_longer_has_delays_no_other(
         one.github.fail(faults.error("POST", f"/{first.id}/attempts", 404))
         assert await one.swept() == 1
         await until_state(one.store, "done", second.delivery.guid)
-        (told,) = (each for each in caplog.records if "cannot be had" in each.message)
+        (told,) = (each for each in caplog.records if "could not redeliver" in each.message)
         assert told.__dict__["delivery_id"] == first.delivery.guid
 
 

@@ -140,7 +140,7 @@ def test_half_an_app_names_what_is_missing(there: list[str], missing: str, tmp_p
 
 def test_a_key_is_not_set_in_two_ways(tmp_path: Path) -> None:
     said = refused(tmp_path, **WHOLE, **{KEY_FILE: "key.pem"})
-    assert said == f"{KEY_FILE}: is set beside {KEY}; set one of them"
+    assert said == f"{KEY_FILE}: is set as well as {KEY}; set only one of them"
 
 
 def other_keys() -> dict[str, str]:
@@ -164,7 +164,9 @@ def other_keys() -> dict[str, str]:
 )
 def test_what_is_no_private_key_of_an_app_is_told_at_once(kind: str, tmp_path: Path) -> None:
     said = refused(tmp_path, **WHOLE | {KEY: other_keys()[kind]})
-    assert said.startswith(f"{KEY}: this is no private key of a GitHub App; take the .pem file")
+    assert said.startswith(
+        f"{KEY}: this is not a private key of a GitHub App; use the whole .pem file"
+    )
 
 
 def test_a_key_with_a_password_is_told(tmp_path: Path) -> None:
@@ -175,7 +177,7 @@ def test_a_key_with_a_password_is_told(tmp_path: Path) -> None:
         serialization.BestAvailableEncryption(b"x"),
     )
     said = refused(tmp_path, **WHOLE | {KEY: locked.decode()})
-    assert said == f"{KEY}: this private key has a password; take it as GitHub gave it"
+    assert said == f"{KEY}: this private key has a password; use the key as GitHub issued it"
 
 
 def test_a_key_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
@@ -184,15 +186,15 @@ def test_a_key_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     said = refused(tmp_path, **base, **{KEY_FILE: str(missing)})
     assert said == f"{KEY_FILE}: {missing} cannot be read: No such file or directory"
     os.mkfifo(tmp_path / "pipe")
-    assert "is no file" in refused(tmp_path, **base, **{KEY_FILE: str(tmp_path / "pipe")})
-    assert "is no file" in refused(tmp_path, **base, **{KEY_FILE: str(tmp_path)})
-    assert "no known user" in refused(tmp_path, **base, **{KEY_FILE: "~nobody-here/key.pem"})
+    assert "is not a file" in refused(tmp_path, **base, **{KEY_FILE: str(tmp_path / "pipe")})
+    assert "is not a file" in refused(tmp_path, **base, **{KEY_FILE: str(tmp_path)})
+    assert "an unknown user" in refused(tmp_path, **base, **{KEY_FILE: "~nobody-here/key.pem"})
 
 
 @pytest.mark.parametrize("text", ["12 34", "a/b", "\u0661\u0662", "1" * 65])
 def test_an_id_that_is_none_is_told(text: str, tmp_path: Path) -> None:
     said = refused(tmp_path, **WHOLE | {APP_ID: text})
-    assert said == f"{APP_ID}: is no id of a GitHub App, such as 1234567"
+    assert said == f"{APP_ID}: must be the id of a GitHub App, such as 1234567"
 
 
 def test_a_secret_of_separators_alone_is_none(tmp_path: Path) -> None:
@@ -265,7 +267,7 @@ def test_an_app_that_is_there_is_never_replaced(tmp_path: Path) -> None:
         lambda: check_storable(tmp_path),
         lambda: store_app(NEW, tmp_path, "https://x"),
     ):
-        with pytest.raises(ConfigError, match="is there already; remove it to make another"):
+        with pytest.raises(ConfigError, match="already exists; remove it to make another"):
             attempt()
     assert read(tmp_path) == before
     assert len(list(tmp_path.iterdir())) == 1
@@ -285,7 +287,7 @@ def test_an_app_that_comes_between_the_check_and_the_write_is_kept(
             (tmp_path / "other").rmdir()
 
     monkeypatch.setattr(os, "fsync", also_made)
-    with pytest.raises(ConfigError, match="is there already"):
+    with pytest.raises(ConfigError, match="already exists"):
         store_app(NEW, tmp_path, "https://x")
     found = read(tmp_path)
     assert found is not None
@@ -340,11 +342,11 @@ def test_what_others_can_read_is_refused_with_what_to_do(
         ("app.json", None, "cannot be read: No such file or directory"),
         ("private-key.pem", None, "cannot be read: No such file or directory"),
         ("webhook-secret", None, "cannot be read: No such file or directory"),
-        ("app.json", "{", "is no JSON"),
+        ("app.json", "{", "is not valid JSON"),
         ("app.json", "[]", "has no text for app_id"),
         ("app.json", '{"app_id": 7}', "has no text for app_id"),
         ("app.json", '{"app_id": "7", "slug": "x"}', "has no text for base_url"),
-        ("private-key.pem", "x", "this is no private key of a GitHub App"),
+        ("private-key.pem", "x", "this is not a private key of a GitHub App"),
         ("webhook-secret", "\n", "has no webhook secret"),
     ],
 )
@@ -362,7 +364,7 @@ def test_a_damaged_file_is_named(name: str, text: str | None, said: str, tmp_pat
 
 def test_a_folder_that_is_none_is_no_missing_app(tmp_path: Path) -> None:
     (tmp_path / "github-app").write_text("")
-    assert "is no folder" in refused(tmp_path)
+    assert "is not a folder" in refused(tmp_path)
     (tmp_path / "github-app").unlink()
     (tmp_path / "github-app").symlink_to(tmp_path / "nowhere")
     assert "cannot be read" in refused(tmp_path)
@@ -382,7 +384,7 @@ def test_the_key_of_a_stored_app_goes_to_no_other_address(tmp_path: Path) -> Non
     assert read(tmp_path, GITHUB_API_URL=f"{API}/") is not None
     said = refused(tmp_path, GITHUB_API_URL="https://evil.example")
     assert said.startswith("GITHUB_API_URL: the GitHub App in ")
-    assert f"was made at {API}; leave this out" in said
+    assert f"was created at {API}; leave this out" in said
 
 
 def test_without_the_extra_it_says_what_to_install(

@@ -166,7 +166,7 @@ async def test_a_handler_that_hangs_delays_no_other_and_is_cancelled(database: s
             await until_state(store, "done", *names)
             await until_state(store, "waiting", "hung")
             row = await row_of(store, "hung")
-            assert (row.tries, row.reason) == (1, "it was not done in time")
+            assert (row.tries, row.reason) == (1, "it timed out")
             handler.answers = {}
             clock.ahead_s = 5
             await until_state(store, "done", "hung")

@@ -111,7 +111,7 @@ async def test_a_delivery_without_a_task_is_done_at_once_and_stored(database: st
         assert [row.reason for row in rows] == [
             "star: nothing to do",
             "pull_request: a draft",
-            "pull_request: the payload is not JSON that can be read",
+            "pull_request: the payload is not valid JSON",
         ]
         assert [row.tries for row in rows] == [0, 0, 0]
     assert handler.begun == ["d4"]

@@ -232,4 +232,4 @@ def test_the_reason_is_our_own_sentence_or_no_more_than_the_kind_of_error() -> N
     assert sentence(DiffError("x" * 5000, line=1)).startswith("line 1 of the diff: xxx")
     assert len(sentence(DiffError("x" * 5000, line=1))) <= 1000
     assert "\0" not in sentence(UnavailableError("a\0b"))
-    assert sentence(ValueError("s3cret")) == "ValueError; the server's log has more"
+    assert sentence(ValueError("s3cret")) == "ValueError; see the server's log"

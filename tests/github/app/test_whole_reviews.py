@@ -207,7 +207,7 @@ async def test_commands_are_answered_once_and_acknowledged_at_once(
     for text, answer in (
         ("/help", "Commands, at the beginning of a line:"),
         ("/config", "| Setting | Value | From |"),
-        ("/reviwe", "`/reviwe` is no command of reviewbot. Was it `/review`? `/help` lists"),
+        ("/reviwe", "`/reviwe` is not a command of reviewbot. Was it `/review`? `/help` lists"),
         ("/review stop", "No review is under way."),
         ("/ignore", "Write it as an answer to one of the comments"),
     ):
@@ -229,8 +229,8 @@ async def test_each_unknown_command_is_answered_once_on_a_pull_request(
         pull.comment(text, by="octo")
         await server.settle()
     assert replies(pull) == [
-        "`/frobnicate` is no command of reviewbot. `/help` lists them all.",
-        "`/summarize` is no command of reviewbot. `/help` lists them all.",
+        "`/frobnicate` is not a command of reviewbot. `/help` lists them all.",
+        "`/summarize` is not a command of reviewbot. `/help` lists them all.",
     ]
 
 
@@ -245,7 +245,7 @@ async def test_config_says_what_applies_and_where_it_comes_from(
     [answer] = replies(pull)
     assert "| `exclude` | `docs/**` | .reviewbot.yml of main |" in answer
     assert "| `model` | `claude-sonnet-5-5` | the server" in answer
-    assert "Not heeded in the repository's file, since the server says it: model." in answer
+    assert "Ignored in the repository's file, because the server sets it: model." in answer
 
 
 @pytest.mark.parametrize(
@@ -299,7 +299,8 @@ async def test_a_slip_in_the_id_of_what_is_to_be_ignored_is_told(
     pull.comment("/ignore 00000000000000aa", by="octo")
     await server.settle()
     assert replies(pull) == [
-        "Nothing here tells of `00000000000000aa`. If a review does, it is ignored then."
+        "No finding here has the id `00000000000000aa`. If a later review reports it, it is"
+        " ignored."
     ]
     assert conclusions(pull) == ["failure"]
 

@@ -140,4 +140,4 @@ async def test_the_app_goes_by_its_own_setting_and_says_so(
         pull = github.pull(base=base, head=base | ONE)
         await server.settle()
     assert "R  20   | line_20 = 20" in model.requests[-1].text
-    assert "since the server says it: context\\_lines." in summary_of(pull)
+    assert "because the server sets it: context\\_lines." in summary_of(pull)

@@ -36,7 +36,7 @@ async def test_a_small_change_is_githubs_own_diff() -> None:
         assert change.pull == await api.pulls.get(REPO, 1)
         assert change.merge_base == pull.merge_base
         assert (change.missing, change.notices) == ((), ())
-        assert told == ["the pull request", "where its branch left the base", "the diff"]
+        assert told == ["the pull request", "its merge base", "the diff"]
 
 
 async def test_the_merge_base_is_where_the_branch_left_the_base_and_not_its_tip() -> None:

@@ -24,7 +24,7 @@ from tests.support.github_changes import (
     texts,
 )
 
-PUT_TOGETHER = "GitHub does not give this diff in one piece"
+PUT_TOGETHER = "GitHub does not provide this diff in one piece"
 
 
 # --- From the list of files
@@ -173,7 +173,9 @@ async def test_one_file_that_cannot_be_read_loses_no_other() -> None:
         lists(github, listed)
         change = await get_change(api, REPO, 1)
         assert list(by_path(change)) == ["b.py"]
-        assert reasons(change) == {"a.py": "What GitHub tells of it cannot be read as a diff."}
+        assert reasons(change) == {
+            "a.py": "The patch that GitHub returns for it is not a valid diff."
+        }
 
 
 async def test_a_name_that_no_file_can_have_is_missing_and_loses_no_other() -> None:

@@ -40,7 +40,7 @@ async def test_a_content_above_the_limit_is_missing_and_the_others_are_not() -> 
         change = await get_change(api, REPO, 1, limits=limits)
         assert set(by_path(change)) == {"a.py", "s.py"}
         assert reasons(change) == {
-            "b.py": "GitHub gives no diff of it, and its content has more than"
+            "b.py": "GitHub does not provide its diff, and its content has more than"
             f" {limits.file_bytes:,} bytes."
         }
 
@@ -66,7 +66,7 @@ async def test_no_more_is_fetched_than_the_limits_and_the_rest_is_missing(
         assert fetched == (5 if limits.files == 5 else 8)  # four at a time
         assert len(change.missing) == 12 - fetched
         assert len(by_path(change)) == fetched + 1
-        assert "no more than" in str(change.missing[0].reason)
+        assert "at most" in str(change.missing[0].reason)
 
 
 async def test_what_would_be_missing_is_compared_before_what_only_is_not_certain() -> None:
@@ -94,7 +94,7 @@ async def test_without_git_what_must_be_compared_is_missing_and_nothing_is_fetch
         change = await get_change(api, REPO, 1)
         assert list(by_path(change)) == ["s.py"]
         assert reasons(change) == {
-            "a.py": "GitHub gives no diff of it, and git is not installed here."
+            "a.py": "GitHub does not provide its diff, and git is not installed here."
         }
         assert len(github.called("GET", "/git/blobs")) == before
 
@@ -102,10 +102,10 @@ async def test_without_git_what_must_be_compared_is_missing_and_nothing_is_fetch
 @pytest.mark.parametrize(
     ("call", "status", "why"),
     [
-        ("/git/blobs/", 404, "its content could not be had: GitHub has nothing for"),
-        ("/git/blobs/", 403, "its content could not be had: GitHub does not permit"),
-        ("/contents/", 404, "its old content is not there"),
-        ("/compare/", 404, "GitHub does not tell where its branch left the base"),
+        ("/git/blobs/", 404, "its content could not be fetched: GitHub has nothing for"),
+        ("/git/blobs/", 403, "its content could not be fetched: GitHub does not permit"),
+        ("/contents/", 404, "its old content is missing"),
+        ("/compare/", 404, "GitHub did not return its merge base"),
     ],
 )
 async def test_what_fails_of_one_file_is_its_reason(call: str, status: int, why: str) -> None:
@@ -121,7 +121,8 @@ async def test_contents_that_do_not_fit_to_the_change_are_not_taken_for_it() -> 
     async with large_ones(a=EDITED) as (github, _, api):
         github.fail(Fault("GET", "/contents/", 200, b"some other file\n"))
         change = await get_change(api, REPO, 1)
-        assert "do not fit to the lines that GitHub counts" in (reasons(change)["a.py"] or "")
+        reason = reasons(change)["a.py"] or ""
+        assert "do not match the numbers of lines that GitHub reports" in reason
 
 
 @pytest.mark.parametrize("odd", [{"filename": "\ud800.py"}, {"sha": "no id"}])
@@ -133,7 +134,7 @@ async def test_a_content_that_cannot_be_asked_for_is_missing(odd: dict[str, str]
         change = await get_change(api, REPO, 1)
         assert list(by_path(change)) == ["s.py"]
         (reason,) = reasons(change).values()
-        assert "in a way that it cannot be asked for" in (reason or "")
+        assert "that cannot be requested" in (reason or "")
 
 
 async def test_a_file_whose_new_content_has_no_id_is_read_at_the_head() -> None:
@@ -192,7 +193,9 @@ async def test_a_change_cannot_hide_its_code_by_attributes_that_it_brings(
         assert set(found) == {file.path for file in told}
         assert texts(found["a.py"]) == ["-x = 1", "+x = eval(input())"]
         assert [path for path, file in found.items() if file.binary] == ["i.png", "real.bin"]
-        assert change.notices[-1].startswith("GitHub shows no lines of a.py, as .gitattributes")
+        assert change.notices[-1].startswith(
+            "GitHub shows no lines of a.py, perhaps because of .gitattributes"
+        )
         github.fail(faults.error("GET", "/contents/a.py", 404, times=None))
         assert list(reasons(await get_change(api, REPO, 1))) == ["a.py"]
 

@@ -120,7 +120,7 @@ async def test_a_new_token_that_is_refused_is_not_requested_again_and_again() ->
 async def test_an_installation_that_is_gone_or_suspended_is_named() -> None:
     async with FakeGitHub() as github, app_at(github) as gateway:
         installation = github.install(github.repository())
-        with pytest.raises(NotFoundError, match="no installation 99"):
+        with pytest.raises(NotFoundError, match="not know installation 99"):
             await gateway.installation(99).pulls.get("octo/hello", 1)
         installation.suspended = 1.0
         with pytest.raises(ForbiddenError, match="suspended"):

@@ -295,7 +295,7 @@ async def test_an_answer_that_github_took_and_did_not_confirm_is_not_posted_twic
     [
         (StatusError(401), "Not explained: "),
         (says("I will not.", stop_reason="refusal"), "Not explained: the model declined"),
-        (says(""), "Not explained: The model answered without a word"),
+        (says(""), "Not explained: The model's answer is empty"),
     ],
 )
 async def test_a_model_that_does_not_answer_is_told_in_one_sentence(

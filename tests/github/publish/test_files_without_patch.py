@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.edge
 
-REASON = "GitHub shows no lines of its file, and takes no comment there."
+REASON = "GitHub shows no lines of its file, and accepts no comment there."
 BIG = "BUG error Big bug"
 EITHER = pytest.mark.parametrize("summary", ["true", "false"], ids=["summary", "no summary"])
 

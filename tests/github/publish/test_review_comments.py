@@ -177,7 +177,7 @@ def test_a_name_that_is_not_utf8_is_not_sent() -> None:
     diff = DIFF.encode().replace(b"app/db.py", b"app/\xff.py")
     finding = replace(FINDING, path="app/\udcff.py")
     (one,) = plan_comments([finding], parse_diff(diff), marker=marked, links=LINKS).rest
-    assert one.reason == "The name of its file is not UTF-8, and GitHub takes no other."
+    assert one.reason == "The name of its file is not UTF-8, which GitHub does not accept."
     assert one.link == f"https://github.com/o/r/blob/{'a' * 40}/app/%FF.py#L3"
 
 
@@ -286,7 +286,7 @@ def test_a_file_that_github_shows_no_lines_of_has_no_comments_and_takes_no_place
     plan = planned(FINDING, other, diff=diff, most=1, unshown=[FINDING.path])
     assert [one.finding for one in plan.inline] == [other]
     [one] = plan.rest
-    assert one.reason == "GitHub shows no lines of its file, and takes no comment there."
+    assert one.reason == "GitHub shows no lines of its file, and accepts no comment there."
     assert one.link == LINKS.of(FINDING, FILES[0])
 
 

@@ -196,7 +196,7 @@ def test_an_unknown_command_gets_one_line_that_helps(body: str) -> None:
     unknown = find(body, "reviewbot")
     assert unknown == Unknown("frobnicate")
     line = hint(unknown)
-    assert "`/frobnicate` is no command of reviewbot" in line
+    assert "`/frobnicate` is not a command of reviewbot" in line
     assert "`/help`" in line
     assert "\n" not in line
     assert safe_markdown(line) == line

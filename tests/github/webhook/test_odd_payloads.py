@@ -59,7 +59,7 @@ def test_an_event_that_nobody_waits_for_is_acknowledged(event: str) -> None:
 @pytest.mark.parametrize("delivery", ["", "a b", "a\n", "x" * 65, "\u0661"])
 def test_an_id_that_is_none_is_not_passed_on(delivery: str) -> None:
     assert read("ping", delivery, b"{}", US) == IgnoredDelivery(
-        "", "the id of the delivery is none"
+        "", "the id of the delivery is invalid"
     )
 
 
