@@ -227,7 +227,7 @@ def test_a_review_can_be_cancelled_and_what_was_found_stays(
     page.goto(f"{server.url}/#r=r")
     expect(page.locator(".finding")).to_have_count(1)
     page.get_by_role("button", name="Cancel", exact=True).click()
-    page.get_by_role("button", name="Go on reviewing").click()
+    page.get_by_role("button", name="Continue the review").click()
     assert not server.called("DELETE", "/v1/reviews/r")
     page.get_by_role("button", name="Cancel", exact=True).click()
     page.get_by_role("button", name="Cancel the review").click()

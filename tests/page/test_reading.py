@@ -151,7 +151,7 @@ def test_filters_by_severity_kind_and_words(page: Page, server: ScriptedServer) 
     expect(shown).to_have_count(1)
     page.get_by_label("Words in findings").fill("nothing like that")
     expect(shown).to_have_count(0)
-    expect(page.locator("#no-findings")).to_have_text("No finding fits the filters.")
+    expect(page.locator("#no-findings")).to_have_text("No finding matches the filters.")
     expect(page.locator(".finding-slot").locator("visible=true")).to_have_count(0)
 
 

@@ -56,7 +56,7 @@ def test_a_pasted_diff_starts_a_review_with_the_options(page: Page, server: Scri
     page.get_by_text("Options", exact=True).click()
     page.get_by_label("Model").fill("offline")
     page.get_by_label("Budget in dollars").fill("0.5")
-    page.get_by_label("What the change is for").fill("Tax is due.")
+    page.get_by_label("Purpose of the change").fill("Tax is due.")
     start.click()
     expect(page.locator(".finding")).to_have_count(1)
     assert page.url.endswith("/#r=new")

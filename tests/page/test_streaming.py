@@ -154,7 +154,7 @@ def test_findings_without_a_line_say_why(page: Page, server: ScriptedServer) -> 
     in_file = page.locator(".file-slot #finding-f1")
     expect(in_file).to_contain_text("Not on a line: The quoted code is not in the diff.")
     expect(in_file.locator(".code-block")).to_contain_text("SELECT id, customer")
-    beside = page.get_by_role("region", name="Beside the diff").locator("#finding-f2")
+    beside = page.get_by_role("region", name="Outside the diff").locator("#finding-f2")
     expect(beside).to_contain_text("app/settings.py is not in the diff.")
 
 
@@ -205,7 +205,7 @@ def test_a_suggestion_is_a_small_diff_with_a_button_that_copies_it(
 
 def test_a_suggestion_that_does_not_apply_says_so(page: Page, server: ScriptedServer) -> None:
     play(page, server, started(), finding(suggestion="x", suggestion_applies=False))
-    expect(card(page).locator(".suggestion")).to_contain_text("Does not apply as it is")
+    expect(card(page).locator(".suggestion")).to_contain_text("Does not apply as is")
 
 
 def test_an_empty_suggestion_removes_the_lines(page: Page, server: ScriptedServer) -> None:
@@ -264,7 +264,7 @@ def test_the_ledger_follows_every_file(page: Page, server: ScriptedServer) -> No
     expect(row(REVIEWED[2])).to_contain_text("Overloaded.")
     expect(row(REVIEWED[3])).to_contain_text("Unchanged since an earlier review")
     expect(page.locator("#coverage-line")).to_have_text(
-        "2 of 4 files reviewed, 1 partly, 1 not and 1 skipped."
+        "2 of 4 files reviewed, 1 partly, 1 not reviewed and 1 skipped."
     )
 
 
@@ -314,7 +314,7 @@ def test_a_review_of_nothing_is_not_green(page: Page, server: ScriptedServer) ->
 def test_a_superseded_review_says_so(page: Page, server: ScriptedServer) -> None:
     play(page, server, started(), finding(), finished("superseded"))
     expect(page.locator("#outcome")).to_contain_text(
-        "Superseded. A newer version of the change took its place; 1 error until then."
+        "Superseded. A newer version of the change replaced it; 1 error until then."
     )
 
 
@@ -322,7 +322,7 @@ def test_summary_and_notices_are_shown(page: Page, server: ScriptedServer) -> No
     begin = {**started(), "notices": ["A secret was found and not sent."]}
     told = summary(claim_mismatch="The title says less.")
     play(page, server, begin, told)
-    expect(page.get_by_role("region", name="To know beforehand")).to_contain_text("A secret")
+    expect(page.get_by_role("region", name="Notices")).to_contain_text("A secret")
     box = page.get_by_role("region", name="Summary")
     expect(box).to_contain_text("Orders gain tax.")
     expect(box).to_contain_text("Description and change disagree: The title says less.")
@@ -370,7 +370,7 @@ def test_what_was_written_of_an_answer_that_failed_is_not_left_standing(
     expect(box.locator(".markdown")).to_have_count(0)
     expect(page.locator("#outcome")).to_contain_text("The question was not answered.")
     expect(page.locator("#outcome")).to_contain_text("The model declined.")
-    expect(page.locator("#outcome")).not_to_contain_text("the rest is good")
+    expect(page.locator("#outcome")).not_to_contain_text("may have problems")
 
 
 def test_without_the_diff_findings_are_listed_by_file_with_their_code(
@@ -383,7 +383,7 @@ def test_without_the_diff_findings_are_listed_by_file_with_their_code(
     expect(file.locator(".finding")).to_have_count(2)
     expect(file.locator(".finding").first.locator(".code-block")).to_contain_text("cur.execute")
     expect(file.locator(".suggestion tr.removed")).to_contain_text("% name")
-    beside = page.get_by_role("region", name="Beside the diff")
+    beside = page.get_by_role("region", name="Outside the diff")
     expect(beside.locator(".finding")).to_have_count(2)
     expect(page.locator(".withdrawn")).to_contain_text("useSubmit")
 

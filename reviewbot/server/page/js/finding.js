@@ -18,7 +18,7 @@ export function asText(finding) {
   if (finding.message) parts.push("", finding.message);
   if (finding.suggestion !== null) {
     const fence = "`".repeat(Math.max(3, ...(finding.suggestion.match(/`+/g) ?? []).map((run) => run.length + 1)));
-    parts.push("", finding.suggestion_applies ? "Suggestion:" : "Suggestion (it does not apply as it is):", "");
+    parts.push("", finding.suggestion_applies ? "Suggestion:" : "Suggestion (it does not apply as is):", "");
     parts.push(fence, finding.suggestion, fence);
   }
   return `${parts.join("\n")}\n`;

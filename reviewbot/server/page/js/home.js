@@ -129,7 +129,7 @@ export class Home {
     if (!files.length) return;
     this.#attach(files[0].name, files[0]);
     if (files.length > 1) {
-      showProblem(byId("start-problem"), new Problem(0, `Only the first of ${files.length} files was taken: a review has one diff.`));
+      showProblem(byId("start-problem"), new Problem(0, `Only the first of ${files.length} files was used: a review has one diff.`));
     }
   }
 

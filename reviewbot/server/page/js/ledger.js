@@ -41,7 +41,7 @@ export class Ledger {
         // The same path can come twice.
         const times = (seen.get(entry.path) ?? 0) + 1;
         seen.set(entry.path, times);
-        const before = review.wasCached(entry.path) ? "Unchanged since an earlier review; not paid for again." : null;
+        const before = review.wasCached(entry.path) ? "Unchanged since an earlier review; taken from the cache." : null;
         return { ...entry, reason: entry.reason ?? before, key: `${times} ${entry.path}` };
       }),
       (entry) => entry.key,
@@ -72,7 +72,7 @@ function sentence(tally) {
   if (!tally.all) return "No files.";
   const parts = [`${number(tally.reviewed)} of ${count(tally.planned, "file")} reviewed`];
   if (tally.partly) parts.push(`${number(tally.partly)} partly`);
-  if (tally.failed) parts.push(`${number(tally.failed)} not`);
+  if (tally.failed) parts.push(`${number(tally.failed)} not reviewed`);
   if (tally.unread) parts.push(`${number(tally.unread)} not read`);
   if (tally.open) parts.push(`${number(tally.open)} to go`);
   if (tally.skipped) parts.push(`${number(tally.skipped)} skipped`);

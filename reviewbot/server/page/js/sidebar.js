@@ -34,7 +34,7 @@ export class Sidebar {
     setText(byId("finding-count"), found.length === all ? number(all) : `${number(found.length)} of ${number(all)}`);
     const nothing = review.finished ? "Nothing was found." : "Nothing yet.";
     const none = review.question === null ? nothing : "This is a question: nothing is reviewed.";
-    setText(byId("no-findings"), all ? "No finding fits the filters." : none);
+    setText(byId("no-findings"), all ? "No finding matches the filters." : none);
     byId("no-findings").hidden = found.length > 0;
     this.#updateFiles(review, found);
   }

@@ -36,7 +36,7 @@ export function outcomeSentence(review) {
   const missing = tally.failed + tally.partly + tally.unread + tally.open;
   const tone = toneOf(review);
   if (review.question !== null) return `The question was ${tone === "answered" ? "" : "not "}answered.`;
-  if (tone === "superseded") return `A newer version of the change took its place; ${found} until then.`;
+  if (tone === "superseded") return `A newer version of the change replaced it; ${found} until then.`;
   if (tone === "nothing") {
     if (!tally.all) return "No changes.";
     const which = tally.all === 1 ? "its only file is" : `all its ${number(tally.all)} files are`;
@@ -46,7 +46,7 @@ export function outcomeSentence(review) {
     const unread = tally.unread ? `, of which ${number(tally.unread)} ${tally.unread === 1 ? "was" : "were"} not read` : "";
     return `${capital(found)} in ${count(tally.planned, "file")}${unread}.`;
   }
-  let what = "The review did not come to its end";
+  let what = "The review did not finish";
   if (missing) {
     const verb = missing === 1 ? "was" : "were";
     const how = tally.unread === missing ? "read" : "fully reviewed";
@@ -147,7 +147,7 @@ export class Status {
     if (review.finished) return review.firstFinding === null ? "" : `First finding after ${duration(review.firstFinding)}.`;
     const parts = [];
     if (review.activity) parts.push(review.activity);
-    else if (review.state === "queued") parts.push("Waiting for its turn");
+    else if (review.state === "queued") parts.push("Waiting in the queue");
     const next = Date.parse(review.nextTryAt ?? "");
     if (review.state === "waiting" && !Number.isNaN(next)) {
       const seconds = (next - Date.now()) / 1000;
@@ -172,7 +172,7 @@ export class Status {
     const text = h("div", { class: "outcome-text" }, says);
     const bad = review.coverage().filter((one) => ["failed", "partly", "unread"].includes(one.status));
     if (tone === "incomplete" && review.question === null && review.tally().unread < bad.length) {
-      append(text, h("p", {}, "Do not take this review as a sign that the rest is good. Start it again to have all files reviewed."));
+      append(text, h("p", {}, "Files that were not fully reviewed may have problems. Start the review again to cover all files."));
     }
     if (review.reasons.length) append(text, h("ul", {}, ...review.reasons.map((one) => h("li", {}, bdi(one)))));
     if (bad.length && review.question === null) {

@@ -16,7 +16,7 @@ export function suggestionView(finding, original) {
   const says = after.length ? "Suggested change" : "Suggested change: remove";
   const caption = h("figcaption", {}, h("span", { class: "suggestion-title" }, says));
   if (!finding.suggestion_applies) {
-    append(caption, h("span", { class: "chip caution" }, icon("warning"), "Does not apply as it is"));
+    append(caption, h("span", { class: "chip caution" }, icon("warning"), "Does not apply as is"));
   }
   append(caption, copyButton("Copy suggestion", () => finding.suggestion));
   append(figure, caption, table(before, after, finding.path));
@@ -47,6 +47,6 @@ function table(before, after, path) {
       side.forEach((row, index) => paintLine(row.cell, row.text, found[which][index], row.changed)),
     );
   });
-  const label = "What is there, and what is suggested";
+  const label = "Current and suggested code";
   return h("table", { class: "code-table" }, h("caption", { class: "sr-only" }, label), body);
 }
