@@ -116,7 +116,7 @@ def make_app(
             log.error("%s", error)  # noqa: TRY400 - the sentence says all
             raise
         except Exception:
-            log.exception("the server could not start, or not end as it should")
+            log.exception("the server failed to start or to shut down")
             raise
         finally:
             await observed.close()

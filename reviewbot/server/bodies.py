@@ -173,7 +173,7 @@ def _encoding(headers: Headers) -> str | None:
         return None
     name = "gzip" if names[0] == "x-gzip" else names[0]
     if name not in ENCODINGS:
-        raise _unsupported(f"The Content-Encoding {name} is not spoken here; send another")
+        raise _unsupported(f"The Content-Encoding {name} is not supported; send another")
     return name
 
 
@@ -184,7 +184,10 @@ def _unsupported(fault: str) -> Problem:
 
 
 def _too_large(limit: int, *, headers: Mapping[str, str] | None = None) -> Problem:
-    detail = f"The body is larger than the {limit:,} bytes that this server takes, inflated too."
+    detail = (
+        f"The body is larger than the limit of {limit:,} bytes, which holds for the inflated body"
+        " too."
+    )
     return Problem(413, detail, headers=headers, limit=limit)
 
 
@@ -235,10 +238,10 @@ def _inflate(packed: bytearray, encoding: str, limit: int) -> bytes:
             if len(body) > limit:
                 raise _too_large(limit)
     except (zlib.error, ZstdError):
-        detail = f"The body is not {encoding}, or was damaged on its way."
+        detail = f"The body is not {encoding}, or was damaged in transit."
         if encoding == "zstd":
             detail = (
-                "The body is not zstd, was damaged on its way, or needs a dictionary or a window"
+                "The body is not zstd, was damaged in transit, or needs a dictionary or a window"
                 f" of more than {MAX_WINDOW >> 20} MiB."
             )
         raise Problem(400, detail) from None

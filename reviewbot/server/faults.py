@@ -36,7 +36,7 @@ async def _answer(_request: Request, error: Exception) -> Response:
         case _:
             problem = Problem(
                 503,
-                "the database does not answer; nothing was begun, so ask again",
+                "the database does not answer; nothing was started, so try again",
                 headers={"Retry-After": AGAIN_S},
             )
     return problem_response(problem)

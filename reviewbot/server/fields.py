@@ -36,7 +36,7 @@ def read_fields(body: bytes, known: Sequence[str]) -> dict[str, Any]:
     try:
         return _read(body.decode("utf-8-sig", "surrogatepass"), known)
     except (ValueError, RecursionError) as error:
-        raise Problem(400, f"the body is not JSON, or no object: {str(error)[:200]}") from None
+        raise Problem(400, f"the body is not JSON, or not an object: {str(error)[:200]}") from None
 
 
 def _read(text: str, known: Sequence[str]) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def _read(text: str, known: Sequence[str]) -> dict[str, Any]:
             there = f"{', '.join(known[:-1])} and {known[-1]}"
             raise Problem(400, f"there is no field {name[:60]!r}; there are {there}", key=name[:60])
         if name in fields:
-            raise ValueError(f"{name} is there twice")
+            raise ValueError(f"{name} is given twice")
         fields[name] = value
         sign, at = _sign(text, at, ",}")
     if at < len(text):

@@ -59,10 +59,10 @@ class InFlight:
 
     def _check(self, tenant: str, more: int) -> None:
         if self.held.total() + more > self._most:
-            detail = "The server holds as many bytes of requests as it can; ask again soon."
+            detail = "The server has reached its limit of bytes in flight; try again soon."
         elif self.held[tenant] + more > self._most_of_one:
             detail = (
-                f"One key may have {self._most_of_one:,} bytes of requests in flight; ask again"
+                f"One key may have {self._most_of_one:,} bytes of requests in flight; try again"
                 " when some of them have ended."
             )
         else:

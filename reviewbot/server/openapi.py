@@ -139,7 +139,7 @@ def _event_schemas() -> Json:
     # event, which OpenAPI 3.2 calls `itemSchema`, in the form of 3.2 for server-sent events
     # ("Special Considerations for text/event-stream Content").
     found["StreamedEvent"] = {
-        "description": "A server-sent event of the stream, which is any number of them.",
+        "description": "A server-sent event. A stream has any number of them.",
         "type": "object",
         "required": ["event", "id", "data"],
         "properties": {

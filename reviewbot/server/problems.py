@@ -144,14 +144,14 @@ def _of_starlette(error: HTTPException) -> Problem:
         if error.status_code == 404:
             detail = "There is nothing at this path."
         elif error.status_code == 405 and (allowed := headers.get("Allow")):
-            detail = f"This path takes {allowed} only."
+            detail = f"This path supports {allowed} only."
     return Problem(error.status_code, detail, headers=headers)
 
 
 def _incident(error: Exception) -> Problem:
     number = secrets.token_hex(4)
     _log.error("incident %s: %s", number, type(error).__name__, exc_info=error)
-    detail = f"Something went wrong in the server; its log has it as incident {number}."
+    detail = f"The server failed; its log has the details under incident {number}."
     return Problem(500, detail, incident=number)
 
 

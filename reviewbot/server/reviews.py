@@ -104,7 +104,7 @@ class ReviewApi:
         limit = _number(request.query_params.get("limit", "20"), "limit", at_least=1)
         before = request.query_params.get("before")
         if before is not None and not _ID.fullmatch(before):
-            raise Problem(400, "before is the id of a review", parameter="before")
+            raise Problem(400, "before must be the id of a review", parameter="before")
         limit = min(limit, PAGE_LIMIT)
 
         def read(connection: sa.Connection) -> tuple[list[dict[str, Any]], bool]:
@@ -196,7 +196,7 @@ class ReviewApi:
         key = request.headers.get("idempotency-key")
         if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
             raise Problem(
-                400, "an Idempotency-Key has 1 to 255 visible ASCII characters", headers=CLOSE
+                400, "an Idempotency-Key must have 1 to 255 visible ASCII characters", headers=CLOSE
             )
         body = await read_body(request, reserve=reserve, limit=self._body_limit)
         query = dict(request.query_params)
@@ -227,10 +227,10 @@ def _object_of(body: bytes) -> dict[str, Any]:
     """Return the fields of a JSON request; ``diff`` as bytes."""
     values = read_fields(body, ("diff", *TEXT_LIMITS, "options"))
     if not isinstance(values.get("diff"), str):
-        raise Problem(400, 'the body is an object with the diff as text: {"diff": "..."}')
+        raise Problem(400, 'the body must be an object with the diff as text: {"diff": "..."}')
     options = values.get("options", {})
     if not isinstance(options, dict):
-        raise Problem(400, "options is an object", key="options")
+        raise Problem(400, "options must be an object", key="options")
     # JSON can contain a lone surrogate, which has no bytes in UTF-8.
     return {**values, "diff": values["diff"].encode("utf-8", "replace"), "options": options}
 
@@ -251,7 +251,7 @@ def _text(values: Mapping[str, Any], name: str, most: int) -> str | None:
     if text is None:
         return None
     if not isinstance(text, str) or len(text) > most:
-        raise Problem(400, f"{name} is a text of at most {most:,} characters", key=name)
+        raise Problem(400, f"{name} must be a text of at most {most:,} characters", key=name)
     return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
@@ -275,7 +275,7 @@ def _drawn(data: bytes) -> bytes:
 
 def _number(text: str, name: str, *, at_least: int = 0) -> int:
     if not _NUMBER.fullmatch(text) or int(text) < at_least:
-        raise Problem(400, f"{name} is a whole number from {at_least} on", parameter=name)
+        raise Problem(400, f"{name} must be a whole number, {at_least} or more", parameter=name)
     return int(text)
 
 

@@ -133,7 +133,7 @@ def event_stream(
             async for data in events:
                 yield data
         except StoreError:
-            log.warning("a stream ends early: the database is away")
+            log.warning("a stream ended early: the database is unavailable")
         # Without review.finished, the client reconnects for the remaining events.
         stream.cut = _LAST not in data
 

@@ -251,7 +251,7 @@ async def test_revoking_a_key_ends_what_it_has_at_work(tmp_path: Path, keyed: An
             stdout=asyncio.subprocess.PIPE,
         )
         said, _ = await revoking.communicate()
-        assert b"2 reviews of it will be cancelled" in said
+        assert b"2 reviews of this key will be cancelled" in said
         async with asyncio.timeout(10):
             await until(lambda: len(fake.requests) == 2)  # the other key's has its turn
         assert fake.requests[0].ended == "client closed"

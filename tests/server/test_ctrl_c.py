@@ -96,7 +96,7 @@ async def test_a_second_ctrl_c_ends_at_once_and_its_reviews_go_on_at_the_next_st
         assert [
             record for record in messages if record["logger"] == "reviewbot.server.http.process"
         ] == [messages[0]]
-        assert "ends at once" in messages[0]["message"]
+        assert "stopping now" in messages[0]["message"]
         assert states(tmp_path) == [("queued", None, 0), ("queued", None, 0)]
 
         hanging = False
@@ -150,4 +150,4 @@ async def test_one_ctrl_c_lets_reviews_come_to_their_end(tmp_path: Path) -> None
         await press(one)
         assert await exit_code(one) == 0
         assert_whole(await reading)
-        assert "ends at once" not in one.log
+        assert "stopping now" not in one.log

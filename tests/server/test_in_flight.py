@@ -45,7 +45,7 @@ def test_bounds_hold_for_one_tenant_and_for_all() -> None:
         assert refused.value.status == 503
         a(50)
         b(40)
-        with pytest.raises(Problem, match="as many bytes") as refused:
+        with pytest.raises(Problem, match="limit of bytes") as refused:
             c(11)
         assert refused.value.headers["Retry-After"]
         assert refused.value.headers["Connection"] == "close"
@@ -158,7 +158,7 @@ async def test_all_keys_together_are_bounded(tmp_path: Path) -> None:
         third = key()
         answer = await reviewed(port, third)
         assert_refused(answer)
-        assert "as many bytes" in answer.json()["detail"]
+        assert "limit of bytes" in answer.json()["detail"]
         await stack.aclose()
         assert (await until_admitted(port, third)).status == 201
 

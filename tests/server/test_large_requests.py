@@ -127,7 +127,7 @@ def test_a_long_diff_and_options_written_as_long_as_they_can_be_are_read() -> No
         ("{diff: 1}", "not JSON"),
         ("{,}", "not JSON"),
         ("{}", "object with the diff"),
-        ("[1]", "no object"),
+        ("[1]", "not an object"),
         ("", "not JSON"),
         ('{"diff": "x", "options": {"a": "' + "a" * VALUE_LIMIT + '"}}', f"{VALUE_LIMIT:,}"),
     ],

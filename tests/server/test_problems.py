@@ -118,7 +118,7 @@ async def test_another_method_is_a_problem_that_names_those_that_are_taken() -> 
     assert answer.status_code == 405
     allowed = answer.headers["allow"]
     assert {name.strip() for name in allowed.split(",")} == {"GET", "HEAD", "POST"}
-    assert answer.json()["detail"] == f"This path takes {allowed} only."
+    assert answer.json()["detail"] == f"This path supports {allowed} only."
 
 
 async def test_what_an_http_exception_says_is_kept() -> None:

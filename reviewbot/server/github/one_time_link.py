@@ -53,7 +53,7 @@ class OneTimeLink:
             ValueError: no browser has used the link.
         """
         if self._state is None:
-            raise ValueError("nobody came in by the link")
+            raise ValueError("nobody has opened the link")
         return self._state
 
     def enter(self, token: str) -> str | None:

@@ -98,7 +98,7 @@ class GitHubSetup:
     ) -> None:
         Gateway(None, base_url=config.api_url)  # refuse an invalid address before an App exists
         if config.public_url and not is_base_address(config.public_url):
-            raise ConfigError("is no address such as https://reviews.example.com", source=FLAG)
+            raise ConfigError("must be an address such as https://reviews.example.com", source=FLAG)
         self._config, self._on_app, self._link = config, on_app, link or OneTimeLink()
         self._web_url = web_address(config.api_url)
         self._name = f"reviewbot-{secrets.token_hex(3)}"  # names of Apps on GitHub are unique
@@ -114,7 +114,7 @@ class GitHubSetup:
         """
         local = address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
         page_url = (self._config.public_url or local).rstrip("/") + PATH
-        return f"to review pull requests, set a GitHub App up: {self._link.address(page_url)}"
+        return f"to review pull requests, set up a GitHub App: {self._link.address(page_url)}"
 
     async def page(self, request: Request) -> Response:
         """Answer ``GET /github/setup``: admit the link's holder, show the form, then confirm."""
@@ -147,9 +147,9 @@ class GitHubSetup:
             return self._closed(DONE_ROOT)
         code = request.query_params.get("code", "")
         if not self._link.expects(request.query_params.get("state", "")):
-            return _failed(403, "This answer of GitHub does not belong to this set-up.")
+            return _failed(403, "This response of GitHub does not belong to this setup.")
         if not code:
-            return _failed(400, "GitHub sent no code along, so that there is no App to be had.")
+            return _failed(400, "GitHub sent no code, so the App cannot be fetched.")
         async with self._storing:
             self._check_open()  # the same page may have been loaded twice
             try:
@@ -200,11 +200,11 @@ class GitHubSetup:
 
     def _closed(self, root: str) -> Response:
         if self._link.is_over:
-            why = "The link was good for an hour. Start the server again for another."
+            why = "The link was valid for one hour. Restart the server for another one."
         elif self._link.is_used:
             why = (
-                "The link was opened already. Go on in the browser that opened it, or start the"
-                " server again for another link."
+                "The link was already opened. Continue in the browser that opened it, or restart"
+                " the server for another link."
             )
         else:
             why = "Open the link that reviewbot serve printed when it started."

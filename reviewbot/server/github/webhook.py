@@ -104,7 +104,7 @@ class _Webhook:
         except TimeoutError:
             raise Problem(
                 503,
-                "Too many large deliveries came at once; have this one sent again.",
+                "Too many large deliveries arrived at once; redeliver this one later.",
                 headers={"Retry-After": AGAIN_S, **CLOSE},
             ) from None
 
@@ -117,8 +117,8 @@ class _Webhook:
             # webhook look broken. For GitHub, any status but 2xx is a failed delivery.
             raise Problem(
                 403,
-                "This server takes no deliveries of GitHub: it needs a GitHub App and the secret of"
-                " its webhook in REVIEWBOT_GITHUB_WEBHOOK_SECRET.",
+                "This server accepts no deliveries from GitHub: it needs a GitHub App and the"
+                " secret of its webhook in REVIEWBOT_GITHUB_WEBHOOK_SECRET.",
                 headers=CLOSE,
             )
         return inbox, usable
@@ -137,7 +137,7 @@ async def _stored(inbox: Inbox, delivery: str, event: str, body: bytes) -> None:
     except TimeoutError:
         raise Problem(
             503,
-            "The database does not answer in time; have the delivery sent again.",
+            "The database does not answer in time; redeliver this one later.",
             headers={"Retry-After": AGAIN_S},
         ) from None
 
@@ -154,7 +154,7 @@ def _unsigned(*, closes: bool = False) -> Problem:
     headers = {"WWW-Authenticate": 'X-Hub-Signature-256 realm="reviewbot"'}
     return Problem(
         401,
-        "This delivery does not bear the signature of this server's webhook secret.",
+        "This delivery is not signed with the webhook secret of this server.",
         headers={**headers, **CLOSE} if closes else headers,
     )
 
@@ -165,7 +165,7 @@ def _check_encoding(request: Request) -> None:
     if encoding not in ("", "identity"):
         raise Problem(
             415,
-            "A delivery is not compressed; send it without a Content-Encoding.",
+            "A delivery must not be compressed; send it without a Content-Encoding.",
             headers={"Accept-Encoding": "identity", **CLOSE},
         )
 

@@ -101,13 +101,13 @@ class Guard:
         for host in self.allowed_hosts:
             if _authority(host) is None:
                 raise ConfigError(
-                    f"{host!r} is no host; write a name or an address, with a port or without",
+                    f"{host!r} is not a host; write a name or an address, with a port or without",
                     source="--allow-host",
                 )
         for origin in self.cors_origins:
             if not _ANY_ORIGIN.fullmatch(origin):
                 raise ConfigError(
-                    f"{origin!r} is no origin; write one as https://example.com",
+                    f"{origin!r} is not an origin; write one as https://example.com",
                     source="--cors-origin",
                 )
 
@@ -159,8 +159,8 @@ class Guard:
             return host
         raise Problem(
             421,
-            f"This server does not answer for the host {host.name}; it has to be allowed where the"
-            " server is started.",
+            f"This server does not answer for the host {host.name}; allow it with --allow-host"
+            " when you start the server.",
         )
 
     def _check_site(self, scope: Scope, headers: Headers, host: _Authority | None) -> None:
@@ -276,6 +276,6 @@ def _is_of(origin: str, host: _Authority | None) -> bool:
 def _foreign() -> Problem:
     return Problem(
         403,
-        "A page of another site may not use this server; its origin has to be allowed where the"
-        " server is started.",
+        "A page of another site may not use this server; allow its origin with --cors-origin when"
+        " you start the server.",
     )

@@ -105,7 +105,7 @@ class HttpServer(uvicorn.Server):
 
 async def _end_at_once(service: ReviewService) -> None:
     """End the process without waiting for its threads, as Python would."""
-    log.warning("interrupted again: it ends at once, and its reviews are taken up again later")
+    log.warning("interrupted again: stopping now; unfinished reviews continue later")
     asyncio.get_running_loop().call_later(AT_ONCE_S, os._exit, EXIT_INTERRUPTED)
     with suppress(Exception):  # reviews not requeued here are recovered later
         await service.wind_down(grace_s=0)

@@ -130,7 +130,7 @@ class ProblemProtocol(H11Protocol):
         problem for the response to that request.
         """
         if self.conn.trailing_data[0]:
-            self._answer(Problem(408, f"The head of a request has to come within {HEAD_S:.0f} s."))
+            self._answer(Problem(408, f"The head of a request must arrive within {HEAD_S:.0f} s."))
         else:
             self.transport.close()
 
@@ -164,8 +164,8 @@ class ProblemProtocol(H11Protocol):
         if self._at_work:
             self.cycle.disconnected = True  # the application must not send a second response
         detail = (
-            "The request is not HTTP/1.1, or what comes before its body is larger than"
-            f" {HEAD_LIMIT >> 10} KiB; a long text goes into a JSON body."
+            f"The request is not HTTP/1.1, or its head is larger than {HEAD_LIMIT >> 10} KiB; send"
+            " a long text in a JSON body."
         )
         self._answer(Problem(400, detail))
 
@@ -202,7 +202,7 @@ def _keep_little(connection: socket.socket) -> None:
 
 _full = Response(
     json.dumps(
-        Problem(503, "The server has as many connections as it takes; ask again soon.").document()
+        Problem(503, "The server has reached its limit of connections; try again soon.").document()
     ).encode(),
     status_code=503,
     headers={**_HEADERS, "Retry-After": str(AGAIN_S)},

@@ -84,7 +84,7 @@ def _no_socket(error: OSError, host: str, port: int) -> ConfigError:
                 f"this user may not listen on {where}; choose another, above 1023, with --port"
             )
         case errno.EADDRNOTAVAIL | errno.EAFNOSUPPORT:
-            return ConfigError(f"{host} is no address of this machine", source="--host")
+            return ConfigError(f"{host} is not an address of this machine", source="--host")
         case _:
             reason = os.strerror(error.errno or 0)
-            return ConfigError(f"{where} cannot be listened on: {reason}", source="--host")
+            return ConfigError(f"cannot listen on {where}: {reason}", source="--host")

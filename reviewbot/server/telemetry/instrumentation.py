@@ -139,7 +139,7 @@ class Telemetry:
                 await access.caller(request, scope="metrics")
         except (StoreError, TimeoutError) as error:
             if digest not in self._scrapers:
-                raise StoreError("the key cannot be looked up") from error
+                raise StoreError("could not look up the key") from error
         else:
             self._scrapers = {*list(self._scrapers)[-9:], digest}
         state = None
@@ -197,7 +197,7 @@ class ObservedMiddleware:
                 if not seen.complete:
                     raise
                 if seen.status != 500:
-                    log.exception("a request failed after its answer")
+                    log.exception("a request failed after its response")
             finally:
                 seen.ends()
                 if span is not None and seen.status is not None:

@@ -96,7 +96,7 @@ class Metrics:
             "review_duration_seconds", "From the request for a review to its end.", _REVIEWS
         )
         self.review_cost = histogram(
-            "review_cost_dollars", "US dollars that an ended review took, if priced.", _DOLLARS
+            "review_cost_dollars", "Cost of an ended review in US dollars, if priced.", _DOLLARS
         )
         self.runs = counter("runs", "Runs of reviews on this node, by how they ended.", "end")
         self.queue_wait = histogram(
@@ -115,16 +115,16 @@ class Metrics:
         )
         self.chunks = counter(
             "chunks",
-            "Chunks that came to an end; attempt 0: nobody was asked.",
+            "Finished chunks; attempt 0: no model was asked.",
             "status",
             "attempt",
         )
         self.findings = counter(
-            "findings", "Findings that were raised, by where they stand.", "severity", "placement"
+            "findings", "Findings that were reported, by placement.", "severity", "placement"
         )
-        self.withdrawn = counter("findings_withdrawn", "Findings that were withdrawn again.")
-        self.tokens = counter("tokens", "Tokens that requests to models took.", "model", "kind")
-        self.dollars = counter("cost_dollars", "US dollars that priced requests took.", "model")
+        self.withdrawn = counter("findings_withdrawn", "Findings that were withdrawn.")
+        self.tokens = counter("tokens", "Tokens that requests to models used.", "model", "kind")
+        self.dollars = counter("cost_dollars", "Cost of priced requests in US dollars.", "model")
         self.requests = counter(
             "model_requests", "Requests to models that ended; priced: yes or no.", "model", "priced"
         )
@@ -136,11 +136,12 @@ class Metrics:
         )
         self.truncations = counter(
             "truncations",
-            "Answers cut at their length limit, continued or given up; diffs cut in the middle.",
+            "Answers truncated at their length limit, continued or given up; diffs truncated in"
+            " the middle.",
             "kind",
         )
         self.open_streams = Gauge(
-            "reviewbot_open_streams", "Event streams that are open here.", registry=registry
+            "reviewbot_open_streams", "Event streams that are open on this node.", registry=registry
         )
         self.streams = counter("streams", "Event streams that ended, by how.", "end")
         self.http = counter(
@@ -154,12 +155,10 @@ class Metrics:
             "method",
         )
         self.commits = histogram(
-            "database_commit_duration_seconds", "Seconds that a commit took.", _COMMITS
+            "database_commit_duration_seconds", "Duration of a commit in seconds.", _COMMITS
         )
-        self.group = histogram(
-            "database_commit_writes", "Writes that a commit took together.", _GROUPS
-        )
-        self.failures = counter("database_write_failures", "Writes that the database did not take.")
+        self.group = histogram("database_commit_writes", "Writes per commit.", _GROUPS)
+        self.failures = counter("database_write_failures", "Writes that the database refused.")
         self.stored = histogram(
             "event_store_lag_seconds",
             "From when an event happened to when it was stored.",
@@ -253,7 +252,7 @@ class _Cache(Collector):
     def collect(self) -> Iterator[Metric]:
         chunks = CounterMetricFamily(
             "reviewbot_cache_chunks",
-            "Chunks that were looked for in the review cache.",
+            "Chunks that were looked up in the review cache.",
             labels=("result",),
         )
         for result, found in (
@@ -265,7 +264,7 @@ class _Cache(Collector):
         yield chunks
         yield CounterMetricFamily(
             "reviewbot_cache_findings",
-            "Findings that the review cache knew.",
+            "Findings that came from the review cache.",
             value=sum(use.findings for use in self.uses),
         )
         yield CounterMetricFamily(

@@ -221,8 +221,8 @@ def provider_from(environment: Mapping[str, str]) -> TracerProvider | None:
         return None
     if exporter is None:
         log.warning(
-            "OTEL_ variables ask for traces in a way that is not spoken, so there are none:"
-            " use OTEL_TRACES_EXPORTER=otlp or console, and OTEL_EXPORTER_OTLP_PROTOCOL=%s",
+            "OTEL_ variables ask for traces in an unsupported way, so there are none: use"
+            " OTEL_TRACES_EXPORTER=otlp or console, and OTEL_EXPORTER_OTLP_PROTOCOL=%s",
             HTTP,
         )
         return None

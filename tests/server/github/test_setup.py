@@ -35,10 +35,10 @@ async def test_from_the_link_to_an_app_that_github_knows(tmp_path: Path) -> None
         )
         answer = await back(browser, github, confirm)
         done = await browser.page("/github/setup/done", **answer)
-        assert "our-reviews was made" in done.text
+        assert "our-reviews was created" in done.text
         assert str(tmp_path / "github-app") in done.text
         assert "https://github.com/apps/our-reviews/installations/new" in done.links
-        assert "Start this server again" in done.text
+        assert "Restart this server" in done.text
         config = read_app_config({"GITHUB_API_URL": github.url}.get, tmp_path)
         assert config is not None
         async with Gateway(config.credentials, base_url=config.base_url) as gateway:
@@ -102,7 +102,7 @@ async def test_a_server_that_can_take_the_app_into_use_needs_no_new_start(tmp_pa
     async with FakeGitHub() as github, browsing(tmp_path, github.url, on_app=on_app) as browser:
         answer = await back(browser, github, await browser.confirm())
         done = await browser.page("/github/setup/done", **answer)
-    assert "Start this server again" not in done.text
+    assert "Restart this server" not in done.text
     assert taken == [read_app_config(no_variables, tmp_path)]
 
 
@@ -115,7 +115,7 @@ async def test_an_app_that_cannot_be_taken_into_use_is_there_after_a_new_start(
     async with FakeGitHub() as github, browsing(tmp_path, github.url, on_app=on_app) as browser:
         answer = await back(browser, github, await browser.confirm())
         done = await browser.page("/github/setup/done", **answer)
-    assert "Start this server again" in done.text
+    assert "Restart this server" in done.text
     assert "the GitHub App is not in use yet: no room for an App" in caplog.messages
 
 
@@ -145,8 +145,8 @@ async def test_the_link_lets_one_browser_in(tmp_path: Path) -> None:
         assert "set-cookie" not in again.headers
         browser.client.cookies.clear()
         said = await browser.refused(browser.link, 403)
-        assert "The link was opened already. Go on in the browser that opened it" in said
-        assert "opened already" in await browser.refused("/github/setup", 403)
+        assert "The link was already opened. Continue in the browser that opened it" in said
+        assert "already opened" in await browser.refused("/github/setup", 403)
 
 
 async def test_who_only_looks_at_the_link_does_not_use_it_up(tmp_path: Path) -> None:
@@ -188,8 +188,8 @@ async def test_link_and_cookie_are_good_for_an_hour(tmp_path: Path) -> None:
         answer = await back(browser, github, await browser.confirm())
         now[0] = LIFE_S
         said = await browser.refused(browser.link, 403)
-        assert "The link was good for an hour. Start the server again for another." in said
-        assert "good for an hour" in await browser.refused("/github/setup", 403)
+        assert "The link was valid for one hour. Restart the server for another one." in said
+        assert "valid for one hour" in await browser.refused("/github/setup", 403)
         await browser.refused("/github/setup/done", 403, **answer)
         assert not github.requests
 
@@ -210,7 +210,7 @@ def test_no_text_is_too_odd_to_be_compared() -> None:
 def test_the_state_is_known_to_nobody_before_somebody_came_in() -> None:
     link = OneTimeLink()
     assert not link.expects("")
-    with pytest.raises(ValueError, match="nobody came in"):
+    with pytest.raises(ValueError, match="nobody has opened"):
         link.state  # noqa: B018 - it is asked for
 
 
@@ -230,7 +230,7 @@ def test_the_invitation_leads_to_where_a_browser_gets(
     line = setup.invitation(address)
     before, link, token = line.rpartition(f"{page}token=")
     assert (before, link) == (
-        "to review pull requests, set a GitHub App up: ",
+        "to review pull requests, set up a GitHub App: ",
         f"{page}token=",
     )
     assert len(token) == 43, "32 bytes"
@@ -239,7 +239,7 @@ def test_the_invitation_leads_to_where_a_browser_gets(
 @pytest.mark.parametrize(
     ("addresses", "said"),
     [
-        ({"public_url": "reviews.example"}, "--public-url: is no address such as https://"),
+        ({"public_url": "reviews.example"}, "--public-url: must be an address such as https://"),
         ({"api_url": "http://ghe.example/api/v3"}, "GITHUB_API_URL: tokens would be sent unenc"),
         ({"api_url": "ghe.example"}, "GITHUB_API_URL: must be an http or https address"),
     ],

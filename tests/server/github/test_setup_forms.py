@@ -79,7 +79,7 @@ async def test_an_address_that_github_cannot_reach_is_told_and_can_be_kept(tmp_p
     ("address", "said"),
     [
         ("http://10.0.0.7:8000", "looks like an address of your own network"),
-        ("http://reviews.example.com", "With http, whoever is on the way can read"),
+        ("http://reviews.example.com", "With http, anyone on the network path can read"),
         ("https://reviews.example.com", ""),
     ],
 )
@@ -127,9 +127,9 @@ async def test_behind_a_proxy_the_browser_goes_back_to_the_address_that_it_has(
     ("name", "value", "said"),
     [
         ("name", "", "A name has 1 to 34 characters."),
-        ("organization", "no such/thing", "This is no name of an organization"),
-        ("public_url", "reviews.example", "This is no address; write one such as"),
-        ("public_url", "https://[", "This is no address; write one such as"),
+        ("organization", "no such/thing", "This is not the name of an organization"),
+        ("public_url", "reviews.example", "This is not an address; write one such as"),
+        ("public_url", "https://[", "This is not an address; write one such as"),
     ],
 )
 async def test_what_is_wrong_stands_beside_its_field_with_what_was_written(
@@ -175,7 +175,7 @@ async def test_an_answer_that_was_not_asked_for_is_not_taken(tmp_path: Path) -> 
         for state in ("", "x", answer["state"][:-1], "\u00e9"):
             changed = answer | {"state": state}
             said = await browser.refused("/github/setup/done", 403, **changed)
-            assert "does not belong to this set-up" in said
+            assert "does not belong to this setup" in said
         assert "sent no code" in await browser.refused(
             "/github/setup/done", 400, state=answer["state"]
         )
@@ -190,7 +190,7 @@ async def test_a_code_that_is_not_known_or_too_old_can_be_had_anew(tmp_path: Pat
         answer = await back(browser, github, confirm)
         for code in ("0123456789abcdef", "..", "a/b"):
             said = await browser.refused("/github/setup/done", 400, **answer | {"code": code})
-            assert "it is good for one time, and for an hour" in said
+            assert "a code is valid once, for one hour" in said
         github.clock.ahead = 3_601
         await browser.refused("/github/setup/done", 400, **answer)
         assert nothing_in(tmp_path)
@@ -205,7 +205,7 @@ async def test_while_github_is_away_the_code_is_kept_for_later(tmp_path: Path) -
         browser.client.timeout = httpx.Timeout(None)
         answer = await back(browser, github, confirm)
         said = await browser.refused("/github/setup/done", 502, **answer)
-        assert "http://127.0.0.1:9 does not answer this server. Load this page again" in said
+        assert "http://127.0.0.1:9 does not answer this server. Reload this page" in said
         assert nothing_in(tmp_path)
 
 
@@ -214,7 +214,7 @@ async def test_an_answer_that_got_lost_is_told_and_never_asked_for_twice(tmp_pat
         answer = await back(browser, github, await browser.confirm())
         github.fail(faults.error_after("POST", "/conversions"))
         said = await browser.refused("/github/setup/done", 502, **answer)
-        assert "GitHub's answer got lost, and with it the key of the App. Delete the App" in said
+        assert "GitHub's response was lost, and the key of the App with it. Delete the App" in said
         assert len(github.called("POST", "/conversions")) == 1
         assert nothing_in(tmp_path)
 
@@ -249,7 +249,7 @@ async def test_an_app_whose_key_could_not_be_stored_is_named(
         answer = await back(browser, github, await browser.confirm(name="lost"))
         monkeypatch.setattr("os.fsync", full)
         said = await browser.refused("/github/setup/done", 500, **answer)
-    assert "GitHub made the App lost, and its key is lost" in said
+    assert "GitHub created the App lost, but its key was lost" in said
     assert "No space left on device" in said
     assert "Delete the App in its settings on GitHub." in said
     assert nothing_in(tmp_path)

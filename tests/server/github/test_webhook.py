@@ -141,7 +141,7 @@ async def test_what_is_not_signed_is_refused_in_the_same_words_and_not_stored(
         "type": "about:blank",
         "title": "Unauthorized",
         "status": 401,
-        "detail": "This delivery does not bear the signature of this server's webhook secret.",
+        "detail": "This delivery is not signed with the webhook secret of this server.",
     }
 
 

@@ -119,7 +119,7 @@ async def test_a_large_body_that_finds_no_room_is_refused_when_github_would_have
         answer = await client.post(PATH, content=body, headers=signed(body, "d1", EVENT))
         assert asyncio.get_running_loop().time() - began == pytest.approx(PATIENCE_S, abs=1.0)
         assert answer.status_code == 503
-        assert "have this one sent again" in answer.json()["detail"]
+        assert "redeliver this one later" in answer.json()["detail"]
         assert answer.headers["retry-after"]
         assert await stored(store) == []
 
