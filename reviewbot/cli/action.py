@@ -40,8 +40,9 @@ and so on; REVIEWBOT_ACTION_REVIEW_COMMENTS, _SUMMARY_COMMENT and _CHECK_RUN
 set to false post nothing.
 
 exit codes:
-  0 nothing at or above fail-on   1 something   2 usage or configuration, no key
-  3 incomplete, even if there are findings     130 interrupted
+  0 nothing at or above fail-on      1 a finding at or above it
+  2 usage or configuration, no key   3 incomplete, even if there are findings
+  130 interrupted
 """
 
 

@@ -61,16 +61,16 @@ class Check:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     parser.description = (
-        "Checks what a review needs, and says where each setting comes from. With a key it asks"
-        " each model for a word, which costs a small part of a cent. GitHub is asked what it knows"
-        " of the App, if there is one. Keys are never shown."
+        "Checks what a review needs, and says where each setting comes from. With a key it sends"
+        " each model a short request, which costs a small part of a cent. If there is an App, it"
+        " asks GitHub about it. Keys are never shown."
     )
     parser.add_argument("--model", metavar="NAME", help="check this model")
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="read this file instead of .reviewbot.yml"
     )
     parser.epilog = (
-        "marks:\n  ✓ works   ! works, but you may want to know   ✗ a review would fail\n\n"
+        "marks:\n  ✓ works   ! works, with a warning   ✗ a review would fail\n\n"
         "exit codes:\n  0 no ✗   2 at least one ✗"
     )
 
@@ -176,7 +176,7 @@ def _parser() -> Check:
             pool.close()
 
     asyncio.run(ask())
-    return Check(OK, "parser", "starts in a process of its own")
+    return Check(OK, "parser", "starts in its own process")
 
 
 def _secrets() -> Check:
@@ -236,7 +236,7 @@ def _configuration(settings: Settings, named: Path | None) -> Check:
     except ConfigError as error:
         return Check(WRONG, "configuration", str(error))
     path = named or find_config(Path.cwd())
-    return Check(OK, "configuration", str(path) if path else "no file; the defaults hold")
+    return Check(OK, "configuration", str(path) if path else "no file; the defaults apply")
 
 
 def _key(choice: ModelChoice) -> Check:
@@ -262,8 +262,8 @@ def _probe(choice: ModelChoice, settings: Settings) -> Check:
     probe = asyncio.run(ask())
     where = f"{choice.name} at {choice.base_url or 'Anthropic'}"
     if probe.stop is not Stop.COMPLETE:
-        return Check(WRONG, "endpoint", f"{where} answers, but with no report: {probe.stop}")
-    without = f"; it does without {', '.join(probe.refused)}" if probe.refused else ""
+        return Check(WRONG, "endpoint", f"{where} answers, but without a report: {probe.stop}")
+    without = f"; it does not support {', '.join(probe.refused)}" if probe.refused else ""
     return Check(OK, "endpoint", f"{where} answers{without}")
 
 
@@ -285,10 +285,10 @@ def _github(state_folder: Path) -> Check:
     try:
         app = asyncio.run(_asked(config))
     except NotFoundError:
-        where = f"{config.base_url} knows no App {config.app_id}, by {config.source}"
+        where = f"{config.base_url} does not know App {config.app_id} (from {config.source})"
         detail = f"{where}: check its id, and GITHUB_API_URL for an Enterprise Server"
         return Check(WRONG, "github", detail)
-    who = f"{app.login} by {config.source}"
+    who = f"{app.login} (from {config.source})"
     if lacks := shortfalls(app.permissions, app.events):
         where = f"the settings of {app.url}, under Permissions & events; then accept them where"
         return Check(WRONG, "github", f"{who}: {'; '.join(lacks)}. Change {where} it is installed")

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help=f"write a GitHub workflow, by default {WORKFLOW} at the root of this repository",
     )
-    parser.add_argument("--force", action="store_true", help="replace a file that is there")
+    parser.add_argument("--force", action="store_true", help="replace an existing file")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -54,12 +54,12 @@ def run(args: argparse.Namespace) -> int:
 def _write_config(folder: Path, *, force: bool) -> None:
     for name in CONFIG_NAMES[1:]:
         if os.path.lexists(folder / name):
-            raise ConfigError("is there already; remove it first", source=str(folder / name))
+            raise ConfigError("already exists; remove it first", source=str(folder / name))
     path = folder / CONFIG_NAMES[0]
     _write(path, template(), force=force)
     print(  # noqa: T201  the command's output
         f"Wrote {path}\n"
-        "All of it is commented out: the defaults hold until you change them.\n\n"
+        "All of it is commented out: the defaults apply until you change them.\n\n"
         "Next:\n"
         "  reviewbot doctor                check the settings, and the model if there is a key\n"
         "  reviewbot review --base main    review what this branch changes"
@@ -83,7 +83,7 @@ def _write_workflow(path: Path, *, force: bool) -> None:
 
 def _write(path: Path, text: str, *, force: bool) -> None:
     if os.path.lexists(path) and not force:
-        raise ConfigError("is there already; use --force to replace it", source=str(path))
+        raise ConfigError("already exists; use --force to replace it", source=str(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if force:

@@ -36,13 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     database = argparse.ArgumentParser(add_help=False)
     database.add_argument(
-        "--database", metavar="URL", help="that of reviewbot serve (default: the same)"
+        "--database", metavar="URL", help="database of reviewbot serve (default: the same)"
     )
     database.add_argument(
         "--config", type=Path, metavar="FILE", help="read this file instead of .reviewbot.yml"
     )
     add = commands.add_parser("add", parents=[database], help="make a key and show it")
-    add.add_argument("name", help="whose it is, or what for")
+    add.add_argument("name", help="name that says who or what the key is for")
     add.add_argument(
         "--scope",
         choices=("reviews", "metrics"),
@@ -50,16 +50,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what the key is for: reviews, or reading /metrics (default: %(default)s)",
     )
     for flag, kind, what in (
-        ("--tokens-per-request", _count, "tokens of one review"),
-        ("--tokens-per-day", _count, "tokens of a day (UTC)"),
+        ("--tokens-per-request", _count, "maximum tokens per review"),
+        ("--tokens-per-day", _count, "maximum tokens per UTC day"),
         ("--usd-per-day", dollars, "maximum US dollars per UTC day"),
-        ("--requests-per-minute", _count, "new reviews a minute"),
+        ("--requests-per-minute", _count, "maximum new reviews per minute"),
         ("--reviews-at-once", _count, "maximum concurrent reviews"),
     ):
         add.add_argument(flag, type=kind, metavar="N", help=f"{what} (default: no limit)")
     commands.add_parser("list", parents=[database], help="list the keys, without their secrets")
     revoke = commands.add_parser("revoke", parents=[database], help="revoke a key")
-    revoke.add_argument("id", help="as keys list shows it")
+    revoke.add_argument("id", help="id of the key, as keys list shows it")
     parser.epilog = EPILOG
 
 
@@ -115,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
                 turns.ask_to_stop(connection, at_work, "cancelled")
                 said = f"revoked {args.id}"
                 if at_work:
-                    said += f"; {count(len(at_work), 'review')} of it will be cancelled"
+                    said += f"; {count(len(at_work), 'review')} of this key will be cancelled"
             else:
                 raise ConfigError(f"there is no key {args.id:.40} in use; see: reviewbot keys list")
     finally:

@@ -110,7 +110,7 @@ def pull_name(text: str, address: str) -> PullName:
     page = _PAGE.fullmatch(text)
     if page is None:
         raise ConfigError(
-            f"{text[:200]!r} names no pull request; give OWNER/REPO#NUMBER, or the address of its"
+            f"{text[:200]!r} is not a pull request; give OWNER/REPO#NUMBER, or the address of its"
             " page, such as https://github.com/OWNER/REPO/pull/NUMBER",
             source="--pr",
         )
@@ -118,7 +118,7 @@ def pull_name(text: str, address: str) -> PullName:
     if host != ours:
         other = API_URL if host == _host(API_URL) else f"https://{host}/api/v3"
         raise ConfigError(
-            f"{host} is not {ours}, which is asked; for another GitHub set"
+            f"{host} is not {ours}, the configured GitHub; for another one set"
             f" {GITHUB_ADDRESS}={other} and {TOKENS[0]}",
             source="--pr",
         )

@@ -47,8 +47,9 @@ examples:
   reviewbot review --dry-run               what would be sent, and its cost
 
 exit codes:
-  0 nothing at or above --fail-on   1 something   2 usage or configuration
-  3 incomplete, even if there are findings        130 interrupted
+  0 nothing at or above --fail-on   1 a finding at or above it
+  2 usage or configuration          3 incomplete, even if there are findings
+  130 interrupted
 """
 
 
@@ -63,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--base", metavar="REV", help="all changes since the branch left REV")
     source.add_argument("--commit", metavar="REV", help="what one commit changes")
-    source.add_argument("--staged", action="store_true", help="what the next commit changes")
+    source.add_argument("--staged", action="store_true", help="staged changes only")
     source.add_argument(
         "--pr", metavar="OWNER/REPO#N", help="a pull request on GitHub, or the address of its page"
     )
@@ -108,7 +109,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--server",
         metavar="URL",
-        help="have a reviewbot serve review it, and show what it finds as it comes",
+        help="let a reviewbot server review it, and show findings as they arrive",
     )
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="read this file instead of .reviewbot.yml"
@@ -118,7 +119,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _jobs(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_JOBS:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MAX_JOBS}")
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number from 1 to {MAX_JOBS}")
     return int(text)
 
 
@@ -198,8 +199,8 @@ def _refuse_missing(source: Source) -> None:
     """
     for one in source.missing:
         raise SourceError(
-            "a part of this change cannot be had, and a server would not know of it and call the"
-            f" review complete; leave out --server ({one.path}: {one.reason})"
+            "a part of this change could not be read, and a server would report the review as"
+            f" complete; leave out --server ({one.path}: {one.reason})"
         )
 
 

@@ -47,7 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)"
     )
     parser.add_argument(
-        "--port", type=_port, default=8000, help="0 takes a free one (default: %(default)s)"
+        "--port",
+        type=_port,
+        default=8000,
+        help="the port to listen on; 0 selects a free one (default: %(default)s)",
     )
     parser.add_argument(
         "--database",
@@ -61,19 +64,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--config", type=Path, metavar="FILE", help="read this file instead of .reviewbot.yml"
     )
     parser.add_argument(
-        "--require-keys", action="store_true", help="ask for a key on a loopback address, too"
+        "--require-keys", action="store_true", help="require a key on a loopback address, too"
     )
     parser.add_argument(
         "--allow-host",
         action="append",
         default=[],
         metavar="NAME",
-        help="a host name that requests may be for, behind a proxy",
+        help="a host name to accept in requests, behind a proxy",
     )
     parser.add_argument(
         "--public-url",
         metavar="URL",
-        help="where GitHub and people reach this server, for the set-up of an App and for links",
+        help="address at which GitHub and people reach this server, for App setup and links",
     )
     parser.add_argument(
         "--cors-origin",
@@ -117,22 +120,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_megabytes,
         default=200,
         metavar="N",
-        help="keep N MB of what was reviewed for each key, so that it is not paid for again;"
-        " 0 is no cache (default: %(default)s)",
+        help="size of the review cache of each key, in MB; 0 turns it off (default: %(default)s)",
     )
     parser.add_argument(
         "--grace-s",
         type=_seconds,
         default=10.0,
         metavar="S",
-        help="let reviews go on for S seconds at the end (default: %(default)s)",
+        help="let running reviews continue for S seconds at shutdown (default: %(default)s)",
     )
     parser.add_argument(
         "--first-wait-s",
         type=_seconds,
         default=30.0,
         metavar="S",
-        help="while every model is down, try again after S seconds, then ever later"
+        help="while every model is down, retry after S seconds, then at growing intervals"
         " (default: %(default)s)",
     )
     parser.add_argument(
@@ -140,12 +142,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_seconds,
         default=3600.0,
         metavar="S",
-        help="after S seconds of that, end the review as incomplete (default: %(default)s)",
+        help="end a review as incomplete once every model was down for S seconds"
+        " (default: %(default)s)",
     )
     parser.add_argument(
         "--log-format",
         choices=("json", "text"),
-        help="of the log on standard error (default: text on a terminal, else json)",
+        help="format of the log on standard error (default: text on a terminal, else json)",
     )
     parser.add_argument(
         "--log-level",
@@ -158,19 +161,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text[:6]) > 65_535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port from 0 to 65535")
+        raise argparse.ArgumentTypeError(f"{text!r} must be a port from 0 to 65535")
     return int(text)
 
 
 def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:7]) <= 10_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 10000")
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number from 1 to 10000")
     return int(text)
 
 
 def _megabytes(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text[:9]) > 1_000_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of megabytes")
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number of megabytes")
     return int(text)
 
 
@@ -180,13 +183,13 @@ def _seconds(text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 <= value < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number of seconds")
     return value
 
 
 def _days(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text[:7]) > 36_500:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of days")
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number of days")
     return int(text)
 
 
@@ -351,7 +354,7 @@ def _of_dotenv(settings: Settings, dotenv: Mapping[str, str]) -> Iterator[str]:
     """Yield sentences about addresses that ``.env`` sets, or may not set."""
     origin = settings.origins.get("base_url", "")
     if origin.endswith(DOTENV_NAME) and settings.model.base_url:
-        yield f"diffs are sent to {settings.model.base_url}, as {origin} says."
+        yield f"diffs are sent to {settings.model.base_url}, set by {origin}."
     # A server uses this address for its App: the set-up must not lead to an untrusted server.
     if dotenv.get(GITHUB_ADDRESS):
         yield not_read(GITHUB_ADDRESS)

@@ -107,8 +107,8 @@ def _of_repository(
     from_the_base = args.base or repository.end is not None
     if from_the_base and args.config is None and config_differs(repository, Path.cwd()):
         notices.append(
-            "The configuration is the base's, not the one of the working tree; --config names"
-            " another."
+            "The configuration is read from the base, not from the working tree; use --config for"
+            " another one."
         )
     if repository.end is not None:
         title, description = repository.message() if args.commit else ("", "")

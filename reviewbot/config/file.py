@@ -116,7 +116,7 @@ def _parsed(text: str, *, name: str, trusted: bool) -> ConfigFile:
         message = f"is not valid YAML: {error.problem or error.context}"
         raise ConfigError(message, source=name, line=_line(mark)) from error
     except (OverflowError, ValueError) as error:  # PyYAML on an escape such as "\UFFFFFFFF"
-        message = "is not valid YAML: an escape in it stands for no character"
+        message = "is not valid YAML: an escape in it is not a character"
         raise ConfigError(message, source=name) from error
     except yaml.YAMLError as error:
         message = f"is not valid YAML: {str(error).splitlines()[0]}"
@@ -150,16 +150,18 @@ class _YamlReader:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    raise self._error("only one document is read", event, ())
+                    raise self._error("must be a single document", event, ())
                 first: Any = next(self.events)
                 value = self._value(first, ())
         return value
 
     def _value(self, event: _Node, path: Path) -> Any:  # noqa: ANN401  as in read
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
-            raise self._error("anchors and aliases are not read; write the value out", event, path)
+            raise self._error(
+                "anchors and aliases are not supported; write the value out", event, path
+            )
         if event.tag not in (None, "!"):
-            raise self._error(f"the tag {event.tag} is not read", event, path)
+            raise self._error(f"the tag {event.tag} is not supported", event, path)
         if len(path) > MAX_DEPTH:
             raise self._error("is nested too deep", event, path)
         if isinstance(event, yaml.MappingStartEvent):

@@ -155,7 +155,7 @@ def _read_text(path: Path) -> str:
     """Return the text of an untrusted file, reading a bounded number of bytes."""
     try:
         if not path.is_file():  # a pipe would block, a device never ends
-            raise ConfigError("is no file", source=str(path))
+            raise ConfigError("is not a file", source=str(path))
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
     except OSError as error:

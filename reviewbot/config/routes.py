@@ -73,7 +73,7 @@ def _route(item: dict[str, Any], index: int, choose: Choose, place: Place) -> Ro
         low, high = item.get(f"min_{bound}"), item.get(f"max_{bound}")
         if low is not None and high is not None and low > high:
             raise ConfigError(
-                f"must be at least min_{bound} ({low}), or the route takes no file",
+                f"must be at least min_{bound} ({low}), or the route matches no file",
                 source=place((index, f"max_{bound}")),
                 key=f"{name}.max_{bound}",
             )
@@ -120,7 +120,7 @@ def routes_text(text: str, source: str) -> list[dict[str, Any]]:
         category, equals, model = (piece.strip() for piece in part.partition("="))
         if not (category and equals and model):
             raise ConfigError(
-                f"must be CATEGORY=MODEL, more of them after commas, not {part.strip()!r:.60}",
+                f"must be CATEGORY=MODEL, several separated by commas, not {part.strip()!r:.60}",
                 source=source,
             )
         items.append({"categories": [category], "model": model})

@@ -231,7 +231,7 @@ def _routing(found: _FoundSetting, values: dict[str, Any]) -> Iterator[str]:
         if found.layers.get("model", _LOWEST) < found.layers[key]:
             del found.origins[key]
             yield (
-                f"{key}, set by {where}, is not in force: the model is set by"
+                f"{key}, set by {where}, has no effect: the model is set by"
                 f" {found.origins['model']} and reviews all files."
             )
         else:
@@ -328,7 +328,7 @@ def _folder(text: str, origin: str) -> Path:
     try:
         return Path(text).expanduser()
     except RuntimeError as error:
-        raise ConfigError(f"{text!r} begins with ~ and no known user", source=origin) from error
+        raise ConfigError(f"{text!r} begins with ~ and an unknown user", source=origin) from error
 
 
 def _strings(items: Any) -> tuple[str, ...]:  # noqa: ANN401  a list of strings, by the schema

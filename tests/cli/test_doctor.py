@@ -49,7 +49,7 @@ def test_without_key_and_files_all_is_well_and_it_says_who_reviews(doctor: Docto
     code, out = doctor()
     assert code == 0
     assert "✗" not in out
-    assert "no file; the defaults hold" in out
+    assert "no file; the defaults apply" in out
     assert "offline: no ANTHROPIC_API_KEY is set, so the offline rules review" in out
     for name in ("reviewbot", "git", "token encoding", "offline rules", "parser", "secrets"):
         assert f" {name} " in out
@@ -143,7 +143,7 @@ def test_routes_are_shown_and_a_route_without_its_key_is_wrong(
     assert "✗ key            claude-opus-5-5 needs a key: set ANTHROPIC_API_KEY" in out
     code, out = doctor("--model", "offline")
     assert code == 0
-    assert "! setting        routes, set by .reviewbot.yml:1, is not in force: the model" in out
+    assert "! setting        routes, set by .reviewbot.yml:1, has no effect: the model" in out
     assert "route    " not in out
 
 
@@ -161,7 +161,7 @@ def test_a_pattern_that_is_none_is_found(
     (tmp_path / ".reviewbot.yml").write_text(text)
     code, out = doctor()
     assert code == 2
-    assert f"✗ configuration  {where}: '[b-a]' is no gitignore pattern" in out
+    assert f"✗ configuration  {where}: '[b-a]' is not a gitignore pattern" in out
 
 
 def test_each_setting_is_shown_with_its_source(
@@ -312,7 +312,7 @@ async def test_an_answer_that_is_no_report_is_not_called_working(
 ) -> None:
     code, out = await probed(doctor, monkeypatch, Answer(call=False, preamble="Hello."))
     assert code == 2
-    assert "answers, but with no report: no_report" in out
+    assert "answers, but without a report: no_report" in out
 
 
 async def test_every_model_of_the_chain_is_asked(
@@ -369,7 +369,8 @@ async def test_an_app_that_github_knows_is_well(
         github.install(github.repository())
         code, out = await at_github(doctor, monkeypatch, github)
     assert code == 0, out
-    assert f"✓ github         {github.app.slug}[bot] by the environment has all permissions" in out
+    who = f"{github.app.slug}[bot] (from the environment)"
+    assert f"✓ github         {who} has all permissions" in out
 
 
 async def test_a_stored_app_is_asked_for_where_it_was_made(doctor: Doctor, tmp_path: Path) -> None:
@@ -380,7 +381,8 @@ async def test_a_stored_app_is_asked_for_where_it_was_made(doctor: Doctor, tmp_p
         store_app(new, tmp_path / "state" / "reviewbot", github.url)
         code, out = await asyncio.to_thread(doctor)
     assert code == 0, out
-    assert f"{app.slug}[bot] by {tmp_path}/state/reviewbot/github-app has all permissions" in out
+    who = f"{app.slug}[bot] (from {tmp_path}/state/reviewbot/github-app)"
+    assert f"{who} has all permissions" in out
 
 
 async def test_what_the_app_lacks_is_wrong_and_named(
@@ -392,7 +394,7 @@ async def test_what_the_app_lacks_is_wrong_and_named(
         code, out = await at_github(doctor, monkeypatch, github)
     assert code == 2
     assert (
-        "[bot] by the environment: the permission checks must be write, not read; the event"
+        "[bot] (from the environment): the permission checks must be write, not read; the event"
         " issue_comment is not subscribed to. Change the settings of https://github.com/apps/"
     ) in out
 
@@ -415,7 +417,8 @@ async def test_an_app_that_github_does_not_know_is_wrong(
             doctor, monkeypatch, github, REVIEWBOT_GITHUB_APP_ID="999999999"
         )
     assert code == 2
-    assert f"✗ github         {github.url} knows no App 999999999, by the environment" in out
+    detail = f"{github.url} does not know App 999999999 (from the environment)"
+    assert f"✗ github         {detail}" in out
 
 
 async def test_a_key_of_another_app_is_wrong(

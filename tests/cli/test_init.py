@@ -73,7 +73,7 @@ def test_a_file_that_is_there_is_not_overwritten(
 ) -> None:
     (folder / name).write_text("jobs: 1")
     assert main(["init"]) == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert (folder / name).read_text() == "jobs: 1"
 
 

@@ -227,7 +227,7 @@ def test_a_dry_run_shows_who_gets_which_file_and_what_that_costs(
     assert re.search(r"^  claude-haiku-5-5: 1 request, about .* \$0.00", out, re.MULTILINE)
     assert main(["review", name, "--dry-run", "--model", "claude-opus-5-5"]) == 0
     out = " ".join(capsys.readouterr().out.split())
-    assert "notice: routes, set by .reviewbot.yml:1, is not in force" in out
+    assert "notice: routes, set by .reviewbot.yml:1, has no effect" in out
     assert "haiku" not in out
 
 

@@ -203,7 +203,7 @@ def test_a_branch_has_no_say_in_its_own_review(
     assert main(["review", "--base", "main"]) == 1
     out = " ".join(capsys.readouterr().out.split())
     assert "--> app.py:3" in out
-    said = "The configuration is the base's, not the one of the working tree" in out
+    said = "The configuration is read from the base, not from the working tree" in out
     assert said == name.startswith(".reviewbot")
 
 
@@ -277,6 +277,6 @@ def test_attributes_of_the_repository_mark_generated_files(
 @pytest.mark.usefixtures("repository")
 def test_an_unknown_base_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["review", "--base", "nope"]) == 2
-    assert "git knows no revision 'nope'" in capsys.readouterr().err
+    assert "git does not know the revision 'nope'" in capsys.readouterr().err
     assert main(["review", "--base=--output=pwned"]) == 2
     assert not Path("pwned").exists()

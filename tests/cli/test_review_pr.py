@@ -122,7 +122,7 @@ def test_what_names_a_pull_request_and_what_does_not() -> None:
         "https://github.com/octo/hello/issues/7", "https://github.com/octo/hello/pull/7x",
         "https://me:x@github.com/octo/hello/pull/7", "octo/hello/more#7", "octo/hello#7 ",
     ):  # fmt: skip
-        with pytest.raises(ConfigError, match=r"^--pr: .* names no pull request; give OWNER/"):
+        with pytest.raises(ConfigError, match=r"^--pr: .* is not a pull request; give OWNER/"):
             pull_name(text, API_URL)
     with pytest.raises(ConfigError, match=r"set GITHUB_API_URL=https://api\.github\.com and"):
         pull_name("https://github.com/octo/hello/pull/7", "https://git.example/api/v3")
@@ -205,14 +205,14 @@ async def test_a_part_that_cannot_be_had_makes_the_review_incomplete(tmp_path: P
         github.fail(faults.error("GET", "/contents/big.py", 404, times=None))
         done = await review(tmp_path, "--pr", NAME, **env)
         assert done.code == 3
-        assert "failed big.py: GitHub gives no diff of it, and its old content" in done.text
+        assert "failed big.py: GitHub does not provide its diff, and its old content" in done.text
         assert "--> app.py:3" in done.out
         done = await review(tmp_path, "--pr", NAME, "--format", "ndjson", **env)
         coverage = {one["path"]: one["status"] for one in done.events[-1]["coverage"]}
         assert coverage == {"app.py": "reviewed", "ok.py": "reviewed", "big.py": "failed"}
         done = await review(tmp_path, "--pr", NAME, "--server", "http://127.0.0.1:9", **env)
         assert done.code == 2
-        assert "a part of this change cannot be had, and a server would not know of it" in done.err
+        assert "a part of this change could not be read, and a server would report" in done.err
         assert "big.py" in done.err
 
 
@@ -240,8 +240,8 @@ async def test_a_server_reviews_a_pull_request(tmp_path: Path) -> None:
     [
         (["--pr", "octo/hello#2"], "GitHub has nothing for GET /repos/octo/hello/pulls/2, or does"),
         (["--pr", "octo/none#1"], "GitHub has nothing for GET /repos/octo/none/pulls/1, or does"),
-        (["--pr", "octo/..#1"], "'octo/..' is no repository: it must be OWNER/REPO"),
-        (["--pr", "hello"], "--pr: 'hello' names no pull request; give OWNER/REPO#NUMBER, or"),
+        (["--pr", "octo/..#1"], "'octo/..' is not a repository: it must be OWNER/REPO"),
+        (["--pr", "hello"], "--pr: 'hello' is not a pull request; give OWNER/REPO#NUMBER, or"),
         (["--pr", "a/b#1", "x.diff"], "give either a diff or --pr, not both"),
         (["--pr", "a/b#1", "--config", "none.yml"], "none.yml"),
     ],

@@ -147,9 +147,9 @@ def test_a_file_whose_name_has_two_dots_is_a_file() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["nope..HEAD"], "git knows no revision 'nope'"),
-        (["--commit", "nope"], "git knows no revision 'nope'"),
-        (["--commit=--output=pwned"], "git knows no revision '--output=pwned'"),
+        (["nope..HEAD"], "git does not know the revision 'nope'"),
+        (["--commit", "nope"], "git does not know the revision 'nope'"),
+        (["--commit=--output=pwned"], "git does not know the revision '--output=pwned'"),
         (["HEAD..HEAD", "--staged"], "give either a diff or --base, --commit or --staged"),
     ],
 )

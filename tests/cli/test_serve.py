@@ -77,7 +77,7 @@ def test_an_address_of_another_machine_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(socket, "getaddrinfo", found)
     with pytest.raises(ConfigError) as caught:
         listening("192.0.2.1", 0)
-    assert str(caught.value) == "--host: 192.0.2.1 is no address of this machine"
+    assert str(caught.value) == "--host: 192.0.2.1 is not an address of this machine"
 
 
 def test_a_port_that_this_user_may_not_have_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,7 +267,7 @@ async def test_a_request_that_names_such_a_model_is_refused_alone(tmp_path: Path
 
 def test_what_is_wrong_is_named_by_its_flag(tmp_path: Path) -> None:
     assert refused(tmp_path, "--cors-origin", "*") == (
-        "--cors-origin: '*' is no origin; write one as https://example.com"
+        "--cors-origin: '*' is not an origin; write one as https://example.com"
     )
     assert refused(tmp_path, "--allow-host", "http://a").startswith("--allow-host: 'http://a' is")
 

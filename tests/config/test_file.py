@@ -50,8 +50,8 @@ if TYPE_CHECKING:
         ),
         ("[1]", ".reviewbot.yml:1: must be a mapping, not a list of 1"),
         ("just words", '.reviewbot.yml:1: must be a mapping, not "just words"'),
-        ("jobs: 1\n---\njobs: 2", ".reviewbot.yml:2: only one document is read"),
-        ("a: &x 1\nb: *x", ".reviewbot.yml:1: a: anchors and aliases are not read"),
+        ("jobs: 1\n---\njobs: 2", ".reviewbot.yml:2: must be a single document"),
+        ("a: &x 1\nb: *x", ".reviewbot.yml:1: a: anchors and aliases are not supported"),
         ("jobs: !!python/object:os.system x", "1: jobs: the tag tag:yaml.org,2002:python/object"),
         ("? [a]\n: 1", ".reviewbot.yml:1: a key must be a plain word"),
         ("exclude: [a", ".reviewbot.yml:1: is not valid YAML: expected ',' or ']'"),
@@ -226,7 +226,7 @@ def test_a_byte_order_mark_is_no_content(tmp_path: Path) -> None:
 
 def test_a_missing_file_or_a_folder_is_refused_by_name(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none.yml"):
-        with pytest.raises(ConfigError, match="is no file"):
+        with pytest.raises(ConfigError, match="is not a file"):
             read_settings({}, config=path, cwd=tmp_path, env={})
 
 

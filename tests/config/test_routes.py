@@ -106,9 +106,9 @@ def test_who_sets_one_model_by_hand_gets_that_model_and_it_is_said(how: dict[str
     assert chains(settings) == {"model": ["mine", "f"]}
     by = "--model" if "model" in how else "REVIEWBOT_MODEL"
     assert settings.notices == (
-        f"routes, set by .reviewbot.yml:2, is not in force: the model is set by {by} and reviews"
-        " all files.",
-        f"ab_split, set by .reviewbot.yml:8, is not in force: the model is set by {by} and reviews"
+        f"routes, set by .reviewbot.yml:2, has no effect: the model is set by {by} and reviews all"
+        " files.",
+        f"ab_split, set by .reviewbot.yml:8, has no effect: the model is set by {by} and reviews"
         " all files.",
     )
     assert not {"routes", "ab_split"} & settings.origins.keys()
@@ -152,7 +152,7 @@ def test_a_share_of_nothing_turns_the_split_off() -> None:
         (
             "routes:\n- paths: [a]\n  model: x\n- max_lines: 2\n  model: x\n  min_lines: 3",
             ".reviewbot.yml:4: routes[1].max_lines: must be at least min_lines (3), or the route"
-            " takes no file",
+            " matches no file",
         ),
         (
             "routes:\n- {max_change_lines: 2, min_change_lines: 3, model: x}",
@@ -186,8 +186,8 @@ def test_a_wrong_route_or_split_gets_one_sentence_with_its_line_and_key(
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("REVIEWBOT_ROUTES", "docs", "must be CATEGORY=MODEL, more of them after commas"),
-        ("REVIEWBOT_ROUTES", "docs=a,", "must be CATEGORY=MODEL, more of them after commas"),
+        ("REVIEWBOT_ROUTES", "docs", "must be CATEGORY=MODEL, several separated by commas"),
+        ("REVIEWBOT_ROUTES", "docs=a,", "must be CATEGORY=MODEL, several separated by commas"),
         ("REVIEWBOT_ROUTES", "=a", "must be CATEGORY=MODEL"),
         (
             "REVIEWBOT_ROUTES",
