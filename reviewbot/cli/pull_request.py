@@ -75,7 +75,7 @@ def load_pull_request(
         if context:
             place = ContentSource(api, pull.repo, change.merge_base, change.pull.head.sha)
             diff = await with_context(
-                place, change.diff, settings, base.attributes, tell=waiting.tell
+                place, change.diff, settings, base.attributes, report=waiting.report
             )
             source = replace(source, data=diff)
         return settings, source
@@ -170,7 +170,7 @@ async def _fetch(
 async def _read(
     api: Api, pull: PullName, waiting: WaitIndicator, *, config_names: tuple[str, ...]
 ) -> tuple[Change, BaseFiles]:
-    change = await get_change(api, pull.repo, pull.number, tell=waiting.tell)
-    waiting.tell("the configuration of its base")
+    change = await get_change(api, pull.repo, pull.number, report=waiting.report)
+    waiting.report("the configuration of its base")
     base = change.pull.base
     return change, await base_files(api, pull.repo, base, config_names=config_names)

@@ -30,7 +30,7 @@ class WaitIndicator:
         self._doing = self._said = ""
         self._status: Status | None = None
 
-    def tell(self, doing: str) -> None:
+    def report(self, doing: str) -> None:
         """Set the description of the current step."""
         self._doing = doing
 

@@ -322,7 +322,7 @@ async def test_who_waits_is_told_what_for(terminal: bool, monkeypatch: pytest.Mo
 
     async def work() -> str:
         for doing in ("the diff", "the diff", "[/]\x1b[2J"):
-            one.tell(doing)
+            one.report(doing)
             await asyncio.sleep(0.04)
         return "done"
 

@@ -109,7 +109,7 @@ class Gateway:
         self._clock = GitHubClock(clock)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="github")
         self._line = ClientContext(self._send, self._threads, self._clock, Etags())
-        self._lanes: dict[str, RateLimiter] = {}
+        self._limiters: dict[str, RateLimiter] = {}
         self._callers: dict[str, AccountClient] = {}
         self._loading = threading.Lock()
         self._wire: Transport | None = None
@@ -177,8 +177,8 @@ class Gateway:
         if name not in self._callers:
             if len(self._callers) >= CALLERS:
                 del self._callers[next(iter(self._callers))]
-            lane = self._lanes.setdefault(name, RateLimiter(self._pace))
-            self._callers[name] = AccountClient(name, identity, lane, self._line)
+            limiter = self._limiters.setdefault(name, RateLimiter(self._pace))
+            self._callers[name] = AccountClient(name, identity, limiter, self._line)
         return self._callers[name]
 
     async def _sign(self) -> SecretText:

@@ -75,17 +75,17 @@ class Backfill:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database, self._app, self._node, self._now = database, app, node, now
-        self._swept_at: datetime | None = None
-        self._whole_at: datetime | None = None
-        self._not_to_be_had: set[int] = set()
-        self._not_done: set[int] = set()
+        self._last_run_at: datetime | None = None
+        self._full_run_at: datetime | None = None
+        self._rejected: set[int] = set()
+        self._unavailable: set[int] = set()
 
     async def work(self) -> None:
         """Run a backfill every few minutes until cancelled."""
         await asyncio.sleep(FIRST_S)
         while True:
             try:
-                await self.sweep()
+                await self.run_once()
             except StoreError:
                 pass  # the store logged the error; the next backfill retries
             except RateLimitedError as error:
@@ -97,7 +97,7 @@ class Backfill:
                 log.exception("the backfill of failed deliveries failed; retrying")
             await asyncio.sleep(EVERY_S)
 
-    async def sweep(self) -> int:
+    async def run_once(self) -> int:
         """Run one backfill.
 
         Returns:
@@ -112,11 +112,11 @@ class Backfill:
             return 0
         due = await self._due()
         asked = failures = 0
-        for one in sorted(due, key=lambda one: one.id in self._not_done)[:MOST_AT_ONCE]:
+        for one in sorted(due, key=lambda one: one.id in self._unavailable)[:MOST_AT_ONCE]:
             try:
                 asked += await self._redeliver(one)
             except UnavailableError:  # other requests may succeed
-                self._not_done.add(one.id)
+                self._unavailable.add(one.id)
                 failures += 1
                 if failures == MOST_FAILURES:
                     raise
@@ -127,38 +127,38 @@ class Backfill:
     async def _due(self) -> list[Delivery]:
         """Return the latest attempts of deliveries that are due, oldest delivery first."""
         now = self._now()
-        is_whole = (
-            self._swept_at is None
-            or now - self._swept_at > LONG_AGO
-            or (self._whole_at is not None and self._whole_at <= now)
+        is_full = (
+            self._last_run_at is None
+            or now - self._last_run_at > LONG_AGO
+            or (self._full_run_at is not None and self._full_run_at <= now)
         )
-        listed = await self._app.deliveries(now - (WHOLE_LOOK_BACK if is_whole else LOOK_BACK))
+        listed = await self._app.deliveries(now - (WHOLE_LOOK_BACK if is_full else LOOK_BACK))
         if len(listed) >= MOST:
             log.warning(
                 "GitHub has more deliveries than can be listed; older ones were not checked"
             )
-        missing = [one for one in lost(listed) if one.latest.id not in self._not_to_be_had]
+        missing = [one for one in failed_deliveries(listed) if one.latest.id not in self._rejected]
         known = await self._database.read(
             partial(deliveries.states, ids=[one.latest.guid for one in missing])
         )
         missing = [one for one in missing if known.get(one.latest.guid, "failed") == "failed"]
         # The short look-back will miss these when they are due, so a whole backfill must run then.
         old = [one.due for one in missing if max(one.due, now) - one.first > LOOK_BACK - LONG_AGO]
-        if self._whole_at is not None and not is_whole:
-            old.append(self._whole_at)
-        self._swept_at, self._whole_at = now, min(old, default=None)
-        if is_whole:
-            self._not_to_be_had &= {one.id for one in listed}
-            self._not_done &= {one.id for one in listed}
+        if self._full_run_at is not None and not is_full:
+            old.append(self._full_run_at)
+        self._last_run_at, self._full_run_at = now, min(old, default=None)
+        if is_full:
+            self._rejected &= {one.id for one in listed}
+            self._unavailable &= {one.id for one in listed}
         return [one.latest for one in missing if one.due <= now]
 
     async def _redeliver(self, one: Delivery) -> bool:
         try:
             await self._app.redeliver(one.id)
         except (NotFoundError, InvalidError) as error:  # too old, or of another webhook
-            told = type(error).__name__
-            log.warning("could not redeliver: %s", told, extra={"delivery_id": one.guid})
-            self._not_to_be_had.add(one.id)
+            kind = type(error).__name__
+            log.warning("could not redeliver: %s", kind, extra={"delivery_id": one.guid})
+            self._rejected.add(one.id)
             return False
         return True
 
@@ -171,7 +171,7 @@ class FailedDelivery(NamedTuple):
     due: datetime
 
 
-def lost(tries: Iterable[Delivery]) -> list[FailedDelivery]:
+def failed_deliveries(tries: Iterable[Delivery]) -> list[FailedDelivery]:
     """Return the failed deliveries that may be requested again, oldest first.
 
     If ``tries`` lacks the first attempt of a delivery, the number of its attempts is unknown. Such

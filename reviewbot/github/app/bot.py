@@ -62,23 +62,25 @@ class Bot:
         self.config = config
         pace, limits = pace or Pace(patience_s=PATIENCE_S), limits or Limits()
         self._github = Gateway(config.credentials, base_url=config.base_url, pace=pace)
-        self._us: BotIdentity | None = None
+        self._identity: BotIdentity | None = None
         database, node = service.database, service.node
         self._publisher = Outbox(
-            database, service.hub, self._github, self.us, node=node, public_url=public_url
+            database, service.hub, self._github, self.identity, node=node, public_url=public_url
         )
         reviews = AppReviews(
             service,
             self._github,
-            self.us,
+            self.identity,
             self._publisher,
             load,
             web_url=web_address(config.base_url),
             limits=limits,
         )
-        answers = Answers(self.us, lambda file: RepositoryConfig(load).settings_table(file))
-        explanations = Explanations(service, self.us, answers, self._publisher, load, limits=limits)
-        work = DeliveryHandler(reviews, self._github, self.us, answers, explanations)
+        answers = Answers(self.identity, lambda file: RepositoryConfig(load).settings_table(file))
+        explanations = Explanations(
+            service, self.identity, answers, self._publisher, load, limits=limits
+        )
+        work = DeliveryHandler(reviews, self._github, self.identity, answers, explanations)
         self.inbox = Inbox(
             database,
             node=node,
@@ -87,7 +89,7 @@ class Bot:
             acknowledge=work.acknowledge,
             give_up=work.give_up,
         )
-        self._sweep = Backfill(database, self._github.app, node=node)
+        self._backfill = Backfill(database, self._github.app, node=node)
         self._ended = AsyncExitStack()
 
     @property
@@ -95,20 +97,20 @@ class Bot:
         """Accepted signing secrets of deliveries."""
         return self.config.webhook_secrets
 
-    async def us(self) -> BotIdentity:
+    async def identity(self) -> BotIdentity:
         """Return our identity on GitHub. Only the first call sends a request.
 
         Raises:
             GitHubError: GitHub does not state our login.
         """
-        if self._us is None:
+        if self._identity is None:
             secrets = tuple(secret.reveal() for secret in self.secrets)
-            self._us = BotIdentity(await self._github.login(), secrets)
-        return self._us
+            self._identity = BotIdentity(await self._github.login(), secrets)
+        return self._identity
 
     async def __aenter__(self) -> Self:
         await self._ended.enter_async_context(self._github)
-        for work in (self._publisher.work(), self.inbox.work(), self._sweep.work()):
+        for work in (self._publisher.work(), self.inbox.work(), self._backfill.work()):
             in_background(work, until=self._ended)
         log.info("started the GitHub App %s", self.config.slug or self.config.app_id)
         return self

@@ -46,7 +46,7 @@ class Explanations:
 
     Args:
         service: review service of the server.
-        us: returns our identity.
+        identity: returns our identity.
         answers: posts the reason if a question is rejected.
         publisher: outbox to wake.
         load: resolves options to settings, as the server does.
@@ -56,14 +56,14 @@ class Explanations:
     def __init__(
         self,
         service: ReviewService,
-        us: Callable[[], Awaitable[BotIdentity]],
+        identity: Callable[[], Awaitable[BotIdentity]],
         answers: Answers,
         publisher: Outbox,
         load: Callable[[Mapping[str, object]], Settings],
         *,
         limits: Limits,
     ) -> None:
-        self._service, self._us, self._answers = service, us, answers
+        self._service, self._identity, self._answers = service, identity, answers
         self._publisher, self._load, self._limits = publisher, load, limits
 
     async def ask(self, api: Api, installation: int, question: CommandComment, text: str) -> None:
@@ -80,8 +80,8 @@ class Explanations:
             OverLimitError: the installation has reached its daily limit.
             StoreError: the database is unavailable.
         """
-        us = await self._us()
-        prior = await read_prior(api, question.pull, us)
+        identity = await self._identity()
+        prior = await read_prior(api, question.pull, identity)
         if question.key in prior.replies:
             return
         posted = posted_in(prior, question)
@@ -102,7 +102,7 @@ class Explanations:
             options=ReviewOptions(config.options),
             title=f"{TITLE}{title_of(posted, prior)}",
             idempotency_key=f"{str(question.pull).lower()}/{question.key}",
-            inquiry=inquiry_of(posted, comments, us, question, text),
+            inquiry=inquiry_of(posted, comments, identity, question, text),
             limits=self._limits,
         )
         hosts = settings.link_hosts if config.link_hosts is None else config.link_hosts

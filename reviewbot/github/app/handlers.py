@@ -49,7 +49,7 @@ class DeliveryHandler:
     Args:
         reviews: starts and stops reviews.
         github: client for GitHub.
-        us: returns our identity.
+        identity: returns our identity.
         answers: replies to commands.
         explanations: starts explanations.
     """
@@ -58,11 +58,16 @@ class DeliveryHandler:
         self,
         reviews: AppReviews,
         github: Gateway,
-        us: Callable[[], Awaitable[BotIdentity]],
+        identity: Callable[[], Awaitable[BotIdentity]],
         answers: Answers,
         explanations: Explanations,
     ) -> None:
-        self._reviews, self._github, self._us, self._answers = reviews, github, us, answers
+        self._reviews, self._github, self._identity, self._answers = (
+            reviews,
+            github,
+            identity,
+            answers,
+        )
         self._explanations = explanations
         self._stopped: dict[str, int] = {}  # by delivery, until the reply is posted
 
@@ -157,22 +162,22 @@ class DeliveryHandler:
                 question = replace(question, only=f"unknown-{command.written}")
             await self._answers.say(api, question, commands.hint(command))
         elif command is not None:
-            await self._obey(api, task, question, command)
+            await self._run_command(api, task, question, command)
 
     async def _command(self, task: Commented) -> BotCommand | Unknown | None:
         """Return the command of a comment, if its author has write access now.
 
         Others get no reply: strangers could make us write without end.
         """
-        us = await self._us()
-        command = await asyncio.to_thread(commands.find, task.body, us.mention)
+        identity = await self._identity()
+        command = await asyncio.to_thread(commands.find, task.body, identity.mention)
         if command is None:
             return None
         repo = task.repository.full_name
         may = await self._api(task.repository).pulls.permission(repo, task.sender) in WRITERS
         return command if may else None
 
-    async def _obey(
+    async def _run_command(
         self, api: Api, task: Commented, question: CommandComment, command: BotCommand
     ) -> None:
         say = self._answers.say

@@ -91,7 +91,7 @@ class Inbox:
             self._work_off,
             node=node,
             log_as=("delivery failed", "delivery_id"),
-            put_back=partial(pause_after, None),
+            requeue=partial(pause_after, None),
             grace_s=grace_s,
             clock=clock,
         )
@@ -120,14 +120,14 @@ class Inbox:
 
         stored = await self._database.write(insert)
         if not stored:
-            told = "ignored a repeated delivery"
+            message = "ignored a repeated delivery"
         elif new.reason is not None:
-            told = f"ignored a delivery: {new.reason}"
+            message = f"ignored a delivery: {new.reason}"
         else:
-            told = "stored a delivery"
+            message = "stored a delivery"
             self._poller.wake()
             self._show(task)
-        log.info("%s", told, extra={"delivery_id": delivery})
+        log.info("%s", message, extra={"delivery_id": delivery})
 
     def _now(self, connection: sa.Connection) -> int:
         """Return the time, read once per transaction, which may store 200 deliveries."""
@@ -177,13 +177,13 @@ class Inbox:
                 async with asyncio.timeout(self._limit_s):
                     await self._handle(task)
         except Exception as error:  # noqa: BLE001 - after any error the delivery is not done
-            await self._tell(task, claimed, error)
+            await self._report_failure(task, claimed, error)
             await self._poller.not_done(claimed, error, pause_after(error, claimed.tries))
         else:
             if await self._poller.done(claimed, reason):
                 log.info("completed a delivery", extra={"delivery_id": claimed.id})
 
-    async def _tell(self, task: Task | None, claimed: Claimed, error: Exception) -> None:
+    async def _report_failure(self, task: Task | None, claimed: Claimed, error: Exception) -> None:
         """Report a permanently failed task. Errors that a user must fix were reported before."""
         last = pause_after(error, claimed.tries) is None and not isinstance(error, HOPELESS)
         if task is None or self._give_up is None or not last:
@@ -192,9 +192,9 @@ class Inbox:
             async with asyncio.timeout(self._limit_s):
                 await self._give_up(task, sentence(error))
         except Exception as failed:  # noqa: BLE001 - it is logged, and the task is settled
-            told = type(failed).__name__
+            kind = type(failed).__name__
             log.warning(
-                "could not report the failed delivery: %s", told, extra={"delivery_id": claimed.id}
+                "could not report the failed delivery: %s", kind, extra={"delivery_id": claimed.id}
             )
 
     async def _task_of(self, claimed: Claimed) -> Task:

@@ -56,7 +56,7 @@ class Outbox:
         database: the store.
         hub: source of event notifications.
         github: client for GitHub.
-        us: returns our identity.
+        identity: returns our identity.
         node: name of this node.
         public_url: public address of this server, for links; None if not configured.
     """
@@ -66,12 +66,12 @@ class Outbox:
         database: Database,
         hub: Hub,
         github: Gateway,
-        us: Callable[[], Awaitable[BotIdentity]],
+        identity: Callable[[], Awaitable[BotIdentity]],
         *,
         node: str,
         public_url: str | None = None,
     ) -> None:
-        self._database, self._hub, self._github, self._us = database, hub, github, us
+        self._database, self._hub, self._github, self._identity = database, hub, github, identity
         self._public_url = public_url
         self._poller = Poller(
             "publisher",
@@ -80,7 +80,7 @@ class Outbox:
             self._publish,
             node=node,
             log_as=("publication failed", "review_id"),
-            put_back=lambda _: 0.0,
+            requeue=lambda _: 0.0,
         )
         self._posting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -125,13 +125,13 @@ class Outbox:
     async def _publication(
         self, review_id: str, installation: int, target: PublishTarget | ReplyTarget
     ) -> Publication | Reply:
-        api, us = self._github.installation(installation), await self._us()
+        api, identity = self._github.installation(installation), await self._identity()
         if isinstance(target, ReplyTarget):
-            return Reply(api, us, target)
+            return Reply(api, identity, target)
         link = f"{self._public_url}/#r={review_id}" if self._public_url else None
         return Publication(
             api,
-            us,
+            identity,
             target.subject,
             target.options(details_url=link),
             key=review_id,
@@ -154,7 +154,7 @@ class Outbox:
             publication.take(event)
         if not publication.ended:
             raise _LeftError
-        async with self._turn(target):
+        async with self._posting_lock(target):
             if isinstance(publication, Reply):
                 published = await publication.end()
             else:
@@ -179,7 +179,7 @@ class Outbox:
         if (unknown := publication.unknown) and pause_after(unknown, claimed.tries) is not None:
             raise unknown  # after the last attempt, continue without a check run
 
-    def _turn(self, target: PublishTarget | ReplyTarget) -> asyncio.Lock:
+    def _posting_lock(self, target: PublishTarget | ReplyTarget) -> asyncio.Lock:
         """Return the lock that lets one review of a pull request be posted at a time."""
         name = f"{target.repo}#{target.number}".lower()
         return self._posting.setdefault(name, asyncio.Lock())

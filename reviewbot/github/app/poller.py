@@ -43,7 +43,7 @@ class Poller:
         work: processes and settles a claimed task. It does not raise.
         node: the name of this node.
         log_as: log message for failed work, and the field for its id.
-        put_back: returns the seconds until abandoned work is claimed again, by its attempts; None
+        requeue: returns the seconds until abandoned work is claimed again, by its attempts; None
             if the work has failed permanently.
         grace_s: seconds for unfinished tasks at shutdown.
         clock: returns the time, in Unix milliseconds.
@@ -61,12 +61,12 @@ class Poller:
         *,
         node: str,
         log_as: tuple[str, str],
-        put_back: Callable[[int], float | None],
+        requeue: Callable[[int], float | None],
         grace_s: float = 0.0,
         clock: Callable[[sa.Connection], int] = nodes.clock,
     ) -> None:
         self._name, self._database, self._queue, self._work = name, database, queue, work
-        self._node, self._log_as, self._put_back = node, log_as, put_back
+        self._node, self._log_as, self._requeue = node, log_as, requeue
         self._grace_s, self._clock = grace_s, clock
         self.working: dict[str, asyncio.Future[None]] = {}
         self._wake = asyncio.Event()
@@ -104,7 +104,7 @@ class Poller:
 
         due, abandoned = await self._database.read(look)
         for one in abandoned:
-            pause = self._put_back(one.tries)
+            pause = self._requeue(one.tries)
             await self.not_done(one, None, pause)
             due = due or pause == 0
         if due and room + spare > 0:

@@ -22,12 +22,12 @@ class Reply:
 
     Args:
         api: GitHub.
-        us: our identity.
+        identity: our identity.
         target: the question to reply to.
     """
 
-    def __init__(self, api: Api, us: BotIdentity, target: ReplyTarget) -> None:
-        self._api, self._us, self._target = api, us, target
+    def __init__(self, api: Api, identity: BotIdentity, target: ReplyTarget) -> None:
+        self._api, self._identity, self._target = api, identity, target
         self._builder = ReportBuilder()
 
     def take(self, event: Event) -> None:
@@ -47,7 +47,7 @@ class Reply:
         """
         report = self._builder.report
         text = await asyncio.to_thread(reply_text, report, self._target.link_hosts)
-        await answer_once(self._api, self._us, self._target.question, text)
+        await answer_once(self._api, self._identity, self._target.question, text)
         return Published(report)
 
     async def fail(self, _sentence: str) -> None:

@@ -74,7 +74,7 @@ class AppReviews:
     Args:
         service: review service of the server.
         github: client for GitHub.
-        us: returns our identity.
+        identity: returns our identity.
         publisher: outbox to wake.
         load: resolves options to settings, as the server does.
         web_url: address of GitHub's pages.
@@ -85,14 +85,14 @@ class AppReviews:
         self,
         service: ReviewService,
         github: Gateway,
-        us: Callable[[], Awaitable[BotIdentity]],
+        identity: Callable[[], Awaitable[BotIdentity]],
         publisher: Outbox,
         load: Callable[[Mapping[str, object]], Settings],
         *,
         web_url: str,
         limits: Limits,
     ) -> None:
-        self._service, self._github, self._us = service, github, us
+        self._service, self._github, self._identity = service, github, identity
         self._publisher, self._load, self._web_url = publisher, load, web_url
         self._limits = limits
 
@@ -119,7 +119,7 @@ class AppReviews:
         # GitHub's response may be older than its event.
         if not _is_wanted(found, asked) and not _is_before(found, asked.told_at):
             return "it is closed" if found.state == "closed" else "it is a draft"
-        prior = await read_prior(api, pull, await self._us())
+        prior = await read_prior(api, pull, await self._identity())
         repo_config = RepositoryConfig(self._load)
         assignment = await assign(
             api,

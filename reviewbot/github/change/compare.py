@@ -79,7 +79,7 @@ async def compare_all(
     place: ContentSource,
     undiffed: Sequence[FileWithoutDiff],
     limits: ChangeLimits,
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> list[FileDiff | str]:
     """Return each file with its lines, or a sentence with the reason why the file is missing.
 
@@ -89,7 +89,7 @@ async def compare_all(
         place: source of the contents.
         undiffed: the files.
         limits: fetch limits.
-        tell: receives progress messages.
+        report: receives progress messages.
 
     Raises:
         RateLimitedError: the rate limit is exhausted.
@@ -100,7 +100,7 @@ async def compare_all(
     except LocalDiffError as error:
         return [one.otherwise or _sentence(error) for one in undiffed]
     order = sorted(range(len(undiffed)), key=lambda at: undiffed[at].otherwise is not None)
-    found = await _compare_some(place, undiffed, order[: limits.files], limits, tell)
+    found = await _compare_some(place, undiffed, order[: limits.files], limits, report)
     beyond = _sentence(
         f"for one change at most {limits.files:,} files and {limits.all_bytes:,} bytes are fetched"
     )
@@ -112,7 +112,7 @@ async def _compare_some(
     undiffed: Sequence[FileWithoutDiff],
     order: Sequence[int],
     limits: ChangeLimits,
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> dict[int, FileDiff | str]:
     """Return results of :func:`compare_all` by index, until the byte limit is reached."""
     found: dict[int, FileDiff | str] = {}
@@ -120,7 +120,7 @@ async def _compare_some(
     for start in range(0, len(order), AT_ONCE):
         if spent >= limits.all_bytes:
             break
-        tell(f"the contents of file {start + 1:,} of {len(order):,}")
+        report(f"the contents of file {start + 1:,} of {len(order):,}")
         wave = order[start : start + AT_ONCE]
         works = (_compared(place, undiffed[at], limits) for at in wave)
         # All requests of a wave end before an error is raised; none continues in the background.

@@ -95,7 +95,7 @@ async def get_change(
     number: int,
     *,
     limits: ChangeLimits = LIMITS,
-    tell: Callable[[str], None] = _nobody,
+    report: Callable[[str], None] = _nobody,
 ) -> Change:
     """Return the diff of a pull request. The diff is that of the returned head.
 
@@ -104,13 +104,13 @@ async def get_change(
         repo: the repository, as ``OWNER/REPO``.
         number: number of the pull request.
         limits: fetch limits.
-        tell: receives progress messages.
+        report: receives progress messages.
 
     Raises:
         GitHubError: GitHub refuses, or does not respond.
         SourceError: the pull request changed during every attempt.
     """
-    pull, compared, taken = await _taken(api, repo, number, limits, tell)
+    pull, compared, taken = await _taken(api, repo, number, limits, report)
     merge_base = None if compared is None else compared.merge_base
     place = ContentSource(api, repo, merge_base, pull.head.sha)
     if isinstance(taken, bytes):
@@ -118,30 +118,30 @@ async def get_change(
         files = _distrusted(parse_diff(taken))
         if not any(isinstance(file, FileWithoutDiff) for file in files):
             return Change(pull, merge_base, taken, unshown=unshown)
-        diff, missing, notices = await _completed(place, files, limits, tell)
+        diff, missing, notices = await _completed(place, files, limits, report)
         return Change(pull, merge_base, diff, missing, notices, unshown)
     attributes = sets_attributes(file.path for file in taken.files)
     files = [read_listed(file, attributes=attributes) for file in taken.files]
-    diff, missing, notices = await _completed(place, files, limits, tell)
+    diff, missing, notices = await _completed(place, files, limits, report)
     missing = (*missing, *_unlisted(pull, taken))
     return Change(pull, merge_base, diff, missing, (_PUT_TOGETHER, *notices), _unshown(taken))
 
 
 async def _taken(
-    api: Api, repo: str, number: int, limits: ChangeLimits, tell: Callable[[str], None]
+    api: Api, repo: str, number: int, limits: ChangeLimits, report: Callable[[str], None]
 ) -> tuple[PullRequest, Comparison | None, bytes | ChangedFiles]:
     """Return the pull request, its comparison with the base, and its diff or file list."""
-    tell("the pull request")
+    report("the pull request")
     pull = await api.pulls.get(repo, number)
     for _ in range(TRIES):
-        tell("its merge base")
+        report("its merge base")
         compared = await _comparison(api, repo, pull)
-        tell("the diff")
+        report("the diff")
         since = pull.base.sha if compared is None else compared.merge_base
         diff = await _diff(api, repo, pull, since, limits)
         taken: bytes | ChangedFiles | None = diff.data if diff else None
         if diff is None or diff.files > pull.changed_files:
-            tell(f"the list of {count(pull.changed_files, 'file')}")
+            report(f"the list of {count(pull.changed_files, 'file')}")
             listed = await _list(api, repo, pull, compared)
             # The list has fewer files if a merge of the base added files to the diff.
             if diff is None or (listed and len(listed.files) < diff.files):
@@ -247,11 +247,11 @@ async def _completed(
     place: ContentSource,
     files: Sequence[FileDiff | FileWithoutDiff],
     limits: ChangeLimits,
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> tuple[bytes, tuple[FileCoverage, ...], tuple[str, ...]]:
     """Return the diff of all files, the coverage of missing files, and the notices."""
     undiffed = [file for file in files if isinstance(file, FileWithoutDiff)]
-    compared = await compare_all(place, undiffed, limits, tell)
+    compared = await compare_all(place, undiffed, limits, report)
     rest = iter(compared)
     texts: list[bytes] = []
     missing: list[FileCoverage] = []

@@ -41,7 +41,7 @@ async def with_context(
     *,
     whole: Sequence[FileDiff] | None = None,
     limits: ContextLimits = LIMITS,
-    tell: Callable[[str], None] = _nobody,
+    report: Callable[[str], None] = _nobody,
     local: ReadFile | None = None,
 ) -> bytes:
     """Return the diff with the configured context around its hunks.
@@ -53,7 +53,7 @@ async def with_context(
         attributes: the text of the base's ``.gitattributes``.
         whole: the diff of the pull request, if ``diff`` is a part of it.
         limits: fetch limits.
-        tell: receives progress messages.
+        report: receives progress messages.
         local: reads a file from a checkout of the commit; such a file is not fetched.
 
     Raises:
@@ -68,7 +68,7 @@ async def with_context(
     around = await asyncio.to_thread(plan)
     contents = await asyncio.to_thread(_of_checkout, local, around.wanted, limits)
     missing = [path for path in around.wanted if path not in contents]
-    contents |= await _contents(place, missing, limits, tell)
+    contents |= await _contents(place, missing, limits, report)
     return await asyncio.to_thread(around.shown, contents, whole) or diff
 
 
@@ -84,7 +84,7 @@ def _of_checkout(
 
 
 async def _contents(
-    place: ContentSource, paths: Sequence[str], limits: ContextLimits, tell: Callable[[str], None]
+    place: ContentSource, paths: Sequence[str], limits: ContextLimits, report: Callable[[str], None]
 ) -> dict[str, bytes]:
     """Return the available files by path. The first error of GitHub ends the fetch."""
     found: dict[str, bytes] = {}
@@ -99,7 +99,7 @@ async def _contents(
             for start in range(0, len(paths), AT_ONCE):
                 if sum(map(len, found.values())) >= limits.all_bytes:
                     break
-                tell(f"the code around its changes, file {start + 1:,} of {len(paths):,}")
+                report(f"the code around its changes, file {start + 1:,} of {len(paths):,}")
                 works = map(fetch, paths[start : start + AT_ONCE])
                 # All requests of a wave end before an error is raised: none continues.
                 for result in await asyncio.gather(*works, return_exceptions=True):

@@ -80,14 +80,14 @@ class AccountClient:
     Args:
         account: internal name of the account; key of its connections and cached responses.
         identity: source of tokens.
-        lane: rate limiter of the account.
+        limiter: rate limiter of the account.
         line: resources that all accounts share.
     """
 
     def __init__(
-        self, account: str, identity: Identity, lane: RateLimiter, line: ClientContext
+        self, account: str, identity: Identity, limiter: RateLimiter, line: ClientContext
     ) -> None:
-        self._account, self._identity, self._lane, self._line = account, identity, lane, line
+        self._account, self._identity, self._limiter, self._line = account, identity, limiter, line
 
     async def one(self, request: Request, make: Callable[[Record], T]) -> T:
         """Return ``make`` of the JSON object in the response to ``request``.
@@ -217,7 +217,7 @@ class AccountClient:
             token, answer = await self._once(request)
             if isinstance(answer, Answer):
                 if self._is_limited(request, answer):
-                    self._lane.refuse(request, began)
+                    self._limiter.refuse(request, began)
                     continue
                 if answer.status == 401 and not replaced and self._identity.renewed(token):
                     replaced = True
@@ -233,9 +233,7 @@ class AccountClient:
             else:
                 reason, sent, pause = answer.reason, answer.sent, 0.0
             if sent and not request.repeatable:
-                raise UncertainWriteError(
-                    f"GitHub may have completed {request.what}: {reason}"
-                )
+                raise UncertainWriteError(f"GitHub may have completed {request.what}: {reason}")
             tries += 1
             if tries == TRIES:
                 raise UnavailableError(f"GitHub did not complete {request.what}: {reason}")
@@ -243,20 +241,20 @@ class AccountClient:
 
     async def _once(self, request: Request) -> tuple[SecretText | None, Answer | NoResponse]:
         """Make one attempt when the rate limiter allows it. Return its token and the response."""
-        turn = await self._lane.turn(request)
+        slot = await self._limiter.acquire(request)
         try:
             token = await self._identity.token()
             sending = asyncio.get_running_loop().run_in_executor(
                 self._line.threads, self._line.send, self._account, token, request
             )
         except BaseException:
-            turn.end()
+            slot.end()
             raise
         # A cancelled caller must not let another write begin while this one is being sent.
-        sending.add_done_callback(partial(_ended, turn))
+        sending.add_done_callback(partial(_ended, slot))
         answer = await asyncio.shield(sending)
         if isinstance(answer, Answer):
-            self._line.clock.heard(answer.headers)
+            self._line.clock.sync(answer.headers)
         return token, answer
 
     def _is_limited(self, request: Request, answer: Answer) -> bool:
@@ -264,20 +262,20 @@ class AccountClient:
         now = self._line.clock.now()
         limit = limits.refused_by(answer, graphql=request.graphql, now=now)
         if limit is not None:
-            wait = self._lane.close(limit)
+            wait = self._limiter.close(limit)
             log.warning("GitHub limits the %s; waiting %d s", self._account, wait)
             return True
-        self._lane.served()
+        self._limiter.served()
         last = limits.used_up(answer.headers, graphql=request.graphql, now=now)
         if last is not None:
-            self._lane.close(last)
+            self._limiter.close(last)
         return False
 
 
-def _ended(turn: RequestSlot, sending: asyncio.Future[Answer | NoResponse]) -> None:
+def _ended(slot: RequestSlot, sending: asyncio.Future[Answer | NoResponse]) -> None:
     if not sending.cancelled():
         sending.exception()  # a caller that still waits receives the exception
-    turn.end()
+    slot.end()
 
 
 def _unsettled(request: Request, reason: str) -> GitHubError:

@@ -24,7 +24,7 @@ class GitHubClock:
         """Return the estimated time at GitHub."""
         return self._own() + self._ahead
 
-    def heard(self, headers: Mapping[str, str]) -> None:
+    def sync(self, headers: Mapping[str, str]) -> None:
         """Update the clock from the ``date`` of a response that has just arrived."""
         try:
             there = parsedate_to_datetime(headers.get("date", "")).timestamp()

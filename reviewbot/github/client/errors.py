@@ -24,7 +24,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.errors import ReviewbotError
-from reviewbot.github.client.redaction import told
+from reviewbot.github.client.redaction import sanitize_message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,7 +110,7 @@ class IncompleteListError(GitHubError):
 
 def refusal(request: Request, answer: Answer) -> GitHubError:
     """Return the error of a response that is neither a success nor a temporary failure."""
-    status, said = answer.status, told(answer.message)
+    status, said = answer.status, sanitize_message(answer.message)
     says = f" ({said})" if said else ""
     if status == 403:
         return _forbidden(request, answer, says)
@@ -127,7 +127,8 @@ def refusal(request: Request, answer: Answer) -> GitHubError:
     details = "; ".join(map(_detail, answer.errors))
     reasons = f": {details}" if answer.errors else ""
     return InvalidError(
-        told(f"GitHub refused {request.what} with {status}{says}{reasons}", 600), status=status
+        sanitize_message(f"GitHub refused {request.what} with {status}{says}{reasons}", 600),
+        status=status,
     )
 
 
@@ -166,7 +167,7 @@ def _credentials_hint(said: str) -> str:
 def _forbidden(request: Request, answer: Answer, says: str) -> GitHubError:
     if answer.error_has("code", "too_large"):
         return TooLargeError(f"GitHub does not provide so large a file{says}", status=403)
-    needed = told(answer.headers.get(_NEEDED, ""), 100).replace("=", ": ")
+    needed = sanitize_message(answer.headers.get(_NEEDED, ""), 100).replace("=", ": ")
     hint = (
         f"it needs the permission {needed}, in the App's settings (an owner must then accept it) or"
         " under permissions: of the workflow"
@@ -179,6 +180,6 @@ def _forbidden(request: Request, answer: Answer, says: str) -> GitHubError:
 def _detail(error: Any) -> str:  # noqa: ANN401  whatever GitHub sends
     """Return one reason: a sentence, or field and code."""
     if not isinstance(error, dict):
-        return told(error)
+        return sanitize_message(error)
     parts = (error.get(key) for key in ("resource", "field", "code", "message"))
-    return told(" ".join(part for part in parts if isinstance(part, str)))
+    return sanitize_message(" ".join(part for part in parts if isinstance(part, str)))

@@ -58,7 +58,7 @@ class _Waiting:
     writes: bool = field(compare=False)
     creates: bool = field(compare=False)
     graphql: bool = field(compare=False)
-    turn: asyncio.Future[RequestSlot] = field(compare=False)
+    slot: asyncio.Future[RequestSlot] = field(compare=False)
 
 
 class RequestSlot:
@@ -89,24 +89,24 @@ class RateLimiter:
         self._closed_until: dict[Scope, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    async def turn(self, request: Request) -> RequestSlot:
+    async def acquire(self, request: Request) -> RequestSlot:
         """Wait until ``request`` may be sent.
 
         Raises:
             RateLimitedError: GitHub's limit, or our hourly limit, exceeds ``patience_s``.
         """
-        turn: asyncio.Future[RequestSlot] = asyncio.get_running_loop().create_future()
+        slot: asyncio.Future[RequestSlot] = asyncio.get_running_loop().create_future()
         self._order += 1
         waiting = _Waiting(
-            request.urgency, self._order, request.writes, request.creates, request.graphql, turn
+            request.urgency, self._order, request.writes, request.creates, request.graphql, slot
         )
         self._waiting.append(waiting)
         self._let_go()
         try:
-            return await turn
+            return await slot
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled() and turn.exception() is None:
-                turn.result().end()
+            if slot.done() and not slot.cancelled() and slot.exception() is None:
+                slot.result().end()
             raise
 
     def close(self, limit: Limit) -> float:
@@ -151,16 +151,16 @@ class RateLimiter:
             self._timer = None
         loop = asyncio.get_running_loop()
         next_at = FOREVER
-        for waiting in sorted(one for one in self._waiting if not one.turn.done()):
+        for waiting in sorted(one for one in self._waiting if not one.slot.done()):
             closed = self._open_to(waiting) - loop.time()
             at = self._earliest(waiting)
             if closed > self._pace.patience_s:
-                waiting.turn.set_exception(_limited(closed))
+                waiting.slot.set_exception(_limited(closed))
             elif at <= loop.time():
                 self._grant(waiting)
             else:
                 next_at = min(next_at, at)
-        self._waiting = [one for one in self._waiting if not one.turn.done()]
+        self._waiting = [one for one in self._waiting if not one.slot.done()]
         if next_at < FOREVER:
             self._timer = loop.call_at(next_at, self._let_go)
 
@@ -203,7 +203,7 @@ class RateLimiter:
         else:
             self._reading += 1
             over = self._was_read
-        waiting.turn.set_result(RequestSlot(over))
+        waiting.slot.set_result(RequestSlot(over))
 
     def _was_read(self) -> None:
         self._reading -= 1

@@ -28,7 +28,7 @@ def without_tokens(text: str) -> str:
     return _TOKEN.sub(MARK, text)
 
 
-def told(text: object, limit: int = MAX_MESSAGE) -> str:
+def sanitize_message(text: object, limit: int = MAX_MESSAGE) -> str:
     """Return text of GitHub or the network for a message: one short line without tokens."""
     cut = without_tokens(str(text)[:_LONGEST])
     line = " ".join("".join(char if char.isprintable() else " " for char in cut).split())

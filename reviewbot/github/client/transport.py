@@ -31,7 +31,7 @@ from reviewbot.config.settings import SecretText
 from reviewbot.errors import ConfigError
 from reviewbot.github.client.errors import TooLargeError
 from reviewbot.github.client.exchange import JSON, Answer, NoResponse, Patience, Request
-from reviewbot.github.client.redaction import told
+from reviewbot.github.client.redaction import sanitize_message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -278,7 +278,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, requests.Timeout):
         return f"no answer in time ({named})"
     if isinstance(error, requests.exceptions.SSLError):
-        return told(f"no trusted connection ({cause})")
+        return sanitize_message(f"no trusted connection ({cause})")
     if not _reached(error):
         return f"no connection ({named}); check the network, the proxy and GITHUB_API_URL"
     return f"the connection failed ({named})"

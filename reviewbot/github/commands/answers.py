@@ -65,16 +65,16 @@ class Answers:
     """Replies to commands.
 
     Args:
-        us: returns our identity.
+        identity: returns our identity.
         describe: the settings that apply, as Markdown, of a base's configuration file.
     """
 
     def __init__(
         self,
-        us: Callable[[], Awaitable[BotIdentity]],
+        identity: Callable[[], Awaitable[BotIdentity]],
         describe: Callable[[tuple[str, str] | None], str],
     ) -> None:
-        self._us, self._describe = us, describe
+        self._identity, self._describe = identity, describe
 
     async def say(
         self, api: Api, question: CommandComment, text: str, *, prior: Prior | None = None
@@ -84,27 +84,27 @@ class Answers:
         Raises:
             GitHubError: GitHub rejects the text.
         """
-        await answer_once(api, await self._us(), question, text, prior=prior)
+        await answer_once(api, await self._identity(), question, text, prior=prior)
 
     async def ignored(self, api: Api, question: CommandComment, text: str) -> bool:
         """Confirm a dismissal. Return False if the comment does not name a known finding.
 
         The comment itself is the record (:mod:`reviewbot.github.state.prior`).
         """
-        prior = await read_prior(api, question.pull, await self._us())
+        prior = await read_prior(api, question.pull, await self._identity())
         found = _finding_of(prior, question, text)
         if found is None:
             await self.say(api, question, _NO_THREAD, prior=prior)
             return False
         if not _is_told_of(prior, found):
-            told = (
+            reply = (
                 f"No finding here has the id {code_span(found)}. If a later review reports it, it"
                 " is ignored."
             )
-            await self.say(api, question, told, prior=prior)
+            await self.say(api, question, reply, prior=prior)
             return False
-        told = f"{code_span(found)} is ignored from now on, as long as your comment exists."
-        await self.say(api, question, told, prior=prior)
+        reply = f"{code_span(found)} is ignored from now on, as long as your comment exists."
+        await self.say(api, question, reply, prior=prior)
         return True
 
     async def config(
@@ -121,21 +121,26 @@ class Answers:
 
 
 async def answer_once(
-    api: Api, us: BotIdentity, question: CommandComment, text: str, *, prior: Prior | None = None
+    api: Api,
+    identity: BotIdentity,
+    question: CommandComment,
+    text: str,
+    *,
+    prior: Prior | None = None,
 ) -> None:
     """Reply with Markdown, unless the reply was posted before.
 
     Raises:
         GitHubError: GitHub rejects the text.
     """
-    known = prior or await read_prior(api, question.pull, us)
+    known = prior or await read_prior(api, question.pull, identity)
     if question.key in known.replies:
         return
-    marker = markers.write(Marker("reply", key=question.key), question.pull.bound, us.secrets)
+    marker = markers.write(Marker("reply", key=question.key), question.pull.bound, identity.secrets)
     body = with_marker(unmarked(text), marker)
 
     async def find() -> bool | None:
-        return question.key in (await read_prior(api, question.pull, us)).replies or None
+        return question.key in (await read_prior(api, question.pull, identity)).replies or None
 
     await create_once(lambda: _post(api, question, body), find)
 

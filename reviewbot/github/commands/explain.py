@@ -30,7 +30,7 @@ NO_CODE: Final = (
 def inquiry_of(
     posted: Posted,
     comments: tuple[ReviewComment, ...],
-    us: BotIdentity,
+    identity: BotIdentity,
     question: CommandComment,
     text: str,
 ) -> FindingQuestion:
@@ -39,13 +39,13 @@ def inquiry_of(
     Args:
         posted: the finding.
         comments: all inline comments of the pull request.
-        us: our identity.
+        identity: our identity.
         question: the comment that asks; later comments are ignored.
         text: text of the question; may be empty.
     """
     first = posted.comment
     thread = [
-        ThreadComment(_without_marker(one.body), us.wrote(one.author))
+        ThreadComment(_without_marker(one.body), identity.wrote(one.author))
         for one in comments
         if one.in_reply_to == first.id and one.id <= question.comment
     ]

@@ -87,7 +87,7 @@ class CheckReporter:
             self._repo, first["head_sha"], name=first["name"], external_id=first["external_id"]
         )
 
-    def tell(self, state: Callable[[], Json]) -> None:
+    def update(self, state: Callable[[], Json]) -> None:
         """Schedule an update. Once it may be sent, ``state`` returns its body."""
         self._newest = state
         if self._run is not None and (self._sending is None or self._sending.done()):

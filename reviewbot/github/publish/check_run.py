@@ -211,8 +211,8 @@ def ended(conclusion: Conclusion, sentence: str, *, completed_at: str) -> Json:
     """
     if conclusion == "success":
         raise ValueError("a run without a review is no success")
-    told = redact_text(sentence)  # it may quote a value of a configuration file
-    output = _output(told, literal(told, 4_000))
+    shown = redact_text(sentence)  # it may quote a value of a configuration file
+    output = _output(shown, literal(shown, 4_000))
     return {
         "status": "completed",
         "conclusion": conclusion,
@@ -229,11 +229,11 @@ def restated(first: Json, external_id: str, at: str) -> Json:
         external_id: external id of the failed run.
         at: RFC 3339 time.
     """
-    told = (
+    sentence = (
         f"The check of #{pull_of(external_id)} failed at this commit, and a commit has one check."
     )
     begun = {key: value for key, value in first.items() if key != "details_url"}
-    return {**begun, "external_id": external_id, **ended("failure", told, completed_at=at)}
+    return {**begun, "external_id": external_id, **ended("failure", sentence, completed_at=at)}
 
 
 def _output(title: str, summary: str) -> Json:

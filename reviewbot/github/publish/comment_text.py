@@ -122,7 +122,7 @@ def on_line(finding: Finding, *, marker: str, offer: bool, link_hosts: Collectio
     return with_marker("\n\n".join(filter(None, blocks)), marker)
 
 
-def beside(finding: Finding, *, where: str, reason: str, link_hosts: Collection[str]) -> str:
+def finding_block(finding: Finding, *, where: str, reason: str, link_hosts: Collection[str]) -> str:
     """Return the Markdown block of a finding without an inline comment.
 
     The block shows the id of the finding, because ``/ignore ID`` and later reviews use the id.

@@ -76,7 +76,7 @@ class ReviewPoster:
     Args:
         api: GitHub.
         pull: the pull request.
-        us: our identity.
+        identity: our identity.
         commit_id: the head that the comments refer to.
         marker: marker of the review; its key is the prefix of the keys of all parts.
     """
@@ -85,16 +85,16 @@ class ReviewPoster:
         self,
         api: Api,
         pull: PullName,
-        us: BotIdentity,
+        identity: BotIdentity,
         *,
         commit_id: str,
         marker: Marker,
     ) -> None:
-        self._reviews, self._pull, self._us = api.reviews, pull, us
+        self._reviews, self._pull, self._identity = api.reviews, pull, identity
         self._commit_id, self._marker = commit_id, marker
         self._tries = self._lost = 0
         self._first: Review | None = None
-        self._told: tuple[FindingWithoutComment, ...] = ()
+        self._listed: tuple[FindingWithoutComment, ...] = ()
         self._refused: list[Inline] = []
 
     async def post(
@@ -118,8 +118,8 @@ class ReviewPoster:
             await self._delete(review)
         await self._post(plan.inline, text)
         refused = [FindingWithoutComment(one.finding, _REFUSED, one.link) for one in self._refused]
-        told = {one.finding.id for one in self._told}
-        rest = [one for one in plan.rest if one.finding.id not in told]
+        listed = {one.finding.id for one in self._listed}
+        rest = [one for one in plan.rest if one.finding.id not in listed]
         return PostedReview(self._first, (*refused, *rest))
 
     async def _post(self, inline: Sequence[Inline], text: Callable[[int], ReviewText]) -> None:
@@ -143,11 +143,11 @@ class ReviewPoster:
 
     async def _create(self, inline: Sequence[Inline], text: Callable[[int], ReviewText]) -> None:
         said = text(len(inline)) if self._first is None else _MORE
-        key = f"{self._marker.key}.{_name_of((*inline, *said.told))}"
-        told = (one.finding for one in said.told if counts_for_fail_on(one.finding))
-        noted = (Noted(one.id, one.severity) for one in told)
+        key = f"{self._marker.key}.{_name_of((*inline, *said.listed))}"
+        counted = (one.finding for one in said.listed if counts_for_fail_on(one.finding))
+        noted = (Noted(one.id, one.severity) for one in counted)
         marker = replace(self._marker, key=key, findings=tuple(noted))
-        written = markers.write(marker, self._pull.bound, self._us.secrets)
+        written = markers.write(marker, self._pull.bound, self._identity.secrets)
         body = with_marker(said.text, written)
         payload = review_payload(inline, commit_id=self._commit_id, body=body)
         while True:
@@ -171,13 +171,13 @@ class ReviewPoster:
                     raise
                 continue
             if self._first is None:
-                self._first, self._told = review, said.told
+                self._first, self._listed = review, said.listed
             return
 
     async def _find(self, key: str) -> Review | None:
         """Return the review with that key, if it was made after all."""
         for review in await self._reviews.all(self._pull.repo, self._pull.number):
-            if self._us.wrote(review.author) and review.state != "PENDING":
+            if self._identity.wrote(review.author) and review.state != "PENDING":
                 marker = markers.shape(review.body, self._pull.bound)
                 if marker is not None and marker.key == key:
                     return review
@@ -190,7 +190,7 @@ class ReviewPoster:
             one
             for one in reviews
             if one.state == "PENDING"
-            and self._us.wrote(one.author)
+            and self._identity.wrote(one.author)
             # With a person's token, that person may be writing this review now.
             and (one.author.is_bot or markers.shape(one.body, self._pull.bound))
         ]
@@ -238,7 +238,7 @@ async def create_once(
 
 
 async def put_summary(
-    api: Api, pull: PullName, us: BotIdentity, prior: Prior, text: str
+    api: Api, pull: PullName, identity: BotIdentity, prior: Prior, text: str
 ) -> Comment:
     """Update the summary comment, or create the comment if there is none.
 
@@ -246,7 +246,7 @@ async def put_summary(
         OvertakenError: another run has replaced the summary comment of ``prior``.
         GitHubError: GitHub rejects the comment.
     """
-    there = await _first_summary(api, pull, us)
+    there = await _first_summary(api, pull, identity)
     known = prior.summary[1].key if prior.summary else None
     if there is not None and _key(there, pull) != known:
         raise OvertakenError(_OVERTAKEN)
@@ -262,9 +262,9 @@ async def put_summary(
     create = partial(api.comments.create, pull.repo, pull.number, text)
     made = await create_once(
         lambda: retry_until_consistent(create, NotFoundError, InvalidError),
-        lambda: _first_summary(api, pull, us),
+        lambda: _first_summary(api, pull, identity),
     )
-    first = await _first_summary(api, pull, us) or made
+    first = await _first_summary(api, pull, identity) or made
     if first.id == made.id:
         return made
     # Two concurrent runs have each created one: the older one stays.
@@ -278,17 +278,17 @@ def _key(comment: Comment, pull: PullName) -> str | None:
     return marker.key if marker else None
 
 
-async def _first_summary(api: Api, pull: PullName, us: BotIdentity) -> Comment | None:
+async def _first_summary(api: Api, pull: PullName, identity: BotIdentity) -> Comment | None:
     comments = await retry_until_consistent(
         lambda: api.comments.all(pull.repo, pull.number), NotFoundError, InvalidError
     )
     ours = [
         comment
         for comment in comments
-        if us.wrote(comment.author)
+        if identity.wrote(comment.author)
         and (marker := markers.shape(comment.body, pull.bound)) is not None
         and marker.kind == "summary"
     ]
     # Others with our login may have written an older one.
-    signed = [one for one in ours if us.signed(one.body, pull)]
+    signed = [one for one in ours if identity.signed(one.body, pull)]
     return next(iter((*signed, *ours)), None)

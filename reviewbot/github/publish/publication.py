@@ -68,7 +68,7 @@ class Publication:
 
     Args:
         api: GitHub.
-        us: our identity.
+        identity: our identity.
         subject: pull request under review.
         options: options of the publication.
         key: key of this review: letters and digits.
@@ -77,15 +77,15 @@ class Publication:
     def __init__(
         self,
         api: Api,
-        us: BotIdentity,
+        identity: BotIdentity,
         subject: Subject,
         options: PublishOptions,
         *,
         key: str,
     ) -> None:
-        self._api, self._us, self._subject, self._options = api, us, subject, options
+        self._api, self._identity, self._subject, self._options = api, identity, subject, options
         self._key = key
-        self._comments = CommentPublisher(api, us, subject, options, key=key)
+        self._comments = CommentPublisher(api, identity, subject, options, key=key)
         self._builder = ReportBuilder()
         self._progress = ReviewProgress(0, 0, 0, 0, 0, Usage(), None)
         self._check: CheckReporter | None = None
@@ -130,7 +130,7 @@ class Publication:
             case _:
                 return
         if self._check is not None:
-            self._check.tell(lambda: check_run.updated(self._builder.report, self._progress))
+            self._check.update(lambda: check_run.updated(self._builder.report, self._progress))
 
     @property
     def ended(self) -> bool:
@@ -244,7 +244,7 @@ class Publication:
             if_incomplete=self._options.if_incomplete,
             completed_at=now(),
             actions=self._options.buttons,
-            marker=markers.write(marker, subject.pull.bound, self._us.secrets),
+            marker=markers.write(marker, subject.pull.bound, self._identity.secrets),
             link_hosts=self._options.link_hosts,
         )
 

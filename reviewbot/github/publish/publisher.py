@@ -65,7 +65,7 @@ class CommentPublisher:
 
     Args:
         api: GitHub.
-        us: our identity.
+        identity: our identity.
         subject: reviewed pull request.
         options: options of the publication.
         key: key of this review: letters and digits.
@@ -79,9 +79,15 @@ class CommentPublisher:
     """
 
     def __init__(
-        self, api: Api, us: BotIdentity, subject: Subject, options: PublishOptions, *, key: str
+        self,
+        api: Api,
+        identity: BotIdentity,
+        subject: Subject,
+        options: PublishOptions,
+        *,
+        key: str,
     ) -> None:
-        self._api, self._us, self._subject, self._options = api, us, subject, options
+        self._api, self._identity, self._subject, self._options = api, identity, subject, options
         self._key = key
         self.problems: list[str] = []
         self.denied = self.wrote = False
@@ -107,12 +113,12 @@ class CommentPublisher:
         """
         self.problems.clear()
         subject = self._subject
-        prior = await read_prior(self._api, subject.pull, self._us)
+        prior = await read_prior(self._api, subject.pull, self._identity)
         done = await self._reconciled(report, prior, files)
-        comments = CommentResolver(self._api, self._us, subject, prior)
+        comments = CommentResolver(self._api, self._identity, subject, prior)
         plan = await asyncio.to_thread(self._plan, done, prior, files)
         rest = await self._review(done.report, plan, prior)
-        now = await read_prior(self._api, subject.pull, self._us) if self._tried else prior
+        now = await read_prior(self._api, subject.pull, self._identity) if self._tried else prior
         await self._delete_duplicates(now)
         self._point_to_review(now)
         surplus = {one.finding.id for one in rest if one.is_surplus}
@@ -125,7 +131,7 @@ class CommentPublisher:
         done = replace(done, records=tuple(records))
         if self._options.summary:
             text = await asyncio.to_thread(self._summary, done, prior, now, rest, files)
-            put = put_summary(self._api, subject.pull, self._us, prior, text)
+            put = put_summary(self._api, subject.pull, self._identity, prior, text)
             comment = await self._permitted(put, "The summary could not be posted")
             self.summary_url = comment.url if comment else None
             self.wrote |= comment is not None
@@ -151,7 +157,7 @@ class CommentPublisher:
         self, report: Report, prior: Prior, files: Sequence[FileDiff]
     ) -> Reconciled:
         """Reconcile the review with the prior state."""
-        records = prior.records(self._us, self._key)
+        records = prior.records(self._identity, self._key)
         named = {one.id for one in report.findings if counts_for_fail_on(one)}
         sought = [one for one in records.values() if one.state != "resolved"]
         subject = self._subject
@@ -184,7 +190,7 @@ class CommentPublisher:
         new = [
             one
             for one in done.unposted
-            if one.id not in prior.told and not _has_comment(one, prior.posted.get(one.id))
+            if one.id not in prior.listed and not _has_comment(one, prior.posted.get(one.id))
         ]
         plan = plan_comments(
             new,
@@ -257,7 +263,7 @@ class CommentPublisher:
         poster = ReviewPoster(
             self._api,
             pull,
-            self._us,
+            self._identity,
             commit_id=self._subject.head,
             marker=self._marker("review"),
         )
@@ -308,7 +314,7 @@ class CommentPublisher:
         return Marker(kind, subject.head, subject.base, outcome, findings, self._key)
 
     def _written(self, marker: Marker) -> str:
-        return markers.write(marker, self._subject.pull.bound, self._us.secrets)
+        return markers.write(marker, self._subject.pull.bound, self._identity.secrets)
 
     async def _delete_duplicates(self, prior: Prior) -> None:
         """Delete duplicates of concurrent runs; the older comment stays."""

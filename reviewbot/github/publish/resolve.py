@@ -34,7 +34,7 @@ class CommentResolver:
     """Resolver of threads on one pull request, which can also reopen them."""
 
     api: Api
-    us: BotIdentity
+    identity: BotIdentity
     subject: Subject
     prior: Prior
 
@@ -73,7 +73,7 @@ class CommentResolver:
         """
         thread = posted.thread
         says_fixed = self._says_fixed(posted)
-        if thread is not None and thread.resolved and self.us.resolved(thread):
+        if thread is not None and thread.resolved and self.identity.resolved(thread):
             says_fixed |= not await _done(self.api.threads.unresolve(thread.id))
         if thread is not None and hidden and thread.minimized == HIDDEN_AS:
             says_fixed |= not await _done(self.api.threads.unminimize(posted.comment.node_id))
@@ -94,14 +94,14 @@ class CommentResolver:
         if key in self.prior.replies:
             return
         marker = Marker("reply", subject.head, subject.base, key=key)
-        body = with_marker(text, markers.write(marker, pull.bound, self.us.secrets))
+        body = with_marker(text, markers.write(marker, pull.bound, self.identity.secrets))
 
         async def reply() -> bool:
             await self.api.reviews.reply(pull.repo, pull.number, posted.comment.id, body)
             return True
 
         async def find() -> bool | None:
-            return key in (await read_prior(self.api, pull, self.us)).replies or None
+            return key in (await read_prior(self.api, pull, self.identity)).replies or None
 
         await create_once(reply, find)
 

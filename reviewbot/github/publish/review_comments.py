@@ -26,7 +26,7 @@ from reviewbot.github.change.permalinks import is_utf8
 from reviewbot.github.change.subject import LINK_HOSTS
 from reviewbot.github.markers import MAX_FINDINGS
 from reviewbot.github.publish.comment_text import (
-    beside,
+    finding_block,
     on_line,
     place_of,
     unmarked,
@@ -101,7 +101,7 @@ class ReviewText:
     """A review body, and the findings that it lists without an inline comment."""
 
     text: str
-    told: tuple[FindingWithoutComment, ...]
+    listed: tuple[FindingWithoutComment, ...]
 
 
 def plan_comments(
@@ -189,8 +189,8 @@ def review_text(
     text = fitted(sections, MAX_TEXT - size(head) - 8)
     # Surplus findings are recorded, too, so that later reviews post no comment on them.
     surplus = [one for one in elsewhere if one.is_surplus][: max(0, MAX_FINDINGS - len(below))]
-    told = (*below[:MAX_FINDINGS], *surplus)
-    return ReviewText("\n\n".join(filter(None, (head, text))), told)
+    recorded = (*below[:MAX_FINDINGS], *surplus)
+    return ReviewText("\n\n".join(filter(None, (head, text))), recorded)
 
 
 def rest_sections(
@@ -198,18 +198,20 @@ def rest_sections(
 ) -> list[Section]:
     """Return sections for findings without an inline comment and for held-back findings."""
     surplus: list[FindingWithoutComment] = []
-    told: list[FindingWithoutComment] = []
+    others: list[FindingWithoutComment] = []
     held: list[FindingWithoutComment] = []
     for one in rest:
-        group = held if one.finding.placement.held else surplus if one.is_surplus else told
+        group = held if one.finding.placement.held else surplus if one.is_surplus else others
         group.append(one)
-    beside_ = [_beside(one, link_hosts) for one in told]
-    held_ = [_beside(one, link_hosts) for one in held]
+    blocks = [_block(one, link_hosts) for one in others]
+    held_blocks = [_block(one, link_hosts) for one in held]
     heading = f"### More findings ({len(surplus):,})"
     return [
         Section(heading, by_rule(surplus), 72, noun="rule", share=0.5),
-        Section("### Not on a line", beside_, 70, noun="finding", gap="\n\n", share=0.7),
-        Section(f"Held back ({len(held):,})", held_, 20, noun="finding", gap="\n\n", folded=True),
+        Section("### Not on a line", blocks, 70, noun="finding", gap="\n\n", share=0.7),
+        Section(
+            f"Held back ({len(held):,})", held_blocks, 20, noun="finding", gap="\n\n", folded=True
+        ),
     ]
 
 
@@ -231,9 +233,9 @@ def _rule_line(rule: str, severity: str, found: Sequence[FindingWithoutComment])
     return unmarked(f"- {code_span(rule)}, {total}: {', '.join(places)}{more}")
 
 
-def _beside(one: FindingWithoutComment, link_hosts: Collection[str]) -> str:
+def _block(one: FindingWithoutComment, link_hosts: Collection[str]) -> str:
     where = place_of(one.finding, one.link)
-    return beside(one.finding, where=where, reason=one.reason, link_hosts=link_hosts)
+    return finding_block(one.finding, where=where, reason=one.reason, link_hosts=link_hosts)
 
 
 def _where(number: int, where: str) -> str:
@@ -269,9 +271,7 @@ class _CommentableDiff:
         if not files:
             return "Its file is not in the diff of the pull request."
         if len(files) > 1 or files[0].status == "type-changed":
-            return (
-                "Its file is in the diff more than once, so its lines are ambiguous."
-            )
+            return "Its file is in the diff more than once, so its lines are ambiguous."
         if not is_utf8(finding.path):
             return "The name of its file is not UTF-8, which GitHub does not accept."
         if finding.path in self._unshown:

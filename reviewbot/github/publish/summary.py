@@ -95,18 +95,18 @@ def render(
     others = [one for one in counted if one.id not in ids]
     code = {one.id: links.of(one, (files or {}).get(one.path)) for one in counted} if links else {}
     addresses = {**code, **{one.finding.id: one.link for one in rest}, **urls}
-    told = {one.finding.id for one in rest}
-    beside = [one for one in rest if not one.is_surplus]
-    beside += [
+    rest_ids = {one.finding.id for one in rest}
+    without_comment = [one for one in rest if not one.is_surplus]
+    without_comment += [
         FindingWithoutComment(
             one,
             placement_reason(one),
             links.of(one, (files or {}).get(one.path)) if links else None,
         )
         for one in safe.held
-        if one.id not in told
+        if one.id not in rest_ids
     ]
-    beside += [
+    without_comment += [
         FindingWithoutComment(one, "", code.get(one.id)) for one in others if one.id not in urls
     ]
     head = f"**{literal(outcome(safe))}**"
@@ -119,7 +119,7 @@ def render(
         Section("", accepting(safe), 79),
         *_summary(safe, safe_markdown(overview, link_hosts=link_hosts)),
         _table(shown, addresses, urls, done),
-        *rest_sections(beside, link_hosts),
+        *rest_sections(without_comment, link_hosts),
         _records("Resolved", done.resolved, urls, 45),
         _records("Dismissed", done.dismissed, urls, 44),
         _walkthrough(walkthrough or {}),

@@ -97,7 +97,7 @@ class Prior:
         summary: our one summary comment and its marker.
         block: the state block of the summary, if it is trusted.
         reviews: reviews of ours that are posted, oldest first.
-        told: ids of findings that our review bodies list.
+        listed: ids of findings that our review bodies list.
         pending: our pending reviews; GitHub accepts no other until they are deleted.
         drafts: pending reviews of the person whose token we use; they block others, too.
         posted: findings with a comment of ours, by their ids.
@@ -112,7 +112,7 @@ class Prior:
     summary: tuple[Comment, Marker] | None = None
     block: StateBlock | None = None
     reviews: tuple[Review, ...] = ()
-    told: frozenset[str] = frozenset()
+    listed: frozenset[str] = frozenset()
     pending: tuple[Review, ...] = ()
     drafts: tuple[Review, ...] = ()
     posted: Mapping[str, Posted] = field(default_factory=dict)
@@ -122,7 +122,7 @@ class Prior:
     copies: tuple[ReviewComment, ...] = ()
     summaries: tuple[Comment, ...] = ()
 
-    def records(self, us: BotIdentity, key: str = "") -> dict[str, Record]:
+    def records(self, identity: BotIdentity, key: str = "") -> dict[str, Record]:
         """Return the findings of earlier reviews by id: of the block, and of our comments.
 
         A comment that the block does not know was posted by a run that ended early, or there is no
@@ -138,7 +138,7 @@ class Prior:
             if id_ in found:
                 found[id_] = _with_comment(found[id_], posted)
             else:
-                closed = posted.thread is not None and us.resolved(posted.thread)
+                closed = posted.thread is not None and identity.resolved(posted.thread)
                 found[id_] = replace(posted.record, state="resolved" if closed else "open")
         return found
 
@@ -147,7 +147,7 @@ class Prior:
         return sum(key.startswith(f"{what}-{finding_id}-") for key in self.replies)
 
 
-async def read_prior(api: Api, pull: PullName, us: BotIdentity) -> Prior:
+async def read_prior(api: Api, pull: PullName, identity: BotIdentity) -> Prior:
     """Return what earlier reviews of ``pull`` have left there.
 
     Raises:
@@ -159,7 +159,7 @@ async def read_prior(api: Api, pull: PullName, us: BotIdentity) -> Prior:
         api.reviews.all(pull.repo, pull.number),
         api.threads.all(pull.repo, pull.number),
     )
-    found = _PriorReader(pull, us)
+    found = _PriorReader(pull, identity)
 
     def read() -> None:
         found.below(comments)
@@ -171,7 +171,7 @@ async def read_prior(api: Api, pull: PullName, us: BotIdentity) -> Prior:
         summary=found.summary,
         block=found.block,
         reviews=tuple(found.reviews),
-        told=frozenset(found.told),
+        listed=frozenset(found.listed),
         pending=found.pending,
         drafts=found.drafts,
         posted=found.posted,
@@ -199,14 +199,14 @@ async def _dismissed(api: Api, pull: PullName, asked: Iterable[tuple[str, str]])
 class _PriorReader:
     """Collector of our comments, our reviews and the dismissals."""
 
-    def __init__(self, pull: PullName, us: BotIdentity) -> None:
-        self._us, self._pull = us, pull
+    def __init__(self, pull: PullName, identity: BotIdentity) -> None:
+        self._identity, self._pull = identity, pull
         self._parse = partial(markers.shape, pull=pull.bound)
         self.summary: tuple[Comment, Marker] | None = None
         self.block: StateBlock | None = None
         self.summaries: list[Comment] = []
         self.reviews: list[Review] = []
-        self.told: set[str] = set()
+        self.listed: set[str] = set()
         self.pending: tuple[Review, ...] = ()
         self.drafts: tuple[Review, ...] = ()
         self.posted: dict[str, Posted] = {}
@@ -219,7 +219,7 @@ class _PriorReader:
         """Read the comments below the pull request: the summary, and ``/ignore ID``."""
         signed = False
         for comment in comments:
-            marker = self._parse(comment.body) if self._us.wrote(comment.author) else None
+            marker = self._parse(comment.body) if self._identity.wrote(comment.author) else None
             if marker is None:
                 text = self._ignores(comment.author, comment.body) or ""
                 if named := markers.FINDING_ID.match(text):
@@ -228,7 +228,7 @@ class _PriorReader:
             self._note_reply(marker)
             if marker.kind != "summary":
                 continue
-            is_signed = self._us.signed(comment.body, self._pull)
+            is_signed = self._identity.signed(comment.body, self._pull)
             if self.summary is None or (is_signed and not signed):  # others can use our login
                 self.summary, signed = (comment, marker), is_signed
             elif self._is_ours(comment.body):
@@ -238,7 +238,7 @@ class _PriorReader:
 
     def of_reviews(self, reviews: tuple[Review, ...]) -> None:
         """Read the reviews as a whole."""
-        ours = [review for review in reviews if self._us.wrote(review.author)]
+        ours = [review for review in reviews if self._identity.wrote(review.author)]
         unsent = [review for review in ours if review.state == "PENDING"]
         self.drafts = tuple(
             review for review in unsent if not review.author.is_bot and not self._parse(review.body)
@@ -248,7 +248,7 @@ class _PriorReader:
             marker = self._parse(review.body)
             if marker is not None and marker.kind == "review" and review.state != "PENDING":
                 self.reviews.append(review)
-                self.told.update(noted.id for noted in marker.findings)
+                self.listed.update(noted.id for noted in marker.findings)
 
     def on_lines(
         self, comments: tuple[ReviewComment, ...], threads: tuple[ReviewThread, ...]
@@ -258,7 +258,7 @@ class _PriorReader:
         answered = {comment.in_reply_to for comment in comments}
         finding_of: dict[int, str] = {}
         for comment in comments:
-            if not self._us.wrote(comment.author):
+            if not self._identity.wrote(comment.author):
                 continue
             marker = self._parse(comment.body)
             self._note_reply(marker)
@@ -285,7 +285,7 @@ class _PriorReader:
                 at_once = _is_same_place(comment, older.comment)
                 is_duplicate = posted.ours and not posted.touched and at_once
                 (self.duplicates if is_duplicate else self.copies).append(comment)
-            if thread is not None and (login := self._us.resolved_by_another(thread)):
+            if thread is not None and (login := self._identity.resolved_by_another(thread)):
                 self.asked.append((noted.id, login))
         for comment in comments:
             about = finding_of.get(comment.in_reply_to or 0)
@@ -294,7 +294,7 @@ class _PriorReader:
 
     def _is_ours(self, body: str) -> bool:
         """Return whether a marker is trusted: signed, or there is no key to sign with."""
-        return not self._us.secrets or self._us.signed(body, self._pull)
+        return not self._identity.secrets or self._identity.signed(body, self._pull)
 
     def _note_reply(self, marker: Marker | None) -> None:
         if marker is not None and marker.kind == "reply" and marker.key is not None:
@@ -304,7 +304,7 @@ class _PriorReader:
         """Return the text after the ``/ignore`` of a person; None if there is no such command."""
         if author.is_bot or markers.has_marker(body):  # we can have the token of a person
             return None
-        command = commands.find(body, self._us.mention)
+        command = commands.find(body, self._identity.mention)
         if isinstance(command, BotCommand) and command.name == "ignore":
             return command.text
         return None

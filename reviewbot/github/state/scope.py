@@ -159,15 +159,15 @@ def _left(whole: ReviewScope, prior: Prior) -> ReviewScope:
     since = (last.head or "")[:7]  # a summary marker always has a head
     reason = f"Unchanged since the review of {since}."
     seen = tuple(FileCoverage(path, "reviewed", reason) for path in left.unchanged)
-    told = [f"Only changes since the review of {since} were reviewed."]
+    sentences = [f"Only changes since the review of {since} were reviewed."]
     if seen:
-        told.append(f"{count(len(seen), 'file')} unchanged since then.")
+        sentences.append(f"{count(len(seen), 'file')} unchanged since then.")
     return replace(
         whole,
         subject=replace(whole.subject, full=False, block=last.key),
         diff=b"".join(map(file_diff_text, left.files)),
         beside=(*whole.beside, *seen),
-        notices=(*whole.notices, " ".join(told)),
+        notices=(*whole.notices, " ".join(sentences)),
     )
 
 

@@ -17,7 +17,7 @@ from reviewbot.errors import ConfigError
 from reviewbot.github.api.app import Delivery
 from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.app import backfill as sweeps
-from reviewbot.github.app.backfill import MOST_AGAIN, WHOLE_LOOK_BACK, Backfill, lost
+from reviewbot.github.app.backfill import MOST_AGAIN, WHOLE_LOOK_BACK, Backfill, failed_deliveries
 from reviewbot.github.app.manifest import WEBHOOK_PATH as PATH
 from reviewbot.github.client.auth import AppCredentials
 from reviewbot.github.client.errors import (
@@ -86,7 +86,7 @@ class Bot:
 
     async def swept(self) -> int:
         """Sweep, and let come what was asked for."""
-        asked = await self.sweep.sweep()
+        asked = await self.sweep.run_once()
         await asyncio.gather(*self.github._redeliveries)
         return asked
 
@@ -261,19 +261,19 @@ def again(guid: str, number: int, ago: timedelta, status: int = 502) -> Delivery
 def due(*tries: Delivery) -> list[int]:
     """By the ids of their latest tries; GitHub lists the newest first."""
     listed = sorted(tries, key=lambda one: one.delivered_at, reverse=True)
-    return [one.latest.id for one in lost(listed) if one.due <= NOW]
+    return [one.latest.id for one in failed_deliveries(listed) if one.due <= NOW]
 
 
 def test_the_distance_grows_and_tries_come_to_an_end() -> None:
     tries = [tried("a", 1, timedelta(hours=70))]
     waited = []
     for number in range(MOST_AGAIN):
-        (one,) = lost(tries)
+        (one,) = failed_deliveries(tries)
         waited.append((one.due - one.latest.delivered_at) / MINUTE)
         tries.append(again("a", number + 2, NOW - one.due))
     assert waited == [1, 4, 16, 64, 256, *[720] * 5]
     assert sum(waited) * MINUTE < WHOLE_LOOK_BACK
-    assert lost(tries) == []
+    assert failed_deliveries(tries) == []
 
 
 def test_a_delivery_that_succeeded_once_is_not_requested_again() -> None:
@@ -322,7 +322,7 @@ class Away:
 
     async def swept_for(self, hours: int, one: Backfill) -> None:
         for _ in range(hours * 12):
-            await one.sweep()
+            await one.run_once()
             self.now += 5 * MINUTE
 
 
@@ -391,10 +391,10 @@ async def test_a_github_that_is_away_is_not_asked_for_each_delivery(tmp_path: Pa
         one = Backfill(store, github, node="here", now=lambda: github.now)  # type: ignore[arg-type]
         for _ in range(2):
             with pytest.raises(UnavailableError):
-                await one.sweep()
+                await one.run_once()
             assert not any(each.succeeded for each in github.tries)
         with pytest.raises(UnavailableError):
-            await one.sweep()
+            await one.run_once()
     assert len({each.guid for each in github.tries if each.succeeded}) == 3
 
 
@@ -403,10 +403,10 @@ async def test_after_hours_without_a_backfill_it_looks_back_for_days_again(tmp_p
     github = Away([], until=NOW)
     async with opened(f"sqlite:///{tmp_path / 'x.db'}") as store:
         one = Backfill(store, github, node="here", now=lambda: github.now)  # type: ignore[arg-type]
-        await one.sweep()
+        await one.run_once()
         github.now += 20 * HOUR
         github.tries.append(tried("a", 1, -1 * HOUR))
-        await one.sweep()
+        await one.run_once()
     assert [each.succeeded for each in github.tries] == [False, True]
 
 
@@ -438,7 +438,7 @@ async def test_the_first_backfill_looks_back_for_days_and_later_ones_for_hours(
     async with opened(f"sqlite:///{tmp_path / 'x.db'}") as store:
         one = sweep(store, app)
         for _ in range(3):
-            await one.sweep()
+            await one.run_once()
     assert [NOW - since for since in app.since] == [
         timedelta(hours=70),
         timedelta(hours=12),

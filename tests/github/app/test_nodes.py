@@ -106,7 +106,7 @@ async def test_the_nodes_of_a_server_write_once_a_second_for_an_installation(nod
                 service, bot = server.service, server.bot
                 await service.database.write(lambda connection: nodes.beat(connection, "other"))
                 gateway = Gateway(bot.config.credentials, base_url=github.url, pace=Pace())
-                other = Outbox(service.database, service.hub, gateway, bot.us, node="other")
+                other = Outbox(service.database, service.hub, gateway, bot.identity, node="other")
                 turns = cycle([bot._publisher._poller, other._poller][:nodes_])
                 bot._publisher.wake = lambda: next(turns).wake()  # type: ignore[method-assign]
                 async with gateway:

@@ -207,7 +207,7 @@ async def test_two_nodes_of_which_one_is_slow_post_nothing_twice(
 
     await server.service.database.write(other_alone)
     service, bot = server.service, server.bot
-    other = Outbox(service.database, service.hub, bot._github, bot.us, node="other")
+    other = Outbox(service.database, service.hub, bot._github, bot.identity, node="other")
     working = asyncio.create_task(other.work())
     try:
         await settle(server)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 async def test_a_small_change_is_githubs_own_diff() -> None:
     async with opened({"a.py": "x = 1\n"}, {"a.py": "x = 2\n", "b c.py": "y\n"}) as (_, pull, api):
         told: list[str] = []
-        change = await get_change(api, REPO, 1, tell=told.append)
+        change = await get_change(api, REPO, 1, report=told.append)
         assert change.diff == pull.diff_text
         assert change.pull == await api.pulls.get(REPO, 1)
         assert change.merge_base == pull.merge_base

@@ -34,7 +34,7 @@ async def test_four_hundred_files_come_from_the_list_without_one_missing() -> No
     many = {f"d/{number:03}.py": f"x = {number}\n" for number in range(400)}
     async with opened({"a.py": "x = 1\n"}, {"a.py": "x = 1\n"} | many) as (github, pull, api):
         told: list[str] = []
-        change = await get_change(api, REPO, 1, tell=told.append)
+        change = await get_change(api, REPO, 1, report=told.append)
         expected = {file.path: texts(file) for file in parse_diff(pull.diff_text)}
         assert {path: texts(file) for path, file in by_path(change).items()} == expected
         assert len(expected) == 400

@@ -23,20 +23,20 @@ QUERY = Request(verb="POST", path=GRAPHQL)
 class Log:
     """Sends requests through a lane, and notes when each was sent."""
 
-    def __init__(self, lane: RateLimiter, takes_s: float = 0.0) -> None:
-        self.lane, self.takes_s = lane, takes_s
+    def __init__(self, limiter: RateLimiter, takes_s: float = 0.0) -> None:
+        self.limiter, self.takes_s = limiter, takes_s
         self.sent: list[tuple[str, float]] = []
         self.at_once = self.most_at_once = 0
         self.began = now()
 
     async def send(self, request: Request) -> None:
-        turn = await self.lane.turn(request)
+        slot = await self.limiter.acquire(request)
         self.sent.append((request.path, round(now() - self.began, 6)))
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         await asyncio.sleep(self.takes_s)
         self.at_once -= 1
-        turn.end()
+        slot.end()
 
     async def all(self, *requests: Request) -> list[tuple[str, float]]:
         await asyncio.gather(*map(self.send, requests))
@@ -105,30 +105,30 @@ async def test_only_so_many_are_created_an_hour_and_changes_do_not_count() -> No
 
 @in_virtual_time
 async def test_no_minute_has_more_points_than_github_grants() -> None:
-    lane = RateLimiter(Pace(readers=50, points_a_minute=100))
+    limiter = RateLimiter(Pace(readers=50, points_a_minute=100))
     sent: list[float] = []
     for _ in range(250):
-        (await lane.turn(READ)).end()
+        (await limiter.acquire(READ)).end()
         sent.append(now())
-    (await lane.turn(NORMAL)).end()
+    (await limiter.acquire(NORMAL)).end()
     assert all(sum(at < one <= at + 60 for one in sent) <= 100 for at in sent)
     assert sent[-1] - sent[0] == pytest.approx(2 * 61.0)
 
 
 @in_virtual_time
 async def test_nothing_is_sent_while_a_limit_lasts() -> None:
-    lane = RateLimiter()
-    log = Log(lane)
-    lane.close(Limit("all", 60.0))
+    limiter = RateLimiter()
+    log = Log(limiter)
+    limiter.close(Limit("all", 60.0))
     await log.all(READ, NORMAL, QUERY)
     assert {at for _, at in log.sent} == {60.0}
 
 
 @in_virtual_time
 async def test_the_hourly_limits_of_rest_and_graphql_are_two() -> None:
-    lane = RateLimiter()
-    log = Log(lane)
-    lane.close(Limit("graphql", 600.0))
+    limiter = RateLimiter()
+    log = Log(limiter)
+    limiter.close(Limit("graphql", 600.0))
     await log.all(QUERY, READ)
     assert log.sent == [("/x", 0.0), (GRAPHQL, 600.0)]
 
@@ -144,89 +144,89 @@ async def test_another_installation_does_not_wait_for_a_limit() -> None:
 
 @in_virtual_time
 async def test_a_limit_that_grows_while_it_is_waited_for_is_obeyed() -> None:
-    lane = RateLimiter()
-    log = Log(lane)
-    lane.close(Limit("all", 10.0))
+    limiter = RateLimiter()
+    log = Log(limiter)
+    limiter.close(Limit("all", 10.0))
     waiting = asyncio.gather(log.send(READ))
     await asyncio.sleep(5)
-    lane.close(Limit("all", 60.0))
-    lane.close(Limit("all", 1.0))
+    limiter.close(Limit("all", 60.0))
+    limiter.close(Limit("all", 1.0))
     await waiting
     assert log.sent == [("/x", 65.0)]
 
 
 @in_virtual_time
 async def test_the_wait_that_github_does_not_name_is_a_minute_and_doubles() -> None:
-    lane = RateLimiter()
+    limiter = RateLimiter()
     waits = []
     for _ in range(7):
         began = now()
-        lane.close(Limit("all", None))
-        (await lane.turn(READ)).end()
+        limiter.close(Limit("all", None))
+        (await limiter.acquire(READ)).end()
         waits.append(now() - began)
     assert waits == pytest.approx([60, 120, 240, 480, 900, 900, 900])
 
 
 @in_virtual_time
 async def test_requests_that_meet_the_same_limit_count_it_once() -> None:
-    lane = RateLimiter()
-    log = Log(lane)
+    limiter = RateLimiter()
+    log = Log(limiter)
     for _ in range(4):
-        lane.close(Limit("all", None))
+        limiter.close(Limit("all", None))
     await log.all(READ)
     assert log.sent == [("/x", 60.0)]
 
 
 @in_virtual_time
 async def test_after_a_success_the_next_limit_is_the_first_again() -> None:
-    lane = RateLimiter()
-    log = Log(lane)
-    lane.close(Limit("all", None))
+    limiter = RateLimiter()
+    log = Log(limiter)
+    limiter.close(Limit("all", None))
     await log.all(READ)
-    lane.served()
-    lane.close(Limit("all", None))
+    limiter.served()
+    limiter.close(Limit("all", None))
     await log.all(READ)
     assert log.sent == [("/x", 60.0), ("/x", 120.0)]
 
 
 @in_virtual_time
 async def test_a_request_that_would_wait_too_long_fails_at_once_even_while_it_waits() -> None:
-    lane = RateLimiter(Pace(patience_s=600.0))
-    lane.close(Limit("all", 10.0))
-    waiting = asyncio.ensure_future(lane.turn(READ))
+    limiter = RateLimiter(Pace(patience_s=600.0))
+    limiter.close(Limit("all", 10.0))
+    waiting = asyncio.ensure_future(limiter.acquire(READ))
     await asyncio.sleep(1)
     began = now()
-    lane.close(Limit("core", 1800.0))
+    limiter.close(Limit("core", 1800.0))
     with pytest.raises(RateLimitedError) as caught:
         await waiting
     assert caught.value.seconds == pytest.approx(1800.0)
     with pytest.raises(RateLimitedError):
-        await lane.turn(NORMAL)
+        await limiter.acquire(NORMAL)
     assert now() == began
 
 
 @in_virtual_time
 async def test_creating_too_much_in_an_hour_fails_at_once_and_blocks_nothing_else() -> None:
-    lane = RateLimiter(Pace(created_an_hour=1, patience_s=10.0))
-    log = Log(lane)
+    limiter = RateLimiter(Pace(created_an_hour=1, patience_s=10.0))
+    log = Log(limiter)
     await log.all(CREATE)
     began = now()
     with pytest.raises(RateLimitedError) as caught:
-        await lane.turn(CREATE)
+        await limiter.acquire(CREATE)
     assert caught.value.seconds == pytest.approx(HOUR_S)
     assert now() == began
     await log.all(READ, NORMAL)
     await asyncio.sleep(caught.value.seconds)
-    (await lane.turn(CREATE)).end()
+    (await limiter.acquire(CREATE)).end()
 
 
 @in_virtual_time
 async def test_a_cancelled_request_delays_no_other() -> None:
-    lane = RateLimiter(Pace(readers=1))
-    log = Log(lane, takes_s=1.0)
+    limiter = RateLimiter(Pace(readers=1))
+    log = Log(limiter, takes_s=1.0)
     begun = asyncio.ensure_future(log.send(NORMAL))
     await asyncio.sleep(0)
-    given_up = [asyncio.ensure_future(lane.turn(NORMAL)) for _ in range(3)]
+    given_up = [asyncio.ensure_future(limiter.acquire(NORMAL)) for _ in range(3)]
     await asyncio.sleep(0.5)
     for one in given_up:
         one.cancel()
@@ -237,29 +237,29 @@ async def test_a_cancelled_request_delays_no_other() -> None:
 
 @in_virtual_time
 async def test_a_slot_granted_to_a_cancelled_task_goes_to_the_next() -> None:
-    lane = RateLimiter()
-    held = await lane.turn(NORMAL)
-    waiting = asyncio.ensure_future(lane.turn(NORMAL))
+    limiter = RateLimiter()
+    held = await limiter.acquire(NORMAL)
+    waiting = asyncio.ensure_future(limiter.acquire(NORMAL))
     await asyncio.sleep(2)
-    lane._write_at = 0.0
+    limiter._write_at = 0.0
     held.end()  # grants the turn, but its task does not run before it is cancelled
-    lane._write_at = 0.0
-    lane._let_go()
+    limiter._write_at = 0.0
+    limiter._let_go()
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
     async with asyncio.timeout(5):
-        (await lane.turn(NORMAL)).end()
+        (await limiter.acquire(NORMAL)).end()
 
 
 @in_virtual_time
 async def test_releasing_a_slot_is_idempotent() -> None:
-    lane = RateLimiter(Pace(readers=1))
-    first = await lane.turn(READ)
+    limiter = RateLimiter(Pace(readers=1))
+    first = await limiter.acquire(READ)
     first.end()
-    second = await lane.turn(READ)
+    second = await limiter.acquire(READ)
     first.end()
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(1):
-            await lane.turn(READ)
+            await limiter.acquire(READ)
     second.end()

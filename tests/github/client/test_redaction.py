@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reviewbot.github.client.redaction import MARK, MAX_MESSAGE, told, without_tokens
+from reviewbot.github.client.redaction import MARK, MAX_MESSAGE, sanitize_message, without_tokens
 
 LONG = "ghs_12345_eyJ" + "hbGciOi-_" * 4 + ".eyJ" + "pc3MiOiI" * 40 + "." + "Zm9v-_" * 20
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiIxIn0.c2ln-_bmF0dXJl"
@@ -30,7 +30,7 @@ JWT = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiIxIn0.c2ln-_bmF0dXJl"
 def test_text_that_looks_like_a_token_is_never_shown(token: str) -> None:
     assert without_tokens(f"before {token}") == f"before {MARK}"
     assert without_tokens(f"'{token}'").startswith(f"'{MARK}")
-    assert told(f"Bad credentials for {token}") == f"Bad credentials for {MARK}"
+    assert sanitize_message(f"Bad credentials for {token}") == f"Bad credentials for {MARK}"
 
 
 def test_a_header_is_never_shown_even_with_a_token_of_an_old_kind() -> None:
@@ -45,13 +45,13 @@ def test_a_header_is_never_shown_even_with_a_token_of_an_old_kind() -> None:
     ["Bad credentials", "the token is missing", "ghost_writer", "a/b#1: v1.2.3 bearer of news"],
 )
 def test_other_text_stays_as_it_is(text: str) -> None:
-    assert told(text) == text
+    assert sanitize_message(text) == text
 
 
 def test_a_message_is_one_bounded_line() -> None:
-    assert told("a\r\nb\x1b[31mc\u2028d") == "a b [31mc d"
-    assert len(told("x" * 100_000)) == MAX_MESSAGE
+    assert sanitize_message("a\r\nb\x1b[31mc\u2028d") == "a b [31mc d"
+    assert len(sanitize_message("x" * 100_000)) == MAX_MESSAGE
 
 
 def test_a_token_is_not_cut_into_something_that_no_longer_looks_like_one() -> None:
-    assert "eyJ" not in told("x" * (MAX_MESSAGE - 20) + " " + LONG)
+    assert "eyJ" not in sanitize_message("x" * (MAX_MESSAGE - 20) + " " + LONG)

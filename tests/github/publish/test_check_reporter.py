@@ -59,7 +59,7 @@ async def test_of_many_states_the_newest_is_sent_and_not_often() -> None:
     async with reporter() as (_, pull, check):
         await check.begin()
         for second in range(30):
-            check.tell(lambda second=second: state(f"second {second}"))  # type: ignore[misc]
+            check.update(lambda second=second: state(f"second {second}"))  # type: ignore[misc]
             await asyncio.sleep(1)
         await check.end([END])
         titles = shown(pull)
@@ -74,7 +74,7 @@ async def test_of_many_states_the_newest_is_sent_and_not_often() -> None:
 async def test_the_end_drops_what_was_still_to_be_told() -> None:
     async with reporter() as (_, pull, check):
         await check.begin()
-        check.tell(lambda: state("nearly there"))
+        check.update(lambda: state("nearly there"))
         await check.end([END])
         await asyncio.sleep(60)
         assert shown(pull) == ["Review has begun", "It is over."]
@@ -93,9 +93,9 @@ async def test_progress_that_github_does_not_take_is_no_reason_to_end() -> None:
     async with reporter() as (github, pull, check):
         await check.begin()
         github.fail(faults.error("PATCH", "/check-runs/", 422, times=1))
-        check.tell(lambda: state("lost"))
+        check.update(lambda: state("lost"))
         await asyncio.sleep(EVERY_S * 2)
-        check.tell(lambda: state("found"))
+        check.update(lambda: state("found"))
         await asyncio.sleep(EVERY_S * 2)
         await check.end([END])
         assert shown(pull) == ["Review has begun", "found", "It is over."]
@@ -107,7 +107,7 @@ async def test_without_permission_for_check_runs_every_call_does_nothing() -> No
         await check.begin()
         assert check.denied is not None
         assert "checks" in check.denied
-        check.tell(lambda: state("nobody sees it"))
+        check.update(lambda: state("nobody sees it"))
         await check.end([END])
         assert pull.repo.check_runs == {}
 

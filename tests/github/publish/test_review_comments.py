@@ -67,7 +67,7 @@ def test_github_never_has_to_refuse_a_review_and_no_finding_is_lost(
     report = report_of(*change.findings)
     for below in ((), plan.rest):
         said = review_text(report, inline=len(plan.inline), below=below)
-        assert set(said.told) <= set(below)
+        assert set(said.listed) <= set(below)
         payload = review_payload(plan.inline, commit_id="c" * 40, body=said.text)
         assert review_refusals(payload, change.text) == []
     ids = [one.finding.id for one in plan.inline] + [one.finding.id for one in plan.rest]
@@ -299,13 +299,13 @@ def test_a_review_says_what_came_of_it_and_where_the_rest_is() -> None:
     assert said.text == (
         "**2 warnings in 1 file.** 1 comment on lines. 1 more finding is in the summary comment."
     )
-    assert said.told == ()
+    assert said.listed == ()
     said = review_text(report, inline=1, below=plan.rest)
     assert "1 comment on lines. 1 more finding is below.\n\n### Not on a line" in said.text
     assert "### Not on a line\n\n**warning: Far away**\n\n`other.py:3`, bug" in said.text
     assert "<summary>Held back (1)</summary>" in said.text
     assert f"id `{'b' * 16}`" in said.text
-    assert said.told == plan.rest
+    assert said.listed == plan.rest
 
 
 def test_findings_beyond_the_comments_are_grouped_by_rule() -> None:
@@ -318,7 +318,7 @@ def test_findings_beyond_the_comments_are_grouped_by_rule() -> None:
     assert re.findall(r"\(id `0*(\w+)`\)", said.text) == [f"{n:x}" for n in range(30, 40)]
     assert said.text.endswith(" and 10 more")
     assert "Not on a line" not in said.text
-    assert said.told == plan.rest
+    assert said.listed == plan.rest
 
 
 def test_a_review_counts_more_findings_than_its_marker_can_name() -> None:
@@ -326,7 +326,7 @@ def test_a_review_counts_more_findings_than_its_marker_can_name() -> None:
     said = review_text(report_of(FINDING), inline=30, below=planned(*many).rest)
     assert f"{MAX_FINDINGS + 30} more findings are below." in said.text
     assert f"{MAX_FINDINGS + 30} warnings: " in said.text
-    assert len(said.told) == MAX_FINDINGS
+    assert len(said.listed) == MAX_FINDINGS
 
 
 def test_the_marker_of_a_review_names_findings_beyond_its_comments() -> None:
@@ -334,7 +334,7 @@ def test_the_marker_of_a_review_names_findings_beyond_its_comments() -> None:
     far = replace(FINDING, id="b" * 16, path="other.py")
     said = review_text(report_of(FINDING), inline=30, elsewhere=planned(*many, far).rest)
     assert "2 more findings are in the summary comment." in said.text
-    assert [one.finding for one in said.told] == [many[30]]
+    assert [one.finding for one in said.listed] == [many[30]]
 
 
 def test_what_is_told_in_a_review_is_cut_visibly_and_never_inside_a_fence() -> None:
