@@ -85,10 +85,10 @@ class ActionCommand:
     def __init__(self, inputs: ActionInputs, github: Gateway, stop: StopSignal) -> None:
         self._inputs, self._github, self._stop = inputs, github, stop
         self._api: Api = github.holder()
-        self._answers = Answers(self._us, self._described)
+        self._answers = Answers(self._identity, self._described)
         self._names = (inputs.config,) if inputs.config else CONFIG_NAMES
 
-    async def obey(self, asked: RequestedCommand) -> RequestedReview | Skipped | int:
+    async def run(self, asked: RequestedCommand) -> RequestedReview | Skipped | int:
         """Run the command of a comment.
 
         Returns:
@@ -146,7 +146,7 @@ class ActionCommand:
             await self._answers.say(self._api, question, f"Nothing is reviewed: {done.reason}.")
         return done
 
-    async def _us(self) -> BotIdentity:
+    async def _identity(self) -> BotIdentity:
         return BotIdentity(await self._github.login(), self._inputs.signing)
 
     async def _acknowledge(self, question: CommandComment) -> None:
@@ -196,8 +196,8 @@ class ActionCommand:
 
     async def _explain(self, question: CommandComment, text: str) -> Skipped | int:
         """Explain the finding of a thread once; outside of such a thread, reply with a hint."""
-        api, us = self._api, await self._us()
-        prior = await read_prior(api, question.pull, us)
+        api, identity = self._api, await self._identity()
+        prior = await read_prior(api, question.pull, identity)
         if question.key in prior.replies:
             return Skipped("the comment was already answered")
         posted = posted_in(prior, question)
@@ -212,11 +212,11 @@ class ActionCommand:
             await self._answers.say(api, failed, f"Not explained: {settings}", prior=prior)
             raise NotExplainedError(f"The finding is not explained: {settings}")
         comments = await api.reviews.comments(question.pull.repo, question.pull.number)
-        inquiry = inquiry_of(posted, comments, us, question, text)
+        inquiry = inquiry_of(posted, comments, identity, question, text)
         report = await self._report(diff, settings, inquiry)
         words = await asyncio.to_thread(reply_text, report, settings.link_hosts)
         if report.answer is not None and report.answer.complete:
-            await answer_once(api, us, question, words)
+            await answer_once(api, identity, question, words)
             return _answered("explain")
         await self._answers.say(api, failed, words)
         if report.outcome == "cancelled":

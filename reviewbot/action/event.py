@@ -105,8 +105,8 @@ def _checked(inputs: ActionInputs, body: bytes) -> object:
         payload = json.loads(body.decode())
     except (ValueError, RecursionError):
         raise ConfigError("is not valid JSON", source=source) from None
-    told = at(payload, "repository.full_name")
-    if not isinstance(told, str) or told.lower() != inputs.repository.lower():
+    repository = at(payload, "repository.full_name")
+    if not isinstance(repository, str) or repository.lower() != inputs.repository.lower():
         raise ConfigError(
             f"the event does not belong to {inputs.repository}, which GITHUB_REPOSITORY names",
             source=source,

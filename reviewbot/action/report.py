@@ -47,7 +47,7 @@ def sarif_target(inputs: ActionInputs) -> OutputTarget:
     return OutputTarget(path)
 
 
-def tell(
+def write_report(
     published: Published,
     settings: Settings,
     inputs: ActionInputs,

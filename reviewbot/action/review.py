@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.action.event import Skipped
-from reviewbot.action.report import tell
+from reviewbot.action.report import write_report
 from reviewbot.action.settings import check_key, settings_of
 from reviewbot.errors import (
     EXIT_INCOMPLETE,
@@ -74,10 +74,10 @@ class ActionReview:
         if found.state == "closed":
             return Skipped("the pull request is closed")
         pull = replace(pull, repository_id=found.base.repository_id)
-        us, prior = BotIdentity(""), Prior()
+        identity, prior = BotIdentity(""), Prior()
         if inputs.token is not None:
-            us = BotIdentity(await self._github.login(), inputs.signing)
-            prior = await read_prior(api, pull, us)
+            identity = BotIdentity(await self._github.login(), inputs.signing)
+            prior = await read_prior(api, pull, identity)
         assignment = await assign(
             api,
             pull,
@@ -85,12 +85,12 @@ class ActionReview:
             page=inputs.page,
             load=partial(settings_of, inputs),
             # Without a key nothing can be signed; offline rules cost nothing.
-            full=wanted.full or not us.secrets,
+            full=wanted.full or not identity.secrets,
             config=inputs.config,
             checkout=self._checkout,
         )
         check_key(inputs, assignment.settings, assignment.pull)
-        publication = await self._begun(us, assignment)
+        publication = await self._begun(identity, assignment)
         try:
             await self._stream(assignment, publication)
             published = await self._posted(publication, assignment)
@@ -106,7 +106,7 @@ class ActionReview:
         if assignment.pull.is_fork and on_push and published.denied and not published.wrote:
             published = replace(published, problems=(_FORK_NOTICE,))
         code = await asyncio.to_thread(
-            tell, published, assignment.settings, inputs, self._sarif, self._notices
+            write_report, published, assignment.settings, inputs, self._sarif, self._notices
         )
         return max(code, EXIT_INCOMPLETE) if published.failed else code
 
@@ -142,7 +142,7 @@ class ActionReview:
         done = publication.published
         done = replace(done, report=replace(done.report, outcome="cancelled"))
         await asyncio.to_thread(
-            tell, done, assignment.settings, self._inputs, self._sarif, self._notices
+            write_report, done, assignment.settings, self._inputs, self._sarif, self._notices
         )
         with suppress(GitHubError):
             await ended
@@ -159,7 +159,7 @@ class ActionReview:
 
         return read if found else None
 
-    async def _begun(self, us: BotIdentity, assignment: ReviewScope) -> Publication:
+    async def _begun(self, identity: BotIdentity, assignment: ReviewScope) -> Publication:
         """Return the started publication; without a token it posts nothing."""
         inputs, settings = self._inputs, assignment.settings
         options = PublishOptions(
@@ -175,17 +175,17 @@ class ActionReview:
         if inputs.token is None:
             self._notices = (_UNPOSTED,)
             silent = replace(options, check=None, review=False, summary=False)
-            return self._publication(us, assignment, silent)
-        publication = self._publication(us, assignment, options)
+            return self._publication(identity, assignment, silent)
+        publication = self._publication(identity, assignment, options)
         await publication.begin()
         return publication
 
     def _publication(
-        self, us: BotIdentity, assignment: ReviewScope, options: PublishOptions
+        self, identity: BotIdentity, assignment: ReviewScope, options: PublishOptions
     ) -> Publication:
         head = assignment.subject.head[:12]
         key = f"{self._inputs.run_key}-{head}"
-        return Publication(self._api, us, assignment.subject, options, key=key)
+        return Publication(self._api, identity, assignment.subject, options, key=key)
 
     async def _stream(self, assignment: ReviewScope, publication: Publication) -> None:
         """Run the review, publish its events, and show findings in the log at once."""

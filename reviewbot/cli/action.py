@@ -117,11 +117,11 @@ class Action:
                 done = await review.run(wanted)
             else:
                 command = ActionCommand(inputs, github, stop)
-                obeyed = await command.obey(wanted)
+                result = await command.run(wanted)
                 done = (
-                    await command.reviewed(wanted, review.run(obeyed))
-                    if isinstance(obeyed, RequestedReview)
-                    else obeyed
+                    await command.reviewed(wanted, review.run(result))
+                    if isinstance(result, RequestedReview)
+                    else result
                 )
         return self._skip(done) if isinstance(done, Skipped) else done
 
