@@ -292,12 +292,12 @@ def run(args: argparse.Namespace) -> int:
     shorten_switch_interval()
     sockets = listening(args.host, args.port)
     about = f"{settings.model.name} reviews: {settings.model_source}"
-    tell = say if log_format == "text" else log.info
+    report = say if log_format == "text" else log.info
     server = HttpServer(
         config,
         service,
         about=about,
-        tell=tell,
+        report=report,
         invite=github.invitation if github else lambda _address: None,
     )
     server.run(sockets)

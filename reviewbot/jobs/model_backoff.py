@@ -74,10 +74,10 @@ class Checkpoints:
             Postponed: the batch has to wait for its models.
         """
         ends: list[ChunkOutcome | Answered] = []
-        with self._around(task) as hear:
+        with self._around(task) as observe:
 
             async def pass_on(event: BatchEvent) -> None:
-                hear(event)
+                observe(event)
                 match event:
                     case ChunkOutcome() | Answered(complete=True):
                         ends.append(event)

@@ -139,7 +139,7 @@ class BudgetMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
 
-        async def told(message: Message) -> None:
+        async def send_with_budget(message: Message) -> None:
             caller = scope.get(CALLER)
             if message["type"] == "http.response.start" and caller is not None:
                 headers = MutableHeaders(scope=message)
@@ -148,7 +148,7 @@ class BudgetMiddleware:
                     headers.update(await self._database.read(partial(_budget, caller=caller)))
             await send(message)
 
-        await self._app(scope, receive, told)
+        await self._app(scope, receive, send_with_budget)
 
 
 def _budget(connection: sa.Connection, caller: Principal) -> Mapping[str, str]:

@@ -140,8 +140,8 @@ def make_app(
         middleware=[Middleware(InTimeMiddleware)],
         lifespan=lifespan,
     )
-    told = BudgetMiddleware(app, service.database)
-    return ObservedMiddleware(GuardMiddleware(told, config.guard), observed)
+    budgeted = BudgetMiddleware(app, service.database)
+    return ObservedMiddleware(GuardMiddleware(budgeted, config.guard), observed)
 
 
 def _route(path: str, **calls: Callable[[Request], Awaitable[Response]]) -> Route:

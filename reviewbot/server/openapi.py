@@ -102,10 +102,10 @@ def _complete(operation: Json, path: str, security: list[Json]) -> None:
         responses.setdefault(status, {"$ref": f"#/components/responses/{name}"})
     operation["responses"] = dict(sorted(responses.items()))
     if of_reviews:
-        told = {name: {"$ref": f"#/components/headers/{name}"} for name in BUDGET}
+        budget_headers = {name: {"$ref": f"#/components/headers/{name}"} for name in BUDGET}
         for status, response in responses.items():
             if status.startswith("2"):
-                response["headers"] = response.get("headers", {}) | told
+                response["headers"] = response.get("headers", {}) | budget_headers
 
 
 def _event_schemas() -> Json:

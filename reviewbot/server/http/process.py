@@ -42,7 +42,7 @@ class HttpServer(uvicorn.Server):
         service: the review service.
         about: description of the model, for the terminal.
         invite: function that returns a second line for the terminal, given the address, or None.
-        tell: function that receives a sentence about what the shutdown waits for.
+        report: function that receives a sentence about what the shutdown waits for.
     """
 
     def __init__(
@@ -51,11 +51,11 @@ class HttpServer(uvicorn.Server):
         service: ReviewService,
         *,
         about: str,
-        tell: Callable[[str], object],
+        report: Callable[[str], object],
         invite: Callable[[str], str | None] = lambda _address: None,
     ) -> None:
         super().__init__(config)
-        self._service, self._about, self._tell, self._invite = service, about, tell, invite
+        self._service, self._about, self._report, self._invite = service, about, report, invite
         self._winding_down: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
 
@@ -93,7 +93,7 @@ class HttpServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End reviews, then streams, then connections."""
-        _tell_of_wait(self._service, self._tell)
+        _report_wait(self._service, self._report)
         # uvicorn waits for streams to end before it tells the application to end them.
         self._winding_down = asyncio.create_task(self._service.wind_down())
         await asyncio.wait({self._winding_down})
@@ -144,11 +144,11 @@ def _tell_where(
         print(invitation, flush=True)  # noqa: T201  for people
 
 
-def _tell_of_wait(service: ReviewService, tell: Callable[[str], object]) -> None:
+def _report_wait(service: ReviewService, report: Callable[[str], object]) -> None:
     running, grace_s = len(service.runner.active), service.config.grace_s
     if running and grace_s > 0:
         wait = f"waiting up to {grace_s:g} s for {count(running, 'review')}"
-        tell(f"{wait}; press Ctrl-C again to stop now")
+        report(f"{wait}; press Ctrl-C again to stop now")
 
 
 def say(sentence: str) -> None:

@@ -116,11 +116,11 @@ class Telemetry:
         with bound(batch=task.id), self.traces.batch(row, task) as note:
             quiet_note = _quiet(note)
 
-            def hear(event: BatchEvent) -> None:
+            def observe(event: BatchEvent) -> None:
                 count(event)
                 quiet_note(event)
 
-            yield hear
+            yield observe
 
     async def scrape(self, request: Request, service: ReviewService, access: Access) -> Response:
         """Answer ``GET /metrics``.
@@ -152,16 +152,16 @@ class Telemetry:
         return Response(body, headers={"Content-Type": kind, "Cache-Control": "no-store"})
 
 
-def _quiet(tell: Callable[P, object]) -> Callable[P, None]:
-    """Return ``tell`` with its errors logged only, so that telemetry cannot end a review."""
+def _quiet(hook: Callable[P, object]) -> Callable[P, None]:
+    """Return ``hook`` with its errors logged only, so that telemetry cannot end a review."""
 
-    def told(*args: P.args, **kwargs: P.kwargs) -> None:
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            tell(*args, **kwargs)
+            hook(*args, **kwargs)
         except Exception:
             log.exception("telemetry hook failed")
 
-    return told
+    return guarded
 
 
 class ObservedMiddleware:

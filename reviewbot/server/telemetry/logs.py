@@ -100,14 +100,14 @@ class _NoFiles(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._told = -math.inf
+        self._logged_at = -math.inf
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name != "asyncio" or not str(record.msg).startswith(NO_FILES):
             return True
         now = monotonic()
-        if now - self._told >= NO_FILES_EVERY_S:
-            self._told = now
+        if now - self._logged_at >= NO_FILES_EVERY_S:
+            self._logged_at = now
             logging.getLogger(__name__).error(
                 "no more files can be opened, so new connections wait; ulimit -n sets the limit"
             )
@@ -182,8 +182,8 @@ def _foreign(record: logging.LogRecord) -> str:
     template = record.msg.strip("\n")
     shown = _in_source(template, record.pathname)
     if shown != template:
-        told = f"{shown}... " if len(shown) >= _WORTH_SHOWING else ""
-        return f"{told}(the rest is withheld; {place})" if told else f"(withheld; {place})"
+        start = f"{shown}... " if len(shown) >= _WORTH_SHOWING else ""
+        return f"{start}(the rest is withheld; {place})" if start else f"(withheld; {place})"
     args = record.args
     if not args:
         return template

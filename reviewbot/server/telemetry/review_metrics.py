@@ -110,7 +110,7 @@ class Counting:
 
     def batch(self, row: ReviewRow) -> Callable[[BatchEvent], None]:
         """Return the function that records the events of a batch of ``row``."""
-        return _Batch(self._metrics, self._runs.get(row.id), self._clock).hear
+        return _Batch(self._metrics, self._runs.get(row.id), self._clock).observe
 
 
 class _Batch:
@@ -124,7 +124,7 @@ class _Batch:
         self._answers = 0  # since the last new request: a second answer continues the first
         self._given_up = False
 
-    def hear(self, event: BatchEvent) -> None:
+    def observe(self, event: BatchEvent) -> None:
         metrics = self._metrics
         match event:
             case RequestSent():

@@ -142,7 +142,7 @@ class Traces:
             set_status_on_exception=False,
         ) as span:
             try:
-                yield counts.hear
+                yield counts.observe
             finally:
                 span.set_attributes(counts.attributes())
 
@@ -175,7 +175,7 @@ class _Counts:
         )
         self._models: dict[str, None] = {}
 
-    def hear(self, event: BatchEvent) -> None:
+    def observe(self, event: BatchEvent) -> None:
         counts = self._counts
         match event:
             case RequestSent(model=model):

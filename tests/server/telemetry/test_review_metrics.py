@@ -40,18 +40,18 @@ class Clock:
 
 def test_the_first_sign_of_each_answer_is_timed_once() -> None:
     metrics, clock = Metrics(), Clock()
-    hear = Counting(metrics, clock).batch(row())
+    observe = Counting(metrics, clock).batch(row())
     for first in (Working(CLAUDE), drafted()):
-        hear(RequestSent(("c1",), CLAUDE, 1))
+        observe(RequestSent(("c1",), CLAUDE, 1))
         clock.now += 2.0
-        hear(first)
+        observe(first)
         clock.now += 5.0
-        hear(Working(CLAUDE))
-        hear(Spent(CLAUDE, Usage(), None))
-        hear(Working(CLAUDE))
-    hear(RequestSent(("c1",), CLAUDE, 1))
-    hear(drafted(cached=True))
-    hear(Spent(CLAUDE, Usage(), None))
+        observe(Working(CLAUDE))
+        observe(Spent(CLAUDE, Usage(), None))
+        observe(Working(CLAUDE))
+    observe(RequestSent(("c1",), CLAUDE, 1))
+    observe(drafted(cached=True))
+    observe(Spent(CLAUDE, Usage(), None))
     seen = exposed(metrics)
     assert seen.value("reviewbot_time_to_first_token_seconds_count") == 2
     assert seen.value("reviewbot_time_to_first_token_seconds_sum") == 4.0
@@ -64,16 +64,16 @@ def drafted(*, cached: bool = False) -> Drafted:
 
 def test_cut_answers_are_counted_each_and_given_up_ones_once() -> None:
     metrics = Metrics()
-    hear = Counting(metrics).batch(row())
-    hear(RequestSent(("c1", "c2"), CLAUDE, 1))
+    observe = Counting(metrics).batch(row())
+    observe(RequestSent(("c1", "c2"), CLAUDE, 1))
     for _ in range(3):
-        hear(Spent(CLAUDE, Usage(), None))
+        observe(Spent(CLAUDE, Usage(), None))
     for chunk in ("c1", "c2"):
-        hear(ChunkOutcome(chunk, "partly", CLAUDE, 1, "cut again and again"))
-    hear(RequestSent(("c3",), CLAUDE, 2))
-    hear(Spent(CLAUDE, Usage(), None))
-    hear(ChunkOutcome("c3", "partly", CLAUDE, 2, "it broke off", "transient"))
-    hear(ChunkOutcome("c4", "partly", "offline", 1, "Only the offline rules reviewed it"))
+        observe(ChunkOutcome(chunk, "partly", CLAUDE, 1, "cut again and again"))
+    observe(RequestSent(("c3",), CLAUDE, 2))
+    observe(Spent(CLAUDE, Usage(), None))
+    observe(ChunkOutcome("c3", "partly", CLAUDE, 2, "it broke off", "transient"))
+    observe(ChunkOutcome("c4", "partly", "offline", 1, "Only the offline rules reviewed it"))
     seen = exposed(metrics)
     assert seen.value("reviewbot_truncations_total", kind="continued") == 2
     assert seen.value("reviewbot_truncations_total", kind="given_up") == 1
@@ -84,16 +84,16 @@ def test_a_diff_cut_in_its_middle_is_counted_once_a_run() -> None:
     counting = Counting(metrics)
     counting.began(row())
     for batch in range(3):
-        hear = counting.batch(row())
-        hear(ChunkOutcome(f"c{batch}", "failed", "none", 0, truncation.REASON))
+        observe = counting.batch(row())
+        observe(ChunkOutcome(f"c{batch}", "failed", "none", 0, truncation.REASON))
     assert exposed(metrics).value("reviewbot_truncations_total", kind="diff_middle") == 1
 
 
 def test_a_retry_on_another_model_is_told_apart() -> None:
     metrics = Metrics()
-    hear = Counting(metrics).batch(row())
-    hear(Retrying(("c",), CLAUDE, 1, "x", CLAUDE, 1.0))
-    hear(Retrying(("c",), CLAUDE, 3, "x", "offline", 0.0))
+    observe = Counting(metrics).batch(row())
+    observe(Retrying(("c",), CLAUDE, 1, "x", CLAUDE, 1.0))
+    observe(Retrying(("c",), CLAUDE, 3, "x", "offline", 0.0))
     seen = exposed(metrics)
     assert seen.value("reviewbot_retries_total", model=CLAUDE, next="same") == 1
     assert seen.value("reviewbot_retries_total", model=CLAUDE, next="other") == 1
