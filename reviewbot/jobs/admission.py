@@ -260,8 +260,8 @@ def _left_out(request: ReviewRequest, job: Job, most: _Most) -> tuple[str, ...]:
     if limit is None or most.tokens <= limit:
         return ()
     if request.options.truncate == "middle":
-        beside = _tokens_left(most, job, tuple(batch.id for batch in job.plan.batches))
-        found = middle_to_leave_out(job.plan, room=limit - beside, cost=partial(_cost, job))
+        other_tokens = _tokens_left(most, job, tuple(batch.id for batch in job.plan.batches))
+        found = middle_to_leave_out(job.plan, room=limit - other_tokens, cost=partial(_cost, job))
         if found is not None:
             return found
     raise TooManyTokensError(

@@ -69,7 +69,7 @@ class Janitor:
         """Run all tasks until cancelled, concurrently: a slow task must not delay the heartbeat."""
         async with asyncio.TaskGroup() as group:
             for every_s, task in (
-                (BEAT_EVERY_S, self.beat),
+                (BEAT_EVERY_S, self.heartbeat),
                 (STOPS_EVERY_S, self.heed_stops),
                 (ROUND_EVERY_S, self.round),
                 (LOST_EVERY_S, self.find_lost),
@@ -87,9 +87,9 @@ class Janitor:
                 log.exception("the janitor failed; retrying")
             await asyncio.sleep(every_s)
 
-    async def beat(self) -> None:
+    async def heartbeat(self) -> None:
         """Store a heartbeat of this node."""
-        await self._database.write(partial(nodes.beat, node=self._runner.node))
+        await self._database.write(partial(nodes.heartbeat, node=self._runner.node))
 
     async def round(self) -> None:
         """Requeue interrupted and due reviews, end stopped ones, and update queue positions."""
@@ -109,7 +109,7 @@ class Janitor:
         for row in queued:
             if row.stop is not None:  # a stop was requested before the run started
                 await self._runner.end_unstarted(row.id)
-        await self._tell_positions([row for row in queued if row.stop is None])
+        await self._publish_positions([row for row in queued if row.stop is None])
 
     async def heed_stops(self) -> None:
         """Stop reviews that run here and whose stop was requested on any node."""
@@ -168,13 +168,15 @@ class Janitor:
                 elif found.status not in UNFINISHED:
                     await self.requeue(row)  # no node had begun the run
 
-    async def _tell_positions(self, queued: list[ReviewRow]) -> None:
+    async def _publish_positions(self, queued: list[ReviewRow]) -> None:
         """Publish changed positions of queued reviews that have readers here."""
         for before, row in enumerate(queued):
             if row.queue_position != before and self._hub.followed(row.id):
-                told = await self._database.write(partial(_tell_position, row=row, before=before))
-                if told:
-                    self._hub.publish(row.id, [told])
+                progress = await self._database.write(
+                    partial(_store_position, row=row, before=before)
+                )
+                if progress:
+                    self._hub.publish(row.id, [progress])
 
     async def clean_up(self) -> None:
         """Delete expired rows and reviews, once a day."""
@@ -200,7 +202,7 @@ def _old_rates(connection: sa.Connection) -> None:
     connection.execute(sa.delete(RATES).where(RATES.c.minute < reviews.now_ms() // 60_000 - 60))
 
 
-def _tell_position(connection: sa.Connection, row: ReviewRow, before: int) -> Stored | None:
+def _store_position(connection: sa.Connection, row: ReviewRow, before: int) -> Stored | None:
     """Store the position of a queued review as an event; None if it has left the queue."""
     mine = rows_changed(
         connection.execute(
@@ -218,6 +220,6 @@ def _tell_position(connection: sa.Connection, row: ReviewRow, before: int) -> St
         return None
     others = f"{count(before, 'review')} before it" if before else "it is next"
     event = replace(last_progress(connection, row.id), activity=f"queued: {others}")
-    told = stored(event, seq=row.last_seq + 1, review_id=row.id, at=reviews.now_ms())
-    insert_events(connection, row.id, [told])
-    return told
+    progress = stored(event, seq=row.last_seq + 1, review_id=row.id, at=reviews.now_ms())
+    insert_events(connection, row.id, [progress])
+    return progress

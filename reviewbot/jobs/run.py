@@ -247,7 +247,7 @@ class Run:
                 if not coming.done():
                     return "left"
                 event = coming.result()
-                await self._tell(event)
+                await self._publish(event)
                 if isinstance(event, ReviewFinished):
                     return "finished"
         finally:
@@ -257,7 +257,7 @@ class Run:
                     with suppress(asyncio.CancelledError, StopAsyncIteration, Exception):
                         await task
 
-    async def _tell(self, event: Event) -> None:
+    async def _publish(self, event: Event) -> None:
         if isinstance(event, ReviewFinished):
             entry = await self._entry(event)
             self._log.change(partial(self._finish, finished=event, entry=entry))
@@ -356,7 +356,7 @@ class Run:
             partial(checkpoints.given_up, review_id=review_id, reason=reason, files=files)
         )
         usage, cost_usd = await self._spent()
-        await self._tell(
+        await self._publish(
             ReviewFinished(
                 outcome=self.signal.outcome or "incomplete",
                 coverage=coverage,

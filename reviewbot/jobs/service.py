@@ -207,7 +207,7 @@ class ReviewService:
     def _arrive(self, connection: sa.Connection) -> None:
         if not self.database.postgres:
             nodes.leave_all(connection)  # the lock proves that no other node is alive
-        nodes.beat(connection, self.node)
+        nodes.heartbeat(connection, self.node)
 
     async def _hand_over(self) -> None:
         """Requeue unfinished reviews of this node, for another node or the next start."""

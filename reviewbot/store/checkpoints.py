@@ -130,8 +130,8 @@ def last_progress(connection: sa.Connection, review_id: str) -> ReviewProgress:
         .limit(1)
     )
     match from_record(json.loads(data or "{}")):
-        case ReviewProgress() as told:
-            return told
+        case ReviewProgress() as progress:
+            return progress
         case ReviewStarted() as started:
             return ReviewProgress(
                 files_done=0,

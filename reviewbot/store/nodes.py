@@ -14,7 +14,7 @@ TTL_MS: Final = 10_000
 FORGET_MS: Final = 24 * 3600 * 1000
 
 
-def beat(connection: sa.Connection, node: str) -> None:
+def heartbeat(connection: sa.Connection, node: str) -> None:
     """Store a heartbeat of ``node``."""
     now = clock(connection)
     if not connection.execute(sa.update(NODES).where(NODES.c.id == node).values(beat=now)).rowcount:

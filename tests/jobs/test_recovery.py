@@ -198,11 +198,11 @@ async def test_a_clean_up_that_takes_long_does_not_keep_a_node_from_beating(
             )
         )
 
-        def beat(_connection: sa.Connection, **_: object) -> None:
+        def heartbeat(_connection: sa.Connection, **_: object) -> None:
             nonlocal beats
             beats += engine.cleaning.is_set()
 
-        monkeypatch.setattr(nodes, "beat", beat)
+        monkeypatch.setattr(nodes, "heartbeat", heartbeat)
         janitor = Janitor(
             one.database,
             engine,  # type: ignore[arg-type]

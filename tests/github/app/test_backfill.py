@@ -237,7 +237,7 @@ async def test_only_one_node_runs_the_backfill(tmp_path: Path) -> None:
     async with bot(tmp_path) as one:
         await one.lost()
         for node in ("elsewhere", "here"):
-            await one.store.write(partial(nodes.beat, node=node))
+            await one.store.write(partial(nodes.heartbeat, node=node))
         assert await one.swept() == 0
         assert one.github.called("GET", "/deliveries") == []
         await one.store.write(partial(nodes.leave, node="elsewhere"))

@@ -259,7 +259,7 @@ async def test_two_nodes_never_process_the_same_delivery_nor_too_many_together()
     handled: list[str] = []
     async with opened(url) as a, opened(url) as b:
         for store, node in ((a, "a"), (b, "b")):
-            await store.write(partial(nodes.beat, node=node))
+            await store.write(partial(nodes.heartbeat, node=node))
         one, other = (
             inbox(store, watched, node=node, per_installation=per_installation)
             for store, node in ((a, "a"), (b, "b"))

@@ -104,7 +104,9 @@ async def test_the_nodes_of_a_server_write_once_a_second_for_an_installation(nod
         with tempfile.TemporaryDirectory() as folder:
             async with app_server(github, model, Path(folder), pace=Pace()) as server:
                 service, bot = server.service, server.bot
-                await service.database.write(lambda connection: nodes.beat(connection, "other"))
+                await service.database.write(
+                    lambda connection: nodes.heartbeat(connection, "other")
+                )
                 gateway = Gateway(bot.config.credentials, base_url=github.url, pace=Pace())
                 other = Outbox(service.database, service.hub, gateway, bot.identity, node="other")
                 turns = cycle([bot._publisher._poller, other._poller][:nodes_])

@@ -203,7 +203,7 @@ async def test_two_nodes_of_which_one_is_slow_post_nothing_twice(
 
     def other_alone(connection: sa.Connection) -> None:
         connection.execute(sa.delete(NODES))
-        nodes.beat(connection, "other")
+        nodes.heartbeat(connection, "other")
 
     await server.service.database.write(other_alone)
     service, bot = server.service, server.bot
