@@ -134,8 +134,8 @@ class CachedBatches:
         found = found or _FoundInCache({}, {})
         drafts, outcomes = _replayed(task.request.chunks, found.reuses)
         self._count(task, found, drafts)
-        told: tuple[BatchEvent, ...] = (*drafts, *outcomes)
-        for event in told:
+        replayed: tuple[BatchEvent, ...] = (*drafts, *outcomes)
+        for event in replayed:
             await emit(event)
         asked = await self._ask(task, found.reuses, emit)
         result = BatchResult((*drafts, *asked.drafts), (*outcomes, *asked.outcomes), asked.spent)

@@ -132,8 +132,8 @@ async def review(
     task = run.summary_task()
     if not job.plan.batches:
         summarize = None  # nothing was reviewed, so request no summary
-    told = job.question is not None or (earlier and earlier.summarized)
-    if stop.outcome is None and not told:
+    has_summary = job.question is not None or (earlier and earlier.summarized)
+    if stop.outcome is None and not has_summary:
         if summarize:
             yield run.progress("writing the summary")
         yield await run.summary(task, summarize, stop)
@@ -264,8 +264,8 @@ class _ReviewRun:
             case Spent():
                 self.book(event)
             case ChunkOutcome():
-                told = event.chunk in self._earlier.ended
-                await self._put_all(self._chunk_finished(event)[1 if told else 0 :])
+                is_reported = event.chunk in self._earlier.ended
+                await self._put_all(self._chunk_finished(event)[1 if is_reported else 0 :])
             case RequestSent() | Retrying():
                 await self._put_all(self._announced(event, batch))
             case Working(model=model):

@@ -134,18 +134,18 @@ class AnswerReader:
                 what = "with another tool" if self._other_call else "without a report"
                 return Stopped(Stop.NO_REPORT, f"the model answered {what}")
             case reason:
-                told = self._clean(str(reason)) if reason else "none"
+                shown = self._clean(str(reason)) if reason else "none"
                 raise ModelFault(
-                    f"the answer ended with an unknown stop reason: {told}", fault=Fault.UNUSABLE
+                    f"the answer ended with an unknown stop reason: {shown}", fault=Fault.UNUSABLE
                 )
 
     def _refusal(self) -> str:
         details = _table(self._stop_details)
         category, explanation = details.get("category"), details.get("explanation")
-        told = "the model declined to answer"
+        sentence = "the model declined to answer"
         if category:
-            told += f" ({self._clean(str(category))})"
-        return f"{told}: {self._clean(str(explanation))}" if explanation else told
+            sentence += f" ({self._clean(str(category))})"
+        return f"{sentence}: {self._clean(str(explanation))}" if explanation else sentence
 
     def _start(self, index: int, content: Mapping[str, Any]) -> Iterator[ModelEvent]:
         kind = content.get("type")

@@ -204,7 +204,7 @@ class Claude:
 
     async def _answer(self, ask: Ask) -> AsyncGenerator[ModelEvent, None]:
         """Send one request. Retry without a feature as long as the server refuses one."""
-        async with self._gate.turn(self._prefix_key(ask)) as turn:
+        async with self._gate.slot(self._prefix_key(ask)) as slot:
             while True:
                 features = self._features
                 piecewise = ask.as_text or Feature.EAGER in features
@@ -213,8 +213,8 @@ class Claude:
                 try:
                     async with aclosing(sent) as events:
                         async for event in events:
-                            if turn is not None and isinstance(event, Answering):
-                                turn.began()
+                            if slot is not None and isinstance(event, Answering):
+                                slot.began()
                             yield event
                 except BadRequest as refusal:
                     feature = refused_feature(sent_features(ask, features), refusal.complaint)

@@ -75,7 +75,7 @@ class ResponseDeadline:
         """
         return await self._limited(coming)
 
-    def heard(self) -> None:
+    def restart_silence(self) -> None:
         """Restart the limit for silence, after an event other than a ping."""
         self._silent = 0.0
 

@@ -97,7 +97,7 @@ class Faults:
             kind = _BY_STATUS.get(status)
         if kind is None:
             kind = Fault.TRANSIENT if status >= 500 else Fault.REJECTED
-        kind = _told(kind, status, headers)
+        kind = _apply_retry_header(kind, status, headers)
         name = f"{status} {self.clean(error.get('type') or '')}".strip()
         return ModelFault(
             self._sentence(f"{self.server} answered {name}", said, kind, status),
@@ -145,9 +145,9 @@ class Faults:
             request_id=self.request_id(headers),
         )
 
-    def request_id(self, headers: Mapping[str, str], told: object = None) -> str | None:
-        """Return the server's id of a request: ``told`` from a body, or else from the headers."""
-        return self.clean(told or headers.get("request-id") or "")[:100] or None
+    def request_id(self, headers: Mapping[str, str], given: object = None) -> str | None:
+        """Return the server's id of a request: ``given`` from a body, or else from the headers."""
+        return self.clean(given or headers.get("request-id") or "")[:100] or None
 
     def _of_redirect(self, status: int, headers: Mapping[str, str]) -> ModelFault:
         place = _origin(headers.get("location", ""))
@@ -234,7 +234,7 @@ def _kind(error: Mapping[str, Any], said: str) -> Fault | None:
     return None
 
 
-def _told(kind: Fault, status: int, headers: Mapping[str, str]) -> Fault:
+def _apply_retry_header(kind: Fault, status: int, headers: Mapping[str, str]) -> Fault:
     """Return the kind after the server's ``x-should-retry``, which the SDK follows, too."""
     word = headers.get("x-should-retry")
     if word == "false" and kind in (Fault.TRANSIENT, Fault.RATE_LIMITED):

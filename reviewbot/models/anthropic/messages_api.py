@@ -161,7 +161,7 @@ class MessagesApi:
             happened = event_of(frame.event, frame.data)
             if happened is None:
                 continue
-            waiting.heard()
+            waiting.restart_silence()
             for event in reader.take(*happened):
                 yield event
             if reader.wrote:

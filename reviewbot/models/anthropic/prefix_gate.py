@@ -42,7 +42,7 @@ class PrefixGate:
         self._ahead: dict[bytes, asyncio.Event] = {}
 
     @asynccontextmanager
-    async def turn(self, key: bytes | None) -> AsyncGenerator[PrefixSlot | None, None]:
+    async def slot(self, key: bytes | None) -> AsyncGenerator[PrefixSlot | None, None]:
         """Wait for the slot of a request. ``key`` identifies its prefix; None if not cached."""
         if key is None:
             yield None
