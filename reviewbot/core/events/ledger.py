@@ -136,8 +136,8 @@ class Ledger:
 
         Two findings of one answer are the same only if their quotes are equal.
         """
-        twice = answer in self._answers[other.id] and not same_quote(finding, other)
-        return not twice and same(finding, other)
+        is_distinct = answer in self._answers[other.id] and not same_quote(finding, other)
+        return not is_distinct and same(finding, other)
 
     def _near(self, finding: Finding) -> list[Finding]:
         """Return the open findings on the lines of ``finding`` or on adjacent lines."""

@@ -55,9 +55,9 @@ def render(report: Report, *, notes: Sequence[str] = ()) -> str:
         command: Command = "warning" if report.outcome == "superseded" else "error"
         room[command] -= 1
         lines.append(_command(command, _missing(report), title="reviewbot: incomplete"))
-    told = notes[: LIMIT - 1]
-    room["notice"] -= len(told)
-    lines += (_command("notice", note, title="reviewbot") for note in told)
+    shown_notes = notes[: LIMIT - 1]
+    room["notice"] -= len(shown_notes)
+    lines += (_command("notice", note, title="reviewbot") for note in shown_notes)
     for finding in filter(counts_for_fail_on, report.findings):
         command = _COMMANDS[finding.severity]
         if room[command]:

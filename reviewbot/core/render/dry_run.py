@@ -43,8 +43,8 @@ def plan_lines(plan: ReviewStarted, skipped: Mapping[str, str], *, width: int) -
         head = f"{path}{' ' * (room - cells(path))}  +{file.added} -{file.removed}  "
         if file.chunks:
             where = _chunks([chunks[name] for name in file.chunks])
-            whose = f", {shown(file.model or '')} ({file.routed_by})" if several else ""
-            lines.append(((head, ""), (where + whose, "")))
+            assigned = f", {shown(file.model or '')} ({file.routed_by})" if several else ""
+            lines.append(((head, ""), (where + assigned, "")))
         else:
             lines += paragraph(
                 f"skipped: {skipped.get(file.path, NO_REASON)}",
