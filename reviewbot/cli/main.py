@@ -197,7 +197,7 @@ def _refuse(name: str) -> NoReturn:
     elif name == "-" or name.endswith((".diff", ".patch")) or os.path.isfile(name):  # noqa: PTH113  as above
         hint = f"did you mean reviewbot review {name}?"
     else:
-        hint = f"there are {', '.join(COMMANDS)}"
+        hint = f"commands are {', '.join(COMMANDS)}"
     _parser().error(f"no such command: {name}; {hint}")
 
 

@@ -264,7 +264,7 @@ def _explain(error: ValidationError) -> Iterator[tuple[Path, str]]:
         known = sorted(facts.schema["properties"])
         for key in instance.keys() - set(known):
             near = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+            hint = f"did you mean {near[0]}?" if near else f"supported are {', '.join(known)}"
             yield (*path, key), f"is not a setting; {hint}"
     elif keyword == "required":
         missing = [key for key in wanted if key not in instance]

@@ -107,7 +107,7 @@ def parse_options(values: Mapping[str, Any]) -> ReviewOptions:
     unknown = sorted(set(values) - set(SETTABLE) - set(_OWN))
     if unknown:
         raise ConfigError(
-            f"there is no such option; there are {', '.join((*SETTABLE, *_OWN))}",
+            f"there is no such option; supported are {', '.join((*SETTABLE, *_OWN))}",
             key=f"options.{unknown[0]:.60}",
         )
     for name, value in values.items():

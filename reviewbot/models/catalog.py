@@ -100,7 +100,7 @@ def lookup(name: str, overrides: Mapping[str, Mapping[str, object]] | None = Non
     for key, value in (overrides or {}).get(name, {}).items():
         if key not in _CHECKS:
             valid = ", ".join(sorted(_CHECKS))
-            raise ConfigError(f"no such capability; there are {valid}", key=f"{where}.{key}")
+            raise ConfigError(f"no such capability; supported are {valid}", key=f"{where}.{key}")
         facts[key] = _checked(key, value, where)
     prices = facts.pop("prices", None)
     return ModelInfo(name=name, prices=_prices(prices, f"{where}.prices"), **facts)
@@ -192,7 +192,8 @@ def _prices(data: object, where: str) -> Prices | None:
     names = [field.name for field in fields(Prices)]
     for key, value in data.items():
         if key not in names:
-            raise ConfigError(f"no such price; there are {', '.join(names)}", key=f"{where}.{key}")
+            problem = f"no such price; supported are {', '.join(names)}"
+            raise ConfigError(problem, key=f"{where}.{key}")
         if key != "long" and not (_whole if key == "long_from" else _amount)(value):
             raise ConfigError(f"must be an amount, not {value!r}", key=f"{where}.{key}")
     missing = [name for name in names[:4] if name not in data]

@@ -52,7 +52,8 @@ def _read(text: str, known: Sequence[str]) -> dict[str, Any]:
         value, at = _value(text, at)
         if name not in known:
             there = f"{', '.join(known[:-1])} and {known[-1]}"
-            raise Problem(400, f"there is no field {name[:60]!r}; there are {there}", key=name[:60])
+            detail = f"there is no field {name[:60]!r}; supported are {there}"
+            raise Problem(400, detail, key=name[:60])
         if name in fields:
             raise ValueError(f"{name} is given twice")
         fields[name] = value

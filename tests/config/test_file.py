@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     [
         ("jobs: 0", ".reviewbot.yml:1: jobs: must be at least 1, not 0"),
         ("\nmodle: x", ".reviewbot.yml:2: modle: is not a setting; did you mean model?"),
-        ("zzz: x", ".reviewbot.yml:1: zzz: is not a setting; known are ab_split, accept_unread,"),
+        (
+            "zzz: x",
+            ".reviewbot.yml:1: zzz: is not a setting; supported are ab_split, accept_unread,",
+        ),
         ("jobs: 1\n\njobs: 2", ".reviewbot.yml:3: jobs: is set twice, first in line 1"),
         ("jobs: many", '.reviewbot.yml:1: jobs: must be a whole number, not "many"'),
         ("summary: no", '.reviewbot.yml:1: summary: must be true or false, not "no"'),

@@ -92,8 +92,8 @@ def test_prices_are_overridden_as_a_whole() -> None:
 @pytest.mark.parametrize(
     ("override", "key", "says"),
     [
-        ({"contxt": 1}, "models.m.contxt", "there are cache_minimum, context"),
-        ({"name": "x"}, "models.m.name", "there are"),
+        ({"contxt": 1}, "models.m.contxt", "supported are cache_minimum, context"),
+        ({"name": "x"}, "models.m.name", "supported are"),
         ({"context": "1000"}, "models.m.context", "whole number"),
         ({"context": True}, "models.m.context", "whole number"),
         ({"context": 0}, "models.m.context", "whole number"),
@@ -105,7 +105,7 @@ def test_prices_are_overridden_as_a_whole() -> None:
         ({"cache_minimum": -1}, "models.m.cache_minimum", "whole number"),
         ({"prices": 3}, "models.m.prices", "table of prices"),
         ({"prices": {"input": 1}}, "models.m.prices", "output"),
-        ({"prices": {"in": 1}}, "models.m.prices.in", "there are input"),
+        ({"prices": {"in": 1}}, "models.m.prices.in", "supported are input"),
         ({"prices": {"input": -1}}, "models.m.prices.input", "amount"),
         ({"prices": {"long_from": 0.5}}, "models.m.prices.long_from", "amount"),
         ({"prices": PRICES | {"long": 5}}, "models.m.prices.long", "table"),

@@ -15,7 +15,6 @@ from reviewbot.core.findings.finding import (
     same,
     same_quote,
 )
-from reviewbot.core.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -167,7 +166,7 @@ class Ledger:
             return finding
         if self._notes < self._max_notes:
             return finding
-        reason = f"At most {count(self._max_notes, 'note')} on lines; this is one more."
+        reason = f"The limit of notes on lines ({self._max_notes}) is reached."
         return replace(finding, placement=Placement("outside", reason, held=True))
 
     def _stand(self, finding: Finding) -> None:

@@ -104,7 +104,7 @@ def _split(split: SplitSettings | None) -> str:
 
 
 def _tokens(number: int | None) -> str:
-    return "as the model takes" if number is None else f"{number:,}"
+    return "as the model permits" if number is None else f"{number:,}"
 
 
 _WORDS: Final[dict[str, Callable[[Any], str]]] = {

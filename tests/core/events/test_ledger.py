@@ -110,7 +110,7 @@ def test_notes_beyond_the_limit_are_held_and_said_so() -> None:
     [event] = ledger.accept(finding(id="g", severity="note", path="b.py"), answer="1")
     assert isinstance(event, FindingRaised)
     assert event.finding.placement.held
-    assert event.finding.placement.reason == "At most 1 note on lines; this is one more."
+    assert event.finding.placement.reason == "The limit of notes on lines (1) is reached."
     [event] = ledger.accept(finding(id="h", severity="error", path="c.py"), answer="1")
     assert isinstance(event, FindingRaised)
     assert event.finding.placement == Placement("inline")
