@@ -183,7 +183,9 @@ async def test_redirects_in_a_circle_end() -> None:
         (Answer({"number": 1, "head": None}), "has an unexpected form"),
     ],
 )
-async def test_a_response_that_is_not_from_github_is_one_clear_error(answer: Answer) -> None:
+async def test_a_response_that_is_not_from_github_is_one_clear_error(
+    answer: Answer, problem: str
+) -> None:
     async with scripted(lambda _: answer) as (_, gateway):
         with pytest.raises(UnavailableError, match=problem):
             await gateway.holder().pulls.get("o/r", 1)
