@@ -69,6 +69,12 @@ class GitHeader:
                 return self.said[key].decode()
         return self.said.get(b"index", b"").partition(b" ")[2].decode() or None
 
+    @property
+    def blobs(self) -> tuple[str, str] | None:
+        """The hashes of both sides; None if no line states them."""
+        old, dots, new = self.said.get(b"index", b"").partition(b" ")[0].partition(b"..")
+        return (old.decode(), new.decode()) if dots else None
+
     def paths(self) -> tuple[bytes, bytes]:
         """Return the path of the old and of the new side, without prefixes.
 

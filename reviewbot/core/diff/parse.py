@@ -50,7 +50,8 @@ class FileDiff:
     ``old_path`` is None for an added file, ``new_path`` for a deleted file. Modes are git's, such
     as ``100644``; None if the side does not exist or the diff does not state the mode. A file that
     changed its type (to a link or submodule) is one entry with the status ``type-changed``. Hunks
-    that remove the old content precede hunks that add the new content.
+    that remove the old content precede hunks that add the new content. ``blobs`` are the hashes of
+    the old and the new content as git shortens them, if the file has both and the diff states them.
     """
 
     old_path: str | None
@@ -60,6 +61,7 @@ class FileDiff:
     new_mode: str | None = None
     binary: bool = False
     hunks: tuple[Hunk, ...] = ()
+    blobs: tuple[str, str] | None = None
 
     @property
     def path(self) -> str:
@@ -168,6 +170,7 @@ def _git_file(cursor: Cursor) -> FileDiff:
         new_mode=None if deleted else header.mode(b"new mode", b"new file mode"),
         binary=header.binary,
         hunks=hunks,
+        blobs=header.blobs if hunks and not (added or deleted) else None,
     )
 
 

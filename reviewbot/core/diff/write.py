@@ -32,7 +32,8 @@ def file_diff_text(file: FileDiff) -> bytes:
     """Return the part of a git diff about ``file``. Concatenated parts form a diff.
 
     To write other hunks, pass ``dataclasses.replace(file, hunks=...)``. If a required mode is
-    unknown, the mode of a plain file is written. Similarities and hashes are omitted.
+    unknown, the mode of a plain file is written. Similarities are omitted, and hashes of files that
+    are added or deleted.
 
     Raises:
         ValueError: ``file`` has no change, or a path contains an invalid character.
@@ -91,13 +92,15 @@ def _fields(file: FileDiff, old: bytes, new: bytes) -> Iterator[bytes]:
             yield b"index " + b"..".join(hashes)
         return
     if file.old_mode is not None and file.new_mode is not None:
-        # Git writes an unchanged mode in the line of hashes, which are unknown here.
+        # Git writes an unchanged mode in the line of hashes, which may be unknown here.
         yield b"old mode " + file.old_mode.encode()
         yield b"new mode " + file.new_mode.encode()
     if file.status in ("renamed", "copied"):
         word = b"rename" if file.status == "renamed" else b"copy"
         yield word + b" from " + quoted(old)
         yield word + b" to " + quoted(new)
+    if file.blobs is not None:
+        yield b"index " + b"..".join(blob.encode() for blob in file.blobs)
 
 
 def _halves(file: FileDiff) -> tuple[FileDiff, FileDiff]:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from reviewbot.core.diff.parse import FileStatus  # noqa: TC001 - stored_plan resolves it at run time
+from reviewbot.core.diff.whole import shows_whole_file
 from reviewbot.core.events.events import FileCoverage  # noqa: TC001 - stored_plan uses it
 from reviewbot.core.plan.routing import NOBODY, Chain, Routed
 from reviewbot.core.plan.split import Segment, split_file
@@ -153,6 +154,10 @@ class ChunkView:
     """Instructions of the repository for this path, from its configuration."""
     tokens: int = 0
     """Estimated tokens of the chunk, by the plan."""
+    is_whole: bool = False
+    """Whether it shows every line of the new file."""
+    is_link: bool = False
+    """Whether the file is a symbolic link, whose text is only its target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +329,8 @@ def view(
         ),
         instructions=instructions,
         tokens=chunk.tokens,
+        is_whole=chunk.parts == 1 and not chunk.cut and shows_whole_file(file),
+        is_link=file.new_mode == SYMLINK,
     )
 
 

@@ -1,0 +1,34 @@
+"""Recognise diffs that show the whole new file. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from reviewbot.core.diff.widen import new_content
+
+if TYPE_CHECKING:
+    from reviewbot.core.diff.parse import FileDiff
+
+_SHORTEST = 7
+"""Digits of a hash that git writes at least by default."""
+
+
+def shows_whole_file(file: FileDiff) -> bool:
+    """Return whether the hunks show every line of the new file.
+
+    A hunk does not state that the file ends after it. So the content is compared with git's hash of
+    the new file, which counts the type and the length of the content, too: see
+    https://git-scm.com/book/en/v2/Git-Internals-Git-Objects.
+    """
+    if file.status == "added":
+        return bool(file.hunks)
+    if len(file.hunks) != 1 or file.hunks[0].new_start > 1 or file.blobs is None:
+        return False
+    blob = file.blobs[1]
+    if len(blob) < _SHORTEST:
+        return False
+    content = new_content(file)
+    data = b"blob %d\0%b" % (len(content), content)
+    hashes = (hashlib.sha1(data, usedforsecurity=False), hashlib.sha256(data))
+    return any(one.hexdigest().startswith(blob) for one in hashes)
