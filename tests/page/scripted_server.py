@@ -447,6 +447,7 @@ def cancelled(review: Review) -> Json:
         "findings": {},
         "reasons": ["Someone cancelled it."],
         "by_model": [],
+        "depth": "",
     }
 
 

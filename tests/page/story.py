@@ -194,4 +194,5 @@ def finished(outcome: str = "findings", bad: dict[str, tuple[str, str]] | None =
         "findings": {},
         "reasons": ["Two files failed."] if bad else [],
         "by_model": [],
+        "depth": "",
     }

@@ -295,6 +295,30 @@ def test_an_outcome_that_its_coverage_denies_is_incomplete(
     assert hue(page.locator("#outcome"), "border-left-color") == "red"
 
 
+def test_a_shallow_review_names_its_unread_files_and_is_not_green(
+    page: Page, server: ScriptedServer
+) -> None:
+    unread = {REVIEWED[2]: ("unread", "There are no offline rules for COBOL.")}
+    depth = "25 rules for Python ran; no model read this."
+    end = {**finished("shallow", unread), "reasons": [], "depth": depth}
+    play(page, server, started(), end)
+    outcome = page.locator("#outcome")
+    expect(outcome).to_contain_text("Shallow. No findings in 4 files, of which 1 was not read.")
+    expect(outcome).to_contain_text(depth)
+    expect(outcome).to_contain_text("shop/sync.py not read: There are no offline rules for COBOL.")
+    expect(page.locator("#state-pill")).to_have_text("Shallow")
+    expect(page.locator("#coverage-line")).to_contain_text("3 of 4 files reviewed, 1 not read")
+    for part in (outcome, page.locator("#state-pill")):
+        assert hue(part) != "green"
+
+
+def test_a_review_of_unread_files_alone_is_incomplete(page: Page, server: ScriptedServer) -> None:
+    unread = dict.fromkeys(REVIEWED, ("unread", "There are no offline rules for COBOL."))
+    play(page, server, started(), finished("incomplete", unread))
+    expect(page.locator("#outcome")).to_contain_text("Incomplete. 4 of 4 files were not read")
+    expect(page.locator("#outcome")).not_to_contain_text("Start it again")
+
+
 def test_only_a_clean_review_is_green(page: Page, server: ScriptedServer) -> None:
     play(page, server, started(), finished("clean"))
     expect(page.locator("#outcome")).to_have_text("No findings in 4 files.")

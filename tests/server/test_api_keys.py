@@ -160,7 +160,7 @@ async def test_requests_of_a_minute_and_reviews_at_once_are_limited(
     ):
         secret = keyed(requests_per_minute=3)
         answers = [
-            await client.post("/v1/reviews", content=b"\n", headers=bearer(secret))
+            await client.post("/v1/reviews", content=DEMO, headers=bearer(secret))
             for _ in range(10)
         ]
         refused = [answer for answer in answers if answer.status_code == 429]

@@ -131,7 +131,7 @@ def test_nothing_to_review_is_not_green() -> None:
         report = report_of(outcome="clean", coverage=coverage)
         assert conclusion(report, fail_on="error") == "neutral"
         (payload,) = finished(report)
-        assert payload["output"]["title"].startswith("Nothing ")
+        assert payload["output"]["title"].startswith("Nothing " if coverage else "No changes.")
 
 
 @pytest.mark.parametrize(
