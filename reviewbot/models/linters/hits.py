@@ -1,0 +1,109 @@
+"""Choose what to report of the results of a linter. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.plan.categories import kind_of
+from reviewbot.models.linters.fixes import whole_lines
+from reviewbot.models.linters.rules import group_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from reviewbot.core.findings.finding import Category, Severity
+    from reviewbot.models.linters.base import Diagnostic
+
+MAX_OF_A_RULE: Final = 20
+"""Results of one rule in one file; the last one says how many others there are."""
+MAX_LINES: Final = 6
+"""Lines of a result; a longer one is reported on its first line."""
+TITLE_LENGTH: Final = 200
+MESSAGE_LENGTH: Final = 2_000
+_EXAMPLES: Final = re.compile(r"(?:^|/)(?:examples?|samples?|docs?|documentation)/", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class LintHit:
+    """A result of a linter on an added line.
+
+    ``title`` and ``message`` can quote the file, and are not safe to show yet. ``suggestion``
+    replaces lines ``line`` to ``end_line``.
+    """
+
+    line: int
+    end_line: int
+    rule: str
+    severity: Severity
+    category: Category
+    title: str
+    message: str
+    suggestion: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LintedText:
+    """A text that a linter has read.
+
+    ``whole`` is false for the new side of a hunk. Line numbers count from 1 in ``lines``. ``added``
+    are the added lines, ``changeable`` those of them that a suggestion may change.
+    """
+
+    path: str
+    lines: Sequence[str]
+    added: Collection[int]
+    changeable: Collection[int]
+    whole: bool
+
+
+def choose_hits(
+    linter: str, text: LintedText, diagnostics: Iterable[Diagnostic]
+) -> tuple[LintHit, ...]:
+    """Return the results on added lines whose rule is in the rule list, in the order of the lines.
+
+    Args:
+        linter: name of the linter.
+        text: the text that it has read.
+        diagnostics: its results.
+    """
+    is_test = kind_of(text.path) in ("tests", "docs") or _EXAMPLES.search(text.path)
+    found: dict[tuple[int, str], LintHit] = {}
+    for one in sorted(diagnostics, key=lambda one: one.line):
+        group = group_of(linter, one.code)
+        if group is None or one.line not in text.added:
+            continue
+        if (is_test and not group.tests) or (group.whole and not text.whole):
+            continue
+        last = min(max(one.line, one.end_line), len(text.lines))
+        if last - one.line >= MAX_LINES:
+            last = one.line
+        title, _, rest = one.message.partition("\n")
+        hit = LintHit(
+            line=one.line,
+            end_line=last,
+            rule=f"{linter}/{one.code}",
+            severity=group.severity_for(one.severity),
+            category=group.category,
+            title=title[:TITLE_LENGTH],
+            message="\n\n".join(filter(None, (rest[:MESSAGE_LENGTH], group.reason))),
+            suggestion=whole_lines(one.edits, text.lines, one.line, last, text.changeable),
+        )
+        found.setdefault((hit.line, hit.rule), hit)
+    return tuple(_few_of_a_rule([*found.values()]))
+
+
+def _few_of_a_rule(hits: Sequence[LintHit]) -> list[LintHit]:
+    """Return at most :data:`MAX_OF_A_RULE` hits of each rule."""
+    total, kept = Counter(hit.rule for hit in hits), Counter[str]()
+    few = []
+    for hit in hits:
+        kept[hit.rule] += 1
+        others = total[hit.rule] - MAX_OF_A_RULE
+        if kept[hit.rule] == MAX_OF_A_RULE and others > 0:
+            few.append(replace(hit, message=f"{hit.message}\n\n{others} more in this file."))
+        elif kept[hit.rule] <= MAX_OF_A_RULE:
+            few.append(hit)
+    return few

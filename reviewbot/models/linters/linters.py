@@ -1,0 +1,187 @@
+"""Run the linters on files of a change and return what they report on the added lines."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from dataclasses import dataclass, replace
+from threading import Event
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.models.linters.base import NotLintedError
+from reviewbot.models.linters.hits import LintedText, LintHit, choose_hits
+from reviewbot.models.linters.process import run_linter
+from reviewbot.models.linters.programs import find_programs
+from reviewbot.models.linters.suppressions import disable_suppressions
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from reviewbot.models.linters.base import Diagnostic, Linter
+    from reviewbot.models.linters.programs import Program
+
+REVIEW_S: Final = 300.0
+"""Seconds that the linters of one review may take, all files together."""
+_LONE_RETURN: Final = re.compile(r"\r(?!\n|\Z)")
+
+
+@dataclass(frozen=True, slots=True)
+class Linted:
+    """The results for one file.
+
+    ``ran`` has the names of the linters that read the file. ``problem`` is a sentence why a linter
+    did not. ``added_suppressions`` are the added lines with a comment that suppresses results.
+    """
+
+    hits: tuple[LintHit, ...] = ()
+    ran: tuple[str, ...] = ()
+    problem: str | None = None
+    added_suppressions: tuple[int, ...] = ()
+
+
+class Linters:
+    """The installed linters, for one review.
+
+    Args:
+        heed_added: whether suppression comments on added lines count. In the App and the Action
+            they must not, because the author of a pull request writes them.
+        slots: limits the number of processes at a time; reviews can share it.
+    """
+
+    def __init__(self, *, heed_added: bool, slots: asyncio.Semaphore | None = None) -> None:
+        self._heed_added = heed_added
+        self._slots = slots or asyncio.Semaphore(2)
+        self._left_s = REVIEW_S
+        self._programs = tuple(one for one in find_programs() if one.usable)
+
+    def available(self) -> tuple[str, ...]:
+        """Return the names of the linters that can be used."""
+        return tuple(one.linter.name for one in self._programs)
+
+    def linter_of(self, path: str, first_line: str = "") -> str | None:
+        """Return the name of the linter that reads a file; None if there is none.
+
+        Args:
+            path: path of the file.
+            first_line: its first line, which names the interpreter of a script without extension.
+        """
+        program = self._program_of(path, first_line)
+        return program.linter.name if program else None
+
+    def needs_whole(self, path: str) -> bool:
+        """Return whether the linter of a file can only read the whole file."""
+        program = self._program_of(path, "")
+        return program is not None and program.linter.needs_whole
+
+    async def lint(
+        self,
+        path: str,
+        text: str,
+        added: Collection[int],
+        *,
+        whole: bool = True,
+        first: int = 1,
+    ) -> Linted:
+        """Return what the linter of a file reports on its added lines.
+
+        Args:
+            path: path of the file. It must not be a symbolic link.
+            text: the new file, or the new side of one hunk.
+            added: numbers of the added lines in the new file.
+            whole: whether ``text`` is the whole file.
+            first: number of the first line of ``text`` in the new file.
+        """
+        lines = text.split("\n")
+        program = self._program_of(path, lines[0] if first == 1 else "")
+        if program is None:
+            return Linted()
+        name, here = program.linter.name, {number - first + 1 for number in added}
+        disabled, suppressing = disable_suppressions(name, lines, here)
+        shown = tuple(number + first - 1 for number in suppressing)
+        if not self._heed_added:
+            text = "\n".join(disabled)
+        try:
+            diagnostics = await self._run(program, path, text, whole=whole) if here else []
+            _check_whole(diagnostics, here if whole else (), first)
+        except NotLintedError as error:
+            problem = f"{name} did not read this file: {error}"
+            return Linted(problem=problem, added_suppressions=shown)
+        changeable = here if self._heed_added else here - {*suppressing}
+        read = LintedText(path, lines, here, changeable, whole)
+        hits = tuple(
+            replace(hit, line=hit.line + first - 1, end_line=hit.end_line + first - 1)
+            for hit in choose_hits(name, read, diagnostics)
+        )
+        return Linted(hits, (name,), added_suppressions=shown)
+
+    def _program_of(self, path: str, first_line: str) -> Program | None:
+        return next((one for one in self._programs if one.linter.reads(path, first_line)), None)
+
+    async def _run(
+        self, program: Program, path: str, text: str, *, whole: bool
+    ) -> list[Diagnostic]:
+        """Return the results of a linter.
+
+        Raises:
+            NotLintedError: the linter did not read the file.
+        """
+        linter = program.linter
+        data = _data_of(linter, text, whole=whole)
+        stop, name = Event(), linter.copy_path(path)
+
+        def run() -> list[Diagnostic]:
+            done = run_linter(
+                program.path,
+                linter.arguments(name),
+                copy=(name, data),
+                configuration=linter.configuration,
+                stop=stop,
+            )
+            return linter.parse(done.code, done.output)
+
+        async with self._slots:
+            if self._left_s <= 0:
+                raise NotLintedError(f"the linters may take {REVIEW_S:g} s for a whole review.")
+            started = time.monotonic()
+            work = asyncio.ensure_future(asyncio.to_thread(run))
+            # Retrieved here, too: after a second cancellation no task awaits the work.
+            work.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+            try:
+                return await asyncio.shield(work)
+            except asyncio.CancelledError:
+                stop.set()
+                await asyncio.wait({work})
+                raise
+            finally:
+                self._left_s -= time.monotonic() - started
+
+
+def _data_of(linter: Linter, text: str, *, whole: bool) -> bytes:
+    """Return the text as a linter can read it.
+
+    Raises:
+        NotLintedError: it cannot.
+    """
+    if linter.needs_whole and not whole:
+        raise NotLintedError("it needs the whole file.")
+    if _LONE_RETURN.search(text):  # some linters count a line there
+        raise NotLintedError("a carriage return is inside of a line.")
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:
+        raise NotLintedError("the file is not UTF-8.") from None
+    if len(data) > linter.max_bytes:
+        raise NotLintedError(f"the file is larger than {linter.max_bytes:,} bytes.")
+    return data
+
+
+def _check_whole(diagnostics: list[Diagnostic], reported: Collection[int], first: int) -> None:
+    """Raise if a syntax error that is not reported kept the linter from reading on.
+
+    Raises:
+        NotLintedError: it did.
+    """
+    for one in diagnostics:
+        if one.stops and one.line not in reported:
+            raise NotLintedError(f"line {one.line + first - 1} has a syntax error.")

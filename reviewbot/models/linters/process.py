@@ -1,0 +1,150 @@
+"""Run a linter on a copy of one file, confined as far as the system allows.
+
+The process sees a fresh private folder that holds only the copy, an empty home folder and an empty
+environment. On POSIX systems it is limited in memory, processor time, and the size of the files it
+writes, its output included. It is ended after :data:`WALL_S` seconds with all that it started.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.models.linters.base import NotLintedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from threading import Event
+
+WALL_S: Final = 10.0
+"""Seconds for one file."""
+MEMORY_KIB: Final = 512 << 10
+"""Data of a process. GHC and Rust programs reserve far more addresses than they use."""
+OUTPUT_BYTES: Final = 4 << 20
+_BLOCK: Final = 512
+"""Bytes of the unit of ``ulimit -f``."""
+_TOO_MUCH_OUTPUT: Final = -getattr(signal, "SIGXFSZ", 25)
+_LONGEST_WAIT_S: Final = 0.02
+_LIMITS: Final = (
+    f"ulimit -c 0 && ulimit -t {int(WALL_S)} && ulimit -d {MEMORY_KIB}"
+    f" && ulimit -f {OUTPUT_BYTES // _BLOCK}"
+    ' && exec "$@"'
+)
+"""A script for the system's shell: a limit that cannot be set ends it."""
+_NEEDED: Final = ("SYSTEMROOT",)
+"""Variables without which no program starts on Windows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The end of a process: its exit code and its standard output."""
+
+    code: int
+    output: bytes
+
+
+def run_linter(
+    program: Path,
+    arguments: Sequence[str],
+    *,
+    copy: tuple[str, bytes],
+    configuration: tuple[str, str] | None,
+    stop: Event,
+) -> Completed:
+    """Run a linter and wait for its end. Blocks.
+
+    Args:
+        program: the linter.
+        arguments: its arguments. The working folder is that of the copy; the configuration is in
+            :data:`reviewbot.models.linters.base.OURS`.
+        copy: relative path and content of the file.
+        configuration: name and text of the linter's configuration, or None.
+        stop: ends the process when it is set.
+
+    Raises:
+        NotLintedError: the process did not start, took too long, or crashed.
+    """
+    with tempfile.TemporaryDirectory(prefix="reviewbot-lint-") as folder:
+        root = Path(folder)
+        work, ours, home = root / "work", root / "ours", root / "home"
+        for new in (work, ours, home):
+            new.mkdir(mode=0o700)
+        target = work / copy[0]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(copy[1])
+        if configuration is not None:
+            (ours / configuration[0]).write_text(configuration[1], "utf-8")
+        output = root / "output"
+        with output.open("wb") as sink:
+            process = _start(
+                [os.fspath(program), *arguments], work, _environment(home), sink.fileno()
+            )
+            _wait(process, stop)
+        if process.returncode == _TOO_MUCH_OUTPUT:
+            raise NotLintedError(f"it reported more than {OUTPUT_BYTES >> 20} MiB.")
+        if process.returncode < 0:
+            raise NotLintedError(f"it crashed (signal {-process.returncode}).")
+        with output.open("rb") as source:
+            return Completed(process.returncode, source.read(OUTPUT_BYTES))
+
+
+def _environment(home: Path) -> dict[str, str]:
+    folder = os.fspath(home)
+    return {
+        **{name: os.environ[name] for name in _NEEDED if name in os.environ},
+        **dict.fromkeys(("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA"), folder),
+        **dict.fromkeys(("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"), folder),
+        "LC_ALL": "C.UTF-8",  # programs in Haskell read and write text in this encoding
+        "RAYON_NUM_THREADS": "1",
+    }
+
+
+def _start(
+    command: list[str], work: Path, environment: dict[str, str], output: int
+) -> subprocess.Popen[bytes]:
+    if os.name == "posix":
+        command = ["/bin/sh", "-c", _LIMITS, "sh", *command]
+    try:
+        return subprocess.Popen(  # noqa: S603 - a linter of this installation, without text of others
+            command,
+            cwd=work,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise NotLintedError(f"it could not start ({error.strerror}).") from error
+
+
+def _wait(process: subprocess.Popen[bytes], stop: Event) -> None:
+    """Wait for the end of a process; end it after the time limit or on ``stop``.
+
+    Raises:
+        NotLintedError: the process was ended.
+    """
+    deadline, pause = time.monotonic() + WALL_S, 0.001
+    while process.poll() is None:
+        stopped = stop.wait(pause)
+        if stopped or time.monotonic() >= deadline:
+            _kill(process)
+            raise NotLintedError(
+                "it was stopped." if stopped else f"it took longer than {WALL_S:g} s."
+            )
+        pause = min(2 * pause, _LONGEST_WAIT_S)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process that was not waited for yet, and all that it started."""
+    if os.name == "posix":
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.wait()
