@@ -47,6 +47,14 @@ if TYPE_CHECKING:
 OK: Final = "✓"
 WARNING: Final = "!"
 WRONG: Final = "✗"
+_LINTED: Final = {
+    "a.py": "pass\n",
+    "a.js": ";\n",
+    "a.sh": "true\n",
+    "Dockerfile": "FROM scratch\n",
+    "action.yml": "name: a\ndescription: a\nruns: {using: composite, steps: []}\n",
+}
+"""A small file for each linter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +98,7 @@ def _checks(args: argparse.Namespace) -> Iterator[Check]:
     yield _guard("token encoding", _encoding)
     yield _guard("offline rules", _rules)
     yield _guard("parser", _parser)
+    yield _guard("linters", _linters)
     yield _guard("secrets", _secrets)
     yield from _variables()
     try:
@@ -177,6 +186,22 @@ def _parser() -> Check:
 
     asyncio.run(ask())
     return Check(OK, "parser", "starts in its own process")
+
+
+def _linters() -> Check:
+    """Run each linter on a small file, as a review does."""
+    from reviewbot.models.linters.linters import Linters
+    from reviewbot.models.linters.programs import describe_programs, find_programs
+
+    async def problems() -> list[str]:
+        linters = Linters(heed_added=True)
+        done = [await linters.lint(path, text, [1]) for path, text in _LINTED.items()]
+        return [one.problem for one in done if one.problem]
+
+    if found := asyncio.run(problems()):
+        return Check(WARNING, "linters", " ".join(found))
+    usable = all(one.usable for one in find_programs())
+    return Check(OK if usable else WARNING, "linters", describe_programs())
 
 
 def _secrets() -> Check:

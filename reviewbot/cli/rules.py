@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping, Sequence
 
+    from reviewbot.models.linters.rules import RuleGroup
     from reviewbot.rules import Rule
 
 
@@ -38,8 +39,14 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ConfigError: the rule does not exist, or a setting is invalid.
     """
+    from reviewbot.models.linters.programs import describe_programs
+    from reviewbot.models.linters.rules import find_rule
+
     rules = load_rules()
     levels = read_settings({}).rules
+    if args.rule is not None and (group := find_rule(args.rule)):
+        print(_of_linter(args.rule, group, levels, args.format))  # noqa: T201  the command's output
+        return EXIT_OK
     if args.rule is not None:
         rules = (_find(args.rule, rules),)
     if args.format == "json":
@@ -47,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     elif args.rule is not None:
         text = _full(rules[0], levels)
     else:
-        text = _table(rules, levels)
+        text = f"{_table(rules, levels)}\n\nLinters: {describe_programs()}"
     print(text)  # noqa: T201  the command's output
     return EXIT_OK
 
@@ -79,6 +86,23 @@ def _table(rules: Sequence[Rule], levels: Mapping[str, str]) -> str:
         "  ".join((*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]))
         for row in rows
     )
+
+
+def _of_linter(rule: str, group: RuleGroup, levels: Mapping[str, str], output_format: str) -> str:
+    """Return what is known of the rule of a linter."""
+    own = group.severity_for("warning")
+    record = {
+        "id": rule,
+        "severity": own,
+        "category": group.category,
+        "message": group.reason,
+        "level": level_of(rule, group.category, own, levels) or "off",
+    }
+    if output_format == "json":
+        return json.dumps([record], indent=2, ensure_ascii=False)
+    changed = "" if record["level"] == own else f" (here: {record['level']})"
+    text = f"{rule}\n\n{own}{changed} · {group.category}\n\n{group.reason}"
+    return text if group.tests else f"{text}\n\nNot in tests, examples and documentation."
 
 
 def _full(rule: Rule, levels: Mapping[str, str]) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from reviewbot.errors import ReviewbotError
 from reviewbot.github.api.app import NewApp
 from reviewbot.github.app.credentials import store_app
 from reviewbot.models import tokens
+from reviewbot.models.linters import linters
+from reviewbot.models.linters.base import NotLintedError
+from reviewbot.models.linters.programs import versions
 from tests.fake_anthropic import Answer, FakeAnthropic, StatusError
 from tests.fake_github import FakeGitHub
 
@@ -53,6 +57,32 @@ def test_without_key_and_files_all_is_well_and_it_says_who_reviews(doctor: Docto
     assert "offline: no ANTHROPIC_API_KEY is set, so the offline rules review" in out
     for name in ("reviewbot", "git", "token encoding", "offline rules", "parser", "secrets"):
         assert f" {name} " in out
+
+
+def test_each_linter_is_run_and_shown_with_its_version(doctor: Doctor) -> None:
+    _, out = doctor()
+    for name, version in versions().items():
+        assert f"{name} {version}" in out
+
+
+def test_linters_that_are_missing_or_fail_are_a_warning(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    if "ruff" not in versions():
+        pytest.skip("ruff is not installed")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise NotLintedError("it could not start (Permission denied).")
+
+    monkeypatch.setattr(linters, "run_linter", refuse)
+    code, out = doctor()
+    assert code == 0
+    assert "! linters        ruff did not read this file: it could not start" in out
+    monkeypatch.setattr(sysconfig, "get_path", lambda _: os.fspath(tmp_path))
+    code, out = doctor()
+    assert code == 0
+    assert "! linters " in out
+    assert "pip install 'reviewbot[linters]'" in out
 
 
 def test_a_damaged_encoding_is_found(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from reviewbot.cli.main import main
+from reviewbot.models.linters.programs import describe_programs
 from reviewbot.rules import Rule, load_rules
 
 
@@ -21,7 +22,9 @@ def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 
 def test_every_rule_is_a_line_of_the_table(capsys: pytest.CaptureFixture[str]) -> None:
-    heading, *lines = shown(capsys).splitlines()
+    table, _, linters = shown(capsys).partition("\n\n")
+    assert linters == f"Linters: {describe_programs()}\n"
+    heading, *lines = table.splitlines()
     assert heading.split() == ["ID", "SEVERITY", "LANGUAGE", "TITLE"]
     assert [line.split()[0] for line in lines] == [rule.id for rule in load_rules()]
     assert {line.index(rule.title) for line, rule in zip(lines, load_rules(), strict=True)} == {
@@ -65,3 +68,25 @@ def test_a_changed_severity_is_shown_beside_the_rules_own(
 ) -> None:
     (folder / ".reviewbot.yml").write_text("rules: {python/eval: off}")
     assert "(here: off)" in shown(capsys, "python/eval")
+
+
+def test_the_rule_of_a_linter_is_explained(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / ".reviewbot.yml").write_text("rules: {error-handling: note}")
+    out = shown(capsys, "ruff/F821")
+    assert "ruff/F821\n\nerror · bug\n" in out
+    assert "NameError" in out
+    assert "Not in tests" not in out
+    out = shown(capsys, "ruff/S113")
+    assert "warning (here: note) · error-handling" in out
+    assert "Not in tests, examples and documentation." in out
+    (record,) = json.loads(shown(capsys, "oxlint/jsx-key", "--format", "json"))
+    assert (record["id"], record["severity"]) == ("oxlint/jsx-key", "warning")
+
+
+def test_a_rule_that_a_linter_has_and_we_do_not_report_is_unknown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["rules", "ruff/E501"]) == 2
+    assert "there is no rule ruff/E501" in capsys.readouterr().err
