@@ -21,7 +21,8 @@ from reviewbot.models.linters.rules import (
 )
 from tests.models.linters.samples import need
 
-PROJECT = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text("utf-8"))
+ROOT = Path(__file__).parents[3]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 NAMES = [one.name for one in LINTERS]
 
 
@@ -37,6 +38,21 @@ def test_the_versions_are_those_that_the_extra_pins() -> None:
         for text in PROJECT["project"]["optional-dependencies"]["linters"]
     )
     assert pinned == {one.package: wanted_versions()[one.name] for one in LINTERS}
+
+
+def test_the_image_contains_a_notice_of_the_gpl_programs() -> None:
+    notice = (ROOT / "deploy" / "NOTICE").read_text("utf-8")
+    for linter in ("shellcheck", "hadolint"):
+        program = ".".join(wanted_versions()[linter].split(".")[:3])  # the wheel may count on
+        assert re.search(rf"{linter} +{program} +https://\S+/v{program}\n", notice)
+    assert "COPY deploy/NOTICE" in (ROOT / "deploy" / "Dockerfile").read_text("utf-8")
+
+
+def test_the_action_and_the_image_install_the_linters() -> None:
+    for lock in ("action.txt", "server.txt"):
+        text = (ROOT / "requirements" / lock).read_text("utf-8")
+        for one in LINTERS:
+            assert f"\n{one.package}=={wanted_versions()[one.name]} " in text
 
 
 def test_each_group_is_of_a_linter_and_has_a_reason() -> None:
