@@ -36,8 +36,10 @@ _LINES_AGAIN: Final = 4
 _CHARACTERS_AGAIN: Final = 2048
 _OURS: Final = "private-key"  # private_keys finds those, also incomplete ones
 _PASSWORDS: Final = ("generic-password", "generic-credential-uri")
+_USER_NAME: Final = "generic-username"  # a component of a password, and not a secret
 _LETTER_AND_DIGIT: Final = re.compile(r"(?=[^0-9]*[0-9])[^A-Za-z]*[A-Za-z]")
 _PASSWORD_MIN: Final = 8
+_IN_WORD: Final = re.compile(r"\w{2}")
 
 
 @cache
@@ -130,10 +132,14 @@ def _is_noise(finding: _Finding) -> bool:
 
 
 def _with_components(finding: _Finding) -> Iterator[_Finding]:
-    """Yield the match and its components, such as the secret that belongs to an access key id."""
+    """Yield the match and its components, such as the secret that belongs to an access key id.
+
+    The user name that belongs to a password is no secret: it is often a common word, and a model
+    needs it to understand the code.
+    """
     yield finding
     for components in finding.get("component_sets") or ():
-        yield from components["components"]
+        yield from (part for part in components["components"] if part["rule_id"] != _USER_NAME)
 
 
 def _hits(
@@ -142,10 +148,12 @@ def _hits(
     """Yield the value of one match on each of its lines; the whole match without a value."""
     regions = list(_regions(part["location"], scan, pieces))
     value = part["match"]["value"]
+    kind: Kind = "password" if finding["rule_id"] in _PASSWORDS else "secret"
     if "\n" not in value:
         found = [span for region in regions for span in _occurrences(value, scan, *region)]
+        if kind == "password":  # it can be a common word
+            found = [span for span in found if _is_token(scan, *span)]
         regions = found or regions
-    kind: Kind = "password" if finding["rule_id"] in _PASSWORDS else "secret"
     for line, start, end in regions:
         yield Hit(
             line,
@@ -180,6 +188,12 @@ def _occurrences(
     while at >= 0 and value:
         yield line, at, at + len(value)
         at = scan.lines[line].find(value, at + len(value), end)
+
+
+def _is_token(scan: ScanText, line: int, start: int, end: int) -> bool:
+    """Return whether no word continues beyond the text: ``user`` is not a token of ``username``."""
+    text = scan.lines[line]
+    return not any(_IN_WORD.match(text, edge - 1) for edge in (start, end) if edge)
 
 
 def _characters(line: str, column: int) -> int:

@@ -1,0 +1,29 @@
+"""Passwords are replaced as whole tokens, and nothing beside them is."""
+
+from __future__ import annotations
+
+import json
+
+from reviewbot.core.safety.redact import redact_text
+
+PASSWORD = "[REDACTED:password]"
+
+
+def test_the_user_name_beside_a_password_stays() -> None:
+    text = '{"password": "x1y2z3w4", "username": "user"}'
+    assert redact_text(text) == text.replace("x1y2z3w4", PASSWORD)
+
+
+def test_the_user_name_on_another_line_stays() -> None:
+    text = json.dumps({"host": "db", "user": "service1", "password": "x1y2z3w4"}, indent=2)
+    assert redact_text(text) == text.replace("x1y2z3w4", PASSWORD)
+
+
+def test_a_password_that_is_part_of_another_word_of_its_match_stays_there() -> None:
+    before, after = "postgres://x1y2z3w45:", "@x1y2z3w4a.corp/app"
+    assert redact_text(f"{before}x1y2z3w4{after}") == f"{before}{PASSWORD}{after}"
+
+
+def test_a_token_of_a_provider_goes_also_within_another_word() -> None:
+    token = "ghp" + "_aB3dE5fG7hI9jK1lM3nO5pQ7rS9tU1vW3xY5"
+    assert token[8:] not in redact_text(f'x = "my{token}yours"')
