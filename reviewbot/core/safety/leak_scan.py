@@ -36,7 +36,8 @@ _LINES_AGAIN: Final = 4
 _CHARACTERS_AGAIN: Final = 2048
 _OURS: Final = "private-key"  # private_keys finds those, also incomplete ones
 _PASSWORDS: Final = ("generic-password", "generic-credential-uri")
-_USER_NAME: Final = "generic-username"  # a component of a password, and not a secret
+# Components that name an account, such as generic-username, and prove nothing.
+_NAMES: Final = re.compile(r".*-(?:username|name|id|url|host|domain|address|public-key)(?:\.\d+)?")
 _LETTER_AND_DIGIT: Final = re.compile(r"(?=[^0-9]*[0-9])[^A-Za-z]*[A-Za-z]")
 _PASSWORD_MIN: Final = 8
 _IN_WORD: Final = re.compile(r"\w{2}")
@@ -134,12 +135,14 @@ def _is_noise(finding: _Finding) -> bool:
 def _with_components(finding: _Finding) -> Iterator[_Finding]:
     """Yield the match and its components, such as the secret that belongs to an access key id.
 
-    The user name that belongs to a password is no secret: it is often a common word, and a model
-    needs it to understand the code.
+    The name of the account is no secret: it is often a common word, and a model needs it to
+    understand the code.
     """
     yield finding
     for components in finding.get("component_sets") or ():
-        yield from (part for part in components["components"] if part["rule_id"] != _USER_NAME)
+        yield from (
+            part for part in components["components"] if not _NAMES.fullmatch(part["rule_id"])
+        )
 
 
 def _hits(

@@ -19,6 +19,12 @@ def test_the_user_name_on_another_line_stays() -> None:
     assert redact_text(text) == text.replace("x1y2z3w4", PASSWORD)
 
 
+def test_the_name_of_an_account_beside_its_key_stays() -> None:
+    key = "aB3dE5fG7hI9jK1lM3nO5pQ7rS9tU1vW3xY5" * 2 + "aB3dE5fG7hI9jK" + "=="
+    text = f"AccountName=shopdata;AccountKey={key};BlobEndpoint=https://shopdata.blob.core/"
+    assert redact_text(text) == text.replace(key, "[REDACTED:secret]")
+
+
 def test_a_password_that_is_part_of_another_word_of_its_match_stays_there() -> None:
     before, after = "postgres://x1y2z3w45:", "@x1y2z3w4a.corp/app"
     assert redact_text(f"{before}x1y2z3w4{after}") == f"{before}{PASSWORD}{after}"
