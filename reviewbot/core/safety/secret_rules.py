@@ -1,10 +1,10 @@
 """Built-in patterns for secrets with a unique prefix, for all platforms. Pure.
 
 The maintained list is betterleaks' (``leak_scan``). The built-in patterns replace betterleaks on
-platforms without a build (Python 3.14, musl). They also find ``ghs_`` installation tokens of 520
-characters, which betterleaks misses (https://github.blog/changelog, "GitHub App installation
-tokens: new format"). Every pattern begins with a literal and has bounded repeats, so the search is
-linear.
+platforms without a build (Python 3.14, musl). They also find what betterleaks misses: ``ghs_``
+installation tokens of 520 characters (https://github.blog/changelog, "GitHub App installation
+tokens: new format"), and tokens that betterleaks reports only beside the name of their account.
+Every pattern begins with a literal and has bounded repeats, so the search is linear.
 """
 
 from __future__ import annotations
@@ -87,6 +87,28 @@ _RULES: Final = (
     _rule("hugging-face-token", "Hugging Face token", "hf_", r"hf_[A-Za-z]{34}"),
     _rule("sendgrid-key", "SendGrid key", "SG.", r"SG\.[A-Za-z0-9_\-]{22}\.[A-Za-z0-9_\-]{43}"),
     _rule("digitalocean-token", "DigitalOcean token", "dop_v1_", r"dop_v1_[a-f0-9]{64}"),
+    _rule(
+        "airtable-token",
+        "Airtable token",
+        "pat",
+        _NOT_AFTER_WORD + r"pat[A-Za-z0-9]{14}\.[a-f0-9]{64}",
+    ),
+    _rule(
+        "artifactory-key", "Artifactory key", "AKCp", _NOT_AFTER_WORD + r"AKCp[A-Za-z0-9]{68,70}"
+    ),
+    _rule(
+        "planetscale-token",
+        "PlanetScale token",
+        "pscale_",
+        r"pscale_(?:tkn|oauth|pw)_[A-Za-z0-9_=.\-]{32,64}",
+    ),
+    _rule("supabase-key", "Supabase key", "sb_secret_", r"sb_secret_[A-Za-z0-9_\-]{31}"),
+    _rule(
+        "tailscale-key",
+        "Tailscale key",
+        "tskey-",
+        r"tskey-(?:api|auth|client|scim|webhook)-[A-Za-z0-9_\-]{20,128}",
+    ),
     _rule(
         "azure-storage-key",
         "Azure storage key",
