@@ -40,6 +40,7 @@ _PASSWORDS: Final = ("generic-password", "generic-credential-uri")
 _NAMES: Final = re.compile(r".*-(?:username|name|id|url|host|domain|address|public-key)(?:\.\d+)?")
 _LETTER_AND_DIGIT: Final = re.compile(r"(?=[^0-9]*[0-9])[^A-Za-z]*[A-Za-z]")
 _PASSWORD_MIN: Final = 8
+_EXPRESSION: Final = re.compile(r"[A-Za-z_$][\w$]*(?:\??\.[\w$]*)+[(\[].*")
 _IN_WORD: Final = re.compile(r"\w{2}")
 
 
@@ -129,7 +130,8 @@ def _is_noise(finding: _Finding) -> bool:
         return False
     value = finding["match"]["value"].strip("\"',;")
     looks_chosen = len(value) >= _PASSWORD_MIN and _LETTER_AND_DIGIT.match(value)
-    return not looks_chosen or stands_for_a_password(value)
+    is_code = _EXPRESSION.fullmatch(value)
+    return not looks_chosen or is_code is not None or stands_for_a_password(value)
 
 
 def _with_components(finding: _Finding) -> Iterator[_Finding]:

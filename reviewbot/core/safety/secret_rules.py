@@ -131,7 +131,7 @@ _RULES: Final = (
     ),
 )
 _STANDS_FOR_A_PASSWORD: Final = re.compile(
-    r"[$%{(*].*|.*[{}$\ufffd].*|x+|\.+|(?:your|my|the)?[-_]?"
+    r"[$%{(*].*|.*[{}$\ufffd].*|\[+\w+\]+|x+|\.+|(?:your|my|the)?[-_]?"
     r"(?:pass(?:word|wd)?|passphrase|pw|pwd|secret|token|changeme|example|credentials?)[-_]?\d{0,3}",
     re.IGNORECASE,
 )

@@ -30,6 +30,14 @@ def test_a_password_that_is_part_of_another_word_of_its_match_stays_there() -> N
     assert redact_text(f"{before}x1y2z3w4{after}") == f"{before}{PASSWORD}{after}"
 
 
+def test_an_expression_is_no_password() -> None:
+    for value in ("route.query.demoPassword?.[0]", "[[password1]]"):
+        assert redact_text(f"password: {value}, host: db") == f"password: {value}, host: db"
+    assert (
+        redact_text("redis://[[user]:[password]]@db.corp") == "redis://[[user]:[password]]@db.corp"
+    )
+
+
 def test_a_token_of_a_provider_goes_also_within_another_word() -> None:
     token = "ghp" + "_aB3dE5fG7hI9jK1lM3nO5pQ7rS9tU1vW3xY5"
     assert token[8:] not in redact_text(f'x = "my{token}yours"')
