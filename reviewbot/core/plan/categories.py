@@ -79,6 +79,19 @@ _PROSE_NAMES: Final = _words(
 _DOC_FOLDERS: Final = _words("doc docs documentation")
 _DOC_LANGUAGES: Final = frozenset({None, "html", "css", "make"})
 
+_SAMPLE_FOLDERS: Final = (
+    _TEST_FOLDERS
+    | _DOC_FOLDERS
+    | _words(
+        "fixture fixtures __fixtures__ example examples sample samples demo demos tutorial"
+        " tutorials mock mocks stub stubs spec specs t"
+    )
+)
+_SAMPLE_NAME: Final = re.compile(
+    r"(?:^|[-_.])(?:example|sample)s?(?:[-_.]|$)|\.(?:template|dist)$"
+    r"|\.(?:md|markdown|mdx|rst|adoc|asciidoc)$|^(?:readme|changelog)(?:\.|$)"
+)
+
 _MIGRATION_FOLDERS: Final = _words("migrations migration migrate flyway liquibase")
 
 _INFRA_SUFFIXES: Final = (
@@ -172,6 +185,20 @@ def kind_of(path: str) -> Kind:
     if where & _MIGRATION_FOLDERS or {"alembic", "versions"} <= where or name.endswith(".sql"):
         return "migrations"
     return _kind_of_machinery(name, where)
+
+
+def is_sample(path: str) -> bool:
+    """Return whether a file is a test, a fixture, an example or documentation, by its path alone.
+
+    Narrower than :func:`kind_of` for prose: ``passwords.txt`` is no documentation.
+    """
+    *folders, name = path.lower().split("/")
+    where = set(folders)
+    return (
+        not where.isdisjoint(_SAMPLE_FOLDERS)
+        or _SAMPLE_NAME.search(name) is not None
+        or _is_test(path, where)
+    )
 
 
 def _kind_of_machinery(name: str, where: set[str]) -> Kind:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reviewbot.config.file import schema
 from reviewbot.core.diff.parse import FileDiff, parse_diff
-from reviewbot.core.plan.categories import CATEGORIES, SEARCHED, categories_of, kind_of
+from reviewbot.core.plan.categories import CATEGORIES, SEARCHED, categories_of, is_sample, kind_of
 
 KINDS = {
     "dependencies": """
@@ -56,6 +56,17 @@ KINDS = {
     """,
 }
 
+SAMPLES = """
+    tests/a.py src/__tests__/cart.tsx test_money.py money_test.go conftest.py spec/order_spec.rb
+    fixtures/users.json a/examples/run.py example.py samples/app.ts demo/main.go tutorial/part1.py
+    .env.example config.example.yml settings-sample.py app.conf.template phpunit.xml.dist
+    README.md README docs/conf.py doc/a.txt guide.rst Documentation/x.adoc CHANGELOG t/unit/base.t
+    """
+NO_SAMPLES = """
+    src/a.py latest.py contest.py passwords.txt notes.txt .env config.yml template.yaml
+    src/examples.d/x_sampler.py resampled.py docker-compose.yml deploy/secrets.tpl
+    """
+
 
 @pytest.mark.parametrize(
     ("path", "kind"), [(path, kind) for kind, paths in KINDS.items() for path in paths.split()]
@@ -67,6 +78,16 @@ def test_a_path_tells_the_kind(path: str, kind: str) -> None:
 @given(st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=40))
 def test_every_path_has_one_kind(path: str) -> None:
     assert kind_of(path) in CATEGORIES
+
+
+@pytest.mark.parametrize("path", SAMPLES.split())
+def test_tests_fixtures_examples_and_documentation_are_samples(path: str) -> None:
+    assert is_sample(path)
+
+
+@pytest.mark.parametrize("path", NO_SAMPLES.split())
+def test_no_other_file_is_a_sample(path: str) -> None:
+    assert not is_sample(path)
 
 
 def test_the_categories_are_those_of_the_schema_and_of_the_docs() -> None:
