@@ -130,9 +130,10 @@ _RULES: Final = (
         "password",
     ),
 )
+_WORD: Final = r"(?:pass(?:word|wd)?|passphrase|pw|pwd|secret|token|changeme|example|credentials?)"
 _STANDS_FOR_A_PASSWORD: Final = re.compile(
-    r"[$%{(*].*|.*[{}$\ufffd].*|\[+\w+\]+|x+|\.+|(?:your|my|the)?[-_]?"
-    r"(?:pass(?:word|wd)?|passphrase|pw|pwd|secret|token|changeme|example|credentials?)[-_]?\d{0,3}",
+    r"[$%{(*].*|.*[{}$\ufffd].*|\[+\w+\]+|x+|\.+"
+    rf"|[-_]?(?:(?:your|my|the)[-_]?)?{_WORD}(?:[-_]?{_WORD}){{0,5}}[-_]?\d{{0,3}}",
     re.IGNORECASE,
 )
 
@@ -151,5 +152,5 @@ def find(scan: ScanText) -> Iterator[Hit]:
 
 
 def stands_for_a_password(value: str) -> bool:
-    """Return whether ``value`` is a template, a mask or the word "password" itself."""
+    """Return whether ``value`` is a template, a mask, or words such as "my-secret-password"."""
     return _STANDS_FOR_A_PASSWORD.fullmatch(value) is not None

@@ -30,6 +30,13 @@ def test_a_password_that_is_part_of_another_word_of_its_match_stays_there() -> N
     assert redact_text(f"{before}x1y2z3w4{after}") == f"{before}{PASSWORD}{after}"
 
 
+def test_words_for_a_password_are_none() -> None:
+    for value in ("mysecretpassword", "my-secret-pw", "password_token-12", "the_example_secret"):
+        assert redact_text(f"redis://app:{value}@db.corp") == f"redis://app:{value}@db.corp"
+    for value in ("mysecretpasswordX", "swordfish", "secret-1234"):
+        assert value not in redact_text(f"redis://app:{value}@db.corp")
+
+
 def test_an_expression_is_no_password() -> None:
     for value in ("route.query.demoPassword?.[0]", "[[password1]]"):
         assert redact_text(f"password: {value}, host: db") == f"password: {value}, host: db"
