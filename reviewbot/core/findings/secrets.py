@@ -6,7 +6,14 @@ from bisect import bisect_left
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from reviewbot.core.findings.finding import Finding, Placement, fingerprint, level_of
+from reviewbot.core.findings.finding import (
+    SEVERITIES,
+    Finding,
+    Placement,
+    fingerprint,
+    level_of,
+)
+from reviewbot.core.plan.categories import is_sample
 from reviewbot.core.safety.escape import cut
 from reviewbot.core.safety.safe_text import safe_line
 from reviewbot.core.wording import count
@@ -29,10 +36,11 @@ _CONFIDENCE: Final[Mapping[str, float]] = {"high": 0.9, "medium": 0.7, "low": 0.
 
 
 class _FoundSecret(NamedTuple):
-    """Matches of one rule in one line: the most confident secret, and the number of matches."""
+    """Matches of one rule in one line: the worst secret, its severity, the number of matches."""
 
     secret: DetectedSecret
-    times: int
+    severity: Severity
+    times: int = 1
 
 
 def secret_findings(
@@ -56,25 +64,24 @@ def secret_findings(
     text = {
         line.new_no: line.text for hunk in view.hunks for line in hunk.lines if line.kind == "added"
     }
+    in_sample = is_sample(chunk.path)
     by_rule: dict[str, dict[int, _FoundSecret]] = defaultdict(dict)
     for secret in _owned(chunk, redaction.secrets):
         number = secret.new_no
         if secret.kind == "added" and number is not None and number in text:
             lines = by_rule[secret.rule]
-            before = lines.get(number)
-            best = max(before.secret, secret, key=_confidence) if before else secret
-            lines[number] = _FoundSecret(best, before.times + 1 if before else 1)
+            found = _FoundSecret(secret, _severity(secret, in_sample=in_sample))
+            if before := lines.get(number):
+                found = min(before, found, key=_rank)._replace(times=before.times + 1)
+            lines[number] = found
     for name, lines in by_rule.items():
         rule = f"secrets/{name}"
         more = max(0, len(lines) - MAX_FINDINGS)
         for place, (number, found) in enumerate(list(lines.items())[:MAX_FINDINGS], start=1):
-            severity: Severity = "warning" if found.secret.confidence == "low" else "error"
-            if level := level_of(rule, "security", severity, rules):
+            if level := level_of(rule, "security", found.severity, rules):
                 message = _message(found, more if place == MAX_FINDINGS else 0)
                 quote = cut(text[number], MAX_QUOTE)
-                yield _finding(
-                    chunk, found.secret, message, quote, severity=level, threshold=threshold
-                )
+                yield _finding(chunk, found, message, quote, severity=level, threshold=threshold)
 
 
 def _owned(chunk: Chunk, secrets: tuple[DetectedSecret, ...]) -> Iterator[DetectedSecret]:
@@ -89,18 +96,29 @@ def _owned(chunk: Chunk, secrets: tuple[DetectedSecret, ...]) -> Iterator[Detect
         yield from secrets[first:stop]
 
 
-def _confidence(secret: DetectedSecret) -> float:
-    return _CONFIDENCE[secret.confidence]
+def _severity(secret: DetectedSecret, *, in_sample: bool) -> Severity:
+    """Return the severity without configuration."""
+    if secret.strength == "placeholder" or (in_sample and secret.strength == "generic"):
+        return "note"
+    return "warning" if secret.confidence == "low" else "error"
+
+
+def _rank(found: _FoundSecret) -> tuple[int, float]:
+    """Sort key: worst first, then by confidence."""
+    return SEVERITIES.index(found.severity), -_CONFIDENCE[found.secret.confidence]
 
 
 def _message(found: _FoundSecret, more: int) -> str:
     several = found.times > 1
+    it = "them" if several else "it"
+    subject, seems = ("They were", "They seem") if several else ("It was", "It seems")
     parts = [
         safe_line(found.secret.description),
         f"There are {found.times:,} in this line." if several else "",
-        "They were not sent to any model." if several else "It was not sent to any model.",
-        f"{'Revoke them, then read them' if several else 'Revoke it, then read it'} from the "
-        "environment or a secret store.",
+        f"{subject} not sent to any model.",
+        f"{seems} to be sample data; revoke {it} if a real system accepts {it}."
+        if found.severity == "note"
+        else f"Revoke {it}, then read {it} from the environment or a secret store.",
         f"Below this line {count(more, 'more line has', 'more lines have')} such a secret, "
         "for which there is no finding."
         if more
@@ -111,17 +129,21 @@ def _message(found: _FoundSecret, more: int) -> str:
 
 def _finding(
     chunk: Chunk,
-    secret: DetectedSecret,
+    found: _FoundSecret,
     message: str,
     quote: str,
     *,
     severity: Severity,
     threshold: float,
 ) -> Finding:
-    confidence = _confidence(secret)
+    secret = found.secret
+    is_note = found.severity == "note"
+    confidence = _CONFIDENCE["low" if is_note else secret.confidence]
     rule = f"secrets/{secret.rule}"
     reason = f"Its confidence of {confidence:.2g} is below {threshold:.2g}."
     held = confidence < threshold
+    title = "Sample data looks like a secret" if is_note else "A secret is committed"
+    condition = "If a real system accepts it, whoever" if is_note else "Whoever"
     return Finding(
         id=fingerprint(chunk.path, rule, quote),
         path=chunk.path,
@@ -129,11 +151,11 @@ def _finding(
         side="RIGHT",
         line=secret.new_no or 0,
         end_line=secret.new_no or 0,
-        scenario="Whoever can read the branch can use it, also after the line is deleted.",
+        scenario=f"{condition} can read the branch can use it, also after the line is deleted.",
         category="security",
         severity=severity,
         confidence=confidence,
-        title=safe_line(f"A secret is committed: {secret.rule}"),
+        title=safe_line(f"{title}: {secret.rule}"),
         message=message,
         suggestion=None,
         rule=rule,

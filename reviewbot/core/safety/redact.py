@@ -15,18 +15,22 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar, get_args
 
 from reviewbot.core.safety import leak_scan, personal_data, private_keys, secret_rules
 from reviewbot.core.safety.search_text import BREAK, Confidence, Kind, ScanText
+from reviewbot.core.safety.secret_strength import strength_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from reviewbot.core.diff.parse import DiffLine, LineKind
     from reviewbot.core.safety.search_text import Hit
+    from reviewbot.core.safety.secret_strength import Strength
 
 REDACTED_MARK: Final = "[REDACTED:"
 """Prefix of redacted text; a :data:`Kind` and ``]`` follow."""
 _KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 _PLACEHOLDER: Final = re.compile(re.escape(REDACTED_MARK) + f"(?:{'|'.join(_KINDS)})]")
 _ROUNDS: Final = 8
+_AROUND: Final = 300
+"""Characters beside a secret that can decide its strength."""
 _PERSONAL: Final = ("email", "card")
 _Place: TypeAlias = tuple[int, int]
 _Key = TypeVar("_Key", _Place, int)
@@ -53,7 +57,7 @@ class DetectedSecret:
     ``hunk`` and ``line`` are indices into the file; ``end`` is the index of the last line. If a
     secret spans lines of several kinds, ``line`` is the first added line, if any. ``old_no`` and
     ``new_no`` are the numbers of ``line``. ``rule`` is the name of the rule, and ``description`` is
-    a sentence.
+    a sentence. ``strength`` says how much the form of the secret proves.
     """
 
     rule: str
@@ -65,6 +69,7 @@ class DetectedSecret:
     kind: LineKind
     old_no: int | None
     new_no: int | None
+    strength: Strength = "provider"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +213,10 @@ def _secret(group: list[tuple[_Place, Hit]], hunks: list[Sequence[DiffLine]]) ->
     lines = hunks[hunk]
     first = next((number for number in numbers if lines[number].kind == "added"), numbers[0])
     hit = group[0][1]
+    value = "".join(lines[number].text[part.start : part.end] for (_, number), part in group)
+    text = lines[group[0][0][1]].text
+    before = text[max(0, hit.start - _AROUND) : hit.start]
+    after = text[hit.end : hit.end + _AROUND]
     return DetectedSecret(
         rule=hit.rule,
         description=hit.description,
@@ -218,6 +227,7 @@ def _secret(group: list[tuple[_Place, Hit]], hunks: list[Sequence[DiffLine]]) ->
         kind=lines[first].kind,
         old_no=lines[first].old_no,
         new_no=lines[first].new_no,
+        strength=strength_of(hit.rule, hit.kind, value, before=before, after=after),
     )
 
 

@@ -82,7 +82,8 @@ FORMATS: Final = {
     "planetscale": "pscale_tkn_{b43}",
     "postman": "PMAK-{h24}-{h34}",
     "prefect": "pnu_{w36}",
-    "google-service-account": "-----BEGIN " + "PRIVATE KEY-----\\n{w64}\\n{w64}\\n",
+    "google-service-account": '{"private_key": "-----BEGIN '
+    + "PRIVATE KEY-----\\n{w64}\\n{w64}\\n",
     "pulumi": "pul-{h40}",
     "pypi": "pypi-AgEIcHlwaS5vcmc{b150}",
     "readme": "rdme_{n70}",

@@ -24,16 +24,18 @@ class Words:
 
 
 def token(number: int) -> str:
-    return "ghp" + f"_{number:036d}"
+    return "ghp" + f"_aB3dE5fG7hI9jK1lM3nO5pQ7rS9tU{number:07d}"
 
 
 def key(number: int) -> str:
-    return "AKIA" + "".join(chr(ord("A") + number // 26**place % 26) for place in range(16))
+    return "AKIA" + f"QWERTYUIOPAS{number:04d}"
 
 
-def parts(*lines: str, budget: int = 20_000) -> list[tuple[Chunk, ChunkView, FileRedaction]]:
+def parts(
+    *lines: str, budget: int = 20_000, path: str = "a.py"
+) -> list[tuple[Chunk, ChunkView, FileRedaction]]:
     """A new file of these lines, planned and shown."""
-    head = f"--- /dev/null\n+++ b/a.py\n@@ -0,0 +1,{len(lines)} @@\n"
+    head = f"--- /dev/null\n+++ b/{path}\n@@ -0,0 +1,{len(lines)} @@\n"
     (file,) = parse_diff((head + "".join(f"+{line}\n" for line in lines)).encode())
     redaction = redact_file(file)
     planned = plan([file], skip=lambda _: None, count=Words(), budget=budget)
@@ -44,11 +46,15 @@ def parts(*lines: str, budget: int = 20_000) -> list[tuple[Chunk, ChunkView, Fil
 
 
 def findings(
-    *lines: str, budget: int = 20_000, rules: dict[str, str] | None = None, threshold: float = 0.7
+    *lines: str,
+    budget: int = 20_000,
+    path: str = "a.py",
+    rules: dict[str, str] | None = None,
+    threshold: float = 0.7,
 ) -> list[Finding]:
     return [
         finding
-        for part in parts(*lines, budget=budget)
+        for part in parts(*lines, budget=budget, path=path)
         for finding in secret_findings(*part, rules=rules or {}, threshold=threshold)
     ]
 
@@ -151,3 +157,62 @@ def test_of_several_on_a_line_the_surest_counts(
     )
     assert (finding.severity, finding.confidence) == (severity, confidence)
     assert finding.placement.held == (confidence < 0.7)
+
+
+PASSWORD = 'password = "Tr0ub4dor&3zz"'
+URL = "db = 'postgres://app:Tr0ub4dor@db.corp/app'"
+TEST_KEY = "key = 'sk_" + "test_aB3dE5fG7hI9jK1lM3nO5pQ7'"
+PEM_LINE = "-----BEGIN RSA " + "PRIVATE KEY-----" + "MIIEpAIBAAKCAQEA" * 3
+PLACEHOLDER = "token = 'ghp" + f"_{'x' * 36}'"
+
+
+@pytest.mark.parametrize("line", [PASSWORD, URL, TEST_KEY, PEM_LINE])
+@pytest.mark.parametrize(
+    ("path", "severity"),
+    [
+        ("src/a.py", "error"),
+        ("tests/a.py", "note"),
+        ("fixtures/a.json", "note"),
+        (".env.example", "note"),
+        ("README.md", "note"),
+    ],
+)
+def test_a_generic_secret_is_a_note_only_in_tests_examples_and_documentation(
+    line: str, path: str, severity: str
+) -> None:
+    (finding,) = findings(line, path=path)
+    assert finding.severity == severity
+    assert finding.placement.held == (severity == "note")
+    assert "[REDACTED:" in finding.quote
+
+
+@pytest.mark.parametrize("path", ["src/a.py", "tests/a.py"])
+def test_a_placeholder_is_a_redacted_note_wherever_it_is(path: str) -> None:
+    (finding,) = findings(PLACEHOLDER, path=path)
+    assert finding.severity == "note"
+    assert finding.quote == "token = '[REDACTED:secret]'"
+    assert finding.title == "Sample data looks like a secret: github-token"
+    assert finding.message == (
+        "GitHub token. It was not sent to any model. "
+        "It seems to be sample data; revoke it if a real system accepts it."
+    )
+    assert finding.scenario.startswith("If a real system accepts it, whoever can read the branch")
+
+
+def test_the_worst_secret_of_a_line_decides_its_severity() -> None:
+    (finding,) = findings(f"{PLACEHOLDER}, '{token(1)}', {PLACEHOLDER}", path="tests/a.py")
+    assert finding.severity == "error"
+    assert "There are 3 in this line." in finding.message
+
+
+def test_several_placeholders_on_a_line_are_one_note() -> None:
+    (finding,) = findings(f"{PLACEHOLDER}, {PLACEHOLDER}")
+    assert finding.severity == "note"
+    assert finding.message.endswith(
+        "They seem to be sample data; revoke them if a real system accepts them."
+    )
+
+
+def test_the_configuration_raises_a_note_to_an_error() -> None:
+    (finding,) = findings(PASSWORD, path="tests/a.py", rules={"secrets/generic-password": "error"})
+    assert finding.severity == "error"
