@@ -79,7 +79,7 @@ _PROSE_NAMES: Final = _words(
 _DOC_FOLDERS: Final = _words("doc docs documentation")
 _DOC_LANGUAGES: Final = frozenset({None, "html", "css", "make"})
 
-_SAMPLE_FOLDERS: Final = (
+SAMPLE_FOLDERS: Final = (
     _TEST_FOLDERS
     | _DOC_FOLDERS
     | _words(
@@ -87,6 +87,7 @@ _SAMPLE_FOLDERS: Final = (
         " tutorials mock mocks stub stubs spec specs t"
     )
 )
+"""Names of folders of tests, fixtures, examples and documentation, in lower case."""
 _SAMPLE_NAME: Final = re.compile(
     r"(?:^|[-_.])(?:example|sample)s?(?:[-_.]|$)|\.(?:template|dist)$"
     r"|\.(?:md|markdown|mdx|rst|adoc|asciidoc)$|^(?:readme|changelog)(?:\.|$)"
@@ -195,7 +196,7 @@ def is_sample(path: str) -> bool:
     *folders, name = path.lower().split("/")
     where = set(folders)
     return (
-        not where.isdisjoint(_SAMPLE_FOLDERS)
+        not where.isdisjoint(SAMPLE_FOLDERS)
         or _SAMPLE_NAME.search(name) is not None
         or _is_test(path, where)
     )

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from reviewbot.config.file import schema
 from reviewbot.core.diff.parse import FileDiff, parse_diff
-from reviewbot.core.plan.categories import CATEGORIES, SEARCHED, categories_of, is_sample, kind_of
+from reviewbot.core.plan.categories import (
+    CATEGORIES,
+    SAMPLE_FOLDERS,
+    SEARCHED,
+    categories_of,
+    is_sample,
+    kind_of,
+)
 
 KINDS = {
     "dependencies": """
@@ -88,6 +95,11 @@ def test_tests_fixtures_examples_and_documentation_are_samples(path: str) -> Non
 @pytest.mark.parametrize("path", NO_SAMPLES.split())
 def test_no_other_file_is_a_sample(path: str) -> None:
     assert not is_sample(path)
+
+
+def test_the_docs_list_the_folders_of_samples() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "offline-rules.md").read_text("utf-8")
+    assert {name for name in SAMPLE_FOLDERS if f"`{name}`" not in page} == set()
 
 
 def test_the_categories_are_those_of_the_schema_and_of_the_docs() -> None:
