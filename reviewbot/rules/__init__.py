@@ -6,6 +6,10 @@ and the remedy. ``labels`` may name the meta variable to report. ``metadata`` ha
 ast-grep lacks: ``category``, ``confidence``, ``scenario`` and ``words``. A rule only runs on a text
 that contains one of its ``words``. The texts may use the rule's meta variables.
 
+Each rule ``NAME.yml`` has its cases beside it in ``NAME-test.yml``, in ast-grep's test format:
+``id`` is that of the rule, ``valid`` code does not match, ``invalid`` code does. A rule without a
+file of cases does not load.
+
 The folder decides where a rule runs: ``python`` on Python; ``javascript`` also on TypeScript and
 TSX, whose grammars extend it; ``jsx`` on JavaScript and TSX; ``any`` on every text file. Rules in
 ``any`` have no ``rule``: their check is code in :mod:`reviewbot.models.offline.text_rules`. Rules
@@ -28,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 FOLDERS: Final = ("any", "javascript", "jsx", "python")
+CASES: Final = "-test.yml"
+"""End of the name of a file of cases."""
 META_VARIABLE: Final = re.compile(r"(\$\$\$|\$)([A-Z_][A-Z0-9_]*)")
 
 _HERE: Final = Path(__file__).parent
@@ -118,19 +124,27 @@ def load_folder(folder: str) -> tuple[Rule, ...]:
     """Return the rules of one of :data:`FOLDERS`, sorted by id, read once in a process.
 
     Raises:
-        ConfigError: a rule file is broken.
+        ConfigError: a rule file is broken, or a rule has no file of cases.
     """
-    return tuple(read_rule(path) for path in sorted((_HERE / folder).glob("*.yml")))
+    paths = sorted((_HERE / folder).glob("*.yml"))
+    return tuple(read_rule(path) for path in paths if not path.name.endswith(CASES))
 
 
 def read_rule(path: Path) -> Rule:
     """Return the rule in the file at ``path``.
 
     Raises:
-        ConfigError: the file is not YAML, or a key of the rule is missing, unknown or invalid.
+        ConfigError: the file is not YAML, a key of the rule is missing, unknown or invalid, or the
+            rule has no file of cases.
     """
     import yaml
 
+    cases = path.stem + CASES
+    if not path.with_name(cases).is_file():
+        raise ConfigError(
+            f"needs {cases} beside it, with valid and invalid cases",
+            source=f"{path.parent.name}/{path.name}",
+        )
     try:
         # The C loader reads a folder in a few milliseconds; wheels without it exist.
         data = yaml.load(  # both loaders make plain values only

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -10,16 +11,26 @@ import pytest
 import yaml
 from ast_grep_py import SgRoot
 
+from reviewbot import rules as package
 from reviewbot.core.safety.escape import show_line
 from reviewbot.errors import ConfigError
-from reviewbot.rules import FOLDERS, Rule, load_rules, parse_rule, read_rule, rules_for
+from reviewbot.rules import (
+    CASES,
+    FOLDERS,
+    Rule,
+    load_folder,
+    load_rules,
+    parse_rule,
+    read_rule,
+    rules_for,
+)
 from tests.models.hunks import added, review_chunk
 from tests.models.scripted import checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HERE = Path(__file__).parent
+HERE = Path(package.__file__).parent
 RULES = load_rules()
 SYNTAX = [rule for rule in RULES if rule.matcher]
 EXTENSIONS = {
@@ -45,7 +56,7 @@ def review(path: str, code: str) -> list[dict[str, Any]]:
 
 @cache
 def examples(rule_id: str) -> dict[str, list[str]]:
-    data = yaml.safe_load((HERE / f"{rule_id}-test.yml").read_text("utf-8"))
+    data = yaml.safe_load((HERE / f"{rule_id}{CASES}").read_text("utf-8"))
     assert data["id"] == rule_id
     assert data["valid"]
     assert data["invalid"]
@@ -99,8 +110,8 @@ def test_the_examples_are_code_that_parses(rule: Rule) -> None:
 
 
 def test_every_example_file_belongs_to_a_rule() -> None:
-    files = {str(path.relative_to(HERE)) for path in HERE.glob("*/*.yml")}
-    assert files == {f"{rule.id}-test.yml" for rule in RULES}
+    files = {str(path.relative_to(HERE)) for path in HERE.glob(f"*/*{CASES}")}
+    assert files == {f"{rule.id}{CASES}" for rule in RULES}
 
 
 @pytest.mark.parametrize("rule", SYNTAX, ids=lambda rule: rule.id)
@@ -193,5 +204,22 @@ def test_a_missing_key_is_named() -> None:
 def test_a_file_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.yml"
     path.write_text("id: [", "utf-8")
+    path.with_name("x-test.yml").touch()
     with pytest.raises(ConfigError, match=r"x\.yml: not YAML"):
         read_rule(path)
+
+
+def test_a_rule_without_a_file_of_cases_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "python" / "x.yml"
+    path.parent.mkdir()
+    path.write_text(json.dumps(GOOD), "utf-8")
+    with pytest.raises(ConfigError, match=r"^python/x\.yml: needs x-test\.yml beside it"):
+        read_rule(path)
+    path.with_name("x-test.yml").touch()
+    assert read_rule(path).id == "python/x"
+
+
+def test_a_file_of_cases_is_no_rule() -> None:
+    rules = [rule.id for rule in load_folder("javascript")]
+    assert "javascript/focused-tests" in rules
+    assert not [name for name in rules if name.endswith("-test")]

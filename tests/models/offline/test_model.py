@@ -188,7 +188,7 @@ def test_other_files_get_the_checks_without_grammar_only(path: str) -> None:
 def test_rules_keep_out_of_paths_they_ignore_and_in_those_they_are_for() -> None:
     assert found("tests/a.py", "+eval(x)") == found("test_a.py", "+eval(x)") == []
     assert found("src/a.ts", "+it.only('x', f);") == []
-    assert found("src/a.test.ts", "+it.only('x', f);") == [("javascript/focused-test", 1, 1)]
+    assert found("src/a.test.ts", "+it.only('x', f);") == [("javascript/focused-tests", 1, 1)]
 
 
 def test_no_configuration_of_the_reviewed_repository_is_read(
