@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FIXTURES: Final = Path(__file__).parents[2] / "fixtures"
-RULES: Final = Path(__file__).parents[1] / "rules"
+RULES: Final = Path(__file__).parents[2] / "reviewbot" / "rules"
 LARGEST: Final = 60_000
 TOKEN: Final = re.compile(r"\w+|\s+|[^\w\s]")
 HUNK: Final = re.compile(rb"@@ -(\d{1,9})(?:,\d+)? \+(\d{1,9})(?:,\d+)? @@")
@@ -82,7 +82,7 @@ def codes() -> list[tuple[str, str]]:
         "javascript": ["js", "ts"],
         "jsx": ["tsx"],
     }.items():
-        for path in sorted((RULES / folder).glob("*.yml")):
+        for path in sorted((RULES / folder).glob("*-test.yml")):
             texts = yaml.safe_load(path.read_text("utf-8"))
             for text in (*texts["valid"], *texts["invalid"]):
                 found += [(extension, text) for extension in extensions]
