@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.core.findings.anchors import AnchorIndex
 from reviewbot.core.findings.finding import Finding, Placement, fingerprint, level_of
 from reviewbot.core.findings.suggestions import edit_of
+from reviewbot.core.findings.suppressions import Suppression, suppressions_in
 from reviewbot.core.plan.weigh import CUT_MARK
 from reviewbot.core.safety.redact import REDACTED_MARK, redact_text
 from reviewbot.core.safety.shown_text import shown_line, shown_markdown
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.findings.anchors import Anchor
     from reviewbot.core.findings.draft import Draft
+    from reviewbot.core.findings.finding import Severity
     from reviewbot.core.findings.suggestions import Edit
     from reviewbot.core.plan.chunks import ChunkView
 
@@ -30,6 +32,7 @@ class FindingFilters:
 
     ``rules`` maps a rule or category to ``off`` or a severity. ``decoys`` are identifiers of the
     prompt's examples. A finding that names a decoy which is not in the code describes the example.
+    ``heed_added`` is False if suppressions that the change adds must not hide errors.
     """
 
     confidence: float = 0.7
@@ -37,6 +40,7 @@ class FindingFilters:
     link_hosts: tuple[str, ...] = ("github.com",)
     rules: Mapping[str, str] = field(default_factory=dict)
     decoys: Collection[str] = frozenset()
+    heed_added: bool = True
 
 
 class Intake:
@@ -52,6 +56,11 @@ class Intake:
         self._index = AnchorIndex(views)
         self._gates = gates
         self._paths = {view.path: view for view in views}
+        self._suppressions: dict[str, list[Suppression]] = {}
+        for view in views:
+            for hunk in view.hunks:
+                found = suppressions_in(hunk.lines)
+                self._suppressions.setdefault(view.path, []).extend(found)
 
     def admit(
         self, draft: Draft, *, model: str, attempt: int, cached: bool = False
@@ -61,7 +70,8 @@ class Intake:
         The finding's id is still that of a first occurrence. The suggestion does not apply until
         its syntax is checked. The search for secrets makes this slow for long texts.
 
-        Return None if the configuration turns the rule or category off.
+        Return None if the configuration turns the rule or category off, or if a comment in the code
+        suppresses the rule.
 
         Args:
             draft: the draft finding from the model.
@@ -78,6 +88,8 @@ class Intake:
             return None
         path = self._index.path_of(draft.path)
         anchor = self._index.find(path, draft.quote, draft.side, draft.line) if path else None
+        if path and anchor and self._is_suppressed(draft, severity, path, anchor):
+            return None
         quote = (
             "\n".join(line.text for line in anchor.lines) if anchor else redact_text(draft.quote)
         )
@@ -107,6 +119,20 @@ class Intake:
             cached=cached,
         )
         return finding, None if anchor is None else self._edit(draft, suggestion, anchor)
+
+    def _is_suppressed(
+        self, draft: Draft, severity: Severity, path: str, anchor: Anchor
+    ) -> bool:
+        """Return whether a comment suppresses the rule here; a model's findings have no rule."""
+        if draft.rule is None or anchor.side != "RIGHT":
+            return False
+        heeds_all = self._gates.heed_added or severity != "error"
+        names = {draft.rule, draft.category}
+        return any(
+            one.covers(anchor.line, anchor.end_line) and not names.isdisjoint(one.names)
+            for one in self._suppressions.get(path, ())
+            if heeds_all or not one.added
+        )
 
     def _placement(self, draft: Draft, path: str | None, anchor: Anchor | None) -> Placement:
         reason = self._held_back(draft)
