@@ -251,12 +251,10 @@ def _origin(name: str) -> str | None:
 
 
 def _configuration(settings: Settings, named: Path | None) -> Check:
-    """Check the rules and patterns, which the schema does not check."""
+    """Check the patterns, which the schema does not check."""
     from reviewbot.pipeline.planner import check_patterns
-    from reviewbot.rules import check_levels
 
     try:
-        check_levels(settings.rules)
         check_patterns(settings)
     except ConfigError as error:
         return Check(WRONG, "configuration", str(error))

@@ -249,6 +249,9 @@ def remote_options(settings: Settings, *, model: str | None) -> dict[str, object
         "exclude": list(settings.exclude),
         "accept_unread": list(settings.accept_unread),
         "rules": dict(settings.rules),
+        "path_rules": [
+            {"paths": list(one.paths), "rules": one.rules} for one in settings.path_rules
+        ],
         "confidence": settings.confidence,
         "max_notes": settings.max_notes,
     }

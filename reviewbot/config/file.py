@@ -12,7 +12,7 @@ import difflib
 import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -22,7 +22,7 @@ from jsonschema import Draft202012Validator
 from reviewbot.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from jsonschema.exceptions import ValidationError
 
@@ -66,12 +66,12 @@ class ConfigFile:
 
     Attributes:
         name: name of the file in messages.
-        values: settings, plain JSON values that satisfy the schema.
+        values: settings, plain JSON values; :func:`parse_config` has checked them.
         lines: 1-based line of every key and item, by path.
     """
 
     name: str
-    values: Mapping[str, Any]
+    values: Any
     lines: Mapping[Path, int]
 
 
@@ -82,33 +82,58 @@ def schema() -> dict[str, Any]:
     return result
 
 
-def parse_config(text: str, *, name: str, trusted: bool) -> ConfigFile:
+def parse_config(
+    text: str, *, name: str, trusted: bool, custom_ids: Collection[str] | None = None
+) -> ConfigFile:
     """Read and validate a configuration file.
 
     Args:
         text: the YAML document; an empty document sets nothing.
         name: name of the file in messages.
         trusted: whether the user named the file; :data:`USER_ONLY` is refused in other files.
+        custom_ids: ids of the repository's own rules; None if they are not known. Then every id of
+            a custom rule is accepted.
 
     Raises:
-        ConfigError: the YAML is invalid or not supported, or the schema refuses a value. Secrets in
-            the message are replaced, since messages are shown on pull requests.
+        ConfigError: the YAML is invalid or not supported, the schema refuses a value, or there is
+            no such rule. Secrets in the message are replaced, since messages are shown on pull
+            requests.
     """
     try:
-        return _parsed(text, name=name, trusted=trusted)
+        config = read_yaml(text, name=name)
+        if config.values is None:
+            config = replace(config, values={})
+        _validate(config)
+        _check_rule_names(config, custom_ids)
+        if not trusted:
+            _refuse_user_only(config)
     except ConfigError as error:
-        from reviewbot.core.safety.redact import redact_text
-
-        key = error.key and redact_text(error.key)
-        raise ConfigError(
-            redact_text(error.message), source=error.source, key=key, line=error.line
-        ) from None
+        raise redacted(error) from None
+    return config
 
 
-def _parsed(text: str, *, name: str, trusted: bool) -> ConfigFile:
+def redacted(error: ConfigError) -> ConfigError:
+    """Return ``error`` with secrets in its message replaced."""
+    from reviewbot.core.safety.redact import redact_text
+
+    key = error.key and redact_text(error.key)
+    return ConfigError(redact_text(error.message), source=error.source, key=key, line=error.line)
+
+
+def read_yaml(text: str, *, name: str, max_depth: int = MAX_DEPTH) -> ConfigFile:
+    """Return the values of a YAML document and their lines, without a check against the schema.
+
+    Args:
+        text: the YAML document; its value is None if it is empty.
+        name: name of the file in messages.
+        max_depth: most levels of nesting.
+
+    Raises:
+        ConfigError: the YAML is invalid or not supported.
+    """
     if len(text) > MAX_BYTES:
         raise ConfigError(f"is longer than {MAX_BYTES} bytes", source=name)
-    reader = _YamlReader(name)
+    reader = _YamlReader(name, max_depth)
     try:
         values = reader.read(text)
     except yaml.MarkedYAMLError as error:
@@ -121,11 +146,7 @@ def _parsed(text: str, *, name: str, trusted: bool) -> ConfigFile:
     except yaml.YAMLError as error:
         message = f"is not valid YAML: {str(error).splitlines()[0]}"
         raise ConfigError(message, source=name) from error
-    config = ConfigFile(name, {} if values is None else values, reader.lines)
-    _validate(config)
-    if not trusted:
-        _refuse_user_only(config)
-    return config
+    return ConfigFile(name, values, reader.lines)
 
 
 _Node: TypeAlias = (
@@ -136,8 +157,8 @@ _Node: TypeAlias = (
 class _YamlReader:
     """Reader that builds plain values from parser events, and records the lines."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, max_depth: int) -> None:
+        self.name, self.max_depth = name, max_depth
         self.lines: dict[Path, int] = {(): 1}
         # The parser guarantees the order of events.
         self.events: Iterator[Any] = iter(())
@@ -162,7 +183,7 @@ class _YamlReader:
             )
         if event.tag not in (None, "!"):
             raise self._error(f"the tag {event.tag} is not supported", event, path)
-        if len(path) > MAX_DEPTH:
+        if len(path) > self.max_depth:
             raise self._error("is nested too deep", event, path)
         if isinstance(event, yaml.MappingStartEvent):
             return self._mapping(path)
@@ -253,6 +274,20 @@ def _validate(config: ConfigFile) -> None:
     if problems:
         _, line, key, sentence = min(problems)
         raise ConfigError(sentence, source=config.name, key=key or None, line=line)
+
+
+def _check_rule_names(config: ConfigFile, custom_ids: Collection[str] | None) -> None:
+    """Raise unless every rule that the file names exists; see :mod:`reviewbot.rules.names`."""
+    places: list[Path] = [("rules",)]
+    places += [("path_rules", i, "rules") for i in range(len(config.values.get("path_rules", ())))]
+    named = [path for path in config.lines if path[:-1] in places]
+    if named:
+        from reviewbot.rules.names import problem_of
+
+        for path in sorted(named, key=lambda path: config.lines[path]):
+            if problem := problem_of(str(path[-1]), custom_ids):
+                line = config.lines[path]
+                raise ConfigError(problem, source=config.name, key=dotted(path), line=line)
 
 
 def _explain(error: ValidationError) -> Iterator[tuple[Path, str]]:

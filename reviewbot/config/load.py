@@ -18,7 +18,7 @@ from reviewbot.config.variables import (
 from reviewbot.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from reviewbot.pipeline.sources import GitRepository
 
@@ -35,6 +35,7 @@ def read_settings(
     env: Mapping[str, str] | None = None,
     base: GitRepository | None = None,
     dotenv: Mapping[str, str] | None = None,
+    custom_ids: Collection[str] | None = None,
 ) -> Settings:
     """Read the settings of a command: find the files, then call :func:`load_settings`.
 
@@ -47,6 +48,7 @@ def read_settings(
             commit, so that the branch cannot influence its own review. An untracked ``.env`` file
             belongs to the user.
         dotenv: variables of the ``.env`` file; None reads the file.
+        custom_ids: as for :func:`load_settings`.
 
     Raises:
         ConfigError: a file cannot be read, or as :func:`load_settings`.
@@ -66,6 +68,7 @@ def read_settings(
         config_text=found[1] if found else None,
         config_name=found[0] if found else CONFIG_NAMES[0],
         config_trusted=config is not None,
+        custom_ids=custom_ids,
     )
 
 

@@ -38,10 +38,11 @@ from reviewbot.config.variables import (
     STATE_DIR,
     ignored,
 )
+from reviewbot.core.findings.levels import PathRules
 from reviewbot.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from reviewbot.config.file import ConfigFile
 
@@ -123,6 +124,7 @@ class Settings:
     exclude: tuple[str, ...] = ()
     accept_unread: tuple[str, ...] = ()
     rules: Mapping[str, RuleLevel] = field(default_factory=dict)
+    path_rules: tuple[PathRules, ...] = ()
     confidence: float = 0.7
     max_notes: int = 5
     max_inline: int = 10
@@ -170,6 +172,7 @@ def load_settings(
     config_text: str | None = None,
     config_name: str = CONFIG_NAMES[0],
     config_trusted: bool = False,
+    custom_ids: Collection[str] | None = None,
     flag_prefix: str = "--",
 ) -> Settings:
     """Return the settings from all layers. Pure.
@@ -181,13 +184,17 @@ def load_settings(
         config_text: YAML of the configuration file; None without a file.
         config_name: name of the file in messages.
         config_trusted: whether the user named the file.
+        custom_ids: ids of the repository's own rules; None if they are not known.
         flag_prefix: prefix of flags in messages.
 
     Raises:
         ConfigError: a value is invalid, or would send a key to an untrusted address.
     """
     found = _FoundSetting(
-        flags, env, dotenv, _parse(config_text, config_name, trusted=config_trusted)
+        flags,
+        env,
+        dotenv,
+        _parse(config_text, config_name, trusted=config_trusted, custom_ids=custom_ids),
     )
     found.flag_prefix = flag_prefix
     key, key_origin = found.variable(API_KEY)
@@ -339,6 +346,10 @@ def _path_instructions(items: Any) -> tuple[PathInstruction, ...]:  # noqa: ANN4
     return tuple(PathInstruction(tuple(item["paths"]), item["instructions"]) for item in items)
 
 
+def _path_rules(items: Any) -> tuple[PathRules, ...]:  # noqa: ANN401  as the schema says
+    return tuple(PathRules(tuple(item["paths"]), dict(item["rules"])) for item in items)
+
+
 def _timeouts(values: Mapping[str, float]) -> TimeoutSettings:
     return TimeoutSettings(**{key: float(value) for key, value in values.items()})
 
@@ -366,6 +377,7 @@ _CONVERT: Final[Mapping[str, Any]] = MappingProxyType(
         "exclude": _strings,
         "accept_unread": _strings,
         "rules": dict,
+        "path_rules": _path_rules,
         "confidence": float,
         "max_notes": int,
         "max_inline": int,
@@ -380,9 +392,11 @@ _CONVERT: Final[Mapping[str, Any]] = MappingProxyType(
 )
 
 
-def _parse(text: str | None, name: str, *, trusted: bool) -> ConfigFile | None:
+def _parse(
+    text: str | None, name: str, *, trusted: bool, custom_ids: Collection[str] | None
+) -> ConfigFile | None:
     if text is None:
         return None
     from reviewbot.config.file import parse_config
 
-    return parse_config(text, name=name, trusted=trusted)
+    return parse_config(text, name=name, trusted=trusted, custom_ids=custom_ids)

@@ -28,6 +28,7 @@ SETTABLE: Final = (
     "exclude",
     "accept_unread",
     "rules",
+    "path_rules",
     "confidence",
     "max_notes",
 )
@@ -55,7 +56,7 @@ _OWN: Final[Mapping[str, Any]] = MappingProxyType(
 )
 
 
-BODY_ONLY: Final = frozenset({"path_instructions", "rules"})
+BODY_ONLY: Final = frozenset({"path_instructions", "path_rules", "rules"})
 """Options with nested values, which only a JSON body can carry."""
 LISTS: Final = frozenset({"exclude", "accept_unread", "fallback_models"})
 LIST_LIMIT: Final = 1_000
@@ -93,7 +94,7 @@ def options_schema() -> dict[str, Any]:
         "type": "object",
         "additionalProperties": False,
         "properties": properties | dict(_OWN),
-        "$defs": {"patterns": known["$defs"]["patterns"]},
+        "$defs": {name: known["$defs"][name] for name in ("levels", "patterns")},
     }
 
 

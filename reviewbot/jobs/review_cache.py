@@ -21,6 +21,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+def _by_path(settings: Settings) -> dict[str, str]:
+    """Return the levels by path, for the key of the cache."""
+    return {
+        f"{rule} in {' '.join(one.paths)} ({place})": level
+        for place, one in enumerate(settings.path_rules)
+        for rule, level in one.rules.items()
+    }
+
+
 def cached(
     row: ReviewRow,
     able: Workers,
@@ -68,7 +77,7 @@ def cached(
         DatabaseCache(database, row.tenant, limit=limit),
         identities=identities,
         prompt_version=prepared.job.prompt_version or "",
-        rules=settings.rules,
+        rules={**settings.rules, **_by_path(settings)},
         use=use,
         on_failure=failed,
     )

@@ -314,7 +314,18 @@ def check_patterns(settings: Settings) -> None:
     """
     patterns_of(settings.exclude, key="exclude")
     accepted_unread(settings)
+    check_path_rules(settings)
     for instruction in settings.path_instructions:
         patterns_of(instruction.paths, key="path_instructions")
     for route in settings.routes:
         patterns_of(route.paths or (), key=f"{route.name}.paths", source=route.source)
+
+
+def check_path_rules(settings: Settings) -> None:
+    """Check that every pattern of ``path_rules`` is valid.
+
+    Raises:
+        ConfigError: a pattern is invalid.
+    """
+    for one in settings.path_rules:
+        patterns_of(one.paths, key="path_rules")

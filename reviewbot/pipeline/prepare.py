@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.config.settings import OFFLINE
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.findings.intake import FindingFilters
+from reviewbot.core.findings.levels import RuleLevels
 from reviewbot.core.plan.stored import check_fits
 from reviewbot.core.safety.redact import redact_text
 from reviewbot.errors import ConfigError
@@ -29,6 +30,7 @@ from reviewbot.pipeline.planner import (
     Chains,
     Planner,
     accepted_unread,
+    check_path_rules,
     patterns_of,
 )
 
@@ -90,10 +92,7 @@ def prepare(
         ConfigError: the overrides of a model are invalid, or a rule does not exist.
         ValueError: ``stored`` is not a plan of this diff.
     """
-    if settings.rules:
-        from reviewbot.rules import check_levels
-
-        check_levels(settings.rules)
+    check_rule_names(settings)
     files = files_of(data)
     chains = Chains(settings)
     learns = any(chain.models[0] != OFFLINE for chain in chains.of_setting.values())
@@ -129,6 +128,23 @@ def prepare(
         calibration,
         planner.fallback_estimates(planned),
     )
+
+
+def check_rule_names(settings: Settings) -> None:
+    """Check the rules and patterns of ``rules`` and ``path_rules``.
+
+    A configuration file was checked when it was read. This checks the options of a request, too.
+
+    Raises:
+        ConfigError: there is no such rule, or a pattern is invalid.
+    """
+    check_path_rules(settings)
+    if settings.rules or settings.path_rules:
+        from reviewbot.rules.names import check_names
+
+        by_path = {f"path_rules[{i}].rules": one.rules for i, one in enumerate(settings.path_rules)}
+        for key, names in {"rules": settings.rules, **by_path}.items():
+            check_names(names, key=key)
 
 
 def _models(planned: Plan, chains: Chains) -> tuple[str, ...]:
@@ -172,7 +188,7 @@ def resolve_filters(settings: Settings, *, online: bool) -> FindingFilters:
         confidence=settings.confidence,
         max_notes=settings.max_notes,
         link_hosts=settings.link_hosts,
-        rules=settings.rules,
+        levels=RuleLevels(settings.rules, settings.path_rules),
         decoys=decoys,
     )
 

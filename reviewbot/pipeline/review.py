@@ -239,7 +239,7 @@ class _ReviewRun:
                 chunk,
                 shown,
                 self._views.redaction(chunk),
-                rules=gates.rules,
+                rules=gates.levels.at(chunk.path),
                 threshold=gates.confidence,
             ):
                 await self._put_all(self._ledger.accept(finding, answer=f"secrets/{chunk.id}"))

@@ -12,25 +12,29 @@ file of cases does not load.
 
 The folder decides where a rule runs: ``python`` on Python; ``javascript`` also on TypeScript and
 TSX, whose grammars extend it; ``jsx`` on JavaScript and TSX; ``any`` on every text file. Rules in
-``any`` have no ``rule``: their check is code in :mod:`reviewbot.models.offline.text_rules`. Rules
-are never read from the repository under review.
+``any`` have no ``rule``: their check is code in :mod:`reviewbot.models.offline.text_rules`.
+
+A repository may have rules of its own in the same format. Their ids begin with ``custom/``, and
+their ``language`` decides where they run. :mod:`reviewbot.pipeline.custom_rules` loads them.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
-from reviewbot.core.findings.finding import CATEGORIES, Category, Severity
+from reviewbot.core.findings.finding import Category, Severity
+from reviewbot.core.plan.globs import read_pattern
 from reviewbot.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
+CUSTOM: Final = "custom"
+"""Folder of the ids of a repository's own rules."""
 FOLDERS: Final = ("any", "javascript", "jsx", "python")
 CASES: Final = "-test.yml"
 """End of the name of a file of cases."""
@@ -58,13 +62,12 @@ _METADATA: Final = {"category", "confidence", "scenario"}
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A built-in rule.
+    """A rule.
 
     ``id`` is ``folder/name``. ``matcher`` is an argument of ast-grep's ``find_all``; empty in the
     folder ``any``. ``focus`` is the meta variable to report; None for the whole match. ``fix``
     replaces the match. The rule applies to paths that match ``files`` (all paths if empty) and do
-    not match ``ignores``. A pattern is a folder (``tests/``) or a name (``*.test.*``). Text without
-    any of ``words`` cannot match.
+    not match ``ignores``, which are gitignore patterns. Text without any of ``words`` cannot match.
     """
 
     id: str
@@ -93,20 +96,6 @@ def load_rules() -> tuple[Rule, ...]:
     return tuple(rule for folder in FOLDERS for rule in load_folder(folder))
 
 
-def check_levels(names: Iterable[str]) -> None:
-    """Raise unless each name is a built-in rule, a category, or a kind of secret (``secrets/...``).
-
-    Raises:
-        ConfigError: a name is unknown.
-    """
-    known = [*(rule.id for rule in load_rules()), *CATEGORIES]
-    for name in names:
-        if name not in known and not name.startswith("secrets/"):
-            near = get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else "`reviewbot rules` lists them"
-            raise ConfigError(f"there is no rule {name}; {hint}", key=f"rules.{name}")
-
-
 def rules_for(language: str | None) -> tuple[Rule, ...]:
     """Return the syntax rules for a language.
 
@@ -117,6 +106,35 @@ def rules_for(language: str | None) -> tuple[Rule, ...]:
     """
     folders = FOLDERS_OF.get(language or "", ())
     return tuple(rule for folder in folders for rule in load_folder(folder))
+
+
+def languages_of(name: object) -> tuple[str, ...]:
+    """Return the languages that rules with this ``language`` run on; empty if there is none.
+
+    The first one is that of the rule's own cases.
+    """
+    found = [
+        language
+        for language, folders in FOLDERS_OF.items()
+        if any(_LANGUAGES[folder] == name for folder in folders)
+    ]
+    return tuple(sorted(found, key=lambda language: language != str(name).lower()))
+
+
+def custom_languages() -> tuple[str, ...]:
+    """Return the values of ``language`` that a repository's own rules may have."""
+    return tuple(sorted(set(filter(languages_of, _LANGUAGES.values()))))
+
+
+@cache
+def rule_ids() -> frozenset[str]:
+    """Return the ids of all rules, by the names of their files. No file is read."""
+    return frozenset(
+        f"{folder}/{path.stem}"
+        for folder in FOLDERS
+        for path in (_HERE / folder).glob("*.yml")
+        if not path.name.endswith(CASES)
+    )
 
 
 @cache
@@ -175,7 +193,8 @@ def parse_rule(data: Mapping[str, Any], *, source: str) -> Rule:
     )
     confidence = metadata["confidence"]
     reader.need(data["id"] == source.removesuffix(".yml"), "id", "must be the file's name")
-    reader.need(data["language"] == _LANGUAGES.get(folder), "language", "must fit the folder")
+    languages = custom_languages() if folder == CUSTOM else (_LANGUAGES.get(folder),)
+    reader.need(data["language"] in languages, "language", f"must be of {list(languages)}")
     reader.need(
         data["severity"] in tuple(_SEVERITIES), "severity", f"must be of {list(_SEVERITIES)}"
     )
@@ -195,8 +214,8 @@ def parse_rule(data: Mapping[str, Any], *, source: str) -> Rule:
         url=reader.text(data, "url") if "url" in data else None,
         fix=reader.text(data, "fix") if "fix" in data else None,
         focus=reader.focus(data.get("labels")),
-        files=reader.texts(data, "files"),
-        ignores=reader.texts(data, "ignores"),
+        files=reader.patterns(data, "files"),
+        ignores=reader.patterns(data, "ignores"),
         words=reader.texts(metadata, "words"),
         matcher={key: data[key] for key in _MATCHER if key in data},
     )
@@ -244,6 +263,16 @@ class _RuleReader:
         )
         self.need(valid, key, "must be a list of texts")
         return tuple(value)
+
+    def patterns(self, data: Mapping[str, Any], key: str) -> tuple[str, ...]:
+        """Return a list of gitignore patterns."""
+        patterns = self.texts(data, key)
+        for pattern in patterns:
+            try:
+                read_pattern(pattern)
+            except ValueError as error:
+                raise ConfigError(str(error), source=self._source, key=key) from error
+        return patterns
 
     def focus(self, labels: object) -> str | None:
         """Return the meta variable of the one primary label."""

@@ -23,7 +23,8 @@ from reviewbot.jobs.options import (
     MOST_VALUES,
     options_schema,
 )
-from reviewbot.rules import load_rules
+from reviewbot.rules import CUSTOM, rule_ids
+from reviewbot.rules.names import PREFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -182,10 +183,11 @@ def _option_schemas() -> Json:
         model["format"] = "model-name"
         model.pop("examples", None)
     properties["model"]["examples"] = ["offline"]
-    known = [*(rule.id for rule in load_rules()), *CATEGORIES]
-    properties["rules"]["propertyNames"] = {
-        "anyOf": [{"enum": known}, {"type": "string", "pattern": "^secrets/", "maxLength": 200}]
-    }
+    known = [*sorted(rule_ids()), *CATEGORIES]
+    prefixes = "|".join(prefix.removesuffix("/") for prefix in (*PREFIXES, f"{CUSTOM}/"))
+    named = {"type": "string", "pattern": f"^({prefixes})/", "maxLength": 200}
+    for levels in (properties["rules"], found["Levels"]):
+        levels["propertyNames"] = {"anyOf": [{"enum": known}, named]}
     return {"Options": options, **found}
 
 

@@ -78,7 +78,7 @@ def test_a_long_value_is_not_repeated_in_whole() -> None:
 
 
 def test_off_and_yes_are_words_as_the_schema_and_editors_see_them() -> None:
-    assert load("rules: {a: off}").rules == {"a": "off"}
+    assert load("rules: {bug: off}").rules == {"bug": "off"}
     assert load("instructions: yes").instructions == "yes"
 
 

@@ -19,6 +19,7 @@ from reviewbot.config.settings import (
     SecretText,
     TimeoutSettings,
 )
+from reviewbot.core.findings.levels import PathRules
 from reviewbot.models import catalog
 from tests.support.settings import HERE, KEY, load
 
@@ -94,6 +95,7 @@ def test_every_key_of_the_file_reaches_the_settings() -> None:
         "exclude": ["b/"],
         "accept_unread": ["rust"],
         "rules": {"python/eval": "off"},
+        "path_rules": [{"paths": ["t/"], "rules": {"security": "note"}}],
         "confidence": 1,
         "max_notes": 0,
         "max_inline": 3,
@@ -109,6 +111,7 @@ def test_every_key_of_the_file_reaches_the_settings() -> None:
     settings = load(json.dumps(values), trusted=True)
     assert settings.model == ModelChoice("m", HERE, None, "ANTHROPIC_API_KEY")
     assert settings.fallback_models == (ModelChoice("f", HERE, None, "ANTHROPIC_API_KEY"),)
+    assert settings.path_rules == (PathRules(("t/",), {"security": "note"}),)
     assert settings.path_instructions == (PathInstruction(("a/**",), "x"),)
     assert settings.routes == (
         RouteSettings(
@@ -131,7 +134,7 @@ def test_every_key_of_the_file_reaches_the_settings() -> None:
     assert isinstance(settings.jobs, int)
     assert isinstance(settings.confidence, float)
     untouched = {"model", "base_url", "fallback_models", "path_instructions", "timeouts", "jobs"}
-    untouched |= {"routes", "ab_split"}
+    untouched |= {"routes", "ab_split", "path_rules"}
     for key, value in values.items():
         if key not in untouched:
             found = getattr(settings, key)

@@ -22,6 +22,7 @@ from reviewbot.core.events.events import (
     Usage,
 )
 from reviewbot.core.findings.intake import FindingFilters
+from reviewbot.core.findings.levels import RuleLevels
 from reviewbot.core.safety import leak_scan
 from reviewbot.core.safety.redact import redact_file
 from reviewbot.errors import ReviewbotError
@@ -210,7 +211,7 @@ async def test_what_the_gates_hold_back_is_shown_with_its_reason() -> None:
 
 @in_virtual_time
 async def test_rules_can_be_switched_off_or_given_another_severity() -> None:
-    gates = FindingFilters(rules={"docs": "off", "bug": "error"})
+    gates = FindingFilters(levels=RuleLevels({"docs": "off", "bug": "error"}))
     found = [item(1, category="docs"), item(2), item(3, category="tests")]
     seen = await run(job(numbered("a.py"), gates=gates), Scripted(Say(found)))
     assert [(one.line, one.severity) for one in seen.findings] == [(2, "error"), (3, "warning")]

@@ -11,6 +11,7 @@ from reviewbot.core.diff.parse import FileDiff, parse_diff
 from reviewbot.core.events.events import FileCoverage
 from reviewbot.core.events.report import Report
 from reviewbot.core.findings.finding import fingerprint
+from reviewbot.core.findings.levels import RuleLevels
 from reviewbot.github.state.block import StateBlock
 from reviewbot.github.state.fingerprint import normal
 from reviewbot.github.state.reconcile import Reconciled, reconcile
@@ -130,7 +131,7 @@ class Pushed:
             dismissed or {},
             code_of(files, head, paths),
             self.reread(head, full=full, renames=renames),
-            rules={},
+            levels=RuleLevels(),
             is_first=self.block is None and not self.records,
         )
         reviewed = {one.path for one in statuses.values() if one.status == "reviewed"}

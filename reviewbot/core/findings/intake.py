@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.findings.anchors import AnchorIndex
 from reviewbot.core.findings.finding import Finding, Placement, fingerprint, level_of
+from reviewbot.core.findings.levels import AS_SHIPPED, RuleLevels
 from reviewbot.core.findings.suggestions import edit_of
 from reviewbot.core.findings.suppressions import Suppression, suppressions_in
 from reviewbot.core.plan.weigh import CUT_MARK
@@ -15,7 +16,7 @@ from reviewbot.core.safety.redact import REDACTED_MARK, redact_text
 from reviewbot.core.safety.shown_text import shown_line, shown_markdown
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
     from reviewbot.core.findings.anchors import Anchor
     from reviewbot.core.findings.draft import Draft
@@ -30,7 +31,7 @@ _WORD = re.compile(r"\w{6,}")
 class FindingFilters:
     """Filters that hold findings back, and levels that turn rules off.
 
-    ``rules`` maps a rule or category to ``off`` or a severity. ``decoys`` are identifiers of the
+    ``levels`` has the configured levels of rules. ``decoys`` are identifiers of the
     prompt's examples. A finding that names a decoy which is not in the code describes the example.
     ``heed_added`` is False if suppressions that the change adds must not hide errors.
     """
@@ -38,7 +39,7 @@ class FindingFilters:
     confidence: float = 0.7
     max_notes: int = 5
     link_hosts: tuple[str, ...] = ("github.com",)
-    rules: Mapping[str, str] = field(default_factory=dict)
+    levels: RuleLevels = AS_SHIPPED
     decoys: Collection[str] = frozenset()
     heed_added: bool = True
 
@@ -83,10 +84,11 @@ class Intake:
             ReviewbotError: the search for secrets failed.
         """
         rule = draft.rule or draft.category
-        severity = level_of(rule, draft.category, draft.severity, self._gates.rules)
+        path = self._index.path_of(draft.path)
+        levels = self._gates.levels.at(path or draft.path)
+        severity = level_of(rule, draft.category, draft.severity, levels)
         if severity is None:
             return None
-        path = self._index.path_of(draft.path)
         anchor = self._index.find(path, draft.quote, draft.side, draft.line) if path else None
         if path and anchor and self._is_suppressed(draft, severity, path, anchor):
             return None
@@ -120,9 +122,7 @@ class Intake:
         )
         return finding, None if anchor is None else self._edit(draft, suggestion, anchor)
 
-    def _is_suppressed(
-        self, draft: Draft, severity: Severity, path: str, anchor: Anchor
-    ) -> bool:
+    def _is_suppressed(self, draft: Draft, severity: Severity, path: str, anchor: Anchor) -> bool:
         """Return whether a comment suppresses the rule here; a model's findings have no rule."""
         if draft.rule is None or anchor.side != "RIGHT":
             return False

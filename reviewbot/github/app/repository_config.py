@@ -24,6 +24,7 @@ FROM_THE_BASE: Final = (
     "exclude",
     "accept_unread",
     "rules",
+    "path_rules",
     "confidence",
     "max_notes",
 )

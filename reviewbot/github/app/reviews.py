@@ -304,7 +304,8 @@ def _target(assignment: ReviewScope, config: RepositoryConfig, repository_id: in
         unshown=subject.unshown,
         full=subject.full,
         block=subject.block,
-        rules=dict(subject.rules),
+        rules=dict(subject.levels.rules),
+        path_rules=subject.levels.by_path,
         max_inline=assignment.settings.max_inline,
     )
 

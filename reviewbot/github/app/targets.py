@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from reviewbot.config.settings import IfIncomplete  # noqa: TC001 - the decoder uses it
 from reviewbot.core.decode import decoder
 from reviewbot.core.events.report import Threshold  # noqa: TC001 - the decoder resolves it at run time
+from reviewbot.core.findings.levels import PathRules, RuleLevels
 from reviewbot.github.change.subject import PublishOptions, Subject
 from reviewbot.github.commands.answers import CommandComment
 from reviewbot.github.identity import PullName
@@ -35,6 +36,7 @@ class PublishTarget:
     full: bool = True
     block: str | None = None
     rules: dict[str, str] = field(default_factory=dict)
+    path_rules: tuple[PathRules, ...] = ()
     max_inline: int = 10
 
     @property
@@ -50,7 +52,7 @@ class PublishTarget:
             unshown=self.unshown,
             full=self.full,
             block=self.block,
-            rules=self.rules,
+            levels=RuleLevels(self.rules, self.path_rules),
         )
 
     def options(self, *, details_url: str | None) -> PublishOptions:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.findings.levels import AS_SHIPPED, RuleLevels
 from reviewbot.core.render import TOOL_NAME
 from reviewbot.github.change.permalinks import Permalinks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from reviewbot.config.settings import IfIncomplete
     from reviewbot.core.events.report import Threshold
     from reviewbot.github.identity import PullName
@@ -33,7 +32,7 @@ class Subject:
         unshown: files without visible lines on GitHub; they accept no inline comments.
         full: whether to review the whole diff again.
         block: key of the review whose state limits an incremental review.
-        rules: ``off`` or a severity, by rule or category.
+        levels: the configured levels of rules.
     """
 
     pull: PullName
@@ -45,7 +44,7 @@ class Subject:
     unshown: tuple[str, ...] = ()
     full: bool = True
     block: str | None = None
-    rules: Mapping[str, str] = field(default_factory=dict)
+    levels: RuleLevels = AS_SHIPPED
 
     @property
     def links(self) -> Permalinks:

@@ -176,7 +176,7 @@ class CommentPublisher:
                 prior.dismissed,
                 code,
                 reread,
-                rules=subject.rules,
+                levels=subject.levels,
                 is_first=prior.summary is None and not records,
             )
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.events.events import FileCoverage
     from reviewbot.core.events.report import Report
+    from reviewbot.core.findings.levels import RuleLevels
     from reviewbot.github.state.block import Record
     from reviewbot.github.state.matching import Reread
     from reviewbot.github.state.relocate import HeadCode
@@ -65,7 +66,7 @@ def reconcile(
     code: HeadCode,
     reread: Reread,
     *,
-    rules: Mapping[str, str],
+    levels: RuleLevels,
     is_first: bool,
 ) -> Reconciled:
     """Compare a review with earlier findings.
@@ -76,7 +77,7 @@ def reconcile(
         dismissed: the login of the person who dismissed a finding, by finding id.
         code: the code at the head.
         reread: returns whether code was reviewed this time.
-        rules: ``off`` or a severity, by rule or category.
+        levels: the configured levels of rules.
         is_first: whether there was no earlier review.
     """
     places = places_of(prior.values(), code)
@@ -91,7 +92,7 @@ def reconcile(
         place = places.get(record.id)
         line = place[0] if place else record.line
         now = replace(record, path=code.path_of(record), line=line)
-        is_on = level_of(now.rule, now.category, now.severity, rules)
+        is_on = level_of(now.rule, now.category, now.severity, levels.at(now.path))
         if now.path in excluded or not is_on:
             ends.records.append(now)
             ends.excluded += record.state == "open" and not record.held

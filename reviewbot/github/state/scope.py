@@ -17,6 +17,7 @@ from reviewbot.core.cache.unchanged import fresh_hunks, hunk_digests, remaining
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.diff.write import file_diff_text
 from reviewbot.core.events.events import FileCoverage
+from reviewbot.core.findings.levels import RuleLevels
 from reviewbot.core.plan.policy import skip_reason
 from reviewbot.core.prompt.templates import prompt_version
 from reviewbot.core.wording import count
@@ -115,7 +116,7 @@ async def assign(
             merge_base=change.merge_base,
             page=page,
             settings=_hash_of(settings, base.attributes),
-            rules=dict(settings.rules),
+            levels=RuleLevels(settings.rules, settings.path_rules),
             unshown=tuple(
                 file.path for file in files if file.hunks and file.path in change.unshown
             ),
@@ -231,7 +232,8 @@ def _hash_of(settings: Settings, attributes: str) -> str:
     split = [settings.ab_split] if settings.ab_split else []
     others: tuple[RouteSettings | SplitSettings, ...] = (*settings.routes, *split)
     routes = [replace(one, source="") for one in others]
-    counts = (settings.exclude, sorted(settings.rules.items()), settings.confidence)
+    rules = (sorted(settings.rules.items()), settings.path_rules)
+    counts = (settings.exclude, rules, settings.confidence)
     asked = (settings.instructions, settings.path_instructions, settings.max_notes)
     text = repr((models, routes, counts, asked, attributes, prompt_version()))
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reviewbot.core.findings.draft import parse_draft
+from reviewbot.core.findings.draft import own_draft, parse_draft
 from reviewbot.core.findings.intake import FindingFilters, Intake
+from reviewbot.core.findings.levels import PathRules, RuleLevels
 from tests.support.findings import ITEM
 from tests.support.views import hunk, view
 
@@ -80,7 +81,7 @@ def test_a_suggestion_for_other_lines_than_the_quoted_ones_is_not_offered() -> N
 
 
 def test_the_configuration_decides_severity_and_silence() -> None:
-    gates = FindingFilters(rules={"bug": "note", "docs": "off"})
+    gates = FindingFilters(levels=RuleLevels({"bug": "note", "docs": "off"}))
     assert admit(gates=gates).severity == "note"
     intake = Intake([view(hunk("+x = 1"))], gates)
     draft = parse_draft(ITEM | {"category": "docs"})
@@ -93,3 +94,58 @@ def test_a_decoy_that_stands_in_the_code_is_no_sign_of_confusion() -> None:
     finding, _ = admitted(gates=gates, code="+frobnicate_all(x)", **words)
     assert finding.placement.kind == "inline"
     assert admit(gates=gates, **words).placement.held
+
+
+def test_a_level_of_a_path_holds_there_alone() -> None:
+    gates = FindingFilters(levels=RuleLevels({}, (PathRules(("tests/",), {"bug": "off"}),)))
+    assert admit("src/a.py", gates=gates, path="src/a.py").severity == "warning"
+    intake = Intake([view(hunk("+x = 1"), path="tests/a.py")], gates)
+    draft = parse_draft(ITEM | {"path": "tests/a.py"})
+    assert intake.admit(draft, model="m", attempt=1) is None
+
+
+def is_reported(code: str, *, line: int = 1, heed_added: bool = True, **changes: Any) -> bool:
+    """Return whether a finding of the rule ``python/x`` on ``x = 1`` is reported."""
+    intake = Intake([view(hunk(code))], FindingFilters(heed_added=heed_added))
+    quote = code.split("\n")[line - 1][1:]
+    draft = own_draft(
+        ITEM | {"rule": "python/x", "quote": quote, "line": line, "end_line": line} | changes
+    )
+    return intake.admit(draft, model="offline", attempt=1) is not None
+
+
+@pytest.mark.parametrize("name", ["python/x", "bug", "security, python/x"])
+def test_a_suppression_hides_a_finding_of_the_rule_or_category_it_names(name: str) -> None:
+    assert not is_reported(f"+x = 1  # reviewbot: ignore[{name}] why")
+    assert not is_reported(f" # reviewbot: ignore[{name}] why\n+x = 1", line=2)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "+x = 1  # reviewbot: ignore[python/y] why",
+        "+x = 1\n # reviewbot: ignore[python/x] why",
+        "+x = 1\n+y = 2  # reviewbot: ignore[python/x] why",
+    ],
+)
+def test_a_suppression_of_another_rule_or_line_hides_nothing(code: str) -> None:
+    assert is_reported(code)
+
+
+def test_a_suppression_hides_no_finding_of_a_model() -> None:
+    assert is_reported("+x = 1  # reviewbot: ignore[bug] why", rule=None)
+
+
+def test_a_suppression_hides_no_finding_on_a_removed_line() -> None:
+    code = " # reviewbot: ignore[bug]\n-x = 12345\n+y"
+    assert is_reported(code, line=2, side="LEFT")
+
+
+@pytest.mark.parametrize("severity", ["error", "warning", "note"])
+def test_an_added_suppression_hides_errors_only_where_it_is_heeded(severity: str) -> None:
+    added = "+x = 1  # reviewbot: ignore[python/x]"
+    assert not is_reported(added, severity=severity)
+    shown = is_reported(added, heed_added=False, severity=severity)
+    assert shown == (severity == "error")
+    known = " # reviewbot: ignore[python/x]\n+x = 1"
+    assert not is_reported(known, line=2, heed_added=False, severity=severity)

@@ -88,7 +88,7 @@ def test_a_comment_line_covers_the_line_below_and_no_other() -> None:
 
 
 def test_suppressions_on_added_lines_are_added_and_those_of_the_context_are_not() -> None:
-    text = " # reviewbot: ignore[a]\n+x = 1\n+y = 2  # reviewbot: ignore[a]\n-z  # reviewbot: ignore[b]"
+    text = " # reviewbot: ignore[a]\n+x\n+y  # reviewbot: ignore[a]\n-z  # reviewbot: ignore[b]"
     assert [(one.line, one.added) for one in found(text)] == [(1, False), (3, True)]
 
 

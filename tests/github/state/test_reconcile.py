@@ -13,6 +13,7 @@ from reviewbot.core.diff.parse import FileDiff, parse_diff
 from reviewbot.core.events.events import FileCoverage
 from reviewbot.core.events.report import Report, counts_for_fail_on
 from reviewbot.core.findings.finding import Placement, fingerprint
+from reviewbot.core.findings.levels import RuleLevels
 from reviewbot.core.plan.policy import EXCLUDED
 from reviewbot.github.state.fingerprint import normal
 from reviewbot.github.state.reconcile import Reconciled, reconcile
@@ -88,7 +89,7 @@ class Pull:
             self.dismissed,
             code,
             was_reviewed,
-            rules=rules or {},
+            levels=RuleLevels(rules or {}),
             is_first=not self.prior,
         )
         # Each open finding that may have a comment gets one, as the first ten would.
