@@ -17,6 +17,7 @@ from reviewbot.config.variables import GITHUB_ADDRESS, TOKENS
 from reviewbot.errors import ConfigError, SourceError
 from reviewbot.github.api.gateway import API_URL, Gateway
 from reviewbot.github.change.base_files import BaseFiles, base_files
+from reviewbot.github.change.base_rules import base_rules
 from reviewbot.github.change.compare import ContentSource
 from reviewbot.github.change.fetch import Change, get_change
 from reviewbot.github.change.full_files import with_context
@@ -48,7 +49,7 @@ def load_pull_request(
         text: ``OWNER/REPO#N``, or the address of the pull request's page.
         flags: as for :func:`reviewbot.config.settings.load_settings`.
         config: the configuration file that the user named; None uses the file of the base.
-        context: whether to add the context that the settings configure.
+        context: whether to add the context that the settings configure, and the base's own rules.
 
     Raises:
         ConfigError: a setting is invalid, or ``text`` does not name a pull request.
@@ -60,18 +61,20 @@ def load_pull_request(
     address, token = _way()
     pull = pull_name(text, address)
 
-    def load(config: tuple[str, str] | None) -> Settings:
+    def load(config: tuple[str, str] | None, custom: tuple[dict[str, Any], ...]) -> Settings:
         if named is not None:
-            return named
+            return replace(named, custom_rules=custom)
         name, content = config or (CONFIG_NAMES[0], None)
-        return load_settings(
+        settings = load_settings(
             flags=flags, env=os.environ, dotenv=dotenv, config_text=content, config_name=name
         )
+        return replace(settings, custom_rules=custom)
 
     async def read(api: Api, waiting: WaitIndicator) -> tuple[Settings, Source]:
         names = CONFIG_NAMES if named is None else ()
         change, base = await _read(api, pull, waiting, config_names=names)
-        settings, source = load(base.config), _source(change, base)
+        custom = await base_rules(api, pull.repo, base) if context else ()
+        settings, source = load(base.config, custom), _source(change, base)
         if context:
             place = ContentSource(api, pull.repo, change.merge_base, change.pull.head.sha)
             diff = await with_context(

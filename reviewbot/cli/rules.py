@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import difflib
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reviewbot.config.load import read_settings
+from reviewbot.config.load import read_settings, repository_root
 from reviewbot.core.findings.finding import level_of
 from reviewbot.errors import EXIT_OK, ConfigError
-from reviewbot.rules import load_rules
+from reviewbot.pipeline.custom_rules import load_custom_rules, read_from_folder
+from reviewbot.rules import load_rules, parse_rule
 
 if TYPE_CHECKING:
     import argparse
@@ -37,13 +40,14 @@ def run(args: argparse.Namespace) -> int:
     """List the rules, or show a rule.
 
     Raises:
-        ConfigError: the rule does not exist, or a setting is invalid.
+        ConfigError: the rule does not exist, or a setting or a rule of the repository is invalid.
     """
     from reviewbot.models.linters.programs import describe_programs
     from reviewbot.models.linters.rules import find_rule
 
-    rules = load_rules()
-    levels = read_settings({}).rules
+    custom = _custom_rules()
+    rules = (*load_rules(), *custom)
+    levels = read_settings({}, custom_ids=[rule.id for rule in custom]).rules
     if args.rule is not None and (group := find_rule(args.rule)):
         print(_of_linter(args.rule, group, levels, args.format))  # noqa: T201  the command's output
         return EXIT_OK
@@ -57,6 +61,13 @@ def run(args: argparse.Namespace) -> int:
         text = f"{_table(rules, levels)}\n\nLinters: {describe_programs()}"
     print(text)  # noqa: T201  the command's output
     return EXIT_OK
+
+
+def _custom_rules() -> tuple[Rule, ...]:
+    """Return the rules of the working tree: a rule that is being written is not committed yet."""
+    files = read_from_folder(repository_root(Path.cwd()))
+    loaded = asyncio.run(load_custom_rules(files))
+    return tuple(parse_rule(data, source=f"{data['id']}.yml") for data in loaded)
 
 
 def _find(name: str, rules: Sequence[Rule]) -> Rule:

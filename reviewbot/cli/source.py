@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.config.load import config_differs, read_settings
 from reviewbot.config.settings import OFFLINE
 from reviewbot.core.wording import count
 from reviewbot.errors import SourceError
-from reviewbot.pipeline import sources
+from reviewbot.pipeline import custom_rules, sources
 from reviewbot.pipeline.sources import Source
 
 if TYPE_CHECKING:
@@ -56,9 +57,19 @@ def read_source(args: argparse.Namespace, flags: Mapping[str, object]) -> tuple[
     if args.diff is None or span:
         repository = sources.open_repository(Path.cwd(), args.base, commit=args.commit, span=span)
     of_others = repository if args.base or args.commit or span else None
-    settings = read_settings(flags, config=args.config, base=of_others)
+    custom = _custom_rules(repository) if repository and args.server is None else None
+    settings = read_settings(
+        flags,
+        config=args.config,
+        base=of_others,
+        custom_ids=None if custom is None else [str(rule["id"]) for rule in custom],
+    )
+    settings = replace(settings, custom_rules=custom or ())
     if repository is not None:
         source = _of_repository(args, repository, settings)
+        if args.server is not None and repository.names(custom_rules.FOLDER):
+            notice = f"A server has only the diff: the rules in {custom_rules.FOLDER} do not run."
+            source = replace(source, notices=(*source.notices, notice))
         # A server reviews with its own models, and only it knows their limits.
         if args.server is None:
             source = _with_context(source, repository, settings, staged=args.staged)
@@ -77,6 +88,15 @@ def _given(data: bytes, name: str) -> Source:
     if not data.strip():
         raise SourceError(f"Nothing to review: {name} is empty")
     return Source(data)
+
+
+def _custom_rules(repository: sources.GitRepository) -> tuple[dict[str, Any], ...]:
+    """Return the rules of the repository, at the commit that the diff starts from."""
+    files = custom_rules.read_from_git(repository)
+    if not files:
+        return ()
+    name_of = "{} of the base".format
+    return asyncio.run(custom_rules.load_custom_rules(files, name_of=name_of))
 
 
 def _with_context(

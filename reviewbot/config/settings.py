@@ -103,6 +103,8 @@ class Settings:
 
     Attributes:
         model_source: reason for this model, in words that complete "reviewed by X: ...".
+        custom_rules: rules of the repository, as :func:`reviewbot.rules.parse_rule` takes them.
+        heed_added_suppressions: whether suppressions that the change adds hide errors, too.
         origins: origin of each setting that is not the default, by name.
         notices: sentences about settings that are set but not in force.
         ignored: sentences about variables that a ``.env`` file may not set.
@@ -125,6 +127,8 @@ class Settings:
     accept_unread: tuple[str, ...] = ()
     rules: Mapping[str, RuleLevel] = field(default_factory=dict)
     path_rules: tuple[PathRules, ...] = ()
+    custom_rules: tuple[Mapping[str, Any], ...] = ()
+    heed_added_suppressions: bool = True
     confidence: float = 0.7
     max_notes: int = 5
     max_inline: int = 10
@@ -378,6 +382,8 @@ _CONVERT: Final[Mapping[str, Any]] = MappingProxyType(
         "accept_unread": _strings,
         "rules": dict,
         "path_rules": _path_rules,
+        "custom_rules": tuple,
+        "heed_added_suppressions": bool,
         "confidence": float,
         "max_notes": int,
         "max_inline": int,

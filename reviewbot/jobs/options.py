@@ -34,6 +34,9 @@ SETTABLE: Final = (
 )
 """The settings of ``.reviewbot.yml`` that a request may set, in the same form."""
 
+STORED: Final = (*SETTABLE, "custom_rules", "heed_added_suppressions")
+"""The settings that are stored with a review. The App alone sets those that are not settable."""
+
 _OWN: Final[Mapping[str, Any]] = MappingProxyType(
     {
         "cancel_on_disconnect": {
@@ -198,7 +201,7 @@ def settings_for(
     Raises:
         ConfigError: a model that the request names cannot be used.
     """
-    settings = load({name: values[name] for name in SETTABLE if name in values})
+    settings = load({name: values[name] for name in STORED if name in values})
     for choice in settings.choices:
         if choice.problem:
             raise ConfigError(choice.problem, key="options.model")

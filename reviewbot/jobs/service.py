@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from reviewbot.config.settings import Settings
     from reviewbot.core.events.events import Outcome
     from reviewbot.jobs.admission import Also, ReviewRequest
+    from reviewbot.models.offline.parser import Parser
     from reviewbot.store.reviews import ReviewRow
 
 PREPARED_AT_ONCE: Final = 2
@@ -154,6 +155,10 @@ class ReviewService:
         await self.database.close()
         if self._unlock is not None:
             self._unlock()
+
+    def parser(self, tenant: str) -> Parser:
+        """Return the parser of a tenant, which the reviews of this node use, too."""
+        return self._parsers.for_tenant(tenant)
 
     async def wind_down(self, grace_s: float | None = None) -> None:
         """Refuse new reviews, wait for active reviews, then end all streams.

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from reviewbot.models.catalog import ModelInfo
     from reviewbot.models.offline.parser import Parser
     from reviewbot.pipeline.job import Summarize
+    from reviewbot.rules import Rule
 
 __all__ = ["OUTPUT_PER_REQUEST", "Prepared", "Workers", "prepare", "workers"]
 
@@ -190,6 +191,7 @@ def resolve_filters(settings: Settings, *, online: bool) -> FindingFilters:
         link_hosts=settings.link_hosts,
         levels=RuleLevels(settings.rules, settings.path_rules),
         decoys=decoys,
+        heed_added=settings.heed_added_suppressions,
     )
 
 
@@ -321,7 +323,7 @@ class ModelClients:
         if choice.name == OFFLINE:
             from reviewbot.models.offline.model import OfflineModel
 
-            return OfflineModel(self._parser)
+            return OfflineModel(self._parser, _custom_rules(self._settings))
         return claude_of(choice, self._settings)
 
     async def aclose(self) -> None:
@@ -329,6 +331,12 @@ class ModelClients:
         async with AsyncExitStack() as stack:
             for client in self._clients.values():
                 stack.push_async_callback(client.aclose)
+
+
+def _custom_rules(settings: Settings) -> tuple[Rule, ...]:
+    from reviewbot.rules import parse_rule
+
+    return tuple(parse_rule(data, source=f"{data['id']}.yml") for data in settings.custom_rules)
 
 
 def _runner(

@@ -225,6 +225,20 @@ class GitRepository:
             return None
         return self._git("cat-file", "blob", rest.split(b"\t")[0].split(b" ")[1].decode())
 
+    def names(self, folder: str) -> tuple[str, ...]:
+        """Return the names of the regular files in a folder of :attr:`start`.
+
+        Args:
+            folder: path relative to the root of the repository.
+        """
+        listed = self._git("ls-tree", "-z", "--full-tree", self.start, "--", f"{folder}/")
+        entries = (entry.partition(b"\t") for entry in listed.split(b"\0") if entry)
+        return tuple(
+            os.fsdecode(path).rpartition("/")[2]
+            for kind, _, path in entries
+            if kind.startswith(b"100")
+        )
+
     def folders(self) -> tuple[str, ...]:
         """Return :attr:`directory` and its parents from the root: ``a/b/``, ``a/``, ``""``."""
         prefix = os.fsdecode(self._git("rev-parse", "--show-prefix")).rstrip("\n")

@@ -93,7 +93,7 @@ async def test_the_rules_see_whole_files_of_a_pull_request(tmp_path: Path) -> No
         assert RULE in rules(done.out)
         asked = [one.path.rpartition("/")[2] for one in github.called("GET", "/contents/")]
         assert sorted(asked) == [
-            ".gitattributes", ".reviewbot.yaml", ".reviewbot.yml", "a.py", "app.py",
+            ".gitattributes", ".reviewbot.yaml", ".reviewbot.yml", "a.py", "app.py", "rules",
         ]  # fmt: skip
 
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.plan.policy import path_patterns
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -53,4 +51,6 @@ AS_SHIPPED: Final = RuleLevels()
 
 @lru_cache(maxsize=512)
 def _matcher(paths: tuple[str, ...]) -> Callable[[str], bool | None]:
+    from reviewbot.core.plan.policy import path_patterns  # loads unidiff, which settings do without
+
     return path_patterns(paths)

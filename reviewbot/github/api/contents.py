@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from reviewbot.github.api.records import commit, repository
@@ -42,6 +42,17 @@ class Contents:
         is_folder = answer.headers.get("content-type", "").startswith(_LISTING)
         return None if is_folder else answer.body
 
+    async def folder(self, repo: str, path: str, ref: str) -> dict[str, str]:
+        """Return the regular files of a folder at a commit: their blobs, by name.
+
+        The result is empty if the folder does not exist. GitHub lists the first 1,000 entries.
+        """
+        request = read(f"{repository(repo)}/contents/{quote(path, safe='/')}", {"ref": ref})
+        try:
+            return await self._caller.one(request, _files)
+        except NotFoundError:
+            return {}
+
     async def tip(self, repo: str, branch: str) -> str:
         """Return the last commit of a branch.
 
@@ -60,3 +71,9 @@ class Contents:
         """
         path = f"{repository(repo)}/git/blobs/{commit(sha)}"
         return (await self._caller.answer(read(path, accept=RAW, max_bytes=max_bytes))).body
+
+
+def _files(found: Any) -> dict[str, str]:  # noqa: ANN401 - JSON of GitHub
+    """Return the files of a listing; empty for a path that is not a folder."""
+    entries = found if isinstance(found, list) else []
+    return {str(one["name"]): commit(one["sha"]) for one in entries if one["type"] == "file"}

@@ -128,6 +128,7 @@ class AppReviews:
             page=f"{self._web_url}/{pull.repo}",
             load=repo_config.settings,
             full=asked.full,
+            parser=self._service.parser(tenant_of(installation_at(repository))),
         )
         is_other = asked.head not in (None, assignment.subject.head)
         if is_other and _is_before(assignment.pull, asked.told_at):
@@ -319,11 +320,15 @@ def _request(
     cache: bool,
     limits: Limits,
 ) -> ReviewRequest:
-    pull = assignment.pull
+    pull, settings = assignment.pull, assignment.settings
+    # Stored with the review: a run after a crash must not read the base again.
+    options = {**config.options, "heed_added_suppressions": settings.heed_added_suppressions}
+    if settings.custom_rules:
+        options["custom_rules"] = list(settings.custom_rules)
     return ReviewRequest(
         tenant=tenant,
         diff=assignment.diff,
-        options=ReviewOptions(config.options, cache=cache),
+        options=ReviewOptions(options, cache=cache),
         title=pull.title,
         description=pull.body,
         subject=subject_of(assignment.subject.pull.repo, pull.number),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.load import MOST_BYTES, ambiguous_file_error, text_of
@@ -28,11 +28,15 @@ class BaseFiles:
         config: display name of the configuration, such as ``.reviewbot.yml of main``, and its text.
         attributes: the ``.gitattributes`` at the root; empty if missing.
         notices: sentences for the report.
+        branch: name of the base branch.
+        commit: the commit of the files.
     """
 
     config: tuple[str, str] | None
     attributes: str
     notices: tuple[str, ...] = ()
+    branch: str = field(default="", compare=False)
+    commit: str = field(default="", compare=False)
 
 
 async def base_files(
@@ -67,8 +71,9 @@ async def base_files(
         data = await api.contents.file(repo, ATTRIBUTES, tip, max_bytes=ATTRIBUTES_LIMIT)
     except TooLargeError:
         notice = f"{ATTRIBUTES} of {branch} has more than {ATTRIBUTES_LIMIT:,} bytes: not read."
-        return BaseFiles(config, "", (notice,))
-    return BaseFiles(config, (data or b"").decode("utf-8", "replace"))
+        return BaseFiles(config, "", (notice,), branch, tip)
+    attributes = (data or b"").decode("utf-8", "replace")
+    return BaseFiles(config, attributes, branch=branch, commit=tip)
 
 
 async def _config(

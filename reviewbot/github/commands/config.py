@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from reviewbot.config.routes import RouteSettings, SplitSettings
     from reviewbot.config.settings import Settings
+    from reviewbot.core.findings.levels import PathRules
 
 _SHOWN = (
     "model",
@@ -104,6 +105,11 @@ def _split(split: SplitSettings | None) -> str:
     return f"{split.share:g} by {split.by}: {_models(split)}" if split else ""
 
 
+def _path_rules(entries: Iterable[PathRules]) -> str:
+    text = "; ".join(f"{', '.join(one.paths)}: {one.rules}" for one in entries)
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + " ..."
+
+
 def _tokens(number: int | None) -> str:
     return "as the model permits" if number is None else f"{number:,}"
 
@@ -113,7 +119,7 @@ _WORDS: Final[dict[str, Callable[[Any], str]]] = {
     "fallback_models": lambda models: ", ".join(one.name for one in models),
     "routes": _routes,
     "ab_split": _split,
-    "path_rules": lambda these: "; ".join(f"{', '.join(one.paths)}: {one.rules}" for one in these),
+    "path_rules": _path_rules,
     "path_instructions": lambda these: "; ".join(", ".join(one.paths) for one in these),
     "chunk_tokens": _tokens,
     "batch_tokens": _tokens,

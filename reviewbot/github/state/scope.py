@@ -18,11 +18,13 @@ from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.diff.write import file_diff_text
 from reviewbot.core.events.events import FileCoverage
 from reviewbot.core.findings.levels import RuleLevels
+from reviewbot.core.findings.suppressions import added_notice
 from reviewbot.core.plan.policy import skip_reason
 from reviewbot.core.prompt.templates import prompt_version
 from reviewbot.core.wording import count
 from reviewbot.errors import ConfigError
 from reviewbot.github.change.base_files import base_files
+from reviewbot.github.change.base_rules import base_rules
 from reviewbot.github.change.compare import ContentSource
 from reviewbot.github.change.fetch import get_change
 from reviewbot.github.change.full_files import with_context
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from reviewbot.github.change.full_files import ReadFile
     from reviewbot.github.identity import PullName
     from reviewbot.github.state.prior import Prior
+    from reviewbot.models.offline.parser import Parser
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ async def assign(
     full: bool = False,
     config: str | None = None,
     checkout: Callable[[str], ReadFile | None] = lambda _head: None,
+    parser: Parser | None = None,
 ) -> ReviewScope:
     """Return the scope of a review of the pull request.
 
@@ -94,11 +98,12 @@ async def assign(
         full: whether to review everything again.
         config: the configuration file's path in the repository, if it is not the usual one.
         checkout: returns a reader of the files at a commit; None without such a checkout.
+        parser: parser for the cases of the repository's own rules; None starts a separate process.
 
     Raises:
         GitHubError: the diff cannot be fetched.
         DiffError: the diff cannot be parsed.
-        ConfigError: the base's configuration is invalid.
+        ConfigError: the base's configuration or one of its rules is invalid.
     """
     change = await get_change(api, name.repo, name.number)
     pull = change.pull
@@ -106,8 +111,10 @@ async def assign(
     base = await base_files(api, name.repo, pull.base, config_names=names)
     if config and base.config is None:
         raise ConfigError("there is no such file", source=f"{config} of {pull.base.ref}")
-    settings = load(base.config)
+    custom = await base_rules(api, name.repo, base, parser)
+    settings = replace(load(base.config), custom_rules=custom, heed_added_suppressions=False)
     files = await asyncio.to_thread(parse_diff, change.diff)
+    suppressed = await asyncio.to_thread(added_notice, files)
     whole = ReviewScope(
         subject=Subject(
             pull=name,
@@ -126,7 +133,7 @@ async def assign(
         files=files,
         diff=change.diff,
         beside=change.missing,
-        notices=(*change.notices, *base.notices),
+        notices=(*change.notices, *base.notices, *([suppressed] if suppressed else [])),
         attributes=base.attributes,
         settings=settings,
     )
@@ -232,7 +239,7 @@ def _hash_of(settings: Settings, attributes: str) -> str:
     split = [settings.ab_split] if settings.ab_split else []
     others: tuple[RouteSettings | SplitSettings, ...] = (*settings.routes, *split)
     routes = [replace(one, source="") for one in others]
-    rules = (sorted(settings.rules.items()), settings.path_rules)
+    rules = (sorted(settings.rules.items()), settings.path_rules, settings.custom_rules)
     counts = (settings.exclude, rules, settings.confidence)
     asked = (settings.instructions, settings.path_instructions, settings.max_notes)
     text = repr((models, routes, counts, asked, attributes, prompt_version()))

@@ -11,12 +11,12 @@ import asyncio
 import json
 from collections import defaultdict
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.events.events import Usage
 from reviewbot.core.plan.languages import begins_with_shebang, is_source, language_of, title_of
+from reviewbot.core.plan.policy import path_patterns
 from reviewbot.core.safety.escape import show, show_line
 from reviewbot.core.wording import count
 from reviewbot.models.base import (
@@ -32,10 +32,10 @@ from reviewbot.models.catalog import lookup
 from reviewbot.models.offline.parser import Allowance, ParseError, ParserHunk
 from reviewbot.models.offline.syntax import Pattern
 from reviewbot.models.offline.text_rules import check_lines
-from reviewbot.rules import META_VARIABLE, Rule, load_folder, rules_for
+from reviewbot.rules import META_VARIABLE, Rule, languages_of, load_folder, rules_for
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 
     from reviewbot.core.diff.parse import DiffLine
     from reviewbot.core.plan.chunks import ChunkView, ShownHunk
@@ -51,6 +51,10 @@ others."""
 _NAMED_LINES: Final = 20
 _QUOTE_CHARS: Final = 4000
 _EXCERPT_CHARS: Final = 200
+_TITLE_CHARS: Final = 1000
+_SCENARIO_CHARS: Final = 4000
+_MESSAGE_CHARS: Final = 9000
+"""Bounds as for the findings of a model; a message may get the lines of other findings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +87,11 @@ class OfflineModel:
 
     Args:
         parser: parses the code, in a separate process.
+        custom: rules of the repository.
     """
 
-    def __init__(self, parser: Parser) -> None:
-        self._parser = parser
+    def __init__(self, parser: Parser, custom: Sequence[Rule] = ()) -> None:
+        self._parser, self._custom = parser, custom
         self._allowances: defaultdict[str, Allowance] = defaultdict(Allowance)
         """The time limit of each file, which its chunks share."""
 
@@ -111,8 +116,8 @@ class OfflineModel:
         comma = ""
         for view in request.chunks:
             # Reading the lines is all CPU: a thread keeps the event loop free.
-            scan = await asyncio.to_thread(Scan, view)
-            yield checked(view)
+            scan = await asyncio.to_thread(Scan, view, self._custom)
+            yield checked(view, self._custom)
             matches: Sequence[Match] = ()
             if scan.hunks:
                 try:
@@ -132,14 +137,23 @@ class OfflineModel:
         """Do nothing: the creator of the parser closes it."""
 
 
-def checked(view: ChunkView) -> Checked:
+def _rules_for(language: str | None, custom: Sequence[Rule]) -> list[Rule]:
+    own = [rule for rule in custom if language in languages_of(rule.language)]
+    return [*rules_for(language), *own]
+
+
+def checked(view: ChunkView, custom: Sequence[Rule] = ()) -> Checked:
     """Return which rules read a chunk.
+
+    Args:
+        view: the chunk.
+        custom: rules of the repository.
 
     Raises:
         ConfigError: a rule file of this installation is broken.
     """
     language = language_of(view.path)
-    rules = rules_for(language)
+    rules = _rules_for(language, custom)
     if language and rules:
         return Checked(view.id, (f"{count(len(rules), 'rule')} for {title_of(language)}",))
     if not is_source(view.path) and not begins_with_shebang(view.hunks):
@@ -162,11 +176,12 @@ class Scan:
         ConfigError: a rule file of this installation is broken.
     """
 
-    def __init__(self, view: ChunkView) -> None:
+    def __init__(self, view: ChunkView, custom: Sequence[Rule] = ()) -> None:
         self.view = view
         self.language = language_of(view.path) or ""
         self._sides = [side for side in map(_new_side, view.hunks) if any(side.fresh)]
-        worth = [_worth_running(self.language, view.path, side) for side in self._sides]
+        rules = [rule for rule in _rules_for(self.language, custom) if _runs_on(rule, view.path)]
+        worth = [_worth_running(rules, side) for side in self._sides]
         self._parsed = [side for side, rules in zip(self._sides, worth, strict=True) if rules]
         self._rules = list({rule.id: rule for rules in worth for rule in rules}.values())
         self.hunks = [
@@ -221,17 +236,13 @@ def _new_side(hunk: ShownHunk) -> _Side:
     return _Side(tuple(line for line, _ in pairs), tuple(fresh for _, fresh in pairs))
 
 
-def _worth_running(language: str, path: str, side: _Side) -> list[Rule]:
-    """Return the rules for the path that can match on this side.
+def _worth_running(rules: Sequence[Rule], side: _Side) -> list[Rule]:
+    """Return the rules that can match on this side.
 
     Looking for a word is a hundred times cheaper than walking a tree.
     """
     text = "\n".join(line.text for line in side.lines)
-    return [
-        rule
-        for rule in rules_for(language)
-        if any(word in text for word in rule.words) and _runs_on(rule, path)
-    ]
+    return [rule for rule in rules if any(word in text for word in rule.words)]
 
 
 @cache
@@ -240,14 +251,13 @@ def _text_rules() -> dict[str, Rule]:
 
 
 def _runs_on(rule: Rule, path: str) -> bool:
-    *folders, name = path.split("/")
+    wanted = not rule.files or _matcher(rule.files)(path)
+    return bool(wanted) and not _matcher(rule.ignores)(path)
 
-    def matches(pattern: str) -> bool:
-        # The two kinds of pattern that rules may have. They are ours, so fnmatch is enough.
-        return pattern[:-1] in folders if pattern.endswith("/") else fnmatchcase(name, pattern)
 
-    wanted = not rule.files or any(map(matches, rule.files))
-    return wanted and not any(map(matches, rule.ignores))
+@lru_cache(maxsize=512)
+def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool | None]:
+    return path_patterns(patterns)
 
 
 def _number(hit: _RuleMatch, index: int) -> int:
@@ -272,12 +282,12 @@ def _item(view: ChunkView, hit: _RuleMatch) -> dict[str, Any]:
         "side": "RIGHT",
         "line": _number(hit, hit.first),
         "end_line": _number(hit, hit.last),
-        "scenario": _fill(rule.scenario, hit),
+        "scenario": _fill(rule.scenario, hit)[:_SCENARIO_CHARS],
         "category": rule.category,
         "severity": rule.severity,
         "confidence": rule.confidence,
-        "title": _fill(rule.title, hit),
-        "message": _fill(rule.message, hit),
+        "title": _fill(rule.title, hit)[:_TITLE_CHARS],
+        "message": _fill(rule.message, hit)[:_MESSAGE_CHARS],
         "suggestion": hit.suggestion,
         "rule": rule.id,
     }

@@ -25,7 +25,7 @@ from reviewbot.models.offline.syntax import Match
 from reviewbot.models.offline.worker import HEAD
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from reviewbot.core.findings.suggestions import Edit
     from reviewbot.models.offline.syntax import Pattern
@@ -190,6 +190,18 @@ class Parser:
         }
         reply = await self._pool.ask(self._tenant, request, allowance)
         return await asyncio.to_thread(_matches, reply, hunks, patterns)  # there may be many
+
+    async def refused(
+        self, language: str, matcher: Mapping[str, Any], allowance: Allowance
+    ) -> str | None:
+        """Return why ``matcher`` is not valid for a grammar; None if it is.
+
+        Raises:
+            ParseError: it was not tried.
+        """
+        request = {"do": "try", "language": language, "matcher": matcher}
+        reason = (await self._pool.ask(self._tenant, request, allowance)).get("refused")
+        return None if reason is None else str(reason)
 
     async def keeps_syntax(self, edit: Edit) -> bool:
         """Return whether ``edit`` adds no syntax error; False if it could not be checked."""

@@ -30,6 +30,9 @@ HEAD: Final = struct.Struct(">I")
 ADDRESS_SPACE: Final = 2 << 30
 """Bytes for ``RLIMIT_AS``: below 1 GB the library cannot be loaded."""
 
+REASON_CHARS: Final = 300
+"""Most characters of an error of ast-grep."""
+
 
 def main() -> None:
     """Answer requests until standard input ends."""
@@ -55,8 +58,10 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Return the reply to a request.
 
     Args:
-        request: ``do`` is ``match``, ``check`` or ``warm``; the other fields depend on it.
+        request: ``do`` is ``match``, ``check``, ``try`` or ``warm``; the other fields depend on it.
     """
+    if request["do"] == "try":
+        return {"refused": reason_to_refuse(request["language"], request["matcher"])}
     if request["do"] == "match":
         patterns = [Pattern(**one) for one in request["patterns"]]
         found = []
@@ -69,6 +74,18 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         names = ("before", "after", "old", "new")
         return {"kept": keeps_syntax(request["language"], *(request[name] for name in names))}
     return {}
+
+
+def reason_to_refuse(language: str, matcher: Any) -> str | None:  # noqa: ANN401 - from a rule file
+    """Return the error of ast-grep for a matcher; None if it is valid for this grammar."""
+    from ast_grep_py import SgRoot
+
+    try:
+        SgRoot("", language).root().find_all(matcher)
+    except Exception as error:  # noqa: BLE001 - ast-grep raises several types, Exception itself too
+        reason = str(error).partition("Stack backtrace")[0]
+        return " ".join(reason.split())[:REASON_CHARS]
+    return None
 
 
 def keeps_syntax(
