@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot import __version__
 from reviewbot.action.inputs import PREFIX as ACTION_PREFIX
-from reviewbot.config.load import dotenv_of, find_config, read_settings
+from reviewbot.config.load import dotenv_of, find_config, read_settings, repository_root
 from reviewbot.config.settings import OFFLINE, load_settings
 from reviewbot.config.variables import (
     APP,
@@ -99,6 +99,7 @@ def _checks(args: argparse.Namespace) -> Iterator[Check]:
     yield _guard("offline rules", _rules)
     yield _guard("parser", _parser)
     yield _guard("linters", _linters)
+    yield _guard("own rules", _own_rules)
     yield _guard("secrets", _secrets)
     yield from _variables()
     try:
@@ -202,6 +203,14 @@ def _linters() -> Check:
         return Check(WARNING, "linters", " ".join(found))
     usable = all(one.usable for one in find_programs())
     return Check(OK if usable else WARNING, "linters", describe_programs())
+
+
+def _own_rules() -> Check:
+    """Check the rules of the working tree, which a review takes from the base."""
+    from reviewbot.pipeline.custom_rules import FOLDER, load_custom_rules, read_from_folder
+
+    rules = asyncio.run(load_custom_rules(read_from_folder(repository_root(Path.cwd()))))
+    return Check(OK, "own rules", f"{len(rules)} in {FOLDER}" if rules else "none, the default")
 
 
 def _secrets() -> Check:

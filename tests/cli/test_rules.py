@@ -8,6 +8,7 @@ import pytest
 from reviewbot.cli.main import main
 from reviewbot.models.linters.programs import describe_programs
 from reviewbot.rules import Rule, load_rules
+from tests.support.custom_rules import CASES_PATH, FILES
 
 
 @pytest.fixture(autouse=True)
@@ -90,3 +91,25 @@ def test_a_rule_that_a_linter_has_and_we_do_not_report_is_unknown(
 ) -> None:
     assert main(["rules", "ruff/E501"]) == 2
     assert "there is no rule ruff/E501" in capsys.readouterr().err
+
+
+def test_rules_of_the_working_tree_are_listed_and_explained(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path, text in FILES.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    (folder / ".reviewbot.yml").write_text("rules: {custom/no-print: note}")
+    (line,) = [one for one in shown(capsys).splitlines() if one.startswith("custom/")]
+    assert line.split()[:3] == ["custom/no-print", "note", "Python"]
+    assert "Use the logger instead of print" in shown(capsys, "no-print")
+
+
+def test_a_rule_of_the_working_tree_whose_cases_do_not_hold_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path, text in FILES.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text.replace("- print(x)", "- printed(x)"))
+    assert main(["rules"]) == 2
+    assert f"{CASES_PATH}:5: invalid[0]: the rule does not find" in capsys.readouterr().err

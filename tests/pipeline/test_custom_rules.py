@@ -72,7 +72,11 @@ def test_no_files_are_no_rules() -> None:
         ("confidence: 0.9", "confidence: 0.8", ":8: metadata.confidence: must be"),
         ('  words: ["print("]\n', "", ":6: metadata.words: is missing"),
         ("note:", "nota:", ":1: note: is missing"),
-        ("rule:\n", "files: ['a[z-a]']\nrule:\n", ":11: files: 'a[z-a]' is not a gitignore pattern"),
+        (
+            "rule:\n",
+            "files: ['a[z-a]']\nrule:\n",
+            ":11: files: 'a[z-a]' is not a gitignore pattern",
+        ),
         ("print($A)` does", "print($B)` does", "B: is not a meta variable of the rule"),
         ("message: Use", "message: &x Use", ":4: message: anchors and aliases are not supported"),
         ("message: Use", "message: !!python/name Use", ":4: message: the tag"),
