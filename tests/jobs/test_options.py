@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reviewbot.config.settings import load_settings
 from reviewbot.errors import ConfigError
 from reviewbot.jobs import options
 from reviewbot.jobs.options import (
@@ -14,7 +15,13 @@ from reviewbot.jobs.options import (
     options_from_query,
     options_schema,
     parse_options,
+    settings_for,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reviewbot.config.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -163,3 +170,20 @@ def test_whatever_a_request_may_set_has_an_end() -> None:
     assert not unbounded(schema)
     for name, one in schema["$defs"].items():
         assert not unbounded(one, name)
+
+
+@pytest.mark.parametrize("name", ["custom_rules", "heed_added_suppressions"])
+def test_a_request_cannot_set_what_the_app_stores_with_a_review(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"options.{name}: there is no such option"):
+        parse_options({name: []})
+
+
+def test_a_stored_review_keeps_the_rules_of_its_base() -> None:
+    stored = {"custom_rules": [{"id": "custom/x"}], "heed_added_suppressions": False, "cache": True}
+
+    def load(flags: Mapping[str, object]) -> Settings:
+        return load_settings(flags=flags, env={})
+
+    settings = settings_for(load, stored)
+    assert settings.custom_rules == ({"id": "custom/x"},)
+    assert settings.heed_added_suppressions is False
