@@ -183,6 +183,7 @@ def _option_schemas() -> Json:
         model["format"] = "model-name"
         model.pop("examples", None)
     properties["model"]["examples"] = ["offline"]
+    found["Patterns"]["items"]["format"] = "gitignore-pattern"
     known = [*sorted(rule_ids()), *CATEGORIES]
     prefixes = "|".join(prefix.removesuffix("/") for prefix in (*PREFIXES, f"{CUSTOM}/"))
     named = {"type": "string", "pattern": f"^({prefixes})/", "maxLength": 200}

@@ -1,4 +1,5 @@
-"""What schemathesis cannot know of itself: how a diff is made, and which model needs no key.
+"""What schemathesis cannot know of itself: how a diff is made, what a pattern is, and which
+model needs no key.
 
 ``schemathesis.toml`` loads it.
 """
@@ -42,4 +43,5 @@ def filter_body(_context: schemathesis.HookContext, body: Any) -> bool:
 
 schemathesis.openapi.format("unified-diff", diffs())
 schemathesis.openapi.format("model-name", st.just("offline"))
+schemathesis.openapi.format("gitignore-pattern", st.from_regex(r"!?[a-z*/.]{1,20}", fullmatch=True))
 schemathesis.serializer.alias(["text/x-diff", "text/x-patch"], "text/plain")
