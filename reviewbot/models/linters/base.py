@@ -23,7 +23,17 @@ _LONGEST_NAME: Final = 100
 
 
 class NotLintedError(ReviewbotError):
-    """A linter did not read a file; the message completes "ruff did not read this file: ..."."""
+    """A linter did not read a file; the message completes "ruff did not read this file: ...".
+
+    Args:
+        message: the reason.
+        failed: whether the linter broke off. Otherwise the file is not for it, for example because
+            the file is too large.
+    """
+
+    def __init__(self, message: str, *, failed: bool = False) -> None:
+        super().__init__(message)
+        self.failed = failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,4 +126,4 @@ def decode_output(kind: type[T], code: int, output: bytes) -> T:
     try:
         return cast("T", decoder(cast("Hashable", kind))(json.loads(output), "output"))
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
-        raise NotLintedError(f"it failed with exit code {code}.") from None
+        raise NotLintedError(f"it failed with exit code {code}.", failed=True) from None

@@ -31,12 +31,14 @@ class Linted:
     """The results for one file.
 
     ``ran`` has the names of the linters that read the file. ``problem`` is a sentence why a linter
-    did not. ``added_suppressions`` are the added lines with a comment that suppresses results.
+    did not, and ``failed`` whether that linter broke off. ``added_suppressions`` are the added
+    lines with a comment that suppresses results.
     """
 
     hits: tuple[LintHit, ...] = ()
     ran: tuple[str, ...] = ()
     problem: str | None = None
+    failed: bool = False
     added_suppressions: tuple[int, ...] = ()
 
 
@@ -106,7 +108,7 @@ class Linters:
             _check_whole(diagnostics, here if whole else (), first)
         except NotLintedError as error:
             problem = f"{name} did not read this file: {error}"
-            return Linted(problem=problem, added_suppressions=shown)
+            return Linted(problem=problem, failed=error.failed, added_suppressions=shown)
         changeable = here if self._heed_added else here - {*suppressing}
         read = LintedText(path, lines, here, changeable, whole)
         hits = tuple(
@@ -142,7 +144,9 @@ class Linters:
 
         async with self._slots:
             if self._left_s <= 0:
-                raise NotLintedError(f"the linters may take {REVIEW_S:g} s for a whole review.")
+                raise NotLintedError(
+                    f"the linters may take {REVIEW_S:g} s for a whole review.", failed=True
+                )
             started = time.monotonic()
             work = asyncio.ensure_future(asyncio.to_thread(run))
             # Retrieved here, too: after a second cancellation no task awaits the work.

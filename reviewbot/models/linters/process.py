@@ -87,9 +87,9 @@ def run_linter(
             )
             _wait(process, stop)
         if process.returncode == _TOO_MUCH_OUTPUT:
-            raise NotLintedError(f"it reported more than {OUTPUT_BYTES >> 20} MiB.")
+            raise NotLintedError(f"it reported more than {OUTPUT_BYTES >> 20} MiB.", failed=True)
         if process.returncode < 0:
-            raise NotLintedError(f"it crashed (signal {-process.returncode}).")
+            raise NotLintedError(f"it crashed (signal {-process.returncode}).", failed=True)
         with output.open("rb") as source:
             return Completed(process.returncode, source.read(OUTPUT_BYTES))
 
@@ -121,7 +121,7 @@ def _start(
             start_new_session=True,
         )
     except OSError as error:
-        raise NotLintedError(f"it could not start ({error.strerror}).") from error
+        raise NotLintedError(f"it could not start ({error.strerror}).", failed=True) from error
 
 
 def _wait(process: subprocess.Popen[bytes], stop: Event) -> None:
@@ -136,7 +136,8 @@ def _wait(process: subprocess.Popen[bytes], stop: Event) -> None:
         if stopped or time.monotonic() >= deadline:
             _kill(process)
             raise NotLintedError(
-                "it was stopped." if stopped else f"it took longer than {WALL_S:g} s."
+                "it was stopped." if stopped else f"it took longer than {WALL_S:g} s.",
+                failed=True,
             )
         pause = min(2 * pause, _LONGEST_WAIT_S)
 

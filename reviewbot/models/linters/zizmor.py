@@ -70,7 +70,7 @@ def parse(code: int, output: bytes) -> list[Diagnostic]:
     try:
         found = [_diagnostic(result) for result in json.loads(output)]
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
-        raise NotLintedError(f"it failed with exit code {code}.") from None
+        raise NotLintedError(f"it failed with exit code {code}.", failed=True) from None
     return [one for one in found if one is not None]
 
 

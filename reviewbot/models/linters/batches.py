@@ -1,0 +1,221 @@
+"""Run the linters beside the model of a batch, as a wrapper of its runner.
+
+The results are drafts like those of a model, so they pass the same filters, and a finished batch
+stores them. Text is redacted before a linter sees it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.events.tally import OFFLINE
+from reviewbot.core.findings.draft import Draft
+from reviewbot.core.safety.escape import show_line
+from reviewbot.models.batch import BatchResult, ChunkOutcome, Drafted
+from reviewbot.models.linters.linters import Linted, Linters
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from reviewbot.core.plan.chunks import ChunkView, ShownHunk
+    from reviewbot.models.batch import BatchEvent, BatchTask, Emit, RunBatch
+    from reviewbot.models.linters.hits import LintHit
+
+CONFIDENCE: Final = 0.9
+QUOTE_CHARS: Final = 4000
+LISTED: Final = 40
+"""Results that a model is told of, per chunk."""
+BETTER: Final[frozenset[str]] = frozenset(
+    f"python/{name}"
+    for name in (
+        *("assert-tuple", "debugger", "except-or", "is-literal", "late-binding", "mktemp"),
+        *("mutable-default", "nan-comparison", "return-in-finally", "strip-characters"),
+        *("tls-verification-off", "yaml-load"),
+    )
+) | frozenset(
+    f"javascript/{name}"
+    for name in (
+        *("async-promise-executor", "assignment-in-condition", "debugger", "eval"),
+        *("focused-test", "nan-comparison", "negated-in", "return-in-finally", "typeof-typo"),
+    )
+)
+"""Own rules whose faults a linter finds more reliably: they count only where no linter ran."""
+ALIKE: Final = {
+    "ruff/S301": "python/pickle-untrusted",
+    "ruff/S307": "python/eval",
+    "ruff/S324": "python/weak-password-hash",
+    "ruff/S602": "python/shell-injection",
+    "ruff/S604": "python/shell-injection",
+    "ruff/S605": "python/shell-injection",
+    "ruff/S608": "python/sql-injection",
+    "ruff/S110": "python/swallowed-exception",
+    "ruff/E722": "python/swallowed-interrupt",
+}
+"""Rules of linters that wait for the own rule: a fault on the same lines is reported once."""
+
+
+@dataclass(slots=True)
+class _LintedBatch:
+    """The results of the linters for one batch, by chunk."""
+
+    found: dict[str, Linted] = field(default_factory=dict)
+    drafts: list[Drafted] = field(default_factory=list)
+    waiting: dict[tuple[str, int, str], Drafted] = field(default_factory=dict)
+    """Drafts by path, line and own rule, which are emitted if the own rule is silent."""
+
+    def ran_on(self, path: str, chunks: Iterable[str], paths: dict[str, str]) -> bool:
+        """Return whether a linter read ``path``, which is one of ``chunks``."""
+        return any(self.found[name].ran for name in chunks if paths.get(name) == path)
+
+
+class LintedBatches:
+    """A ``RunBatch`` around another one that also runs the linters on each chunk.
+
+    A linter that breaks off makes a chunk ``partly`` reviewed only if no model read it.
+
+    Args:
+        inner: the runner of the models.
+        linters: the linters of this review.
+    """
+
+    def __init__(self, inner: RunBatch, linters: Linters) -> None:
+        self._inner, self._linters = inner, linters
+
+    async def __call__(self, task: BatchTask, emit: Emit) -> BatchResult:
+        """Run one batch."""
+        batch = _LintedBatch()
+        chunks = task.request.chunks
+        paths = {view.id: view.path for view in chunks}
+
+        async def lint(view: ChunkView) -> None:
+            batch.found[view.id] = found = await self._lint(view)
+            for hit in found.hits:
+                drafted = _drafted(view, hit)
+                own = ALIKE.get(hit.rule)
+                if own is not None:
+                    batch.waiting[view.path, hit.line, own] = drafted
+                else:
+                    batch.drafts.append(drafted)
+                    await emit(drafted)
+
+        async with asyncio.TaskGroup() as group:
+            for view in chunks:
+                group.create_task(lint(view))
+
+        async def pass_on(event: BatchEvent) -> None:
+            match event:
+                case Drafted() if self._is_covered(event, batch, paths):
+                    pass
+                case ChunkOutcome():
+                    await emit(_linted_outcome(event, batch.found.get(event.chunk)))
+                case _:
+                    await emit(event)
+
+        told = tuple(_with_reported(view, batch.found[view.id]) for view in chunks)
+        request = replace(task.request, chunks=told)
+        result = await self._inner(replace(task, request=request), pass_on)
+        for drafted in batch.waiting.values():
+            batch.drafts.append(drafted)
+            await emit(drafted)
+        return replace(
+            result,
+            drafts=(
+                *batch.drafts,
+                *(one for one in result.drafts if not self._is_covered(one, batch, paths)),
+            ),
+            outcomes=tuple(
+                _linted_outcome(one, batch.found.get(one.chunk)) for one in result.outcomes
+            ),
+        )
+
+    async def _lint(self, view: ChunkView) -> Linted:
+        if view.is_link or view.status == "deleted":
+            return Linted()
+        if view.is_whole:
+            (hunk,) = view.hunks
+            return await self._lint_hunk(view, hunk, whole=True)
+        if self._linters.needs_whole(view.path):
+            return Linted()
+        parts = [await self._lint_hunk(view, hunk, whole=False) for hunk in view.hunks]
+        return _together(parts)
+
+    async def _lint_hunk(self, view: ChunkView, hunk: ShownHunk, *, whole: bool) -> Linted:
+        new = [
+            (line, owned) for line, owned in zip(hunk.lines, hunk.owned, strict=True) if line.new_no
+        ]
+        added = [line.new_no or 0 for line, owned in new if owned and line.kind == "added"]
+        if not added:
+            return Linted()
+        text = "\n".join(line.text for line, _ in new) + "\n"
+        first = new[0][0].new_no or 1
+        return await self._linters.lint(view.path, text, added, whole=whole, first=first)
+
+    def _is_covered(self, drafted: Drafted, batch: _LintedBatch, paths: dict[str, str]) -> bool:
+        """Return whether a linter reports the finding of an own rule, or decided against it."""
+        draft = drafted.draft
+        if draft.rule is None:
+            return False
+        if draft.rule in BETTER and batch.ran_on(draft.path, drafted.chunks, paths):
+            return True
+        for line in range(draft.line, draft.end_line + 1):
+            batch.waiting.pop((draft.path, line, draft.rule), None)
+        return False
+
+
+def _together(parts: Sequence[Linted]) -> Linted:
+    """Return the results of the hunks of one file as one result."""
+    return Linted(
+        hits=tuple(hit for one in parts for hit in one.hits),
+        ran=tuple(dict.fromkeys(name for one in parts for name in one.ran)),
+        problem=next((one.problem for one in parts if one.problem), None),
+        failed=any(one.failed for one in parts),
+        added_suppressions=tuple(line for one in parts for line in one.added_suppressions),
+    )
+
+
+def _linted_outcome(outcome: ChunkOutcome, linted: Linted | None) -> ChunkOutcome:
+    """Return the end of a chunk with what the linters add to it."""
+    if linted is None or outcome.model != OFFLINE:
+        return outcome
+    if linted.ran:
+        outcome = replace(outcome, checks=tuple(dict.fromkeys((*outcome.checks, *linted.ran))))
+        if outcome.status == "unread":
+            outcome = replace(outcome, status="reviewed", reason=None)
+    if linted.failed and outcome.status in ("reviewed", "unread"):
+        outcome = replace(outcome, status="partly", reason=linted.problem)
+    return outcome
+
+
+def _with_reported(view: ChunkView, linted: Linted) -> ChunkView:
+    """Return the chunk with a list of reported lines, so that a model does not repeat them.
+
+    The list holds numbers and names of rules alone: messages of linters can quote the code.
+    """
+    if not linted.hits:
+        return view
+    places = ", ".join(f"line {hit.line} ({hit.rule})" for hit in linted.hits[:LISTED])
+    text = f"Linters have reported these lines, so do not report the same problems: {places}."
+    return replace(view, instructions=(*view.instructions, text))
+
+
+def _drafted(view: ChunkView, hit: LintHit) -> Drafted:
+    lines = {line.new_no: line.text for hunk in view.hunks for line in hunk.lines if line.new_no}
+    shown = (show_line(lines.get(number, "")) for number in range(hit.line, hit.end_line + 1))
+    draft = Draft(
+        path=view.path,
+        quote="\n".join(shown)[:QUOTE_CHARS],
+        side="RIGHT",
+        line=hit.line,
+        end_line=hit.end_line,
+        scenario="",
+        category=hit.category,
+        severity=hit.severity,
+        confidence=CONFIDENCE,
+        title=hit.title,
+        message=hit.message,
+        suggestion=hit.suggestion,
+        rule=hit.rule,
+    )
+    return Drafted(draft, OFFLINE, 1, f"lint/{view.id}", (view.id,))
