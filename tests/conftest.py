@@ -35,8 +35,8 @@ settings.load_profile(PROFILE)
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Return three workers for two cores: tests often wait for a timer or another process."""
-    return (os.cpu_count() or 1) * 3 // 2 or 1
+    """Return two workers for each core: tests often wait for a timer or another process."""
+    return 2 * (os.cpu_count() or 1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -150,7 +150,7 @@ async def test_the_summary_of_a_job_is_within_githubs_limit_in_any_language(
     base = {".reviewbot.yml": "summary: false\n", "app.py": ""}
     head = {
         f"m{number}.py": "".join(f"x = {n}  # BUG warning {n}\n" for n in range(10))
-        for number in range(60)
+        for number in range(30)
     }
     pull = github.pull(base=base, head=base | head)
 

@@ -76,7 +76,11 @@ def diffs() -> list[bytes]:
 @cache
 def codes() -> list[tuple[str, str]]:
     """Return extensions and code: a snippet of each language, and the rules' own examples."""
-    found = [(one, SNIPPETS[language]) for one, language in _BY_EXTENSION.items()]
+    found = [
+        (one, SNIPPETS[language])
+        for one, language in _BY_EXTENSION.items()
+        if language in SNIPPETS  # no program reads the others
+    ]
     for folder, extensions in {
         "python": ["py"],
         "javascript": ["js", "ts"],

@@ -384,7 +384,7 @@ async def test_many_reviews_cancelled_as_they_start_all_end(server: Node) -> Non
             assert (await follow(server, review_id))[-1]["type"] == "review.finished"
 
 
-EXAMPLES = 25 if PROFILE == "nightly" else 10
+EXAMPLES = 25 if PROFILE == "nightly" else 6
 
 
 @pytest.mark.parametrize(
@@ -392,7 +392,7 @@ EXAMPLES = 25 if PROFILE == "nightly" else 10
     [
         (1, False),
         pytest.param(EXAMPLES, True, marks=pytest.mark.slow),
-        *([pytest.param(EXAMPLES, False, marks=pytest.mark.slow)] if EXAMPLES > 10 else []),
+        *([pytest.param(EXAMPLES, False, marks=pytest.mark.slow)] if PROFILE == "nightly" else []),
     ],
 )
 async def test_schemathesis_finds_nothing(tmp_path: Path, count: int, need_key: bool) -> None:

@@ -380,7 +380,7 @@ async def test_github_being_away_for_a_while_loses_nothing(
 @pytest.mark.slow
 @in_virtual_time
 async def test_many_pull_requests_at_once_on_one_installation_all_come_to_their_end() -> None:
-    number = 100 if PROFILE == "nightly" else 30
+    number = 100 if PROFILE == "nightly" else 20
     async with FakeGitHub() as github, FakeAnthropic() as model:
         model.respond = find_marked
         repository = github.repository("octo/hello", BASE)
