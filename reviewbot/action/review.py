@@ -210,7 +210,7 @@ class ActionReview:
             )
             events = review(
                 prepared.job,
-                able.run_batch,
+                able.with_linters(able.run_batch),
                 summarize=able.summarize,
                 keeps_syntax=able.keeps_syntax,
                 stop=self._stop,

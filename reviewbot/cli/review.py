@@ -26,8 +26,11 @@ from reviewbot.pipeline.prepare import prepare, workers
 from reviewbot.pipeline.review import review
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from reviewbot.config.settings import Settings
     from reviewbot.core.events.report import Report
+    from reviewbot.models.linters.imported import ImportedHit
     from reviewbot.pipeline.prepare import Prepared
     from reviewbot.pipeline.sources import Source
 
@@ -112,6 +115,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="let a reviewbot server review it, and show findings as they arrive",
     )
     parser.add_argument(
+        "--import",
+        dest="imports",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="report results of another tool on changed lines: SARIF or rdjson; can be repeated",
+    )
+    parser.add_argument(
         "--config", type=Path, metavar="FILE", help="read this file instead of .reviewbot.yml"
     )
     parser.epilog = EPILOG
@@ -130,6 +142,8 @@ def run(args: argparse.Namespace) -> int:
             f"--dry-run has no findings to show as {args.format};"
             f" use --format {', '.join(PLAN_FORMATS[:-1])} or {PLAN_FORMATS[-1]}"
         )
+    if args.imports and args.server is not None:
+        raise ConfigError("--import reports results on this machine; leave out --server")
     if args.dry_run and args.server is not None:
         raise ConfigError("--dry-run plans on this machine; leave out --server")
     flags = {
@@ -162,14 +176,32 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         write_plan(prepared.job, args.format, args.output)
         return EXIT_OK
-    report = asyncio.run(_review(args, settings, prepared, source))
+    imported = _imported(args.imports, {file.path for file in prepared.job.files})
+    report = asyncio.run(_review(args, settings, prepared, source, imported))
     with suppress(OSError):  # the calibration of tokens is optional
         prepared.calibration.save()
     return exit_code(report, settings)
 
 
+def _imported(files: Sequence[Path], paths: Collection[str]) -> tuple[ImportedHit, ...]:
+    """Return the results of other tools on the files of the diff.
+
+    Raises:
+        SourceError: a file cannot be read or imported.
+    """
+    if not files:
+        return ()
+    from reviewbot.models.linters.imported import read_results
+
+    return tuple(hit for file in files for hit in read_results(sources.read_file(file), paths))
+
+
 async def _review(
-    args: argparse.Namespace, settings: Settings, prepared: Prepared, source: Source
+    args: argparse.Namespace,
+    settings: Settings,
+    prepared: Prepared,
+    source: Source,
+    imported: Sequence[ImportedHit],
 ) -> Report:
     stop = StopSignal()
     async with AsyncExitStack() as stack:
@@ -180,7 +212,7 @@ async def _review(
         stack.callback(stop_on_interrupt(stop))
         events = review(
             prepared.job,
-            work.run_batch,
+            work.with_linters(work.run_batch, imported),
             summarize=work.summarize,
             keeps_syntax=work.keeps_syntax,
             stop=stop,
@@ -248,6 +280,7 @@ def remote_options(settings: Settings, *, model: str | None) -> dict[str, object
         ],
         "exclude": list(settings.exclude),
         "accept_unread": list(settings.accept_unread),
+        "linters": settings.linters,
         "rules": dict(settings.rules),
         "path_rules": [
             {"paths": list(one.paths), "rules": one.rules} for one in settings.path_rules

@@ -125,6 +125,7 @@ class Settings:
     path_instructions: tuple[PathInstruction, ...] = ()
     exclude: tuple[str, ...] = ()
     accept_unread: tuple[str, ...] = ()
+    linters: bool = True
     rules: Mapping[str, RuleLevel] = field(default_factory=dict)
     path_rules: tuple[PathRules, ...] = ()
     custom_rules: tuple[Mapping[str, Any], ...] = ()
@@ -380,6 +381,7 @@ _CONVERT: Final[Mapping[str, Any]] = MappingProxyType(
         "path_instructions": _path_instructions,
         "exclude": _strings,
         "accept_unread": _strings,
+        "linters": bool,
         "rules": dict,
         "path_rules": _path_rules,
         "custom_rules": tuple,

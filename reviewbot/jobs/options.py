@@ -27,6 +27,7 @@ SETTABLE: Final = (
     "path_instructions",
     "exclude",
     "accept_unread",
+    "linters",
     "rules",
     "path_rules",
     "confidence",

@@ -103,6 +103,7 @@ class RunDependencies:
         load: function that returns the settings for the options of a request.
         preparing: semaphore that bounds the diffs that are parsed and planned at once.
         parsers: pool of parsers of source code.
+        lint_slots: limits the processes of linters on this node.
         waits: backoff for models that are down.
         cache_bytes: most bytes of the cache per tenant; 0 disables the cache.
         cache_use: counters of hits and misses of the cache.
@@ -114,6 +115,7 @@ class RunDependencies:
     load: Callable[[Mapping[str, object]], Settings]
     preparing: asyncio.Semaphore
     parsers: ParserPool
+    lint_slots: asyncio.Semaphore
     waits: ModelRetryPolicy
     cache_bytes: int
     cache_use: CacheUse
@@ -163,7 +165,10 @@ class Run:
         _, spent_usd = await self._spent()
         async with self._workers(prepared, settings, work, spent_usd or 0.0) as able:
             steps = Checkpoints(
-                leaving_out(work.left_out, self._cached(able, prepared, settings, work)),
+                leaving_out(
+                    work.left_out,
+                    able.with_linters(self._cached(able, prepared, settings, work)),
+                ),
                 save_result=self._save_result,
                 save_spent=self._save_spent,
                 may_wait=self._may_wait(),
@@ -212,6 +217,7 @@ class Run:
             description=work.description if is_whole else "",
             spent_usd=spent_usd,
             parser=self._kit.parsers.for_tenant(self.row.tenant),
+            lint_slots=self._kit.lint_slots,
         )
 
     def _cached(

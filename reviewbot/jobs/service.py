@@ -50,6 +50,8 @@ PREPARED_AT_ONCE: Final = 2
 """Maximum number of diffs that are parsed and planned at once, since this uses the processor."""
 PARSERS: Final = 2
 """Processes that parse source code: with two, one tenant does not block the others."""
+LINTERS_AT_ONCE: Final = 2
+"""Maximum number of processes of linters at once."""
 LISTEN_AGAIN_S: Final = 1.0
 
 log = logging.getLogger(__name__)
@@ -109,6 +111,7 @@ class ReviewService:
             load=load,
             preparing=asyncio.Semaphore(PREPARED_AT_ONCE),
             parsers=self._parsers,
+            lint_slots=asyncio.Semaphore(LINTERS_AT_ONCE),
             waits=config.waits,
             cache_bytes=config.cache_bytes,
             cache_use=CacheUse(),

@@ -35,7 +35,7 @@ from reviewbot.pipeline.planner import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 
     from reviewbot.config.settings import ModelChoice, Settings
     from reviewbot.core.diff.parse import FileDiff
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from reviewbot.models.base import Model, ModelFault
     from reviewbot.models.batch import BatchResult, BatchTask, Emit, RunBatch
     from reviewbot.models.catalog import ModelInfo
+    from reviewbot.models.linters.imported import ImportedHit
+    from reviewbot.models.linters.linters import Linters
     from reviewbot.models.offline.parser import Parser
     from reviewbot.pipeline.job import Summarize
     from reviewbot.rules import Rule
@@ -199,13 +201,24 @@ def resolve_filters(settings: Settings, *, online: bool) -> FindingFilters:
 class Workers:
     """Functions that :func:`reviewbot.pipeline.review.review` calls.
 
-    ``chains`` has the models of each batch, best first, by the id of the batch.
+    ``chains`` has the models of each batch, best first, by the id of the batch. ``linters`` are
+    those that run beside the models; None runs none.
     """
 
     run_batch: RunBatch
     summarize: Summarize | None
     keeps_syntax: SyntaxCheck
     chains: Mapping[str, tuple[ModelChoice, ...]]
+    linters: Linters | None = None
+
+    def with_linters(self, run_batch: RunBatch, imported: Iterable[ImportedHit] = ()) -> RunBatch:
+        """Return ``run_batch`` with the linters beside it, and the results of other tools."""
+        imported = tuple(imported)
+        if self.linters is None and not imported:
+            return run_batch
+        from reviewbot.models.linters.batches import LintedBatches
+
+        return LintedBatches(run_batch, self.linters, imported)
 
 
 @asynccontextmanager
@@ -217,6 +230,7 @@ async def workers(
     description: str = "",
     spent_usd: float = 0.0,
     parser: Parser | None = None,
+    lint_slots: asyncio.Semaphore | None = None,
 ) -> AsyncIterator[Workers]:
     """Yield the models of the settings, within their budget; close the models at the end.
 
@@ -227,6 +241,7 @@ async def workers(
         description: description of the change, for the summary.
         spent_usd: US dollars that earlier runs of the review have spent.
         parser: parser of source code; None starts a separate process.
+        lint_slots: limits the processes of linters at a time, in all reviews that share it.
 
     Raises:
         ConfigError: a model has no key, or its overrides are invalid.
@@ -251,7 +266,14 @@ async def workers(
             chains={
                 batch.id: crew.chains.choices(batch.chain) for batch in prepared.job.plan.batches
             },
+            linters=_linters(prepared, lint_slots) if settings.linters else None,
         )
+
+
+def _linters(prepared: Prepared, slots: asyncio.Semaphore | None) -> Linters:
+    from reviewbot.models.linters.linters import Linters
+
+    return Linters(heed_added=prepared.job.gates.heed_added, slots=slots)
 
 
 @asynccontextmanager

@@ -94,6 +94,7 @@ def test_every_key_of_the_file_reaches_the_settings() -> None:
         "path_instructions": [{"paths": ["a/**"], "instructions": "x"}],
         "exclude": ["b/"],
         "accept_unread": ["rust"],
+        "linters": False,
         "rules": {"python/eval": "off"},
         "path_rules": [{"paths": ["t/"], "rules": {"security": "note"}}],
         "confidence": 1,

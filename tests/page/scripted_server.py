@@ -437,7 +437,12 @@ def cancelled(review: Review) -> Json:
         "at": "2026-11-25T10:01:00.000Z",
         "outcome": "cancelled",
         "coverage": [
-            {"path": file["path"], "status": "failed", "reason": "The review was cancelled."}
+            {
+                "path": file["path"],
+                "status": "failed",
+                "reason": "The review was cancelled.",
+                "checks": [],
+            }
             for file in started["files"]
         ],
         "usage": {"input": 0, "output": 0, "cache_read": 0, "cache_write": 0},

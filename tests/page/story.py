@@ -179,10 +179,11 @@ def finished(outcome: str = "findings", bad: dict[str, tuple[str, str]] | None =
             "path": path,
             "status": (bad or {}).get(path, ("reviewed", ""))[0],
             "reason": (bad or {}).get(path, ("", None))[1],
+            "checks": [],
         }
         for path in REVIEWED
     ]
-    coverage.append({"path": SKIPPED, "status": "skipped", "reason": "Lockfile."})
+    coverage.append({"path": SKIPPED, "status": "skipped", "reason": "Lockfile.", "checks": []})
     return {
         "type": "review.finished",
         "outcome": outcome,

@@ -7,6 +7,8 @@ is never ``clean``; it is ``incomplete`` if no source file at all was read.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events.events import FileCoverage
@@ -31,23 +33,35 @@ _NOT_READ: Final[tuple[CoverageStatus, ...]] = ("unread", "skipped")
 
 
 def coverage_of(
-    plan: Plan, outcomes: Mapping[str, tuple[ChunkStatus, str | None]]
+    plan: Plan,
+    outcomes: Mapping[str, tuple[ChunkStatus, str | None]],
+    checks: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> tuple[FileCoverage, ...]:
     """Return every file with its status and reason; those that are not in the diff at the end.
 
     Args:
         plan: the plan of the review.
         outcomes: status and reason of each chunk that came to an end.
+        checks: rules and linters that read a chunk, by the chunk.
     """
     of_diff = (
         FileCoverage(file.path, "skipped", file.reason)
         if file.reason is not None
-        else file_coverage(
-            file.path, [outcomes.get(name, ("failed", NOT_REACHED)) for name in file.chunks]
+        else replace(
+            file_coverage(
+                file.path, [outcomes.get(name, ("failed", NOT_REACHED)) for name in file.chunks]
+            ),
+            checks=_of_all([checks.get(name, ()) for name in file.chunks]),
         )
         for file in plan.files
     )
     return (*of_diff, *plan.beside)
+
+
+def _of_all(checks: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """Return the checks that read every chunk of a file."""
+    first, *others = checks
+    return tuple(one for one in first if all(one in each for each in others))
 
 
 def file_coverage(path: str, chunks: Sequence[tuple[ChunkStatus, str | None]]) -> FileCoverage:

@@ -47,12 +47,14 @@ class Usage:
 class FileCoverage:
     """Status of one file. ``reason`` is a sentence; None if this run ``reviewed`` the file.
 
-    ``unread`` is a source file that no model, no rule and no linter read.
+    ``unread`` is a source file that no model, no rule and no linter read. ``checks`` are the rules
+    and linters that read the file, such as ``6 rules for Go`` or ``ruff``.
     """
 
     path: str
     status: CoverageStatus
     reason: str | None = None
+    checks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

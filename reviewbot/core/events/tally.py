@@ -101,7 +101,7 @@ class Tally:
 
     def coverage(self) -> tuple[FileCoverage, ...]:
         """Return the current status of every file."""
-        return coverage_of(self._plan, self._outcomes)
+        return coverage_of(self._plan, self._outcomes, self._checks)
 
 
 def _sum(one: float | None, other: float | None) -> float | None:

@@ -23,6 +23,7 @@ FROM_THE_BASE: Final = (
     "path_instructions",
     "exclude",
     "accept_unread",
+    "linters",
     "rules",
     "path_rules",
     "confidence",

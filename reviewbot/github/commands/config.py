@@ -23,6 +23,7 @@ _SHOWN = (
     "summary",
     "exclude",
     "accept_unread",
+    "linters",
     "rules",
     "path_rules",
     "confidence",

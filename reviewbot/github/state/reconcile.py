@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events.coverage import outcome_of
 from reviewbot.core.events.report import counts_for_fail_on
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from reviewbot.github.state.block import Record
     from reviewbot.github.state.matching import Reread
     from reviewbot.github.state.relocate import HeadCode
+
+LINTERS: Final = ("ruff/", "oxlint/", "shellcheck/", "hadolint/", "zizmor/")
+"""Beginnings of rules that can only be resolved if their linter has read the file again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +189,8 @@ def _is_resolved(
         return is_gone or (was_read and reread(path, record.side, None))
     if place is None:
         return code.is_known(path, record.side)
+    if record.rule.startswith(LINTERS) and coverage is not None:
+        was_read = was_read and record.rule.partition("/")[0] in coverage.checks
     return record.is_of_a_rule and was_read and reread(path, record.side, place)
 
 

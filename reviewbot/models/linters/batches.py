@@ -14,6 +14,7 @@ from reviewbot.core.events.tally import OFFLINE
 from reviewbot.core.findings.draft import Draft
 from reviewbot.core.safety.escape import show_line
 from reviewbot.models.batch import BatchResult, ChunkOutcome, Drafted
+from reviewbot.models.linters.hits import LintHit
 from reviewbot.models.linters.linters import Linted, Linters
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.plan.chunks import ChunkView, ShownHunk
     from reviewbot.models.batch import BatchEvent, BatchTask, Emit, RunBatch
-    from reviewbot.models.linters.hits import LintHit
+    from reviewbot.models.linters.imported import ImportedHit
 
 CONFIDENCE: Final = 0.9
 QUOTE_CHARS: Final = 4000
@@ -77,11 +78,17 @@ class LintedBatches:
 
     Args:
         inner: the runner of the models.
-        linters: the linters of this review.
+        linters: the linters of this review; None runs no linter.
+        imported: results of other tools, of which those on added lines are reported.
     """
 
-    def __init__(self, inner: RunBatch, linters: Linters) -> None:
+    def __init__(
+        self, inner: RunBatch, linters: Linters | None, imported: Iterable[ImportedHit] = ()
+    ) -> None:
         self._inner, self._linters = inner, linters
+        self._imported: dict[str, list[ImportedHit]] = {}
+        for hit in imported:
+            self._imported.setdefault(hit.path, []).append(hit)
 
     async def __call__(self, task: BatchTask, emit: Emit) -> BatchResult:
         """Run one batch."""
@@ -91,7 +98,7 @@ class LintedBatches:
 
         async def lint(view: ChunkView) -> None:
             batch.found[view.id] = found = await self._lint(view)
-            for hit in found.hits:
+            for hit in (*found.hits, *self._imported_into(view)):
                 drafted = _drafted(view, hit)
                 own = ALIKE.get(hit.rule)
                 if own is not None:
@@ -131,26 +138,39 @@ class LintedBatches:
         )
 
     async def _lint(self, view: ChunkView) -> Linted:
-        if view.is_link or view.status == "deleted":
+        if self._linters is None or view.is_link:
             return Linted()
         if view.is_whole:
             (hunk,) = view.hunks
-            return await self._lint_hunk(view, hunk, whole=True)
+            return await self._lint_hunk(self._linters, view, hunk, whole=True)
         if self._linters.needs_whole(view.path):
             return Linted()
-        parts = [await self._lint_hunk(view, hunk, whole=False) for hunk in view.hunks]
+        parts = [
+            await self._lint_hunk(self._linters, view, hunk, whole=False) for hunk in view.hunks
+        ]
         return _together(parts)
 
-    async def _lint_hunk(self, view: ChunkView, hunk: ShownHunk, *, whole: bool) -> Linted:
-        new = [
-            (line, owned) for line, owned in zip(hunk.lines, hunk.owned, strict=True) if line.new_no
-        ]
-        added = [line.new_no or 0 for line, owned in new if owned and line.kind == "added"]
+    async def _lint_hunk(
+        self, linters: Linters, view: ChunkView, hunk: ShownHunk, *, whole: bool
+    ) -> Linted:
+        new = [line for line in hunk.lines if line.new_no]
+        added = sorted(_added_lines([hunk]))
         if not added:
             return Linted()
-        text = "\n".join(line.text for line, _ in new) + "\n"
-        first = new[0][0].new_no or 1
-        return await self._linters.lint(view.path, text, added, whole=whole, first=first)
+        text = "\n".join(line.text for line in new) + "\n"
+        first = new[0].new_no or 1
+        return await linters.lint(view.path, text, added, whole=whole, first=first)
+
+    def _imported_into(self, view: ChunkView) -> list[LintHit]:
+        hits = self._imported.get(view.path, ())
+        added = _added_lines(view.hunks) if hits else ()
+        return [
+            LintHit(
+                one.line, one.end_line, one.rule, one.severity, one.category, one.title, one.message
+            )
+            for one in hits
+            if one.line in added
+        ]
 
     def _is_covered(self, drafted: Drafted, batch: _LintedBatch, paths: dict[str, str]) -> bool:
         """Return whether a linter reports the finding of an own rule, or decided against it."""
@@ -164,11 +184,23 @@ class LintedBatches:
         return False
 
 
+def _added_lines(hunks: Iterable[ShownHunk]) -> set[int]:
+    """Return the numbers of the added lines that a chunk owns."""
+    return {
+        line.new_no
+        for hunk in hunks
+        for line, owned in zip(hunk.lines, hunk.owned, strict=True)
+        if owned and line.kind == "added" and line.new_no
+    }
+
+
 def _together(parts: Sequence[Linted]) -> Linted:
     """Return the results of the hunks of one file as one result."""
     return Linted(
         hits=tuple(hit for one in parts for hit in one.hits),
-        ran=tuple(dict.fromkeys(name for one in parts for name in one.ran)),
+        ran=()
+        if any(one.problem for one in parts)
+        else tuple(dict.fromkeys(name for one in parts for name in one.ran)),
         problem=next((one.problem for one in parts if one.problem), None),
         failed=any(one.failed for one in parts),
         added_suppressions=tuple(line for one in parts for line in one.added_suppressions),
@@ -177,13 +209,12 @@ def _together(parts: Sequence[Linted]) -> Linted:
 
 def _linted_outcome(outcome: ChunkOutcome, linted: Linted | None) -> ChunkOutcome:
     """Return the end of a chunk with what the linters add to it."""
-    if linted is None or outcome.model != OFFLINE:
+    if linted is None:
         return outcome
-    if linted.ran:
-        outcome = replace(outcome, checks=tuple(dict.fromkeys((*outcome.checks, *linted.ran))))
-        if outcome.status == "unread":
-            outcome = replace(outcome, status="reviewed", reason=None)
-    if linted.failed and outcome.status in ("reviewed", "unread"):
+    outcome = replace(outcome, checks=tuple(dict.fromkeys((*outcome.checks, *linted.ran))))
+    if linted.ran and outcome.status == "unread":
+        outcome = replace(outcome, status="reviewed", reason=None)
+    if linted.failed and outcome.model == OFFLINE and outcome.status in ("reviewed", "unread"):
         outcome = replace(outcome, status="partly", reason=linted.problem)
     return outcome
 

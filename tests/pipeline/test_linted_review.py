@@ -1,0 +1,129 @@
+"""Reviews with linters beside the rules or a model."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reviewbot.config.settings import load_settings
+from reviewbot.core.events.report import Report, fold
+from reviewbot.models.linters.imported import ImportedHit
+from reviewbot.models.linters.linters import Linted, Linters
+from reviewbot.pipeline.prepare import prepare, workers
+from reviewbot.pipeline.review import review
+from tests.support.reviews import added
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+BROKEN = added("a.py", "def f(x=[]):", '    if x is "a":', "        return unknown")
+SHELL = added("run.sh", "#!/bin/bash", "rm -rf $DIR/")
+
+
+async def reviewed(
+    diff: str | bytes, imported: tuple[ImportedHit, ...] = (), **flags: Any
+) -> Report:
+    settings = load_settings(flags={"model": "offline", **flags}, env={})
+    data = diff.encode() if isinstance(diff, str) else diff
+    prepared = prepare(data, settings)
+    async with workers(prepared, settings) as able:
+        run_batch = able.with_linters(able.run_batch, imported)
+        return fold([one async for one in review(prepared.job, run_batch)])
+
+
+def rules(report: Report) -> dict[str, int]:
+    return {finding.rule: finding.line for finding in report.findings}
+
+
+async def test_linters_report_on_lines_of_a_whole_file() -> None:
+    report = await reviewed(BROKEN)
+    assert rules(report) == {"ruff/B006": 1, "ruff/F632": 2, "ruff/F821": 3}
+    (file,) = report.coverage
+    assert "ruff" in file.checks
+    assert report.depth.endswith("rules for Python and ruff ran; no model read this.")
+
+
+async def test_a_linter_makes_a_file_read_for_which_there_are_no_rules() -> None:
+    report = await reviewed(SHELL)
+    assert rules(report) == {"shellcheck/SC2115": 2}
+    assert [file.status for file in report.coverage] == ["reviewed"]
+
+
+async def test_the_setting_turns_the_linters_off() -> None:
+    report = await reviewed(SHELL, linters=False)
+    assert not report.findings
+    assert [file.status for file in report.coverage] == ["unread"]
+
+
+async def test_own_rules_that_a_linter_covers_run_only_without_it() -> None:
+    assert "python/is-literal" in rules(await reviewed(BROKEN, linters=False))
+    assert "python/is-literal" not in rules(await reviewed(BROKEN))
+
+
+async def test_a_fault_that_both_know_is_reported_once_by_the_own_rule() -> None:
+    report = await reviewed(added("a.py", "import os", "def f(x):", "    os.system('ls ' + x)"))
+    assert rules(report) == {"python/shell-injection": 3}
+
+
+async def test_what_only_the_linter_knows_of_such_faults_is_reported() -> None:
+    report = await reviewed(added("a.py", "import pickle", "def f(x):", "    pickle.load(x)"))
+    assert rules(report) == {"ruff/S301": 3}
+
+
+def changed(folder: Path, *options: str) -> bytes:
+    """The diff of a file whose last line comes from an import in its first one."""
+    lines = ["import os", *(f"x{number} = {number}" for number in range(20))]
+    (folder / "a.py").write_text("\n".join([*lines, "y = 1", ""]))
+    for arguments in (["init", "-q"], ["add", "a.py"]):
+        subprocess.run(["git", "-C", str(folder), *arguments], check=True)
+    (folder / "a.py").write_text("\n".join([*lines, "y = os.sep + unknown", ""]))
+    done = subprocess.run(
+        ["git", "-C", str(folder), "diff", *options], check=True, capture_output=True
+    )
+    return done.stdout
+
+
+async def test_a_linter_that_needs_the_whole_file_leaves_hunks_alone(tmp_path: Path) -> None:
+    assert rules(await reviewed(changed(tmp_path))) == {}
+    whole = await reviewed(changed(tmp_path, "--unified=100"))
+    assert rules(whole) == {"ruff/F821": 22}
+
+
+async def test_results_of_other_tools_are_reported_on_added_lines() -> None:
+    def hit(line: int) -> ImportedHit:
+        rule = f"imported/tool/R{line}"
+        return ImportedHit("a.py", line, line, rule, "error", "bug", "Wrong", "It is wrong.")
+
+    report = await reviewed(added("a.py", "x = 1"), (hit(1), hit(2)))
+    assert rules(report) == {"imported/tool/R1": 1}
+    assert report.findings[0].title == "Wrong"
+
+
+async def test_a_secret_is_not_shown_to_a_linter(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    lint = Linters.lint
+
+    async def watched(self: Linters, path: str, text: str, *rest: Any, **more: Any) -> Linted:
+        seen.append(text)
+        return await lint(self, path, text, *rest, **more)
+
+    monkeypatch.setattr(Linters, "lint", watched)
+    token = "ghp_" + "a1B2c3D4e5F6g7H8i9J0" * 2
+    await reviewed(added("a.py", f"token = '{token}'"))
+    assert seen
+    assert token not in seen[0]
+
+
+@pytest.mark.parametrize("failed", [True, False])
+async def test_only_a_linter_that_breaks_off_makes_a_review_without_a_model_incomplete(
+    monkeypatch: pytest.MonkeyPatch, failed: bool
+) -> None:
+    async def lint(*_: object, **__: object) -> Linted:
+        return Linted(problem="ruff did not read this file: it crashed.", failed=failed)
+
+    monkeypatch.setattr(Linters, "lint", lint)
+    report = await reviewed(added("a.py", "x = 1"))
+    assert report.outcome == ("incomplete" if failed else "clean")
