@@ -12,6 +12,7 @@ from typing import Any, Final
 import pytest
 from hypothesis import HealthCheck, settings
 
+from reviewbot.models.linters import linters
 from tests.support.examples import PROFILE, examples
 from tests.virtual_time import VirtualTimeLoop
 
@@ -114,6 +115,12 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket.socket, "connect", only_loopback)
     monkeypatch.setattr(socket, "getaddrinfo", only_local_names)
+
+
+@pytest.fixture(autouse=True)
+def _no_linters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No linter runs: each is a process for a file. Tests of linters override this fixture."""
+    monkeypatch.setattr(linters, "find_programs", tuple)
 
 
 @pytest.fixture(autouse=True)

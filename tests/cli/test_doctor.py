@@ -20,7 +20,7 @@ from reviewbot.github.app.credentials import store_app
 from reviewbot.models import tokens
 from reviewbot.models.linters import linters
 from reviewbot.models.linters.base import NotLintedError
-from reviewbot.models.linters.programs import versions
+from reviewbot.models.linters.programs import find_programs, versions
 from tests.fake_anthropic import Answer, FakeAnthropic, StatusError
 from tests.fake_github import FakeGitHub
 
@@ -74,6 +74,7 @@ def test_linters_that_are_missing_or_fail_are_a_warning(
     def refuse(*_: object, **__: object) -> None:
         raise NotLintedError("it could not start (Permission denied).")
 
+    monkeypatch.setattr(linters, "find_programs", find_programs)
     monkeypatch.setattr(linters, "run_linter", refuse)
     code, out = doctor()
     assert code == 0

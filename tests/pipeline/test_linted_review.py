@@ -23,6 +23,11 @@ BROKEN = added("a.py", "def f(x=[]):", '    if x is "a":', "        return unkno
 SHELL = added("run.sh", "#!/bin/bash", "rm -rf $DIR/")
 
 
+@pytest.fixture(autouse=True)
+def _no_linters() -> None:
+    """The installed linters run."""
+
+
 async def reviewed(
     diff: str | bytes, imported: tuple[ImportedHit, ...] = (), **flags: Any
 ) -> Report:

@@ -48,6 +48,8 @@ LOADED: Final = (
     *("sqlalchemy.dialects.postgresql.psycopg", "sqlalchemy.dialects.sqlite"),
 )
 MOST_BYTES: Final = 1_000_000
+LINTERS: Final = "reviewbot.models.linters.linters"
+"""Module that finds the linters. Servers of tests run none: each is a process for a file."""
 
 
 def fork_on_request(requests: socket.socket) -> None:
@@ -117,6 +119,7 @@ if __name__ == "__main__":
     for module in LOADED:
         import_module(module)
     load_sdk()
+    vars(import_module(LINTERS))["find_programs"] = tuple
     gc.collect()
     gc.freeze()
     fork_on_request(socket.socket(fileno=int(sys.argv[1])))

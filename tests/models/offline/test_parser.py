@@ -168,7 +168,7 @@ async def test_a_loop_ends_although_its_parent_is_gone(tmp_path: Any) -> None:
     script = tmp_path / "parent.py"
     script.write_text(
         "import asyncio\n"
-        "from tests.models.test_parser import LOOP, look\n"
+        "from tests.models.offline.test_parser import LOOP, look\n"
         "from reviewbot.models.offline.parser import ParserPool\n"
         "parser = ParserPool().for_tenant('a')\n"
         "asyncio.run(look(parser, LOOP[1], language=LOOP[0], seconds=1.0))\n"
