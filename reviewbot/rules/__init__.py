@@ -10,9 +10,10 @@ Each rule ``NAME.yml`` has its cases beside it in ``NAME-test.yml``, in ast-grep
 ``id`` is that of the rule, ``valid`` code does not match, ``invalid`` code does. A rule without a
 file of cases does not load.
 
-The folder decides where a rule runs: ``python`` on Python; ``javascript`` also on TypeScript and
-TSX, whose grammars extend it; ``jsx`` on JavaScript and TSX; ``any`` on every text file. Rules in
-``any`` have no ``rule``: their check is code in :mod:`reviewbot.models.offline.text_rules`.
+The folder decides where a rule runs (:data:`FOLDERS_OF`): ``javascript`` also on TypeScript and
+TSX, whose grammars extend it; ``jsx`` on JavaScript and TSX; ``c`` also on C++; ``any`` on every
+text file. The rules of :data:`TEXT_FOLDERS` have no ``rule``: their check is code in
+:mod:`reviewbot.models.offline.text_rules`.
 
 A repository may have rules of its own in the same format. Their ids begin with ``custom/``, and
 their ``language`` decides where they run. :mod:`reviewbot.pipeline.custom_rules` loads them.
@@ -35,19 +36,44 @@ if TYPE_CHECKING:
 
 CUSTOM: Final = "custom"
 """Folder of the ids of a repository's own rules."""
-FOLDERS: Final = ("any", "javascript", "jsx", "python")
+_LANGUAGES: Final = {
+    "any": "Any",
+    "c": "C",
+    "cpp": "Cpp",
+    "go": "Go",
+    "java": "Java",
+    "javascript": "JavaScript",
+    "jsx": "Tsx",
+    "php": "Php",
+    "python": "Python",
+    "ruby": "Ruby",
+    "sql": "Sql",
+    "workflow": "Yaml",
+    "yaml": "Yaml",
+}
+FOLDERS: Final = tuple(_LANGUAGES)
+TEXT_FOLDERS: Final = ("any", "sql", "workflow")
+"""Folders whose rules need no grammar. ast-grep has none for SQL and for the scripts in YAML."""
 CASES: Final = "-test.yml"
 """End of the name of a file of cases."""
 META_VARIABLE: Final = re.compile(r"(\$\$\$|\$)([A-Z_][A-Z0-9_]*)")
 
 _HERE: Final = Path(__file__).parent
 FOLDERS_OF: Final = {
-    "python": ("python",),
+    "c": ("c",),
+    "cpp": ("c", "cpp"),
+    "go": ("go",),
+    "java": ("java",),
     "javascript": ("javascript", "jsx"),
-    "typescript": ("javascript",),
+    "php": ("php",),
+    "python": ("python",),
+    "ruby": ("ruby",),
+    "sql": ("sql",),
     "tsx": ("javascript", "jsx"),
+    "typescript": ("javascript",),
+    "yaml": ("workflow", "yaml"),
 }
-_LANGUAGES: Final = {"any": "Any", "javascript": "JavaScript", "jsx": "Tsx", "python": "Python"}
+"""The folders for each language, beside ``any``."""
 _SEVERITIES: Final[dict[str, Severity]] = {
     "error": "error",
     "warning": "warning",
@@ -64,10 +90,11 @@ _METADATA: Final = {"category", "confidence", "scenario"}
 class Rule:
     """A rule.
 
-    ``id`` is ``folder/name``. ``matcher`` is an argument of ast-grep's ``find_all``; empty in the
-    folder ``any``. ``focus`` is the meta variable to report; None for the whole match. ``fix``
-    replaces the match. The rule applies to paths that match ``files`` (all paths if empty) and do
-    not match ``ignores``, which are gitignore patterns. Text without any of ``words`` cannot match.
+    ``id`` is ``folder/name``. ``matcher`` is an argument of ast-grep's ``find_all``; empty in
+    :data:`TEXT_FOLDERS`. ``focus`` is the meta variable to report; None for the whole match.
+    ``fix`` replaces the match. The rule applies to paths that match ``files`` (all paths if empty)
+    and do not match ``ignores``, which are gitignore patterns. Text without any of ``words``
+    cannot match.
     """
 
     id: str
@@ -97,7 +124,7 @@ def load_rules() -> tuple[Rule, ...]:
 
 
 def rules_for(language: str | None) -> tuple[Rule, ...]:
-    """Return the syntax rules for a language.
+    """Return the rules for a language, those without a grammar included.
 
     Its name is that of :func:`reviewbot.core.plan.languages.language_of`.
 
@@ -116,7 +143,7 @@ def languages_of(name: object) -> tuple[str, ...]:
     found = [
         language
         for language, folders in FOLDERS_OF.items()
-        if any(_LANGUAGES[folder] == name for folder in folders)
+        if any(_LANGUAGES[folder] == name for folder in folders if folder not in TEXT_FOLDERS)
     ]
     return tuple(sorted(found, key=lambda language: language != str(name).lower()))
 
@@ -144,7 +171,7 @@ def load_folder(folder: str) -> tuple[Rule, ...]:
     Raises:
         ConfigError: a rule file is broken, or a rule has no file of cases.
     """
-    paths = sorted((_HERE / folder).glob("*.yml"))
+    paths = sorted((_HERE / folder).glob("*.yml"), key=lambda path: path.stem)
     return tuple(read_rule(path) for path in paths if not path.name.endswith(CASES))
 
 
@@ -189,7 +216,9 @@ def parse_rule(data: Mapping[str, Any], *, source: str) -> Rule:
     metadata = data["metadata"]
     folder = source.partition("/")[0]
     reader.keys(
-        metadata, "metadata.", required=_METADATA | ({"words"} if folder != "any" else set())
+        metadata,
+        "metadata.",
+        required=_METADATA | (set() if folder in TEXT_FOLDERS else {"words"}),
     )
     confidence = metadata["confidence"]
     reader.need(data["id"] == source.removesuffix(".yml"), "id", "must be the file's name")
@@ -201,7 +230,8 @@ def parse_rule(data: Mapping[str, Any], *, source: str) -> Rule:
     is_known = metadata["category"] in get_args(Category)
     reader.need(is_known, "metadata.category", "is not a category")
     reader.need(confidence in (0.5, 0.7, 0.9), "metadata.confidence", "must be 0.5, 0.7 or 0.9")
-    reader.need(("rule" in data) == (folder != "any"), "rule", "is for languages with a grammar")
+    grammar = folder not in TEXT_FOLDERS
+    reader.need(("rule" in data) == grammar, "rule", "is for languages with a grammar")
     rule = Rule(
         id=data["id"],
         language=data["language"],

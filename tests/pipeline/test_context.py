@@ -134,7 +134,7 @@ def test_no_request_is_spent_on_a_file_that_is(what: str, diff: bytes) -> None:
 
 
 def test_the_rules_want_files_of_languages_that_they_know_and_a_model_wants_any() -> None:
-    paths = ("a.py", "b.tsx", "c.go", "README.md", "d")
+    paths = ("a.py", "b.tsx", "c.rs", "README.md", "d")
     diff = diff_of(dict.fromkeys(paths, PLAIN), dict.fromkeys(paths, changed(100)))
     assert set(around(diff).wanted) == set(paths)
     assert set(around(diff, model="offline").wanted) == {"a.py", "b.tsx"}

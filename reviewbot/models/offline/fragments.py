@@ -65,7 +65,7 @@ def parse(lines: Sequence[str], fresh: Sequence[bool], language: str) -> Fragmen
     Args:
         lines: texts of the new side.
         fresh: for each line, whether it was added and belongs to the chunk.
-        language: ``python``, ``javascript``, ``typescript`` or ``tsx``.
+        language: a language that there are syntax rules for.
     """
     from ast_grep_py import SgRoot
 

@@ -174,7 +174,7 @@ class Parser:
         """Return the matches of ``patterns`` in ``hunks``, hunk by hunk.
 
         Args:
-            language: ``python``, ``javascript``, ``typescript`` or ``tsx``.
+            language: a language that there are syntax rules for.
             hunks: the text.
             patterns: what to look for.
             allowance: the time limit of the file.

@@ -9,11 +9,16 @@ hunk: a wrong candidate would turn code into text and text into code.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from reviewbot.models.offline.brace_contexts import DIALECTS, brace_contexts
+from reviewbot.models.offline.brackets import scan_brackets
+from reviewbot.models.offline.line_contexts import ruby_contexts, yaml_contexts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from reviewbot.models.offline.brackets import Closer
 
 # One token that contains or is a bracket. Every branch ends at the end of the line or text at the
 # latest, so that no opening is searched for its end twice: linear for any text.
@@ -31,41 +36,33 @@ _PYTHON: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _PYTHON_CLAUSE: Final = re.compile(r"[ \t]*(elif|else|except|finally)\b")
-_CLOSER_OF: Final = {"(": ")", "[": "]", "{": "}"}
 _STATEMENT_BEFORE: Final = {
     "else": "if(0){",
     "catch": "try{",
     "finally": "try{",
     "while": "do{",
 }
-_MAX_BRACKETS: Final = 64
-
-
-@dataclass(frozen=True, slots=True)
-class _Closer:
-    """A bracket that is closed in the hunk and opened above it."""
-
-    bracket: str
-    before: str
-    """The character before the bracket, except white space."""
-    after: str
-    """The text after the bracket: a keyword, a sign or nothing."""
 
 
 def candidate_contexts(text: str, language: str) -> Iterator[tuple[str, str]]:
-    """Yield candidate texts before and after ``text``, likeliest first; the first is empty.
+    """Yield candidate texts before and after ``text``, likeliest first.
+
+    The first adds no code. A line break at the end is what Go's grammar ends a statement with.
 
     Args:
         text: the new side of a hunk.
-        language: ``python``, ``javascript``, ``typescript`` or ``tsx``.
+        language: a language that there are syntax rules for.
     """
-    yield "", ""
-    yield from (_python if language == "python" else _javascript)(text)
+    yield "", "\n"
+    if language in DIALECTS:
+        yield from brace_contexts(text, DIALECTS[language])
+    else:
+        yield from _OTHERS[language](text)
 
 
 def _python(text: str) -> Iterator[tuple[str, str]]:
     indent, openers = _clause_openers(text.split("\n"))
-    closers, behind = _brackets(_PYTHON, text)
+    closers, behind = scan_brackets(_PYTHON, text)
     inside = ""
     parent = ""
     for closer in reversed(closers):
@@ -108,7 +105,7 @@ def _clause_openers(texts: Sequence[str]) -> tuple[str, str]:
 
 
 def _javascript(text: str) -> Iterator[tuple[str, str]]:
-    closers, behind = _brackets(_JAVASCRIPT, text)
+    closers, behind = scan_brackets(_JAVASCRIPT, text)
     tail = f"\n{behind}" if behind else ""
     for unclear in ("block", "object") if closers else ("block",):
         plain = _open(closers, "block", unclear)
@@ -124,7 +121,7 @@ def _javascript(text: str) -> Iterator[tuple[str, str]]:
         yield "/*\n", tail
 
 
-def _open(closers: Sequence[_Closer], context: str, unclear: str) -> str:
+def _open(closers: Sequence[Closer], context: str, unclear: str) -> str:
     """Return text that opens ``closers`` inside ``context``.
 
     Args:
@@ -149,29 +146,18 @@ def _open(closers: Sequence[_Closer], context: str, unclear: str) -> str:
     return text
 
 
-def _is_object(closer: _Closer, unclear: str) -> bool:
+def _is_object(closer: Closer, unclear: str) -> bool:
     """Return whether a brace closes an object literal rather than statements."""
     if closer.after in _STATEMENT_BEFORE or closer.before == ";":
         return False
     return closer.before == "," or unclear == "object"
 
 
-def _brackets(token: re.Pattern[str], text: str) -> tuple[list[_Closer], str]:
-    """Return the brackets that are opened above the text, and closers of its open brackets."""
-    closers: list[_Closer] = []
-    open_: list[str] = []
-    for match in token.finditer(text):
-        if match["open"]:
-            open_.append(_CLOSER_OF[match["open"]])
-        elif not match["close"]:
-            continue
-        elif open_ and open_[-1] == match["close"]:
-            open_.pop()
-        elif not open_:
-            before = match.start() - 1
-            while before > 0 and text[before].isspace():
-                before -= 1
-            closers.append(_Closer(match["close"], text[max(before, 0)], match["next"] or ""))
-    if len(closers) > _MAX_BRACKETS or len(open_) > _MAX_BRACKETS:
-        return [], ""
-    return closers, "".join(reversed(open_))
+_OTHERS: Final = {
+    "javascript": _javascript,
+    "python": _python,
+    "ruby": ruby_contexts,
+    "tsx": _javascript,
+    "typescript": _javascript,
+    "yaml": yaml_contexts,
+}
