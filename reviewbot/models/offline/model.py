@@ -32,7 +32,14 @@ from reviewbot.models.catalog import lookup
 from reviewbot.models.offline.parser import Allowance, ParseError, ParserHunk
 from reviewbot.models.offline.syntax import Pattern
 from reviewbot.models.offline.text_rules import check_lines
-from reviewbot.rules import META_VARIABLE, Rule, languages_of, load_folder, rules_for
+from reviewbot.rules import (
+    META_VARIABLE,
+    TEXT_FOLDERS,
+    Rule,
+    languages_of,
+    load_folder,
+    rules_for,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
@@ -180,7 +187,11 @@ class Scan:
         self.view = view
         self.language = language_of(view.path) or ""
         self._sides = [side for side in map(_new_side, view.hunks) if any(side.fresh)]
-        rules = [rule for rule in _rules_for(self.language, custom) if _runs_on(rule, view.path)]
+        rules = [
+            rule
+            for rule in _rules_for(self.language, custom)
+            if rule.matcher and _runs_on(rule, view.path)
+        ]
         worth = [_worth_running(rules, side) for side in self._sides]
         self._parsed = [side for side, rules in zip(self._sides, worth, strict=True) if rules]
         self._rules = list({rule.id: rule for rules in worth for rule in rules}.values())
@@ -188,7 +199,13 @@ class Scan:
             ParserHunk([line.text for line in one.lines], one.fresh) for one in self._parsed
         ]
         self.patterns = [
-            Pattern(one.matcher, one.focus, one.fix, f"{one.title} {one.message} {one.scenario}")
+            Pattern(
+                one.matcher,
+                one.focus,
+                one.fix,
+                f"{one.title} {one.message} {one.scenario}",
+                one.words,
+            )
             for one in self._rules
         ]
 
@@ -211,8 +228,10 @@ class Scan:
 
     def _text_hits(self) -> Iterator[_RuleMatch]:
         for side in self._sides:
-            for rule, index, values in check_lines(self.view.path, side.lines, side.fresh):
-                yield _RuleMatch(_text_rules()[rule], side, index, index, values)
+            for name, index, values in check_lines(self.view.path, side.lines, side.fresh):
+                rule = _text_rules()[name]
+                if _runs_on(rule, self.view.path):
+                    yield _RuleMatch(rule, side, index, index, values)
 
     def _hit(self, match: Match) -> _RuleMatch:
         return _RuleMatch(
@@ -247,7 +266,7 @@ def _worth_running(rules: Sequence[Rule], side: _Side) -> list[Rule]:
 
 @cache
 def _text_rules() -> dict[str, Rule]:
-    return {rule.id: rule for rule in load_folder("any")}
+    return {rule.id: rule for folder in TEXT_FOLDERS for rule in load_folder(folder)}
 
 
 def _runs_on(rule: Rule, path: str) -> bool:

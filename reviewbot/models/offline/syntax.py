@@ -32,13 +32,15 @@ class Pattern:
 
     ``matcher`` is the argument of ast-grep's ``find_all``. ``focus`` is the meta variable to
     report, None for the whole match. ``fix`` replaces the match. ``texts`` are the rule's texts:
-    their meta variables are filled in.
+    their meta variables are filled in. A hunk without any of ``words`` is not searched: to
+    compile a matcher takes longer than to search a hunk. Without words every hunk is.
     """
 
     matcher: dict[str, Any]
     focus: str | None
     fix: str | None
     texts: str
+    words: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,10 @@ def match(patterns: Sequence[Pattern], hunk: int, fragment: Fragment) -> Iterato
         hunk: the index of the hunk.
         fragment: the hunk, parsed.
     """
+    text = "\n".join(fragment.lines)
     for index, pattern in enumerate(patterns):
+        if pattern.words and not any(word in text for word in pattern.words):
+            continue
         tried: Counter[int] = Counter()
         for node in fragment.root.find_all(cast("Config", pattern.matcher)):
             place = (node.get_match(pattern.focus) if pattern.focus else None) or node
