@@ -1,4 +1,7 @@
-"""Checks of added lines that need no grammar: conflict markers and characters that deceive."""
+"""Checks of added lines that need no grammar: conflict markers and characters that deceive.
+
+Those of one language are in modules of their own.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.plan.languages import language_of
+from reviewbot.models.offline.sql_text import check_sql
+from reviewbot.models.offline.workflow_text import check_workflow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +36,7 @@ _INVISIBLE: Final = re.compile(
 )
 _NOT_CODE: Final = frozenset({"html", "json", "yaml"})
 """Languages of text for people, where such characters have legitimate uses."""
+_CHECKS: Final = {"sql": check_sql, "yaml": check_workflow}
 
 
 def check_lines(
@@ -49,6 +55,10 @@ def check_lines(
     language = language_of(path)
     code = language is not None and language not in _NOT_CODE
     yield from _conflicts(lines, fresh)
+    if language in _CHECKS:
+        for rule, index, values in _CHECKS[language]([line.text for line in lines]):
+            if fresh[index]:
+                yield rule, index, values
     for index, line in enumerate(lines):
         if not fresh[index] or line.text.isascii():
             continue

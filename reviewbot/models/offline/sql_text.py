@@ -1,0 +1,76 @@
+"""Checks of SQL. ast-grep has no grammar for it, so the text is cut into statements here."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+NO_WHERE: Final = "sql/no-where"
+NULL: Final = "sql/null-comparison"
+
+# Comments and quoted text. Each branch ends at the end of the text at the latest, so that no
+# opening is searched for its end twice: linear for any text.
+_QUOTED: Final = re.compile(
+    r"""--[^\n]* | /\*(?:[^*]|\*(?!/))*(?:\*/)? | '(?:[^']|'')*'? | "[^"]*"? | `[^`]*`?
+      | (?P<body>\$\w*\$)""",
+    re.VERBOSE,
+)
+_DML: Final = re.compile(
+    r"(?:^|(?<=\bbegin)|(?<=\bthen)|(?<=\belse)|(?<=\bas))\s*"
+    r"(?P<verb>delete\s+from|update)\s+(?:only\s+)?(?P<table>[\w.\[\]\"`$]+)",
+    re.IGNORECASE,
+)
+_UPDATE_SET: Final = re.compile(r"\bset\s+(?P<column>\w+)", re.IGNORECASE)
+_LIMITED: Final = re.compile(r"\b(?:where|limit|join|using)\b", re.IGNORECASE)
+_NULL: Final = re.compile(
+    r"\b(?:where|and|or|on|having|when)\s+[\w.\"`\[\]]{1,200}\s*(?P<operator>=|<>|!=)\s*null\b",
+    re.IGNORECASE,
+)
+_ADDED: Final = re.compile(
+    r"\badd\s+(?:column\s+)?(?:if\s+not\s+exists\s+)?(?P<name>\w+)", re.IGNORECASE
+)
+
+
+def check_sql(lines: Sequence[str]) -> Iterator[tuple[str, int, dict[str, str]]]:
+    """Yield the problems of the statements that end in ``lines``.
+
+    Args:
+        lines: the new side of a hunk.
+
+    Yields:
+        The rule's id, the index of the line, and values for the rule's texts.
+    """
+    text = _QUOTED.sub(_blank, "\n".join(lines))
+    added = {match["name"].lower() for match in _ADDED.finditer(text)}
+    row = 0
+    for statement in text.split(";")[:-1]:
+        for match in _NULL.finditer(statement):
+            index = row + statement.count("\n", 0, match.start("operator"))
+            yield NULL, index, {"OPERATOR": match["operator"]}
+        dml = _DML.search(statement)
+        if dml and _hits_every_row(statement[dml.end() :], dml["verb"], added):
+            index = row + statement.count("\n", 0, dml.start("verb"))
+            verb = " ".join(dml["verb"].upper().split())
+            yield NO_WHERE, index, {"VERB": verb.split()[0], "TABLE": dml["table"]}
+        row += statement.count("\n")
+
+
+def _hits_every_row(rest: str, verb: str, added: set[str]) -> bool:
+    """Return whether a statement changes all rows of a table, and was not meant to."""
+    if _LIMITED.search(rest):
+        return False
+    if verb.lower().startswith("delete"):
+        return not rest.strip()
+    column = _UPDATE_SET.match(rest.lstrip())
+    return column is not None and column["column"].lower() not in added
+
+
+def _blank(match: re.Match[str]) -> str:
+    """Return the text with quoted text and comments blank, line breaks kept."""
+    if match["body"]:
+        return " "
+    filler = " " if match[0].startswith(("-", "/")) else "q"
+    return "".join("\n" if char == "\n" else filler for char in match[0])

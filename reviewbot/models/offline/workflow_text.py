@@ -1,0 +1,76 @@
+"""Checks of the scripts in GitHub workflows.
+
+A script is a long YAML scalar, which a grammar gives as a whole, so the lines are read here.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+INJECTION: Final = "workflow/injection"
+SECRET: Final = "workflow/secret-in-log"  # noqa: S105 - the id of a rule
+
+_KEY: Final = re.compile(r"""[ ]*(?:-[ ]+)*["']?(?P<key>[\w-]+)["']?[ ]*:(?:[ ]+|$)""")
+_SCRIPTS: Final = frozenset({"run", "script"})
+_BLOCK: Final = re.compile(r"[ ]*[|>][-+0-9]*[ ]*(?:#.*)?$")
+_EXPRESSION: Final = re.compile(r"\$\{\{(?P<code>[^{}\n]{1,400})\}\}")
+# The values that whoever opens an issue, comments, or pushes a branch of a fork writes freely.
+_UNTRUSTED: Final = re.compile(
+    r"""\bgithub\.(?:head_ref\b
+      | event\.(?:issue|pull_request|discussion|comment|review|review_comment)\.(?:title|body)\b
+      | event\.pull_request\.head\.(?:ref|label|repo\.default_branch)\b
+      | event\.(?:head_commit|commits(?:\[\d+\]|\.\*)?)\.(?:message|author\.(?:name|email))\b
+      | event\.workflow_run\.(?:head_branch|display_title|head_commit\.message)\b
+      | event\.pages(?:\[\d+\]|\.\*)?\.page_name\b)""",
+    re.VERBOSE,
+)
+_COMPARES: Final = re.compile(r"==|!=|\b(?:contains|startsWith|endsWith)\(")
+"""An expression that gives true or false, whatever the value holds."""
+_SECRET: Final = re.compile(r"\bsecrets\.\w+")
+_PRINTS: Final = re.compile(r"[ ]*(?:-[ ]+)*(?:run:[ ]*)?[\"']?(?:echo|printf)\b(?![^\n]*[|>])")
+
+
+def check_workflow(lines: Sequence[str]) -> Iterator[tuple[str, int, dict[str, str]]]:
+    """Yield the problems in the scripts of a workflow.
+
+    Only scripts whose ``run:`` or ``script:`` is among the lines are read.
+
+    Args:
+        lines: the new side of a hunk.
+
+    Yields:
+        The rule's id, the index of the line, and values for the rule's texts.
+    """
+    script: int | None = None
+    for index, line in enumerate(lines):
+        code = line.lstrip(" ")
+        if not code:
+            continue
+        if script is not None and len(line) - len(code) <= script:
+            script = None
+        if script is None:
+            key = _KEY.match(line)
+            if not key or key["key"] not in _SCRIPTS:
+                continue
+            if _BLOCK.match(line, key.end()):
+                script = key.start("key")
+                continue
+        yield from _check_line(index, line)
+
+
+def _check_line(index: int, line: str) -> Iterator[tuple[str, int, dict[str, str]]]:
+    for expression in _EXPRESSION.finditer(line):
+        code = expression["code"]
+        value = _UNTRUSTED.search(code)
+        if value and not _COMPARES.search(code):
+            yield INJECTION, index, {"VALUE": value[0]}
+            break
+    for expression in _EXPRESSION.finditer(line):
+        secret = _SECRET.search(expression["code"])
+        if secret and _PRINTS.match(line) and "::add-mask::" not in line:
+            yield SECRET, index, {"SECRET": secret[0]}
+            break
