@@ -82,9 +82,18 @@ def codes() -> list[tuple[str, str]]:
         if language in SNIPPETS  # no program reads the others
     ]
     for folder, extensions in {
-        "python": ["py"],
+        "c": ["c", "cpp"],
+        "cpp": ["cpp"],
+        "go": ["go"],
+        "java": ["java"],
         "javascript": ["js", "ts"],
         "jsx": ["tsx"],
+        "php": ["php"],
+        "python": ["py"],
+        "ruby": ["rb"],
+        "sql": ["sql"],
+        "workflow": ["yml"],
+        "yaml": ["yml"],
     }.items():
         for path in sorted((RULES / folder).glob("*-test.yml")):
             texts = yaml.safe_load(path.read_text("utf-8"))

@@ -83,9 +83,9 @@ def trigger_of(draw: random.Random, language: str) -> str:
     if language not in FOLDERS_OF:
         return "x"
     trigger = "eval(x)" if language == "python" else "eval(x);"
-    if draw.random() < 0.5:
-        words = sorted({word for rule in rules_for(language) for word in rule.words})
-        comment = "#" if language == "python" else "//"
+    words = sorted({word for rule in rules_for(language) for word in rule.words})
+    if words and draw.random() < 0.5:
+        comment = "#" if language in ("python", "ruby", "yaml") else "//"
         trigger += f"\n{comment} {' '.join(draw.sample(words, draw.randint(1, len(words))))}"
     return trigger
 
