@@ -234,7 +234,7 @@ def _stopped(end: ReviewFinished) -> list[str]:
     for file in end.coverage:
         if file.path == INNOCENT and file.status != "reviewed":
             raise WrongError(f"the innocent file was {file.status}: {file.reason}")
-        if file.status in ("reviewed", "skipped"):
+        if file.status in ("reviewed", "skipped", "unread"):
             continue
         short = True
         if file.status == "failed" and "secrets or passwords" in (file.reason or ""):
