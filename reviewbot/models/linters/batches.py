@@ -53,6 +53,8 @@ ALIKE: Final = {
     "ruff/S608": "python/sql-injection",
     "ruff/S110": "python/swallowed-exception",
     "ruff/E722": "python/swallowed-interrupt",
+    "zizmor/template-injection": "workflow/injection",
+    "zizmor/unsound-condition": "yaml/condition-always-true",
 }
 """Rules of linters that wait for the own rule: a fault on the same lines is reported once."""
 
