@@ -24,7 +24,6 @@ from reviewbot.models.catalog import lookup
 from reviewbot.models.offline.parser import ParserPool
 from reviewbot.models.tokens import Calibration, TokenCounter
 from reviewbot.pipeline.job import Job
-from reviewbot.pipeline.notices import plan_notices
 from reviewbot.pipeline.planner import (
     OUTPUT_PER_REQUEST,
     Chains,
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events.events import Estimate, FileCoverage
     from reviewbot.core.findings.suggestions import SyntaxCheck
-    from reviewbot.core.plan.chunks import Plan
+    from reviewbot.core.plan.chunks import Batch, Plan
     from reviewbot.core.plan.routing import Chain
     from reviewbot.models.anthropic.claude import Claude
     from reviewbot.models.base import Model, ModelFault
@@ -121,7 +120,7 @@ def prepare(
         prefix_tokens=max(prefixes.values()),
         prefix_by_model=prefixes,
         jobs=settings.jobs,
-        notices=(*notices, *settings.notices, *plan_notices(settings, planned, chains.first)),
+        notices=(*notices, *settings.notices, *_plan_notices(settings, planned, chains.first)),
         prompt_version=_prompt_version() if online else None,
         accepts_unread=accepted_unread(settings),
     )
@@ -158,6 +157,31 @@ def _models(planned: Plan, chains: Chains) -> tuple[str, ...]:
         return tuple(one.name for one in every[0])
     firsts, others = [chain[0] for chain in every], [one for chain in every for one in chain[1:]]
     return tuple(dict.fromkeys(one.name for one in (*firsts, *others)))
+
+
+def _plan_notices(
+    settings: Settings, planned: Plan, first: Callable[[Batch], str]
+) -> Iterator[str]:
+    """Yield notices about truncated lines, replaced models, and a review without a model.
+
+    Args:
+        settings: the loaded settings.
+        planned: the plan.
+        first: function that returns the first model of a batch.
+    """
+    paths = list(dict.fromkeys(chunk.path for chunk in planned.chunks if chunk.cut))
+    if paths:
+        yield f"A line is too long to be shown whole, so it is shown in part: {_which(paths)}."
+    asked = [(batch, first(batch)) for batch in planned.batches]
+    gone = {(batch.chain.models[0], name) for batch, name in asked if batch.chain.models}
+    for wanted, instead in sorted((old, new) for old, new in gone if old != new):
+        yield f"This was planned for {wanted}, which is no longer set: {instead} reviews it."
+    if settings.model.name == OFFLINE and "model" not in settings.origins:  # not chosen by the user
+        yield f"Reviewed {OFFLINE}: {settings.model_source}."
+
+
+def _which(paths: Sequence[str]) -> str:
+    return paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
 
 
 def files_of(data: bytes) -> tuple[FileDiff, ...]:

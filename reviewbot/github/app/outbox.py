@@ -16,14 +16,16 @@ from weakref import WeakValueDictionary
 
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.events.events import from_record
+from reviewbot.core.events.report import ReportBuilder
 from reviewbot.errors import ReviewbotError
 from reviewbot.github.app import targets
 from reviewbot.github.app.poller import Poller
-from reviewbot.github.app.reply import Reply
 from reviewbot.github.app.retries import pause_after, sentence
-from reviewbot.github.app.targets import PublishTarget, ReplyTarget
+from reviewbot.github.app.targets import ReplyTarget
 from reviewbot.github.client.errors import RateLimitedError
-from reviewbot.github.publish.publication import Publication
+from reviewbot.github.commands.answers import answer_once
+from reviewbot.github.commands.explain import reply_text
+from reviewbot.github.publish.publication import Publication, Published
 from reviewbot.store import publications, reviews
 
 if TYPE_CHECKING:
@@ -31,7 +33,8 @@ if TYPE_CHECKING:
 
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events.events import Event
-    from reviewbot.github.api.gateway import Gateway
+    from reviewbot.github.api.gateway import Api, Gateway
+    from reviewbot.github.app.targets import PublishTarget
     from reviewbot.github.identity import BotIdentity
     from reviewbot.store.database import Database
     from reviewbot.store.hub import Hub
@@ -43,6 +46,46 @@ SHARE: Final = 4
 """One installation may use at most one in ``SHARE`` slots, so that others need not wait."""
 
 log = logging.getLogger(__name__)
+
+
+class Reply:
+    """Reply published like a :class:`reviewbot.github.publish.publication.Publication`.
+
+    Args:
+        api: GitHub.
+        identity: our identity.
+        target: the question to reply to.
+    """
+
+    def __init__(self, api: Api, identity: BotIdentity, target: ReplyTarget) -> None:
+        self._api, self._identity, self._target = api, identity, target
+        self._builder = ReportBuilder()
+
+    def take(self, event: Event) -> None:
+        """Take the next event of the question."""
+        self._builder.add(event)
+
+    @property
+    def ended(self) -> bool:
+        """True once the final event was received."""
+        return self._builder.report.outcome is not None
+
+    async def end(self) -> Published:
+        """Post the answer, or the reason why there is no answer. The call is idempotent.
+
+        Raises:
+            GitHubError: GitHub rejects the reply.
+        """
+        report = self._builder.report
+        text = await asyncio.to_thread(reply_text, report, self._target.link_hosts)
+        await answer_once(self._api, self._identity, self._target.question, text)
+        return Published(report)
+
+    async def fail(self, _sentence: str) -> None:
+        """Do nothing. The log has the error; GitHub would reject a report, too."""
+
+    async def stop(self) -> None:
+        """Do nothing. A reply has no work in progress."""
 
 
 class _LeftError(Exception):
