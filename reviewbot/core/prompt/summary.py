@@ -134,7 +134,7 @@ def parse_summary(value: object, paths: Iterable[str]) -> ReviewSummary:
         ValueError: the value does not match :data:`SUMMARY_SCHEMA`.
     """
     if not isinstance(value, dict):
-        raise ValueError("the summary is no JSON object")  # noqa: TRY004 (data, not an argument)
+        raise ValueError("the summary is not a JSON object")  # noqa: TRY004 (data, not an argument)
     what = _line(value.get("what"), "what")
     if not what:
         raise ValueError("the summary does not say what the change does")
@@ -142,7 +142,7 @@ def parse_summary(value: object, paths: Iterable[str]) -> ReviewSummary:
     summaries: dict[str, str] = {}
     for entry in _items(value, "files"):
         if not isinstance(entry, dict):
-            raise ValueError("files: an entry is no object")  # noqa: TRY004 (as above)
+            raise ValueError("files: an entry is not an object")  # noqa: TRY004 (as above)
         path = known.get(show(_string(entry.get("path"), "files.path")))
         summary = _line(entry.get("summary"), "files.summary")
         if path is not None and summary:

@@ -27,8 +27,8 @@ class NotLintedError(ReviewbotError):
 
     Args:
         message: the reason.
-        failed: whether the linter broke off. Otherwise the file is not for it, for example because
-            the file is too large.
+        failed: whether the linter crashed or was ended. Otherwise the file is not for it, for
+            example because the file is too large.
     """
 
     def __init__(self, message: str, *, failed: bool = False) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 CONFIDENCE: Final = 0.9
 QUOTE_CHARS: Final = 4000
 LISTED: Final = 40
-"""Results that a model is told of, per chunk."""
+"""Results of a chunk that the request to a model lists."""
 BETTER: Final[frozenset[str]] = frozenset(
     f"python/{name}"
     for name in (
@@ -76,7 +76,7 @@ class _LintedBatch:
 class LintedBatches:
     """A ``RunBatch`` around another one that also runs the linters on each chunk.
 
-    A linter that breaks off makes a chunk ``partly`` reviewed only if no model read it.
+    A linter that fails makes a chunk ``partly`` reviewed only if no model read it.
 
     Args:
         inner: the runner of the models.

@@ -29,7 +29,7 @@ _SYNTAX: Final = "DL1000"
 
 
 @dataclass(frozen=True, slots=True)
-class _Result:
+class _HadolintResult:
     line: int
     code: str
     level: str
@@ -52,7 +52,7 @@ def parse(code: int, output: bytes) -> list[Diagnostic]:
     Raises:
         NotLintedError: hadolint failed, or could not parse the file.
     """
-    results = decode_output(tuple[_Result, ...], code, output)
+    results = decode_output(tuple[_HadolintResult, ...], code, output)
     for one in results:
         if one.code == _SYNTAX:
             raise NotLintedError(f"it could not parse line {one.line}.")

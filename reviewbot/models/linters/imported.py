@@ -107,7 +107,7 @@ def read_results(data: bytes, paths: Collection[str]) -> tuple[ImportedHit, ...]
     return tuple(hits)
 
 
-def _sarif(whole: Mapping[str, Any]) -> Iterator[_Result | None]:
+def _sarif(whole: Mapping[str, Any]) -> Iterator[_ImportedResult | None]:
     for run in whole["runs"]:
         driver = run["tool"]["driver"]
         rules = driver.get("rules") or []
@@ -122,7 +122,7 @@ def _sarif(whole: Mapping[str, Any]) -> Iterator[_Result | None]:
 
 def _sarif_hit(
     tool: str, name: str, rule: Mapping[str, Any], result: Mapping[str, Any]
-) -> _Result | None:
+) -> _ImportedResult | None:
     usual = rule.get("defaultConfiguration") or {}
     level = result.get("level") or usual.get("level", "warning")
     kind, places = result.get("kind", "fail"), result.get("locations") or ()
@@ -135,7 +135,7 @@ def _sarif_hit(
     message = result.get("message", {})
     text = message.get("text") or rule.get("shortDescription", {}).get("text") or name
     tags = (rule.get("properties") or {}).get("tags") or ()
-    return _Result(
+    return _ImportedResult(
         path=unquote(uri, errors="strict"),
         lines=(region["startLine"], region.get("endLine", region["startLine"])),
         rule=(tool, name),
@@ -145,7 +145,7 @@ def _sarif_hit(
     )
 
 
-def _rdjson(whole: Mapping[str, Any]) -> Iterator[_Result | None]:
+def _rdjson(whole: Mapping[str, Any]) -> Iterator[_ImportedResult | None]:
     for result in whole["diagnostics"]:
         location = result["location"]
         if "start" not in location.get("range", {}):
@@ -155,7 +155,7 @@ def _rdjson(whole: Mapping[str, Any]) -> Iterator[_Result | None]:
         start = span["start"]["line"]
         source = result.get("source") or whole.get("source") or {}
         severity = str(result.get("severity") or whole.get("severity"))
-        yield _Result(
+        yield _ImportedResult(
             path=location["path"],
             lines=(start, span.get("end", {}).get("line", start)),
             rule=(source.get("name", "tool"), result.get("code", {}).get("value", "unnamed")),
@@ -166,7 +166,7 @@ def _rdjson(whole: Mapping[str, Any]) -> Iterator[_Result | None]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Result:
+class _ImportedResult:
     """A result as it is in the file; ``rule`` is the name of the tool and of the rule."""
 
     path: str
@@ -177,7 +177,7 @@ class _Result:
     text: str
 
 
-def _hit(result: _Result, path: str) -> ImportedHit:
+def _hit(result: _ImportedResult, path: str) -> ImportedHit:
     line, end_line = result.lines
     if not all(type(one) is int for one in result.lines) or not 1 <= line <= end_line <= MAX_LINE:
         raise ValueError(result.lines)

@@ -31,7 +31,7 @@ class Linted:
     """The results for one file.
 
     ``ran`` has the names of the linters that read the file. ``problem`` is a sentence why a linter
-    did not, and ``failed`` whether that linter broke off. ``added_suppressions`` are the added
+    did not, and ``failed`` whether that linter failed. ``added_suppressions`` are the added
     lines with a comment that suppresses results.
     """
 

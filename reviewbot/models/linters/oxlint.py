@@ -32,7 +32,7 @@ class _Label:
 
 
 @dataclass(frozen=True, slots=True)
-class _Result:
+class _OxlintResult:
     message: str
     labels: tuple[_Label, ...] = ()
     code: str | None = None
@@ -40,8 +40,8 @@ class _Result:
 
 
 @dataclass(frozen=True, slots=True)
-class _Report:
-    diagnostics: tuple[_Result, ...]
+class _OxlintReport:
+    diagnostics: tuple[_OxlintResult, ...]
     number_of_files: int
 
 
@@ -74,7 +74,7 @@ def parse(code: int, output: bytes) -> list[Diagnostic]:
     Raises:
         NotLintedError: oxlint failed or skipped the file, or the file has a syntax error.
     """
-    report = decode_output(_Report, code, output)
+    report = decode_output(_OxlintReport, code, output)
     if report.number_of_files != 1:
         raise NotLintedError("it skipped the file.")
     found = []

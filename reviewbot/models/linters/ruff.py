@@ -32,18 +32,18 @@ class _Edit:
 
 
 @dataclass(frozen=True, slots=True)
-class _Fix:
+class _RuffFix:
     applicability: str
     edits: tuple[_Edit, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Result:
+class _RuffResult:
     message: str
     location: _Position
     end_location: _Position
     code: str | None = None
-    fix: _Fix | None = None
+    fix: _RuffFix | None = None
 
 
 def _reads(path: str, first_line: str) -> bool:  # noqa: ARG001 - the name decides
@@ -66,7 +66,7 @@ def parse(code: int, output: bytes) -> list[Diagnostic]:
     Raises:
         NotLintedError: ruff failed, or the file has a syntax error.
     """
-    results = decode_output(tuple[_Result, ...], code, output)
+    results = decode_output(tuple[_RuffResult, ...], code, output)
     for one in results:
         if one.code in (None, "invalid-syntax"):
             raise NotLintedError(f"line {one.location.row} has a syntax error.")
@@ -84,7 +84,7 @@ def parse(code: int, output: bytes) -> list[Diagnostic]:
     ]
 
 
-def _edits(fix: _Fix | None) -> tuple[TextEdit, ...]:
+def _edits(fix: _RuffFix | None) -> tuple[TextEdit, ...]:
     if fix is None or fix.applicability != "safe":
         return ()
     return tuple(

@@ -32,7 +32,7 @@ class _Replacement:
 
 
 @dataclass(frozen=True, slots=True)
-class _Fix:
+class _ShellcheckFix:
     replacements: tuple[_Replacement, ...]
 
 
@@ -43,11 +43,11 @@ class _Comment:
     level: str
     code: int
     message: str
-    fix: _Fix | None = None
+    fix: _ShellcheckFix | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class _Report:
+class _ShellcheckReport:
     comments: tuple[_Comment, ...]
 
 
@@ -66,7 +66,7 @@ def parse(code: int, output: bytes) -> list[Diagnostic]:
     Raises:
         NotLintedError: shellcheck failed, or does not support the shell of the script.
     """
-    comments = decode_output(_Report, code, output).comments
+    comments = decode_output(_ShellcheckReport, code, output).comments
     if any(one.code == _UNSUPPORTED_SHELL for one in comments):
         raise NotLintedError("it does not support the shell of this script.")
     syntax = [one for one in comments if one.code in _SYNTAX]
@@ -86,7 +86,7 @@ def parse(code: int, output: bytes) -> list[Diagnostic]:
     ]
 
 
-def _edits(fix: _Fix | None) -> tuple[TextEdit, ...]:
+def _edits(fix: _ShellcheckFix | None) -> tuple[TextEdit, ...]:
     return tuple(
         TextEdit(one.line, one.column, one.endLine, one.endColumn, one.replacement)
         for one in (fix.replacements if fix else ())
