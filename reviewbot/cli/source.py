@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.config.load import config_differs, read_settings
 from reviewbot.config.settings import OFFLINE
+from reviewbot.core.events.events import FileCoverage
+from reviewbot.core.plan.languages import is_source
+from reviewbot.core.safety.escape import show_line
+from reviewbot.core.safety.redact import redact_text
 from reviewbot.core.wording import count
 from reviewbot.errors import SourceError
 from reviewbot.pipeline import custom_rules, sources
@@ -81,7 +86,12 @@ def read_source(args: argparse.Namespace, flags: Mapping[str, object]) -> tuple[
 
 def _span(text: str | None) -> str | None:
     """Return a range of revisions such as ``A..B``; None for a file."""
-    return text if text and ".." in text and not Path(text).exists() else None
+    if not text or ".." not in text or text.startswith((".", "/", "~")):
+        return None
+    try:
+        return None if Path(text).exists() else text
+    except OSError:  # the name is too long for a file
+        return text
 
 
 def _given(data: bytes, name: str) -> Source:
@@ -141,12 +151,28 @@ def _of_repository(
         )
     stays_here = args.server is None and all(one.name == OFFLINE for one in settings.choices)
     untracked = repository.untracked()
-    taken: tuple[str, ...] = ()
     if args.untracked or stays_here:
-        fitting = [path for path, size in untracked.items() if size <= MOST_UNTRACKED_BYTES]
+        fitting = [
+            path
+            for path, size in untracked.items()
+            if size is not None and size <= MOST_UNTRACKED_BYTES
+        ]
         taken = tuple(fitting[:MOST_UNTRACKED])
-    if left := [path for path in untracked if path not in set(taken)]:
-        named = ", ".join(left[:NAMED]) + (", ..." if len(left) > NAMED else "")
-        how = "" if args.untracked or stays_here else "; --untracked sends them"
-        notices.append(f"Not in the diff: {count(len(left), 'untracked file')} ({named}){how}.")
-    return Source(repository.changes(taken), attributes, tuple(notices))
+        missing = tuple(_left_out(path, untracked[path]) for path in untracked.keys() - {*taken})
+        return Source(repository.changes(taken), attributes, tuple(notices), missing)
+    if untracked:
+        names = [redact_text(show_line(path)) for path in islice(untracked, NAMED)]
+        named = ", ".join(names) + (", ..." if len(untracked) > NAMED else "")
+        what = count(len(untracked), "untracked file")
+        notices.append(f"Not in the diff: {what} ({named}); --untracked sends them.")
+    return Source(repository.changes(), attributes, tuple(notices))
+
+
+def _left_out(path: str, size: int | None) -> FileCoverage:
+    """Return the coverage of an untracked file that is not part of the diff."""
+    reason = f"More than {MOST_UNTRACKED:,} files are untracked; git add this one."
+    if size is None:
+        reason = "This untracked file cannot be read."
+    elif size > MOST_UNTRACKED_BYTES:
+        reason = f"This untracked file is larger than {MOST_UNTRACKED_BYTES:,} bytes; git add it."
+    return FileCoverage(path, "unread" if is_source(path) else "skipped", reason)

@@ -111,6 +111,7 @@ class ChunkOutcome:
     ``fault`` is the kind of error (``models.base.Fault``), which decides about retries. ``cached``
     is True if the whole chunk came from the cache, without a request; ``attempt`` is then 0.
     ``checks`` are the rules and linters that read the chunk, such as ``6 rules for Go``.
+    ``unlinted`` is a sentence why a linter did not read it.
     """
 
     chunk: str
@@ -121,6 +122,7 @@ class ChunkOutcome:
     fault: str | None = None
     cached: bool = False
     checks: tuple[str, ...] = ()
+    unlinted: str | None = None
 
 
 BatchEvent: TypeAlias = (

@@ -38,6 +38,8 @@ IN_A_DIFF: Final = 3
 """Lines of context in a plain diff."""
 _STATUSES: Final = frozenset({"modified", "renamed", "copied"})
 """Statuses of files with more lines around their hunks: an added file is already whole."""
+_LINTED: Final = frozenset({"bash", "dockerfile"})
+"""Languages without offline rules for which there are linters."""
 _NO_FILES: Final = frozenset({SYMLINK, SUBMODULE})
 
 
@@ -153,7 +155,9 @@ class ContextPlanner:
         if piece.file.new_mode in _NO_FILES:
             return False
         if piece.offline:
-            return bool(rules_for(language_of(piece.file.path)))
+            language = language_of(piece.file.path)
+            is_script = language is None and "." not in piece.file.path.rpartition("/")[2]
+            return is_script or language in _LINTED or bool(rules_for(language))
         return self._lines > IN_A_DIFF
 
     def _widened(self, piece: _Piece, content: bytes, whole: FileDiff) -> FileDiff | None:

@@ -314,6 +314,7 @@ class _ReviewRun:
             outcome.reason,
             model=outcome.model,
             checks=outcome.checks,
+            unlinted=outcome.unlinted,
         )
         event = ChunkFinished(
             chunk=outcome.chunk,

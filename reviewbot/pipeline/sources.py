@@ -251,18 +251,22 @@ class GitRepository:
         """Return whether git tracks a file in :attr:`directory`."""
         return bool(self._git("ls-files", "-z", "--", f":(literal){name}"))
 
-    def untracked(self) -> dict[str, int]:
+    def untracked(self) -> dict[str, int | None]:
         """Return the bytes of untracked files that are not ignored, by path from the root.
 
-        Other repositories in the working tree are left out.
+        The size of a file that cannot be read is None. Other repositories in the working tree are
+        left out.
         """
         names = self._git("ls-files", "--others", "--exclude-standard", "--full-name", "-z", ":/")
         paths = [os.fsdecode(name) for name in names.split(b"\0") if name]
         root = self._git("rev-parse", "--show-toplevel") if paths else b""
-        found = {}
+        found: dict[str, int | None] = {}
         for path in paths:
+            whole = Path(os.fsdecode(root).rstrip("\n"), path)
             with suppress(OSError):  # it is gone by now
-                found[path] = Path(os.fsdecode(root).rstrip("\n"), path).lstat().st_size
+                size = whole.lstat().st_size
+                readable = whole.is_symlink() or os.access(whole, os.R_OK)
+                found[path] = size if readable else None
         return {path: size for path, size in found.items() if not path.endswith("/")}
 
     def _git(self, *arguments: str) -> bytes:

@@ -12,7 +12,15 @@ from reviewbot.rules import CUSTOM, rule_ids
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-PREFIXES: Final = ("secrets/", "ruff/", "oxlint/", "shellcheck/", "hadolint/", "zizmor/")
+PREFIXES: Final = (
+    "secrets/",
+    "ruff/",
+    "oxlint/",
+    "shellcheck/",
+    "hadolint/",
+    "zizmor/",
+    "imported/",
+)
 """Prefixes of ids that are not listed here: kinds of secrets, and rules of linters."""
 
 

@@ -105,11 +105,35 @@ def test_large_untracked_files_and_those_beyond_the_limit_are_named(
     write("x = 1\n" * 20, "large.py")
     for number in range(6):
         write("x = 1\n", f"new_{number}.py")
-    assert main(["review", "--dry-run"]) == 0
+    write("x" * 200, "large.csv")
+    assert main(["review", "--format", "json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["outcome"] == "shallow"
+    statuses = {one["path"]: one["status"] for one in report["coverage"]}
+    assert statuses.pop("large.csv") == "skipped"
+    assert statuses.pop("large.py") == "unread"
+    assert sorted(statuses.values()) == ["reviewed"] * 2 + ["unread"] * 4
+
+
+def test_an_untracked_file_that_cannot_be_read_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda path, _mode: Path(path).name != "closed.py")
+    write("x = 1\n", "closed.py")
+    write("x = 1\n", "open.py")
+    assert main(["review"]) == 0
     out = " ".join(capsys.readouterr().out.split())
-    assert "2 files, 2 to review" in out
-    named = "large.py, new_2.py, new_3.py, ..."
-    assert f"Not in the diff: 5 untracked files ({named})." in out
+    assert "not read closed.py: This untracked file cannot be read." in out
+
+
+def test_a_secret_in_the_name_of_an_untracked_file_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-" + "fake")
+    token = "ghp_" + "a1B2c3D4e5F6g7H8i9J0" * 2
+    write("x = 1\n", f"{token}.py")
+    assert main(["review", "--dry-run"]) == 0
+    assert token not in capsys.readouterr().out
 
 
 def test_another_repository_in_the_working_tree_is_left_alone() -> None:
@@ -142,6 +166,21 @@ def test_a_range_is_compared_from_end_to_end_or_from_the_merge_base() -> None:
 def test_a_file_whose_name_has_two_dots_is_a_file() -> None:
     write("", "a..b")
     assert main(["review", "a..b"]) == 2
+
+
+@pytest.mark.parametrize("name", ["../x.diff", "./a..b", "/a..b/x.diff"])
+def test_a_path_that_does_not_exist_is_no_range(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["review", name]) == 2
+    assert f"cannot read {Path(name)}" in capsys.readouterr().err
+
+
+def test_a_range_that_is_too_long_for_a_file_name_is_an_unknown_revision(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["review", "a" * 5000 + "..b"]) == 2
+    assert "git does not know the revision" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

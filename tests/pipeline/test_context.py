@@ -133,11 +133,13 @@ def test_no_request_is_spent_on_a_file_that_is(what: str, diff: bytes) -> None:
     assert around(diff).shown({"a.py": PLAIN.encode(), "a": b"y\n"}) is None
 
 
-def test_the_rules_want_files_of_languages_that_they_know_and_a_model_wants_any() -> None:
+def test_the_rules_want_files_of_languages_that_they_know_and_scripts_and_a_model_wants_any() -> (
+    None
+):
     paths = ("a.py", "b.tsx", "c.rs", "README.md", "d")
     diff = diff_of(dict.fromkeys(paths, PLAIN), dict.fromkeys(paths, changed(100)))
     assert set(around(diff).wanted) == set(paths)
-    assert set(around(diff, model="offline").wanted) == {"a.py", "b.tsx"}
+    assert set(around(diff, model="offline").wanted) == {"a.py", "b.tsx", "d"}
 
 
 def test_each_file_gets_what_its_own_reviewer_can_use() -> None:

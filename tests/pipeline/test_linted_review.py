@@ -9,10 +9,13 @@ import pytest
 
 from reviewbot.config.settings import load_settings
 from reviewbot.core.events.report import Report, fold
+from reviewbot.models.linters.batches import ALIKE, BETTER
 from reviewbot.models.linters.imported import ImportedHit
 from reviewbot.models.linters.linters import Linted, Linters
+from reviewbot.models.linters.rules import find_rule
 from reviewbot.pipeline.prepare import prepare, workers
 from reviewbot.pipeline.review import review
+from reviewbot.rules import rule_ids
 from tests.support.reviews import added
 
 if TYPE_CHECKING:
@@ -120,6 +123,41 @@ async def test_a_secret_is_not_shown_to_a_linter(monkeypatch: pytest.MonkeyPatch
     await reviewed(added("a.py", f"token = '{token}'"))
     assert seen
     assert token not in seen[0]
+
+
+async def test_a_linter_that_could_not_read_a_file_is_named() -> None:
+    report = await reviewed(added("a.py", "def f(:"))
+    assert report.outcome == "clean"
+    assert report.depth.endswith("ruff did not read a.py: line 1 has a syntax error.")
+
+
+async def test_faults_that_only_the_own_rule_knows_are_reported_beside_a_linter() -> None:
+    report = await reviewed(added("a.js", "const f = (x) => new Function(x);"))
+    assert rules(report) == {"javascript/eval": 1}
+
+
+async def test_a_fault_in_a_test_that_the_linter_leaves_out_is_reported() -> None:
+    report = await reviewed(added("tests/test_a.py", "def test() -> None:", "    breakpoint()"))
+    assert rules(report) == {"python/debugger": 2}
+
+
+async def test_a_file_that_only_loses_lines_counts_as_linted() -> None:
+    head = "diff --git a/run.sh b/run.sh\nindex 1111111..2222222 100755\n"
+    diff = f"{head}--- a/run.sh\n+++ b/run.sh\n@@ -1,2 +1 @@\n #!/bin/bash\n-echo\n"
+    (file,) = (await reviewed(diff)).coverage
+    assert (file.status, file.checks) == ("reviewed", ("shellcheck",))
+
+
+async def test_a_result_of_another_tool_with_a_huge_range_is_cut() -> None:
+    hit = ImportedHit("a.py", 1, 10_000_000, "imported/tool/R", "error", "bug", "Wrong", "It is.")
+    (finding,) = (await reviewed(added("a.py", "x = 1", "y = 2"), (hit,))).findings
+    assert (finding.line, finding.end_line) == (1, 2)
+
+
+def test_the_own_rules_that_linters_replace_exist() -> None:
+    assert rule_ids() >= BETTER
+    assert {rule for rules in ALIKE.values() for rule in rules} <= rule_ids()
+    assert all(find_rule(rule) for rule in ALIKE)
 
 
 @pytest.mark.parametrize("failed", [True, False])

@@ -80,3 +80,10 @@ def test_a_pattern_that_git_would_refuse_is_an_error_of_the_setting() -> None:
     settings = load_settings(flags={"model": "offline", "accept_unread": ["[b-a]"]}, env={})
     with pytest.raises(ConfigError, match="accept_unread"):
         prepare(COBOL.encode(), settings)
+
+
+async def test_an_executable_file_without_extension_is_a_script() -> None:
+    head = "diff --git a/deploy b/deploy\nindex 1111111..2222222 100755\n--- a/deploy\n"
+    diff = f"{head}+++ b/deploy\n@@ -40,1 +40,1 @@\n-old\n+new\n"
+    assert statuses(await reviewed(diff)) == {"deploy": "unread"}
+    assert statuses(await reviewed(diff.replace("100755", "100644"))) == {"deploy": "reviewed"}

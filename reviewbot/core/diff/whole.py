@@ -21,9 +21,11 @@ def shows_whole_file(file: FileDiff) -> bool:
     the new file, which counts the type and the length of the content, too: see
     https://git-scm.com/book/en/v2/Git-Internals-Git-Objects.
     """
+    if len(file.hunks) != 1 or file.hunks[0].new_start > 1:
+        return False
     if file.status == "added":
-        return bool(file.hunks)
-    if len(file.hunks) != 1 or file.hunks[0].new_start > 1 or file.blobs is None:
+        return True
+    if file.blobs is None:
         return False
     blob = file.blobs[1]
     if len(blob) < _SHORTEST:

@@ -29,6 +29,8 @@ _WORDS: Final = {
     "partly": "reviewed in part only",
     "unread": "not read",
 }
+UNLINTED: Final = 3
+"""Files that a linter could not read and that a report names."""
 _NOT_READ: Final[tuple[CoverageStatus, ...]] = ("unread", "skipped")
 
 
@@ -87,7 +89,7 @@ def outcome_of(coverage: Sequence[FileCoverage], findings: Collection[Finding]) 
     if not statuses.isdisjoint(_MISSING):
         return "incomplete"
     if "unread" in statuses and not any(
-        file.status == "reviewed" and is_source(file.path) for file in coverage
+        file.status == "reviewed" and (is_source(file.path) or file.checks) for file in coverage
     ):
         return "incomplete"
     if findings:
@@ -95,19 +97,28 @@ def outcome_of(coverage: Sequence[FileCoverage], findings: Collection[Finding]) 
     return "shallow" if "unread" in statuses else "clean"
 
 
-def depth_of(checks: Iterable[str], *, unmodelled: int, files: int) -> str:
-    """Return a sentence about the files that no model read; empty if models read all of them.
+def depth_of(
+    checks: Iterable[str], *, unmodelled: int, files: int, unlinted: Sequence[str] = ()
+) -> str:
+    """Return sentences about the files that no model read, or that a linter could not read.
+
+    Empty if models read all of them, and linters all that they should.
 
     Args:
         checks: the rules and linters that ran, such as ``6 rules for Go``.
         unmodelled: number of files that no model read.
         files: number of files that are not skipped.
+        unlinted: a sentence for each file that a linter could not read.
     """
-    if not unmodelled:
-        return ""
-    those = "this" if unmodelled == files else f"{unmodelled:,} of {count(files, 'file')}"
-    ran = list(dict.fromkeys(checks))
-    return f"{listed(ran)} ran; no model read {those}." if ran else f"No model read {those}."
+    parts = list(unlinted[:UNLINTED])
+    if len(unlinted) > UNLINTED:
+        parts.append(f"{count(len(unlinted) - UNLINTED, 'more file')} could not be linted.")
+    if unmodelled:
+        those = "this" if unmodelled == files else f"{unmodelled:,} of {count(files, 'file')}"
+        ran = list(dict.fromkeys(checks))
+        no_model = f"no model read {those}."
+        parts.insert(0, f"{listed(ran)} ran; {no_model}" if ran else no_model.capitalize())
+    return " ".join(parts)
 
 
 def answered(coverage: Iterable[FileCoverage]) -> tuple[Outcome, tuple[str, ...]]:

@@ -272,7 +272,8 @@ class ReviewAnswer:
 class ReviewFinished:
     """The last event, exactly once. Times are seconds, ``cost_usd`` is the total cost.
 
-    ``depth`` is a sentence about the files that no model read; empty if models read all files.
+    ``depth`` has sentences about the files that no model read, and those that a linter could not
+    read; empty if there are none.
     """
 
     type: ClassVar[Literal["review.finished"]] = "review.finished"

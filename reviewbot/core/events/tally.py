@@ -33,6 +33,7 @@ class Tally:
         self._files = len(self._open)
         self._ended_by: dict[str, str] = {}
         self._checks: dict[str, Sequence[str]] = {}
+        self._unlinted: dict[str, str] = {}
         self._spent: dict[str, tuple[Usage, float | None]] = {}
         self.usage = Usage()
         self.cost_usd: float | None = 0.0
@@ -45,11 +46,24 @@ class Tally:
         *,
         model: str,
         checks: Sequence[str] = (),
+        unlinted: str | None = None,
     ) -> None:
-        """Record the end of a chunk, completed by ``model``; ``checks`` are rules and linters."""
+        """Record the end of a chunk, completed by ``model``.
+
+        Args:
+            chunk: the chunk.
+            status: its status.
+            reason: the reason of the status.
+            model: the model.
+            checks: rules and linters that read the chunk.
+            unlinted: a sentence why a linter did not read it.
+        """
         self._outcomes[chunk] = (status, reason)
         self._ended_by[chunk] = model
         self._checks[chunk] = checks
+        if unlinted:
+            path = self._plan.files[self._file_of[chunk]].path
+            self._unlinted[path] = unlinted.replace("this file", path, 1)
         file = self._file_of[chunk]
         self._open[file] -= 1
         if not self._open[file]:
@@ -84,6 +98,7 @@ class Tally:
             (check for chunk in offline for check in self._checks[chunk]),
             unmodelled=len({self._file_of[chunk] for chunk in offline}),
             files=len({self._file_of[chunk] for chunk in ended}),
+            unlinted=[*self._unlinted.values()],
         )
 
     def progress(self, *, findings: int, activity: str | None = None) -> ReviewProgress:

@@ -6,7 +6,7 @@ commas between. All usual comment signs work. The text is searched, not parsed, 
 can hold a suppression, too.
 
 A suppression is *added* if it is on an added line and the lines that were removed in the same place
-do not hold the same one. Changing a line that has a suppression therefore adds none.
+do not hold the same text. A line that is only indented anew therefore keeps its suppression.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.safety.escape import show_line
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from reviewbot.core.diff.hunks import DiffLine
     from reviewbot.core.diff.parse import FileDiff
 
+MOST_IN_LINE: Final = 20
+"""Maximum number of suppressions that are read on one line."""
 MOST_NAMED: Final = 10
 """Most suppressions that a notice names; it counts the others."""
 _WORD: Final = "reviewbot:"
@@ -71,13 +73,18 @@ def suppressions_in(lines: Iterable[DiffLine]) -> Iterator[Suppression]:
             if _WORD in line.text
             for names, alone in _in_text(line.text)
         ]
-        removed = Counter(names for line, names, _ in found if line.kind == "removed")
+        removed = Counter(_code(line) for line, _, _ in found if line.kind == "removed")
         for line, names, alone in found:
             if line.new_no is None:
                 continue
-            added = not is_context and removed[names] <= 0
-            removed[names] -= 1
+            added = not is_context and removed[_code(line)] <= 0
+            removed[_code(line)] -= 1
             yield Suppression(line.new_no, names, alone, added)
+
+
+def _code(line: DiffLine) -> str:
+    """Return the text of a line without its spaces."""
+    return "".join(line.text.split())
 
 
 def added_notice(files: Iterable[FileDiff]) -> str | None:
@@ -100,10 +107,13 @@ def added_notice(files: Iterable[FileDiff]) -> str | None:
 
 def _in_text(text: str) -> Iterator[tuple[frozenset[str], bool]]:
     """Yield the names of each suppression in a line, and whether the line holds nothing else."""
-    for match in _COMMENT.finditer(text):
+    for number, match in enumerate(islice(_COMMENT.finditer(text), MOST_IN_LINE)):
         names = frozenset(filter(None, (name.strip() for name in match[1].split(","))))
-        end = _END.get(match[0][:2])
-        after = text[match.end() :].partition(end)[2] if end else ""
-        # JSX wraps a comment in braces.
-        alone = text[: match.start()].strip() in ("", "{") and after.strip() in ("", "}")
-        yield names, alone
+        yield names, number == 0 and _is_alone(text, match)
+
+
+def _is_alone(text: str, match: re.Match[str]) -> bool:
+    end = _END.get(match[0][:2])
+    after = text[match.end() :].partition(end)[2] if end else ""
+    # JSX wraps a comment in braces.
+    return text[: match.start()].strip() in ("", "{") and after.strip() in ("", "}")

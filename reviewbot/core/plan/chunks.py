@@ -39,6 +39,7 @@ long answer."""
 MIN_BUDGET = 2_000
 """Below this, headers and overlap would crowd out the code."""
 
+EXECUTABLE = "100755"
 SYMLINK = "120000"
 """git's mode of a symbolic link."""
 
@@ -156,6 +157,8 @@ class ChunkView:
     """Estimated tokens of the chunk, by the plan."""
     is_whole: bool = False
     """Whether it shows every line of the new file."""
+    is_executable: bool = False
+    """Whether the file may be executed."""
     is_link: bool = False
     """Whether the file is a symbolic link, whose text is only its target."""
 
@@ -330,6 +333,7 @@ def view(
         instructions=instructions,
         tokens=chunk.tokens,
         is_whole=chunk.parts == 1 and not chunk.cut and shows_whole_file(file),
+        is_executable=file.new_mode == EXECUTABLE,
         is_link=file.new_mode == SYMLINK,
     )
 

@@ -50,16 +50,23 @@ _PARSED: Final = _table(
 _OTHERS: Final = _table(
     """
     ada adb ads
+    apex trigger
+    arduino ino
     assembly asm s
     astro astro
+    awk awk
+    batch bat cmd
     clojure clj cljc cljs
     cobol cbl cob cobol cpy
+    coffeescript coffee
     cuda cu cuh
+    cython pxd pyx
     d d
     dart dart
     delphi dpr pas
+    erb ejs erb
     erlang erl hrl
-    erb erb
+    fish fish
     fortran f f03 f08 f77 f90 f95 for
     fsharp fs fsx
     groovy gradle groovy
@@ -67,13 +74,14 @@ _OTHERS: Final = _table(
     jupyter ipynb
     make mk
     nim nim
-    objective-c mm
+    objective-c m mm
     ocaml ml mli
     perl pl pm
     powershell ps1 psm1
     prolog pro
     r r
     racket rkt
+    razor cshtml razor
     sql sql
     starlark bzl
     svelte svelte

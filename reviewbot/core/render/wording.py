@@ -89,6 +89,8 @@ def shallow(report: Report) -> tuple[FileCoverage, ...]:
 
 
 ACCEPTED_AT_ONCE = 10
+_GLOB = re.compile(r"([\\*?\[\]])")
+_ESCAPED = r"\\\1"
 ADVICE = (
     "To have these files read, review with a model. To accept them as they are, add this line to"
     " .reviewbot.yml:"
@@ -101,7 +103,9 @@ def acceptance(report: Report) -> str:
     It names languages, and the paths of files without one, but not more than a line can show.
     """
     paths = [file.path for file in report.covered("unread")]
-    names = list(dict.fromkeys(language_of(path) or f"/{path}" for path in paths))
+    names = list(
+        dict.fromkeys(language_of(path) or f"/{_GLOB.sub(_ESCAPED, path)}" for path in paths)
+    )
     return f"accept_unread: [{', '.join(map(_yaml, names[:ACCEPTED_AT_ONCE]))}]" if names else ""
 
 

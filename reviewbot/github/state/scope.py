@@ -30,6 +30,8 @@ from reviewbot.github.change.fetch import get_change
 from reviewbot.github.change.full_files import with_context
 from reviewbot.github.change.subject import Subject
 from reviewbot.github.state.block import StateBlock
+from reviewbot.models.linters.added_suppressions import added_linter_notice
+from reviewbot.models.linters.programs import versions
 from reviewbot.pipeline.planner import policy_of
 
 if TYPE_CHECKING:
@@ -114,7 +116,7 @@ async def assign(
     custom = await base_rules(api, name.repo, base, parser)
     settings = replace(load(base.config), custom_rules=custom, heed_added_suppressions=False)
     files = await asyncio.to_thread(parse_diff, change.diff)
-    suppressed = await asyncio.to_thread(added_notice, files)
+    suppressed = await asyncio.to_thread(_suppressed, files, linters=settings.linters)
     whole = ReviewScope(
         subject=Subject(
             pull=name,
@@ -133,7 +135,7 @@ async def assign(
         files=files,
         diff=change.diff,
         beside=change.missing,
-        notices=(*change.notices, *base.notices, *([suppressed] if suppressed else [])),
+        notices=(*change.notices, *base.notices, *suppressed),
         attributes=base.attributes,
         settings=settings,
     )
@@ -142,6 +144,12 @@ async def assign(
     local = await asyncio.to_thread(checkout, pull.head.sha)
     diff = await with_context(place, left.diff, settings, base.attributes, whole=files, local=local)
     return replace(left, diff=diff)
+
+
+def _suppressed(files: Sequence[FileDiff], *, linters: bool) -> list[str]:
+    """Return the notices about suppressions that a change adds."""
+    notices = (added_notice(files), added_linter_notice(files) if linters else None)
+    return [one for one in notices if one]
 
 
 def _left(whole: ReviewScope, prior: Prior) -> ReviewScope:
@@ -242,5 +250,6 @@ def _hash_of(settings: Settings, attributes: str) -> str:
     rules = (sorted(settings.rules.items()), settings.path_rules, settings.custom_rules)
     counts = (settings.exclude, rules, settings.confidence)
     asked = (settings.instructions, settings.path_instructions, settings.max_notes)
-    text = repr((models, routes, counts, asked, attributes, prompt_version()))
+    linters = sorted(versions().items()) if settings.linters else []
+    text = repr((models, routes, counts, asked, linters, attributes, prompt_version()))
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]

@@ -81,7 +81,9 @@ def copy_name(path: str) -> str:
     Linters read some files by their names. Characters other than letters, digits, dots, hyphens and
     underscores could mean something else to them, for example a pattern.
     """
-    return _UNUSUAL.sub("_", path.rpartition("/")[2])[-_LONGEST_NAME:]
+    name = _UNUSUAL.sub("_", path.rpartition("/")[2])[-_LONGEST_NAME:]
+    stem, dot, extension = name.rpartition(".")
+    return f"{stem}.{extension.lower()}" if dot and stem else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class Linter:
     ``package`` is its distribution on PyPI. ``needs_whole`` is true if it cannot read a hunk alone.
     ``max_bytes`` is the size of the largest file that it is given. ``reads`` decides by the path
     and the first line of a file. ``copy_path`` returns the path of the copy for the path of a file.
+    ``foreign`` is a text that marks a file as one that the linter misreads without an error.
     ``arguments`` returns the command line for the copy; ``configuration`` is the name and the text
     of a file in :data:`OURS`, or None. ``parse`` reads the output.
     """
@@ -104,6 +107,7 @@ class Linter:
     parse: Parser
     configuration: tuple[str, str] | None = None
     copy_path: Callable[[str], str] = copy_name
+    foreign: str | None = None
 
 
 def extension_of(path: str) -> str:

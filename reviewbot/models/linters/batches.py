@@ -14,11 +14,11 @@ from reviewbot.core.events.tally import OFFLINE
 from reviewbot.core.findings.draft import Draft
 from reviewbot.core.safety.escape import show_line
 from reviewbot.models.batch import BatchResult, ChunkOutcome, Drafted
-from reviewbot.models.linters.hits import LintHit
+from reviewbot.models.linters.hits import MAX_LINES, LintHit, is_test_path
 from reviewbot.models.linters.linters import Linted, Linters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from reviewbot.core.plan.chunks import ChunkView, ShownHunk
     from reviewbot.models.batch import BatchEvent, BatchTask, Emit, RunBatch
@@ -38,23 +38,28 @@ BETTER: Final[frozenset[str]] = frozenset(
 ) | frozenset(
     f"javascript/{name}"
     for name in (
-        *("async-promise-executor", "assignment-in-condition", "debugger", "eval"),
-        *("focused-test", "nan-comparison", "negated-in", "return-in-finally", "typeof-typo"),
+        *("async-promise-executor", "assignment-in-condition", "debugger"),
+        *("focused-tests", "nan-comparison", "negated-in", "return-in-finally", "typeof-typo"),
     )
 )
-"""Own rules whose faults a linter finds more reliably: they count only where no linter ran."""
-ALIKE: Final = {
-    "ruff/S301": "python/pickle-untrusted",
-    "ruff/S307": "python/eval",
-    "ruff/S324": "python/weak-password-hash",
-    "ruff/S602": "python/shell-injection",
-    "ruff/S604": "python/shell-injection",
-    "ruff/S605": "python/shell-injection",
-    "ruff/S608": "python/sql-injection",
-    "ruff/S110": "python/swallowed-exception",
-    "ruff/E722": "python/swallowed-interrupt",
-    "zizmor/template-injection": "workflow/injection",
-    "zizmor/unsound-condition": "yaml/condition-always-true",
+"""Own rules whose faults a linter finds more reliably: they count only where no linter ran, and in
+tests, where some rules of the linters are off."""
+ALIKE: Final[dict[str, tuple[str, ...]]] = {
+    "oxlint/no-eval": ("javascript/eval",),
+    "ruff/B016": ("python/raise-non-exception",),
+    "ruff/E722": ("python/swallowed-interrupt", "python/swallowed-exception"),
+    "ruff/F901": ("python/raise-non-exception",),
+    "ruff/S102": ("python/eval",),
+    "ruff/S110": ("python/swallowed-exception", "python/swallowed-interrupt"),
+    "ruff/S301": ("python/pickle-untrusted",),
+    "ruff/S307": ("python/eval",),
+    "ruff/S324": ("python/weak-password-hash",),
+    "ruff/S602": ("python/shell-injection",),
+    "ruff/S604": ("python/shell-injection",),
+    "ruff/S605": ("python/shell-injection",),
+    "ruff/S608": ("python/sql-injection",),
+    "zizmor/template-injection": ("workflow/injection",),
+    "zizmor/unsound-condition": ("yaml/condition-always-true",),
 }
 """Rules of linters that wait for the own rule: a fault on the same lines is reported once."""
 
@@ -65,8 +70,8 @@ class _LintedBatch:
 
     found: dict[str, Linted] = field(default_factory=dict)
     drafts: list[Drafted] = field(default_factory=list)
-    waiting: dict[tuple[str, int, str], Drafted] = field(default_factory=dict)
-    """Drafts by path, line and own rule, which are emitted if the own rule is silent."""
+    waiting: list[Drafted] = field(default_factory=list)
+    """Drafts of the rules in :data:`ALIKE`, which are emitted if the own rules are silent."""
 
     def ran_on(self, path: str, chunks: Iterable[str], paths: dict[str, str]) -> bool:
         """Return whether a linter read ``path``, which is one of ``chunks``."""
@@ -100,11 +105,12 @@ class LintedBatches:
 
         async def lint(view: ChunkView) -> None:
             batch.found[view.id] = found = await self._lint(view)
-            for hit in (*found.hits, *self._imported_into(view)):
-                drafted = _drafted(view, hit)
-                own = ALIKE.get(hit.rule)
-                if own is not None:
-                    batch.waiting[view.path, hit.line, own] = drafted
+            hits = (*found.hits, *self._imported_into(view))
+            texts = _texts(view) if hits else {}
+            for hit in hits:
+                drafted = _drafted(view, hit, texts)
+                if hit.rule in ALIKE:
+                    batch.waiting.append(drafted)
                 else:
                     batch.drafts.append(drafted)
                     await emit(drafted)
@@ -125,7 +131,7 @@ class LintedBatches:
         told = tuple(_with_reported(view, batch.found[view.id]) for view in chunks)
         request = replace(task.request, chunks=told)
         result = await self._inner(replace(task, request=request), pass_on)
-        for drafted in batch.waiting.values():
+        for drafted in batch.waiting:
             batch.drafts.append(drafted)
             await emit(drafted)
         return replace(
@@ -157,18 +163,28 @@ class LintedBatches:
     ) -> Linted:
         new = [line for line in hunk.lines if line.new_no]
         added = sorted(_added_lines([hunk]))
-        if not added:
-            return Linted()
+        if not added:  # there is nothing that a linter could report
+            name = linters.linter_of(view.path)
+            return Linted(ran=(name,) if name else ())
         text = "\n".join(line.text for line in new) + "\n"
         first = new[0].new_no or 1
         return await linters.lint(view.path, text, added, whole=whole, first=first)
 
     def _imported_into(self, view: ChunkView) -> list[LintHit]:
         hits = self._imported.get(view.path, ())
-        added = _added_lines(view.hunks) if hits else ()
+        if not hits:
+            return []
+        added = _added_lines(view.hunks)
+        last = max(line.new_no or 0 for hunk in view.hunks for line in hunk.lines)
         return [
             LintHit(
-                one.line, one.end_line, one.rule, one.severity, one.category, one.title, one.message
+                one.line,
+                min(one.end_line, last, one.line + MAX_LINES - 1),
+                one.rule,
+                one.severity,
+                one.category,
+                one.title,
+                one.message,
             )
             for one in hits
             if one.line in added
@@ -180,10 +196,16 @@ class LintedBatches:
         if draft.rule is None:
             return False
         if draft.rule in BETTER and batch.ran_on(draft.path, drafted.chunks, paths):
-            return True
-        for line in range(draft.line, draft.end_line + 1):
-            batch.waiting.pop((draft.path, line, draft.rule), None)
+            return not is_test_path(draft.path)
+        batch.waiting = [one for one in batch.waiting if not _is_alike(one.draft, draft)]
         return False
+
+
+def _is_alike(linted: Draft, own: Draft) -> bool:
+    """Return whether a rule of a linter and an own rule report the same fault."""
+    names = ALIKE.get(linted.rule or "", ())
+    same_lines = linted.line <= own.end_line and own.line <= linted.end_line
+    return linted.path == own.path and own.rule in names and same_lines
 
 
 def _added_lines(hunks: Iterable[ShownHunk]) -> set[int]:
@@ -213,7 +235,8 @@ def _linted_outcome(outcome: ChunkOutcome, linted: Linted | None) -> ChunkOutcom
     """Return the end of a chunk with what the linters add to it."""
     if linted is None:
         return outcome
-    outcome = replace(outcome, checks=tuple(dict.fromkeys((*outcome.checks, *linted.ran))))
+    checks = tuple(dict.fromkeys((*outcome.checks, *linted.ran)))
+    outcome = replace(outcome, checks=checks, unlinted=linted.problem)
     if linted.ran and outcome.status == "unread":
         outcome = replace(outcome, status="reviewed", reason=None)
     if linted.failed and outcome.model == OFFLINE and outcome.status in ("reviewed", "unread"):
@@ -233,9 +256,13 @@ def _with_reported(view: ChunkView, linted: Linted) -> ChunkView:
     return replace(view, instructions=(*view.instructions, text))
 
 
-def _drafted(view: ChunkView, hit: LintHit) -> Drafted:
-    lines = {line.new_no: line.text for hunk in view.hunks for line in hunk.lines if line.new_no}
-    shown = (show_line(lines.get(number, "")) for number in range(hit.line, hit.end_line + 1))
+def _texts(view: ChunkView) -> dict[int, str]:
+    """Return the lines of the new side, by number."""
+    return {line.new_no: line.text for hunk in view.hunks for line in hunk.lines if line.new_no}
+
+
+def _drafted(view: ChunkView, hit: LintHit, texts: Mapping[int, str]) -> Drafted:
+    shown = (show_line(texts.get(number, "")) for number in range(hit.line, hit.end_line + 1))
     draft = Draft(
         path=view.path,
         quote="\n".join(shown)[:QUOTE_CHARS],

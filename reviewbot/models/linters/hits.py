@@ -59,6 +59,11 @@ class LintedText:
     whole: bool
 
 
+def is_test_path(path: str) -> bool:
+    """Return whether a file is a test, an example or documentation, where some rules are off."""
+    return kind_of(path) in ("tests", "docs") or _EXAMPLES.search(path) is not None
+
+
 def choose_hits(
     linter: str, text: LintedText, diagnostics: Iterable[Diagnostic]
 ) -> tuple[LintHit, ...]:
@@ -69,7 +74,7 @@ def choose_hits(
         text: the text that it has read.
         diagnostics: its results.
     """
-    is_test = kind_of(text.path) in ("tests", "docs") or _EXAMPLES.search(text.path)
+    is_test = is_test_path(text.path)
     found: dict[tuple[int, str], LintHit] = {}
     for one in sorted(diagnostics, key=lambda one: one.line):
         group = group_of(linter, one.code)

@@ -169,6 +169,8 @@ def _data_of(linter: Linter, text: str, *, whole: bool) -> bytes:
     """
     if linter.needs_whole and not whole:
         raise NotLintedError("it needs the whole file.")
+    if linter.foreign is not None and linter.foreign in text:
+        raise NotLintedError(f"it holds {linter.foreign}.")
     if _LONE_RETURN.search(text):  # some linters count a line there
         raise NotLintedError("a carriage return is inside of a line.")
     try:

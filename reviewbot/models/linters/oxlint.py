@@ -98,4 +98,5 @@ OXLINT: Final = Linter(
     arguments=_arguments,
     parse=parse,
     configuration=(_CONFIGURATION, _configuration()),
+    foreign="@flow",  # of a file with types of Flow, oxlint drops the syntax errors
 )

@@ -18,7 +18,7 @@ from reviewbot.models.linters.base import (
 _EXTENSIONS: Final = ("sh", "bash", "dash", "ksh")
 _SHEBANG: Final = re.compile(r"#!\s*\S*?/(?:env\s+(?:-S\s+)?)?(?:ba|da|k)?sh(?:\s|$)")
 _UNSUPPORTED_SHELL: Final = 1071
-_SYNTAX: Final = (1019, 1020, 1072, 1073, 1009)
+_SYNTAX: Final = (1088, 1089, 1070, 1019, 1020, 1072, 1073, 1009)
 """One syntax error is reported by several of these codes; the most specific code is first."""
 
 

@@ -163,11 +163,19 @@ def checked(view: ChunkView, custom: Sequence[Rule] = ()) -> Checked:
     rules = _rules_for(language, custom)
     if language and rules:
         return Checked(view.id, (f"{count(len(rules), 'rule')} for {title_of(language)}",))
-    if not is_source(view.path) and not begins_with_shebang(view.hunks):
+    if not is_source(view.path) and not _is_script(view):
         return Checked(view.id)
     what = title_of(language) if language else "scripts of an unknown language"
     reason = f"There are no offline rules for {what}: only secrets and text were checked."
     return Checked(view.id, unread=reason)
+
+
+def _is_script(view: ChunkView) -> bool:
+    """Return whether a file without a known extension is a script."""
+    if begins_with_shebang(view.hunks):
+        return True
+    plain = "." not in view.path.rpartition("/")[2] and language_of(view.path) is None
+    return plain and view.is_executable
 
 
 class Scan:

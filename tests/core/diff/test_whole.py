@@ -58,3 +58,9 @@ def test_without_a_hash_only_a_new_file_is_whole(tmp_path: Path) -> None:
     assert not shows_whole_file(replace(file, blobs=("1234567", file.blobs[1][:6])))  # type: ignore[index]
     (added,) = parse_diff(b"--- /dev/null\n+++ b/a.txt\n@@ -0,0 +1 @@\n+x\n")
     assert shows_whole_file(added)
+
+
+def test_a_new_file_in_several_hunks_is_not_whole() -> None:
+    text = b"--- /dev/null\n+++ b/a.txt\n@@ -0,0 +1 @@\n+x\n@@ -0,0 +5 @@\n+y\n"
+    (file,) = parse_diff(text)
+    assert not shows_whole_file(file)

@@ -93,6 +93,31 @@ def test_a_review_with_unread_source_files_is_never_clean() -> None:
     assert reasons_of([unread, read]) == ("a.cbl not read: There are no rules.",)
 
 
+def test_a_script_that_a_linter_read_counts_as_a_source_file_that_was_read() -> None:
+    unread, script = FileCoverage("a.cbl", "unread"), FileCoverage("bin/run", "reviewed")
+    assert outcome_of([script, unread], []) == "incomplete"
+    assert outcome_of([replace(script, checks=("shellcheck",)), unread], []) == "shallow"
+
+
+def test_a_check_counts_for_a_file_if_it_read_every_part() -> None:
+    outcomes: dict[str, tuple[ChunkStatus, str | None]] = {
+        "c1": ("reviewed", None),
+        "c2": ("reviewed", None),
+    }
+    checks = {"c1": ("2 rules for Go", "ruff"), "c2": ("2 rules for Go",)}
+    (file,) = coverage_of(plan_of(a=("c1", "c2")), outcomes, checks)
+    assert file.checks == ("2 rules for Go",)
+
+
+def test_the_depth_names_files_that_no_linter_could_read() -> None:
+    sentences = [f"ruff did not read {number}.py: it crashed." for number in range(5)]
+    depth = depth_of(["ruff"], unmodelled=0, files=9, unlinted=sentences)
+    assert depth == f"{' '.join(sentences[:3])} 2 more files could not be linted."
+    assert depth_of(["ruff"], unmodelled=9, files=9, unlinted=sentences[:1]) == (
+        f"ruff ran; no model read this. {sentences[0]}"
+    )
+
+
 def test_an_accepted_file_that_nothing_read_is_skipped() -> None:
     plan = plan_of(a=("c1", "c2"))
     assert covered(plan, c1=("skipped", "Accepted."), c2=("reviewed", None)) == [

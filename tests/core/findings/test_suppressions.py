@@ -6,6 +6,7 @@ import pytest
 
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.findings.suppressions import (
+    MOST_IN_LINE,
     MOST_NAMED,
     Suppression,
     added_notice,
@@ -92,20 +93,18 @@ def test_suppressions_on_added_lines_are_added_and_those_of_the_context_are_not(
     assert [(one.line, one.added) for one in found(text)] == [(1, False), (3, True)]
 
 
-def test_a_suppression_that_a_changed_line_had_before_is_not_added() -> None:
-    text = "-f(1)  # reviewbot: ignore[a]\n+f(2)  # reviewbot: ignore[a] other words"
-    assert [one.added for one in found(text)] == [False]
+def test_a_suppression_on_a_line_whose_code_changes_is_added() -> None:
+    text = "-f(1)  # reviewbot: ignore[a]\n+g(2)  # reviewbot: ignore[a]"
+    assert [one.added for one in found(text)] == [True]
 
 
-def test_each_removed_suppression_accounts_for_one_of_the_same_names() -> None:
+def test_a_line_that_is_only_indented_anew_keeps_its_suppression() -> None:
     text = (
         "-f(1)  # reviewbot: ignore[a]\n"
-        "+f(2)  # reviewbot: ignore[a]\n"
-        "+f(3)  # reviewbot: ignore[a]\n"
-        "+f(4)  # reviewbot: ignore[a]\n"
-        "+f(5)  # reviewbot: ignore[b]"
+        "+    f(1)  # reviewbot: ignore[a]\n"
+        "+    f(1)  # reviewbot: ignore[a]"
     )
-    assert [one.added for one in found(text)] == [False, True, True, True]
+    assert [one.added for one in found(text)] == [False, True]
 
 
 def test_a_suppression_removed_elsewhere_accounts_for_none() -> None:
@@ -135,3 +134,8 @@ def test_a_long_notice_counts_the_others() -> None:
     assert notice is not None
     assert notice.startswith("This change adds 13 suppressions: a.py:1, ")
     assert f", a.py:{MOST_NAMED} and 3 more. " in notice
+
+
+def test_a_line_full_of_comments_is_read_as_far_as_the_limit() -> None:
+    comment = "/*reviewbot:ignore[a]"
+    assert len(found(" " + comment * 20_000)) == MOST_IN_LINE

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from reviewbot.core.plan.languages import is_source, language_of, languages_of, title_of
+from reviewbot.core.plan.languages import (
+    begins_with_shebang,
+    is_source,
+    language_of,
+    languages_of,
+    title_of,
+)
+from tests.support.views import hunk
 
 
 @pytest.mark.parametrize(
@@ -38,3 +45,10 @@ def test_languages_have_names_for_people() -> None:
 
 def test_each_language_of_some_files_comes_once() -> None:
     assert list(languages_of(["a.py", "b.md", "c.py", "d.go"])) == ["python", "go"]
+
+
+def test_a_script_begins_with_a_shebang_in_its_first_line() -> None:
+    assert begins_with_shebang([hunk("+#!/bin/sh\n+echo")])
+    assert not begins_with_shebang([hunk("+echo\n+#!/bin/sh")])
+    assert not begins_with_shebang([hunk("+#!/bin/sh", new=7)])
+    assert not begins_with_shebang([])

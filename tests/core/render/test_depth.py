@@ -42,6 +42,10 @@ def test_unread_files_are_missing_only_if_they_make_the_review_incomplete() -> N
 def test_the_line_that_accepts_unread_files_names_languages_and_quotes_paths() -> None:
     assert acceptance(SHALLOW) == 'accept_unread: [cobol, "/bin/run it"]'
     assert acceptance(report_of()) == ""
+    glob = ev.FileCoverage("**", "unread", None)
+    assert acceptance(report_of(outcome="shallow", coverage=(glob,))) == (
+        'accept_unread: ["/\\\\*\\\\*"]'
+    )
     many = tuple(ev.FileCoverage(f"bin/{n}", "unread", None) for n in range(100))
     assert len(acceptance(report_of(outcome="shallow", coverage=many)).split(",")) == 10
 

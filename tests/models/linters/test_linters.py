@@ -182,6 +182,28 @@ async def test_a_hunk_with_a_syntax_error_was_not_read() -> None:
     assert not linted.ran
 
 
+async def test_a_hunk_that_ends_a_block_was_not_read() -> None:
+    need("shellcheck")
+    lines = ["fi", "", 'rm -rf "$STEAM/"*']
+    linters = Linters(heed_added=False)
+    linted = await linters.lint("a.sh", "\n".join(lines), [22], whole=False, first=20)
+    assert linted.problem == "shellcheck did not read this file: line 20 has a syntax error."
+    assert not linted.ran
+
+
+async def test_a_file_with_types_of_flow_was_not_read() -> None:
+    need("oxlint")
+    text = "// @flow\nconst a: number = 1;\ndebugger;\n"
+    linted = await Linters(heed_added=False).lint("a.js", text, [1, 2, 3])
+    assert linted.problem == "oxlint did not read this file: it holds @flow."
+
+
+async def test_an_extension_in_capitals_changes_nothing() -> None:
+    need("oxlint")
+    linted = await Linters(heed_added=False).lint("A.JS", "debugger;\n", [1])
+    assert found(linted) == [(1, "oxlint/no-debugger")]
+
+
 async def test_one_syntax_error_of_a_whole_script_is_one_result() -> None:
     need("shellcheck")
     linters = Linters(heed_added=False)
