@@ -133,9 +133,7 @@ def test_no_request_is_spent_on_a_file_that_is(what: str, diff: bytes) -> None:
     assert around(diff).shown({"a.py": PLAIN.encode(), "a": b"y\n"}) is None
 
 
-def test_the_rules_want_known_languages_and_scripts_and_a_model_wants_any() -> (
-    None
-):
+def test_the_rules_want_known_languages_and_scripts_and_a_model_wants_any() -> None:
     paths = ("a.py", "b.tsx", "c.rs", "README.md", "d")
     diff = diff_of(dict.fromkeys(paths, PLAIN), dict.fromkeys(paths, changed(100)))
     assert set(around(diff).wanted) == set(paths)
