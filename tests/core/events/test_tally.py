@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reviewbot.core.events.events import ModelShare, Usage
-from reviewbot.core.events.tally import Tally
+from reviewbot.core.events.tally import OFFLINE, Tally
 from tests.support.findings import finding
 from tests.support.plans import plan_of
 
@@ -61,3 +61,12 @@ def test_each_model_has_its_chunks_findings_tokens_and_dollars() -> None:
     tally.book(Usage(input=1), 0.1, model="quick")
     assert tally.by_model(())[1].cost_usd is None
     assert tally.by_model(())[0].cost_usd == pytest.approx(0.5), "the others' prices are known"
+
+
+def test_the_depth_names_the_checks_and_the_files_that_no_linter_could_read() -> None:
+    tally = Tally(plan_of(a=("c1",), b=("c2",)))
+    tally.finish("c1", "reviewed", None, model="m", unlinted="ruff did not read this file: Why.")
+    tally.finish("c2", "reviewed", None, model=OFFLINE, checks=("6 rules for Go",))
+    assert tally.depth() == (
+        "6 rules for Go ran; no model read 1 of 2 files. ruff did not read a: Why."
+    )
