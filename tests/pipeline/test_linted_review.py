@@ -95,7 +95,10 @@ def changed(folder: Path, *options: str) -> bytes:
 
 
 async def test_a_linter_that_needs_the_whole_file_leaves_hunks_alone(tmp_path: Path) -> None:
-    assert rules(await reviewed(changed(tmp_path))) == {}
+    part = await reviewed(changed(tmp_path))
+    assert rules(part) == {}
+    sentence = "Only hunks of a.py are known, and its linter needs the whole file."
+    assert part.depth.endswith(sentence)
     whole = await reviewed(changed(tmp_path, "--unified=100"))
     assert rules(whole) == {"ruff/F821": 22}
 

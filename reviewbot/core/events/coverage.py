@@ -30,7 +30,7 @@ _WORDS: Final = {
     "unread": "not read",
 }
 UNLINTED: Final = 3
-"""Files that a linter could not read and that a report names."""
+"""Sentences about files that a linter could not read, of which a report has these many."""
 _NOT_READ: Final[tuple[CoverageStatus, ...]] = ("unread", "skipped")
 
 
@@ -108,11 +108,11 @@ def depth_of(
         checks: the rules and linters that ran, such as ``6 rules for Go``.
         unmodelled: number of files that no model read.
         files: number of files that are not skipped.
-        unlinted: a sentence for each file that a linter could not read.
+        unlinted: sentences about files that a linter could not read.
     """
     parts = list(unlinted[:UNLINTED])
     if len(unlinted) > UNLINTED:
-        parts.append(f"{count(len(unlinted) - UNLINTED, 'more file')} could not be linted.")
+        parts.append(f"{count(len(unlinted) - UNLINTED, 'more problem')} of linters.")
     if unmodelled:
         those = "this" if unmodelled == files else f"{unmodelled:,} of {count(files, 'file')}"
         ran = list(dict.fromkeys(checks))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events.coverage import coverage_of, depth_of
 from reviewbot.core.events.events import ModelShare, ReviewProgress, Usage
+from reviewbot.core.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,7 +34,7 @@ class Tally:
         self._files = len(self._open)
         self._ended_by: dict[str, str] = {}
         self._checks: dict[str, Sequence[str]] = {}
-        self._unlinted: dict[str, str] = {}
+        self._unlinted: dict[str, list[str]] = {}
         self._spent: dict[str, tuple[Usage, float | None]] = {}
         self.usage = Usage()
         self.cost_usd: float | None = 0.0
@@ -63,7 +64,7 @@ class Tally:
         self._checks[chunk] = checks
         if unlinted:
             path = self._plan.files[self._file_of[chunk]].path
-            self._unlinted[path] = unlinted.replace("this file", path, 1)
+            self._unlinted.setdefault(unlinted, []).append(path)
         file = self._file_of[chunk]
         self._open[file] -= 1
         if not self._open[file]:
@@ -98,7 +99,7 @@ class Tally:
             (check for chunk in offline for check in self._checks[chunk]),
             unmodelled=len({self._file_of[chunk] for chunk in offline}),
             files=len({self._file_of[chunk] for chunk in ended}),
-            unlinted=[*self._unlinted.values()],
+            unlinted=[_of_files(one, paths) for one, paths in self._unlinted.items()],
         )
 
     def progress(self, *, findings: int, activity: str | None = None) -> ReviewProgress:
@@ -117,6 +118,12 @@ class Tally:
     def coverage(self) -> tuple[FileCoverage, ...]:
         """Return the current status of every file."""
         return coverage_of(self._plan, self._outcomes, self._checks)
+
+
+def _of_files(sentence: str, paths: Sequence[str]) -> str:
+    """Return a sentence about this file as one about ``paths``."""
+    more = f" and {count(len(paths) - 1, 'more file')}" if len(paths) > 1 else ""
+    return sentence.replace("this file", f"{paths[0]}{more}", 1)
 
 
 def _sum(one: float | None, other: float | None) -> float | None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 CONFIDENCE: Final = 0.9
 QUOTE_CHARS: Final = 4000
+ONLY_HUNKS: Final = "Only hunks of this file are known, and its linter needs the whole file."
 LISTED: Final = 40
 """Results of a chunk that the request to a model lists."""
 BETTER: Final[frozenset[str]] = frozenset(
@@ -152,7 +153,7 @@ class LintedBatches:
             (hunk,) = view.hunks
             return await self._lint_hunk(self._linters, view, hunk, whole=True)
         if self._linters.needs_whole(view.path):
-            return Linted()
+            return Linted(problem=ONLY_HUNKS)
         parts = [
             await self._lint_hunk(self._linters, view, hunk, whole=False) for hunk in view.hunks
         ]
@@ -236,7 +237,8 @@ def _linted_outcome(outcome: ChunkOutcome, linted: Linted | None) -> ChunkOutcom
     if linted is None:
         return outcome
     checks = tuple(dict.fromkeys((*outcome.checks, *linted.ran)))
-    outcome = replace(outcome, checks=checks, unlinted=linted.problem)
+    is_told = outcome.model == OFFLINE or linted.problem != ONLY_HUNKS
+    outcome = replace(outcome, checks=checks, unlinted=linted.problem if is_told else None)
     if linted.ran and outcome.status == "unread":
         outcome = replace(outcome, status="reviewed", reason=None)
     if linted.failed and outcome.model == OFFLINE and outcome.status in ("reviewed", "unread"):

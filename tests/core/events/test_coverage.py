@@ -112,7 +112,7 @@ def test_a_check_counts_for_a_file_if_it_read_every_part() -> None:
 def test_the_depth_names_files_that_no_linter_could_read() -> None:
     sentences = [f"ruff did not read {number}.py: it crashed." for number in range(5)]
     depth = depth_of(["ruff"], unmodelled=0, files=9, unlinted=sentences)
-    assert depth == f"{' '.join(sentences[:3])} 2 more files could not be linted."
+    assert depth == f"{' '.join(sentences[:3])} 2 more problems of linters."
     assert depth_of(["ruff"], unmodelled=9, files=9, unlinted=sentences[:1]) == (
         f"ruff ran; no model read this. {sentences[0]}"
     )

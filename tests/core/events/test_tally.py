@@ -64,9 +64,10 @@ def test_each_model_has_its_chunks_findings_tokens_and_dollars() -> None:
 
 
 def test_the_depth_names_the_checks_and_the_files_that_no_linter_could_read() -> None:
-    tally = Tally(plan_of(a=("c1",), b=("c2",)))
+    tally = Tally(plan_of(a=("c1",), b=("c2",), c=("c3",)))
     tally.finish("c1", "reviewed", None, model="m", unlinted="ruff did not read this file: Why.")
     tally.finish("c2", "reviewed", None, model=OFFLINE, checks=("6 rules for Go",))
-    assert tally.depth() == (
-        "6 rules for Go ran; no model read 1 of 2 files. ruff did not read a: Why."
-    )
+    begun = "6 rules for Go ran; no model read 1 of 2 files."
+    assert tally.depth() == f"{begun} ruff did not read a: Why."
+    tally.finish("c3", "reviewed", None, model="m", unlinted="ruff did not read this file: Why.")
+    assert tally.depth().endswith("1 of 3 files. ruff did not read a and 1 more file: Why.")
