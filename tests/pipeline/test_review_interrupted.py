@@ -204,7 +204,7 @@ async def test_after_a_crash_at_any_event_nothing_is_lost_doubled_or_paid_twice(
         assert after.end.outcome == expected.end.outcome == "incomplete"
         assert after.end.coverage == expected.end.coverage
         assert after.end.findings == expected.end.findings
-        # What stands is never raised a second time.
+        # An open finding is never raised a second time.
         raised = [one.id for one in after.findings]
         assert not set(raised) & {one.id for one in left.shown} - {
             event.id for event in after.of(FindingWithdrawn)

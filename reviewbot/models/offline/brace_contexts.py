@@ -150,7 +150,7 @@ def _open(closers: Sequence[Closer], dialect: Dialect, *, in_list: bool = False)
     Args:
         closers: the closing brackets, in the order of the text.
         dialect: the language.
-        in_list: whether the text stands in an argument list or a list of values.
+        in_list: whether the text is in an argument list or a list of values.
     """
     text = ""
     for closer in reversed(closers):

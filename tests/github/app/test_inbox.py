@@ -329,7 +329,7 @@ async def test_a_node_claims_only_while_no_other_does() -> None:
     assert handler.begun == ["d1"]
 
 
-# --- What is told and kept
+# --- Reports and stored results
 
 
 async def test_the_log_has_ids_and_no_word_of_a_payload_or_of_an_error(
