@@ -129,8 +129,9 @@ async def reviewed(diff: str) -> tuple[float, str]:
     """Return the seconds of a review, and why a file was not read whole."""
     from reviewbot.config.settings import load_settings
     from reviewbot.core.events.events import ReviewFinished
-    from reviewbot.pipeline.prepare import own_pool, prepare, workers
+    from reviewbot.pipeline.prepare import prepare
     from reviewbot.pipeline.review import review
+    from reviewbot.pipeline.workers import own_pool, workers
 
     settings = load_settings(flags={"model": "offline"}, env={})
     async with own_pool() as pool:

@@ -163,8 +163,9 @@ async def measure(
     """Return the delays of all findings in ms, and the seconds of the review and of the server."""
     from reviewbot.config.settings import load_settings
     from reviewbot.core.events.events import FindingRaised, ReviewFinished
-    from reviewbot.pipeline.prepare import prepare, workers
+    from reviewbot.pipeline.prepare import prepare
     from reviewbot.pipeline.review import review
+    from reviewbot.pipeline.workers import workers
 
     env = {"ANTHROPIC_API_KEY": "unused", "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{port}"}
     settings = load_settings(flags={"jobs": jobs, "summary": False}, env=env)

@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from reviewbot.config.settings import load_settings
 from reviewbot.core.events.report import fold
-from reviewbot.pipeline.prepare import prepare, workers
+from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.review import review
+from reviewbot.pipeline.workers import workers
 
 FIXTURES: Final = Path(__file__).parents[1] / "fixtures"
 DIFFS: Final = sorted([*FIXTURES.glob("*.diff"), *FIXTURES.glob("real/*.diff")])

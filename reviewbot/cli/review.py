@@ -22,8 +22,9 @@ from reviewbot.errors import (
 from reviewbot.pipeline import sources
 from reviewbot.pipeline.job import StopSignal
 from reviewbot.pipeline.output import PLAN_FORMATS, Outputs, exit_code, write_plan
-from reviewbot.pipeline.prepare import prepare, workers
+from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.review import review
+from reviewbot.pipeline.workers import workers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from reviewbot.config.settings import Settings
     from reviewbot.models.batch import BatchTask, RunBatch
     from reviewbot.models.cached import CacheUse
-    from reviewbot.pipeline.prepare import Prepared, Workers
+    from reviewbot.pipeline.prepare import Prepared
+    from reviewbot.pipeline.workers import Workers
     from reviewbot.store.database import Database
     from reviewbot.store.reviews import ReviewRow
 

@@ -27,8 +27,9 @@ from reviewbot.jobs.review_cache import cached
 from reviewbot.jobs.truncation import leaving_out
 from reviewbot.pipeline.explain import explainers, prepare_explanation
 from reviewbot.pipeline.job import Postponed, StopSignal
-from reviewbot.pipeline.prepare import prepare, workers
+from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.review import review
+from reviewbot.pipeline.workers import workers
 from reviewbot.store import budgets, checkpoints, reviews, turns
 from reviewbot.store.eventlog import EventLog, rfc3339
 from reviewbot.store.tables import REVIEWS
@@ -43,7 +44,8 @@ if TYPE_CHECKING:
     from reviewbot.models.cached import CacheUse
     from reviewbot.models.offline.parser import ParserPool
     from reviewbot.pipeline.job import Summarize, SummaryTask
-    from reviewbot.pipeline.prepare import Prepared, Workers
+    from reviewbot.pipeline.prepare import Prepared
+    from reviewbot.pipeline.workers import Workers
     from reviewbot.store.database import Database
     from reviewbot.store.hub import Hub
     from reviewbot.store.reviews import ReviewInput, ReviewRow

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.settings import OFFLINE, ModelChoice
 from reviewbot.core.safety.shown_text import shown_markdown
-from reviewbot.pipeline.prepare import prepare, workers
+from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.review import review
+from reviewbot.pipeline.workers import workers
 
 if TYPE_CHECKING:
     from reviewbot.config.settings import Settings

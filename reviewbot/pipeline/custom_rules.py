@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from reviewbot.errors import ConfigError
 from reviewbot.models.offline.parser import TOO_LONG, Allowance, ParseError, ParserHunk
 from reviewbot.models.offline.syntax import Pattern
-from reviewbot.pipeline.prepare import own_pool
+from reviewbot.pipeline.workers import own_pool
 from reviewbot.rules import CASES, CUSTOM, languages_of, parse_rule
 
 if TYPE_CHECKING:

@@ -23,15 +23,8 @@ from reviewbot.models.explanation import Explainer, WordsWriter
 from reviewbot.models.offline.parser import ParserPool
 from reviewbot.models.tokens import Calibration, TokenCounter
 from reviewbot.pipeline.job import Job
-from reviewbot.pipeline.prepare import (
-    ModelClients,
-    Prepared,
-    Workers,
-    budget_of,
-    files_of,
-    path_instructions_of,
-    resolve_filters,
-)
+from reviewbot.pipeline.prepare import Prepared, files_of, path_instructions_of, resolve_filters
+from reviewbot.pipeline.workers import ModelClients, Workers, budget_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -34,8 +34,9 @@ from reviewbot.core.safety.redact import redact_text
 from reviewbot.errors import DiffError, ReviewbotError
 from reviewbot.models.offline.parser import CHECK_S, ParserPool
 from reviewbot.models.offline.worker import HEAD
-from reviewbot.pipeline.prepare import prepare, workers
+from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.review import review
+from reviewbot.pipeline.workers import workers
 from tests.fuzz.cases import INNOCENT, diff_of, edit_of, text_of
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ import asyncio, sys
 from pathlib import Path
 from reviewbot.config.load import read_settings
 from reviewbot.jobs.warm_up import SAMPLE, warm_up
-from reviewbot.pipeline.prepare import prepare, workers
+from reviewbot.pipeline.prepare import prepare
+from reviewbot.pipeline.workers import workers
 from reviewbot.pipeline.review import review
 from tests.fake_anthropic import Answer, FakeAnthropic
 from tests.models.scripted import item

@@ -13,8 +13,9 @@ from reviewbot.models.linters.batches import ALIKE, BETTER
 from reviewbot.models.linters.imported import ImportedHit
 from reviewbot.models.linters.linters import Linted, Linters
 from reviewbot.models.linters.rules import find_rule
-from reviewbot.pipeline.prepare import prepare, workers
+from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.review import review
+from reviewbot.pipeline.workers import workers
 from reviewbot.rules import rule_ids
 from tests.support.reviews import added
 

@@ -12,8 +12,9 @@ from reviewbot.core.events.report import fold
 from reviewbot.core.plan.stored import plan_from_json, plan_to_json
 from reviewbot.errors import ConfigError
 from reviewbot.pipeline.job import started
-from reviewbot.pipeline.prepare import Prepared, prepare, workers
+from reviewbot.pipeline.prepare import Prepared, prepare
 from reviewbot.pipeline.review import review
+from reviewbot.pipeline.workers import workers
 from tests.support.reviews import added, numbered
 
 

@@ -16,8 +16,9 @@ from reviewbot.errors import ConfigError
 from reviewbot.models.catalog import cost_usd, lookup
 from reviewbot.pipeline.job import PriorRun, started
 from reviewbot.pipeline.planner import OUTPUT_PER_REQUEST
-from reviewbot.pipeline.prepare import Prepared, prepare, workers
+from reviewbot.pipeline.prepare import Prepared, prepare
 from reviewbot.pipeline.review import review
+from reviewbot.pipeline.workers import workers
 from tests.event_schema import assert_valid_event
 from tests.fake_anthropic import Answer, FakeAnthropic, StatusError
 from tests.models.scripted import item

@@ -10,8 +10,9 @@ from reviewbot.config.settings import load_settings
 from reviewbot.core.events.events import FileCoverage
 from reviewbot.core.events.report import Report, fold
 from reviewbot.errors import ConfigError
-from reviewbot.pipeline.prepare import prepare, workers
+from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.review import ACCEPTED, review
+from reviewbot.pipeline.workers import workers
 from tests.support.reviews import added
 
 COBOL = added("legacy/pay.cbl", "       PROGRAM-ID. PAY.")

@@ -34,6 +34,7 @@ LOADED: Final = (
         "reviewbot.models.anthropic.claude",
         "reviewbot.pipeline.prepare",
         "reviewbot.pipeline.review",
+        "reviewbot.pipeline.workers",
     ),
     *(
         "reviewbot.server.app",

@@ -1,0 +1,249 @@
+"""Functions that run a prepared job: the models, the linters and the parser of source code.
+
+Every entry point (command line, server, Action) passes them to
+:func:`reviewbot.pipeline.review.review`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reviewbot.config.settings import OFFLINE
+from reviewbot.errors import ConfigError
+from reviewbot.models.attempts import AttemptPolicy, Attempts
+from reviewbot.models.budget import Budget
+from reviewbot.models.catalog import lookup
+from reviewbot.models.offline.parser import ParserPool
+from reviewbot.models.tokens import TokenCounter
+from reviewbot.pipeline.planner import Chains
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Mapping
+
+    from reviewbot.config.settings import ModelChoice, Settings
+    from reviewbot.core.findings.suggestions import SyntaxCheck
+    from reviewbot.core.plan.routing import Chain
+    from reviewbot.models.anthropic.claude import Claude
+    from reviewbot.models.base import Model, ModelFault
+    from reviewbot.models.batch import BatchResult, BatchTask, Emit, RunBatch
+    from reviewbot.models.catalog import ModelInfo
+    from reviewbot.models.linters.imported import ImportedHit
+    from reviewbot.models.linters.linters import Linters
+    from reviewbot.models.offline.parser import Parser
+    from reviewbot.pipeline.job import Summarize
+    from reviewbot.pipeline.prepare import Prepared
+    from reviewbot.rules import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Functions that :func:`reviewbot.pipeline.review.review` calls.
+
+    ``chains`` has the models of each batch, best first, by the id of the batch. ``linters`` are
+    those that run beside the models; None runs none.
+    """
+
+    run_batch: RunBatch
+    summarize: Summarize | None
+    keeps_syntax: SyntaxCheck
+    chains: Mapping[str, tuple[ModelChoice, ...]]
+    linters: Linters | None = None
+
+    def with_linters(self, run_batch: RunBatch, imported: Iterable[ImportedHit] = ()) -> RunBatch:
+        """Return ``run_batch`` with the linters beside it, and the results of other tools."""
+        imported = tuple(imported)
+        if self.linters is None and not imported:
+            return run_batch
+        from reviewbot.models.linters.batches import LintedBatches
+
+        return LintedBatches(run_batch, self.linters, imported)
+
+
+@asynccontextmanager
+async def workers(
+    prepared: Prepared,
+    settings: Settings,
+    *,
+    title: str = "",
+    description: str = "",
+    spent_usd: float = 0.0,
+    parser: Parser | None = None,
+    lint_slots: asyncio.Semaphore | None = None,
+) -> AsyncIterator[Workers]:
+    """Yield the models of the settings, within their budget; close the models at the end.
+
+    Args:
+        prepared: the job, and the calibration to update.
+        settings: the loaded settings.
+        title: title of the change, for the summary.
+        description: description of the change, for the summary.
+        spent_usd: US dollars that earlier runs of the review have spent.
+        parser: parser of source code; None starts a separate process.
+        lint_slots: limits the processes of linters at a time, in all reviews that share it.
+
+    Raises:
+        ConfigError: a model has no key, or its overrides are invalid.
+    """
+    budget = budget_of(settings, spent_usd)
+    async with AsyncExitStack() as stack:
+        if parser is None:
+            parser = (await stack.enter_async_context(own_pool())).for_tenant("local")
+        crew = ModelClients(settings, parser)
+        stack.push_async_callback(crew.aclose)
+        writer = crew.chain(crew.chains.rest)[0]
+        summarize = None
+        if settings.summary and not writer.info.offline:
+            from reviewbot.models.summary import Summarizer, SummaryModel
+
+            if isinstance(writer, SummaryModel):
+                summarize = Summarizer(writer, budget, title=title, description=description)
+        yield Workers(
+            run_batch=_runner(prepared, settings, crew, budget),
+            summarize=summarize,
+            keeps_syntax=parser.keeps_syntax,
+            chains={
+                batch.id: crew.chains.choices(batch.chain) for batch in prepared.job.plan.batches
+            },
+            linters=_linters(prepared, lint_slots) if settings.linters else None,
+        )
+
+
+def _linters(prepared: Prepared, slots: asyncio.Semaphore | None) -> Linters:
+    from reviewbot.models.linters.linters import Linters
+
+    return Linters(heed_added=prepared.job.gates.heed_added, slots=slots)
+
+
+@asynccontextmanager
+async def own_pool() -> AsyncIterator[ParserPool]:
+    """Yield a pool with one process that parses source code, started in the background."""
+    pool = ParserPool()
+    warming = asyncio.create_task(pool.warm())
+    try:
+        yield pool
+    finally:
+        warming.cancel()
+        await asyncio.wait({warming})
+        pool.close()
+
+
+def budget_of(settings: Settings, spent_usd: float) -> Budget | None:
+    """Return the budget of the settings, minus ``spent_usd``; None without a budget."""
+    if settings.budget_usd is None:
+        return None
+    return Budget(settings.budget_usd, _measure, spent_usd=spent_usd)
+
+
+def _measure(info: ModelInfo, prompt: str) -> int:
+    return TokenCounter(info.token_factor).count(prompt) if prompt else 0
+
+
+def check_choices(settings: Settings) -> None:
+    """Check that each model of the settings has the key that it needs.
+
+    Raises:
+        ConfigError: a model has no key. The error names the route.
+    """
+    places = {one.name: one.source for one in settings.routes}
+    if settings.ab_split:
+        places[settings.ab_split.name] = settings.ab_split.source
+    for setting, choices in settings.chains():
+        for problem in (one.problem for one in choices if one.problem):
+            key = setting if setting in places else None
+            raise ConfigError(problem, source=places.get(setting), key=key)
+
+
+class ModelClients:
+    """Clients of the models of the settings; chains that contain the same model share a client.
+
+    Args:
+        settings: the loaded settings.
+        parser: parser of source code for the offline rules.
+
+    Raises:
+        ConfigError: a model has no key. The error names the route.
+    """
+
+    def __init__(self, settings: Settings, parser: Parser) -> None:
+        check_choices(settings)
+        self.chains = Chains(settings)
+        self._clients: dict[ModelChoice, Model] = {}
+        self._settings, self._parser = settings, parser
+
+    def chain(self, chain: Chain) -> tuple[Model, ...]:
+        """Return the models of ``chain``, best first."""
+        return tuple(map(self._client, self.chains.choices(chain)))
+
+    def _client(self, choice: ModelChoice) -> Model:
+        if choice not in self._clients:
+            self._clients[choice] = self._new_client(choice)
+        return self._clients[choice]
+
+    def _new_client(self, choice: ModelChoice) -> Model:
+        if choice.name == OFFLINE:
+            from reviewbot.models.offline.model import OfflineModel
+
+            return OfflineModel(self._parser, _custom_rules(self._settings))
+        return claude_of(choice, self._settings)
+
+    async def aclose(self) -> None:
+        """Close every client."""
+        async with AsyncExitStack() as stack:
+            for client in self._clients.values():
+                stack.push_async_callback(client.aclose)
+
+
+def _custom_rules(settings: Settings) -> tuple[Rule, ...]:
+    from reviewbot.rules import parse_rule
+
+    return tuple(parse_rule(data, source=f"{data['id']}.yml") for data in settings.custom_rules)
+
+
+def _runner(
+    prepared: Prepared, settings: Settings, crew: ModelClients, budget: Budget | None
+) -> RunBatch:
+    """Return the function that runs a batch with its chain, and updates the calibration."""
+    policy = AttemptPolicy(
+        max_attempts=settings.max_attempts, retry_after_cap_s=settings.retry_after_cap_s
+    )
+    closed: dict[Model, ModelFault] = {}
+    chain_of_batch = {batch.id: batch.chain for batch in prepared.job.plan.batches}
+    attempts = {
+        chain: Attempts(crew.chain(chain), policy, budget=budget, closed=closed)
+        for chain in set(chain_of_batch.values())
+    }
+
+    async def run_batch(task: BatchTask, emit: Emit) -> BatchResult:
+        result = await attempts[chain_of_batch[task.id]](task, emit)
+        for spent in result.spent:
+            usage = spent.usage
+            actual = usage.input + usage.cache_read + usage.cache_write
+            prepared.calibration.learn(spent.model, estimated=spent.estimated, actual=actual)
+        return result
+
+    return run_batch
+
+
+def claude_of(choice: ModelChoice, settings: Settings) -> Claude:
+    """Return the client of a model on a server, without a request.
+
+    Raises:
+        ConfigError: the model has no key, or its overrides are invalid.
+    """
+    if choice.problem:
+        raise ConfigError(choice.problem)
+    info = lookup(choice.name, settings.models)
+    from reviewbot.models.anthropic.claude import Claude, ModelTimeouts
+
+    limits = settings.timeouts
+    return Claude(
+        info,
+        api_key=choice.api_key.reveal() if choice.api_key else None,
+        base_url=choice.base_url,
+        timeouts=ModelTimeouts(
+            first_content_s=limits.first_content_s, idle_s=limits.idle_s, total_s=limits.total_s
+        ),
+    )
