@@ -23,10 +23,10 @@ from reviewbot.github.identity import BotIdentity, PullName
 from reviewbot.github.publish.publication import Publication, Published
 from reviewbot.github.state.prior import Prior, read_prior
 from reviewbot.github.state.scope import assign
+from reviewbot.pipeline.git import open_commit
 from reviewbot.pipeline.output import Outputs
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.review import review
-from reviewbot.pipeline.sources import open_commit
 from reviewbot.pipeline.workers import workers
 
 if TYPE_CHECKING:

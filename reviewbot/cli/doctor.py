@@ -33,7 +33,7 @@ from reviewbot.config.variables import (
 from reviewbot.core.safety.escape import show
 from reviewbot.errors import EXIT_OK, EXIT_USAGE, ConfigError, ReviewbotError, SourceError
 from reviewbot.github.app import credentials
-from reviewbot.pipeline.sources import find_git
+from reviewbot.pipeline.git_command import find_git
 
 if TYPE_CHECKING:
     import argparse

@@ -17,6 +17,7 @@ from reviewbot.core.safety.redact import redact_text
 from reviewbot.core.wording import count
 from reviewbot.errors import SourceError
 from reviewbot.pipeline import custom_rules, sources
+from reviewbot.pipeline.git import open_repository
 from reviewbot.pipeline.sources import Source
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reviewbot.config.settings import Settings
+    from reviewbot.pipeline.git import GitRepository
 
 MOST_BYTES: Final = 16_000_000
 """Maximum bytes of a diff that gets context, since context needs an additional plan."""
@@ -60,7 +62,7 @@ def read_source(args: argparse.Namespace, flags: Mapping[str, object]) -> tuple[
         raise SourceError("give either a diff or --base, --commit or --staged, not both")
     repository = None
     if args.diff is None or span:
-        repository = sources.open_repository(Path.cwd(), args.base, commit=args.commit, span=span)
+        repository = open_repository(Path.cwd(), args.base, commit=args.commit, span=span)
     of_others = repository if args.base or args.commit or span else None
     custom = _custom_rules(repository) if repository and args.server is None else None
     settings = read_settings(
@@ -100,7 +102,7 @@ def _given(data: bytes, name: str) -> Source:
     return Source(data)
 
 
-def _custom_rules(repository: sources.GitRepository) -> tuple[dict[str, Any], ...]:
+def _custom_rules(repository: GitRepository) -> tuple[dict[str, Any], ...]:
     """Return the rules of the repository, at the commit that the diff starts from."""
     files = custom_rules.read_from_git(repository)
     if not files:
@@ -110,7 +112,7 @@ def _custom_rules(repository: sources.GitRepository) -> tuple[dict[str, Any], ..
 
 
 def _with_context(
-    source: Source, repository: sources.GitRepository, settings: Settings, *, staged: bool
+    source: Source, repository: GitRepository, settings: Settings, *, staged: bool
 ) -> Source:
     """Return ``source`` with the additional context that the settings configure."""
     if not settings.context_lines or len(source.data) > MOST_BYTES:
@@ -128,7 +130,7 @@ def _with_context(
 
 
 def _of_repository(
-    args: argparse.Namespace, repository: sources.GitRepository, settings: Settings
+    args: argparse.Namespace, repository: GitRepository, settings: Settings
 ) -> Source:
     attributes = repository.attributes()
     if args.staged:

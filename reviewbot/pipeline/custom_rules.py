@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from reviewbot.config.file import ConfigFile
     from reviewbot.models.offline.parser import Parser
-    from reviewbot.pipeline.sources import GitRepository
+    from reviewbot.pipeline.git import GitRepository
     from reviewbot.rules import Rule
 
 FOLDER: Final = ".reviewbot/rules"

@@ -18,9 +18,9 @@ from reviewbot.pipeline.custom_rules import (
     read_from_folder,
     read_from_git,
 )
+from reviewbot.pipeline.git import open_repository
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.review import review
-from reviewbot.pipeline.sources import open_repository
 from reviewbot.pipeline.workers import workers
 from tests.in_process import parser
 from tests.support.custom_rules import CASES, CASES_PATH, FILES, PATH, RULE

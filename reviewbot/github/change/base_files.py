@@ -9,7 +9,7 @@ from reviewbot.config.load import MOST_BYTES, ambiguous_file_error, text_of
 from reviewbot.config.settings import CONFIG_NAMES
 from reviewbot.errors import ConfigError
 from reviewbot.github.client.errors import NotFoundError, TooLargeError
-from reviewbot.pipeline.sources import ATTRIBUTES_LIMIT
+from reviewbot.pipeline.git import ATTRIBUTES_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
