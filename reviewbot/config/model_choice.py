@@ -55,3 +55,11 @@ class ModelChoice:
         if self.base_url is not None and self.api_key_env in (None, API_KEY):
             return None
         return f"{self.name} needs a key: set {self.api_key_env}, or review with --model {OFFLINE}"
+
+
+def is_web_address(text: str) -> bool:
+    """Return whether ``text`` is an http or https URL with a host and without credentials."""
+    scheme, separator, rest = text.partition("://")
+    host = rest.partition("/")[0]
+    plain = not any(character.isspace() for character in text)
+    return scheme in ("http", "https") and bool(separator and host) and "@" not in host and plain

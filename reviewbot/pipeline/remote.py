@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx2 as httpx
 
-from reviewbot.config.settings import SecretText, is_web_address
+from reviewbot.config.model_choice import SecretText, is_web_address
 from reviewbot.config.variables import SERVER_KEY
 from reviewbot.core.events.events import ReviewFinished, from_record
 from reviewbot.errors import ConfigError, SourceError

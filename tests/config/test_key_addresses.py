@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.config.file import parse_config
-from reviewbot.config.settings import ModelChoice, SecretText, is_web_address
+from reviewbot.config.model_choice import ModelChoice, SecretText, is_web_address
 from reviewbot.errors import ConfigError
 from tests.support.settings import EVIL, HERE, KEY, load, refusal
 

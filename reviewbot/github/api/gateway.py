@@ -21,7 +21,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from reviewbot.config.settings import is_web_address
+from reviewbot.config.model_choice import is_web_address
 from reviewbot.errors import ConfigError
 from reviewbot.github.api.app import AppApi, converted, login
 from reviewbot.github.api.checks import Checks

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import quote, urlencode, urlsplit
 
-from reviewbot.config.settings import is_web_address
+from reviewbot.config.model_choice import is_web_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -25,7 +25,7 @@ from starlette.datastructures import QueryParams
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
-from reviewbot.config.settings import is_web_address
+from reviewbot.config.model_choice import is_web_address
 from reviewbot.errors import ConfigError, ReviewbotError
 from reviewbot.github.api.gateway import API_URL, Gateway
 from reviewbot.github.app.conversion import NotConvertedError, convert
