@@ -15,7 +15,7 @@ from pathlib import Path
 
 from reviewbot.config.settings import load_settings
 from reviewbot.core.findings.report_tool import REPORT_TOOL
-from reviewbot.core.plan.chunks import ChunkView, view
+from reviewbot.core.plan.chunk_view import ChunkView, view
 from reviewbot.core.prompt.request import ModelRequest, render
 from reviewbot.core.safety.redact import redact_file
 from reviewbot.models.tokens import TokenCounter

@@ -12,7 +12,7 @@ from pathlib import Path
 from reviewbot.core.diff.parse import DiffLine
 from reviewbot.core.events.events import FileCoverage
 from reviewbot.core.findings.report_tool import REPORT_TOOL
-from reviewbot.core.plan.chunks import ChunkView, ShownHunk
+from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
 from reviewbot.core.prompt.explanation import FindingQuestion, ThreadComment, render_explanation
 from reviewbot.core.prompt.request import KnownFinding, ManifestEntry, ModelRequest, render
 from reviewbot.core.prompt.summary import render_summary

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from tenacity import RetryCallState
 
     from reviewbot.core.events.events import ChunkStatus
-    from reviewbot.core.plan.chunks import ChunkView
+    from reviewbot.core.plan.chunk_view import ChunkView
     from reviewbot.core.prompt.request import ModelRequest
     from reviewbot.models.base import Model, ModelEvent
     from reviewbot.models.batch import BatchEvent, BatchTask, Emit

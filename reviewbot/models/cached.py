@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from reviewbot.core.cache.entry import Entry
     from reviewbot.core.cache.keys import ChunkKey
     from reviewbot.core.cache.reuse import Reuse
-    from reviewbot.core.plan.chunks import ChunkView
+    from reviewbot.core.plan.chunk_view import ChunkView
     from reviewbot.models.batch import BatchEvent, Emit, RunBatch
     from reviewbot.models.catalog import ModelInfo
 

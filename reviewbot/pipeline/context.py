@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.core.diff.parse import SUBMODULE
 from reviewbot.core.diff.widen import widen
 from reviewbot.core.diff.write import file_diff_text
-from reviewbot.core.plan.chunks import SYMLINK
+from reviewbot.core.plan.chunk_view import SYMLINK
 from reviewbot.core.plan.languages import language_of
 from reviewbot.core.plan.policy import skip_reason
 from reviewbot.core.plan.split import split_file

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
         ReviewSummary,
     )
     from reviewbot.core.findings.finding import Finding
-    from reviewbot.core.plan.chunks import Batch, ChunkView, Plan
+    from reviewbot.core.plan.chunk_view import ChunkView
+    from reviewbot.core.plan.chunks import Batch, Plan
 
 T = TypeVar("T")
 

@@ -66,7 +66,8 @@ if TYPE_CHECKING:
         ReviewSummary,
     )
     from reviewbot.core.findings.suggestions import Edit, SyntaxCheck
-    from reviewbot.core.plan.chunks import Batch, Chunk, ChunkView
+    from reviewbot.core.plan.chunk_view import ChunkView
+    from reviewbot.core.plan.chunks import Batch, Chunk
     from reviewbot.models.batch import BatchEvent, RunBatch
     from reviewbot.pipeline.job import Job, Summarize
 

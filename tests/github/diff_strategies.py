@@ -13,7 +13,7 @@ from reviewbot.core.findings.draft import Draft
 from reviewbot.core.findings.finding import SEVERITIES, Finding
 from reviewbot.core.findings.intake import FindingFilters, Intake
 from reviewbot.core.findings.suggestions import can_be_offered
-from reviewbot.core.plan.chunks import ChunkView, ShownHunk
+from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
 from reviewbot.github.markers import Marker, Noted, write
 from tests import review_strategies
 from tests.in_process import finish, parser

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reviewbot.core.diff.parse import DiffLine
 from reviewbot.core.events.events import Usage
-from reviewbot.core.plan.chunks import ChunkView, ShownHunk
+from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
 from reviewbot.core.prompt.request import ManifestEntry, ModelRequest
 from reviewbot.models.anthropic.claude import Claude, ModelTimeouts
 from reviewbot.models.base import (

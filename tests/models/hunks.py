@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from reviewbot.core.diff.parse import DiffLine
-from reviewbot.core.plan.chunks import ChunkView, ShownHunk
+from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
 from reviewbot.models.offline.model import Scan
 from reviewbot.models.offline.parser import Allowance
 from tests.in_process import parser

@@ -10,7 +10,7 @@ import pytest
 
 from reviewbot.core.diff.parse import DiffLine
 from reviewbot.core.events.events import Usage
-from reviewbot.core.plan.chunks import ShownHunk
+from reviewbot.core.plan.chunk_view import ShownHunk
 from reviewbot.core.prompt.request import ModelRequest
 from reviewbot.models.attempts import Attempts
 from reviewbot.models.base import Stop

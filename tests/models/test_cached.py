@@ -33,7 +33,7 @@ from tests.virtual_time import in_virtual_time
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from reviewbot.core.plan.chunks import ChunkView
+    from reviewbot.core.plan.chunk_view import ChunkView
     from reviewbot.models.base import Model
     from reviewbot.models.batch import BatchEvent, RunBatch
 

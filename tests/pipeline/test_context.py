@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reviewbot.config.settings import Settings, load_settings
 from reviewbot.core.diff.parse import FileDiff, parse_diff
-from reviewbot.core.plan.chunks import view
+from reviewbot.core.plan.chunk_view import view
 from reviewbot.core.prompt.request import ModelRequest, render
 from reviewbot.pipeline.context import ContextLimits, ContextPlanner
 from reviewbot.pipeline.prepare import Prepared, prepare

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reviewbot.core.plan.chunks import ChunkView
+from reviewbot.core.plan.chunk_view import ChunkView
 from reviewbot.core.prompt.request import ModelRequest
 from reviewbot.models.attempts import AttemptPolicy, Attempts
 from reviewbot.models.base import Fault, ModelFault

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reviewbot.core.diff.parse import DiffLine
-from reviewbot.core.plan.chunks import ChunkView, ShownHunk
+from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
 
 
 def hunk(text: str, *, old: int = 1, new: int = 1) -> ShownHunk:

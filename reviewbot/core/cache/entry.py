@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from reviewbot.core.findings.anchors import Anchor, AnchorIndex
-    from reviewbot.core.plan.chunks import ChunkView, ShownHunk
+    from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
 
 FORM: Final = 1
 """The version of an entry's JSON."""

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.diff.parse import DiffLine
-from reviewbot.core.plan.chunks import ShownHunk
+from reviewbot.core.plan.chunk_view import ShownHunk
 from reviewbot.core.plan.languages import language_of
 from reviewbot.core.prompt.examples import choose_examples
 from reviewbot.core.prompt.numbered import heading_lines, hunk_lines
@@ -32,7 +32,7 @@ from reviewbot.core.prompt.numbered import heading_lines, hunk_lines
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from reviewbot.core.plan.chunks import ChunkView
+    from reviewbot.core.plan.chunk_view import ChunkView
     from reviewbot.core.prompt.request import ManifestEntry
 
 VERSION: Final = "1"

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from reviewbot.core.cache.keys import ChunkKey
     from reviewbot.core.findings.anchors import AnchorIndex
     from reviewbot.core.findings.draft import Draft
-    from reviewbot.core.plan.chunks import ChunkView, ShownHunk
+    from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
 
 _NUMBER: Final = re.compile(r"(?<![\d.])\d{1,10}(?!\d)")
 _LINE: Final = re.compile(r"\blines?\b\W{0,3}\d|\b[LR] ?\d|\w:\d", re.IGNORECASE)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.diff.parse import DiffLine
     from reviewbot.core.findings.finding import Side
-    from reviewbot.core.plan.chunks import ChunkView
+    from reviewbot.core.plan.chunk_view import ChunkView
 
 MAX_QUOTE_LINES: Final = 400
 _DISTINCTIVE: Final = (

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reviewbot.core.findings.draft import Draft
     from reviewbot.core.findings.finding import Severity
     from reviewbot.core.findings.suggestions import Edit
-    from reviewbot.core.plan.chunks import ChunkView
+    from reviewbot.core.plan.chunk_view import ChunkView
 
 _WORD = re.compile(r"\w{6,}")
 

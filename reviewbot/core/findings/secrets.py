@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from reviewbot.core.findings.finding import Severity
-    from reviewbot.core.plan.chunks import Chunk, ChunkView
+    from reviewbot.core.plan.chunk_view import ChunkView
+    from reviewbot.core.plan.chunks import Chunk
     from reviewbot.core.safety.redact import DetectedSecret, FileRedaction
 
 WRITER: Final = "offline"

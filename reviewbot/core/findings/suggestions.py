@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.diff.parse import DiffLine
     from reviewbot.core.findings.anchors import Anchor
-    from reviewbot.core.plan.chunks import ChunkView
+    from reviewbot.core.plan.chunk_view import ChunkView
 
 MAX_LINES: Final = 60
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from reviewbot.core.plan.chunks import ShownHunk
+    from reviewbot.core.plan.chunk_view import ShownHunk
 
 
 def _table(text: str) -> dict[str, str]:

@@ -20,7 +20,7 @@ from reviewbot.core.safety.shown_text import shown_line, shown_markdown
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from reviewbot.core.plan.chunks import ChunkView
+    from reviewbot.core.plan.chunk_view import ChunkView
 
 FINDING_LIMIT: Final = 4_000
 REMARK_LIMIT: Final = 2_000

@@ -30,7 +30,7 @@ from reviewbot.core.safety.escape import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reviewbot.core.plan.chunks import ChunkView, ShownHunk
+    from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
 
 # Longer paths are hostile.
 PATH_LIMIT: Final = 4_096

@@ -28,7 +28,7 @@ from reviewbot.core.safety.escape import quoted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reviewbot.core.plan.chunks import ChunkView
+    from reviewbot.core.plan.chunk_view import ChunkView
 
 MANIFEST_LIMIT: Final = 6_000
 """Maximum characters of the list of changed paths. A pull request of 1,400 files would need

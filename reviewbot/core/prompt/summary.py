@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.events.events import FileCoverage
     from reviewbot.core.findings.finding import Finding
-    from reviewbot.core.plan.chunks import ChunkView
+    from reviewbot.core.plan.chunk_view import ChunkView
     from reviewbot.core.prompt.request import ManifestEntry
 
 DESCRIPTION_LIMIT: Final = 4_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reviewbot.core.plan.chunks import view
+from reviewbot.core.plan.chunk_view import view
 from reviewbot.core.safety.redact import redact_file
 from reviewbot.errors import ReviewbotError
 
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from reviewbot.core.diff.parse import FileDiff
-    from reviewbot.core.plan.chunks import Chunk, ChunkView
+    from reviewbot.core.plan.chunk_view import ChunkView
+    from reviewbot.core.plan.chunks import Chunk
     from reviewbot.core.safety.redact import FileRedaction
 
 

@@ -20,7 +20,7 @@ from reviewbot.models.linters.linters import Linted, Linters
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from reviewbot.core.plan.chunks import ChunkView, ShownHunk
+    from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
     from reviewbot.models.batch import BatchEvent, BatchTask, Emit, RunBatch
     from reviewbot.models.linters.imported import ImportedHit
 

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 
     from reviewbot.core.diff.parse import DiffLine
-    from reviewbot.core.plan.chunks import ChunkView, ShownHunk
+    from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
     from reviewbot.core.prompt.request import ModelRequest
     from reviewbot.models.base import ModelEvent
     from reviewbot.models.catalog import ModelInfo

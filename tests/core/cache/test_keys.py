@@ -23,7 +23,7 @@ from reviewbot.core.prompt.request import ManifestEntry
 from tests.support.views import hunk, view
 
 if TYPE_CHECKING:
-    from reviewbot.core.plan.chunks import ChunkView
+    from reviewbot.core.plan.chunk_view import ChunkView
 
 SCOPE = Scope(model="m", prompt_version="p1")
 CODE = " def total(items):\n-    rate = 1\n+    rate = 2\n     return rate"

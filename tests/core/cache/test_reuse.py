@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reviewbot.core.cache.entry import Entry
-    from reviewbot.core.plan.chunks import ChunkView, ShownHunk
+    from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
 
 SCOPE = Scope(model="m", prompt_version="p1")
 A = " def one():\n-    return 1\n+    return 2\n "

@@ -15,7 +15,8 @@ import pytest
 
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.findings.secrets import MAX_FINDINGS, secret_findings
-from reviewbot.core.plan.chunks import plan, view
+from reviewbot.core.plan.chunk_view import view
+from reviewbot.core.plan.chunks import plan
 from reviewbot.core.safety.redact import redact_file
 
 ALPHABETS: Final = {

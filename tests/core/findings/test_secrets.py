@@ -8,7 +8,8 @@ import pytest
 
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.findings.secrets import MAX_FINDINGS, MAX_QUOTE, secret_findings
-from reviewbot.core.plan.chunks import Chunk, ChunkView, plan, view
+from reviewbot.core.plan.chunk_view import ChunkView, view
+from reviewbot.core.plan.chunks import Chunk, plan
 from reviewbot.core.safety.redact import DetectedSecret, FileRedaction, redact_file
 
 if TYPE_CHECKING:

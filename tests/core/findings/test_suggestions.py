@@ -13,7 +13,7 @@ from tests.support.views import hunk, view
 
 if TYPE_CHECKING:
     from reviewbot.core.findings.suggestions import Edit
-    from reviewbot.core.plan.chunks import ChunkView
+    from reviewbot.core.plan.chunk_view import ChunkView
 
 PYTHON = view(hunk(" def f(a):\n-    return 0\n+    x = a / 0\n+    return x"))
 MARKS = ("[REDACTED:", "[CUT ")

@@ -14,7 +14,7 @@ from reviewbot.core.diff.numbered_line import NumberedLine, parse_line
 from reviewbot.core.diff.parse import DiffLine, FileStatus
 from reviewbot.core.findings.draft import Draft, parse_draft
 from reviewbot.core.findings.report_tool import REPORT_TOOL
-from reviewbot.core.plan.chunks import ChunkView, ShownHunk
+from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
 from reviewbot.core.plan.languages import language_of
 from reviewbot.core.prompt.examples import (
     Example,

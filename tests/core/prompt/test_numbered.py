@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reviewbot.core.diff.numbered_line import NumberedLine, format_line, parse_line
 from reviewbot.core.diff.parse import DiffLine, FileStatus
-from reviewbot.core.plan.chunks import ChunkView, ShownHunk
+from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
 from reviewbot.core.prompt.numbered import chunk_lines
 from reviewbot.core.safety.escape import show, show_line
 

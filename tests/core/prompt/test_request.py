@@ -18,7 +18,7 @@ from reviewbot.core.diff.numbered_line import parse_line
 from reviewbot.core.diff.parse import DiffLine
 from reviewbot.core.findings.finding import CATEGORIES, SEVERITIES
 from reviewbot.core.findings.report_tool import REPORT_TOOL
-from reviewbot.core.plan.chunks import ChunkView, ShownHunk
+from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
 from reviewbot.core.prompt.request import (
     KNOWN_LIMIT,
     MANIFEST_LIMIT,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reviewbot.core.diff.parse import DiffLine
 from reviewbot.core.events.events import FileCoverage, ReviewSummary, WalkthroughEntry
-from reviewbot.core.plan.chunks import ChunkView, ShownHunk
+from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
 from reviewbot.core.prompt.request import ManifestEntry
 from reviewbot.core.prompt.summary import (
     CHANGES_LIMIT,

@@ -16,7 +16,7 @@ from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.findings.anchors import AnchorIndex
 from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.findings.toolstream import ToolStream
-from reviewbot.core.plan.chunks import ChunkView, ShownHunk
+from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
 from reviewbot.core.prompt.request import ModelRequest
 from reviewbot.core.safety.escape import show_line
 from reviewbot.models.base import (
