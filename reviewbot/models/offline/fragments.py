@@ -65,12 +65,11 @@ def parse(lines: Sequence[str], fresh: Sequence[bool], language: str) -> Fragmen
     Args:
         lines: texts of the new side.
         fresh: for each line, whether it was added and belongs to the chunk.
-        language: a language that there are syntax rules for.
+        language: a language that ast-grep has a grammar for.
     """
     from ast_grep_py import SgRoot
 
-    # One character for one, so that columns stay right; ast-grep counts characters, not bytes.
-    text = _UNREADABLE.sub("\ufffd", "\n".join(lines))
+    text = _readable("\n".join(lines))
     best: Fragment | None = None
     least = 0
     for before, after in candidate_contexts(text, language):
@@ -82,6 +81,24 @@ def parse(lines: Sequence[str], fresh: Sequence[bool], language: str) -> Fragmen
         if not cost:
             break
     return None if best is None or _is_prose(best) else best
+
+
+def parse_whole(text: str, language: str) -> Fragment:
+    """Parse a whole file as it is.
+
+    Args:
+        text: the text.
+        language: a language that ast-grep has a grammar for.
+    """
+    from ast_grep_py import SgRoot
+
+    text = _readable(text)
+    return Fragment(text.split("\n"), (), SgRoot(text, language).root(), 0, ())
+
+
+def _readable(text: str) -> str:
+    # One character for one, so that columns stay right; ast-grep counts characters, not bytes.
+    return _UNREADABLE.sub("\ufffd", text)
 
 
 def _span(node: SgNode) -> tuple[int, int]:

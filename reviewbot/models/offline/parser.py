@@ -16,24 +16,25 @@ import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
 
-from reviewbot.core.decode import decoder
+from reviewbot.core.plan.languages import PARSED, is_source, language_of
 from reviewbot.errors import ReviewbotError
-from reviewbot.models.offline.syntax import Match
+from reviewbot.models.offline.replies import read_code_lines, read_enclosing, read_matches
 from reviewbot.models.offline.worker import HEAD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from reviewbot.core.findings.suggestions import Edit
-    from reviewbot.models.offline.syntax import Pattern
+    from reviewbot.models.offline.structure import Enclosing
+    from reviewbot.models.offline.syntax import Match, Pattern
 
 FILE_S: Final = 5.0
 """Seconds for which one file is parsed, all its chunks together."""
 CHECK_S: Final = 2.0
-"""Seconds for the check of one suggestion."""
+"""Seconds for the check of one suggestion, and for one question about the structure of a file."""
 START_S: Final = 30.0
 """Seconds for the start of a process: a machine with other work can be slow at it."""
 WATCH_S: Final = 0.05
@@ -189,7 +190,10 @@ class Parser:
             "patterns": [asdict(pattern) for pattern in patterns],
         }
         reply = await self._pool.ask(self._tenant, request, allowance)
-        return await asyncio.to_thread(_matches, reply, hunks, patterns)  # there may be many
+        found = await asyncio.to_thread(read_matches, reply, hunks, patterns)  # there may be many
+        if found is None:
+            raise ParseError(CRASHED)
+        return found
 
     async def refused(
         self, language: str, matcher: Mapping[str, Any], allowance: Allowance
@@ -212,30 +216,59 @@ class Parser:
             return False
         return reply.get("kept") is True
 
+    async def enclosing(
+        self, path: str, text: str, lines: Sequence[int]
+    ) -> tuple[Enclosing | None, ...]:
+        """Return the innermost function, else class, around each line.
 
-def _matches(
-    reply: dict[str, Any], hunks: Sequence[ParserHunk], patterns: Sequence[Pattern]
-) -> list[Match]:
-    """Return the matches of a reply. They are checked: the text may have taken over the process.
+        Args:
+            path: the path of the file, which decides its language.
+            text: the whole file.
+            lines: 1-based lines.
 
-    Raises:
-        ParseError: the reply does not contain valid matches in these hunks.
-    """
-    decode = decoder(Match)
-    try:
-        found = [cast("Match", decode(one, "match")) for one in reply["matches"]]
-        inside = all(
-            one.hunk in range(len(hunks))
-            and one.pattern in range(len(patterns))
-            and 0 <= one.first <= one.last < len(hunks[one.hunk].lines)
-            and one.column >= 0
-            for one in found
-        )
-    except (KeyError, TypeError, ValueError):
-        raise ParseError(CRASHED) from None
-    if not inside:
-        raise ParseError(CRASHED)
-    return found
+        Returns:
+            One value for each line; None where there is none, or the text was not parsed.
+        """
+        nothing = (None,) * len(lines)
+        language = _code_language(path)
+        if language is None or not lines:
+            return nothing
+        request = {"do": "enclosing", "language": language, "text": text, "lines": [*lines]}
+        try:
+            reply = await self._pool.ask(self._tenant, request, Allowance(CHECK_S))
+        except ParseError:
+            return nothing
+        return read_enclosing(reply, text, lines) or nothing
+
+    async def code_lines(
+        self, path: str, text: str, *, part: bool = False
+    ) -> frozenset[int] | None:
+        """Return the 1-based lines that contain running code, not only comments or strings.
+
+        Args:
+            path: the path of the file, which decides its language.
+            text: the text.
+            part: whether the text is a part of a file, such as a hunk. It may begin inside a
+                comment or a string, so its result is less certain.
+
+        Returns:
+            The lines; None if the language has no grammar or the text was not parsed.
+        """
+        language = _code_language(path)
+        if language is None:
+            return None
+        request = {"do": "code_lines", "language": language, "text": text, "part": part}
+        try:
+            reply = await self._pool.ask(self._tenant, request, Allowance(CHECK_S))
+        except ParseError:
+            return None
+        return read_code_lines(reply, text)
+
+
+def _code_language(path: str) -> str | None:
+    """Return the language of a file if it is a language of programs with a grammar."""
+    language = language_of(path)
+    return language if language in PARSED and is_source(path) else None
 
 
 class _Worker:

@@ -51,12 +51,12 @@ def candidate_contexts(text: str, language: str) -> Iterator[tuple[str, str]]:
 
     Args:
         text: the new side of a hunk.
-        language: a language that there are syntax rules for.
+        language: a language that ast-grep has a grammar for.
     """
     yield "", "\n"
     if language in DIALECTS:
         yield from brace_contexts(text, DIALECTS[language])
-    else:
+    elif language in _OTHERS:
         yield from _OTHERS[language](text)
 
 

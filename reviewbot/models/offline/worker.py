@@ -18,7 +18,8 @@ from dataclasses import asdict
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewbot.models.offline.fragments import parse
+from reviewbot.models.offline.fragments import parse, parse_whole
+from reviewbot.models.offline.structure import code_lines, enclosing, has_markup
 from reviewbot.models.offline.syntax import Pattern, match
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Return the reply to a request.
 
     Args:
-        request: ``do`` is ``match``, ``check``, ``try`` or ``warm``; the other fields depend on it.
+        request: ``do`` is ``match``, ``check``, ``try``, ``enclosing``, ``code_lines`` or ``warm``;
+            the other fields depend on it.
     """
     if request["do"] == "try":
         return {"refused": reason_to_refuse(request["language"], request["matcher"])}
@@ -73,7 +75,19 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     if request["do"] == "check":
         names = ("before", "after", "old", "new")
         return {"kept": keeps_syntax(request["language"], *(request[name] for name in names))}
+    if request["do"] == "enclosing":
+        whole = parse_whole(request["text"], request["language"])
+        return {"enclosing": [one and asdict(one) for one in enclosing(whole, request["lines"])]}
+    if request["do"] == "code_lines":
+        return {"code_lines": _code_lines(request["text"], request["language"], request["part"])}
     return {}
+
+
+def _code_lines(text: str, language: str, part: bool) -> list[int] | None:
+    if language == "php" and has_markup(text, part=part):
+        return None
+    fragment = parse(text.split("\n"), (), language) if part else parse_whole(text, language)
+    return [] if fragment is None else code_lines(fragment)
 
 
 def reason_to_refuse(language: str, matcher: Any) -> str | None:  # noqa: ANN401 - from a rule file
