@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
 from hypothesis import strategies as st
 
 from reviewbot.core.events import events as ev
 from reviewbot.core.events.report import fold
-from reviewbot.core.findings.finding import CATEGORIES, SEVERITIES, Finding, Placement, Side
+from reviewbot.core.findings.finding import (
+    CATEGORIES,
+    SEVERITIES,
+    Evidence,
+    Finding,
+    Placement,
+    Side,
+    Verification,
+)
 
 if TYPE_CHECKING:
     from reviewbot.core.events.report import Report
@@ -75,6 +84,7 @@ def findings(draw: st.DrawFn) -> Finding:
         and placement.kind == "inline"
         and draw(st.booleans()),
         cached=draw(st.booleans()),
+        verification=draw(st.sampled_from(get_args(Verification))),
     )
 
 
@@ -138,6 +148,18 @@ finished = st.builds(
     reasons=_tuples(texts),
     by_model=_tuples(st.builds(ev.ModelShare, words, counts, counts, usages, st.none() | numbers)),
     depth=texts,
+    verification=st.none()
+    | st.builds(ev.VerificationTally, *[counts] * 4, usages, st.none() | numbers),
+)
+evidence = st.none() | st.builds(Evidence, paths, st.integers(1, 9999), texts)
+verified = st.builds(
+    ev.FindingVerified,
+    ids,
+    st.sampled_from(("supported", "unproven", "unverified")),
+    st.none() | st.booleans(),
+    texts,
+    evidence,
+    placements,
 )
 raised = st.builds(ev.FindingRaised, findings())
 chunk_finished = st.builds(
@@ -154,7 +176,8 @@ middle = st.one_of(
     st.builds(ev.FileSkipped, paths, texts),
     st.builds(ev.ChunkStarted, words, paths, words, words, st.integers(1, 3)),
     raised,
-    st.builds(ev.FindingWithdrawn, ids, texts),
+    verified,
+    st.builds(ev.FindingWithdrawn, ids, texts, evidence),
     st.builds(
         ev.ChunkRetrying, words, paths, words, st.integers(1, 3), texts, words, st.floats(0, 99)
     ),
@@ -188,13 +211,18 @@ events: st.SearchStrategy[ev.Event] = st.one_of(started, middle, finished)
 def streams(draw: st.DrawFn) -> list[ev.Event]:
     """The events of a review: it may be cut before its end, and findings may be withdrawn."""
     inside = draw(st.lists(st.one_of(raised, middle), max_size=8))
+    judged = [
+        replace(draw(verified), id=event.finding.id)
+        for event in inside
+        if isinstance(event, ev.FindingRaised) and draw(st.booleans())
+    ]
     gone = [
         ev.FindingWithdrawn(event.finding.id, draw(texts))
         for event in inside
         if isinstance(event, ev.FindingRaised) and draw(st.booleans())
     ]
     end = draw(st.lists(finished, max_size=1))
-    return [draw(started), *inside, *gone, *end]
+    return [draw(started), *inside, *judged, *gone, *end]
 
 
 reports: st.SearchStrategy[Report] = streams().map(fold)

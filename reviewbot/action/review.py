@@ -213,6 +213,7 @@ class ActionReview:
                 prepared.job,
                 able.with_linters(able.run_batch),
                 summarize=able.summarize,
+                verify=able.verify,
                 keeps_syntax=able.keeps_syntax,
                 stop=self._stop,
             )

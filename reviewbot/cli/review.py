@@ -103,6 +103,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs", type=_jobs, metavar="N", help="model requests at once (default: 8)"
     )
     parser.add_argument("--no-summary", action="store_true", help="do not ask for a summary")
+    parser.add_argument(
+        "--no-verify", action="store_true", help="do not verify the findings of a model"
+    )
     parser.add_argument("--title", default="", help="title of the change, for the summary")
     parser.add_argument(
         "--description-file",
@@ -153,6 +156,7 @@ def run(args: argparse.Namespace) -> int:
         "budget_usd": args.budget_usd,
         "jobs": args.jobs,
         "summary": False if args.no_summary else None,
+        "verify": False if args.no_verify else None,
     }
     settings, source = read_source(args, flags)
     source = replace(
@@ -215,6 +219,7 @@ async def _review(
             prepared.job,
             work.with_linters(work.run_batch, imported),
             summarize=work.summarize,
+            verify=work.verify,
             keeps_syntax=work.keeps_syntax,
             stop=stop,
         )

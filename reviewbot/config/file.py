@@ -47,6 +47,8 @@ USER_ONLY: Final[tuple[Path, ...]] = (
     ("base_url",),
     ("fallback_models", "*", "base_url"),
     ("fallback_models", "*", "api_key_env"),
+    ("verify_model", "base_url"),
+    ("verify_model", "api_key_env"),
     ("routes", "*", "model", "base_url"),
     ("routes", "*", "model", "api_key_env"),
     ("routes", "*", "fallback_models", "*", "base_url"),

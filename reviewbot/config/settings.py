@@ -101,6 +101,8 @@ class Settings:
     exclude: tuple[str, ...] = ()
     accept_unread: tuple[str, ...] = ()
     linters: bool = True
+    verify: bool = True
+    verify_model: ModelChoice | None = None
     rules: Mapping[str, RuleLevel] = field(default_factory=dict)
     path_rules: tuple[PathRules, ...] = ()
     custom_rules: tuple[Mapping[str, Any], ...] = ()
@@ -121,13 +123,15 @@ class Settings:
     ignored: tuple[str, ...] = ()
 
     def chains(self) -> Iterator[tuple[str, tuple[ModelChoice, ...]]]:
-        """Yield each setting that names models for files, with its models, best first."""
+        """Yield each setting that names models, with its models, best first."""
         yield "model", (self.model, *self.fallback_models)
         others: list[RouteSettings | SplitSettings] = [*self.routes]
         others += [self.ab_split] if self.ab_split else []
         for one in others:
             own = one.fallback_models
             yield one.name, (one.model, *(self.fallback_models if own is None else own))
+        if self.verify_model is not None:
+            yield "verify_model", (self.verify_model,)
 
     @property
     def choices(self) -> tuple[ModelChoice, ...]:
@@ -184,11 +188,12 @@ def load_settings(
         name, source = DEFAULT_MODEL, f"the default, since {key_origin} is set"
     else:
         name, source = OFFLINE, f"no {API_KEY} is set, so the offline rules review"
-    state_dir = found.get("state_dir")
+    state_dir, verifier = found.get("state_dir"), found.get("verify_model")
     values: dict[str, Any] = {
         "model": found.choice(name),
         "model_source": source,
         "fallback_models": tuple(map(found.choice, found.get("fallback_models") or ())),
+        "verify_model": found.choice(verifier) if verifier else None,
         "state_dir": None if state_dir is None else _folder(state_dir, found.origins["state_dir"]),
     }
     for key_name, convert in _CONVERT.items():
@@ -262,6 +267,7 @@ _CONVERT: Final[Mapping[str, Any]] = MappingProxyType(
         "exclude": _strings,
         "accept_unread": _strings,
         "linters": bool,
+        "verify": bool,
         "rules": dict,
         "path_rules": _path_rules,
         "custom_rules": tuple,

@@ -40,7 +40,15 @@ if TYPE_CHECKING:
 
     from reviewbot.config.settings import Settings
     from reviewbot.core.events.events import Event, ReviewSummary, Usage
-    from reviewbot.models.batch import BatchEvent, BatchResult, BatchTask, RunBatch, Spent
+    from reviewbot.models.batch import (
+        BatchEvent,
+        BatchResult,
+        BatchTask,
+        RunBatch,
+        Spent,
+        Verify,
+        VerifyTask,
+    )
     from reviewbot.models.cached import CacheUse
     from reviewbot.models.offline.parser import ParserPool
     from reviewbot.pipeline.job import Summarize, SummaryTask
@@ -182,6 +190,7 @@ class Run:
                 job,
                 steps,
                 summarize=self._counted(able.summarize),
+                verify=self._checkpointed(able.verify),
                 keeps_syntax=able.keeps_syntax,
                 earlier=earlier,
                 stop=self.signal,
@@ -324,6 +333,22 @@ class Run:
             return await summarize(task, both)
 
         return counting
+
+    def _checkpointed(self, verify: Verify | None) -> Verify | None:
+        """Return ``verify`` with its usage and its results saved."""
+        if verify is None:
+            return None
+
+        async def saving(task: VerifyTask, book: Callable[[Spent], None]) -> BatchResult:
+            def both(spent: Spent) -> None:
+                self._save_spent(task.id, spent)
+                book(spent)
+
+            result = await verify(task, both)
+            self._save_result(task.id, result)
+            return result
+
+        return saving
 
     def _may_wait(self) -> bool:
         since = self.row.waiting_since

@@ -63,6 +63,19 @@ class AttemptPolicy:
     backoff_max_s: float = 30.0
     retry_after_cap_s: float = 120.0
 
+    def wait(self, state: RetryCallState) -> float:
+        """Return the seconds before the next attempt."""
+        from tenacity import wait_exponential_jitter
+
+        backoff = wait_exponential_jitter(multiplier=self.backoff_initial_s, max=self.backoff_max_s)
+        return max(backoff(state), _fault_of(state).retry_after or 0.0)
+
+    def worth_another_try(self, error: BaseException) -> bool:
+        """Return whether a request may succeed on the same model, soon enough."""
+        if not isinstance(error, ModelFault) or not error.retryable:
+            return False
+        return (error.retry_after or 0) <= self.retry_after_cap_s
+
 
 @dataclass(slots=True)
 class _BatchRun:
@@ -200,7 +213,7 @@ class Attempts:
         retrying = AsyncRetrying(
             sleep=asyncio.sleep,
             stop=stop_after_attempt(self._policy.max_attempts),
-            wait=self._wait,
+            wait=self._policy.wait,
             retry=retry_if_exception(lambda error: self._worth_another_try(error, tries)),
             before_sleep=announce,
             reraise=True,
@@ -244,16 +257,7 @@ class Attempts:
             return False
         if error.fault is Fault.COULD_NOT_REVIEW:  # one of several chunks, unknown which
             return len(tries.left) > 1 and tries.attempt == 1
-        return error.retryable and (error.retry_after or 0) <= self._policy.retry_after_cap_s
-
-    def _wait(self, state: RetryCallState) -> float:
-        from tenacity import wait_exponential_jitter
-
-        policy = self._policy
-        backoff = wait_exponential_jitter(
-            multiplier=policy.backoff_initial_s, max=policy.backoff_max_s
-        )
-        return max(backoff(state), _fault_of(state).retry_after or 0.0)
+        return self._policy.worth_another_try(error)
 
     async def _ask(self, run: _BatchRun, chunks: tuple[ChunkView, ...], tries: _Tries) -> None:
         """Send a request, and continuations if the response is truncated."""
@@ -307,7 +311,7 @@ class Attempts:
             # A model that cannot be forced to call the tool may need a second request.
             requests = 1 if info.forced_tools or not info.structured_output else 2
             max_tokens, reserved = await self._budget.reserve(
-                info, _text_of(request, info), max_tokens, requests=requests
+                info, text_of(request, info), max_tokens, requests=requests
             )
         try:
             async with aclosing(answer.model.stream(request, max_tokens=max_tokens)) as events:
@@ -340,7 +344,7 @@ def _continued(request: ModelRequest, known: tuple[KnownFinding, ...]) -> ModelR
     return replace(request, known=known, tokens=request.tokens + max(0, added - before))
 
 
-def _text_of(request: ModelRequest, info: ModelInfo) -> str:
+def text_of(request: ModelRequest, info: ModelInfo) -> str:
     """Return all text that ``request`` sends; empty for the offline rules."""
     if info.offline:
         return ""

@@ -9,14 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from reviewbot.core.decode import decoder
 from reviewbot.core.events.events import ChunkStatus, Usage  # noqa: TC001 - the decoder uses it
 from reviewbot.core.findings.draft import Draft  # noqa: TC001 - the decoder looks these up
+from reviewbot.core.findings.verdicts import Verdict  # noqa: TC001 - the decoder uses it
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from reviewbot.core.findings.finding import Finding
     from reviewbot.core.prompt.request import ModelRequest
+
+Purpose = Literal["review", "verification", "summary"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +102,14 @@ class Spent:
 
     The event is also emitted during the cancellation of a request, so receivers must not wait.
     ``estimated`` is the plan's estimate of the input for this model; 0 without an estimate.
+    ``purpose`` is what the request was for.
     """
 
     model: str
     usage: Usage
     cost_usd: float | None
     estimated: int = 0
+    purpose: Purpose = "review"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,17 +142,36 @@ BatchEvent: TypeAlias = (
 class BatchResult:
     """Result of a finished batch, without recalled drafts.
 
-    ``answer`` is set if the batch answered a question instead of a review.
+    ``answer`` is set if the batch answered a question instead of a review. ``verdicts`` are those
+    of a :class:`VerifyTask`, which has its own result.
     """
 
     drafts: tuple[Drafted, ...]
     outcomes: tuple[ChunkOutcome, ...]
     spent: tuple[Spent, ...]
     answer: Answered | None = None
+    verdicts: tuple[Verdict, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyTask:
+    """Task to disprove the findings of a batch.
+
+    ``id`` is the name of its result, ``request`` the request of the batch. ``added`` has the
+    numbers of the lines that the whole change adds, by path.
+    """
+
+    id: str
+    request: ModelRequest
+    findings: tuple[Finding, ...]
+    added: Mapping[str, Collection[int]]
 
 
 Emit: TypeAlias = Callable[[BatchEvent], Awaitable[None]]
 RunBatch: TypeAlias = Callable[[BatchTask, Emit], Awaitable[BatchResult]]
+Verify: TypeAlias = Callable[[VerifyTask, Callable[[Spent], None]], Awaitable[BatchResult]]
+"""Function that returns a verdict for each finding of a task, and charges the usage. A failure is a
+verdict, too: ``unverified``."""
 
 
 def result_to_json(result: BatchResult) -> dict[str, Any]:

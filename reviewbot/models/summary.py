@@ -96,7 +96,7 @@ class Summarizer:
             reason = f"The answer is not a summary: {error}."
             raise ModelFault(reason, fault=Fault.UNUSABLE) from None
         finally:
-            spent = Spent(info.name, usage, cost_usd(info, usage))
+            spent = Spent(info.name, usage, cost_usd(info, usage), purpose="summary")
             if self._budget:
                 await self._budget.settle(reserved, spent.cost_usd or 0.0)
             book(spent)

@@ -44,7 +44,8 @@ class Job:
     the tokens of each request besides its chunks, and ``prefix_by_model`` has the tokens of single
     models. ``prompt_version`` names the prompt templates. ``question`` is a question about the
     diff, whose single batch is then answered instead of reviewed. ``accepts_unread`` returns
-    whether a source file may stay unread, by its path.
+    whether a source file may stay unread, by its path. ``verified`` is True if a verifier checks
+    the findings of models, which their prompt then says.
     """
 
     files: tuple[FileDiff, ...]
@@ -61,6 +62,7 @@ class Job:
     prompt_version: str | None = None
     question: str | None = None
     accepts_unread: Callable[[str], bool] = lambda _path: False
+    verified: bool = False
 
     def model_of(self, batch: Batch) -> str:
         """Return the name of the first model of ``batch``."""

@@ -17,6 +17,7 @@ from reviewbot.core.events.events import (
     ChunkRetrying,
     ChunkStarted,
     FindingRaised,
+    FindingVerified,
     FindingWithdrawn,
     ReviewFinished,
     ReviewProgress,
@@ -161,6 +162,10 @@ class _Shown:
     def lines(self, width: int) -> list[Line]:
         """Return the event as lines of text."""
         match self.event:
+            case FindingVerified():
+                found = self.builder.finding(self.event.id)
+                reason = self.event.reason
+                return terminal.verified_lines(found, reason, width=width) if found else []
             case FindingWithdrawn():
                 gone = self.builder.withdrawal(self.event.id)
                 return terminal.withdrawn_lines(gone, width=width) if gone else []

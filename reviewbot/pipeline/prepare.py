@@ -106,6 +106,7 @@ def prepare(
         notices=(*notices, *settings.notices, *_plan_notices(settings, planned, chains.first)),
         prompt_version=_prompt_version() if online else None,
         accepts_unread=accepted_unread(settings),
+        verified=settings.verify and online,
     )
     return Prepared(
         job,

@@ -13,6 +13,7 @@ import time
 from collections import Counter, defaultdict
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from reviewbot.core.events.coverage import answered, outcome_of, reasons_of
@@ -31,8 +32,10 @@ from reviewbot.core.events.tally import Tally
 from reviewbot.core.findings.intake import Intake
 from reviewbot.core.findings.secrets import secret_findings
 from reviewbot.core.findings.suggestions import can_be_offered
+from reviewbot.core.findings.verdicts import unverified
 from reviewbot.core.prompt.request import ModelRequest
 from reviewbot.core.prompt.views import Views
+from reviewbot.core.wording import count
 from reviewbot.models.base import ModelFault
 from reviewbot.models.batch import (
     Answered,
@@ -43,6 +46,7 @@ from reviewbot.models.batch import (
     RequestSent,
     Retrying,
     Spent,
+    VerifyTask,
     Working,
 )
 from reviewbot.pipeline.job import (
@@ -61,14 +65,16 @@ if TYPE_CHECKING:
     from reviewbot.core.events.events import (
         Event,
         FileCoverage,
+        FindingVerified,
         FindingWithdrawn,
         Outcome,
         ReviewSummary,
     )
     from reviewbot.core.findings.suggestions import Edit, SyntaxCheck
+    from reviewbot.core.findings.verdicts import Verdict
     from reviewbot.core.plan.chunk_view import ChunkView
     from reviewbot.core.plan.chunks import Batch, Chunk
-    from reviewbot.models.batch import BatchEvent, RunBatch
+    from reviewbot.models.batch import BatchEvent, RunBatch, Verify
     from reviewbot.pipeline.job import Job, Summarize
 
 T = TypeVar("T")
@@ -90,6 +96,7 @@ async def review(
     run_batch: RunBatch,
     *,
     summarize: Summarize | None = None,
+    verify: Verify | None = None,
     keeps_syntax: SyntaxCheck = _unchecked,
     earlier: PriorRun | None = None,
     stop: StopSignal | None = None,
@@ -104,6 +111,7 @@ async def review(
         job: the diff and its plan.
         run_batch: function that runs one batch.
         summarize: function that requests the summary; None computes the summary.
+        verify: function that verifies the findings of models; None leaves them as they are.
         keeps_syntax: function that checks suggestions. By default, suggestions that need a check
             are shown as code that cannot be applied.
         earlier: state that interrupted runs of this review left, with the same plan.
@@ -115,7 +123,9 @@ async def review(
             state of this run continues with the waiting batches.
     """
     stop = stop or StopSignal()
-    run = _ReviewRun(job, run_batch, keeps_syntax, earlier or PriorRun(), clock)
+    run = _ReviewRun(
+        job, run_batch, keeps_syntax, earlier or PriorRun(), verify=verify, clock=clock
+    )
     if earlier is None:
         for event in opening(job):
             yield event
@@ -130,6 +140,8 @@ async def review(
             await batches
     if run.postponed and stop.outcome is None:
         raise run.postponed
+    for event in run.decided(run.without_verdict()):
+        yield event
     task = run.summary_task()
     if not job.plan.batches:
         summarize = None  # nothing was reviewed, so request no summary
@@ -155,10 +167,12 @@ class _ReviewRun:
         run_batch: RunBatch,
         keeps_syntax: SyntaxCheck,
         earlier: PriorRun,
+        *,
+        verify: Verify | None,
         clock: Callable[[], float],
     ) -> None:
         self.job, self._run_batch, self._earlier = job, run_batch, earlier
-        self._keeps_syntax = keeps_syntax
+        self._keeps_syntax, self._verify = keeps_syntax, verify
         self._clock, self._begun = clock, clock()
         self.events: asyncio.Queue[Event | None] = asyncio.Queue(QUEUE_SIZE)
         self._ledger = Ledger(
@@ -216,14 +230,15 @@ class _ReviewRun:
         async def emit(event: BatchEvent) -> None:
             await self._on(event, batch, intake)
 
+        request = ModelRequest(
+            chunks=tuple(views),
+            manifest=self._manifest,
+            instructions=self.job.instructions,
+            tokens=self.job.request_tokens(batch) + _instruction_tokens(views),
+            verified=self.job.verified,
+        )
         result = self._earlier.finished.get(batch.id)
         if result is None:
-            request = ModelRequest(
-                chunks=tuple(views),
-                manifest=self._manifest,
-                instructions=self.job.instructions,
-                tokens=self.job.request_tokens(batch) + _instruction_tokens(views),
-            )
             await self._run_batch(BatchTask(batch.id, request), emit)
         else:
             answer = () if result.answer is None else (result.answer,)
@@ -232,6 +247,49 @@ class _ReviewRun:
             # A finding that was shown but is not in the result was recalled before the batch ended.
             reason = "The answer that it came from was withdrawn."
             await self._put_all(self._ledger.unvouched(batch.chunks, reason))
+        if self._verify is not None:
+            await self._verify_findings(self._verify, batch, request)
+
+    async def _verify_findings(self, verify: Verify, batch: Batch, request: ModelRequest) -> None:
+        """Publish the verdicts about the pending findings of a batch."""
+        name = f"{batch.id}/verify"
+        result = self._earlier.finished.get(name)
+        findings = tuple(self._ledger.pending(batch.chunks))
+        if result is not None:
+            for spent in result.spent:
+                self.book(spent)
+        elif findings:
+            await self.events.put(self.progress(f"verifying {count(len(findings), 'finding')}"))
+            task = VerifyTask(name, request, findings, self._added)
+            result = await verify(task, self.book)
+        if result is not None:
+            await self._put_all(self.decided(result.verdicts))
+
+    @cached_property
+    def _added(self) -> dict[str, frozenset[int]]:
+        """The numbers of the lines that the change adds, by path."""
+        return {
+            file.path: frozenset(
+                line.new_no
+                for hunk in file.hunks
+                for line in hunk.lines
+                if line.kind == "added" and line.new_no is not None
+            )
+            for file in self.job.files
+        }
+
+    def decided(self, verdicts: Iterable[Verdict]) -> Iterator[FindingVerified | FindingWithdrawn]:
+        """Yield the events of verdicts, and count them."""
+        for verdict in verdicts:
+            events = self._ledger.decide(verdict)
+            if events:
+                self._tally.decide([verdict])
+            yield from events
+
+    def without_verdict(self) -> tuple[Verdict, ...]:
+        """Return verdicts about findings whose verification did not end."""
+        findings = self._ledger.pending([chunk.id for chunk in self.job.plan.chunks])
+        return unverified(findings, "The review ended before it was verified.")
 
     async def _tell_secrets(self, chunks: Sequence[Chunk], views: Sequence[ChunkView]) -> None:
         gates = self.job.gates
@@ -288,6 +346,8 @@ class _ReviewRun:
         finding, edit = admitted
         applies = await can_be_offered(edit, self._keeps_syntax)
         finding = replace(finding, suggestion_applies=applies)
+        if self._verify and finding.is_from_model and not finding.placement.held:
+            finding = replace(finding, verification="pending")
         return self._ledger.accept(finding, answer=drafted.answer)
 
     def _announced(self, event: RequestSent | Retrying, batch: Batch) -> Iterator[Event]:
@@ -349,7 +409,8 @@ class _ReviewRun:
 
     def book(self, spent: Spent) -> None:
         """Add the usage of a request. Never waits, as it is called while requests are cancelled."""
-        self._tally.book(spent.usage, spent.cost_usd, model=spent.model)
+        verifies = spent.purpose == "verification"
+        self._tally.book(spent.usage, spent.cost_usd, model=spent.model, verifies=verifies)
 
     def progress(self, activity: str | None = None) -> ReviewProgress:
         """Return the current progress of the review."""
@@ -404,4 +465,5 @@ class _ReviewRun:
             reasons=reasons,
             by_model=self._tally.by_model(findings),
             depth=self._tally.depth() if self.job.question is None else "",
+            verification=self._tally.verification(),
         )

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from reviewbot.core.plan.routing import Chain
     from reviewbot.models.anthropic.claude import Claude
     from reviewbot.models.base import Model, ModelFault
-    from reviewbot.models.batch import BatchResult, BatchTask, Emit, RunBatch
+    from reviewbot.models.batch import BatchResult, BatchTask, Emit, RunBatch, Verify
     from reviewbot.models.catalog import ModelInfo
     from reviewbot.models.linters.imported import ImportedHit
     from reviewbot.models.linters.linters import Linters
@@ -43,7 +43,7 @@ class Workers:
     """Functions that :func:`reviewbot.pipeline.review.review` calls.
 
     ``chains`` has the models of each batch, best first, by the id of the batch. ``linters`` are
-    those that run beside the models; None runs none.
+    those that run beside the models; None runs none. ``verify`` is None if nothing is verified.
     """
 
     run_batch: RunBatch
@@ -51,6 +51,7 @@ class Workers:
     keeps_syntax: SyntaxCheck
     chains: Mapping[str, tuple[ModelChoice, ...]]
     linters: Linters | None = None
+    verify: Verify | None = None
 
     def with_linters(self, run_batch: RunBatch, imported: Iterable[ImportedHit] = ()) -> RunBatch:
         """Return ``run_batch`` with the linters beside it, and the results of other tools."""
@@ -108,7 +109,33 @@ async def workers(
                 batch.id: crew.chains.choices(batch.chain) for batch in prepared.job.plan.batches
             },
             linters=_linters(prepared, lint_slots) if settings.linters else None,
+            verify=_verifier(settings, crew, parser, budget) if prepared.job.verified else None,
         )
+
+
+def _verifier(
+    settings: Settings, crew: ModelClients, parser: Parser, budget: Budget | None
+) -> Verify:
+    from reviewbot.models.verifier import Verifier, VerifierModel
+
+    def model_of(reviewer: str) -> VerifierModel | None:
+        choice = settings.verify_model
+        model = crew.named(reviewer) if choice is None else crew.client(choice)
+        if model is None:
+            return None
+        return model if isinstance(model, VerifierModel) else None
+
+    return Verifier(model_of, _attempt_policy(settings), _unknown, budget=budget)
+
+
+async def _unknown(_path: str, _text: str) -> None:
+    return None
+
+
+def _attempt_policy(settings: Settings) -> AttemptPolicy:
+    return AttemptPolicy(
+        max_attempts=settings.max_attempts, retry_after_cap_s=settings.retry_after_cap_s
+    )
 
 
 def _linters(prepared: Prepared, slots: asyncio.Semaphore | None) -> Linters:
@@ -175,9 +202,15 @@ class ModelClients:
 
     def chain(self, chain: Chain) -> tuple[Model, ...]:
         """Return the models of ``chain``, best first."""
-        return tuple(map(self._client, self.chains.choices(chain)))
+        return tuple(map(self.client, self.chains.choices(chain)))
 
-    def _client(self, choice: ModelChoice) -> Model:
+    def named(self, name: str) -> Model | None:
+        """Return the client of the model ``name``; None if the settings do not name it."""
+        found = (choice for choice in self._settings.choices if choice.name == name)
+        return next(map(self.client, found), None)
+
+    def client(self, choice: ModelChoice) -> Model:
+        """Return the client of a model."""
         if choice not in self._clients:
             self._clients[choice] = self._new_client(choice)
         return self._clients[choice]
@@ -206,9 +239,7 @@ def _runner(
     prepared: Prepared, settings: Settings, crew: ModelClients, budget: Budget | None
 ) -> RunBatch:
     """Return the function that runs a batch with its chain, and updates the calibration."""
-    policy = AttemptPolicy(
-        max_attempts=settings.max_attempts, retry_after_cap_s=settings.retry_after_cap_s
-    )
+    policy = _attempt_policy(settings)
     closed: dict[Model, ModelFault] = {}
     chain_of_batch = {batch.id: batch.chain for batch in prepared.job.plan.batches}
     attempts = {

@@ -17,6 +17,7 @@ from reviewbot.core.events.events import (
     ChunkStarted,
     FileCoverage,
     FindingRaised,
+    FindingVerified,
     FindingWithdrawn,
     ReviewAnswer,
     ReviewFinished,
@@ -26,7 +27,7 @@ from reviewbot.core.events.events import (
     Usage,
     from_record,
 )
-from reviewbot.core.events.report import fold
+from reviewbot.core.events.report import fold, verified
 from reviewbot.models.batch import Spent, result_from_json, result_to_json
 from reviewbot.pipeline.job import PriorRun
 from reviewbot.store.eventlog import records_of
@@ -41,7 +42,10 @@ if TYPE_CHECKING:
 
 ENTRY_TYPES: Final = tuple(
     one.type
-    for one in (ReviewStarted, FindingRaised, FindingWithdrawn, ReviewProgress, ReviewFinished)
+    for one in (
+        *(ReviewStarted, FindingRaised, FindingVerified, FindingWithdrawn),
+        *(ReviewProgress, ReviewFinished),
+    )
 )
 """Types of the events that determine the entry of a review in lists."""
 
@@ -85,6 +89,8 @@ def earlier_of(connection: sa.Connection, review_id: str) -> PriorRun:
         match from_record(one):
             case FindingRaised(finding=finding):
                 shown[finding.id] = finding
+            case FindingVerified() as verdict if verdict.id in shown:
+                shown[verdict.id] = verified(shown[verdict.id], verdict)
             case FindingWithdrawn(id=gone):
                 shown.pop(gone, None)
             case ChunkFinished(chunk=chunk):

@@ -242,6 +242,7 @@ def test_every_place_of_a_model_is_guarded() -> None:
     assert places == {path[:-1] for path in USER_ONLY if path[-1] == "base_url"} - {()}
     assert places == {
         ("fallback_models", "*"),
+        ("verify_model",),
         ("routes", "*", "model"),
         ("routes", "*", "fallback_models", "*"),
         ("ab_split", "model"),

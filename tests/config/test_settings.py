@@ -95,6 +95,8 @@ def test_every_key_of_the_file_reaches_the_settings() -> None:
         "exclude": ["b/"],
         "accept_unread": ["rust"],
         "linters": False,
+        "verify": False,
+        "verify_model": {"name": "v", "base_url": HERE, "api_key_env": "V_KEY"},
         "rules": {"python/eval": "off"},
         "path_rules": [{"paths": ["t/"], "rules": {"security": "note"}}],
         "confidence": 1,
@@ -111,6 +113,7 @@ def test_every_key_of_the_file_reaches_the_settings() -> None:
     assert values.keys() == schema()["properties"].keys(), "the table above is complete"
     settings = load(json.dumps(values), trusted=True)
     assert settings.model == ModelChoice("m", HERE, None, "ANTHROPIC_API_KEY")
+    assert settings.verify_model == ModelChoice("v", HERE, None, "V_KEY")
     assert settings.fallback_models == (ModelChoice("f", HERE, None, "ANTHROPIC_API_KEY"),)
     assert settings.path_rules == (PathRules(("t/",), {"security": "note"}),)
     assert settings.path_instructions == (PathInstruction(("a/**",), "x"),)

@@ -26,6 +26,7 @@ from tests.fake_anthropic.replies import (
 )
 from tests.fake_anthropic.requests import Recorded
 from tests.fake_anthropic.validation import MAX_OUTPUT, refusal
+from tests.fake_anthropic.verdicts import is_verification, supports
 from tests.http_requests import read_request
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class FakeAnthropic:
         refuses: features that it answers with 400, for servers other than Anthropic's: names
             as in ``validation``, for example ``{"eager_input_streaming", "forced"}``.
         models: the names it knows, for other servers; None: Anthropic's, with their limits.
+        verify: replies to requests that verify findings, which are in ``verifications``, not in
+            ``requests``; None treats them as all other requests.
     """
 
     def __init__(
@@ -72,8 +75,11 @@ class FakeAnthropic:
         refuses: Collection[str] = (),
         models: Collection[str] | None = None,
         port: int = 0,
+        verify: Responder | None = supports,
     ) -> None:
         self.respond, self.key, self.port = respond, key, port
+        self.verify = verify
+        self.verifications: list[Recorded] = []
         self.refuses, self.models = refuses, models
         self.requests: list[Recorded] = []
         self.replies: list[tuple[Recorded, Reply]] = []
@@ -157,7 +163,9 @@ class FakeAnthropic:
         path = request.path.partition("?")[0]
         if request.method == "POST" and path in ("/v1/messages", "/v1/messages/count_tokens"):
             counting = path.endswith("count_tokens")
-            (self.counted if counting else self.requests).append(request)
+            verify = self.verify if is_verification(request) and not counting else None
+            kept = self.counted if counting else self.requests
+            (self.verifications if verify else kept).append(request)
             request.request_id = f"req_{len(self.requests) + len(self.counted)}"
             error = refusal(request, key=self.key, refuses=self.refuses, models=self.models)
             if error is not None:
@@ -166,7 +174,8 @@ class FakeAnthropic:
             if counting:
                 tokens = len(json.dumps(request.body)) // CHARS_PER_TOKEN
                 return await exchange.json({"input_tokens": tokens})
-            return await self._play(exchange, self._next_reply(request))
+            reply = verify(request) if verify else self._next_reply(request)
+            return await self._play(exchange, reply)
         name = path.removeprefix("/v1/models/")
         if request.method == "GET" and name in MAX_OUTPUT:
             described = {"type": "model", "id": name, "display_name": name}

@@ -12,7 +12,11 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias, cast, get_args
 
 from reviewbot.core.decode import decoder
-from reviewbot.core.findings.finding import Finding  # noqa: TC001 - from_record resolves it at run time
+from reviewbot.core.findings.finding import (  # noqa: TC001 - from_record resolves them at run time
+    Evidence,
+    Finding,
+    Placement,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -127,6 +131,21 @@ class ModelShare:
 
 
 @dataclass(frozen=True, slots=True)
+class VerificationTally:
+    """Verdicts of a review by kind, and the usage of the requests for them.
+
+    ``cost_usd`` is None if a used model has no known price.
+    """
+
+    supported: int = 0
+    unproven: int = 0
+    refuted: int = 0
+    unverified: int = 0
+    usage: Usage = field(default_factory=Usage)
+    cost_usd: float | None = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class ReviewStarted:
     """The plan, before the first model call.
 
@@ -177,12 +196,30 @@ class FindingRaised:
 
 
 @dataclass(frozen=True, slots=True)
+class FindingVerified:
+    """The verdict about a pending finding, and its final placement.
+
+    ``reason`` is a sentence. ``evidence`` is the code that decided, if there is any.
+    ``worth_fixing`` is None if verification failed.
+    """
+
+    type: ClassVar[Literal["finding.verified"]] = "finding.verified"
+    id: str
+    verdict: Literal["supported", "unproven", "unverified"]
+    worth_fixing: bool | None
+    reason: str
+    evidence: Evidence | None
+    placement: Placement
+
+
+@dataclass(frozen=True, slots=True)
 class FindingWithdrawn:
-    """An earlier finding was withdrawn."""
+    """An earlier finding was withdrawn; with ``evidence`` if the verifier refuted it."""
 
     type: ClassVar[Literal["finding.withdrawn"]] = "finding.withdrawn"
     id: str
     reason: str
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +310,7 @@ class ReviewFinished:
     """The last event, exactly once. Times are seconds, ``cost_usd`` is the total cost.
 
     ``depth`` has sentences about the files that no model read, and those that a linter could not
-    read; empty if there are none.
+    read; empty if there are none. ``verification`` is None if no finding was verified.
     """
 
     type: ClassVar[Literal["review.finished"]] = "review.finished"
@@ -287,6 +324,7 @@ class ReviewFinished:
     reasons: tuple[str, ...] = ()
     by_model: tuple[ModelShare, ...] = ()
     depth: str = ""
+    verification: VerificationTally | None = None
 
 
 Event: TypeAlias = (
@@ -294,6 +332,7 @@ Event: TypeAlias = (
     | FileSkipped
     | ChunkStarted
     | FindingRaised
+    | FindingVerified
     | FindingWithdrawn
     | ChunkRetrying
     | ChunkFinished

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.events.events import FindingRaised, FindingWithdrawn
+from reviewbot.core.events.events import FindingRaised, FindingVerified, FindingWithdrawn
 from reviewbot.core.findings.finding import (
     Placement,
     fingerprint,
@@ -15,11 +15,13 @@ from reviewbot.core.findings.finding import (
     same,
     same_quote,
 )
+from reviewbot.core.findings.verdicts import placement_after
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from reviewbot.core.findings.finding import Finding
+    from reviewbot.core.findings.verdicts import Verdict
 
 
 MAX_LINES: Final = 500
@@ -117,6 +119,37 @@ class Ledger:
         for finding in gone:
             self._drop(finding)
         return [FindingWithdrawn(finding.id, reason) for finding in gone]
+
+    def pending(self, chunks: Collection[str]) -> list[Finding]:
+        """Return the findings in ``chunks`` without a verdict, in the order of their lines."""
+        found = (one for one in self._standing.values() if one.verification == "pending")
+        return sorted(
+            (one for one in found if one.chunk in chunks),
+            key=lambda one: (one.path, one.line, one.id),
+        )
+
+    def decide(self, verdict: Verdict) -> list[FindingVerified | FindingWithdrawn]:
+        """Apply a verdict to a pending finding; a finding that is withdrawn meanwhile has none."""
+        finding = self._standing.get(verdict.id)
+        if finding is None or finding.verification != "pending":
+            return []
+        if verdict.verdict == "refuted":
+            self._drop(finding)
+            return [FindingWithdrawn(finding.id, verdict.reason, verdict.evidence)]
+        placement = placement_after(finding, verdict)
+        answers = self._drop(finding)
+        self._stand(replace(finding, verification=verdict.verdict, placement=placement))
+        self._answers[finding.id] = answers
+        return [
+            FindingVerified(
+                id=finding.id,
+                verdict=verdict.verdict,
+                worth_fixing=verdict.worth_fixing,
+                reason=verdict.reason,
+                evidence=verdict.evidence,
+                placement=placement,
+            )
+        ]
 
     def _restored(self, name: str) -> Iterator[FindingRaised]:
         """Yield the findings that a finding had replaced, if other responses also reported them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from reviewbot.core.events.coverage import file_coverage
@@ -14,6 +14,7 @@ from reviewbot.core.events.events import (
     FileCoverage,
     FileSkipped,
     FindingRaised,
+    FindingVerified,
     FindingWithdrawn,
     ModelShare,
     ReviewAnswer,
@@ -22,6 +23,7 @@ from reviewbot.core.events.events import (
     ReviewStarted,
     ReviewSummary,
     Usage,
+    VerificationTally,
 )
 from reviewbot.core.findings.finding import SEVERITIES, Finding, Severity, rank
 
@@ -36,10 +38,14 @@ _NOTHING: Final = Usage()
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """A finding that was shown and then withdrawn, with the reason."""
+    """A finding that was shown and then withdrawn, with the reason.
+
+    ``is_refuted`` is True if the verifier refuted it.
+    """
 
     finding: Finding
     reason: str
+    is_refuted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,7 @@ class Report:
     version: str = ""
     by_model: tuple[ModelShare, ...] = ()
     depth: str = ""
+    verification: VerificationTally | None = None
 
     @property
     def counts(self) -> dict[Severity, int]:
@@ -117,21 +124,16 @@ class ReportBuilder:
         """Process the next event.
 
         A finding with a known id replaces the earlier finding, and is open again if it was
-        withdrawn: after a refusal the next model may report the same. A withdrawal of an unknown
-        finding changes nothing.
+        withdrawn: after a refusal the next model may report the same. A verdict about an unknown
+        finding, or its withdrawal, changes nothing.
         """
         match event:
             case ReviewStarted():
                 self._plan = event
             case FileSkipped():
                 self._skipped[event.path] = FileCoverage(event.path, "skipped", event.reason)
-            case FindingRaised():
-                self._raised[event.finding.id] = event.finding
-                self._withdrawn.pop(event.finding.id, None)
-            case FindingWithdrawn():
-                finding = self._raised.pop(event.id, None)
-                if finding is not None:
-                    self._withdrawn[event.id] = Withdrawal(finding, event.reason)
+            case FindingRaised() | FindingVerified() | FindingWithdrawn():
+                self._add_finding(event)
             case ChunkFinished():
                 self._chunks[event.chunk] = event
             case ReviewProgress():
@@ -146,6 +148,23 @@ class ReportBuilder:
                     self._answer = None
             case _:  # chunk.started and chunk.retrying change nothing that lasts
                 pass
+
+    def _add_finding(self, event: FindingRaised | FindingVerified | FindingWithdrawn) -> None:
+        match event:
+            case FindingRaised():
+                self._raised[event.finding.id] = event.finding
+                self._withdrawn.pop(event.finding.id, None)
+            case FindingVerified() if event.id in self._raised:
+                self._raised[event.id] = verified(self._raised[event.id], event)
+            case FindingWithdrawn() if event.id in self._raised:
+                finding, is_refuted = self._raised.pop(event.id), event.evidence is not None
+                self._withdrawn[event.id] = Withdrawal(finding, event.reason, is_refuted)
+            case _:
+                pass
+
+    def finding(self, finding_id: str) -> Finding | None:
+        """Return an open finding by id; None if it is withdrawn or unknown."""
+        return self._raised.get(finding_id)
 
     def withdrawal(self, finding_id: str) -> Withdrawal | None:
         """Return the withdrawal of a finding by id; None if the finding is open or unknown."""
@@ -180,6 +199,7 @@ class ReportBuilder:
             version=plan.version if plan else "",
             by_model=end.by_model if end else (),
             depth=end.depth if end else "",
+            verification=end.verification if end else None,
         )
 
     def _coverage(self) -> tuple[tuple[FileCoverage, ...], tuple[str, ...]]:
@@ -196,6 +216,11 @@ class ReportBuilder:
             else:
                 pending.append(file.path)
         return tuple(decided), tuple(pending)
+
+
+def verified(finding: Finding, event: FindingVerified) -> Finding:
+    """Return ``finding`` after its verdict."""
+    return replace(finding, verification=event.verdict, placement=event.placement)
 
 
 def fold(events: Iterable[Event]) -> Report:

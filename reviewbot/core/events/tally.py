@@ -6,7 +6,12 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events.coverage import coverage_of, depth_of
-from reviewbot.core.events.events import ModelShare, ReviewProgress, Usage
+from reviewbot.core.events.events import (
+    ModelShare,
+    ReviewProgress,
+    Usage,
+    VerificationTally,
+)
 from reviewbot.core.wording import count
 
 if TYPE_CHECKING:
@@ -14,6 +19,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.events.events import ChunkStatus, FileCoverage
     from reviewbot.core.findings.finding import Finding
+    from reviewbot.core.findings.verdicts import Verdict
     from reviewbot.core.plan.chunks import Plan
 
 
@@ -36,6 +42,8 @@ class Tally:
         self._checks: dict[str, Sequence[str]] = {}
         self._unlinted: dict[str, list[str]] = {}
         self._spent: dict[str, tuple[Usage, float | None]] = {}
+        self._verdicts: Counter[str] = Counter()
+        self._verifying: tuple[Usage, float | None] = (Usage(), 0.0)
         self.usage = Usage()
         self.cost_usd: float | None = 0.0
 
@@ -70,12 +78,28 @@ class Tally:
         if not self._open[file]:
             del self._open[file]
 
-    def book(self, usage: Usage, cost_usd: float | None, *, model: str) -> None:
-        """Record the tokens of a request to ``model``."""
+    def book(
+        self, usage: Usage, cost_usd: float | None, *, model: str, verifies: bool = False
+    ) -> None:
+        """Record the tokens of a request to ``model``, which perhaps ``verifies`` findings."""
         self.usage += usage
+        if verifies:
+            used, cost = self._verifying
+            self._verifying = (used + usage, _sum(cost, cost_usd))
         self.cost_usd = _sum(self.cost_usd, cost_usd)
         before, cost = self._spent.get(model, (Usage(), 0.0))
         self._spent[model] = (before + usage, _sum(cost, cost_usd))
+
+    def decide(self, verdicts: Iterable[Verdict]) -> None:
+        """Record verdicts about findings."""
+        self._verdicts.update(one.verdict for one in verdicts)
+
+    def verification(self) -> VerificationTally | None:
+        """Return the verdicts and their usage; None without any."""
+        used, cost = self._verifying
+        if not self._verdicts and used == Usage():
+            return None
+        return VerificationTally(**self._verdicts, usage=used, cost_usd=cost)
 
     def by_model(self, findings: Iterable[Finding]) -> tuple[ModelShare, ...]:
         """Return the share of each model. Models with usage come first, in order of first use.

@@ -26,6 +26,7 @@ Category = Literal[
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 PlacementKind = Literal["inline", "file", "outside"]
+Verification = Literal["none", "pending", "supported", "unproven", "unverified"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,15 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """Code that decided a verdict: ``quote`` is the line ``line`` (1-based) of the new file."""
+
+    path: str
+    line: int
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One finding, validated, made safe to show, and placed.
 
@@ -52,6 +62,10 @@ class Finding:
     :attr:`is_placed` they are the lines that the model claimed. ``suggestion`` replaces exactly
     ``line``..``end_line``; it is offered only if ``suggestion_applies``. ``cached`` is True for a
     finding of an earlier review, which cost nothing this time.
+
+    ``verification`` is ``none`` for findings that are not verified: those of secrets, rules and
+    linters, and all if verification is off. It is ``pending`` until the verdict, and ``unverified``
+    if verification failed.
     """
 
     id: str
@@ -74,6 +88,12 @@ class Finding:
     placement: Placement
     suggestion_applies: bool = False
     cached: bool = False
+    verification: Verification = "none"
+
+    @property
+    def is_from_model(self) -> bool:
+        """True if a model wrote it: ids of secrets, rules and linters contain a slash."""
+        return "/" not in self.rule
 
     @property
     def is_placed(self) -> bool:

@@ -64,7 +64,8 @@ class ModelRequest:
     """Request to review chunks. :func:`render` returns its prompt.
 
     ``instructions`` are the repository's, from the base branch. ``known`` is set only to continue a
-    truncated response. ``tokens`` estimates the whole input.
+    truncated response. ``tokens`` estimates the whole input. ``verified`` is True if a later
+    request verifies the findings.
     """
 
     chunks: tuple[ChunkView, ...]
@@ -72,6 +73,7 @@ class ModelRequest:
     instructions: str = ""
     known: tuple[KnownFinding, ...] = ()
     tokens: int = 0
+    verified: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ def render(request: ModelRequest, *, as_text: bool = False) -> Prompt:
             call of the report tool.
     """
     return Prompt(
-        system=_system(),
+        system=_system(verified=request.verified),
         shared=render_template(
             "shared",
             examples=choose_examples(request.manifest),
@@ -127,8 +129,8 @@ def render(request: ModelRequest, *, as_text: bool = False) -> Prompt:
 
 
 @cache
-def _system() -> str:
-    return render_template("system").strip("\n")
+def _system(*, verified: bool) -> str:
+    return render_template("system", verified=verified).strip("\n")
 
 
 def manifest_within(entries: Sequence[ManifestEntry], limit: int) -> Manifest:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from reviewbot.core.render.layout import Line, Span, clip, paragraph, shown, wrap
-from reviewbot.core.render.wording import placement_reason
+from reviewbot.core.render.wording import placement_reason, state_of
 from reviewbot.core.wording import count
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ def finding_block(finding: Finding, code: Sequence[CodeLine], width: int) -> lis
 
 
 def _heading(finding: Finding, width: int) -> list[Line]:
-    held = " (held back)" if finding.placement.held else ""
-    first = (f"{finding.severity}{held}: ", STYLES[finding.severity])
+    state = f" ({state_of(finding)})" if state_of(finding) else ""
+    first = (f"{finding.severity}{state}: ", STYLES[finding.severity])
     title = " ".join(finding.title.split())
     return paragraph(title, width, first=first, style="bold")
 

@@ -28,7 +28,9 @@ from reviewbot.core.render.wording import (
     share_of,
     shares,
     spending,
+    titled,
     unreviewed,
+    verification,
 )
 from reviewbot.core.wording import NO_REASON, count
 
@@ -144,9 +146,8 @@ def _fitting(parts: Sequence[str], room: int | None) -> int:
 
 
 def _row(finding: Finding) -> str:
-    severity = f"{finding.severity}, held back" if finding.placement.held else finding.severity
     where, title = code_span(_place(finding)), one_line(finding.title, 200)
-    return f"| {severity} | {cell(where)} | {cell(title)} |"
+    return f"| {titled(finding)} | {cell(where)} | {cell(title)} |"
 
 
 def _place(finding: Finding) -> str:
@@ -167,7 +168,7 @@ def _details(finding: Finding) -> str:
     ]
     if finding.rule != finding.category:
         facts.insert(2, code_span(finding.rule))
-    blocks = [f"### {finding.severity}: {one_line(finding.title, 200)}", ", ".join(facts)]
+    blocks = [f"### {titled(finding)}: {one_line(finding.title, 200)}", ", ".join(facts)]
     if placement_reason(finding):
         blocks.append(literal(placement_reason(finding)))
     blocks += [
@@ -200,7 +201,9 @@ def _notes(report: Report, room: int | None) -> list[str]:
     facts = [", ".join(map(code_span, report.models)), spending(report)]
     spent = "; ".join(filter(None, facts))
     by_model = (f"{code_span(share.model)}: {share_of(share)}" for share in shares(report))
+    verdicts = verification(report)
     return [
+        *([verdicts] if verdicts else []),
         *_listed("Notices:", map(literal, report.notices), room),
         *_listed("By model:", by_model, room),
         *([spent] if spent else []),

@@ -23,8 +23,10 @@ from reviewbot.core.render.wording import (
     share_of,
     shares,
     spending,
+    state_of,
     total,
     unreviewed,
+    verification,
 )
 from reviewbot.core.wording import NO_REASON, count, listed
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.events.events import Event, ReviewProgress
     from reviewbot.core.events.report import Report, Withdrawal
+    from reviewbot.core.findings.finding import Finding
     from reviewbot.core.render.finding_block import CodeLine
 
 LISTED: Final = 50
@@ -51,8 +54,9 @@ _NOTES: Final = {
 def event_lines(event: Event, *, width: int, code: Sequence[CodeLine] = ()) -> list[Line]:
     """Return the lines to print for ``event``; empty to print nothing.
 
-    The events ``finding.withdrawn`` and ``review.finished`` lack details: call
-    :func:`withdrawn_lines` and :func:`final_lines` with data of the report instead.
+    The events ``finding.verified``, ``finding.withdrawn`` and ``review.finished`` lack details:
+    call :func:`verified_lines`, :func:`withdrawn_lines` and :func:`final_lines` with data of the
+    report instead.
 
     Args:
         event: the event.
@@ -145,6 +149,20 @@ def _answer(event: ev.ReviewAnswer, width: int) -> list[Line]:
     return lines
 
 
+def verified_lines(finding: Finding, reason: str, *, width: int) -> list[Line]:
+    """Return the lines for the verdict about a finding that was shown.
+
+    Args:
+        finding: the finding, with its verdict.
+        reason: the reason of the verdict, a sentence.
+        width: columns of the terminal.
+    """
+    word = state_of(finding) or "verified"
+    text = f"{finding.title} ({finding.path}:{finding.line}): {reason}"
+    style = "green" if word == "verified" else "yellow"
+    return paragraph(text, width, first=(f"{word} ", style), style="dim")
+
+
 def withdrawn_lines(withdrawal: Withdrawal, *, width: int) -> list[Line]:
     """Return the lines for a finding that was shown and then withdrawn."""
     finding = withdrawal.finding
@@ -190,6 +208,8 @@ def final_lines(report: Report, *, width: int) -> list[Line]:
     if report.withdrawn:
         text = f"{count(len(report.withdrawn), 'finding')} shown above, not counted"
         lines += _row("withdrawn", text, width)
+    if verdicts := verification(report):
+        lines += _row("verified", verdicts.partition(": ")[2], width)
     lines += _skipped(report, width)
     spent = spending(report)
     if spent:

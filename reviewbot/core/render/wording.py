@@ -191,11 +191,48 @@ def on_new_lines(finding: Finding) -> bool:
     return finding.placement.kind == "inline" and finding.side == "RIGHT"
 
 
+def is_unproven_error(finding: Finding) -> bool:
+    """Return whether a finding is an error that the verifier could not prove."""
+    return finding.verification == "unproven" and finding.severity == "error"
+
+
+def state_of(finding: Finding) -> str:
+    """Return ``held back``, ``unproven``, ``being verified`` or ``not verified``; else empty.
+
+    Findings whose verification is off or succeeded have no state.
+    """
+    if finding.placement.held:
+        return "unproven" if is_unproven_error(finding) else "held back"
+    return {"pending": "being verified", "unverified": "not verified"}.get(finding.verification, "")
+
+
+def titled(finding: Finding) -> str:
+    """Return the severity of a finding, and its state if there is one: ``error, unproven``."""
+    return ", ".join(filter(None, (finding.severity, state_of(finding))))
+
+
+def verification(report: Report) -> str:
+    """Return a sentence about the verdicts and their cost; empty if nothing was verified."""
+    tally = report.verification
+    if tally is None:
+        return ""
+    counts = {
+        "supported": tally.supported,
+        "unproven": tally.unproven,
+        "refuted and withdrawn": tally.refuted,
+        "not verified": tally.unverified,
+    }
+    parts = [f"{number:,} {word}" for word, number in counts.items() if number]
+    what = listed(parts) if parts else "no verdict"
+    spent = "; ".join(filter(None, (usage(tally.usage), dollars(tally.cost_usd))))
+    return f"Verification: {what} ({spent})."
+
+
 def placement_reason(finding: Finding) -> str:
     """Return why a finding is not on a line of the new file; empty if it is on one."""
     reason = finding.placement.reason or NO_REASON
     if finding.placement.held:
-        return f"Held back: {reason}"
+        return f"{state_of(finding).capitalize()}: {reason}"
     if finding.placement.kind != "inline":
         return f"Not placed on a line: {reason}"
     return "" if finding.side == "RIGHT" else f"On {lines_of(finding)} of the old file."

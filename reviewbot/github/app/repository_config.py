@@ -35,7 +35,7 @@ _PUBLISHING: Final = ("fail_on", "if_incomplete", "link_hosts", "max_inline")
 """Settings that decide how findings are published."""
 _OPERATORS: Final = (
     *("model", "fallback_models", "routes", "ab_split", "budget_usd", "models"),
-    *("context_lines", "chunk_tokens", "batch_tokens"),
+    *("context_lines", "chunk_tokens", "batch_tokens", "verify", "verify_model"),
 )
 
 

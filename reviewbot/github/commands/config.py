@@ -24,6 +24,8 @@ _SHOWN = (
     "exclude",
     "accept_unread",
     "linters",
+    "verify",
+    "verify_model",
     "rules",
     "path_rules",
     "confidence",
@@ -118,6 +120,7 @@ def _tokens(number: int | None) -> str:
 _WORDS: Final[dict[str, Callable[[Any], str]]] = {
     "model": lambda model: model.name,
     "fallback_models": lambda models: ", ".join(one.name for one in models),
+    "verify_model": lambda model: model.name if model else "the model that reviewed",
     "routes": _routes,
     "ab_split": _split,
     "path_rules": _path_rules,

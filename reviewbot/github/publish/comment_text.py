@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.render.markdown_text import code_span, fence, literal, one_line, quoted
+from reviewbot.core.render.wording import titled
 from reviewbot.core.safety.escape import is_plain
 from reviewbot.core.safety.markdown import code_block
 from reviewbot.core.safety.safe_text import safe_line, safe_markdown
@@ -113,7 +114,7 @@ def on_line(finding: Finding, *, marker: str, offer: bool, link_hosts: Collectio
         link_hosts: hosts that links may point to.
     """
     safe = safe_finding(finding, link_hosts)
-    words = [f"**{safe.severity}: {title_of(safe)}**", one_line(safe.scenario, _LINE), safe.message]
+    words = [f"**{titled(safe)}: {title_of(safe)}**", one_line(safe.scenario, _LINE), safe.message]
     before = unmarked("\n\n".join(filter(str.strip, words)))
     after = unmarked(_facts(safe))
     room = MAX_BODY - size(before) - size(after) - MAX_LENGTH - 8
@@ -135,7 +136,7 @@ def finding_block(finding: Finding, *, where: str, reason: str, link_hosts: Coll
     """
     safe = safe_finding(finding, link_hosts)
     blocks = [
-        f"**{safe.severity}: {title_of(safe)}**",
+        f"**{titled(safe)}: {title_of(safe)}**",
         f"{where}, {_facts(safe)}, id {code_span(safe.id)}",
         literal(reason),
         *(quoted(text, _MESSAGE) for text in (safe.scenario, safe.message) if text.strip()),

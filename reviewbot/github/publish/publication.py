@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events.events import (
     FindingRaised,
+    FindingVerified,
     FindingWithdrawn,
     ReviewProgress,
     ReviewStarted,
@@ -125,7 +126,7 @@ class Publication:
                 self._progress = replace(self._progress, files_total=total)
             case ReviewProgress():
                 self._progress = event
-            case FindingRaised() | FindingWithdrawn():
+            case FindingRaised() | FindingVerified() | FindingWithdrawn():
                 pass
             case _:
                 return

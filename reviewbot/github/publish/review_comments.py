@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.findings.finding import rank
 from reviewbot.core.render.markdown_text import code_span, literal
-from reviewbot.core.render.wording import outcome, placement_reason
+from reviewbot.core.render.wording import is_unproven_error, outcome, placement_reason
 from reviewbot.core.wording import count
 from reviewbot.github.change.permalinks import is_utf8
 from reviewbot.github.change.subject import LINK_HOSTS
@@ -199,9 +199,12 @@ def rest_sections(
     """Return sections for findings without an inline comment and for held-back findings."""
     surplus: list[FindingWithoutComment] = []
     others: list[FindingWithoutComment] = []
+    unproven: list[FindingWithoutComment] = []
     held: list[FindingWithoutComment] = []
     for one in rest:
-        group = held if one.finding.placement.held else surplus if one.is_surplus else others
+        group = surplus if one.is_surplus else others
+        if one.finding.placement.held:
+            group = unproven if is_unproven_error(one.finding) else held
         group.append(one)
     blocks = [_block(one, link_hosts) for one in others]
     held_blocks = [_block(one, link_hosts) for one in held]
@@ -209,6 +212,14 @@ def rest_sections(
     return [
         Section(heading, by_rule(surplus), 72, noun="rule", share=0.5),
         Section("### Not on a line", blocks, 70, noun="finding", gap="\n\n", share=0.7),
+        Section(
+            "### Unproven errors, not counted",
+            [_block(one, link_hosts) for one in unproven],
+            68,
+            noun="finding",
+            gap="\n\n",
+            share=0.5,
+        ),
         Section(
             f"Held back ({len(held):,})", held_blocks, 20, noun="finding", gap="\n\n", folded=True
         ),

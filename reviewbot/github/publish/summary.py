@@ -20,6 +20,7 @@ from reviewbot.core.render.wording import (
     shares,
     spending,
     unreviewed,
+    verification,
 )
 from reviewbot.core.safety.safe_text import safe_line, safe_markdown
 from reviewbot.core.wording import NO_REASON, count, listed
@@ -125,6 +126,7 @@ def render(
         _walkthrough(walkthrough or {}),
         *_coverage(safe),
         Section("Notices:", _literal_list(safe.notices), 40, "notice"),
+        Section("", [literal(verification(safe))] if safe.verification else [], 18),
         Section("By model:", _by_model(safe), 15),
     ]
     limit = MAX_TEXT - size(head) - size(tail) - 16

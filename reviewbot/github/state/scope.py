@@ -249,7 +249,7 @@ def _hash_of(settings: Settings, attributes: str) -> str:
     routes = [replace(one, source="") for one in others]
     rules = (sorted(settings.rules.items()), settings.path_rules, settings.custom_rules)
     counts = (settings.exclude, rules, settings.confidence)
-    asked = (settings.instructions, settings.path_instructions, settings.max_notes)
+    asked = (settings.instructions, settings.path_instructions, settings.max_notes, settings.verify)
     linters = sorted(versions().items()) if settings.linters else []
     text = repr((models, routes, counts, asked, linters, attributes, prompt_version()))
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]

@@ -150,7 +150,25 @@ class Claude:
         """
         # The prompt states the schema, too: some servers accept output_config.format but ignore it.
         user += f"\n\nAnswer with one JSON object that fits this schema:\n{json.dumps(schema)}"
-        ask = Ask(system, "", user, max_tokens, schema)
+        return await self._json(Ask(system, "", user, max_tokens, schema))
+
+    async def answer_after(
+        self, request: ModelRequest, block: str, *, max_tokens: int
+    ) -> JsonAnswer:
+        """Return the JSON object that answers ``block``, which follows the prompt of ``request``.
+
+        Tools, system prompt and user blocks are those of the review, byte for byte, so that the
+        server reads them from its cache.
+
+        Raises:
+            ModelFault: there is no JSON object; ``usage`` has the usage of the request.
+        """
+        prompt = render(request)
+        return await self._json(
+            Ask(prompt.system, prompt.shared, prompt.body, max_tokens, after=block)
+        )
+
+    async def _json(self, ask: Ask) -> JsonAnswer:
         text, usage = "", Usage()
         stopped: Stopped | None = None
         try:
@@ -227,7 +245,7 @@ class Claude:
 
     def _prefix_key(self, ask: Ask) -> bytes | None:
         minimum = self._info.cache_minimum
-        text = f"{ask.as_text}\0{ask.system}\0{ask.shared}"
+        text = f"{ask.offers_tool}\0{ask.system}\0{ask.shared}"
         # At two characters a token, the estimate exceeds that of any tokenizer for code.
         if minimum is None or Feature.CACHE not in self._features or len(text) < 2 * minimum:
             return None

@@ -49,7 +49,9 @@ class Ask:
     """Content of one request, and the form of its response.
 
     ``shared`` may be empty. The response is a call of the report tool, unless ``schema`` requests
-    JSON text or ``words`` requests plain text.
+    JSON text or ``words`` requests plain text. ``after`` is one more block behind ``body``, which
+    requests JSON text: such a request still offers the tool, because its prefix is then that of the
+    request before.
     """
 
     system: str
@@ -58,11 +60,17 @@ class Ask:
     max_tokens: int
     schema: dict[str, Any] | None = None
     words: bool = False
+    after: str = ""
+
+    @property
+    def offers_tool(self) -> bool:
+        """True if the request contains the report tool."""
+        return not self.words and self.schema is None
 
     @property
     def as_text(self) -> bool:
         """True if the response is text instead of a tool call."""
-        return self.words or self.schema is not None
+        return not self.offers_tool or bool(self.after)
 
 
 def features_of(info: ModelInfo) -> frozenset[Feature]:
@@ -85,7 +93,7 @@ def features_of(info: ModelInfo) -> frozenset[Feature]:
 
 def sent_features(ask: Ask, features: AbstractSet[Feature]) -> frozenset[Feature]:
     """Return the ``features`` that the request ``ask`` uses."""
-    left_out = _OF_TOOLS if ask.as_text else frozenset[Feature]()
+    left_out = frozenset[Feature]() if ask.offers_tool else _OF_TOOLS
     return frozenset(features) - left_out - ({Feature.FORMAT} if ask.schema is None else set())
 
 
@@ -102,8 +110,10 @@ def request_body(info: ModelInfo, ask: Ask, features: AbstractSet[Feature]) -> d
         "system": [{"type": "text", "text": ask.system, **mark}] if mark else ask.system,
         "messages": [{"role": "user", "content": [*shared, {"type": "text", "text": ask.body}]}],
     }
-    if not ask.as_text:
-        body |= _tools(sent)
+    if ask.after:
+        body["messages"][0]["content"].append({"type": "text", "text": ask.after})
+    if ask.offers_tool:
+        body |= _tools(sent, forced=not ask.after)
     thinking = _thinking(info, sent, max_tokens)
     if thinking:
         body["thinking"] = thinking
@@ -119,7 +129,8 @@ def request_body(info: ModelInfo, ask: Ask, features: AbstractSet[Feature]) -> d
     return body
 
 
-def _tools(sent: AbstractSet[Feature]) -> dict[str, Any]:
+def _tools(sent: AbstractSet[Feature], *, forced: bool) -> dict[str, Any]:
+    """Return the tool and its choice. A model that is forced elsewhere must not call it here."""
     tool = dict(REPORT_TOOL)
     for feature in (Feature.STRICT, Feature.EAGER):
         if feature in sent:
@@ -128,6 +139,8 @@ def _tools(sent: AbstractSet[Feature]) -> dict[str, Any]:
         return {"tools": [tool]}
     choice: dict[str, Any] = {"type": "auto"}
     if Feature.FORCED in sent:
+        if not forced:
+            return {"tools": [tool], "tool_choice": {"type": "none"}}
         choice = {"type": "tool", "name": tool["name"]}
     if Feature.SINGLE_CALL in sent:
         choice[Feature.SINGLE_CALL.value] = True

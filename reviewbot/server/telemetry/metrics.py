@@ -123,6 +123,15 @@ class Metrics:
             "findings", "Findings that were reported, by placement.", "severity", "placement"
         )
         self.withdrawn = counter("findings_withdrawn", "Findings that were withdrawn.")
+        self.verdicts = counter("verdicts", "Verdicts about findings.", "verdict")
+        self.verification_tokens = counter(
+            "verification_tokens", "Tokens of the requests that verify findings.", "model"
+        )
+        self.verification_dollars = counter(
+            "verification_cost_dollars",
+            "Cost of priced requests that verify findings, in US dollars.",
+            "model",
+        )
         self.tokens = counter("tokens", "Tokens that requests to models used.", "model", "kind")
         self.dollars = counter("cost_dollars", "Cost of priced requests in US dollars.", "model")
         self.requests = counter(

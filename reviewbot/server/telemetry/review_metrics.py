@@ -10,9 +10,11 @@ from reviewbot.config.settings import OFFLINE
 from reviewbot.core.events.events import (
     ChunkFinished,
     FindingRaised,
+    FindingVerified,
     FindingWithdrawn,
     ReviewFinished,
 )
+from reviewbot.core.render.wording import total
 from reviewbot.jobs import truncation
 from reviewbot.models.batch import ChunkOutcome, Drafted, RequestSent, Retrying, Spent, Working
 from reviewbot.store.reviews import now_ms
@@ -74,8 +76,12 @@ class Counting:
         match event:
             case FindingRaised(finding=finding):
                 self._found(row, finding)
-            case FindingWithdrawn():
+            case FindingVerified(verdict=verdict):
+                metrics.verdicts.labels(verdict).inc()
+            case FindingWithdrawn(evidence=evidence):
                 metrics.withdrawn.inc()
+                if evidence is not None:
+                    metrics.verdicts.labels("refuted").inc()
             case ChunkFinished(status=status, attempt=attempt):
                 metrics.chunks.labels(status, attempt_label(attempt)).inc()
             case ReviewFinished():
@@ -107,6 +113,9 @@ class Counting:
             metrics.tokens.labels(model, kind).inc(tokens)
         metrics.requests.labels(model, "no" if spent.cost_usd is None else "yes").inc()
         metrics.dollars.labels(model).inc(spent.cost_usd or 0.0)
+        if spent.purpose == "verification":
+            metrics.verification_tokens.labels(model).inc(total(usage))
+            metrics.verification_dollars.labels(model).inc(spent.cost_usd or 0.0)
 
     def batch(self, row: ReviewRow) -> Callable[[BatchEvent], None]:
         """Return the function that records the events of a batch of ``row``."""

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from reviewbot.core.decode import decoder
 from reviewbot.core.events import events as ev
 from reviewbot.core.events.events import Event, from_record, record
-from reviewbot.core.findings.finding import Finding, Placement
+from reviewbot.core.findings.finding import Evidence, Finding, Placement
 from tests.event_schema import assert_valid_event, event_schema
 from tests.review_strategies import events
 
@@ -28,6 +28,8 @@ BODIES = {
     "walkthrough_entry": ev.WalkthroughEntry,
     "file_coverage": ev.FileCoverage,
     "placement": Placement,
+    "evidence": Evidence,
+    "verification_tally": ev.VerificationTally,
     "finding_body": Finding,
 }
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.core.events.events import FindingRaised, FindingWithdrawn
+from reviewbot.core.events.events import FindingRaised, FindingVerified, FindingWithdrawn
 from reviewbot.core.events.ledger import Ledger
-from reviewbot.core.findings.finding import Finding, Placement, fingerprint
+from reviewbot.core.findings.finding import Evidence, Finding, Placement, fingerprint
+from reviewbot.core.findings.verdicts import Verdict
 from tests.support.findings import finding
 
 
@@ -234,3 +237,64 @@ def test_replaying_the_events_gives_what_stands(places: list[tuple[Finding, str]
         sum(1 for one in standing.values() if one.severity == "note" and not one.placement.held)
         <= 3
     )
+
+
+def verdict(name: str = "f", answer: Any = "supported", **changes: Any) -> Verdict:
+    evidence = Evidence("a.py", 3, "if x:") if answer in ("supported", "refuted") else None
+    values: dict[str, Any] = {
+        "worth_fixing": True,
+        "reason": "Its reason.",
+        "evidence": evidence,
+    } | changes
+    return Verdict(name, answer, **values)
+
+
+def test_a_verdict_decides_once_about_a_pending_finding() -> None:
+    ledger = Ledger(max_notes=5)
+    ledger.accept(finding(verification="pending"), answer="1")
+    [event] = ledger.decide(verdict())
+    assert isinstance(event, FindingVerified)
+    assert (event.id, event.verdict, event.placement) == ("f", "supported", SURE)
+    assert [one.verification for one in ledger.findings] == ["supported"]
+    assert ledger.decide(verdict(answer="refuted")) == []
+    assert ledger.pending(["c1"]) == []
+
+
+def test_a_refuted_finding_is_withdrawn_with_the_evidence() -> None:
+    ledger = Ledger(max_notes=5)
+    ledger.accept(finding(verification="pending"), answer="1")
+    [event] = ledger.decide(verdict(answer="refuted"))
+    assert event == FindingWithdrawn("f", "Its reason.", Evidence("a.py", 3, "if x:"))
+    assert len(ledger) == 0
+
+
+def test_a_finding_that_is_not_pending_or_gone_has_no_verdict() -> None:
+    ledger = Ledger(max_notes=5)
+    ledger.accept(finding(), answer="1")
+    assert ledger.decide(verdict(answer="refuted")) == []
+    assert ledger.decide(verdict("unknown")) == []
+    assert len(ledger) == 1
+
+
+def test_a_note_that_is_held_after_its_verdict_leaves_room_for_another() -> None:
+    ledger = Ledger(max_notes=1)
+    ledger.accept(finding(severity="note", verification="pending"), answer="1")
+    ledger.decide(verdict(answer="unproven"))
+    [event] = ledger.accept(finding(id="g", severity="note", line=40, end_line=40), answer="1")
+    assert isinstance(event, FindingRaised)
+    assert event.finding.placement == SURE
+
+
+def test_a_verified_finding_is_recalled_with_its_answer() -> None:
+    ledger = Ledger(max_notes=5)
+    ledger.accept(finding(verification="pending"), answer="1")
+    ledger.decide(verdict())
+    assert shown(ledger.recall("1", "It declined.")) == ["-f"]
+
+
+def test_only_findings_of_these_chunks_are_pending() -> None:
+    ledger = Ledger(max_notes=5)
+    ledger.accept(finding(id="z", verification="pending", line=9, end_line=9), answer="1")
+    ledger.accept(finding(id="y", verification="pending", title="Other", scenario="o"), answer="1")
+    ledger.accept(finding(id="x", verification="pending", chunk="c2", path="b.py"), answer="2")
+    assert [one.id for one in ledger.pending(["c1"])] == ["y", "z"]

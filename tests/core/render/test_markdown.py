@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 MARKDOWN = MarkdownIt("commonmark").enable("table")
-HEADINGS = re.compile(r"(Summary|Question|Answer|Findings|(error|warning|note):.*)", re.DOTALL)
+HEADINGS = re.compile(
+    r"(Summary|Question|Answer|Findings|(error|warning|note)(, [a-z ]+)?:.*)", re.DOTALL
+)
 
 
 def tokens(text: str) -> list[Token]:

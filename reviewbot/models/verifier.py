@@ -1,0 +1,203 @@
+"""Ask a model to disprove the findings of a batch, and check its verdicts.
+
+Verification never fails a review: findings that could not be verified are ``unverified``, and count
+as if there were no verification.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
+
+from reviewbot.core.events.events import Usage
+from reviewbot.core.findings.verdicts import Judge, KnownCode, parse_verdicts, unverified
+from reviewbot.core.prompt.verification import MOST_FINDINGS, render_verification
+from reviewbot.models.attempts import AttemptPolicy, text_of
+from reviewbot.models.base import Fault, ModelFault
+from reviewbot.models.batch import BatchResult, Spent
+from reviewbot.models.budget import MIN_OUTPUT_TOKENS
+from reviewbot.models.catalog import cost_usd
+
+if TYPE_CHECKING:
+    from reviewbot.core.findings.finding import Finding
+    from reviewbot.core.findings.verdicts import RawVerdict, Verdict
+    from reviewbot.core.plan.chunk_view import ChunkView
+    from reviewbot.core.prompt.request import ModelRequest
+    from reviewbot.models.anthropic.claude import JsonAnswer
+    from reviewbot.models.batch import VerifyTask
+    from reviewbot.models.budget import Budget
+    from reviewbot.models.catalog import ModelInfo
+
+MAX_TOKENS: Final = 16_000
+"""Maximum output tokens of a request: the thinking of the model, and a line for each finding."""
+ATTEMPTS: Final = 2
+"""Maximum number of requests for the same findings."""
+
+FindCode: TypeAlias = Callable[[str, str], Awaitable[Collection[int] | None]]
+"""Function from a path and a text to the numbers of its lines that are running code, from 1; None
+if no parser knows the language."""
+FindEvidence: TypeAlias = Callable[[Sequence["Finding"]], Awaitable[Sequence["ChunkView"]]]
+"""Function that returns more code about findings, redacted."""
+
+
+@runtime_checkable
+class VerifierModel(Protocol):
+    """A model that can answer one more block after a review."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """Its name and prices."""
+        ...
+
+    async def answer_after(
+        self, request: ModelRequest, block: str, *, max_tokens: int
+    ) -> JsonAnswer:
+        """Return the JSON object that answers ``block`` after the prompt of ``request``.
+
+        Raises:
+            ModelFault: there is no JSON object.
+        """
+        ...
+
+
+async def no_evidence(_findings: Sequence[Finding]) -> tuple[ChunkView, ...]:
+    """Return no code beyond the diff."""
+    return ()
+
+
+class Verifier:
+    """Verifier of findings; an instance is a :data:`reviewbot.models.batch.Verify`.
+
+    Args:
+        model_of: returns the model that verifies the findings of a model, by its name; None if
+            there is none.
+        policy: limits of attempts and waits.
+        running_code: finds the lines of running code.
+        evidence: finds more code about findings.
+        budget: budget that the review shares, if there is a limit.
+    """
+
+    def __init__(
+        self,
+        model_of: Callable[[str], VerifierModel | None],
+        policy: AttemptPolicy,
+        running_code: FindCode,
+        *,
+        evidence: FindEvidence = no_evidence,
+        budget: Budget | None = None,
+    ) -> None:
+        self._model_of, self._policy, self._budget = model_of, policy, budget
+        self._running_code, self._evidence = running_code, evidence
+
+    async def __call__(self, task: VerifyTask, book: Callable[[Spent], None]) -> BatchResult:
+        """Return the verdicts about the findings of ``task``; fails only by cancellation."""
+        evidence = await self._evidence(task.findings)
+        judge = Judge(await self._known(task, evidence))
+        spent: list[Spent] = []
+
+        def charge(one: Spent) -> None:
+            spent.append(one)
+            book(one)
+
+        verdicts: list[Verdict] = []
+        for start in range(0, len(task.findings), MOST_FINDINGS):
+            group = task.findings[start : start + MOST_FINDINGS]
+            block = render_verification(group, evidence)
+            try:
+                raw = await self._ask(task.request, group, block, charge)
+            except ModelFault as fault:
+                verdicts += unverified(group, f"Verification failed: {fault}")
+            else:
+                verdicts += judge.verdicts(group, raw)
+        return BatchResult((), (), tuple(spent), verdicts=tuple(verdicts))
+
+    async def _known(self, task: VerifyTask, evidence: Sequence[ChunkView]) -> KnownCode:
+        views = (*task.request.chunks, *evidence)
+        running: dict[str, set[int] | None] = {}
+        for view in views:
+            for hunk in view.hunks:
+                lines = [line for line in hunk.lines if line.new_no is not None]
+                text = "\n".join(line.text for line in lines)
+                found = await self._running_code(view.path, text)
+                known = running.setdefault(view.path, set())
+                if found is None or known is None:
+                    running[view.path] = None
+                else:
+                    known |= {
+                        number
+                        for at, line in enumerate(lines, 1)
+                        if at in found and (number := line.new_no)
+                    }
+        return KnownCode(
+            views,
+            {path: numbers for path, numbers in running.items() if numbers is not None},
+            task.added,
+        )
+
+    async def _ask(
+        self,
+        request: ModelRequest,
+        group: Sequence[Finding],
+        block: str,
+        book: Callable[[Spent], None],
+    ) -> dict[int, RawVerdict]:
+        """Return the verdicts of the model.
+
+        Raises:
+            ModelFault: there are none.
+        """
+        from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
+
+        model = self._model_of(group[0].model)
+        if model is None:
+            raise ModelFault("no model is set that can verify", fault=Fault.REJECTED)
+        retrying = AsyncRetrying(
+            sleep=asyncio.sleep,
+            stop=stop_after_attempt(min(ATTEMPTS, self._policy.max_attempts)),
+            wait=self._policy.wait,
+            retry=retry_if_exception(self._policy.worth_another_try),
+            reraise=True,
+        )
+
+        async def once() -> dict[int, RawVerdict]:
+            answer = await self._send(model, request, block, book)
+            try:
+                return parse_verdicts(answer.value, len(group))
+            except ValueError as error:
+                reason = f"the model's answer is not usable: {error}"
+                raise ModelFault(reason, fault=Fault.UNUSABLE) from None
+
+        return await retrying(once)
+
+    async def _send(
+        self, model: VerifierModel, request: ModelRequest, block: str, book: Callable[[Spent], None]
+    ) -> JsonAnswer:
+        """Send one request within the budget.
+
+        Raises:
+            ModelFault: the request failed.
+        """
+        info, usage, reserved = model.info, Usage(), 0.0
+        room = min(info.max_output, info.context - request.tokens - len(block) // 2)
+        if room < MIN_OUTPUT_TOKENS:
+            raise ModelFault(
+                f"the request is too large for the context window of {info.name}",
+                fault=Fault.REJECTED,
+            )
+        max_tokens = min(MAX_TOKENS, room)
+        try:
+            if self._budget:
+                text = text_of(request, info) + block
+                max_tokens, reserved = await self._budget.reserve(info, text, max_tokens)
+            answer = await model.answer_after(request, block, max_tokens=max_tokens)
+            usage = answer.usage
+        except ModelFault as fault:
+            usage = fault.usage or usage
+            raise
+        finally:
+            spent = Spent(info.name, usage, cost_usd(info, usage), purpose="verification")
+            if self._budget:
+                await self._budget.settle(reserved, spent.cost_usd or 0.0)
+            book(spent)
+        return answer

@@ -1,0 +1,87 @@
+"""Answers to a request that verifies findings: what the fake says unless a test says otherwise."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from reviewbot.core.diff.numbered_line import parse_line
+from tests.fake_anthropic.replies import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.fake_anthropic.requests import Recorded
+
+_ASKED: Final = "<findings_to_verify>"
+_FINDING: Final = re.compile(
+    r'^finding (\d+): ("(?:[^"\\]|\\.)*") (RIGHT|LEFT) (\d+)-(\d+)', re.MULTILINE
+)
+_TITLE: Final = re.compile(r"^title: (.*)$", re.MULTILINE)
+_FILE: Final = re.compile(r'^=== file ("(?:[^"\\]|\\.)*")')
+_CODE: Final = re.compile(r"""\s*(?![#/*"'<%;-])\S*\w""")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A finding that is to be verified, and a line of code that a verdict about it may quote."""
+
+    number: int
+    path: str
+    title: str
+    code: tuple[str, int, str]
+
+
+def is_verification(request: Recorded) -> bool:
+    """Whether the request verifies findings."""
+    return _ASKED in request.text
+
+
+def asked(request: Recorded) -> list[Asked]:
+    """The findings of a request that verifies, in order."""
+    prompt, _, block = request.text.rpartition(_ASKED)
+    lines = list(_lines(prompt))
+    titles = [json.loads(title) for title in _TITLE.findall(block)]
+    found = []
+    for (number, path, _, first, last), title in zip(_FINDING.findall(block), titles, strict=True):
+        name = json.loads(path)
+        own = [one for one in lines if one[0] == name and int(first) <= one[1] <= int(last)]
+        code = next((one for one in (*own, *lines) if _CODE.match(one[2])), ("", 0, ""))
+        found.append(Asked(int(number), name, title, code))
+    return found
+
+
+def _lines(prompt: str) -> Iterator[tuple[str, int, str]]:
+    """The lines of the new files that the prompt shows: path, number, text."""
+    path = ""
+    for line in prompt[prompt.rfind("<changes>") :].split("\n"):
+        if heading := _FILE.match(line):
+            path = json.loads(heading[1])
+        elif (shown := parse_line(line)) is not None and shown.side == "R":
+            yield path, shown.number, shown.text
+
+
+def verdict(one: Asked, answer: str = "supported", /, **changes: Any) -> dict[str, Any]:
+    """A verdict as a model writes it."""
+    path, line, quote = one.code
+    return {
+        "finding": one.number,
+        "path": path,
+        "line": line,
+        "quote": quote,
+        "verdict": answer,
+        "worth_fixing": True,
+    } | changes
+
+
+def says(*verdicts: dict[str, Any], **changes: Any) -> Answer:
+    """An answer with these verdicts, as text."""
+    text = json.dumps({"verdicts": list(verdicts)})
+    return Answer(call=False, preamble=text, stop_reason="end_turn", **changes)
+
+
+def supports(request: Recorded) -> Answer:
+    """Support of every finding. It costs nothing: tests of other parts need not count it."""
+    return says(*(verdict(one) for one in asked(request)), usage={})

@@ -1,0 +1,202 @@
+"""Verification in a review: findings are shown at once, and then confirmed, held or withdrawn."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reviewbot.core.events.events import (
+    ChunkFinished,
+    FindingRaised,
+    FindingVerified,
+    FindingWithdrawn,
+    ReviewFinished,
+    ReviewProgress,
+    Usage,
+    VerificationTally,
+)
+from reviewbot.core.events.report import fold
+from reviewbot.core.findings.finding import Evidence, Finding
+from reviewbot.core.findings.verdicts import Verdict, unverified
+from reviewbot.models.attempts import Attempts
+from reviewbot.models.batch import BatchResult, Spent
+from reviewbot.pipeline.job import PriorRun, StopSignal
+from reviewbot.pipeline.review import review
+from tests.models.scripted import Say, Scripted, item
+from tests.support.reviews import Checkpoints, Seen, added, by_path, job, numbered, run
+from tests.virtual_time import in_virtual_time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from reviewbot.models.batch import VerifyTask
+
+SPENT = Spent("m", Usage(input=50, output=5), 0.25, purpose="verification")
+
+
+@dataclass
+class Verifying:
+    """A verifier that decides by the title of a finding, and keeps what it was asked."""
+
+    answers: Mapping[str, str] = field(default_factory=dict)
+    asked: list[VerifyTask] = field(default_factory=list)
+
+    async def __call__(self, task: VerifyTask, book: Callable[[Spent], None]) -> BatchResult:
+        self.asked.append(task)
+        book(SPENT)
+        verdicts = tuple(map(self._verdict, task.findings))
+        return BatchResult((), (), (SPENT,), verdicts=verdicts)
+
+    def _verdict(self, finding: Finding) -> Verdict:
+        answer: Any = self.answers.get(finding.title, "supported")
+        if answer == "unverified":
+            return unverified([finding], "The model is down.")[0]
+        evidence = Evidence(finding.path, finding.line, finding.quote)
+        return Verdict(finding.id, answer, answer == "supported", f"It is {answer}.", evidence)
+
+
+@in_virtual_time
+async def test_a_finding_is_shown_at_once_and_its_verdict_follows() -> None:
+    verify = Verifying()
+    seen = await run(job(numbered("a.py")), Scripted(Say([item(1)])), verify=verify)
+    kinds = [type(event) for event in seen.events]
+    assert kinds.index(FindingRaised) < kinds.index(ChunkFinished) < kinds.index(FindingVerified)
+    assert [one.verification for one in seen.findings] == ["pending"]
+    [event] = seen.of(FindingVerified)
+    assert (event.id, event.verdict) == (seen.findings[0].id, "supported")
+    [finding] = fold(seen.events).findings
+    assert (finding.verification, finding.placement.kind) == ("supported", "inline")
+    activities = [one.activity for one in seen.of(ReviewProgress)]
+    assert "verifying 1 finding" in activities
+
+
+@in_virtual_time
+async def test_a_refuted_finding_is_withdrawn_and_only_counted() -> None:
+    verify = Verifying({item(1)["title"]: "refuted"})
+    seen = await run(job(numbered("a.py")), Scripted(Say([item(1)])), verify=verify)
+    [event] = seen.of(FindingWithdrawn)
+    assert event.evidence == Evidence("a.py", 1, "line_1 = 1")
+    report = fold(seen.events)
+    assert (report.outcome, report.findings) == ("clean", ())
+    assert [one.is_refuted for one in report.withdrawn] == [True]
+    assert report.verification == VerificationTally(
+        refuted=1, usage=Usage(input=50, output=5), cost_usd=0.25
+    )
+
+
+@in_virtual_time
+async def test_held_findings_do_not_count() -> None:
+    verify = Verifying({item(1)["title"]: "unproven", item(2)["title"]: "unproven"})
+    model = Scripted(Say([item(1, severity="error"), item(2)]))
+    seen = await run(job(numbered("a.py")), model, verify=verify)
+    report = fold(seen.events)
+    assert {one.placement.reason for one in report.held} == {"It is unproven."}
+    assert sum(report.counts.values()) == 0
+    assert len(report.findings) == 2
+
+
+@in_virtual_time
+async def test_findings_of_a_failed_verification_count_as_without_one() -> None:
+    verify = Verifying({item(1)["title"]: "unverified"})
+    seen = await run(job(numbered("a.py")), Scripted(Say([item(1)])), verify=verify)
+    [finding] = fold(seen.events).findings
+    assert (finding.verification, finding.placement.held) == ("unverified", False)
+    assert seen.end.findings == {"warning": 1}
+
+
+@in_virtual_time
+async def test_secrets_and_findings_below_the_threshold_are_not_verified() -> None:
+    verify = Verifying()
+    secret = f'token = "{"ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"}"'
+    model = Scripted(Say([item(2, quote="line_2 = 2", confidence=0.5)]))
+    seen = await run(job(added("a.py", secret, "line_2 = 2")), model, verify=verify)
+    assert len(seen.findings) == 2
+    assert {one.verification for one in seen.findings} == {"none"}
+    assert verify.asked == []
+    assert seen.end.verification is None
+
+
+@in_virtual_time
+async def test_without_a_verifier_nothing_is_pending() -> None:
+    seen = await run(job(numbered("a.py")), Scripted(Say([item(1)])))
+    assert [one.verification for one in seen.findings] == ["none"]
+    assert seen.of(FindingVerified) == []
+
+
+@in_virtual_time
+async def test_each_batch_verifies_its_own_findings_with_its_own_request() -> None:
+    verify = Verifying()
+    answers = by_path(a=Say([item(1)]), b=Say([item(2, path="b.py")]), c=Say())
+    files = numbered("a.py") + numbered("b.py") + numbered("c.py")
+    model = Scripted(answers)
+    await run(job(files, verified=True), model, verify=verify)
+    asked = {task.request.chunks[0].path: task for task in verify.asked}
+    assert {path: [one.path for one in task.findings] for path, task in asked.items()} == {
+        "a.py": ["a.py"],
+        "b.py": ["b.py"],
+    }
+    assert all(task.request in model.requests for task in verify.asked)
+    assert all(task.request.verified for task in verify.asked)
+    assert asked["a.py"].added["b.py"] == {1, 2, 3}
+
+
+async def resumed(results: dict[str, BatchResult], first: Seen, verify: Verifying) -> Seen:
+    shown = fold(event for event in first.events if not isinstance(event, ReviewFinished)).findings
+    ended = frozenset(event.chunk for event in first.of(ChunkFinished))
+    model = Scripted(Say([item(1)]))
+    earlier = PriorRun(finished=results, shown=shown, ended=ended)
+    again = Seen()
+    batches = Attempts([model])
+    async for event in review(job(numbered("a.py")), batches, verify=verify, earlier=earlier):
+        again.events.append(event)
+    assert model.requests == []
+    return again
+
+
+@pytest.mark.parametrize("answer", ["supported", "unproven", "refuted"])
+@in_virtual_time
+async def test_a_verdict_that_was_paid_for_is_not_asked_for_again(answer: str) -> None:
+    verify = Verifying({item(1)["title"]: answer})
+    checkpoints = Checkpoints(Attempts([Scripted(Say([item(1)]))]))
+    one = job(numbered("a.py"))
+    first = await run(one, run_batch=checkpoints, verify=verify)
+    [task] = verify.asked
+    verdicts = await Verifying(verify.answers)(task, lambda _spent: None)
+    again = await resumed({**checkpoints.results, task.id: verdicts}, first, verify)
+    assert len(verify.asked) == 1
+    whole = fold([*(event for event in first.events[:-1]), *again.events])
+    assert whole.findings == fold(first.events).findings
+    assert again.end.verification is not None
+    assert again.end.verification.usage == SPENT.usage
+
+
+@in_virtual_time
+async def test_a_crash_before_the_verdict_asks_only_the_verifier_again() -> None:
+    verify = Verifying({item(1)["title"]: "refuted"})
+    checkpoints = Checkpoints(Attempts([Scripted(Say([item(1)]))]))
+    first = await run(job(numbered("a.py")), run_batch=checkpoints, verify=Verifying())
+    first.events = [event for event in first.events if not isinstance(event, FindingVerified)]
+    again = await resumed(checkpoints.results, first, verify)
+    assert len(verify.asked) == 1
+    assert [type(event) for event in again.events[:1]] == [ReviewProgress]
+    assert len(again.of(FindingWithdrawn)) == 1
+    assert again.of(FindingRaised) == []
+
+
+@in_virtual_time
+async def test_a_review_that_is_stopped_leaves_no_finding_pending() -> None:
+    stop = StopSignal()
+
+    async def never(task: VerifyTask, book: Callable[[Spent], None]) -> BatchResult:
+        del task, book
+        stop.stop("cancelled")
+        await asyncio.sleep(9999)
+        raise AssertionError("it was to be cancelled")
+
+    seen = await run(job(numbered("a.py")), Scripted(Say([item(1)])), verify=never, stop=stop)
+    [finding] = fold(seen.events).findings
+    assert finding.verification == "unverified"
+    assert seen.end.outcome == "cancelled"
