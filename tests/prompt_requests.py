@@ -16,6 +16,7 @@ from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
 from reviewbot.core.prompt.explanation import FindingQuestion, ThreadComment, render_explanation
 from reviewbot.core.prompt.request import KnownFinding, ManifestEntry, ModelRequest, render
 from reviewbot.core.prompt.summary import render_summary
+from reviewbot.core.prompt.verification import render_verification
 from tests.support.findings import finding
 
 GOLDEN = Path(__file__).parent.parent / "fixtures" / "prompts"
@@ -84,6 +85,7 @@ REQUEST = ModelRequest(
     chunks=(CHARGE, MOVED),
     manifest=MANIFEST,
     instructions="Money is Decimal, never float.\nPublic functions keep their signature.\n",
+    verified=True,
 )
 CONTINUATION = ModelRequest(
     chunks=(MOVED,),
@@ -105,6 +107,15 @@ FINDING = finding(
 )
 
 
+HELPER = ChunkView(
+    id="e1",
+    path="billing/money.py",
+    old_path="billing/money.py",
+    status="modified",
+    part=1,
+    parts=1,
+    hunks=(ShownHunk(7, 7, "", (DiffLine("context", 7, 7, "def rounded(due):"),), (True,)),),
+)
 INQUIRY = FindingQuestion(
     side="RIGHT",
     line=99,
@@ -140,6 +151,7 @@ def golden() -> dict[Path, str]:
         "review-1-system.txt": prompt.system,
         "review-2-shared.txt": prompt.shared,
         "review-3-body.txt": prompt.body,
+        "review-4-verification.txt": render_verification([FINDING], [HELPER]),
         "continuation-as-text-3-body.txt": rest.body,
         "summary-1-system.txt": system,
         "summary-2-user.txt": user,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from reviewbot.core.events.events import (
     Event,
+    FindingVerified,
     FindingWithdrawn,
     ReviewFinished,
     ReviewProgress,
@@ -41,6 +42,10 @@ def terminal_lines(events: list[Event], width: int) -> Iterator[Line]:
     for event in events:
         builder.add(event)
         match event:
+            case FindingVerified():
+                found = builder.finding(event.id)
+                if found is not None:
+                    yield from terminal.verified_lines(found, event.reason, width=width)
             case FindingWithdrawn():
                 gone = builder.withdrawal(event.id)
                 yield from terminal.withdrawn_lines(gone, width=width) if gone else ()

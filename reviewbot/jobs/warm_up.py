@@ -33,7 +33,8 @@ def warm_up(settings: Settings) -> None:
     if any(choice.name != OFFLINE for choice in settings.choices):
         prepare(SAMPLE, settings)  # loads the counting of prompt tokens
 
-        import reviewbot.models.anthropic.claude  # noqa: F401 - for its imports
+        import reviewbot.models.anthropic.claude
+        import reviewbot.models.verifier  # noqa: F401 - both for their imports
         from reviewbot.models.anthropic.messages_api import load_sdk
 
         load_sdk()
@@ -41,7 +42,12 @@ def warm_up(settings: Settings) -> None:
 
 async def _review_sample(settings: Settings) -> None:
     offline = replace(
-        settings, model=ModelChoice(OFFLINE), fallback_models=(), routes=(), ab_split=None
+        settings,
+        model=ModelChoice(OFFLINE),
+        verify_model=None,
+        fallback_models=(),
+        routes=(),
+        ab_split=None,
     )
     prepared = prepare(SAMPLE, offline)
     async with workers(prepared, offline) as able:

@@ -21,7 +21,7 @@ from reviewbot.models.tokens import TokenCounter
 from reviewbot.pipeline.planner import Chains
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping
+    from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 
     from reviewbot.config.settings import ModelChoice, Settings
     from reviewbot.core.findings.suggestions import SyntaxCheck
@@ -125,11 +125,10 @@ def _verifier(
             return None
         return model if isinstance(model, VerifierModel) else None
 
-    return Verifier(model_of, _attempt_policy(settings), _unknown, budget=budget)
+    async def running_code(path: str, hunk: str) -> Collection[int] | None:
+        return await parser.code_lines(path, hunk, part=True)
 
-
-async def _unknown(_path: str, _text: str) -> None:
-    return None
+    return Verifier(model_of, _attempt_policy(settings), running_code, budget=budget)
 
 
 def _attempt_policy(settings: Settings) -> AttemptPolicy:

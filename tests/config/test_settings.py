@@ -138,7 +138,7 @@ def test_every_key_of_the_file_reaches_the_settings() -> None:
     assert isinstance(settings.jobs, int)
     assert isinstance(settings.confidence, float)
     untouched = {"model", "base_url", "fallback_models", "path_instructions", "timeouts", "jobs"}
-    untouched |= {"routes", "ab_split", "path_rules"}
+    untouched |= {"routes", "ab_split", "path_rules", "verify_model"}
     for key, value in values.items():
         if key not in untouched:
             found = getattr(settings, key)
