@@ -12,7 +12,7 @@ from reviewbot.store.cache import DatabaseCache
 
 if TYPE_CHECKING:
     from reviewbot.config.settings import Settings
-    from reviewbot.models.batch import BatchTask, RunBatch
+    from reviewbot.models.batch import BatchTask, RunBatch, Verify
     from reviewbot.models.cached import CacheUse
     from reviewbot.pipeline.prepare import Prepared
     from reviewbot.pipeline.workers import Workers
@@ -40,8 +40,8 @@ def cached(
     database: Database,
     limit: int,
     use: CacheUse,
-) -> RunBatch:
-    """Return ``able.run_batch`` behind the review cache of the tenant.
+) -> tuple[RunBatch, Verify | None]:
+    """Return ``able.run_batch`` and ``able.verify`` with the review cache of the tenant.
 
     Args:
         row: the review.
@@ -53,7 +53,7 @@ def cached(
         use: counters of hits and misses.
     """
     if not limit:
-        return able.run_batch
+        return able.run_batch, able.verify
 
     def identities(task: BatchTask) -> dict[str, str]:
         chain = able.chains[task.id]
@@ -73,12 +73,15 @@ def cached(
             extra={"review_id": row.id},
         )
 
-    return CachedBatches(
+    # The prompt says whether findings are verified.
+    version = f"{prepared.job.prompt_version}{'/verified' if prepared.job.verified else ''}"
+    batches = CachedBatches(
         able.run_batch,
         DatabaseCache(database, row.tenant, limit=limit),
         identities=identities,
-        prompt_version=prepared.job.prompt_version or "",
+        prompt_version=version,
         rules={**settings.rules, **_by_path(settings)},
         use=use,
         on_failure=failed,
     )
+    return batches, able.verify and batches.with_verdicts(able.verify)

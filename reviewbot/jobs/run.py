@@ -174,11 +174,9 @@ class Run:
         earlier = await self._database.read(partial(checkpoints.earlier_of, review_id=row.id))
         _, spent_usd = await self._spent()
         async with self._workers(prepared, settings, work, spent_usd or 0.0) as able:
+            run_batch, verify = self._cached(able, prepared, settings, work)
             steps = Checkpoints(
-                leaving_out(
-                    work.left_out,
-                    able.with_linters(self._cached(able, prepared, settings, work)),
-                ),
+                leaving_out(work.left_out, able.with_linters(run_batch)),
                 save_result=self._save_result,
                 save_spent=self._save_spent,
                 may_wait=self._may_wait(),
@@ -190,7 +188,7 @@ class Run:
                 job,
                 steps,
                 summarize=self._counted(able.summarize),
-                verify=self._checkpointed(able.verify),
+                verify=self._checkpointed(verify),
                 keeps_syntax=able.keeps_syntax,
                 earlier=earlier,
                 stop=self.signal,
@@ -233,9 +231,9 @@ class Run:
 
     def _cached(
         self, able: Workers, prepared: Prepared, settings: Settings, work: ReviewInput
-    ) -> RunBatch:
+    ) -> tuple[RunBatch, Verify | None]:
         if work.inquiry is not None or not work.options.get("cache", True):
-            return able.run_batch
+            return able.run_batch, able.verify
         return cached(
             self.row,
             able,

@@ -46,7 +46,7 @@ class RequestSent:
 class Drafted:
     """A complete finding of the answer named ``answer``, to a request for ``chunks``.
 
-    ``cached`` is True if the answer belongs to an earlier review.
+    ``cached`` is True if the answer belongs to an earlier review, which may have a ``verdict``.
     """
 
     draft: Draft
@@ -55,6 +55,7 @@ class Drafted:
     answer: str
     chunks: tuple[str, ...]
     cached: bool = False
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +158,16 @@ class BatchResult:
 class VerifyTask:
     """Task to disprove the findings of a batch.
 
-    ``id`` is the name of its result, ``request`` the request of the batch. ``added`` has the
-    numbers of the lines that the whole change adds, by path.
+    ``id`` is the name of its result, ``batch`` and ``request`` are those of the batch. ``drafts``
+    has the draft of each finding by its id. ``added`` has the numbers of the lines that the whole
+    change adds, by path.
     """
 
     id: str
+    batch: str
     request: ModelRequest
     findings: tuple[Finding, ...]
+    drafts: Mapping[str, Draft]
     added: Mapping[str, Collection[int]]
 
 

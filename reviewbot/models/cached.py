@@ -19,14 +19,24 @@ from reviewbot.core.findings.anchors import AnchorIndex
 from reviewbot.models.batch import BatchResult, BatchTask, ChunkOutcome, Drafted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+    from collections.abc import (
+        Callable,
+        Collection,
+        Coroutine,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
     from typing import Any
 
     from reviewbot.core.cache.entry import Entry
     from reviewbot.core.cache.keys import ChunkKey
     from reviewbot.core.cache.reuse import Reuse
+    from reviewbot.core.findings.draft import Draft
+    from reviewbot.core.findings.verdicts import Verdict
     from reviewbot.core.plan.chunk_view import ChunkView
-    from reviewbot.models.batch import BatchEvent, Emit, RunBatch
+    from reviewbot.models.batch import BatchEvent, Emit, RunBatch, Spent, Verify, VerifyTask
     from reviewbot.models.catalog import ModelInfo
 
 T = TypeVar("T")
@@ -36,6 +46,8 @@ STORE_TIMEOUT_S: Final = 5.0
 
 SIMILAR_EACH: Final = 8
 """Maximum number of similar entries that are read for each chunk that was not found."""
+
+_EARLIER: Final = "An earlier review verified it."
 
 Identities: TypeAlias = "Callable[[BatchTask], Mapping[str, str]]"
 """Function that returns the models that may answer a task, best first. A key is the model's name in
@@ -95,6 +107,16 @@ class _FoundInCache:
     exact: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class _KeptBatch:
+    """A batch that may get verdicts."""
+
+    task: BatchTask
+    names: Mapping[str, str]
+    found: _FoundInCache
+    result: BatchResult
+
+
 class CachedBatches:
     """Runner of batches with a cache in front of ``inner``; an instance is a ``RunBatch``.
 
@@ -124,6 +146,7 @@ class CachedBatches:
         self._rules = dict(rules or {})
         self.use = use or CacheUse()
         self._on_failure = on_failure
+        self._kept: dict[str, _KeptBatch] = {}
 
     async def __call__(self, task: BatchTask, emit: Emit) -> BatchResult:
         """Run one batch to its end, as ``inner`` does; it fails only as ``inner`` may."""
@@ -139,8 +162,28 @@ class CachedBatches:
             await emit(event)
         asked = await self._ask(task, found.reuses, emit)
         result = BatchResult((*drafts, *asked.drafts), (*outcomes, *asked.outcomes), asked.spent)
-        await self._safely("store", self._keep(task, names, found, result))
+        kept = _KeptBatch(task, names, found, result)
+        if result.drafts:
+            self._kept[task.id] = kept
+        await self._safely("store", self._keep(kept, {}))
         return result
+
+    def with_verdicts(self, verify: Verify) -> Verify:
+        """Return ``verify``, with its verdicts stored beside the findings of their batch."""
+
+        async def verifying(task: VerifyTask, book: Callable[[Spent], None]) -> BatchResult:
+            result = await verify(task, book)
+            kept = self._kept.pop(task.batch, None)
+            verdicts = {
+                task.drafts[one.id]: one
+                for one in result.verdicts
+                if one.verdict != "unverified" and one.id in task.drafts
+            }
+            if kept is not None and verdicts:
+                await self._safely("store", self._keep(kept, verdicts))
+            return result
+
+        return verifying
 
     async def _safely(self, what: str, work: Coroutine[Any, Any, T]) -> T | None:
         """Return the result of ``work``, or None if it failed or took too long."""
@@ -218,27 +261,25 @@ class CachedBatches:
 
     # --- After the request
 
-    async def _keep(
-        self, task: BatchTask, names: Mapping[str, str], found: _FoundInCache, result: BatchResult
-    ) -> None:
-        entries = await asyncio.to_thread(self._entries, task, names, found, result)
+    async def _keep(self, kept: _KeptBatch, verdicts: Mapping[Draft, Verdict]) -> None:
+        entries = await asyncio.to_thread(self._entries, kept, verdicts)
         if entries:
             await self._store.put(entries)
 
-    def _entries(
-        self, task: BatchTask, names: Mapping[str, str], found: _FoundInCache, result: BatchResult
-    ) -> list[Entry]:
+    def _entries(self, kept: _KeptBatch, verdicts: Mapping[Draft, Verdict]) -> list[Entry]:
         """Return entries for chunks that one model reviewed completely and for the first time.
 
         If several models of a chain wrote about a chunk, no single model reviewed all of it.
+        Refuted findings are left out.
         """
+        task, names, found, result = kept.task, kept.names, kept.found, kept.result
         views = {view.id: view for view in task.request.chunks}
         index = AnchorIndex(views.values())
         said, unclear = _by_chunk(views, index, result.drafts)
         entries: dict[str, Entry] = {}
         for outcome in result.outcomes:
             name, model = outcome.chunk, outcome.model
-            known = outcome.cached and name in found.exact
+            known = outcome.cached and name in found.exact and not verdicts
             if outcome.status != "reviewed" or known or name in unclear or model not in names:
                 continue
             before = [found.reuses[name].model] if name in found.reuses else []
@@ -251,12 +292,28 @@ class CachedBatches:
             entries[key.exact] = make_entry(
                 view,
                 key,
-                (AttributedDraft(one.draft, one.attempt, one.answer) for one in said[name]),
+                _verified(said[name], verdicts),
                 index,
                 model=model,
                 prompt_version=self._prompt_version,
             )
         return list(entries.values())
+
+
+def _verified(
+    drafts: Iterable[Drafted], verdicts: Mapping[Draft, Verdict]
+) -> Iterator[AttributedDraft]:
+    """Yield the drafts with their verdicts, without those that are refuted.
+
+    Line numbers may change until the next review, so a verdict is kept without its evidence.
+    """
+    for one in drafts:
+        verdict = verdicts.get(one.draft)
+        if verdict is not None and verdict.verdict == "refuted":
+            continue
+        if verdict is not None:
+            verdict = replace(verdict, reason=_EARLIER, evidence=None)
+        yield AttributedDraft(one.draft, one.attempt, one.answer, verdict or one.verdict)
 
 
 def _reuses(
@@ -282,9 +339,8 @@ def _replayed(
     for name, known in ((one.id, reuses[one.id]) for one in chunks if one.id in reuses):
         for heard in known.drafts:
             answer = f"cache/{name}/{heard.answer}"
-            drafts.append(
-                Drafted(heard.draft, known.model, heard.attempt, answer, (name,), cached=True)
-            )
+            drafted = Drafted(heard.draft, known.model, heard.attempt, answer, (name,), cached=True)
+            drafts.append(replace(drafted, verdict=heard.verdict))
         if known.rest is None:
             outcomes.append(ChunkOutcome(name, "reviewed", known.model, 0, cached=True))
     return drafts, outcomes

@@ -13,7 +13,6 @@ import time
 from collections import Counter, defaultdict
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from reviewbot.core.events.coverage import answered, outcome_of, reasons_of
@@ -32,7 +31,6 @@ from reviewbot.core.events.tally import Tally
 from reviewbot.core.findings.intake import Intake
 from reviewbot.core.findings.secrets import secret_findings
 from reviewbot.core.findings.suggestions import can_be_offered
-from reviewbot.core.findings.verdicts import unverified
 from reviewbot.core.prompt.request import ModelRequest
 from reviewbot.core.prompt.views import Views
 from reviewbot.core.wording import count
@@ -46,7 +44,6 @@ from reviewbot.models.batch import (
     RequestSent,
     Retrying,
     Spent,
-    VerifyTask,
     Working,
 )
 from reviewbot.pipeline.job import (
@@ -58,6 +55,7 @@ from reviewbot.pipeline.job import (
     opening,
     planned_files,
 )
+from reviewbot.pipeline.verify import Verification
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
@@ -71,7 +69,6 @@ if TYPE_CHECKING:
         ReviewSummary,
     )
     from reviewbot.core.findings.suggestions import Edit, SyntaxCheck
-    from reviewbot.core.findings.verdicts import Verdict
     from reviewbot.core.plan.chunk_view import ChunkView
     from reviewbot.core.plan.chunks import Batch, Chunk
     from reviewbot.models.batch import BatchEvent, RunBatch, Verify
@@ -140,7 +137,7 @@ async def review(
             await batches
     if run.postponed and stop.outcome is None:
         raise run.postponed
-    for event in run.decided(run.without_verdict()):
+    for event in run.verification.ended():
         yield event
     task = run.summary_task()
     if not job.plan.batches:
@@ -172,7 +169,7 @@ class _ReviewRun:
         clock: Callable[[], float],
     ) -> None:
         self.job, self._run_batch, self._earlier = job, run_batch, earlier
-        self._keeps_syntax, self._verify = keeps_syntax, verify
+        self._keeps_syntax = keeps_syntax
         self._clock, self._begun = clock, clock()
         self.events: asyncio.Queue[Event | None] = asyncio.Queue(QUEUE_SIZE)
         self._ledger = Ledger(
@@ -181,6 +178,7 @@ class _ReviewRun:
             file_of={chunk.id: chunk.file for chunk in job.plan.chunks},
         )
         self._tally = Tally(job.plan)
+        self.verification = Verification(verify, job, self._ledger, self._tally, earlier.finished)
         self._views = Views(job.files, job.path_instructions)
         self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._chunks = job.plan.by_id
@@ -247,49 +245,9 @@ class _ReviewRun:
             # A finding that was shown but is not in the result was recalled before the batch ended.
             reason = "The answer that it came from was withdrawn."
             await self._put_all(self._ledger.unvouched(batch.chunks, reason))
-        if self._verify is not None:
-            await self._verify_findings(self._verify, batch, request)
-
-    async def _verify_findings(self, verify: Verify, batch: Batch, request: ModelRequest) -> None:
-        """Publish the verdicts about the pending findings of a batch."""
-        name = f"{batch.id}/verify"
-        result = self._earlier.finished.get(name)
-        findings = tuple(self._ledger.pending(batch.chunks))
-        if result is not None:
-            for spent in result.spent:
-                self.book(spent)
-        elif findings:
-            await self.events.put(self.progress(f"verifying {count(len(findings), 'finding')}"))
-            task = VerifyTask(name, request, findings, self._added)
-            result = await verify(task, self.book)
-        if result is not None:
-            await self._put_all(self.decided(result.verdicts))
-
-    @cached_property
-    def _added(self) -> dict[str, frozenset[int]]:
-        """The numbers of the lines that the change adds, by path."""
-        return {
-            file.path: frozenset(
-                line.new_no
-                for hunk in file.hunks
-                for line in hunk.lines
-                if line.kind == "added" and line.new_no is not None
-            )
-            for file in self.job.files
-        }
-
-    def decided(self, verdicts: Iterable[Verdict]) -> Iterator[FindingVerified | FindingWithdrawn]:
-        """Yield the events of verdicts, and count them."""
-        for verdict in verdicts:
-            events = self._ledger.decide(verdict)
-            if events:
-                self._tally.decide([verdict])
-            yield from events
-
-    def without_verdict(self) -> tuple[Verdict, ...]:
-        """Return verdicts about findings whose verification did not end."""
-        findings = self._ledger.pending([chunk.id for chunk in self.job.plan.chunks])
-        return unverified(findings, "The review ended before it was verified.")
+        if waiting := self.verification.waiting(batch):
+            await self.events.put(self.progress(f"verifying {count(len(waiting), 'finding')}"))
+        await self._put_all(await self.verification.of_batch(batch, request, self.book))
 
     async def _tell_secrets(self, chunks: Sequence[Chunk], views: Sequence[ChunkView]) -> None:
         gates = self.job.gates
@@ -333,7 +291,7 @@ class _ReviewRun:
 
     async def _found(
         self, drafted: Drafted, intake: Intake
-    ) -> list[FindingRaised | FindingWithdrawn]:
+    ) -> list[FindingRaised | FindingVerified | FindingWithdrawn]:
         admitted = await asyncio.to_thread(  # it searches the model output for secrets
             intake.admit,
             drafted.draft,
@@ -346,9 +304,9 @@ class _ReviewRun:
         finding, edit = admitted
         applies = await can_be_offered(edit, self._keeps_syntax)
         finding = replace(finding, suggestion_applies=applies)
-        if self._verify and finding.is_from_model and not finding.placement.held:
-            finding = replace(finding, verification="pending")
-        return self._ledger.accept(finding, answer=drafted.answer)
+        finding = self.verification.begun(finding)
+        events = self._ledger.accept(finding, answer=drafted.answer)
+        return [*events, *self.verification.raised(drafted, events)]
 
     def _announced(self, event: RequestSent | Retrying, batch: Batch) -> Iterator[Event]:
         for chunk in event.chunks:

@@ -44,7 +44,7 @@ def found(count: int = 1) -> tuple[Finding, ...]:
 
 
 def task(findings: tuple[Finding, ...]) -> VerifyTask:
-    return VerifyTask("b1/verify", REQUEST, findings, {"a.py": {2, 3}})
+    return VerifyTask("b1/verify", "b1", REQUEST, findings, {}, {"a.py": {2, 3}})
 
 
 @asynccontextmanager
@@ -220,7 +220,7 @@ async def test_a_hunk_that_no_parser_reads_makes_its_file_unknown() -> None:
         client = Claude(lookup("claude-sonnet-5-5"), api_key=fake.key, base_url=fake.base_url)
         verify = Verifier(lambda _name: client, AttemptPolicy(), second_unknown)
         request = ModelRequest((hunks,), REQUEST.manifest)
-        asking = VerifyTask("b1/verify", request, found(), {})
+        asking = VerifyTask("b1/verify", "b1", request, found(), {}, {})
         result = await verify(asking, lambda _spent: None)
         await client.aclose()
     assert [one.verdict for one in result.verdicts] == ["unproven"]

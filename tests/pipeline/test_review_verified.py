@@ -23,8 +23,10 @@ from reviewbot.core.findings.finding import Evidence, Finding
 from reviewbot.core.findings.verdicts import Verdict, unverified
 from reviewbot.models.attempts import Attempts
 from reviewbot.models.batch import BatchResult, Spent
+from reviewbot.models.cached import CachedBatches
 from reviewbot.pipeline.job import PriorRun, StopSignal
 from reviewbot.pipeline.review import review
+from tests.models.memory_cache import MemoryCache
 from tests.models.scripted import Say, Scripted, item
 from tests.support.reviews import Checkpoints, Seen, added, by_path, job, numbered, run
 from tests.virtual_time import in_virtual_time
@@ -32,7 +34,7 @@ from tests.virtual_time import in_virtual_time
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from reviewbot.models.batch import VerifyTask
+    from reviewbot.models.batch import Verify, VerifyTask
 
 SPENT = Spent("m", Usage(input=50, output=5), 0.25, purpose="verification")
 
@@ -200,3 +202,45 @@ async def test_a_review_that_is_stopped_leaves_no_finding_pending() -> None:
     [finding] = fold(seen.events).findings
     assert finding.verification == "unverified"
     assert seen.end.outcome == "cancelled"
+
+
+def with_cache(store: MemoryCache, model: Scripted, verify: Verify) -> tuple[CachedBatches, Verify]:
+    batches = CachedBatches(
+        Attempts([model]), store, identities=lambda _: {model.info.name: "m"}, prompt_version="p"
+    )
+    return batches, batches.with_verdicts(verify)
+
+
+@in_virtual_time
+async def test_a_second_review_of_the_same_code_verifies_nothing_again() -> None:
+    titles = [item(number)["title"] for number in (1, 2, 3)]
+    answers = dict(zip(titles, ("supported", "unproven", "refuted"), strict=True))
+    verify, store, one = Verifying(answers), MemoryCache(), job(numbered("a.py"))
+    found = [item(number) for number in (1, 2, 3)]
+    batches, saving = with_cache(store, Scripted(Say(found)), verify)
+    first = fold((await run(one, run_batch=batches, verify=saving)).events)
+
+    batches, saving = with_cache(store, Scripted(Say()), verify)
+    again = await run(one, run_batch=batches, verify=saving)
+    assert len(verify.asked) == 1
+    second = fold(again.events)
+    assert [(one.title, one.verification, one.placement.held) for one in second.findings] == [
+        (one.title, one.verification, one.placement.held) for one in first.findings
+    ]
+    assert second.withdrawn == ()
+    assert again.end.usage == Usage()
+
+
+@in_virtual_time
+async def test_a_failed_verification_is_tried_again_in_the_next_review() -> None:
+    failing = Verifying({item(1)["title"]: "unverified"})
+    store, one = MemoryCache(), job(numbered("a.py"))
+    batches, saving = with_cache(store, Scripted(Say([item(1)])), failing)
+    await run(one, run_batch=batches, verify=saving)
+    for count in (1, 1):
+        verify = Verifying()
+        batches, saving = with_cache(store, Scripted(Say()), verify)
+        seen = await run(one, run_batch=batches, verify=saving)
+        assert [one.verification for one in fold(seen.events).findings] == ["supported"]
+        assert len(verify.asked) <= count
+    assert verify.asked == []

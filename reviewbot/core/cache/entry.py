@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from reviewbot.core.cache.keys import ChunkKey  # noqa: TC001 - the decoder looks these up
 from reviewbot.core.decode import decoder
 from reviewbot.core.findings.draft import Draft  # noqa: TC001 - the decoder looks these up
+from reviewbot.core.findings.verdicts import Verdict  # noqa: TC001 - the decoder looks these up
 from reviewbot.core.safety.redact import redact_text
 
 if TYPE_CHECKING:
@@ -26,11 +27,15 @@ FORM: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class AttributedDraft:
-    """A draft finding about one chunk. ``answer`` identifies the response with the draft."""
+    """A draft finding about one chunk. ``answer`` identifies the response with the draft.
+
+    ``verdict`` is that of an earlier review, if it verified the finding.
+    """
 
     draft: Draft
     attempt: int
     answer: str
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)

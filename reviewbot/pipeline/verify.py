@@ -1,0 +1,124 @@
+"""Verification in a review: which findings wait for a verdict, and what a verdict changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from reviewbot.core.events.events import FindingRaised
+from reviewbot.core.findings.verdicts import unverified
+from reviewbot.models.batch import VerifyTask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from reviewbot.core.events.events import FindingVerified, FindingWithdrawn
+    from reviewbot.core.events.ledger import Ledger
+    from reviewbot.core.events.tally import Tally
+    from reviewbot.core.findings.draft import Draft
+    from reviewbot.core.findings.finding import Finding
+    from reviewbot.core.findings.verdicts import Verdict
+    from reviewbot.core.plan.chunks import Batch
+    from reviewbot.core.prompt.request import ModelRequest
+    from reviewbot.models.batch import BatchResult, Drafted, Spent, Verify
+    from reviewbot.pipeline.job import Job
+
+
+class Verification:
+    """Verification of the findings of one review.
+
+    Args:
+        verify: function that asks the verifier; None verifies nothing.
+        job: the review.
+        ledger: the open findings.
+        tally: the counts of the review.
+        finished: results that an earlier run of the review stored, by name.
+    """
+
+    def __init__(
+        self,
+        verify: Verify | None,
+        job: Job,
+        ledger: Ledger,
+        tally: Tally,
+        finished: Mapping[str, BatchResult],
+    ) -> None:
+        self._verify, self._job, self._finished = verify, job, finished
+        self._ledger, self._tally = ledger, tally
+        self._drafts: dict[str, Draft] = {}
+
+    def begun(self, finding: Finding) -> Finding:
+        """Return the finding, as pending if it will be verified.
+
+        Findings of secrets, rules, linters and other tools are not verified, nor are those that the
+        filters hold back.
+        """
+        if self._verify is None or not finding.is_from_model or finding.placement.held:
+            return finding
+        return replace(finding, verification="pending")
+
+    def raised(
+        self, drafted: Drafted, events: Iterable[FindingRaised | FindingWithdrawn]
+    ) -> Iterator[FindingVerified | FindingWithdrawn]:
+        """Yield the verdicts that an earlier review stored about findings that are raised now."""
+        for event in events:
+            if isinstance(event, FindingRaised) and event.finding.verification == "pending":
+                self._drafts[event.finding.id] = drafted.draft
+                if drafted.verdict is not None:
+                    yield from self._decided([replace(drafted.verdict, id=event.finding.id)])
+
+    def waiting(self, batch: Batch) -> tuple[Finding, ...]:
+        """Return the findings of a batch that are to be verified now."""
+        is_done = self._verify is None or self._name(batch) in self._finished
+        return () if is_done else tuple(self._ledger.pending(batch.chunks))
+
+    async def of_batch(
+        self, batch: Batch, request: ModelRequest, book: Callable[[Spent], None]
+    ) -> list[FindingVerified | FindingWithdrawn]:
+        """Return the verdicts about the pending findings of a batch.
+
+        Args:
+            batch: the batch, whose model requests are done.
+            request: its request.
+            book: function that charges the usage.
+        """
+        findings = self.waiting(batch)
+        result = self._finished.get(self._name(batch))
+        if result is not None:
+            for spent in result.spent:
+                book(spent)
+        elif self._verify is not None and findings:
+            drafts = {one.id: self._drafts[one.id] for one in findings if one.id in self._drafts}
+            task = VerifyTask(self._name(batch), batch.id, request, findings, drafts, self._added)
+            result = await self._verify(task, book)
+        return list(self._decided(result.verdicts)) if result else []
+
+    def ended(self) -> list[FindingVerified | FindingWithdrawn]:
+        """Return verdicts about the findings whose verification did not end."""
+        findings = self._ledger.pending([chunk.id for chunk in self._job.plan.chunks])
+        return list(self._decided(unverified(findings, "The review ended before the verdict.")))
+
+    def _decided(self, verdicts: Iterable[Verdict]) -> Iterator[FindingVerified | FindingWithdrawn]:
+        for verdict in verdicts:
+            events = self._ledger.decide(verdict)
+            if events:
+                self._tally.decide([verdict])
+            yield from events
+
+    @cached_property
+    def _added(self) -> dict[str, frozenset[int]]:
+        """The numbers of the lines that the change adds, by path."""
+        return {
+            file.path: frozenset(
+                line.new_no
+                for hunk in file.hunks
+                for line in hunk.lines
+                if line.kind == "added" and line.new_no is not None
+            )
+            for file in self._job.files
+        }
+
+    @staticmethod
+    def _name(batch: Batch) -> str:
+        return f"{batch.id}/verify"
