@@ -92,6 +92,7 @@ CONTINUATION = ModelRequest(
     manifest=MANIFEST,
     instructions=REQUEST.instructions,
     known=(KnownFinding("web/src/größe.ts", 2, 'The "size" is doubled'),),
+    verified=True,
 )
 FINDING = finding(
     id="0123456789abcdef",

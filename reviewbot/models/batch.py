@@ -160,7 +160,7 @@ class VerifyTask:
 
     ``id`` is the name of its result, ``batch`` and ``request`` are those of the batch. ``drafts``
     has the draft of each finding by its id. ``added`` has the numbers of the lines that the whole
-    change adds, by path.
+    change adds, by path. ``priors`` are the ids of those findings that earlier reviews reported.
     """
 
     id: str
@@ -169,6 +169,7 @@ class VerifyTask:
     findings: tuple[Finding, ...]
     drafts: Mapping[str, Draft]
     added: Mapping[str, Collection[int]]
+    priors: Collection[str] = ()
 
 
 Emit: TypeAlias = Callable[[BatchEvent], Awaitable[None]]

@@ -103,7 +103,7 @@ class Verifier:
         verdicts: list[Verdict] = []
         for start in range(0, len(task.findings), MOST_FINDINGS):
             group = task.findings[start : start + MOST_FINDINGS]
-            block = render_verification(group, evidence)
+            block = render_verification(group, evidence, priors=task.priors)
             try:
                 raw = await self._ask(task.request, group, block, charge)
             except ModelFault as fault:
@@ -133,6 +133,7 @@ class Verifier:
             views,
             {path: numbers for path, numbers in running.items() if numbers is not None},
             task.added,
+            task.priors,
         )
 
     async def _ask(

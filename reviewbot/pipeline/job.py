@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         ReviewSummary,
     )
     from reviewbot.core.findings.finding import Finding
+    from reviewbot.core.findings.prior import PriorFinding
     from reviewbot.core.plan.chunk_view import ChunkView
     from reviewbot.core.plan.chunks import Batch, Plan
 
@@ -45,7 +46,8 @@ class Job:
     models. ``prompt_version`` names the prompt templates. ``question`` is a question about the
     diff, whose single batch is then answered instead of reviewed. ``accepts_unread`` returns
     whether a source file may stay unread, by its path. ``verified`` is True if a verifier checks
-    the findings of models, which their prompt then says.
+    the findings of models, which their prompt then says. ``priors`` are open findings of earlier
+    reviews, which are verified with the batch that has their lines.
     """
 
     files: tuple[FileDiff, ...]
@@ -63,6 +65,7 @@ class Job:
     question: str | None = None
     accepts_unread: Callable[[str], bool] = lambda _path: False
     verified: bool = False
+    priors: tuple[PriorFinding, ...] = ()
 
     def model_of(self, batch: Batch) -> str:
         """Return the name of the first model of ``batch``."""

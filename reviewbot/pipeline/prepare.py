@@ -107,6 +107,7 @@ def prepare(
         prompt_version=_prompt_version() if online else None,
         accepts_unread=accepted_unread(settings),
         verified=settings.verify and online,
+        priors=settings.prior_findings,
     )
     return Prepared(
         job,

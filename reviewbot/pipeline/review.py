@@ -245,7 +245,7 @@ class _ReviewRun:
             # A finding that was shown but is not in the result was recalled before the batch ended.
             reason = "The answer that it came from was withdrawn."
             await self._put_all(self._ledger.unvouched(batch.chunks, reason))
-        if waiting := self.verification.waiting(batch):
+        if waiting := self.verification.waiting(batch, request):
             await self.events.put(self.progress(f"verifying {count(len(waiting), 'finding')}"))
         await self._put_all(await self.verification.of_batch(batch, request, self.book))
 

@@ -6,14 +6,14 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from reviewbot.core.events.events import FindingRaised
+from reviewbot.core.events.events import FindingRaised, FindingWithdrawn
 from reviewbot.core.findings.verdicts import unverified
 from reviewbot.models.batch import VerifyTask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from reviewbot.core.events.events import FindingVerified, FindingWithdrawn
+    from reviewbot.core.events.events import FindingVerified
     from reviewbot.core.events.ledger import Ledger
     from reviewbot.core.events.tally import Tally
     from reviewbot.core.findings.draft import Draft
@@ -47,6 +47,7 @@ class Verification:
         self._verify, self._job, self._finished = verify, job, finished
         self._ledger, self._tally = ledger, tally
         self._drafts: dict[str, Draft] = {}
+        self._prior_ids = frozenset(one.id for one in job.priors)
 
     def begun(self, finding: Finding) -> Finding:
         """Return the finding, as pending if it will be verified.
@@ -68,10 +69,31 @@ class Verification:
                 if drafted.verdict is not None:
                     yield from self._decided([replace(drafted.verdict, id=event.finding.id)])
 
-    def waiting(self, batch: Batch) -> tuple[Finding, ...]:
-        """Return the findings of a batch that are to be verified now."""
-        is_done = self._verify is None or self._name(batch) in self._finished
-        return () if is_done else tuple(self._ledger.pending(batch.chunks))
+    def waiting(self, batch: Batch, request: ModelRequest) -> tuple[Finding, ...]:
+        """Return the findings to verify now: those of a batch, and prior ones on its lines."""
+        if self._verify is None or self._name(batch) in self._finished:
+            return ()
+        priors = self._priors(batch, request)
+        return (
+            *self._ledger.pending(batch.chunks),
+            *(one for one in priors if one.id not in self._ledger),
+        )
+
+    def _priors(self, batch: Batch, request: ModelRequest) -> Iterator[Finding]:
+        """Yield the findings of earlier reviews whose first line this batch owns."""
+        if not self._job.priors:
+            return
+        owned = {
+            (view.path, "LEFT" if line.kind == "removed" else "RIGHT", number): view.id
+            for view in request.chunks
+            for hunk in view.hunks
+            for line, is_own in zip(hunk.lines, hunk.owned, strict=True)
+            if is_own and (number := line.old_no if line.kind == "removed" else line.new_no)
+        }
+        for prior in self._job.priors:
+            chunk = owned.get((prior.path, prior.side, prior.line))
+            if chunk is not None:
+                yield prior.as_finding(model=self._job.model_of(batch), chunk=chunk)
 
     async def of_batch(
         self, batch: Batch, request: ModelRequest, book: Callable[[Spent], None]
@@ -83,14 +105,22 @@ class Verification:
             request: its request.
             book: function that charges the usage.
         """
-        findings = self.waiting(batch)
+        findings = self.waiting(batch, request)
         result = self._finished.get(self._name(batch))
         if result is not None:
             for spent in result.spent:
                 book(spent)
         elif self._verify is not None and findings:
             drafts = {one.id: self._drafts[one.id] for one in findings if one.id in self._drafts}
-            task = VerifyTask(self._name(batch), batch.id, request, findings, drafts, self._added)
+            task = VerifyTask(
+                id=self._name(batch),
+                batch=batch.id,
+                request=request,
+                findings=findings,
+                drafts=drafts,
+                added=self._added,
+                priors=self._prior_ids,
+            )
             result = await self._verify(task, book)
         return list(self._decided(result.verdicts)) if result else []
 
@@ -104,7 +134,13 @@ class Verification:
             events = self._ledger.decide(verdict)
             if events:
                 self._tally.decide([verdict])
+            elif verdict.verdict == "refuted" and self._is_prior(verdict.id):
+                yield FindingWithdrawn(verdict.id, verdict.reason, verdict.evidence)
             yield from events
+
+    def _is_prior(self, finding_id: str) -> bool:
+        """Return whether a finding is one of an earlier review, which this one did not repeat."""
+        return finding_id in self._prior_ids and finding_id not in self._ledger
 
     @cached_property
     def _added(self) -> dict[str, frozenset[int]]:

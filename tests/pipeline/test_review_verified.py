@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +20,7 @@ from reviewbot.core.events.events import (
 )
 from reviewbot.core.events.report import fold
 from reviewbot.core.findings.finding import Evidence, Finding
+from reviewbot.core.findings.prior import PriorFinding
 from reviewbot.core.findings.verdicts import Verdict, unverified
 from reviewbot.models.attempts import Attempts
 from reviewbot.models.batch import BatchResult, Spent
@@ -237,10 +238,45 @@ async def test_a_failed_verification_is_tried_again_in_the_next_review() -> None
     store, one = MemoryCache(), job(numbered("a.py"))
     batches, saving = with_cache(store, Scripted(Say([item(1)])), failing)
     await run(one, run_batch=batches, verify=saving)
-    for count in (1, 1):
-        verify = Verifying()
-        batches, saving = with_cache(store, Scripted(Say()), verify)
+    again = Verifying()
+    for _ in range(2):
+        batches, saving = with_cache(store, Scripted(Say()), again)
         seen = await run(one, run_batch=batches, verify=saving)
         assert [one.verification for one in fold(seen.events).findings] == ["supported"]
-        assert len(verify.asked) <= count
-    assert verify.asked == []
+    assert len(again.asked) == 1
+
+
+def prior(line: int, **changes: Any) -> PriorFinding:
+    one = PriorFinding(f"{line:016x}", "a.py", "RIGHT", line, line, "bug", "error", f"Prior {line}")
+    return replace(one, **changes)
+
+
+@in_virtual_time
+async def test_prior_findings_on_lines_of_a_batch_are_verified_even_if_nothing_is_new() -> None:
+    priors = (prior(1), prior(2), prior(40), prior(3, path="b.py"), prior(1, side="LEFT", id="f"))
+    verify = Verifying({"Prior 1": "refuted", "Prior 2": "unproven", "Prior 3": "refuted"})
+    files = numbered("a.py") + numbered("b.py")
+    seen = await run(job(files, priors=priors), Scripted(Say()), verify=verify)
+    asked = {one.title for task in verify.asked for one in task.findings}
+    assert asked == {"Prior 1", "Prior 2", "Prior 3"}
+    assert all(task.priors == {one.id for one in priors} for task in verify.asked)
+    report = fold(seen.events)
+    assert set(report.refuted) == {f"{1:016x}", f"{3:016x}"}
+    assert (report.outcome, report.findings, report.withdrawn) == ("clean", (), ())
+
+
+@in_virtual_time
+async def test_a_prior_finding_that_is_found_again_is_verified_once() -> None:
+    first = await run(job(numbered("a.py")), Scripted(Say([item(1)])))
+    [found] = first.findings
+    verify = Verifying({found.title: "refuted"})
+    priors = (prior(1, id=found.id, title="The same"),)
+    seen = await run(job(numbered("a.py"), priors=priors), Scripted(Say([item(1)])), verify=verify)
+    assert [one.title for task in verify.asked for one in task.findings] == [found.title]
+    assert fold(seen.events).refuted == (found.id,)
+
+
+@in_virtual_time
+async def test_without_a_verifier_prior_findings_are_left_alone() -> None:
+    seen = await run(job(numbered("a.py"), priors=(prior(1),)), Scripted(Say()))
+    assert fold(seen.events).refuted == ()

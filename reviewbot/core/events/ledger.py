@@ -64,6 +64,9 @@ class Ledger:
     def __len__(self) -> int:
         return len(self._standing)
 
+    def __contains__(self, finding_id: object) -> bool:
+        return finding_id in self._standing
+
     def accept(self, finding: Finding, *, answer: str) -> list[FindingRaised | FindingWithdrawn]:
         """Add a finding.
 

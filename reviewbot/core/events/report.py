@@ -56,6 +56,7 @@ class Report:
     the review has finished, ``coverage`` lists only decided files and ``pending`` the other planned
     files. ``usage`` and ``cost_usd`` are then those of the last progress, and times are None.
     ``cost_usd`` is also None if a used model has no known price. ``question`` is None for a review.
+    ``refuted`` are the ids of findings, of this or of an earlier review, that the verifier refuted.
     ``answer`` may be partial until the review has finished; then a partial answer is dropped.
     """
 
@@ -82,6 +83,7 @@ class Report:
     by_model: tuple[ModelShare, ...] = ()
     depth: str = ""
     verification: VerificationTally | None = None
+    refuted: tuple[str, ...] = ()
 
     @property
     def counts(self) -> dict[Severity, int]:
@@ -117,6 +119,7 @@ class ReportBuilder:
         self._finished: ReviewFinished | None = None
         self._raised: dict[str, Finding] = {}
         self._withdrawn: dict[str, Withdrawal] = {}
+        self._refuted: dict[str, None] = {}
         self._skipped: dict[str, FileCoverage] = {}
         self._chunks: dict[str, ChunkFinished] = {}
 
@@ -150,10 +153,13 @@ class ReportBuilder:
                 pass
 
     def _add_finding(self, event: FindingRaised | FindingVerified | FindingWithdrawn) -> None:
+        if isinstance(event, FindingWithdrawn) and event.evidence is not None:
+            self._refuted[event.id] = None
         match event:
             case FindingRaised():
                 self._raised[event.finding.id] = event.finding
                 self._withdrawn.pop(event.finding.id, None)
+                self._refuted.pop(event.finding.id, None)
             case FindingVerified() if event.id in self._raised:
                 self._raised[event.id] = verified(self._raised[event.id], event)
             case FindingWithdrawn() if event.id in self._raised:
@@ -200,6 +206,7 @@ class ReportBuilder:
             by_model=end.by_model if end else (),
             depth=end.depth if end else "",
             verification=end.verification if end else None,
+            refuted=tuple(self._refuted),
         )
 
     def _coverage(self) -> tuple[tuple[FileCoverage, ...], tuple[str, ...]]:

@@ -98,12 +98,13 @@ class KnownCode:
 
     ``running`` has the numbers of the lines of each new file that are running code; a path
     is missing if no parser knows its language. ``added`` has the numbers of the lines that the
-    whole change adds.
+    whole change adds. ``priors`` are the ids of findings of earlier reviews.
     """
 
     views: Sequence[ChunkView]
     running: Mapping[str, Collection[int]]
     added: Mapping[str, Collection[int]]
+    priors: Collection[str] = ()
 
 
 class Judge:
@@ -165,7 +166,8 @@ class Judge:
             return unknown if raw.answer == "refuted" else None
         if not numbers <= set(running):
             return "The verifier quotes a comment, a string or a document."
-        is_new = finding.severity == "error" and raw.answer == "refuted"
+        is_new = finding.severity == "error" and finding.id not in self._code.priors
+        is_new = is_new and raw.answer == "refuted"
         if is_new and not numbers.isdisjoint(self._code.added.get(path, ())):
             return "The verifier quotes a line that this change adds."
         return None

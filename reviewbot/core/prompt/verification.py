@@ -14,7 +14,7 @@ from reviewbot.core.prompt.request import LISTED_PATH_LIMIT, TITLE_LIMIT
 from reviewbot.core.prompt.templates import render_template
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from reviewbot.core.findings.finding import Finding
     from reviewbot.core.plan.chunk_view import ChunkView
@@ -25,16 +25,20 @@ MOST_FINDINGS: Final = 25
 """Maximum number of findings in one request; more than a reader can use from one batch."""
 
 
-def render_verification(findings: Sequence[Finding], evidence: Iterable[ChunkView] = ()) -> str:
+def render_verification(
+    findings: Sequence[Finding], evidence: Iterable[ChunkView] = (), priors: Collection[str] = ()
+) -> str:
     """Return the block for ``findings``, which are numbered from 1 in their order.
 
     Args:
         findings: at most :data:`MOST_FINDINGS` findings.
         evidence: more code, already redacted.
+        priors: ids of the findings that earlier reviews reported; they have only a title.
     """
     return render_template(
         "verification",
         findings=findings,
+        priors=priors,
         evidence="\n".join(line for view in evidence for line in chunk_lines(view)),
         path_limit=LISTED_PATH_LIMIT,
         title_limit=TITLE_LIMIT,

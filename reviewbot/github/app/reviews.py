@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -325,6 +325,8 @@ def _request(
     options = {**config.options, "heed_added_suppressions": settings.heed_added_suppressions}
     if settings.custom_rules:
         options["custom_rules"] = list(settings.custom_rules)
+    if settings.prior_findings:
+        options["prior_findings"] = [asdict(one) for one in settings.prior_findings]
     return ReviewRequest(
         tenant=tenant,
         diff=assignment.diff,

@@ -1,8 +1,9 @@
 """Reconcile a review with prior findings: new, open, resolved or dismissed. Pure.
 
 - A finding equals a prior one if the ids are equal, or if path, rule and fingerprint are.
-- A prior finding stays open while its code is in the file. If its hunk was reviewed again and its
-  rule no longer reports it, it is resolved. A model's silence resolves nothing.
+- A prior finding stays open while its code is in the file. If its hunk was reviewed again, a rule's
+  finding is resolved if the rule no longer reports it, and a model's if the verifier refutes it. A
+  model's silence resolves nothing.
 - Missing code resolves a finding if the whole file was read.
 - A file that the review failed to read keeps its findings.
 """
@@ -101,7 +102,7 @@ def reconcile(
             ends.excluded += record.state == "open" and not record.held
         elif record.state == "resolved":
             ends.keep(record)
-        elif _is_resolved(now, place, code, status, reread):
+        elif _is_resolved(now, place, code, status, reread) or _is_refuted(record, report):
             ends.resolved.append(now)
             ends.keep(replace(now, state="resolved"))
         elif record.id in dismissed:
@@ -192,6 +193,10 @@ def _is_resolved(
     if record.rule.startswith(LINTERS) and coverage is not None:
         was_read = was_read and record.rule.partition("/")[0] in coverage.checks
     return record.is_of_a_rule and was_read and reread(path, record.side, place)
+
+
+def _is_refuted(record: Record, report: Report) -> bool:
+    return record.state == "open" and not record.is_of_a_rule and record.id in report.refuted
 
 
 def _notices(

@@ -30,6 +30,7 @@ from reviewbot.github.change.fetch import get_change
 from reviewbot.github.change.full_files import with_context
 from reviewbot.github.change.subject import Subject
 from reviewbot.github.state.block import StateBlock
+from reviewbot.github.state.reread import reread_findings
 from reviewbot.models.linters.added_suppressions import added_linter_notice
 from reviewbot.models.linters.programs import versions
 from reviewbot.pipeline.planner import policy_of
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events.report import Report
     from reviewbot.core.findings.finding import Side
+    from reviewbot.core.findings.prior import PriorFinding
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.api.pulls import PullRequest
     from reviewbot.github.change.full_files import ReadFile
@@ -63,7 +65,7 @@ class ReviewScope:
         beside: coverage of the files that are not in ``diff``.
         notices: sentences for the report.
         attributes: ``.gitattributes`` of the base.
-        settings: settings with the configuration of the base.
+        settings: settings with the configuration of the base, and the prior findings to verify.
     """
 
     subject: Subject
@@ -140,10 +142,18 @@ async def assign(
         settings=settings,
     )
     left = whole if full else await asyncio.to_thread(_left, whole, prior)
+    again = await asyncio.to_thread(_reread, left, prior)
     place = ContentSource(api, name.repo, change.merge_base, pull.head.sha)
     local = await asyncio.to_thread(checkout, pull.head.sha)
     diff = await with_context(place, left.diff, settings, base.attributes, whole=files, local=local)
-    return replace(left, diff=diff)
+    return replace(left, diff=diff, settings=replace(left.settings, prior_findings=again))
+
+
+def _reread(left: ReviewScope, prior: Prior) -> tuple[PriorFinding, ...]:
+    """Return the prior findings in the part to review; without a trusted block there are none."""
+    if prior.block is None or not left.settings.verify:
+        return ()
+    return reread_findings(parse_diff(left.diff), prior.block.records)
 
 
 def _suppressed(files: Sequence[FileDiff], *, linters: bool) -> list[str]:

@@ -15,7 +15,7 @@ from reviewbot.core.events.report import (
     fold,
     reaches_threshold,
 )
-from reviewbot.core.findings.finding import SEVERITIES, Placement, Severity
+from reviewbot.core.findings.finding import SEVERITIES, Evidence, Placement, Severity
 from tests.review_strategies import reports, streams
 from tests.support.reports import FINDING, HELD, PLAN
 
@@ -212,3 +212,36 @@ def test_every_finding_stands_or_is_withdrawn_and_never_both(stream: list[ev.Eve
 def test_a_stricter_threshold_never_fails_less(report: Report) -> None:
     results = [reaches_threshold(report, name) for name in (*SEVERITIES[:1], "warning", "note")]
     assert results == sorted(results)
+
+
+def test_a_verdict_changes_verification_and_placement() -> None:
+    held = Placement("outside", "It is unproven.", held=True)
+    verdict = ev.FindingVerified(
+        FINDING.id, "unproven", worth_fixing=False, reason="r", evidence=None, placement=held
+    )
+    builder = ReportBuilder()
+    builder.add(raised(verification="pending"))
+    builder.add(verdict)
+    [found] = builder.report.findings
+    assert (found.verification, found.placement) == ("unproven", held)
+    assert builder.finding(FINDING.id) == found
+    assert fold([verdict]).findings == ()
+
+
+def test_refuted_findings_are_known_by_id_even_if_an_earlier_review_raised_them() -> None:
+    evidence = Evidence("a.py", 1, "x")
+    report = fold(
+        [
+            raised(),
+            ev.FindingWithdrawn(FINDING.id, "It is refuted.", evidence),
+            ev.FindingWithdrawn("prior", "It is refuted.", evidence),
+            ev.FindingWithdrawn("other", "It was merged."),
+        ]
+    )
+    assert report.refuted == (FINDING.id, "prior")
+    assert [one.is_refuted for one in report.withdrawn] == [True]
+
+
+def test_a_refuted_finding_that_is_raised_again_is_open() -> None:
+    gone = ev.FindingWithdrawn(FINDING.id, "It is refuted.", Evidence("a.py", 1, "x"))
+    assert fold([raised(), gone, raised()]).refuted == ()

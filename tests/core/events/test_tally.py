@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from reviewbot.core.events.events import ModelShare, Usage
+from reviewbot.core.events.events import ModelShare, Usage, VerificationTally
 from reviewbot.core.events.tally import OFFLINE, Tally
+from reviewbot.core.findings.verdicts import Verdict
 from tests.support.findings import finding
 from tests.support.plans import plan_of
 
@@ -71,3 +72,15 @@ def test_the_depth_names_the_checks_and_the_files_that_no_linter_could_read() ->
     assert tally.depth() == f"{begun} ruff did not read a: Why."
     tally.finish("c3", "reviewed", None, model="m", unlinted="ruff did not read this file: Why.")
     assert tally.depth().endswith("1 of 3 files. ruff did not read a and 1 more file: Why.")
+
+
+def test_verdicts_and_their_usage_are_counted_apart() -> None:
+    tally = Tally(plan_of(a=("c1",)))
+    tally.book(Usage(input=5), 0.5, model="m")
+    assert tally.verification() is None
+    tally.book(Usage(input=2, output=1), 0.25, model="m", verifies=True)
+    tally.decide([Verdict("f", "refuted", worth_fixing=False, reason="r")])
+    assert tally.verification() == VerificationTally(
+        refuted=1, usage=Usage(input=2, output=1), cost_usd=0.25
+    )
+    assert (tally.usage, tally.cost_usd) == (Usage(input=7, output=1), 0.75)

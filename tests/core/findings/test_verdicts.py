@@ -193,3 +193,8 @@ def test_an_invalid_verdict_is_left_out(entry: Any) -> None:
 def test_an_answer_without_a_list_of_verdicts_is_refused(value: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="no list of verdicts"):
         parse_verdicts(value, 1)
+
+
+def test_a_line_that_the_change_adds_refutes_a_prior_finding() -> None:
+    raw = replace(GUARD, line=6, quote="    return due")
+    assert verdict_on(raw, priors={"f"}).verdict == "refuted"

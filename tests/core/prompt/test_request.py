@@ -58,7 +58,12 @@ def test_the_prefix_is_the_same_for_every_request_of_a_pull_request() -> None:
 
 
 def test_the_system_prompt_is_the_same_for_every_repository() -> None:
-    assert render(ModelRequest((), ())).system == render(REQUEST).system
+    assert render(ModelRequest((), (), verified=True)).system == render(REQUEST).system
+
+
+def test_the_finder_is_told_of_a_later_pass_only_if_there_is_one() -> None:
+    assert "A later pass" in render(REQUEST).system
+    assert "later pass" not in render(replace(REQUEST, verified=False)).system
 
 
 def test_prefix_and_version_are_the_same_in_every_process() -> None:

@@ -37,3 +37,9 @@ def test_every_finding_has_its_number() -> None:
     text = render_verification([finding(), finding(id="g", path="b.py")])
     assert 'finding 2: "b.py"' in text
     assert "one entry for each of the 2 findings" in text
+
+
+def test_a_prior_finding_is_shown_by_its_title_alone() -> None:
+    text = render_verification([finding()], priors={"f"})
+    assert "bug, reported by a review of an earlier version of these lines\ntitle:" in text
+    assert "scenario:" not in text
