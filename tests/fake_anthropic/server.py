@@ -80,6 +80,8 @@ class FakeAnthropic:
         self.respond, self.key, self.port = respond, key, port
         self.verify = verify
         self.verifications: list[Recorded] = []
+        self.refuted: set[str] = set()
+        """Titles of findings that a test's verifier refuted."""
         self.refuses, self.models = refuses, models
         self.requests: list[Recorded] = []
         self.replies: list[tuple[Recorded, Reply]] = []

@@ -31,8 +31,8 @@ _KEY = re.compile(r"^<!-- reviewbot v=1 kind=reply .*\bkey=(\S+)", re.MULTILINE)
 """What one answer of ours is to."""
 _TITLE = re.compile(
     r"""
-    ^ (?: \*\*\w+:[ ](.+)\*\*                    # above a comment, and in the text of a review
-      | \#\#\#[ ]\w+:[ ](.+)                    # in the summary of a job
+    ^ (?: \*\*\w+(?:,[ ][a-z ]+)?:[ ](.+)\*\*      # above a comment, and in the text of a review
+      | \#\#\#[ ]\w+(?:,[ ][a-z ]+)?:[ ](.+)      # in the summary of a job
       | \|[ ]\w[^|]*\|[ ][^|]+\|[ ](.+?)(?:[ ]\(id[ ]`\w+`\))?[ ]\|.*  # in a table
       | -[ ]\[?`.+?:\d+[ ]?`+(?:\]\(\S+\))?[ ](.+)  # among what is resolved or dismissed
     ) $
@@ -147,14 +147,14 @@ def job_summaries(folder: Path) -> list[str]:
 
 
 def not_in(texts: list[str], model: FakeAnthropic) -> list[str]:
-    """The titles of what a model has said to its end that no text has as a title."""
+    """The titles of what a model has said to its end, and not refuted, that no text has."""
     told = {_words(title) for text in texts for title in _titles_in(text)}
     return [
         one["title"]
         for asked, reply in model.replies
         if asked.ended == "complete" and isinstance(reply, Answer)
         for one in reply.findings or ()
-        if _words(one["title"]) not in told
+        if _words(one["title"]) not in told and one["title"] not in model.refuted
     ]
 
 

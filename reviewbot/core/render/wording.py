@@ -219,7 +219,7 @@ def verification(report: Report) -> str:
     counts = {
         "supported": tally.supported,
         "unproven": tally.unproven,
-        "refuted and withdrawn": tally.refuted,
+        "refuted": tally.refuted,
         "not verified": tally.unverified,
     }
     parts = [f"{number:,} {word}" for word, number in counts.items() if number]

@@ -1,0 +1,175 @@
+"""Verdicts on pull requests: nothing refuted is posted, and what is refuted later is resolved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.fake_anthropic import Answer, StatusError
+from tests.fake_anthropic.verdicts import asked, says, verdict
+from tests.support.github_stories import (
+    BASE,
+    ONE,
+    TWO,
+    app,
+    check,
+    conclusions,
+    nothing,
+    posted_texts,
+    summary_of,
+    titles,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.fake_anthropic import FakeAnthropic, Recorded
+    from tests.fake_github import FakeGitHub
+    from tests.github.action_runs import Runner
+    from tests.github.app_runs import AppServer
+
+ZERO, NONE = "Division by zero", "None is returned"
+
+
+def judging(model: FakeAnthropic, answers: dict[str, str]) -> Callable[[Recorded], Answer]:
+    """A verifier that decides by title; it supports all others.
+
+    It refutes with a line that the pull request does not change.
+    """
+
+    def verify(request: Recorded) -> Answer:
+        made = []
+        for one in asked(request):
+            answer = answers.get(one.title, "supported")
+            code = {"path": "app.py", "line": 8, "quote": "line_8 = 8"}
+            if answer == "refuted":
+                model.refuted.add(one.title)
+            made.append(verdict(one, answer, **(code if answer == "refuted" else {})))
+        return says(*made)
+
+    return verify
+
+
+async def test_what_is_refuted_is_not_posted(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | TWO)
+    model.verify = judging(model, {ZERO: "refuted"})
+    run = await runner.run(pull, fail_on="error")
+    assert titles(pull) == [f"**warning: {NONE}**"]
+    assert conclusions(pull) == ["neutral"]
+    assert run.outputs["errors"] == "0"
+    assert "1 refuted" in summary_of(pull)
+    assert not any(ZERO in text for text in posted_texts(github))
+    check(github)
+
+
+async def test_an_unproven_error_is_in_the_summary_alone_and_does_not_count(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | TWO)
+    model.verify = judging(model, {ZERO: "unproven"})
+    run = await runner.run(pull, fail_on="error")
+    assert titles(pull) == [f"**warning: {NONE}**"]
+    assert conclusions(pull) == ["neutral"]
+    assert run.outputs["errors"] == "0"
+    summary = summary_of(pull)
+    assert "### Unproven errors, not counted" in summary
+    assert f"**error, unproven: {ZERO}**" in summary
+    check(github)
+
+
+async def test_other_unproven_findings_are_folded(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | TWO)
+    model.verify = judging(model, {NONE: "unproven"})
+    await runner.run(pull, fail_on="error")
+    assert titles(pull) == [f"**error: {ZERO}**"]
+    summary = summary_of(pull)
+    assert "<summary>Held back (1)</summary>" in summary
+    assert f"**warning, held back: {NONE}**" in summary
+    check(github)
+
+
+async def test_findings_are_posted_as_not_verified_if_the_verifier_fails(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    model.verify = lambda _request: StatusError(400, "no")
+    await runner.run(pull, fail_on="error")
+    assert titles(pull) == [f"**error, not verified: {ZERO}**"]
+    assert conclusions(pull) == ["failure"]
+    check(github)
+
+
+async def test_a_push_that_refutes_a_finding_resolves_it(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    """The code of the finding is unchanged, and its hunk is read again."""
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull, fail_on="error")
+    assert conclusions(pull) == ["failure"]
+    model.respond, model.verify = nothing, judging(model, {ZERO: "refuted"})
+    text = ONE["app.py"].splitlines()[9]
+    pull.push(app((10, text), (12, "line_12 = 'new'")))
+    run = await runner.run(pull, fail_on="error")
+    assert [one.title for one in asked(model.verifications[-1])] == [ZERO]
+    assert run.outputs["errors"] == "0"
+    assert "1 resolved" in summary_of(pull)
+    assert conclusions(pull)[-1] == "success"
+    check(github)
+
+
+async def test_a_push_that_does_not_refute_a_finding_leaves_it_open(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull, fail_on="error")
+    model.respond, model.verify = nothing, judging(model, {ZERO: "unproven"})
+    text = ONE["app.py"].splitlines()[9]
+    pull.push(app((10, text), (12, "line_12 = 'new'")))
+    run = await runner.run(pull, fail_on="error")
+    assert run.outputs["errors"] == "1"
+    assert "1 still open" in summary_of(pull)
+    assert conclusions(pull)[-1] == "failure"
+    check(github)
+
+
+async def test_a_push_elsewhere_verifies_nothing_again(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull, fail_on="error")
+    before = len(model.verifications)
+    model.respond = nothing
+    pull.push(TWO)
+    await runner.run(pull, fail_on="error")
+    assert len(model.verifications) == before
+    assert conclusions(pull)[-1] == "failure"
+
+
+async def test_verification_can_be_turned_off(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    config = {".reviewbot.yml": "summary: false\nverify: false\n"}
+    pull = github.pull(base=BASE | config, head=BASE | config | ONE)
+    await runner.run(pull, fail_on="error")
+    assert model.verifications == []
+    assert titles(pull) == [f"**error: {ZERO}**"]
+    assert "A later pass" not in model.requests[0].system
+
+
+async def test_the_app_posts_nothing_refuted_and_resolves_what_is_refuted_later(
+    github: FakeGitHub, model: FakeAnthropic, server: AppServer
+) -> None:
+    model.verify = judging(model, {NONE: "refuted"})
+    pull = github.pull(base=BASE, head=BASE | TWO)
+    await server.settle()
+    assert titles(pull) == [f"**error: {ZERO}**"]
+    model.respond, model.verify = nothing, judging(model, {ZERO: "refuted"})
+    text = ONE["app.py"].splitlines()[9]
+    pull.push(app((10, text), (12, "line_12 = 'new'")))
+    await server.settle()
+    assert "1 resolved" in summary_of(pull)
+    assert conclusions(pull)[-1] == "success"
+    check(github)
