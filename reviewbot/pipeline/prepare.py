@@ -6,11 +6,14 @@ Every entry point (command line, server, Action) calls this module before
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.settings import OFFLINE
 from reviewbot.core.diff.parse import parse_diff
+from reviewbot.core.diff.whole import shows_whole_file
 from reviewbot.core.findings.intake import FindingFilters
 from reviewbot.core.findings.levels import RuleLevels
 from reviewbot.core.plan.stored import check_fits
@@ -27,7 +30,7 @@ from reviewbot.pipeline.planner import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from reviewbot.config.settings import Settings
     from reviewbot.core.diff.parse import FileDiff
@@ -45,12 +48,15 @@ class Prepared:
     """A job, the description of its main model, and the calibration of token counts.
 
     ``fallback_estimates`` are the estimates if the first model of each chain fails, and so on.
+    ``whole_files`` has the files that are known in full, by path: each has one hunk with all lines
+    of the new file. Linters read these lines; a model reads only those in ``job``.
     """
 
     job: Job
     info: ModelInfo
     calibration: Calibration
     fallback_estimates: tuple[Estimate, ...] = ()
+    whole_files: Mapping[str, FileDiff] = MappingProxyType({})
 
 
 def prepare(
@@ -61,6 +67,7 @@ def prepare(
     notices: Sequence[str] = (),
     stored: Plan | None = None,
     beside: Sequence[FileCoverage] = (),
+    whole_files: bytes = b"",
 ) -> Prepared:
     """Parse and plan a diff.
 
@@ -71,9 +78,10 @@ def prepare(
         notices: notices to show with the review.
         stored: the plan of an earlier run of this review, which is reused; None plans anew.
         beside: coverage of changed files that are not in ``data``.
+        whole_files: a diff that shows some files of ``data`` in full.
 
     Raises:
-        DiffError: ``data`` is not a diff that can be read completely.
+        DiffError: ``data`` or ``whole_files`` is not a diff that can be read completely.
         ConfigError: the overrides of a model are invalid, or a rule does not exist.
         ValueError: ``stored`` is not a plan of this diff.
     """
@@ -114,7 +122,21 @@ def prepare(
         planner.info(settings.model.name),
         calibration,
         planner.fallback_estimates(planned),
+        _by_path(files, whole_files),
     )
+
+
+def _by_path(files: Sequence[FileDiff], whole_files: bytes) -> dict[str, FileDiff]:
+    """Return the files that ``whole_files`` shows in full, by path.
+
+    A path that several files have, for example since secrets in it are replaced, is left out.
+    """
+    often = Counter(file.path for file in files)
+    return {
+        file.path: file
+        for file in (files_of(whole_files) if whole_files else ())
+        if often[file.path] == 1 and shows_whole_file(file)
+    }
 
 
 def check_rule_names(settings: Settings) -> None:

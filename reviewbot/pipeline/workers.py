@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from reviewbot.config.settings import OFFLINE
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 
     from reviewbot.config.settings import ModelChoice, Settings
+    from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.findings.suggestions import SyntaxCheck
     from reviewbot.core.plan.routing import Chain
     from reviewbot.models.anthropic.claude import Claude
@@ -44,6 +46,7 @@ class Workers:
 
     ``chains`` has the models of each batch, best first, by the id of the batch. ``linters`` are
     those that run beside the models; None runs none. ``verify`` is None if nothing is verified.
+    ``whole_files`` are the files that linters can read in full.
     """
 
     run_batch: RunBatch
@@ -52,6 +55,7 @@ class Workers:
     chains: Mapping[str, tuple[ModelChoice, ...]]
     linters: Linters | None = None
     verify: Verify | None = None
+    whole_files: Mapping[str, FileDiff] = MappingProxyType({})
 
     def with_linters(self, run_batch: RunBatch, imported: Iterable[ImportedHit] = ()) -> RunBatch:
         """Return ``run_batch`` with the linters beside it, and the results of other tools."""
@@ -60,7 +64,7 @@ class Workers:
             return run_batch
         from reviewbot.models.linters.batches import LintedBatches
 
-        return LintedBatches(run_batch, self.linters, imported)
+        return LintedBatches(run_batch, self.linters, imported, self.whole_files)
 
 
 @asynccontextmanager
@@ -110,6 +114,7 @@ async def workers(
             },
             linters=_linters(prepared, lint_slots) if settings.linters else None,
             verify=_verifier(settings, crew, parser, budget) if prepared.job.verified else None,
+            whole_files=prepared.whole_files,
         )
 
 

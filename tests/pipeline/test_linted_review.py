@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from reviewbot.config.settings import load_settings
+from reviewbot.core.diff.parse import parse_diff
+from reviewbot.core.diff.write import file_diff_text
 from reviewbot.core.events.report import Report, fold
+from reviewbot.models.batch import BatchResult, ChunkOutcome
 from reviewbot.models.linters.batches import ALIKE, BETTER
 from reviewbot.models.linters.imported import ImportedHit
 from reviewbot.models.linters.linters import Linted, Linters
@@ -20,7 +24,10 @@ from reviewbot.rules import rule_ids
 from tests.support.reviews import added
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from reviewbot.models.batch import BatchTask, Emit
 
 
 BROKEN = added("a.py", "def f(x=[]):", '    if x is "a":', "        return unknown")
@@ -33,11 +40,15 @@ def _no_linters() -> None:
 
 
 async def reviewed(
-    diff: str | bytes, imported: tuple[ImportedHit, ...] = (), **flags: Any
+    diff: str | bytes,
+    imported: tuple[ImportedHit, ...] = (),
+    *,
+    whole_files: bytes = b"",
+    **flags: Any,
 ) -> Report:
     settings = load_settings(flags={"model": "offline", **flags}, env={})
     data = diff.encode() if isinstance(diff, str) else diff
-    prepared = prepare(data, settings)
+    prepared = prepare(data, settings, whole_files=whole_files)
     async with workers(prepared, settings) as able:
         run_batch = able.with_linters(able.run_batch, imported)
         return fold([one async for one in review(prepared.job, run_batch)])
@@ -82,13 +93,19 @@ async def test_what_only_the_linter_knows_of_such_faults_is_reported() -> None:
     assert rules(report) == {"ruff/S301": 3}
 
 
-def changed(folder: Path, *options: str) -> bytes:
-    """The diff of a file whose last line comes from an import in its first one."""
-    lines = ["import os", *(f"x{number} = {number}" for number in range(20))]
-    (folder / "a.py").write_text("\n".join([*lines, "y = 1", ""]))
+LINES = ["import os", *(f"x{number} = {number}" for number in range(20))]
+BEFORE, AFTER = [*LINES, "y = 1"], [*LINES, "y = os.sep + unknown"]
+WHOLE = "--unified=10000"
+
+
+def changed(
+    folder: Path, *options: str, old: Sequence[str] = BEFORE, new: Sequence[str] = AFTER
+) -> bytes:
+    """The diff of a file; by default, its last line comes from an import in its first one."""
+    (folder / "a.py").write_text("".join(f"{line}\n" for line in old))
     for arguments in (["init", "-q"], ["add", "a.py"]):
         subprocess.run(["git", "-C", str(folder), *arguments], check=True)
-    (folder / "a.py").write_text("\n".join([*lines, "y = os.sep + unknown", ""]))
+    (folder / "a.py").write_text("".join(f"{line}\n" for line in new))
     done = subprocess.run(
         ["git", "-C", str(folder), "diff", *options], check=True, capture_output=True
     )
@@ -104,6 +121,82 @@ async def test_a_linter_that_needs_the_whole_file_leaves_hunks_alone(tmp_path: P
     assert rules(whole) == {"ruff/F821": 22}
 
 
+async def test_a_file_that_is_known_in_full_is_linted_in_full(tmp_path: Path) -> None:
+    report = await reviewed(changed(tmp_path), whole_files=changed(tmp_path, WHOLE))
+    assert rules(report) == {"ruff/F821": 22}
+    assert "known" not in report.depth
+
+
+async def test_a_whole_file_of_another_change_is_not_linted(tmp_path: Path) -> None:
+    other = changed(tmp_path, WHOLE).replace(b" x5 = 5", b" unknown = 5")
+    report = await reviewed(changed(tmp_path), whole_files=other)
+    assert rules(report) == {}
+    assert report.depth.endswith("are known, and its linter needs the whole file.")
+
+
+async def test_a_part_of_a_file_is_not_linted_as_a_whole_one(tmp_path: Path) -> None:
+    report = await reviewed(changed(tmp_path), whole_files=changed(tmp_path, "--unified=6"))
+    assert rules(report) == {}
+
+
+async def test_each_chunk_of_a_long_file_gets_the_results_on_its_own_lines(tmp_path: Path) -> None:
+    old = [f"value_{number} = {number}" for number in range(1, 1001)]
+    new = [line if number % 200 else f"a = b{number}" for number, line in enumerate(old, 1)]
+    diff, whole = (changed(tmp_path, option, old=old, new=new) for option in ("-U99", WHOLE))
+    found = load_settings(flags={"chunk_tokens": 2000}, env={"ANTHROPIC_API_KEY": "unused"})
+    prepared = prepare(diff, found, whole_files=whole)
+    assert len(prepared.job.plan.chunks) > 1
+
+    async def find_nothing(task: BatchTask, _: Emit) -> BatchResult:
+        ends = (ChunkOutcome(one.id, "reviewed", "m", 1) for one in task.request.chunks)
+        return BatchResult((), tuple(ends), ())
+
+    async with workers(prepared, found) as able:
+        run_batch = able.with_linters(find_nothing)
+        report = fold([one async for one in review(prepared.job, run_batch)])
+    assert [one.line for one in report.findings] == [200, 400, 600, 800, 1000]
+    assert len({one.chunk for one in report.findings}) == 5
+
+
+async def test_a_result_that_is_longer_than_its_hunk_is_cut_and_suggests_nothing(
+    tmp_path: Path,
+) -> None:
+    rest = ["    'a'", "    'b'", "    'c')"]
+    old, new = ["x = y = (", *rest], ["x = y = ('abc' is", *rest]
+    whole = changed(tmp_path, WHOLE, old=old, new=new)
+    (finding,) = (await reviewed(whole)).findings
+    assert (finding.rule, finding.line, finding.end_line) == ("ruff/F632", 1, 4)
+    assert finding.suggestion
+    diff = changed(tmp_path, "-U1", old=old, new=new)
+    (finding,) = (await reviewed(diff, whole_files=whole)).findings
+    assert (finding.rule, finding.line, finding.end_line) == ("ruff/F632", 1, 2)
+    assert (finding.placement.kind, finding.suggestion) == ("inline", None)
+
+
+def later_hunks(diff: bytes) -> bytes:
+    """A diff of one file without its first hunk, which was reviewed before."""
+    (file,) = parse_diff(diff)
+    return file_diff_text(replace(file, hunks=file.hunks[1:]))
+
+
+async def test_many_results_outside_of_the_reviewed_part_hide_none_in_it(tmp_path: Path) -> None:
+    old = [f"value_{number} = {number}" for number in range(80)]
+    new = [f"value = missing_{number}" for number in range(40)] + [*old[40:-1], "x = unknown"]
+    diff, whole = (changed(tmp_path, option, old=old, new=new) for option in ("-U1", WHOLE))
+    assert rules(await reviewed(later_hunks(diff), whole_files=whole)) == {"ruff/F821": 80}
+
+
+async def test_an_added_comment_outside_of_the_reviewed_part_hides_no_result(
+    tmp_path: Path,
+) -> None:
+    silenced = ["import os", "# ruff: noqa", *AFTER[2:]]
+    whole = changed(tmp_path, WHOLE, new=silenced)
+    part = later_hunks(changed(tmp_path, new=silenced))
+    report = await reviewed(part, whole_files=whole, heed_added_suppressions=False)
+    assert rules(report) == {"ruff/F821": 22}
+    assert rules(await reviewed(part, whole_files=whole)) == {}
+
+
 async def test_results_of_other_tools_are_reported_on_added_lines() -> None:
     def hit(line: int) -> ImportedHit:
         rule = f"imported/tool/R{line}"
@@ -114,7 +207,9 @@ async def test_results_of_other_tools_are_reported_on_added_lines() -> None:
     assert report.findings[0].title == "Wrong"
 
 
-async def test_a_secret_is_not_shown_to_a_linter(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_secret_is_not_shown_to_a_linter(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     seen = []
     lint = Linters.lint
 
@@ -125,8 +220,11 @@ async def test_a_secret_is_not_shown_to_a_linter(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(Linters, "lint", watched)
     token = "ghp_" + "a1B2c3D4e5F6g7H8i9J0" * 2
     await reviewed(added("a.py", f"token = '{token}'"))
-    assert seen
-    assert token not in seen[0]
+    old, new = ([f"token = '{token}'", *lines] for lines in (BEFORE, AFTER))
+    diff, whole = (changed(tmp_path, option, old=old, new=new) for option in ("-U1", WHOLE))
+    await reviewed(diff, whole_files=whole)
+    assert len(seen) == 2
+    assert token not in "".join(seen)
 
 
 async def test_a_linter_that_could_not_read_a_file_is_named() -> None:

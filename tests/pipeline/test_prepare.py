@@ -145,5 +145,21 @@ def test_other_paths_stay_as_they_are_line_breaks_and_all() -> None:
     assert [file.path for file in prepared(diff).job.files] == ["a b/c.py", "q\nr.py"]
 
 
+def test_a_file_that_is_known_in_full_has_the_path_that_is_shown() -> None:
+    one = added("ghp_" + "a1B2c3D4e5F6g7H8i9J0" * 2 + ".py", "x = 1")
+    prepared = prepare(one.encode(), settings(), whole_files=one.encode())
+    (file,) = prepared.job.files
+    assert "ghp" not in file.path
+    assert prepared.whole_files == {file.path: file}
+
+
+def test_a_path_of_two_files_once_secrets_in_it_are_replaced_is_that_of_no_whole_file() -> None:
+    one = added("ghp_" + "a1B2c3D4e5F6g7H8i9J0" * 2 + ".py", "x = 1")
+    other = added("ghp_" + "b1C2d3E4f5G6h7I8j9K0" * 2 + ".py", "x = 2")
+    prepared = prepare(f"{one}{other}".encode(), settings(), whole_files=one.encode())
+    assert len({file.path for file in prepared.job.files}) == 1
+    assert prepared.whole_files == {}
+
+
 def test_an_empty_diff_is_a_job_without_files() -> None:
     assert prepared("").job.files == ()

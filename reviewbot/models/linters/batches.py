@@ -7,19 +7,24 @@ stores them. Text is redacted before a linter sees it.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events.tally import OFFLINE
 from reviewbot.core.findings.draft import Draft
 from reviewbot.core.safety.escape import show_line
+from reviewbot.errors import ReviewbotError
 from reviewbot.models.batch import BatchResult, ChunkOutcome, Drafted
 from reviewbot.models.linters.hits import MAX_LINES, LintHit, is_test_path
 from reviewbot.models.linters.linters import Linted, Linters
+from reviewbot.models.linters.whole_text import first_line, read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
     from reviewbot.models.batch import BatchEvent, BatchTask, Emit, RunBatch
     from reviewbot.models.linters.imported import ImportedHit
@@ -88,12 +93,17 @@ class LintedBatches:
         inner: the runner of the models.
         linters: the linters of this review; None runs no linter.
         imported: results of other tools, of which those on added lines are reported.
+        whole_files: files that are known in full, by path. The chunks may show less of them.
     """
 
     def __init__(
-        self, inner: RunBatch, linters: Linters | None, imported: Iterable[ImportedHit] = ()
+        self,
+        inner: RunBatch,
+        linters: Linters | None,
+        imported: Iterable[ImportedHit] = (),
+        whole_files: Mapping[str, FileDiff] = MappingProxyType({}),
     ) -> None:
-        self._inner, self._linters = inner, linters
+        self._inner, self._linters, self._whole_files = inner, linters, whole_files
         self._imported: dict[str, list[ImportedHit]] = {}
         for hit in imported:
             self._imported.setdefault(hit.path, []).append(hit)
@@ -152,6 +162,9 @@ class LintedBatches:
         if view.is_whole:
             (hunk,) = view.hunks
             return await self._lint_hunk(self._linters, view, hunk, whole=True)
+        if view.path in self._whole_files:
+            with suppress(ReviewbotError):  # not searched for secrets: only the hunks are known
+                return await self._lint_file(self._linters, view, self._whole_files[view.path])
         if self._linters.needs_whole(view.path):
             return Linted(problem=ONLY_HUNKS)
         parts = [
@@ -159,14 +172,29 @@ class LintedBatches:
         ]
         return _together(parts)
 
+    async def _lint_file(self, linters: Linters, view: ChunkView, file: FileDiff) -> Linted:
+        """Return the results for a file that is known in full, on the lines of one chunk.
+
+        Raises:
+            ReviewbotError: the file could not be searched for secrets.
+        """
+        reported = _added_lines(view.hunks)
+        if not reported:
+            return _nothing_to_report(linters, view.path)
+        if linters.linter_of(view.path, first_line(file)) is None:
+            return Linted()
+        text, added = await asyncio.to_thread(read_whole, file)
+        linted = await linters.lint(view.path, text, added, reported=reported)
+        shown = _texts(view)
+        return replace(linted, hits=tuple(_within(hit, shown) for hit in linted.hits))
+
     async def _lint_hunk(
         self, linters: Linters, view: ChunkView, hunk: ShownHunk, *, whole: bool
     ) -> Linted:
         new = [line for line in hunk.lines if line.new_no]
         added = sorted(_added_lines([hunk]))
-        if not added:  # there is nothing that a linter could report
-            name = linters.linter_of(view.path)
-            return Linted(ran=(name,) if name else ())
+        if not added:
+            return _nothing_to_report(linters, view.path)
         text = "\n".join(line.text for line in new) + "\n"
         first = new[0].new_no or 1
         return await linters.lint(view.path, text, added, whole=whole, first=first)
@@ -207,6 +235,20 @@ def _is_alike(linted: Draft, own: Draft) -> bool:
     names = ALIKE.get(linted.rule or "", ())
     same_lines = linted.line <= own.end_line and own.line <= linted.end_line
     return linted.path == own.path and own.rule in names and same_lines
+
+
+def _nothing_to_report(linters: Linters, path: str) -> Linted:
+    """Return the result for a chunk without added lines: its linter counts as run."""
+    name = linters.linter_of(path)
+    return Linted(ran=(name,) if name else ())
+
+
+def _within(hit: LintHit, shown: Mapping[int, str]) -> LintHit:
+    """Return a hit up to the last line that its chunk shows without a gap."""
+    last = hit.line
+    while last < hit.end_line and last + 1 in shown:
+        last += 1
+    return hit if last == hit.end_line else replace(hit, end_line=last, suggestion=None)
 
 
 def _added_lines(hunks: Iterable[ShownHunk]) -> set[int]:

@@ -49,7 +49,7 @@ class LintedText:
     """A text that a linter has read.
 
     ``whole`` is false for the new side of a hunk. Line numbers count from 1 in ``lines``. ``added``
-    are the added lines, ``changeable`` those of them that a suggestion may change.
+    are the added lines to report on, ``changeable`` the lines that a suggestion may change.
     """
 
     path: str

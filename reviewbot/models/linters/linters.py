@@ -82,6 +82,7 @@ class Linters:
         text: str,
         added: Collection[int],
         *,
+        reported: Collection[int] | None = None,
         whole: bool = True,
         first: int = 1,
     ) -> Linted:
@@ -91,6 +92,7 @@ class Linters:
             path: path of the file. It must not be a symbolic link.
             text: the new file, or the new side of one hunk.
             added: numbers of the added lines in the new file.
+            reported: the added lines to report on; None reports on all of them.
             whole: whether ``text`` is the whole file.
             first: number of the first line of ``text`` in the new file.
         """
@@ -99,18 +101,19 @@ class Linters:
         if program is None:
             return Linted()
         name, here = program.linter.name, {number - first + 1 for number in added}
+        wanted = here if reported is None else {number - first + 1 for number in reported}
         disabled, suppressing = disable_suppressions(name, lines, here)
         shown = tuple(number + first - 1 for number in suppressing)
         if not self._heed_added:
             text = "\n".join(disabled)
         try:
-            diagnostics = await self._run(program, path, text, whole=whole) if here else []
-            _check_whole(diagnostics, here if whole else (), first)
+            diagnostics = await self._run(program, path, text, whole=whole) if wanted else []
+            _check_whole(diagnostics, wanted if whole else (), first)
         except NotLintedError as error:
             problem = f"{name} did not read this file: {error}"
             return Linted(problem=problem, failed=error.failed, added_suppressions=shown)
         changeable = here if self._heed_added else here - {*suppressing}
-        read = LintedText(path, lines, here, changeable, whole)
+        read = LintedText(path, lines, wanted, changeable, whole)
         hits = tuple(
             replace(hit, line=hit.line + first - 1, end_line=hit.end_line + first - 1)
             for hit in choose_hits(name, read, diagnostics)
