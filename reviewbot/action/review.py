@@ -198,6 +198,7 @@ class ActionReview:
             attributes=assignment.attributes,
             notices=(*assignment.notices, *self._notices),
             beside=assignment.beside,
+            whole_files=assignment.whole_files,
         )
         async with AsyncExitStack() as stack:
             # A part of the diff cannot be compared with the author's description.

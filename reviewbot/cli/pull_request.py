@@ -77,10 +77,10 @@ def load_pull_request(
         settings, source = load(base.config, custom), _source(change, base)
         if context:
             place = ContentSource(api, pull.repo, change.merge_base, change.pull.head.sha)
-            diff = await with_context(
+            found = await with_context(
                 place, change.diff, settings, base.attributes, report=waiting.report
             )
-            source = replace(source, data=diff)
+            source = replace(source, data=found.diff, whole_files=found.whole_files)
         return settings, source
 
     return asyncio.run(_fetch(pull, address, token, read))

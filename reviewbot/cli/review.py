@@ -177,6 +177,7 @@ def run(args: argparse.Namespace) -> int:
         attributes=source.attributes,
         notices=(*settings.ignored, *source.notices),
         beside=source.missing,
+        whole_files=source.whole_files,
     )
     if args.dry_run:
         write_plan(prepared.job, args.format, args.output)

@@ -114,7 +114,7 @@ def _custom_rules(repository: GitRepository) -> tuple[dict[str, Any], ...]:
 def _with_context(
     source: Source, repository: GitRepository, settings: Settings, *, staged: bool
 ) -> Source:
-    """Return ``source`` with the additional context that the settings configure."""
+    """Return ``source`` with the context that the settings configure, and the files in full."""
     if not settings.context_lines or len(source.data) > MOST_BYTES:
         return source
     from reviewbot.core.diff.parse import parse_diff
@@ -125,8 +125,9 @@ def _with_context(
     if not around.wanted:
         return source
     whole = parse_diff(repository.whole(around.wanted, staged=staged))
-    found = around.shown({file.path: new_content(file) for file in whole})
-    return source if found is None else replace(source, data=found)
+    contents = {file.path: new_content(file) for file in whole}
+    data = around.shown(contents) or source.data
+    return replace(source, data=data, whole_files=around.whole_files(contents))
 
 
 def _of_repository(

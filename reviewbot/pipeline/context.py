@@ -7,6 +7,8 @@ file, because they need complete syntax, which a hunk often lacks.
 Context costs cheap input tokens but no requests: it uses the room that the planned requests leave.
 So the number of batches stays the same, no batch exceeds its budget, and a file that fits into one
 chunk stays in one chunk. Context changes neither the models nor the skipped files.
+
+Linters read whole files, too, also beside a model. No model gets to see more for that.
 """
 
 from __future__ import annotations
@@ -16,19 +18,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.diff.parse import SUBMODULE
+from reviewbot.core.diff.whole import shows_whole_file
 from reviewbot.core.diff.widen import widen
 from reviewbot.core.diff.write import file_diff_text
 from reviewbot.core.plan.chunk_view import SYMLINK
 from reviewbot.core.plan.languages import language_of
 from reviewbot.core.plan.policy import skip_reason
 from reviewbot.core.plan.split import split_file
+from reviewbot.models.linters.linters import Linters
 from reviewbot.models.tokens import Calibration
 from reviewbot.pipeline.planner import Chains, Planner, policy_of
 from reviewbot.pipeline.prepare import CALIBRATION_FILE
 from reviewbot.rules import rules_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from reviewbot.config.settings import Settings
     from reviewbot.core.diff.parse import FileDiff
@@ -73,7 +77,7 @@ class _Piece:
 
 
 class ContextPlanner:
-    """Planner of the files of a diff that get more context.
+    """Planner of the files of a diff to read in full: for more context, and for linters.
 
     Args:
         files: the parsed diff to review.
@@ -95,17 +99,22 @@ class ContextPlanner:
         self._files, self._lines, self._limits = files, settings.context_lines, limits
         self._policy = policy_of(settings, attributes)
         self._pieces: dict[str, _Piece] = {}
+        self._linted: dict[str, FileDiff] = {}
         self._room: dict[str, float] = {}
         if self._lines and files:
             self._plan(settings, attributes)
 
     @property
     def wanted(self) -> tuple[str, ...]:
-        """Paths of the files whose whole content helps, most changed lines first."""
-        by_lines = sorted(
-            self._pieces.values(), key=lambda one: one.file.added + one.file.removed, reverse=True
-        )
-        return tuple(one.file.path for one in by_lines[: self._limits.files])
+        """Paths of the files whose whole content helps.
+
+        Files that get more context come before files that only a linter reads, and files with more
+        changed lines before others.
+        """
+        around = _by_lines(one.file for one in self._pieces.values())
+        linted = _by_lines(self._linted.values())
+        paths = dict.fromkeys(file.path for file in (*around, *linted))
+        return tuple(paths)[: self._limits.files]
 
     def shown(
         self, contents: Mapping[str, bytes], whole: Sequence[FileDiff] | None = None
@@ -118,9 +127,9 @@ class ContextPlanner:
         """
         complete = {file.path: file for file in whole or self._files}
         wider: dict[str, FileDiff] = {}
-        for path in self.wanted:
-            content, piece = contents.get(path), self._pieces[path]
-            if content is None or len(content) > self._limits.file_bytes or path not in complete:
+        for path, content in self._usable(contents):
+            piece = self._pieces.get(path)
+            if piece is None or path not in complete:
                 continue
             found = self._widened(piece, content, complete[path])
             if found is not None:
@@ -132,6 +141,35 @@ class ContextPlanner:
         except ValueError:  # a file without any change cannot be written
             return None
 
+    def whole_files(
+        self, contents: Mapping[str, bytes], whole: Sequence[FileDiff] | None = None
+    ) -> bytes:
+        """Return a diff of the files that were read, which shows each one in full.
+
+        A file is left out unless git's hash in the diff proves its content. Uses the CPU: call in a
+        thread.
+
+        Args:
+            contents: as for :meth:`shown`.
+            whole: as for :meth:`shown`.
+        """
+        complete = whole or self._files
+        often = Counter(file.path for file in complete)
+        by_path = {file.path: file for file in complete if often[file.path] == 1}
+        read = (
+            widen(by_path[path], content, None)
+            for path, content in self._usable(contents)
+            if path in by_path
+        )
+        return b"".join(file_diff_text(file) for file in read if shows_whole_file(file))
+
+    def _usable(self, contents: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
+        """Yield the wanted files among ``contents`` that are not too large."""
+        for path in self.wanted:
+            content = contents.get(path)
+            if content is not None and len(content) <= self._limits.file_bytes:
+                yield path, content
+
     def _plan(self, settings: Settings, attributes: str) -> None:
         chains = Chains(settings)
         calibration = Calibration(settings.state_folder / CALIBRATION_FILE)
@@ -139,6 +177,7 @@ class ContextPlanner:
         plan = planner.plan(attributes)
         often = Counter(file.path for file in self._files)
         chunks = plan.by_id
+        linters = Linters(heed_added=settings.heed_added_suppressions) if settings.linters else None
         for batch in plan.batches:
             model = chains.first(batch)
             sizes, offline = planner.sizes(model), planner.info(model).offline
@@ -146,13 +185,15 @@ class ContextPlanner:
             self._room[batch.id] = room
             for chunk in map(chunks.__getitem__, batch.chunks):
                 piece = _Piece(self._files[chunk.file], chunk, batch, sizes, offline)
-                if room > 0 and often[chunk.path] == 1 and self._is_wanted(piece):
+                if often[chunk.path] > 1 or not _may_grow(piece.file):
+                    continue
+                if room > 0 and self._is_wanted(piece):
                     self._pieces[chunk.path] = piece
+                if linters and _is_for_linter(piece, linters):
+                    self._linted[chunk.path] = piece.file
 
     def _is_wanted(self, piece: _Piece) -> bool:
-        if piece.chunk.parts > 1 or piece.chunk.cut or piece.file.status not in _STATUSES:
-            return False
-        if piece.file.new_mode in _NO_FILES:
+        if piece.chunk.parts > 1 or piece.chunk.cut:
             return False
         if piece.offline:
             language = language_of(piece.file.path)
@@ -189,3 +230,24 @@ class ContextPlanner:
             return None
         taken = parts[0].tokens - piece.chunk.tokens
         return taken if taken <= self._room[piece.batch.id] else None
+
+
+def _may_grow(file: FileDiff) -> bool:
+    """Return whether the new file is a plain file that the diff may show in part."""
+    return file.status in _STATUSES and file.new_mode not in _NO_FILES
+
+
+def _is_for_linter(piece: _Piece, linters: Linters) -> bool:
+    """Return whether a linter can report on a file, but only with more than one chunk shows.
+
+    Without git's hash, nothing proves the content of the file.
+    """
+    file = piece.file
+    if not linters.needs_whole(file.path) or not file.added or file.blobs is None:
+        return False
+    return piece.chunk.parts > 1 or not shows_whole_file(file)
+
+
+def _by_lines(files: Iterable[FileDiff]) -> list[FileDiff]:
+    """Return the files, most changed lines first."""
+    return sorted(files, key=lambda file: file.added + file.removed, reverse=True)

@@ -48,6 +48,7 @@ class Source:
         attributes: text of the base commit's ``.gitattributes``.
         notices: notices about the source of the diff.
         missing: files that are not in the diff, with reasons.
+        whole_files: a diff that shows some of the files in full, for linters.
         title: title of the change.
         description: description of the change.
     """
@@ -56,5 +57,6 @@ class Source:
     attributes: str = ""
     notices: tuple[str, ...] = ()
     missing: tuple[FileCoverage, ...] = ()
+    whole_files: bytes = b""
     title: str = ""
     description: str = ""

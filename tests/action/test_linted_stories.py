@@ -6,11 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.github_stories import BASE, conclusions, summary_of
+from tests.fake_github import faults
+from tests.support.github_stories import BASE, app, conclusions, summary_of, titles
 
 if TYPE_CHECKING:
+    from tests.fake_anthropic import FakeAnthropic
     from tests.fake_github import FakeGitHub
     from tests.github.action_runs import Runner
+
+UNKNOWN = app((30, "line_30 = unknown_name"))
+UNDEFINED = "**error: Undefined name `unknown_name`**"
+NARROW = BASE | {".reviewbot.yml": "summary: false\ncontext_lines: 1\n"}
 
 
 @pytest.fixture(autouse=True)
@@ -49,3 +55,39 @@ async def test_a_finding_of_a_linter_stays_open_while_the_linter_does_not_run(
     await runner.run(pull, model="offline", fail_on="error")
     assert conclusions(pull) == ["failure", "failure"]
     assert "1 still open" in summary_of(pull)
+
+
+@pytest.mark.parametrize("base", [BASE, NARROW], ids=["context", "no context"])
+async def test_a_linter_reads_a_modified_file_in_full_beside_a_model(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, base: dict[str, str]
+) -> None:
+    pull = github.pull(base=base, head=base | UNKNOWN)
+    run = await runner.run(pull, fail_on="error")
+    assert run.outputs["errors"] == "1"
+    assert titles(pull) == [UNDEFINED]
+    assert len(github.called("GET", "/contents/app.py")) == 1
+    (request,) = model.requests
+    assert "line 30 (ruff/F821)" in request.text
+    assert "line_1 = 1" not in request.text
+
+
+@pytest.mark.parametrize("base", [BASE, NARROW], ids=["context", "no context"])
+async def test_a_review_by_a_model_goes_on_without_the_linter_if_github_refuses_the_file(
+    github: FakeGitHub, runner: Runner, base: dict[str, str]
+) -> None:
+    pull = github.pull(base=base, head=base | UNKNOWN)
+    github.fail(faults.error("GET", "/contents/app.py", 404, times=None))
+    run = await runner.run(pull, fail_on="error")
+    assert run.outputs["errors"] == "0"
+    assert titles(pull) == []
+    assert conclusions(pull) == ["success"]
+
+
+async def test_a_comment_of_an_earlier_push_hides_nothing_from_a_linter_beside_a_model(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | app((1, "# ruff: noqa")))
+    await runner.run(pull)
+    pull.push(app((1, "# ruff: noqa"), (30, "line_30 = unknown_name")))
+    await runner.run(pull)
+    assert titles(pull) == [UNDEFINED]

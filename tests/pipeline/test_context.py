@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,8 +13,11 @@ from hypothesis import strategies as st
 
 from reviewbot.config.settings import Settings, load_settings
 from reviewbot.core.diff.parse import FileDiff, parse_diff
+from reviewbot.core.diff.widen import new_content
+from reviewbot.core.diff.write import file_diff_text
 from reviewbot.core.plan.chunk_view import view
 from reviewbot.core.prompt.request import ModelRequest, render
+from reviewbot.models.linters.programs import find_programs
 from reviewbot.pipeline.context import ContextLimits, ContextPlanner
 from reviewbot.pipeline.prepare import Prepared, prepare
 from tests.models.hunks import review_chunk
@@ -358,3 +363,95 @@ def test_the_rules_report_no_old_code_that_only_stands_in_the_file(line: str) ->
     assert reported(found) == []
     # They are faults: as new code each of them is reported.
     assert len(reported(diff_of({}, {"a.py": OLD_FAULTS}))) >= 4
+
+
+# --- What linters read
+
+
+@pytest.fixture
+def linters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The installed linters can be used."""
+    monkeypatch.setattr("reviewbot.models.linters.linters.find_programs", find_programs)
+
+
+def with_hashes(old: dict[str, str], new: dict[str, str]) -> bytes:
+    """The diff of files that are in both trees, with git's hashes."""
+    return b"".join(
+        diff_of({path: old[path]}, {path: text}, f"index {'1' * 40}..{blob_of(text)} 100644\n")
+        for path, text in new.items()
+    )
+
+
+def blob_of(text: str) -> str:
+    data = text.encode()
+    return hashlib.sha1(b"blob %d\0%b" % (len(data), data), usedforsecurity=False).hexdigest()
+
+
+CHANGED = {"a.py": changed(100), "b.js": changed(9), "c.rs": changed(9), "run.sh": changed(9)}
+LINTED = with_hashes(dict.fromkeys(CHANGED, PLAIN), CHANGED)
+
+
+@pytest.mark.usefixtures("linters")
+def test_files_whose_linter_needs_them_in_full_are_wanted_beside_a_model() -> None:
+    assert around(LINTED, context_lines=3).wanted == ("a.py", "b.js")
+    assert set(around(LINTED).wanted) == set(CHANGED)
+    assert around(LINTED, context_lines=3, linters=False).wanted == ()
+    assert around(LINTED, context_lines=0).wanted == ()
+
+
+def test_no_file_is_wanted_for_a_linter_that_is_not_installed() -> None:
+    assert around(LINTED, context_lines=3).wanted == ()
+
+
+@pytest.mark.usefixtures("linters")
+@pytest.mark.parametrize(
+    "diff",
+    [
+        with_hashes({"a.py": "x = 1\n"}, {"a.py": "y = 1\n"}),
+        with_hashes({"a.py": PLAIN}, {"a.py": PLAIN.replace("value_9 = 9\n", "")}),
+        diff_of({"a.py": PLAIN}, {"a.py": changed(9)}),
+        with_hashes({"a.py": PLAIN}, {"a.py": changed(9)}) * 2,
+        with_hashes({"vendor/a.py": PLAIN}, {"vendor/a.py": changed(9)}),
+    ],
+    ids=["shown in full", "only loses lines", "without a hash", "there twice", "skipped"],
+)
+def test_no_request_is_spent_for_a_linter_on_a_file_that_is(diff: bytes) -> None:
+    assert around(diff, context_lines=3).wanted == ()
+
+
+@pytest.mark.usefixtures("linters")
+def test_files_with_more_context_come_before_those_for_a_linter_alone() -> None:
+    old = {"a.py": "a = 1\n" * 3_000, "b.rs": PLAIN}
+    new = {"a.py": "b = 1\n" * 2_000 + "a = 1\n" * 1_000, "b.rs": changed(100)}
+    diff = with_hashes(old, new)
+    assert around(diff).wanted == ("b.rs", "a.py")
+    assert around(diff, ContextLimits(files=1)).wanted == ("b.rs",)
+
+
+@pytest.mark.usefixtures("linters")
+def test_files_that_were_read_are_shown_in_full_beside_the_diff() -> None:
+    planner = around(LINTED, context_lines=3)
+    contents = {path: text.encode() for path, text in CHANGED.items()}
+    found = planner.whole_files(contents)
+    assert spans(found) == {"a.py": [(1, 200)], "b.js": [(1, 200)]}
+    assert planner.shown(contents) is None
+    assert new_content(parse_diff(found)[0]).decode() == CHANGED["a.py"]
+    assert planner.whole_files({"a.py": PLAIN.encode()}) == b""
+    assert planner.whole_files({"a.py": contents["a.py"] + b"more\n"}) == b""
+    assert planner.whole_files(contents, parse_diff(LINTED * 2)) == b""
+
+
+@pytest.mark.usefixtures("linters")
+def test_a_file_that_is_too_large_is_not_shown_in_full() -> None:
+    limits = ContextLimits(file_bytes=100)
+    assert around(LINTED, limits).whole_files({"a.py": CHANGED["a.py"].encode()}) == b""
+
+
+@pytest.mark.usefixtures("linters")
+def test_a_part_of_a_diff_is_shown_in_full_with_every_change_of_the_file() -> None:
+    new = {"a.py": changed(20, 100)}
+    whole = parse_diff(with_hashes({"a.py": PLAIN}, new))
+    part = file_diff_text(replace(whole[0], hunks=whole[0].hunks[1:]))
+    found = around(part, context_lines=3).whole_files({"a.py": new["a.py"].encode()}, whole)
+    (file,) = parse_diff(found)
+    assert (file.added, file.hunks[0].new_count) == (2, 200)

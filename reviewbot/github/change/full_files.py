@@ -1,4 +1,4 @@
-"""Fetch new files of a pull request in full, to show more context around the hunks.
+"""Fetch new files of a pull request in full, for more context around the hunks and for linters.
 
 Each file takes one request, so the number of files is limited. If a file cannot be fetched, its
 hunks are reviewed without more context. No notice is needed, because all changes are still shown.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from reviewbot.core.diff.parse import parse_diff
@@ -29,6 +30,14 @@ TIMEOUT_S: Final = 60.0
 """Maximum seconds to fetch context. After that, the review continues without more context."""
 
 
+@dataclass(frozen=True, slots=True)
+class DiffInContext:
+    """A diff with context around its hunks, and a diff that shows the read files in full."""
+
+    diff: bytes
+    whole_files: bytes = b""
+
+
 def _nobody(_: str) -> None:
     """Discard a progress message."""
 
@@ -43,7 +52,7 @@ async def with_context(
     limits: ContextLimits = LIMITS,
     report: Callable[[str], None] = _nobody,
     local: ReadFile | None = None,
-) -> bytes:
+) -> DiffInContext:
     """Return the diff with the configured context around its hunks.
 
     Args:
@@ -60,7 +69,7 @@ async def with_context(
         ConfigError: a pattern of the settings is invalid, or a context window is too small.
     """
     if not settings.context_lines:
-        return diff
+        return DiffInContext(diff)
 
     def plan() -> ContextPlanner:
         return ContextPlanner(parse_diff(diff), settings, attributes, limits)
@@ -69,7 +78,13 @@ async def with_context(
     contents = await asyncio.to_thread(_of_checkout, local, around.wanted, limits)
     missing = [path for path in around.wanted if path not in contents]
     contents |= await _contents(place, missing, limits, report)
-    return await asyncio.to_thread(around.shown, contents, whole) or diff
+
+    def found() -> DiffInContext:
+        return DiffInContext(
+            around.shown(contents, whole) or diff, around.whole_files(contents, whole)
+        )
+
+    return await asyncio.to_thread(found)
 
 
 def _of_checkout(

@@ -62,6 +62,7 @@ class ReviewScope:
         pull: the pull request as it was then.
         whole_diff: diff of the pull request; ``files`` is the parsed form.
         diff: the part to review, with more context around its hunks.
+        whole_files: a diff that shows some files of ``diff`` in full, for linters.
         beside: coverage of the files that are not in ``diff``.
         notices: sentences for the report.
         attributes: ``.gitattributes`` of the base.
@@ -77,6 +78,7 @@ class ReviewScope:
     notices: tuple[str, ...]
     attributes: str
     settings: Settings
+    whole_files: bytes = field(default=b"", repr=False)
 
 
 async def assign(
@@ -145,8 +147,15 @@ async def assign(
     again = await asyncio.to_thread(_reread, left, prior)
     place = ContentSource(api, name.repo, change.merge_base, pull.head.sha)
     local = await asyncio.to_thread(checkout, pull.head.sha)
-    diff = await with_context(place, left.diff, settings, base.attributes, whole=files, local=local)
-    return replace(left, diff=diff, settings=replace(left.settings, prior_findings=again))
+    found = await with_context(
+        place, left.diff, settings, base.attributes, whole=files, local=local
+    )
+    return replace(
+        left,
+        diff=found.diff,
+        whole_files=found.whole_files,
+        settings=replace(left.settings, prior_findings=again),
+    )
 
 
 def _reread(left: ReviewScope, prior: Prior) -> tuple[PriorFinding, ...]:

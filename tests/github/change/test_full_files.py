@@ -16,6 +16,7 @@ from reviewbot.github.change.compare import ContentSource
 from reviewbot.github.change.fetch import get_change
 from reviewbot.github.change.full_files import TIMEOUT_S, with_context
 from reviewbot.github.client.rate_limit import Pace
+from reviewbot.models.linters.programs import find_programs
 from reviewbot.pipeline.context import ContextLimits
 from tests.fake_github import SUBMODULE, SYMLINK, Blob, FakeGitHub, Fault, faults
 from tests.support.github_changes import REPO, by_list, opened
@@ -51,9 +52,10 @@ async def fetched(
     change = await get_change(api, REPO, 1)
     place = ContentSource(api, REPO, change.merge_base, change.pull.head.sha)
     settings = set_to(**values)
-    return await with_context(
+    found = await with_context(
         place, change.diff, settings, attributes, limits=limits or ContextLimits()
     )
+    return found.diff
 
 
 def spans(diff: bytes) -> dict[str, list[tuple[int, int]]]:
@@ -83,7 +85,7 @@ async def test_a_push_in_between_leads_to_no_other_file() -> None:
         change = await get_change(api, REPO, 1)
         pull.push({"a.py": b"another\n" + changed(30)})
         place = ContentSource(api, REPO, change.merge_base, change.pull.head.sha)
-        diff = await with_context(place, change.diff, set_to(), "")
+        diff = (await with_context(place, change.diff, set_to(), "")).diff
         assert spans(diff) == {"a.py": [(20, 40)]}
 
 
@@ -92,13 +94,32 @@ async def test_a_file_that_is_another_than_its_diff_says_is_not_used() -> None:
         change = await get_change(api, REPO, 1)
         pull.push({"a.py": b"another\n" + changed(30)})
         place = ContentSource(api, REPO, change.merge_base, pull.head_sha)
-        assert await with_context(place, change.diff, set_to(), "") == change.diff
+        assert (await with_context(place, change.diff, set_to(), "")).diff == change.diff
 
 
 async def test_zero_context_lines_fetch_no_files() -> None:
     async with opened({"a.py": PLAIN}, {"a.py": changed(30)}) as (github, pull, api):
         assert await fetched(api, context_lines=0) == pull.diff_text
         assert asked_for(github) == []
+
+
+@pytest.mark.parametrize("lines", [1, 10])
+async def test_each_file_for_linters_and_context_takes_one_request(
+    monkeypatch: pytest.MonkeyPatch, lines: int
+) -> None:
+    monkeypatch.setattr("reviewbot.models.linters.linters.find_programs", find_programs)
+    base = {"a.py": PLAIN, "b.py": PLAIN, "c.rs": PLAIN}
+    head = base | {"a.py": changed(30), "b.py": changed(5), "c.rs": changed(5), "new.py": PLAIN}
+    async with opened(base, head) as (github, pull, api):
+        change = await get_change(api, REPO, 1)
+        place = ContentSource(api, REPO, change.merge_base, change.pull.head.sha)
+        github.fail(faults.error("GET", f"{CONTENTS}b.py", 404))
+        found = await with_context(place, change.diff, set_to(context_lines=lines), "")
+        assert sorted(asked_for(github)) == ["a.py", "b.py", *(["c.rs"] if lines > 3 else [])]
+        assert (found.diff == pull.diff_text) == (lines == 1)
+        whole = spans(found.whole_files)
+        assert whole["a.py"] == [(1, 60)]
+        assert "b.py" not in whole
 
 
 async def test_the_change_of_a_fork_is_had_from_the_repository_of_its_pull_request() -> None:
@@ -168,7 +189,7 @@ async def test_not_more_than_four_are_under_way_at_once() -> None:
 
             api.contents.file = counted  # type: ignore[method-assign]
             place = ContentSource(api, REPO, change.merge_base, change.pull.head.sha)
-            diff = await with_context(place, change.diff, set_to(), "")
+            diff = (await with_context(place, change.diff, set_to(), "")).diff
     assert most == 4
     assert set(map(tuple, spans(diff).values())) == {((20, 40),)}
 
@@ -197,7 +218,7 @@ async def test_what_github_refuses_ends_it_and_what_was_had_is_used(
         change = await get_change(api, REPO, 1)
         github.fail(fault())
         place = ContentSource(api, REPO, change.merge_base, change.pull.head.sha)
-        diff = await with_context(place, change.diff, set_to(), "")
+        diff = (await with_context(place, change.diff, set_to(), "")).diff
         assert "5.py" not in asked_for(github)
         before, after = spans(pull.diff_text), spans(diff)
         assert [path for path in after if after[path] == before[path]] == ["4.py", "5.py"]
@@ -222,7 +243,7 @@ async def test_a_review_does_not_wait_for_its_context_longer_than_a_minute() -> 
             github.fail(faults.secondary("GET", CONTENTS, retry_after=3_000, times=99))
             place = ContentSource(api, REPO, change.merge_base, change.pull.head.sha)
             started = asyncio.get_running_loop().time()
-            assert await with_context(place, change.diff, set_to(), "") == change.diff
+            assert (await with_context(place, change.diff, set_to(), "")).diff == change.diff
             assert asyncio.get_running_loop().time() - started == pytest.approx(TIMEOUT_S, abs=1)
 
 
