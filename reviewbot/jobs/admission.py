@@ -71,6 +71,7 @@ class ReviewRequest:
     Attributes:
         tenant: id of the tenant that owns the review.
         beside: coverage of changed files that are not in ``diff``.
+        whole_files: a diff that shows some files of ``diff`` in full, for linters.
         whole: whether ``diff`` is the whole diff that ``title`` and ``description`` describe.
         inquiry: question about ``diff``, which is a hunk; the question is answered, and nothing is
             reviewed.
@@ -87,6 +88,7 @@ class ReviewRequest:
     attributes: str = ""
     notices: tuple[str, ...] = ()
     beside: tuple[FileCoverage, ...] = ()
+    whole_files: bytes = field(default=b"", repr=False)
     whole: bool = True
     inquiry: FindingQuestion | None = None
     limits: Limits = field(default_factory=Limits)
@@ -107,6 +109,8 @@ class ReviewRequest:
         found = hashlib.sha256(self.diff)
         for part in parts:
             found.update(b"\0" + part.encode("utf-8", "surrogatepass"))
+        if self.whole_files:
+            found.update(b"\0" + self.whole_files)
         object.__setattr__(self, "digest", found.hexdigest())
 
 
@@ -142,6 +146,7 @@ def admit(request: ReviewRequest, load: Callable[[Mapping[str, object]], Setting
         id=_new_id(),
         tenant=request.tenant,
         diff=reviews.packed(request.diff),
+        whole_files=reviews.packed(request.whole_files) if request.whole_files else None,
         plan=json.dumps(plan_to_json(job.plan)),
         options=json.dumps(
             {

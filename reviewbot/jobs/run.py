@@ -208,7 +208,13 @@ class Run:
         settings = settings_for(self._kit.load, work.options)
         stored = plan_from_json(work.plan)
         if work.inquiry is None:
-            prepared = prepare(work.diff, settings, attributes=work.attributes, stored=stored)
+            prepared = prepare(
+                work.diff,
+                settings,
+                attributes=work.attributes,
+                stored=stored,
+                whole_files=work.whole_files,
+            )
         else:
             prepared = prepare_explanation(work.diff, settings, work.inquiry, stored=stored)
         return prepared, settings

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import sqlalchemy as sa
 
 from reviewbot.core.prompt import explanation
-from reviewbot.store.tables import BATCHES, EVENTS, PUBLICATIONS, QUESTIONS, REVIEWS, SPENT
+from reviewbot.store.tables import (
+    BATCHES,
+    EVENTS,
+    PUBLICATIONS,
+    QUESTIONS,
+    REVIEWS,
+    SPENT,
+    WHOLE_FILES,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,7 +53,8 @@ def now_ms() -> int:
 class NewReview:
     """A review to store: ``diff`` is :func:`packed`, ``plan`` and ``options`` are JSON.
 
-    ``inquiry`` is a question that is answered instead of a review.
+    ``inquiry`` is a question that is answered instead of a review. ``whole_files`` is a packed
+    diff that shows some files in full; None if no file is known in full.
     """
 
     id: str
@@ -61,6 +70,7 @@ class NewReview:
     idempotency_key: str | None = None
     left_out: tuple[str, ...] = ()
     inquiry: FindingQuestion | None = None
+    whole_files: bytes | None = None
     held_tokens: int = 0
     held_usd: float = 0.0
     held_day: int = 0
@@ -109,6 +119,7 @@ class ReviewInput:
     description: str
     attributes: str
     inquiry: FindingQuestion | None = None
+    whole_files: bytes = b""
 
 
 def packed(diff: bytes) -> bytes:
@@ -148,6 +159,8 @@ def insert(connection: sa.Connection, new: NewReview, at: int, *, last_seq: int)
     if new.inquiry is not None:
         inquiry = json.dumps(explanation.to_json(new.inquiry))
         connection.execute(sa.insert(QUESTIONS).values(review_id=new.id, inquiry=inquiry))
+    if new.whole_files is not None:
+        connection.execute(sa.insert(WHOLE_FILES).values(review_id=new.id, diff=new.whole_files))
 
 
 def by_idempotency_key(connection: sa.Connection, tenant: str, key: str) -> ReviewRow | None:
@@ -212,6 +225,9 @@ def work_of(connection: sa.Connection, review_id: str) -> ReviewInput:
     inquiry = connection.scalar(
         sa.select(QUESTIONS.c.inquiry).where(QUESTIONS.c.review_id == review_id)
     )
+    whole_files = connection.scalar(
+        sa.select(WHOLE_FILES.c.diff).where(WHOLE_FILES.c.review_id == review_id)
+    )
     return ReviewInput(
         diff=zlib.decompress(found["diff"]),
         plan=json.loads(found["plan"]),
@@ -220,6 +236,7 @@ def work_of(connection: sa.Connection, review_id: str) -> ReviewInput:
         description=found["description"],
         attributes=found["attributes"],
         inquiry=None if inquiry is None else explanation.from_json(json.loads(inquiry)),
+        whole_files=b"" if whole_files is None else zlib.decompress(whole_files),
     )
 
 
@@ -243,7 +260,7 @@ def finished_before(connection: sa.Connection, at: int, limit: int = 200) -> dic
 
 def delete(connection: sa.Connection, ids: Sequence[str]) -> None:
     """Delete reviews and all rows that belong to them."""
-    for table in (EVENTS, BATCHES, SPENT, QUESTIONS):
+    for table in (EVENTS, BATCHES, SPENT, QUESTIONS, WHOLE_FILES):
         connection.execute(sa.delete(table).where(table.c.review_id.in_(ids)))
     connection.execute(sa.delete(PUBLICATIONS).where(PUBLICATIONS.c.id.in_(ids)))
     connection.execute(sa.delete(REVIEWS).where(REVIEWS.c.id.in_(ids)))

@@ -93,6 +93,14 @@ QUESTIONS: Final = Table(
     Column("inquiry", Text, nullable=False),  # JSON, core.prompt.explanation
 )
 
+# Files of a diff that are known in full, for linters: reviews of pull requests alone have them.
+WHOLE_FILES: Final = Table(
+    "rb_whole_files",
+    METADATA,
+    Column("review_id", String(32), primary_key=True),
+    Column("diff", LargeBinary, nullable=False),  # compressed
+)
+
 EVENTS: Final = Table(
     "rb_events",
     METADATA,

@@ -124,7 +124,7 @@ def test_every_table_of_a_review_is_one_that_is_cleaned() -> None:
     """A new table with a review's id must be added to what is deleted with a review."""
     of_reviews = {table.name for table in METADATA.sorted_tables if "review_id" in table.c}
     assert of_reviews == {
-        *("rb_batches", "rb_events", "rb_questions", "rb_spent"),
+        *("rb_batches", "rb_events", "rb_questions", "rb_spent", "rb_whole_files"),
     }
 
 

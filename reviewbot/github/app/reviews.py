@@ -338,6 +338,7 @@ def _request(
         attributes=assignment.attributes,
         notices=(*assignment.notices, *config.notices),
         beside=assignment.beside,
+        whole_files=assignment.whole_files,
         whole=assignment.subject.full,
         limits=limits,
     )
