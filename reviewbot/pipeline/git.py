@@ -81,9 +81,11 @@ class GitRepository:
             with suppress(FileNotFoundError):
                 index.write_bytes((self.directory / own).read_bytes())
             environment = {**self._environment, "GIT_INDEX_FILE": str(index)}
-            names = "\0".join(f":(top,literal){name}" for name in untracked)
-            add = ("add", "--intent-to-add", "--pathspec-from-file=-", "--pathspec-file-nul")
-            run_git(self.directory, environment, *add, entered=os.fsencode(names))
+            # Unlike git add, this takes files outside of a sparse checkout, too.
+            add = ("update-index", "-z", "--add", "--replace", "--index-info")
+            empty = self._git("hash-object", "-t", "blob", "--stdin").strip()
+            entries = (b"100644 %b 0\t%b\0" % (empty, os.fsencode(name)) for name in untracked)
+            run_git(self.directory, environment, *add, entered=b"".join(entries))
             return run_git(self.directory, environment, *_DIFF, self.start, "--")
 
     @property

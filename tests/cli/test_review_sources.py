@@ -84,6 +84,40 @@ def test_untracked_files_are_found_from_a_folder_below(
     assert "--> other/new.py:3" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("index", ["--sparse-index", "--no-sparse-index"])
+def test_untracked_files_outside_of_a_sparse_checkout_are_reviewed(
+    index: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in ("kept/a.py", "left/out/b.py"):
+        write("x = 1\n", path)
+    git("add", ".")
+    git("commit", "--quiet", "-m", "x")
+    git("sparse-checkout", "init", "--cone", index)
+    git("sparse-checkout", "set", "kept")
+    assert not Path("left").exists()
+    write(BAD, "left/out/new.py")
+    write("x = 1\n", "left/more.py")
+    before = Path(".git/index").read_bytes()
+    assert main(["review"]) == 1
+    out = capsys.readouterr().out
+    assert "--> left/out/new.py:3" in out
+    assert "2 files" in out
+    assert Path(".git/index").read_bytes() == before
+    assert not Path("left/out/b.py").exists()
+
+
+def test_an_untracked_file_in_a_folder_that_was_a_file_is_reviewed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write("x = 1\n", "a")
+    git("add", ".")
+    git("commit", "--quiet", "-m", "x")
+    Path("a").unlink()
+    write(BAD, "a/new.py")
+    assert main(["review"]) == 1
+    assert "--> a/new.py:3" in capsys.readouterr().out
+
+
 def test_a_model_gets_untracked_files_only_if_asked_for(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
