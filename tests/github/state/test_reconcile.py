@@ -68,6 +68,7 @@ class Pull:
         coverage: FileCoverage | None = None,
         whole: Mapping[str, Sequence[str] | None] | None = None,
         rules: Mapping[str, str] | None = None,
+        refuted: tuple[str, ...] = (),
     ) -> Reconciled:
         """Review the file as it is, and keep the records for the next time."""
         texts = [normal(line) for line in (*lines, "end")]
@@ -78,6 +79,7 @@ class Pull:
             outcome="incomplete" if failed else "findings" if findings else "clean",
             findings=findings,
             coverage=covered,
+            refuted=refuted,
         )
 
         def was_reviewed(there: str, _side: Side, _lines: range | None) -> bool:
@@ -378,3 +380,23 @@ def _bugs(lines: Sequence[str]) -> list[Finding]:
             nth = 1 + sum(one.quote == text for one in found)
             found.append(replace(at(number, text), id=fingerprint("a.py", "bug", text, nth)))
     return found
+
+
+def test_a_refuted_finding_is_resolved_while_its_code_is_there() -> None:
+    pull = Pull()
+    first, second = at(1, "bad"), at(2, "worse", rule="python/eval")
+    pull.review(["bad", "worse"], first, second)
+    done = pull.review(["bad", "worse"], reread=False, refuted=(first.id, second.id))
+    assert [one.id for one in done.resolved] == [first.id]
+    assert open_lines(done) == [2]
+
+
+def test_a_dismissed_finding_stays_dismissed_when_it_is_refuted() -> None:
+    pull = Pull()
+    first = at(1, "bad")
+    pull.review(["bad"], first)
+    pull.dismissed[first.id] = "octo"
+    pull.review(["bad"], first)
+    done = pull.review(["bad"], refuted=(first.id,))
+    assert [one.id for one in done.dismissed] == [first.id]
+    assert done.resolved == ()
