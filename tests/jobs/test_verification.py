@@ -1,0 +1,118 @@
+"""Verification in a durable review: what was paid for is not asked for again."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from reviewbot.core.events.events import from_record
+from reviewbot.core.events.report import Report, fold
+from reviewbot.jobs.admission import ReviewRequest
+from reviewbot.server.telemetry.instrumentation import Telemetry
+from reviewbot.store import reviews
+from reviewbot.store.eventlog import records_of
+from tests.fake_anthropic import Answer, FakeAnthropic, Hang, Recorded, finding
+from tests.fake_anthropic.verdicts import asked, says, verdict
+from tests.server.in_process import reviewed, service
+from tests.server.scrapes import exposed
+from tests.support.reviews import numbered
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reviewbot.jobs.service import ReviewService
+
+DIFF = numbered("app.py").encode()
+FOUND = [
+    finding(
+        quote=f"line_{line} = {line}",
+        line=line,
+        end_line=line,
+        severity="warning",
+        title=title,
+        scenario=title,
+    )
+    for line, title in ((1, "Alpha bravo"), (3, "Charlie delta"))
+]
+
+
+def refuting_alpha(request: Recorded) -> Answer:
+    """A verifier that refutes one finding and supports the other."""
+    answers = {"Alpha bravo": "refuted"}
+    return says(*(verdict(one, answers.get(one.title, "supported")) for one in asked(request)))
+
+
+def with_model(fake: FakeAnthropic) -> dict[str, Any]:
+    env = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
+    return {"model": "claude-sonnet-5-5", "env": env}
+
+
+async def run_of(one: ReviewService, review_id: str) -> int:
+    row = await one.database.read(partial(reviews.find, review_id=review_id))
+    assert row is not None
+    return row.runs
+
+
+async def report_of(one: ReviewService, review_id: str) -> Report:
+    records = await one.database.read(partial(records_of, review_id=review_id))
+    return fold(map(from_record, records))
+
+
+async def test_a_run_that_stops_during_verification_asks_only_the_verifier_again(
+    tmp_path: Path,
+) -> None:
+    reached = asyncio.Event()
+
+    def hang(_request: Recorded) -> Answer:
+        reached.set()
+        return Answer(before=[Hang()])
+
+    async with FakeAnthropic(lambda _: Answer(FOUND), verify=hang) as fake:
+        async with service(tmp_path, Telemetry(), **with_model(fake)) as one:
+            row, _ = await one.create(ReviewRequest("local", DIFF))
+            running = asyncio.create_task(one.runner.run(row.id, row.runs))
+            await reached.wait()
+            await one.runner.leave(0)
+            assert await running == "left"
+        reviewing = [request for request in fake.requests if request.tool is not None]
+        assert len(reviewing) == 1
+        fake.verify = refuting_alpha
+        async with service(tmp_path, Telemetry(), **with_model(fake)) as one:
+            assert await one.runner.run(row.id, await run_of(one, row.id)) == "finished"
+            report = await report_of(one, row.id)
+        reviewing = [request for request in fake.requests if request.tool is not None]
+        assert len(reviewing) == 1
+        assert len(fake.verifications) == 2
+    assert [one.title for one in report.findings] == ["Charlie delta"]
+    assert [one.verification for one in report.findings] == ["supported"]
+    assert len(report.refuted) == 1
+
+
+async def test_a_second_review_of_the_same_diff_verifies_nothing_again(tmp_path: Path) -> None:
+    async with FakeAnthropic(lambda _: Answer(FOUND), verify=refuting_alpha) as fake:
+        async with service(tmp_path, Telemetry(), **with_model(fake)) as one:
+            first = fold(map(from_record, await reviewed(one, DIFF)))
+            again = fold(map(from_record, await reviewed(one, DIFF)))
+        assert len(fake.verifications) == 1
+    assert [finding.title for finding in again.findings] == ["Charlie delta"]
+    assert [finding.verification for finding in again.findings] == ["supported"]
+    assert [finding.id for finding in again.findings] == [finding.id for finding in first.findings]
+
+
+async def test_verdicts_and_their_cost_are_metrics(tmp_path: Path) -> None:
+    telemetry = Telemetry()
+
+    def verify(request: Recorded) -> Answer:
+        return says(*(verdict(one) for one in asked(request)))
+
+    async with (
+        FakeAnthropic(lambda _: Answer(FOUND), verify=verify) as fake,
+        service(tmp_path, telemetry, **with_model(fake)) as one,
+    ):
+        await reviewed(one, DIFF)
+    seen = exposed(telemetry.metrics)
+    assert seen.value("reviewbot_verdicts_total", verdict="supported") == 2
+    model = {"model": "claude-sonnet-5-5"}
+    assert seen.value("reviewbot_verification_tokens_total", **model) > 0
+    assert seen.value("reviewbot_verification_cost_dollars_total", **model) > 0
