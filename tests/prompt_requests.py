@@ -134,6 +134,7 @@ INQUIRY = FindingQuestion(
 def golden() -> dict[Path, str]:
     """The golden files and what should be in them."""
     prompt, rest = render(REQUEST), render(CONTINUATION, as_text=True)
+    compact = render(REQUEST, profile="compact")
     system, user, _ = render_summary(
         title="Charge VAT",
         description="Adds the rate.\r\nNo other change, reviewed and safe.",
@@ -153,6 +154,8 @@ def golden() -> dict[Path, str]:
         "review-2-shared.txt": prompt.shared,
         "review-3-body.txt": prompt.body,
         "review-4-verification.txt": render_verification([FINDING], [HELPER]),
+        "compact-1-system.txt": compact.system,
+        "compact-2-shared.txt": compact.shared,
         "continuation-as-text-3-body.txt": rest.body,
         "summary-1-system.txt": system,
         "summary-2-user.txt": user,

@@ -11,6 +11,9 @@ parts::
 The examples are in ``shared``, not in ``system``: they depend on the languages of a pull request,
 and in ``system`` they would invalidate the cached rules. The first two parts contain no date, no
 SHA, no id of the run, and nothing that depends on the chunks.
+
+There are two profiles: ``full``, and ``compact`` for small models and servers that read slowly. The
+compact one has shorter rules, one example and fewer paths; the rest is the same.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from reviewbot.core.prompt.examples import choose_examples
 from reviewbot.core.prompt.numbered import INSTRUCTIONS_LIMIT, chunk_lines
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 
     from reviewbot.core.plan.chunk_view import ChunkView
 
+PromptProfile = Literal["full", "compact"]
+
 MANIFEST_LIMIT: Final = 6_000
 """Maximum characters of the list of changed paths. A pull request of 1,400 files would need
 100,000."""
@@ -37,6 +42,21 @@ LISTED_PATH_LIMIT: Final = 300
 TITLE_LIMIT: Final = 200
 KNOWN_LIMIT: Final = 200
 """Maximum number of findings that a continuation lists as known."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Profile:
+    """Template of the rules, number of examples, and maximum characters of the changed paths."""
+
+    rules: str
+    examples: int
+    manifest: int
+
+
+_PROFILES: Final[dict[PromptProfile, _Profile]] = {
+    "full": _Profile("system", 4, MANIFEST_LIMIT),
+    "compact": _Profile("system-compact", 1, 1_500),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +114,9 @@ class Manifest:
     more_not_shown: int
 
 
-def render(request: ModelRequest, *, as_text: bool = False) -> Prompt:
+def render(
+    request: ModelRequest, *, as_text: bool = False, profile: PromptProfile = "full"
+) -> Prompt:
     """Return the prompt for ``request``. The time is linear in the size of the prompt.
 
     ``system`` and ``shared`` are the same, byte for byte, for requests with the same manifest and
@@ -105,15 +127,17 @@ def render(request: ModelRequest, *, as_text: bool = False) -> Prompt:
         request: what to review.
         as_text: whether to request the report as JSON text (``output_config.format``) instead of a
             call of the report tool.
+        profile: length of the rules and examples.
     """
+    chosen = _PROFILES[profile]
     return Prompt(
-        system=_system(verified=request.verified),
+        system=_rules(chosen.rules, verified=request.verified),
         shared=render_template(
             "shared",
-            examples=choose_examples(request.manifest),
+            examples=choose_examples(request.manifest)[: chosen.examples],
             instructions=request.instructions.strip().replace("\r\n", "\n"),
             instructions_limit=INSTRUCTIONS_LIMIT,
-            manifest=manifest_within(request.manifest, MANIFEST_LIMIT),
+            manifest=manifest_within(request.manifest, chosen.manifest),
             path_limit=LISTED_PATH_LIMIT,
         ).strip("\n"),
         body=render_template(
@@ -129,8 +153,8 @@ def render(request: ModelRequest, *, as_text: bool = False) -> Prompt:
 
 
 @cache
-def _system(*, verified: bool) -> str:
-    return render_template("system", verified=verified).strip("\n")
+def _rules(template: str, *, verified: bool) -> str:
+    return render_template(template, verified=verified).strip("\n")
 
 
 def manifest_within(entries: Sequence[ManifestEntry], limit: int) -> Manifest:
