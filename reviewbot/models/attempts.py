@@ -348,7 +348,7 @@ def text_of(request: ModelRequest, info: ModelInfo) -> str:
     """Return all text that ``request`` sends; empty for the offline rules."""
     if info.offline:
         return ""
-    prompt = render(request)
+    prompt = render(request, profile=info.prompt)
     return json.dumps(REPORT_TOOL) + prompt.system + prompt.shared + prompt.body
 
 

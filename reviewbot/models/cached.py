@@ -95,7 +95,8 @@ class CacheUse:
 def identity(info: ModelInfo, base_url: str | None = None) -> str:
     """Return everything about a model that affects its output: not its prices and limits."""
     facts = (info.provider, info.effort, info.thinking, info.forced_tools, info.structured_output)
-    return json.dumps([info.name, base_url, *facts, info.strict_tools, info.sampling])
+    form = (info.strict_tools, info.sampling, info.prompt)
+    return json.dumps([info.name, base_url, *facts, *form])
 
 
 @dataclass(frozen=True, slots=True)

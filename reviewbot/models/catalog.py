@@ -11,6 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
+from reviewbot.core.prompt.request import PromptProfile
 from reviewbot.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -51,10 +52,15 @@ class ModelInfo:
         structured_output: ``output_config.format`` is accepted.
         thinking: kind of thinking that can be requested.
         sampling: ``temperature`` is accepted; Anthropic's own API refuses it.
+        prompt: ``compact`` for models that follow short instructions better than long ones.
         source: source and date of the facts.
         effort: the ``effort`` to request; None for the model's default.
         cache_minimum: the shortest prefix, in tokens, that can be cached; None without a cache.
         prices: the prices; None if unknown, so that the cost is unknown, too.
+        prefill_tokens_per_s: input tokens that a slow server reads in a second, at least; the time
+            limits of a request grow by this. None for a fast server.
+        parallel: requests that the server answers at once; others wait here, where no time limit
+            counts. None without a limit.
     """
 
     name: str
@@ -68,10 +74,13 @@ class ModelInfo:
     structured_output: bool
     thinking: ThinkingMode
     sampling: bool
+    prompt: PromptProfile
     source: str
     effort: Effort | None = None
     cache_minimum: int | None = None
     prices: Prices | None = None
+    prefill_tokens_per_s: float | None = None
+    parallel: int | None = None
 
     @property
     def offline(self) -> bool:
@@ -80,7 +89,7 @@ class ModelInfo:
 
 
 def lookup(name: str, overrides: Mapping[str, Mapping[str, object]] | None = None) -> ModelInfo:
-    """Return a model's capabilities and prices; for an unknown model, what every server supports.
+    """Return a model's capabilities and prices; for an unknown model, those of a local server.
 
     Args:
         name: the model, for example ``claude-sonnet-5-5``, ``offline`` or a local server's name.
@@ -91,11 +100,9 @@ def lookup(name: str, overrides: Mapping[str, Mapping[str, object]] | None = Non
         ConfigError: an override has an unknown key or a value of the wrong kind.
     """
     data = _load()
-    facts = dict(data["server"])
-    known = data["models"].get(data["aliases"].get(name, name))
-    if known is not None:
-        facts |= data[known.get("base", "claude")] | known
-        facts.pop("base", None)
+    known = data["models"].get(data["aliases"].get(name, name), {"base": "server"})
+    facts = data[known.get("base", "claude")] | known
+    facts.pop("base", None)
     where = f"models.{name}"
     for key, value in (overrides or {}).get(name, {}).items():
         if key not in _CHECKS:
@@ -172,6 +179,15 @@ _CHECKS: Final = {
         "one of " + ", ".join(get_args(Effort)),
     ),
     "cache_minimum": (lambda value: value is None or _whole(value), "a whole number of tokens"),
+    "prompt": (
+        lambda value: value in get_args(PromptProfile),
+        "one of " + ", ".join(get_args(PromptProfile)),
+    ),
+    "prefill_tokens_per_s": (
+        lambda value: value is None or (_amount(value) and value >= 1),
+        "a number from 1 on",
+    ),
+    "parallel": (lambda value: value is None or _whole(value), "a whole number of requests"),
     "prices": (lambda _: True, ""),  # checked by _prices
 }
 """Overridable fields: a check of the value, and a description of valid values."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import cache, cached_property
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.settings import OFFLINE, ModelChoice
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from reviewbot.config.settings import Settings
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.plan.chunks import Batch, Plan
+    from reviewbot.core.prompt.request import PromptProfile
     from reviewbot.models.catalog import ModelInfo
     from reviewbot.models.tokens import Calibration
 
@@ -99,6 +100,7 @@ class Planner:
         self._calibration = calibration
         self.info: Callable[[str], ModelInfo] = cache(lambda name: lookup(name, settings.models))
         self.sizes: Callable[[str], SplitLimits] = cache(self._sizes_for)
+        self._bytes: Callable[[PromptProfile], int] = cache(self._bytes_of)
 
     def plan(self, attributes: str) -> Plan:
         """Return the plan: reviewed files, their models, and chunks that fit the context windows.
@@ -134,7 +136,8 @@ class Planner:
 
     def prefix(self, model: str) -> int:
         """Return the tokens of every request to ``model`` besides its chunks."""
-        return 0 if self.info(model).offline else round(self._prefix * self._count(model).per_byte)
+        info = self.info(model)
+        return 0 if info.offline else round(self._bytes(info.prompt) * self._count(model).per_byte)
 
     def estimate(self, planned: Plan, fallback: int = 0) -> Estimate:
         """Return the expected usage of ``planned``, in total and by model.
@@ -228,9 +231,8 @@ class Planner:
             batch = min(settings.batch_tokens or max(BATCH_BUDGET, budget), room)
         return SplitLimits(self._count(model), max(MIN_BUDGET, budget), batch)
 
-    @cached_property
-    def _prefix(self) -> int:
-        """Bytes of the tool, the instructions, the examples and the manifest."""
+    def _bytes_of(self, profile: PromptProfile) -> int:
+        """Return the bytes of the tool, the rules, the instructions, the examples, the manifest."""
         from reviewbot.core.findings.report_tool import REPORT_TOOL
         from reviewbot.core.prompt.request import ManifestEntry, ModelRequest, render
 
@@ -239,7 +241,8 @@ class Planner:
             ManifestEntry(file.path, file.status, file.added, file.removed, shown=True)
             for file in self._files
         )
-        prompt = render(ModelRequest((), manifest, instructions=self._settings.instructions))
+        request = ModelRequest((), manifest, instructions=self._settings.instructions)
+        prompt = render(request, profile=profile)
         text = json.dumps(REPORT_TOOL) + prompt.system + prompt.shared + prompt.body
         return len(text.encode())
 

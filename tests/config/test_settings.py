@@ -20,6 +20,7 @@ from reviewbot.config.settings import (
     TimeoutSettings,
 )
 from reviewbot.core.findings.levels import PathRules
+from reviewbot.core.prompt.request import PromptProfile
 from reviewbot.models import catalog
 from tests.support.settings import HERE, KEY, load
 
@@ -198,6 +199,7 @@ def test_the_schema_admits_the_capabilities_that_the_catalogue_takes() -> None:
     facts = schema()["properties"]["models"]["additionalProperties"]["properties"]
     assert facts.keys() == catalog._CHECKS.keys()
     assert facts["thinking"]["enum"] == list(get_args(catalog.ThinkingMode))
+    assert facts["prompt"]["enum"] == list(get_args(PromptProfile))
     assert facts["effort"]["enum"] == [*get_args(catalog.Effort), None]
     prices = schema()["$defs"]["prices"]["properties"]
     assert list(prices) == [field.name for field in dataclasses.fields(catalog.Prices)]

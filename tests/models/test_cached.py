@@ -386,6 +386,7 @@ def test_an_identity_changes_with_what_changes_an_answer() -> None:
     others = [
         identity(replace(info, effort="max")),
         identity(replace(info, name="x")),
+        identity(replace(info, prompt="compact")),
         identity(info, "http://localhost:1"),
     ]
-    assert len({identity(info), *others}) == 4
+    assert len({identity(info), *others}) == 5

@@ -58,12 +58,20 @@ def test_a_dated_name_has_the_facts_of_its_model_and_keeps_its_name() -> None:
     assert dated.prices == lookup("claude-haiku-4-5").prices
 
 
-def test_an_unknown_model_gets_only_what_every_server_understands() -> None:
+def test_an_unknown_model_is_taken_for_a_small_one_on_a_slow_server() -> None:
     info = lookup("qwen3-coder")
     assert info.provider == "anthropic"
-    assert not any((info.forced_tools, info.strict_tools, info.eager_input, info.structured_output))
+    assert info.forced_tools
+    assert not any((info.strict_tools, info.eager_input, info.structured_output))
+    assert (info.prompt, info.prefill_tokens_per_s, info.parallel) == ("compact", 20, 1)
     assert (info.thinking, info.sampling, info.cache_minimum) == ("none", False, None)
     assert info.prices is None
+
+
+@pytest.mark.parametrize("name", CLAUDE)
+def test_a_known_model_has_the_full_prompt_and_no_limits_of_a_slow_server(name: str) -> None:
+    info = lookup(name)
+    assert (info.prompt, info.prefill_tokens_per_s, info.parallel) == ("full", None, None)
 
 
 def test_the_offline_model_costs_nothing_and_is_no_server() -> None:
@@ -77,10 +85,13 @@ def test_overrides_win_and_leave_other_models_alone() -> None:
     overrides: dict[str, dict[str, object]] = {
         "claude-sonnet-5-5": {"effort": "low", "eager_input": False},
         "local": {"context": 8_000, "prices": None},
+        "gateway": {"prompt": "full", "prefill_tokens_per_s": None, "parallel": None},
     }
     info = lookup("claude-sonnet-5-5", overrides)
     assert (info.effort, info.eager_input, info.strict_tools) == ("low", False, True)
     assert lookup("local", overrides).context == 8_000
+    gateway = lookup("gateway", overrides)
+    assert (gateway.prompt, gateway.prefill_tokens_per_s, gateway.parallel) == ("full", None, None)
     assert lookup("claude-opus-5-5", overrides) == lookup("claude-opus-5-5")
 
 
@@ -99,6 +110,10 @@ def test_prices_are_overridden_as_a_whole() -> None:
         ({"context": 0}, "models.m.context", "whole number"),
         ({"forced_tools": "yes"}, "models.m.forced_tools", "true or false"),
         ({"thinking": "deep"}, "models.m.thinking", "adaptive, budget, none"),
+        ({"prompt": "short"}, "models.m.prompt", "full, compact"),
+        ({"prefill_tokens_per_s": 0.5}, "models.m.prefill_tokens_per_s", "number from 1"),
+        ({"prefill_tokens_per_s": "fast"}, "models.m.prefill_tokens_per_s", "number from 1"),
+        ({"parallel": 0}, "models.m.parallel", "whole number"),
         ({"effort": 3}, "models.m.effort", "low, medium"),
         ({"token_factor": 0}, "models.m.token_factor", "above 0"),
         ({"token_factor": float("nan")}, "models.m.token_factor", "above 0"),

@@ -50,9 +50,15 @@ def test_a_configured_chunk_or_batch_size_cannot_pass_the_context_window() -> No
 
 
 def test_a_context_window_that_holds_no_review_is_said_to_be_too_small() -> None:
-    config = "models: {tiny: {context: 8000}}\nmodel: tiny"
+    config = "models: {tiny: {context: 6000}}\nmodel: tiny"
     with pytest.raises(ConfigError, match="too small to review in"):
         prepared(BIG, config)
+
+
+def test_the_compact_prompt_is_planned_with_its_own_size() -> None:
+    full = "models: {local: {prompt: full}}\nmodel: local"
+    sizes = [prepared(numbered("a.py"), text).job.prefix_tokens for text in ("model: local", full)]
+    assert sizes[0] < sizes[1] / 2
 
 
 def test_the_estimate_counts_the_summary() -> None:

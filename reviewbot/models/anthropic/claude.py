@@ -120,7 +120,7 @@ class Claude:
         """
         earlier = Usage()
         for schema in (None, REPORT_TOOL["input_schema"]):
-            prompt = render(request, as_text=schema is not None)
+            prompt = render(request, as_text=schema is not None, profile=self._info.prompt)
             ask = Ask(prompt.system, prompt.shared, prompt.body, max_tokens, schema)
             usage = Usage()
             async with aclosing(self._answer(ask)) as events:

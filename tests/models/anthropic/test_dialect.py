@@ -178,7 +178,8 @@ def test_only_what_was_sent_can_have_been_refused(feature: Feature) -> None:
 
 
 def test_features_follow_the_catalogue() -> None:
-    assert features_of(lookup("somebody-elses")) == {Feature.TOOL_CHOICE, Feature.SINGLE_CALL}
+    of_server = {Feature.FORCED, Feature.TOOL_CHOICE, Feature.SINGLE_CALL}
+    assert features_of(lookup("somebody-elses")) == of_server
     assert features_of(lookup("claude-sonnet-5-5")) == EVERYTHING - {
         Feature.FORCED,
         Feature.EFFORT,

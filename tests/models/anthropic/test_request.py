@@ -112,7 +112,7 @@ async def test_an_unknown_server_is_asked_for_nothing_special() -> None:
         claude(fake, "qwen") as model,
     ):
         seen = await ask(model)
-    body, prompt = fake.requests[0].body, render(request())
+    body, prompt = fake.requests[0].body, render(request(), profile="compact")
     assert seen.stopped is not None
     assert set(body) == {
         "model", "max_tokens", "stream", "system", "messages", "tools", "tool_choice"
