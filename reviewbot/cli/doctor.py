@@ -294,7 +294,8 @@ def _probe(choice: ModelChoice, settings: Settings) -> Check:
     probe = asyncio.run(ask())
     where = f"{choice.name} at {choice.base_url or 'Anthropic'}"
     if probe.stop is not Stop.COMPLETE:
-        return Check(WRONG, "endpoint", f"{where} answers, but without a report: {probe.stop}")
+        kind = probe.answered or probe.stop
+        return Check(WRONG, "endpoint", f"{where} answers with {kind}, not with a report")
     without = f"; it does not support {', '.join(probe.refused)}" if probe.refused else ""
     return Check(OK, "endpoint", f"{where} answers{without}")
 

@@ -31,7 +31,7 @@ from reviewbot.models.batch import (
 )
 from reviewbot.models.budget import MIN_OUTPUT_TOKENS
 from reviewbot.models.catalog import cost_usd
-from reviewbot.models.report_reader import ReportReader
+from reviewbot.models.report_reader import ReportReader, after_attempts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -221,6 +221,9 @@ class Attempts:
         try:
             await retrying(self._attempt, run, tries)
         except ModelFault:
+            for chunk in tries.left:
+                fault = run.faults[chunk.id]
+                run.faults[chunk.id] = after_attempts(fault, model.info.name, tries.attempt)
             following = self._chain[index + 1 :]
             if following:
                 await run.say(tries.retrying(following[0].info.name, 0.0))

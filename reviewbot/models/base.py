@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from reviewbot.errors import ReviewbotError
 
@@ -92,15 +92,22 @@ class Stop(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """The last event of an answer."""
+    """The last event of an answer. ``answered`` is the kind of an answer without a report."""
 
     stop: Stop
     detail: str = ""
+    answered: str | None = None
 
 
 ModelEvent: TypeAlias = (
     Answering | Thinking | ToolInput | PartlyRead | Checked | InputRestarted | UsageReport | Stopped
 )
+
+
+PROSE: Final = "prose"
+EMPTY: Final = "an empty answer"
+OTHER_TOOL: Final = "a call of another tool"
+"""Kinds of answers without a report, for messages."""
 
 
 class Fault(StrEnum):
@@ -135,6 +142,7 @@ class ModelFault(ReviewbotError):
         retry_after: seconds to wait that the server requested, if any.
         request_id: the server's id of the request, for support.
         usage: the usage, if no earlier :class:`UsageReport` stated it.
+        answered: kind of the answer, such as ``prose``, if it does not have the form of a report.
     """
 
     def __init__(
@@ -145,10 +153,11 @@ class ModelFault(ReviewbotError):
         retry_after: float | None = None,
         request_id: str | None = None,
         usage: Usage | None = None,
+        answered: str | None = None,
     ) -> None:
         super().__init__(message)
         self.fault, self.retry_after, self.request_id = fault, retry_after, request_id
-        self.usage = usage
+        self.usage, self.answered = usage, answered
 
     def __str__(self) -> str:
         text = super().__str__()

@@ -9,6 +9,8 @@ from reviewbot.core.events.events import Usage
 from reviewbot.core.findings.draft import Draft, InvalidFinding, own_draft, parse_draft
 from reviewbot.core.findings.toolstream import ToolStream, ToolStreamError
 from reviewbot.models.base import (
+    EMPTY,
+    PROSE,
     Fault,
     InputRestarted,
     ModelFault,
@@ -44,6 +46,8 @@ class ReportReader:
         self._usage = Usage()
         self._malformed: list[str] = []
         self._characters = 0
+        self._begins = ""
+        """First character of the report, which a report opens with a brace."""
         self.requests = 1
         """Number of requests for the response."""
         self._gave_up = False
@@ -75,6 +79,7 @@ class ReportReader:
         match event:
             case ToolInput(text=text):
                 self._characters += len(text)
+                self._begins = self._begins or text.lstrip()[:1]
                 yield from self._feed(text)
             case InputRestarted():
                 earlier = self._stream.close()
@@ -106,7 +111,15 @@ class ReportReader:
                 self.drafts += 1
                 yield draft
         if broken:
-            raise ModelFault(f"The model's report is broken: {broken}", fault=Fault.UNUSABLE)
+            raise self._broken_report(str(broken))
+
+    def _broken_report(self, problem: str) -> ModelFault:
+        kind = f"broken JSON ({problem})" if self._begins in ("{", "[") else PROSE
+        return ModelFault(
+            f"The model's report is broken: {problem}",
+            fault=Fault.UNUSABLE,
+            answered=kind if self._begins else EMPTY,
+        )
 
     def judge(self) -> Stop:
         """Return whether the ended response is complete or truncated; raise otherwise.
@@ -120,19 +133,20 @@ class ReportReader:
             raise ModelFault("The model's answer was interrupted.", fault=Fault.TRANSIENT)
         if stopped.stop is Stop.NO_REPORT:
             detail = stopped.detail or "The model answered without a report."
-            raise ModelFault(detail, fault=Fault.UNUSABLE)
+            raise ModelFault(detail, fault=Fault.UNUSABLE, answered=stopped.answered)
         report = self._stream.close()
         cut = stopped.stop is Stop.TRUNCATED
         # A truncated report may be incomplete, but its content must be valid, because the
         # continuation is requested for the rest only.
         problem = self._broken or ("; ".join(report.strays) if cut else report.problem)
         if problem:
-            raise ModelFault(f"The model's report is broken: {problem}", fault=Fault.UNUSABLE)
+            raise self._broken_report(problem)
         if self._malformed:
             raise ModelFault(
                 f"{len(self._malformed)} of the model's findings could not be read "
                 f"({self._malformed[0]}).",
                 fault=Fault.UNUSABLE,
+                answered="findings of another form",
             )
         if self._gave_up or _gives_up(report.outcome):
             raise ModelFault(COULD_NOT_REVIEW, fault=Fault.COULD_NOT_REVIEW)
@@ -142,3 +156,14 @@ class ReportReader:
 def _gives_up(outcome: str | None) -> bool:
     """Return whether a report states that it is incomplete. A missing statement is accepted."""
     return (outcome or "complete").lower() != "complete"
+
+
+def after_attempts(fault: ModelFault, model: str, attempt: int) -> ModelFault:
+    """Return the last failure of ``model``, as a sentence on the model if it is too weak."""
+    if fault.answered is None:
+        return fault
+    return ModelFault(
+        f"{model} does not follow the report format: in attempt {attempt} it answered with"
+        f" {fault.answered}; use a larger model, or a server that forces tools.",
+        fault=fault.fault,
+    )

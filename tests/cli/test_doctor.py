@@ -343,7 +343,7 @@ async def test_an_answer_that_is_no_report_is_not_called_working(
 ) -> None:
     code, out = await probed(doctor, monkeypatch, Answer(call=False, preamble="Hello."))
     assert code == 2
-    assert "answers, but without a report: no_report" in out
+    assert "answers with prose, not with a report" in out
 
 
 async def test_every_model_of_the_chain_is_asked(

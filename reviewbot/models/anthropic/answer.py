@@ -16,6 +16,9 @@ from reviewbot.core.events.events import Usage
 from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.findings.toolstream import MAX_CHARS
 from reviewbot.models.base import (
+    EMPTY,
+    OTHER_TOOL,
+    PROSE,
     Answering,
     Fault,
     InputRestarted,
@@ -33,6 +36,9 @@ if TYPE_CHECKING:
     from reviewbot.models.base import ModelEvent
 
 _MOST_TOKENS: Final = 10**10
+_CUT: Final = ("max_tokens", "model_context_window_exceeded")
+_ENDED: Final = ("tool_use", "end_turn", "stop_sequence")
+"""Stop reasons. A server may send any value, so they are compared and not hashed."""
 _MOST_BLOCKS: Final = 1000
 """Blocks of a report that are open or wait for their turn."""
 _USAGE: Final = {
@@ -80,7 +86,7 @@ class AnswerReader:
         self._queue: deque[_Block] = deque()
         self._chars = 0
         self._called = False
-        self._other_call = False
+        self._instead = EMPTY
         self._stop_reason: object = None
         self._stop_details: object = None
 
@@ -123,16 +129,17 @@ class AnswerReader:
         Raises:
             ModelFault: the stop reason is unknown.
         """
+        reported = self.wrote if self._as_text else self._called
         match self._stop_reason:
             case "refusal":
                 return Stopped(Stop.REFUSED, self._refusal())
-            case "max_tokens" | "model_context_window_exceeded" as reason:
+            case reason if reason in _CUT and (reported or self._instead != PROSE):
                 return Stopped(Stop.TRUNCATED, f"the answer was truncated: {reason}")
-            case "tool_use" | "end_turn" | "stop_sequence":
-                if self._called if not self._as_text else self.wrote:
-                    return Stopped(Stop.COMPLETE)
-                what = "with another tool" if self._other_call else "without a report"
-                return Stopped(Stop.NO_REPORT, f"the model answered {what}")
+            case reason if reason in _ENDED and reported:
+                return Stopped(Stop.COMPLETE)
+            case reason if reason in (*_CUT, *_ENDED):
+                detail = f"the model answered with {self._instead}, not a report"
+                return Stopped(Stop.NO_REPORT, detail, self._instead)
             case reason:
                 shown = self._clean(str(reason)) if reason else "none"
                 raise ModelFault(
@@ -151,7 +158,7 @@ class AnswerReader:
         kind = content.get("type")
         if kind == "tool_use" and not self._as_text:
             if content.get("name") != REPORT_TOOL["name"]:
-                self._other_call = True
+                self._instead = OTHER_TOOL
                 yield Thinking()
                 return
             self._called = True
@@ -159,6 +166,7 @@ class AnswerReader:
         elif kind == "text" and self._as_text:
             yield from self._open(index, content.get("text"))
         else:
+            self._note_prose(content)
             yield Thinking(_string(content.get("thinking")))
 
     def _open(self, index: int, start_input: object) -> Iterator[ModelEvent]:
@@ -174,10 +182,16 @@ class AnswerReader:
         block = self._blocks.get(index)
         piece = _string(delta.get("text" if self._as_text else "partial_json"))
         if block is None or (not piece and delta.get("thinking")):
+            self._note_prose(delta)
             yield Thinking(_string(delta.get("thinking")))
         elif piece:
             block.pending.append(self._bounded(piece))
             yield from self._advance()
+
+    def _note_prose(self, part: Mapping[str, Any]) -> None:
+        """Record whether a block or delta outside of the report has text."""
+        if self._instead == EMPTY and _string(part.get("text")).strip():
+            self._instead = PROSE
 
     def _close(self, index: int) -> Iterator[ModelEvent]:
         block = self._blocks.pop(index, None)

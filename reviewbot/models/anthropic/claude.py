@@ -59,11 +59,15 @@ class JsonAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Result of a test request: how it ended, its tokens, and the refused features."""
+    """Result of a test request: how it ended, its tokens, and the refused features.
+
+    ``answered`` is the kind of an answer without a report.
+    """
 
     stop: Stop
     usage: Usage
     refused: tuple[str, ...]
+    answered: str | None = None
 
 
 class Claude:
@@ -205,16 +209,16 @@ class Claude:
         """
         body = f"This is a test. Call {REPORT_TOOL['name']} with no findings, outcome complete."
         ask = Ask("You test a connection.", "", body, _PROBE_TOKENS)
-        usage, stop = Usage(), Stop.NO_REPORT
+        usage, stopped = Usage(), Stopped(Stop.NO_REPORT)
         async for event in self._answer(ask):
             match event:
                 case UsageReport():
                     usage = event.usage
                 case Stopped():
-                    stop = event.stop
+                    stopped = event
                 case _:
                     pass
-        return Probe(stop, usage, self.refused)
+        return Probe(stopped.stop, usage, self.refused, stopped.answered)
 
     @property
     def _formats(self) -> bool:
