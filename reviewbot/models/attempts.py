@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.core.findings.draft import Draft
 from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.prompt.request import KnownFinding, render
-from reviewbot.models.base import Checked, Fault, ModelFault, PartlyRead, Stop
+from reviewbot.models.base import Checked, Fault, ModelFault, PartlyRead, Prefill, Stop
 from reviewbot.models.batch import (
     AnswerRecalled,
     BatchResult,
     ChunkOutcome,
     Drafted,
+    Reading,
     RequestSent,
     Retrying,
     Spent,
@@ -124,6 +125,8 @@ class _Answer:
         if isinstance(event, Checked):
             self.checked[event.chunk] = event
         model = self.model.info.name
+        if isinstance(event, Prefill):
+            await run.say(Reading(model, event.tokens))
         for said in self.reading.take(event):
             if isinstance(said, Draft):
                 await run.say(Drafted(said, model, self.attempt, self.name, self.chunks))

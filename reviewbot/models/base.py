@@ -22,6 +22,13 @@ class Answering:
 
 
 @dataclass(frozen=True, slots=True)
+class Prefill:
+    """A slow server was sent a request, and now reads about ``tokens`` tokens in silence."""
+
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class Thinking:
     """The model is at work but wrote no answer yet; ``text`` is a thought or empty."""
 
@@ -100,7 +107,15 @@ class Stopped:
 
 
 ModelEvent: TypeAlias = (
-    Answering | Thinking | ToolInput | PartlyRead | Checked | InputRestarted | UsageReport | Stopped
+    Answering
+    | Prefill
+    | Thinking
+    | ToolInput
+    | PartlyRead
+    | Checked
+    | InputRestarted
+    | UsageReport
+    | Stopped
 )
 
 

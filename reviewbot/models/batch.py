@@ -98,6 +98,14 @@ class Working:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """A slow model reads a request of about ``tokens`` tokens, which may take minutes."""
+
+    model: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class Spent:
     """Tokens of one request after any kind of end. ``cost_usd`` is None without known prices.
 
@@ -135,7 +143,15 @@ class ChunkOutcome:
 
 
 BatchEvent: TypeAlias = (
-    RequestSent | Drafted | Answered | AnswerRecalled | Retrying | Working | Spent | ChunkOutcome
+    RequestSent
+    | Drafted
+    | Answered
+    | AnswerRecalled
+    | Retrying
+    | Working
+    | Reading
+    | Spent
+    | ChunkOutcome
 )
 
 

@@ -20,6 +20,7 @@ from reviewbot.errors import ReviewbotError
 from reviewbot.models.base import (
     Fault,
     ModelFault,
+    Prefill,
     Stop,
     Stopped,
     Thinking,
@@ -30,6 +31,7 @@ from reviewbot.models.batch import (
     Answered,
     BatchResult,
     ChunkOutcome,
+    Reading,
     RequestSent,
     Retrying,
     Spent,
@@ -207,6 +209,8 @@ class _Writing:
             case Thinking(text=text):
                 self._thought += len(text)
                 await self.emit(Working(self._model))
+            case Prefill(tokens=tokens):
+                await self.emit(Reading(self._model, tokens))
             case UsageReport():
                 self._usage = event.usage
             case Stopped():

@@ -41,6 +41,7 @@ from reviewbot.models.batch import (
     BatchTask,
     ChunkOutcome,
     Drafted,
+    Reading,
     RequestSent,
     Retrying,
     Spent,
@@ -288,6 +289,8 @@ class _ReviewRun:
             case Working(model=model):
                 if self._clock() - self._last_progress >= PROGRESS_EVERY_S:
                     await self.events.put(self.progress(f"{model} is thinking"))
+            case Reading(model=model, tokens=tokens):
+                await self.events.put(self.progress(f"{model} reads {count(tokens, 'token')}"))
 
     async def _found(
         self, drafted: Drafted, intake: Intake

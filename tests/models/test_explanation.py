@@ -23,6 +23,7 @@ from reviewbot.models.batch import (
     BatchResult,
     BatchTask,
     ChunkOutcome,
+    Reading,
     RequestSent,
     Retrying,
     Spent,
@@ -101,6 +102,20 @@ async def test_thoughts_are_no_answer() -> None:
     heard, _ = await explain(Words("So ", think=3))
     assert len(heard.of(Working)) == 3
     assert heard.shown == [("So", False), ("So", True)]
+
+
+@in_virtual_time
+async def test_a_slow_model_is_said_to_read_the_question_first() -> None:
+    answer = Answer(call=False, preamble="No.")
+    async with (
+        FakeAnthropic(lambda _: answer, models={"qwen"}) as fake,
+        claude(fake, "qwen") as model,
+    ):
+        heard, _ = await explain(model)
+    [reading] = heard.of(Reading)
+    assert reading.model == "qwen"
+    assert 400 < reading.tokens < len(fake.requests[0].raw) / 2
+    assert heard.shown == [("No.", True)]
 
 
 async def test_the_model_gets_the_finding_the_hunk_the_thread_and_the_rules() -> None:

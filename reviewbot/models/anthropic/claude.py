@@ -7,9 +7,11 @@ others (:mod:`reviewbot.models.anthropic.prefix_gate`).
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
-from contextlib import aclosing
+import math
+from contextlib import aclosing, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +33,7 @@ from reviewbot.models.base import (
     Answering,
     Fault,
     ModelFault,
+    Prefill,
     Stop,
     Stopped,
     ToolInput,
@@ -95,6 +98,7 @@ class Claude:
         self._info = info
         self._features = features_of(info)
         self._gate = PrefixGate(timeouts.follow_s)
+        self._room = asyncio.Semaphore(info.parallel) if info.parallel else nullcontext()
         self._api = MessagesApi(api_key, base_url, timeouts)
 
     @property
@@ -125,7 +129,8 @@ class Claude:
         earlier = Usage()
         for schema in (None, REPORT_TOOL["input_schema"]):
             prompt = render(request, as_text=schema is not None, profile=self._info.prompt)
-            ask = Ask(prompt.system, prompt.shared, prompt.body, max_tokens, schema)
+            parts = (prompt.system, prompt.shared, prompt.body)
+            ask = Ask(*parts, max_tokens, schema, estimated=request.tokens)
             usage = Usage()
             async with aclosing(self._answer(ask)) as events:
                 async for event in events:
@@ -167,7 +172,7 @@ class Claude:
         Raises:
             ModelFault: there is no JSON object; ``usage`` has the usage of the request.
         """
-        prompt = render(request)
+        prompt = render(request, profile=self._info.prompt)
         return await self._json(
             Ask(prompt.system, prompt.shared, prompt.body, max_tokens, after=block)
         )
@@ -226,12 +231,18 @@ class Claude:
 
     async def _answer(self, ask: Ask) -> AsyncGenerator[ModelEvent, None]:
         """Send one request. Retry without a feature as long as the server refuses one."""
-        async with self._gate.slot(self._prefix_key(ask)) as slot:
+        speed = self._info.prefill_tokens_per_s
+        prefill_s = math.ceil(ask.tokens / speed) if speed else 0.0
+        async with self._room, self._gate.slot(self._prefix_key(ask)) as slot:
+            if speed:
+                yield Prefill(ask.tokens)
             while True:
                 features = self._features
                 piecewise = ask.as_text or Feature.EAGER in features
                 body = request_body(self._info, ask, features)
-                sent = self._api.stream(body, as_text=ask.as_text, piecewise=piecewise)
+                sent = self._api.stream(
+                    body, as_text=ask.as_text, piecewise=piecewise, prefill_s=prefill_s
+                )
                 try:
                     async with aclosing(sent) as events:
                         async for event in events:

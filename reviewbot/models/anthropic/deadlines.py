@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from reviewbot.models.base import Fault, ModelFault
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
 
 T = TypeVar("T")
+
+_SLOW: Final = "; set a smaller batch_tokens, or a lower prefill_tokens_per_s of the model"
 
 
 class Frame(Protocol):
@@ -56,10 +58,18 @@ class ResponseDeadline:
         server: name of the server, for messages.
         piecewise: whether the report arrives in pieces. For a server that sends the report as a
             whole, ``first_content_s`` applies throughout.
+        prefill_s: seconds in which a slow server reads the request; added to ``first_content_s``
+            and ``total_s``.
     """
 
-    def __init__(self, timeouts: ModelTimeouts, server: str, *, piecewise: bool) -> None:
-        self._timeouts, self._server, self._piecewise = timeouts, server, piecewise
+    def __init__(
+        self, timeouts: ModelTimeouts, server: str, *, piecewise: bool, prefill_s: float = 0.0
+    ) -> None:
+        self._server, self._piecewise = server, piecewise
+        self._idle_s = timeouts.idle_s
+        self._first_content_s = timeouts.first_content_s + prefill_s
+        self._total_s = timeouts.total_s + prefill_s
+        self._remedy = _SLOW if prefill_s else ""
         self._spent = self._silent = 0.0
         self._writing = False
 
@@ -91,17 +101,19 @@ class ResponseDeadline:
         loop = asyncio.get_running_loop()
         started = loop.time()
         quick = self._writing and self._piecewise
-        quiet = self._timeouts.idle_s if quick else self._timeouts.first_content_s
-        left, total = quiet - self._silent, self._timeouts.total_s - self._spent
+        quiet = self._idle_s if quick else self._first_content_s
+        left, total = quiet - self._silent, self._total_s - self._spent
         try:
             async with asyncio.timeout(min(left, total)):
                 return await coming
         except TimeoutError:
             if total <= left:
-                what = f"did not finish within {self._timeouts.total_s:g} seconds"
+                what = f"did not finish within {self._total_s:g} seconds"
             else:
                 what = f"was silent for {quiet:g} seconds"
-            raise ModelFault(f"{self._server} {what}", fault=Fault.TRANSIENT) from None
+            raise ModelFault(
+                f"{self._server} {what}{self._remedy}", fault=Fault.TRANSIENT
+            ) from None
         finally:
             waited = loop.time() - started
             self._spent += waited

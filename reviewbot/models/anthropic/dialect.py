@@ -51,7 +51,7 @@ class Ask:
     ``shared`` may be empty. The response is a call of the report tool, unless ``schema`` requests
     JSON text or ``words`` requests plain text. ``after`` is one more block behind ``body``, which
     requests JSON text: such a request still offers the tool, because its prefix is then that of the
-    request before.
+    request before. ``estimated`` are the tokens of the input by the plan; 0 if it has no estimate.
     """
 
     system: str
@@ -61,6 +61,12 @@ class Ask:
     schema: dict[str, Any] | None = None
     words: bool = False
     after: str = ""
+    estimated: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """Estimated tokens of the input, high on purpose: two characters a token."""
+        return self.estimated or len(self.system + self.shared + self.body + self.after) // 2
 
     @property
     def offers_tool(self) -> bool:

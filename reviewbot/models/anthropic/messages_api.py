@@ -76,7 +76,7 @@ class MessagesApi:
             await client.close()
 
     async def stream(
-        self, body: dict[str, Any], *, as_text: bool, piecewise: bool
+        self, body: dict[str, Any], *, as_text: bool, piecewise: bool, prefill_s: float = 0.0
     ) -> AsyncGenerator[ModelEvent, None]:
         """Send one request and stream its response. The last event is ``Stopped``.
 
@@ -84,13 +84,16 @@ class MessagesApi:
             body: arguments for ``messages.create``.
             as_text: whether the report is text instead of a tool call.
             piecewise: whether the report arrives in pieces, not as a whole.
+            prefill_s: seconds in which a slow server reads the request.
 
         Raises:
             BadRequest: the server refuses the form of the request.
             ModelFault: the request failed for another reason.
         """
         client = await self._opened()
-        waiting = ResponseDeadline(self._timeouts, self._faults.server, piecewise=piecewise)
+        waiting = ResponseDeadline(
+            self._timeouts, self._faults.server, piecewise=piecewise, prefill_s=prefill_s
+        )
         headers: dict[str, str] = {}
         try:
             async with self._response(client, body, waiting) as response:
