@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING, Any, Final
 from reviewbot.config.settings import load_settings
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.diff.write import file_diff_text
-from reviewbot.pipeline.prepare import prepare, workers
+from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.review import review
+from reviewbot.pipeline.workers import workers
 from tests.fake_anthropic.replies import Answer
 from tests.fake_anthropic.server import FakeAnthropic
 

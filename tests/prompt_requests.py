@@ -142,10 +142,13 @@ def golden() -> dict[Path, str]:
         findings=[FINDING],
         coverage=[
             FileCoverage("billing/charge.py", "reviewed"),
-            FileCoverage("web/src/größe.ts", "partly", "the answer was cut"),
+            FileCoverage("web/src/größe.ts", "reviewed"),
             FileCoverage("package-lock.json", "skipped", "a lockfile"),
         ],
-        chunks=[CHARGE, MOVED],
+        changes={
+            "billing/charge.py": "multiplies the due amount by the rate",
+            "web/src/größe.ts": 'doubles the "size"',
+        },
     )
     explain = render_explanation(INQUIRY, chunks=[CHARGE], instructions=REQUEST.instructions)
     texts = {

@@ -54,14 +54,14 @@ FOUND: Final[list[dict[str, Any]]] = [
         message="Await `asyncio.sleep` instead.",
     ),
 ]
+FILES: Final[list[dict[str, Any]]] = [
+    {"path": "shop/money.py", "change": "adds with_tax"},
+    {"path": "shop/orders.py", "change": "tax in totals, a filter by status, archive"},
+    {"path": "shop/sync.py", "change": "more retries, a log line for each"},
+    {"path": "web/src/cart.ts", "change": "saves in parallel, renders as a string"},
+]
 SUMMARY: Final = {
     "what": "Orders gain tax, a status filter and an archive; the cart is saved and drawn anew.",
-    "files": [
-        {"path": "shop/money.py", "summary": "adds with_tax"},
-        {"path": "shop/orders.py", "summary": "tax in totals, a filter by status, archive"},
-        {"path": "shop/sync.py", "summary": "more retries, a log line for each"},
-        {"path": "web/src/cart.ts", "summary": "saves in parallel, renders as a string"},
-    ],
     "look_at": ["shop/orders.py"],
     "claim_mismatch": None,
 }
@@ -86,7 +86,7 @@ async def main() -> None:
     async with FakeAnthropic() as fake:
         fake.enqueue(
             StatusError(529, retry_after="0.2"),
-            Answer(FOUND, preamble="I read every hunk.", pace=0.01),
+            Answer(FOUND, FILES, preamble="I read every hunk.", pace=0.01),
             Answer(report=json.dumps(SUMMARY)),
         )
         await record(

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.findings.draft import Draft
+from reviewbot.core.findings.file_changes import FileChange, checked_changes
 from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.prompt.request import KnownFinding, render
 from reviewbot.models.base import Checked, Fault, ModelFault, PartlyRead, Prefill, Stop
@@ -91,6 +92,13 @@ class _BatchRun:
     """The last failure of each chunk."""
     tried: dict[str, tuple[str, int]] = field(default_factory=dict)
     """Model and attempt of the last request for each chunk."""
+    files: dict[str, FileChange] = field(default_factory=dict)
+    """What changed, by path; the last usable answer decides."""
+
+    async def keep_files(self, answer: _Answer, chunks: tuple[ChunkView, ...]) -> None:
+        paths = [chunk.path for chunk in chunks]
+        found = await asyncio.to_thread(checked_changes, answer.reading.files, paths)
+        self.files |= {one.path: one for one in found}
 
     async def say(self, event: BatchEvent) -> None:
         match event:
@@ -200,7 +208,12 @@ class Attempts:
             await run.say(
                 ChunkOutcome(chunk.id, status, name, attempt, str(fault), fault.fault.value)
             )
-        return BatchResult(tuple(run.drafts), tuple(run.outcomes), tuple(run.spent))
+        return BatchResult(
+            tuple(run.drafts),
+            tuple(run.outcomes),
+            tuple(run.spent),
+            files=tuple(run.files.values()),
+        )
 
     async def _with_model(
         self, run: _BatchRun, chunks: tuple[ChunkView, ...], model: Model, index: int
@@ -290,7 +303,10 @@ class Attempts:
             await self._stream(run, answer, request, max_tokens)
             partly |= answer.partly
             checked |= answer.checked
-            if answer.reading.judge() is Stop.COMPLETE:
+            stop = answer.reading.judge()
+            if answer.reading.files:
+                await run.keep_files(answer, chunks)
+            if stop is Stop.COMPLETE:
                 break
             if not answer.reading.drafts:
                 max_tokens = min(2 * max_tokens, room)

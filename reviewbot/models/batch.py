@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 from reviewbot.core.decode import decoder
 from reviewbot.core.events.events import ChunkStatus, Usage  # noqa: TC001 - the decoder uses it
 from reviewbot.core.findings.draft import Draft  # noqa: TC001 - the decoder looks these up
+from reviewbot.core.findings.file_changes import FileChange  # noqa: TC001 - the decoder uses it
 from reviewbot.core.findings.verdicts import Verdict  # noqa: TC001 - the decoder uses it
 
 if TYPE_CHECKING:
@@ -160,7 +161,8 @@ class BatchResult:
     """Result of a finished batch, without recalled drafts.
 
     ``answer`` is set if the batch answered a question instead of a review. ``verdicts`` are those
-    of a :class:`VerifyTask`, which has its own result.
+    of a :class:`VerifyTask`, which has its own result. ``files`` are the lines of the model on what
+    changed.
     """
 
     drafts: tuple[Drafted, ...]
@@ -168,6 +170,7 @@ class BatchResult:
     spent: tuple[Spent, ...]
     answer: Answered | None = None
     verdicts: tuple[Verdict, ...] = ()
+    files: tuple[FileChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from reviewbot.core.cache.entry import AttributedDraft, make_entry
 from reviewbot.core.cache.keys import Scope, bands, chunk_key, examples_of
 from reviewbot.core.cache.reuse import reuse
 from reviewbot.core.findings.anchors import AnchorIndex
+from reviewbot.core.findings.file_changes import FileChange
 from reviewbot.models.batch import BatchResult, BatchTask, ChunkOutcome, Drafted
 
 if TYPE_CHECKING:
@@ -162,7 +163,12 @@ class CachedBatches:
         for event in replayed:
             await emit(event)
         asked = await self._ask(task, found.reuses, emit)
-        result = BatchResult((*drafts, *asked.drafts), (*outcomes, *asked.outcomes), asked.spent)
+        result = BatchResult(
+            (*drafts, *asked.drafts),
+            (*outcomes, *asked.outcomes),
+            asked.spent,
+            files=_described(task, found.reuses, asked.files),
+        )
         kept = _KeptBatch(task, names, found, result)
         if result.drafts:
             self._kept[task.id] = kept
@@ -277,6 +283,7 @@ class CachedBatches:
         views = {view.id: view for view in task.request.chunks}
         index = AnchorIndex(views.values())
         said, unclear = _by_chunk(views, index, result.drafts)
+        changes = {one.path: one.change for one in result.files}
         entries: dict[str, Entry] = {}
         for outcome in result.outcomes:
             name, model = outcome.chunk, outcome.model
@@ -297,6 +304,7 @@ class CachedBatches:
                 index,
                 model=model,
                 prompt_version=self._prompt_version,
+                change=changes.get(view.path, ""),
             )
         return list(entries.values())
 
@@ -345,6 +353,18 @@ def _replayed(
         if known.rest is None:
             outcomes.append(ChunkOutcome(name, "reviewed", known.model, 0, cached=True))
     return drafts, outcomes
+
+
+def _described(
+    task: BatchTask, reuses: Mapping[str, Reuse], asked: Iterable[FileChange]
+) -> tuple[FileChange, ...]:
+    """Return the lines on what changed: of the answer, else of the cache."""
+    cached = {
+        chunk.path: FileChange(chunk.path, known.change)
+        for chunk in task.request.chunks
+        if (known := reuses.get(chunk.id)) is not None and known.change
+    }
+    return tuple((cached | {one.path: one for one in asked}).values())
 
 
 def _honest(outcome: ChunkOutcome, reuses: Mapping[str, Reuse]) -> ChunkOutcome:

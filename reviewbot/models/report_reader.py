@@ -54,6 +54,8 @@ class ReportReader:
         self._broken: str | None = None
         """Problem of an earlier report in the same response."""
         self.drafts = 0
+        self.files: list[tuple[str, str]] = []
+        """Path and change of each file that the ended reports describe, not checked."""
 
     @property
     def used(self) -> Usage:
@@ -83,6 +85,7 @@ class ReportReader:
                 yield from self._feed(text)
             case InputRestarted():
                 earlier = self._stream.close()
+                self.files += earlier.files
                 self._gave_up |= _gives_up(earlier.outcome)
                 self._broken = self._broken or earlier.problem
                 self._stream = ToolStream()
@@ -135,6 +138,7 @@ class ReportReader:
             detail = stopped.detail or "The model answered without a report."
             raise ModelFault(detail, fault=Fault.UNUSABLE, answered=stopped.answered)
         report = self._stream.close()
+        self.files += report.files
         cut = stopped.stop is Stop.TRUNCATED
         # A truncated report may be incomplete, but its content must be valid, because the
         # continuation is requested for the rest only.

@@ -1,13 +1,15 @@
-"""Request the summary and walkthrough from a model, once, after the last batch."""
+"""Request the overview of a review from a model, once, after the last batch.
+
+The walkthrough is made of the lines that the models wrote about the files.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
-from reviewbot.core.events.events import Usage
+from reviewbot.core.events.events import Usage, WalkthroughEntry
 from reviewbot.core.prompt.summary import SUMMARY_SCHEMA, parse_summary, render_summary
 from reviewbot.core.safety.redact import redact_text
 from reviewbot.core.safety.shown_text import shown_line
@@ -102,7 +104,9 @@ class Summarizer:
             book(spent)
         if not has_claims:  # then there is no mismatch
             summary = replace(summary, claim_mismatch=None)
-        return await asyncio.to_thread(_safe, summary)
+        lines = [(file.path, task.changes.get(file.path)) for file in task.files]
+        files = tuple(WalkthroughEntry(path, line) for path, line in lines if line)
+        return await asyncio.to_thread(_safe, replace(summary, files=files))
 
     def _prompt(self, task: SummaryTask) -> tuple[str, str, bool]:
         return render_summary(
@@ -111,17 +115,15 @@ class Summarizer:
             manifest=task.manifest,
             findings=task.findings,
             coverage=task.coverage,
-            chunks=chain.from_iterable(task.views()),
+            changes=task.changes,
         )
 
 
 def _safe(summary: ReviewSummary) -> ReviewSummary:
-    def clean(text: str) -> str:
-        return shown_line(text)
-
+    """Return the summary with the texts of its own request made safe; the lines are safe."""
+    claim = summary.claim_mismatch
     return replace(
         summary,
-        what=clean(summary.what),
-        files=tuple(replace(entry, summary=clean(entry.summary)) for entry in summary.files),
-        claim_mismatch=summary.claim_mismatch and clean(summary.claim_mismatch),
+        what=shown_line(summary.what),
+        claim_mismatch=claim and shown_line(claim),
     )

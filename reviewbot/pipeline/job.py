@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     )
     from reviewbot.core.findings.finding import Finding
     from reviewbot.core.findings.prior import PriorFinding
-    from reviewbot.core.plan.chunk_view import ChunkView
     from reviewbot.core.plan.chunks import Batch, Plan
 
 T = TypeVar("T")
@@ -79,13 +78,13 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class SummaryTask:
-    """Input of a summary. ``views`` yields the chunks of each batch again."""
+    """Input of a summary. ``changes`` are the models' lines on what changed, by path."""
 
     files: tuple[PlannedFile, ...]
     manifest: tuple[ManifestEntry, ...]
     findings: tuple[Finding, ...]
     coverage: tuple[FileCoverage, ...]
-    views: Callable[[], Iterator[list[ChunkView]]]
+    changes: Mapping[str, str]
 
 
 Summarize: TypeAlias = Callable[

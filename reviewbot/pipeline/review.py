@@ -13,6 +13,7 @@ import time
 from collections import Counter, defaultdict
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from reviewbot.core.events.coverage import answered, outcome_of, reasons_of
@@ -28,6 +29,7 @@ from reviewbot.core.events.events import (
 from reviewbot.core.events.ledger import Ledger
 from reviewbot.core.events.overview import computed_summary
 from reviewbot.core.events.tally import Tally
+from reviewbot.core.findings.file_changes import joined_changes
 from reviewbot.core.findings.intake import Intake
 from reviewbot.core.findings.secrets import secret_findings
 from reviewbot.core.findings.suggestions import can_be_offered
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
         Outcome,
         ReviewSummary,
     )
+    from reviewbot.core.findings.file_changes import FileChange
     from reviewbot.core.findings.suggestions import Edit, SyntaxCheck
     from reviewbot.core.plan.chunk_view import ChunkView
     from reviewbot.core.plan.chunks import Batch, Chunk
@@ -186,6 +189,7 @@ class _ReviewRun:
         self._first_finding: float | None = None
         self._last_progress = 0.0
         self._manifest = manifest_of(job.plan)
+        self._changes: dict[str, tuple[FileChange, ...]] = {}
         self.postponed: Postponed | None = None
         for spent in earlier.spent:
             self.book(spent)
@@ -238,7 +242,7 @@ class _ReviewRun:
         )
         result = self._earlier.finished.get(batch.id)
         if result is None:
-            await self._run_batch(BatchTask(batch.id, request), emit)
+            result = await self._run_batch(BatchTask(batch.id, request), emit)
         else:
             answer = () if result.answer is None else (result.answer,)
             for event in (*result.spent, *result.drafts, *answer, *result.outcomes):
@@ -246,6 +250,7 @@ class _ReviewRun:
             # A finding that was shown but is not in the result was recalled before the batch ended.
             reason = "The answer that it came from was withdrawn."
             await self._put_all(self._ledger.unvouched(batch.chunks, reason))
+        self._changes[batch.id] = result.files
         if waiting := self.verification.waiting(batch, request):
             await self.events.put(self.progress(f"verifying {count(len(waiting), 'finding')}"))
         await self._put_all(await self.verification.of_batch(batch, request, self.book))
@@ -383,7 +388,9 @@ class _ReviewRun:
     ) -> ReviewSummary:
         """Return the model's summary, or a computed summary with the reason."""
         reason = None
-        if summarize:
+        if summarize and not task.changes:
+            reason = "The model described no file, so it was not asked for a summary."
+        elif summarize:
             try:
                 written = await stop.unless_stopped(summarize(task, self.book))
             except ModelFault as fault:
@@ -391,19 +398,17 @@ class _ReviewRun:
             else:
                 if written:
                     return written
-        return replace(computed_summary(task.files, task.findings, task.coverage), reason=reason)
+        computed = computed_summary(task.files, task.findings, task.coverage, task.changes)
+        return replace(computed, reason=reason)
 
     def summary_task(self) -> SummaryTask:
-        def views() -> Iterator[list[ChunkView]]:
-            for batch in self.job.plan.batches:
-                yield self._views.of(self._chunks[name] for name in batch.chunks)[0]
-
+        parts = (self._changes.get(batch.id, ()) for batch in self.job.plan.batches)
         return SummaryTask(
             files=planned_files(self.job.plan),
             manifest=self._manifest,
             findings=tuple(self._ledger.findings),
             coverage=self._tally.coverage(),
-            views=views,
+            changes=joined_changes(chain.from_iterable(parts)),
         )
 
     def finished(

@@ -141,6 +141,8 @@ class Answer:
 
     Args:
         findings: what it reports, as JSON objects.
+        files: what it says about each file, as JSON objects; ``None``: a line for each file that
+            the request shows. ``()`` leaves the field out.
         outcome: ``None`` leaves the field out.
         report: the exact text of the report, in place of ``findings`` and ``outcome``.
         call: false: it does not call the tool (``preamble`` is all it says).
@@ -170,6 +172,7 @@ class Answer:
     """
 
     findings: Sequence[Mapping[str, Any]] = ()
+    files: Sequence[Mapping[str, Any]] | None = None
     outcome: str | None = "complete"
     report: str | None = None
     call: bool = True
@@ -198,11 +201,16 @@ class Answer:
     close: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def text(self) -> str:
-        """The report as the model writes it."""
+    def text(self, paths: Sequence[str] = ()) -> str:
+        """The report as the model writes it, about a request that shows the files ``paths``."""
         if self.report is not None:
             return self.report
         report: dict[str, Any] = {"findings": list(self.findings)}
+        files = self.files
+        if files is None:
+            files = [{"path": path, "change": f"Changes {path}"} for path in paths]
+        if files:
+            report["files"] = list(files)
         if self.outcome is not None:
             report["outcome"] = self.outcome
         return json.dumps(report, ensure_ascii=False)
@@ -263,7 +271,7 @@ class Answer:
         if not self.call:
             content.stop_reason = content.stop_reason or "end_turn"
             return content
-        text = self.text()
+        text = self.text(request.shown_paths)
         if self.truncate_at is not None:
             content.room = min(self.truncate_at, content.room or self.truncate_at)
         if request.structured:

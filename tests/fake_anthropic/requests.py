@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -71,6 +72,18 @@ class Recorded:
             for message in self.body.get("messages", [])
             for block in text_blocks(message.get("content"))
         )
+
+    @property
+    def shown_paths(self) -> tuple[str, ...]:
+        """The files that the request shows, by the headings above their lines."""
+        shown = self.text.rpartition("</changed_files>")[2]
+        heading = "=== file "
+        paths = (
+            json.JSONDecoder().raw_decode(line, len(heading))[0]
+            for line in shown.split("\n")
+            if line.startswith(f'{heading}"')
+        )
+        return tuple(dict.fromkeys(paths))
 
 
 def text_blocks(content: object) -> list[dict[str, Any]]:

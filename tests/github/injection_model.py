@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.diff.numbered_line import parse_line
@@ -23,7 +24,6 @@ _QUOTED: Final[tuple[Entry, ...]] = (
 )
 _DULL: Final[dict[str, Any]] = {
     "what": "It changes numbers.",
-    "files": [],
     "look_at": [],
     "claim_mismatch": None,
 }
@@ -47,7 +47,11 @@ def answer(case: Case, scene: Scene) -> Callable[[Recorded], Reply]:
                 return StatusError(400, text)
             if len(failed) == 1:
                 return StatusError(529, text, retry_after=0.01)
-        return _report(case, request, what if kind == "model" else "", text)
+        said = _report(case, request, what if kind == "model" else "", text)
+        if kind == "summary" and what in ("file", "path"):
+            written = (text, "It is new.") if what == "path" else (MARKED_FILE, text)
+            said = replace(said, files=[dict(zip(("path", "change"), written, strict=True))])
+        return said
 
     return respond
 
@@ -68,8 +72,8 @@ def _report(case: Case, request: Recorded, what: str, text: str) -> Answer:
 def _summary(what: str, text: str) -> dict[str, Any]:
     said: dict[str, dict[str, Any]] = {
         "what": {"what": text},
-        "file": {"files": [{"path": MARKED_FILE, "summary": text}]},
-        "path": {"files": [{"path": text, "summary": "It is new."}], "look_at": [text]},
+        "file": {},
+        "path": {"look_at": [text]},
         "claim": {"claim_mismatch": text},
     }
     return _DULL | said[what]

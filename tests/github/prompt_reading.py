@@ -34,7 +34,8 @@ _FILE: Final = re.compile(rf"=== file {_STRING}, [a-z-]+(?: from {_STRING})?(, p
 _INSTRUCTIONS: Final = re.compile(rf"--- instructions for this file: {_STRING}")
 _ONCE: Final = re.compile(rf"(title|description|text): {_STRING}|(place): (?:[RL] \d+|the last).*")
 _OF_A_FILE: Final = re.compile(
-    rf"{_STRING} (?:[a-z-]+ \+\d+ -\d+(?:, not shown)?|(?:partly|failed): {_STRING})"
+    rf"{_STRING} (?:[a-z-]+ \+\d+ -\d+(?:, not shown)?(?:: {_STRING})?"
+    rf"|(?:partly|failed): {_STRING})"
 )
 _REPEATED: Final = re.compile(
     rf"--- hunk(?: in {_STRING})?(?:, some line ends CRLF and some LF)?"

@@ -240,7 +240,7 @@ async def test_a_bug_that_is_not_told_of_is_seen(
 
 def blind(request: Any) -> Answer:
     """A model that was told to find nothing."""
-    summary = '{"what": "Fine.", "files": [], "look_at": [], "claim_mismatch": null}'
+    summary = '{"what": "Fine.", "look_at": [], "claim_mismatch": null}'
     return Answer(report=summary) if request.structured else Answer()
 
 

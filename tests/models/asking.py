@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from tests.fake_anthropic import FakeAnthropic
 
 MODEL = "claude-sonnet-5-5"
+SHOWN = ("app.py",)
+"""The files that :func:`request` shows."""
 
 
 def request(path: str = "app.py", instructions: str = "") -> ModelRequest:

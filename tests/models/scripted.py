@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
@@ -55,6 +55,8 @@ class Say:
     """An answer: text in pieces, an end or a fault, what it cost, and what it waits for."""
 
     findings: list[dict[str, Any]] = field(default_factory=list)
+    files: list[dict[str, Any]] | None = None
+    """None: a line for each file of the request, unless the answer is cut."""
     outcome: str | None = "complete"
     stop: Stop | None = Stop.COMPLETE
     fault: ModelFault | None = None
@@ -72,6 +74,8 @@ class Say:
         if self.text is not None:
             return self.text
         report: dict[str, Any] = {"findings": self.findings}
+        if self.files:
+            report["files"] = self.files
         if self.outcome:
             report["outcome"] = self.outcome
         return json.dumps(report)[: self.cut]
@@ -115,6 +119,10 @@ class Scripted:
         say = self._script.pop(0) if len(self._script) > 1 else self._script[0]
         if not isinstance(say, Say):
             say = say(request)
+        if say.files is None and say.cut is None:
+            paths = dict.fromkeys(chunk.path for chunk in request.chunks)
+            files = [{"path": path, "change": f"Changes {path}"} for path in paths]
+            say = replace(say, files=files)
         self.open += 1
         try:
             await asyncio.sleep(say.wait_s)

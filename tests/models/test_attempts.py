@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reviewbot.core.events.events import Usage
+from reviewbot.core.findings.file_changes import FileChange
 from reviewbot.models.attempts import Attempts
 from reviewbot.models.base import Fault, InputRestarted, ModelFault, Stop, Stopped, ToolInput
 from reviewbot.models.batch import (
@@ -278,3 +279,51 @@ async def test_a_result_is_plain_json_and_comes_back_equal() -> None:
         Scripted(Say([item(1)], fault=overloaded())), Scripted(Say(), name="offline")
     )
     assert result_from_json(result_to_json(result)) == result
+
+
+def described(path: str = "c1.py", change: str = "adds a line") -> dict[str, str]:
+    return {"path": path, "change": change}
+
+
+@in_virtual_time
+async def test_a_result_keeps_what_the_answer_says_about_its_files() -> None:
+    result = await Run().of(Scripted(Say(files=[described(), described("other.py")])))
+    assert result.files == (FileChange("c1.py", "adds a line"),)
+    assert result_from_json(result_to_json(result)) == result
+
+
+@in_virtual_time
+async def test_a_result_that_an_older_version_stored_has_no_files() -> None:
+    stored = result_to_json(await Run().of(Scripted(Say([item(1)]))))
+    del stored["files"]
+    assert result_from_json(stored).files == ()
+
+
+@in_virtual_time
+async def test_an_answer_without_files_is_complete() -> None:
+    result = await Run().of(Scripted(Say([item(1)], files=[])))
+    assert ends(result) == [("c1", "reviewed", 1, None)]
+    assert result.files == ()
+
+
+@in_virtual_time
+async def test_a_continuation_says_what_a_truncated_answer_did_not_come_to() -> None:
+    cut = Say([item(1)], cut=-40, stop=Stop.TRUNCATED)
+    result = await Run().of(Scripted(cut, Say([item(2)], files=[described()])))
+    assert ends(result) == [("c1", "reviewed", 1, None)]
+    assert result.files == (FileChange("c1.py", "adds a line"),)
+
+
+@in_virtual_time
+async def test_the_files_of_an_unusable_or_refused_answer_are_not_kept() -> None:
+    broken = Say(text='{"findings": [7], "files": [{"path": "c1.py", "change": "x"}]}')
+    refused = Say(files=[described(change="refuses")], stop=Stop.REFUSED)
+    assert (await Run().of(Scripted(broken))).files == ()
+    assert (await Run().of(Scripted(refused))).files == ()
+
+
+@in_virtual_time
+async def test_of_two_reports_in_one_answer_the_first_line_about_a_file_counts() -> None:
+    first = '{"findings": [], "files": [{"path": "c1.py", "change": "first"}]}'
+    result = await Run().of(Scripted(Say(restart=first, files=[described(change="second")])))
+    assert result.files == (FileChange("c1.py", "first"),)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewbot.core.findings.draft import parse_draft
+from reviewbot.core.findings.file_changes import FileChange
 from reviewbot.core.prompt.request import ManifestEntry, ModelRequest
 from reviewbot.models.attempts import AttemptPolicy, Attempts
 from reviewbot.models.base import Fault, ModelFault, Stop
@@ -390,3 +391,22 @@ def test_an_identity_changes_with_what_changes_an_answer() -> None:
         identity(info, "http://localhost:1"),
     ]
     assert len({identity(info), *others}) == 5
+
+
+@in_virtual_time
+async def test_what_changed_in_a_file_is_known_again_without_a_request() -> None:
+    runs = Runs()
+    first = await runs(task(chunk(1, 2)), Say(files=[{"path": "a.py", "change": "adds two"}]))
+    again = await runs(task(chunk(1, 2, by=5)))
+    assert runs.asked == []
+    assert first.files == again.files == (FileChange("a.py", "adds two"),)
+
+
+@in_virtual_time
+async def test_a_new_line_about_a_file_replaces_the_cached_one() -> None:
+    runs = Runs()
+    await runs(task(chunk(1, 2)), Say(files=[{"path": "a.py", "change": "adds two"}]))
+    says = Say(files=[{"path": "a.py", "change": "adds three"}])
+    assert (await runs(task(chunk(1, 3)), says)).files == (FileChange("a.py", "adds three"),)
+    says = Say(files=[])
+    assert (await runs(task(chunk(1, 3, 4)), says)).files == (FileChange("a.py", "adds three"),)

@@ -325,7 +325,7 @@ async def test_a_good_suggestion_is_offered_and_a_broken_one_is_only_shown() -> 
 async def test_a_summary_of_the_model_is_used_and_paid_for() -> None:
     async def summarize(task: Any, book: Callable[[Spent], None]) -> ReviewSummary:
         assert [file.path for file in task.files] == ["a.py"]
-        assert [view.id for views in task.views() for view in views] == ["c1"]
+        assert task.changes == {"a.py": "Changes a.py"}
         book(Spent("m", Usage(input=7), 0.5))
         return ReviewSummary("It adds lines.", source="model")
 
@@ -333,6 +333,29 @@ async def test_a_summary_of_the_model_is_used_and_paid_for() -> None:
     assert [event.what for event in seen.of(ReviewSummary)] == ["It adds lines."]
     assert seen.end.usage.input == 107
     assert seen.end.cost_usd == pytest.approx(0.5 + 100 * 2e-6 + 10 * 1e-5)
+
+
+@in_virtual_time
+async def test_a_model_that_describes_no_file_is_not_asked_for_a_summary() -> None:
+    async def summarize(task: Any, book: Callable[[Spent], None]) -> ReviewSummary:
+        raise AssertionError(task, book)
+
+    seen = await run(job(numbered("a.py")), Scripted(Say(files=[])), summarize=summarize)
+    [event] = seen.of(ReviewSummary)
+    assert event.source == "computed"
+    assert event.reason == "The model described no file, so it was not asked for a summary."
+
+
+@in_virtual_time
+async def test_a_computed_summary_shows_what_the_model_said_about_the_files() -> None:
+    parts = numbered("a.py", 400)
+    seen = await run(job(parts + numbered("b.py"), budget=2_000), Scripted(Say()))
+    [event] = seen.of(ReviewSummary)
+    assert len({chunk.id for chunk in seen.of(ReviewStarted)[0].chunks}) > 2
+    assert [(one.path, one.summary) for one in event.files] == [
+        ("a.py", "Changes a.py"),
+        ("b.py", "Changes b.py"),
+    ]
 
 
 @in_virtual_time

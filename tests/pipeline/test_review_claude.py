@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reviewbot.core.events.events import WalkthroughEntry
 from reviewbot.models.anthropic.claude import Claude, ModelTimeouts
 from reviewbot.models.attempts import AttemptPolicy, Attempts
 from reviewbot.models.catalog import lookup
@@ -212,7 +213,6 @@ async def test_a_batch_with_one_bad_file_loses_only_that_file() -> None:
 async def test_a_summary_is_asked_for_once_and_shown() -> None:
     summary: dict[str, Any] = {
         "what": "It adds @everyone three lines.",
-        "files": [{"path": "a.py", "summary": "three lines"}, {"path": "zz", "summary": "?"}],
         "look_at": ["a.py"],
         "claim_mismatch": None,
     }
@@ -229,24 +229,39 @@ async def test_a_summary_is_asked_for_once_and_shown() -> None:
         assert len(fake.requests) == 2
     [event] = [one for one in seen.events if one.type == "review.summary"]
     assert event.source == "model"
-    assert [entry.path for entry in event.files] == ["a.py"]
+    assert event.files == (WalkthroughEntry("a.py", "Changes a.py"),)
     assert seen.end.usage.output > 0
 
 
-@pytest.mark.parametrize("size", [3, 3_000])
+@pytest.mark.parametrize("described", [True, False])
 @in_virtual_time
-async def test_only_a_change_that_is_shown_whole_contradicts_its_title(size: int) -> None:
+async def test_only_a_change_that_was_read_whole_contradicts_its_title(described: bool) -> None:
     """Else the title is not shown, and the model knows of no claim."""
-    answer = {"what": "x", "files": [], "look_at": [], "claim_mismatch": "It does more."}
+    answer = {"what": "x", "look_at": [], "claim_mismatch": "It does more."}
+    lines = [{"path": name, "change": "adds lines"} for name in ("a.py", "b.py")]
 
     def respond(request: Recorded) -> Reply:
-        return Answer(report=json.dumps(answer)) if request.structured else Answer(FOUND)
+        if request.structured:
+            return Answer(report=json.dumps(answer))
+        return Answer(FOUND, files=lines if described else lines[:1])
 
-    async with claude(respond=respond) as (_, client):
+    async with claude(respond=respond) as (fake, client):
         ask = Summarizer(client, title="fix typo")
-        seen = await run(job(numbered("a.py", size)), client, summarize=ask)
+        two = job(numbered("a.py") + numbered("b.py"), apart=False)
+        seen = await run(two, client, summarize=ask)
+        assert ("fix typo" in fake.requests[-1].text) == described
     [event] = [one for one in seen.events if one.type == "review.summary"]
-    assert event.claim_mismatch == ("It does more." if size == 3 else None)
+    assert event.claim_mismatch == ("It does more." if described else None)
+
+
+@in_virtual_time
+async def test_the_code_is_sent_once() -> None:
+    def respond(request: Recorded) -> Reply:
+        return Answer(report='{"what": "x"}') if request.structured else Answer(FOUND)
+
+    async with claude(respond=respond) as (fake, client):
+        await run(job(numbered("a.py")), client, summarize=Summarizer(client))
+        assert [("line_1 = 1" in request.text) for request in fake.requests] == [True, False]
 
 
 @in_virtual_time

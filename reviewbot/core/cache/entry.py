@@ -71,7 +71,7 @@ class Entry:
     """A chunk that ``model`` reviewed completely, with its draft findings.
 
     ``extents`` are the line ranges of the hunks in ``key``. ``tokens`` is the plan's estimate for
-    the chunk.
+    the chunk. ``change`` is the model's line on what changed in its file; empty if there is none.
     """
 
     key: ChunkKey
@@ -80,6 +80,7 @@ class Entry:
     tokens: int
     extents: tuple[HunkRange, ...]
     drafts: tuple[AnchoredDraft, ...]
+    change: str = ""
 
 
 def extent(hunk: ShownHunk) -> HunkRange:
@@ -97,6 +98,7 @@ def make_entry(
     *,
     model: str,
     prompt_version: str,
+    change: str = "",
 ) -> Entry:
     """Return the entry of a reviewed chunk.
 
@@ -107,6 +109,7 @@ def make_entry(
         index: finds quotes in this chunk and in others.
         model: the model that reviewed the chunk.
         prompt_version: version of the prompt.
+        change: the model's line on what changed in the file.
 
     Raises:
         ReviewbotError: the search for secrets failed.
@@ -123,6 +126,7 @@ def make_entry(
         tokens=view.tokens,
         extents=tuple(map(extent, view.hunks)),
         drafts=tuple(placed),
+        change=change,
     )
 
 

@@ -53,12 +53,14 @@ class Reuse:
 
     ``drafts`` are the draft findings of the ``hunks`` (indices) that ``model`` reviewed before, at
     their current lines. ``rest`` is the chunk with the other hunks; None if they change nothing.
+    ``change`` is the model's line on what changed in the file then.
     """
 
     drafts: tuple[AttributedDraft, ...]
     hunks: frozenset[int]
     model: str
     rest: ChunkView | None
+    change: str = ""
 
 
 def reuse(
@@ -81,7 +83,7 @@ def reuse(
     )
     drafts: list[AttributedDraft] = []
     known: set[int] = set()
-    model = ""
+    model = change = ""
     for number, entry in enumerate(ranked):
         found = _Match(view, key, entry, index).kept()
         new = set(found.values()) - known
@@ -91,10 +93,11 @@ def reuse(
             if at in new
         ]
         model = model or (entry.model if new else "")
+        change = change or (entry.change if new else "")
         known |= new
     if not known:
         return None
-    return Reuse(tuple(drafts), frozenset(known), model, _rest(view, known))
+    return Reuse(tuple(drafts), frozenset(known), model, _rest(view, known), change)
 
 
 def _reused(

@@ -13,7 +13,7 @@ from reviewbot.core.events.events import ReviewSummary, WalkthroughEntry
 from reviewbot.core.wording import count
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from reviewbot.core.events.events import FileCoverage, PlannedFile
     from reviewbot.core.findings.finding import Finding
@@ -26,6 +26,7 @@ def computed_summary(
     files: Sequence[PlannedFile],
     findings: Sequence[Finding],
     coverage: Sequence[FileCoverage],
+    changes: Mapping[str, str] | None = None,
 ) -> ReviewSummary:
     """Return a summary of sizes, and of the files with the worst findings.
 
@@ -33,7 +34,9 @@ def computed_summary(
         files: the files of the diff.
         findings: open findings, worst first.
         coverage: status of each file, also of files that are not in the diff.
+        changes: lines of a model on what changed, by path.
     """
+    changes = changes or {}
     added, removed = sum(file.added for file in files), sum(file.removed for file in files)
     per_file = Counter(finding.path for finding in findings)
     paths = {file.path for file in files}
@@ -41,7 +44,7 @@ def computed_summary(
     return ReviewSummary(
         what=f"{count(len(files), 'file')} changed, +{added} -{removed}; {reviewed} reviewed.",
         files=tuple(
-            WalkthroughEntry(file.path, _entry(file, per_file[file.path]))
+            WalkthroughEntry(file.path, changes.get(file.path) or _entry(file, per_file[file.path]))
             for file in files[:MAX_FILES]
         ),
         look_at=tuple(dict.fromkeys(finding.path for finding in findings if finding.path in paths))[

@@ -87,9 +87,22 @@ REPORT_TOOL: Final[dict[str, Any]] = {
     "input_schema": {
         "type": "object",
         "additionalProperties": False,
-        "required": ["findings", "outcome"],
+        "required": ["findings", "files", "outcome"],
         "properties": {
             "findings": {"type": "array", "items": FINDING_SCHEMA},
+            "files": {
+                "type": "array",
+                "description": "Each file of the request, and what changed in it.",
+                "items": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "required": ["path", "change"],
+                    "properties": {
+                        "path": {"type": "string"},
+                        "change": {"type": "string", "description": "At most twelve words."},
+                    },
+                },
+            },
             "outcome": {
                 "type": "string",
                 "enum": ["complete", "could_not_review"],

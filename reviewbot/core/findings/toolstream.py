@@ -2,8 +2,9 @@
 
 The interface resembles h11: :meth:`ToolStream.feed`, :meth:`ToolStream.drain`, and at the end
 :meth:`ToolStream.close`, which returns whether the answer counts. The text is
-``{"findings": [{...}, ...], "outcome": "complete"}``; It comes from a model, so its size, depth and
-shape are bounded and nothing in it is trusted. ijson reads the JSON in linear time.
+``{"findings": [{...}, ...], "files": [{"path": ..., "change": ...}, ...], "outcome": "complete"}``.
+It comes from a model, so its size, depth and shape are bounded and nothing in it is trusted. ijson
+reads the JSON in linear time. ``files`` is a by-product: entries of another shape are dropped.
 
 ijson's C backend (yajl) refuses integers outside 64 bits, so the Python backend is made to refuse
 them too. The Python backend alone
@@ -30,6 +31,9 @@ MAX_CHARS: Final = 8 << 20
 MAX_FINDING_CHARS: Final = 256 << 10
 """Limit of one finding: characters of decoded keys and strings, plus 8 for each other value."""
 MAX_FINDINGS: Final = 2000
+MAX_FILES: Final = 2000
+MAX_FILE_CHARS: Final = 4096
+"""Limit of each string in ``files``; longer strings are cut."""
 MAX_DEPTH: Final = 16
 """Maximum number of nesting of arrays and objects, the report included. Our findings need 3."""
 _Value: TypeAlias = str | int | float | bool | None
@@ -58,6 +62,8 @@ class StreamResult:
     problem: str | None
     strays: tuple[str, ...] = field(default=(), compare=False)
     """Descriptions of items that were not findings, even if the report was truncated."""
+    files: tuple[tuple[str, str], ...] = ()
+    """The complete entries of ``files``: path and change, as the model wrote them."""
 
 
 class ToolStream:
@@ -210,6 +216,9 @@ class _StreamReader:
         self._outcomes = 0
         self.ended = False
         self._strays: list[str] = []
+        self._files: list[dict[str, str]] = []
+        self._file: dict[str, str] = {}
+        self._field = ""
 
     def send(self, parsed: tuple[str, _Value]) -> None:
         """Process one event of ijson's ``basic_parse``."""
@@ -223,6 +232,7 @@ class _StreamReader:
         elif event == "map_key":
             if self._depth == 1:
                 self._key = str(value)
+            self._field = str(value)
         elif event == "end_array":
             if self._depth == 1 and self._key == "findings":
                 self._arrays_closed += 1
@@ -248,6 +258,11 @@ class _StreamReader:
             outcome=self._outcome,
             problem=error or "; ".join(self._strays) or None,
             strays=tuple(self._strays),
+            files=tuple(
+                (entry["path"], entry["change"])
+                for entry in self._files
+                if entry.keys() >= {"path", "change"}
+            ),
         )
 
     def syntax_error(self) -> str:
@@ -274,6 +289,8 @@ class _StreamReader:
                 self._note(f"outcome is {_name(event)}, not a string")
         elif self._depth == 2 and self._key == "findings":
             self._begin_item(event)
+        elif self._key == "files":
+            self._read_file(event, value)
 
     def _begin_findings(self, event: str, value: _Value) -> None:
         if event == "start_array":
@@ -294,6 +311,15 @@ class _StreamReader:
             self._builder.event(event, None)
         else:
             self._note(f"item {self._items} of findings is {_name(event)}, not an object")
+
+    def _read_file(self, event: str, value: _Value) -> None:
+        """Process the beginning of a value in ``files``; values of another shape are ignored."""
+        if self._depth == 2:
+            self._file = {}
+            if event == "start_map" and len(self._files) < MAX_FILES:
+                self._files.append(self._file)
+        elif self._depth == 3 and self._field in ("path", "change") and isinstance(value, str):
+            self._file.setdefault(self._field, value[:MAX_FILE_CHARS])
 
     def _note(self, stray: str) -> None:
         if len(self._strays) < _STRAYS_NAMED:

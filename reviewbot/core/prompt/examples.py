@@ -76,10 +76,14 @@ def _example(item: dict[str, Any]) -> Example:
         {name: finding.get(name) if name == "suggestion" else finding[name] for name in fields}
         for finding in item.get("findings", [])
     ]
+    heading = item["shown"].removeprefix("=== file ")
+    path, _ = json.JSONDecoder().raw_decode(heading)
+    files = [{"path": path, "change": item["change"]}]
+    answer = {"findings": findings, "files": files, "outcome": "complete"}
     return Example(
         shown=item["shown"],
         decided_by=item["decided_by"],
-        answer=json.dumps({"findings": findings, "outcome": "complete"}, ensure_ascii=False),
+        answer=json.dumps(answer, ensure_ascii=False),
         identifiers=tuple(item["identifiers"]),
     )
 

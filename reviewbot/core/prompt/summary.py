@@ -1,4 +1,7 @@
-"""Prompt, schema and response of the summary that a model writes after the review. Pure.
+"""Prompt, schema and response of the overview that a model writes after the review. Pure.
+
+The overview is written from the models' lines on what changed in each file, and from the findings.
+The diff is not sent again. The walkthrough consists of the same lines.
 
 Only the summary prompt shows the author's title and description, as claims. The review prompt never
 shows them, because favourable words hide bugs (2603.18740: a "bug-free" framing costs 16 to 93 % of
@@ -9,8 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewbot.core.events.events import ReviewSummary, WalkthroughEntry
-from reviewbot.core.prompt.numbered import chunk_lines
+from reviewbot.core.events.events import ReviewSummary
 from reviewbot.core.prompt.request import (
     LISTED_PATH_LIMIT,
     MANIFEST_LIMIT,
@@ -21,40 +23,27 @@ from reviewbot.core.prompt.templates import render_template
 from reviewbot.core.safety.escape import show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from reviewbot.core.events.events import FileCoverage
     from reviewbot.core.findings.finding import Finding
-    from reviewbot.core.plan.chunk_view import ChunkView
     from reviewbot.core.prompt.request import ManifestEntry
 
 DESCRIPTION_LIMIT: Final = 4_000
-CHANGES_LIMIT: Final = 40_000
-"""Maximum characters of the diff that are shown: nine pull requests in ten fit whole."""
 LISTED_LIMIT: Final = 50
 """Findings, and files not covered, that are listed."""
 
 WHAT_LIMIT: Final = 700
 """Maximum characters of a text of three sentences."""
-ENTRY_WORDS: Final = 12
 LOOK_AT_LIMIT: Final = 3
 
 _STRING: Final = {"type": "string"}
 SUMMARY_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "additionalProperties": False,
-    "required": ["what", "files", "look_at", "claim_mismatch"],
+    "required": ["what", "look_at", "claim_mismatch"],
     "properties": {
         "what": _STRING,
-        "files": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "additionalProperties": False,
-                "required": ["path", "summary"],
-                "properties": {"path": _STRING, "summary": _STRING},
-            },
-        },
         "look_at": {"type": "array", "items": _STRING},
         "claim_mismatch": {"type": ["string", "null"]},
     },
@@ -69,33 +58,34 @@ def render_summary(
     manifest: Sequence[ManifestEntry],
     findings: Sequence[Finding],
     coverage: Sequence[FileCoverage],
-    chunks: Iterable[ChunkView],
+    changes: Mapping[str, str],
 ) -> tuple[str, str, bool]:
     """Return the system prompt, the user message, and whether it shows title or description.
 
     Args:
         title: title of the pull request; empty if unknown. Title and description are shown only if
-            the whole diff is shown.
+            a model read the whole change and described each file.
         description: description of the pull request; empty if unknown.
         manifest: the changed files.
         findings: the findings of the review, worst first.
         coverage: status of each file.
-        chunks: the reviewed diff; read only as far as it is shown.
+        changes: lines of the models on what changed, by path.
     """
-    lines, is_whole = _changes(chunks)
-    if not is_whole:  # a model cannot compare claims with code that is not shown
-        title = description = ""
+    listed = manifest_within(manifest, MANIFEST_LIMIT)
     not_reviewed = [file for file in coverage if file.status in ("partly", "failed")]
+    described = all(entry.path in changes for entry in manifest if entry.shown)
+    if not described or listed.more or not_reviewed:  # claims cannot be compared with unread code
+        title = description = ""
     user = render_template(
         "summary",
         title=title,
         description=description.replace("\r\n", "\n"),
-        manifest=manifest_within(manifest, MANIFEST_LIMIT),
+        manifest=listed,
+        changes=changes,
         findings=findings[:LISTED_LIMIT],
         findings_more=len(findings[LISTED_LIMIT:]),
         not_reviewed=not_reviewed[:LISTED_LIMIT],
         not_reviewed_more=len(not_reviewed[LISTED_LIMIT:]),
-        changes="\n".join(lines),
         title_limit=TITLE_LIMIT,
         path_limit=LISTED_PATH_LIMIT,
         description_limit=DESCRIPTION_LIMIT,
@@ -107,24 +97,11 @@ def render_summary(
     )
 
 
-def _changes(chunks: Iterable[ChunkView]) -> tuple[list[str], bool]:
-    """Return the lines that are shown, and whether these are all."""
-    lines: list[str] = []
-    left = CHANGES_LIMIT
-    for chunk in chunks:
-        for line in chunk_lines(chunk):
-            left -= len(line) + 1
-            if left < 0:
-                return [*lines, "--- the changes go on; the rest is not shown"], False
-            lines.append(line)
-    return lines, True
-
-
 def parse_summary(value: object, paths: Iterable[str]) -> ReviewSummary:
     """Return the summary in a decoded response, limited in size, but not made safe to show.
 
-    Entries for unchanged paths, and second entries for a path, are dropped. ``files``, ``look_at``
-    and ``claim_mismatch`` may be missing: not every server enforces a schema.
+    Unchanged paths are dropped. ``look_at`` and ``claim_mismatch`` may be missing: not every server
+    enforces a schema.
 
     Args:
         value: the decoded JSON.
@@ -139,19 +116,10 @@ def parse_summary(value: object, paths: Iterable[str]) -> ReviewSummary:
     if not what:
         raise ValueError("the summary does not say what the change does")
     known = {show(path): path for path in paths}
-    summaries: dict[str, str] = {}
-    for entry in _items(value, "files"):
-        if not isinstance(entry, dict):
-            raise ValueError("files: an entry is not an object")  # noqa: TRY004 (as above)
-        path = known.get(show(_string(entry.get("path"), "files.path")))
-        summary = _line(entry.get("summary"), "files.summary")
-        if path is not None and summary:
-            summaries.setdefault(path, _first_words(summary))
     look_at = [known.get(show(_string(path, "look_at"))) for path in _items(value, "look_at")]
     mismatch = value.get("claim_mismatch")
     return ReviewSummary(
         what=_within(what),
-        files=tuple(WalkthroughEntry(path, text) for path, text in summaries.items()),
         look_at=tuple(dict.fromkeys(path for path in look_at if path is not None))[:LOOK_AT_LIMIT],
         claim_mismatch=None
         if mismatch is None
@@ -175,11 +143,6 @@ def _items(value: dict[str, object], name: str) -> list[object]:
     if not isinstance(items, list):
         raise ValueError(f"{name}: not a list")  # noqa: TRY004 (as above)
     return items
-
-
-def _first_words(text: str) -> str:
-    words = text.split()
-    return text if len(words) <= ENTRY_WORDS else " ".join(words[:ENTRY_WORDS]) + " \u2026"
 
 
 def _within(text: str) -> str:

@@ -84,6 +84,12 @@ def test_no_secret_that_a_model_wrote_is_kept() -> None:
     assert made.drafts[0].heard.draft.quote == "x = 1"
 
 
+def test_an_entry_without_a_line_on_the_change_can_be_read() -> None:
+    stored = entry_to_json(entry())
+    del stored["change"]
+    assert entry_from_json(stored).change == ""
+
+
 @given(texts, texts.filter(bool))
 def test_an_entry_comes_back_equal_from_json(title: str, message: str) -> None:
     made = entry(heard(title=title[:50] or "t", message=message, suggestion="y"), heard(quote="?"))

@@ -182,6 +182,12 @@ def test_the_computed_summary_counts_and_points_to_the_worst_files() -> None:
     assert summary.source == "computed"
 
 
+def test_the_computed_summary_prefers_what_a_model_said_about_a_file() -> None:
+    files = [PlannedFile("a.py", "modified", 3, 1, ("c1",)), PlannedFile("b.py", "added", 9, 0)]
+    summary = computed_summary(files, [], [], {"a.py": "adds a rate"})
+    assert [one.summary for one in summary.files] == ["adds a rate", "added, +9 -0"]
+
+
 def test_the_computed_summary_of_a_huge_change_stays_short() -> None:
     files = [PlannedFile(f"{number}.py", "modified", 1, 1, ()) for number in range(500)]
     summary = computed_summary(files, [], [])

@@ -101,6 +101,8 @@ def test_an_answer_is_valid_tool_input(example: Example) -> None:
     answer = json.loads(example.answer)
     jsonschema.validate(answer, REPORT_TOOL["input_schema"])
     assert answer["outcome"] == "complete"
+    assert [file["path"] for file in answer["files"]] == [as_chunk(example).path]
+    assert all(1 < len(file["change"].split()) <= 12 for file in answer["files"])
     fields = REPORT_TOOL["input_schema"]["properties"]["findings"]["items"]["required"]
     assert all(list(item) == fields for item in answer["findings"])
 

@@ -70,13 +70,12 @@ async def test_a_rebase_that_only_shifts_lines_asks_no_model_for_the_app(
 
 
 def summarizing(request: Recorded) -> Answer:
-    """Findings as marked; asked for a summary, a line about each file that it is shown."""
+    """Findings as marked; asked for a summary, it names the files that it is shown."""
     if not request.structured:
         return find_marked(request)
     files = [name for name in ("app.py", "b.py") if f'"{name}"' in request.text]
-    said = {
+    said: dict[str, Any] = {
         "what": f"It changes {' and '.join(files)}.",
-        "files": [{"path": name, "summary": f"Changes {name}"} for name in files],
         "look_at": [],
         "claim_mismatch": "It does more." if "Tidies up" in request.text else None,
     }

@@ -10,7 +10,7 @@ from reviewbot.core.events.events import Usage
 from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.models.base import Answering, Fault, InputRestarted, ModelFault, Stop
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
-from tests.models.asking import REPORT, ask, claude
+from tests.models.asking import REPORT, SHOWN, ask, claude
 from tests.virtual_time import in_virtual_time
 
 # Without a report
@@ -28,7 +28,7 @@ async def test_an_answer_without_a_call_is_asked_for_once_more_as_json_text() ->
     assert second.body["output_config"]["format"]["schema"] == REPORT_TOOL["input_schema"]
     assert "tools" not in second.body
     assert "tool_choice" not in second.body
-    assert json.loads(seen.report) == json.loads(REPORT.text())
+    assert json.loads(seen.report) == json.loads(REPORT.text(SHOWN))
     assert seen.stopped is not None
     assert seen.stopped.stop is Stop.COMPLETE
     assert seen.count(Answering) == 1
@@ -42,7 +42,7 @@ async def test_another_tool_is_no_report() -> None:
         fake.enqueue(Answer(findings=[finding()], tool="read_file"), REPORT)
         seen = await ask(model)
     assert len(fake.requests) == 2
-    assert json.loads(seen.report) == json.loads(REPORT.text())
+    assert json.loads(seen.report) == json.loads(REPORT.text(SHOWN))
 
 
 @in_virtual_time

@@ -16,7 +16,7 @@ from reviewbot.models.anthropic.claude import Claude
 from reviewbot.models.base import Stop
 from reviewbot.models.catalog import known_models, lookup
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
-from tests.models.asking import MODEL, REPORT, ask, claude, request
+from tests.models.asking import MODEL, REPORT, SHOWN, ask, claude, request
 from tests.virtual_time import in_virtual_time
 
 ALL_NAMES = [name for name in known_models() if name != "offline"]
@@ -32,7 +32,7 @@ async def test_every_model_is_asked_in_a_form_that_it_accepts(name: str) -> None
     assert fake.rejected == []
     assert seen.stopped is not None
     assert seen.stopped.stop is Stop.COMPLETE
-    assert json.loads(seen.report) == json.loads(REPORT.text())
+    assert json.loads(seen.report) == json.loads(REPORT.text(SHOWN))
     assert model.refused == ()
 
 

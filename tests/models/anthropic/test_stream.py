@@ -18,7 +18,7 @@ from tests.fake_anthropic import (
     finding,
     frame,
 )
-from tests.models.asking import ask, claude
+from tests.models.asking import SHOWN, ask, claude
 from tests.support.cuts import cuts
 from tests.virtual_time import in_virtual_time
 
@@ -32,7 +32,7 @@ async def test_the_report_arrives_whole_whatever_the_size_of_its_pieces(size: in
     async with FakeAnthropic() as fake, claude(fake) as model:
         fake.enqueue(answer)
         seen = await ask(model)
-    assert seen.report == answer.text()
+    assert seen.report == answer.text(SHOWN)
     assert seen.count(InputRestarted) == 0
     assert isinstance(seen.events[0], Answering)
     assert seen.count(Answering) == 1
@@ -69,7 +69,7 @@ async def test_a_report_is_read_from_whatever_form_a_server_gives_it(answer: Ans
     assert seen.fault is None
     assert seen.stopped is not None
     assert seen.stopped.stop is Stop.COMPLETE
-    assert json.loads(seen.report) == json.loads(answer.text())
+    assert json.loads(seen.report) == json.loads(answer.text(SHOWN))
 
 
 @pytest.mark.parametrize("overlap", [False, True])
@@ -86,7 +86,7 @@ async def test_several_report_blocks_are_told_apart(*, overlap: bool, block_stop
             texts.append("")
         elif isinstance(event, ToolInput):
             texts[-1] += event.text
-    assert texts == [answer.text()] * 3
+    assert texts == [answer.text(SHOWN)] * 3
 
 
 @in_virtual_time
