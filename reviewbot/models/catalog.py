@@ -138,6 +138,19 @@ def cost_usd(info: ModelInfo, usage: Usage) -> float | None:
     return millionths / 1_000_000
 
 
+def caching_pays(info: ModelInfo, reads: float) -> bool:
+    """Return whether a cache breakpoint costs less than sending its prefix each time.
+
+    Args:
+        info: the model. Without known prices, one read has to be expected.
+        reads: expected number of later requests that read the prefix within its lifetime.
+    """
+    prices = info.prices
+    if prices is None:
+        return reads >= 1
+    return reads * (prices.input - prices.cache_read) > prices.cache_write - prices.input
+
+
 @cache
 def _load() -> dict[str, Any]:
     import tomllib

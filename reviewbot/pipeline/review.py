@@ -190,6 +190,7 @@ class _ReviewRun:
         self._last_progress = 0.0
         self._manifest = manifest_of(job.plan)
         self._changes: dict[str, tuple[FileChange, ...]] = {}
+        self._requests = Counter(job.model_of(batch) for batch in job.plan.batches)
         self.postponed: Postponed | None = None
         for spent in earlier.spent:
             self.book(spent)
@@ -239,6 +240,7 @@ class _ReviewRun:
             instructions=self.job.instructions,
             tokens=self.job.request_tokens(batch) + _instruction_tokens(views),
             verified=self.job.verified,
+            shared_reads=self._requests[self.job.model_of(batch)] - 1,
         )
         result = self._earlier.finished.get(batch.id)
         if result is None:

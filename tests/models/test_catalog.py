@@ -4,7 +4,7 @@ import pytest
 
 from reviewbot.core.events.events import Usage
 from reviewbot.errors import ConfigError
-from reviewbot.models.catalog import ModelInfo, cost_usd, known_models, lookup
+from reviewbot.models.catalog import ModelInfo, caching_pays, cost_usd, known_models, lookup
 from tests.fake_anthropic.prefix_cache import MINIMUM
 from tests.fake_anthropic.validation import (
     ALWAYS_THINKING,
@@ -152,3 +152,21 @@ def test_long_prompts_cost_more_whether_cached_or_not(usage: Usage, cost: float)
 def test_unknown_prices_make_an_unknown_cost() -> None:
     info: ModelInfo = lookup("claude-mythos-5-2")
     assert cost_usd(info, Usage(input=5)) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "reads", "pays"),
+    [
+        ("claude-sonnet-5-5", 0, False),
+        ("claude-sonnet-5-5", 0.2, False),  # a write costs 0.25 more, a read saves 0.9
+        ("claude-sonnet-5-5", 0.5, True),
+        ("claude-sonnet-5-5", 1, True),
+        ("of-an-unknown-price", 0.5, False),
+        ("of-an-unknown-price", 1, True),
+        ("offline", 5, False),
+    ],
+)
+def test_caching_pays_if_the_expected_reads_save_more_than_the_write_costs(
+    model: str, reads: float, pays: bool
+) -> None:
+    assert caching_pays(lookup(model), reads) == pays

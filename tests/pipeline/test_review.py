@@ -86,6 +86,14 @@ async def test_the_plan_comes_first_and_skipped_files_are_named() -> None:
     ]
 
 
+@pytest.mark.parametrize("files", [1, 3])
+@in_virtual_time
+async def test_a_request_knows_how_many_others_share_its_prefix(files: int) -> None:
+    model = Scripted(Say())
+    await run(job("".join(numbered(f"{number}.py") for number in range(files))), model)
+    assert [request.shared_reads for request in model.requests] == [files - 1] * files
+
+
 @in_virtual_time
 async def test_findings_are_placed_on_their_lines() -> None:
     seen = await run(job(numbered("a.py")), Scripted(Say([item(2, line=77, end_line=77)])))

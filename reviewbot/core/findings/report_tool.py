@@ -13,61 +13,22 @@ from typing import Any, Final
 from reviewbot.core.findings.finding import CATEGORIES, SEVERITIES
 
 # Models write fields in this order: first the location and the evidence, then the judgement, then
-# the prose.
+# the prose. The system prompt explains the fields; here are only those that models get wrong.
 _FIELDS: Final[dict[str, Any]] = {
-    "path": {
-        "type": "string",
-        "description": "The file, as the heading above its lines gives it.",
-    },
-    "quote": {
-        "type": "string",
-        "description": (
-            "The lines at fault, copied verbatim: whole lines, what stands "
-            "after the bar, nothing left out."
-        ),
-    },
-    "side": {
-        "type": "string",
-        "enum": ["RIGHT", "LEFT"],
-        "description": "RIGHT for R lines, LEFT for L lines.",
-    },
-    "line": {
-        "type": "integer",
-        "description": "Number of the first quoted line, copied.",
-    },
-    "end_line": {
-        "type": "integer",
-        "description": "Number of the last quoted line, copied.",
-    },
-    "scenario": {
-        "type": "string",
-        "description": (
-            "One sentence: when what input or state occurs, what goes observably wrong."
-        ),
-    },
+    "path": {"type": "string"},
+    "quote": {"type": "string", "description": "Whole lines after the bar, verbatim."},
+    "side": {"type": "string", "enum": ["RIGHT", "LEFT"]},
+    "line": {"type": "integer"},
+    "end_line": {"type": "integer"},
+    "scenario": {"type": "string", "description": "When ..., line n does ..., so ..."},
     "category": {"type": "string", "enum": list(CATEGORIES)},
-    "severity": {
-        "type": "string",
-        "enum": list(SEVERITIES),
-        "description": "By the severity tests; between two, the lower.",
-    },
-    "confidence": {
-        "type": "number",
-        "description": "0.9, 0.7 or 0.5, by the evidence rules.",
-    },
-    "title": {
-        "type": "string",
-        "description": "The fault in one line, at most 80 characters.",
-    },
-    "message": {
-        "type": "string",
-        "description": ("Cause, then smallest fix: Markdown, at most four sentences."),
-    },
+    "severity": {"type": "string", "enum": list(SEVERITIES)},
+    "confidence": {"type": "number", "description": "0.9, 0.7 or 0.5"},
+    "title": {"type": "string"},
+    "message": {"type": "string"},
     "suggestion": {
         "type": ["string", "null"],
-        "description": (
-            "Code that replaces exactly line..end_line and fixes the problem whole, or null."
-        ),
+        "description": "Code in place of line to end_line, or null.",
     },
 }
 
@@ -80,10 +41,7 @@ FINDING_SCHEMA: Final[dict[str, Any]] = {
 
 REPORT_TOOL: Final[dict[str, Any]] = {
     "name": "report_findings",
-    "description": (
-        "Report every problem that the changes shown introduce, in one call. "
-        "Call it with an empty list if there is none: that is a normal result."
-    ),
+    "description": "Report every problem that the changes shown introduce, in one call.",
     "input_schema": {
         "type": "object",
         "additionalProperties": False,
@@ -92,22 +50,17 @@ REPORT_TOOL: Final[dict[str, Any]] = {
             "findings": {"type": "array", "items": FINDING_SCHEMA},
             "files": {
                 "type": "array",
-                "description": "Each file of the request, and what changed in it.",
                 "items": {
                     "type": "object",
                     "additionalProperties": False,
                     "required": ["path", "change"],
                     "properties": {
                         "path": {"type": "string"},
-                        "change": {"type": "string", "description": "At most twelve words."},
+                        "change": {"type": "string", "description": "At most 12 words"},
                     },
                 },
             },
-            "outcome": {
-                "type": "string",
-                "enum": ["complete", "could_not_review"],
-                "description": "could_not_review if part of the code shown could not be judged.",
-            },
+            "outcome": {"type": "string", "enum": ["complete", "could_not_review"]},
         },
     },
 }

@@ -2,7 +2,8 @@
 
 ``prompts/examples/*.toml`` holds one set for a group of languages, and ``general.toml`` for all.
 Of each pair one example has a finding and one is a tempting case without: a guard above the hunk,
-moved code that looks deleted, a refactoring, a declared default.
+moved code that looks deleted, a refactoring, a declared default. More examples would cost more than
+the whole diff of a median pull request.
 """
 
 from __future__ import annotations
@@ -88,13 +89,19 @@ def _example(item: dict[str, Any]) -> Example:
     )
 
 
-def choose_examples(manifest: Iterable[ManifestEntry]) -> tuple[Example, ...]:
-    """Return four examples for a pull request, two with a finding and two without.
+def choose_examples(
+    manifest: Iterable[ManifestEntry], *, has_rules: bool = False
+) -> tuple[Example, ...]:
+    """Return the examples for a pull request: one with a finding, and one without.
 
-    The language with the most changed lines provides an example with a finding. The second language
-    (or else the first) provides an example without a finding. The general set provides a violated
-    repository rule and a move, and all examples if no language is known. The choice depends only on
-    the manifest, so it is the same in every request.
+    The language with the most changed lines provides the example with a finding. The second
+    language (or else the first) provides the one without. The general set provides both if no
+    language is known, and a violated rule if the repository has instructions. The choice depends
+    only on the arguments, so it is the same in every request.
+
+    Args:
+        manifest: the changed files.
+        has_rules: whether the prompt has instructions of the repository.
     """
     sets = example_sets()
     by_language = {language: name for name, each in sets.items() for language in each.languages}
@@ -104,12 +111,12 @@ def choose_examples(manifest: Iterable[ManifestEntry]) -> tuple[Example, ...]:
         if entry.shown and name:
             lines[name] += entry.added + entry.removed
     ranked = sorted(lines, key=lambda name: (-lines[name], name))
-    rule, stand_in = sets["general"].findings
-    moved, stand_in_clean = sets["general"].clean
-    if not ranked:
-        return (stand_in, stand_in_clean, rule, moved)
-    first, second = sets[ranked[0]], sets[ranked[min(1, len(ranked) - 1)]]
-    return (first.findings[0], second.clean[0], rule, moved)
+    rule, found = sets["general"].findings
+    (clean,) = sets["general"].clean
+    if ranked:
+        found = sets[ranked[0]].findings[0]
+        clean = sets[ranked[min(1, len(ranked) - 1)]].clean[0]
+    return (found, clean, rule) if has_rules else (found, clean)
 
 
 @cache

@@ -5,7 +5,7 @@ parts::
 
     system   rules, the same for every repository                     cache breakpoint 1
     shared   examples, repository instructions, changed paths:
-             the same for every request of a pull request             cache breakpoint 2
+             the same for every request of a pull request             cache breakpoint 2, if it pays
     body     the chunks of this request, what is known, the task
 
 The examples are in ``shared``, not in ``system``: they depend on the languages of a pull request,
@@ -85,7 +85,8 @@ class ModelRequest:
 
     ``instructions`` are the repository's, from the base branch. ``known`` is set only to continue a
     truncated response. ``tokens`` estimates the whole input. ``verified`` is True if a later
-    request verifies the findings.
+    request verifies the findings. ``shared_reads`` is the expected number of further requests of
+    the review with the same shared block; it affects no text.
     """
 
     chunks: tuple[ChunkView, ...]
@@ -94,6 +95,7 @@ class ModelRequest:
     known: tuple[KnownFinding, ...] = ()
     tokens: int = 0
     verified: bool = False
+    shared_reads: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +132,15 @@ def render(
         profile: length of the rules and examples.
     """
     chosen = _PROFILES[profile]
+    instructions = request.instructions.strip().replace("\r\n", "\n")
     return Prompt(
         system=_rules(chosen.rules, verified=request.verified),
         shared=render_template(
             "shared",
-            examples=choose_examples(request.manifest)[: chosen.examples],
-            instructions=request.instructions.strip().replace("\r\n", "\n"),
+            examples=choose_examples(request.manifest, has_rules=bool(instructions))[
+                : chosen.examples
+            ],
+            instructions=instructions,
             instructions_limit=INSTRUCTIONS_LIMIT,
             manifest=manifest_within(request.manifest, chosen.manifest),
             path_limit=LISTED_PATH_LIMIT,

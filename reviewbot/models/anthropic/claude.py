@@ -39,6 +39,7 @@ from reviewbot.models.base import (
     ToolInput,
     UsageReport,
 )
+from reviewbot.models.catalog import caching_pays
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -129,8 +130,15 @@ class Claude:
         earlier = Usage()
         for schema in (None, REPORT_TOOL["input_schema"]):
             prompt = render(request, as_text=schema is not None, profile=self._info.prompt)
-            parts = (prompt.system, prompt.shared, prompt.body)
-            ask = Ask(*parts, max_tokens, schema, estimated=request.tokens)
+            ask = Ask(
+                prompt.system,
+                prompt.shared,
+                prompt.body,
+                max_tokens,
+                schema,
+                keeps_shared=caching_pays(self._info, request.shared_reads),
+                estimated=request.tokens,
+            )
             usage = Usage()
             async with aclosing(self._answer(ask)) as events:
                 async for event in events:
@@ -174,7 +182,14 @@ class Claude:
         """
         prompt = render(request, profile=self._info.prompt)
         return await self._json(
-            Ask(prompt.system, prompt.shared, prompt.body, max_tokens, after=block)
+            Ask(
+                prompt.system,
+                prompt.shared,
+                prompt.body,
+                max_tokens,
+                after=block,
+                keeps_shared=caching_pays(self._info, request.shared_reads),
+            )
         )
 
     async def _json(self, ask: Ask) -> JsonAnswer:

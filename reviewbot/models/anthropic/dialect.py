@@ -48,10 +48,11 @@ _OF_TOOLS: Final = frozenset(
 class Ask:
     """Content of one request, and the form of its response.
 
-    ``shared`` may be empty. The response is a call of the report tool, unless ``schema`` requests
-    JSON text or ``words`` requests plain text. ``after`` is one more block behind ``body``, which
-    requests JSON text: such a request still offers the tool, because its prefix is then that of the
-    request before. ``estimated`` are the tokens of the input by the plan; 0 if it has no estimate.
+    ``shared`` may be empty; ``keeps_shared`` puts a cache breakpoint after it. The response is a
+    call of the report tool, unless ``schema`` requests JSON text or ``words`` requests plain text.
+    ``after`` is one more block behind ``body``, which requests JSON text: such a request still
+    offers the tool, because its prefix is then that of the request before.
+    ``estimated`` are the tokens of the input by the plan; 0 if it has no estimate.
     """
 
     system: str
@@ -61,6 +62,7 @@ class Ask:
     schema: dict[str, Any] | None = None
     words: bool = False
     after: str = ""
+    keeps_shared: bool = True
     estimated: int = 0
 
     @property
@@ -107,7 +109,8 @@ def request_body(info: ModelInfo, ask: Ask, features: AbstractSet[Feature]) -> d
     """Return the arguments for ``messages.create``, except ``stream``."""
     sent = sent_features(ask, features)
     mark = {"cache_control": {"type": "ephemeral"}} if Feature.CACHE in sent else {}
-    shared = [{"type": "text", "text": ask.shared, **mark}] if ask.shared else []
+    kept = mark if ask.keeps_shared else {}
+    shared = [{"type": "text", "text": ask.shared, **kept}] if ask.shared else []
     max_tokens = min(ask.max_tokens, info.max_output)
     body: dict[str, Any] = {
         "model": info.name,

@@ -174,8 +174,9 @@ def test_no_two_examples_share_an_identifier() -> None:
 
 
 def test_each_set_has_as_many_cases_without_a_finding_as_with() -> None:
-    for each in example_sets().values():
-        assert len(each.findings) == len(each.clean)
+    for name, each in example_sets().items():
+        rules = 1 if name == "general" else 0  # the broken rule of a repository
+        assert len(each.findings) == len(each.clean) + rules
         assert all(drafts(example) for example in each.findings)
         assert not any(drafts(example) for example in each.clean)
 
@@ -206,22 +207,27 @@ def entry(path: str, lines: int = 1, **fields: Any) -> ManifestEntry:
     return ManifestEntry(path, "modified", lines, 0, **{"shown": True, **fields})
 
 
-def test_four_examples_are_chosen_half_of_them_without_a_finding() -> None:
+def test_two_examples_are_chosen_one_of_them_without_a_finding() -> None:
     for manifest in ([], [entry("a.py")], [entry("a.go", 3), entry("b.rs", 2), entry("c.c", 9)]):
         chosen = choose_examples(manifest)
-        assert [bool(drafts(example)) for example in chosen] == [True, False, True, False]
-        assert len(set(chosen)) == 4
+        assert [bool(drafts(example)) for example in chosen] == [True, False]
+
+
+def test_a_broken_rule_is_shown_only_to_a_repository_with_rules() -> None:
+    rule = example_sets()["general"].findings[0]
+    assert rule not in choose_examples([entry("a.py")])
+    assert choose_examples([entry("a.py")], has_rules=True)[2:] == (rule,)
 
 
 def test_the_two_languages_with_most_changed_lines_are_shown() -> None:
     sets = example_sets()
-    first, second, *_ = choose_examples([entry("a.go", 3), entry("b.rs", 2), entry("c.c", 9)])
+    first, second = choose_examples([entry("a.go", 3), entry("b.rs", 2), entry("c.c", 9)])
     assert (first, second) == (sets["cpp"].findings[0], sets["go"].clean[0])
 
 
 def test_one_language_gives_both_of_its_examples() -> None:
     sets = example_sets()
-    first, second, *_ = choose_examples([entry("x/a.py"), entry("README.md", 99)])
+    first, second = choose_examples([entry("x/a.py"), entry("README.md", 99)])
     assert (first, second) == (sets["python"].findings[0], sets["python"].clean[0])
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -190,3 +191,17 @@ async def test_a_server_that_closes_after_each_answer_is_fine() -> None:
             seen = await ask(model)
             assert seen.fault is None
     assert {sent.connection for sent in fake.requests} == {1, 2, 3}
+
+
+@in_virtual_time
+async def test_a_shared_part_that_nobody_reads_again_has_no_breakpoint() -> None:
+    async with FakeAnthropic(lambda _: REPORT) as fake, claude(fake) as model:
+        for reads in (0.0, 1.0):
+            await ask(model, replace(request(), shared_reads=reads))
+    alone, together = (one.body for one in fake.requests)
+    mark = {"cache_control": {"type": "ephemeral"}}
+    assert alone["system"] == together["system"]
+    assert "cache_control" in alone["system"][0]
+    first, *rest = alone["messages"][0]["content"]
+    assert together["messages"][0]["content"] == [first | mark, *rest]
+    assert "cache_control" not in first
