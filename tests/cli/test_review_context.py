@@ -115,9 +115,9 @@ async def test_a_model_sees_some_lines_of_a_pull_request_and_a_dry_run_counts_th
                 done = await review(tmp_path, "--pr", NAME, "--no-summary", **env, **keys)
                 assert done.code == 0
     wide, narrow = (request.text for request in fake.requests)
-    assert "R  40   | value_40 = 40" in wide
+    assert "R40 |value_40 = 40" in wide
     assert "value_39" not in wide
-    assert "R  47   | value_47 = 47" in narrow
+    assert "R47 |value_47 = 47" in narrow
     assert "value_45" not in narrow
     assert tokens[0] != tokens[1]
 

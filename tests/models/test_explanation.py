@@ -125,7 +125,7 @@ async def test_the_model_gets_the_finding_the_hunk_the_thread_and_the_rules() ->
     assert "You answer a question about one finding" in system
     for told in (
         'why not \\"ROUND_HALF_UP\\"?',
-        "R  42 + |     due = order.net * rate",
+        "R42+|    due = order.net * rate",
         "reviewbot: ",
         '"Money is Decimal."',
     ):

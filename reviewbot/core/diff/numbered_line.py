@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from reviewbot.core.diff.hunks import DiffLine
 
 _MARKS: Final = {"added": "+", "removed": "-", "context": " "}
-# As models copy it: realigned, and without the blank that ends the prefix of an empty line.
-_LINE: Final = re.compile(r"([RL]) {1,8}([0-9]{1,10}) ([ +-]) \| ?(.*)")
+# As models copy it: perhaps with blanks between the parts.
+_LINE: Final = re.compile(r"([RL]) {0,8}([0-9]{1,10}) ?([ +-]) ?\|(.*)")
 
 
 class NumberedLine(NamedTuple):
@@ -37,7 +37,7 @@ def format_line(line: DiffLine, *, owned: bool = True) -> str:
     removed = line.kind == "removed"
     side, number = ("L", line.old_no) if removed else ("R", line.new_no)
     mark = _MARKS[line.kind] if owned else " "
-    return f"{side} {number or 0:>3} {mark} | {show_line(line.text)}"
+    return f"{side}{number or 0}{mark}|{show_line(line.text)}"
 
 
 def parse_line(rendered: str) -> NumberedLine | None:

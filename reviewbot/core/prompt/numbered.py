@@ -4,13 +4,14 @@ r"""Numbered lines of chunks, with our own prefixes that separate untrusted text
 
     === file "shop/charge.py", modified
     --- hunk in "def charge(order):"
-    R  41   | def charge(order):
-    L  42 - |     due = order.net
-    R  42 + |     due = order.net * rate
+    R41 |def charge(order):
+    L42-|    due = order.net
+    R42+|    due = order.net * rate
 
-A line of code is side, number on that side, mark, ``| ``, text. Each line has one number and one
-side, so that a model can copy and need not count. Context lines are R. Overlap lines, which another
-part of the file owns, have no mark (a removed overlap line is an unmarked L). Text is escaped with
+A line of code is side, number on that side, mark, ``|``, text. The prefix has no blanks: aligned
+in columns, it was a quarter to two fifths of a diff. Each line has one number and one side, so that
+a model can copy and need not count. Context lines are R. Overlap lines, which another part of the
+file owns, have no mark (a removed overlap line is an unmarked L). Text is escaped with
 :func:`~reviewbot.core.safety.escape.show_line`. So text of a diff cannot end its line, start in the
 first column or close a block. Paths and headings are JSON strings. Lines that start with ``===`` or
 ``---`` are ours.

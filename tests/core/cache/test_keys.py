@@ -32,7 +32,7 @@ CHUNK = view(hunk(CODE, old=10, new=20))
 
 def test_a_key_is_the_same_in_every_process() -> None:
     assert exact_key(CHUNK, SCOPE) == (
-        "b9cd91ca9a60fdf62a3251d86acff5a236014ef510609928c5c91fd0151d1c8d"
+        "d55e8adaf5d13a6da31fa5b52d7e69aa1209da4f796c6eb0ccd9b8a658f74be5"
     )
 
 

@@ -89,7 +89,7 @@ def test_other_indentation_and_white_space_still_match() -> None:
 
 
 def test_a_quote_that_kept_our_line_prefix_matches() -> None:
-    quote = "R  21 + |     rate = 2\nR  22 + |     rate = rate * 3"
+    quote = "R21+|    rate = 2\nR22+|    rate = rate * 3"
     assert find(AnchorIndex([view(CODE)]), quote) == ("RIGHT", 21, 22, True)
 
 

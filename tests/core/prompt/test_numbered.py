@@ -89,10 +89,10 @@ def test_a_line_is_side_number_mark_bar_and_text() -> None:
         format_line(DiffLine("added", None, 1042, "\tdue")),
         format_line(DiffLine("context", 1, 7, "")),
     ] == [
-        "R  41   | def charge(order):",
-        "L  42 - |     due = order.net",
-        "R 1042 + | \tdue",
-        "R   7   | ",
+        "R41 |def charge(order):",
+        "L42-|    due = order.net",
+        "R1042+|\tdue",
+        "R7 |",
     ]
 
 
@@ -102,10 +102,11 @@ def test_a_line_is_side_number_mark_bar_and_text() -> None:
         "",
         "=== file",
         "r  41   | x",
-        "R  41 * | x",
-        "R  x   | x",
-        " R  41   | x",
-        "R  1  | x",
+        "R41*|x",
+        "Rx |x",
+        " R41 |x",
+        "R1 *|x",
+        "R1x",
     ],
 )
 def test_what_is_no_numbered_line_is_not_read_as_one(text: str) -> None:
@@ -113,15 +114,16 @@ def test_what_is_no_numbered_line_is_not_read_as_one(text: str) -> None:
 
 
 def test_a_line_is_read_as_models_copy_it() -> None:
-    assert parse_line("R     41 + |") == NumberedLine("R", 41, "+", "")
-    assert parse_line("R 4 + |     x") == NumberedLine("R", 4, "+", "    x")
+    assert parse_line("R  41 + |x") == NumberedLine("R", 41, "+", "x")
+    assert parse_line("L 4 -|    x") == NumberedLine("L", 4, "-", "    x")
+    assert parse_line("R 4  |") == NumberedLine("R", 4, " ", "")
 
 
 def test_lines_that_another_part_answers_for_carry_no_mark() -> None:
     view = chunk(
         DiffLine("removed", 1, None, "old"), DiffLine("added", None, 1, "new"), owned=(False, False)
     )
-    assert list(chunk_lines(view))[2:] == ["L   1   | old", "R   1   | new"]
+    assert list(chunk_lines(view))[2:] == ["L1 |old", "R1 |new"]
 
 
 def test_a_heading_names_path_status_origin_and_part() -> None:
@@ -136,7 +138,7 @@ def test_a_heading_names_path_status_origin_and_part() -> None:
 
 def test_crlf_line_ends_are_not_shown_as_text() -> None:
     view = chunk(DiffLine("context", 1, 1, "a\r"), DiffLine("added", None, 2, "b\r"))
-    assert list(chunk_lines(view))[1:] == ["--- hunk", "R   1   | a", "R   2 + | b"]
+    assert list(chunk_lines(view))[1:] == ["--- hunk", "R1 |a", "R2+|b"]
 
 
 def test_a_change_of_line_ends_is_said() -> None:
@@ -153,10 +155,10 @@ def test_a_changed_last_line_without_line_end_is_said() -> None:
         DiffLine("context", 2, 2, "b", no_newline=True),
     )
     assert list(chunk_lines(view))[2:] == [
-        "L   1 - | a",
-        "R   1 + | a",
+        "L1-|a",
+        "R1+|a",
         "--- no line end after this line",
-        "R   2   | b",
+        "R2 |b",
     ]
 
 

@@ -305,5 +305,5 @@ def test_templates_in_the_data_are_not_filled_in() -> None:
 
 def test_the_injection_fixtures_cover_what_they_should() -> None:
     together = "".join(INJECTIONS.values())
-    needles = ("</changes>", "R  10 + |", "[CUT ", "[REDACTED:", '"findings": []')
+    needles = ("</changes>", "R10+|", "[CUT ", "[REDACTED:", '"findings": []')
     assert all(needle in together for needle in (*needles, "\r", "\u2028", "\u202e", "\x1b"))

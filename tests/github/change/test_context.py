@@ -75,7 +75,7 @@ async def test_a_finding_on_context_that_the_pull_request_does_not_show_is_in_th
     changed = {"app.py": FAULTY["app.py"].replace("line_10 = 10", "line_10 = 1 / 0")}
     pull = github.pull(base=base, head=base | changed)
     run = await runner.run(pull)
-    assert "R  18   | line_18 = 1  # BUG" in model.requests[-1].text
+    assert "R18 |line_18 = 1  # BUG" in model.requests[-1].text
     assert "line_21" not in model.requests[-1].text
     assert titles(pull) == []
     assert not [one for one in github.refused if one.method == "POST"]
@@ -95,8 +95,8 @@ async def test_a_push_is_reviewed_with_context_that_ends_at_what_was_reviewed_be
     await runner.run(pull)
     text = model.requests[-1].text
     # Line 10 was reviewed: its hunk goes to line 13.
-    assert "R  14   | line_14 = 14" in text
-    assert "R  28   | line_28 = 28" in text
+    assert "R14 |line_14 = 14" in text
+    assert "R28 |line_28 = 28" in text
     assert "line_13" not in text
     assert titles(pull) == ["**error: Division by zero**", "**warning: Near**"]
 
@@ -111,7 +111,7 @@ async def test_a_review_that_broke_off_goes_on_with_the_context_that_it_began_wi
         await server.deliver()
         await asked.wait()
     before = model.requests[-1].text
-    assert "R  20   | line_20 = 20" in before
+    assert "R20 |line_20 = 20" in before
     # What is stored is enough: nothing is fetched again.
     github.fail(faults.error("GET", "/contents/", times=None))
     model.respond = find_marked
@@ -139,5 +139,5 @@ async def test_the_app_goes_by_its_own_setting_and_says_so(
     async with app_server(github, model, tmp_path) as server:
         pull = github.pull(base=base, head=base | ONE)
         await server.settle()
-    assert "R  20   | line_20 = 20" in model.requests[-1].text
+    assert "R20 |line_20 = 20" in model.requests[-1].text
     assert "because the server sets it: context\\_lines." in summary_of(pull)

@@ -323,7 +323,7 @@ async def test_a_finding_on_an_empty_line_breaks_nothing(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | {"n.py": "\nx = 1\ny = 2\n", "c.py": "c = 1\n"})
-    model.respond = says(path="n.py", quote="R   1 + | ", line=1, end_line=1, title="No header")
+    model.respond = says(path="n.py", quote="R1+|", line=1, end_line=1, title="No header")
     await runner.run(pull)
     assert titles(pull) == ["**error: No header**"]
     model.respond = nothing
