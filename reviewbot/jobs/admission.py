@@ -13,13 +13,16 @@ from reviewbot.config.settings import OFFLINE
 from reviewbot.core.events.events import Usage
 from reviewbot.core.plan.stored import plan_to_json
 from reviewbot.core.prompt import explanation
+from reviewbot.core.prompt.request import TITLE_LIMIT
+from reviewbot.core.prompt.summary import DESCRIPTION_LIMIT
 from reviewbot.errors import ConfigError, ReviewbotError
 from reviewbot.jobs.options import ReviewOptions, settings_for
 from reviewbot.jobs.truncation import middle_to_leave_out
 from reviewbot.models.catalog import cost_usd, lookup
 from reviewbot.pipeline.explain import prepare_explanation
 from reviewbot.pipeline.job import opening
-from reviewbot.pipeline.prepare import OUTPUT_PER_REQUEST, prepare
+from reviewbot.pipeline.planner import output_tokens
+from reviewbot.pipeline.prepare import prepare
 from reviewbot.store import budgets, reviews, turns
 from reviewbot.store.eventlog import insert_events, stored
 from reviewbot.store.keys import Limits
@@ -55,12 +58,13 @@ class TooManyTokensError(ReviewbotError):
 
     Args:
         message: the error message, a sentence.
-        tokens: tokens that the review would use.
+        tokens: tokens that the review would use, its output included.
         limit: most tokens of one request.
+        minimum: tokens of the smallest review with the same models, its output included.
     """
 
-    def __init__(self, message: str, *, tokens: int, limit: int) -> None:
-        self.tokens, self.limit = tokens, limit
+    def __init__(self, message: str, *, tokens: int, limit: int, minimum: int) -> None:
+        self.tokens, self.limit, self.minimum = tokens, limit, minimum
         super().__init__(message)
 
 
@@ -241,7 +245,7 @@ def _most(prepared: Prepared, settings: Settings, request: ReviewRequest) -> _Mo
                 )
             tokens += one.input_tokens + one.output_tokens
             usd += one.cost_usd or 0.0
-        if tokens:
+        if tokens and settings.summary:
             writer = lookup(settings.model.name, settings.models)
             tokens += claims
             usd += cost_usd(writer, Usage(input=claims)) or 0.0
@@ -251,7 +255,8 @@ def _most(prepared: Prepared, settings: Settings, request: ReviewRequest) -> _Mo
 
 def _claim_tokens(request: ReviewRequest) -> int:
     """Return the tokens of title and description in the summary's prompt, at two bytes each."""
-    return (len(request.title.encode()) + len(request.description.encode())) // 2
+    shown = (request.title[:TITLE_LIMIT], request.description[:DESCRIPTION_LIMIT])
+    return sum(len(text.encode("utf-8", "replace")) for text in shown) // 2
 
 
 def _left_out(request: ReviewRequest, job: Job, most: _Most) -> tuple[str, ...]:
@@ -269,11 +274,24 @@ def _left_out(request: ReviewRequest, job: Job, most: _Most) -> tuple[str, ...]:
         found = middle_to_leave_out(job.plan, room=limit - other_tokens, cost=partial(_cost, job))
         if found is not None:
             return found
+    minimum = _minimum(most, job)
     raise TooManyTokensError(
-        f"this diff takes about {most.tokens:,} tokens, and one request may take {limit:,};"
+        f"this diff takes about {most.tokens:,} tokens, the expected output included, and one"
+        f" request may take {limit:,} (the smallest review takes about {minimum:,});"
         " send it in parts, or leave files out with exclude",
         tokens=most.tokens,
         limit=limit,
+        minimum=minimum,
+    )
+
+
+def _minimum(most: _Most, job: Job) -> int:
+    """Return the tokens that a review of an empty diff would reserve: prompt, summary, output."""
+    other_tokens = _tokens_left(most, job, tuple(batch.id for batch in job.plan.batches))
+    return other_tokens + min(
+        job.request_tokens(batch) - batch.tokens + output_tokens(0)
+        for batch in job.plan.batches
+        if job.model_of(batch) != OFFLINE
     )
 
 
@@ -281,7 +299,7 @@ def _cost(job: Job, batch: Batch) -> int:
     """Return the expected tokens of a batch, including the response."""
     if job.model_of(batch) == OFFLINE:
         return 0
-    return job.request_tokens(batch) + OUTPUT_PER_REQUEST
+    return job.request_tokens(batch) + output_tokens(batch.tokens)
 
 
 def _tokens_left(most: _Most, job: Job, left_out: tuple[str, ...]) -> int:

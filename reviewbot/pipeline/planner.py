@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from reviewbot.models.catalog import ModelInfo
     from reviewbot.models.tokens import Calibration
 
-OUTPUT_PER_REQUEST: Final = 4_000
-"""Estimated output tokens of a request, including thinking. The value is rather high: findings are
-short, and the thinking of a model depends on the code."""
+OUTPUT_BASE: Final = 500
+OUTPUT_LIMIT: Final = 4_000
+"""Bounds of the estimated output tokens of a request; see :func:`output_tokens`."""
 
 OFFLINE_CHUNK_TOKENS: Final = 1_000_000
 """Maximum tokens of a chunk for the offline rules, which need whole files: about 2 MB."""
@@ -44,9 +44,25 @@ OFFLINE_CHUNK_TOKENS: Final = 1_000_000
 LEAST_OUTPUT: Final = 4_000
 """Tokens of the context window reserved for a response, however small the window."""
 
-SUMMARY_PROMPT: Final = 2_000
-SUMMARY_TOKENS: Final = 20_000
-"""Maximum tokens of a diff in the prompt of a summary."""
+SUMMARY_PROMPT: Final = 1_200
+"""Tokens of the prompt of a summary, with a few findings, but without its files and claims."""
+SUMMARY_FILE: Final = 60
+"""Tokens of a file and the line about it in the prompt of a summary."""
+SUMMARY_FILES: Final = 150
+"""Files that fit in the prompt of a summary."""
+SUMMARY_OUTPUT: Final = 400
+
+
+def output_tokens(diff_tokens: int) -> int:
+    """Return the expected output tokens of a request: the report grows with the diff.
+
+    A finding has 200 to 300 tokens. The thinking of a model depends on the code and is not
+    estimated; it is charged once the server reports it.
+
+    Args:
+        diff_tokens: tokens of the diff in the request.
+    """
+    return min(OUTPUT_BASE + diff_tokens // 4, OUTPUT_LIMIT)
 
 
 class Chains:
@@ -156,8 +172,9 @@ class Planner:
             by_model.setdefault(writer, [])
         else:
             writer = ""
+        files = sum(bool(file.chunks) for file in planned.files)
         parts = tuple(
-            self._estimate(model, batches, planned.tokens if model == writer else None)
+            self._estimate(model, batches, files if model == writer else None)
             for model, batches in by_model.items()
         )
         costs = [part.cost_usd for part in parts]
@@ -175,7 +192,7 @@ class Planner:
         longest = max((len(self._chains.choices(chain)) for chain in chains), default=1)
         return tuple(self.estimate(planned, fallback) for fallback in range(1, longest))
 
-    def _estimate(self, model: str, batches: list[Batch], summed_up: int | None) -> ModelEstimate:
+    def _estimate(self, model: str, batches: list[Batch], described: int | None) -> ModelEstimate:
         """Return the estimate of one model.
 
         The first request writes the shared prefix to the model's cache; the others read the prefix.
@@ -183,7 +200,7 @@ class Planner:
         Args:
             model: name of the model.
             batches: batches whose first model this is.
-            summed_up: tokens of the diff to summarize; None if the model writes no summary.
+            described: number of files in the summary; None if the model writes no summary.
         """
         info = self.info(model)
         if info.offline:
@@ -192,12 +209,12 @@ class Planner:
         prefix = self.prefix(model)
         usages = [
             (Usage(cache_write=prefix) if number == 0 else Usage(cache_read=prefix))
-            + Usage(input=batch.tokens, output=OUTPUT_PER_REQUEST)
+            + Usage(input=batch.tokens, output=output_tokens(batch.tokens))
             for number, batch in enumerate(batches)
         ]
-        if summed_up is not None:
-            shown = min(summed_up, SUMMARY_TOKENS)
-            usages.append(Usage(input=SUMMARY_PROMPT + shown, output=OUTPUT_PER_REQUEST // 2))
+        if described is not None:
+            shown = SUMMARY_PROMPT + SUMMARY_FILE * min(described, SUMMARY_FILES)
+            usages.append(Usage(input=shown, output=SUMMARY_OUTPUT))
         costs = [cost_usd(info, usage) for usage in usages]
         return ModelEstimate(
             model=model,

@@ -21,7 +21,6 @@ from reviewbot.core.safety.redact import redact_text
 from reviewbot.models.tokens import Calibration
 from reviewbot.pipeline.job import Job
 from reviewbot.pipeline.planner import (
-    OUTPUT_PER_REQUEST,
     Chains,
     Planner,
     accepted_unread,
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from reviewbot.core.plan.chunks import Batch, Plan
     from reviewbot.models.catalog import ModelInfo
 
-__all__ = ["OUTPUT_PER_REQUEST", "Prepared", "prepare"]
+__all__ = ["Prepared", "prepare"]
 
 CALIBRATION_FILE: Final = "calibration.json"
 

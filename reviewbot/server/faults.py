@@ -25,7 +25,13 @@ AGAIN_S: Final = "5"
 async def _answer(_request: Request, error: Exception) -> Response:
     match error:
         case TooManyTokensError():
-            problem = Problem(413, str(error), tokens=error.tokens, limit=error.limit)
+            problem = Problem(
+                413,
+                str(error),
+                tokens=error.tokens,
+                limit=error.limit,
+                minimum=error.minimum,
+            )
         case OverLimitError():
             headers = {"Retry-After": str(error.retry_after)}
             problem = Problem(429, str(error), headers=headers)

@@ -87,15 +87,52 @@ def test_where_nothing_is_reviewed_nothing_is_paid_for(admitted: Any) -> None:
 
 
 def test_a_description_counts(admitted: Any) -> None:
-    short, long = (admitted(model=DEAR, description="word " * many).new for many in (1, 4000))
-    assert long.held_tokens - short.held_tokens >= 5_000
+    short, long, longer = (
+        admitted(model=DEAR, description="word " * many).new for many in (1, 800, 4000)
+    )
+    assert 1_900 <= long.held_tokens - short.held_tokens <= 2_000
     assert long.held_usd > short.held_usd
+    assert longer.held_tokens == long.held_tokens  # no more than 4,000 characters are sent
 
 
-def test_a_request_above_its_tokens_is_refused_with_both_numbers(admitted: Any) -> None:
-    with pytest.raises(TooManyTokensError, match="one request may take 1,000") as refused:
+def test_a_description_that_no_summary_reads_does_not_count(admitted: Any) -> None:
+    short, long = (
+        admitted(model=DEAR, summary=False, description="word " * many).new for many in (1, 800)
+    )
+    assert short.held_tokens == long.held_tokens
+
+
+def test_a_small_review_reserves_a_little_more_than_its_prompts(admitted: Any) -> None:
+    held = admitted(numbered("a.py").encode(), model=DEAR).new.held_tokens
+    assert 5_000 < held < 8_000
+
+
+def test_a_longer_diff_reserves_more_output(admitted: Any) -> None:
+    short, long = (
+        admitted(numbered("a.py", lines).encode(), model=DEAR, summary=False).opening[0]
+        for lines in (3, 100)
+    )
+    assert isinstance(short, ReviewStarted)
+    assert isinstance(long, ReviewStarted)
+    assert 500 <= short.estimate.output_tokens < long.estimate.output_tokens < 2_000
+
+
+def test_a_request_above_its_tokens_is_refused_with_the_minimum(admitted: Any) -> None:
+    message = "expected output included, and one request may take 1,000 .the smallest review takes"
+    with pytest.raises(TooManyTokensError, match=message) as refused:
         admitted(model=DEAR, limits=Limits(tokens_per_request=1_000))
-    assert refused.value.tokens > refused.value.limit == 1_000
+    error = refused.value
+    assert error.tokens > error.minimum > error.limit == 1_000
+    assert f"{error.minimum:,}" in str(error)
+
+
+@pytest.mark.parametrize("summary", [True, False])
+def test_a_key_with_the_minimum_admits_a_review_of_a_line(admitted: Any, summary: bool) -> None:
+    with pytest.raises(TooManyTokensError) as refused:
+        admitted(model=DEAR, summary=summary, limits=Limits(tokens_per_request=1))
+    limits = Limits(tokens_per_request=refused.value.minimum + 200)
+    one_line = numbered("shop/orders.py", 1).encode()
+    assert admitted(one_line, model=DEAR, summary=summary, limits=limits).new.held_tokens > 1_000
 
 
 def test_what_is_cut_from_the_middle_is_not_set_aside_and_what_is_left_fits(admitted: Any) -> None:

@@ -15,7 +15,7 @@ from reviewbot.core.plan.stored import plan_from_json, plan_to_json
 from reviewbot.errors import ConfigError
 from reviewbot.models.catalog import cost_usd, lookup
 from reviewbot.pipeline.job import PriorRun, started
-from reviewbot.pipeline.planner import OUTPUT_PER_REQUEST
+from reviewbot.pipeline.planner import output_tokens
 from reviewbot.pipeline.prepare import Prepared, prepare
 from reviewbot.pipeline.review import review
 from reviewbot.pipeline.workers import workers
@@ -144,7 +144,7 @@ def test_the_estimate_is_that_of_each_model_for_its_batches() -> None:
             continue
         prefix = job.prefix_by_model[part.model]
         assert part.input_tokens == batch.tokens + prefix == job.request_tokens(batch)
-        usage = Usage(input=batch.tokens, output=OUTPUT_PER_REQUEST, cache_write=prefix)
+        usage = Usage(input=batch.tokens, output=output_tokens(batch.tokens), cache_write=prefix)
         assert part.cost_usd == cost_usd(lookup(part.model), usage)
 
 
