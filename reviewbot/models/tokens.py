@@ -46,11 +46,15 @@ BYTES_PER_TOKEN = 2.0
 """Estimate for text that is not tokenized. Current Claude models have 2.0 to 2.7 characters per
 token on code and diffs (measured with ``ctok`` 1.3.0), so the estimate is high by up to a third."""
 
-CORRECTION_BOUNDS = (0.5, 3.0)
-"""Limits of a learned correction, so that wrong reports of a server do little harm."""
+CORRECTION_BOUNDS = (0.5, 2.0)
+"""Limits of a learned correction. A count of a server beyond them teaches nothing: it cannot be the
+tokens of the prompt that the server got."""
 
 LEARNING_RATE = 0.2
 """Weight of one request in the moving average: about ten requests to settle."""
+
+_VERSION = 2
+"""Version of the state file. Version 1 mixed the servers of a model, so it is not read."""
 
 MIN_LEARNED = 500
 """Estimated tokens below which a request teaches nothing: it is mostly fixed overhead."""
@@ -112,9 +116,20 @@ class TokenCounter:
         return math.ceil(total * self.factor * max(1.0, self.correction))
 
 
+def endpoint_key(model: str, base_url: str | None) -> str:
+    """Return the name of a model on a server, under which its correction is kept.
+
+    Servers count differently, a test server may count at random, and the same name may mean another
+    model. The address is hashed, because it may contain a password.
+    """
+    if base_url is None:
+        return model
+    return f"{model}@{hashlib.sha256(base_url.rstrip('/').encode()).hexdigest()[:12]}"
+
+
 @dataclass(slots=True)
 class Calibration:
-    """Correction per model, learned from the token counts of servers.
+    """Correction per model and server, learned from the token counts of servers.
 
     A review learns only for later reviews: :meth:`correction` uses the file as it was when this
     object was created, so that a plan does not change during its review.
@@ -130,21 +145,24 @@ class Calibration:
     def __post_init__(self) -> None:
         self._known = _read_corrections(self.path)
 
-    def correction(self, model: str) -> float:
-        """Return the factor for estimates of ``model``; 1.0 for an unknown model."""
-        return self._known.get(model, 1.0)
+    def correction(self, key: str) -> float:
+        """Return the factor for estimates; 1.0 for an unknown :func:`endpoint_key`."""
+        return self._known.get(key, 1.0)
 
-    def learn(self, model: str, *, estimated: int, actual: int) -> None:
-        """Record the error of one estimate.
+    def learn(self, key: str, *, estimated: int, actual: int) -> None:
+        """Record the error of one estimate, unless it is absurd.
 
         Args:
-            model: name of the model.
+            key: the :func:`endpoint_key` of the model.
             estimated: tokens as estimated with :meth:`correction` applied.
             actual: ``usage`` input tokens, cache reads and writes included.
         """
-        if estimated >= MIN_LEARNED and actual > 0:
-            ratio = min(actual, 10 * estimated) / estimated
-            self._samples.append((model, self.correction(model) * ratio))
+        if estimated < MIN_LEARNED or actual <= 0:
+            return
+        low, high = CORRECTION_BOUNDS
+        sample = self.correction(key) * min(actual, 10 * estimated) / estimated
+        if low <= sample <= high:
+            self._samples.append((key, sample))
 
     def save(self) -> None:
         """Save the learned corrections, merged with those that other processes saved.
@@ -158,12 +176,12 @@ class Calibration:
         if self.path is None or not self._samples:
             return
         known = _read_corrections(self.path)
-        for model, sample in self._samples:
-            before = known.get(model, 1.0)
-            known[model] = _bounded(before + LEARNING_RATE * (_bounded(sample) - before))
+        for key, sample in self._samples:
+            before = known.get(key, 1.0)
+            known[key] = _bounded(before + LEARNING_RATE * (sample - before))
         self._samples.clear()
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({"version": 1, "corrections": known}, indent=2, sort_keys=True)
+        text = json.dumps({"version": _VERSION, "corrections": known}, indent=2, sort_keys=True)
         _replace_file(self.path, text)
 
 
@@ -191,8 +209,8 @@ def _read_corrections(path: Path | None) -> dict[str, float]:
         return {}
     try:
         data: Any = json.loads(path.read_text(encoding="utf-8"))
-        items = data["corrections"].items() if data["version"] == 1 else ()
-        return {str(model): _bounded(float(value)) for model, value in items}
+        items = data["corrections"].items() if data["version"] == _VERSION else ()
+        return {str(key): _bounded(float(value)) for key, value in items}
     except (
         OSError,
         ValueError,

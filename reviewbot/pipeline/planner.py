@@ -21,7 +21,7 @@ from reviewbot.core.plan.policy import Policy, git_attributes, path_patterns, sk
 from reviewbot.core.plan.routing import AB_SPLIT, MODEL, Chain, Route, Routing, Split
 from reviewbot.errors import ConfigError
 from reviewbot.models.catalog import cost_usd, lookup
-from reviewbot.models.tokens import TokenCounter
+from reviewbot.models.tokens import TokenCounter, endpoint_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -89,6 +89,11 @@ class Chains:
             return self._choices[chain]
         known = tuple(self._by_name[name] for name in chain.models if name in self._by_name)
         return known or self._choices[self.rest]
+
+    def endpoint(self, name: str) -> str:
+        """Return the key of the token correction of a model: its name and address."""
+        choice = self._by_name.get(name)
+        return endpoint_key(name, choice.base_url if choice else None)
 
     def first(self, batch: Batch) -> str:
         """Return the name of the first model of a batch."""
@@ -225,7 +230,8 @@ class Planner:
         )
 
     def _count(self, model: str) -> TokenCounter:
-        return TokenCounter(self.info(model).token_factor, self._calibration.correction(model))
+        correction = self._calibration.correction(self._chains.endpoint(model))
+        return TokenCounter(self.info(model).token_factor, correction)
 
     def _sizes_for(self, model: str) -> SplitLimits:
         """Return the limits of a chunk: at most half of the model's context window.

@@ -256,7 +256,8 @@ def _runner(
         for spent in result.spent:
             usage = spent.usage
             actual = usage.input + usage.cache_read + usage.cache_write
-            prepared.calibration.learn(spent.model, estimated=spent.estimated, actual=actual)
+            key = crew.chains.endpoint(spent.model)
+            prepared.calibration.learn(key, estimated=spent.estimated, actual=actual)
         return result
 
     return run_batch

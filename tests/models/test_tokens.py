@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from reviewbot.errors import ReviewbotError
 from reviewbot.models import tokens
-from reviewbot.models.tokens import PIECE, Calibration, TokenCounter, encoding
+from reviewbot.models.tokens import PIECE, Calibration, TokenCounter, encoding, endpoint_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,16 +175,38 @@ def test_the_correction_settles_where_estimates_are_right(tmp_path: Path) -> Non
     assert Calibration(path).correction("m") == pytest.approx(1.3, rel=0.01)
 
 
-@pytest.mark.parametrize(("actual", "bound"), [(10**30, 3.0), (1, 0.5)])
-def test_a_server_that_reports_nonsense_moves_the_correction_to_its_bound(
-    tmp_path: Path, actual: int, bound: float
-) -> None:
+@pytest.mark.parametrize("actual", [10**30, 2_001, 499, 1])
+def test_a_server_that_reports_nonsense_teaches_nothing(tmp_path: Path, actual: int) -> None:
+    path = tmp_path / "tokens.json"
+    review = Calibration(path)
+    review.learn("m", estimated=1_000, actual=actual)
+    review.save()
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(("actual", "bound"), [(1_980, 1.98), (510, 0.51)])
+def test_a_correction_never_leaves_its_bounds(tmp_path: Path, actual: int, bound: float) -> None:
     path = tmp_path / "tokens.json"
     for _ in range(60):
         review = Calibration(path)
-        review.learn("m", estimated=1_000, actual=actual)
+        estimated = round(1_000 * review.correction("m"))
+        review.learn("m", estimated=estimated, actual=actual)
         review.save()
-    assert Calibration(path).correction("m") == pytest.approx(bound, rel=0.01)
+    correction = Calibration(path).correction("m")
+    assert correction == pytest.approx(bound, rel=0.02)
+    assert 0.5 <= correction <= 2.0
+
+
+def test_servers_do_not_share_what_they_teach() -> None:
+    keys = [
+        endpoint_key("m", None),
+        endpoint_key("n", None),
+        endpoint_key("m", "http://localhost:8000"),
+        endpoint_key("m", "http://localhost:9000"),
+    ]
+    assert len(set(keys)) == 4
+    assert endpoint_key("m", "http://localhost:8000/") == keys[2]
+    assert "s3cret" not in endpoint_key("m", "http://me:s3cret@models.example")
 
 
 def test_tiny_requests_and_missing_usage_teach_nothing(tmp_path: Path) -> None:
@@ -214,14 +236,15 @@ def test_without_a_state_file_nothing_is_written(
         "null",
         '"x"',
         "\udcff",
-        '{"version": 2, "corrections": {"m": 1.5}}',
+        '{"version": 1, "corrections": {"m": 1.5}}',
+        '{"version": 3, "corrections": {"m": 1.5}}',
         '{"corrections": {"m": 1.5}}',
-        '{"version": 1, "corrections": []}',
-        '{"version": 1, "corrections": {"m": "much"}}',
-        '{"version": 1, "corrections": {"m": NaN}}',
-        '{"version": 1, "corrections": {"m": Infinity}}',
-        '{"version": 1, "corrections": {"m": 1' + "0" * 400 + "}}",
-        '{"version": 1, "corrections": {"m": [1.5]}}',
+        '{"version": 2, "corrections": []}',
+        '{"version": 2, "corrections": {"m": "much"}}',
+        '{"version": 2, "corrections": {"m": NaN}}',
+        '{"version": 2, "corrections": {"m": Infinity}}',
+        '{"version": 2, "corrections": {"m": 1' + "0" * 400 + "}}",
+        '{"version": 2, "corrections": {"m": [1.5]}}',
         "[" * 100_000,
     ],
 )
@@ -237,8 +260,8 @@ def test_a_corrupt_state_file_is_a_fresh_start(tmp_path: Path, content: str) -> 
 
 def test_a_stored_correction_out_of_bounds_is_bounded(tmp_path: Path) -> None:
     path = tmp_path / "tokens.json"
-    path.write_text('{"version": 1, "corrections": {"m": 99, "n": 0}}', encoding="utf-8")
-    assert Calibration(path).correction("m") == 3.0
+    path.write_text('{"version": 2, "corrections": {"m": 99, "n": 0}}', encoding="utf-8")
+    assert Calibration(path).correction("m") == 2.0
     assert Calibration(path).correction("n") == 0.5
 
 
@@ -246,11 +269,11 @@ def test_saving_keeps_what_another_process_saved_meanwhile(tmp_path: Path) -> No
     path = tmp_path / "tokens.json"
     one, other = Calibration(path), Calibration(path)
     one.learn("m", estimated=1_000, actual=2_000)
-    other.learn("n", estimated=1_000, actual=3_000)
+    other.learn("n", estimated=1_000, actual=1_500)
     one.save()
     other.save()
     assert Calibration(path).correction("m") == pytest.approx(1.2)
-    assert Calibration(path).correction("n") == pytest.approx(1.4)
+    assert Calibration(path).correction("n") == pytest.approx(1.1)
 
 
 def test_readers_and_writers_at_once_always_find_a_whole_file(tmp_path: Path) -> None:
@@ -288,7 +311,7 @@ def test_a_failed_write_is_told_and_leaves_the_old_file(
         raise OSError(28, "No space left on device")
 
     second = Calibration(path)
-    second.learn("m", estimated=1_000, actual=2_000)
+    second.learn("m", estimated=1_000, actual=1_500)
     with monkeypatch.context() as patch:
         patch.setattr(type(path), "replace", full)
         with pytest.raises(OSError, match="No space"):
