@@ -46,7 +46,7 @@ _REPEATED: Final = re.compile(
 """Headings of hunks, findings, and what was written below one: as many as there are."""
 _BARE: Final = re.compile(_STRING)
 _BEFORE_BARE: Final = ("<repository_instructions>", "<question>")
-_SCHEMA: Final = json.dumps(SUMMARY_SCHEMA)
+_KEYS: Final = ", ".join(f"`{key}`" for key in SUMMARY_SCHEMA["required"])
 """What models without structured output are told in words."""
 _REDACTED: Final = ("[REDACTED:", "[CUT ")
 
@@ -184,7 +184,7 @@ def _ours() -> frozenset[str]:
     text = "\n".join(text for name, text in sources().items() if name.endswith(".j2"))
     filled = text.replace("{{ tool }}", REPORT_TOOL["name"])
     lines = {line for line in filled.split("\n") if "{" not in line}
-    return frozenset(lines | {"Answer with one JSON object that fits this schema:", _SCHEMA})
+    return frozenset(lines | {f"Answer with one JSON object with the keys {_KEYS}."})
 
 
 @cache

@@ -41,7 +41,7 @@ FINDING_SCHEMA: Final[dict[str, Any]] = {
 
 REPORT_TOOL: Final[dict[str, Any]] = {
     "name": "report_findings",
-    "description": "Report every problem that the changes shown introduce, in one call.",
+    "description": "Report the problems that the changes shown introduce, in one call.",
     "input_schema": {
         "type": "object",
         "additionalProperties": False,

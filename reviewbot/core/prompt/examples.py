@@ -84,7 +84,7 @@ def _example(item: dict[str, Any]) -> Example:
     return Example(
         shown=item["shown"],
         decided_by=item["decided_by"],
-        answer=json.dumps(answer, ensure_ascii=False),
+        answer=json.dumps(answer, ensure_ascii=False, separators=(",", ":")),
         identifiers=tuple(item["identifiers"]),
     )
 

@@ -165,8 +165,9 @@ class Claude:
         Raises:
             ModelFault: there is no JSON object; ``usage`` has the usage of the request.
         """
-        # The prompt states the schema, too: some servers accept output_config.format but ignore it.
-        user += f"\n\nAnswer with one JSON object that fits this schema:\n{json.dumps(schema)}"
+        # The prompt names the keys, too: some servers accept output_config.format but ignore it.
+        keys = ", ".join(f"`{key}`" for key in schema["required"])
+        user += f"\n\nAnswer with one JSON object with the keys {keys}."
         return await self._json(Ask(system, "", user, max_tokens, schema))
 
     async def answer_after(
