@@ -54,7 +54,7 @@ class _Profile:
 
 
 _PROFILES: Final[dict[PromptProfile, _Profile]] = {
-    "full": _Profile("system", 4, MANIFEST_LIMIT),
+    "full": _Profile("system", 3, MANIFEST_LIMIT),
     "compact": _Profile("system-compact", 1, 1_500),
 }
 
