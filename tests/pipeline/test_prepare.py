@@ -58,7 +58,7 @@ def test_a_context_window_that_holds_no_review_is_said_to_be_too_small() -> None
 def test_the_compact_prompt_is_planned_with_its_own_size() -> None:
     full = "models: {local: {prompt: full}}\nmodel: local"
     sizes = [prepared(numbered("a.py"), text).job.prefix_tokens for text in ("model: local", full)]
-    assert sizes[0] < sizes[1] / 2
+    assert sizes[0] < sizes[1] * 0.6  # both have the tool and an example
 
 
 def test_the_estimate_counts_the_summary() -> None:
