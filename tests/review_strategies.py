@@ -131,6 +131,7 @@ started = st.builds(
         counts,
         st.none() | numbers,
         _tuples(st.builds(ev.ModelEstimate, words, counts, counts, counts, st.none() | numbers)),
+        _tuples(st.builds(ev.ModelEstimate, words, counts, counts, counts, st.none() | numbers)),
     ),
     notices=_tuples(texts),
     version=st.sampled_from(("", "0.1.0")),

@@ -24,7 +24,7 @@ from reviewbot.models.catalog import cost_usd, lookup
 from reviewbot.models.tokens import TokenCounter, endpoint_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from reviewbot.config.routes import RouteSettings
     from reviewbot.config.settings import Settings
@@ -51,6 +51,9 @@ SUMMARY_FILE: Final = 60
 SUMMARY_FILES: Final = 150
 """Files that fit in the prompt of a summary."""
 SUMMARY_OUTPUT: Final = 400
+VERIFICATION_PROMPT: Final = 3_000
+"""Tokens of the findings and the evidence that a verification adds to the request of a batch."""
+VERIFICATION_OUTPUT: Final = 400
 
 
 def output_tokens(diff_tokens: int) -> int:
@@ -189,7 +192,29 @@ class Planner:
             output_tokens=sum(part.output_tokens for part in parts),
             cost_usd=None if None in costs else sum(cost or 0.0 for cost in costs),
             by_model=parts,
+            verification=self._verification(by_model),
         )
+
+    def _verification(self, by_model: Mapping[str, list[Batch]]) -> tuple[ModelEstimate, ...]:
+        """Return the usage of one verification for each batch that a model reviews."""
+        if not self._settings.verify:
+            return ()
+        chosen = self._settings.verify_model
+        found: dict[str, list[Usage]] = {}
+        for reviewer, batches in by_model.items():
+            if self.info(reviewer).offline:
+                continue
+            model = chosen.name if chosen else reviewer
+            prefix = self.prefix(model)
+            found.setdefault(model, []).extend(
+                Usage(
+                    input=batch.tokens + VERIFICATION_PROMPT,
+                    output=VERIFICATION_OUTPUT,
+                    cache_read=prefix,
+                )
+                for batch in batches
+            )
+        return tuple(self._sum(model, usages) for model, usages in found.items() if usages)
 
     def fallback_estimates(self, planned: Plan) -> tuple[Estimate, ...]:
         """Return the estimates if the first model of each chain fails, the first two, and so on."""
@@ -220,7 +245,11 @@ class Planner:
         if described is not None:
             shown = SUMMARY_PROMPT + SUMMARY_FILE * min(described, SUMMARY_FILES)
             usages.append(Usage(input=shown, output=SUMMARY_OUTPUT))
-        costs = [cost_usd(info, usage) for usage in usages]
+        return self._sum(model, usages)
+
+    def _sum(self, model: str, usages: Sequence[Usage]) -> ModelEstimate:
+        """Return the estimate of requests to ``model``."""
+        costs = [cost_usd(self.info(model), usage) for usage in usages]
         return ModelEstimate(
             model=model,
             requests=len(usages),

@@ -169,3 +169,16 @@ def test_a_path_of_two_files_once_secrets_in_it_are_replaced_is_that_of_no_whole
 
 def test_an_empty_diff_is_a_job_without_files() -> None:
     assert prepared("").job.files == ()
+
+
+def test_the_estimate_says_what_verification_may_add() -> None:
+    both = numbered("a.py") + numbered("b.py")
+    job = prepared(both, "batch_tokens: 2000").job
+    [added_by] = job.estimate.verification
+    assert (added_by.model, added_by.requests) == (job.models[0], len(job.plan.batches))
+    assert added_by.cost_usd
+    assert job.estimate.requests == len(job.plan.batches) + 1
+    assert prepared(both, verify=False).job.estimate.verification == ()
+    assert prepared(both, model="offline").job.estimate.verification == ()
+    [other] = prepared(both, "verify_model: claude-haiku-5-5").job.estimate.verification
+    assert other.model == "claude-haiku-5-5"

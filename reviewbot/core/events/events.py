@@ -107,13 +107,17 @@ class ModelEstimate:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Expected cost before the review starts. ``cost_usd`` is None without known prices."""
+    """Expected cost before the review starts. ``cost_usd`` is None without known prices.
+
+    ``verification`` is the additional usage by model if every request has findings to verify.
+    """
 
     requests: int
     input_tokens: int
     output_tokens: int
     cost_usd: float | None
     by_model: tuple[ModelEstimate, ...] = ()
+    verification: tuple[ModelEstimate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

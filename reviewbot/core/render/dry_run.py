@@ -79,6 +79,9 @@ def _sums(plan: ReviewStarted, width: int) -> list[Line]:
     lines += paragraph(f"With {reviewers(plan)}: {_expected(estimate)}. Nothing was sent.", width)
     for part in estimate.by_model if len(estimate.by_model) > 1 else ():
         lines += paragraph(_expected(part), width, first=(f"  {shown(part.model)}: ", ""))
+    for part in estimate.verification:
+        text = f"Verification with {shown(part.model)} adds at most {_expected(part)}."
+        lines += paragraph(text, width)
     for notice in plan.notices:
         lines += paragraph(notice, width, first=("notice: ", "bold yellow"))
     return lines
