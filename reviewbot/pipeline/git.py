@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.errors import SourceError
-from reviewbot.pipeline.git_command import run_git, safe_environment
+from reviewbot.pipeline.git_command import run_git, safe_environment, start_of_output
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,6 +34,20 @@ _DIFF: Final = (
     "--unified=3",
     "--inter-hunk-context=0",
     "--diff-algorithm=histogram",
+)
+_SEARCH: Final = (
+    "grep",
+    "--fixed-strings",
+    "--word-regexp",
+    "--line-number",
+    "--no-column",
+    "--full-name",
+    "--null",
+    "-I",
+    "--no-color",
+    "--no-textconv",
+    "--no-recurse-submodules",
+    "--threads=1",
 )
 _MORE_LINES: Final = "--unified=10000"
 """Option that overrides ``--unified=3``; 10,000 lines cover nearly every file."""
@@ -134,6 +148,31 @@ class GitRepository:
         if not mode.startswith(b"100"):
             return None
         return self._git("cat-file", "blob", rest.split(b"\t")[0].split(b" ")[1].decode())
+
+    def reviewed(self) -> GitRepository | None:
+        """Return the repository at the last commit of the range, else ``HEAD``; None if empty."""
+        if self.empty:
+            return None
+        commit = self.end or _commit(self.directory, self._environment, "HEAD")
+        return replace(self, start=commit)
+
+    def search(self, word: str) -> list[tuple[str, str]]:
+        """Return path and text of the lines with a word in the text files of :attr:`start`.
+
+        Symbolic links and submodules are not searched. Of many lines, only the first are returned.
+
+        Args:
+            word: an identifier.
+        """
+        arguments = (*_SEARCH, "-e", word, self.start, "--", ":/")
+        data = start_of_output(self.directory, self._environment, *arguments)
+        prefix = f"{self.start}:".encode()
+        lines = (line.split(b"\0") for line in data.split(b"\n")[:-1])
+        return [
+            (os.fsdecode(line[0].removeprefix(prefix)), line[2].decode(errors="replace"))
+            for line in lines
+            if len(line) == 3 and line[0].startswith(prefix)
+        ]
 
     def names(self, folder: str) -> tuple[str, ...]:
         """Return the names of the regular files in a folder of :attr:`start`.

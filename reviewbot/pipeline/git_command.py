@@ -12,6 +12,7 @@ import re
 import subprocess
 from pathlib import Path
 from shutil import which
+from threading import Timer
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.errors import SourceError
@@ -36,6 +37,10 @@ _USERS_SCOPES: Final = (b"system", b"global", b"command")
 _NEEDED: Final = (2, 31)  # for GIT_CONFIG_COUNT
 _ATTRIBUTES_FROM_A_COMMIT: Final = (2, 41)
 
+START_S: Final = 5.0
+"""Seconds of :func:`start_of_output`."""
+START_BYTES: Final = 500_000
+"""Most bytes of :func:`start_of_output`."""
 NO_GIT: Final = "git is not installed; give a diff file or pipe a diff in"
 OLD_GIT: Final = (
     "This git is older than 2.41: a .gitattributes of the change itself can keep files out of the"
@@ -160,6 +165,38 @@ def run_git(
     if done.returncode not in fine:
         raise SourceError(_explain(done.stderr.decode(errors="replace"), arguments))
     return done.stdout
+
+
+def start_of_output(directory: Path, environment: Mapping[str, str], *arguments: str) -> bytes:
+    """Return the first bytes that git writes within some seconds; empty after an error.
+
+    Args:
+        directory: working folder of git.
+        environment: environment of git, as of :func:`safe_environment`.
+        arguments: the command with its options.
+
+    Raises:
+        SourceError: git is missing.
+    """
+    try:
+        process = subprocess.Popen(  # noqa: S603 - a fixed program, no shell
+            [find_git(), "--no-pager", *arguments],
+            cwd=directory,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+    except FileNotFoundError as error:
+        raise SourceError(NO_GIT) from error
+    with process:
+        timer = Timer(START_S, process.kill)
+        timer.start()
+        try:
+            return process.stdout.read(START_BYTES) if process.stdout else b""
+        finally:
+            timer.cancel()
+            process.kill()
 
 
 def _explain(stderr: str, arguments: tuple[str, ...]) -> str:

@@ -1,14 +1,13 @@
-"""Recognise diffs that show the whole new file. Pure."""
+"""Diffs that show the whole new file. Pure."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
 
+from reviewbot.core.diff.cursor import Cursor
+from reviewbot.core.diff.hunks import scan_hunk
+from reviewbot.core.diff.parse import FileDiff
 from reviewbot.core.diff.widen import new_content
-
-if TYPE_CHECKING:
-    from reviewbot.core.diff.parse import FileDiff
 
 _SHORTEST = 7
 """Digits of a hash that git writes at least by default."""
@@ -34,3 +33,19 @@ def shows_whole_file(file: FileDiff) -> bool:
     data = b"blob %d\0%b" % (len(content), content)
     hashes = (hashlib.sha1(data, usedforsecurity=False), hashlib.sha256(data))
     return any(one.hexdigest().startswith(blob) for one in hashes)
+
+
+def added_file(path: str, content: bytes) -> FileDiff:
+    """Return a diff that adds a file, for code that takes a diff, such as the policy.
+
+    Args:
+        path: path of the file.
+        content: content of the file.
+    """
+    lines = content.removesuffix(b"\n").split(b"\n") if content else []
+    body = b"".join(b"+%b\n" % line for line in lines)
+    if lines and not content.endswith(b"\n"):
+        body += b"\\ No newline at end of file\n"
+    data = b"@@ -0,0 +1,%d @@\n%b" % (len(lines), body)
+    hunks = (scan_hunk(Cursor(data), crlf=False),) if lines else ()
+    return FileDiff(None, path, "added", None, "100644", hunks=hunks)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reviewbot.core.diff.parse import FileDiff, parse_diff
-from reviewbot.core.diff.whole import shows_whole_file
+from reviewbot.core.diff.whole import added_file, shows_whole_file
+from reviewbot.core.diff.widen import new_content
 from reviewbot.core.diff.write import file_diff_text
 
 if TYPE_CHECKING:
@@ -64,3 +65,14 @@ def test_a_new_file_in_several_hunks_is_not_whole() -> None:
     text = b"--- /dev/null\n+++ b/a.txt\n@@ -0,0 +1 @@\n+x\n@@ -0,0 +5 @@\n+y\n"
     (file,) = parse_diff(text)
     assert not shows_whole_file(file)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"a", b"a\n", b"a\nb", b"\n", b"\n\n", b"a\r\n", b"\xff\n\\ No newline\n"]
+)
+def test_a_content_becomes_a_diff_that_adds_the_file(content: bytes) -> None:
+    file = added_file("a/b.py", content)
+    assert (file.path, file.status, file.old_path) == ("a/b.py", "added", None)
+    assert new_content(file) == content
+    if content:
+        assert shows_whole_file(file)

@@ -1,0 +1,80 @@
+"""Names in findings, and the lines that define them. Pure.
+
+A definition is recognised by the form of its line, so the result is a likely place, not a proof.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reviewbot.core.findings.finding import Finding
+
+SYMBOLS: Final = 5
+"""Most names of one finding."""
+_SPAN: Final = re.compile(r"`([^`\n]*)`")
+_NAME: Final = re.compile(
+    r"(?:[A-Za-z_]\w*(?:\.|::))*([A-Za-z_][A-Za-z0-9_]{2,63})(?:\(\))?", re.ASCII
+)
+_SYMBOL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{2,63}")
+_LINE_CHARS: Final = 400
+"""Characters of a line in which a definition is recognised."""
+_KEYWORDS: Final = (
+    r"class|concept|const|contract|data|def|enum|fn|fun|func|function|impl|interface|let|library"
+    r"|macro|module|namespace|object|proc|protocol|record|static|struct|sub|trait|type|typedef"
+    r"|union|val|var|\#[ \t]*define|macro_rules!"
+)
+_STATEMENTS: Final = (
+    "and|assert|await|case|defer|del|delete|echo|elif|else|export|for|go|if|in|new|not|or|print"
+    "|puts|raise|return|throw|typeof|unless|until|when|while|yield"
+)
+# {} is the name. Each repetition begins where the one before cannot go on: linear for any text.
+_FORMS: Final = (
+    # A keyword, and perhaps a generic parameter, Go's receiver or the type that has the member.
+    r"(?:^|[\s;({{])(?:" + _KEYWORDS + r")(?:<[^<>]{{0,80}}>)?\s+(?:\([^()]{{0,80}}\)\s*)?"
+    r"[*&]?(?:\w{{1,64}}(?:\.|::|->)){{0,4}}{}\b",
+    # A value or an alias at the left margin.
+    r"^(?:export\s+|default\s+)*(?:\w{{1,64}}(?:\.|::)){{0,4}}{}\s*(?::[^=]{{0,80}})?:?=(?!=)",
+    # A function of C, or a method: types before it, and no end of a statement after it.
+    r"^\s*(?!(?:" + _STATEMENTS + r")\b)"
+    r"(?:[\w.:*&@\[\]]{{1,64}}(?:<[^;()]{{0,80}}>)?[\[\]*&?]{{0,4}}\s+){{1,6}}"
+    r"[*&]*(?:\w{{1,64}}::){{0,4}}{}\s*\([^;]*$",
+    # A method of JavaScript.
+    r"^\s+{}\s*\([^;]*\)[^;()]*\{{\s*$",
+)
+
+
+def symbols_of(finding: Finding) -> tuple[str, ...]:
+    """Return the names in backticks that a finding mentions, each once, at most :data:`SYMBOLS`."""
+    text = f"{finding.title}\n{finding.message}\n{finding.scenario}"
+    names = (_NAME.fullmatch(span) for span in _SPAN.findall(text))
+    return tuple(dict.fromkeys(name[1] for name in names if name))[:SYMBOLS]
+
+
+def is_symbol(text: str) -> bool:
+    """Return whether a text may be searched for: it is an identifier of 3 to 64 characters."""
+    return _SYMBOL.fullmatch(text) is not None
+
+
+def definition_lines(symbol: str, lines: Iterable[str]) -> list[int]:
+    """Return the indices of the lines that look like a definition of a name.
+
+    Args:
+        symbol: the name.
+        lines: the lines.
+    """
+    forms = _forms(symbol)
+    return [
+        index
+        for index, line in enumerate(lines)
+        if symbol in line and any(form.search(line[:_LINE_CHARS]) for form in forms)
+    ]
+
+
+@lru_cache(maxsize=64)
+def _forms(symbol: str) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(form.format(re.escape(symbol))) for form in _FORMS)

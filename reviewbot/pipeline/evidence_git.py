@@ -1,0 +1,67 @@
+"""Files of a local repository, as evidence for the verification of findings."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.diff.parse import SUBMODULE, parse_diff
+from reviewbot.core.diff.widen import new_content
+from reviewbot.core.plan.chunk_view import SYMLINK
+from reviewbot.errors import ReviewbotError, SourceError
+from reviewbot.pipeline.definitions import definition_lines, is_symbol
+
+if TYPE_CHECKING:
+    from reviewbot.core.diff.parse import FileDiff
+    from reviewbot.pipeline.git import GitRepository
+
+_NO_FILES: Final = frozenset({SYMLINK, SUBMODULE})
+
+
+class GitFiles:
+    """Files of the commit or the working tree under review.
+
+    A changed file is read from the reviewed side of the diff, another one from the last commit.
+
+    Args:
+        repository: the repository of the diff.
+        staged: whether the diff has staged changes only.
+    """
+
+    def __init__(self, repository: GitRepository, *, staged: bool = False) -> None:
+        self._repository, self._staged = repository, staged
+
+    async def content(self, path: str) -> bytes | None:
+        """Return the content of a regular file; None if it is not available."""
+        return await asyncio.to_thread(self._content, path)
+
+    async def candidates(self, symbol: str) -> list[str]:
+        """Return paths of files that may define a name, in the order of git."""
+        if not is_symbol(symbol):
+            return []
+        return await asyncio.to_thread(self._candidates, symbol)
+
+    def _content(self, path: str) -> bytes | None:
+        with suppress(ReviewbotError):  # git fails, for example since the file is not in the clone
+            changed = parse_diff(self._repository.whole([path], staged=self._staged))
+            if changed:
+                return next((_new_content(one) for one in changed if one.new_path == path), None)
+            head = self._repository.reviewed()
+            return head.file(path) if head else None
+        return None
+
+    def _candidates(self, symbol: str) -> list[str]:
+        with suppress(SourceError):
+            head = self._repository.reviewed()
+            found = head.search(symbol) if head else ()
+            return list(
+                dict.fromkeys(path for path, line in found if definition_lines(symbol, [line]))
+            )
+        return []
+
+
+def _new_content(file: FileDiff) -> bytes | None:
+    """Return the new file of a diff with all its lines; None if it has not all or is not text."""
+    whole = len(file.hunks) == 1 and file.hunks[0].new_start == 1
+    return new_content(file) if whole and file.new_mode not in _NO_FILES else None

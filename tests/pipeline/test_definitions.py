@@ -1,0 +1,104 @@
+"""Names in findings, and lines that look like definitions of a name."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from reviewbot.pipeline.definitions import definition_lines, is_symbol, symbols_of
+from tests.support.findings import finding
+
+DEFINITIONS = [
+    "def charge(order):",
+    "    async def charge(self):",
+    "class charge(Base):",
+    "export default class charge {",
+    "export const charge = (order) => {",
+    "let charge;",
+    "function charge(order) {",
+    "  async charge(order) {",
+    "  charge(order): Promise<void> {",
+    "func charge(order Order) error {",
+    "func (s *Shop) charge(order Order) error {",
+    "type charge struct {",
+    "pub fn charge<T>(order: T) {",
+    "impl<T> charge<T> {",
+    "#define charge(x) (x)",
+    "# define charge 1",
+    "struct charge {",
+    "static int *charge(int order)",
+    "void Shop::charge(int order) {",
+    "    public Map<String, Long> charge(Order order) throws Error {",
+    "charge = 1",
+    "charge: int = 1",
+    "charge := 1",
+    "exports.charge = function () {",
+    "module.exports.charge = charge",
+    "def self.charge",
+    "interface charge {",
+    "enum charge {",
+    "macro_rules! charge {",
+    "fun Shop.charge(order: Order) {",
+]
+USES = [
+    "charge(order);",
+    "    return charge(order)",
+    "    x = charge(order)",
+    "charge == 1",
+    "if charge:",
+    "import charge",
+    "from shop import charge",
+    "    throw new charge(order)",
+    "recharge = 1",
+    "def recharge(order):",
+    "    const total = charge(order);",
+    "    await charge(order)",
+    "charge(order)",
+    "    charge(",
+    "    puts charge(order)",
+    "    a, charge(order)",
+    "    if (charge(order)) {",
+    "# charge",
+    "",
+]
+
+
+@pytest.mark.parametrize("line", DEFINITIONS)
+def test_a_definition_is_recognised(line: str) -> None:
+    assert definition_lines("charge", ["", line]) == [1]
+
+
+@pytest.mark.parametrize("line", USES)
+def test_a_use_is_not_a_definition(line: str) -> None:
+    assert definition_lines("charge", [line]) == []
+
+
+def test_the_time_for_a_hostile_line_is_short() -> None:
+    lines = [
+        "a " * 200 + "charge(",
+        "<" * 200 + "charge(",
+        "def " * 100 + "charge",
+        "a::" * 130 + "charge (",
+        "charge" + " " * 390 + "!",
+        "a." * 190 + " charge",
+    ]
+    started = time.process_time()
+    definition_lines("charge", lines * 100)
+    assert time.process_time() - started < 5
+
+
+def test_names_come_from_backticks_and_are_identifiers() -> None:
+    one = finding(
+        title="`charge` and `Order.total()` and `std::move`",
+        message="`-Orm` `--open-files-in-pager=x` `a b` `ab` `x = 1` `1ab` `cafés` `charge`\n`a\nb",
+        scenario=f"`{'x' * 300}` `{'y' * 64}` `{'z' * 65}` not_in_backticks `four` `five` `six_`",
+    )
+    assert symbols_of(one) == ("charge", "total", "move", "y" * 64, "four")
+
+
+@pytest.mark.parametrize(
+    "text", ["-Orm", "--open-files-in-pager=x", "ab", "a" * 65, "abc\n", "a b", "abé", "", "a;b"]
+)
+def test_what_is_not_an_identifier_is_not_searched(text: str) -> None:
+    assert not is_symbol(text)

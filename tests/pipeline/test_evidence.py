@@ -1,0 +1,269 @@
+"""Evidence for findings: what is quoted, what never is, and how much."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reviewbot.core.diff.parse import parse_diff
+from reviewbot.core.findings.finding import Placement
+from reviewbot.models.offline.parser import ParserPool
+from reviewbot.pipeline.evidence import CHARS_PER_TOKEN, Evidence
+from reviewbot.pipeline.planner import policy_of
+from tests.support.findings import finding
+from tests.support.settings import load
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from reviewbot.models.offline.parser import Parser
+    from reviewbot.pipeline.evidence import Snippet
+
+SHOP = """\
+import tax
+
+RATE = 3
+
+
+def charge(order):
+    due = order.net
+    due += tax.of(due)
+    return due
+
+
+def refund(order):
+    return -charge(order)
+"""
+DIFF = """\
+diff --git a/shop.py b/shop.py
+index 1111111..2222222 100644
+--- a/shop.py
++++ b/shop.py
+@@ -7,2 +7,2 @@ def charge(order):
+-    due = order.gross
++    due = order.net
+     due += tax.of(due)
+"""
+TAX = "def rate_of(due):\n    return due * 0.2\n"
+
+
+class Files:
+    """Files by path, with a log of what was read."""
+
+    def __init__(self, files: Mapping[str, str | bytes], candidates: Sequence[str] = ()) -> None:
+        self._files, self._candidates = files, candidates
+        self.read: list[str] = []
+
+    async def content(self, path: str) -> bytes | None:
+        self.read.append(path)
+        found = self._files.get(path)
+        return found.encode() if isinstance(found, str) else found
+
+    async def candidates(self, symbol: str) -> Sequence[str]:
+        assert symbol.isidentifier()
+        return self._candidates
+
+
+@pytest.fixture
+async def parser() -> AsyncIterator[Parser]:
+    pool = ParserPool()
+    yield pool.for_tenant("a")
+    pool.close()
+
+
+def evidence(
+    parser: Parser,
+    source: Files | None,
+    diff: str = DIFF,
+    *,
+    attributes: str = "",
+    exclude: Sequence[str] = (),
+    **options: Any,
+) -> Evidence:
+    policy = policy_of(load(exclude=[*exclude]), attributes)
+    return Evidence(parse_diff(diff.encode()), policy, parser, source, **options)
+
+
+def one(**changes: Any) -> Any:
+    return finding(**{"path": "shop.py", "line": 7, "end_line": 7} | changes)
+
+
+def whats(found: Mapping[str, tuple[Snippet, ...]]) -> list[tuple[str, int, str]]:
+    return [(each.path, each.first_line, each.what) for each in found.get("f", ())]
+
+
+async def test_the_enclosing_function_is_quoted_as_numbered_lines(parser: Parser) -> None:
+    found = await evidence(parser, Files({"shop.py": SHOP})).snippets([one()])
+    (snippet,) = found["f"]
+    assert (snippet.path, snippet.first_line, snippet.what) == ("shop.py", 6, "enclosing function")
+    assert snippet.text.split("\n") == [
+        "R   6   | def charge(order):",
+        "R   7   |     due = order.net",
+        "R   8   |     due += tax.of(due)",
+        "R   9   |     return due",
+    ]
+
+
+async def test_nothing_is_known_without_files(parser: Parser) -> None:
+    assert await evidence(parser, None).snippets([one()]) == {}
+    assert await evidence(parser, Files({})).snippets([one(message="`charge`")]) == {}
+    assert await evidence(parser, None, "").snippets([]) == {}
+
+
+async def test_a_function_that_the_hunk_shows_is_not_repeated(parser: Parser) -> None:
+    lines = SHOP.split("\n")[:-1]
+    body = "".join(f"+{line}\n" for line in lines)
+    diff = f"--- /dev/null\n+++ b/shop.py\n@@ -0,0 +1,{len(lines)} @@\n{body}"
+    assert await evidence(parser, None, diff).snippets([one(message="`charge`")]) == {}
+
+
+async def test_findings_without_a_line_in_the_new_file_get_no_function(parser: Parser) -> None:
+    looked = evidence(parser, Files({"shop.py": SHOP}))
+    assert await looked.snippets([one(side="LEFT")]) == {}
+    assert await looked.snippets([one(placement=Placement("file", "No such code."))]) == {}
+    assert await looked.snippets([one(line=99, end_line=99)]) == {}
+
+
+async def test_a_name_is_looked_up_in_the_file_of_the_finding_first(parser: Parser) -> None:
+    files = Files({"shop.py": SHOP, "tax.py": "def refund(x):\n    pass\n"}, ["tax.py"])
+    found = await evidence(parser, files).snippets([one(message="See `refund()` and `RATE`.")])
+    assert whats(found) == [
+        ("shop.py", 6, "enclosing function"),
+        ("shop.py", 12, "definition of refund"),
+        ("shop.py", 3, "definition of RATE"),
+    ]
+    assert "tax.py" not in files.read
+
+
+async def test_a_name_is_looked_up_in_files_that_the_source_names(parser: Parser) -> None:
+    files = Files({"shop.py": SHOP, "lib/tax.py": TAX}, ["README.md", "lib/tax.py", "gone.py"])
+    found = await evidence(parser, files).snippets([one(scenario="When `tax.rate_of` is called.")])
+    assert whats(found)[1:] == [("lib/tax.py", 1, "definition of rate_of")]
+    assert found["f"][1].text == "R   1   | def rate_of(due):\nR   2   |     return due * 0.2"
+    assert "README.md" not in files.read
+
+
+async def test_a_definition_without_a_function_is_quoted_with_the_next_lines(
+    parser: Parser,
+) -> None:
+    text = "LIMIT = 3\n" + "".join(f"x{number} = 1\n" for number in range(40))
+    files = Files({"limits.py": text}, ["limits.py"])
+    found = await evidence(parser, files).snippets([one(message="`LIMIT`")])
+    assert whats(found) == [("limits.py", 1, "definition of LIMIT")]
+    assert found["f"][0].text.count("\n") == 11
+
+
+async def test_a_name_with_many_definitions_is_left_out(parser: Parser) -> None:
+    files = Files(
+        {f"{n}.py": "def run(x):\n    pass\n" for n in "abcd"}, [f"{n}.py" for n in "abcd"]
+    )
+    assert await evidence(parser, files).snippets([one(message="`run`")]) == {}
+
+
+async def test_findings_of_one_function_share_its_snippet(parser: Parser) -> None:
+    looked = evidence(parser, Files({"shop.py": SHOP}))
+    found = await looked.snippets([one(), one(id="g", line=9, end_line=9, message="`charge`")])
+    assert found["f"] == found["g"]
+    assert len(found["g"]) == 1
+
+
+LONG = "def charge(order):\n" + "".join(f"    x{n} = order.item({n})\n" for n in range(400))
+
+
+async def test_the_budget_holds_and_the_lines_around_the_finding_are_kept(parser: Parser) -> None:
+    files = Files({"shop.py": LONG, "tax.py": LONG.replace("charge", "rate_of")}, ["tax.py"])
+    looked = evidence(parser, files, budget_tokens=200)
+    found = await looked.snippets([one(line=200, end_line=201, message="`rate_of`")])
+    around, definition = found["f"]
+    assert sum(len(each.text) for each in found["f"]) <= 200 * CHARS_PER_TOKEN
+    assert "R 200   |" in around.text
+    assert "R 201   |" in around.text
+    assert around.text.split("\n")[0].startswith(f"R {around.first_line}   | ")
+    assert definition.text.startswith("R   1   | def rate_of(order):\n")
+    numbers = [int(line.split()[1]) for line in around.text.split("\n")]
+    assert numbers == list(range(numbers[0], numbers[-1] + 1))
+
+
+async def test_no_snippet_comes_from_an_empty_budget(parser: Parser) -> None:
+    looked = evidence(parser, Files({"shop.py": LONG}), budget_tokens=5)
+    assert await looked.snippets([one()]) == {}
+
+
+async def test_the_default_budget_is_two_thousand_tokens(parser: Parser) -> None:
+    files = Files({"shop.py": LONG.replace("item", "item" * 20)})
+    found = await evidence(parser, files).snippets([one(line=200, end_line=200)])
+    (snippet,) = found["f"]
+    assert 1_900 * CHARS_PER_TOKEN < len(snippet.text) <= 2_000 * CHARS_PER_TOKEN
+
+
+@pytest.mark.parametrize(
+    ("options", "path", "text"),
+    [
+        ({"exclude": ["lib/"]}, "lib/tax.py", TAX),
+        ({"attributes": "tax.py linguist-generated\n"}, "tax.py", TAX),
+        ({}, "vendor/tax.py", TAX),
+        ({}, "tax_pb2.py", TAX),
+        ({}, "tax.py", "# Code generated by x. DO NOT EDIT.\n" + TAX),
+        ({}, "tax.py", TAX + "\0"),
+        ({}, "tax.py", TAX + "#" * 200_000),
+    ],
+)
+async def test_excluded_generated_binary_and_large_files_are_never_quoted(
+    parser: Parser, options: dict[str, Any], path: str, text: str
+) -> None:
+    looked = evidence(parser, Files({path: text}, [path]), **options)
+    assert await looked.snippets([one(message="`rate_of`")]) == {}
+
+
+async def test_an_excluded_file_of_the_diff_is_never_quoted(parser: Parser) -> None:
+    looked = evidence(parser, Files({"shop.py": SHOP}), exclude=["shop.py"])
+    assert await looked.snippets([one(message="`refund`")]) == {}
+
+
+@pytest.mark.parametrize("mode", ["120000", "160000"])
+async def test_links_and_submodules_of_the_diff_are_never_read(parser: Parser, mode: str) -> None:
+    files = Files({"shop.py": SHOP})
+    looked = evidence(parser, files, DIFF.replace("100644", mode))
+    assert await looked.snippets([one(message="`refund`")]) == {}
+    assert files.read == []
+
+
+async def test_secrets_are_redacted_and_hidden_characters_escaped(parser: Parser) -> None:
+    token = "ghp_" + "a1B2c3D4e5F6g7H8i9J0" * 2
+    text = SHOP.replace("return due", f"return '{token[:40]}' + '\u202e' + '\x1b'")
+    found = await evidence(parser, Files({"shop.py": text})).snippets([one()])
+    shown = found["f"][0].text
+    assert "ghp_" not in shown
+    assert "[REDACTED:" in shown
+    assert "\\u202e" in shown
+    assert "\\x1b" in shown
+
+
+async def test_a_file_with_a_secret_in_its_path_is_never_quoted(parser: Parser) -> None:
+    path = "ghp_" + ("a1B2c3D4e5F6g7H8i9J0" * 2)[:36] + ".py"
+    looked = evidence(parser, Files({path: TAX}, [path]))
+    assert await looked.snippets([one(message="`rate_of`")]) == {}
+
+
+async def test_text_that_is_not_utf8_is_escaped(parser: Parser) -> None:
+    text = SHOP.replace("return due", "return 'é'").encode("latin-1")
+    found = await evidence(parser, Files({"shop.py": text})).snippets([one()])
+    assert "return '\\xe9'" in found["f"][0].text
+
+
+async def test_a_file_that_stops_the_parser_gives_no_function(
+    parser: Parser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reviewbot.models.offline.parser.CHECK_S", 0.3)
+    text = SHOP + "x = " + "(" * 90_000 + "1" + ")" * 90_000 + "\n"
+    assert await evidence(parser, Files({"shop.py": text})).snippets([one()]) == {}
+
+
+async def test_a_file_is_read_once_for_all_batches(parser: Parser) -> None:
+    files = Files({"shop.py": SHOP}, [os.devnull])
+    looked = evidence(parser, files)
+    await looked.snippets([one(message="`refund`")])
+    await looked.snippets([one(message="`RATE`")])
+    assert files.read == ["shop.py"]

@@ -1,0 +1,203 @@
+"""Files of a local repository as evidence: which version is read, and what git never runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reviewbot.pipeline import git_command
+from reviewbot.pipeline.evidence_git import GitFiles
+from reviewbot.pipeline.git import open_repository
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+IDENTITY = ("-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "init.defaultBranch=main")
+CHARGE = "def charge(order):\n    return order.net\n"
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    git(folder, "init", "-q")
+    (folder / "lib").mkdir()
+    (folder / "lib/shop.py").write_text(CHARGE)
+    (folder / "use.py").write_text("from lib.shop import charge\n\ncharge(1)\n")
+    commit(folder)
+    return folder
+
+
+def git(folder: Path, *arguments: str) -> None:
+    subprocess.run(["git", *IDENTITY, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def commit(folder: Path) -> None:
+    git(folder, "add", "--all")
+    git(folder, "commit", "-q", "-m", "x")
+
+
+def traces(folder: Path) -> list[tuple[Path, int]]:
+    """The files that a program of the repository touched, and when."""
+    return [(one, one.stat().st_mtime_ns) for one in sorted(folder.rglob("ran"))]
+
+
+async def test_only_files_with_a_definition_are_candidates(root: Path) -> None:
+    files = GitFiles(open_repository(root))
+    assert await files.candidates("charge") == ["lib/shop.py"]
+    assert await files.candidates("refund") == []
+    assert await files.content("lib/shop.py") == CHARGE.encode()
+    assert await files.content("missing.py") is None
+
+
+async def test_paths_are_those_from_the_root_in_a_folder_too(root: Path) -> None:
+    files = GitFiles(open_repository(root / "lib"))
+    assert await files.candidates("charge") == ["lib/shop.py"]
+    assert await files.content("lib/shop.py") == CHARGE.encode()
+
+
+async def test_changed_files_are_read_from_the_working_tree_and_others_from_head(
+    root: Path,
+) -> None:
+    (root / "lib/shop.py").write_text("# new\n" + CHARGE)
+    files = GitFiles(open_repository(root))
+    assert await files.content("lib/shop.py") == b"# new\n" + CHARGE.encode()
+    assert await files.content("use.py") == b"from lib.shop import charge\n\ncharge(1)\n"
+
+
+async def test_staged_changes_are_read_from_the_index(root: Path) -> None:
+    (root / "lib/shop.py").write_text("# staged\n" + CHARGE)
+    git(root, "add", "--all")
+    (root / "lib/shop.py").write_text("# not staged\n" + CHARGE)
+    files = GitFiles(open_repository(root), staged=True)
+    assert await files.content("lib/shop.py") == b"# staged\n" + CHARGE.encode()
+
+
+async def test_a_range_is_read_at_its_end(root: Path) -> None:
+    (root / "lib/shop.py").write_text("# second\n" + CHARGE)
+    (root / "late.py").write_text("def late():\n    pass\n")
+    commit(root)
+    (root / "lib/shop.py").write_text("# third\n" + CHARGE)
+    (root / "late.py").unlink()
+    commit(root)
+    files = GitFiles(open_repository(root, span="HEAD~2..HEAD~1"))
+    assert await files.content("lib/shop.py") == b"# second\n" + CHARGE.encode()
+    assert await files.candidates("late") == ["late.py"]
+
+
+async def test_a_deleted_file_has_no_content(root: Path) -> None:
+    (root / "use.py").unlink()
+    assert await GitFiles(open_repository(root)).content("use.py") is None
+
+
+async def test_links_are_not_followed(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret.py").write_text("def secret():\n    pass\n")
+    (root / "link.py").symlink_to(tmp_path / "secret.py")
+    (root / "secret").symlink_to("def secret(")
+    commit(root)
+    files = GitFiles(open_repository(root))
+    assert await files.candidates("secret") == []
+    assert await files.content("link.py") is None
+    (root / "lib/shop.py").unlink()
+    (root / "lib/shop.py").symlink_to(tmp_path / "secret.py")
+    changed = GitFiles(open_repository(root))
+    assert await changed.content("lib/shop.py") is None
+
+
+@pytest.mark.parametrize(
+    "path", ["../secret.py", "/etc/passwd", "-x", ":(glob)*", "a\nb", "", "lib"]
+)
+async def test_a_hostile_path_is_no_file(root: Path, tmp_path: Path, path: str) -> None:
+    (tmp_path / "secret.py").write_text("x\n")
+    files = GitFiles(open_repository(root))
+    assert await files.content(path) is None
+    (root / "lib/shop.py").write_text("# new\n")
+    assert await files.content(path) is None
+
+
+@pytest.mark.parametrize(
+    "symbol", ["-Orm", "-Otouch ran", "--open-files-in-pager=touch ran", "a\nb", "x" * 300, ""]
+)
+async def test_a_hostile_name_runs_nothing_and_finds_nothing(root: Path, symbol: str) -> None:
+    files = GitFiles(open_repository(root))
+    assert await files.candidates(symbol) == []
+    assert not (root / "ran").exists()
+
+
+async def test_the_search_itself_takes_no_name_for_an_option(root: Path) -> None:
+    repository = open_repository(root)
+    assert repository.search("--open-files-in-pager=touch ran") == []
+    assert repository.search("-Otouch ran") == []
+    assert not (root / "ran").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the programs are shell scripts")
+async def test_programs_of_the_repository_are_not_run(root: Path) -> None:
+    for key in (
+        "core.pager",
+        "pager.grep",
+        "core.fsmonitor",
+        "diff.x.textconv",
+        "diff.x.command",
+        "filter.x.smudge",
+        "alias.grep",
+    ):
+        git(root, "config", key, "!touch ran" if key == "alias.grep" else "touch ran; cat")
+    git(root, "config", "grep.color", "always")
+    git(root, "config", "color.ui", "always")
+    git(root, "config", "grep.patternType", "perl")
+    git(root, "config", "grep.column", "true")
+    (root / ".gitattributes").write_text("*.py diff=x filter=x\n")
+    git(root, "-c", "filter.x.smudge=", "add", ".gitattributes")
+    git(root, "-c", "core.fsmonitor=", "commit", "-q", "-m", "y")
+    before = traces(root)
+    files = GitFiles(open_repository(root))
+    assert await files.candidates("charge") == ["lib/shop.py"]
+    assert await files.content("lib/shop.py") == CHARGE.encode()
+    assert traces(root) == before
+
+
+async def test_a_path_with_a_line_break_confuses_no_other_path(root: Path) -> None:
+    (root / "a\nuse.py").write_text(CHARGE)
+    commit(root)
+    assert await GitFiles(open_repository(root)).candidates("charge") == ["lib/shop.py"]
+
+
+async def test_much_output_is_cut_after_a_whole_line(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "a.py").write_text("def charge(): pass\n" * 1000)
+    (root / "z.py").write_text("def charge(): pass\n")
+    commit(root)
+    repository = open_repository(root)
+    monkeypatch.setattr(git_command, "START_BYTES", 2_000)
+    found = repository.search("charge")
+    assert 10 < len(found) < 100
+    assert set(found) == {("a.py", "def charge(): pass")}
+
+
+async def test_a_search_that_takes_too_long_is_stopped(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = open_repository(root)
+    monkeypatch.setattr(git_command, "START_S", 0.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(git_command, "find_git", lambda: sys.executable)
+        patch.setattr("reviewbot.pipeline.git._SEARCH", ("-c", "import time; time.sleep(60)"))
+        assert repository.search("charge") == []
+
+
+async def test_a_repository_without_a_commit_has_no_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    git(tmp_path, "init", "-q")
+    files = GitFiles(open_repository(tmp_path))
+    assert await files.candidates("charge") == []
+    assert await files.content("a.py") is None
