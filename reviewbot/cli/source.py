@@ -126,7 +126,8 @@ def _with_context(
         return source
     whole = parse_diff(repository.whole(around.wanted, staged=staged))
     contents = {file.path: new_content(file) for file in whole}
-    data = around.shown(contents) or source.data
+    headings = asyncio.run(around.headings(contents))
+    data = around.shown(contents, headings=headings) or source.data
     return replace(source, data=data, whole_files=around.whole_files(contents))
 
 

@@ -4,6 +4,9 @@ A model sees more lines than the three of a diff, to show the code around a hunk
 since models find less in longer prompts (SWE-PRBench, 2603.26130). The offline rules see the whole
 file, because they need complete syntax, which a hunk often lacks.
 
+The heading of a hunk is the header of the function that encloses it, where the whole file is known
+and a model reviews it.
+
 Context costs cheap input tokens but no requests: it uses the room that the planned requests leave.
 So the number of batches stays the same, no batch exceeds its budget, and a file that fits into one
 chunk stays in one chunk. Context changes neither the models nor the skipped files.
@@ -13,10 +16,13 @@ Linters read whole files, too, also beside a model. No model gets to see more fo
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.diff.headings import Heading, first_change, with_headings
 from reviewbot.core.diff.parse import SUBMODULE
 from reviewbot.core.diff.whole import shows_whole_file
 from reviewbot.core.diff.widen import widen
@@ -29,6 +35,7 @@ from reviewbot.models.linters.linters import Linters
 from reviewbot.models.tokens import Calibration
 from reviewbot.pipeline.planner import Chains, Planner, policy_of
 from reviewbot.pipeline.prepare import CALIBRATION_FILE
+from reviewbot.pipeline.workers import own_pool
 from reviewbot.rules import rules_for
 
 if TYPE_CHECKING:
@@ -37,7 +44,10 @@ if TYPE_CHECKING:
     from reviewbot.config.settings import Settings
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.plan.chunks import Batch, Chunk, SplitLimits
+    from reviewbot.pipeline.evidence import Structure
 
+HEADINGS_S: Final = 3.0
+"""Most seconds to find the headings of all hunks."""
 IN_A_DIFF: Final = 3
 """Lines of context in a plain diff."""
 _STATUSES: Final = frozenset({"modified", "renamed", "copied"})
@@ -116,14 +126,57 @@ class ContextPlanner:
         paths = dict.fromkeys(file.path for file in (*around, *linted))
         return tuple(paths)[: self._limits.files]
 
+    async def headings(
+        self, contents: Mapping[str, bytes], parser: Structure | None = None
+    ) -> dict[str, dict[int, Heading]]:
+        """Return the headings of the hunks by path and first change, as far as they are known.
+
+        It takes about :data:`HEADINGS_S` at most, since the review starts after it.
+
+        Args:
+            contents: contents of the new files by path, as far as available.
+            parser: the parser of source code; None starts a separate process.
+        """
+        texts = {
+            path: content.decode("utf-8", "surrogateescape")
+            for path in self.wanted
+            if not self._pieces[path].offline
+            and (content := contents.get(path)) is not None
+            and len(content) <= self._limits.file_bytes
+        }
+        found: dict[str, dict[int, Heading]] = {}
+        if not texts:
+            return found
+        async with AsyncExitStack() as stack:
+            if parser is None:
+                parser = (await stack.enter_async_context(own_pool())).for_tenant("local")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(HEADINGS_S):
+                    for path, text in texts.items():
+                        found[path] = await self._headings(path, text, parser)
+        return found
+
+    async def _headings(self, path: str, text: str, parser: Structure) -> dict[int, Heading]:
+        lines = [first_change(hunk) for hunk in self._pieces[path].file.hunks]
+        places = await parser.enclosing(path, text, lines)
+        return {
+            line: Heading(place.first, place.header)
+            for line, place in zip(lines, places, strict=True)
+            if place is not None
+        }
+
     def shown(
-        self, contents: Mapping[str, bytes], whole: Sequence[FileDiff] | None = None
+        self,
+        contents: Mapping[str, bytes],
+        whole: Sequence[FileDiff] | None = None,
+        headings: Mapping[str, Mapping[int, Heading]] | None = None,
     ) -> bytes | None:
         """Return the diff with more context; None without more. Uses the CPU: call in a thread.
 
         Args:
             contents: contents of the new files by path, as far as available.
             whole: the whole diff, if the files are only a part of a diff.
+            headings: result of :meth:`headings`.
         """
         complete = {file.path: file for file in whole or self._files}
         wider: dict[str, FileDiff] = {}
@@ -131,7 +184,7 @@ class ContextPlanner:
             piece = self._pieces.get(path)
             if piece is None or path not in complete:
                 continue
-            found = self._widened(piece, content, complete[path])
+            found = self._widened(piece, content, complete[path], (headings or {}).get(path, {}))
             if found is not None:
                 wider[path] = found
         if not wider:
@@ -201,12 +254,15 @@ class ContextPlanner:
             return is_script or language in _LINTED or bool(rules_for(language))
         return self._lines > IN_A_DIFF
 
-    def _widened(self, piece: _Piece, content: bytes, whole: FileDiff) -> FileDiff | None:
+    def _widened(
+        self, piece: _Piece, content: bytes, whole: FileDiff, headings: Mapping[int, Heading]
+    ) -> FileDiff | None:
         """Return the file with the most context that fits, and use its room; None if none fits."""
         for lines in self._tries(piece):
             wide = widen(piece.file, content, lines, whole=whole)
             if wide is piece.file:
                 return None
+            wide = with_headings(wide, headings)
             taken = self._taken(piece, wide)
             if taken is not None:
                 self._room[piece.batch.id] -= taken

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from reviewbot.config.settings import Settings
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.github.change.compare import ContentSource
+    from reviewbot.models.offline.parser import Parser
 
 ReadFile: TypeAlias = "Callable[[str], bytes | None]"
 """Function that returns the content of a file by path; None if it is not available."""
@@ -52,6 +53,7 @@ async def with_context(
     limits: ContextLimits = LIMITS,
     report: Callable[[str], None] = _nobody,
     local: ReadFile | None = None,
+    parser: Parser | None = None,
 ) -> DiffInContext:
     """Return the diff with the configured context around its hunks.
 
@@ -64,6 +66,7 @@ async def with_context(
         limits: fetch limits.
         report: receives progress messages.
         local: reads a file from a checkout of the commit; such a file is not fetched.
+        parser: the parser of source code; None starts a separate process.
 
     Raises:
         ConfigError: a pattern of the settings is invalid, or a context window is too small.
@@ -78,10 +81,11 @@ async def with_context(
     contents = await asyncio.to_thread(_of_checkout, local, around.wanted, limits)
     missing = [path for path in around.wanted if path not in contents]
     contents |= await _contents(place, missing, limits, report)
+    headings = await around.headings(contents, parser)
 
     def found() -> DiffInContext:
         return DiffInContext(
-            around.shown(contents, whole) or diff, around.whole_files(contents, whole)
+            around.shown(contents, whole, headings) or diff, around.whole_files(contents, whole)
         )
 
     return await asyncio.to_thread(found)

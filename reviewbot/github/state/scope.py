@@ -104,7 +104,7 @@ async def assign(
         full: whether to review everything again.
         config: the configuration file's path in the repository, if it is not the usual one.
         checkout: returns a reader of the files at a commit; None without such a checkout.
-        parser: parser for the cases of the repository's own rules; None starts a separate process.
+        parser: parser of source code; None starts a separate process where necessary.
 
     Raises:
         GitHubError: the diff cannot be fetched.
@@ -148,7 +148,7 @@ async def assign(
     place = ContentSource(api, name.repo, change.merge_base, pull.head.sha)
     local = await asyncio.to_thread(checkout, pull.head.sha)
     found = await with_context(
-        place, left.diff, settings, base.attributes, whole=files, local=local
+        *(place, left.diff, settings, base.attributes), whole=files, local=local, parser=parser
     )
     return replace(
         left,

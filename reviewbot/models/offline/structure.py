@@ -231,7 +231,10 @@ def _comments(node: SgNode, start: int, length: int) -> list[tuple[int, int]]:
 
 def _one_line(text: str) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= HEADER_CHARS else line[: HEADER_CHARS - 1] + "\u2026"
+    if len(line) <= HEADER_CHARS:
+        return line
+    # Not within a word: the first part of a secret may no longer look like one.
+    return line[: HEADER_CHARS - 1].rpartition(" ")[0] + "\u2026"
 
 
 def _rows(node: SgNode) -> tuple[int, int]:

@@ -391,8 +391,12 @@ async def test_a_long_header_is_truncated_and_a_long_lead_is_left_out(parser: Pa
     names = ", ".join(f"name_{number}" for number in range(500))
     (found,) = await around(parser, "a.py", f"def f({names}):\n    pass\n", 2)
     assert found is not None
-    assert len(found.header) == HEADER_CHARS
+    assert HEADER_CHARS - 20 < len(found.header) <= HEADER_CHARS
     assert found.header.startswith("def f(name_0, name_1")
+    assert found.header.endswith(",\u2026")
+    (found,) = await around(parser, "a.py", f"def f(a='{'x' * 300}'):\n    pass\n", 2)
+    assert found is not None
+    assert found.header == "def\u2026"
     (found,) = await around(parser, "a.js", f"a={'1+' * 100}1;function f() {{}}\n", 1)
     assert found is not None
     assert found.header == "function f()"
