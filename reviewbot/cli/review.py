@@ -212,7 +212,13 @@ async def _review(
     stop = StopSignal()
     async with AsyncExitStack() as stack:
         work = await stack.enter_async_context(
-            workers(prepared, settings, title=source.title, description=source.description)
+            workers(
+                prepared,
+                settings,
+                title=source.title,
+                description=source.description,
+                code=source.code,
+            )
         )
         outputs = stack.enter_context(Outputs(args.format, args.output, prepared.job.files))
         stack.callback(stop_on_interrupt(stop))

@@ -17,6 +17,7 @@ from reviewbot.core.safety.redact import redact_text
 from reviewbot.core.wording import count
 from reviewbot.errors import SourceError
 from reviewbot.pipeline import custom_rules, sources
+from reviewbot.pipeline.evidence_git import GitFiles
 from reviewbot.pipeline.git import open_repository
 from reviewbot.pipeline.sources import Source
 
@@ -80,6 +81,7 @@ def read_source(args: argparse.Namespace, flags: Mapping[str, object]) -> tuple[
         # A server reviews with its own models, and only it knows their limits.
         if args.server is None:
             source = _with_context(source, repository, settings, staged=args.staged)
+            source = replace(source, code=GitFiles(repository, staged=args.staged))
         return settings, source
     if args.diff == "-":
         return settings, _given(sources.read_stdin(), "standard input")

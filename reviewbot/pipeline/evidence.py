@@ -12,16 +12,18 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from reviewbot.core.diff.hunks import DiffLine
 from reviewbot.core.diff.numbered_line import format_line
 from reviewbot.core.diff.parse import SUBMODULE
 from reviewbot.core.diff.whole import added_file, shows_whole_file
 from reviewbot.core.diff.widen import new_content
-from reviewbot.core.plan.chunk_view import SYMLINK
+from reviewbot.core.plan.chunk_view import SYMLINK, ChunkView, ShownHunk
 from reviewbot.core.plan.languages import is_source
 from reviewbot.core.plan.policy import skip_reason
+from reviewbot.core.prompt.numbered import hunk_lines
 from reviewbot.core.safety.redact import redact_text
 from reviewbot.errors import ReviewbotError
 from reviewbot.pipeline.definitions import definition_lines, symbols_of
@@ -29,7 +31,7 @@ from reviewbot.pipeline.definitions import definition_lines, symbols_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from reviewbot.core.diff.parse import FileDiff
+    from reviewbot.core.diff.parse import FileDiff, FileStatus
     from reviewbot.core.findings.finding import Finding
     from reviewbot.core.plan.policy import Policy
     from reviewbot.models.offline.structure import Enclosing
@@ -46,26 +48,9 @@ CANDIDATES: Final = 10
 """Most files in which a name is looked up."""
 _LINES: Final = 12
 """Lines of a definition whose end is not known."""
-_AROUND: Final = "enclosing function"
+_HEADING_CHARS: Final = 45
+"""Characters of the headings of a file and a hunk, without path and header."""
 _NO_FILES: Final = frozenset({SYMLINK, SUBMODULE})
-
-
-@dataclass(frozen=True, slots=True)
-class Snippet:
-    """Some lines of a file.
-
-    Attributes:
-        path: path of the file. It holds no secrets, but is not escaped.
-        first_line: number of the first line.
-        text: the lines in the form of :mod:`reviewbot.core.prompt.numbered`, such as
-            ``R  41   | code``.
-        what: ``enclosing function`` or ``definition of NAME``.
-    """
-
-    path: str
-    first_line: int
-    text: str
-    what: str
 
 
 class CodeFiles(Protocol):
@@ -89,17 +74,17 @@ class Structure(Protocol):
 
 @dataclass(slots=True)
 class _Piece:
-    """Lines of a file that may become a snippet.
+    """A function, a class or some lines that define a name.
 
-    ``center`` are the lines to keep if there is no room for all; ``findings`` are ids.
+    ``header`` is the header of the function, empty for lines. ``center`` are the lines to keep if
+    there is no room for all.
     """
 
     path: str
     first: int
     last: int
-    what: str
+    header: str
     center: tuple[int, int]
-    findings: list[str]
 
 
 class Evidence:
@@ -109,7 +94,8 @@ class Evidence:
         files: the parsed diff.
         policy: decides which files are never quoted.
         parser: the parser of the review.
-        source: reader of more files; None if only the diff is known.
+        whole_files: diffs of files that are known in full, by path.
+        source: reader of more files; None if there is none.
         budget_tokens: most tokens for the findings of one batch, estimated.
     """
 
@@ -118,50 +104,52 @@ class Evidence:
         files: Sequence[FileDiff],
         policy: Policy,
         parser: Structure,
-        source: CodeFiles | None = None,
+        whole_files: Mapping[str, FileDiff] = MappingProxyType({}),
         *,
+        source: CodeFiles | None = None,
         budget_tokens: int = BUDGET_TOKENS,
     ) -> None:
         self._files = {file.path: file for file in files}
+        self._whole_files = whole_files
         self._policy, self._parser, self._source = policy, parser, source
         self._budget = budget_tokens * CHARS_PER_TOKEN
         self._read: dict[str, asyncio.Future[tuple[str, ...] | None]] = {}
 
-    async def snippets(self, findings: Sequence[Finding]) -> Mapping[str, tuple[Snippet, ...]]:
-        """Return the evidence for the findings of one batch, by id of the finding.
-
-        Findings share equal snippets. A finding without evidence is left out.
-        """
+    async def views(self, findings: Sequence[Finding]) -> tuple[ChunkView, ...]:
+        """Return the evidence for the findings of one batch: one view of each file."""
         pieces: dict[tuple[str, int, int], _Piece] = {}
         for piece in await self._around(findings):
             known = pieces.setdefault((piece.path, piece.first, piece.last), piece)
-            if known is not piece:
-                start, end = zip(known.center, piece.center, strict=True)
-                known.center = min(start), max(end)
-                known.findings += piece.findings
+            start, end = zip(known.center, piece.center, strict=True)
+            known.center = min(start), max(end)
         asked: dict[str, list[Finding]] = {}
         for finding in findings:
             for symbol in symbols_of(finding):
                 asked.setdefault(symbol, []).append(finding)
         for symbol in list(asked)[:BATCH_SYMBOLS]:
             for piece in await self._definitions(symbol, asked[symbol]):
-                known = pieces.setdefault((piece.path, piece.first, piece.last), piece)
-                known.findings = list(dict.fromkeys(known.findings + piece.findings))
+                pieces.setdefault((piece.path, piece.first, piece.last), piece)
         return await self._fit(list(pieces.values()))
 
-    async def _fit(self, pieces: Sequence[_Piece]) -> dict[str, tuple[Snippet, ...]]:
-        """Return the snippets of the pieces, each with an equal share of the budget."""
+    async def _fit(self, pieces: Sequence[_Piece]) -> tuple[ChunkView, ...]:
+        """Return the pieces with an equal share of the budget for each."""
         room = self._budget
-        found: dict[str, tuple[Snippet, ...]] = {}
+        hunks: dict[str, list[ShownHunk]] = {}
         for index, piece in enumerate(pieces):
             share = room // (len(pieces) - index)
-            snippet = _snippet(piece, await self._lines(piece.path) or (), share)
-            if snippet is None:
-                continue
-            room -= _cost(snippet)
-            for name in piece.findings:
-                found[name] = (*found.get(name, ()), snippet)
-        return found
+            hunk = _shown(piece, await self._lines(piece.path) or (), share)
+            if hunk is not None:
+                lines = sum(len(line) + 1 for line in hunk_lines(hunk))
+                room -= len(piece.path) + _HEADING_CHARS + lines
+                hunks.setdefault(piece.path, []).append(hunk)
+        return tuple(
+            ChunkView(f"evidence-{number}", path, None, self._status(path), 1, 1, tuple(each))
+            for number, (path, each) in enumerate(hunks.items(), 1)
+        )
+
+    def _status(self, path: str) -> FileStatus | Literal["unchanged"]:
+        file = self._files.get(path)
+        return "unchanged" if file is None else file.status
 
     async def _around(self, findings: Sequence[Finding]) -> list[_Piece]:
         """Return the functions around findings, without those that a hunk shows completely."""
@@ -177,7 +165,7 @@ class Evidence:
             for one, place in zip(ones, places, strict=True):
                 if place is not None and not self._shows(one, place.first, place.last):
                     center = one.line, min(one.end_line, place.last)
-                    pieces.append(_Piece(path, place.first, place.last, _AROUND, center, [one.id]))
+                    pieces.append(_Piece(path, place.first, place.last, place.header, center))
         return pieces
 
     def _shows(self, finding: Finding, first: int, last: int) -> bool:
@@ -198,14 +186,13 @@ class Evidence:
             places = [place for path in others for place in await self._defined_in(path, symbol)]
         if len(places) > PLACES:
             return []
-        return [
-            _Piece(path, first, last, f"definition of {symbol}", (first, first), ids)
-            for path, first, last in places
-            if (ids := [one.id for one in findings if not self._is_shown(one, path, first, last)])
-        ]
+        return [one for one in places if not self._are_shown(one, findings)]
 
-    def _is_shown(self, finding: Finding, path: str, first: int, last: int) -> bool:
-        return path == finding.path and self._shows(finding, first, last)
+    def _are_shown(self, piece: _Piece, findings: Sequence[Finding]) -> bool:
+        """Return whether the hunks of the findings show the piece to the model anyway."""
+        return all(
+            one.path == piece.path and self._shows(one, piece.first, piece.last) for one in findings
+        )
 
     async def _candidates(self, symbol: str) -> Sequence[str]:
         """Return the files that may define a name: of the diff, and of the source."""
@@ -219,21 +206,24 @@ class Evidence:
             found += await self._source.candidates(symbol)
         return [path for path in dict.fromkeys(found) if is_source(path)][:CANDIDATES]
 
-    async def _defined_in(self, path: str, symbol: str) -> list[tuple[str, int, int]]:
-        """Return path, first and last line of each definition of a name in a file."""
+    async def _defined_in(self, path: str, symbol: str) -> list[_Piece]:
+        """Return the definitions of a name in a file."""
         lines = await self._lines(path)
         if lines is None:
             return []
         numbers = [index + 1 for index in definition_lines(symbol, lines)]
-        if not numbers or len(numbers) > PLACES:
-            return [(path, number, number) for number in numbers]
+        if len(numbers) > PLACES:
+            return [_Piece(path, number, number, "", (number, number)) for number in numbers]
         around = await self._parser.enclosing(path, "\n".join(lines), numbers)
-        return [
-            (path, place.first, place.last)
-            if place is not None and symbol in place.header
-            else (path, number, min(number + _LINES - 1, len(lines)))
-            for number, place in zip(numbers, around, strict=True)
-        ]
+        pieces = []
+        for number, place in zip(numbers, around, strict=True):
+            if place is not None and symbol in place.header:
+                center = place.first, place.first
+                pieces.append(_Piece(path, place.first, place.last, place.header, center))
+            else:
+                last = min(number + _LINES - 1, len(lines))
+                pieces.append(_Piece(path, number, last, "", (number, number)))
+        return pieces
 
     async def _lines(self, path: str) -> tuple[str, ...] | None:
         """Return the redacted lines of a file; None if it may not be quoted or is not known."""
@@ -245,8 +235,11 @@ class Evidence:
         file = self._files.get(path)
         if file is not None and (file.new_mode in _NO_FILES or file.binary):
             return None
-        if file is not None and await asyncio.to_thread(shows_whole_file, file):
-            content: bytes | None = await asyncio.to_thread(new_content, file)
+        whole = self._whole_files.get(path)
+        if whole is None and file is not None and await asyncio.to_thread(shows_whole_file, file):
+            whole = file
+        if whole is not None:
+            content: bytes | None = await asyncio.to_thread(new_content, whole)
         else:
             content = await self._source.content(path) if self._source else None
         if content is None or len(content) > FILE_BYTES or b"\0" in content:
@@ -263,23 +256,23 @@ def _quotable(path: str, content: bytes, policy: Policy) -> tuple[str, ...] | No
     return None
 
 
-def _snippet(piece: _Piece, lines: Sequence[str], share: int) -> Snippet | None:
+def _shown(piece: _Piece, lines: Sequence[str], share: int) -> ShownHunk | None:
     """Return the lines of a piece that fit, those in its center first; None if none fits."""
     start, end = piece.center
     first, last = start, start - 1
-    shown: dict[int, str] = {}
-    room = share - len(piece.path) - len(piece.what)
+    room = share - len(piece.path) - len(piece.header) - _HEADING_CHARS
     for number in _order(piece.first, piece.last, start, end):
-        line = format_line(DiffLine("context", None, number, lines[number - 1]))
-        room -= len(line) + 1
+        room -= len(format_line(_line(number, lines))) + 1
         if room < 0:
             break
-        shown[number] = line
         first, last = min(first, number), max(last, number)
-    if not shown:
-        return None
-    text = "\n".join(shown[number] for number in range(first, last + 1))
-    return Snippet(piece.path, first, text, piece.what)
+    shown = tuple(_line(number, lines) for number in range(first, last + 1))
+    section = piece.header if first > piece.first else ""
+    return ShownHunk(0, first, section, shown, (False,) * len(shown)) if shown else None
+
+
+def _line(number: int, lines: Sequence[str]) -> DiffLine:
+    return DiffLine("context", None, number, lines[number - 1])
 
 
 def _order(first: int, last: int, start: int, end: int) -> Iterator[int]:
@@ -290,7 +283,3 @@ def _order(first: int, last: int, start: int, end: int) -> Iterator[int]:
             yield start - step
         if end + step <= last:
             yield end + step
-
-
-def _cost(snippet: Snippet) -> int:
-    return len(snippet.path) + len(snippet.what) + len(snippet.text) + 1

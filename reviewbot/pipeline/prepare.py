@@ -48,7 +48,8 @@ class Prepared:
 
     ``fallback_estimates`` are the estimates if the first model of each chain fails, and so on.
     ``whole_files`` has the files that are known in full, by path: each has one hunk with all lines
-    of the new file. Linters read these lines; a model reads only those in ``job``.
+    of the new file. Linters and the verifier read these lines; a model reads only those in ``job``.
+    ``attributes`` are as for :func:`prepare`.
     """
 
     job: Job
@@ -56,6 +57,7 @@ class Prepared:
     calibration: Calibration
     fallback_estimates: tuple[Estimate, ...] = ()
     whole_files: Mapping[str, FileDiff] = MappingProxyType({})
+    attributes: str = ""
 
 
 def prepare(
@@ -122,6 +124,7 @@ def prepare(
         calibration,
         planner.fallback_estimates(planned),
         _by_path(files, whole_files),
+        attributes,
     )
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reviewbot.core.events.events import FileCoverage
+    from reviewbot.pipeline.evidence import CodeFiles
 
 
 def read_file(path: Path) -> bytes:
@@ -49,6 +50,7 @@ class Source:
         notices: notices about the source of the diff.
         missing: files that are not in the diff, with reasons.
         whole_files: a diff that shows some of the files in full, for linters.
+        code: reader of more files of the reviewed commit or working tree.
         title: title of the change.
         description: description of the change.
     """
@@ -58,5 +60,6 @@ class Source:
     notices: tuple[str, ...] = ()
     missing: tuple[FileCoverage, ...] = ()
     whole_files: bytes = b""
+    code: CodeFiles | None = None
     title: str = ""
     description: str = ""

@@ -19,7 +19,7 @@ from reviewbot.models.budget import Budget
 from reviewbot.models.catalog import lookup
 from reviewbot.models.offline.parser import ParserPool
 from reviewbot.models.tokens import TokenCounter
-from reviewbot.pipeline.planner import Chains
+from reviewbot.pipeline.planner import Chains, policy_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Iterable, Mapping
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from reviewbot.models.linters.imported import ImportedHit
     from reviewbot.models.linters.linters import Linters
     from reviewbot.models.offline.parser import Parser
+    from reviewbot.pipeline.evidence import CodeFiles, Evidence
     from reviewbot.pipeline.job import Summarize
     from reviewbot.pipeline.prepare import Prepared
     from reviewbot.rules import Rule
@@ -77,6 +78,7 @@ async def workers(
     spent_usd: float = 0.0,
     parser: Parser | None = None,
     lint_slots: asyncio.Semaphore | None = None,
+    code: CodeFiles | None = None,
 ) -> AsyncIterator[Workers]:
     """Yield the models of the settings, within their budget; close the models at the end.
 
@@ -88,6 +90,7 @@ async def workers(
         spent_usd: US dollars that earlier runs of the review have spent.
         parser: parser of source code; None starts a separate process.
         lint_slots: limits the processes of linters at a time, in all reviews that share it.
+        code: reader of more files of the reviewed commit, as evidence for the verifier.
 
     Raises:
         ConfigError: a model has no key, or its overrides are invalid.
@@ -105,6 +108,10 @@ async def workers(
 
             if isinstance(writer, SummaryModel):
                 summarize = Summarizer(writer, budget, title=title, description=description)
+        verify = None
+        if prepared.job.verified:
+            evidence = _evidence(prepared, settings, parser, code)
+            verify = _verifier(settings, crew, parser, evidence, budget)
         yield Workers(
             run_batch=_runner(prepared, settings, crew, budget),
             summarize=summarize,
@@ -113,13 +120,26 @@ async def workers(
                 batch.id: crew.chains.choices(batch.chain) for batch in prepared.job.plan.batches
             },
             linters=_linters(prepared, lint_slots) if settings.linters else None,
-            verify=_verifier(settings, crew, parser, budget) if prepared.job.verified else None,
+            verify=verify,
             whole_files=prepared.whole_files,
         )
 
 
+def _evidence(
+    prepared: Prepared, settings: Settings, parser: Parser, code: CodeFiles | None
+) -> Evidence:
+    from reviewbot.pipeline.evidence import Evidence
+
+    policy = policy_of(settings, prepared.attributes)
+    return Evidence(prepared.job.files, policy, parser, prepared.whole_files, source=code)
+
+
 def _verifier(
-    settings: Settings, crew: ModelClients, parser: Parser, budget: Budget | None
+    settings: Settings,
+    crew: ModelClients,
+    parser: Parser,
+    evidence: Evidence,
+    budget: Budget | None,
 ) -> Verify:
     from reviewbot.models.verifier import Verifier, VerifierModel
 
@@ -133,7 +153,9 @@ def _verifier(
     async def running_code(path: str, hunk: str) -> Collection[int] | None:
         return await parser.code_lines(path, hunk, part=True)
 
-    return Verifier(model_of, _attempt_policy(settings), running_code, budget=budget)
+    return Verifier(
+        model_of, _attempt_policy(settings), running_code, evidence=evidence.views, budget=budget
+    )
 
 
 def _attempt_policy(settings: Settings) -> AttemptPolicy:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from reviewbot.core.diff.parse import parse_diff
+from reviewbot.core.diff.whole import added_file
 from reviewbot.core.findings.finding import Placement
+from reviewbot.core.plan.policy import Policy
+from reviewbot.core.prompt.numbered import chunk_lines
 from reviewbot.models.offline.parser import ParserPool
 from reviewbot.pipeline.evidence import CHARS_PER_TOKEN, Evidence
 from reviewbot.pipeline.planner import policy_of
@@ -18,8 +22,8 @@ from tests.support.settings import load
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
+    from reviewbot.core.findings.finding import Finding
     from reviewbot.models.offline.parser import Parser
-    from reviewbot.pipeline.evidence import Snippet
 
 SHOP = """\
 import tax
@@ -83,22 +87,31 @@ def evidence(
     **options: Any,
 ) -> Evidence:
     policy = policy_of(load(exclude=[*exclude]), attributes)
-    return Evidence(parse_diff(diff.encode()), policy, parser, source, **options)
+    return Evidence(parse_diff(diff.encode()), policy, parser, source=source, **options)
 
 
 def one(**changes: Any) -> Any:
     return finding(**{"path": "shop.py", "line": 7, "end_line": 7} | changes)
 
 
-def whats(found: Mapping[str, tuple[Snippet, ...]]) -> list[tuple[str, int, str]]:
-    return [(each.path, each.first_line, each.what) for each in found.get("f", ())]
+async def quoted(looked: Evidence, *findings: Finding) -> list[str]:
+    """The lines of the evidence, as the verifier sees them."""
+    return [line for view in await looked.views(findings) for line in chunk_lines(view)]
+
+
+async def places(looked: Evidence, *findings: Finding) -> list[tuple[str, int, int]]:
+    """Path, first and last line of each piece of evidence."""
+    return [
+        (view.path, hunk.new_start, hunk.new_start + len(hunk.lines) - 1)
+        for view in await looked.views(findings)
+        for hunk in view.hunks
+    ]
 
 
 async def test_the_enclosing_function_is_quoted_as_numbered_lines(parser: Parser) -> None:
-    found = await evidence(parser, Files({"shop.py": SHOP})).snippets([one()])
-    (snippet,) = found["f"]
-    assert (snippet.path, snippet.first_line, snippet.what) == ("shop.py", 6, "enclosing function")
-    assert snippet.text.split("\n") == [
+    assert await quoted(evidence(parser, Files({"shop.py": SHOP})), one()) == [
+        '=== file "shop.py", modified',
+        "--- hunk",
         "R   6   | def charge(order):",
         "R   7   |     due = order.net",
         "R   8   |     due += tax.of(due)",
@@ -107,41 +120,51 @@ async def test_the_enclosing_function_is_quoted_as_numbered_lines(parser: Parser
 
 
 async def test_nothing_is_known_without_files(parser: Parser) -> None:
-    assert await evidence(parser, None).snippets([one()]) == {}
-    assert await evidence(parser, Files({})).snippets([one(message="`charge`")]) == {}
-    assert await evidence(parser, None, "").snippets([]) == {}
+    assert await evidence(parser, None).views([one()]) == ()
+    assert await evidence(parser, Files({})).views([one(message="`charge`")]) == ()
+    assert await evidence(parser, None, "").views([]) == ()
+
+
+async def test_files_that_are_known_in_full_need_no_source(parser: Parser) -> None:
+    (whole,) = parse_diff(DIFF.encode())
+    content = SHOP.encode()
+    whole = replace(whole, hunks=added_file("shop.py", content).hunks)
+    looked = Evidence(parse_diff(DIFF.encode()), Policy(), parser, {"shop.py": whole})
+    assert await places(looked, one()) == [("shop.py", 6, 9)]
 
 
 async def test_a_function_that_the_hunk_shows_is_not_repeated(parser: Parser) -> None:
     lines = SHOP.split("\n")[:-1]
     body = "".join(f"+{line}\n" for line in lines)
     diff = f"--- /dev/null\n+++ b/shop.py\n@@ -0,0 +1,{len(lines)} @@\n{body}"
-    assert await evidence(parser, None, diff).snippets([one(message="`charge`")]) == {}
+    assert await evidence(parser, None, diff).views([one(message="`charge`")]) == ()
+    far = one(line=12, end_line=12, id="g", path="b.py", message="`charge`")
+    assert await places(evidence(parser, None, diff), far) == [("shop.py", 6, 9)]
 
 
 async def test_findings_without_a_line_in_the_new_file_get_no_function(parser: Parser) -> None:
     looked = evidence(parser, Files({"shop.py": SHOP}))
-    assert await looked.snippets([one(side="LEFT")]) == {}
-    assert await looked.snippets([one(placement=Placement("file", "No such code."))]) == {}
-    assert await looked.snippets([one(line=99, end_line=99)]) == {}
+    assert await looked.views([one(side="LEFT")]) == ()
+    assert await looked.views([one(placement=Placement("file", "No such code."))]) == ()
+    assert await looked.views([one(line=99, end_line=99)]) == ()
 
 
 async def test_a_name_is_looked_up_in_the_file_of_the_finding_first(parser: Parser) -> None:
     files = Files({"shop.py": SHOP, "tax.py": "def refund(x):\n    pass\n"}, ["tax.py"])
-    found = await evidence(parser, files).snippets([one(message="See `refund()` and `RATE`.")])
-    assert whats(found) == [
-        ("shop.py", 6, "enclosing function"),
-        ("shop.py", 12, "definition of refund"),
-        ("shop.py", 3, "definition of RATE"),
-    ]
+    found = await places(evidence(parser, files), one(message="See `refund()` and `RATE`."))
+    assert found == [("shop.py", 6, 9), ("shop.py", 12, 13), ("shop.py", 3, 13)]
     assert "tax.py" not in files.read
 
 
 async def test_a_name_is_looked_up_in_files_that_the_source_names(parser: Parser) -> None:
     files = Files({"shop.py": SHOP, "lib/tax.py": TAX}, ["README.md", "lib/tax.py", "gone.py"])
-    found = await evidence(parser, files).snippets([one(scenario="When `tax.rate_of` is called.")])
-    assert whats(found)[1:] == [("lib/tax.py", 1, "definition of rate_of")]
-    assert found["f"][1].text == "R   1   | def rate_of(due):\nR   2   |     return due * 0.2"
+    found = await quoted(evidence(parser, files), one(scenario="When `tax.rate_of` is called."))
+    assert found[-4:] == [
+        '=== file "lib/tax.py", unchanged',
+        "--- hunk",
+        "R   1   | def rate_of(due):",
+        "R   2   |     return due * 0.2",
+    ]
     assert "README.md" not in files.read
 
 
@@ -150,23 +173,20 @@ async def test_a_definition_without_a_function_is_quoted_with_the_next_lines(
 ) -> None:
     text = "LIMIT = 3\n" + "".join(f"x{number} = 1\n" for number in range(40))
     files = Files({"limits.py": text}, ["limits.py"])
-    found = await evidence(parser, files).snippets([one(message="`LIMIT`")])
-    assert whats(found) == [("limits.py", 1, "definition of LIMIT")]
-    assert found["f"][0].text.count("\n") == 11
+    assert await places(evidence(parser, files), one(message="`LIMIT`")) == [("limits.py", 1, 12)]
 
 
 async def test_a_name_with_many_definitions_is_left_out(parser: Parser) -> None:
     files = Files(
         {f"{n}.py": "def run(x):\n    pass\n" for n in "abcd"}, [f"{n}.py" for n in "abcd"]
     )
-    assert await evidence(parser, files).snippets([one(message="`run`")]) == {}
+    assert await evidence(parser, files).views([one(message="`run`")]) == ()
 
 
-async def test_findings_of_one_function_share_its_snippet(parser: Parser) -> None:
+async def test_findings_of_one_function_share_its_lines(parser: Parser) -> None:
     looked = evidence(parser, Files({"shop.py": SHOP}))
-    found = await looked.snippets([one(), one(id="g", line=9, end_line=9, message="`charge`")])
-    assert found["f"] == found["g"]
-    assert len(found["g"]) == 1
+    other = one(id="g", line=9, end_line=9, message="`charge`")
+    assert await places(looked, one(), other) == [("shop.py", 6, 9)]
 
 
 LONG = "def charge(order):\n" + "".join(f"    x{n} = order.item({n})\n" for n in range(400))
@@ -175,27 +195,31 @@ LONG = "def charge(order):\n" + "".join(f"    x{n} = order.item({n})\n" for n in
 async def test_the_budget_holds_and_the_lines_around_the_finding_are_kept(parser: Parser) -> None:
     files = Files({"shop.py": LONG, "tax.py": LONG.replace("charge", "rate_of")}, ["tax.py"])
     looked = evidence(parser, files, budget_tokens=200)
-    found = await looked.snippets([one(line=200, end_line=201, message="`rate_of`")])
-    around, definition = found["f"]
-    assert sum(len(each.text) for each in found["f"]) <= 200 * CHARS_PER_TOKEN
-    assert "R 200   |" in around.text
-    assert "R 201   |" in around.text
-    assert around.text.split("\n")[0].startswith(f"R {around.first_line}   | ")
-    assert definition.text.startswith("R   1   | def rate_of(order):\n")
-    numbers = [int(line.split()[1]) for line in around.text.split("\n")]
-    assert numbers == list(range(numbers[0], numbers[-1] + 1))
+    finding = one(line=200, end_line=201, message="`rate_of`")
+    lines = await quoted(looked, finding)
+    assert 150 * CHARS_PER_TOKEN < len("\n".join(lines)) <= 200 * CHARS_PER_TOKEN
+    assert lines[1] == '--- hunk in "def charge(order):"'
+    around, definition = await places(looked, finding)
+    assert {200, 201} < {*range(around[1], around[2] + 1)}
+    assert definition[:2] == ("tax.py", 1)
 
 
-async def test_no_snippet_comes_from_an_empty_budget(parser: Parser) -> None:
+async def test_all_findings_of_a_function_are_kept_first(parser: Parser) -> None:
+    looked = evidence(parser, Files({"shop.py": LONG}), budget_tokens=400)
+    other = one(line=210, end_line=210, id="g")
+    ((_, first, last),) = await places(looked, one(line=200, end_line=200), other)
+    assert {200, 210} < {*range(first, last + 1)}
+
+
+async def test_nothing_comes_from_an_empty_budget(parser: Parser) -> None:
     looked = evidence(parser, Files({"shop.py": LONG}), budget_tokens=5)
-    assert await looked.snippets([one()]) == {}
+    assert await looked.views([one()]) == ()
 
 
 async def test_the_default_budget_is_two_thousand_tokens(parser: Parser) -> None:
     files = Files({"shop.py": LONG.replace("item", "item" * 20)})
-    found = await evidence(parser, files).snippets([one(line=200, end_line=200)])
-    (snippet,) = found["f"]
-    assert 1_900 * CHARS_PER_TOKEN < len(snippet.text) <= 2_000 * CHARS_PER_TOKEN
+    text = "\n".join(await quoted(evidence(parser, files), one(line=200, end_line=200)))
+    assert 1_900 * CHARS_PER_TOKEN < len(text) <= 2_000 * CHARS_PER_TOKEN
 
 
 @pytest.mark.parametrize(
@@ -214,27 +238,26 @@ async def test_excluded_generated_binary_and_large_files_are_never_quoted(
     parser: Parser, options: dict[str, Any], path: str, text: str
 ) -> None:
     looked = evidence(parser, Files({path: text}, [path]), **options)
-    assert await looked.snippets([one(message="`rate_of`")]) == {}
+    assert await looked.views([one(message="`rate_of`")]) == ()
 
 
 async def test_an_excluded_file_of_the_diff_is_never_quoted(parser: Parser) -> None:
     looked = evidence(parser, Files({"shop.py": SHOP}), exclude=["shop.py"])
-    assert await looked.snippets([one(message="`refund`")]) == {}
+    assert await looked.views([one(message="`refund`")]) == ()
 
 
 @pytest.mark.parametrize("mode", ["120000", "160000"])
 async def test_links_and_submodules_of_the_diff_are_never_read(parser: Parser, mode: str) -> None:
     files = Files({"shop.py": SHOP})
     looked = evidence(parser, files, DIFF.replace("100644", mode))
-    assert await looked.snippets([one(message="`refund`")]) == {}
+    assert await looked.views([one(message="`refund`")]) == ()
     assert files.read == []
 
 
 async def test_secrets_are_redacted_and_hidden_characters_escaped(parser: Parser) -> None:
     token = "ghp_" + "a1B2c3D4e5F6g7H8i9J0" * 2
     text = SHOP.replace("return due", f"return '{token[:40]}' + '\u202e' + '\x1b'")
-    found = await evidence(parser, Files({"shop.py": text})).snippets([one()])
-    shown = found["f"][0].text
+    shown = "\n".join(await quoted(evidence(parser, Files({"shop.py": text})), one()))
     assert "ghp_" not in shown
     assert "[REDACTED:" in shown
     assert "\\u202e" in shown
@@ -244,13 +267,13 @@ async def test_secrets_are_redacted_and_hidden_characters_escaped(parser: Parser
 async def test_a_file_with_a_secret_in_its_path_is_never_quoted(parser: Parser) -> None:
     path = "ghp_" + ("a1B2c3D4e5F6g7H8i9J0" * 2)[:36] + ".py"
     looked = evidence(parser, Files({path: TAX}, [path]))
-    assert await looked.snippets([one(message="`rate_of`")]) == {}
+    assert await looked.views([one(message="`rate_of`")]) == ()
 
 
 async def test_text_that_is_not_utf8_is_escaped(parser: Parser) -> None:
     text = SHOP.replace("return due", "return 'é'").encode("latin-1")
-    found = await evidence(parser, Files({"shop.py": text})).snippets([one()])
-    assert "return '\\xe9'" in found["f"][0].text
+    shown = await quoted(evidence(parser, Files({"shop.py": text})), one())
+    assert "return '\\xe9'" in shown[-1]
 
 
 async def test_a_file_that_stops_the_parser_gives_no_function(
@@ -258,12 +281,12 @@ async def test_a_file_that_stops_the_parser_gives_no_function(
 ) -> None:
     monkeypatch.setattr("reviewbot.models.offline.parser.CHECK_S", 0.3)
     text = SHOP + "x = " + "(" * 90_000 + "1" + ")" * 90_000 + "\n"
-    assert await evidence(parser, Files({"shop.py": text})).snippets([one()]) == {}
+    assert await evidence(parser, Files({"shop.py": text})).views([one()]) == ()
 
 
 async def test_a_file_is_read_once_for_all_batches(parser: Parser) -> None:
     files = Files({"shop.py": SHOP}, [os.devnull])
     looked = evidence(parser, files)
-    await looked.snippets([one(message="`refund`")])
-    await looked.snippets([one(message="`RATE`")])
+    await looked.views([one(message="`refund`")])
+    await looked.views([one(message="`RATE`")])
     assert files.read == ["shop.py"]

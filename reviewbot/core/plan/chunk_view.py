@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from reviewbot.core.diff.whole import shows_whole_file
 from reviewbot.core.plan.weigh import SECTION_LIMIT, cut_line
@@ -41,12 +41,15 @@ class ShownHunk:
 
 @dataclass(frozen=True, slots=True)
 class ChunkView:
-    """A chunk with its text as a reviewer sees it."""
+    """A chunk with its text as a reviewer sees it.
+
+    ``status`` is ``unchanged`` for code beside the diff.
+    """
 
     id: str
     path: str
     old_path: str | None
-    status: FileStatus
+    status: FileStatus | Literal["unchanged"]
     part: int
     parts: int
     hunks: tuple[ShownHunk, ...]

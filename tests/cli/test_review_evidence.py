@@ -1,0 +1,81 @@
+"""``reviewbot review`` in a repository: the verifier sees code beyond the diff and may quote it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from tests.fake_anthropic import Answer, FakeAnthropic
+from tests.fake_anthropic.replies import finding
+from tests.fake_anthropic.verdicts import asked, says, verdict
+from tests.support.commands import Done, run_command
+from tests.support.repositories import _alone, git, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.fake_anthropic import Recorded
+
+__all__ = ["_alone"]
+
+FILLING = "".join(f"        x{number} = {number}\n" for number in range(1, 40))
+SHOP = f"class Shop:\n    def charge(self, order):\n{FILLING}        return order.gross\n"
+TAX = "def rate_of(order):\n    if order is None:\n        return 0\n    return order.rate\n"
+QUOTE = "        return rate_of(order.net)"
+
+
+def a_change(folder: Path) -> None:
+    git("init", "--quiet", "-b", "main")
+    (folder / "lib").mkdir()
+    write(SHOP, "shop.py")
+    write(TAX, "lib/tax.py")
+    git("add", ".")
+    git("commit", "--quiet", "-m", "x")
+    write(SHOP.replace("        return order.gross", QUOTE), "shop.py")
+
+
+async def refuted(folder: Path, *arguments: str) -> tuple[Done, str]:
+    """Review with a verifier that quotes the definition; return the request to it, too."""
+    found = finding(
+        path="shop.py",
+        quote=QUOTE.strip(),
+        line=42,
+        end_line=42,
+        message="`rate_of` fails for None.",
+        title="Crash without an order",
+    )
+
+    def answer(request: Recorded) -> Answer:
+        (one,) = asked(request)
+        place = {"path": "lib/tax.py", "line": 2, "quote": "    if order is None:"}
+        return says(verdict(one, "refuted") | place)
+
+    async with FakeAnthropic(verify=answer) as fake:
+        fake.enqueue(Answer(findings=[found]))
+        keys = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
+        done = await run_command(
+            folder, "review", "--no-summary", "--format", "ndjson", *arguments, **keys
+        )
+        (request,) = fake.verifications
+        return done, request.text.partition("<findings_to_verify>")[2]
+
+
+async def test_a_definition_elsewhere_in_the_repository_can_refute_a_finding(
+    tmp_path: Path,
+) -> None:
+    a_change(tmp_path)
+    done, block = await refuted(tmp_path)
+    assert '=== file "shop.py", modified\n--- hunk\nR   2   |     def charge(self, order):' in block
+    assert '=== file "lib/tax.py", unchanged\n--- hunk\nR   1   | def rate_of(order):' in block
+    events = [json.loads(line) for line in done.out.splitlines()]
+    (withdrawn,) = [one for one in events if one["type"] == "finding.withdrawn"]
+    assert withdrawn["evidence"]["path"] == "lib/tax.py"
+    assert done.code == 0
+
+
+async def test_an_excluded_file_is_no_evidence(tmp_path: Path) -> None:
+    a_change(tmp_path)
+    write("exclude: [lib/]\n", ".reviewbot.yml")
+    _, block = await refuted(tmp_path)
+    assert "--- hunk\nR   2   |     def charge(self, order):" in block
+    assert "rate_of(order):" not in block
