@@ -17,6 +17,8 @@ from reviewbot.errors import (
     ReviewbotError,
     SourceError,
 )
+from reviewbot.github.change.compare import ContentSource
+from reviewbot.github.change.imported_files import ImportedFiles
 from reviewbot.github.change.subject import PublishOptions
 from reviewbot.github.client.errors import GitHubError
 from reviewbot.github.identity import BotIdentity, PullName
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from reviewbot.github.change.full_files import ReadFile
     from reviewbot.github.state.scope import ReviewScope
     from reviewbot.pipeline.job import StopSignal
+    from reviewbot.pipeline.prepare import Prepared
     from reviewbot.pipeline.target import OutputTarget
 
 _FORK_NOTICE: Final = (
@@ -160,6 +163,13 @@ class ActionReview:
 
         return read if found else None
 
+    async def _code(self, assignment: ReviewScope, prepared: Prepared) -> ImportedFiles:
+        subject = assignment.subject
+        place = ContentSource(self._api, subject.pull.repo, subject.merge_base, subject.head)
+        local = await asyncio.to_thread(self._checkout, subject.head)
+        added = {file.path: file for file in prepared.job.files if file.status == "added"}
+        return ImportedFiles(place, added | {**prepared.whole_files}, local=local)
+
     async def _begun(self, identity: BotIdentity, assignment: ReviewScope) -> Publication:
         """Return the started publication; without a token it posts nothing."""
         inputs, settings = self._inputs, assignment.settings
@@ -205,7 +215,13 @@ class ActionReview:
             whole = assignment.subject.full
             claims = (pull.title, pull.body) if whole else ("", "")
             able = await stack.enter_async_context(
-                workers(prepared, settings, title=claims[0], description=claims[1])
+                workers(
+                    prepared,
+                    settings,
+                    title=claims[0],
+                    description=claims[1],
+                    code=await self._code(assignment, prepared),
+                )
             )
             outputs = stack.enter_context(
                 Outputs("terminal", None, prepared.job.files, shows_end=False)
