@@ -19,6 +19,7 @@ from reviewbot.models.budget import Budget
 from reviewbot.models.catalog import lookup
 from reviewbot.models.offline.parser import ParserPool
 from reviewbot.models.tokens import TokenCounter
+from reviewbot.pipeline.evidence import Evidence
 from reviewbot.pipeline.planner import Chains, policy_of
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from reviewbot.models.linters.imported import ImportedHit
     from reviewbot.models.linters.linters import Linters
     from reviewbot.models.offline.parser import Parser
-    from reviewbot.pipeline.evidence import CodeFiles, Evidence
+    from reviewbot.pipeline.evidence import CodeFiles
     from reviewbot.pipeline.job import Summarize
     from reviewbot.pipeline.prepare import Prepared
     from reviewbot.rules import Rule
@@ -128,8 +129,6 @@ async def workers(
 def _evidence(
     prepared: Prepared, settings: Settings, parser: Parser, code: CodeFiles | None
 ) -> Evidence:
-    from reviewbot.pipeline.evidence import Evidence
-
     policy = policy_of(settings, prepared.attributes)
     return Evidence(prepared.job.files, policy, parser, prepared.whole_files, source=code)
 
