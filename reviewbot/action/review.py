@@ -167,8 +167,7 @@ class ActionReview:
         subject = assignment.subject
         place = ContentSource(self._api, subject.pull.repo, subject.merge_base, subject.head)
         local = await asyncio.to_thread(self._checkout, subject.head)
-        added = {file.path: file for file in prepared.job.files if file.status == "added"}
-        return ImportedFiles(place, added | {**prepared.whole_files}, local=local)
+        return ImportedFiles(place, prepared.shown_whole, local=local)
 
     async def _begun(self, identity: BotIdentity, assignment: ReviewScope) -> Publication:
         """Return the started publication; without a token it posts nothing."""

@@ -12,7 +12,7 @@ import json
 from contextlib import aclosing, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import sqlalchemy as sa
 
@@ -35,7 +35,7 @@ from reviewbot.store.eventlog import EventLog, rfc3339
 from reviewbot.store.tables import REVIEWS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
     from reviewbot.config.settings import Settings
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     )
     from reviewbot.models.cached import CacheUse
     from reviewbot.models.offline.parser import ParserPool
+    from reviewbot.pipeline.evidence import CodeFiles
     from reviewbot.pipeline.job import Summarize, SummaryTask
     from reviewbot.pipeline.prepare import Prepared
     from reviewbot.pipeline.workers import Workers
@@ -103,6 +104,10 @@ class ModelRetryPolicy:
     limit_s: float = 3600.0
 
 
+FindCode: TypeAlias = "Callable[[ReviewRow, Prepared], Awaitable[CodeFiles | None]]"
+"""Function that returns a reader of more files of the reviewed commit; None if there is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunDependencies:
     """Objects that a node shares among its runs.
@@ -118,6 +123,7 @@ class RunDependencies:
         cache_bytes: most bytes of the cache per tenant; 0 disables the cache.
         cache_use: counters of hits and misses of the cache.
         hooks: functions to call after events of a run.
+        find_code: function that returns a reader of more files of a review; None without one.
     """
 
     database: Database
@@ -130,6 +136,7 @@ class RunDependencies:
     cache_bytes: int
     cache_use: CacheUse
     hooks: Hooks
+    find_code: FindCode
 
 
 class Run:
@@ -173,7 +180,10 @@ class Run:
             return await self._give_up(f"It cannot continue: {error}")
         earlier = await self._database.read(partial(checkpoints.earlier_of, review_id=row.id))
         _, spent_usd = await self._spent()
-        async with self._workers(prepared, settings, work, spent_usd or 0.0) as able:
+        find = self._kit.find_code
+        code = await find(self.row, prepared) if prepared.job.verified else None
+        making = self._workers(prepared, settings, work, spent_usd=spent_usd or 0.0, code=code)
+        async with making as able:
             run_batch, verify = self._cached(able, prepared, settings, work)
             steps = Checkpoints(
                 leaving_out(work.left_out, able.with_linters(run_batch)),
@@ -220,7 +230,13 @@ class Run:
         return prepared, settings
 
     def _workers(
-        self, prepared: Prepared, settings: Settings, work: ReviewInput, spent_usd: float
+        self,
+        prepared: Prepared,
+        settings: Settings,
+        work: ReviewInput,
+        *,
+        spent_usd: float,
+        code: CodeFiles | None,
     ) -> AbstractAsyncContextManager[Workers]:
         if work.inquiry is not None:
             return explainers(prepared, settings, work.inquiry, spent_usd=spent_usd)
@@ -233,6 +249,7 @@ class Run:
             spent_usd=spent_usd,
             parser=self._kit.parsers.for_tenant(self.row.tenant),
             lint_slots=self._kit.lint_slots,
+            code=code,
         )
 
     def _cached(

@@ -43,7 +43,10 @@ if TYPE_CHECKING:
     from reviewbot.config.settings import Settings
     from reviewbot.core.events.events import Outcome
     from reviewbot.jobs.admission import Also, ReviewRequest
+    from reviewbot.jobs.run import FindCode
     from reviewbot.models.offline.parser import Parser
+    from reviewbot.pipeline.evidence import CodeFiles
+    from reviewbot.pipeline.prepare import Prepared
     from reviewbot.store.reviews import ReviewRow
 
 PREPARED_AT_ONCE: Final = 2
@@ -105,6 +108,8 @@ class ReviewService:
         self.database = open_database(config.database_url)
         self.hub = Hub(self.database)
         self._parsers = ParserPool(PARSERS)
+        self.find_code: FindCode | None = None
+        """Function that finds more files of a review; the GitHub App sets it."""
         kit = RunDependencies(
             database=self.database,
             hub=self.hub,
@@ -116,6 +121,7 @@ class ReviewService:
             cache_bytes=config.cache_bytes,
             cache_use=CacheUse(),
             hooks=hooks or Hooks(),
+            find_code=self._find_code,
         )
         self.runner = Runner(self.node, kit)
         self._engine = Engine(
@@ -158,6 +164,9 @@ class ReviewService:
         await self.database.close()
         if self._unlock is not None:
             self._unlock()
+
+    async def _find_code(self, row: ReviewRow, prepared: Prepared) -> CodeFiles | None:
+        return await self.find_code(row, prepared) if self.find_code else None
 
     def parser(self, tenant: str) -> Parser:
         """Return the parser of a tenant, which the reviews of this node use, too."""

@@ -59,6 +59,12 @@ class Prepared:
     whole_files: Mapping[str, FileDiff] = MappingProxyType({})
     attributes: str = ""
 
+    @property
+    def shown_whole(self) -> dict[str, FileDiff]:
+        """The files that are known in full, with those that the change adds, by path."""
+        added = {file.path: file for file in self.job.files if file.status == "added"}
+        return added | {**self.whole_files}
+
 
 def prepare(
     data: bytes,

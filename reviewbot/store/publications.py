@@ -32,9 +32,17 @@ def insert(connection: sa.Connection, review_id: str, new: NewPublication) -> No
 
 def read(connection: sa.Connection, review_id: str) -> tuple[int, dict[str, Any]]:
     """Return the installation that a review is published for, and its target."""
+    found = find(connection, review_id)
+    if found is None:
+        raise LookupError(f"review {review_id} has no publication")
+    return found
+
+
+def find(connection: sa.Connection, review_id: str) -> tuple[int, dict[str, Any]] | None:
+    """Return installation and target of a review; None if it is not published on GitHub."""
     columns = (PUBLICATIONS.c.installation, PUBLICATIONS.c.target)
-    row = connection.execute(sa.select(*columns).where(PUBLICATIONS.c.id == review_id)).one()
-    return row.installation, json.loads(row.target)
+    row = connection.execute(sa.select(*columns).where(PUBLICATIONS.c.id == review_id)).first()
+    return None if row is None else (row.installation, json.loads(row.target))
 
 
 def is_over(connection: sa.Connection, review_id: str) -> bool:

@@ -1,0 +1,44 @@
+"""More files of a pull request under review, as evidence for the verifier."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from reviewbot.github.app import targets
+from reviewbot.github.app.targets import PublishTarget
+from reviewbot.github.change.compare import ContentSource
+from reviewbot.github.change.imported_files import ImportedFiles
+from reviewbot.store import publications
+
+if TYPE_CHECKING:
+    from reviewbot.github.api.gateway import Gateway
+    from reviewbot.pipeline.prepare import Prepared
+    from reviewbot.store.database import Database
+    from reviewbot.store.reviews import ReviewRow
+
+
+class PullRequestFiles:
+    """Finder of the files of a review's pull request.
+
+    Args:
+        database: the store, which has the target of each review.
+        github: the App's gateway to GitHub.
+    """
+
+    def __init__(self, database: Database, github: Gateway) -> None:
+        self._database, self._github = database, github
+
+    async def __call__(self, row: ReviewRow, prepared: Prepared) -> ImportedFiles | None:
+        """Return the files of a pull request; None for a review that is not published on one.
+
+        Raises:
+            StoreError: the database is unavailable.
+        """
+        found = await self._database.read(partial(publications.find, review_id=row.id))
+        target = None if found is None else targets.from_json(found[1])
+        if found is None or not isinstance(target, PublishTarget):
+            return None
+        api = self._github.installation(found[0])
+        place = ContentSource(api, target.repo, target.merge_base, target.head)
+        return ImportedFiles(place, prepared.shown_whole)
