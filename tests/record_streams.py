@@ -1,8 +1,9 @@
 """Records reviews of ``fixtures/demo.diff`` as they really run: ``python -m tests.record_streams``.
 
 Each is the command line in a process of its own, its events written as they came, with the times
-and ids of that run; the second one talks to the fake API. What these recordings look like in
-every format is then written by ``python -m tests.regenerate_golden``.
+and ids of that run; all but the first talk to the fake API. What these recordings look like in
+every format is then written by ``python -m tests.regenerate_golden``. ``--verified`` records only
+the last one.
 """
 
 from __future__ import annotations
@@ -11,11 +12,17 @@ import asyncio
 import json
 import os
 import sys
-from typing import Any, Final
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from tests.fake_anthropic import Answer, FakeAnthropic, StatusError
 from tests.fake_anthropic.replies import finding
+from tests.fake_anthropic.verdicts import asked, says, verdict
 from tests.regenerate_golden import STREAMS
+
+if TYPE_CHECKING:
+    from tests.fake_anthropic.requests import Recorded
 
 DEMO: Final = STREAMS.parent / "demo.diff"
 
@@ -60,6 +67,32 @@ FILES: Final[list[dict[str, Any]]] = [
     {"path": "shop/sync.py", "change": "more retries, a log line for each"},
     {"path": "web/src/cart.ts", "change": "saves in parallel, renders as a string"},
 ]
+DOUBTED: Final = [
+    *FOUND[:2],
+    FOUND[2] | {"confidence": 0.8},
+    finding(
+        path="shop/sync.py",
+        quote='        log.warning("stock of %s: %s", sku, response.status_code)',
+        line=18,
+        end_line=18,
+        title="The function ends without a result",
+        scenario="After five failed tries the caller gets None for a number.",
+        message="Raise an error after the loop.",
+    ),
+]
+WITH_SECRET: Final = (
+    DEMO.read_text("utf-8")
+    + """\
+diff --git a/shop/settings.py b/shop/settings.py
+--- a/shop/settings.py
++++ b/shop/settings.py
+@@ -1,2 +1,3 @@
+ REGION = "eu-central-1"
++ACCESS_KEY = "{}"
+ TIMEOUT_S = 10
+""".format("AKIA" + "QWERTYUIOPAS0001")
+)
+"""The diff of ``verified``: the demo, and a line with a secret."""
 SUMMARY: Final = {
     "what": "Orders gain tax, a status filter and an archive; the cart is saved and drawn anew.",
     "look_at": ["shop/orders.py"],
@@ -67,12 +100,24 @@ SUMMARY: Final = {
 }
 
 
-async def record(name: str, *arguments: str, **environment: str) -> None:
+def doubts(request: Recorded) -> Answer:
+    """Verdicts of each kind about :data:`DOUBTED`."""
+    titles = [one["title"] for one in DOUBTED]
+    sql, walked, sleeps, ends = sorted(asked(request), key=lambda one: titles.index(one.title))
+    return says(
+        verdict(sql),
+        verdict(walked, "unproven"),
+        verdict(sleeps, worth_fixing=False),
+        verdict(ends, "refuted", line=20, quote='    raise RuntimeError(f"no answer for {sku}")'),
+    )
+
+
+async def record(name: str, *arguments: str, diff: Path = DEMO, **environment: str) -> None:
     """One run of the command line to ``fixtures/streams/NAME.ndjson``."""
     command = [sys.executable, "-m", "reviewbot", "review", "--format", "ndjson", *arguments]
     known = {key: value for key, value in os.environ.items() if not key.startswith("ANTHROPIC_")}
     process = await asyncio.create_subprocess_exec(
-        *command, str(DEMO), env=known | environment, stdout=asyncio.subprocess.PIPE
+        *command, str(diff), env=known | environment, stdout=asyncio.subprocess.PIPE
     )
     written, _ = await process.communicate()
     if process.returncode != 1:  # findings at or above the gate
@@ -80,8 +125,28 @@ async def record(name: str, *arguments: str, **environment: str) -> None:
     (STREAMS / f"{name}.ndjson").write_bytes(written)
 
 
+async def record_verified() -> None:
+    """Record a review with a verdict of each kind."""
+    with tempfile.TemporaryDirectory() as folder:
+        diff = Path(folder, "with-secret.diff")
+        diff.write_text(WITH_SECRET, "utf-8")
+        async with FakeAnthropic(verify=doubts) as fake:
+            fake.enqueue(Answer(DOUBTED, pace=0.01), Answer(report=json.dumps(SUMMARY)))
+            await record(
+                "verified",
+                "--model",
+                "claude-sonnet-5-5",
+                diff=diff,
+                ANTHROPIC_API_KEY=fake.key,
+                ANTHROPIC_BASE_URL=fake.base_url,
+            )
+
+
 async def main() -> None:
-    """Record both reviews."""
+    """Record the reviews."""
+    await record_verified()
+    if "--verified" in sys.argv:
+        return
     await record("recorded-offline", "--model", "offline")
     async with FakeAnthropic() as fake:
         fake.enqueue(

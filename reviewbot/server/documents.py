@@ -37,6 +37,8 @@ def review_document(row: ReviewRow, report: Report, progress: ReviewProgress) ->
         "models": list(report.models),
         "notices": list(report.notices),
         "findings": [asdict(finding) for finding in report.findings],
+        "verdicts": [asdict(verdict) for verdict in report.verdicts],
+        "verification": None if report.verification is None else asdict(report.verification),
         "coverage": [asdict(file) for file in report.coverage] if row.outcome else [],
         "summary": None if report.summary is None else asdict(report.summary),
         "question": report.question,

@@ -127,6 +127,7 @@ def _event_schemas() -> Json:
         for defined, schema in published["$defs"].items()
     }
     found["Summary"] = _without_envelope(found[name("review.summary")])
+    found["Verdict"] = _without_envelope(found[name("finding.verified")])
     found["Answer"] = _without_envelope(found[name("review.answer")])
     found["Event"] = {
         "description": published["description"],

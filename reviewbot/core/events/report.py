@@ -25,7 +25,7 @@ from reviewbot.core.events.events import (
     Usage,
     VerificationTally,
 )
-from reviewbot.core.findings.finding import SEVERITIES, Finding, Severity, rank
+from reviewbot.core.findings.finding import SEVERITIES, Evidence, Finding, Severity, rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,12 +40,17 @@ _NOTHING: Final = Usage()
 class Withdrawal:
     """A finding that was shown and then withdrawn, with the reason.
 
-    ``is_refuted`` is True if the verifier refuted it.
+    ``evidence`` is the code with which the verifier refuted it, if it did.
     """
 
     finding: Finding
     reason: str
-    is_refuted: bool = False
+    evidence: Evidence | None = None
+
+    @property
+    def is_refuted(self) -> bool:
+        """True if the verifier refuted the finding."""
+        return self.evidence is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,8 @@ class Report:
     ``cost_usd`` is also None if a used model has no known price. ``question`` is None for a review.
     ``refuted`` are the ids of findings, of this or of an earlier review, that the verifier refuted.
     ``answer`` may be partial until the review has finished; then a partial answer is dropped.
+    ``verdicts`` are the verdicts about open findings, in the order of their arrival. A finding
+    that is still pending when the review has finished is ``unverified``.
     """
 
     outcome: Outcome | None = None
@@ -84,6 +91,7 @@ class Report:
     depth: str = ""
     verification: VerificationTally | None = None
     refuted: tuple[str, ...] = ()
+    verdicts: tuple[FindingVerified, ...] = ()
 
     @property
     def counts(self) -> dict[Severity, int]:
@@ -95,7 +103,7 @@ class Report:
 
     @property
     def held(self) -> tuple[Finding, ...]:
-        """Findings that the confidence threshold or the note limit holds back."""
+        """Findings that the confidence threshold, the note limit or a verdict holds back."""
         return tuple(finding for finding in self.findings if not counts_for_fail_on(finding))
 
     @property
@@ -120,6 +128,7 @@ class ReportBuilder:
         self._raised: dict[str, Finding] = {}
         self._withdrawn: dict[str, Withdrawal] = {}
         self._refuted: dict[str, None] = {}
+        self._verdicts: dict[str, FindingVerified] = {}
         self._skipped: dict[str, FileCoverage] = {}
         self._chunks: dict[str, ChunkFinished] = {}
 
@@ -147,6 +156,7 @@ class ReportBuilder:
                 self._answer = event if event.text else None
             case ReviewFinished():
                 self._finished = event
+                self._raised = {one.id: _ended(one) for one in self._raised.values()}
                 if self._answer is not None and not self._answer.complete:
                     self._answer = None
             case _:  # chunk.started and chunk.retrying change nothing that lasts
@@ -160,11 +170,14 @@ class ReportBuilder:
                 self._raised[event.finding.id] = event.finding
                 self._withdrawn.pop(event.finding.id, None)
                 self._refuted.pop(event.finding.id, None)
+                self._verdicts.pop(event.finding.id, None)
             case FindingVerified() if event.id in self._raised:
                 self._raised[event.id] = verified(self._raised[event.id], event)
+                self._verdicts[event.id] = event
             case FindingWithdrawn() if event.id in self._raised:
-                finding, is_refuted = self._raised.pop(event.id), event.evidence is not None
-                self._withdrawn[event.id] = Withdrawal(finding, event.reason, is_refuted)
+                finding = self._raised.pop(event.id)
+                self._withdrawn[event.id] = Withdrawal(finding, event.reason, event.evidence)
+                self._verdicts.pop(event.id, None)
             case _:
                 pass
 
@@ -207,6 +220,7 @@ class ReportBuilder:
             depth=end.depth if end else "",
             verification=end.verification if end else None,
             refuted=tuple(self._refuted),
+            verdicts=tuple(self._verdicts.values()),
         )
 
     def _coverage(self) -> tuple[tuple[FileCoverage, ...], tuple[str, ...]]:
@@ -228,6 +242,12 @@ class ReportBuilder:
 def verified(finding: Finding, event: FindingVerified) -> Finding:
     """Return ``finding`` after its verdict."""
     return replace(finding, verification=event.verdict, placement=event.placement)
+
+
+def _ended(finding: Finding) -> Finding:
+    """Return ``finding`` after the end of the review, when no verdict about it can come."""
+    is_pending = finding.verification == "pending"
+    return replace(finding, verification="unverified") if is_pending else finding
 
 
 def fold(events: Iterable[Event]) -> Report:

@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from reviewbot.core.events.report import counts_for_fail_on
 from reviewbot.core.render.inert import neutralize_commands
-from reviewbot.core.render.wording import on_new_lines, outcome, placement_reason, unreviewed
+from reviewbot.core.render.wording import (
+    on_new_lines,
+    outcome,
+    placement_reason,
+    unreviewed,
+    verification,
+    verification_note,
+)
 from reviewbot.core.safety.escape import show
 from reviewbot.core.wording import count, listed
 
@@ -80,7 +87,8 @@ def notice(sentence: str) -> str:
 
 
 def _finding(finding: Finding, command: Command) -> str:
-    parts = (finding.scenario, finding.message, placement_reason(finding))
+    notes = (placement_reason(finding), verification_note(finding))
+    parts = (finding.scenario, finding.message, *notes)
     properties = {"file": finding.path}
     if on_new_lines(finding):
         properties |= {"line": str(finding.line), "endLine": str(finding.end_line)}
@@ -100,7 +108,7 @@ def _rest(report: Report, left: Counter[str]) -> str:
         text += f" {what} had no room among the annotations: see the job's log or summary."
     if report.held:
         text += f" {count(len(report.held), 'finding')} held back."
-    return text
+    return " ".join(filter(None, (text, verification(report))))
 
 
 def _command(command: Command, message: str, **properties: str) -> str:

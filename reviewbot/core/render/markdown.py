@@ -151,14 +151,12 @@ def _row(finding: Finding) -> str:
 
 
 def _place(finding: Finding) -> str:
-    if finding.placement.kind != "inline":
-        return finding.path
-    return f"{finding.path}:{finding.line}"
+    return f"{finding.path}:{finding.line}" if finding.is_placed else finding.path
 
 
 def _details(finding: Finding) -> str:
     where = code_span(finding.path)
-    if finding.placement.kind == "inline":
+    if finding.is_placed:
         where += f", {lines_of(finding)}"
     facts = [
         where,
@@ -186,9 +184,11 @@ def _details(finding: Finding) -> str:
 
 
 def _withdrawn(report: Report, room: int | None) -> list[str]:
+    """Return the findings that were withdrawn; refuted ones are only counted, in the notes."""
     entries = (
         f"{one_line(one.finding.title, 200)} ({code_span(one.finding.path)}): {literal(one.reason)}"
         for one in report.withdrawn
+        if not one.is_refuted
     )
     return _listed("Withdrawn:", entries, room)
 

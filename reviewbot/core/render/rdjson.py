@@ -22,6 +22,7 @@ from reviewbot.core.render.wording import (
     placement_reason,
     shallow,
     unreviewed,
+    verification_note,
 )
 from reviewbot.core.wording import NO_REASON
 
@@ -47,7 +48,8 @@ def render(report: Report) -> str:
 
 
 def _diagnostic(finding: Finding) -> Json:
-    parts = (finding.title, finding.scenario, finding.message, placement_reason(finding))
+    notes = (placement_reason(finding), verification_note(finding))
+    parts = (finding.title, finding.scenario, finding.message, *notes)
     location: Json = {"path": finding.path}
     lines = {"start": {"line": finding.line}, "end": {"line": finding.end_line}}
     if on_new_lines(finding):

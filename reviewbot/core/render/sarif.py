@@ -30,6 +30,8 @@ from reviewbot.core.render.wording import (
     placement_reason,
     shallow,
     unreviewed,
+    verification,
+    verification_note,
 )
 from reviewbot.core.wording import NO_REASON, count
 
@@ -117,9 +119,8 @@ def _rule(finding: Finding) -> Json:
 
 
 def _result(finding: Finding, index: int) -> Json:
-    words = "\n\n".join(
-        filter(None, (finding.scenario, finding.message, placement_reason(finding)))
-    )
+    notes = (placement_reason(finding), verification_note(finding))
+    words = "\n\n".join(filter(None, (finding.scenario, finding.message, *notes)))
     title = finding.title or finding.rule
     result: Json = {
         "ruleId": finding.rule,
@@ -134,6 +135,7 @@ def _result(finding: Finding, index: int) -> Json:
             "confidence": finding.confidence,
             "model": finding.model,
             "placement": finding.placement.kind,
+            "verification": finding.verification,
         },
     }
     if finding.suggestion is not None and finding.suggestion_applies and on_new_lines(finding):
@@ -192,6 +194,8 @@ def _notifications(report: Report, left_out: int) -> list[Json]:
     skipped = report.covered("skipped")
     notes += [_notification("note", _coverage(file), file.path) for file in skipped]
     notes += [_notification("note", notice) for notice in report.notices]
+    if verdicts := verification(report):
+        notes.append(_notification("note", verdicts))
     if len(notes) > _MAX_NOTIFICATIONS:
         rest = count(len(notes) - _MAX_NOTIFICATIONS, "more notification")
         notes = [*notes[:_MAX_NOTIFICATIONS], _notification("warning", f"{rest} left out.")]

@@ -18,6 +18,7 @@ from reviewbot.core.render.wording import (
     acceptance,
     dollars,
     duration,
+    is_unproven_error,
     outcome,
     reviewers,
     share_of,
@@ -158,7 +159,8 @@ def verified_lines(finding: Finding, reason: str, *, width: int) -> list[Line]:
         width: columns of the terminal.
     """
     word = state_of(finding) or "verified"
-    text = f"{finding.title} ({finding.path}:{finding.line}): {reason}"
+    why = (finding.placement.held and finding.placement.reason) or reason
+    text = f"{finding.title} ({finding.path}:{finding.line}): {why}"
     style = "green" if word == "verified" else "yellow"
     return paragraph(text, width, first=(f"{word} ", style), style="dim")
 
@@ -202,14 +204,16 @@ def final_lines(report: Report, *, width: int) -> list[Line]:
         style = STYLES[worst] if worst else nothing
         lines += paragraph(outcome(report), width, style=style)
         lines += _unread(report, width)
-    if report.held:
-        text = f"{count(len(report.held), 'finding')}, shown above, not counted"
-        lines += _row("held back", text, width)
+    unproven = sum(map(is_unproven_error, report.held))
+    if unproven:
+        lines += _row("unproven", f"{count(unproven, 'error')}, shown above, not counted", width)
+    if held := len(report.held) - unproven:
+        lines += _row("held back", f"{count(held, 'finding')}, shown above, not counted", width)
     if report.withdrawn:
         text = f"{count(len(report.withdrawn), 'finding')} shown above, not counted"
         lines += _row("withdrawn", text, width)
     if verdicts := verification(report):
-        lines += _row("verified", verdicts.partition(": ")[2], width)
+        lines += _row("verified", verdicts.partition(": ")[2].removesuffix("."), width)
     lines += _skipped(report, width)
     spent = spending(report)
     if spent:

@@ -211,6 +211,12 @@ def titled(finding: Finding) -> str:
     return ", ".join(filter(None, (finding.severity, state_of(finding))))
 
 
+def verification_note(finding: Finding) -> str:
+    """Return a sentence for a finding that counts, but has no verdict; else empty."""
+    has_no_verdict = finding.verification in ("pending", "unverified")
+    return "Not verified." if has_no_verdict and not finding.placement.held else ""
+
+
 def verification(report: Report) -> str:
     """Return a sentence about the verdicts and their cost; empty if nothing was verified."""
     tally = report.verification
@@ -223,7 +229,7 @@ def verification(report: Report) -> str:
         "not verified": tally.unverified,
     }
     parts = [f"{number:,} {word}" for word, number in counts.items() if number]
-    what = listed(parts) if parts else "no verdict"
+    what = ", ".join(parts) or "no verdict"
     spent = "; ".join(filter(None, (usage(tally.usage), dollars(tally.cost_usd))))
     return f"Verification: {what} ({spent})."
 

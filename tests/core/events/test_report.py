@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -139,6 +140,44 @@ def test_a_withdrawn_finding_does_not_stand_and_keeps_its_reason() -> None:
         (FINDING, "Disproved.")
     ]
     assert builder.withdrawal(FINDING.id) == builder.report.withdrawn[0]
+
+
+def verified(verdict: Literal["supported", "unproven"] = "supported") -> ev.FindingVerified:
+    return ev.FindingVerified(
+        FINDING.id, verdict, worth_fixing=True, reason="It is so.", evidence=None, placement=HELD
+    )
+
+
+def test_a_verdict_changes_its_finding_and_is_kept() -> None:
+    report = fold([raised(verification="pending"), verified("unproven")])
+    assert [(one.verification, one.placement) for one in report.findings] == [("unproven", HELD)]
+    assert report.verdicts == (verified("unproven"),)
+
+
+@pytest.mark.parametrize(
+    "later", [ev.FindingWithdrawn(FINDING.id, "Merged."), raised(verification="pending")]
+)
+def test_a_verdict_goes_with_its_finding(later: ev.Event) -> None:
+    assert fold([raised(), verified(), later]).verdicts == ()
+
+
+def test_a_verdict_about_an_unknown_finding_changes_nothing() -> None:
+    assert fold([verified()]) == fold([])
+
+
+def test_a_refuted_finding_keeps_the_evidence() -> None:
+    evidence = Evidence("a.py", 4, "return")
+    report = fold([raised(), ev.FindingWithdrawn(FINDING.id, "Refuted.", evidence)])
+    assert [(one.evidence, one.is_refuted) for one in report.withdrawn] == [(evidence, True)]
+    report = fold([raised(), ev.FindingWithdrawn(FINDING.id, "Merged.")])
+    assert [one.is_refuted for one in report.withdrawn] == [False]
+
+
+def test_a_finding_that_is_pending_at_the_end_is_unverified() -> None:
+    running = [raised(verification="pending"), raised(id="b" * 16, verification="supported")]
+    assert [one.verification for one in fold(running).findings] == ["pending", "supported"]
+    ended = fold([*running, end("cancelled")])
+    assert [one.verification for one in ended.findings] == ["unverified", "supported"]
 
 
 def test_a_finding_that_another_model_raises_again_stands_again() -> None:
