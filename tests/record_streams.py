@@ -125,26 +125,23 @@ async def record(name: str, *arguments: str, diff: Path = DEMO, **environment: s
     (STREAMS / f"{name}.ndjson").write_bytes(written)
 
 
-async def record_verified() -> None:
+async def record_verified(diff: Path) -> None:
     """Record a review with a verdict of each kind."""
-    with tempfile.TemporaryDirectory() as folder:
-        diff = Path(folder, "with-secret.diff")
-        diff.write_text(WITH_SECRET, "utf-8")
-        async with FakeAnthropic(verify=doubts) as fake:
-            fake.enqueue(Answer(DOUBTED, pace=0.01), Answer(report=json.dumps(SUMMARY)))
-            await record(
-                "verified",
-                "--model",
-                "claude-sonnet-5-5",
-                diff=diff,
-                ANTHROPIC_API_KEY=fake.key,
-                ANTHROPIC_BASE_URL=fake.base_url,
-            )
+    async with FakeAnthropic(verify=doubts) as fake:
+        fake.enqueue(Answer(DOUBTED, pace=0.01), Answer(report=json.dumps(SUMMARY)))
+        await record(
+            "verified",
+            "--model",
+            "claude-sonnet-5-5",
+            diff=diff,
+            ANTHROPIC_API_KEY=fake.key,
+            ANTHROPIC_BASE_URL=fake.base_url,
+        )
 
 
-async def main() -> None:
+async def main(with_secret: Path) -> None:
     """Record the reviews."""
-    await record_verified()
+    await record_verified(with_secret)
     if "--verified" in sys.argv:
         return
     await record("recorded-offline", "--model", "offline")
@@ -164,4 +161,7 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder, "with-secret.diff")
+        written.write_text(WITH_SECRET, "utf-8")
+        asyncio.run(main(written))

@@ -23,6 +23,7 @@ from starlette.staticfiles import StaticFiles
 
 from reviewbot.core.diff.parse import parse_diff
 from tests.event_schema import assert_valid_event
+from tests.record_streams import WITH_SECRET
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -44,6 +45,9 @@ POLICY: Final = (
     "trusted-types reviewbot-worker"
 )
 """What the page must live with."""
+
+
+_VERDICT: Final = ("id", "verdict", "worth_fixing", "reason", "evidence", "placement")
 
 
 def recorded(name: str) -> list[Json]:
@@ -108,11 +112,17 @@ class Review:
         end = self.finished
         started = next((one for one in self.sent if one["type"] == "review.started"), None)
         found: dict[str, Json] = {}
+        verdicts: dict[str, Json] = {}
         for event in self.sent:
             if event["type"] == "finding":
                 found[event["finding"]["id"]] = event["finding"]
+            elif event["type"] == "finding.verified":
+                verdict = {"verification": event["verdict"], "placement": event["placement"]}
+                found[event["id"]] = {**found[event["id"]], **verdict}
+                verdicts[event["id"]] = {key: event[key] for key in _VERDICT}
             elif event["type"] == "finding.withdrawn":
                 found.pop(event["id"], None)
+                verdicts.pop(event["id"], None)
         counts = {"error": 0, "warning": 0, "note": 0}
         for finding in found.values():
             if not finding["placement"]["held"]:
@@ -132,6 +142,8 @@ class Review:
             "models": started["models"] if started else [],
             "notices": started["notices"] if started else [],
             "findings": list(found.values()),
+            "verdicts": list(verdicts.values()),
+            "verification": end["verification"] if end else None,
             "coverage": end["coverage"] if end else [],
             "summary": None,
             "counts": counts,
@@ -143,21 +155,11 @@ class Review:
 
     def entry(self) -> Json:
         whole = self.document()
-        names = (
-            "id",
-            "state",
-            "outcome",
-            "title",
-            "subject",
-            "created_at",
-            "finished_at",
-            "counts",
-        )
+        names = ("id", "state", "outcome", "title", "subject", "created_at", "finished_at")
         files = next((len(one["files"]) for one in self.sent if one["type"] == "review.started"), 0)
         return {
-            **{name: whole[name] for name in names},
+            **{name: whole[name] for name in (*names, "counts", "cost_usd")},
             "files": files,
-            "cost_usd": whole["cost_usd"],
         }
 
 
@@ -453,6 +455,7 @@ def cancelled(review: Review) -> Json:
         "reasons": ["Someone cancelled it."],
         "by_model": [],
         "depth": "",
+        "verification": None,
     }
 
 
@@ -483,6 +486,8 @@ def show_recorded() -> ScriptedServer:
     for path in sorted(STREAMS.glob("*.ndjson")):
         name = path.stem
         diff = demo if name.startswith("recorded") else None
+        if name == "verified":
+            diff = parsed_diff(WITH_SECRET.encode())
         server.add(name, recorded(name), diff=diff, title=name.replace("-", " ").capitalize())
     return server
 

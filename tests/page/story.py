@@ -105,14 +105,57 @@ def finding(id_: str = "f000000000000001", **changes: Any) -> Json:
             "attempt": 1,
             "suggestion_applies": False,
             "cached": False,
+            "verification": "none",
             "placement": placement,
             **changes,
         },
     }
 
 
-def withdrawn(id_: str = "f000000000000001", reason: str = "It was guarded.") -> Json:
-    return {"type": "finding.withdrawn", "id": id_, "reason": reason}
+EVIDENCE: Final = {
+    "path": "shop/orders.py",
+    "line": 36,
+    "quote": "        f\"SELECT id, customer FROM orders WHERE customer = '{customer}'",
+}
+
+
+def pending(id_: str = "f000000000000001", **changes: Any) -> Json:
+    """A finding that is being verified."""
+    return finding(id_, verification="pending", **changes)
+
+
+def verified(id_: str = "f000000000000001", verdict: str = "supported", **changes: Any) -> Json:
+    """A verdict; unless it is about a supported finding, it holds the finding back."""
+    reason = {
+        "supported": "The verifier traced it to the code in shop/orders.py:36.",
+        "unproven": "The verifier could neither prove nor refute it.",
+        "unverified": "Verification failed: the server is overloaded.",
+    }[verdict]
+    held = {"kind": "outside", "reason": reason, "held": True}
+    inline = {"kind": "inline", "reason": None, "held": False}
+    return {
+        "type": "finding.verified",
+        "id": id_,
+        "verdict": verdict,
+        "worth_fixing": None if verdict == "unverified" else True,
+        "reason": reason,
+        "evidence": None if verdict == "unverified" else EVIDENCE,
+        "placement": held if verdict == "unproven" else inline,
+        **changes,
+    }
+
+
+def trivial(id_: str = "f000000000000001") -> Json:
+    """A verdict about a finding that is true but not worth a fix."""
+    reason = "It is true, but the verifier does not find it worth a fix."
+    held = {"kind": "outside", "reason": reason, "held": True}
+    return verified(id_, worth_fixing=False, placement=held)
+
+
+def withdrawn(
+    id_: str = "f000000000000001", reason: str = "It was guarded.", evidence: Json | None = None
+) -> Json:
+    return {"type": "finding.withdrawn", "id": id_, "reason": reason, "evidence": evidence}
 
 
 def chunk_started(path: str) -> Json:
@@ -172,7 +215,21 @@ def answer(text: str, *, complete: bool = False) -> Json:
     return {"type": "review.answer", "text": text, "model": MODEL, "complete": complete}
 
 
-def finished(outcome: str = "findings", bad: dict[str, tuple[str, str]] | None = None) -> Json:
+TALLY: Final = {
+    "supported": 3,
+    "unproven": 1,
+    "refuted": 2,
+    "unverified": 0,
+    "usage": {"input": 400, "output": 90, "cache_read": 8000, "cache_write": 0},
+    "cost_usd": 0.0123,
+}
+
+
+def finished(
+    outcome: str = "findings",
+    bad: dict[str, tuple[str, str]] | None = None,
+    verification: Json | None = None,
+) -> Json:
     """The end; ``bad`` has status and reason of the files that were not reviewed whole."""
     coverage = [
         {
@@ -196,4 +253,5 @@ def finished(outcome: str = "findings", bad: dict[str, tuple[str, str]] | None =
         "reasons": ["Two files failed."] if bad else [],
         "by_model": [],
         "depth": "",
+        "verification": verification,
     }

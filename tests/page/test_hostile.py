@@ -9,7 +9,18 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.page.scripted_server import Refusal, parsed_diff, recorded
-from tests.page.story import DEMO, answer, finding, finished, numbered, progress, started, summary
+from tests.page.story import (
+    DEMO,
+    answer,
+    finding,
+    finished,
+    numbered,
+    progress,
+    started,
+    summary,
+    verified,
+    withdrawn,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -30,7 +41,10 @@ ATTACKS = (
 )
 PLANTED = "img[src='x'], script:not([src]), svg[onload], iframe, #planted, b, style, [onerror]"
 
-WRITTEN_BY_US = {"type", "id", "path", "side", "severity", "status", "outcome", "source", "kind"}
+WRITTEN_BY_US = {
+    *("type", "id", "path", "side", "severity", "status", "outcome", "source", "kind"),
+    *("verdict", "verification"),
+}
 """Values out of a closed list, and what joins findings to files; the paths are attacked apart."""
 
 
@@ -79,7 +93,10 @@ def test_no_text_becomes_markup_whatever_field_it_is_in(
     suggested = finding("f1", suggestion=attack, suggestion_applies=True)
     outside = finding("f2", path=attack, placement={"kind": "outside", "reason": attack})
     in_file = finding("f3", path=attack, placement={"kind": "file", "reason": attack})
-    gone = {"type": "finding.withdrawn", "id": "f4", "reason": attack}
+    evidence = {"path": attack, "line": 3, "quote": attack}
+    gone = withdrawn("f4", attack, evidence)
+    proved = verified("f1", reason=attack, evidence=evidence)
+    doubted = verified("f2", "unproven", evidence=evidence)
     begin = started()
     begin["notices"] = [attack]
     begin["files"].append({**begin["files"][0], "path": attack})
@@ -90,6 +107,7 @@ def test_no_text_becomes_markup_whatever_field_it_is_in(
     told = summary(claim_mismatch=attack, look_at=[attack], reason=attack)
     told["files"] = [{"path": attack, "summary": attack}]
     found = [suggested, outside, in_file, finding("f4", line=20, end_line=20), gone]
+    found += [proved, doubted]
     whole = numbered(begin, progress(1, attack), *found, told, end)
     events = [attacked(event, attack) for event in whole]
     server.add(
@@ -105,6 +123,10 @@ def test_no_text_becomes_markup_whatever_field_it_is_in(
     page.locator("#finding-f1").scroll_into_view_if_needed()
     expect(page.locator("#review-title")).to_have_text(attack)
     expect(page.locator("#finding-f1 .suggestion tr.added .code")).to_have_text(attack)
+    for where in ("#finding-f1", ".withdrawn"):
+        expect(page.locator(f"{where} .evidence figcaption code")).to_have_text(f"{attack}:3")
+        expect(page.locator(f"{where} .evidence .code-line")).to_have_text(attack)
+    expect(page.locator("#finding-f1 .verdict bdi").first).to_have_text(attack)
     assert page.locator(PLANTED).count() == 0
     links = page.locator("a").evaluate_all("links => links.map((link) => link.href)")
     assert all(link.startswith(server.url) for link in links)

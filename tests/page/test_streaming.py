@@ -170,7 +170,7 @@ def test_what_is_held_back_is_folded_and_not_counted(page: Page, server: Scripte
     why = "Its confidence of 0.6 is below 0.7."
     held = finding(placement={"kind": "outside", "reason": why, "held": True})
     play(page, server, started(), held, finished())
-    expect(card(page).locator(".held-chip")).to_have_text("Held back")
+    expect(card(page).locator(".finding-head .chip")).to_have_text("Held back")
     message = card(page).get_by_text("Pass both values")
     expect(message).to_be_hidden()
     expect(page.locator("#outcome")).to_contain_text("1 finding held back, not counted.")

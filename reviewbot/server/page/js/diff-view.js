@@ -2,9 +2,10 @@
 
 import { append, byId, h, replace } from "./dom.js";
 import { FileView } from "./file-view.js";
-import { cardId, findingCard, withdrawnNote } from "./finding.js";
-import { SEVERITIES } from "./format.js";
+import { cardId, findingCard, showVerdict, withdrawnNote } from "./finding.js";
+import { isOnLine, SEVERITIES, stateOf } from "./format.js";
 import { escaped } from "./show.js";
+import { verified } from "./store.js";
 
 // Above these, what is not looked at is not made: lines of a file, lines and files in all.
 const LONG_FILE = 2_000;
@@ -137,9 +138,9 @@ export class DiffView {
   /** Where a finding goes: under its line, at the head of its file, or beside the diff. */
   #spot(finding) {
     const { kind, reason, held } = finding.placement;
-    const why = reason ? `${held ? "Held back" : "Not on a line"}: ${reason}` : null;
+    const why = reason ? `${held ? stateOf(finding) : "Not on a line"}: ${reason}` : null;
     const views = this.byPath.get(finding.path) ?? [];
-    if (kind === "inline") {
+    if (isOnLine(finding)) {
       for (const view of ranked(views, finding)) {
         const found = view.find(finding.side, finding.end_line) ?? view.find(finding.side, finding.line);
         if (!found) continue;
@@ -171,26 +172,52 @@ export class DiffView {
   #remove(id) {
     const known = this.placed.get(id);
     if (!known) return;
-    for (const [segment, index] of known.marks) segment.mark(index, known.finding.severity, false);
+    this.#unmark(known);
     const slot = known.node.closest(".finding-slot");
     known.node.remove();
     if (slot && !slot.querySelector(".finding, .withdrawn")) slot.remove();
     this.placed.delete(id);
   }
 
-  withdraw(id, reason) {
+  /** Shows the verdict of a `finding.verified` event on its card, which stays where it is. */
+  verify(event, live) {
     if (!this.ready) {
-      this.waiting.push(() => this.withdraw(id, reason));
+      this.waiting.push(() => this.verify(event, live));
+      return;
+    }
+    const known = this.placed.get(event.id);
+    if (!known || !known.standing) return;
+    const { node } = known;
+    known.finding = verified(known.finding, event);
+    const change = () => {
+      showVerdict(node, known.finding, event, live && isSeen(node));
+      node.hidden = !this.matches(known.finding);
+    };
+    if (live) steadily(change);
+    else change();
+    if (known.finding.placement.held) this.#unmark(known);
+    this.#count(known.view);
+    this.#showBeside();
+  }
+
+  #unmark(known) {
+    for (const [segment, index] of known.marks) segment.mark(index, known.finding.severity, false);
+    known.marks = [];
+  }
+
+  withdraw(id, reason, evidence = null) {
+    if (!this.ready) {
+      this.waiting.push(() => this.withdraw(id, reason, evidence));
       return;
     }
     const known = this.placed.get(id);
     if (!known || !known.standing) return;
-    for (const [segment, index] of known.marks) segment.mark(index, known.finding.severity, false);
+    this.#unmark(known);
     const had = known.node.contains(document.activeElement);
-    const note = withdrawnNote(known.finding, reason);
+    const note = withdrawnNote(known.finding, reason, evidence);
     known.node.replaceWith(note);
     if (had) note.querySelector("button").focus({ preventScroll: true });
-    Object.assign(known, { node: note, marks: [], standing: false });
+    Object.assign(known, { node: note, standing: false });
     this.#count(known.view);
     this.#showBeside();
   }
@@ -199,7 +226,7 @@ export class DiffView {
     if (!view) return;
     const counts = Object.fromEntries(SEVERITIES.map((one) => [one, 0]));
     for (const one of this.placed.values()) {
-      if (one.view === view && one.standing) counts[one.finding.severity] += 1;
+      if (one.view === view && one.standing && !one.finding.placement.held) counts[one.finding.severity] += 1;
     }
     view.showCounts(counts);
   }
@@ -246,13 +273,30 @@ export class DiffView {
   /** The place of a finding in the order of the diff. */
   orderOf(finding) {
     const view = (this.byPath.get(finding.path) ?? [])[0];
-    if (!view || finding.placement.kind === "outside") return [-1, finding.line];
-    return [this.files.indexOf(view), finding.placement.kind === "inline" ? finding.end_line : 0];
+    if (!view || (finding.placement.kind === "outside" && !isOnLine(finding))) return [-1, finding.line];
+    return [this.files.indexOf(view), isOnLine(finding) ? finding.end_line : 0];
   }
 
   notice(text) {
     append(this.root, h("p", { class: "no-lines" }, text));
   }
+}
+
+/** Makes a change to the page, and keeps where it is what has the focus, or else what is in the middle. */
+function steadily(change) {
+  const active = document.activeElement;
+  const focused = active !== document.body && isSeen(active) ? active : null;
+  const fixed = focused ?? document.elementFromPoint(window.innerWidth / 2, window.innerHeight / 2);
+  const before = fixed?.getBoundingClientRect().top;
+  change();
+  const moved = fixed?.isConnected ? fixed.getBoundingClientRect().top - before : 0;
+  if (moved) window.scrollBy({ top: moved, behavior: "instant" });
+}
+
+/** Whether any of an element is in the window: what the reader looks at must not fold up. */
+function isSeen(element) {
+  const { top, bottom } = element.getBoundingClientRect();
+  return bottom > 0 && top < window.innerHeight;
 }
 
 /** The same path can come twice: first the file whose line says what the finding quotes. */

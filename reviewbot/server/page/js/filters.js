@@ -1,7 +1,7 @@
 /** Which findings are shown: by severity, kind and words; and how many there are of each. */
 
 import { byId, h, icon, replace, setText } from "./dom.js";
-import { capital, number, SEVERITIES } from "./format.js";
+import { capital, number, SEVERITIES, stateOf } from "./format.js";
 
 export class Filters {
   /** `changed()` is called when the choice changes. */
@@ -85,7 +85,7 @@ export class Filters {
     if (finding.placement.held ? this.off.has("held") : this.off.has(finding.severity)) return false;
     if (this.category && finding.category !== this.category) return false;
     if (!this.words.length) return true;
-    const text = `${finding.title}\n${finding.message}\n${finding.scenario}\n${finding.path}\n${finding.rule}`.toLowerCase();
+    const text = `${finding.title}\n${finding.message}\n${finding.scenario}\n${finding.path}\n${finding.rule}\n${stateOf(finding)}`.toLowerCase();
     return this.words.every((word) => text.includes(word));
   };
 

@@ -4,16 +4,18 @@ import { announce } from "./announce.js";
 import { codeLines } from "./code-block.js";
 import { copy, copyButton } from "./clipboard.js";
 import { append, bdi, h, icon } from "./dom.js";
-import { capital, place } from "./format.js";
+import { capital, isOnLine, place, stateOf } from "./format.js";
 import { line, markdown } from "./markdown.js";
 import { findingLink } from "./route.js";
 import { suggestionView } from "./suggestion.js";
+import { evidenceView, stateChip, verdictView } from "./verdict.js";
 
 export const cardId = (id) => `finding-${id}`;
 
 /** What someone pastes into a chat or an issue. */
 export function asText(finding) {
-  const parts = [`${finding.severity}: ${finding.title}`, place(finding)];
+  const state = finding.placement.held ? `, ${stateOf(finding).toLowerCase()}` : "";
+  const parts = [`${finding.severity}${state}: ${finding.title}`, place(finding)];
   if (finding.scenario) parts.push("", finding.scenario);
   if (finding.message) parts.push("", finding.message);
   if (finding.suggestion !== null) {
@@ -32,32 +34,57 @@ export function asText(finding) {
  */
 export function findingCard(finding, where) {
   const titleId = `${cardId(finding.id)}-title`;
-  const held = finding.placement.held;
   const title = h(`h${where.level}`, { id: titleId, class: "finding-title" });
   append(title, ...(finding.title.trim() ? line(finding.title) : ["(no title)"]));
   const severity = h("span", { class: `severity ${finding.severity}` }, icon(finding.severity), capital(finding.severity));
-  const chip = held ? h("span", { class: "chip held-chip" }, "Held back") : null;
-  const tools = h(
-    "div",
-    { class: "finding-tools" },
-    copyButton("Copy", () => asText(finding)),
-    permalink(findingLink(where.review, finding.id)),
-  );
   const card = h("article", {
-    class: `finding ${finding.severity}${held ? " held" : ""}`,
+    class: `finding ${finding.severity}`,
     id: cardId(finding.id),
     "data-id": finding.id,
     tabindex: "-1",
     "aria-labelledby": titleId,
   });
-  const body = findingBody(finding, where);
+  const tools = h(
+    "div",
+    { class: "finding-tools" },
+    copyButton("Copy", () => asText(card.finding)),
+    permalink(findingLink(where.review, finding.id)),
+  );
+  card.finding = finding;
+  card.parts = { severity, title, tools, body: findingBody(finding, where) };
+  arrange(card);
+  return card;
+}
+
+/** Puts the parts of a card where its state wants them: one that is held back is folded. */
+function arrange(card) {
+  const { severity, title, tools, body } = card.parts;
+  const { held } = card.finding.placement;
+  const chip = stateChip(card.finding);
+  card.classList.toggle("held", held);
+  card.replaceChildren();
   if (held) {
     const head = h("summary", { class: "finding-head" }, severity, chip, title);
     append(card, h("details", { class: "held-details" }, head, h("div", { class: "finding-inner" }, tools, body)));
   } else {
-    append(card, h("header", { class: "finding-head" }, severity, title, tools), body);
+    append(card, h("header", { class: "finding-head" }, severity, chip, title, tools), body);
   }
-  return card;
+}
+
+/**
+ * Shows a verdict on a card. The card and its parts stay the same elements, so that the focus and
+ * what is selected stay too; `open` says whether a card that is now held back stays unfolded.
+ */
+export function showVerdict(card, finding, verdict, open) {
+  const active = card.contains(document.activeElement) ? document.activeElement : null;
+  card.finding = finding;
+  const { body } = card.parts;
+  body.querySelector(".verdict")?.remove();
+  body.querySelector(".facts").before(verdictView(finding, verdict));
+  arrange(card);
+  const details = card.querySelector(".held-details");
+  if (details) details.open = open || active !== null;
+  if (active && document.activeElement !== active) active.focus({ preventScroll: true });
 }
 
 /** A link as any other; a plain click copies it too. */
@@ -93,7 +120,7 @@ function details(finding, where) {
   const last = finding.end_line > finding.line ? `–${finding.end_line}` : "";
   const side = finding.side === "LEFT" ? " of the old file" : "";
   if (where.showPath) add("File", bdi(finding.path));
-  if (finding.placement.kind === "inline") add(last ? "Lines" : "Line", `${finding.line}${last}${side}`);
+  if (isOnLine(finding)) add(last ? "Lines" : "Line", `${finding.line}${last}${side}`);
   add("Kind", capital(finding.category));
   if (finding.rule !== finding.category) add("Rule", bdi(finding.rule));
   add("Confidence", `${Math.round(finding.confidence * 100)}%`);
@@ -102,16 +129,18 @@ function details(finding, where) {
 }
 
 /** What stays in the place of a finding that was withdrawn. */
-export function withdrawnNote(finding, reason) {
-  const note = h("p", { class: "withdrawn", "data-id": finding.id });
-  append(note, icon("skip"), h("strong", {}, "Withdrawn: "), h("s", {}, ...line(finding.title || "(no title)")), " ");
-  append(note, h("bdi", {}, ...line(reason)));
+export function withdrawnNote(finding, reason, evidence = null) {
+  const note = h("div", { class: "withdrawn", "data-id": finding.id });
+  const says = h("p", { class: "withdrawn-line" });
+  append(says, icon("skip"), h("strong", {}, "Withdrawn: "), h("s", {}, ...line(finding.title || "(no title)")), " ");
+  append(says, h("bdi", {}, ...(evidence ? [reason] : line(reason))));
   const dismiss = h("button", { type: "button", class: "button quiet", "aria-label": "Dismiss this note" }, icon("cross"));
   dismiss.addEventListener("click", () => {
     const row = note.closest(".finding-slot") ?? note;
     note.remove();
     if (!row.querySelector(".finding, .withdrawn")) row.remove();
   });
-  append(note, dismiss);
+  append(says, dismiss);
+  append(note, says, evidence ? evidenceView(evidence) : null);
   return note;
 }

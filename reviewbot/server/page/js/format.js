@@ -65,9 +65,21 @@ export function counted(counts) {
 
 export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
+/** Whether a finding is under its line; one that a verdict holds back stays there. */
+export const isOnLine = (finding) => finding.placement.kind === "inline" || finding.underLine === true;
+
+const STATES = { pending: "Being verified", supported: "Verified", unverified: "Not verified" };
+
+/** What verification came to: `Verified`, `Unproven`, `Held back` and so on; empty if there is none. */
+export function stateOf(finding) {
+  const unproven = finding.verification === "unproven" && finding.severity === "error";
+  if (finding.placement.held) return unproven ? "Unproven" : "Held back";
+  return STATES[finding.verification] ?? "";
+}
+
 /** `app/db.py:42-44`, as a place is written in other tools. */
 export function place(finding) {
-  if (finding.placement.kind !== "inline") return finding.path;
+  if (!isOnLine(finding)) return finding.path;
   const end = finding.end_line > finding.line ? `-${finding.end_line}` : "";
   return `${finding.path}:${finding.line}${end}`;
 }

@@ -153,13 +153,17 @@ export class ReviewPage {
     try {
       const object = await json(reviewPath(this.id), { signal: this.leaving.signal });
       if (object.state !== "finished" || this.review.finished) return;
-      for (const finding of object.findings ?? []) this.queue.push({ type: "finding", finding });
+      // A finding that is known stays where it is, and gets its verdict.
+      const isNew = ({ id }) => this.review.findings.get(id)?.withdrawn !== null;
+      for (const finding of (object.findings ?? []).filter(isNew)) this.queue.push({ type: "finding", finding });
+      for (const verdict of object.verdicts ?? []) this.queue.push({ ...verdict, type: "finding.verified" });
       if (object.summary) this.queue.push({ ...object.summary, type: "review.summary" });
       if (object.answer) this.queue.push({ ...object.answer, type: "review.answer" });
       const { outcome, coverage, usage, cost_usd: cost } = object;
       this.queue.push({
         type: "review.finished", outcome, coverage: coverage ?? [], usage, cost_usd: cost,
         duration_s: seconds(object), time_to_first_finding_s: null, reasons: object.reasons ?? [],
+        verification: object.verification ?? null,
       });
       this.#schedule();
     } catch (error) {
@@ -183,9 +187,11 @@ export class ReviewPage {
   }
 
   #flush() {
-    const events = this.queue.splice(0);
-    for (const event of events) {
+    const events = [];
+    for (const event of this.queue.splice(0)) {
       try {
+        if (event.type === "review.finished") events.push(...this.review.withoutVerdict());
+        events.push(event);
         this.review.apply(event);
       } catch (error) {
         console.error("an event could not be read", event, error);
@@ -227,8 +233,11 @@ export class ReviewPage {
         this.diff.addFinding(event.finding, live);
         if (event.seq > (this.replayTo ?? 0)) announceFinding();
         break;
+      case "finding.verified":
+        this.diff.verify(event, event.seq > (this.replayTo ?? 0));
+        break;
       case "finding.withdrawn":
-        this.diff.withdraw(event.id, event.reason);
+        this.diff.withdraw(event.id, event.reason, event.evidence ?? null);
         if (this.pinned?.finding === event.id && !this.pinned.signal.aborted) this.#missing(event.id);
         if (this.current === event.id) this.#setCurrent(null);
         break;

@@ -1,10 +1,11 @@
 /** The lists beside the diff: findings and files, in the order of the page. */
 
 import { append, bdi, byId, h, icon, keyed, replace, setText } from "./dom.js";
-import { capital, count, number } from "./format.js";
+import { capital, count, isOnLine, number, stateOf } from "./format.js";
 import { COVERAGE } from "./file-view.js";
 import { line } from "./markdown.js";
 import { findingLink } from "./route.js";
+import { stateChip } from "./verdict.js";
 
 export class Sidebar {
   constructor(diff) {
@@ -29,6 +30,12 @@ export class Sidebar {
       ordered,
       (finding) => finding.id,
       (finding) => this.#finding(review.id, finding),
+      (item, finding) => {
+        const state = stateOf(finding);
+        if (item.state === state) return;
+        item.state = state;
+        replace(item.chip, stateChip(finding));
+      },
     );
     const all = review.standing().length;
     setText(byId("finding-count"), found.length === all ? number(all) : `${number(found.length)} of ${number(all)}`);
@@ -41,17 +48,19 @@ export class Sidebar {
 
   #finding(review, finding) {
     const link = h("a", { href: findingLink(review, finding.id), class: `entry ${finding.severity}` });
-    const held = finding.placement.held ? h("span", { class: "chip" }, "Held back") : null;
+    const chip = h("span", { class: "entry-state" });
     const name = finding.path.slice(finding.path.lastIndexOf("/") + 1);
-    const where = finding.placement.kind === "inline" ? `${name}:${finding.line}` : name;
+    const where = isOnLine(finding) ? `${name}:${finding.line}` : name;
     append(
       link,
       icon(finding.severity),
       h("span", { class: "sr-only" }, `${capital(finding.severity)}: `),
       h("span", { class: "entry-text" }, h("span", { class: "entry-title" }, ...line(finding.title || "(no title)"))),
     );
-    append(link.lastElementChild, h("span", { class: "entry-place", title: finding.path }, bdi(where), " ", held));
-    return h("li", { "data-id": finding.id }, link);
+    append(link.lastElementChild, h("span", { class: "entry-place", title: finding.path }, bdi(where), " ", chip));
+    const item = h("li", { "data-id": finding.id }, link);
+    item.chip = chip;
+    return item;
   }
 
   #updateFiles(review, found) {

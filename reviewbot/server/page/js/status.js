@@ -1,7 +1,7 @@
 /** The head of a review: where it stands, what it took, and how it ended. */
 
 import { append, bdi, byId, h, icon, replace, setText } from "./dom.js";
-import { ago, capital, clock, count, counted, dollars, duration, number } from "./format.js";
+import { ago, capital, clock, count, counted, dollars, duration, listed, number, stateOf } from "./format.js";
 import { COVERAGE } from "./file-view.js";
 import { plain } from "./show.js";
 import { titleOf } from "./sidebar.js";
@@ -53,6 +53,24 @@ export function outcomeSentence(review) {
     what = `${number(missing)} of ${count(tally.planned, "file")} ${verb} not ${how}`;
   }
   return found === "no findings" ? `${what}; nothing was found in the rest.` : `${what}; ${found} found.`;
+}
+
+/** `1 unproven error and 2 findings held back, not counted.`; empty if nothing is held back. */
+function heldSentence(review) {
+  const held = review.standing().filter((one) => one.placement.held);
+  const unproven = held.filter((one) => stateOf(one) === "Unproven").length;
+  const rest = held.length - unproven;
+  const parts = [unproven && count(unproven, "unproven error"), rest && `${count(rest, "finding")} held back`];
+  return held.length ? `${capital(listed(parts.filter(Boolean)))}, not counted.` : "";
+}
+
+/** `Verification: 3 supported, 1 unproven, 2 refuted and withdrawn, $0.0123.`; empty without. */
+function verificationSentence({ verification }) {
+  if (verification === null) return "";
+  const { supported, unproven, refuted, unverified } = verification;
+  const counts = { supported, unproven, "refuted and withdrawn": refuted, "not verified": unverified };
+  const parts = Object.entries(counts).filter(([, value]) => value).map(([word, value]) => `${number(value)} ${word}`);
+  return `Verification: ${parts.join(", ") || "no verdict"} (${dollars(verification.cost_usd)}).`;
 }
 
 export class Status {
@@ -161,7 +179,7 @@ export class Status {
     const box = byId("outcome");
     box.hidden = !review.finished;
     if (!review.finished) return;
-    const key = JSON.stringify([tone, review.reasons, review.depth, outcomeSentence(review)]);
+    const key = JSON.stringify([tone, review.reasons, review.depth, review.verification, outcomeSentence(review)]);
     if (this.banner === key) return;
     this.banner = key;
     box.dataset.tone = tone;
@@ -182,8 +200,10 @@ export class Status {
       if (bad.length > 20) rows.push(h("li", {}, `and ${count(bad.length - 20, "more file")}, listed under Coverage`));
       append(text, h("ul", { class: "bad-files" }, ...rows));
     }
-    const held = review.held();
-    if (held) append(text, h("p", { class: "held-line" }, `${count(held, "finding")} held back, not counted.`));
+    const held = heldSentence(review);
+    if (held) append(text, h("p", { class: "held-line" }, held));
+    const verdicts = verificationSentence(review);
+    if (verdicts) append(text, h("p", { class: "held-line" }, verdicts));
     replace(box, icon(drawn), text);
   }
 

@@ -1,6 +1,6 @@
 /** What a review came to so far: the fold of its events. Touches no element. */
 
-import { SEVERITIES } from "./format.js";
+import { isOnLine, SEVERITIES } from "./format.js";
 
 const UNFINISHED = "The review ended before this file was done.";
 
@@ -24,7 +24,7 @@ export class Review {
     this.files = new Map();
     this.chunks = new Map();
     this.skipped = new Map();
-    /** id -> {finding, withdrawn: reason or null} */
+    /** id -> {finding, verdict: event or null, withdrawn: reason or null} */
     this.findings = new Map();
     this.summary = null;
     /** What is asked about the diff, which is then not reviewed; null of a review. */
@@ -38,6 +38,7 @@ export class Review {
     this.finalCoverage = null;
     this.byModel = [];
     this.depth = "";
+    this.verification = null;
     this.reasons = [];
     this.duration = null;
     this.firstFinding = null;
@@ -90,6 +91,16 @@ export class Review {
 
   held() {
     return this.standing().filter((one) => one.placement.held).length;
+  }
+
+  /** Verdicts about the findings whose verification did not end before the review. */
+  withoutVerdict() {
+    return this.standing()
+      .filter((one) => one.verification === "pending")
+      .map(({ id, placement }) => ({
+        type: "finding.verified", id, verdict: "unverified", worth_fixing: null,
+        reason: "The review ended before it was verified.", evidence: null, placement,
+      }));
   }
 
   /** Every file of the diff: {path, status, reason}; while it runs also waiting and reviewing. */
@@ -183,7 +194,14 @@ const HANDLERS = {
 
   finding(review, event) {
     // Again under its id: it replaces the first, and stands again if it was withdrawn.
-    review.findings.set(event.finding.id, { finding: event.finding, withdrawn: null });
+    review.findings.set(event.finding.id, { finding: event.finding, verdict: null, withdrawn: null });
+  },
+
+  "finding.verified"(review, event) {
+    const known = review.findings.get(event.id);
+    if (!known || known.withdrawn !== null) return;
+    known.finding = verified(known.finding, event);
+    known.verdict = event;
   },
 
   "finding.withdrawn"(review, event) {
@@ -209,6 +227,7 @@ const HANDLERS = {
   },
 
   "review.finished"(review, event) {
+    for (const verdict of review.withoutVerdict()) review.apply(verdict);
     review.state = "finished";
     review.outcome = event.outcome;
     if (!review.answer?.complete) review.answer = null;
@@ -220,9 +239,15 @@ const HANDLERS = {
     review.reasons = event.reasons;
     review.byModel = event.by_model ?? [];
     review.depth = event.depth ?? "";
+    review.verification = event.verification ?? null;
     review.activity = null;
   },
 };
+
+/** A finding after its verdict. It stays under its line, also if the verdict holds it back. */
+export function verified(finding, { verdict, placement }) {
+  return { ...finding, verification: verdict, placement, underLine: isOnLine(finding) };
+}
 
 function goOn(review) {
   if (review.state !== "finished") review.state = "running";
