@@ -112,7 +112,7 @@ def finding(id_: str = "f000000000000001", **changes: Any) -> Json:
     }
 
 
-EVIDENCE: Final = {
+EVIDENCE: Final[Json] = {
     "path": "shop/orders.py",
     "line": 36,
     "quote": "        f\"SELECT id, customer FROM orders WHERE customer = '{customer}'",
@@ -215,7 +215,7 @@ def answer(text: str, *, complete: bool = False) -> Json:
     return {"type": "review.answer", "text": text, "model": MODEL, "complete": complete}
 
 
-TALLY: Final = {
+TALLY: Final[Json] = {
     "supported": 3,
     "unproven": 1,
     "refuted": 2,

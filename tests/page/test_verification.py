@@ -299,7 +299,7 @@ def test_every_state_is_accessible(page: Page, server: ScriptedServer, width: in
     assert set(chips(page, ".finding-head")) == words
     assert page.evaluate(STRUCTURE) == []
     for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]  # one of its literals
+        page.emulate_media(color_scheme=theme)
         assert page.evaluate(CONTRAST) == []
 
 

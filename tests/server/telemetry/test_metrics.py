@@ -80,13 +80,16 @@ async def test_a_scrape_after_reviews_has_their_numbers(tmp_path: Path) -> None:
     assert seen.value("reviewbot_chunks_total", status="reviewed", attempt="2") == 1
     assert seen.value("reviewbot_findings_total") == kinds.count("finding") == 10
     assert seen.value("reviewbot_findings_total", placement="file") == 1
+    verdicts = kinds.count("finding.verified")
+    assert seen.value("reviewbot_verdicts_total", verdict="supported") == verdicts == 10
     for kind, tokens in review["usage"].items():
         assert seen.value("reviewbot_tokens_total", model=CLAUDE, kind=kind) == tokens
     assert seen.value("reviewbot_cost_dollars_total", model=CLAUDE) == pytest.approx(
         review["cost_usd"]
     )
     assert seen.value("reviewbot_review_cost_dollars_sum") == pytest.approx(review["cost_usd"])
-    assert seen.value("reviewbot_model_requests_total", priced="yes") == len(fake.requests) == 5
+    sent = len(fake.requests) + len(fake.verifications)
+    assert seen.value("reviewbot_model_requests_total", priced="yes") == sent == 5 + 3
     assert seen.value("reviewbot_retries_total", model=CLAUDE, next="same") == 1
     assert seen.of("reviewbot_truncations_total") == [{"kind": "continued"}]
     assert seen.value("reviewbot_time_to_first_token_seconds_count", model=CLAUDE) >= 3
@@ -125,7 +128,9 @@ async def test_a_second_review_of_the_same_diff_is_a_cache_hit(tmp_path: Path) -
     assert seen.value("reviewbot_cache_findings_total") == 6
     assert seen.value("reviewbot_cache_saved_tokens_total") > 100
     assert seen.value("reviewbot_chunks_total", attempt="0") == 2
-    assert seen.value("reviewbot_model_requests_total") == 2
+    sent = len(fake.requests) + len(fake.verifications)
+    assert len(fake.requests) == 2
+    assert seen.value("reviewbot_model_requests_total") == sent
 
 
 @pytest.mark.slow
