@@ -223,9 +223,7 @@ def test_the_end_counts_the_verdicts_and_their_cost(page: Page, server: Scripted
     outcome = page.locator("#outcome")
     expect(outcome).to_contain_text("2 errors in 4 files.")
     expect(outcome).to_contain_text("1 unproven error and 1 finding held back, not counted.")
-    expect(outcome).to_contain_text(
-        "Verification: 2 supported, 1 unproven, 1 refuted and withdrawn ($0.0123)."
-    )
+    expect(outcome).to_contain_text("Verification: 2 supported, 1 unproven, 1 refuted ($0.0123).")
 
 
 def test_the_end_of_a_review_without_verification_says_nothing_of_it(

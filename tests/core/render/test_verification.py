@@ -66,7 +66,7 @@ def test_a_refuted_finding_is_in_no_output_for_others(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["annotations", "sarif", "markdown"])
 def test_the_verdicts_are_counted(name: str) -> None:
-    counts = "Verification: 2 supported, 1 unproven, 3 refuted and withdrawn"
+    counts = "Verification: 2 supported, 1 unproven, 3 refuted"
     assert counts in shown(name, with_verdicts(FINDING))
 
 
@@ -142,7 +142,7 @@ def test_the_end_on_the_terminal_counts_unproven_errors_apart() -> None:
     text = plain(terminal.final_lines(report, width=100))
     assert "  unproven   1 error, shown above, not counted\n" in text
     assert "  held back  1 finding, shown above, not counted\n" in text
-    counts = "2 supported, 1 unproven, 3 refuted and withdrawn (10 tokens in, 2 out; $0.50)"
+    counts = "2 supported, 1 unproven, 3 refuted (10 tokens in, 2 out; $0.50)"
     assert f"  verified   {counts}\n" in text
 
 

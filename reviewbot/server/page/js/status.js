@@ -64,11 +64,11 @@ function heldSentence(review) {
   return held.length ? `${capital(listed(parts.filter(Boolean)))}, not counted.` : "";
 }
 
-/** `Verification: 3 supported, 1 unproven, 2 refuted and withdrawn, $0.0123.`; empty without. */
+/** `Verification: 3 supported, 1 unproven, 2 refuted ($0.0123).`; empty if there was none. */
 function verificationSentence({ verification }) {
   if (verification === null) return "";
   const { supported, unproven, refuted, unverified } = verification;
-  const counts = { supported, unproven, "refuted and withdrawn": refuted, "not verified": unverified };
+  const counts = { supported, unproven, refuted, "not verified": unverified };
   const parts = Object.entries(counts).filter(([, value]) => value).map(([word, value]) => `${number(value)} ${word}`);
   return `Verification: ${parts.join(", ") || "no verdict"} (${dollars(verification.cost_usd)}).`;
 }
