@@ -239,7 +239,7 @@ def test_a_finding_without_verdict_at_the_end_is_not_verified(
 ) -> None:
     running(page, server, pending(), finished("cancelled"))
     expect(card(page).locator(".chip")).to_have_text("Not verified")
-    expect(card(page)).to_contain_text("The review ended before it was verified.")
+    expect(card(page)).to_contain_text("The review ended before the verdict.")
 
 
 def state(page: Page) -> list[object]:

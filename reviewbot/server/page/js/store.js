@@ -99,7 +99,7 @@ export class Review {
       .filter((one) => one.verification === "pending")
       .map(({ id, placement }) => ({
         type: "finding.verified", id, verdict: "unverified", worth_fixing: null,
-        reason: "The review ended before it was verified.", evidence: null, placement,
+        reason: "The review ended before the verdict.", evidence: null, placement,
       }));
   }
 
