@@ -15,6 +15,7 @@ from reviewbot.github.publish.review_comments import plan_comments
 from reviewbot.github.publish.summary import render
 from reviewbot.github.state.block import Record
 from reviewbot.github.state.reconcile import Reconciled
+from tests.record_streams import WITH_SECRET
 from tests.regenerate_golden import STREAMS, recorded
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ CASES: Final[dict[str, tuple[bytes, bool]]] = {
     "clean": (b"", True),
     "recorded-claude": ((STREAMS.parent / "demo.diff").read_bytes(), True),
     "sample": (SAMPLE_DIFF, False),
+    "verified": (WITH_SECRET.encode(), True),
 }
 """The diff of each recorded review, and whether it is the first one."""
 

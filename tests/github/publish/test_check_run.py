@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from reviewbot.core.events import events as ev
 from reviewbot.core.events.report import Report, Threshold, fold
 from reviewbot.core.findings.finding import SEVERITIES, Finding, Placement, Severity
+from reviewbot.core.render.wording import titled
 from reviewbot.github.markers import Marker, parse, write
 from reviewbot.github.publish.check_annotations import annotation
 from reviewbot.github.publish.check_run import (
@@ -232,7 +233,7 @@ def test_an_annotation_is_plain_text_on_lines_of_the_new_file() -> None:
 def test_what_is_on_no_line_of_the_head_is_in_the_text_alone(finding: Finding) -> None:
     assert annotation(finding) is None
     (payload,) = finished(report_of(finding))
-    assert "warning: Wrong" in payload["output"]["text"]
+    assert f"### {titled(finding)}: Wrong" in payload["output"]["text"]
 
 
 @pytest.mark.sample(1)
