@@ -128,7 +128,7 @@ async def record(name: str, *arguments: str, diff: Path = DEMO, **environment: s
 async def record_verified(diff: Path) -> None:
     """Record a review with a verdict of each kind."""
     async with FakeAnthropic(verify=doubts) as fake:
-        fake.enqueue(Answer(DOUBTED, pace=0.01), Answer(report=json.dumps(SUMMARY)))
+        fake.enqueue(Answer(DOUBTED, FILES, pace=0.01), Answer(report=json.dumps(SUMMARY)))
         await record(
             "verified",
             "--model",
