@@ -55,6 +55,15 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Guideline:
+    """A rule of the team that a finding rests on: where the base has it, and its text."""
+
+    path: str
+    line: int
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One finding, validated, made safe to show, and placed.
 
@@ -66,6 +75,8 @@ class Finding:
     ``verification`` is ``none`` for findings that are not verified: those of secrets, rules and
     linters, and all if verification is off. It is ``pending`` until the verdict, and ``unverified``
     if verification failed.
+
+    ``guideline`` is the rule of the team that its message quotes, if any.
     """
 
     id: str
@@ -89,6 +100,7 @@ class Finding:
     suggestion_applies: bool = False
     cached: bool = False
     verification: Verification = "none"
+    guideline: Guideline | None = None
 
     @property
     def is_from_model(self) -> bool:

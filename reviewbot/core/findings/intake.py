@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.core.findings.anchors import AnchorIndex
 from reviewbot.core.findings.finding import Finding, Placement, fingerprint, level_of
 from reviewbot.core.findings.levels import AS_SHIPPED, RuleLevels
+from reviewbot.core.findings.quoted_rule import quoted_rule
 from reviewbot.core.findings.suggestions import edit_of
 from reviewbot.core.findings.suppressions import Suppression, suppressions_in
 from reviewbot.core.plan.weigh import CUT_MARK
@@ -16,11 +17,11 @@ from reviewbot.core.safety.redact import REDACTED_MARK, redact_text
 from reviewbot.core.safety.shown_text import shown_line, shown_markdown
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from reviewbot.core.findings.anchors import Anchor
     from reviewbot.core.findings.draft import Draft
-    from reviewbot.core.findings.finding import Severity
+    from reviewbot.core.findings.finding import Guideline, Severity
     from reviewbot.core.findings.suggestions import Edit
     from reviewbot.core.plan.chunk_view import ChunkView
 
@@ -50,12 +51,18 @@ class Intake:
     Args:
         views: the chunks of the batch as the model saw them.
         gates: the thresholds.
+        guidelines: the rules of the team that the model got.
     """
 
-    def __init__(self, views: Collection[ChunkView], gates: FindingFilters) -> None:
+    def __init__(
+        self,
+        views: Collection[ChunkView],
+        gates: FindingFilters,
+        guidelines: Sequence[Guideline] = (),
+    ) -> None:
         self._views = {view.id: view for view in views}
         self._index = AnchorIndex(views)
-        self._gates = gates
+        self._gates, self._guidelines = gates, guidelines
         self._paths = {view.path: view for view in views}
         self._suppressions: dict[str, list[Suppression]] = {}
         for view in views:
@@ -119,6 +126,7 @@ class Intake:
             placement=self._placement(draft, path, anchor),
             suggestion_applies=False,
             cached=cached,
+            guideline=quoted_rule(draft.message, self._guidelines) if draft.rule is None else None,
         )
         return finding, None if anchor is None else self._edit(draft, suggestion, anchor)
 

@@ -54,6 +54,8 @@ def finding_block(finding: Finding, code: Sequence[CodeLine], width: int) -> lis
     equals: Span = (f"  {' ' * digits} = ", _GUTTER)
     if finding.placement.kind != "inline":
         lines += paragraph(placement_reason(finding), width, first=equals)
+    if (rule := finding.guideline) is not None:
+        lines += paragraph(f"rule: {rule.path}:{rule.line}: {rule.quote}", width, first=equals)
     facts = [finding.category, finding.model, f"confidence {finding.confidence:.2f}"]
     if finding.rule != finding.category:
         facts.insert(1, finding.rule)

@@ -45,6 +45,7 @@ MIN_LIMIT: Final = 40_000
 """Smallest limit: everything but the findings fits, and some of the findings."""
 _SECTION: Final = 3_000
 _MESSAGE: Final = 12_000
+_RULE: Final = 400
 _CODE_LINES: Final = 40
 _NOTES: Final = 200  # room for the notes about omitted findings
 _SHARE: Final = 3  # the table may take a third of the room for findings
@@ -180,6 +181,9 @@ def _details(finding: Finding) -> str:
         blocks.append(instead)
         if finding.suggestion:
             blocks.append(fence(finding.suggestion, lines=_CODE_LINES))
+    if (rule := finding.guideline) is not None:
+        where = code_span(f"{rule.path}:{rule.line}")
+        blocks.append(f"Rule: {where}: {literal(rule.quote, _RULE)}")
     return "\n\n".join(blocks)
 
 

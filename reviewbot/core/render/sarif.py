@@ -18,6 +18,7 @@ and the fields that count: docs.github.com, "SARIF support for code scanning".
 from __future__ import annotations
 
 import zlib
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -138,6 +139,8 @@ def _result(finding: Finding, index: int) -> Json:
             "verification": finding.verification,
         },
     }
+    if finding.guideline is not None:
+        result["properties"]["guideline"] = asdict(finding.guideline)
     if finding.suggestion is not None and finding.suggestion_applies and on_new_lines(finding):
         result["fixes"] = [_fix(finding, finding.suggestion)]
     return result

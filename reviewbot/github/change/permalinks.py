@@ -11,7 +11,7 @@ from reviewbot.core.render.markdown_text import code_span
 
 if TYPE_CHECKING:
     from reviewbot.core.diff.parse import FileDiff
-    from reviewbot.core.findings.finding import Finding
+    from reviewbot.core.findings.finding import Finding, Guideline
 
 _ADDRESS: Final = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&'*+,;=%-]+")
 # GitHub renders these as pages or tables, which have no line anchors unless the source is shown.
@@ -27,11 +27,13 @@ class Permalinks:
         head: the commit that was reviewed.
         base: the commit that the diff starts from, the merge base; None if it is not known, then
             nothing leads to lines of the old side.
+        rules: the commit of the team's rules, if any.
     """
 
     repository: str
     head: str
     base: str | None = None
+    rules: str | None = None
 
     def blob(self, commit: str, path: str, lines: tuple[int, int] | None = None) -> str | None:
         """Return the address of a file at a commit, with lines; None if the path is not encodable.
@@ -74,6 +76,12 @@ class Permalinks:
                 return None
             return self.blob(self.base, file.old_path, lines)
         return None if file.new_path is None else self.blob(self.head, file.new_path, lines)
+
+    def of_guideline(self, guideline: Guideline | None) -> str | None:
+        """Return the address of a rule of the team; None without a rule or its commit."""
+        if guideline is None or self.rules is None:
+            return None
+        return self.blob(self.rules, guideline.path, (guideline.line, guideline.line))
 
 
 def linked(text: str, address: str | None) -> str:

@@ -36,6 +36,7 @@ MAX_BODY: Final = 65_536
 _TITLE: Final = 200
 _LINE: Final = 600
 _MESSAGE: Final = 4_000  # characters of a message outside the diff, where findings share a text
+_RULE: Final = 400
 _QUOTE_LINES: Final = 10
 _SUGGESTION_LINES: Final = 40
 _COMMENT: Final = "<!--"
@@ -104,7 +105,14 @@ def place_of(finding: Finding, address: str | None) -> str:
     return linked(f"{finding.path}{line}", address)
 
 
-def on_line(finding: Finding, *, marker: str, offer: bool, link_hosts: Collection[str]) -> str:
+def on_line(
+    finding: Finding,
+    *,
+    marker: str,
+    offer: bool,
+    link_hosts: Collection[str],
+    rule_link: str | None = None,
+) -> str:
     """Return the body of an inline comment.
 
     Args:
@@ -112,18 +120,26 @@ def on_line(finding: Finding, *, marker: str, offer: bool, link_hosts: Collectio
         marker: the hidden marker of the comment.
         offer: whether the comment covers exactly the lines that the suggestion replaces.
         link_hosts: hosts that links may point to.
+        rule_link: address of the team's rule that the finding rests on, if any.
     """
     safe = safe_finding(finding, link_hosts)
     words = [f"**{titled(safe)}: {title_of(safe)}**", one_line(safe.scenario, _LINE), safe.message]
     before = unmarked("\n\n".join(filter(str.strip, words)))
-    after = unmarked(_facts(safe))
+    after = unmarked("\n\n".join(filter(None, (_guideline(safe, rule_link), _facts(safe)))))
     room = MAX_BODY - size(before) - size(after) - MAX_LENGTH - 8
     block = _offered(safe, room) if offer else None
     blocks = [before, *([unmarked(_shown(safe))] if block is None else [block]), after]
     return with_marker("\n\n".join(filter(None, blocks)), marker)
 
 
-def finding_block(finding: Finding, *, where: str, reason: str, link_hosts: Collection[str]) -> str:
+def finding_block(
+    finding: Finding,
+    *,
+    where: str,
+    reason: str,
+    link_hosts: Collection[str],
+    rule_link: str | None = None,
+) -> str:
     """Return the Markdown block of a finding without an inline comment.
 
     The block shows the id of the finding, because ``/ignore ID`` and later reviews use the id.
@@ -133,6 +149,7 @@ def finding_block(finding: Finding, *, where: str, reason: str, link_hosts: Coll
         where: location as inline Markdown.
         reason: sentence why the finding has no inline comment; may be empty.
         link_hosts: hosts that links may point to.
+        rule_link: address of the team's rule that the finding rests on, if any.
     """
     safe = safe_finding(finding, link_hosts)
     blocks = [
@@ -142,8 +159,17 @@ def finding_block(finding: Finding, *, where: str, reason: str, link_hosts: Coll
         *(quoted(text, _MESSAGE) for text in (safe.scenario, safe.message) if text.strip()),
         fence(safe.quote, lines=_QUOTE_LINES) if safe.quote.strip() else "",
         _shown(safe),
+        _guideline(safe, rule_link),
     ]
     return unmarked("\n\n".join(filter(None, blocks)))
+
+
+def _guideline(finding: Finding, address: str | None) -> str:
+    """Return the team's rule that the finding rests on, with its location; empty without one."""
+    rule = finding.guideline
+    if rule is None:
+        return ""
+    return f"Rule: {linked(f'{rule.path}:{rule.line}', address)}: {literal(rule.quote, _RULE)}"
 
 
 def _facts(finding: Finding) -> str:

@@ -208,7 +208,10 @@ class CommentPublisher:
         )
         if options.review:
             return plan
-        off = [FindingWithoutComment(one.finding, _TURNED_OFF, one.link) for one in plan.inline]
+        off = [
+            FindingWithoutComment(one.finding, _TURNED_OFF, one.link, one.rule_link)
+            for one in plan.inline
+        ]
         return CommentPlan((), (*off, *plan.rest))
 
     def _summary(
@@ -374,5 +377,8 @@ def _walkthrough(report: Report, prior: Prior, files: Sequence[FileDiff]) -> dic
 
 
 def _unposted(plan: CommentPlan) -> tuple[FindingWithoutComment, ...]:
-    lost = [FindingWithoutComment(one.finding, _UNPOSTED, one.link) for one in plan.inline]
+    lost = [
+        FindingWithoutComment(one.finding, _UNPOSTED, one.link, one.rule_link)
+        for one in plan.inline
+    ]
     return (*lost, *plan.rest)

@@ -63,11 +63,15 @@ class CommentRange:
 
 @dataclass(frozen=True, slots=True)
 class Inline:
-    """A finding with the body of its comment for GitHub. ``link`` is the address of the code."""
+    """A finding with the body of its comment for GitHub.
+
+    ``link`` is the address of the code, ``rule_link`` that of the team's rule, if it rests on one.
+    """
 
     finding: Finding
     comment: Json
     link: str | None = None
+    rule_link: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +79,13 @@ class FindingWithoutComment:
     """A finding that has no comment on a line.
 
     ``reason`` is a sentence, or empty if the review only has too many findings: those are listed by
-    rule. ``link`` is the address of the code.
+    rule. ``link`` and ``rule_link`` are as in :class:`Inline`.
     """
 
     finding: Finding
     reason: str
     link: str | None = None
+    rule_link: str | None = None
 
     @property
     def is_surplus(self) -> bool:
@@ -132,6 +137,7 @@ def plan_comments(
     rest: list[FindingWithoutComment] = []
     for finding in sorted(findings, key=lambda one: (*rank(one), one.id)):
         link = links.of(finding, diff.file(finding.path)) if links else None
+        rule_link = links.of_guideline(finding.guideline) if links else None
         place = (
             placement_reason(finding) if finding.placement.kind != "inline" else diff.place(finding)
         )
@@ -139,14 +145,19 @@ def plan_comments(
         if not isinstance(place, str) and last in taken:
             place = _TAKEN
         if isinstance(place, str):
-            rest.append(FindingWithoutComment(finding, place, link))
+            rest.append(FindingWithoutComment(finding, place, link, rule_link))
         elif len(inline) >= min(most, MAX_COMMENTS):
-            rest.append(FindingWithoutComment(finding, "", link))
+            rest.append(FindingWithoutComment(finding, "", link, rule_link))
         else:
             text = on_line(
-                finding, marker=marker(finding), offer=place.whole, link_hosts=link_hosts
+                finding,
+                marker=marker(finding),
+                offer=place.whole,
+                link_hosts=link_hosts,
+                rule_link=rule_link,
             )
-            inline.append(Inline(finding, _comment(finding.path, place, text), link))
+            comment = _comment(finding.path, place, text)
+            inline.append(Inline(finding, comment, link, rule_link))
     return CommentPlan(tuple(inline), tuple(rest))
 
 
@@ -246,7 +257,13 @@ def _rule_line(rule: str, severity: str, found: Sequence[FindingWithoutComment])
 
 def _block(one: FindingWithoutComment, link_hosts: Collection[str]) -> str:
     where = place_of(one.finding, one.link)
-    return finding_block(one.finding, where=where, reason=one.reason, link_hosts=link_hosts)
+    return finding_block(
+        one.finding,
+        where=where,
+        reason=one.reason,
+        link_hosts=link_hosts,
+        rule_link=one.rule_link,
+    )
 
 
 def _where(number: int, where: str) -> str:

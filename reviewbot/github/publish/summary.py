@@ -103,6 +103,7 @@ def render(
             one,
             placement_reason(one),
             links.of(one, (files or {}).get(one.path)) if links else None,
+            links.of_guideline(one.guideline) if links else None,
         )
         for one in safe.held
         if one.id not in rest_ids

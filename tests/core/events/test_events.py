@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from reviewbot.core.decode import decoder
 from reviewbot.core.events import events as ev
 from reviewbot.core.events.events import Event, from_record, record
-from reviewbot.core.findings.finding import Evidence, Finding, Placement
+from reviewbot.core.findings.finding import Evidence, Finding, Guideline, Placement
 from tests.event_schema import assert_valid_event, event_schema
 from tests.review_strategies import events
 
@@ -25,6 +25,7 @@ BODIES = {
     "model_estimate": ev.ModelEstimate,
     "model_share": ev.ModelShare,
     "usage": ev.Usage,
+    "guideline": Guideline,
     "walkthrough_entry": ev.WalkthroughEntry,
     "file_coverage": ev.FileCoverage,
     "placement": Placement,

@@ -18,6 +18,7 @@ export function asText(finding) {
   const parts = [`${finding.severity}${state}: ${finding.title}`, place(finding)];
   if (finding.scenario) parts.push("", finding.scenario);
   if (finding.message) parts.push("", finding.message);
+  if (finding.guideline) parts.push("", `Rule: ${finding.guideline.path}:${finding.guideline.line}: ${finding.guideline.quote}`);
   if (finding.suggestion !== null) {
     const fence = "`".repeat(Math.max(3, ...(finding.suggestion.match(/`+/g) ?? []).map((run) => run.length + 1)));
     parts.push("", finding.suggestion_applies ? "Suggestion:" : "Suggestion (it does not apply as is):", "");
@@ -123,6 +124,8 @@ function details(finding, where) {
   if (isOnLine(finding)) add(last ? "Lines" : "Line", `${finding.line}${last}${side}`);
   add("Kind", capital(finding.category));
   if (finding.rule !== finding.category) add("Rule", bdi(finding.rule));
+  const rule = finding.guideline; // missing in streams of older versions
+  if (rule) add("Team rule", h("span", {}, bdi(`${rule.path}:${rule.line}`), ": ", bdi(rule.quote)));
   add("Confidence", `${Math.round(finding.confidence * 100)}%`);
   add("From", h("span", {}, bdi(finding.model), finding.cached ? ", in an earlier review" : ""));
   return h("dl", { class: "facts" }, ...items);
