@@ -14,6 +14,7 @@ from reviewbot.core.events.events import FileCoverage
 from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
 from reviewbot.core.prompt.explanation import FindingQuestion, ThreadComment, render_explanation
+from reviewbot.core.prompt.guidelines import GuidelineFile, Guidelines, SelectedRule
 from reviewbot.core.prompt.request import KnownFinding, ManifestEntry, ModelRequest, render
 from reviewbot.core.prompt.summary import render_summary
 from reviewbot.core.prompt.verification import render_verification
@@ -81,16 +82,40 @@ MANIFEST = (
     ManifestEntry("package-lock.json", "modified", 900, 880, shown=False),
     ManifestEntry("web/src/größe.ts", "renamed", 1, 1, shown=True),
 )
+GUIDELINES = Guidelines(
+    commit="4f2c81d09ab7e6530f1d2c3b4a5968778695a4b3",
+    files=(
+        GuidelineFile(
+            "billing/AGENTS.md",
+            "billing/**",
+            (SelectedRule(7, "Style", "Round once, in `to_cents`."),),
+            total=1,
+        ),
+        GuidelineFile(
+            "AGENTS.md",
+            "",
+            (
+                SelectedRule(12, "Code style", 'Never log an "order".'),
+                SelectedRule(13, "Code style", "Prefer `Decimal` over `float`."),
+                SelectedRule(30, "Security", "Tokens must not reach the browser."),
+            ),
+            total=5,
+            dropped=("Commands",),
+        ),
+    ),
+)
 REQUEST = ModelRequest(
     chunks=(CHARGE, MOVED),
     manifest=MANIFEST,
     instructions="Money is Decimal, never float.\nPublic functions keep their signature.\n",
     verified=True,
+    guidelines=GUIDELINES,
 )
 CONTINUATION = ModelRequest(
     chunks=(MOVED,),
     manifest=MANIFEST,
     instructions=REQUEST.instructions,
+    guidelines=GUIDELINES,
     known=(KnownFinding("web/src/größe.ts", 2, 'The "size" is doubled'),),
     verified=True,
 )

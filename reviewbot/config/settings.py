@@ -31,6 +31,7 @@ from reviewbot.config.variables import (
 from reviewbot.core.decode import decoder
 from reviewbot.core.findings.levels import PathRules
 from reviewbot.core.findings.prior import PriorFinding
+from reviewbot.core.prompt.guidelines import NO_GUIDELINES, Guidelines
 from reviewbot.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Settings:
         prior_findings: open findings of earlier reviews to verify again; the App and the Action set
             them.
         heed_added_suppressions: whether suppressions that the change adds hide errors, too.
+        selected_guidelines: rules from the guideline files of the base.
         origins: origin of each setting that is not the default, by name.
         notices: sentences about settings that are set but not in force.
         ignored: sentences about variables that a ``.env`` file may not set.
@@ -107,6 +109,8 @@ class Settings:
     linters: bool = True
     verify: bool = True
     verify_model: ModelChoice | None = None
+    guidelines: bool = True
+    selected_guidelines: Guidelines = NO_GUIDELINES
     rules: Mapping[str, RuleLevel] = field(default_factory=dict)
     path_rules: tuple[PathRules, ...] = ()
     custom_rules: tuple[Mapping[str, Any], ...] = ()
@@ -259,6 +263,10 @@ def _path_rules(items: Any) -> tuple[PathRules, ...]:  # noqa: ANN401  as the sc
     return tuple(PathRules(tuple(item["paths"]), dict(item["rules"])) for item in items)
 
 
+def _selected_guidelines(value: object) -> Guidelines:
+    return cast("Guidelines", decoder(Guidelines)(value, "selected_guidelines"))
+
+
 def _timeouts(values: Mapping[str, float]) -> TimeoutSettings:
     return TimeoutSettings(**{key: float(value) for key, value in values.items()})
 
@@ -278,6 +286,8 @@ _CONVERT: Final[Mapping[str, Any]] = MappingProxyType(
         "accept_unread": _strings,
         "linters": bool,
         "verify": bool,
+        "guidelines": bool,
+        "selected_guidelines": _selected_guidelines,
         "rules": dict,
         "path_rules": _path_rules,
         "custom_rules": tuple,

@@ -226,6 +226,7 @@ class CachedBatches:
             model=model,
             prompt_version=self._prompt_version,
             instructions=task.request.instructions,
+            guidelines=task.request.guidelines.text,
             rules=self._rules,
             examples=examples_of(task.request.manifest),
         )

@@ -16,6 +16,7 @@ from reviewbot.core.events.events import (
     ReviewStarted,
 )
 from reviewbot.core.findings.intake import FindingFilters
+from reviewbot.core.prompt.guidelines import NO_GUIDELINES, Guidelines
 from reviewbot.core.prompt.request import ManifestEntry
 from reviewbot.models.batch import BatchResult, Spent
 
@@ -40,7 +41,8 @@ T = TypeVar("T")
 class Job:
     """A review to run. ``estimate`` and ``notices`` are shown unchanged.
 
-    ``path_instructions`` returns the repository's instructions for a path. ``prefix_tokens`` are
+    ``guidelines`` are the rules of the team that the models get. ``path_instructions`` returns the
+    repository's instructions for a path. ``prefix_tokens`` are
     the tokens of each request besides its chunks, and ``prefix_by_model`` has the tokens of single
     models. ``prompt_version`` names the prompt templates. ``question`` is a question about the
     diff, whose single batch is then answered instead of reviewed. ``accepts_unread`` returns
@@ -55,6 +57,7 @@ class Job:
     estimate: Estimate
     gates: FindingFilters = field(default_factory=FindingFilters)
     instructions: str = ""
+    guidelines: Guidelines = NO_GUIDELINES
     path_instructions: Callable[[str], tuple[str, ...]] = lambda _path: ()
     prefix_tokens: int = 0
     prefix_by_model: Mapping[str, int] = field(default_factory=dict)

@@ -293,8 +293,16 @@ class Planner:
             ManifestEntry(file.path, file.status, file.added, file.removed, shown=True)
             for file in self._files
         )
-        request = ModelRequest((), manifest, instructions=self._settings.instructions)
-        prompt = render(request, profile=profile)
+        settings = self._settings
+        prompt = render(
+            ModelRequest(
+                (),
+                manifest,
+                instructions=settings.instructions,
+                guidelines=settings.selected_guidelines,
+            ),
+            profile=profile,
+        )
         text = json.dumps(REPORT_TOOL) + prompt.system + prompt.shared + prompt.body
         return len(text.encode())
 

@@ -17,6 +17,7 @@ from reviewbot.core.diff.whole import shows_whole_file
 from reviewbot.core.findings.intake import FindingFilters
 from reviewbot.core.findings.levels import RuleLevels
 from reviewbot.core.plan.stored import check_fits
+from reviewbot.core.prompt.guidelines import NO_GUIDELINES
 from reviewbot.core.safety.redact import redact_text
 from reviewbot.models.tokens import Calibration
 from reviewbot.pipeline.job import Job
@@ -107,6 +108,7 @@ def prepare(
     asked = dict.fromkeys(map(chains.first, planned.batches)) or {settings.model.name: None}
     online = not all(planner.info(name).offline for name in asked)
     prefixes = {name: planner.prefix(name) for name in asked}
+    guidelines = settings.selected_guidelines if online else NO_GUIDELINES
     job = Job(
         files=files,
         plan=planned,
@@ -114,11 +116,17 @@ def prepare(
         estimate=planner.estimate(planned),
         gates=resolve_filters(settings, online=online),
         instructions=redact_text(settings.instructions),
+        guidelines=guidelines,
         path_instructions=path_instructions_of(settings),
         prefix_tokens=max(prefixes.values()),
         prefix_by_model=prefixes,
         jobs=settings.jobs,
-        notices=(*notices, *settings.notices, *_plan_notices(settings, planned, chains.first)),
+        notices=(
+            *notices,
+            *settings.notices,
+            *guidelines.notices,
+            *_plan_notices(settings, planned, chains.first),
+        ),
         prompt_version=_prompt_version() if online else None,
         accepts_unread=accepted_unread(settings),
         verified=settings.verify and online,

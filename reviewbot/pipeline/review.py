@@ -221,7 +221,7 @@ class _ReviewRun:
     async def _batch(self, batch: Batch) -> None:
         chunks = [self._chunks[chunk] for chunk in batch.chunks]
         views, unread = await self._views_of(chunks)
-        intake = Intake(views, self.job.gates)
+        intake = Intake(views, self.job.gates, self.job.guidelines.rules)
         for chunk, reason in unread.items():
             model = self.job.model_of(batch)
             await self._on(ChunkOutcome(chunk, "failed", model, 1, reason), batch, intake)
@@ -238,6 +238,7 @@ class _ReviewRun:
             chunks=tuple(views),
             manifest=self._manifest,
             instructions=self.job.instructions,
+            guidelines=self.job.guidelines,
             tokens=self.job.request_tokens(batch) + _instruction_tokens(views),
             verified=self.job.verified,
             shared_reads=self._requests[self.job.model_of(batch)] - 1,

@@ -47,15 +47,17 @@ of 430 lines has fewer."""
 class Scope:
     """Everything besides the text of a chunk that affects a model's response.
 
-    ``model`` is the name of the model with the settings that affect its output. ``rules`` are the
-    configured levels by rule or category. They only affect findings, but a user who changes them
-    expects a new review. ``examples`` are the texts of the examples in the prompt, which are
-    chosen by the languages of the pull request.
+    ``model`` is the name of the model with the settings that affect its output. ``guidelines`` is
+    the text of the team's rules, without their commit. ``rules`` are the configured levels by rule
+    or category. They only affect findings, but a user who changes them expects a new review.
+    ``examples`` are the texts of the examples in the prompt, which are chosen by the languages of
+    the pull request.
     """
 
     model: str
     prompt_version: str
     instructions: str = ""
+    guidelines: str = ""
     rules: Mapping[str, str] = field(default_factory=dict)
     examples: tuple[str, ...] = ()
 
@@ -87,6 +89,7 @@ def chunk_key(view: ChunkView, scope: Scope) -> ChunkKey:
         scope.model,
         scope.prompt_version,
         scope.instructions,
+        scope.guidelines,
         sorted(scope.rules.items()),
         scope.examples,
     ]

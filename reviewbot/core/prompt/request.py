@@ -4,13 +4,14 @@ A prompt has three parts, in the order that prefix caching needs. The report too
 parts::
 
     system   rules, the same for every repository                     cache breakpoint 1
-    shared   examples, repository instructions, changed paths:
+    shared   examples, repository instructions, rules of the team, changed paths:
              the same for every request of a pull request             cache breakpoint 2, if it pays
     body     the chunks of this request, what is known, the task
 
 The examples are in ``shared``, not in ``system``: they depend on the languages of a pull request,
 and in ``system`` they would invalidate the cached rules. The first two parts contain no date, no
-SHA, no id of the run, and nothing that depends on the chunks.
+id of the run, and nothing that depends on the chunks. The only SHA is the base commit of the team's
+rules.
 
 There are two profiles: ``full``, and ``compact`` for small models and servers that read slowly. The
 compact one has shorter rules, one example and fewer paths; the rest is the same.
@@ -24,6 +25,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, Literal
 
 from reviewbot.core.prompt.examples import choose_examples
+from reviewbot.core.prompt.guidelines import NO_GUIDELINES, Guidelines
 from reviewbot.core.prompt.numbered import INSTRUCTIONS_LIMIT, chunk_lines
 from reviewbot.core.prompt.templates import render_template
 from reviewbot.core.safety.escape import quoted
@@ -40,6 +42,8 @@ MANIFEST_LIMIT: Final = 6_000
 100,000."""
 LISTED_PATH_LIMIT: Final = 300
 TITLE_LIMIT: Final = 200
+GUIDELINES_LIMIT: Final = 10_000
+"""Maximum characters of the rules of one file; the selection of all files is shorter."""
 KNOWN_LIMIT: Final = 200
 """Maximum number of findings that a continuation lists as known."""
 
@@ -83,15 +87,17 @@ class KnownFinding:
 class ModelRequest:
     """Request to review chunks. :func:`render` returns its prompt.
 
-    ``instructions`` are the repository's, from the base branch. ``known`` is set only to continue a
-    truncated response. ``tokens`` estimates the whole input. ``verified`` is True if a later
-    request verifies the findings. ``shared_reads`` is the expected number of further requests of
-    the review with the same shared block; it affects no text.
+    ``instructions`` are the repository's, from the base branch, and ``guidelines`` the rules in its
+    guideline files. ``known`` is set only to continue a truncated response. ``tokens`` estimates
+    the whole input. ``verified`` is True if a later request verifies the findings.
+    ``shared_reads`` is the expected number of further requests of the review with the same shared
+    block; it affects no text.
     """
 
     chunks: tuple[ChunkView, ...]
     manifest: tuple[ManifestEntry, ...]
     instructions: str = ""
+    guidelines: Guidelines = NO_GUIDELINES
     known: tuple[KnownFinding, ...] = ()
     tokens: int = 0
     verified: bool = False
@@ -142,6 +148,8 @@ def render(
             ],
             instructions=instructions,
             instructions_limit=INSTRUCTIONS_LIMIT,
+            guidelines=request.guidelines,
+            guidelines_limit=GUIDELINES_LIMIT,
             manifest=manifest_within(request.manifest, chosen.manifest),
             path_limit=LISTED_PATH_LIMIT,
         ).strip("\n"),

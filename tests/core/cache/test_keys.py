@@ -32,7 +32,7 @@ CHUNK = view(hunk(CODE, old=10, new=20))
 
 def test_a_key_is_the_same_in_every_process() -> None:
     assert exact_key(CHUNK, SCOPE) == (
-        "d55e8adaf5d13a6da31fa5b52d7e69aa1209da4f796c6eb0ccd9b8a658f74be5"
+        "19b4284cafd58dd39974f08369437c51754e23d3c618cb3a6765aa9fb5f388ed"
     )
 
 
@@ -47,6 +47,7 @@ def test_a_chunk_that_only_moved_keeps_its_key() -> None:
         {"model": "other"},
         {"prompt_version": "p2"},
         {"instructions": "Be strict."},
+        {"guidelines": "AGENTS.md\nNever nest."},
         {"rules": {"docs": "off"}},
         {"examples": ("an example",)},
     ],

@@ -19,6 +19,12 @@ from reviewbot.core.diff.parse import DiffLine
 from reviewbot.core.findings.finding import CATEGORIES, SEVERITIES
 from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
+from reviewbot.core.prompt.guidelines import (
+    NO_GUIDELINES,
+    GuidelineFile,
+    Guidelines,
+    SelectedRule,
+)
 from reviewbot.core.prompt.request import (
     KNOWN_LIMIT,
     MANIFEST_LIMIT,
@@ -31,7 +37,7 @@ from reviewbot.core.prompt.request import (
 from reviewbot.core.prompt.templates import sources
 from reviewbot.core.safety.escape import show
 from reviewbot.models.tokens import encoding
-from tests.prompt_requests import CHARGE, CONTINUATION, GOLDEN, MOVED, REQUEST, golden
+from tests.prompt_requests import CHARGE, CONTINUATION, GOLDEN, GUIDELINES, MOVED, REQUEST, golden
 from tests.support.injections import INJECTIONS
 
 CLAUDE_PER_O200K = 1.6  # measured on diffs and Markdown: 1.47 to 1.69
@@ -145,6 +151,21 @@ def test_without_instructions_there_is_no_block_for_them() -> None:
     assert "repository_instructions" not in render(replace(REQUEST, instructions=" \n")).shared
 
 
+def test_rules_of_the_team_name_their_file_scope_and_commit() -> None:
+    shared = render(REQUEST).shared
+    block = shared.partition("<repository_guidelines>\n")[2].partition("\n</")[0].split("\n")
+    assert block[0].startswith('The team\'s own rules, as of the base commit "4f2c81d"; ')
+    paths = [json.loads(line.partition(": ")[0].partition(", for ")[0]) for line in block[1:]]
+    assert paths == ["billing/AGENTS.md", "AGENTS.md"]
+    assert json.loads(block[2].partition(": ")[2]) == GUIDELINES.files[1].text
+
+
+def test_without_a_selected_rule_there_is_no_block_for_rules() -> None:
+    unused = Guidelines("a" * 40, (GuidelineFile("AGENTS.md", total=3),), ("b.md is too large.",))
+    for guidelines in (NO_GUIDELINES, unused):
+        assert "repository_guidelines" not in render(replace(REQUEST, guidelines=guidelines)).shared
+
+
 def test_a_continuation_lists_a_bounded_number_of_known_findings() -> None:
     known = tuple(KnownFinding("a.py", line, "x") for line in range(KNOWN_LIMIT + 5))
     body = render(replace(REQUEST, known=known)).body
@@ -254,6 +275,9 @@ def everywhere(text: str) -> ModelRequest:
         ),
         manifest=(ManifestEntry(path, "renamed", 1, 1, shown=True),),
         instructions=f"i{text}.",
+        guidelines=Guidelines(
+            f"c{text}", (GuidelineFile(path, f"g{text}", (SelectedRule(1, text, text),), 1),)
+        ),
         known=(KnownFinding(path, 8, text),),
     )  # fmt: skip
 
