@@ -14,9 +14,11 @@ from reviewbot.cli.waiting import WaitIndicator
 from reviewbot.config.load import dotenv_of, read_settings, read_variable
 from reviewbot.config.settings import CONFIG_NAMES, SecretText, load_settings
 from reviewbot.config.variables import GITHUB_ADDRESS, TOKENS
+from reviewbot.core.diff.parse import parse_diff
 from reviewbot.errors import ConfigError, SourceError
 from reviewbot.github.api.gateway import API_URL, Gateway
 from reviewbot.github.change.base_files import BaseFiles, base_files
+from reviewbot.github.change.base_guidelines import base_guidelines
 from reviewbot.github.change.base_rules import base_rules
 from reviewbot.github.change.compare import ContentSource
 from reviewbot.github.change.fetch import Change, get_change
@@ -76,6 +78,9 @@ def load_pull_request(
         custom = await base_rules(api, pull.repo, base) if context else ()
         settings, source = load(base.config, custom), _source(change, base)
         if context:
+            files = parse_diff(change.diff)
+            selected = await base_guidelines(api, pull.repo, base, files, settings)
+            settings = replace(settings, selected_guidelines=selected)
             place = ContentSource(api, pull.repo, change.merge_base, change.pull.head.sha)
             found = await with_context(
                 place, change.diff, settings, base.attributes, report=waiting.report

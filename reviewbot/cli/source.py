@@ -19,6 +19,12 @@ from reviewbot.errors import SourceError
 from reviewbot.pipeline import custom_rules, sources
 from reviewbot.pipeline.evidence_git import GitFiles
 from reviewbot.pipeline.git import open_repository
+from reviewbot.pipeline.guidelines import (
+    read_guidelines,
+    reviewed_paths,
+    tree_of,
+    wants_guidelines,
+)
 from reviewbot.pipeline.sources import Source
 
 if TYPE_CHECKING:
@@ -80,6 +86,7 @@ def read_source(args: argparse.Namespace, flags: Mapping[str, object]) -> tuple[
             source = replace(source, notices=(*source.notices, notice))
         # A server reviews with its own models, and only it knows their limits.
         if args.server is None:
+            settings = _with_guidelines(settings, source, repository)
             source = _with_context(source, repository, settings, staged=args.staged)
             source = replace(source, code=GitFiles(repository, staged=args.staged))
         return settings, source
@@ -111,6 +118,17 @@ def _custom_rules(repository: GitRepository) -> tuple[dict[str, Any], ...]:
         return ()
     name_of = "{} of the base".format
     return asyncio.run(custom_rules.load_custom_rules(files, name_of=name_of))
+
+
+def _with_guidelines(settings: Settings, source: Source, repository: GitRepository) -> Settings:
+    """Return the settings with the rules of the base's guideline files, if a model may review."""
+    if not wants_guidelines(settings):
+        return settings
+    from reviewbot.core.diff.parse import parse_diff
+
+    changed = reviewed_paths(parse_diff(source.data), settings, source.attributes)
+    selected = asyncio.run(read_guidelines(tree_of(repository), changed))
+    return replace(settings, selected_guidelines=selected)
 
 
 def _with_context(

@@ -174,6 +174,26 @@ class GitRepository:
             if len(line) == 3 and line[0].startswith(prefix)
         ]
 
+    def tree(self) -> dict[str, tuple[str, str]]:
+        """Return mode and object id of each file in :attr:`start`, by path from the root."""
+        listed = self._git("ls-tree", "-r", "-z", "--full-tree", self.start).split(b"\0")
+        entries = (entry.partition(b"\t") for entry in listed if entry)
+        return {
+            os.fsdecode(path): (kind.split(b" ")[0].decode(), kind.split(b" ")[2].decode())
+            for kind, _, path in entries
+        }
+
+    def blob(self, name: str, *, max_bytes: int) -> bytes | None:
+        """Return the content of a blob; None if it has more than ``max_bytes`` bytes.
+
+        Args:
+            name: its object id, as in :meth:`tree`.
+            max_bytes: the limit.
+        """
+        if int(self._git("cat-file", "-s", name)) > max_bytes:
+            return None
+        return self._git("cat-file", "blob", name)
+
     def names(self, folder: str) -> tuple[str, ...]:
         """Return the names of the regular files in a folder of :attr:`start`.
 

@@ -7,11 +7,13 @@ from urllib.parse import quote
 
 from reviewbot.github.api.records import commit, repository
 from reviewbot.github.client.errors import NotFoundError
-from reviewbot.github.client.exchange import RAW, read
+from reviewbot.github.client.exchange import MAX_ANSWER, RAW, read
 
 if TYPE_CHECKING:
     from reviewbot.github.client.caller import AccountClient
 
+MAX_TREE: Final = MAX_ANSWER
+"""Maximum bytes of the list of all files; GitHub documents 7 MB and 100,000 entries."""
 _LISTING: Final = "application/json"
 """Content type of a folder, whatever media type was requested."""
 
@@ -53,6 +55,18 @@ class Contents:
         except NotFoundError:
             return {}
 
+    async def tree(self, repo: str, sha: str) -> tuple[dict[str, tuple[str, str]], bool]:
+        """Return mode and object id of each file and link of a commit, by path.
+
+        The second value is True if GitHub left entries out, as in a very large repository.
+
+        Raises:
+            TooLargeError: the list exceeds :data:`MAX_TREE`.
+        """
+        path = f"{repository(repo)}/git/trees/{commit(sha)}"
+        request = read(path, {"recursive": 1}, max_bytes=MAX_TREE)
+        return await self._caller.one(request, _tree)
+
     async def tip(self, repo: str, branch: str) -> str:
         """Return the last commit of a branch.
 
@@ -71,6 +85,12 @@ class Contents:
         """
         path = f"{repository(repo)}/git/blobs/{commit(sha)}"
         return (await self._caller.answer(read(path, accept=RAW, max_bytes=max_bytes))).body
+
+
+def _tree(found: Any) -> tuple[dict[str, tuple[str, str]], bool]:  # noqa: ANN401 - JSON of GitHub
+    blobs = (one for one in found["tree"] if one["type"] == "blob")
+    entries = {str(one["path"]): (str(one["mode"]), commit(one["sha"])) for one in blobs}
+    return entries, found["truncated"] is True
 
 
 def _files(found: Any) -> dict[str, str]:  # noqa: ANN401 - JSON of GitHub

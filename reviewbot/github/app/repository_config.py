@@ -24,6 +24,7 @@ FROM_THE_BASE: Final = (
     "exclude",
     "accept_unread",
     "linters",
+    "guidelines",
     "rules",
     "path_rules",
     "confidence",

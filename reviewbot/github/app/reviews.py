@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.prompt.guidelines import NO_GUIDELINES
 from reviewbot.github.app import targets
 from reviewbot.github.app.repository_config import RepositoryConfig
 from reviewbot.github.app.retries import OtherHeadError
@@ -308,6 +309,7 @@ def _target(assignment: ReviewScope, config: RepositoryConfig, repository_id: in
         rules=dict(subject.levels.rules),
         path_rules=subject.levels.by_path,
         max_inline=assignment.settings.max_inline,
+        rules_commit=subject.rules_commit,
     )
 
 
@@ -327,6 +329,8 @@ def _request(
         options["custom_rules"] = list(settings.custom_rules)
     if settings.prior_findings:
         options["prior_findings"] = [asdict(one) for one in settings.prior_findings]
+    if settings.selected_guidelines != NO_GUIDELINES:
+        options["selected_guidelines"] = asdict(settings.selected_guidelines)
     return ReviewRequest(
         tenant=tenant,
         diff=assignment.diff,

@@ -38,6 +38,7 @@ class PublishTarget:
     rules: dict[str, str] = field(default_factory=dict)
     path_rules: tuple[PathRules, ...] = ()
     max_inline: int = 10
+    rules_commit: str | None = None
 
     @property
     def subject(self) -> Subject:
@@ -53,6 +54,7 @@ class PublishTarget:
             full=self.full,
             block=self.block,
             levels=RuleLevels(self.rules, self.path_rules),
+            rules_commit=self.rules_commit,
         )
 
     def options(self, *, details_url: str | None) -> PublishOptions:

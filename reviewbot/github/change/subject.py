@@ -33,6 +33,7 @@ class Subject:
         full: whether to review the whole diff again.
         block: key of the review whose state limits an incremental review.
         levels: the configured levels of rules.
+        rules_commit: the commit of the team's rules; None if no guideline files were read.
     """
 
     pull: PullName
@@ -45,11 +46,12 @@ class Subject:
     full: bool = True
     block: str | None = None
     levels: RuleLevels = AS_SHIPPED
+    rules_commit: str | None = None
 
     @property
     def links(self) -> Permalinks:
         """Addresses of its code."""
-        return Permalinks(self.page, self.head, self.merge_base)
+        return Permalinks(self.page, self.head, self.merge_base, self.rules_commit)
 
 
 @dataclass(frozen=True, slots=True)

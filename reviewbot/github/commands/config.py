@@ -26,6 +26,7 @@ _SHOWN = (
     "linters",
     "verify",
     "verify_model",
+    "guidelines",
     "rules",
     "path_rules",
     "confidence",

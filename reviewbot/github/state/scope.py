@@ -24,6 +24,7 @@ from reviewbot.core.prompt.templates import prompt_version
 from reviewbot.core.wording import count
 from reviewbot.errors import ConfigError
 from reviewbot.github.change.base_files import base_files
+from reviewbot.github.change.base_guidelines import base_guidelines
 from reviewbot.github.change.base_rules import base_rules
 from reviewbot.github.change.compare import ContentSource
 from reviewbot.github.change.fetch import get_change
@@ -120,6 +121,8 @@ async def assign(
     custom = await base_rules(api, name.repo, base, parser)
     settings = replace(load(base.config), custom_rules=custom, heed_added_suppressions=False)
     files = await asyncio.to_thread(parse_diff, change.diff)
+    guidelines = await base_guidelines(api, name.repo, base, files, settings)
+    settings = replace(settings, selected_guidelines=guidelines)
     suppressed = await asyncio.to_thread(_suppressed, files, linters=settings.linters)
     whole = ReviewScope(
         subject=Subject(
@@ -133,6 +136,7 @@ async def assign(
             unshown=tuple(
                 file.path for file in files if file.hunks and file.path in change.unshown
             ),
+            rules_commit=guidelines.commit or None,
         ),
         pull=change.pull,
         whole_diff=change.diff,
@@ -260,7 +264,8 @@ def _old_span(hunk: Hunk) -> tuple[int, int]:
 def _hash_of(settings: Settings, attributes: str) -> str:
     """Return a digest of the settings that decide models, scope and filters.
 
-    Budgets and publishing settings are not included.
+    Budgets and publishing settings are not included, and neither are the rules of guideline files:
+    a changed one is no reason to review open pull requests again.
     """
     models = [(name, [one.name for one in chain]) for name, chain in settings.chains()]
     split = [settings.ab_split] if settings.ab_split else []

@@ -1,0 +1,67 @@
+"""Rules of a team from the base of a pull request, which the pull request cannot change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.prompt.guidelines import NO_GUIDELINES, Guidelines
+from reviewbot.github.client.errors import TooLargeError
+from reviewbot.pipeline.guidelines import (
+    MOST_BYTES,
+    TOO_LARGE,
+    BaseTree,
+    UnreadFileError,
+    read_guidelines,
+    reviewed_paths,
+    wants_guidelines,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reviewbot.config.settings import Settings
+    from reviewbot.core.diff.parse import FileDiff
+    from reviewbot.github.api.gateway import Api
+    from reviewbot.github.change.base_files import BaseFiles
+
+_LONG_LIST: Final = (
+    "The list of files of this repository is too long, so no guideline files were read."
+)
+
+
+async def base_guidelines(
+    api: Api, repo: str, base: BaseFiles, files: Sequence[FileDiff], settings: Settings
+) -> Guidelines:
+    """Return the rules of the base branch for a change; none unless a model may review it.
+
+    One request lists the files, and each file is one more, up to
+    :data:`~reviewbot.pipeline.guidelines.MOST_READS`.
+
+    Args:
+        api: client for GitHub.
+        repo: the repository of the base, as ``OWNER/REPO``; never the repository of the head.
+        base: the files of the base branch.
+        files: the whole change.
+        settings: settings with the configuration of the base.
+
+    Raises:
+        GitHubError: GitHub refuses, or does not respond.
+        ConfigError: a pattern of the settings is invalid.
+    """
+    if not wants_guidelines(settings):
+        return NO_GUIDELINES
+    changed = reviewed_paths(files, settings, base.attributes)
+    if not changed:
+        return NO_GUIDELINES
+
+    async def read(blob: str) -> bytes:
+        try:
+            return await api.contents.blob(repo, blob, max_bytes=MOST_BYTES)
+        except TooLargeError:
+            raise UnreadFileError(TOO_LARGE) from None
+
+    try:
+        entries, truncated = await api.contents.tree(repo, base.commit)
+    except TooLargeError:
+        return Guidelines(problems=(_LONG_LIST,))
+    return await read_guidelines(BaseTree(base.commit, entries, read, truncated), changed)
