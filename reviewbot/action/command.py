@@ -156,18 +156,19 @@ class ActionCommand:
         except GitHubError as error:  # the command runs even so
             say(notice(f"Could not react to the comment: {error}."))
 
-    def _described(self, config: tuple[str, str] | None) -> str:
+    def _described(self, config: tuple[str, str] | None) -> tuple[str, Settings | None]:
         try:
             settings = settings_of(self._inputs, config)
         except ConfigError as error:
-            return f"The configuration cannot be used: {literal(str(error))}"
-        return settings_table(
+            return f"The configuration cannot be used: {literal(str(error))}", None
+        table = settings_table(
             settings,
             fail_on=settings.fail_on,
             if_incomplete=settings.if_incomplete,
             link_hosts=settings.link_hosts,
             origin=lambda name: settings.origins.get(name, "the default"),
         )
+        return table, settings
 
     async def _stopped(self, question: CommandComment) -> str:
         """Return a sentence about the end of the running review.

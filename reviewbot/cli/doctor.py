@@ -115,6 +115,7 @@ def _checks(args: argparse.Namespace) -> Iterator[Check]:
     yield from (Check(WARNING, "setting", notice) for notice in settings.notices)
     yield from (Check(WARNING, "environment", sentence) for sentence in settings.ignored)
     yield from _machine(settings)
+    yield _guard("guidelines", partial(_guidelines, settings))
     yield Check(OK, "model", f"{settings.model.name}: {settings.model_source}")
     for setting, chain in list(settings.chains())[1:]:
         yield Check(OK, "route", f"{setting}: {', then '.join(one.name for one in chain)}")
@@ -211,6 +212,27 @@ def _own_rules() -> Check:
 
     rules = asyncio.run(load_custom_rules(read_from_folder(repository_root(Path.cwd()))))
     return Check(OK, "own rules", f"{len(rules)} in {FOLDER}" if rules else "none, the default")
+
+
+def _guidelines(settings: Settings) -> Check:
+    """Select the team's rules for a change of the files in this folder, at the last commit."""
+    from reviewbot.core.prompt.guidelines import details
+    from reviewbot.pipeline.git import open_repository
+    from reviewbot.pipeline.guidelines import read_guidelines, tree_of, wants_guidelines
+
+    if not wants_guidelines(settings):
+        why = "turned off" if not settings.guidelines else "not read, since no model reviews"
+        return Check(OK, "guidelines", why)
+    try:
+        repository = open_repository(Path.cwd())
+    except SourceError as error:
+        return Check(OK, "guidelines", f"none: {error}")
+    tree = tree_of(repository)
+    folder = repository.folders()[0]
+    here = [path for path in tree.entries if path.rpartition("/")[0] == folder.rstrip("/")]
+    found = asyncio.run(read_guidelines(tree, here or [f"{folder}file"]))
+    detail = " ".join(details(found)) or "no guideline file with a rule at the last commit"
+    return Check(WARNING if found.problems else OK, "guidelines", detail)
 
 
 def _secrets() -> Check:

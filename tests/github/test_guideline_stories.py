@@ -12,6 +12,9 @@ from tests.support.github_stories import (
     base_goes_on,
     bug,
     conclusions,
+    job,
+    nothing,
+    replies,
     says,
     summary_of,
     titles,
@@ -159,3 +162,34 @@ async def test_the_cache_answers_only_under_the_same_guidelines(
     github.pull(base=changed, head=changed | app(bug(30)))
     await server.settle()
     assert len(model.requests) == first + 1
+
+
+async def test_config_shows_the_rules_that_apply_in_the_app(
+    github: FakeGitHub, model: FakeAnthropic, server: AppServer
+) -> None:
+    model.respond = nothing
+    base = AT_BASE | {"AGENTS.md": f"## Commands\n\n- Run `make`.\n\n{AGENTS}"}
+    pull = github.pull(base=base, head=base | HEAD)
+    await server.settle()
+    pull.comment("/config", by="octo")
+    await server.settle()
+    assert "| `guidelines` | `True` | the default |" in replies(pull)[-1]
+    assert "Rules read from AGENTS.md.\n" in replies(pull)[-1]
+    assert replies(pull)[-1].endswith("Headings of AGENTS.md without a selected rule: Commands.")
+
+
+@pytest.mark.parametrize(
+    ("base", "said"),
+    [
+        (AT_BASE, "Rules read from AGENTS.md."),
+        (BASE, "No guideline file has a rule for this pull request."),
+    ],
+)
+async def test_config_shows_the_rules_that_apply_in_the_action(
+    github: FakeGitHub, runner: Runner, base: dict[str, str], said: str
+) -> None:
+    pull = github.pull(base=base, head=base | HEAD)
+    await job(runner, pull, pull.comment("/config", by="octo"))
+    assert replies(pull)[-1].endswith(said)
+    await job(runner, pull, pull.comment("/config", by="octo"), REVIEWBOT_ACTION_MODEL="offline")
+    assert replies(pull)[-1].endswith("|")

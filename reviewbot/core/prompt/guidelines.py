@@ -92,6 +92,16 @@ class Guidelines:
         return (f"Rules read from {names}.", *self.problems)
 
 
+def details(guidelines: Guidelines) -> tuple[str, ...]:
+    """Return sentences about the files that were used, and the headings that have no rule."""
+    dropped = (
+        f"Headings of {file.path} without a selected rule: {listed(file.dropped)}."
+        for file in guidelines.files
+        if file.dropped
+    )
+    return (*guidelines.notices, *dropped)
+
+
 NO_GUIDELINES: Final = Guidelines()
 
 

@@ -78,7 +78,7 @@ class Bot:
             limits=limits,
         )
         service.find_code = PullRequestFiles(database, self._github)
-        answers = Answers(self.identity, lambda file: RepositoryConfig(load).settings_table(file))
+        answers = Answers(self.identity, lambda file: RepositoryConfig(load).describe(file))
         explanations = Explanations(
             service, self.identity, answers, self._publisher, load, limits=limits
         )

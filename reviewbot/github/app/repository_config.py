@@ -83,12 +83,15 @@ class RepositoryConfig:
         names = ", ".join(self.unheeded)
         return (f"Ignored in the repository's file, because the server sets it: {names}.",)
 
-    def settings_table(self, config: tuple[str, str] | None) -> str:
-        """Return the effective settings of a configuration file and their origins, as Markdown."""
+    def describe(self, config: tuple[str, str] | None) -> tuple[str, Settings | None]:
+        """Return the effective settings of a file and their origins as Markdown, and the settings.
+
+        The settings are None if the file cannot be used.
+        """
         try:
             settings = self.settings(config)
         except ConfigError as error:
-            return f"The configuration cannot be used: {literal(str(error))}"
+            return f"The configuration cannot be used: {literal(str(error))}", None
         file = config[0] if config else ""
         table = settings_table(
             settings,
@@ -97,7 +100,7 @@ class RepositoryConfig:
             link_hosts=settings.link_hosts if self.link_hosts is None else self.link_hosts,
             origin=lambda name: file if name in self._keys else _of_server(settings, name),
         )
-        return "\n\n".join((table, *map(literal, self.notices)))
+        return "\n\n".join((table, *map(literal, self.notices))), settings
 
 
 def _of_server(settings: Settings, name: str) -> str:

@@ -51,6 +51,17 @@ async def base_guidelines(
     if not wants_guidelines(settings):
         return NO_GUIDELINES
     changed = reviewed_paths(files, settings, base.attributes)
+    return await guidelines_for(api, repo, base, changed)
+
+
+async def guidelines_for(
+    api: Api, repo: str, base: BaseFiles, changed: Sequence[str]
+) -> Guidelines:
+    """Return the rules of the base branch for changed paths. Arguments as above.
+
+    Raises:
+        GitHubError: GitHub refuses, or does not respond.
+    """
     if not changed:
         return NO_GUIDELINES
 

@@ -6,23 +6,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.settings import CONFIG_NAMES
-from reviewbot.core.render.markdown_text import code_span
+from reviewbot.core.prompt.guidelines import details
+from reviewbot.core.render.markdown_text import code_span, literal
 from reviewbot.github import markers
 from reviewbot.github.change.base_files import base_files
+from reviewbot.github.change.base_guidelines import guidelines_for
 from reviewbot.github.identity import PullName
 from reviewbot.github.markers import Marker
 from reviewbot.github.publish.comment_text import unmarked, with_marker
 from reviewbot.github.publish.post import create_once
 from reviewbot.github.state.prior import read_prior
+from reviewbot.pipeline.guidelines import wants_guidelines
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from reviewbot.config.settings import Settings
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.identity import BotIdentity
     from reviewbot.github.state.prior import Posted, Prior
     from reviewbot.github.webhook.tasks import Commented
 
+_SENTENCE: Final = 2_000
 NO_FINDING: Final = "Write it as an answer to one of the comments that reviewbot made on a line."
 _NO_THREAD: Final = (
     "Write it as an answer to one of the comments that reviewbot made on a line, or name the"
@@ -66,13 +71,14 @@ class Answers:
 
     Args:
         identity: returns our identity.
-        describe: the settings that apply, as Markdown, of a base's configuration file.
+        describe: returns the settings that apply under a base's configuration file, as Markdown
+            and as values; no values if the file cannot be used.
     """
 
     def __init__(
         self,
         identity: Callable[[], Awaitable[BotIdentity]],
-        describe: Callable[[tuple[str, str] | None], str],
+        describe: Callable[[tuple[str, str] | None], tuple[str, Settings | None]],
     ) -> None:
         self._identity, self._describe = identity, describe
 
@@ -110,14 +116,21 @@ class Answers:
     async def config(
         self, api: Api, question: CommandComment, names: Sequence[str] = CONFIG_NAMES
     ) -> None:
-        """Post the settings that apply to the pull request, and their origins.
+        """Post the settings that apply to the pull request, their origins, and the team's rules.
 
         ``names`` are the possible paths of the configuration file.
         """
         repo = question.pull.repo
         pull = await api.pulls.get(repo, question.pull.number)
         base = await base_files(api, repo, pull.base, config_names=names)
-        await self.say(api, question, self._describe(base.config))
+        table, settings = self._describe(base.config)
+        blocks = [table]
+        if settings is not None and wants_guidelines(settings):
+            changed = (await api.pulls.files(repo, pull)).files
+            found = await guidelines_for(api, repo, base, [one.path for one in changed])
+            told = details(found) or ("No guideline file has a rule for this pull request.",)
+            blocks += (literal(one, _SENTENCE) for one in told)
+        await self.say(api, question, "\n\n".join(blocks))
 
 
 async def answer_once(
