@@ -44,6 +44,8 @@ Entry = Literal[
     "submodule",
     "head config",
     "base config",
+    "head guidelines",
+    "base guidelines",
     "head attributes",
     "base attributes",
     "comment",

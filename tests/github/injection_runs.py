@@ -52,7 +52,8 @@ _MINUTE: Final = 60.0
 class Asked:
     """A request to the model, and what the pull request was at that time.
 
-    ``files`` are those of its head, ``config`` is the configuration file of its base.
+    ``files`` are those of its head, ``config`` is the configuration file of its base,
+    followed by its guideline file.
     """
 
     request: Request
@@ -257,7 +258,8 @@ def _note(left: Left, model: FakeAnthropic) -> None:
     """Keep what the model was asked since the last time."""
     pull = left.pull
     diff, files = pull.diff_text, pull.repo.files(pull.head_sha)
-    config = pull.repo.files(pull.base_sha).get(".reviewbot.yml", b"").decode()
+    base = pull.repo.files(pull.base_sha)
+    config = "\n".join(base.get(name, b"").decode() for name in (".reviewbot.yml", "AGENTS.md"))
     new = model.requests[len(left.asked) :]
     left.asked += [Asked(request, diff, files, config) for request in new]
 

@@ -60,6 +60,7 @@ _IN_BASE: Final[Mapping[Entry, _Bring]] = {
     "surroundings": lambda path, text: {path: text + _STEPS},
     "heading": lambda path, text: {path: f"{text}\n{_BODY}"},
     "base config": lambda _, text: {".reviewbot.yml": text},
+    "base guidelines": lambda _, text: {"AGENTS.md": text},
     "base branch": lambda _, __: {".reviewbot.yml": "no such setting: 1\n"},
     "base attributes": lambda _, text: {".gitattributes": text},
 }
@@ -75,6 +76,7 @@ _IN_HEAD: Final[Mapping[Entry, _Bring]] = {
     "symlink": lambda path, text: {path: Blob(text.encode(), SYMLINK)},
     "submodule": lambda path, _: {path: Blob(b"5" * 40, SUBMODULE)},
     "head config": lambda _, text: {".reviewbot.yml": text},
+    "head guidelines": lambda _, text: {"AGENTS.md": text, "CLAUDE.md": text},
     "head attributes": lambda _, text: {".gitattributes": text},
 }
 

@@ -32,6 +32,10 @@ Place = tuple[str, str, int]
 _STRING: Final = r'("(?:[^"\\\x00-\x1f]|\\.)*")'
 _FILE: Final = re.compile(rf"=== file {_STRING}, [a-z-]+(?: from {_STRING})?(, part \d+ of \d+)?")
 _INSTRUCTIONS: Final = re.compile(rf"--- instructions for this file: {_STRING}")
+_RULES_OF: Final = re.compile(
+    rf"The team's own rules, as of the base commit {_STRING}; this change may alter them\."
+)
+_RULES: Final = re.compile(rf"{_STRING}(?:, for {_STRING})?: {_STRING}")
 _ONCE: Final = re.compile(rf"(title|description|text): {_STRING}|(place): (?:[RL] \d+|the last).*")
 _OF_A_FILE: Final = re.compile(
     rf"{_STRING} (?:[a-z-]+ \+\d+ -\d+(?:, not shown)?(?:: {_STRING})?"
@@ -60,7 +64,7 @@ def strange_lines(
         request: as the model received it.
         diff: of the pull request, as git writes it.
         files: of its head: what stands around the hunks may be shown, too.
-        config: the configuration file of the base.
+        config: the configuration file and the guideline file of the base.
     """
     names = ("system", "summary-system", "explanation-system")
     known = {render_template(name).strip("\n") for name in names}
@@ -101,6 +105,8 @@ class _Reading:
         return (
             (_FILE, self._begins_file),
             (_INSTRUCTIONS, lambda found: self._is_set(_decoded(found[1]))),
+            (_RULES_OF, lambda found: self._first("rules of the team") and _is_json(found[1])),
+            (_RULES, lambda found: self._are_rules(_decoded(found[3]))),
             (_ONCE, lambda found: self._first(found[1] or found[3])),
             (_OF_A_FILE, lambda found: self._first(f"{_decoded(found[1])} {found[2]}")),
             (_BARE, lambda found: self.before in _BEFORE_BARE and _is_json(found[0])),
@@ -114,6 +120,14 @@ class _Reading:
     def _is_set(self, instructions: str) -> bool:
         """Whether the configuration of the base says so."""
         return _marked(instructions) or instructions in self.config
+
+    def _are_rules(self, text: str) -> bool:
+        """Whether the guideline file of the base has these rules, in the block for them."""
+        base = "\n".join(map(show_line, self.config.split("\n")))
+        words = " ".join(base.split())
+        return any(form.fullmatch(self.before) for form in (_RULES_OF, _RULES)) and all(
+            _marked(line) or line.removeprefix("# ") in words for line in text.split("\n")
+        )
 
     def _first(self, what: str) -> bool:
         """Tags, sentences and headings come once."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from reviewbot.config.settings import load_settings
+from reviewbot.core.prompt.guidelines import GuidelineFile, Guidelines, SelectedRule
 from reviewbot.errors import ConfigError
 from reviewbot.jobs import options
 from reviewbot.jobs.options import (
@@ -172,7 +175,10 @@ def test_whatever_a_request_may_set_has_an_end() -> None:
         assert not unbounded(one, name)
 
 
-@pytest.mark.parametrize("name", ["custom_rules", "heed_added_suppressions"])
+@pytest.mark.parametrize(
+    "name",
+    ["custom_rules", "heed_added_suppressions", "guidelines", "selected_guidelines"],
+)
 def test_a_request_cannot_set_what_the_app_stores_with_a_review(name: str) -> None:
     with pytest.raises(ConfigError, match=f"options.{name}: there is no such option"):
         parse_options({name: []})
@@ -187,3 +193,11 @@ def test_a_stored_review_keeps_the_rules_of_its_base() -> None:
     settings = settings_for(load, stored)
     assert settings.custom_rules == ({"id": "custom/x"},)
     assert settings.heed_added_suppressions is False
+
+
+def test_a_stored_review_keeps_the_rules_of_the_team() -> None:
+    file = GuidelineFile("AGENTS.md", rules=(SelectedRule(1, "", "Never nest."),), total=1)
+    selected = Guidelines("a" * 40, (file,))
+    stored = json.loads(json.dumps({"selected_guidelines": asdict(selected), "guidelines": True}))
+    settings = settings_for(lambda flags: load_settings(flags=flags, env={}), stored)
+    assert settings.selected_guidelines == selected

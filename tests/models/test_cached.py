@@ -10,6 +10,12 @@ import pytest
 
 from reviewbot.core.findings.draft import parse_draft
 from reviewbot.core.findings.file_changes import FileChange
+from reviewbot.core.prompt.guidelines import (
+    NO_GUIDELINES,
+    GuidelineFile,
+    Guidelines,
+    SelectedRule,
+)
 from reviewbot.core.prompt.request import ManifestEntry, ModelRequest
 from reviewbot.models.attempts import AttemptPolicy, Attempts
 from reviewbot.models.base import Fault, ModelFault, Stop
@@ -47,9 +53,11 @@ def chunk(*lines: int, path: str = "a.py", name: str = "c1", by: int = 0) -> Chu
     return replace(view(*hunks, path=path, name=name), tokens=10 * len(lines))
 
 
-def task(*chunks: ChunkView, instructions: str = "") -> BatchTask:
+def task(
+    *chunks: ChunkView, instructions: str = "", guidelines: Guidelines = NO_GUIDELINES
+) -> BatchTask:
     manifest = (ManifestEntry("a.py", "modified", 1, 0, shown=True),)
-    return BatchTask("b1", ModelRequest(chunks, manifest, instructions, tokens=1000))
+    return BatchTask("b1", ModelRequest(chunks, manifest, instructions, guidelines, tokens=1000))
 
 
 def type_of(events: Sequence[BatchEvent]) -> type[BatchEvent] | tuple[()]:
@@ -208,6 +216,23 @@ async def test_other_instructions_are_asked_about_anew() -> None:
     await run(task(chunk(1)), Say([item(1)]))
     await run(task(chunk(1), instructions="Be strict."), Say())
     await run(task(replace(chunk(1), instructions=("Be strict.",))), Say())
+    assert len(run.asked) == 1
+
+
+def rules(text: str, commit: str = "a" * 40) -> Guidelines:
+    file = GuidelineFile("AGENTS.md", rules=(SelectedRule(1, "", text),), total=1)
+    return Guidelines(commit, (file,))
+
+
+@in_virtual_time
+async def test_other_guidelines_are_asked_about_anew_and_another_commit_of_them_is_not() -> None:
+    run = Runs()
+    await run(task(chunk(1)), Say([item(1)]))
+    await run(task(chunk(1), guidelines=rules("Never nest.")), Say())
+    assert len(run.asked) == 1
+    await run(task(chunk(1), guidelines=rules("Never nest.", "b" * 40)), Say())
+    assert run.asked == []
+    await run(task(chunk(1), guidelines=rules("Always nest.")), Say())
     assert len(run.asked) == 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from reviewbot.config.settings import Settings, load_settings
 from reviewbot.core.events.events import FileCoverage
 from reviewbot.core.events.report import fold
 from reviewbot.core.plan.stored import plan_from_json, plan_to_json
+from reviewbot.core.prompt.guidelines import NO_GUIDELINES, GuidelineFile, Guidelines, SelectedRule
 from reviewbot.errors import ConfigError
 from reviewbot.pipeline.job import started
 from reviewbot.pipeline.prepare import Prepared, prepare
@@ -113,6 +115,27 @@ async def test_a_file_that_is_not_in_the_diff_makes_the_review_incomplete_from_t
     report = fold(events)
     assert (report.outcome, report.coverage) == ("incomplete", (lacking,))
     assert fold(events[:1]).coverage == (lacking,)
+
+
+RULES = Guidelines(
+    "a" * 40,
+    (GuidelineFile("AGENTS.md", rules=(SelectedRule(1, "", "Never nest."),), total=2),),
+)
+
+
+def test_rules_of_the_team_are_named_and_counted_in_the_estimate() -> None:
+    plain = prepare(BIG.encode(), settings())
+    ruled = prepare(BIG.encode(), replace(settings(), selected_guidelines=RULES))
+    assert ruled.job.guidelines == RULES
+    assert ruled.job.notices == ("Rules read from AGENTS.md (1 of 2).", *plain.job.notices)
+    assert ruled.job.prefix_tokens > plain.job.prefix_tokens
+
+
+def test_rules_of_the_team_are_not_used_where_no_model_reviews() -> None:
+    offline = replace(settings(model="offline"), selected_guidelines=RULES)
+    job = prepare(BIG.encode(), offline).job
+    assert job.guidelines == NO_GUIDELINES
+    assert not any("Rules read" in notice for notice in job.notices)
 
 
 def test_offline_keeps_files_whole() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from reviewbot.core.findings.draft import own_draft, parse_draft
+from reviewbot.core.findings.finding import Guideline
 from reviewbot.core.findings.intake import FindingFilters, Intake
 from reviewbot.core.findings.levels import PathRules, RuleLevels
 from tests.support.findings import ITEM
@@ -149,3 +151,20 @@ def test_an_added_suppression_hides_errors_only_where_it_is_heeded(severity: str
     assert shown == (severity == "error")
     known = " # reviewbot: ignore[python/x]\n+x = 1"
     assert not is_reported(known, line=2, heed_added=False, severity=severity)
+
+
+RULES = (Guideline("AGENTS.md", 7, "Never return `None` from a handler."),)
+QUOTING = 'It breaks "never return None from a handler".'
+
+
+def test_a_finding_names_the_rule_of_the_team_that_it_quotes() -> None:
+    intake = Intake([view(hunk("+x = 1"))], FindingFilters(), RULES)
+    quoting = ITEM | {"message": QUOTING}
+    for draft, expected in (
+        (parse_draft(quoting), RULES[0]),
+        (parse_draft(quoting | {"message": "It returns None."}), None),
+        (replace(parse_draft(quoting), rule="python/eval"), None),
+    ):
+        taken = intake.admit(draft, model="m", attempt=1)
+        assert taken is not None
+        assert taken[0].guideline == expected
