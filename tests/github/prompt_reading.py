@@ -67,7 +67,7 @@ def strange_lines(
         config: the configuration file and the guideline file of the base.
     """
     names = ("system", "summary-system", "explanation-system")
-    known = {render_template(name).strip("\n") for name in names}
+    known = {render_template(n, verified=v).strip("\n") for n in names for v in (True, False)}
     strange = [] if request.system in known else ["(another system prompt)"]
     tool = request.tool
     if tool is not None and {name: tool[name] for name in REPORT_TOOL} != REPORT_TOOL:
