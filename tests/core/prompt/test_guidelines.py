@@ -12,6 +12,7 @@ from reviewbot.core.prompt.guidelines import (
     GuidelineFile,
     Guidelines,
     SelectedRule,
+    details,
 )
 
 FILES = (
@@ -34,6 +35,14 @@ def test_the_report_names_the_files_that_were_used_and_how_much_of_them() -> Non
         "B.md is not UTF-8.",
     )
     assert NO_GUIDELINES.notices == ()
+
+
+def test_the_details_name_the_headings_without_a_selected_rule() -> None:
+    assert details(RULES) == (
+        *RULES.notices,
+        "Headings of api/AGENTS.md without a selected rule: Commands.",
+    )
+    assert details(NO_GUIDELINES) == ()
 
 
 def test_rules_have_their_place_in_the_base() -> None:
