@@ -167,6 +167,8 @@ async def read_guidelines(tree: BaseTree, changed: Sequence[str]) -> Guidelines:
 
 def _candidates(paths: Collection[str], changed: Sequence[str]) -> list[tuple[str, str]]:
     """Return the files that may apply with their folders; those for the most changes come first."""
+    if not changed:
+        return []
     folders = Counter(folder for path in changed for folder in _folders(path))
     ranked = [
         (-number, folder.count("/"), folder + name, folder)
@@ -176,8 +178,6 @@ def _candidates(paths: Collection[str], changed: Sequence[str]) -> list[tuple[st
     ]
     ranked.sort(key=lambda one: (*one[:2], IN_EACH_FOLDER.index(one[2].removeprefix(one[3]))))
     found = [(path, folder) for _, _, path, folder in ranked]
-    if not changed:
-        return []
     if _COPILOT in paths:
         found.append((_COPILOT, ""))
     return [*found, *((path, "") for path in sorted(filter(_WITH_GLOBS.fullmatch, paths)))]

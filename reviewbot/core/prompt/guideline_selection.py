@@ -211,17 +211,18 @@ def _file(
     taken: Sequence[_Candidate],
 ) -> GuidelineFile:
     ordered = sorted(taken, key=lambda one: one.unit.line)
-    texts = [text for one in ordered for text in (one.heading, one.unit.text)]
-    shown = redact_text("\n".join(texts)).split("\n")
     kept = {one.heading for one in ordered}
     headings = dict.fromkeys(next(iter(unit.headings), "") for unit in units)
+    dropped = [one for one in headings if one and one not in kept][:_HEADINGS]
+    texts = [text for one in ordered for text in (one.heading, one.unit.text)]
+    shown = redact_text("\n".join([*texts, *dropped])).split("\n")
     return GuidelineFile(
         path=file.path,
         scope=" ".join(file.globs) or (f"{file.folder}**" if file.folder else ""),
         rules=tuple(
             SelectedRule(one.unit.line, heading, text)
-            for one, heading, text in zip(ordered, shown[::2], shown[1::2], strict=bool(ordered))
+            for one, heading, text in zip(ordered, shown[::2], shown[1::2], strict=False)
         ),
         total=len(found),
-        dropped=tuple(one for one in headings if one and one not in kept)[:_HEADINGS],
+        dropped=tuple(shown[len(texts) :]) if dropped else (),
     )

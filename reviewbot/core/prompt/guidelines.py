@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reviewbot.core.findings.finding import Guideline
+from reviewbot.core.safety.escape import show
 from reviewbot.core.wording import listed
 
 
@@ -95,7 +96,7 @@ class Guidelines:
 def details(guidelines: Guidelines) -> tuple[str, ...]:
     """Return sentences about the files that were used, and the headings that have no rule."""
     dropped = (
-        f"Headings of {file.path} without a selected rule: {listed(file.dropped)}."
+        f"Headings of {show(file.path)} without a selected rule: {listed(file.dropped)}."
         for file in guidelines.files
         if file.dropped
     )
@@ -108,4 +109,5 @@ NO_GUIDELINES: Final = Guidelines()
 def describe(file: GuidelineFile) -> str:
     """Return the path of a file, with the numbers of its rules if some were left out."""
     kept = len(file.rules)
-    return file.path if kept == file.total else f"{file.path} ({kept} of {file.total})"
+    path = show(file.path)
+    return path if kept == file.total else f"{path} ({kept} of {file.total})"

@@ -121,10 +121,12 @@ def test_a_last_resort_gives_few_and_clear_rules() -> None:
 
 def test_secrets_in_rules_and_headings_are_replaced() -> None:
     key = "ghp_" + "a1B2c3D4e5F6g7H8i9J0" + "k1L2m3N4o5P6q7R8"
-    text = f"## Code style {key}\n\n- Never use {key} in code."
+    text = f"## Set-up {key}\n\ntext\n\n## Code style {key}\n\n- Never use {key} in code."
     found = selected(GuidelineText("AGENTS.md", text))
     assert key not in found.text
     assert found.text.count("[REDACTED:") == 2
+    [dropped] = found.files[0].dropped
+    assert dropped.startswith("Set-up [REDACTED:")
 
 
 def test_without_files_there_are_no_rules_but_problems_are_kept() -> None:

@@ -35,6 +35,9 @@ def test_the_report_names_the_files_that_were_used_and_how_much_of_them() -> Non
         "B.md is not UTF-8.",
     )
     assert NO_GUIDELINES.notices == ()
+    assert replace(RULES, files=(replace(FILES[1], path="a\nb.md"),)).notices[0] == (
+        r"Rules read from a\x0ab.md."
+    )
 
 
 def test_the_details_name_the_headings_without_a_selected_rule() -> None:
