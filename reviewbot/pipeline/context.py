@@ -139,10 +139,8 @@ class ContextPlanner:
         """
         texts = {
             path: content.decode("utf-8", "surrogateescape")
-            for path in self.wanted
-            if not self._pieces[path].offline
-            and (content := contents.get(path)) is not None
-            and len(content) <= self._limits.file_bytes
+            for path, content in self._usable(contents)
+            if path in self._pieces and not self._pieces[path].offline
         }
         found: dict[str, dict[int, Heading]] = {}
         if not texts:

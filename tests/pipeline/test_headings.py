@@ -134,3 +134,9 @@ async def test_a_hostile_header_is_redacted_and_stays_one_string(parser: Parser)
 
 async def test_a_process_is_started_where_none_is_given() -> None:
     assert await headings(None, OLD, NEW) == [' in "def charge(self, order):"']
+
+
+async def test_a_file_that_only_linters_read_needs_no_heading() -> None:
+    old = "".join(f"x{number} = {number}\n" for number in range(1, 60))
+    new = old.replace("x30 = 30", "x30 = 31")
+    assert await headings(Silent(), old, new, context_lines=1) == [' in "class Shop:"']
