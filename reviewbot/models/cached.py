@@ -1,4 +1,4 @@
-"""Run batches with the review cache: models get only hunks that were not reviewed before.
+"""Run batches with the review cache: models get only code that was not reviewed before.
 
 Errors of the cache never fail the review. An error or timeout of the store counts as a cache miss
 and is reported to a callback.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
@@ -79,14 +80,15 @@ class CacheStore(Protocol):
 class CacheUse:
     """Statistics of the cache.
 
-    ``exact``, ``similar`` and ``misses`` count chunks: reused from an equal chunk, reused in whole
-    or in part from similar chunks, or not reused. ``findings`` counts reused draft findings, and
-    ``failures`` failed operations of the store. ``tokens_saved`` are input tokens by the plan's
-    estimate.
+    ``exact``, ``hunks``, ``lines`` and ``misses`` count chunks: reused from an equal chunk, reused
+    by whole hunks of other chunks, reused with parts of hunks that differ in few lines, or not
+    reused. ``findings`` counts reused draft findings, and ``failures`` failed operations of the
+    store. ``tokens_saved`` are input tokens by the plan's estimate.
     """
 
     exact: int = 0
-    similar: int = 0
+    hunks: int = 0
+    lines: int = 0
     misses: int = 0
     findings: int = 0
     tokens_saved: int = 0
@@ -128,6 +130,8 @@ class CachedBatches:
         identities: returns the models that may review a task.
         prompt_version: version of the prompt.
         rules: the configured levels by rule or category.
+        similarity: least share of equal lines of a hunk of which only the changed lines and their
+            surroundings are reviewed again; 0 reuses whole hunks only.
         use: statistics; reviews may share them.
         on_failure: receives each failed operation of the store and its exception.
     """
@@ -140,12 +144,13 @@ class CachedBatches:
         identities: Identities,
         prompt_version: str,
         rules: Mapping[str, str] | None = None,
+        similarity: float = 0.0,
         use: CacheUse | None = None,
         on_failure: Callable[[str, Exception], None] = lambda _what, _error: None,
     ) -> None:
         self._inner, self._store = inner, store
         self._identities, self._prompt_version = identities, prompt_version
-        self._rules = dict(rules or {})
+        self._rules, self._similarity = dict(rules or {}), similarity
         self.use = use or CacheUse()
         self._on_failure = on_failure
         self._kept: dict[str, _KeptBatch] = {}
@@ -216,7 +221,7 @@ class CachedBatches:
         if wanted:
             near = await self._store.similar(wanted, limit=SIMILAR_EACH * len(missing))
             candidates |= {name: list(near) for name in missing}
-        reuses = await asyncio.to_thread(_reuses, chunks, keys, candidates)
+        reuses = await asyncio.to_thread(_reuses, chunks, keys, candidates, self._similarity)
         return _FoundInCache(keys, reuses, exact=frozenset(keys.keys() - missing.keys()))
 
     def _keys(
@@ -240,8 +245,12 @@ class CachedBatches:
             if known is None:
                 use.misses += 1
                 continue
-            use.exact += chunk.id in found.exact
-            use.similar += chunk.id not in found.exact
+            if chunk.id in found.exact:
+                use.exact += 1
+            elif known.narrowed:
+                use.lines += 1
+            else:
+                use.hunks += 1
             use.tokens_saved += chunk.tokens - (known.rest.tokens if known.rest else 0)
 
     # --- The request
@@ -306,6 +315,7 @@ class CachedBatches:
                 model=model,
                 prompt_version=self._prompt_version,
                 change=changes.get(view.path, ""),
+                salt=secrets.token_hex(8),
             )
         return list(entries.values())
 
@@ -330,11 +340,12 @@ def _reuses(
     chunks: Sequence[ChunkView],
     keys: Mapping[str, ChunkKey],
     candidates: Mapping[str, Sequence[Entry]],
+    least: float,
 ) -> dict[str, Reuse]:
     """Return the reusable part of each chunk that has one."""
     index = AnchorIndex(chunks)
     found = {
-        chunk.id: reuse(chunk, keys[chunk.id], candidates.get(chunk.id, ()), index)
+        chunk.id: reuse(chunk, keys[chunk.id], candidates.get(chunk.id, ()), index, least=least)
         for chunk in chunks
     }
     return {name: known for name, known in found.items() if known is not None}

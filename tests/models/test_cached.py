@@ -176,7 +176,7 @@ async def test_of_a_chunk_that_changed_only_the_rest_is_asked_about() -> None:
         ("c1", "reviewed", False),
         ("c2", "reviewed", False),
     ]
-    assert run.use == CacheUse(similar=1, misses=1, findings=1, tokens_saved=20)
+    assert run.use == CacheUse(hunks=1, misses=1, findings=1, tokens_saved=20)
     # All of the new chunk is kept, what was reused of it included.
     again = await run(task(chunk(1, 3, 4), other))
     assert not run.asked
@@ -188,9 +188,68 @@ async def test_what_similar_chunks_know_whole_becomes_an_entry_of_its_own() -> N
     run = Runs()
     await run(task(chunk(1, 2, 3)), Say([item(1)]))
     await run(task(chunk(1, 2)))
-    assert (run.asked, run.use.similar, len(run.store.rows)) == ([], 1, 2)
+    assert (run.asked, run.use.hunks, len(run.store.rows)) == ([], 1, 2)
     await run(task(chunk(1, 2)))
     assert (run.asked, run.use.exact, len(run.store.rows)) == ([], 1, 2)
+
+
+def long(*, changed: int = 0) -> ChunkView:
+    """A chunk of one hunk of 80 lines, as ``scripted.item`` quotes them."""
+    rows = [f"+line_{n} = {n}" if n != changed else "+changed = 1" for n in range(1, 81)]
+    return replace(view(hunk("\n".join(rows))), tokens=1000)
+
+
+@in_virtual_time
+async def test_of_a_hunk_with_one_changed_line_only_its_surroundings_are_asked_about() -> None:
+    run = Runs()
+    await run(task(long()), Say([item(5), item(39), item(70)]))
+    result = await run(task(long(changed=40)), Say([item(38)]), similarity=0.8)
+    [[(name, shown)]] = run.asked
+    assert (name, len(shown)) == ("c1", 41)
+    [request] = run.models[0].requests
+    assert request.tokens == 1000 - run.use.tokens_saved < 600
+    assert titles(result) == [
+        ("line_5 = 5", 5, True),
+        ("line_70 = 70", 70, True),
+        ("line_38 = 38", 38, False),
+    ]
+    saved = run.use.tokens_saved
+    assert run.use == CacheUse(lines=1, findings=2, tokens_saved=saved)
+    # All of the new chunk is an entry of its own.
+    again = await run(task(long(changed=40)), similarity=0.8)
+    assert (run.asked, run.use.exact) == ([], 1)
+    assert sorted(titles(again)) == sorted([(*one[:2], True) for one in titles(result)])
+    # No code of the hunk is stored but that of quotes.
+    assert "line_6" not in repr(run.store.rows)
+    assert len({one.salt for one in run.store.entries}) == 2
+
+
+@in_virtual_time
+async def test_whole_hunks_alone_are_reused_without_a_similarity() -> None:
+    run = Runs()
+    await run(task(long()), Say([item(5)]))
+    await run(task(long(changed=40)), Say())
+    [[(_, shown)]] = run.asked
+    assert (len(shown), run.use.misses) == (80, 1)
+
+
+@pytest.mark.parametrize(
+    ("say", "status"),
+    [
+        (Say(), "reviewed"),
+        (Say(outcome="could_not_review"), "partly"),
+        (Say(text="", fault=ModelFault("Cut.", fault=Fault.TRANSIENT)), "partly"),
+    ],
+)
+@in_virtual_time
+async def test_a_hunk_reused_in_part_is_reviewed_only_if_the_rest_was(
+    say: Say, status: str
+) -> None:
+    run = Runs()
+    await run(task(long()), Say([item(5)]))
+    result = await run(task(long(changed=40)), say, similarity=0.8)
+    assert [one.status for one in result.outcomes] == [status]
+    assert len(run.store.rows) == 1 + (status == "reviewed")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
+
 from reviewbot.core.events.events import (
     ChunkFinished,
     ChunkStarted,
@@ -35,7 +37,12 @@ MODEL = "claude-sonnet-5-5"
 
 def cached(store: MemoryCache, *chain: Model, use: CacheUse | None = None) -> RunBatch:
     return CachedBatches(
-        Attempts(chain), store, identities=lambda _: {MODEL: MODEL}, prompt_version="p1", use=use
+        Attempts(chain),
+        store,
+        identities=lambda _: {MODEL: MODEL},
+        prompt_version="p1",
+        similarity=0.8,
+        use=use,
     )
 
 
@@ -114,6 +121,33 @@ async def test_an_edited_change_is_asked_only_about_the_rest() -> None:
         "c1": False,
         "c2": True,
     }
+
+
+@pytest.mark.parametrize(
+    ("say", "status"),
+    [
+        (Say([item(40, quote="changed = 1")]), "reviewed"),
+        (Say(outcome="could_not_review"), "partly"),
+    ],
+)
+@in_virtual_time
+async def test_a_file_with_one_changed_line_is_reviewed_only_if_this_line_was(
+    say: Say, status: str
+) -> None:
+    store = MemoryCache()
+    found = [item(5), item(38), item(70)]
+    first = await run(job(numbered("a.py", 80)), run_batch=cached(store, Scripted(Say(found))))
+    edited = numbered("a.py", 80).replace("line_40 = 40", "changed = 1")
+    model = Scripted(say)
+    second = await run(job(edited), run_batch=cached(store, model))
+    assert {len(hunk.lines) for request in model.requests for hunk in request.chunks[0].hunks} == {
+        41
+    }
+    told = {(one.line, one.cached) for one in second.findings}
+    assert told == {(5, True), (70, True), *((40, False) for _ in say.findings)}
+    assert {one.id for one in second.findings if one.cached} < {one.id for one in first.findings}
+    assert [one.status for one in second.end.coverage] == [status]
+    assert second.end.outcome == ("findings" if status == "reviewed" else "incomplete")
 
 
 @in_virtual_time

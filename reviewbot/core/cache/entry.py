@@ -1,4 +1,4 @@
-"""Cache entry of a reviewed chunk: hashes of its hunks, and its draft findings. Pure.
+"""Cache entry of a reviewed chunk: hashes of its hunks and lines, and its draft findings. Pure.
 
 The only code in an entry is quoted by findings. Quotes are redacted, because chunks are redacted
 before a model sees them. The texts of draft findings are searched for secrets again.
@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from reviewbot.core.cache.keys import ChunkKey  # noqa: TC001 - the decoder looks these up
+from reviewbot.core.cache.line_digests import line_digests
 from reviewbot.core.decode import decoder
 from reviewbot.core.findings.draft import Draft  # noqa: TC001 - the decoder looks these up
 from reviewbot.core.findings.verdicts import Verdict  # noqa: TC001 - the decoder looks these up
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from reviewbot.core.findings.anchors import Anchor, AnchorIndex
     from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
 
-FORM: Final = 1
+FORM: Final = 2
 """The version of an entry's JSON."""
 
 
@@ -70,8 +71,10 @@ class HunkRange:
 class Entry:
     """A chunk that ``model`` reviewed completely, with its draft findings.
 
-    ``extents`` are the line ranges of the hunks in ``key``. ``tokens`` is the plan's estimate for
-    the chunk. ``change`` is the model's line on what changed in its file; empty if there is none.
+    ``extents`` are the line ranges of the hunks in ``key``, and ``lines`` the digests of their
+    lines, made with ``salt`` (:mod:`reviewbot.core.cache.line_digests`). ``tokens`` is the plan's
+    estimate for the chunk. ``change`` is the model's line on what changed in its file; empty if
+    there is none.
     """
 
     key: ChunkKey
@@ -79,6 +82,8 @@ class Entry:
     prompt_version: str
     tokens: int
     extents: tuple[HunkRange, ...]
+    salt: str
+    lines: tuple[str, ...]
     drafts: tuple[AnchoredDraft, ...]
     change: str = ""
 
@@ -98,6 +103,7 @@ def make_entry(
     *,
     model: str,
     prompt_version: str,
+    salt: str,
     change: str = "",
 ) -> Entry:
     """Return the entry of a reviewed chunk.
@@ -109,6 +115,7 @@ def make_entry(
         index: finds quotes in this chunk and in others.
         model: the model that reviewed the chunk.
         prompt_version: version of the prompt.
+        salt: a random text, for the digests of lines.
         change: the model's line on what changed in the file.
 
     Raises:
@@ -125,6 +132,8 @@ def make_entry(
         prompt_version=prompt_version,
         tokens=view.tokens,
         extents=tuple(map(extent, view.hunks)),
+        salt=salt,
+        lines=tuple(line_digests(hunk, salt) for hunk in view.hunks),
         drafts=tuple(placed),
         change=change,
     )
@@ -180,6 +189,8 @@ def entry_from_json(value: object) -> Entry:
     count = len(entry.key.hunks)
     if len(entry.extents) != count:
         raise ValueError(f"the cache entry has {count} hunks, but {len(entry.extents)} extents")
+    if len(entry.lines) != count:
+        raise ValueError(f"the cache entry has {count} hunks, but lines of {len(entry.lines)}")
     for placed in entry.drafts:
         if placed.hunk is not None and not 0 <= placed.hunk < count:
             raise ValueError(f"the cache entry has no hunk {placed.hunk}")

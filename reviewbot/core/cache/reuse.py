@@ -1,9 +1,10 @@
 """Reuse draft findings of earlier reviews, and find the hunks that need a new review. Pure.
 
 The unit is the hunk. A hunk counts as reviewed only if the prompt shows the same text, heading and
-context included; line numbers may differ. A finding is reused with its hunk, at the current line of
-its quote. A finding whose hunk changed is dropped, because the model reads that hunk again. In
-these cases of doubt a hunk is reviewed again:
+context included; line numbers may differ. A hunk that differs in few lines is first cut into pieces
+(:mod:`reviewbot.core.cache.similar`), which then count as hunks. A finding is reused with its hunk,
+at the current line of its quote. A finding whose hunk changed is dropped, because the model reads
+that hunk again. In these cases of doubt a hunk is reviewed again:
 
 - A finding in the hunk, or a dropped finding, names a line number that moved or changed ("the same
   on line 40"). Its text would be wrong, or describes more than its hunk.
@@ -14,21 +15,23 @@ these cases of doubt a hunk is reviewed again:
 A response with a finding that is outside all hunks is reused only for the same chunk at the same
 lines.
 
-The cache has two limitations. No model sees a bug that needs both a new and an old hunk. And other
-text of an earlier request, such as an injected instruction in another file, may have influenced a
-cached response. Its effect remains after the next push removes that text. If authors are not
-trusted, turn the cache off.
+The cache has two limitations. No model sees a bug that needs both a new and an old hunk, or a new
+line and an old one outside of its surroundings. And other text of an earlier request, such as an
+injected instruction in another file, may have influenced a cached response. Its effect remains
+after the next push removes that text. If authors are not trusted, turn the cache off.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.cache.entry import extent, hunk_of
 from reviewbot.core.cache.keys import similarity
+from reviewbot.core.cache.similar import cut_similar, join_pieces
 from reviewbot.core.plan.weigh import LINE_PREFIX
 
 if TYPE_CHECKING:
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.cache.entry import AnchoredDraft, AttributedDraft, Entry, HunkRange
     from reviewbot.core.cache.keys import ChunkKey
+    from reviewbot.core.cache.similar import CutChunk
     from reviewbot.core.findings.anchors import AnchorIndex
     from reviewbot.core.findings.draft import Draft
     from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
@@ -51,20 +55,27 @@ _COUNTS: Final = 10
 class Reuse:
     """Reusable part of a chunk.
 
-    ``drafts`` are the draft findings of the ``hunks`` (indices) that ``model`` reviewed before, at
-    their current lines. ``rest`` is the chunk with the other hunks; None if they change nothing.
+    ``hunks`` are indices of hunks that ``model`` reviewed before, ``narrowed`` those of hunks of
+    which it reviewed a part. ``drafts`` are the draft findings of both, at their current lines.
+    ``rest`` is the chunk with the other hunks and parts; None if they change nothing.
     ``change`` is the model's line on what changed in the file then.
     """
 
     drafts: tuple[AttributedDraft, ...]
     hunks: frozenset[int]
+    narrowed: frozenset[int]
     model: str
     rest: ChunkView | None
     change: str = ""
 
 
 def reuse(
-    view: ChunkView, key: ChunkKey, entries: Iterable[Entry], index: AnchorIndex
+    view: ChunkView,
+    key: ChunkKey,
+    entries: Iterable[Entry],
+    index: AnchorIndex,
+    *,
+    least: float = 0.0,
 ) -> Reuse | None:
     """Return what ``entries`` contain about ``view``; None if no hunk was reviewed before.
 
@@ -76,20 +87,23 @@ def reuse(
         key: hashes of the chunk.
         entries: reviewed chunks; entries of another family are ignored.
         index: finds quotes in the chunks of the same request.
+        least: least share of equal lines of a hunk that is reused in part; 0 reuses whole hunks
+            only.
     """
     ranked = sorted(
         (entry for entry in entries if entry.key.family == key.family),
         key=lambda entry: (-similarity(key, entry.key), entry.key.exact),
     )
+    cut = cut_similar(view, key, ranked, least)
     drafts: list[AttributedDraft] = []
     known: set[int] = set()
     model = change = ""
-    for number, entry in enumerate(ranked):
-        found = _Match(view, key, entry, index).kept()
+    for number, entry in enumerate(cut.entries):
+        found = _Match(cut.view, cut.key, entry, index).kept()
         new = set(found.values()) - known
         drafts += [
             replace(heard, answer=f"{number}.{heard.answer}")
-            for at, heard in _reused(view, entry, found)
+            for at, heard in _reused(cut.view, entry, found)
             if at in new
         ]
         model = model or (entry.model if new else "")
@@ -97,7 +111,11 @@ def reuse(
         known |= new
     if not known:
         return None
-    return Reuse(tuple(drafts), frozenset(known), model, _rest(view, known), change)
+    pieces = Counter(cut.origins)
+    origins = {cut.origins[at] for at in known}
+    narrowed = frozenset(hunk for hunk in origins if pieces[hunk] > 1)
+    hunks, rest = frozenset(origins - narrowed), _rest(cut, known)
+    return Reuse(tuple(drafts), hunks, narrowed, model, rest, change)
 
 
 def _reused(
@@ -192,12 +210,12 @@ def _named(placed: AnchoredDraft, extents: Sequence[HunkRange]) -> Iterator[int]
         yield placed.hunk
 
 
-def _rest(view: ChunkView, known: set[int]) -> ChunkView | None:
-    left = tuple(hunk for index, hunk in enumerate(view.hunks) if index not in known)
+def _rest(cut: CutChunk, known: set[int]) -> ChunkView | None:
+    view, left = cut.view, join_pieces(cut, known)
     if not any(map(_changes, left)):
         return None
     share = _weight(left) / _weight(view.hunks)
-    return replace(view, hunks=left, tokens=math.ceil(view.tokens * share))
+    return replace(view, hunks=left, tokens=math.ceil(view.tokens * share), is_whole=False)
 
 
 def _changes(hunk: ShownHunk) -> bool:

@@ -266,7 +266,8 @@ class _Cache(Collector):
         )
         for result, found in (
             ("exact", sum(use.exact for use in self.uses)),
-            ("similar", sum(use.similar for use in self.uses)),
+            ("hunks", sum(use.hunks for use in self.uses)),
+            ("lines", sum(use.lines for use in self.uses)),
             ("miss", sum(use.misses for use in self.uses)),
         ):
             chunks.add_metric((result,), found)

@@ -42,6 +42,7 @@ def entry(*drafts: AttributedDraft) -> Entry:
         AnchorIndex([CHUNK]),
         model="m",
         prompt_version="p1",
+        salt="s",
     )
 
 
@@ -63,7 +64,9 @@ def test_a_quote_that_stands_in_another_chunk_has_no_hunk_here() -> None:
     other = view(hunk("+q = 9", new=300), name="c2")
     index = AnchorIndex([CHUNK, other])
     key = chunk_key(CHUNK, SCOPE)
-    made = make_entry(CHUNK, key, [heard(quote="q = 9")], index, model="m", prompt_version="p1")
+    made = make_entry(
+        CHUNK, key, [heard(quote="q = 9")], index, model="m", prompt_version="p1", salt="s"
+    )
     assert [one.hunk for one in made.drafts] == [None]
 
 
@@ -99,9 +102,10 @@ def test_an_entry_comes_back_equal_from_json(title: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"form": 0}, "not a cache entry of form 1"),
+        ({"form": 0}, "not a cache entry of form 2"),
         ({"key": {}}, r"entry.key.exact is missing"),
         ({"extents": []}, "2 hunks, but 0 extents"),
+        ({"lines": []}, "2 hunks, but lines of 0"),
         ({"tokens": "many"}, r"entry.tokens is 'many', not a whole number"),
     ],
 )

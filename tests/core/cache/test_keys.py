@@ -32,7 +32,7 @@ CHUNK = view(hunk(CODE, old=10, new=20))
 
 def test_a_key_is_the_same_in_every_process() -> None:
     assert exact_key(CHUNK, SCOPE) == (
-        "19b4284cafd58dd39974f08369437c51754e23d3c618cb3a6765aa9fb5f388ed"
+        "288aaf2c8543c3d76fc6fddfb4ca29eed49ee815b190fd292182a7a9dda72ecb"
     )
 
 
@@ -98,7 +98,7 @@ def test_a_renamed_file_is_of_the_family_and_a_copy_or_another_language_is_not()
 
 def test_chunks_that_share_a_hunk_share_a_band() -> None:
     both = view(hunk(CODE), hunk("+x = 1\n y", new=90))
-    ours, theirs = chunk_key(CHUNK, SCOPE), chunk_key(both, SCOPE)
+    ours, theirs = chunk_key(CHUNK, SCOPE), chunk_key(replace(both, part=2), SCOPE)
     assert set(bands(ours)) & set(bands(theirs))
     assert similarity(ours, theirs) == 0.5
     assert similarity(ours, ours) == 1
@@ -106,15 +106,25 @@ def test_chunks_that_share_a_hunk_share_a_band() -> None:
     assert similarity(nothing, nothing) == 0
 
 
+def test_the_same_part_of_a_file_shares_a_band_without_a_common_hunk() -> None:
+    def of(code: str, **changes: Any) -> set[str]:
+        return set(bands(chunk_key(replace(view(hunk(code)), **changes), SCOPE)))
+
+    assert of("+a", part=2, parts=3) & of("+b", part=2, parts=2)
+    assert not of("+a", part=1, parts=3) & of("+b", part=2, parts=3)
+    assert not of("+a") & of("+b", path="b.py", old_path="b.py")
+
+
 @given(st.sets(st.integers(), max_size=200), st.sets(st.integers(), max_size=40))
 def test_bands_are_few_and_huge_chunks_with_most_hunks_alike_meet(
     shared: set[int], more: set[int]
 ) -> None:
-    def key(numbers: set[int]) -> ChunkKey:
-        return ChunkKey("e", "f", tuple(f"{hash(number) % 2**64:064x}" for number in numbers))
+    def key(numbers: set[int], part: int) -> ChunkKey:
+        hunks = tuple(f"{hash(number) % 2**64:064x}" for number in numbers)
+        return ChunkKey("e", "f", hunks, part)
 
-    one, two = key(shared), key(shared | more)
-    assert len(bands(two)) <= SKETCH
+    one, two = key(shared, 1), key(shared | more, 2)
+    assert len(bands(two)) <= SKETCH + 1
     if len(shared) > len(more):
         assert set(bands(one)) & set(bands(two))
 

@@ -36,7 +36,7 @@ def heard(quote: str, line: int = 0, side: str = "RIGHT", **words: Any) -> Attri
 
 def stored(chunk: ChunkView, *drafts: AttributedDraft, scope: Scope = SCOPE) -> Entry:
     index, key = AnchorIndex([chunk]), chunk_key(chunk, scope)
-    return make_entry(chunk, key, drafts, index, model=scope.model, prompt_version="p1")
+    return make_entry(chunk, key, drafts, index, model=scope.model, prompt_version="p1", salt="s")
 
 
 def known(chunk: ChunkView, *entries: Entry, others: Sequence[ChunkView] = ()) -> Reuse | None:

@@ -127,9 +127,11 @@ def test_a_question_is_counted_apart_and_as_no_review() -> None:
 
 def test_the_use_of_several_caches_adds_up() -> None:
     metrics = Metrics()
-    for use in (CacheUse(exact=1, misses=2), CacheUse(exact=3, similar=1, failures=1)):
+    for use in (CacheUse(exact=1, misses=2), CacheUse(exact=3, hunks=1, lines=2, failures=1)):
         metrics.watch_cache(use)
     seen = exposed(metrics)
     assert seen.value("reviewbot_cache_chunks_total", result="exact") == 4
-    assert seen.value("reviewbot_cache_chunks_total") == 7
+    assert seen.value("reviewbot_cache_chunks_total", result="hunks") == 1
+    assert seen.value("reviewbot_cache_chunks_total", result="lines") == 2
+    assert seen.value("reviewbot_cache_chunks_total") == 9
     assert seen.value("reviewbot_cache_failures_total") == 1
