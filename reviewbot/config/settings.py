@@ -123,6 +123,7 @@ class Settings:
     context_lines: int = 10
     chunk_tokens: int | None = None
     batch_tokens: int | None = None
+    reuse_similarity: float = 0.8
     max_attempts: int = 3
     retry_after_cap_s: float = 120.0
     timeouts: TimeoutSettings = TimeoutSettings()
@@ -300,6 +301,7 @@ _CONVERT: Final[Mapping[str, Any]] = MappingProxyType(
         "context_lines": int,
         "chunk_tokens": int,
         "batch_tokens": int,
+        "reuse_similarity": float,
         "max_attempts": int,
         "retry_after_cap_s": float,
         "timeouts": _timeouts,

@@ -81,6 +81,7 @@ def cached(
         identities=identities,
         prompt_version=version,
         rules={**settings.rules, **_by_path(settings)},
+        similarity=settings.reuse_similarity,
         use=use,
         on_failure=failed,
     )

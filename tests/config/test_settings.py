@@ -108,6 +108,7 @@ def test_every_key_of_the_file_reaches_the_settings() -> None:
         "context_lines": 0,
         "chunk_tokens": 3000,
         "batch_tokens": 4000,
+        "reuse_similarity": 1,
         "max_attempts": 1,
         "retry_after_cap_s": 5,
         "timeouts": {"idle_s": 7},

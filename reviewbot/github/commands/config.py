@@ -37,6 +37,7 @@ _SHOWN = (
     "context_lines",
     "chunk_tokens",
     "batch_tokens",
+    "reuse_similarity",
 )
 _CONDITIONS = (
     "paths",

@@ -134,6 +134,30 @@ async def test_a_second_review_of_the_same_diff_is_a_cache_hit(tmp_path: Path) -
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("similarity", "result", "asked"), [(0.8, "lines", 41), (0, "miss", 160)])
+async def test_a_review_with_one_changed_line_names_the_kind_of_its_reuse(
+    similarity: float, result: str, asked: int, tmp_path: Path
+) -> None:
+    settings = f"{APART}reuse_similarity: {similarity}\n"
+    async with (
+        FakeAnthropic(lambda request: Answer(findings_for(file_of(request)))) as fake,
+        node(tmp_path, fake=fake, settings=settings) as one,
+    ):
+        await follow(one, await post(one, long_diff(1)))
+        edited = long_diff(1).replace(b"line_80 = 80\n", b"changed = 1\n")
+        again = await follow(one, await post(one, edited))
+        seen = await scrape(one)
+    request = next(one for one in fake.requests if "+|changed = 1" in one.text)
+    assert len(re.findall(r"\+\|(?:line_\d+|changed) = ", request.text)) == asked
+    assert seen.value("reviewbot_cache_chunks_total", result=result) == 1 + (result == "miss")
+    assert seen.value("reviewbot_cache_chunks_total") == 2
+    found = [event["finding"] for event in again if event["type"] == "finding"]
+    assert {one["line"] for one in found if one["cached"]} == (
+        {1, 40, 160} if result == "lines" else set()
+    )
+
+
+@pytest.mark.slow
 async def test_what_is_open_is_told_as_it_is_at_the_scrape(database: str, tmp_path: Path) -> None:
     async with (
         FakeAnthropic(lambda _: Answer([], before=[Hang()])) as fake,
