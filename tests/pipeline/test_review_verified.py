@@ -207,7 +207,11 @@ async def test_a_review_that_is_stopped_leaves_no_finding_pending() -> None:
 
 def with_cache(store: MemoryCache, model: Scripted, verify: Verify) -> tuple[CachedBatches, Verify]:
     batches = CachedBatches(
-        Attempts([model]), store, identities=lambda _: {model.info.name: "m"}, prompt_version="p"
+        Attempts([model]),
+        store,
+        identities=lambda _: {model.info.name: "m"},
+        prompt_version="p",
+        similarity=0.8,
     )
     return batches, batches.with_verdicts(verify)
 
@@ -230,6 +234,27 @@ async def test_a_second_review_of_the_same_code_verifies_nothing_again() -> None
     ]
     assert second.withdrawn == ()
     assert again.end.usage == Usage()
+
+
+@in_virtual_time
+async def test_verdicts_on_unchanged_lines_of_a_hunk_are_kept() -> None:
+    titles = [item(number)["title"] for number in (5, 38, 70)]
+    answers = dict(zip(titles, ("unproven", "supported", "supported"), strict=True))
+    verify, store = Verifying(answers), MemoryCache()
+    found = [item(number) for number in (5, 38, 70)]
+    batches, saving = with_cache(store, Scripted(Say(found)), verify)
+    await run(job(numbered("a.py", 80)), run_batch=batches, verify=saving)
+
+    edited = numbered("a.py", 80).replace("line_40 = 40", "changed = 1")
+    verify = Verifying({item(38)["title"]: "supported"})
+    batches, saving = with_cache(store, Scripted(Say([item(38)])), verify)
+    seen = await run(job(edited), run_batch=batches, verify=saving)
+    assert [one.line for task in verify.asked for one in task.findings] == [38]
+    assert {one.line: one.verification for one in fold(seen.events).findings} == {
+        5: "unproven",
+        38: "supported",
+        70: "supported",
+    }
 
 
 @in_virtual_time
