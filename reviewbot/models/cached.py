@@ -370,13 +370,18 @@ def _replayed(
 def _described(
     task: BatchTask, reuses: Mapping[str, Reuse], asked: Iterable[FileChange]
 ) -> tuple[FileChange, ...]:
-    """Return the lines on what changed: of the answer, else of the cache."""
-    cached = {
-        chunk.path: FileChange(chunk.path, known.change)
-        for chunk in task.request.chunks
-        if (known := reuses.get(chunk.id)) is not None and known.change
-    }
-    return tuple((cached | {one.path: one for one in asked}).values())
+    """Return the lines on what changed: of the answer, else of the cache.
+
+    An answer about some lines of a hunk does not describe the file, so that the cache comes first.
+    """
+    cached: dict[str, FileChange] = {}
+    narrowed: dict[str, FileChange] = {}
+    for chunk in task.request.chunks:
+        known = reuses.get(chunk.id)
+        if known is not None and known.change:
+            some = narrowed if known.narrowed else cached
+            some[chunk.path] = FileChange(chunk.path, known.change)
+    return tuple((cached | {one.path: one for one in asked} | narrowed).values())
 
 
 def _honest(outcome: ChunkOutcome, reuses: Mapping[str, Reuse]) -> ChunkOutcome:

@@ -494,3 +494,12 @@ async def test_a_new_line_about_a_file_replaces_the_cached_one() -> None:
     assert (await runs(task(chunk(1, 3)), says)).files == (FileChange("a.py", "adds three"),)
     says = Say(files=[])
     assert (await runs(task(chunk(1, 3, 4)), says)).files == (FileChange("a.py", "adds three"),)
+
+
+@in_virtual_time
+async def test_an_answer_about_some_lines_of_a_hunk_does_not_describe_the_file() -> None:
+    runs = Runs()
+    await runs(task(long()), Say(files=[{"path": "a.py", "change": "adds 80"}]))
+    says = Say(files=[{"path": "a.py", "change": "adds one"}])
+    again = await runs(task(long(changed=40)), says, similarity=0.8)
+    assert again.files == (FileChange("a.py", "adds 80"),)
