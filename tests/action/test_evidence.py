@@ -32,8 +32,8 @@ async def test_the_function_and_an_imported_definition_are_evidence(
     await runner.run(pull)
     (request,) = model.verifications
     block = request.text.partition("<findings_to_verify>")[2]
-    assert '=== file "shop/use.py", modified\n--- hunk\nR   4   | def charge(order):' in block
-    assert '=== file "shop/tax.py", unchanged\n--- hunk\nR   1   | def rate_of(order):' in block
+    assert '=== file "shop/use.py", modified\n--- hunk\nR4 |def charge(order):' in block
+    assert '=== file "shop/tax.py", unchanged\n--- hunk\nR1 |def rate_of(order):' in block
     assert fetched(github) == ["shop/use.py", "shop/tax.py"]
     assert len(titles(pull)) == 1
 

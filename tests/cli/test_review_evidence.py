@@ -65,8 +65,8 @@ async def test_a_definition_elsewhere_in_the_repository_can_refute_a_finding(
 ) -> None:
     a_change(tmp_path)
     done, block = await refuted(tmp_path)
-    assert '=== file "shop.py", modified\n--- hunk\nR   2   |     def charge(self, order):' in block
-    assert '=== file "lib/tax.py", unchanged\n--- hunk\nR   1   | def rate_of(order):' in block
+    assert '=== file "shop.py", modified\n--- hunk\nR2 |    def charge(self, order):' in block
+    assert '=== file "lib/tax.py", unchanged\n--- hunk\nR1 |def rate_of(order):' in block
     events = [json.loads(line) for line in done.out.splitlines()]
     (withdrawn,) = [one for one in events if one["type"] == "finding.withdrawn"]
     assert withdrawn["evidence"]["path"] == "lib/tax.py"
@@ -77,5 +77,5 @@ async def test_an_excluded_file_is_no_evidence(tmp_path: Path) -> None:
     a_change(tmp_path)
     write("exclude: [lib/]\n", ".reviewbot.yml")
     _, block = await refuted(tmp_path)
-    assert "--- hunk\nR   2   |     def charge(self, order):" in block
+    assert "--- hunk\nR2 |    def charge(self, order):" in block
     assert "rate_of(order):" not in block

@@ -112,10 +112,10 @@ async def test_the_enclosing_function_is_quoted_as_numbered_lines(parser: Parser
     assert await quoted(evidence(parser, Files({"shop.py": SHOP})), one()) == [
         '=== file "shop.py", modified',
         "--- hunk",
-        "R   6   | def charge(order):",
-        "R   7   |     due = order.net",
-        "R   8   |     due += tax.of(due)",
-        "R   9   |     return due",
+        "R6 |def charge(order):",
+        "R7 |    due = order.net",
+        "R8 |    due += tax.of(due)",
+        "R9 |    return due",
     ]
 
 
@@ -162,8 +162,8 @@ async def test_a_name_is_looked_up_in_files_that_the_source_names(parser: Parser
     assert found[-4:] == [
         '=== file "lib/tax.py", unchanged',
         "--- hunk",
-        "R   1   | def rate_of(due):",
-        "R   2   |     return due * 0.2",
+        "R1 |def rate_of(due):",
+        "R2 |    return due * 0.2",
     ]
     assert "README.md" not in files.read
 

@@ -28,8 +28,8 @@ async def test_the_function_and_an_imported_definition_are_evidence(
         await server.settle()
     (request,) = model.verifications
     block = request.text.partition("<findings_to_verify>")[2]
-    assert '=== file "shop/use.py", modified\n--- hunk\nR   4   | def charge(order):' in block
-    assert '=== file "shop/tax.py", unchanged\n--- hunk\nR   1   | def rate_of(order):' in block
+    assert '=== file "shop/use.py", modified\n--- hunk\nR4 |def charge(order):' in block
+    assert '=== file "shop/tax.py", unchanged\n--- hunk\nR1 |def rate_of(order):' in block
     asked = [one.path.rpartition("/contents/")[2] for one in github.called("GET", "/contents/shop")]
     assert asked == ["shop/use.py", "shop/tax.py"]
     assert len(titles(pull)) == 1
