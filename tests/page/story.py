@@ -63,6 +63,7 @@ def started(
         "output_tokens": 100,
         "cost_usd": 0.01,
         "by_model": [],
+        "verification": [],
     }
     return {
         "type": "review.started",
@@ -106,6 +107,7 @@ def finding(id_: str = "f000000000000001", **changes: Any) -> Json:
             "suggestion_applies": False,
             "cached": False,
             "verification": "none",
+            "guideline": None,
             "placement": placement,
             **changes,
         },

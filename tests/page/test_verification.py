@@ -43,6 +43,8 @@ VERDICTS: Final = (
     trivial("f3"),
     withdrawn("f4", "The verifier refuted it with the code in shop/orders.py:36.", EVIDENCE),
 )
+FRAMES: Final = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 100)))"
+"""Waits until the page is drawn."""
 TALLY_OF_EACH: Final = {**TALLY, "supported": 2, "unproven": 1, "refuted": 1}
 
 
@@ -176,14 +178,18 @@ def test_focus_scroll_position_and_order_survive_a_verdict(
 def test_what_is_read_stays_where_it_is_when_a_card_above_changes(
     page: Page, server: ScriptedServer
 ) -> None:
-    page.set_viewport_size({"width": 1360, "height": 500})
+    page.set_viewport_size({"width": 1360, "height": 6_000})  # all is drawn, and keeps its height
     review = running(page, server, *EACH)
+    page.evaluate(FRAMES)
+    page.set_viewport_size({"width": 1360, "height": 500})
+    page.evaluate(FRAMES)
     line = page.get_by_text("subprocess.run(f", exact=False).first
     line.evaluate("element => element.scrollIntoView({ block: 'center' })")
+    page.evaluate(FRAMES)
     before = line.bounding_box()
     server.extend(review, *VERDICTS[:3])
     expect(card(page, "f3").locator(".chip")).to_have_text("Held back")
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))")
+    page.evaluate(FRAMES)
     after = line.bounding_box()
     assert before is not None
     assert after is not None
