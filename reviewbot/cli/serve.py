@@ -198,7 +198,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         import uvicorn
 
-        from reviewbot.jobs.run import ModelRetryPolicy
+        from reviewbot.jobs.run_dependencies import ModelRetryPolicy
         from reviewbot.jobs.service import ReviewService, ServiceConfig
         from reviewbot.pipeline.workers import check_choices
         from reviewbot.server.app import ServerConfig, make_app

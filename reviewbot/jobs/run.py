@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import aclosing, nullcontext, suppress
-from dataclasses import dataclass, replace
+from contextlib import aclosing, suppress
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
@@ -21,7 +21,7 @@ from reviewbot.core.events.events import ReviewFinished
 from reviewbot.core.plan.stored import plan_from_json
 from reviewbot.core.wording import count, listed
 from reviewbot.errors import ReviewbotError
-from reviewbot.jobs.model_backoff import Checkpoints, pause_after, unheard
+from reviewbot.jobs.model_backoff import Checkpoints, pause_after
 from reviewbot.jobs.options import settings_for
 from reviewbot.jobs.review_cache import cached
 from reviewbot.jobs.truncation import leaving_out
@@ -35,108 +35,29 @@ from reviewbot.store.eventlog import EventLog, rfc3339
 from reviewbot.store.tables import REVIEWS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-    from contextlib import AbstractAsyncContextManager, AbstractContextManager
+    from collections.abc import AsyncGenerator, Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from reviewbot.config.settings import Settings
     from reviewbot.core.events.events import Event, ReviewSummary, Usage
+    from reviewbot.jobs.run_dependencies import RunDependencies, RunEnd
     from reviewbot.models.batch import (
-        BatchEvent,
         BatchResult,
-        BatchTask,
         RunBatch,
         Spent,
         Verify,
         VerifyTask,
     )
-    from reviewbot.models.cached import CacheUse
-    from reviewbot.models.offline.parser import ParserPool
     from reviewbot.pipeline.evidence import CodeFiles
     from reviewbot.pipeline.job import Summarize, SummaryTask
     from reviewbot.pipeline.prepare import Prepared
     from reviewbot.pipeline.workers import Workers
-    from reviewbot.store.database import Database
-    from reviewbot.store.hub import Hub
     from reviewbot.store.reviews import ReviewInput, ReviewRow
 
 MOST_BREAKS: Final = 3
 """Maximum number of consecutive interrupted runs without a finished batch; then the review ends."""
 MOST_NAMED: Final = 5
 """Maximum number of files that a sentence names."""
-
-RunEnd = Literal["finished", "waiting", "left", "gone"]
-"""End of a run: review finished; postponed; left to the next run; taken over."""
-ToldEnd = RunEnd | Literal["broke"]
-"""End of a run for hooks: ``broke`` is a run that ended with an error."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hooks:
-    """Functions to call after events of a run. By default they do nothing. They must not raise.
-
-    Attributes:
-        event: called with each event of a review.
-        spent: called with the usage of each model request.
-        run: returns a context that is entered for the duration of a run, in its task.
-        ended: called with the end of a run, inside the context of the run.
-        batch: returns a context that is entered for the duration of a batch; its value is called
-            with each event of the batch.
-    """
-
-    event: Callable[[ReviewRow, Event], object] = lambda _row, _event: None
-    spent: Callable[[Spent], object] = lambda _spent: None
-    run: Callable[[ReviewRow], AbstractContextManager[object]] = lambda _row: nullcontext()
-    ended: Callable[[ReviewRow, ToldEnd], object] = lambda _row, _end: None
-    batch: Callable[
-        [ReviewRow, BatchTask], AbstractContextManager[Callable[[BatchEvent], object]]
-    ] = lambda _row, task: unheard(task)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelRetryPolicy:
-    """Backoff for models that are down, in seconds.
-
-    The backoff starts at ``first_s`` and doubles with each attempt. After ``limit_s`` in total, the
-    remaining chunks fail.
-    """
-
-    first_s: float = 30.0
-    limit_s: float = 3600.0
-
-
-FindCode: TypeAlias = "Callable[[ReviewRow, Prepared], Awaitable[CodeFiles | None]]"
-"""Function that returns a reader of more files of the reviewed commit; None if there is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunDependencies:
-    """Objects that a node shares among its runs.
-
-    Args:
-        database: the store.
-        hub: the hub of this node.
-        load: function that returns the settings for the options of a request.
-        preparing: semaphore that bounds the diffs that are parsed and planned at once.
-        parsers: pool of parsers of source code.
-        lint_slots: limits the processes of linters on this node.
-        waits: backoff for models that are down.
-        cache_bytes: most bytes of the cache per tenant; 0 disables the cache.
-        cache_use: counters of hits and misses of the cache.
-        hooks: functions to call after events of a run.
-        find_code: function that returns a reader of more files of a review; None without one.
-    """
-
-    database: Database
-    hub: Hub
-    load: Callable[[Mapping[str, object]], Settings]
-    preparing: asyncio.Semaphore
-    parsers: ParserPool
-    lint_slots: asyncio.Semaphore
-    waits: ModelRetryPolicy
-    cache_bytes: int
-    cache_use: CacheUse
-    hooks: Hooks
-    find_code: FindCode
 
 
 class Run:

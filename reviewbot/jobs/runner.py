@@ -16,7 +16,7 @@ from reviewbot.store.eventlog import FencedError
 
 if TYPE_CHECKING:
     from reviewbot.core.events.events import Outcome
-    from reviewbot.jobs.run import RunDependencies, RunEnd, ToldEnd
+    from reviewbot.jobs.run_dependencies import RunDependencies, RunEnd, ToldEnd
     from reviewbot.store.reviews import ReviewRow
 
 SUSPECTS_EVERY_MS: Final = 5_000

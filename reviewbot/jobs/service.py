@@ -23,7 +23,7 @@ from reviewbot.jobs.admission import DuplicateRequestError, IdempotencyConflictE
 from reviewbot.jobs.background import in_background
 from reviewbot.jobs.engine import Engine
 from reviewbot.jobs.janitor import Janitor
-from reviewbot.jobs.run import Hooks, ModelRetryPolicy, RunDependencies
+from reviewbot.jobs.run_dependencies import Hooks, ModelRetryPolicy, RunDependencies
 from reviewbot.jobs.runner import Runner
 from reviewbot.jobs.warm_up import warm_up
 from reviewbot.models.cached import CacheUse
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from reviewbot.config.settings import Settings
     from reviewbot.core.events.events import Outcome
     from reviewbot.jobs.admission import Also, ReviewRequest
-    from reviewbot.jobs.run import FindCode
+    from reviewbot.jobs.run_dependencies import FindCode
     from reviewbot.models.offline.parser import Parser
     from reviewbot.pipeline.evidence import CodeFiles
     from reviewbot.pipeline.prepare import Prepared

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, ParamSpec
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 
-from reviewbot.jobs.run import Hooks
+from reviewbot.jobs.run_dependencies import Hooks
 from reviewbot.server.streams import ENDED
 from reviewbot.server.telemetry.logs import bound
 from reviewbot.server.telemetry.metrics import OTHER, Metrics
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from reviewbot.core.events.events import Event
-    from reviewbot.jobs.run import ToldEnd
+    from reviewbot.jobs.run_dependencies import ToldEnd
     from reviewbot.jobs.service import ReviewService
     from reviewbot.models.batch import BatchEvent, BatchTask
     from reviewbot.server.access import Access

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.events.events import Event
     from reviewbot.core.findings.finding import Finding
-    from reviewbot.jobs.run import ToldEnd
+    from reviewbot.jobs.run_dependencies import ToldEnd
     from reviewbot.models.batch import BatchEvent
     from reviewbot.server.telemetry.metrics import Metrics
     from reviewbot.store.reviews import ReviewRow

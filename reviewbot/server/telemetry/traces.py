@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer
 
     from reviewbot.core.events.events import Event
-    from reviewbot.jobs.run import ToldEnd
+    from reviewbot.jobs.run_dependencies import ToldEnd
     from reviewbot.models.batch import BatchEvent, BatchTask
     from reviewbot.store.reviews import ReviewRow
 
