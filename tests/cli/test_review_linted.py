@@ -73,8 +73,8 @@ async def test_a_linter_reads_a_modified_file_in_full_beside_a_model(
 ) -> None:
     async with FakeAnthropic() as fake:
         assert await rules(tmp_path, fake, *source()) == ["ruff/F821"]
-    assert "| value_40 =" in fake.requests[0].text
-    assert "| value_39 =" not in fake.requests[0].text
+    assert "|value_40 =" in fake.requests[0].text
+    assert "|value_39 =" not in fake.requests[0].text
 
 
 @pytest.mark.usefixtures("repository")
@@ -82,8 +82,8 @@ async def test_a_model_that_gets_no_context_gets_none_for_a_linter(tmp_path: Pat
     async with FakeAnthropic() as fake:
         assert await rules(tmp_path, fake, "--config", "narrow.yml") == ["ruff/F821"]
         assert await rules(tmp_path, fake, "--config", "off.yml") == []
-    assert "| value_47 =" in fake.requests[0].text
-    assert "| value_46 =" not in fake.requests[0].text
+    assert "|value_47 =" in fake.requests[0].text
+    assert "|value_46 =" not in fake.requests[0].text
 
 
 async def test_a_linter_reads_a_modified_file_of_a_pull_request_in_full(tmp_path: Path) -> None:
