@@ -139,13 +139,12 @@ def render(
     """
     chosen = _PROFILES[profile]
     instructions = request.instructions.strip().replace("\r\n", "\n")
+    has_rules = bool(instructions or request.guidelines.used)
     return Prompt(
         system=_rules(chosen.rules, verified=request.verified),
         shared=render_template(
             "shared",
-            examples=choose_examples(request.manifest, has_rules=bool(instructions))[
-                : chosen.examples
-            ],
+            examples=choose_examples(request.manifest, has_rules=has_rules)[: chosen.examples],
             instructions=instructions,
             instructions_limit=INSTRUCTIONS_LIMIT,
             guidelines=request.guidelines,
