@@ -6,7 +6,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all properties lint lock bench fuzz wheel
+.PHONY: help demo test test-all properties lint lock bench quality fuzz wheel
 
 VENV ?= .venv
 ARGS ?=
@@ -56,6 +56,9 @@ lint: $(DEV) ## Check style, format, types and the order of imports
 
 bench: $(DEV) ## Measure speed, memory, tokens and start-up
 	@$(PY) -m benchmarks $(ARGS)
+
+quality: $(DEV) ## Measure the offline review: ARGS="planted benchmarks/quality/planted.jsonl"
+	@$(PY) -m benchmarks.quality $(ARGS)
 
 properties: $(DEV) ## Run the property tests with many random examples
 	@HYPOTHESIS_PROFILE=nightly $(PYTEST) -m hypothesis $(ARGS)

@@ -87,7 +87,7 @@ def read_source(args: argparse.Namespace, flags: Mapping[str, object]) -> tuple[
         # A server reviews with its own models, and only it knows their limits.
         if args.server is None:
             settings = _with_guidelines(settings, source, repository)
-            source = _with_context(source, repository, settings, staged=args.staged)
+            source = with_context(source, repository, settings, staged=args.staged)
             source = replace(source, code=GitFiles(repository, staged=args.staged))
         return settings, source
     if args.diff == "-":
@@ -131,7 +131,7 @@ def _with_guidelines(settings: Settings, source: Source, repository: GitReposito
     return replace(settings, selected_guidelines=selected)
 
 
-def _with_context(
+def with_context(
     source: Source, repository: GitRepository, settings: Settings, *, staged: bool
 ) -> Source:
     """Return ``source`` with the context that the settings configure, and the files in full."""

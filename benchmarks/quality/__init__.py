@@ -1,0 +1,1 @@
+"""Measurements of the offline review: false alarms, planted bugs, reversed fixes, parsed hunks."""

@@ -1,0 +1,102 @@
+"""Measure the offline review: ``python -m benchmarks.quality``; ``--help`` lists the commands."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.quality import false_alarms, hunks, planted, reversed_fixes, verdicts
+from benchmarks.quality.history import listed_repositories, named_repository
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.quality.history import Repository
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and print its tables."""
+    parser = argparse.ArgumentParser(prog="benchmarks.quality", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    alarms = commands.add_parser("false-alarms", help="review commits, and join stored verdicts")
+    _add_repositories(alarms, commits=25)
+    alarms.add_argument("--since", metavar="REV", help="review only commits after REV")
+    alarms.add_argument("--save", type=Path, metavar="FILE", help="write the hits to FILE")
+    alarms.add_argument(
+        "--saved",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="read hits that --save wrote instead of reviewing; can be repeated",
+    )
+    alarms.set_defaults(run=_false_alarms)
+    bugs = commands.add_parser("planted", help="find planted bugs")
+    bugs.add_argument("file", type=Path, metavar="FILE", help="the cases, such as planted.jsonl")
+    bugs.add_argument("--details", action="store_true", help="list the missed bugs")
+    bugs.set_defaults(run=_planted)
+    fixes = commands.add_parser("reversed", help="find what small fixes repaired")
+    _add_repositories(fixes, commits=1_000)
+    fixes.add_argument("--details", action="store_true", help="list the fixes that were found")
+    fixes.set_defaults(run=_reversed)
+    parsed = commands.add_parser("hunks", help="count the hunks that can be parsed")
+    _add_repositories(parsed, commits=25)
+    parsed.set_defaults(run=_hunks)
+    args = parser.parse_args(arguments)
+    print(args.run(args))
+
+
+def _add_repositories(parser: argparse.ArgumentParser, *, commits: int) -> None:
+    parser.add_argument(
+        "repositories", nargs="*", type=Path, metavar="REPO", help="git directory or working tree"
+    )
+    parser.add_argument(
+        "--listed",
+        type=Path,
+        metavar="FOLDER",
+        help="folder with the repositories of repositories.toml, each as OWNER+NAME",
+    )
+    parser.add_argument(
+        "--commits",
+        type=int,
+        default=commits,
+        metavar="N",
+        help="newest commits of each repository (default: %(default)s)",
+    )
+
+
+def _repositories(args: argparse.Namespace) -> list[Repository]:
+    listed = listed_repositories(args.listed) if args.listed else []
+    return [*map(named_repository, args.repositories), *listed]
+
+
+def _false_alarms(args: argparse.Namespace) -> str:
+    stored = verdicts.read_verdicts(verdicts.STORED.read_text("utf-8"))
+    if args.saved:
+        measured = [one for file in args.saved for one in false_alarms.read(file.read_text())]
+    else:
+        measuring = false_alarms.measure(_repositories(args), limit=args.commits, since=args.since)
+        measured = asyncio.run(measuring)
+    if args.save:
+        args.save.write_text(false_alarms.write(measured), "utf-8")
+    return false_alarms.report(measured, stored)
+
+
+def _planted(args: argparse.Namespace) -> str:
+    cases = planted.read_cases(args.file.read_text("utf-8"))
+    return planted.report(asyncio.run(planted.measure(cases)), details=args.details)
+
+
+def _reversed(args: argparse.Namespace) -> str:
+    measured = asyncio.run(reversed_fixes.measure(_repositories(args), limit=args.commits))
+    return reversed_fixes.report(measured, details=args.details)
+
+
+def _hunks(args: argparse.Namespace) -> str:
+    return hunks.report(hunks.measure(_repositories(args), limit=args.commits))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""Measure how many small fixes a review would have asked for: it reads them in reverse."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from benchmarks.quality.history import changes_of, commits_of
+from benchmarks.quality.linters_alone import lint_revision
+from benchmarks.quality.reviewing import change_of, offline_settings, reviewer
+from benchmarks.quality.tables import share, table
+from reviewbot.core.plan.categories import kind_of
+from reviewbot.core.plan.languages import is_source, language_of, title_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.quality.history import Commit, FileChange, Repository
+    from benchmarks.quality.reviewing import Reviewer
+
+MOST_LINES: Final = 20
+"""Changed lines in source files above which a fix is not small."""
+MOST_FILES: Final = 2
+_ASIDE: Final = ("tests", "docs")
+_FIX: Final = re.compile(r"fix|bug", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class ReversedFix:
+    """A fix in reverse.
+
+    ``lines`` is the number of lines in source files that the fix removed or changed: without any,
+    no line is left to report. ``found`` are the rules of the inline findings on these lines, and
+    ``linters`` those of the linters alone.
+    """
+
+    repository: str
+    commit: str
+    language: str
+    lines: int
+    found: tuple[str, ...]
+    linters: tuple[str, ...]
+
+
+def fixed_files(changes: Sequence[FileChange]) -> list[FileChange]:
+    """Return the source files of a small fix, without tests; empty if the fix is not small.
+
+    Args:
+        changes: all files that the fix changes.
+    """
+    files = [one for one in changes if is_source(one.path) and kind_of(one.path) not in _ASIDE]
+    changed = sum(one.added + one.removed for one in files)
+    return files if changed <= MOST_LINES and len(files) <= MOST_FILES else []
+
+
+async def measure(repositories: Sequence[Repository], *, limit: int) -> list[ReversedFix]:
+    """Review the small fixes among the newest commits, from the fixed to the faulty state.
+
+    Args:
+        repositories: the repositories.
+        limit: maximum number of commits of each repository to look for fixes in.
+    """
+    measured: list[ReversedFix] = []
+    async with reviewer() as by:
+        for repository in repositories:
+            for commit in commits_of(repository, limit=limit):
+                if not _FIX.match(commit.subject):
+                    continue
+                files = fixed_files(changes_of(repository, commit) or ())
+                if files:
+                    measured.append(await _measure(by, repository, commit, files))
+            print(f"{repository.name}: {len(measured)} fixes so far", file=sys.stderr, flush=True)
+    return measured
+
+
+async def _measure(
+    by: Reviewer, repository: Repository, commit: Commit, files: Sequence[FileChange]
+) -> ReversedFix:
+    settings, paths = offline_settings(), [one.path for one in files]
+    parent = f"{commit.id}^"
+    source = change_of(repository.path, settings, span=f"{commit.id}..{parent}")
+    done = await by.review(source, settings)
+    return ReversedFix(
+        repository=repository.name,
+        commit=commit.id,
+        language=title_of(language_of(paths[0]) or ""),
+        lines=sum(one.removed for one in files),
+        found=tuple(one.rule for one in done.inline if one.path in paths),
+        linters=tuple(
+            rule for _, _, rule in lint_revision(repository.path, parent, source.data, paths)
+        ),
+    )
+
+
+def report(measured: Sequence[ReversedFix], *, details: bool = False) -> str:
+    """Return the tables.
+
+    Args:
+        measured: the fixes.
+        details: whether to list the fixes that were found, too.
+    """
+    languages: defaultdict[str, list[ReversedFix]] = defaultdict(list)
+    for one in measured:
+        languages[one.language].append(one)
+    rows = [
+        (
+            name,
+            len(some),
+            sum(one.lines > 0 for one in some),
+            _found([bool(one.found) for one in some]),
+            _found([bool(one.linters) for one in some]),
+            sum(len(one.linters) for one in some),
+        )
+        for name, some in (*sorted(languages.items()), ("all", measured))
+    ]
+    head = (
+        *("language", "fixes", "with a faulty line", "found"),
+        *("found by the linters alone", "their results"),
+    )
+    rules = Counter(rule for one in measured for rule in set(one.found))
+    parts = [table(head, rows), table(("rule", "fixes"), rules.most_common())]
+    if details:
+        lines = (f"{one.repository} {one.commit} {', '.join(one.found)}\n" for one in measured)
+        parts.append("".join(line for line, one in zip(lines, measured, strict=True) if one.found))
+    return "\n".join(parts)
+
+
+def _found(hits: Sequence[bool]) -> str:
+    return f"{sum(hits)} ({share(sum(hits), len(hits))})"
