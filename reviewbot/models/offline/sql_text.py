@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.models.offline.sql_logic import check_statement, created_tables
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -43,10 +45,16 @@ def check_sql(lines: Sequence[str]) -> Iterator[tuple[str, int, dict[str, str]]]
     Yields:
         The rule's id, the index of the line, and values for the rule's texts.
     """
-    text = _QUOTED.sub(_blank, "\n".join(lines))
+    raw = "\n".join(lines)
+    text = _QUOTED.sub(_blank, raw)
     added = {match["name"].lower() for match in _ADDED.finditer(text)}
-    row = 0
+    created = created_tables(text)
+    row = start = 0
     for statement in text.split(";")[:-1]:
+        written = raw[start : start + len(statement)]
+        start += len(statement) + 1
+        for rule, offset, values in check_statement(statement, written, created):
+            yield rule, row + statement.count("\n", 0, offset), values
         for match in _NULL.finditer(statement):
             index = row + statement.count("\n", 0, match.start("operator"))
             yield NULL, index, {"OPERATOR": match["operator"]}
@@ -71,6 +79,6 @@ def _hits_every_row(rest: str, verb: str, added: set[str]) -> bool:
 def _blank(match: re.Match[str]) -> str:
     """Return the text with quoted text and comments blank, line breaks kept."""
     if match["body"]:
-        return " "
+        return " " * len(match["body"])
     filler = " " if match[0].startswith(("-", "/")) else "q"
     return "".join("\n" if char == "\n" else filler for char in match[0])

@@ -1,0 +1,152 @@
+"""Checks of SQL statements that run, but do not do what they seem to do.
+
+:mod:`reviewbot.models.offline.sql_text` cuts the text into statements and blanks comments and
+quoted text. Patterns have bounded repetition, since the text is hostile.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DYNAMIC: Final = "sql/dynamic-statement"
+NOT_IN: Final = "sql/not-in-null"
+OUTER_JOIN: Final = "sql/outer-join-filter"
+FLOAT_MONEY: Final = "sql/float-money"
+NO_DEFAULT: Final = "sql/not-null-without-default"
+SET_AND: Final = "sql/and-in-set"
+REVERSED: Final = "sql/reversed-between"
+SELF: Final = "sql/self-comparison"
+EVERYBODY: Final = "sql/rights-for-everybody"
+CROSS_JOIN: Final = "sql/missing-join-condition"
+
+Problem = tuple[str, int, dict[str, str]]
+"""Rule, offset in the statement, and values for the texts of the rule."""
+
+_FLAGS: Final = re.IGNORECASE
+# Quoted text is a run of "q" here.
+_DYNAMIC: Final = re.compile(
+    r"\b(?:execute(?:\s+immediate)?|exec\s*\()\s*\(?\s*[NE]?q{2,4000}\s*(?:\|\||\+)\s*"
+    r"(?!quote_|format\b|q{2})(?P<value>@?[a-z_][\w.]{0,100})(?!\s*\()",
+    _FLAGS,
+)
+_NOT_IN: Final = re.compile(
+    r"\bnot\s+in\s*\(\s*select\s+(?:distinct\s+)?(?P<column>[\w.]{1,100})\s+from\b"
+    r"(?P<rest>[^()]{0,2000})\)",
+    _FLAGS,
+)
+_KEY: Final = re.compile(r"(?:^|\.)(?:id|oid|uuid|name|\w*name)$", _FLAGS)
+_OUTER: Final = re.compile(
+    r"\bleft\s+(?:outer\s+)?join\s+[\w.]{1,100}\s+(?:as\s+)?(?P<alias>(?!on\b)\w{1,60})\s+on\b"
+    r"(?P<on>(?:(?!\b(?:where|select|union)\b)[^;]){0,2000})\bwhere\b"
+    r"(?P<where>(?:(?!\b(?:group\s+by|order\s+by|limit|union|select|having)\b)[^;]){0,2000})",
+    _FLAGS,
+)
+_MONEY: Final = re.compile(
+    r"(?:^|[,(]|\badd(?:\s+column)?)\s*(?P<column>(?:\w{1,40}_)?(?:price|amount|balance|salary|cost|"
+    r"fee|subtotal|revenue))\s+(?:float\d?|real|double(?:\s+precision)?)\b",
+    _FLAGS,
+)
+_DEFINES: Final = re.compile(r"^\s*(?:create\s+(?:\w+\s+){0,2}table|alter\s+table)\b", _FLAGS)
+_ALTER: Final = re.compile(
+    r"^\s*alter\s+table\s+(?:only\s+|if\s+exists\s+){0,2}(?P<table>[\w.]{1,100})\s", _FLAGS
+)
+_ADD: Final = re.compile(
+    r"\badd\s+(?:column\s+)?(?:if\s+not\s+exists\s+)?(?!constraint\b|primary\b|foreign\b|unique\b|"
+    r"index\b|key\b|check\b)(?P<column>\w{1,60})\s+\w+(?P<rest>(?:\([^()]{0,100}\)|[^,();]){0,400})",
+    _FLAGS,
+)
+_FILLED: Final = re.compile(r"\b(?:default|generated|identity|serial|auto_increment)\b", _FLAGS)
+_CREATED: Final = re.compile(
+    r"\bcreate\s+(?:\w+\s+){0,2}table\s+(?:if\s+not\s+exists\s+)?(?P<table>[\w.]{1,100})", _FLAGS
+)
+_SET_AND: Final = re.compile(
+    r"^\s*update\s+[\w.]{1,100}\s+set\s+(?P<first>\w{1,60}\s*=\s*[\w.+*/-]{1,60})\s+"
+    r"(?P<word>and)\s+\w{1,60}\s*=",
+    _FLAGS,
+)
+_BETWEEN: Final = re.compile(
+    r"\bbetween\s+(?:date\s+)?(?P<low>'[\d-]{10}'|\d{1,9})\s+and\s+(?:date\s+)?"
+    r"(?P<high>'[\d-]{10}'|\d{1,9})(?![\w.])",
+    _FLAGS,
+)
+_SELF: Final = re.compile(
+    r"\b(?:on|where|and|or)\s+(?P<column>\w{1,60}\.\w{1,60})\s*=\s*(?P=column)(?![\w.(])", _FLAGS
+)
+_EVERYBODY: Final = re.compile(
+    r"^\s*grant\s+all\b[^;]{0,300}\bto\s+public\b|^\s*grant\s+all(?:\s+privileges)?\s+on\s+\*\.\*\s+to\b",
+    _FLAGS,
+)
+_CROSS: Final = re.compile(
+    r"\bfrom\s+\w{1,60}\s+(?:as\s+)?(?P<one>\w{1,60})\s*,\s*\w{1,60}\s+(?:as\s+)?(?P<two>\w{1,60})\s+"
+    r"where\b(?P<where>[^();]{0,1000})$",
+    _FLAGS,
+)
+
+
+def created_tables(text: str) -> set[str]:
+    """Return the names of the tables that a text creates, in lower case."""
+    return {match["table"].lower() for match in _CREATED.finditer(text)}
+
+
+def check_statement(code: str, raw: str, created: set[str]) -> Iterator[Problem]:
+    """Yield the problems of one statement.
+
+    Args:
+        code: the statement, with quoted text and comments blank.
+        raw: the same characters, as they were written.
+        created: tables that the same text creates, which are still empty.
+    """
+    for match in _DYNAMIC.finditer(code):
+        yield DYNAMIC, match.start(), {"VALUE": match["value"]}
+    for match in _NOT_IN.finditer(code):
+        if not _KEY.search(match["column"]) and "null" not in match["rest"].lower():
+            yield NOT_IN, match.start(), {"COLUMN": match["column"]}
+    yield from _outer_joins(code)
+    if _DEFINES.match(code):
+        for match in _MONEY.finditer(code):
+            yield FLOAT_MONEY, match.start("column"), {"COLUMN": match["column"]}
+    yield from _added_columns(code, created)
+    if match := _SET_AND.match(code):
+        yield SET_AND, match.start("word"), {"FIRST": match["first"]}
+    for match in _BETWEEN.finditer(raw):
+        low, high = match["low"], match["high"]
+        same = low.startswith("'") == high.startswith("'")
+        if same and (low > high if low.startswith("'") else int(low) > int(high)):
+            yield REVERSED, match.start(), {"LOW": low, "HIGH": high}
+    for match in _SELF.finditer(code):
+        yield SELF, match.start("column"), {"COLUMN": match["column"]}
+    if match := _EVERYBODY.match(code):
+        yield EVERYBODY, match.end() - len(match[0].lstrip()), {}
+    if (match := _CROSS.search(code)) and not _joins(match):
+        yield CROSS_JOIN, match.start(), {"ONE": match["one"], "TWO": match["two"]}
+
+
+def _joins(match: re.Match[str]) -> bool:
+    """Return whether the condition after two tables names both, or columns without a table."""
+    columns = re.findall(r"(\w+)(\.)?", match["where"])
+    names = {name.lower() for name, dot in columns if dot}
+    return {match["one"].lower(), match["two"].lower()} <= names or not names
+
+
+def _outer_joins(code: str) -> Iterator[Problem]:
+    for match in _OUTER.finditer(code):
+        alias, where = re.escape(match["alias"]), match["where"]
+        if re.search(rf"\bor\b|\b{alias}\.\w+\s+is\s+null|coalesce", where, _FLAGS):
+            continue
+        use = re.search(rf"\b{alias}\.\w+\s*(?:=|<|>|\bin\b|\blike\b|\bbetween\b)", where, _FLAGS)
+        if use:
+            yield OUTER_JOIN, match.start("where") + use.start(), {"ALIAS": match["alias"]}
+
+
+def _added_columns(code: str, created: set[str]) -> Iterator[Problem]:
+    table = _ALTER.match(code)
+    if table is None or table["table"].lower() in created:
+        return
+    for match in _ADD.finditer(code, table.end() - 1):
+        rest = match[0]
+        if re.search(r"\bnot\s+null\b", rest, _FLAGS) and not _FILLED.search(rest):
+            yield NO_DEFAULT, match.start(), {"COLUMN": match["column"], "TABLE": table["table"]}
