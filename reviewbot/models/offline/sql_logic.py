@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DYNAMIC: Final = "sql/dynamic-statement"
+QUOTED: Final = "sql/quoted-value"
 NOT_IN: Final = "sql/not-in-null"
 OUTER_JOIN: Final = "sql/outer-join-filter"
 FLOAT_MONEY: Final = "sql/float-money"
@@ -31,6 +32,11 @@ _FLAGS: Final = re.IGNORECASE
 _DYNAMIC: Final = re.compile(
     r"\b(?:execute(?:\s+immediate)?|exec\s*\()\s*\(?\s*[NE]?q{2,4000}\s*(?:\|\||\+)\s*"
     r"(?!quote_|format\b|q{2})(?P<value>@?[a-z_][\w.]{0,100})(?!\s*\()",
+    _FLAGS,
+)
+_QUOTED: Final = re.compile(
+    r"(?:=|<>|like|\()\s*%?'{3}\s*(?:\|\||,|\+)\s*(?!quote_|replace\b)(?P<value>@?[a-z_][\w.]{0,100})"
+    r"\s*(?:\|\||,|\+)",
     _FLAGS,
 )
 _NOT_IN: Final = re.compile(
@@ -102,6 +108,8 @@ def check_statement(code: str, raw: str, created: set[str]) -> Iterator[Problem]
     """
     for match in _DYNAMIC.finditer(code):
         yield DYNAMIC, match.start(), {"VALUE": match["value"]}
+    for match in _QUOTED.finditer(raw):
+        yield QUOTED, match.start(), {"VALUE": match["value"]}
     for match in _NOT_IN.finditer(code):
         if not _KEY.search(match["column"]) and "null" not in match["rest"].lower():
             yield NOT_IN, match.start(), {"COLUMN": match["column"]}
