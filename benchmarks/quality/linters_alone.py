@@ -1,7 +1,7 @@
 """Run the linters with their own default rules, for comparison.
 
 This is what a repository without configuration gets from the same programs. Results count only on
-added lines.
+added lines. Files above the size limits of reviewbot are left out here, too.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def lint_file(path: str, content: bytes, added: Collection[int]) -> list[Place]:
     found: list[Place] = []
     for program in find_programs():
         linter = program.linter
-        if not linter.reads(path, first_line):
+        if not linter.reads(path, first_line) or len(content) > linter.max_bytes:
             continue
         name = linter.copy_path(path)
         try:

@@ -82,6 +82,8 @@ def choose_hits(
             continue
         if (is_test and not group.tests) or (group.whole and not text.whole):
             continue
+        if group.contains and not re.search(group.contains, "\n".join(text.lines)):
+            continue
         last = min(max(one.line, one.end_line), len(text.lines))
         if last - one.line >= MAX_LINES:
             last = one.line

@@ -30,6 +30,7 @@ class RuleGroup:
     reason: str
     tests: bool = True
     whole: bool = False
+    contains: str | None = None
 
     def severity_for(self, own: Severity) -> Severity:
         """Return the severity of a result that the linter itself rates as ``own``."""

@@ -39,6 +39,11 @@ _FROM_OUTSIDE: Final = re.compile(
     re.VERBOSE,
 )
 """Values that anyone can write: titles, bodies, messages, and the names of branches of a fork."""
+_HARMLESS: Final = re.compile(
+    r"github\.(?:actor|triggering_actor|repository|repository_owner|repository_id|sha|run_id|run_number"
+    r"|run_attempt|workspace|event_name|token|server_url|api_url|job)|secrets\.GITHUB_TOKEN"
+)
+"""Values without characters that a shell reads as anything else than text."""
 
 
 def _reads(path: str, first_line: str) -> bool:  # noqa: ARG001 - the name decides
@@ -87,6 +92,8 @@ def _diagnostic(result: Mapping[str, Any]) -> Diagnostic | None:
     last = end["row"] if end["column"] == 0 and end["row"] > start["row"] else end["row"] + 1
     kind = symbolic["feature_kind"]
     expression = kind["Subfeature"]["fragment"].get("Raw", "") if isinstance(kind, dict) else ""
+    if rule == "template-injection" and _HARMLESS.fullmatch(expression.strip()):
+        return None
     outside = rule == "template-injection" and _FROM_OUTSIDE.search(expression)
     about = f"`{expression}` {symbolic['annotation']}" if expression else symbolic["annotation"]
     return Diagnostic(

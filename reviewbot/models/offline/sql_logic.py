@@ -106,20 +106,29 @@ def check_statement(code: str, raw: str, created: set[str]) -> Iterator[Problem]
         raw: the same characters, as they were written.
         created: tables that the same text creates, which are still empty.
     """
+    yield from _pasted_values(code, raw)
+    yield from _queries(code, raw)
+    yield from _outer_joins(code)
+    yield from _columns(code, created)
+    assigned = _SET_AND.match(code)
+    if assigned:
+        yield SET_AND, assigned.start("word"), {"FIRST": assigned["first"]}
+    granted = _EVERYBODY.match(code)
+    if granted:
+        yield EVERYBODY, granted.end() - len(granted[0].lstrip()), {}
+
+
+def _pasted_values(code: str, raw: str) -> Iterator[Problem]:
     for match in _DYNAMIC.finditer(code):
         yield DYNAMIC, match.start(), {"VALUE": match["value"]}
     for match in _QUOTED.finditer(raw):
         yield QUOTED, match.start(), {"VALUE": match["value"]}
+
+
+def _queries(code: str, raw: str) -> Iterator[Problem]:
     for match in _NOT_IN.finditer(code):
         if not _KEY.search(match["column"]) and "null" not in match["rest"].lower():
             yield NOT_IN, match.start(), {"COLUMN": match["column"]}
-    yield from _outer_joins(code)
-    if _DEFINES.match(code):
-        for match in _MONEY.finditer(code):
-            yield FLOAT_MONEY, match.start("column"), {"COLUMN": match["column"]}
-    yield from _added_columns(code, created)
-    if match := _SET_AND.match(code):
-        yield SET_AND, match.start("word"), {"FIRST": match["first"]}
     for match in _BETWEEN.finditer(raw):
         low, high = match["low"], match["high"]
         same = low.startswith("'") == high.startswith("'")
@@ -127,10 +136,9 @@ def check_statement(code: str, raw: str, created: set[str]) -> Iterator[Problem]
             yield REVERSED, match.start(), {"LOW": low, "HIGH": high}
     for match in _SELF.finditer(code):
         yield SELF, match.start("column"), {"COLUMN": match["column"]}
-    if match := _EVERYBODY.match(code):
-        yield EVERYBODY, match.end() - len(match[0].lstrip()), {}
-    if (match := _CROSS.search(code)) and not _joins(match):
-        yield CROSS_JOIN, match.start(), {"ONE": match["one"], "TWO": match["two"]}
+    crossed = _CROSS.search(code)
+    if crossed and not _joins(crossed):
+        yield CROSS_JOIN, crossed.start(), {"ONE": crossed["one"], "TWO": crossed["two"]}
 
 
 def _joins(match: re.Match[str]) -> bool:
@@ -150,7 +158,10 @@ def _outer_joins(code: str) -> Iterator[Problem]:
             yield OUTER_JOIN, match.start("where") + use.start(), {"ALIAS": match["alias"]}
 
 
-def _added_columns(code: str, created: set[str]) -> Iterator[Problem]:
+def _columns(code: str, created: set[str]) -> Iterator[Problem]:
+    if _DEFINES.match(code):
+        for match in _MONEY.finditer(code):
+            yield FLOAT_MONEY, match.start("column"), {"COLUMN": match["column"]}
     table = _ALTER.match(code)
     if table is None or table["table"].lower() in created:
         return
