@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from contextlib import aclosing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,11 +78,21 @@ def _false_alarms(args: argparse.Namespace) -> str:
     if args.saved:
         measured = [one for file in args.saved for one in false_alarms.read(file.read_text())]
     else:
-        measuring = false_alarms.measure(_repositories(args), limit=args.commits, since=args.since)
-        measured = asyncio.run(measuring)
-    if args.save:
-        args.save.write_text(false_alarms.write(measured), "utf-8")
+        measured = asyncio.run(_measure(args))
     return false_alarms.report(measured, stored)
+
+
+async def _measure(args: argparse.Namespace) -> list[false_alarms.MeasuredCommit]:
+    measured = []
+    with args.save.open("w", encoding="utf-8") if args.save else nullcontext() as file:
+        found = false_alarms.measure(_repositories(args), limit=args.commits, since=args.since)
+        async with aclosing(found):
+            async for one in found:
+                measured.append(one)
+                if file:
+                    file.write(false_alarms.write(one))
+                    file.flush()
+    return measured
 
 
 def _planted(args: argparse.Namespace) -> str:

@@ -15,7 +15,7 @@ from benchmarks.quality.tables import per_thousand, share, table
 from benchmarks.quality.verdicts import Hit, count_verdicts, without_verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from benchmarks.quality.history import Commit, Repository
     from benchmarks.quality.reviewing import Reviewer
@@ -46,23 +46,21 @@ class MeasuredCommit:
 
 async def measure(
     repositories: Sequence[Repository], *, limit: int, since: str | None = None
-) -> list[MeasuredCommit]:
-    """Review the newest commits of the repositories.
+) -> AsyncGenerator[MeasuredCommit, None]:
+    """Review the newest commits of the repositories, and yield each one when it is done.
 
     Args:
         repositories: the repositories.
         limit: maximum number of commits of each repository.
         since: an older revision; only later commits are reviewed.
     """
-    measured: list[MeasuredCommit] = []
     async with reviewer() as with_one_process:
         for repository in repositories:
             commits = commits_of(repository, limit=limit, since=since)
             for number, commit in enumerate(commits, 1):
-                measured.append(await _measure(with_one_process, repository, commit))
+                yield await _measure(with_one_process, repository, commit)
                 if number % EVERY == 0 or number == len(commits):
                     print(f"{repository.name}: {number} commits", file=sys.stderr, flush=True)
-    return measured
 
 
 async def _measure(by: Reviewer, repository: Repository, commit: Commit) -> MeasuredCommit:
@@ -96,13 +94,13 @@ async def _measure(by: Reviewer, repository: Repository, commit: Commit) -> Meas
     return MeasuredCommit(name, group, commit.id, added=done.added, hits=hits, linters=rules)
 
 
-def write(measured: Sequence[MeasuredCommit]) -> str:
-    """Return the measured commits as lines of JSON."""
-    return "".join(f"{json.dumps(asdict(one))}\n" for one in measured)
+def write(measured: MeasuredCommit) -> str:
+    """Return a measured commit as a line of JSON."""
+    return f"{json.dumps(asdict(measured))}\n"
 
 
 def read(text: str) -> list[MeasuredCommit]:
-    """Return the measured commits that :func:`write` wrote."""
+    """Return the measured commits in lines that :func:`write` wrote."""
     return [_read_one(json.loads(line)) for line in text.splitlines()]
 
 

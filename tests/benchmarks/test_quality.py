@@ -62,7 +62,7 @@ def test_the_stored_verdicts_are_on_commits_of_listed_repositories() -> None:
 def test_the_table_counts_hits_per_added_line_and_names_hits_without_a_verdict() -> None:
     commit = MeasuredCommit("o/r", "new", "c1", "", 4_000, (hit(1), hit(2)), ("ruff/F401",))
     skipped = MeasuredCommit("o/r", "new", "c2", skipped="no added lines")
-    assert read(write([commit, skipped])) == [commit, skipped]
+    assert read(write(commit) + write(skipped)) == [commit, skipped]
     text = report([commit, skipped], read_verdicts(verdict(1)))
     assert "1 commits reviewed; skipped: 1 with no added lines." in text
     assert "| 1 new | 1 | 4,000 | 2 | 0.50 | 1 (50 %) | 0 | 0 | 0 | 1 | 0.25 |" in text
