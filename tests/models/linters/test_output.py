@@ -247,3 +247,8 @@ def test_zizmor_an_injection_is_an_error_where_an_outsider_writes_the_value(
     (one,) = zizmor.parse(14, dumped([zizmor_result(expression=expression)]))
     assert one.severity == severity
     assert (expression or "d: a") in one.message
+
+
+@pytest.mark.parametrize("expression", ["github.actor", " github.sha ", "secrets.GITHUB_TOKEN"])
+def test_zizmor_a_value_without_special_characters_is_no_injection(expression: str) -> None:
+    assert zizmor.parse(14, dumped([zizmor_result(expression=expression)])) == []
