@@ -7,6 +7,7 @@ quoted text. Patterns have bounded repetition, since the text is hostile.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -69,6 +70,11 @@ _FILLED: Final = re.compile(r"\b(?:default|generated|identity|serial|auto_increm
 _CREATED: Final = re.compile(
     r"\bcreate\s+(?:\w+\s+){0,2}table\s+(?:if\s+not\s+exists\s+)?(?P<table>[\w.]{1,100})", _FLAGS
 )
+_FUNCTION: Final = re.compile(
+    r"\bcreate\s+(?:or\s+replace\s+)?(?:function|procedure)\s+[\w.]{1,100}\s*\((?P<list>[^)]{0,2000})",
+    _FLAGS,
+)
+_WORD: Final = re.compile(r"\w+")
 _SET_AND: Final = re.compile(
     r"^\s*update\s+[\w.]{1,100}\s+set\s+(?P<first>\w{1,60}\s*=\s*[\w.+*/-]{1,60})\s+"
     r"(?P<word>and)\s+\w{1,60}\s*=",
@@ -93,23 +99,43 @@ _CROSS: Final = re.compile(
 )
 
 
-def created_tables(text: str) -> set[str]:
-    """Return the names of the tables that a text creates, in lower case."""
-    return {match["table"].lower() for match in _CREATED.finditer(text)}
+@dataclass(frozen=True, slots=True)
+class SqlNames:
+    """Names in a text, in lower case.
+
+    ``tables`` are those that it creates, which are still empty. ``parameters`` are those of its
+    functions.
+    """
+
+    tables: frozenset[str]
+    parameters: frozenset[str]
+
+    def is_parameter(self, name: str) -> bool:
+        """Return whether a value comes from a caller; ``@`` and ``p_`` mark parameters, too."""
+        return name.lower() in self.parameters or name.lower().startswith(("@", "p_"))
 
 
-def check_statement(code: str, raw: str, created: set[str]) -> Iterator[Problem]:
+def names_of(text: str) -> SqlNames:
+    """Return the names in a text whose comments and quoted text are blank."""
+    lists = (match["list"] for match in _FUNCTION.finditer(text))
+    return SqlNames(
+        frozenset(match["table"].lower() for match in _CREATED.finditer(text)),
+        frozenset(word.lower() for one in lists for word in _WORD.findall(one)),
+    )
+
+
+def check_statement(code: str, raw: str, names: SqlNames) -> Iterator[Problem]:
     """Yield the problems of one statement.
 
     Args:
         code: the statement, with quoted text and comments blank.
         raw: the same characters, as they were written.
-        created: tables that the same text creates, which are still empty.
+        names: names in the whole text.
     """
-    yield from _pasted_values(code, raw)
+    yield from _pasted_values(code, raw, names)
     yield from _queries(code, raw)
     yield from _outer_joins(code)
-    yield from _columns(code, created)
+    yield from _columns(code, names)
     assigned = _SET_AND.match(code)
     if assigned:
         yield SET_AND, assigned.start("word"), {"FIRST": assigned["first"]}
@@ -118,11 +144,11 @@ def check_statement(code: str, raw: str, created: set[str]) -> Iterator[Problem]
         yield EVERYBODY, granted.end() - len(granted[0].lstrip()), {}
 
 
-def _pasted_values(code: str, raw: str) -> Iterator[Problem]:
-    for match in _DYNAMIC.finditer(code):
-        yield DYNAMIC, match.start(), {"VALUE": match["value"]}
-    for match in _QUOTED.finditer(raw):
-        yield QUOTED, match.start(), {"VALUE": match["value"]}
+def _pasted_values(code: str, raw: str, names: SqlNames) -> Iterator[Problem]:
+    for rule, pattern, text in ((DYNAMIC, _DYNAMIC, code), (QUOTED, _QUOTED, raw)):
+        for match in pattern.finditer(text):
+            if names.is_parameter(match["value"]):
+                yield rule, match.start(), {"VALUE": match["value"]}
 
 
 def _queries(code: str, raw: str) -> Iterator[Problem]:
@@ -158,12 +184,12 @@ def _outer_joins(code: str) -> Iterator[Problem]:
             yield OUTER_JOIN, match.start("where") + use.start(), {"ALIAS": match["alias"]}
 
 
-def _columns(code: str, created: set[str]) -> Iterator[Problem]:
+def _columns(code: str, names: SqlNames) -> Iterator[Problem]:
     if _DEFINES.match(code):
         for match in _MONEY.finditer(code):
             yield FLOAT_MONEY, match.start("column"), {"COLUMN": match["column"]}
     table = _ALTER.match(code)
-    if table is None or table["table"].lower() in created:
+    if table is None or table["table"].lower() in names.tables:
         return
     for match in _ADD.finditer(code, table.end() - 1):
         rest = match[0]

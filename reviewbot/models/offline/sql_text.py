@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.models.offline.sql_logic import check_statement, created_tables
+from reviewbot.models.offline.sql_logic import check_statement, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,12 +48,12 @@ def check_sql(lines: Sequence[str]) -> Iterator[tuple[str, int, dict[str, str]]]
     raw = "\n".join(lines)
     text = _QUOTED.sub(_blank, raw)
     added = {match["name"].lower() for match in _ADDED.finditer(text)}
-    created = created_tables(text)
+    names = names_of(text)
     row = start = 0
     for statement in text.split(";")[:-1]:
         written = raw[start : start + len(statement)]
         start += len(statement) + 1
-        for rule, offset, values in check_statement(statement, written, created):
+        for rule, offset, values in check_statement(statement, written, names):
             yield rule, row + statement.count("\n", 0, offset), values
         for match in _NULL.finditer(statement):
             index = row + statement.count("\n", 0, match.start("operator"))
