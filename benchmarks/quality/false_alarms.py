@@ -74,7 +74,7 @@ async def _measure(by: Reviewer, repository: Repository, commit: Commit) -> Meas
     if added > HUGE:
         return MeasuredCommit(name, group, commit.id, skipped=f"more than {HUGE:,} added lines")
     settings = offline_settings()
-    source = change_of(repository.path, settings, commit=commit.id)
+    source = await change_of(repository.path, settings, commit=commit.id)
     done = await by.review(source, settings)
     hits = tuple(
         Hit(

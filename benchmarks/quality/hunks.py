@@ -11,7 +11,7 @@ from benchmarks.quality.tables import share, table
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.plan.languages import language_of, title_of
 from reviewbot.models.offline.fragments import parse
-from reviewbot.pipeline.sources import open_repository
+from reviewbot.pipeline.git import open_repository
 from reviewbot.rules import rules_for
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.quality.history import file_at
 from reviewbot.core.diff.parse import SUBMODULE, parse_diff
-from reviewbot.core.plan.chunks import SYMLINK
+from reviewbot.core.plan.chunk_view import SYMLINK
 from reviewbot.models.linters.base import NotLintedError
 from reviewbot.models.linters.process import run_linter
 from reviewbot.models.linters.programs import find_programs

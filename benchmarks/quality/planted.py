@@ -122,11 +122,11 @@ async def _measure(by: Reviewer, repository: Path, case: Case) -> Outcome:
     outcome = Outcome(case)
     for mode, whole in zip(MODES, (True, False), strict=False):
         settings = offline_settings(whole=whole)
-        source = change_of(repository, settings, commit="HEAD")
+        source = await change_of(repository, settings, commit="HEAD")
         done = await by.review(source, settings)
         findings = [(one.line, one.end_line, one.rule) for one in done.inline]
         outcome.found[mode], outcome.others[mode] = match(case, findings)
-    source = change_of(repository, offline_settings(), commit="HEAD")
+    source = await change_of(repository, offline_settings(), commit="HEAD")
     alone = lint_revision(repository, "HEAD", source.data, (case.path,))
     results = [(line, line, rule) for _, line, rule in alone]
     outcome.found[MODES[2]], outcome.others[MODES[2]] = match(case, results)

@@ -81,7 +81,7 @@ async def _measure(
 ) -> ReversedFix:
     settings, paths = offline_settings(), [one.path for one in files]
     parent = f"{commit.id}^"
-    source = change_of(repository.path, settings, span=f"{commit.id}..{parent}")
+    source = await change_of(repository.path, settings, span=f"{commit.id}..{parent}")
     done = await by.review(source, settings)
     return ReversedFix(
         repository=repository.name,

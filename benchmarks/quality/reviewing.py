@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,9 +15,11 @@ from reviewbot.core.events.events import (
     ReviewFinished,
     ReviewStarted,
 )
-from reviewbot.pipeline.prepare import own_pool, prepare, workers
+from reviewbot.pipeline.git import open_repository
+from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.review import review
-from reviewbot.pipeline.sources import Source, open_repository
+from reviewbot.pipeline.sources import Source
+from reviewbot.pipeline.workers import own_pool, workers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -61,7 +64,12 @@ class Reviewer:
             source: the change, as :func:`change_of` returns it.
             settings: settings of the review.
         """
-        prepared = prepare(source.data, settings, attributes=source.attributes)
+        prepared = prepare(
+            source.data,
+            settings,
+            attributes=source.attributes,
+            whole_files=source.whole_files,
+        )
         done = Reviewed()
         added: dict[str, int] = {}
         async with (
@@ -104,7 +112,7 @@ def offline_settings(*, whole: bool = True) -> Settings:
     return load_settings(flags=flags if whole else {**flags, "context_lines": 0}, env={})
 
 
-def change_of(
+async def change_of(
     directory: Path, settings: Settings, *, commit: str | None = None, span: str | None = None
 ) -> Source:
     """Return what ``reviewbot review --commit`` or ``reviewbot review A..B`` reviews.
@@ -118,6 +126,10 @@ def change_of(
     Raises:
         SourceError: git does not know a revision.
     """
-    repository = open_repository(directory, commit=commit, span=span)
-    source = Source(repository.changes(), repository.attributes())
-    return with_context(source, repository, settings, staged=False)
+
+    def read() -> Source:
+        repository = open_repository(directory, commit=commit, span=span)
+        source = Source(repository.changes(), repository.attributes())
+        return with_context(source, repository, settings, staged=False)
+
+    return await asyncio.to_thread(read)
