@@ -13,7 +13,7 @@ from reviewbot.core.diff.whole import added_file
 from reviewbot.core.findings.finding import Placement
 from reviewbot.core.plan.policy import Policy
 from reviewbot.core.prompt.numbered import chunk_lines
-from reviewbot.models.offline.parser import ParserPool
+from reviewbot.models.offline.parser import ParseError, ParserPool
 from reviewbot.pipeline.evidence import CHARS_PER_TOKEN, Evidence
 from reviewbot.pipeline.planner import policy_of
 from tests.support.findings import finding
@@ -276,12 +276,14 @@ async def test_text_that_is_not_utf8_is_escaped(parser: Parser) -> None:
     assert "return '\\xe9'" in shown[-1]
 
 
-async def test_a_file_that_stops_the_parser_gives_no_function(
+async def test_a_file_that_is_not_parsed_gives_no_function(
     parser: Parser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reviewbot.models.offline.parser.CHECK_S", 0.3)
-    text = SHOP + "x = " + "(" * 90_000 + "1" + ")" * 90_000 + "\n"
-    assert await evidence(parser, Files({"shop.py": text})).views([one()]) == ()
+    async def crashed(*_arguments: object) -> dict[str, Any]:
+        raise ParseError("the parser crashed")
+
+    monkeypatch.setattr(ParserPool, "ask", crashed)
+    assert await evidence(parser, Files({"shop.py": SHOP})).views([one()]) == ()
 
 
 async def test_a_file_is_read_once_for_all_batches(parser: Parser) -> None:
