@@ -298,3 +298,11 @@ def test_only_findings_of_these_chunks_are_pending() -> None:
     ledger.accept(finding(id="y", verification="pending", title="Other", scenario="o"), answer="1")
     ledger.accept(finding(id="x", verification="pending", chunk="c2", path="b.py"), answer="2")
     assert [one.id for one in ledger.pending(["c1"])] == ["y", "z"]
+
+
+def test_the_ledger_knows_its_open_findings_by_id() -> None:
+    ledger = Ledger(max_notes=5)
+    ledger.accept(finding(), answer="1")
+    assert "f" in ledger
+    ledger.recall("1", "It declined.")
+    assert "f" not in ledger

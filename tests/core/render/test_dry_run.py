@@ -127,3 +127,15 @@ def test_a_hostile_path_cannot_act_on_the_terminal() -> None:
     assert "\x1b" not in shown
     assert not any(line.startswith("::") for line in shown.splitlines())
     assert max(map(len, shown.splitlines())) < 160
+
+
+def test_the_plan_says_what_verification_may_add() -> None:
+    adds = (ModelEstimate("claude-haiku-5-5", 2, 5_000, 800, 0.01),)
+    shown = " ".join(
+        text(replace(PLAN, estimate=replace(PLAN.estimate, verification=adds))).split()
+    )
+    assert (
+        "Verification with claude-haiku-5-5 adds at most 2 requests, about 5,000 tokens in and up"
+        " to 800 out; about $0.0100." in shown
+    )
+    assert "Verification" not in text()
