@@ -73,8 +73,9 @@ def cached(
             extra={"review_id": row.id},
         )
 
-    # The prompt says whether findings are verified.
-    version = f"{prepared.job.prompt_version}{'/verified' if prepared.job.verified else ''}"
+    # The prompt says whether findings are verified, and verdicts are those of one verifier.
+    verifier = settings.verify_model.name if settings.verify_model else ""
+    version = f"{prepared.job.prompt_version}{f'/{verifier}' if prepared.job.verified else ''}"
     batches = CachedBatches(
         able.run_batch,
         DatabaseCache(database, row.tenant, limit=limit),

@@ -9,16 +9,21 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
 
-from reviewbot.core.cache.entry import AttributedDraft, make_entry
+from reviewbot.core.cache.entry import make_entry
 from reviewbot.core.cache.keys import Scope, bands, chunk_key, examples_of
 from reviewbot.core.cache.reuse import reuse
 from reviewbot.core.findings.anchors import AnchorIndex
-from reviewbot.core.findings.file_changes import FileChange
-from reviewbot.models.batch import BatchResult, BatchTask, ChunkOutcome, Drafted
+from reviewbot.models.batch import BatchResult, BatchTask, ChunkOutcome
+from reviewbot.models.cache_drafts import (
+    as_far_as_read,
+    described,
+    drafts_by_chunk,
+    replayed,
+    verified_drafts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -26,7 +31,6 @@ if TYPE_CHECKING:
         Collection,
         Coroutine,
         Iterable,
-        Iterator,
         Mapping,
         Sequence,
     )
@@ -38,7 +42,15 @@ if TYPE_CHECKING:
     from reviewbot.core.findings.draft import Draft
     from reviewbot.core.findings.verdicts import Verdict
     from reviewbot.core.plan.chunk_view import ChunkView
-    from reviewbot.models.batch import BatchEvent, Emit, RunBatch, Spent, Verify, VerifyTask
+    from reviewbot.models.batch import (
+        BatchEvent,
+        Drafted,
+        Emit,
+        RunBatch,
+        Spent,
+        Verify,
+        VerifyTask,
+    )
     from reviewbot.models.catalog import ModelInfo
 
 T = TypeVar("T")
@@ -48,8 +60,6 @@ STORE_TIMEOUT_S: Final = 5.0
 
 SIMILAR_EACH: Final = 8
 """Maximum number of similar entries that are read for each chunk that was not found."""
-
-_EARLIER: Final = "An earlier review verified it."
 
 Identities: TypeAlias = "Callable[[BatchTask], Mapping[str, str]]"
 """Function that returns the models that may answer a task, best first. A key is the model's name in
@@ -162,17 +172,17 @@ class CachedBatches:
             return await self._inner(task, emit)
         found = await self._safely("look up", self._look_up(task, names))
         found = found or _FoundInCache({}, {})
-        drafts, outcomes = _replayed(task.request.chunks, found.reuses)
+        drafts, outcomes = replayed(task.request.chunks, found.reuses)
         self._count(task, found, drafts)
-        replayed: tuple[BatchEvent, ...] = (*drafts, *outcomes)
-        for event in replayed:
+        known: tuple[BatchEvent, ...] = (*drafts, *outcomes)
+        for event in known:
             await emit(event)
         asked = await self._ask(task, found.reuses, emit)
         result = BatchResult(
             (*drafts, *asked.drafts),
             (*outcomes, *asked.outcomes),
             asked.spent,
-            files=_described(task, found.reuses, asked.files),
+            files=described(task, found.reuses, asked.files),
         )
         kept = _KeptBatch(task, names, found, result)
         if result.drafts:
@@ -271,10 +281,12 @@ class CachedBatches:
         narrowed = replace(request, chunks=left, tokens=max(0, request.tokens - saved))
 
         async def pass_on(event: BatchEvent) -> None:
-            await emit(_honest(event, reuses) if isinstance(event, ChunkOutcome) else event)
+            await emit(as_far_as_read(event, reuses) if isinstance(event, ChunkOutcome) else event)
 
         result = await self._inner(BatchTask(task.id, narrowed), pass_on)
-        return replace(result, outcomes=tuple(_honest(one, reuses) for one in result.outcomes))
+        return replace(
+            result, outcomes=tuple(as_far_as_read(one, reuses) for one in result.outcomes)
+        )
 
     # --- After the request
 
@@ -292,7 +304,7 @@ class CachedBatches:
         task, names, found, result = kept.task, kept.names, kept.found, kept.result
         views = {view.id: view for view in task.request.chunks}
         index = AnchorIndex(views.values())
-        said, unclear = _by_chunk(views, index, result.drafts)
+        said, unclear = drafts_by_chunk(views, index, result.drafts)
         changes = {one.path: one.change for one in result.files}
         entries: dict[str, Entry] = {}
         for outcome in result.outcomes:
@@ -310,7 +322,7 @@ class CachedBatches:
             entries[key.exact] = make_entry(
                 view,
                 key,
-                _verified(said[name], verdicts),
+                verified_drafts(said[name], verdicts),
                 index,
                 model=model,
                 prompt_version=self._prompt_version,
@@ -318,22 +330,6 @@ class CachedBatches:
                 salt=secrets.token_hex(8),
             )
         return list(entries.values())
-
-
-def _verified(
-    drafts: Iterable[Drafted], verdicts: Mapping[Draft, Verdict]
-) -> Iterator[AttributedDraft]:
-    """Yield the drafts with their verdicts, without those that are refuted.
-
-    Line numbers may change until the next review, so a verdict is kept without its evidence.
-    """
-    for one in drafts:
-        verdict = verdicts.get(one.draft)
-        if verdict is not None and verdict.verdict == "refuted":
-            continue
-        if verdict is not None:
-            verdict = replace(verdict, reason=_EARLIER, evidence=None)
-        yield AttributedDraft(one.draft, one.attempt, one.answer, verdict or one.verdict)
 
 
 def _reuses(
@@ -349,69 +345,3 @@ def _reuses(
         for chunk in chunks
     }
     return {name: known for name, known in found.items() if known is not None}
-
-
-def _replayed(
-    chunks: Iterable[ChunkView], reuses: Mapping[str, Reuse]
-) -> tuple[list[Drafted], list[ChunkOutcome]]:
-    """Return cached drafts as events, and outcomes of chunks that are completely cached."""
-    drafts: list[Drafted] = []
-    outcomes: list[ChunkOutcome] = []
-    for name, known in ((one.id, reuses[one.id]) for one in chunks if one.id in reuses):
-        for heard in known.drafts:
-            answer = f"cache/{name}/{heard.answer}"
-            drafted = Drafted(heard.draft, known.model, heard.attempt, answer, (name,), cached=True)
-            drafts.append(replace(drafted, verdict=heard.verdict))
-        if known.rest is None:
-            outcomes.append(ChunkOutcome(name, "reviewed", known.model, 0, cached=True))
-    return drafts, outcomes
-
-
-def _described(
-    task: BatchTask, reuses: Mapping[str, Reuse], asked: Iterable[FileChange]
-) -> tuple[FileChange, ...]:
-    """Return the lines on what changed: of the answer, else of the cache.
-
-    An answer about some lines of a hunk does not describe the file, so that the cache comes first.
-    """
-    cached: dict[str, FileChange] = {}
-    narrowed: dict[str, FileChange] = {}
-    for chunk in task.request.chunks:
-        known = reuses.get(chunk.id)
-        if known is not None and known.change:
-            some = narrowed if known.narrowed else cached
-            some[chunk.path] = FileChange(chunk.path, known.change)
-    return tuple((cached | {one.path: one for one in asked} | narrowed).values())
-
-
-def _honest(outcome: ChunkOutcome, reuses: Mapping[str, Reuse]) -> ChunkOutcome:
-    """Return the outcome, as ``partly`` for a failed chunk with a cached part."""
-    if outcome.status == "failed" and outcome.chunk in reuses:
-        return replace(outcome, status="partly")
-    return outcome
-
-
-def _by_chunk(
-    views: Mapping[str, ChunkView], index: AnchorIndex, drafts: Iterable[Drafted]
-) -> tuple[Mapping[str, list[Drafted]], set[str]]:
-    """Return the drafts by chunk, and the chunks that may lack a draft.
-
-    The location of the quote decides. A draft whose quote is not found belongs to the chunk of its
-    file, if the request had only one. Any other draft could be about each chunk of its request, so
-    all of these may lack it.
-    """
-    said: defaultdict[str, list[Drafted]] = defaultdict(list)
-    unclear: set[str] = set()
-    for drafted in drafts:
-        draft = drafted.draft
-        path = index.path_of(draft.path)
-        anchor = index.find(path, draft.quote, draft.side, draft.line) if path else None
-        asked = [name for name in drafted.chunks if name in views]
-        of_file = [name for name in asked if views[name].path == path]
-        if anchor is not None:
-            of_file = [name for name in of_file if name == anchor.chunk]
-        if len(of_file) == 1:
-            said[of_file[0]].append(drafted)
-        else:
-            unclear.update(asked)
-    return said, unclear

@@ -19,8 +19,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from reviewbot.core.events.coverage import answered, outcome_of, reasons_of
 from reviewbot.core.events.events import (
     ChunkFinished,
-    ChunkRetrying,
-    ChunkStarted,
     FindingRaised,
     ReviewAnswer,
     ReviewFinished,
@@ -49,6 +47,7 @@ from reviewbot.models.batch import (
     Spent,
     Working,
 )
+from reviewbot.pipeline.chunk_events import announced, chunk_finished, final_outcome
 from reviewbot.pipeline.job import (
     Postponed,
     PriorRun,
@@ -61,7 +60,7 @@ from reviewbot.pipeline.job import (
 from reviewbot.pipeline.verify import Verification
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 
     from reviewbot.core.events.events import (
         Event,
@@ -85,7 +84,6 @@ QUEUE_SIZE: Final = 64
 readers."""
 
 PROGRESS_EVERY_S: Final = 1.0
-ACCEPTED: Final = "Not read: the setting accept_unread accepts that."
 
 
 async def _unchecked(_edit: Edit) -> bool:
@@ -293,7 +291,7 @@ class _ReviewRun:
                 is_reported = event.chunk in self._earlier.ended
                 await self._put_all(self._chunk_finished(event)[1 if is_reported else 0 :])
             case RequestSent() | Retrying():
-                await self._put_all(self._announced(event, batch))
+                await self._put_all(announced(event, batch.id, self._chunks))
             case Working(model=model):
                 if self._clock() - self._last_progress >= PROGRESS_EVERY_S:
                     await self.events.put(self.progress(f"{model} is thinking"))
@@ -319,25 +317,9 @@ class _ReviewRun:
         events = self._ledger.accept(finding, answer=drafted.answer)
         return [*events, *self.verification.raised(drafted, events)]
 
-    def _announced(self, event: RequestSent | Retrying, batch: Batch) -> Iterator[Event]:
-        for chunk in event.chunks:
-            path = self._chunks[chunk].path
-            if isinstance(event, RequestSent):
-                yield ChunkStarted(chunk, path, batch.id, event.model, event.attempt)
-            else:
-                yield ChunkRetrying(
-                    chunk=chunk,
-                    path=path,
-                    model=event.model,
-                    attempt=event.attempt,
-                    reason=event.reason,
-                    next_model=event.next_model,
-                    delay_s=round(event.delay_s, 3),
-                )
-
     def _chunk_finished(self, outcome: ChunkOutcome) -> tuple[ChunkFinished, ReviewProgress]:
-        path = self._chunks[outcome.chunk].path
-        outcome = self._accepted(self._cut(outcome), path)
+        chunk = self._chunks[outcome.chunk]
+        outcome = final_outcome(outcome, chunk, accepts_unread=self.job.accepts_unread)
         self._tally.finish(
             outcome.chunk,
             outcome.status,
@@ -346,29 +328,7 @@ class _ReviewRun:
             checks=outcome.checks,
             unlinted=outcome.unlinted,
         )
-        event = ChunkFinished(
-            chunk=outcome.chunk,
-            path=path,
-            status=outcome.status,
-            model=outcome.model,
-            attempt=outcome.attempt,
-            reason=outcome.reason,
-            cached=outcome.cached,
-        )
-        return (event, self.progress())
-
-    def _cut(self, outcome: ChunkOutcome) -> ChunkOutcome:
-        """Return the outcome, as ``partly`` if the chunk has a truncated line."""
-        if outcome.status != "reviewed" or not self._chunks[outcome.chunk].cut:
-            return outcome
-        reason = "A line is too long to be shown whole."
-        return replace(outcome, status="partly", reason=reason)
-
-    def _accepted(self, outcome: ChunkOutcome, path: str) -> ChunkOutcome:
-        """Return the outcome, as ``skipped`` if the configuration accepts the unread file."""
-        if outcome.status != "unread" or not self.job.accepts_unread(path):
-            return outcome
-        return replace(outcome, status="skipped", reason=ACCEPTED)
+        return (chunk_finished(outcome, chunk.path), self.progress())
 
     async def _put_all(self, events: Iterable[Event]) -> None:
         for event in events:

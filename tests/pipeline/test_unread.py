@@ -10,8 +10,9 @@ from reviewbot.config.settings import load_settings
 from reviewbot.core.events.events import FileCoverage
 from reviewbot.core.events.report import Report, fold
 from reviewbot.errors import ConfigError
+from reviewbot.pipeline.chunk_events import ACCEPTED
 from reviewbot.pipeline.prepare import prepare
-from reviewbot.pipeline.review import ACCEPTED, review
+from reviewbot.pipeline.review import review
 from reviewbot.pipeline.workers import workers
 from tests.support.reviews import added
 

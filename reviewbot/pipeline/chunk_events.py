@@ -1,0 +1,72 @@
+"""Events about chunks, made of the events of their batch. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.events.events import ChunkFinished, ChunkRetrying, ChunkStarted
+from reviewbot.models.batch import RequestSent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from reviewbot.core.plan.chunks import Chunk
+    from reviewbot.models.batch import ChunkOutcome, Retrying
+
+ACCEPTED: Final = "Not read: the setting accept_unread accepts that."
+CUT: Final = "A line is too long to be shown whole."
+
+
+def announced(
+    event: RequestSent | Retrying, batch: str, chunks: Mapping[str, Chunk]
+) -> Iterator[ChunkStarted | ChunkRetrying]:
+    """Yield an event for each chunk of a request, or of a retry.
+
+    Args:
+        event: the event of the batch.
+        batch: id of the batch.
+        chunks: the chunks by id.
+    """
+    for name in event.chunks:
+        path = chunks[name].path
+        if isinstance(event, RequestSent):
+            yield ChunkStarted(name, path, batch, event.model, event.attempt)
+        else:
+            yield ChunkRetrying(
+                chunk=name,
+                path=path,
+                model=event.model,
+                attempt=event.attempt,
+                reason=event.reason,
+                next_model=event.next_model,
+                delay_s=round(event.delay_s, 3),
+            )
+
+
+def final_outcome(
+    outcome: ChunkOutcome, chunk: Chunk, *, accepts_unread: Callable[[str], bool]
+) -> ChunkOutcome:
+    """Return the outcome of a chunk under its plan and the configuration.
+
+    A chunk with a truncated line is at most ``partly`` reviewed. An unread file that the
+    configuration accepts is ``skipped``.
+    """
+    if outcome.status == "reviewed" and chunk.cut:
+        return replace(outcome, status="partly", reason=CUT)
+    if outcome.status == "unread" and accepts_unread(chunk.path):
+        return replace(outcome, status="skipped", reason=ACCEPTED)
+    return outcome
+
+
+def chunk_finished(outcome: ChunkOutcome, path: str) -> ChunkFinished:
+    """Return the event of the end of a chunk of the file ``path``."""
+    return ChunkFinished(
+        chunk=outcome.chunk,
+        path=path,
+        status=outcome.status,
+        model=outcome.model,
+        attempt=outcome.attempt,
+        reason=outcome.reason,
+        cached=outcome.cached,
+    )
