@@ -260,7 +260,8 @@ def _note(left: Left, model: FakeAnthropic) -> None:
     diff, files = pull.diff_text, pull.repo.files(pull.head_sha)
     base = pull.repo.files(pull.base_sha)
     config = "\n".join(base.get(name, b"").decode() for name in (".reviewbot.yml", "AGENTS.md"))
-    new = model.requests[len(left.asked) :]
+    known = {id(one.request) for one in left.asked}
+    new = (one for one in (*model.requests, *model.verifications) if id(one) not in known)
     left.asked += [Asked(request, diff, files, config) for request in new]
 
 

@@ -19,6 +19,7 @@ from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.prompt.examples import example_sets
 from reviewbot.core.prompt.summary import SUMMARY_SCHEMA
 from reviewbot.core.prompt.templates import render_template, sources
+from reviewbot.core.prompt.verification import render_verification
 from reviewbot.core.safety.escape import show, show_line
 
 if TYPE_CHECKING:
@@ -48,6 +49,11 @@ _REPEATED: Final = re.compile(
     rf"|(?:reviewbot|a person): {_STRING}|\d+ earlier, left out"
 )
 """Headings of hunks, findings, and what was written below one: as many as there are."""
+_TO_VERIFY: Final = re.compile(
+    rf"finding \d+: {_STRING} (?:RIGHT|LEFT) \d+-\d+, [a-z-]+"
+    r"(?:, reported by a review of an earlier version of these lines)?"
+)
+_OF_A_FINDING: Final = re.compile(rf"(?:title|scenario|message): {_STRING}")
 _BARE: Final = re.compile(_STRING)
 _BEFORE_BARE: Final = ("<repository_instructions>", "<question>")
 _KEYS: Final = ", ".join(f"`{key}`" for key in SUMMARY_SCHEMA["required"])
@@ -84,12 +90,16 @@ class _Reading:
     config: str
     path: str = ""
     before: str = ""
+    verifies: bool = False
+    """Whether the lines of the request that verifies have begun."""
     seen: Counter[str] = field(default_factory=Counter)
+    shown: set[Place] = field(default_factory=set)
 
     def is_ours(self, line: str) -> bool:
         """Whether a line is one of ours, at a place where we write one."""
         ours = self._read(line)
         self.before = line
+        self.verifies |= line == "<findings_to_verify>"
         return ours
 
     def _read(self, line: str) -> bool:
@@ -102,7 +112,13 @@ class _Reading:
 
     def _forms(self) -> tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], bool]], ...]:
         """The forms of our lines, and what has to hold of one that has it."""
+        verification = (
+            (_TO_VERIFY, lambda found: _is_json(found[1])),
+            (_OF_A_FINDING, lambda found: _is_json(found[1])),
+            (_entries(), lambda _found: self._first("number of entries")),
+        )
         return (
+            *(verification if self.verifies else ()),
             (_FILE, self._begins_file),
             (_INSTRUCTIONS, lambda found: self._is_set(_decoded(found[1]))),
             (_RULES_OF, lambda found: self._first("rules of the team") and _is_json(found[1])),
@@ -115,7 +131,7 @@ class _Reading:
 
     def _begins_file(self, found: re.Match[str]) -> bool:
         self.path = _decoded(found[1])
-        return self._first(f"=== {self.path}{found[3]}")
+        return self.verifies or self._first(f"=== {self.path}{found[3]}")
 
     def _is_set(self, instructions: str) -> bool:
         """Whether the configuration of the base says so."""
@@ -140,8 +156,15 @@ class _Reading:
         if _REDACTED[0] in path:
             told = re.compile(re.sub(r"\\\[REDACTED:[a-z\\-]+\]", ".+", re.escape(path)))
             path = next((known for known, _, _ in self.expected if told.fullmatch(known)), path)
-        text = self.expected.pop((path, shown.side, shown.number), None)
+        place = (path, shown.side, shown.number)
+        text = self.expected.get(place) if self.verifies else self.shown_once(place)
         return text is not None and (text == shown.text or _marked(shown.text))
+
+    def shown_once(self, place: Place) -> str | None:
+        """What the change has at a place that no line of the request has shown."""
+        text = self.expected.get(place) if place not in self.shown else None
+        self.shown.add(place)
+        return text
 
 
 def _marked(text: str) -> bool:
@@ -198,7 +221,15 @@ def _ours() -> frozenset[str]:
     text = "\n".join(text for name, text in sources().items() if name.endswith(".j2"))
     filled = text.replace("{{ tool }}", REPORT_TOOL["name"])
     lines = {line for line in filled.split("\n") if "{" not in line}
+    lines |= set(render_verification([]).split("\n"))
     return frozenset(lines | {f"Answer with one JSON object with the keys {_KEYS}."})
+
+
+@cache
+def _entries() -> re.Pattern[str]:
+    """The line that says how many verdicts are wanted."""
+    [line] = [one for one in render_verification([]).split("\n") if "the 0 findings" in one]
+    return re.compile(re.escape(line).replace("the\\ 0\\ findings", r"the\ \d+\ findings"))
 
 
 @cache
