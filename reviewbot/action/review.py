@@ -208,6 +208,7 @@ class ActionReview:
             notices=(*assignment.notices, *self._notices),
             beside=assignment.beside,
             whole_files=assignment.whole_files,
+            is_part=not assignment.subject.full,
         )
         async with AsyncExitStack() as stack:
             # A part of the diff cannot be compared with the author's description.

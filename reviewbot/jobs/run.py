@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import partial
@@ -33,6 +34,8 @@ from reviewbot.pipeline.workers import workers
 from reviewbot.store import budgets, checkpoints, reviews, turns
 from reviewbot.store.eventlog import EventLog, rfc3339
 from reviewbot.store.tables import REVIEWS
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -101,8 +104,7 @@ class Run:
             return await self._give_up(f"It cannot continue: {error}")
         earlier = await self._database.read(partial(checkpoints.earlier_of, review_id=row.id))
         _, spent_usd = await self._spent()
-        find = self._kit.find_code
-        code = await find(self.row, prepared) if prepared.job.verified else None
+        code = await self._code(prepared) if prepared.job.verified else None
         making = self._workers(prepared, settings, work, spent_usd=spent_usd or 0.0, code=code)
         async with making as able:
             run_batch, verify = self._cached(able, prepared, settings, work)
@@ -145,6 +147,7 @@ class Run:
                 attributes=work.attributes,
                 stored=stored,
                 whole_files=work.whole_files,
+                is_part=not work.options.get("whole", True),
             )
         else:
             prepared = prepare_explanation(work.diff, settings, work.inquiry, stored=stored)
@@ -172,6 +175,14 @@ class Run:
             lint_slots=self._kit.lint_slots,
             code=code,
         )
+
+    async def _code(self, prepared: Prepared) -> CodeFiles | None:
+        """Return a reader of more files; None if there is none, for the review needs none."""
+        try:
+            return await self._kit.find_code(self.row, prepared)
+        except Exception as error:  # noqa: BLE001 - of GitHub, or of the database
+            log.warning("no evidence for a review: %s", type(error).__name__)
+            return None
 
     def _cached(
         self, able: Workers, prepared: Prepared, settings: Settings, work: ReviewInput

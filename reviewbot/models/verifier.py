@@ -7,10 +7,12 @@ as if there were no verification.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
 
 from reviewbot.core.events.events import Usage
+from reviewbot.core.findings.finding import rank
 from reviewbot.core.findings.verdicts import Judge, KnownCode, parse_verdicts, unverified
 from reviewbot.core.prompt.verification import MOST_FINDINGS, render_verification
 from reviewbot.models.attempts import AttemptPolicy, text_of
@@ -21,7 +23,7 @@ from reviewbot.models.catalog import cost_usd
 
 if TYPE_CHECKING:
     from reviewbot.core.findings.finding import Finding
-    from reviewbot.core.findings.verdicts import RawVerdict, Verdict
+    from reviewbot.core.findings.verdicts import RawVerdict
     from reviewbot.core.plan.chunk_view import ChunkView
     from reviewbot.core.prompt.request import ModelRequest
     from reviewbot.models.anthropic.claude import JsonAnswer
@@ -29,14 +31,18 @@ if TYPE_CHECKING:
     from reviewbot.models.budget import Budget
     from reviewbot.models.catalog import ModelInfo
 
+log = logging.getLogger(__name__)
+
 MAX_TOKENS: Final = 16_000
 """Maximum output tokens of a request: the thinking of the model, and a line for each finding."""
 ATTEMPTS: Final = 2
 """Maximum number of requests for the same findings."""
 
-FindCode: TypeAlias = Callable[[str, str], Awaitable[Collection[int] | None]]
-"""Function from a path and a text to the numbers of its lines that are running code, from 1; None
-if no parser knows the language."""
+CodePart: TypeAlias = Sequence[tuple[int, str]]
+"""Consecutive lines of a file: number and text."""
+FindCode: TypeAlias = Callable[[str, Sequence[CodePart]], Awaitable[Collection[int] | None]]
+"""Function from a path and the shown parts of the file to the numbers of the lines that are running
+code; None if no parser knows the language."""
 FindEvidence: TypeAlias = Callable[[Sequence["Finding"]], Awaitable[Sequence["ChunkView"]]]
 """Function that returns more code about findings, redacted."""
 
@@ -91,44 +97,49 @@ class Verifier:
         self._running_code, self._evidence = running_code, evidence
 
     async def __call__(self, task: VerifyTask, book: Callable[[Spent], None]) -> BatchResult:
-        """Return the verdicts about the findings of ``task``; fails only by cancellation."""
-        evidence = await self._evidence(task.findings)
-        judge = Judge(await self._known(task, evidence))
+        """Return the verdicts about the findings of ``task``; fails only by cancellation.
+
+        Of more than :data:`.MOST_FINDINGS` findings, the worst are verified.
+        """
+        worst = tuple(sorted(task.findings, key=rank)[:MOST_FINDINGS])
+        rest = [one for one in task.findings if one not in worst]
         spent: list[Spent] = []
 
         def charge(one: Spent) -> None:
             spent.append(one)
             book(one)
 
-        verdicts: list[Verdict] = []
-        for start in range(0, len(task.findings), MOST_FINDINGS):
-            group = task.findings[start : start + MOST_FINDINGS]
-            block = render_verification(group, evidence, priors=task.priors)
-            try:
-                raw = await self._ask(task.request, group, block, charge)
-            except ModelFault as fault:
-                verdicts += unverified(group, f"Verification failed: {fault}")
-            else:
-                verdicts += judge.verdicts(group, raw)
-        return BatchResult((), (), tuple(spent), verdicts=tuple(verdicts))
+        try:
+            evidence = await self._evidence_of(worst)
+            judge = Judge(await self._known(task, evidence))
+            block = render_verification(worst, evidence, priors=task.priors)
+            raw = await self._ask(task.request, worst, block, charge)
+            verdicts = await asyncio.to_thread(judge.verdicts, worst, raw)
+        except ModelFault as fault:
+            verdicts = unverified(worst, f"Verification failed: {fault}")
+        except Exception as error:
+            log.exception("the verification of a batch failed")
+            reason = f"Verification failed: {type(error).__name__} in reviewbot."
+            verdicts = unverified(worst, reason)
+        verdicts += unverified(rest, f"Only the {MOST_FINDINGS} worst findings were verified.")
+        return BatchResult((), (), tuple(spent), verdicts=verdicts)
+
+    async def _evidence_of(self, findings: Sequence[Finding]) -> Sequence[ChunkView]:
+        """Return the evidence; none if it could not be read, for the findings count more."""
+        try:
+            return await self._evidence(findings)
+        except Exception as error:  # noqa: BLE001 - of git, of GitHub, or of a file
+            log.warning("no evidence for a verification: %s", type(error).__name__)
+            return ()
 
     async def _known(self, task: VerifyTask, evidence: Sequence[ChunkView]) -> KnownCode:
         views = (*task.request.chunks, *evidence)
-        running: dict[str, set[int] | None] = {}
+        parts: dict[str, list[CodePart]] = {}
         for view in views:
             for hunk in view.hunks:
-                lines = [line for line in hunk.lines if line.new_no is not None]
-                text = "\n".join(line.text for line in lines)
-                found = await self._running_code(view.path, text)
-                known = running.setdefault(view.path, set())
-                if found is None or known is None:
-                    running[view.path] = None
-                else:
-                    known |= {
-                        number
-                        for at, line in enumerate(lines, 1)
-                        if at in found and (number := line.new_no)
-                    }
+                lines = [(number, line.text) for line in hunk.lines if (number := line.new_no)]
+                parts.setdefault(view.path, []).append(lines)
+        running = {path: await self._running_code(path, some) for path, some in parts.items()}
         return KnownCode(
             views,
             {path: numbers for path, numbers in running.items() if numbers is not None},

@@ -225,6 +225,16 @@ class Evidence:
                 pieces.append(_Piece(path, number, last, "", (number, number)))
         return pieces
 
+    async def known_lines(self, path: str) -> tuple[str, ...] | None:
+        """Return the redacted lines of a file that is known in full; None if it is not.
+
+        Nothing is read for it.
+        """
+        read = self._read.get(path)
+        if path in self._whole_files or (read and read.done() and read.exception() is None):
+            return await self._lines(path)
+        return None
+
     async def _lines(self, path: str) -> tuple[str, ...] | None:
         """Return the redacted lines of a file; None if it may not be quoted or is not known."""
         if path not in self._read:

@@ -76,6 +76,7 @@ def prepare(
     stored: Plan | None = None,
     beside: Sequence[FileCoverage] = (),
     whole_files: bytes = b"",
+    is_part: bool = False,
 ) -> Prepared:
     """Parse and plan a diff.
 
@@ -87,6 +88,7 @@ def prepare(
         stored: the plan of an earlier run of this review, which is reused; None plans anew.
         beside: coverage of changed files that are not in ``data``.
         whole_files: a diff that shows some files of ``data`` in full.
+        is_part: whether ``data`` is only the part of a change that no earlier review has read.
 
     Raises:
         DiffError: ``data`` or ``whole_files`` is not a diff that can be read completely.
@@ -131,6 +133,7 @@ def prepare(
         accepts_unread=accepted_unread(settings),
         verified=settings.verify and online,
         priors=settings.prior_findings,
+        is_part=is_part,
     )
     return Prepared(
         job,

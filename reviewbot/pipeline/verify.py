@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from reviewbot.core.findings.verdicts import unverified
 from reviewbot.models.batch import VerifyTask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from reviewbot.core.events.events import FindingVerified
     from reviewbot.core.events.ledger import Ledger
@@ -119,7 +120,7 @@ class Verification:
                 findings=findings,
                 drafts=drafts,
                 added=self._added,
-                priors=self._prior_ids,
+                priors=frozenset(one.id for one in findings if one.verification != "pending"),
             )
             result = await self._verify(task, book)
         return list(self._decided(result.verdicts)) if result else []
@@ -143,17 +144,22 @@ class Verification:
         return finding_id in self._prior_ids and finding_id not in self._ledger
 
     @cached_property
-    def _added(self) -> dict[str, frozenset[int]]:
-        """The numbers of the lines that the change adds, by path."""
-        return {
-            file.path: frozenset(
+    def _added(self) -> dict[str, Collection[int]]:
+        """The numbers of the lines that the change adds, by path.
+
+        All lines of a file count as added if the diff does not have all of the file's changes.
+        """
+        job = self._job
+        added: dict[str, set[int]] = {}
+        for file in job.files:
+            added.setdefault(file.path, set()).update(
                 line.new_no
                 for hunk in file.hunks
                 for line in hunk.lines
                 if line.kind == "added" and line.new_no is not None
             )
-            for file in self._job.files
-        }
+        partly = [one.path for one in job.plan.beside] + (list(added) if job.is_part else [])
+        return {**added, **dict.fromkeys(partly, range(1, sys.maxsize))}
 
     @staticmethod
     def _name(batch: Batch) -> str:

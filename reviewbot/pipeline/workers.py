@@ -21,9 +21,10 @@ from reviewbot.models.offline.parser import ParserPool
 from reviewbot.models.tokens import TokenCounter
 from reviewbot.pipeline.evidence import Evidence
 from reviewbot.pipeline.planner import Chains, policy_of
+from reviewbot.pipeline.running_code import running_code
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+    from collections.abc import AsyncIterator, Iterable, Mapping
 
     from reviewbot.config.settings import ModelChoice, Settings
     from reviewbot.core.diff.parse import FileDiff
@@ -149,11 +150,12 @@ def _verifier(
             return None
         return model if isinstance(model, VerifierModel) else None
 
-    async def running_code(path: str, hunk: str) -> Collection[int] | None:
-        return await parser.code_lines(path, hunk, part=True)
-
     return Verifier(
-        model_of, _attempt_policy(settings), running_code, evidence=evidence.views, budget=budget
+        model_of,
+        _attempt_policy(settings),
+        running_code(parser, evidence),
+        evidence=evidence.views,
+        budget=budget,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,13 +28,14 @@ if TYPE_CHECKING:
 
     from reviewbot.core.findings.finding import Finding
     from reviewbot.core.plan.chunk_view import ChunkView
+    from reviewbot.models.verifier import CodePart
 
 CODE = view(hunk(" import shop\n+x = 1\n+y = 2"))
 REQUEST = ModelRequest((CODE,), (ManifestEntry("a.py", "modified", 2, 0, shown=True),))
 
 
-async def all_runs(_path: str, text: str) -> Collection[int]:
-    return range(1, text.count("\n") + 2)
+async def all_runs(_path: str, parts: Sequence[CodePart]) -> Collection[int]:
+    return {number for part in parts for number, _ in part}
 
 
 def found(count: int = 1) -> tuple[Finding, ...]:
@@ -167,11 +169,15 @@ async def test_without_a_model_that_can_verify_the_findings_stay() -> None:
 
 
 @in_virtual_time
-async def test_many_findings_are_verified_in_several_requests() -> None:
-    fake, result, _ = await verified(supporting, supporting, count=MOST_FINDINGS + 1)
-    assert [len(asked(request)) for request in fake.requests] == [MOST_FINDINGS, 1]
-    assert [one.id for one in result.verdicts] == [str(n + 1) for n in range(MOST_FINDINGS + 1)]
-    assert {one.verdict for one in result.verdicts} == {"supported"}
+async def test_of_many_findings_the_worst_are_verified() -> None:
+    errors = tuple(replace(one, severity="error") for one in found(MOST_FINDINGS))
+    mild = finding(id="mild", line=2, end_line=2, model="claude-sonnet-5-5", title="Mild")
+    async with verifier(supporting) as (fake, verify):
+        result = await verify(task((mild, *errors)), lambda _spent: None)
+    assert [len(asked(request)) for request in fake.requests] == [MOST_FINDINGS]
+    verdicts = {one.id: one.verdict for one in result.verdicts}
+    assert verdicts.pop("mild") == "unverified"
+    assert set(verdicts.values()) == {"supported"}
 
 
 @in_virtual_time
@@ -192,35 +198,37 @@ async def test_more_code_is_shown_and_may_be_quoted() -> None:
 
 
 @in_virtual_time
-async def test_a_comment_in_a_language_with_a_parser_proves_nothing() -> None:
-    async def only_first(_path: str, _text: str) -> Collection[int]:
-        return {1}
+async def test_a_comment_in_a_language_with_a_parser_refutes_nothing() -> None:
+    async def nothing(_path: str, _parts: Sequence[CodePart]) -> Collection[int]:
+        return ()
+
+    def refuting(request: Recorded) -> Answer:
+        [one] = asked(request)
+        return says(verdict(one, "refuted", quote="import shop", line=1))
 
     async with FakeAnthropic(verify=None) as fake:
-        fake.enqueue(supporting)
+        fake.enqueue(refuting)
         client = Claude(lookup("claude-sonnet-5-5"), api_key=fake.key, base_url=fake.base_url)
-        verify = Verifier(lambda _name: client, AttemptPolicy(), only_first)
+        verify = Verifier(lambda _name: client, AttemptPolicy(), nothing)
         result = await verify(task(found()), lambda _spent: None)
         await client.aclose()
     assert [one.verdict for one in result.verdicts] == ["unproven"]
 
 
 @in_virtual_time
-async def test_a_hunk_that_no_parser_reads_makes_its_file_unknown() -> None:
-    async def second_unknown(_path: str, text: str) -> Collection[int] | None:
-        return {1} if "x = 1" in text else None
+async def test_an_error_of_the_evidence_leaves_the_verification_without_it() -> None:
+    async def broken(_findings: Sequence[Finding]) -> list[ChunkView]:
+        raise ValueError("embedded null byte")
 
-    def refuting(request: Recorded) -> Answer:
-        [one] = asked(request)
-        return says(verdict(one, "refuted", quote="import shop", line=1))
+    _, result, _ = await verified(supporting, evidence=broken)
+    assert [one.verdict for one in result.verdicts] == ["supported"]
 
-    hunks = view(hunk(" import shop\n+x = 1"), hunk(" z = 3\n+y = 2", new=40, old=40))
-    async with FakeAnthropic(verify=None) as fake:
-        fake.enqueue(refuting)
-        client = Claude(lookup("claude-sonnet-5-5"), api_key=fake.key, base_url=fake.base_url)
-        verify = Verifier(lambda _name: client, AttemptPolicy(), second_unknown)
-        request = ModelRequest((hunks,), REQUEST.manifest)
-        asking = VerifyTask("b1/verify", "b1", request, found(), {}, {})
-        result = await verify(asking, lambda _spent: None)
-        await client.aclose()
-    assert [one.verdict for one in result.verdicts] == ["unproven"]
+
+@in_virtual_time
+async def test_an_error_of_ours_leaves_the_findings_unverified() -> None:
+    async def broken(_path: str, _parts: Sequence[CodePart]) -> Collection[int]:
+        raise OSError("no space")
+
+    verify = Verifier(lambda _name: None, AttemptPolicy(), broken)
+    [one] = (await verify(task(found()), lambda _spent: None)).verdicts
+    assert (one.verdict, one.reason) == ("unverified", "Verification failed: OSError in reviewbot.")

@@ -10,6 +10,7 @@ import pytest
 
 from reviewbot.core.events.events import (
     ChunkFinished,
+    FileCoverage,
     FindingRaised,
     FindingVerified,
     FindingWithdrawn,
@@ -284,7 +285,7 @@ async def test_prior_findings_on_lines_of_a_batch_are_verified_even_if_nothing_i
     seen = await run(job(files, priors=priors), Scripted(Say()), verify=verify)
     asked = {one.title for task in verify.asked for one in task.findings}
     assert asked == {"Prior 1", "Prior 2", "Prior 3"}
-    assert all(task.priors == {one.id for one in priors} for task in verify.asked)
+    assert all(task.priors == {one.id for one in task.findings} for task in verify.asked)
     report = fold(seen.events)
     assert set(report.refuted) == {f"{1:016x}", f"{3:016x}"}
     assert (report.outcome, report.findings, report.withdrawn) == ("clean", (), ())
@@ -305,3 +306,16 @@ async def test_a_prior_finding_that_is_found_again_is_verified_once() -> None:
 async def test_without_a_verifier_prior_findings_are_left_alone() -> None:
     seen = await run(job(numbered("a.py"), priors=(prior(1),)), Scripted(Say()))
     assert fold(seen.events).refuted == ()
+
+
+@in_virtual_time
+async def test_a_file_that_is_not_all_known_counts_as_added_by_the_change() -> None:
+    verify = Verifying()
+    missing = FileCoverage("unread.py", "failed", "It could not be fetched.")
+    one = job(numbered("a.py"))
+    one = replace(one, plan=replace(one.plan, beside=(missing,)))
+    for is_part, expected in ((False, {1, 2, 3}), (True, {1, 2, 3, 4000})):
+        await run(replace(one, is_part=is_part), Scripted(Say([item(1)])), verify=verify)
+        added = verify.asked[-1].added
+        assert {number for number in (1, 2, 3, 4000) if number in added["a.py"]} == expected
+        assert 4000 in added["unread.py"]

@@ -81,7 +81,7 @@ def parse_verdicts(value: Mapping[str, object], count: int) -> dict[int, RawVerd
                 "quote": str(quote),
                 "verdict": str(answer),
                 "worth_fixing": bool(worth_fixing),
-            } if 1 <= number <= count:
+            } if 1 <= number <= count and number is not True:
                 for known in get_args(Answer):
                     if answer == known:
                         found.setdefault(number, RawVerdict(path, line, quote, known, worth_fixing))
@@ -126,17 +126,16 @@ class Judge:
             findings: the findings that were to be verified, in the order of the request.
             raw: what the verifier wrote, by the number of the finding.
         """
-        made = tuple(
+        if len(raw) >= ALARM and all(one.answer == "refuted" for one in raw.values()):
+            return unverified(findings, f"The verifier refuted all {len(raw)} findings.")
+        return tuple(
             self._verdict(finding, raw[number]) if number in raw else _without(finding)
             for number, finding in enumerate(findings, 1)
         )
-        if len(made) >= ALARM and all(one.verdict == "refuted" for one in made):
-            return unverified(findings, f"The verifier refuted all {len(made)} findings.")
-        return made
 
     def _verdict(self, finding: Finding, raw: RawVerdict) -> Verdict:
         path = self._index.path_of(raw.path)
-        found = path and _WORD.search(raw.quote)
+        found = path and raw.quote.strip()
         anchor = self._index.find(path, raw.quote, "RIGHT", raw.line) if path and found else None
         if path is None or anchor is None:
             return _unproven(finding, "The verifier quotes no code that it was shown.")
@@ -159,16 +158,22 @@ class Judge:
         if anchor.side == "LEFT":  # removed lines show only what a removal lost
             about = finding.side == "LEFT" and raw.answer == "supported"
             return None if about else "The verifier quotes a line that this change removes."
+        # The fault itself may lie in a string, so any line that exists supports a finding.
+        return self._doubt_refutation(finding, path, anchor) if raw.answer == "refuted" else None
+
+    def _doubt_refutation(self, finding: Finding, path: str, anchor: Anchor) -> str | None:
+        """Return the reason why a quote refutes nothing, or None."""
         numbers = {anchor.line + at for at, line in enumerate(anchor.lines) if line.text.strip()}
+        if not anchor.whole or not any(_WORD.search(line.text) for line in anchor.lines):
+            return "The verifier quotes only a part of a line."
         running = self._code.running.get(path)
         if running is None:
-            unknown = "The verifier quotes code that no parser can tell from a comment."
-            return unknown if raw.answer == "refuted" else None
+            return "The verifier quotes code that no parser can tell from a comment."
         if not numbers <= set(running):
             return "The verifier quotes a comment, a string or a document."
+        added = self._code.added.get(path, ())
         is_new = finding.severity == "error" and finding.id not in self._code.priors
-        is_new = is_new and raw.answer == "refuted"
-        if is_new and not numbers.isdisjoint(self._code.added.get(path, ())):
+        if is_new and any(number in added for number in numbers):
             return "The verifier quotes a line that this change adds."
         return None
 

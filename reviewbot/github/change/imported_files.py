@@ -35,7 +35,7 @@ _PYTHON: Final = re.compile(
     re.MULTILINE,
 )
 _JAVASCRIPT: Final = re.compile(
-    r"""\b(?:from|import|require)[ \t]{0,8}\(?[ \t]{0,8}["'](\.{1,2}/[^"'\n]{1,200})["']"""
+    r"""\b(?:from|import|require)[ \t]{0,8}\(?[ \t]{0,8}["'](\.{1,2}/[^"'\n\0]{1,200})["']"""
 )
 _SCRIPTS: Final = frozenset({"javascript", "typescript", "tsx"})
 _OUTPUTS: Final = {".js": (".ts", ".tsx"), ".jsx": (".tsx",)}

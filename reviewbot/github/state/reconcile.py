@@ -102,7 +102,9 @@ def reconcile(
             ends.excluded += record.state == "open" and not record.held
         elif record.state == "resolved":
             ends.keep(record)
-        elif _is_resolved(now, place, code, status, reread) or _is_refuted(record, report):
+        elif _is_resolved(now, place, code, status, reread) or (
+            record.id in report.refuted and _may_be_refuted(now, place, reread)
+        ):
             ends.resolved.append(now)
             ends.keep(replace(now, state="resolved"))
         elif record.id in dismissed:
@@ -195,8 +197,10 @@ def _is_resolved(
     return record.is_of_a_rule and was_read and reread(path, record.side, place)
 
 
-def _is_refuted(record: Record, report: Report) -> bool:
-    return record.state == "open" and not record.is_of_a_rule and record.id in report.refuted
+def _may_be_refuted(record: Record, place: range | None, reread: Reread) -> bool:
+    """Return whether the verifier was shown the code of an open finding of a model."""
+    is_shown = place is not None and reread(record.path, record.side, place)
+    return is_shown and record.state == "open" and not record.is_of_a_rule
 
 
 def _notices(

@@ -19,16 +19,18 @@ if TYPE_CHECKING:
 
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.github.state.block import Record
+    from reviewbot.github.state.matching import Reread
 
 
 def reread_findings(
-    files: Sequence[FileDiff], records: Iterable[Record]
+    files: Sequence[FileDiff], records: Iterable[Record], is_read: Reread
 ) -> tuple[PriorFinding, ...]:
-    """Return the open findings of models whose code is in ``files``, at most :data:`.MOST`.
+    """Return the open findings of models whose code is read again, at most :data:`.MOST`.
 
     Args:
-        files: the diff to review; findings on its unchanged lines are found as well.
+        files: the whole diff. A copy of the code in the part to review is not the finding's code.
         records: the records of a trusted state block.
+        is_read: returns whether lines are in the part to review.
     """
     wanted = [
         one
@@ -49,6 +51,6 @@ def reread_findings(
             title=shown_line(one.title),
         )
         for one in wanted
-        if (place := places.get(one.id)) is not None
+        if (place := places.get(one.id)) is not None and is_read(code.path_of(one), one.side, place)
     )
     return tuple(found)[:MOST]

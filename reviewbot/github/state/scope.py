@@ -148,7 +148,7 @@ async def assign(
         settings=settings,
     )
     left = whole if full else await asyncio.to_thread(_left, whole, prior)
-    again = await asyncio.to_thread(_reread, left, prior)
+    again = await asyncio.to_thread(_reread, whole, left, prior)
     place = ContentSource(api, name.repo, change.merge_base, pull.head.sha)
     local = await asyncio.to_thread(checkout, pull.head.sha)
     found = await with_context(
@@ -162,11 +162,12 @@ async def assign(
     )
 
 
-def _reread(left: ReviewScope, prior: Prior) -> tuple[PriorFinding, ...]:
+def _reread(whole: ReviewScope, left: ReviewScope, prior: Prior) -> tuple[PriorFinding, ...]:
     """Return the prior findings in the part to review; without a trusted block there are none."""
     if prior.block is None or not left.settings.verify:
         return ()
-    return reread_findings(parse_diff(left.diff), prior.block.records)
+    is_read = reviewed_now(whole.files, prior.block, full=left.subject.full)
+    return reread_findings(whole.files, prior.block.records, is_read)
 
 
 def _suppressed(files: Sequence[FileDiff], *, linters: bool) -> list[str]:

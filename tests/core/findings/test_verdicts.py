@@ -56,23 +56,39 @@ def test_a_finding_is_supported_by_the_line_that_goes_wrong() -> None:
 
 @pytest.mark.parametrize("answer", ["refuted", "supported"])
 @pytest.mark.parametrize(
-    ("quote", "line", "reason"),
+    ("quote", "reason"),
     [
-        ("if order.rate is not None:", 3, "The verifier quotes no code that it was shown."),
-        ("", 3, "The verifier quotes no code that it was shown."),
-        ("---", 3, "The verifier quotes no code that it was shown."),
-        ("# the rate is never None here", 2, "a comment, a string or a document."),
-        ("# checked upstream", 7, "a comment, a string or a document."),
-        ("\n".join(row[1:] for row in CODE.split("\n") if row[0] != "-"), 1, "too many lines."),
+        ("if order.rate is not None:", "The verifier quotes no code that it was shown."),
+        ("", "The verifier quotes no code that it was shown."),
+        ("---", "The verifier quotes no code that it was shown."),
+        ("\n".join(row[1:] for row in CODE.split("\n") if row[0] != "-"), "too many lines."),
     ],
 )
-def test_a_quote_that_does_not_exist_or_does_not_run_proves_nothing(
-    answer: Any, quote: str, line: int, reason: str
-) -> None:
-    made = verdict_on(RawVerdict("a.py", line, quote, answer, worth_fixing=True))
+def test_a_quote_that_does_not_exist_proves_nothing(answer: Any, quote: str, reason: str) -> None:
+    made = verdict_on(RawVerdict("a.py", 3, quote, answer, worth_fixing=True))
     assert made.verdict == "unproven"
     assert not made.worth_fixing
     assert reason in made.reason
+
+
+@pytest.mark.parametrize(
+    ("quote", "line", "reason"),
+    [
+        ("# the rate is never None here", 2, "a comment, a string or a document."),
+        ("# checked upstream", 7, "a comment, a string or a document."),
+        ("order.rate is None", 3, "only a part of a line."),
+        ("    if order.rate is None:\n        return 1", 3, "only a part of a line."),
+    ],
+)
+def test_what_does_not_run_or_is_cut_refutes_nothing(quote: str, line: int, reason: str) -> None:
+    made = verdict_on(RawVerdict("a.py", line, quote, "refuted", worth_fixing=True))
+    assert made.verdict == "unproven"
+    assert reason in made.reason
+
+
+def test_a_string_may_be_what_is_wrong() -> None:
+    raw = RawVerdict("a.py", 7, "    # checked upstream", "supported", worth_fixing=True)
+    assert verdict_on(raw).verdict == "supported"
 
 
 def test_a_quote_from_another_file_proves_nothing() -> None:
@@ -198,3 +214,15 @@ def test_an_answer_without_a_list_of_verdicts_is_refused(value: dict[str, object
 def test_a_line_that_the_change_adds_refutes_a_prior_finding() -> None:
     raw = replace(GUARD, line=6, quote="    return due")
     assert verdict_on(raw, priors={"f"}).verdict == "refuted"
+
+
+def test_one_bad_quote_does_not_hide_that_everything_is_refuted() -> None:
+    known = KnownCode([view(hunk(CODE))], RUNNING, ADDED)
+    many = [finding(id=str(number)) for number in range(6)]
+    raw = dict.fromkeys(range(1, 6), GUARD) | {6: replace(GUARD, quote="invented()")}
+    assert {one.verdict for one in Judge(known).verdicts(many, raw)} == {"unverified"}
+
+
+def test_a_yes_is_no_number_of_a_finding() -> None:
+    with pytest.raises(ValueError, match="no valid verdict"):
+        parse_verdicts({"verdicts": [{**ENTRY, "finding": True}]}, 1)

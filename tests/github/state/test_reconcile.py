@@ -386,9 +386,19 @@ def test_a_refuted_finding_is_resolved_while_its_code_is_there() -> None:
     pull = Pull()
     first, second = at(1, "bad"), at(2, "worse", rule="python/eval")
     pull.review(["bad", "worse"], first, second)
-    done = pull.review(["bad", "worse"], reread=False, refuted=(first.id, second.id))
+    done = pull.review(["bad", "worse"], second, refuted=(first.id, second.id))
     assert [one.id for one in done.resolved] == [first.id]
     assert open_lines(done) == [2]
+
+
+def test_a_finding_whose_lines_were_not_read_again_is_not_resolved_by_a_refutation() -> None:
+    """What was refuted is a copy of its code elsewhere."""
+    pull = Pull()
+    first = at(1, "bad")
+    pull.review(["bad"], first)
+    done = pull.review(["bad"], reread=False, refuted=(first.id,))
+    assert done.resolved == ()
+    assert open_lines(done) == [1]
 
 
 def test_a_dismissed_finding_stays_dismissed_when_it_is_refuted() -> None:
