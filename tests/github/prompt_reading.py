@@ -72,7 +72,7 @@ def strange_lines(
         files: of its head: what stands around the hunks may be shown, too.
         config: the configuration file and the guideline file of the base.
     """
-    names = ("system", "summary-system", "explanation-system")
+    names = ("system", "system-compact", "summary-system", "explanation-system")
     known = {render_template(n, verified=v).strip("\n") for n in names for v in (True, False)}
     strange = [] if request.system in known else ["(another system prompt)"]
     tool = request.tool
