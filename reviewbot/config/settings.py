@@ -109,6 +109,7 @@ class Settings:
     linters: bool = True
     verify: bool = True
     verify_model: ModelChoice | None = None
+    callers: bool = False
     guidelines: bool = True
     selected_guidelines: Guidelines = NO_GUIDELINES
     rules: Mapping[str, RuleLevel] = field(default_factory=dict)
@@ -287,6 +288,7 @@ _CONVERT: Final[Mapping[str, Any]] = MappingProxyType(
         "accept_unread": _strings,
         "linters": bool,
         "verify": bool,
+        "callers": bool,
         "guidelines": bool,
         "selected_guidelines": _selected_guidelines,
         "rules": dict,

@@ -1,6 +1,6 @@
-"""Names in findings, and the lines that define them. Pure.
+"""Names in findings, and the lines that define or call them. Pure.
 
-A definition is recognised by the form of its line, so the result is a likely place, not a proof.
+Both are recognised by the form of the line, so the result is a likely place, not a proof.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from reviewbot.core.findings.finding import Finding
 
@@ -21,8 +21,9 @@ _NAME: Final = re.compile(
     r"(?:[A-Za-z_]\w*(?:\.|::))*([A-Za-z_][A-Za-z0-9_]{2,63})(?:\(\))?", re.ASCII
 )
 _SYMBOL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{2,63}")
+_HEADER_NAME: Final = re.compile(r"\b(?!__)[A-Za-z_][A-Za-z0-9_]{2,63}\b(?=([ \t]*\()?)")
 _LINE_CHARS: Final = 400
-"""Characters of a line in which a definition is recognised."""
+"""Characters of a line in which a definition or a call is recognised."""
 _KEYWORDS: Final = (
     r"class|concept|const|contract|data|def|enum|fn|fun|func|function|impl|interface|let|library"
     r"|macro|module|namespace|object|proc|protocol|record|static|struct|sub|trait|type|typedef"
@@ -30,7 +31,7 @@ _KEYWORDS: Final = (
 )
 _STATEMENTS: Final = (
     "and|assert|await|case|defer|del|delete|echo|elif|else|export|for|go|if|in|new|not|or|print"
-    "|puts|raise|return|throw|typeof|unless|until|when|while|yield"
+    "|puts|raise|return|throw|typeof|unless|until|when|while|with|yield"
 )
 # {} is the name. Each repetition begins where the one before cannot go on: linear for any text.
 _FORMS: Final = (
@@ -58,6 +59,31 @@ def symbols_of(finding: Finding) -> tuple[str, ...]:
 def is_symbol(text: str) -> bool:
     """Return whether a text may be searched for: it is an identifier of 3 to 64 characters."""
     return _SYMBOL.fullmatch(text) is not None
+
+
+def defined_name(header: str) -> str | None:
+    """Return the name that the header of a function or a class defines; None if there is none.
+
+    Names such as ``__init__`` are left out, because nothing calls them by their name.
+    """
+    found = sorted(_HEADER_NAME.finditer(header[:_LINE_CHARS]), key=lambda name: not name[1])
+    return next((name[0] for name in found if definition_lines(name[0], [header])), None)
+
+
+def call_lines(symbol: str, lines: Sequence[str]) -> list[int]:
+    """Return the indices of the lines that look like a call of a name, not like its definition.
+
+    Args:
+        symbol: the name.
+        lines: the lines.
+    """
+    call = re.compile(rf"\b{re.escape(symbol)}[ \t]*\(")
+    defined = set(definition_lines(symbol, lines))
+    return [
+        index
+        for index, line in enumerate(lines)
+        if symbol in line and index not in defined and call.search(line[:_LINE_CHARS])
+    ]
 
 
 def definition_lines(symbol: str, lines: Iterable[str]) -> list[int]:

@@ -1,7 +1,8 @@
 """Evidence for the verification of findings: code that the request of a batch does not show.
 
-It is the function around a finding, and the definitions of the names that the finding mentions.
-A name counts only if few places define it: an arbitrary one of many would mislead.
+It is the function around a finding, the definitions of the names that the finding mentions, and, if
+wanted, callers of the function. A name counts only if few places define it: an arbitrary one of
+many would mislead.
 
 Evidence obeys the policy of the review, and is redacted and escaped as the diff is. What cannot be
 read, or is not known, is left out.
@@ -20,13 +21,19 @@ from reviewbot.core.diff.numbered_line import format_line
 from reviewbot.core.diff.parse import SUBMODULE
 from reviewbot.core.diff.whole import added_file, shows_whole_file
 from reviewbot.core.diff.widen import new_content
+from reviewbot.core.plan.categories import kind_of
 from reviewbot.core.plan.chunk_view import SYMLINK, ChunkView, ShownHunk
 from reviewbot.core.plan.languages import is_source
 from reviewbot.core.plan.policy import skip_reason
 from reviewbot.core.prompt.numbered import hunk_lines
 from reviewbot.core.safety.redact import redact_text
 from reviewbot.errors import ReviewbotError
-from reviewbot.pipeline.definitions import definition_lines, symbols_of
+from reviewbot.pipeline.definitions import (
+    call_lines,
+    defined_name,
+    definition_lines,
+    symbols_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -46,6 +53,10 @@ PLACES: Final = 3
 """Most definitions of a name; a name with more is left out."""
 CANDIDATES: Final = 10
 """Most files in which a name is looked up."""
+CALLERS: Final = 3
+"""Most callers of a function."""
+_AROUND: Final = 3
+"""Lines on both sides of a call outside of a function."""
 _LINES: Final = 12
 """Lines of a definition whose end is not known."""
 _HEADING_CHARS: Final = 45
@@ -62,6 +73,9 @@ class CodeFiles(Protocol):
     async def candidates(self, symbol: str) -> Sequence[str]:
         """Return paths of files that may define a name, likeliest first."""
 
+    async def callers(self, symbol: str) -> Sequence[str]:
+        """Return paths of files that may call a name; none if many places define it."""
+
 
 class Structure(Protocol):
     """Parser that knows which function encloses a line."""
@@ -74,7 +88,7 @@ class Structure(Protocol):
 
 @dataclass(slots=True)
 class _Piece:
-    """A function, a class or some lines that define a name.
+    """A function, a class or some lines that define or call a name.
 
     ``header`` is the header of the function, empty for lines. ``center`` are the lines to keep if
     there is no room for all.
@@ -96,6 +110,7 @@ class Evidence:
         parser: the parser of the review.
         whole_files: diffs of files that are known in full, by path.
         source: reader of more files; None if there is none.
+        callers: whether callers of the functions around findings are evidence.
         budget_tokens: most tokens for the findings of one batch, estimated.
     """
 
@@ -107,18 +122,21 @@ class Evidence:
         whole_files: Mapping[str, FileDiff] = MappingProxyType({}),
         *,
         source: CodeFiles | None = None,
+        callers: bool = False,
         budget_tokens: int = BUDGET_TOKENS,
     ) -> None:
         self._files = {file.path: file for file in files}
         self._whole_files = whole_files
         self._policy, self._parser, self._source = policy, parser, source
+        self._wants_callers = callers
         self._budget = budget_tokens * CHARS_PER_TOKEN
         self._read: dict[str, asyncio.Future[tuple[str, ...] | None]] = {}
 
     async def views(self, findings: Sequence[Finding]) -> tuple[ChunkView, ...]:
         """Return the evidence for the findings of one batch: one view of each file."""
         pieces: dict[tuple[str, int, int], _Piece] = {}
-        for piece in await self._around(findings):
+        functions = await self._functions(findings)
+        for piece in self._around(functions):
             known = pieces.setdefault((piece.path, piece.first, piece.last), piece)
             start, end = zip(known.center, piece.center, strict=True)
             known.center = min(start), max(end)
@@ -129,19 +147,22 @@ class Evidence:
         for symbol in list(asked)[:BATCH_SYMBOLS]:
             for piece in await self._definitions(symbol, asked[symbol]):
                 pieces.setdefault((piece.path, piece.first, piece.last), piece)
-        return await self._fit(list(pieces.values()))
+        callers = await self._callers(functions) if self._wants_callers else ()
+        new = [one for one in callers if (one.path, one.first, one.last) not in pieces]
+        return await self._fit(list(pieces.values()), new)
 
-    async def _fit(self, pieces: Sequence[_Piece]) -> tuple[ChunkView, ...]:
-        """Return the pieces with an equal share of the budget for each."""
+    async def _fit(self, *groups: Sequence[_Piece]) -> tuple[ChunkView, ...]:
+        """Return the pieces with an equal share of the budget that earlier groups left."""
         room = self._budget
         hunks: dict[str, list[ShownHunk]] = {}
-        for index, piece in enumerate(pieces):
-            share = room // (len(pieces) - index)
-            hunk = _shown(piece, await self._lines(piece.path) or (), share)
-            if hunk is not None:
-                lines = sum(len(line) + 1 for line in hunk_lines(hunk))
-                room -= len(piece.path) + _HEADING_CHARS + lines
-                hunks.setdefault(piece.path, []).append(hunk)
+        for pieces in groups:
+            for index, piece in enumerate(pieces):
+                share = room // (len(pieces) - index)
+                hunk = _shown(piece, await self._lines(piece.path) or (), share)
+                if hunk is not None:
+                    lines = sum(len(line) + 1 for line in hunk_lines(hunk))
+                    room -= len(piece.path) + _HEADING_CHARS + lines
+                    hunks.setdefault(piece.path, []).append(hunk)
         return tuple(
             ChunkView(f"evidence-{number}", path, None, self._status(path), 1, 1, tuple(each))
             for number, (path, each) in enumerate(hunks.items(), 1)
@@ -151,22 +172,26 @@ class Evidence:
         file = self._files.get(path)
         return "unchanged" if file is None else file.status
 
-    async def _around(self, findings: Sequence[Finding]) -> list[_Piece]:
-        """Return the functions around findings, without those that a hunk shows completely."""
+    async def _functions(self, findings: Sequence[Finding]) -> list[tuple[Finding, Enclosing]]:
+        """Return the function around each finding that is in one."""
         by_path: dict[str, list[Finding]] = {}
         for finding in findings:
             if finding.side == "RIGHT" and finding.is_placed:
                 by_path.setdefault(finding.path, []).append(finding)
-        pieces = []
+        found = []
         for path, ones in by_path.items():
             lines = await self._lines(path) or ()
             numbers = [one.line for one in ones]
             places = await self._parser.enclosing(path, "\n".join(lines), numbers)
-            for one, place in zip(ones, places, strict=True):
-                if place is not None and not self._shows(one, place.first, place.last):
-                    center = one.line, min(one.end_line, place.last)
-                    pieces.append(_Piece(path, place.first, place.last, place.header, center))
-        return pieces
+            found += [(one, place) for one, place in zip(ones, places, strict=True) if place]
+        return found
+
+    def _around(self, functions: Sequence[tuple[Finding, Enclosing]]) -> Iterator[_Piece]:
+        """Yield the functions around findings, without those that a hunk shows completely."""
+        for one, place in functions:
+            if not self._shows(one, place.first, place.last):
+                center = one.line, min(one.end_line, place.last)
+                yield _Piece(one.path, place.first, place.last, place.header, center)
 
     def _shows(self, finding: Finding, first: int, last: int) -> bool:
         """Return whether the hunk of a finding shows these lines of its file."""
@@ -187,6 +212,43 @@ class Evidence:
         if len(places) > PLACES:
             return []
         return [one for one in places if not self._are_shown(one, findings)]
+
+    async def _callers(self, functions: Sequence[tuple[Finding, Enclosing]]) -> list[_Piece]:
+        """Return the callers of the functions around findings that a hunk does not show."""
+        around: dict[tuple[str, str], list[tuple[Finding, Enclosing]]] = {}
+        for finding, place in functions:
+            name = defined_name(place.header)
+            if name is not None:
+                around.setdefault((finding.path, name), []).append((finding, place))
+        pieces: list[_Piece] = []
+        for (path, name), ones in list(around.items())[:BATCH_SYMBOLS]:
+            own = [_Piece(path, one.first, one.last, one.header, (0, 0)) for _, one in ones]
+            calls = await self._calls_of(name, [*own, *pieces])
+            pieces += [one for one in calls if not self._are_shown(one, [of for of, _ in ones])]
+        return pieces
+
+    async def _calls_of(self, name: str, known: Sequence[_Piece]) -> list[_Piece]:
+        """Return the code around calls of a name, tests last, without calls in ``known``."""
+        own = {**self._files, **self._whole_files}.items()
+        paths = [path for path, file in own if any(name.encode() in one.raw for one in file.hunks)]
+        if self._source is not None:
+            paths += await self._source.callers(name)
+        sources = sorted(filter(is_source, dict.fromkeys(paths)), key=_is_test)
+        seen, defined = list(known), 0
+        for path in sources[:CANDIDATES]:
+            lines = await self._lines(path) or ()
+            defined += len(definition_lines(name, lines))
+            numbers = [index + 1 for index in call_lines(name, lines)]
+            around = await self._parser.enclosing(path, "\n".join(lines), numbers)
+            for number, place in zip(numbers, around, strict=True):
+                if any(one.path == path and one.first <= number <= one.last for one in seen):
+                    continue
+                first, last = max(1, number - _AROUND), min(number + _AROUND, len(lines))
+                if place is not None:
+                    first, last = place.first, place.last
+                header = place.header if place else ""
+                seen.append(_Piece(path, first, last, header, (number, number)))
+        return seen[len(known) :][:CALLERS] if defined <= PLACES else []
 
     def _are_shown(self, piece: _Piece, findings: Sequence[Finding]) -> bool:
         """Return whether the hunks of the findings show the piece to the model anyway."""
@@ -255,6 +317,10 @@ class Evidence:
         if content is None or len(content) > FILE_BYTES or b"\0" in content:
             return None
         return await asyncio.to_thread(_quotable, path, content, self._policy)
+
+
+def _is_test(path: str) -> bool:
+    return kind_of(path) == "tests"
 
 
 def _quotable(path: str, content: bytes, policy: Policy) -> tuple[str, ...] | None:

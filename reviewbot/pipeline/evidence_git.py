@@ -10,7 +10,8 @@ from reviewbot.core.diff.parse import SUBMODULE, parse_diff
 from reviewbot.core.diff.widen import new_content
 from reviewbot.core.plan.chunk_view import SYMLINK
 from reviewbot.errors import ReviewbotError, SourceError
-from reviewbot.pipeline.definitions import definition_lines, is_symbol
+from reviewbot.pipeline.definitions import call_lines, definition_lines, is_symbol
+from reviewbot.pipeline.evidence import PLACES
 
 if TYPE_CHECKING:
     from reviewbot.core.diff.parse import FileDiff
@@ -38,9 +39,21 @@ class GitFiles:
 
     async def candidates(self, symbol: str) -> list[str]:
         """Return paths of files that may define a name, in the order of git."""
+        found = await self._lines(symbol)
+        return list(dict.fromkeys(path for path, line in found if definition_lines(symbol, [line])))
+
+    async def callers(self, symbol: str) -> list[str]:
+        """Return paths of files that may call a name; none if many lines define it."""
+        found = await self._lines(symbol)
+        if sum(bool(definition_lines(symbol, [line])) for _, line in found) > PLACES:
+            return []
+        return list(dict.fromkeys(path for path, line in found if call_lines(symbol, [line])))
+
+    async def _lines(self, symbol: str) -> list[tuple[str, str]]:
+        """Return path and text of the lines with a name, in the order of git."""
         if not is_symbol(symbol):
             return []
-        return await asyncio.to_thread(self._candidates, symbol)
+        return await asyncio.to_thread(self._search, symbol)
 
     def _content(self, path: str) -> bytes | None:
         with suppress(ReviewbotError):  # git fails, for example since the file is not in the clone
@@ -51,13 +64,10 @@ class GitFiles:
             return head.file(path) if head else None
         return None
 
-    def _candidates(self, symbol: str) -> list[str]:
+    def _search(self, symbol: str) -> list[tuple[str, str]]:
         with suppress(SourceError):
             head = self._repository.reviewed()
-            found = head.search(symbol) if head else ()
-            return list(
-                dict.fromkeys(path for path, line in found if definition_lines(symbol, [line]))
-            )
+            return head.search(symbol) if head else []
         return []
 
 

@@ -131,7 +131,14 @@ def _evidence(
     prepared: Prepared, settings: Settings, parser: Parser, code: CodeFiles | None
 ) -> Evidence:
     policy = policy_of(settings, prepared.attributes)
-    return Evidence(prepared.job.files, policy, parser, prepared.whole_files, source=code)
+    return Evidence(
+        prepared.job.files,
+        policy,
+        parser,
+        prepared.whole_files,
+        source=code,
+        callers=settings.callers,
+    )
 
 
 def _verifier(

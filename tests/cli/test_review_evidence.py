@@ -73,6 +73,18 @@ async def test_a_definition_elsewhere_in_the_repository_can_refute_a_finding(
     assert done.code == 0
 
 
+async def test_a_caller_elsewhere_in_the_repository_is_evidence_if_wanted(tmp_path: Path) -> None:
+    a_change(tmp_path)
+    write("from shop import Shop\n\n\ndef pay(order):\n    Shop().charge(order)\n", "pay.py")
+    git("add", "pay.py")
+    git("commit", "--quiet", "-m", "y", "--", "pay.py")
+    _, block = await refuted(tmp_path)
+    assert "pay.py" not in block
+    write("callers: true\n", ".reviewbot.yml")
+    _, block = await refuted(tmp_path)
+    assert '=== file "pay.py", unchanged\n--- hunk\nR4 |def pay(order):' in block
+
+
 async def test_an_excluded_file_is_no_evidence(tmp_path: Path) -> None:
     a_change(tmp_path)
     write("exclude: [lib/]\n", ".reviewbot.yml")

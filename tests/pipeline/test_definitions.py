@@ -1,4 +1,4 @@
-"""Names in findings, and lines that look like definitions of a name."""
+"""Names in findings, and lines that look like definitions or calls of a name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ import time
 
 import pytest
 
-from reviewbot.pipeline.definitions import definition_lines, is_symbol, symbols_of
+from reviewbot.pipeline.definitions import (
+    call_lines,
+    defined_name,
+    definition_lines,
+    is_symbol,
+    symbols_of,
+)
 from tests.support.findings import finding
 
 DEFINITIONS = [
@@ -102,3 +108,43 @@ def test_names_come_from_backticks_and_are_identifiers() -> None:
 )
 def test_what_is_not_an_identifier_is_not_searched(text: str) -> None:
     assert not is_symbol(text)
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("def charge(order: Order = load()) -> int:", "charge"),
+        ("public static int charge(Order order) {", "charge"),
+        ("func (s *Shop) charge(order Order) error {", "charge"),
+        ("const charge = async (order) => {", "charge"),
+        ("void Shop::charge(int order)", "charge"),
+        ("class Shop(Base):", "Shop"),
+        ("pub fn charge<T>(order: T) {", "charge"),
+        ("def __init__(self):", None),
+        ("function (order) {", None),
+        ("def é_charge(order):", None),
+        ("", None),
+    ],
+)
+def test_a_header_defines_one_name(header: str, name: str | None) -> None:
+    assert defined_name(header) == name
+
+
+@pytest.mark.parametrize(
+    ("line", "is_call"),
+    [
+        ("    return charge(order)", True),
+        ("shop.charge (order);", True),
+        ("with charge(order) as due:", True),
+        ("from shop import charge", False),
+        ("recharge(order)", False),
+        ("charge_all(order)", False),
+        ("def charge(order):", False),
+        ("void Shop::charge(int order) {", False),
+        (" " * 400 + "charge(order)", False),
+    ],
+)
+def test_a_call_is_a_name_before_a_parenthesis_that_is_not_its_definition(
+    line: str, is_call: bool
+) -> None:
+    assert call_lines("charge", ["", line]) == ([1] if is_call else [])

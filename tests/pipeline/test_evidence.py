@@ -56,8 +56,13 @@ TAX = "def rate_of(due):\n    return due * 0.2\n"
 class Files:
     """Files by path, with a log of what was read."""
 
-    def __init__(self, files: Mapping[str, str | bytes], candidates: Sequence[str] = ()) -> None:
-        self._files, self._candidates = files, candidates
+    def __init__(
+        self,
+        files: Mapping[str, str | bytes],
+        candidates: Sequence[str] = (),
+        callers: Sequence[str] = (),
+    ) -> None:
+        self._files, self._candidates, self._callers = files, candidates, callers
         self.read: list[str] = []
 
     async def content(self, path: str) -> bytes | None:
@@ -68,6 +73,10 @@ class Files:
     async def candidates(self, symbol: str) -> Sequence[str]:
         assert symbol.isidentifier()
         return self._candidates
+
+    async def callers(self, symbol: str) -> Sequence[str]:
+        assert symbol.isidentifier()
+        return self._callers
 
 
 @pytest.fixture
@@ -292,3 +301,103 @@ async def test_a_file_is_read_once_for_all_batches(parser: Parser) -> None:
     await looked.views([one(message="`refund`")])
     await looked.views([one(message="`RATE`")])
     assert files.read == ["shop.py"]
+
+
+PAY = """\
+from shop import charge
+
+
+def pay(order):
+    log(order)
+    return charge(order)
+
+
+total = 0
+total += 1
+total += 2
+total += charge(1)
+"""
+ALONE = SHOP.partition("\n\ndef refund")[0]
+
+
+async def test_callers_are_no_evidence_by_default(parser: Parser) -> None:
+    files = Files({"shop.py": ALONE, "pay.py": PAY}, callers=["pay.py"])
+    assert await places(evidence(parser, files), one()) == [("shop.py", 6, 9)]
+
+
+async def test_callers_are_quoted_as_functions_or_as_the_lines_around_the_call(
+    parser: Parser,
+) -> None:
+    files = Files({"shop.py": ALONE, "pay.py": PAY}, callers=["pay.py", "NOTES.md"])
+    found = await places(evidence(parser, files, callers=True), one())
+    assert found == [("shop.py", 6, 9), ("pay.py", 4, 6), ("pay.py", 9, 12)]
+    assert "NOTES.md" not in files.read
+
+
+async def test_callers_in_files_of_the_diff_need_no_source(parser: Parser) -> None:
+    whole = added_file("shop.py", SHOP.encode())
+    looked = Evidence(parse_diff(DIFF.encode()), Policy(), parser, {"shop.py": whole}, callers=True)
+    assert await places(looked, one()) == [("shop.py", 6, 9), ("shop.py", 12, 13)]
+
+
+async def test_a_function_is_no_caller_of_itself(parser: Parser) -> None:
+    text = SHOP.replace("return due", "return charge(due)")
+    looked = evidence(parser, Files({"shop.py": text}, callers=["shop.py"]), callers=True)
+    assert await places(looked, one()) == [("shop.py", 6, 9), ("shop.py", 12, 13)]
+
+
+async def test_a_caller_that_is_evidence_already_is_not_repeated(parser: Parser) -> None:
+    looked = evidence(parser, Files({"shop.py": SHOP}, callers=["shop.py"]), callers=True)
+    found = await places(looked, one(message="`refund`"))
+    assert found == [("shop.py", 6, 9), ("shop.py", 12, 13)]
+
+
+async def test_a_caller_that_the_hunk_shows_is_not_repeated(parser: Parser) -> None:
+    lines = SHOP.split("\n")[:-1]
+    body = "".join(f"+{line}\n" for line in lines)
+    diff = f"--- /dev/null\n+++ b/shop.py\n@@ -0,0 +1,{len(lines)} @@\n{body}"
+    assert await evidence(parser, None, diff, callers=True).views([one()]) == ()
+
+
+async def test_three_callers_are_quoted_and_tests_come_last(parser: Parser) -> None:
+    text = "def pay(order):\n    charge(order)\n"
+    names = ["tests/test_a.py", "b.py", "c.py", "d.py", "e.py"]
+    files = Files({"shop.py": ALONE} | dict.fromkeys(names, text), callers=names)
+    found = await places(evidence(parser, files, callers=True), one())
+    assert [path for path, _, _ in found] == ["shop.py", "b.py", "c.py", "d.py"]
+    few = Files({"shop.py": ALONE} | dict.fromkeys(names[:2], text), callers=names[:2])
+    found = await places(evidence(parser, few, callers=True), one())
+    assert [path for path, _, _ in found] == ["shop.py", "b.py", "tests/test_a.py"]
+
+
+async def test_a_function_whose_name_has_many_definitions_has_no_callers(parser: Parser) -> None:
+    text = "def charge(x):\n    pass\n\n\ndef pay():\n    charge(1)\n"
+    names = ["a.py", "b.py", "c.py", "d.py"]
+    files = Files({"shop.py": ALONE} | dict.fromkeys(names, text), callers=names)
+    assert await places(evidence(parser, files, callers=True), one()) == [("shop.py", 6, 9)]
+
+
+async def test_callers_get_only_the_room_that_other_evidence_leaves(parser: Parser) -> None:
+    files = Files({"shop.py": LONG, "pay.py": PAY}, callers=["pay.py"])
+    looked = evidence(parser, files, budget_tokens=200, callers=True)
+    found = await places(looked, one(line=200, end_line=200))
+    assert [path for path, _, _ in found] == ["shop.py"]
+    assert found == await places(
+        evidence(parser, files, budget_tokens=200), one(line=200, end_line=200)
+    )
+
+
+async def test_callers_in_excluded_files_are_never_quoted(parser: Parser) -> None:
+    files = Files({"shop.py": ALONE, "pay.py": PAY}, callers=["pay.py"])
+    looked = evidence(parser, files, exclude=["pay.py"], callers=True)
+    assert await places(looked, one()) == [("shop.py", 6, 9)]
+
+
+async def test_secrets_of_callers_are_redacted(parser: Parser) -> None:
+    token = "ghp_" + ("a1B2c3D4e5F6g7H8i9J0" * 2)[:36]
+    pay = PAY.replace("log(order)", f"log('{token}')")
+    files = Files({"shop.py": ALONE, "pay.py": pay}, callers=["pay.py"])
+    shown = "\n".join(await quoted(evidence(parser, files, callers=True), one()))
+    assert "return charge(order)" in shown
+    assert "[REDACTED:" in shown
+    assert "ghp_" not in shown

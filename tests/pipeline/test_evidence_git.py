@@ -56,6 +56,21 @@ async def test_only_files_with_a_definition_are_candidates(root: Path) -> None:
     assert await files.content("missing.py") is None
 
 
+async def test_only_files_with_a_call_are_callers(root: Path) -> None:
+    (root / "lib/other.py").write_text("# charge is not called here\n")
+    commit(root)
+    files = GitFiles(open_repository(root))
+    assert await files.callers("charge") == ["use.py"]
+    assert await files.callers("refund") == []
+
+
+async def test_a_name_with_many_definitions_has_no_callers(root: Path) -> None:
+    for name in ("a", "b", "c"):
+        (root / f"{name}.py").write_text(CHARGE)
+    commit(root)
+    assert await GitFiles(open_repository(root)).callers("charge") == []
+
+
 async def test_paths_are_those_from_the_root_in_a_folder_too(root: Path) -> None:
     files = GitFiles(open_repository(root / "lib"))
     assert await files.candidates("charge") == ["lib/shop.py"]
@@ -127,6 +142,7 @@ async def test_a_hostile_path_is_no_file(root: Path, tmp_path: Path, path: str) 
 async def test_a_hostile_name_runs_nothing_and_finds_nothing(root: Path, symbol: str) -> None:
     files = GitFiles(open_repository(root))
     assert await files.candidates(symbol) == []
+    assert await files.callers(symbol) == []
     assert not (root / "ran").exists()
 
 

@@ -83,6 +83,10 @@ class ImportedFiles:
         """Return paths of files that may define a name: imports of the files that contain it."""
         return await asyncio.to_thread(self._candidates, symbol)
 
+    async def callers(self, _symbol: str) -> list[str]:
+        """Return no paths: GitHub has no search of calls, and the review has its own files."""
+        return []
+
     def _candidates(self, symbol: str) -> list[str]:
         found: dict[str, None] = {}
         for path, file in self._whole_files.items():

@@ -26,6 +26,7 @@ _SHOWN = (
     "linters",
     "verify",
     "verify_model",
+    "callers",
     "guidelines",
     "rules",
     "path_rules",
