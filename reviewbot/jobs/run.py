@@ -51,9 +51,9 @@ if TYPE_CHECKING:
         Verify,
         VerifyTask,
     )
-    from reviewbot.pipeline.evidence import CodeFiles
     from reviewbot.pipeline.job import Summarize, SummaryTask
     from reviewbot.pipeline.prepare import Prepared
+    from reviewbot.pipeline.quotable_code import CodeFiles
     from reviewbot.pipeline.workers import Workers
     from reviewbot.store.reviews import ReviewInput, ReviewRow
 

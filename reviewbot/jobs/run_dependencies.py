@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from reviewbot.models.batch import BatchEvent, BatchTask, Spent
     from reviewbot.models.cached import CacheUse
     from reviewbot.models.offline.parser import ParserPool
-    from reviewbot.pipeline.evidence import CodeFiles
     from reviewbot.pipeline.prepare import Prepared
+    from reviewbot.pipeline.quotable_code import CodeFiles
     from reviewbot.store.database import Database
     from reviewbot.store.hub import Hub
     from reviewbot.store.reviews import ReviewRow

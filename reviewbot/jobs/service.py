@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from reviewbot.jobs.admission import Also, ReviewRequest
     from reviewbot.jobs.run_dependencies import FindCode
     from reviewbot.models.offline.parser import Parser
-    from reviewbot.pipeline.evidence import CodeFiles
     from reviewbot.pipeline.prepare import Prepared
+    from reviewbot.pipeline.quotable_code import CodeFiles
     from reviewbot.store.reviews import ReviewRow
 
 PREPARED_AT_ONCE: Final = 2

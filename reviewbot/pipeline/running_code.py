@@ -9,10 +9,10 @@ if TYPE_CHECKING:
 
     from reviewbot.models.offline.parser import Parser
     from reviewbot.models.verifier import CodePart, FindCode
-    from reviewbot.pipeline.evidence import Evidence
+    from reviewbot.pipeline.quotable_code import QuotableCode
 
 
-def running_code(parser: Parser, evidence: Evidence) -> FindCode:
+def running_code(parser: Parser, code: QuotableCode) -> FindCode:
     """Return the function that the verifier uses.
 
     A file that is known in full is parsed in full. Otherwise its parts are parsed, which is less
@@ -21,11 +21,11 @@ def running_code(parser: Parser, evidence: Evidence) -> FindCode:
 
     Args:
         parser: the parser of the review.
-        evidence: the files that are known.
+        code: the files that are known.
     """
 
     async def find(path: str, parts: Sequence[CodePart]) -> Collection[int] | None:
-        whole = await evidence.known_lines(path)
+        whole = await code.known_lines(path)
         if whole is not None:
             return await parser.code_lines(path, "\n".join(whole))
         running: set[int] = set()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reviewbot.core.events.events import FileCoverage
-    from reviewbot.pipeline.evidence import CodeFiles
+    from reviewbot.pipeline.quotable_code import CodeFiles
 
 
 def read_file(path: Path) -> bytes:

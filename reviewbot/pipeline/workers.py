@@ -21,6 +21,7 @@ from reviewbot.models.offline.parser import ParserPool
 from reviewbot.models.tokens import TokenCounter
 from reviewbot.pipeline.evidence import Evidence
 from reviewbot.pipeline.planner import Chains, policy_of
+from reviewbot.pipeline.quotable_code import QuotableCode
 from reviewbot.pipeline.running_code import running_code
 
 if TYPE_CHECKING:
@@ -37,9 +38,9 @@ if TYPE_CHECKING:
     from reviewbot.models.linters.imported import ImportedHit
     from reviewbot.models.linters.linters import Linters
     from reviewbot.models.offline.parser import Parser
-    from reviewbot.pipeline.evidence import CodeFiles
     from reviewbot.pipeline.job import Summarize
     from reviewbot.pipeline.prepare import Prepared
+    from reviewbot.pipeline.quotable_code import CodeFiles
     from reviewbot.rules import Rule
 
 
@@ -131,14 +132,8 @@ def _evidence(
     prepared: Prepared, settings: Settings, parser: Parser, code: CodeFiles | None
 ) -> Evidence:
     policy = policy_of(settings, prepared.attributes)
-    return Evidence(
-        prepared.job.files,
-        policy,
-        parser,
-        prepared.whole_files,
-        source=code,
-        callers=settings.callers,
-    )
+    files = QuotableCode(prepared.job.files, policy, prepared.whole_files, source=code)
+    return Evidence(files, parser, callers=settings.callers)
 
 
 def _verifier(
@@ -160,7 +155,7 @@ def _verifier(
     return Verifier(
         model_of,
         _attempt_policy(settings),
-        running_code(parser, evidence),
+        running_code(parser, evidence.code),
         evidence=evidence.views,
         budget=budget,
     )

@@ -14,8 +14,9 @@ from reviewbot.core.findings.finding import Placement
 from reviewbot.core.plan.policy import Policy
 from reviewbot.core.prompt.numbered import chunk_lines
 from reviewbot.models.offline.parser import ParseError, ParserPool
-from reviewbot.pipeline.evidence import CHARS_PER_TOKEN, Evidence
+from reviewbot.pipeline.evidence import Evidence
 from reviewbot.pipeline.planner import policy_of
+from reviewbot.pipeline.quotable_code import CHARS_PER_TOKEN, QuotableCode
 from tests.support.findings import finding
 from tests.support.settings import load
 
@@ -96,7 +97,8 @@ def evidence(
     **options: Any,
 ) -> Evidence:
     policy = policy_of(load(exclude=[*exclude]), attributes)
-    return Evidence(parse_diff(diff.encode()), policy, parser, source=source, **options)
+    code = QuotableCode(parse_diff(diff.encode()), policy, source=source)
+    return Evidence(code, parser, **options)
 
 
 def one(**changes: Any) -> Any:
@@ -138,7 +140,8 @@ async def test_files_that_are_known_in_full_need_no_source(parser: Parser) -> No
     (whole,) = parse_diff(DIFF.encode())
     content = SHOP.encode()
     whole = replace(whole, hunks=added_file("shop.py", content).hunks)
-    looked = Evidence(parse_diff(DIFF.encode()), Policy(), parser, {"shop.py": whole})
+    code = QuotableCode(parse_diff(DIFF.encode()), Policy(), {"shop.py": whole})
+    looked = Evidence(code, parser)
     assert await places(looked, one()) == [("shop.py", 6, 9)]
 
 
@@ -336,7 +339,8 @@ async def test_callers_are_quoted_as_functions_or_as_the_lines_around_the_call(
 
 async def test_callers_in_files_of_the_diff_need_no_source(parser: Parser) -> None:
     whole = added_file("shop.py", SHOP.encode())
-    looked = Evidence(parse_diff(DIFF.encode()), Policy(), parser, {"shop.py": whole}, callers=True)
+    code = QuotableCode(parse_diff(DIFF.encode()), Policy(), {"shop.py": whole})
+    looked = Evidence(code, parser, callers=True)
     assert await places(looked, one()) == [("shop.py", 6, 9), ("shop.py", 12, 13)]
 
 
